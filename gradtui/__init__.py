@@ -1,0 +1,22 @@
+"""gradtui: see where the gradient of a deep net vanishes or explodes, learn why, and prove the cure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+__all__ = ["__version__", "open_run"]
+
+if TYPE_CHECKING:
+    from gradtui.runs.reader import open_run as open_run
+
+# Loaded at first use: `import gradtui` stays free for scripts, and the command line starts in milliseconds.
+_HOMES = {"open_run": "gradtui.runs.reader"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gradtui' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(_HOMES[name]), name)

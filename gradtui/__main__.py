@@ -1,0 +1,7 @@
+"""``python -m gradtui`` is the command ``gradtui``."""
+
+import sys
+
+from gradtui.cli import main
+
+sys.exit(main())

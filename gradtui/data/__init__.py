@@ -1,0 +1,1 @@
+"""An experiment's data as batches of tensors."""

@@ -1,0 +1,1 @@
+"""An experiment's net as a torch module."""

@@ -1,0 +1,1 @@
+"""The screens: textual and plotext, never torch."""

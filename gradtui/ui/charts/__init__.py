@@ -1,0 +1,1 @@
+"""Drawing from numpy arrays, without any knowledge of runs."""

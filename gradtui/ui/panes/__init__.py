@@ -1,0 +1,1 @@
+"""What stands inside a screen's frames."""

@@ -31,11 +31,12 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What every part of an experiment has in common: frozen, by keyword, unknown fields refused."""
 
 
-class Data(Part):
+class Data(Part, frozen=True):
     """What the net learns from."""
 
     source: Source = "digits"
-    """digits (8×8 images) and spirals need nothing; adding and copy are generated sequences; text, idx (MNIST's format), cifar10 and npz read `path`."""
+    """digits (8×8 images) and spirals need nothing; adding and copy are generated sequences; text,
+    idx (MNIST's format), cifar10 and npz read `path`."""
     batch_size: Annotated[int, Meta(ge=1, le=65_536)] = 64
     """Examples in one step."""
     path: str = ""
@@ -50,7 +51,7 @@ class Data(Part):
     """Of images: standard subtracts the training set's mean and divides by its deviation; unit is [0, 1]."""
 
 
-class Group(Part):
+class Group(Part, frozen=True):
     """A group of equal blocks. Groups stand in the order from input to output."""
 
     block: Block = "dense"
@@ -70,7 +71,8 @@ class Group(Part):
     order: Literal["post", "pre"] = "post"
     """post: weights, norm, activation; pre: norm, activation, weights."""
     shortcut: Shortcut = "none"
-    """A path around the block: identity adds the input (a projection where shapes differ), rezero scales the branch by a learned number that starts at 0, highway gates it."""
+    """A path around the block: identity adds the input (a projection where shapes differ), rezero scales
+    the branch by a learned number that starts at 0, highway gates it."""
     branch_gain: NotNegative | Literal["depth"] = 1.0
     """Scales a shortcut block's last layer at initialisation; "depth" is 1/sqrt(number of blocks)."""
     init: Init = "xavier"
@@ -95,7 +97,7 @@ class Group(Part):
     """Of lstm: where the forget gate's bias starts."""
 
 
-class Optimizer(Part):
+class Optimizer(Part, frozen=True):
     """How the weights move."""
 
     kind: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
@@ -114,7 +116,7 @@ class Optimizer(Part):
     """How the loss is reduced over the batch."""
 
 
-class Pretrain(Part):
+class Pretrain(Part, frozen=True):
     """Layer-wise pretraining, or a start from a checkpoint, before the whole net is fine-tuned."""
 
     kind: Literal["none", "autoencoder", "rbm", "checkpoint"] = "none"
@@ -129,7 +131,7 @@ class Pretrain(Part):
     """The first layers that fine-tuning leaves as they are."""
 
 
-class Cures(Part):
+class Cures(Part, frozen=True):
     """What is added to the training against vanishing and exploding gradients."""
 
     clip_norm: NotNegative = 0.0
@@ -144,12 +146,15 @@ class Cures(Part):
     """Layer-wise pretraining."""
 
 
-class Run(Part):
+class Run(Part, frozen=True):
     """How long, and where."""
 
     steps: Annotated[int, Meta(ge=1, le=1_000_000_000)] = 500
     """Optimizer steps."""
-    device: Annotated[str, Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$")] = "auto"
+    device: Annotated[
+        str,
+        Meta(pattern=r"^(auto|cpu|mps|cuda(:\d+)?)$", description="auto, cpu, cuda, cuda:1 (or :2 …) or mps"),
+    ] = "auto"
     """auto, cpu, cuda, cuda:1 or mps. auto takes a GPU only where the net is large enough to gain by it."""
     precision: Literal["fp32", "bf16", "fp16"] = "fp32"
     """Number format of forward and backward; weights stay in fp32."""
@@ -163,7 +168,7 @@ class Run(Part):
     """CPU threads of the trainer; 0 is torch's own choice. Small nets are fastest with 1."""
 
 
-class Experiment(Part):
+class Experiment(Part, frozen=True):
     """One training, whole."""
 
     name: Annotated[str, Meta(min_length=1, max_length=200)] = "untitled"

@@ -1,0 +1,34 @@
+"""What to train, as plain frozen data: parsed, checked, changed and counted without torch."""
+
+from __future__ import annotations
+
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.overrides import parse_assignments, set_fields
+from gradtui.experiment.parse import dumps, from_dict, load, loads, to_dict
+from gradtui.experiment.presets import resolve
+from gradtui.experiment.shapes import DataShape, LayerShape, NetShape, data_shape, net_shape
+from gradtui.experiment.spec import Cures, Data, Experiment, Group, Optimizer, Pretrain, Run
+
+__all__ = [
+    "Cures",
+    "Data",
+    "DataShape",
+    "Experiment",
+    "ExperimentError",
+    "Group",
+    "LayerShape",
+    "NetShape",
+    "Optimizer",
+    "Pretrain",
+    "Run",
+    "data_shape",
+    "dumps",
+    "from_dict",
+    "load",
+    "loads",
+    "net_shape",
+    "parse_assignments",
+    "resolve",
+    "set_fields",
+    "to_dict",
+]

@@ -1,0 +1,81 @@
+"""Changing an experiment by dotted paths: ``net.0.activation``, ``optimizer.lr``, ``cures.pretrain.kind``."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.parse import from_dict, to_dict, unknown_field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gradtui.experiment.spec import Experiment
+
+
+def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
+    """The experiment with other values at some dotted paths, checked whole after all of them are in place.
+
+    A path may also name a whole part (``net`` with a list of dictionaries). Raises ExperimentError.
+    """
+    raw = to_dict(exp)
+    for path, value in changes.items():
+        _put(raw, path, value)
+    return from_dict(raw)
+
+
+def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
+    """``["net.0.repeat=56", "run.device=cpu"]`` to paths and values.
+
+    A value that TOML knows is taken as that (``true``, ``0.1``, ``"text"``), anything else as text. Raises
+    ExperimentError where an ``=`` or the path is missing.
+    """
+    changes: dict[str, object] = {}
+    for assignment in assignments:
+        path, equals, text = assignment.partition("=")
+        if not equals or not path.strip():
+            raise ExperimentError("--set", assignment, "a field and its value, like optimizer.lr=0.01")
+        changes[path.strip()] = _scalar(text.strip())
+    return changes
+
+
+def _scalar(text: str) -> object:
+    import tomllib
+
+    try:
+        table = tomllib.loads(f"value = {text}")
+    except (ValueError, RecursionError):
+        return text
+    # Anything else that TOML knows (dates, a second line with another key) is nothing that a field can hold.
+    value = table["value"]
+    return value if len(table) == 1 and isinstance(value, bool | int | float | str) else text
+
+
+def _put(raw: dict[str, Any], path: str, value: object) -> None:
+    *way, last = keys = path.split(".")
+    here: Any = raw
+    for depth, key in enumerate(way):
+        here = _step(here, key, keys[: depth + 1])
+    if isinstance(here, list):
+        here[_index(here, last, keys)] = value
+    elif isinstance(here, dict) and last in here:
+        here[last] = value
+    else:
+        raise ExperimentError(path, value, problem=unknown_field(tuple(keys)))
+
+
+def _step(here: Any, key: str, so_far: list[str]) -> Any:
+    if isinstance(here, list):
+        return here[_index(here, key, so_far)]
+    if isinstance(here, dict) and key in here:
+        return here[key]
+    raise ExperimentError(".".join(so_far), None, problem=unknown_field(tuple(so_far)))
+
+
+def _index(groups: list[Any], key: str, path: list[str]) -> int:
+    # isdecimal alone lets other scripts' digits and numbers of a thousand digits through.
+    if key.isascii() and key.isdecimal() and len(key) < 6 and int(key) < len(groups):
+        return int(key)
+    last = len(groups) - 1
+    allowed = "0, the only group" if last == 0 else f"a group from 0 to {last}"
+    raise ExperimentError(".".join(path), key, allowed, problem="no such group")

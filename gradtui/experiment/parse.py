@@ -1,0 +1,195 @@
+"""TOML in and out: text or plain dictionaries to an ``Experiment``, and back."""
+
+from __future__ import annotations
+
+import re
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import msgspec
+
+from gradtui.experiment.errors import UNSHOWABLE, ExperimentError, nearest
+from gradtui.experiment.spec import Experiment
+from gradtui.experiment.validate import check
+
+if TYPE_CHECKING:
+    from gradtui.experiment.fields import FieldInfo
+
+WRITTEN_ALWAYS = frozenset({"name", "source", "block"})
+"""What a short file names even where it is the default: without these a reader sees an empty table."""
+
+LARGEST_FILE = 10_000_000
+
+
+def from_dict(raw: object) -> Experiment:
+    """An experiment from plain dictionaries, lists and values, checked whole.
+
+    Raises ExperimentError at the first field that is unknown, of the wrong type, out of range, or at odds
+    with another one.
+    """
+    try:
+        exp = msgspec.convert(raw, Experiment)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), raw) from None
+    except RecursionError:
+        raise ExperimentError("experiment", raw, problem="nested too deep") from None
+    _check_values(exp, ())
+    check(exp)
+    return exp
+
+
+def loads(text: str, source: str = "experiment") -> Experiment:
+    """An experiment from TOML. ``source`` names the text in an error of syntax."""
+    import tomllib
+
+    try:
+        raw = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ExperimentError(source, problem=f"not valid TOML: {_place(str(error))}") from None
+    except (ValueError, RecursionError) as error:
+        # Numbers of thousands of digits and impossible dates are plain ValueErrors.
+        raise ExperimentError(source, problem=f"not valid TOML: {error}") from None
+    return from_dict(raw)
+
+
+def load(path: str | Path) -> Experiment:
+    """An experiment from a TOML file. Raises ExperimentError, also where the file cannot be read."""
+    name = str(path)
+    try:
+        with Path(path).expanduser().open("rb") as opened:
+            content = opened.read(LARGEST_FILE + 1)
+        text = content.decode("utf-8")
+    except UnicodeDecodeError:
+        raise ExperimentError(name, path, problem="not a text file in UTF-8", allowed="a TOML file") from None
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise ExperimentError(name, path, problem=f"cannot be read: {reason}") from None
+    if len(content) > LARGEST_FILE:
+        raise ExperimentError(name, path, problem="larger than 10 MB", allowed="a TOML file")
+    return loads(text, name)
+
+
+def to_dict(exp: Experiment) -> dict[str, Any]:
+    """Every field as plain dictionaries, lists and values."""
+    raw = cast("dict[str, Any]", msgspec.to_builtins(exp))
+    return {**raw, "net": list(raw["net"])}
+
+
+def dumps(exp: Experiment, *, defaults: bool = False) -> str:
+    """The experiment as TOML; ``loads`` gives it back. Fields at their default are left out unless asked
+    for."""
+    import tomli_w
+
+    raw = to_dict(exp) if defaults else _differing(exp)
+    top = {key: value for key, value in raw.items() if not isinstance(value, dict | list)}
+    texts = [tomli_w.dumps(top)]
+    for key, value in raw.items():
+        if isinstance(value, dict):
+            texts.append(tomli_w.dumps({key: value}))
+        elif isinstance(value, list):
+            # tomli_w itself folds short groups into one line of braces, which nobody edits with pleasure.
+            texts += ["[[net]]\n" + tomli_w.dumps(group) for group in value]
+    return "\n".join(texts)
+
+
+def _differing(part: msgspec.Struct) -> dict[str, Any]:
+    default = type(part)()
+    short: dict[str, Any] = {}
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        if isinstance(value, tuple):
+            short[name] = [_differing(group) for group in value]
+        elif isinstance(value, msgspec.Struct):
+            if inner := _differing(value):
+                short[name] = inner
+        elif name in WRITTEN_ALWAYS or value != getattr(default, name):
+            short[name] = value
+    return short
+
+
+def _check_values(part: msgspec.Struct, path: tuple[str, ...]) -> None:
+    # msgspec lets NaN and infinity through where no bound stands, and has no word for a line break in a name.
+    for name in part.__struct_fields__:
+        value = getattr(part, name)
+        here = (*path, name)
+        if isinstance(value, float) and not isfinite(value):
+            raise ExperimentError(".".join(here), value, _allowed(here) or "a finite number")
+        if isinstance(value, str) and UNSHOWABLE.search(value):
+            raise ExperimentError(".".join(here), value, "text on one line without control characters")
+        if isinstance(value, msgspec.Struct):
+            _check_values(value, here)
+        elif isinstance(value, tuple):
+            for index, group in enumerate(value):
+                _check_values(group, (*here, str(index)))
+
+
+def _place(message: str) -> str:
+    found = re.search(r"^(.*) \(at (.*)\)$", message, re.DOTALL)
+    return f"{found[2]}: {found[1]}" if found else message
+
+
+def _explain(message: str, raw: object) -> ExperimentError:
+    """msgspec's sentence (``Expected `int` >= 1 - at `$.net[0].width` ``) as one that names our field."""
+    text, _, where = message.partition(" - at ")
+    if where.startswith("`key`"):
+        return ExperimentError("experiment", raw, "fields with names", problem="a field's name is not text")
+    path = tuple(re.findall(r"[^.\[\]]+", where.strip("`").removeprefix("$")))
+    unknown = re.search(r"unknown field `(.*)`", text, re.DOTALL)
+    if unknown:
+        here = (*path, unknown[1])
+        return ExperimentError(".".join(here), _value(raw, here), problem=unknown_field(here))
+    field = ".".join(path) or "experiment"
+    return ExperimentError(field, _value(raw, path), _allowed(path) or text)
+
+
+def unknown_field(path: tuple[str, ...]) -> str:
+    """Says that the last name of ``path`` is no field of its part, and which are."""
+    part = _part(path[:-1])
+    names = list(part.__struct_fields__) if part else []
+    hint = nearest(path[-1], names)
+    return "no such field" + (hint or (f"; expected one of {', '.join(names)}" if names else ""))
+
+
+def _value(raw: object, path: tuple[str, ...]) -> object:
+    for key in path:
+        if isinstance(raw, dict):
+            raw = raw.get(key)
+        elif isinstance(raw, list | tuple) and key.isdecimal() and int(key) < len(raw):
+            raw = raw[int(key)]
+        else:
+            return None
+    return raw
+
+
+def _part(path: tuple[str, ...]) -> type[msgspec.Struct] | None:
+    """The part that stands at a path; a list and its members have the same part."""
+    from gradtui.experiment.fields import parts_of
+
+    part: type[msgspec.Struct] = Experiment
+    for key in path:
+        if key.isdecimal():
+            continue
+        if key not in parts_of(part):
+            return None
+        part = parts_of(part)[key]
+    return part
+
+
+def _allowed(path: tuple[str, ...]) -> str:
+    if path == ("net",):
+        return "1 to 1000 groups ([[net]] tables)"
+    if _part(path) is not None:
+        return "a table of fields"
+    info = field_at(path)
+    return info.allowed if info else ""
+
+
+def field_at(path: tuple[str, ...]) -> FieldInfo | None:
+    """The field at a path like ``("net", "0", "width")``, or None."""
+    from gradtui.experiment.fields import fields_of
+
+    part = _part(path[:-1])
+    if part is None:
+        return None
+    return next((info for info in fields_of(part) if info.name == path[-1]), None)

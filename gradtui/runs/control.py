@@ -1,0 +1,74 @@
+"""control.jsonl: what viewers wish of the trainer. The trainer obeys, and says in its events what it did."""
+
+from __future__ import annotations
+
+import os
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import CONTROL_FILE
+from gradtui.runs.jsonl import LineReader, encode_line
+
+WishName = Literal["pause", "resume", "step", "stop", "set", "checkpoint"]
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One wish. `fields` holds what came with it; of `set`, under "set", the new values by dotted path."""
+
+    wish: str
+    id: str
+    time: float
+    fields: dict[str, Any]
+
+
+def send(folder: Path, wish: WishName, **fields: Any) -> str:
+    """Append one wish and return its id. Raises RunError, one line that names the file, where that fails."""
+    path = folder / CONTROL_FILE
+    identity = uuid.uuid4().hex[:12]
+    line = encode_line({**fields, "wish": wish, "id": identity, "time": time.time()})
+    try:
+        # One write of one appended line, for several viewers may write at once.
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        try:
+            os.write(descriptor, (b"\n" if _is_torn(descriptor) else b"") + line)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}") from None
+    return identity
+
+
+def _is_torn(descriptor: int) -> bool:
+    size = os.fstat(descriptor).st_size
+    return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+
+
+class ControlReader:
+    """The trainer's end. `poll` costs one stat where nothing is new, so it can be called at every step.
+
+    `skip_old` leaves out what was wished before now: a resumed run must not obey the stop that ended it.
+    """
+
+    def __init__(self, folder: Path, *, skip_old: bool = False) -> None:
+        self._lines = LineReader(folder / CONTROL_FILE)
+        self._seen: set[str] = set()
+        if skip_old:
+            self._lines.skip()
+
+    def poll(self) -> list[Wish]:
+        """The wishes that are new, in the order in which they were made. Never raises."""
+        entries, _ = self._lines.poll()
+        wishes = []
+        for entry in entries:
+            wish, identity, moment = entry.pop("wish", None), entry.pop("id", None), entry.pop("time", 0.0)
+            if not isinstance(wish, str) or not isinstance(identity, str) or identity in self._seen:
+                continue
+            self._seen.add(identity)
+            moment = float(moment) if isinstance(moment, (int, float)) else 0.0
+            wishes.append(Wish(wish, identity, moment, entry))
+        return wishes

@@ -1,0 +1,131 @@
+"""The run folder: the names of its files and how they are laid out on disk.
+
+A run is a folder. One process writes each file, and only by appending (`run.json` and checkpoints: by atomic
+replace), so it can be read at any moment, from any process, also over a network file system::
+
+    experiment.toml        what was asked for
+    run.json               who, what, where: see meta.py. Under "tables" it names the columns of each table
+    <table>.f32            rows of numbers
+    <table>.<bucket>.f32   the same rows summarised by buckets of 16, 256, 4096 … rows
+    events.jsonl           what happened, one JSON object a line, each with "event" and "time", mostly "step"
+    control.jsonl          what viewers wish, one JSON object a line
+    checkpoints/           safetensors
+    trainer.log            what the trainer printed
+    heartbeat              an empty file whose time of change is renewed about once a second
+
+To read a table, here inside the folder (`step` counts from 1; `time` is in seconds since the epoch; `values`
+has the shape rows × columns)::
+
+    import json, numpy as np
+    n = len(json.load(open("run.json"))["tables"]["grad_norm"]["columns"])
+    table = np.fromfile("grad_norm.f32", [("step", "<u4"), ("time", "<f8"), ("values", "<f4", (n,))])
+
+The table `scalars` holds one column a scalar (loss, accuracy, lr …), the others one column a layer, from
+input to output, or one a time lag. Steps ascend within a table; a table that is sampled lacks steps. A last record
+that is not whole is still being written, or was torn when the writer died: it is ignored.
+
+A level's record has the step and the time of its bucket's first row, then `min`, `mean` and `max` in place
+of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows k·b
+up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN has NaN); `mean` carries NaN and
+infinity on. A mean is taken pair by pair and rounded to float32 each time, so that any reader who folds a
+table's rows in twos comes to the very numbers stored here; it is off by at most 1e-7 · log2(b) of the values'
+mean size.
+
+Numbers in JSON that are not finite are written as the strings "nan", "inf" and "-inf".
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+
+RUN_FILE = "run.json"
+EXPERIMENT_FILE = "experiment.toml"
+EVENTS_FILE = "events.jsonl"
+CONTROL_FILE = "control.jsonl"
+LOG_FILE = "trainer.log"
+HEARTBEAT_FILE = "heartbeat"
+CHECKPOINT_FOLDER = "checkpoints"
+
+LEVEL_FACTOR = 16
+"""A level's bucket is this many times as long as the bucket of the level below."""
+
+HEADER_BYTES = 12
+"""step and time, which every record starts with."""
+
+_TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
+
+
+def record_size(columns: int) -> int:
+    """Bytes of one row of a table, for those who need no numpy for it."""
+    return HEADER_BYTES + 4 * columns
+
+
+def record_dtype(columns: int) -> np.dtype[np.void]:
+    """One row of a table."""
+    return _dtype([("step", "<u4"), ("time", "<f8"), ("values", "<f4", (columns,))])
+
+
+def level_dtype(columns: int) -> np.dtype[np.void]:
+    """One bucket of a level."""
+    statistics = [(name, "<f4", (columns,)) for name in ("min", "mean", "max")]
+    return _dtype([("step", "<u4"), ("time", "<f8"), *statistics])
+
+
+def _dtype(fields: list[Any]) -> np.dtype[np.void]:
+    # The screens list runs before their first frame, and numpy costs a tenth of a second to import.
+    import numpy as np
+
+    return np.dtype(fields)
+
+
+def table_path(folder: Path, table: str) -> Path:
+    """The file of a table. Raises ValueError on a name that could pass for a level's or leave the folder."""
+    if not _TABLE_NAME.match(table):
+        raise ValueError(f"{table!r} is no name of a table; expected small letters, digits and _")
+    return folder / f"{table}.f32"
+
+
+def level_path(folder: Path, table: str, bucket: int) -> Path:
+    """The file of a table's level with buckets of that many rows."""
+    return table_path(folder, table).with_suffix(f".{bucket}.f32")
+
+
+def is_run_folder(folder: Path) -> bool:
+    """Whether a run is, or is about to be, written there."""
+    return (folder / RUN_FILE).is_file() or (folder / EXPERIMENT_FILE).is_file()
+
+
+def runs_root() -> Path:
+    """Where runs are kept: $GRADTUI_HOME/runs, else the platform's folder for a user's data."""
+    home = os.environ.get("GRADTUI_HOME")
+    if home:
+        return Path(home).expanduser() / "runs"
+    import platformdirs
+
+    return platformdirs.user_data_path("gradtui", appauthor=False) / "runs"
+
+
+def new_folder(root: Path, name: str) -> Path:
+    """Make an empty folder in `root` whose name, the run's id, sorts by time and resembles `name`.
+
+    Raises OSError where it cannot be made.
+    """
+    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-") or "run"
+    stamp = time.strftime("%Y%m%d-%H%M%S")
+    root.mkdir(parents=True, exist_ok=True)
+    attempt = 1
+    while True:
+        folder = root / (f"{stamp}-{slug}" if attempt == 1 else f"{stamp}-{slug}-{attempt}")
+        try:
+            folder.mkdir()
+        except FileExistsError:
+            attempt += 1
+        else:
+            return folder

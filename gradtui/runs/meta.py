@@ -1,0 +1,111 @@
+"""run.json: who, what and where. Written by the trainer alone, each time whole."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from pathlib import Path
+from typing import Any, Literal, Self
+
+import msgspec
+
+from gradtui.runs import process
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import RUN_FILE
+
+FORMAT = 1
+
+
+class LayerMeta(msgspec.Struct, frozen=True):
+    """A weight layer."""
+
+    name: str
+    kind: str = ""
+    parameters: int = 0
+
+
+class TableMeta(msgspec.Struct, frozen=True):
+    """A table's columns, in the order in which they are stored."""
+
+    columns: tuple[str, ...]
+    kind: Literal["scalars", "layers", "lags"] = "layers"
+
+
+class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """The content of run.json."""
+
+    format: int = FORMAT
+    id: str
+    """The folder's name when the run began."""
+    name: str
+    kind: Literal["experiment", "script"] = "experiment"
+    experiment: dict[str, Any] | None = None
+    """What was trained, as experiment.parse.to_dict gives it; None for a script's own net."""
+    layers: tuple[LayerMeta, ...] = ()
+    """In forward order; empty until the net is built."""
+    tables: dict[str, TableMeta] = {}
+    steps: int = 0
+    """How many are planned; 0 is unknown."""
+    pid: int = 0
+    pid_started: int | None = None
+    """Clock ticks since boot; None where there is no /proc."""
+    host: str = ""
+    machine: str = ""
+    """See process.machine."""
+    started: float = 0.0
+    """Seconds since the epoch."""
+    versions: dict[str, str] = {}
+    device: str = ""
+    chance_loss: float | None = None
+    """The loss of somebody who guesses."""
+    parameters: int = 0
+    data: dict[str, Any] = {}
+
+    @classmethod
+    def of_this_process(cls, **fields: Any) -> Self:
+        """A RunMeta with pid, pid_started, host, machine and started filled in; the rest by keyword."""
+        pid = os.getpid()
+        who = {
+            "pid": pid,
+            "pid_started": process.start_ticks(pid),
+            "host": process.host_name(),
+            "machine": process.machine(),
+            "started": time.time(),
+        }
+        return cls(**{**who, **fields})
+
+
+def write_meta(folder: Path, meta: RunMeta) -> None:
+    """Replace run.json at once: a reader sees the old or the new one, whole. Raises OSError."""
+    path = folder / RUN_FILE
+    draft = folder / f".{RUN_FILE}.{os.getpid()}"
+    try:
+        with draft.open("wb") as file:
+            file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
+            file.flush()
+            # Without this, a power cut can leave the new name on an empty file.
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+def read_meta(folder: Path) -> RunMeta:
+    """Read run.json. Raises RunError, one line that names the file, where it is missing or corrupt."""
+    path = folder / RUN_FILE
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise RunError(f"{path}: no such file") from None
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}") from None
+    try:
+        meta = msgspec.json.decode(content, type=RunMeta)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: not a run's description: {error}") from None
+    if meta.format != FORMAT:
+        raise RunError(f"{path}: format {meta.format}, and this gradtui reads format {FORMAT}")
+    return meta

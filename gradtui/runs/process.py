@@ -1,0 +1,66 @@
+"""Whether the process that writes a run is still there."""
+
+from __future__ import annotations
+
+import functools
+import os
+import socket
+from pathlib import Path
+
+
+def start_ticks(pid: int) -> int | None:
+    """When a process started, in clock ticks since boot; it tells a reused pid apart. None without /proc."""
+    fields = _stat_fields(pid)
+    return int(fields[19]) if fields else None
+
+
+def is_alive(pid: int, started: int | None) -> bool:
+    """Whether the process `pid` that started at those ticks still runs here. A zombie does not.
+
+    `started` None compares the pid alone.
+    """
+    if pid <= 0:
+        return False
+    fields = _stat_fields(pid)
+    if fields:
+        return fields[0] not in ("Z", "X", "x") and started in (None, int(fields[19]))
+    if _has_proc():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def host_name() -> str:
+    """The name of this machine."""
+    return socket.gethostname()
+
+
+@functools.cache
+def machine() -> str:
+    """What must be equal for two processes to see each other's pid: the boot, and the space of pids.
+
+    A host's name does not suffice: two containers may share one, and a machine keeps it when it restarts.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    except OSError:
+        return ""
+
+
+def _has_proc() -> bool:
+    return Path("/proc/self/stat").exists()
+
+
+def _stat_fields(pid: int) -> list[str]:
+    """The fields of /proc/<pid>/stat from the state on. The name before it may hold blanks and brackets."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except OSError:
+        return []
+    return text.rpartition(")")[2].split()

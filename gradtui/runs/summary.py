@@ -1,0 +1,107 @@
+"""Rows and buckets of rows in memory, and how two neighbours become one.
+
+Every level on disk, every row of a history and every point of a curve is made by the functions here, so all
+of them show the same numbers for the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gradtui.runs.folder import level_dtype
+
+Floats = npt.NDArray[np.float32]
+Times = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.uint32]
+Records = npt.NDArray[np.void]
+
+
+@dataclass(frozen=True, eq=False)
+class Summary:
+    """Buckets of rows, one after the other.
+
+    `step` and `time` (n,) are those of each bucket's first row; `min`, `mean`, `max` are (n, columns), or
+    (n,) for a single column. min and max leave NaN out, mean carries it on.
+    """
+
+    step: Steps
+    time: Times
+    min: Floats
+    mean: Floats
+    max: Floats
+
+    def __len__(self) -> int:
+        return len(self.step)
+
+    def __getitem__(self, part: slice) -> Summary:
+        return Summary(self.step[part], self.time[part], self.min[part], self.mean[part], self.max[part])
+
+    def column(self, index: int) -> Summary:
+        """One column alone, its statistics of the shape (n,)."""
+        return Summary(self.step, self.time, self.min[:, index], self.mean[:, index], self.max[:, index])
+
+
+def empty(columns: int) -> Summary:
+    """No buckets."""
+    none = np.zeros((0, columns), np.float32)
+    return Summary(np.zeros(0, np.uint32), np.zeros(0), none, none, none)
+
+
+def of_rows(rows: Records) -> Summary:
+    """Each row of a table as a bucket of its own. Copies, so that the rows' memory may be used again."""
+    values = np.array(rows["values"], np.float32)
+    return Summary(np.array(rows["step"]), np.array(rows["time"]), values, values, values)
+
+
+def of_level(records: Records) -> Summary:
+    """The records of a level."""
+    step, time, *statistics = (np.array(records[name]) for name in ("step", "time", "min", "mean", "max"))
+    return Summary(step, time, *statistics)
+
+
+def to_level(summary: Summary) -> Records:
+    """The records of a level, as they are stored."""
+    records = np.empty(len(summary), level_dtype(summary.mean.shape[1]))
+    for name in ("step", "time", "min", "mean", "max"):
+        records[name] = getattr(summary, name)
+    return records
+
+
+def concatenate(parts: Sequence[Summary]) -> Summary:
+    """Buckets end to end; at least one part."""
+    if len(parts) == 1:
+        return parts[0]
+    names = ("step", "time", "min", "mean", "max")
+    return Summary(*(np.concatenate([getattr(part, name) for part in parts]) for name in names))
+
+
+def halve(summary: Summary) -> Summary:
+    """Neighbours merged two by two. The number of buckets must be even."""
+    low, high = summary.min, summary.max
+    return Summary(
+        summary.step[0::2],
+        summary.time[0::2],
+        np.fmin(low[0::2], low[1::2]),
+        mean_of_two(summary.mean[0::2], summary.mean[1::2]),
+        np.fmax(high[0::2], high[1::2]),
+    )
+
+
+def mean_of_two(one: Floats, other: Floats) -> Floats:
+    """Their mean, rounded once: in float32 the sum of two large numbers would be infinity."""
+    with np.errstate(invalid="ignore"):
+        total = np.add(one, other, dtype=np.float64)
+        total *= 0.5
+        return total.astype(np.float32)
+
+
+def fold(summary: Summary, factor: int) -> Summary:
+    """`factor` (a power of two) neighbours merged into one. It must divide the number of buckets."""
+    while factor > 1:
+        summary = halve(summary)
+        factor //= 2
+    return summary

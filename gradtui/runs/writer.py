@@ -1,0 +1,178 @@
+"""Writes a run's tables and events, from memory, by a thread of its own."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import os
+import threading
+import time as clock
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, record_size, table_path
+from gradtui.runs.jsonl import encode_line
+from gradtui.runs.levels import Levels
+from gradtui.runs.tables import RecordFile, RowBuffer, check_row
+
+HEARTBEAT_SECONDS = 1.0
+
+
+class RunWriter:
+    """The one writer of a run's tables, levels, events and heartbeat.
+
+    `append` and `event` only copy into memory; a thread writes ten times a second, the tables first and then
+    the events, so whoever sees an event can see the rows that came before it. What a disk does wrong is kept
+    in `error`, once; from then on everything is dropped, and nothing is raised: a training must not die of its
+    record. A forked child never writes.
+
+    A table that is there already is continued: a torn last record is cut off, and the levels are made whole.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        tables: Mapping[str, Sequence[str]],
+        flush_every: float = 0.1,
+        *,
+        resume_at: int | None = None,
+    ) -> None:
+        """`tables`: the columns of each, as they stand in run.json. `flush_every`: seconds.
+
+        `resume_at` takes the run back to a step: rows of later steps are dropped, and an event "rewound"
+        tells readers that evaluations and findings of later steps are void. Raises ValueError on a wrong name
+        of a table.
+        """
+        self.folder = folder
+        self.error: OSError | None = None
+        self._flush_every = flush_every
+        self._process = os.getpid()
+        self._columns = {table: len(columns) for table, columns in tables.items()}
+        self._buffers = {table: RowBuffer(columns) for table, columns in self._columns.items()}
+        self._files = {
+            table: RecordFile(table_path(folder, table), record_size(columns))
+            for table, columns in self._columns.items()
+        }
+        self._levels: dict[str, Levels] = {}
+        self._events: list[bytes] = []
+        self._lock = threading.Lock()
+        self._flushing = threading.Lock()
+        self._closed = threading.Event()
+        self._beat = 0.0
+        try:
+            self._take_up(resume_at)
+        except OSError as error:
+            self.error = error
+        if resume_at is not None:
+            self.event("rewound", resume_at)
+        self._heartbeat()
+        self._thread = threading.Thread(target=self._run, name="gradtui-writer", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
+        """Add a row; `values` holds one number a column, `time` is now. Steps of a table must ascend.
+
+        Raises KeyError on an unknown table, ValueError on a wrong number of values.
+        """
+        if self._is_deaf():
+            return
+        check_row(values, self._columns[table], table)
+        moment = clock.time() if time is None else time
+        # A number beyond float32 is stored as infinity, and whoever is watched shall hear no warning of it.
+        with self._lock, np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            self._buffers[table].put(step, moment, values)
+
+    def event(self, event: str, step: int | None = None, **fields: Any) -> None:
+        """Add an event; `fields` are anything that JSON has words for, and numbers that are not finite."""
+        if self._is_deaf():
+            return
+        entry = {"event": event, "time": clock.time()}
+        if step is not None:
+            entry["step"] = step
+        line = encode_line({**entry, **fields})
+        with self._lock:
+            self._events.append(line)
+
+    def _is_deaf(self) -> bool:
+        return self.error is not None or self._closed.is_set() or os.getpid() != self._process
+
+    def flush(self) -> None:
+        """Write what waits, and return when it is handed to the operating system."""
+        if os.getpid() != self._process:
+            return
+        with self._flushing:
+            if self.error is None:
+                try:
+                    self._write()
+                except OSError as error:
+                    self.error = error
+
+    def close(self) -> None:
+        """Write what waits and end the thread. Later rows and events are never written."""
+        if os.getpid() != self._process or self._closed.is_set():
+            return
+        self._closed.set()
+        self._thread.join()
+        self.flush()
+        self._heartbeat()
+        atexit.unregister(self.close)
+
+    def _run(self) -> None:
+        while not self._closed.wait(self._flush_every):
+            self.flush()
+            if clock.monotonic() - self._beat >= HEARTBEAT_SECONDS:
+                self._heartbeat()
+
+    def _write(self) -> None:
+        with self._lock:
+            waiting = {table: buffer.swap() for table, buffer in self._buffers.items() if buffer.count}
+            events, self._events = self._events, []
+            dropped = sum(buffer.dropped for buffer in self._buffers.values())
+            for buffer in self._buffers.values():
+                buffer.dropped = 0
+        for table, rows in waiting.items():
+            self._files[table].append(rows)
+            self._levels[table].extend(rows)
+        if dropped:
+            events.append(encode_line({"event": "dropped", "time": clock.time(), "rows": dropped}))
+        if events:
+            with (self.folder / EVENTS_FILE).open("ab") as file:
+                file.write(b"".join(events))
+
+    def _heartbeat(self) -> None:
+        self._beat = clock.monotonic()
+        path = self.folder / HEARTBEAT_FILE
+        with contextlib.suppress(OSError):
+            path.touch()
+
+    def _take_up(self, resume_at: int | None) -> None:
+        for table, file in self._files.items():
+            keep = file.count
+            if resume_at is not None:
+                keep = _rows_up_to(file, record_dtype(self._columns[table]), resume_at)
+            file.truncate(keep)
+            self._levels[table] = Levels(self.folder, table, self._columns[table], file)
+        _cut_torn_line(self.folder / EVENTS_FILE)
+
+
+def _rows_up_to(file: RecordFile, dtype: np.dtype[np.void], step: int) -> int:
+    """How many of the first rows have at most that step."""
+    low, high = 0, file.count
+    while low < high:
+        middle = (low + high) // 2
+        if file.read(middle, middle + 1, dtype)["step"][0] <= step:
+            low = middle + 1
+        else:
+            high = middle
+    return low
+
+
+def _cut_torn_line(path: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        content = path.read_bytes()
+        os.truncate(path, content.rfind(b"\n") + 1)

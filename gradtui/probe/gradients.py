@@ -1,0 +1,194 @@
+"""The gradient norm of every layer, from one flat buffer, right over the whole range of float32.
+
+The weights and the gradients of a net of ours become views of two flat buffers in which the layers stand one
+after another, each padded with zeros to whole rows of a common length. The norms of all rows are then *one*
+reduction, whatever the layers' shapes, and the optimizer may move all weights as *one* tensor.
+
+A float32 sum of squares reads 0 below about 1e-23 and infinity above 1e18, exactly where this tool must see.
+So it is only trusted where its rounding error is that of float32 anyway; layers outside that range are summed
+again in float64. A device that answers late (CUDA) accumulates in float64 at once: looking at a value would
+wait for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+ALIGNMENT = 16
+"""Parameters start at multiples of this many numbers (64 bytes), as freshly allocated tensors do."""
+ROW_LENGTHS = (1024, 512, 256, 128, 64)
+"""Tried from the longest; the first whose padding is under 5 % is taken."""
+BLOCK = 65_536
+"""Numbers converted to float64 at a time: the copy stays in the processor's cache, however large a layer."""
+SQUARE_ROUNDING = 7.1e-46
+"""Largest absolute error of one float32 square below the normal range (half the smallest denormal)."""
+FLOAT32_ROUNDING = 6e-8
+
+
+class FlatGradients:
+    """The parameters of a net and their gradients as two flat buffers, layers one after another.
+
+    `layers` names the parameters of each layer in forward order. A parameter that occurs twice belongs to the
+    first layer that names it. From here on each `parameter.data` and `parameter.grad` is a view of a buffer:
+    clear gradients with `zero_()`, never by setting them to None.
+
+    Raises ValueError when the parameters are not all float32 on one device.
+    """
+
+    def __init__(self, layers: Sequence[Sequence[nn.Parameter]]) -> None:
+        owned = _first_owners(layers)
+        kinds = {(p.dtype, p.device) for layer in owned for p in layer}
+        if len(kinds) > 1 or any(dtype != torch.float32 for dtype, _ in kinds):
+            raise ValueError(
+                f"flat gradients need float32 parameters on one device, not {sorted(map(str, kinds))}"
+            )
+        device = next(iter(kinds))[1] if kinds else torch.device("cpu")
+        sizes = [sum(_aligned(p.numel()) for p in layer) for layer in owned]
+        self.row_length = _row_length(sizes)
+        rows = np.array([max(1, -(-size // self.row_length)) for size in sizes], dtype=np.intp)
+        ends = np.cumsum(rows, dtype=np.intp)
+        self.rows = ends - rows
+        """First row of each layer."""
+        self.counts = np.array([sum(p.numel() for p in layer) for layer in owned])
+        """Parameters of each layer."""
+        self.ends = ends
+        total = int(ends[-1]) * self.row_length if owned else 0
+        self.weights = torch.zeros(total, device=device)
+        self.gradients = torch.zeros(total, device=device)
+        self.parameters = [p for layer in owned for p in layer]
+        self._views: list[Tensor] = []
+        for first, layer in zip(self.rows, owned, strict=True):
+            offset = int(first) * self.row_length
+            for p in layer:
+                here = slice(offset, offset + p.numel())
+                self.weights[here].view(p.shape).copy_(p.data)
+                p.data = self.weights[here].view(p.shape)
+                self._views.append(self.gradients[here].view(p.shape))
+                offset += _aligned(p.numel())
+        self.attach()
+
+    def attach(self) -> None:
+        """Make every `parameter.grad` the view of the buffer again."""
+        for p, view in zip(self.parameters, self._views, strict=True):
+            p.grad = view
+
+    def zero_(self) -> None:
+        """Clear all gradients."""
+        self.gradients.zero_()
+
+    def start_of(self, layer: int) -> int:
+        """Offset in the buffers at which `layer` begins; that of the layer after the last is their length."""
+        return (int(self.rows[layer]) if layer < len(self.rows) else int(self.ends[-1])) * self.row_length
+
+    def row_norms(self, flat: Tensor) -> Tensor:
+        """L2 norms (rows,) of the rows of a buffer laid out like ours, on its device, without waiting for it.
+
+        On the CPU they are float32 sums that `fold` checks and repairs.
+        """
+        rows = flat.view(-1, self.row_length)
+        if flat.device.type == "mps":  # has no float64
+            return scaled_row_norms(rows)
+        wide = None if flat.device.type == "cpu" else torch.float64
+        norms: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=wide)
+        return norms
+
+    def fold(self, row_norms: np.ndarray, flat: Tensor) -> np.ndarray:
+        """L2 norm (layers,) of each layer in float64, from the row norms of `flat` on the host."""
+        norms = self._fold(row_norms)
+        if flat.device.type == "cpu":
+            self._repair(norms, flat)
+        return norms
+
+    def layer_norms(self, flat: Tensor | None = None) -> np.ndarray:
+        """L2 norm (layers,) of each layer's gradient (or of a buffer laid out alike), on the host, in float64."""
+        flat = self.gradients if flat is None else flat
+        return self.fold(self.row_norms(flat).cpu().numpy(), flat)
+
+    def _fold(self, row_norms: np.ndarray) -> np.ndarray:
+        squares = np.square(row_norms, dtype=np.float64)
+        result: np.ndarray = np.sqrt(np.add.reduceat(squares, self.rows))
+        return result
+
+    def _repair(self, norms: np.ndarray, flat: Tensor) -> None:
+        least = np.sqrt(self.counts * (SQUARE_ROUNDING / FLOAT32_ROUNDING))
+        # A NaN stays one however wide the sum, an infinity may have been a sum's overflow.
+        outside = np.flatnonzero((norms < least) | np.isinf(norms))
+        if not len(outside):
+            return
+        rows = flat.view(-1, self.row_length)
+        step = BLOCK // self.row_length
+        for first, last in _runs(outside):
+            start, stop = int(self.rows[first]), int(self.ends[last])
+            wide = [
+                torch.linalg.vector_norm(rows[at : min(at + step, stop)], dim=1, dtype=torch.float64)
+                for at in range(start, stop, step)
+            ]
+            squares = torch.cat(wide).square_().numpy()
+            norms[first : last + 1] = np.sqrt(np.add.reduceat(squares, self.rows[first : last + 1] - start))
+
+
+def scaled_row_norms(rows: Tensor) -> Tensor:
+    """L2 norms of a float32 matrix's rows in float32 alone: each row is divided by its largest size first."""
+    largest = rows.abs().amax(dim=1, keepdim=True)
+    usable = (largest > 0) & largest.isfinite()
+    scale = torch.where(usable, largest, torch.ones_like(largest))
+    norms: Tensor = torch.linalg.vector_norm(rows / scale, dim=1) * scale.squeeze(1)
+    return norms
+
+
+def tensor_norms(tensors: list[Tensor]) -> Tensor:
+    """L2 norm (tensors,) of each tensor, accumulated in float64, on their device, without waiting for it.
+
+    For gradients that are not views of a buffer of ours: one fused call over all of them, of any
+    floating-point types. `fold_by_layer` makes norms of layers of them on the host.
+    """
+    if tensors[0].device.type == "mps":
+        return torch.cat([scaled_row_norms(tensor.float().reshape(1, -1)) for tensor in tensors])
+    return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
+
+
+def fold_by_layer(norms: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
+    """L2 norm (layers,) of layers that own the next `sizes` of the given norms each.
+
+    A layer of no tensors is NaN: it has no gradient, which is not a gradient of zero.
+    """
+    ends = np.cumsum(np.asarray(sizes))
+    squares = np.square(norms, dtype=np.float64)
+    return np.array(
+        [
+            np.sqrt(squares[end - size : end].sum()) if size else np.nan
+            for end, size in zip(ends, sizes, strict=True)
+        ]
+    )
+
+
+def _first_owners(layers: Sequence[Sequence[nn.Parameter]]) -> list[list[nn.Parameter]]:
+    seen: dict[int, int] = {}
+    for number, layer in enumerate(layers):
+        for p in layer:
+            seen.setdefault(id(p), number)
+    return [[p for p in dict.fromkeys(layer) if seen[id(p)] == number] for number, layer in enumerate(layers)]
+
+
+def _aligned(count: int) -> int:
+    return -(-count // ALIGNMENT) * ALIGNMENT
+
+
+def _row_length(sizes: Sequence[int]) -> int:
+    total = sum(sizes)
+    for length in ROW_LENGTHS:
+        if sum(max(1, -(-size // length)) * length for size in sizes) <= 1.05 * total:
+            return length
+    return ROW_LENGTHS[-1]
+
+
+def _runs(indices: np.ndarray) -> list[tuple[int, int]]:
+    """First and last of each run of consecutive numbers."""
+    breaks = np.flatnonzero(np.diff(indices) > 1)
+    firsts = indices[np.concatenate([[0], breaks + 1])]
+    lasts = indices[np.concatenate([breaks, [len(indices) - 1]])]
+    return [(int(a), int(b)) for a, b in zip(firsts, lasts, strict=True)]

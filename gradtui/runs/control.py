@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import time
 import uuid
@@ -43,6 +44,13 @@ def send(folder: Path, wish: WishName, **fields: Any) -> str:
     return identity
 
 
+def _known_size(path: Path) -> int:
+    try:
+        return os.stat(path).st_size
+    except OSError:
+        return 0
+
+
 def _is_torn(descriptor: int) -> bool:
     size = os.fstat(descriptor).st_size
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
@@ -55,7 +63,13 @@ class ControlReader:
     """
 
     def __init__(self, folder: Path, *, skip_old: bool = False) -> None:
-        self._lines = LineReader(folder / CONTROL_FILE)
+        path = folder / CONTROL_FILE
+        # On a network file system a name that is not there stays so for half a minute, a size only for
+        # seconds.
+        with contextlib.suppress(OSError):
+            path.touch()
+        # A bare stat: size_of would ask the file server at every step.
+        self._lines = LineReader(path, _known_size)
         self._seen: set[str] = set()
         if skip_old:
             self._lines.skip()

@@ -21,12 +21,12 @@ has the shape rows × columns)::
     table = np.fromfile("grad_norm.f32", [("step", "<u4"), ("time", "<f8"), ("values", "<f4", (n,))])
 
 The table `scalars` holds one column a scalar (loss, accuracy, lr …), the others one column a layer, from
-input to output, or one a time lag. Steps ascend within a table; a table that is sampled lacks steps. A last record
-that is not whole is still being written, or was torn when the writer died: it is ignored.
+input to output, or one a time lag. Steps ascend within a table; a table that is sampled lacks steps. A last
+record that is not whole is still being written, or was torn when the writer died: it is ignored.
 
 A level's record has the step and the time of its bucket's first row, then `min`, `mean` and `max` in place
-of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows k·b
-up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN has NaN); `mean` carries NaN and
+of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows
+k·b up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN has NaN); `mean` carries NaN and
 infinity on. A mean is taken pair by pair and rounded to float32 each time, so that any reader who folds a
 table's rows in twos comes to the very numbers stored here; it is off by at most 1e-7 · log2(b) of the values'
 mean size.
@@ -95,6 +95,21 @@ def table_path(folder: Path, table: str) -> Path:
 def level_path(folder: Path, table: str, bucket: int) -> Path:
     """The file of a table's level with buckets of that many rows."""
     return table_path(folder, table).with_suffix(f".{bucket}.f32")
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file that another process may be writing; 0 where there is none.
+
+    The file is opened for it: on a network file system a bare stat may be seconds old, an open is not.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        return 0
+    try:
+        return os.fstat(descriptor).st_size
+    finally:
+        os.close(descriptor)
 
 
 def is_run_folder(folder: Path) -> bool:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from gradtui.runs.folder import size_of
+
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def encode_line(entry: Mapping[str, Any]) -> bytes:
-    """One line, with its newline. Numbers that are not finite, and what JSON has no word for, become strings."""
+    """One line, with its newline. What JSON has no word for becomes a string, as do NaN and infinity."""
     return (
         json.dumps(_plain(entry), ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
     )
@@ -59,20 +60,22 @@ def _numbers(value: Any) -> Any:
 class LineReader:
     """Reads on in a file that grows by whole lines. A last line without newline waits until it has one."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, size: Callable[[Path], int] = size_of) -> None:
+        """`size` says how long the file is, 0 where there is none."""
         self.path = path
         self.offset = 0
+        self._size = size
 
     def skip(self) -> None:
         """Leave unread what is there now."""
-        self.offset = self._size()
+        self.offset = self._size(self.path)
 
     def poll(self) -> tuple[list[dict[str, Any]], bool]:
         """The objects that are new, and whether the file began anew since (then they are all it holds).
 
-        Costs one stat where nothing is new. Lines that hold no object are passed over.
+        Costs one look at its size where nothing is new. Lines that hold no object are passed over.
         """
-        size = self._size()
+        size = self._size(self.path)
         if size == self.offset:
             return [], False
         restarted = size < self.offset
@@ -88,9 +91,3 @@ class LineReader:
         self.offset += len(whole)
         entries = [decode_line(line) for line in whole.split(b"\n")]
         return [entry for entry in entries if entry is not None], restarted
-
-    def _size(self) -> int:
-        try:
-            return os.stat(self.path).st_size
-        except OSError:
-            return 0

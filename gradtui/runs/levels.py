@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from gradtui.runs.folder import LEVEL_FACTOR, level_dtype, level_path, record_dtype
+from gradtui.runs.folder import LEVEL_FACTOR, level_dtype, level_path
+from gradtui.runs.records import RecordFile, read_records
 from gradtui.runs.summary import Records, Summary, concatenate, empty, fold, of_level, of_rows, to_level
-from gradtui.runs.tables import RecordFile
 
 HIGHEST = 8
 """16**8 rows are more than a step's 32 bits can count."""
@@ -19,11 +19,9 @@ class Levels:
 
     def __init__(self, folder: Path, table: str, columns: int, rows: RecordFile) -> None:
         """Takes up the levels of the first `rows.count` rows, and makes what lacks. Raises OSError."""
-        self._dtype = level_dtype(columns)
-        self._row_dtype = record_dtype(columns)
         self._rows = rows
         self._files = [
-            RecordFile(level_path(folder, table, LEVEL_FACTOR**power), self._dtype.itemsize)
+            RecordFile(level_path(folder, table, LEVEL_FACTOR**power), level_dtype(columns))
             for power in range(1, HIGHEST + 1)
         ]
         self._pending = [empty(columns)] * HIGHEST
@@ -39,11 +37,8 @@ class Levels:
         below = self._rows if index == 0 else self._files[index - 1]
         start, stop = self._files[index].count * LEVEL_FACTOR, below.count
         for first in range(start, stop, _CHUNK):
-            last = min(first + _CHUNK, stop)
-            if index == 0:
-                self._extend(0, of_rows(below.read(first, last, self._row_dtype)))
-            else:
-                self._extend(index, of_level(below.read(first, last, self._dtype)))
+            records = read_records(below.path, below.dtype, first, min(first + _CHUNK, stop))
+            self._extend(index, of_rows(records) if index == 0 else of_level(records))
 
     def extend(self, rows: Records) -> None:
         """Take in rows that were appended to the table. Raises OSError."""

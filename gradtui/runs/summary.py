@@ -16,7 +16,7 @@ from gradtui.runs.folder import level_dtype
 
 Floats = npt.NDArray[np.float32]
 Times = npt.NDArray[np.float64]
-Steps = npt.NDArray[np.uint32]
+Steps = npt.NDArray[np.int64]
 Records = npt.NDArray[np.void]
 
 
@@ -48,19 +48,20 @@ class Summary:
 def empty(columns: int) -> Summary:
     """No buckets."""
     none = np.zeros((0, columns), np.float32)
-    return Summary(np.zeros(0, np.uint32), np.zeros(0), none, none, none)
+    return Summary(np.zeros(0, np.int64), np.zeros(0), none, none, none)
 
 
 def of_rows(rows: Records) -> Summary:
     """Each row of a table as a bucket of its own. Copies, so that the rows' memory may be used again."""
     values = np.array(rows["values"], np.float32)
-    return Summary(np.array(rows["step"]), np.array(rows["time"]), values, values, values)
+    # Steps leave the file's unsigned 32 bits here, in which a difference of two steps may wrap around.
+    return Summary(rows["step"].astype(np.int64), np.array(rows["time"]), values, values, values)
 
 
 def of_level(records: Records) -> Summary:
     """The records of a level."""
-    step, time, *statistics = (np.array(records[name]) for name in ("step", "time", "min", "mean", "max"))
-    return Summary(step, time, *statistics)
+    time, *statistics = (np.array(records[name]) for name in ("time", "min", "mean", "max"))
+    return Summary(records["step"].astype(np.int64), time, *statistics)
 
 
 def to_level(summary: Summary) -> Records:
@@ -105,3 +106,19 @@ def fold(summary: Summary, factor: int) -> Summary:
         summary = halve(summary)
         factor //= 2
     return summary
+
+
+def merge(summary: Summary, weights: Times, starts: npt.NDArray[np.intp]) -> Summary:
+    """Runs of buckets merged into one each, which begin at the indices `starts`; `weights` are their rows."""
+    if not len(starts):
+        return summary[:0]
+    with np.errstate(invalid="ignore"):
+        total = np.add.reduceat(summary.mean * weights[:, None], starts, axis=0)
+        mean = (total / np.add.reduceat(weights, starts)[:, None]).astype(np.float32)
+    return Summary(
+        summary.step[starts],
+        summary.time[starts],
+        np.fmin.reduceat(summary.min, starts, axis=0),
+        mean,
+        np.fmax.reduceat(summary.max, starts, axis=0),
+    )

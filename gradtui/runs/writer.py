@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, record_size, table_path
+from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table_path
 from gradtui.runs.jsonl import encode_line
 from gradtui.runs.levels import Levels
-from gradtui.runs.tables import RecordFile, RowBuffer, check_row
+from gradtui.runs.records import RecordFile, RowBuffer, check_row, read_records
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -27,8 +27,8 @@ class RunWriter:
 
     `append` and `event` only copy into memory; a thread writes ten times a second, the tables first and then
     the events, so whoever sees an event can see the rows that came before it. What a disk does wrong is kept
-    in `error`, once; from then on everything is dropped, and nothing is raised: a training must not die of its
-    record. A forked child never writes.
+    in `error`, once; from then on everything is dropped, and nothing is raised: a training must not die of
+    its record. A forked child never writes.
 
     A table that is there already is continued: a torn last record is cut off, and the levels are made whole.
     """
@@ -54,7 +54,7 @@ class RunWriter:
         self._columns = {table: len(columns) for table, columns in tables.items()}
         self._buffers = {table: RowBuffer(columns) for table, columns in self._columns.items()}
         self._files = {
-            table: RecordFile(table_path(folder, table), record_size(columns))
+            table: RecordFile(table_path(folder, table), record_dtype(columns))
             for table, columns in self._columns.items()
         }
         self._levels: dict[str, Levels] = {}
@@ -154,18 +154,18 @@ class RunWriter:
         for table, file in self._files.items():
             keep = file.count
             if resume_at is not None:
-                keep = _rows_up_to(file, record_dtype(self._columns[table]), resume_at)
+                keep = _rows_up_to(file, resume_at)
             file.truncate(keep)
             self._levels[table] = Levels(self.folder, table, self._columns[table], file)
         _cut_torn_line(self.folder / EVENTS_FILE)
 
 
-def _rows_up_to(file: RecordFile, dtype: np.dtype[np.void], step: int) -> int:
+def _rows_up_to(file: RecordFile, step: int) -> int:
     """How many of the first rows have at most that step."""
     low, high = 0, file.count
     while low < high:
         middle = (low + high) // 2
-        if file.read(middle, middle + 1, dtype)["step"][0] <= step:
+        if read_records(file.path, file.dtype, middle, middle + 1)["step"][0] <= step:
             low = middle + 1
         else:
             high = middle

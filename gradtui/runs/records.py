@@ -1,4 +1,4 @@
-"""A file of records of one size, written by this process alone, and the memory that rows wait in."""
+"""Files of records of one size, and the memory that rows wait in until they are written."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from gradtui.runs.summary import Records
 
 
 class RecordFile:
-    """Appends whole records, and never leaves a torn one behind a whole one.
+    """A file that this process alone writes: appends whole records, never leaves a torn one behind a whole
+    one.
 
     The file is opened for each append: on a network file system what is written reaches other hosts when the
     file is closed, and a folder that was removed is noticed. Locally that costs some 10 microseconds.
     """
 
-    def __init__(self, path: Path, size: int) -> None:
+    def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
         """Takes up what is there; a torn last record is not counted, and the next append overwrites it."""
         self.path = path
-        self.size = size
+        self.dtype = dtype
+        self.size = dtype.itemsize
         self._new = True
         self.count = 0
         with contextlib.suppress(FileNotFoundError):
-            self.count = path.stat().st_size // size
+            self.count = path.stat().st_size // self.size
             self._new = False
 
     def truncate(self, count: int) -> None:
@@ -60,11 +62,13 @@ class RecordFile:
             if done < len(content):
                 os.ftruncate(descriptor, self.count * self.size)
 
-    def read(self, start: int, stop: int, dtype: np.dtype[np.void]) -> Records:
-        """The records from `start` up to `stop`. Raises OSError."""
-        with self.path.open("rb") as file:
-            file.seek(start * self.size)
-            return np.frombuffer(file.read((stop - start) * self.size), dtype)
+
+def read_records(path: Path, dtype: np.dtype[np.void], start: int, stop: int) -> Records:
+    """The records from `start` up to `stop`, or as many of them as are there, whole. Raises OSError.
+
+    Not mapped into memory: where a mapped file on a network file system is cut short, the reader is killed.
+    """
+    return np.fromfile(path, dtype, count=max(0, stop - start), offset=start * dtype.itemsize)
 
 
 class RowBuffer:

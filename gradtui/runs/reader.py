@@ -1,0 +1,170 @@
+"""Opening a run, live or finished: its numbers as numpy arrays."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.parse import from_dict, load
+from gradtui.experiment.spec import Experiment
+from gradtui.runs import events as log
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
+from gradtui.runs.meta import RunMeta, read_meta
+from gradtui.runs.status import RunStatus, read_status
+from gradtui.runs.summary import Floats, Steps
+from gradtui.runs.table import Table
+
+_LOG_TAIL_BYTES = 1 << 16
+
+
+def open_run(path: str | os.PathLike[str]) -> Run:
+    """Open the run in that folder. Raises RunError, one line that names the file, where it cannot be read."""
+    return Run(Path(path))
+
+
+class Run:
+    """A run's folder. Each call reads what is there now, so a run that is being trained is seen to grow."""
+
+    def __init__(self, folder: Path) -> None:
+        """Raises RunError where the folder is no run or its run.json is corrupt."""
+        self.folder = folder.expanduser().absolute()
+        if not self.folder.is_dir():
+            raise RunError(f"{folder}: no such folder")
+        if not is_run_folder(self.folder):
+            raise RunError(f"{folder}: no run (it holds neither {RUN_FILE} nor {EXPERIMENT_FILE})")
+        self._stamp: tuple[int, int, int] | None = None
+        self._meta: RunMeta | None = None
+        self._stamp = self._current_stamp()
+        if self._stamp is not None:
+            self._meta = read_meta(self.folder)
+
+    @property
+    def meta(self) -> RunMeta | None:
+        """run.json; None until the trainer has written it."""
+        stamp = self._current_stamp()
+        if stamp is not None and stamp != self._stamp:
+            try:
+                self._meta = read_meta(self.folder)
+            except RunError:
+                return self._meta
+            self._stamp = stamp
+        return self._meta
+
+    def _current_stamp(self) -> tuple[int, int, int] | None:
+        try:
+            about = os.stat(self.folder / RUN_FILE)
+        except OSError:
+            return None
+        return about.st_mtime_ns, about.st_size, about.st_ino
+
+    @property
+    def name(self) -> str:
+        """What the experiment or script calls it; before it is known, the folder's name."""
+        meta = self.meta
+        if meta is not None:
+            return meta.name
+        experiment = self.experiment
+        return experiment.name if experiment is not None else self.folder.name
+
+    @property
+    def experiment(self) -> Experiment | None:
+        """What is trained. None for a script's own net."""
+        meta = self.meta
+        try:
+            if meta is not None and meta.experiment is not None:
+                return from_dict(meta.experiment)
+            if (self.folder / EXPERIMENT_FILE).is_file():
+                return load(self.folder / EXPERIMENT_FILE)
+        except ExperimentError:
+            # Written by another version of gradtui, say: the numbers are good for all that.
+            return None
+        return None
+
+    @property
+    def layer_names(self) -> list[str]:
+        """From input to output; empty until the net is built."""
+        meta = self.meta
+        return [layer.name for layer in meta.layers] if meta else []
+
+    @property
+    def scalar_names(self) -> list[str]:
+        """What `scalars` can be asked for, apart from "time"."""
+        return list(self.table("scalars").columns)
+
+    @property
+    def measures(self) -> list[str]:
+        """What `layers` can be asked for."""
+        meta = self.meta
+        return [name for name, table in meta.tables.items() if table.kind != "scalars"] if meta else []
+
+    @property
+    def status(self) -> RunStatus:
+        """How it stands."""
+        return read_status(self.folder)
+
+    @property
+    def steps(self) -> int:
+        """The last step recorded; 0 before the first."""
+        return self.status.step
+
+    def events(self) -> list[log.Event]:
+        """All that happened, oldest first."""
+        events = log.EventLog(self.folder)
+        events.poll()
+        return events.entries
+
+    @property
+    def findings(self) -> list[log.Event]:
+        """The newest finding of each code."""
+        return log.findings(self.events())
+
+    def log_tail(self, lines: int = 20) -> list[str]:
+        """The last lines that the trainer printed."""
+        try:
+            with (self.folder / LOG_FILE).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
+                return file.read().decode(errors="replace").splitlines()[-lines:] if lines > 0 else []
+        except OSError:
+            return []
+
+    def scalars(self, name: str) -> tuple[Steps, npt.NDArray[np.floating]]:
+        """(steps (n,), values (n,)) of a scalar; "time" is seconds since the epoch.
+
+        Raises RunError where the run records other scalars, but not this one.
+        """
+        table = self.table("scalars")
+        if name == "time":
+            steps, times, _ = table.values()
+            return steps, times
+        if not table.columns:
+            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        if name not in table.columns:
+            raise RunError(f"{self.folder}: no scalar {name!r}; recorded: {', '.join(table.columns)}")
+        steps, _, values = table.column(name)
+        return steps, values
+
+    def layers(self, measure: str = "grad_norm") -> tuple[Steps, Floats]:
+        """(steps (n,), values (n, layers)) of a measure; of hidden_grad, (n, time lags).
+
+        Raises RunError where the run records other measures, but not this one.
+        """
+        steps, _, values = self.table(measure).values()
+        return steps, values
+
+    def table(self, name: str) -> Table:
+        """A table by name; without columns or rows while the net is not built.
+
+        Raises RunError where the run records other tables, but not this one.
+        """
+        meta = self.meta
+        tables = meta.tables if meta else {}
+        if name in tables:
+            return Table(self.folder, name, tables[name].columns)
+        if tables:
+            raise RunError(f"{self.folder}: no measure {name!r}; recorded: {', '.join(tables)}")
+        return Table(self.folder, name, ())

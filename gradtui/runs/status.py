@@ -1,0 +1,130 @@
+"""How a run stands: by its own account, and by whether its process is still there."""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+from gradtui.runs import process
+from gradtui.runs.errors import RunError
+from gradtui.runs.events import Course, EventLog, course_of
+from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE, record_size, size_of, table_path
+from gradtui.runs.meta import RunMeta, read_meta
+
+End = Literal["finished", "stopped", "diverged", "failed"]
+State = Literal["starting", "running", "paused", "finished", "stopped", "diverged", "failed", "died"]
+
+SILENCE_SECONDS = 30.0
+"""A trainer on another host whose heartbeat is older than this has died."""
+
+START_SECONDS = 60.0
+"""A trainer that has written no run.json after this never started."""
+
+_BEFORE_TRAINING = ("", "importing", "building")
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """`phase` is the last that the run named, empty where it named none; `step` the last on disk, 0 before
+    the first; `reason` one line, empty where there is nothing to explain."""
+
+    state: State
+    phase: str = ""
+    step: int = 0
+    reason: str = ""
+
+    @property
+    def live(self) -> bool:
+        """Whether a trainer is at it."""
+        return self.state in ("starting", "running", "paused")
+
+
+def read_status(folder: Path) -> RunStatus:
+    """The status of the run in that folder now. Raises RunError where run.json is there but corrupt."""
+    meta = read_meta(folder) if (folder / RUN_FILE).exists() else None
+    events = EventLog(folder)
+    events.poll()
+    return current_status(folder, meta, events, last_step(folder, meta) if meta else 0)
+
+
+def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: int) -> RunStatus:
+    """The status by a meta and events that were read just now; `step` is the last one on disk."""
+    if meta is None:
+        return _before_the_trainer(folder)
+    course = course_of(events.entries)
+    if not course.end and not is_alive(folder, meta):
+        # It may have said how it ended just before it went.
+        events.poll()
+        course = course_of(events.entries)
+        if not course.end:
+            return RunStatus("died", course.phase, step, _last_words(course, step))
+    return RunStatus(_state(course, step), course.phase, step, course.reason)
+
+
+def _state(course: Course, step: int) -> State:
+    if course.end:
+        for end in get_args(End):
+            if course.end == end:
+                return end  # type: ignore[no-any-return]
+        return "failed"
+    if course.paused:
+        return "paused"
+    # A script that is watched names no phases.
+    starting = course.phase in _BEFORE_TRAINING and not (course.phase == "" and step > 0)
+    return "starting" if starting else "running"
+
+
+def _last_words(course: Course, step: int) -> str:
+    if step > 0:
+        return f"died at step {step}"
+    return f"died while {course.phase}" if course.phase else "died before its first step"
+
+
+def _before_the_trainer(folder: Path) -> RunStatus:
+    if _age(folder) > START_SECONDS:
+        return RunStatus("failed", reason="the trainer never started")
+    return RunStatus("starting")
+
+
+def is_alive(folder: Path, meta: RunMeta) -> bool:
+    """Whether the process that writes the run is there: seen here by its pid, elsewhere by its heartbeat."""
+    if meta.pid and meta.host == process.host_name() and meta.machine == process.machine():
+        return process.is_alive(meta.pid, meta.pid_started)
+    heartbeat = folder / HEARTBEAT_FILE
+    return _age(heartbeat if heartbeat.exists() else folder / RUN_FILE) <= SILENCE_SECONDS
+
+
+def _age(path: Path) -> float:
+    try:
+        return time.time() - os.stat(path).st_mtime
+    except OSError:
+        return 0.0
+
+
+def last_step(folder: Path, meta: RunMeta) -> int:
+    """The last step that any table holds; 0 before the first. Needs no numpy."""
+    return max(
+        (_last_step_of(folder, name, len(table.columns)) for name, table in meta.tables.items()), default=0
+    )
+
+
+def _last_step_of(folder: Path, table: str, columns: int) -> int:
+    try:
+        path = table_path(folder, table)
+        size = record_size(columns)
+        rows = size_of(path) // size
+        if not rows:
+            return 0
+        with path.open("rb") as file:
+            file.seek((rows - 1) * size)
+            step: int = struct.unpack("<I", file.read(4))[0]
+            return step
+    except (OSError, ValueError, struct.error):
+        return 0
+
+
+__all__ = ["RunError", "RunStatus", "State", "current_status", "is_alive", "last_step", "read_status"]

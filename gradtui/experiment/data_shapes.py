@@ -58,31 +58,35 @@ def data_shape(data: Data) -> DataShape:
         case "idx":
             from gradtui.experiment.data_files import idx_shape
 
-            return idx_shape(Path(data.path).expanduser())
+            return idx_shape(data_path(data))
         case "npz":
             from gradtui.experiment.data_files import npz_shape
 
-            return npz_shape(Path(data.path).expanduser())
+            return npz_shape(data_path(data))
+
+
+def data_path(data: Data) -> Path:
+    """The file or folder that the data are read from; of text without one, the poem that ships."""
+    if not data.path:
+        return POEM
+    try:
+        return Path(data.path).expanduser()
+    except RuntimeError:
+        return Path(data.path)
 
 
 def vocabulary(data: Data) -> str:
-    """The distinct characters of a text, sorted; a character's token id is its place. Lines end in
-    ``\\n``."""
-    path = Path(data.path).expanduser() if data.path else POEM
+    """The distinct characters of a text, sorted; a character's token id is its place. Lines end in \\n."""
+    path = data_path(data)
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError:
         raise ExperimentError("data.path", data.path, problem=f"{path} is not a text in UTF-8") from None
-    except (OSError, ValueError) as error:
-        reason = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise ExperimentError("data.path", data.path, problem=f"{path} cannot be read: {reason}") from None
+    except OSError as error:
+        problem = f"{path} cannot be read: {error.strerror or error}"
+        raise ExperimentError("data.path", data.path, problem=problem) from None
     if len(text) <= data.length:
-        raise ExperimentError(
-            "data.path",
-            data.path,
-            problem=f"{path} has {len(text)} characters",
-            allowed=f"more than data.length ({data.length})",
-        )
+        raise ExperimentError("data.length", data.length, f"fewer than the {len(text)} characters of {path}")
     return "".join(sorted(set(text)))
 
 

@@ -11,8 +11,17 @@ if TYPE_CHECKING:
     from gradtui.experiment.spec import Block, Data, Experiment
 
 Form = Literal["flat", "image", "sequence", "unknown"]
+"""What a block reads. unknown is an npz file that nobody has opened yet: anything may follow."""
 
 RECURRENT: frozenset[Block] = frozenset({"rnn", "lstm", "gru"})
+SEQUENTIAL: frozenset[Block] = RECURRENT | {"attention"}
+"""Blocks that read a sequence step by step."""
+
+READERS: dict[Form, str] = {
+    "flat": "dense",
+    "image": "dense or conv",
+    "sequence": "dense, rnn, lstm, gru or attention",
+}
 
 
 def check_flow(exp: Experiment, rank: int | None = None) -> None:
@@ -21,35 +30,29 @@ def check_flow(exp: Experiment, rank: int | None = None) -> None:
     ``rank`` is the number of dimensions of one example, where known; before an npz file is opened it is not.
     """
     form = _form_of(exp.data, rank)
+    _check_reading(exp, form)
     for index, group in enumerate(exp.net):
-        field = f"net.{index}.block"
-        before = f"after {exp.net[index - 1].block}" if index else f"on {exp.data.source}"
-        if group.block == "conv":
-            if index == 0 and exp.data.sequence != "none" and form == "sequence":
-                raise ExperimentError(
-                    "data.sequence", exp.data.sequence, '"none": a conv block reads the image as it is'
-                )
-            if form not in ("image", "unknown"):
-                raise ExperimentError(
-                    field, group.block, f"another block {before}: conv reads an image, and there is none"
-                )
-            form = "image"
-        elif group.block == "dense":
+        if group.block == "dense":
             form = "sequence" if exp.data.source in TOKEN_SOURCES else "flat"
-        elif form == "image" and index == 0:
+            continue
+        needed: Form = "image" if group.block == "conv" else "sequence"
+        if form not in (needed, "unknown"):
+            before = f"after {exp.net[index - 1].block}" if index else f"on {exp.data.source}"
+            thing = "an image" if needed == "image" else "a sequence"
             raise ExperimentError(
-                "data.sequence", exp.data.sequence, f'"rows" or "pixels": {group.block} reads a sequence'
+                f"net.{index}.block", group.block, f"{READERS[form]} {before}: {group.block} reads {thing}"
             )
-        elif form not in ("sequence", "unknown"):
-            raise ExperimentError(
-                field,
-                group.block,
-                f"dense or conv {before}: {group.block} reads a sequence, and there is none"
-                if form == "image"
-                else f"dense {before}: {group.block} reads a sequence, and there is none",
-            )
-        else:
-            form = "sequence"
+        form = needed
+
+
+def _check_reading(exp: Experiment, form: Form) -> None:
+    """The same picture is an image or a sequence, as ``data.sequence`` says: there lies the remedy."""
+    block, reading = exp.net[0].block, exp.data.sequence
+    picture = exp.data.source in ("digits", "idx", "cifar10", "npz")
+    if picture and form == "image" and block in SEQUENTIAL:
+        raise ExperimentError("data.sequence", reading, f"rows or pixels: {block} reads a sequence")
+    if picture and form == "sequence" and block == "conv":
+        raise ExperimentError("data.sequence", reading, "none: conv reads the image as it is")
 
 
 def _form_of(data: Data, rank: int | None) -> Form:

@@ -24,6 +24,28 @@ def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
     return from_dict(raw)
 
 
+def diff(old: Experiment, new: Experiment) -> dict[str, object]:
+    """What makes ``new`` of ``old``, as dotted paths: ``set_fields(old, diff(old, new)) == new``.
+
+    Where the number of groups differs, the whole list stands under ``net``.
+    """
+    changes: dict[str, object] = {}
+    _compare(to_dict(old), to_dict(new), "", changes)
+    return changes
+
+
+def _compare(old: dict[str, Any], new: dict[str, Any], path: str, changes: dict[str, object]) -> None:
+    for key, after in new.items():
+        before = old[key]
+        if isinstance(after, list) and len(after) == len(before):
+            for index, group in enumerate(after):
+                _compare(before[index], group, f"{path}{key}.{index}.", changes)
+        elif isinstance(after, dict):
+            _compare(before, after, f"{path}{key}.", changes)
+        elif after != before:
+            changes[f"{path}{key}"] = after
+
+
 def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
     """``["net.0.repeat=56", "run.device=cpu"]`` to paths and values.
 

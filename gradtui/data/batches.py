@@ -1,0 +1,61 @@
+"""Batches of training examples: seeded, endless, resumable."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gradtui.data.dataset import Dataset
+from gradtui.data.seeds import rng
+
+
+class Batches:
+    """An endless iterator of (x, y) over the shuffled training set.
+
+    Each epoch is its own permutation, drawn from the seed and the epoch's number alone: so the state is two
+    numbers, and no generator's state need be stored. Every batch is full: what does not fill a last batch is left
+    out of that epoch (a batch of one would break batch norm and make the curves jump). A batch larger than the
+    data is the whole data.
+    """
+
+    def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
+        self.x, self.y = dataset.train_x, dataset.train_y
+        self.count = len(self.x)
+        self.size = min(batch_size, self.count)
+        self.per_epoch = self.count // self.size
+        self.seed = seed
+        self.epoch = 0
+        self.taken = 0
+        """Batches taken in this epoch."""
+        self._order = self._permutation()
+
+    def __iter__(self) -> Batches:
+        return self
+
+    def __next__(self) -> tuple[Tensor, Tensor]:
+        if self.taken == self.per_epoch:
+            self.epoch += 1
+            self.taken = 0
+            self._order = self._permutation()
+        start = self.taken * self.size
+        self.taken += 1
+        chosen = self._order[start : start + self.size]
+        return self.x.index_select(0, chosen), self.y.index_select(0, chosen)
+
+    def state(self) -> dict[str, int]:
+        """Where the iteration stands."""
+        return {"epoch": self.epoch, "taken": self.taken}
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Goes on where ``state`` was taken; the next batch is the one that would have come then."""
+        self.epoch, self.taken = state["epoch"], state["taken"]
+        self._order = self._permutation()
+
+    def _permutation(self) -> Tensor:
+        order = torch.from_numpy(rng(self.seed, "shuffle", self.epoch).permutation(self.count))
+        return order.to(self.x.device)
+
+
+def batches(dataset: Dataset, batch_size: int, seed: int) -> Batches:
+    """Endless, seeded, resumable batches of the training set, on the device on which it lies."""
+    return Batches(dataset, batch_size, seed)

@@ -1,0 +1,79 @@
+"""Loss and accuracy by task, and what chance makes of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from gradtui.experiment.shapes import DataShape
+
+IGNORED = -100
+"""A step of a sequence that does not count (torch's own mark)."""
+TOLERANCE = 0.04
+"""A predicted number is right within this (Hochreiter and Schmidhuber 1997, on the adding problem)."""
+
+Task = Literal["classify", "regress", "sequence"]
+Measure = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
+
+
+def loss_and_accuracy(task: Task, reduction: Literal["mean", "sum"] = "mean") -> Measure:
+    """A function (outputs, answers) -> (loss, accuracy), both 0-dimensional and on the device.
+
+    classify and sequence: cross-entropy in nats, over all steps that count; regress: squared error, accuracy the
+    share of examples whose every number is within ``TOLERANCE``. ``reduction`` "sum" adds the loss over the
+    examples of the batch (and is the mean over the numbers or steps of one example), so a batch of B gives
+    B times the loss of "mean".
+    """
+    return _Regression(reduction) if task == "regress" else _Classification(reduction)
+
+
+class _Classification:
+    def __init__(self, reduction: str) -> None:
+        self.sum = reduction == "sum"
+
+    def __call__(self, outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+        examples = answers.shape[0]
+        if answers.dim() == 1:
+            loss = F.cross_entropy(outputs, answers)
+            accuracy = (outputs.detach().argmax(1) == answers).float().mean()
+        else:
+            flat = answers.reshape(-1)
+            rows = outputs.reshape(len(flat), -1)
+            loss = F.cross_entropy(rows, flat, ignore_index=IGNORED)
+            counted = flat != IGNORED
+            right = (rows.detach().argmax(1) == flat) & counted
+            accuracy = right.sum() / counted.sum()
+        return loss * examples if self.sum else loss, accuracy
+
+
+class _Regression:
+    def __init__(self, reduction: str) -> None:
+        self.sum = reduction == "sum"
+
+    def __call__(self, outputs: Tensor, answers: Tensor) -> tuple[Tensor, Tensor]:
+        loss = F.mse_loss(outputs, answers)
+        near = (outputs.detach() - answers).abs() <= TOLERANCE
+        accuracy = near.all(1).float().mean()
+        return loss * answers.shape[0] if self.sum else loss, accuracy
+
+
+def chance(shape: DataShape, train_y: Tensor) -> tuple[float, float]:
+    """Loss and accuracy of a net that ignores its input.
+
+    Classes: every class alike, ln(classes) and 1/classes. Numbers: the training answers' mean, so the loss is
+    their variance and the accuracy the share of them within ``TOLERANCE`` of the mean.
+    """
+    if shape.task != "regress":
+        return math.log(shape.outputs), 1.0 / shape.outputs
+    far = train_y.double() - train_y.double().mean(0)
+    return float(far.square().mean()), float((far.abs() <= TOLERANCE).all(1).double().mean())
+
+
+def as_answers(values: Tensor, task: Task) -> Tensor:
+    """Answers in the type that the loss takes: int64 classes, float32 numbers."""
+    return values.to(torch.float32 if task == "regress" else torch.int64)

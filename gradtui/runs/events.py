@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -12,53 +12,6 @@ from gradtui.runs.jsonl import LineReader
 
 Event = Mapping[str, Any]
 """An object with "event" (its kind) and "time", mostly "step". Kinds that are unknown are kept."""
-
-_UNDONE_BY_REWIND = ("evaluation", "finding")
-
-
-class EventLog:
-    """All events of a run so far, read on from where the last poll stopped."""
-
-    def __init__(self, folder: Path) -> None:
-        self._lines = LineReader(folder / EVENTS_FILE)
-        self.entries: list[Event] = []
-
-    def poll(self) -> bool:
-        """Take in what is new, and say whether anything was. A line that is no event is left out."""
-        fresh, restarted = self._lines.poll()
-        if restarted:
-            self.entries = []
-        events = [entry for entry in fresh if isinstance(entry.get("event"), str)]
-        self.entries += events
-        return restarted or bool(events)
-
-
-def step_of(event: Event) -> int | None:
-    """The step that an event belongs to."""
-    step = event.get("step")
-    return step if isinstance(step, int) else None
-
-
-def still_valid(events: Iterable[Event]) -> list[Event]:
-    """Without the evaluations and findings of steps that the run was taken back behind."""
-    valid: list[Event] = []
-    for event in events:
-        if event["event"] == "rewound":
-            last = step_of(event) or 0
-            valid = [
-                old for old in valid if old["event"] not in _UNDONE_BY_REWIND or (step_of(old) or 0) <= last
-            ]
-        valid.append(event)
-    return valid
-
-
-def findings(events: Iterable[Event]) -> list[Event]:
-    """The newest finding of each code that is still valid, in the order in which the codes first came up."""
-    newest: dict[str, Event] = {}
-    for event in still_valid(events):
-        if event["event"] == "finding":
-            newest[str(event.get("code", ""))] = event
-    return list(newest.values())
 
 
 @dataclass(frozen=True)
@@ -87,9 +40,51 @@ class Course:
         return self
 
 
-def course_of(events: Iterable[Event]) -> Course:
-    """The course after all of them."""
-    course = Course()
-    for event in events:
-        course = course.after(event)
-    return course
+class EventLog:
+    """All events of a run so far, and what they come to. Read on from where the last poll stopped."""
+
+    def __init__(self, folder: Path) -> None:
+        self._lines = LineReader(folder / EVENTS_FILE)
+        self._clear()
+
+    def _clear(self) -> None:
+        self.entries: list[Event] = []
+        """As they happened, all of them."""
+        self.evaluations: list[Event] = []
+        """Without those of steps that the run was taken back behind."""
+        self._findings: list[Event] = []
+        self.course = Course()
+
+    def poll(self) -> bool:
+        """Take in what is new, and say whether anything was. A line that is no event is left out."""
+        fresh, restarted = self._lines.poll()
+        if restarted:
+            self._clear()
+        events = [entry for entry in fresh if isinstance(entry.get("event"), str)]
+        for event in events:
+            self._take(event)
+        return restarted or bool(events)
+
+    def _take(self, event: Event) -> None:
+        self.entries.append(event)
+        self.course = self.course.after(event)
+        match event["event"]:
+            case "evaluation":
+                self.evaluations.append(event)
+            case "finding":
+                self._findings.append(event)
+            case "rewound":
+                last = step_of(event) or 0
+                self.evaluations = [old for old in self.evaluations if (step_of(old) or 0) <= last]
+                self._findings = [old for old in self._findings if (step_of(old) or 0) <= last]
+
+    def findings(self) -> list[Event]:
+        """The newest of each code, in the order in which the codes first came up; without void ones."""
+        newest = {str(event.get("code", "")): event for event in self._findings}
+        return list(newest.values())
+
+
+def step_of(event: Event) -> int | None:
+    """The step that an event belongs to."""
+    step = event.get("step")
+    return step if isinstance(step, int) else None

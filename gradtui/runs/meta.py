@@ -12,7 +12,7 @@ import msgspec
 
 from gradtui.runs import process
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import RUN_FILE
+from gradtui.runs.folder import RUN_FILE, table_path
 
 FORMAT = 1
 
@@ -108,4 +108,9 @@ def read_meta(folder: Path) -> RunMeta:
         raise RunError(f"{path}: not a run's description: {error}") from None
     if meta.format != FORMAT:
         raise RunError(f"{path}: format {meta.format}, and this gradtui reads format {FORMAT}")
+    try:
+        for table in meta.tables:
+            table_path(folder, table)
+    except ValueError as error:
+        raise RunError(f"{path}: {error}") from None
     return meta

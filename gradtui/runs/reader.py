@@ -11,8 +11,8 @@ import numpy.typing as npt
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.parse import from_dict, load
 from gradtui.experiment.spec import Experiment
-from gradtui.runs import events as log
 from gradtui.runs.errors import RunError
+from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.meta import RunMeta, read_meta
 from gradtui.runs.status import RunStatus, read_status
@@ -112,16 +112,19 @@ class Run:
         """The last step recorded; 0 before the first."""
         return self.status.step
 
-    def events(self) -> list[log.Event]:
+    def events(self) -> list[Event]:
         """All that happened, oldest first."""
-        events = log.EventLog(self.folder)
-        events.poll()
-        return events.entries
+        return self._log().entries
 
     @property
-    def findings(self) -> list[log.Event]:
+    def findings(self) -> list[Event]:
         """The newest finding of each code."""
-        return log.findings(self.events())
+        return self._log().findings()
+
+    def _log(self) -> EventLog:
+        log = EventLog(self.folder)
+        log.poll()
+        return log
 
     def log_tail(self, lines: int = 20) -> list[str]:
         """The last lines that the trainer printed."""
@@ -161,10 +164,13 @@ class Run:
 
         Raises RunError where the run records other tables, but not this one.
         """
+        table = self.table_or_empty(name)
+        if not table.columns and self.meta and self.meta.tables:
+            raise RunError(f"{self.folder}: no measure {name!r}; recorded: {', '.join(self.meta.tables)}")
+        return table
+
+    def table_or_empty(self, name: str) -> Table:
+        """The same, but a table without columns or rows where the run does not record it."""
         meta = self.meta
-        tables = meta.tables if meta else {}
-        if name in tables:
-            return Table(self.folder, name, tables[name].columns)
-        if tables:
-            raise RunError(f"{self.folder}: no measure {name!r}; recorded: {', '.join(tables)}")
-        return Table(self.folder, name, ())
+        about = meta.tables.get(name) if meta else None
+        return Table(self.folder, name, about.columns if about else ())

@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from gradtui.runs import process
-from gradtui.runs.errors import RunError
-from gradtui.runs.events import Course, EventLog, course_of
+from gradtui.runs.events import Course, EventLog
 from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE, record_size, size_of, table_path
 from gradtui.runs.meta import RunMeta, read_meta
 
@@ -55,11 +54,11 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
     """The status by a meta and events that were read just now; `step` is the last one on disk."""
     if meta is None:
         return _before_the_trainer(folder)
-    course = course_of(events.entries)
+    course = events.course
     if not course.end and not is_alive(folder, meta):
         # It may have said how it ended just before it went.
         events.poll()
-        course = course_of(events.entries)
+        course = events.course
         if not course.end:
             return RunStatus("died", course.phase, step, _last_words(course, step))
     return RunStatus(_state(course, step), course.phase, step, course.reason)
@@ -125,6 +124,3 @@ def _last_step_of(folder: Path, table: str, columns: int) -> int:
             return step
     except (OSError, ValueError, struct.error):
         return 0
-
-
-__all__ = ["RunError", "RunStatus", "State", "current_status", "is_alive", "last_step", "read_status"]

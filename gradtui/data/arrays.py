@@ -24,8 +24,8 @@ class Arrays:
 
 
 def split(x: NDArray[np.generic], y: NDArray[np.generic], seed: int, test: int | None = None) -> Arrays:
-    """A seeded choice of ``test`` examples (a fifth where it is not said, at least one) for the test, the rest to
-    train on, both in random order."""
+    """A seeded choice of ``test`` examples (a fifth where it is not said, at least one) for the test, the
+    rest to train on, both in random order."""
     held = max(1, len(x) // TEST_SHARE) if test is None else test
     order = rng(seed, "split").permutation(len(x))
     return Arrays(x[order[held:]], y[order[held:]], x[order[:held]], y[order[:held]])

@@ -13,9 +13,9 @@ class Batches:
     """An endless iterator of (x, y) over the shuffled training set.
 
     Each epoch is its own permutation, drawn from the seed and the epoch's number alone: so the state is two
-    numbers, and no generator's state need be stored. Every batch is full: what does not fill a last batch is left
-    out of that epoch (a batch of one would break batch norm and make the curves jump). A batch larger than the
-    data is the whole data.
+    numbers, and no generator's state need be stored. Every batch is full: what does not fill a last batch
+    is left out of that epoch (a batch of one would break batch norm and make the curves jump). A batch
+    larger than the data is the whole data.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:

@@ -13,7 +13,7 @@ from gradtui.data.digits import BRIGHTEST, digits
 from gradtui.data.scaling import as_images, scale
 from gradtui.data.spirals import spirals
 from gradtui.data.task import as_answers, chance
-from gradtui.experiment.shapes import DataShape, data_shape
+from gradtui.experiment.shapes import data_shape
 from gradtui.experiment.spec import Data
 
 

@@ -9,10 +9,10 @@ from torch import Tensor
 def scale(train: Tensor, test: Tensor, scaling: str, brightest: float) -> tuple[Tensor, Tensor]:
     """Training and test images, float32, scaled as ``data.scaling`` says.
 
-    standard: minus the mean and over the deviation of all training numbers together, one pair for all places.
-    One pair a place would blow up places that are nearly constant (the digits' corners) and would, on a test
-    image, multiply one stray dot by hundreds. unit: over ``brightest``, the largest value that the format knows;
-    where it knows none (0), from the training set's smallest and largest number.
+    standard: minus the mean and over the deviation of all training numbers together, one pair for all
+    places. One pair a place would blow up places that are nearly constant (the digits' corners) and would,
+    on a test image, multiply one stray dot by hundreds. unit: over ``brightest``, the largest value that
+    the format knows; where it knows none (0), from the training set's smallest and largest number.
     """
     if scaling == "standard":
         mean, deviation = float(train.double().mean()), float(train.double().std(correction=0))

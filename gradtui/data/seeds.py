@@ -10,6 +10,6 @@ PURPOSES = ("split", "examples", "shuffle")
 
 
 def rng(seed: int, purpose: Literal["split", "examples", "shuffle"], number: int = 0) -> np.random.Generator:
-    """A stream of its own for each purpose (and number, such as the epoch), so that one more draw for one does not
-    shift what is drawn for another."""
+    """A stream of its own for each purpose (and number, such as the epoch), so that one more draw for one
+    does not shift what is drawn for another."""
     return np.random.default_rng([seed, PURPOSES.index(purpose), number])

@@ -13,8 +13,8 @@ NOISE = 0.1
 
 
 def spirals(samples: int, seed: int) -> Arrays:
-    """Points (n, 2) and arms (n,). The radius is uniform in [0.05, 1]; along it an arm makes one turn. All arms are
-    equally frequent, up to one point."""
+    """Points (n, 2) and arms (n,). The radius is uniform in [0.05, 1]; along it an arm makes one turn. All
+    arms are equally frequent, up to one point."""
     numbers = rng(seed, "examples")
     arm = np.arange(samples) % ARMS
     radius = numbers.uniform(0.05, 1.0, samples)

@@ -24,10 +24,10 @@ Measure = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 def loss_and_accuracy(task: Task, reduction: Literal["mean", "sum"] = "mean") -> Measure:
     """A function (outputs, answers) -> (loss, accuracy), both 0-dimensional and on the device.
 
-    classify and sequence: cross-entropy in nats, over all steps that count; regress: squared error, accuracy the
-    share of examples whose every number is within ``TOLERANCE``. ``reduction`` "sum" adds the loss over the
-    examples of the batch (and is the mean over the numbers or steps of one example), so a batch of B gives
-    B times the loss of "mean".
+    classify and sequence: cross-entropy in nats, over all steps that count; regress: squared error,
+    accuracy the share of examples whose every number is within ``TOLERANCE``. ``reduction`` "sum" adds the
+    loss over the examples of the batch (and is the mean over the numbers or steps of one example), so a
+    batch of B gives B times the loss of "mean".
     """
     return _Regression(reduction) if task == "regress" else _Classification(reduction)
 

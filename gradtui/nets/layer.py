@@ -1,0 +1,49 @@
+"""What a net says of its weight layers, and weight modules that start empty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import nn
+
+from gradtui.experiment.block_shapes import LayerKind
+from gradtui.experiment.spec import Activation
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One weight layer, in forward order; names and counts are those of ``experiment.shapes.net_shape``."""
+
+    name: str
+    kind: LayerKind
+    parameters: list[nn.Parameter]
+    """Weights and biases, then those of a norm, a learned slope and rezero's scalar that belong to the
+    layer."""
+    module: nn.Module
+    """The weight module; its output is the pre-activation. Of a recurrent layer the hidden states (batch,
+    steps, width)."""
+    activation: nn.Module | None
+    """The module whose output is the layer's activation: with order "post" it follows the weights (and the
+    addition of an identity shortcut), with "pre" it feeds them. A recurrent layer is its own. None: there
+    is none."""
+    function: Activation
+    """Which nonlinearity ``activation`` is; "tanh" of lstm and gru, "identity" where there is none."""
+
+    @property
+    def count(self) -> int:
+        """Number of parameters."""
+        return sum(p.numel() for p in self.parameters)
+
+
+class Linear(nn.Linear):
+    """Without torch's own initialisation, which would draw from the global generator and be thrown away."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the numbers as they are: ``init.Start`` fills them."""
+
+
+class Conv2d(nn.Conv2d):
+    """Without torch's own initialisation, as ``Linear``."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the numbers as they are: ``init.Start`` fills them."""

@@ -1,0 +1,245 @@
+"""Bars of one value a layer as cells: eighth blocks from below, spread in weaker tones, marks for what is no number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.ui.charts.axis import GUTTER, LayerAxis
+from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.folding import INFINITE, NAN, ZERO, Floats, fold
+from gradtui.ui.charts.palette import (
+    AXIS,
+    CORRIDOR,
+    CURSOR,
+    INF_FILL,
+    NAN_FILL,
+    NONE,
+    RAMP,
+    RAMP_MIDDLE,
+    RAMP_WEAK,
+    SICK,
+    TEXT,
+    THEORY,
+    TYPICAL,
+    Palette,
+    steps_of,
+)  # fmt: skip
+from gradtui.ui.charts.scale import Scale
+
+Bins = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One value a layer on the chart's scale (log10 where it is a log scale), and what may be drawn with it.
+
+    Every array has shape (layers,). spread: the lowest and highest value of a layer over some window of time;
+    typical: its median there; theory: a predicted profile; corridor: the healthy range, two numbers or two arrays.
+    NaN in an overlay leaves that layer out.
+    """
+
+    values: Floats
+    spread: tuple[Floats, Floats] | None = None
+    typical: Floats | None = None
+    theory: Floats | None = None
+    corridor: tuple[Floats, Floats] | None = None
+
+
+def eighths(values: Floats, scale: Scale, rows: int) -> Bins:
+    """Heights in eighths of a row: at least 1, and a tick's value ends in the middle of the row of its label.
+
+    NaN gives 0. Any shape.
+    """
+    share = scale.share(values)
+    height = 4 + share * 8 * (rows - 1) if rows > 1 else 1 + share * 7
+    return np.where(np.isnan(share), 0, np.rint(np.nan_to_num(height))).astype(np.int64)
+
+
+def draw_bars(
+    cells: Cells,
+    profile: Profile,
+    axis: LayerAxis,
+    scale: Scale,
+    palette: Palette,
+    rows: int,
+    cursor: int | None,
+) -> None:
+    """Fill the first `rows` rows right of the gutter."""
+    if not axis.bins or rows < 1:
+        return
+    folded = fold(profile.values, axis)
+    low, middle, high = (eighths(part, scale, rows) for part in (folded.low, folded.middle, folded.high))
+    if profile.spread is not None:
+        below, above = fold(profile.spread[0], axis).low, fold(profile.spread[1], axis).high
+        low = np.where(np.isnan(below), low, np.minimum(middle, eighths(below, scale, rows)))
+        high = np.where(np.isnan(above), high, np.maximum(middle, eighths(above, scale, rows)))
+        low, high = np.where(middle, low, 0), np.where(middle, high, 0)
+    area = (slice(0, rows), slice(GUTTER, GUTTER + axis.used))
+    ground = _ground(profile, axis, scale, rows, cursor)
+    step = steps_of(scale.share(folded.middle)).astype(np.int64)
+    base = 8 * np.arange(rows)[::-1, None]
+    painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
+    codes, ink, fill = painter(base, low, middle, high, step, palette)
+    at = axis.bin_of_column[: axis.used]
+    gap = axis.bar_of_column[: axis.used] < 0
+    cells.codes[area] = np.where(gap, ord(" "), codes[:, at])
+    cells.ink[area] = np.where(gap, NONE, ink[:, at])
+    cells.fill[area] = np.where(gap | (fill[:, at] == NONE), ground, fill[:, at])
+    _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)
+    _overlay(cells, profile.theory, axis, scale, palette, rows, THEORY)
+    _marks(cells, folded.kind, middle, axis, palette, rows)
+
+
+def _ground(
+    profile: Profile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
+) -> NDArray[np.uint8]:
+    """Fill of the empty cells, (rows, used): the corridor and the layer under the cursor."""
+    ground = np.zeros((rows, axis.used), np.uint8)
+    if profile.corridor is not None:
+        limits = [
+            np.broadcast_to(np.asarray(limit, np.float64), profile.values.shape) for limit in profile.corridor
+        ]
+        bottom, top = (eighths(fold(limit, axis).middle, scale, rows) for limit in limits)
+        middle = 8 * np.arange(rows)[::-1, None] + 4
+        inside = (bottom <= middle) & (middle <= top) & (top > 0)
+        ground[inside[:, axis.bin_of_column[: axis.used]]] = CORRIDOR
+    if cursor is not None and (columns := axis.columns_of(cursor)) is not None:
+        ground[:, columns[0] : columns[1] + 1] = CURSOR
+    return ground
+
+
+Painted = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def _painted(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
+    """Tones as colours: one edge can be drawn in a cell, the lower tone as ink and the upper as fill."""
+    blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
+    top = base + 8
+    strong, half, weak = RAMP + step, RAMP_MIDDLE + step, RAMP_WEAK + step
+    below_low, below_middle, below_high = top <= low, top <= middle, top <= high
+    low_inside, middle_inside, high_inside = ((base < edge) & (edge < top) for edge in (low, middle, high))
+    only_high = high_inside & (base >= middle)
+    level = np.select(
+        [below_low, below_middle & low_inside, below_middle, middle_inside, below_high, only_high],
+        [8, low - base, 8, middle - base, 8, high - base],
+        0,
+    )
+    ink = np.select(
+        [
+            below_low,
+            below_middle & low_inside,
+            below_middle,
+            middle_inside & (low - base > 0),
+            middle_inside,
+            high > base,
+        ],
+        [strong, strong, half, strong, half, weak],
+        NONE,
+    )
+    more_above = high - middle > (top - middle) / 2
+    fill = np.select(
+        [below_low, below_middle, middle_inside & more_above, middle_inside, below_high],
+        [strong, half, weak, NONE, weak],
+        NONE,
+    )
+    return blocks[level], ink.astype(np.uint8), fill.astype(np.uint8)
+
+
+def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
+    """Tones as shaded blocks, to the row: where colours cannot be mixed or are not wanted."""
+    blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
+    full, three, _, quarter = (ord(c) for c in palette.glyphs.shades[:0:-1])
+    centre = base + 4
+    codes = np.select(
+        [base + 8 <= low, base + 8 <= middle, base < middle, centre <= high],
+        [full, np.where(low < middle, three, full), blocks[np.clip(middle - base, 0, 8)], quarter],
+        ord(" "),
+    )
+    codes = np.where((base >= middle) & (high <= middle), ord(" "), codes)
+    ink = np.where(codes == ord(" "), NONE, RAMP + step)
+    return codes.astype(np.uint32), ink.astype(np.uint8), np.zeros_like(ink, np.uint8)
+
+
+def _overlay(
+    cells: Cells, values: Floats | None, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, slot: int
+) -> None:
+    """A thin mark at the height of each value, over whatever is there."""
+    if values is None:
+        return
+    height = eighths(fold(values, axis).middle, scale, rows)[axis.bin_of_column[: axis.used]]
+    columns = np.flatnonzero(height)
+    height = np.minimum(height[columns], 8 * rows - 1)
+    at = (rows - 1 - height // 8, GUTTER + columns)
+    glyphs = palette.glyphs
+    thin = np.array([ord(c) for c in (glyphs.low * 3 + glyphs.middle * 3 + glyphs.high * 2)], np.uint32)
+    halves = np.array([ord(c) for c in glyphs.bars[4:]], np.uint32)
+    filled = np.isin(cells.codes[at], halves) & (palette.depth != "none")
+    cells.fill[at] = np.where(filled, cells.ink[at], cells.fill[at])
+    cells.codes[at] = thin[height % 8]
+    cells.ink[at] = slot
+
+
+def _marks(
+    cells: Cells, kind: NDArray[np.uint8], middle: Bins, axis: LayerAxis, palette: Palette, rows: int
+) -> None:
+    """The sign of zeros, infinities and NaN on the bottom row, and a veil where there is nothing else to see."""
+    bars = axis.bar_of_column[: axis.used]
+    for what, veil in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL)):
+        columns = GUTTER + np.flatnonzero((kind[bars] == what) & (bars >= 0))
+        if not columns.size:
+            continue
+        if veil:
+            empty = columns[middle[bars[columns - GUTTER]] == 0]
+            cells.codes[:rows, empty] = ord(palette.glyphs.shades[1])
+            cells.ink[:rows, empty] = SICK if what == NAN else veil
+        sign, ink, fill = palette.mark(what)
+        cells.codes[rows - 1, columns] = ord(sign)
+        cells.ink[rows - 1, columns] = ink
+        if fill:
+            cells.fill[rows - 1, columns] = fill
+
+
+def draw_value_axis(cells: Cells, scale: Scale, palette: Palette, rows: int) -> None:
+    """The gutter: labels of decades and the axis."""
+    glyphs = palette.glyphs
+    for row in range(rows):
+        cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
+    room = rows if rows < 5 else (rows + 1) // 2
+    for value in scale.ticks(room):
+        height = int(eighths(np.array([value]), scale, rows)[0])
+        row = rows - 1 - min(height, 8 * rows - 1) // 8
+        cells.write(row, 0, scale.label(value).rjust(GUTTER - 1) + glyphs.tick, AXIS)
+
+
+def draw_ruler(cells: Cells, axis: LayerAxis, palette: Palette, row: int, cursor: int | None) -> None:
+    """The numbers of the layers, counted from 1, beneath them; the layer under the cursor is pointed at."""
+    cells.write(row, 0, "layer".rjust(GUTTER - 1), AXIS)
+    taken = np.zeros(axis.width + 2, bool)
+    step = _ruler_step(axis)
+    numbers = [n for n in range(axis.first + 1, axis.last + 2) if n % step == 0] if axis.shown else []
+    ends = [axis.first + 1, axis.last + 1] if axis.shown else []
+    chosen = [(cursor + 1, True)] if cursor is not None else []
+    for number, pointed in chosen + [(n, False) for n in ends + numbers]:
+        columns = axis.columns_of(number - 1)
+        if columns is None:
+            continue
+        text = f"{palette.glyphs.pointer}{number}" if pointed else str(number)
+        column = (columns[0] + columns[1] + 1 - len(text)) // 2 if not pointed else sum(columns) // 2
+        column = max(0, min(axis.width - len(text), column))
+        if not taken[column : column + len(text) + 2].any():
+            taken[column + 1 : column + len(text) + 1] = True
+            cells.write(row, GUTTER + column, text, TEXT if pointed else AXIS)
+
+
+def _ruler_step(axis: LayerAxis) -> int:
+    """Layers between two numbers: 1, 2, 5 × 10^k, with room for a few digits and air."""
+    least = 6 * axis.shown / max(1, axis.used)
+    step, factors = 1, (2, 2.5, 2)
+    for i in range(60):
+        if step >= least:
+            break
+        step = int(step * factors[i % 3])
+    return step

@@ -1,0 +1,146 @@
+"""A matrix of values as cells: time downward, two rows of it in a line of text where half blocks can be had."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.ui.charts.axis import GUTTER, LayerAxis
+from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.folding import ABSENT, FINITE, INFINITE, NAN, ZERO, Floats, fold
+from gradtui.ui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, steps_of
+from gradtui.ui.charts.scale import Scale
+
+Codes = NDArray[np.uint8]
+
+_NAN, _INF, _ZERO, _ABSENT = range(STEPS, STEPS + 4)
+_KINDS = STEPS + 4
+_CODE_OF_KIND = {NAN: _NAN, INFINITE: _INF, ZERO: _ZERO, ABSENT: _ABSENT}
+_KIND_OF_CODE = {code: kind for kind, code in _CODE_OF_KIND.items()}
+
+
+def rows_per_line(palette: Palette) -> int:
+    """2 where one cell can hold two colours, else 1: a character has to tell the value."""
+    return 2 if palette.depth == "true" and not palette.ascii else 1
+
+
+def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
+    """(rows, layers) → (rows, bins): the ramp's step of a number, or what else it is."""
+    folded = fold(values, axis)
+    codes = steps_of(scale.share(folded.middle))
+    for kind, code in _CODE_OF_KIND.items():
+        codes[folded.kind == kind] = code
+    return codes
+
+
+def thinned(values: Floats, most: int) -> tuple[Floats, int]:
+    """At most `most` rows, each the highest of a power of two of rows (NaN if one was), and that power."""
+    times = 1
+    while math.ceil(len(values) / times) > max(1, most):
+        times *= 2
+    if times == 1:
+        return values, 1
+    return np.maximum.reduceat(values, np.arange(0, len(values), times), axis=0), times
+
+
+def draw_heat(cells: Cells, codes: Codes, axis: LayerAxis, palette: Palette, first_line: int = 0) -> None:
+    """Fill the lines from `first_line` on, right of the gutter; codes (rows, bins) from the top down."""
+    height = cells.shape[0] - first_line
+    if not axis.bins or height < 1:
+        return
+    area = (slice(first_line, None), slice(GUTTER, GUTTER + axis.used))
+    per_line = rows_per_line(palette)
+    shown = np.full((height * per_line, codes.shape[1]), _ABSENT, np.uint8)
+    rest = codes[first_line * per_line :][: len(shown)]
+    shown[: len(rest)] = rest
+    at = axis.bin_of_column[: axis.used]
+    if per_line == 2:
+        key = shown[0::2].astype(np.intp) * _KINDS + shown[1::2]
+        tables = _pairs(palette)
+    else:
+        key = shown.astype(np.intp)
+        tables = _singles(palette)
+    cells.codes[area] = tables[0][key][:, at]
+    cells.ink[area] = tables[1][key][:, at]
+    cells.fill[area] = tables[2][key][:, at]
+
+
+def draw_steps(
+    cells: Cells, rows: int, per_line: int, stride: int, first: int, cursor: int | None, palette: Palette
+) -> None:
+    """The gutter: the first step, round steps beside the lines that hold them, and the step under the cursor."""
+    glyphs = palette.glyphs
+    span = per_line * stride
+    round_to = _round_steps(4 * span)
+    free = 0
+    for line in range(cells.shape[0]):
+        start = first + line * span
+        if line * per_line >= rows:
+            cells.write(line, 0, " " * GUTTER)
+            continue
+        step = start if line == 0 else -(-start // round_to) * round_to
+        label = step_label(step) if step < start + span and line >= free else ""
+        if label:
+            free = line + 2
+        if cursor is not None and (start <= cursor < start + span):
+            cells.write(line, 0, step_label(cursor).rjust(GUTTER - 1) + glyphs.right, TEXT)
+        else:
+            cells.write(line, 0, label.rjust(GUTTER - 1) + (glyphs.tick if label else glyphs.rule), AXIS)
+
+
+def step_label(step: int) -> str:
+    """A step in at most five characters: 99999, 120k, 1.25M."""
+    if step < 100_000:
+        return str(step)
+    for unit, letter in ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T")):
+        if step < 1000 * unit:
+            digits = max(0, 2 - int(math.log10(step / unit)))
+            # Cut, not rounded: 999,999 must not become 1000k.
+            cut = math.floor(step / unit * 10**digits) / 10**digits
+            return f"{cut:g}{letter}"
+    return "…"
+
+
+def _round_steps(least: int) -> int:
+    magnitude = int(10 ** (len(str(least)) - 1))
+    return next(f * magnitude for f in (1, 2, 5, 10) if f * magnitude >= least)
+
+
+Tables = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@lru_cache(maxsize=16)
+def _singles(palette: Palette) -> Tables:
+    cells = [palette.shade(step) for step in range(STEPS)]
+    cells += [palette.mark(_KIND_OF_CODE[code]) for code in range(STEPS, _KINDS)]
+    return _tables(cells)
+
+
+@lru_cache(maxsize=16)
+def _pairs(palette: Palette) -> Tables:
+    """What is not a number takes the whole cell, also for one of its two rows: its sign has to be seen."""
+    cells = []
+    for upper in range(_KINDS):
+        for lower in range(_KINDS):
+            worst = next((code for code in (_NAN, _INF) if code in (upper, lower)), None)
+            if worst is not None:
+                cells.append(palette.mark(_KIND_OF_CODE[worst]))
+            elif upper < STEPS:
+                cells.append(("▀", RAMP + upper, RAMP + lower if lower < STEPS else NONE))
+            elif lower < STEPS:
+                cells.append(("▄", RAMP + lower, NONE))
+            else:
+                cells.append(palette.mark(ZERO if _ZERO in (upper, lower) else FINITE))
+    return _tables(cells)
+
+
+def _tables(cells: list[tuple[str, int, int]]) -> Tables:
+    characters, ink, fill = zip(*cells, strict=True)
+    return (
+        np.array([ord(c) for c in characters], np.uint32),
+        np.array(ink, np.uint8),
+        np.array(fill, np.uint8),
+    )

@@ -1,0 +1,225 @@
+"""Colours and characters of the charts: true colour, the terminal's own 16, or none; Unicode or ASCII.
+
+A cell's ink is a small number, a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones of each)
+and the named ones below. Nothing is told by hue alone: lightness runs one way along the ramp, and what is not a
+number has a character of its own besides its colour.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.color import Color as RichColor
+from rich.style import Style
+from textual.color import Color
+
+from gradtui.ui.charts.folding import FINITE, INFINITE, NAN, ZERO, Floats
+from gradtui.ui.charts.oklab import RGB, even_ramp, lch, mix
+
+if TYPE_CHECKING:
+    from textual.widget import Widget
+
+Depth = Literal["true", "ansi", "none"]
+
+STEPS = 24
+NONE = 0
+RAMP = 1
+RAMP_MIDDLE = RAMP + STEPS
+RAMP_WEAK = RAMP_MIDDLE + STEPS
+(NAN_FILL, NAN_INK, INF_FILL, INF_INK, ZERO_INK, AXIS, TEXT, CORRIDOR, CURSOR, THEORY, TYPICAL, SICK) = range(
+    RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 12
+)
+SLOTS = SICK + 1
+
+# On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
+# Blue to yellow is the axis that all common colour blindnesses keep.
+_DARK = (
+    (0.30, 0.10, 285),
+    (0.42, 0.11, 268),
+    (0.55, 0.10, 235),
+    (0.68, 0.10, 190),
+    (0.81, 0.13, 135),
+    (0.93, 0.15, 105),
+)
+_LIGHT = (
+    (0.93, 0.05, 105),
+    (0.81, 0.11, 140),
+    (0.68, 0.11, 190),
+    (0.54, 0.11, 240),
+    (0.40, 0.13, 270),
+    (0.26, 0.11, 290),
+)
+
+# By what terminals paint, not by name: blue is the darkest of every common scheme, yellow and white the lightest.
+_ANSI_DARK = ("blue", "bright_blue", "cyan", "bright_cyan", "bright_green", "bright_yellow")
+_ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
+_ANSI_NAMED = {
+    NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
+    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The characters that a chart may use. `bars` fill a cell by eighths from below, `shades` by darkness."""
+
+    bars: str
+    shades: str
+    dithers: str
+    high: str
+    middle: str
+    low: str
+    nan: str
+    inf: str
+    zero: str
+    halves: str
+    tick: str
+    rule: str
+    pointer: str
+    right: str
+
+
+UNICODE = Glyphs(" ▁▂▃▄▅▆▇█", " ░▒▓█", " ·░▒▓█", "▔", "─", "▁", "×", "∞", "0", "▀", "┤", "│", "▲", "▶")
+ASCII = Glyphs(" __--==##", " .:*#", " .:-=+*#%@", '"', "-", "_", "N", "I", "0", "#", "|", "|", "^", ">")
+
+
+@lru_cache(maxsize=2)
+def ramp(dark: bool) -> tuple[RGB, ...]:
+    """The 24 colours, low to high, for a dark or a light ground."""
+    return tuple(even_ramp(np.array([lch(*anchor) for anchor in (_DARK if dark else _LIGHT)]), STEPS))
+
+
+@dataclass(frozen=True)
+class Palette:
+    """What slots look like on one ground. `plain` is the ground's own style and `ground`, `text` its colours."""
+
+    depth: Depth
+    ascii: bool
+    dark: bool
+    ground: RGB
+    text: RGB
+    plain: Style
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The characters to use."""
+        return ASCII if self.ascii else UNICODE
+
+    @cached_property
+    def _colours(self) -> list[RichColor | None]:
+        if self.depth == "none":
+            return [None] * SLOTS
+        if self.depth == "ansi":
+            names: list[str | None] = [None] * SLOTS
+            scheme = _ANSI_DARK if self.dark else _ANSI_LIGHT
+            for step in range(STEPS):
+                name = scheme[step * len(scheme) // STEPS]
+                names[RAMP + step] = names[RAMP_MIDDLE + step] = names[RAMP_WEAK + step] = name
+            for slot, name in _ANSI_NAMED.items():
+                names[slot] = name
+            return [None if name is None else RichColor.parse(name) for name in names]
+        return [None if rgb is None else RichColor.from_rgb(*rgb) for rgb in self._rgb]
+
+    @cached_property
+    def _rgb(self) -> list[RGB | None]:
+        table: list[RGB | None] = [None] * SLOTS
+        for step, rgb in enumerate(ramp(self.dark)):
+            table[RAMP + step] = rgb
+            table[RAMP_MIDDLE + step] = mix(rgb, self.ground, 0.25)
+            table[RAMP_WEAK + step] = mix(rgb, self.ground, 0.6)
+        red: RGB = (226, 50, 58) if self.dark else (200, 20, 32)
+        pink: RGB = (200, 40, 190) if self.dark else (160, 10, 150)
+        table[NAN_FILL], table[NAN_INK] = red, (255, 255, 255)
+        table[INF_FILL], table[INF_INK] = pink, (255, 255, 255)
+        table[SICK] = (255, 110, 110) if self.dark else red
+        table[ZERO_INK] = mix(self.text, self.ground, 0.35)
+        table[AXIS] = mix(self.text, self.ground, 0.5)
+        table[TEXT] = self.text
+        table[CORRIDOR] = mix(self.ground, (60, 160, 110), 0.16)
+        table[CURSOR] = mix(self.ground, self.text, 0.18)
+        table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
+        table[TYPICAL] = self.text
+        return table
+
+    def style(self, ink: int, fill: int = NONE) -> Style:
+        """The style of a cell from its two slots, on the plain ground. Cached."""
+        found = self._styles.get(key := (ink, fill))
+        if found is None:
+            found = self._styles[key] = self._make(ink, fill)
+        return found
+
+    @cached_property
+    def _styles(self) -> dict[tuple[int, int], Style]:
+        return {}
+
+    def _make(self, ink: int, fill: int) -> Style:
+        style = self.plain
+        if self.depth != "none":
+            style += Style(color=self._colours[ink], bgcolor=self._colours[fill])
+        plain_words = self.depth != "true"
+        return style + Style(
+            bold=ink in (NAN_INK, INF_INK, TEXT) or None,
+            reverse=(plain_words and fill == CURSOR)
+            or (self.depth == "none" and fill in (NAN_FILL, INF_FILL))
+            or None,
+            dim=(self.depth == "none" and ink in (AXIS, ZERO_INK)) or None,
+        )
+
+    def mark(self, kind: int) -> tuple[str, int, int]:
+        """Character, ink and fill of ZERO, INFINITE and NAN."""
+        glyphs = self.glyphs
+        return {
+            NAN: (glyphs.nan, NAN_INK, NAN_FILL),
+            INFINITE: (glyphs.inf, INF_INK, INF_FILL),
+            ZERO: (glyphs.zero, ZERO_INK, NONE),
+            FINITE: (" ", NONE, NONE),
+        }.get(kind, (" ", NONE, NONE))
+
+    def shade(self, step: int) -> tuple[str, int, int]:
+        """Character, ink and fill that tell one of the 24 steps in a single cell, by lightness or by darkness.
+
+        On 16 colours two neighbours on the ramp are mixed by a shaded block, which gives 24 steps out of six.
+        """
+        if self.depth == "true":
+            return self.glyphs.halves, RAMP + step, RAMP + step
+        if self.depth == "ansi" and not self.ascii:
+            share = step * len(_ANSI_DARK) % STEPS / STEPS
+            upper = min(STEPS - 1, step + STEPS // len(_ANSI_DARK))
+            block = UNICODE.shades[int(share * 4)]
+            return block, RAMP + upper, RAMP + step
+        characters = self.glyphs.dithers
+        # Never the blank: that is where nothing was recorded.
+        index = 1 + step * (len(characters) - 1) // STEPS
+        return characters[index], RAMP + step, NONE
+
+
+def steps_of(shares: Floats) -> NDArray[np.uint8]:
+    """The ramp's step (0 … 23) of shares 0 … 1 of the range; NaN gives 0. Any shape."""
+    return np.clip(np.nan_to_num(shares) * STEPS, 0, STEPS - 1).astype(np.uint8)
+
+
+@lru_cache(maxsize=32)
+def palette_on(depth: Depth, ascii: bool, dark: bool, ground: RGB, text: RGB, plain: Style) -> Palette:
+    """One palette a ground, so that its styles are made once."""
+    return Palette(depth, ascii, dark, ground, text, plain)
+
+
+def palette_of(widget: Widget, ascii: bool = False) -> Palette:
+    """The palette for a widget where it stands: its app's theme, NO_COLOR, its own background."""
+    app = widget.app
+    depth: Depth = "none" if app.no_color else "ansi" if app.native_ansi_color else "true"
+    ground: Color = widget.background_colors[1]
+    dark = app.current_theme.dark
+    text = Color.parse("#d5d9e2" if dark else "#22262e") if depth != "true" else widget.colors[3]
+    return palette_on(
+        depth,
+        ascii,
+        dark,
+        ground.rgb,
+        text.rgb,
+        Style(bgcolor=widget.rich_style.bgcolor, color=widget.rich_style.color),
+    )

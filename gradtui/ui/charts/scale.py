@@ -1,0 +1,125 @@
+"""The value axis: which numbers are shown, and where their ticks stand. Shared by charts that show the same measure."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradtui.ui.charts.folding import Floats
+
+Kind = Literal["log", "linear"]
+
+LEAST_DECADES = 4
+"""A healthy net spans half a decade; drawn over the whole height, that would look like vanishing (wandb 4699)."""
+
+PATIENCE = 50
+"""Updates in a row that would fit a range smaller by two decades before the axis shrinks to it."""
+
+_STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100)
+
+
+def log10_of(values: ArrayLike) -> NDArray[np.float64]:
+    """log10 of norms: 0 gives -inf, +inf stays, NaN and negative numbers give NaN. Never warns."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(np.asarray(values, np.float64))
+
+
+class Scale:
+    """A range of values that grows at once and shrinks reluctantly, so that neither bars nor colours jump.
+
+    kind "log": values are log10 numbers and the range is whole decades, at least four of them.
+    kind "linear": values are plain numbers and the range starts as `low … high`.
+    `version` counts the changes of the range: a chart that drew another version repaints whole.
+    """
+
+    def __init__(self, kind: Kind = "log", low: float | None = None, high: float | None = None) -> None:
+        self.kind: Kind = kind
+        self._start = (low, high) if low is not None and high is not None else None
+        self.version = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the range: a new run begins."""
+        start = self._start or ((-float(LEAST_DECADES), 0.0) if self.kind == "log" else (0.0, 1.0))
+        self.low, self.high = start
+        self._untouched = self._start is None
+        self._calm = 0
+        self._calm_range = (math.inf, -math.inf)
+        self.version += 1
+
+    def include(self, values: Floats) -> bool:
+        """Make room for the finite ones of these; True when the range changed. Any shape.
+
+        Everything that is in view has to be included at each call, or the axis will think it gone.
+        """
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return False
+        low, high = self._rounded(float(finite.min()), float(finite.max()))
+        if self._untouched:
+            self._untouched = False
+            return self._set(low, high)
+        if low < self.low or high > self.high:
+            return self._set(min(low, self.low), max(high, self.high))
+        if self.kind == "linear":
+            return False
+        if (low - self.low) + (self.high - high) < 2:
+            self._calm, self._calm_range = 0, (math.inf, -math.inf)
+            return False
+        self._calm += 1
+        self._calm_range = min(low, self._calm_range[0]), max(high, self._calm_range[1])
+        return self._calm >= PATIENCE and self._set(*self._calm_range)
+
+    def _rounded(self, low: float, high: float) -> tuple[float, float]:
+        if self.kind == "log":
+            low, high = float(math.floor(low)), float(math.ceil(high))
+            # Room is made below, so that what is alike in all layers stands as tall bars.
+            return min(low, high - LEAST_DECADES), high
+        if low == high:
+            return low - 0.5, high + 0.5
+        nice = _nice((high - low) / 4)
+        return math.floor(low / nice) * nice, math.ceil(high / nice) * nice
+
+    def _set(self, low: float, high: float) -> bool:
+        self._calm, self._calm_range = 0, (math.inf, -math.inf)
+        if (low, high) == (self.low, self.high):
+            return False
+        self.low, self.high = low, high
+        self.version += 1
+        return True
+
+    def share(self, values: Floats) -> NDArray[np.float64]:
+        """Where values lie in the range: 0 at its low end, 1 at its high end, clipped; NaN stays. Any shape."""
+        clipped = np.clip(values, self.low, self.high)
+        return np.asarray((clipped - self.low) / (self.high - self.low), np.float64)
+
+    def ticks(self, room: int) -> list[float]:
+        """At most `room` values worth a label, low to high; always at least one."""
+        span = self.high - self.low
+        room = max(1, room)
+        if self.kind == "linear":
+            step = _nice(span / max(1, room - 1))
+            first = math.ceil(self.low / step - 1e-9)
+            count = math.floor(self.high / step + 1e-9) - first + 1
+            return [(first + i) * step for i in range(max(1, count))][:room]
+        step = next((s for s in _STEPS if span / s + 1 <= room), max(1, math.ceil(span)))
+        top = math.floor(self.high / step) * step
+        return [float(t) for t in range(top, math.ceil(self.low) - 1, -step)][:room][::-1]
+
+    def label(self, value: float, room: int = 5) -> str:
+        """The value as text of at most `room` characters: 1e-12 on a log axis, else the shortest plain number."""
+        if self.kind == "log":
+            return f"1e{round(value)}"[:room]
+        for digits in (4, 3, 2, 1):
+            if len(text := f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-")) <= room:
+                return text
+        return text[:room]
+
+
+def _nice(step: float) -> float:
+    """The smallest of 1, 2, 5 × 10^k that is at least `step`."""
+    magnitude = 10.0 ** math.floor(math.log10(step))
+    return next((f * magnitude for f in (1, 2, 5) if f * magnitude >= step * (1 - 1e-9)), 10 * magnitude)

@@ -1,0 +1,166 @@
+"""The waterfall: the whole run in one picture, layers across as in the profile above it, time downward."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+from textual import events
+from textual.message import Message
+from textual.reactive import reactive
+
+from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.folding import Floats
+from gradtui.ui.charts.heat import draw_heat, draw_steps, heat_codes, rows_per_line, thinned
+from gradtui.ui.charts.layer_chart import LayerChart
+from gradtui.ui.charts.palette import Palette
+from gradtui.ui.charts.scale import Scale
+
+
+class StepHovered(Message):
+    """The mouse came over another line of time: its first step, or None when it left."""
+
+    def __init__(self, chart: Waterfall, step: int | None) -> None:
+        super().__init__()
+        self.chart = chart
+        self.step = step
+
+    @property
+    def control(self) -> Waterfall:
+        """The chart."""
+        return self.chart
+
+
+class StepSelected(Message):
+    """A line of time was clicked: its first step."""
+
+    def __init__(self, chart: Waterfall, step: int) -> None:
+        super().__init__()
+        self.chart = chart
+        self.step = step
+
+    @property
+    def control(self) -> Waterfall:
+        """The chart."""
+        return self.chart
+
+
+class Waterfall(LayerChart):
+    """One row a stretch of time, one column a layer (or several), colour by the value on the scale.
+
+    A reader may conclude when and where a measure changed. A cell with × or ∞ holds at least one layer and step
+    that was not a number or infinite; 0 is a value of exactly zero; a blank is time that has not come yet.
+    New rows paint their own lines only, which is what an SSH line can carry.
+    """
+
+    step: reactive[int | None] = reactive(None, init=False)
+    """The step pointed at in the gutter."""
+
+    def __init__(
+        self,
+        scale: Scale | None = None,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.scale = scale or Scale()
+        self._matrix: Floats = np.zeros((0, 0))
+        self._stride = 1
+        self._first = 0
+        self._hovered_step: int | None = None
+
+    @property
+    def rows_per_line(self) -> int:
+        """Rows of the matrix that one line of text holds."""
+        return rows_per_line(self.palette)
+
+    @property
+    def capacity(self) -> int:
+        """Rows of a matrix that fit; fold to so many. At least 2, also before the first layout."""
+        return max(2, self.size.height * self.rows_per_line)
+
+    def update(self, matrix: ArrayLike | None, stride: int = 1, first_step: int = 0) -> None:
+        """Show these rows, in units of the scale (log10 for a log scale): shape (rows, layers), oldest first.
+
+        Row i stands for the `stride` steps from first_step + i * stride on. Rows beyond `capacity` are thinned.
+        """
+        given = np.zeros((0, 0)) if matrix is None else np.array(matrix, np.float32, ndmin=2)
+        kept = self._same_rows(given) if (stride, first_step) == (self._stride, self._first) else 0
+        self._matrix, self._stride, self._first = given, max(1, stride), first_step
+        self._layers = given.shape[1]
+        self.scale.include(given)
+        palette = self.palette
+        width, height = self.size
+        whole = self._cells is None or self._drawn_for != (width, height, palette, self.stale())
+        if whole or len(given) > self.capacity or not kept:
+            self.repaint()
+        else:
+            self._paint_from(kept // rows_per_line(palette), palette)
+
+    def _same_rows(self, given: Floats) -> int:
+        """How many rows are those that are shown already."""
+        shown = self._matrix
+        if given.shape[1] != shown.shape[1] or len(given) < len(shown):
+            return 0
+        old, new = shown, given[: len(shown)]
+        other = np.flatnonzero(~((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=1))
+        return int(other[0]) if other.size else len(shown)
+
+    def _paint_from(self, line: int, palette: Palette) -> None:
+        cells = self._cells
+        assert cells is not None
+        per_line = rows_per_line(palette)
+        before = cells.copy()
+        # Rows above the line are there already; only their number matters to the drawing.
+        codes = np.zeros((len(self._matrix), self.axis.bins), np.uint8)
+        codes[line * per_line :] = heat_codes(self._matrix[line * per_line :], self.axis, self.scale)
+        draw_heat(cells, codes, self.axis, palette, line)
+        draw_steps(cells, len(self._matrix), per_line, self._stride, self._first, self.step, palette)
+        self.refresh_rows(cells.changed(before))
+
+    def stale(self) -> object:
+        """A scale that another chart changed, another window, other numbers."""
+        return self.scale, self.scale.version, self.window, self._layers
+
+    def draw(self, height: int, width: int, palette: Palette) -> Cells:
+        """All lines and the steps at the left."""
+        cells = Cells(height, width)
+        per_line = rows_per_line(palette)
+        rows, times = thinned(self._matrix, height * per_line)
+        if len(rows):
+            draw_heat(cells, heat_codes(rows, self.axis, self.scale), self.axis, palette)
+        draw_steps(cells, len(rows), per_line, self._stride * times, self._first, self.step, palette)
+        return cells
+
+    def watch_step(self) -> None:
+        """The pointer in the gutter."""
+        self.repaint()
+
+    def step_at(self, line: int) -> int | None:
+        """The first step of a line of the widget, None where there is nothing yet."""
+        per_line = self.rows_per_line
+        rows, times = thinned(self._matrix, self.size.height * per_line)
+        if not 0 <= line * per_line < len(rows):
+            return None
+        return self._first + line * per_line * self._stride * times
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Say so when another stretch of time is under the mouse."""
+        offset = event.get_content_offset(self)
+        self._hover_step(None if offset is None else self.step_at(offset.y))
+
+    def on_leave(self) -> None:
+        """The mouse went away."""
+        self._hover_step(None)
+
+    def _hover_step(self, step: int | None) -> None:
+        if step != self._hovered_step:
+            self._hovered_step = step
+            self.post_message(StepHovered(self, step))
+
+    def on_click(self, event: events.Click) -> None:
+        """Point at the step; the layer is dealt with by the chart that this is."""
+        offset = event.get_content_offset(self)
+        if offset is not None and (step := self.step_at(offset.y)) is not None:
+            self.post_message(StepSelected(self, step))

@@ -12,7 +12,7 @@ wait for it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -84,29 +84,43 @@ class FlatGradients:
         """Offset in the buffers at which `layer` begins; that of the layer after the last is their length."""
         return (int(self.rows[layer]) if layer < len(self.rows) else int(self.ends[-1])) * self.row_length
 
-    def row_norms(self, flat: Tensor) -> Tensor:
-        """L2 norms (rows,) of the rows of a buffer laid out like ours, on its device, without waiting for it.
+    def measure(self, flat: Tensor) -> Tensor:
+        """L2 norms of a buffer laid out like ours, on its device, without waiting for it.
 
-        On the CPU they are float32 sums that `fold` checks and repairs.
+        On the CPU of the layers (layers,), in float64; elsewhere of the rows (rows,). `by_layer` takes both.
         """
         rows = flat.view(-1, self.row_length)
+        if flat.device.type == "cpu":
+            norms = self._fold(torch.linalg.vector_norm(rows, dim=1).numpy())
+            self._repair(norms, flat)
+            return torch.from_numpy(norms)
         if flat.device.type == "mps":  # has no float64
             return scaled_row_norms(rows)
-        wide = None if flat.device.type == "cpu" else torch.float64
-        norms: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=wide)
-        return norms
+        wide: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+        return wide
 
-    def fold(self, row_norms: np.ndarray, flat: Tensor) -> np.ndarray:
-        """L2 norm (layers,) of each layer in float64, from the row norms of `flat` on the host."""
-        norms = self._fold(row_norms)
-        if flat.device.type == "cpu":
-            self._repair(norms, flat)
-        return norms
+    def by_layer(self, measured: np.ndarray) -> np.ndarray:
+        """L2 norm (layers,) of each layer in float64, from what `measure` gave, on the host."""
+        return measured if len(measured) == len(self.rows) else self._fold(measured)
+
+    def total(self, measured: Tensor) -> Tensor:
+        """L2 norm () of the whole buffer from what `measure` gave, on the device, without waiting for it."""
+        if measured.dtype == torch.float32:
+            return scaled_row_norms(measured.unsqueeze(0)).squeeze(0)
+        norm: Tensor = torch.linalg.vector_norm(measured)
+        return norm
 
     def layer_norms(self, flat: Tensor | None = None) -> np.ndarray:
-        """L2 norm (layers,) of each layer's gradient (or of a buffer laid out alike), on the host, in float64."""
-        flat = self.gradients if flat is None else flat
-        return self.fold(self.row_norms(flat).cpu().numpy(), flat)
+        """L2 norm (layers,) of each layer's gradient, or of a buffer laid out alike; on the host, float64."""
+        return self.by_layer(self.measure(self.gradients if flat is None else flat).cpu().numpy())
+
+    def marked(self, chosen: Callable[[nn.Parameter], bool]) -> Tensor:
+        """A buffer laid out like ours with 1 where a chosen parameter lies and 0 elsewhere."""
+        marks = torch.zeros_like(self.weights)
+        for p in self.parameters:
+            if chosen(p):
+                marks[p.storage_offset() : p.storage_offset() + p.numel()] = 1.0
+        return marks
 
     def _fold(self, row_norms: np.ndarray) -> np.ndarray:
         squares = np.square(row_norms, dtype=np.float64)

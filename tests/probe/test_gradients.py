@@ -85,10 +85,10 @@ def test_nan_and_infinity_are_kept_apart_from_overflow() -> None:
     assert norms[3] == pytest.approx(1e37)
 
 
-def test_rows_are_one_reduction_whose_padding_is_small() -> None:
+def test_padding_is_small() -> None:
     flat = FlatGradients(layers_of([[(64, 64), (64,)]] * 21))
-    assert flat.row_norms(flat.gradients).shape == (len(flat.gradients) // flat.row_length,)
-    assert len(flat.gradients) <= 1.05 * flat.counts.sum()
+    assert len(flat.gradients) % flat.row_length == 0
+    assert flat.counts.sum() <= len(flat.gradients) <= 1.05 * flat.counts.sum()
 
 
 def test_gradients_that_autograd_writes_land_in_the_buffer() -> None:
@@ -165,6 +165,28 @@ def test_a_shared_parameter_belongs_to_the_first_layer() -> None:
     assert shared.grad is not None
     shared.grad.fill_(2.0)
     np.testing.assert_allclose(flat.layer_norms(), [np.sqrt(40), 0])
+
+
+def test_norms_of_rows_from_another_device_fold_to_the_same() -> None:
+    """What a GPU gives (norms of rows, in float64) is folded by the host to what the CPU gives."""
+    torch.manual_seed(5)
+    flat = FlatGradients(layers_of(MIXED))
+    for p in flat.parameters:
+        assert p.grad is not None
+        p.grad.copy_(torch.randn(p.shape) * 1e-25)
+    rows = flat.gradients.view(-1, flat.row_length).double().norm(dim=1)
+    np.testing.assert_allclose(flat.by_layer(rows.numpy()), flat.layer_norms(), rtol=1e-6)
+    on_cpu = flat.total(flat.measure(flat.gradients))
+    assert flat.total(rows).item() == pytest.approx(on_cpu.item(), rel=1e-6)
+    assert flat.total(rows.float()).item() == pytest.approx(on_cpu.item(), rel=1e-6)
+    assert on_cpu.item() == pytest.approx(flat.gradients.double().norm().item(), rel=1e-6)
+
+
+def test_marks_lie_where_the_chosen_parameters_lie() -> None:
+    flat = FlatGradients([[nn.Parameter(torch.full((3, 4), 7.0)), nn.Parameter(torch.ones(3))]])
+    marks = flat.marked(lambda p: p.dim() > 1)
+    assert marks.sum() == 12
+    assert bool((flat.weights[marks == 1] == 7).all())
 
 
 def test_layers_begin_where_start_of_says() -> None:

@@ -1,0 +1,48 @@
+"""Why a training failed, in one line for the person who asked for it. The traceback stands in the log."""
+
+from __future__ import annotations
+
+import errno
+import re
+
+LONGEST = 300
+
+_MEMORY = re.compile(
+    r"not enough memory|can't allocate memory|out of memory|Cannot allocate memory", re.IGNORECASE
+)
+
+
+_ASKED = re.compile(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]i?B)", re.IGNORECASE)
+
+
+class TrainingFailed(Exception):
+    """A failure whose text is already that one line."""
+
+
+def reason_of(error: BaseException) -> str:
+    """One line that says what went wrong, in plain words where the kind is known."""
+    if isinstance(error, TrainingFailed | ValueError) and str(error):
+        return _one_line(str(error))
+    if isinstance(error, MemoryError) or _MEMORY.search(str(error)):
+        return _one_line(f"out of memory{_asked(str(error))}")
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "the disk is full"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return _one_line(f"{where}{error.strerror}")
+    return _one_line(f"{type(error).__name__}: {error}")
+
+
+def _asked(text: str) -> str:
+    found = _ASKED.search(text)
+    if not found:
+        return ""
+    amount, unit = found.groups()
+    if unit == "bytes":
+        amount, unit = f"{float(amount) / 1e9:.3g}", "GB"
+    return f": the training asked for {amount} {unit} more than there is"
+
+
+def _one_line(text: str) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"

@@ -1,0 +1,168 @@
+"""Starting trainers from a process that must never import torch: standard library only.
+
+A trainer is a process of its own session. It knows only its run's folder, so it survives whoever started it.
+A `Standby` has imported torch already and waits; it ends by itself when whoever keeps it ends, however that
+happens, because it waits on a pipe that only its keeper holds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import site
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, new_folder, runs_root
+
+if TYPE_CHECKING:
+    from gradtui.experiment import Experiment
+
+
+def create_run(exp: Experiment, root: Path | None = None) -> Path:
+    """Make the folder of a new run in `root` (by default where runs are kept) and write down what to train.
+
+    Raises OSError where it cannot be made.
+    """
+    from gradtui.experiment import dumps
+
+    folder = new_folder(runs_root() if root is None else root, exp.name)
+    (folder / EXPERIMENT_FILE).write_text(dumps(exp), encoding="utf-8")
+    return folder
+
+
+class Trainer:
+    """A trainer that this process started.
+
+    What it does stands in its folder; this only says whether it lives.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
+        self.folder = folder
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    def poll(self) -> int | None:
+        """None while it runs, then its exit code:
+
+        0, or 1 when the training failed; below 0 a signal's number.
+        """
+        return self._process.poll()
+
+    def wait(self, timeout: float | None = None) -> int:
+        """Wait for its end and return the exit code.
+
+        Raises subprocess.TimeoutExpired after `timeout` seconds.
+        """
+        return self._process.wait(timeout)
+
+
+def start_trainer(folder: Path) -> Trainer:
+    """Start a trainer of the run in `folder`. Raises OSError where no process or log can be made."""
+    with (folder / LOG_FILE).open("ab") as log:
+        process = subprocess.Popen(
+            _command(str(folder.resolve())),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            env=_environment(),
+        )
+    return Trainer(process, folder)
+
+
+class Standby:
+    """A trainer without a run yet: torch is imported, and it waits for one folder.
+
+    Keep one while the screens are open, and a new one as soon as it has been used.
+    """
+
+    def __init__(self) -> None:
+        """Starts it; returns at once. Raises OSError where no process can be made."""
+        self._process = subprocess.Popen(
+            _command("--standby"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=_environment(),
+        )
+        self._ready = False
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def ready(self) -> bool:
+        """Whether it has imported torch and waits. Never blocks."""
+        return self.wait(0)
+
+    def wait(self, timeout: float) -> bool:
+        """Wait up to `timeout` seconds until it is ready."""
+        stdout = self._process.stdout
+        if not self._ready and stdout is not None and not stdout.closed:
+            readable, _, _ = select.select([stdout], [], [], timeout)
+            # At its death the pipe is readable too, and empty.
+            self._ready = bool(readable) and os.read(stdout.fileno(), 16).startswith(b"ready")
+        return self._ready and self._process.poll() is None
+
+    def start(self, folder: Path) -> Trainer:
+        """Make it the trainer of the run in `folder`; it may still be importing. Only once.
+
+        A standby that has died is replaced by an ordinary trainer. Raises OSError as `start_trainer` does.
+        """
+        process, stdin = self._process, self._process.stdin
+        if stdin is None or stdin.closed:
+            raise RuntimeError("a standby takes one run only")
+        sent = process.poll() is None
+        if sent:
+            try:
+                stdin.write(os.fsencode(folder.resolve()) + b"\n")
+                stdin.flush()
+            except BrokenPipeError:
+                sent = False
+        self._close_pipes()
+        if sent:
+            return Trainer(process, folder)
+        process.wait()
+        return start_trainer(folder)
+
+    def close(self) -> None:
+        """End it, unless it has become a trainer."""
+        stdin = self._process.stdin
+        if stdin is None or stdin.closed:
+            return
+        self._close_pipes()
+        # It would see the end of its input by itself, but only once it has imported torch.
+        self._process.kill()
+        self._process.wait()
+
+    def _close_pipes(self) -> None:
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(BrokenPipeError):
+                    pipe.close()
+
+
+def _command(argument: str) -> list[str]:
+    # -P: a random.py where the person happens to be must not be imported in place of Python's own.
+    return [sys.executable, "-P", "-u", "-m", "gradtui.training", argument]
+
+
+def _environment() -> dict[str, str]:
+    """Ours; where gradtui was imported from a checkout that is not installed, it is found there too."""
+    home = str(Path(__file__).resolve().parents[2])
+    environment = dict(os.environ)
+    if home not in [*site.getsitepackages(), site.getusersitepackages()]:
+        others = environment.get("PYTHONPATH", "")
+        environment["PYTHONPATH"] = f"{home}{os.pathsep}{others}" if others else home
+    return environment

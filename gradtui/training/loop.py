@@ -1,0 +1,89 @@
+"""The training loop: steps, recorded; controls, obeyed; evaluations on schedule; an end with its reason."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+
+from gradtui.training.controls import Controls
+from gradtui.training.evaluation import evaluate
+from gradtui.training.recorder import PATIENCE, Recorder
+from gradtui.training.session import Session
+from gradtui.training.step import Stepper
+from gradtui.training.stopping import StopRequest
+
+Ending = tuple[str, str]
+"""Status and reason of a run's end."""
+
+
+class Loop:
+    """Trains a session to the end of its experiment."""
+
+    def __init__(self, session: Session, recorder: Recorder, controls: Controls, stop: StopRequest) -> None:
+        self.session = session
+        self.recorder = recorder
+        self.controls = controls
+        self.stop = stop
+        self.stepper = Stepper(session)
+        self.seconds = 0.0
+        """Spent in steps, recording included."""
+
+    def run(self) -> Ending:
+        """Train; returns how it ended."""
+        self._phase("training", "training")
+        ending = self._steps()
+        self.recorder.catch_up()
+        if not self.stop.wanted and self.recorder.writer.error is None:
+            self._evaluate(whole=ending[0] == "finished")
+        self._cost()
+        return ending
+
+    def _steps(self) -> Ending:
+        session, controls = self.session, self.controls
+        steps, every = session.exp.run.steps, session.exp.run.eval_every
+        while session.step < steps:
+            controls.look()
+            if self.stop.wanted:
+                return "stopped", "the trainer was told to end (SIGTERM)"
+            if controls.stopped:
+                return "stopped", "stopped by a viewer"
+            if not controls.may_step():
+                self.recorder.catch_up()
+                continue
+            self._step()
+            if self.recorder.diverged:
+                return "diverged", f"the loss was not finite for {PATIENCE} steps"
+            if self.recorder.writer.error is not None:
+                return "failed", f"the run cannot be recorded: {self.recorder.writer.error.strerror}"
+            if every and session.step % every == 0 and session.step < steps:
+                self._evaluate(whole=False)
+                self._phase("training", "training")
+        return "finished", ""
+
+    def _step(self) -> None:
+        begin = time.perf_counter()
+        loss, accuracy = self.stepper.backward()
+        measured = time.perf_counter()
+        norms, penalty = self.stepper.measure()
+        self.recorder.seconds += time.perf_counter() - measured
+        outcome = self.stepper.move(loss, accuracy, penalty, norms)
+        self.recorder.record(self.session.step, outcome)
+        self.seconds += time.perf_counter() - begin
+
+    def _evaluate(self, *, whole: bool) -> None:
+        self._phase("evaluating", "evaluating on the training and the test set")
+        self.recorder.catch_up()
+        result = evaluate(self.session, whole=whole, cancelled=lambda: self.stop.wanted)
+        if result is not None:
+            self.recorder.writer.event("evaluation", self.session.step, **asdict(result))
+
+    def _phase(self, phase: str, text: str) -> None:
+        """Say what begins, on disk: should it kill us, the run tells where."""
+        self.recorder.writer.event("phase", self.session.step, phase=phase, text=text)
+        self.recorder.writer.flush()
+
+    def _cost(self) -> None:
+        bare = self.seconds - self.recorder.seconds
+        if bare > 0:
+            overhead = self.recorder.seconds / bare
+            self.recorder.writer.event("cost", self.session.step, overhead=overhead)

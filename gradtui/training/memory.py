@@ -1,0 +1,72 @@
+"""Whether a net fits into memory, asked before it is built.
+
+Linux promises more memory than it has and then kills the process, which leaves no reason behind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import torch
+
+from gradtui.experiment import Experiment
+from gradtui.training.failures import TrainingFailed
+
+STATES = {"sgd": 1, "rmsprop": 2, "adam": 2, "adamw": 2}
+"""Numbers that an optimizer keeps for each weight, at most."""
+
+
+def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
+    """Raises TrainingFailed where what the net needs of this machine's memory is more than is free.
+
+    On the CPU that is weights, gradients and the optimizer's state; for a GPU the weights, which are drawn
+    here. Activations come on top: this refuses only what cannot work.
+    """
+    copies = 2 + STATES[exp.optimizer.kind] if device.type == "cpu" else 1
+    needed = 4 * parameters * copies
+    free = free_bytes()
+    if free is not None and needed > free:
+        raise TrainingFailed(
+            f"out of memory: the net's {parameters:,} parameters need {_size(needed)} to train, "
+            f"and {_size(free)} are free"
+        )
+
+
+def free_bytes() -> int | None:
+    """Memory that a process may still take here, by the machine and by its control group; None if unknown."""
+    limits = [_available(), _left_in_group()]
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
+
+
+def _available() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
+
+
+def _left_in_group() -> int | None:
+    try:
+        most = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if most == "max":
+            return None
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        statistics = Path("/sys/fs/cgroup/memory.stat").read_text()
+        # Files that were read lately count as used, and are dropped when memory is wanted.
+        cached = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)
+        return max(0, int(most) - used + (int(cached[1]) if cached else 0))
+    except (OSError, ValueError):
+        return None
+
+
+def _size(count: int) -> str:
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

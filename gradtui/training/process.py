@@ -1,0 +1,113 @@
+"""The trainer as a process: its signals, its log, its standby, and how it says why it failed.
+
+Torch is imported only when the run's folder already says that this process is at it, so that a viewer sees
+"importing" instead of nothing for three seconds.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gradtui import __version__
+from gradtui.experiment import Experiment, load, to_dict
+from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE
+from gradtui.runs.meta import RunMeta, write_meta
+from gradtui.runs.writer import RunWriter
+from gradtui.training.failures import reason_of
+from gradtui.training.stopping import StopRequest
+
+USAGE = "usage: python -m gradtui.training FOLDER | --standby"
+
+
+def main(arguments: list[str]) -> int:
+    """Train the run in the folder that is named, or wait for a name on stdin. Returns the exit code.
+
+    0: trained, however badly; 1: the training failed, and the run's events say why; 2: wrong arguments.
+    """
+    if len(arguments) != 1:
+        print(USAGE, file=sys.stderr)
+        return 2
+    for harmless in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(harmless, signal.SIG_IGN)
+    folder = _standby() if arguments == ["--standby"] else Path(arguments[0])
+    if folder is None:
+        return 0
+    if not folder.is_dir():
+        print(f"{folder}: no such folder", file=sys.stderr)
+        return 2
+    return train_folder(folder)
+
+
+def _standby() -> Path | None:
+    """Import torch, warm it up, say so, and wait for a folder; None when whoever keeps us has ended."""
+    from gradtui.training.warm import warm_up
+
+    warm_up()
+    try:
+        print("ready", flush=True)
+    except BrokenPipeError:
+        return None
+    line = sys.stdin.buffer.readline()
+    return Path(os.fsdecode(line.rstrip(b"\n"))) if line else None
+
+
+def train_folder(folder: Path) -> int:
+    """Train the run in `folder` from its experiment to its "end" event. Returns the exit code."""
+    _detach(folder)
+    stop = StopRequest()
+    stop.listen()
+    try:
+        status, reason = _train(folder, stop)
+    except Exception as error:
+        traceback.print_exc()
+        status, reason = "failed", reason_of(error)
+    # A writer of its own: that of the training may be the very thing that failed.
+    ending = RunWriter(folder, {})
+    ending.event("end", status=status, reason=reason)
+    ending.close()
+    if ending.error is not None:
+        print(f"the end could not be recorded: {ending.error}", file=sys.stderr)
+    return 1 if status == "failed" else 0
+
+
+def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
+    meta = RunMeta.of_this_process(
+        id=folder.name,
+        name=folder.name,
+        versions={"python": platform.python_version(), "gradtui": __version__},
+    )
+    write_meta(folder, meta)
+    exp = load(folder / EXPERIMENT_FILE)
+    meta = _described(meta, exp)
+    write_meta(folder, meta)
+    opening = RunWriter(folder, {})
+    try:
+        opening.event("phase", phase="importing", text="importing torch")
+        opening.flush()
+        from gradtui.training.run import train
+    finally:
+        opening.close()
+    return train(folder, exp, meta, stop)
+
+
+def _described(meta: RunMeta, exp: Experiment) -> RunMeta:
+    return replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)
+
+
+def _detach(folder: Path) -> None:
+    """Print into the run's log and read nothing: the terminal or pipe that we had may end before us."""
+    log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    sys.stdout.flush()
+    os.dup2(log, 1)
+    os.dup2(log, 2)
+    os.dup2(nothing, 0)
+    os.close(log)
+    os.close(nothing)

@@ -1,0 +1,86 @@
+"""From what a step gave to rows in the run's tables."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from gradtui.probe.transfer import Transfer
+from gradtui.runs.meta import TableMeta
+from gradtui.runs.writer import RunWriter
+from gradtui.training.session import Session
+from gradtui.training.step import Outcome
+
+PATIENCE = 20
+"""Steps in a row whose loss is not finite, after which a training counts as diverged."""
+
+
+class _Tag(NamedTuple):
+    step: int
+    time: float
+    lr: float
+    scale: float
+    skipped: bool
+
+
+class Recorder:
+    """Writes a session's steps into its run folder.
+
+    `scalars` holds loss (mean over the batch, without penalties), accuracy, lr, grad_norm and
+    grad_norm_clipped (of all parameters), penalty, and of fp16 loss_scale and skipped (1 where the step was
+    left out because its gradient overflowed). `grad_norm` holds every layer's, before clipping.
+    """
+
+    def __init__(self, folder: Path, session: Session, tables: dict[str, TableMeta]) -> None:
+        self.writer = RunWriter(folder, {name: table.columns for name, table in tables.items()})
+        self.seconds = 0.0
+        """Spent here since the start."""
+        self.diverged = False
+        """Whether the last PATIENCE losses were not finite."""
+        self._flat = session.flat
+        self._half = session.exp.run.precision == "fp16"
+        self._transfer = Transfer(session.device)
+        self._bad = 0
+
+    def record(self, step: int, outcome: Outcome) -> None:
+        """Take a step's numbers; they are written as soon as the device has delivered them."""
+        begin = time.perf_counter()
+        tag = _Tag(step, time.time(), outcome.lr, outcome.scale, outcome.skipped)
+        tensors = [outcome.norms, outcome.loss, outcome.accuracy, outcome.total, outcome.clipped]
+        if outcome.penalty is not None:
+            tensors.append(outcome.penalty)
+        self._transfer.send(tag, tensors)
+        self.catch_up(wait=False)
+        self.seconds += time.perf_counter() - begin
+
+    def catch_up(self, *, wait: bool = True) -> None:
+        """Write what has arrived; `wait`: all that was recorded so far."""
+        for tag, (norms, *numbers) in self._transfer.receive(wait=wait):
+            self._write(tag, norms, [float(number.reshape(())) for number in numbers])
+
+    def _write(self, tag: _Tag, norms: np.ndarray, numbers: list[float]) -> None:
+        loss, accuracy, total, clipped = numbers[:4]
+        penalty = numbers[4] if len(numbers) > 4 else 0.0
+        row = [loss, accuracy, tag.lr, total, clipped, penalty]
+        if self._half:
+            row += [tag.scale, float(tag.skipped)]
+        self.writer.append("scalars", tag.step, row, tag.time)
+        self.writer.append("grad_norm", tag.step, self._flat.by_layer(norms), tag.time)
+        self._bad = 0 if math.isfinite(loss) else self._bad + 1
+        self.diverged = self.diverged or self._bad >= PATIENCE
+
+
+def tables_of(session: Session) -> dict[str, TableMeta]:
+    """The tables of a session's run, as they stand in run.json."""
+    scalars = ["loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped", "penalty"]
+    if session.exp.run.precision == "fp16":
+        scalars += ["loss_scale", "skipped"]
+    layers = tuple(layer.name for layer in session.net.layers)
+    return {
+        "scalars": TableMeta(columns=tuple(scalars), kind="scalars"),
+        "grad_norm": TableMeta(columns=layers, kind="layers"),
+    }

@@ -1,0 +1,91 @@
+"""All that a training consists of between two steps, and how it is built from an experiment.
+
+What a checkpoint must hold to go on bit for bit: `net`, `optimizer`, `batches`, `scale`, `step` and `exp`
+(whose learning rate and cures may have been changed while it trained).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from gradtui import data, nets
+from gradtui.data import Batches, Dataset
+from gradtui.experiment import Experiment, net_shape, set_fields
+from gradtui.experiment.errors import ExperimentError
+from gradtui.nets import Net
+from gradtui.probe.gradients import FlatGradients
+from gradtui.training import device, memory, optimizers, schedules
+from gradtui.training.precision import LossScale
+
+LIVE = (
+    "optimizer.lr",
+    "optimizer.momentum",
+    "cures.clip_norm",
+    "cures.clip_value",
+    "cures.l1",
+    "cures.l2",
+)
+"""What may be changed while it trains."""
+
+
+@dataclass
+class Session:
+    """A net, its data and its optimizer, at a step."""
+
+    exp: Experiment
+    """As it is now."""
+    device: torch.device
+    dataset: Dataset
+    """On the device."""
+    net: Net
+    """On the device; weights and gradients are views of `flat`."""
+    flat: FlatGradients
+    optimizer: torch.optim.Optimizer
+    batches: Batches
+    scale: LossScale
+    step: int = 0
+    """Steps done."""
+
+    @property
+    def batch_size(self) -> int:
+        """Examples in a step; fewer than asked for where there are not so many."""
+        return self.batches.size
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        spec = self.exp.optimizer
+        return spec.lr * schedules.factor(spec, self.step + 1, self.exp.run.steps)
+
+    def change(self, changes: dict[str, object]) -> None:
+        """Change fields of the experiment for the steps to come.
+
+        Raises ExperimentError, and changes nothing.
+        """
+        for path in changes:
+            if path not in LIVE:
+                raise ExperimentError(path, problem="cannot change while it trains", allowed=", ".join(LIVE))
+        self.exp = set_fields(self.exp, changes)
+        optimizers.set_momentum(self.optimizer, self.exp.optimizer.momentum)
+
+
+def build(exp: Experiment) -> Session:
+    """Everything at step 0, on the device of the experiment's choice.
+
+    Raises ExperimentError, DataError and TrainingFailed with one line each; MemoryError and RuntimeError as
+    torch does.
+    """
+    if exp.run.threads:
+        torch.set_num_threads(exp.run.threads)
+    shape = net_shape(exp)
+    place = device.choose(exp, shape)
+    memory.check_fits(exp, shape.parameters, place)
+    dataset = data.load(exp.data, exp.seed).to(place)
+    net = nets.build(exp, dataset.shape, generator_seed=exp.seed).to(place)
+    flat = FlatGradients([layer.parameters for layer in net.layers])
+    first = flat.start_of(min(exp.cures.pretrain.freeze, len(net.layers)))
+    optimizer = optimizers.build(exp.optimizer, flat.weights[first:], flat.gradients[first:])
+    batches = data.batches(dataset, exp.data.batch_size, exp.seed)
+    return Session(exp, place, dataset, net, flat, optimizer, batches, LossScale(exp.run))

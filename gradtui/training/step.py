@@ -1,0 +1,76 @@
+"""One optimizer step, from a batch to moved weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from gradtui.data import loss_and_accuracy
+from gradtui.training import optimizers
+from gradtui.training.clipping import clip
+from gradtui.training.penalties import Penalties
+from gradtui.training.precision import autocast
+from gradtui.training.session import Session
+
+
+class Outcome(NamedTuple):
+    """What a step gave. Tensors stand on the device, and nobody has waited for them."""
+
+    loss: Tensor
+    """Mean over the batch, without penalties, whatever `optimizer.loss` says: so it compares to chance."""
+    accuracy: Tensor
+    penalty: Tensor | None
+    norms: Tensor
+    """What `FlatGradients.measure` gave: with penalties, before clipping, without the loss's scale."""
+    total: Tensor
+    clipped: Tensor
+    """Norm of all gradients together, before and after clipping."""
+    lr: float
+    scale: float
+    skipped: bool
+
+
+class Stepper:
+    """Takes the steps of a session."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.reduction = session.batch_size if session.exp.optimizer.loss == "sum" else 1
+        """The loss that is trained on is the mean loss times this."""
+        self._measure = loss_and_accuracy(session.dataset.shape.task, session.exp.optimizer.loss)
+        self._penalties = Penalties(session.flat)
+        self._autocast = autocast(session.exp.run, session.device)
+
+    def backward(self) -> tuple[Tensor, Tensor]:
+        """Loss and accuracy of the next batch; its gradient, times the loss's scale, stands in the buffer."""
+        s = self.session
+        x, y = next(s.batches)
+        s.flat.zero_()
+        with self._autocast:
+            outputs = s.net(x)
+        loss, accuracy = self._measure(outputs.float(), y)
+        torch.autograd.backward(loss if s.scale.value == 1 else loss * s.scale.value)
+        loss = loss.detach()
+        return (loss / self.reduction if self.reduction > 1 else loss), accuracy
+
+    def measure(self) -> tuple[Tensor, Tensor | None]:
+        """Norms of the gradients as they shall be recorded, and the penalty."""
+        s = self.session
+        if s.scale.value != 1:
+            s.flat.gradients.mul_(1 / s.scale.value)
+        penalty = self._penalties.add(s.exp.cures)
+        return s.flat.measure(s.flat.gradients), penalty
+
+    def move(self, loss: Tensor, accuracy: Tensor, penalty: Tensor | None, norms: Tensor) -> Outcome:
+        """Clip, and move the weights. Waits for the device only where fp16's scale must know of overflows."""
+        s = self.session
+        total, scale, lr = s.flat.total(norms), s.scale.value, s.lr
+        taken = not s.scale.adapts or s.scale.accept(bool(torch.isfinite(total)))
+        clipped = clip(s.flat, total, s.exp.cures) if taken else total
+        if taken:
+            optimizers.set_rate(s.optimizer, lr)
+            s.optimizer.step()
+        s.step += 1
+        return Outcome(loss, accuracy, penalty, norms, total, clipped, lr, scale, not taken)

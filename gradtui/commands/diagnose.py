@@ -1,0 +1,39 @@
+"""`gradtui diagnose`: what is wrong with a run, live or finished, and what may heal it."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+
+from gradtui.commands.command import Command
+from gradtui.commands.inputs import add_json, add_run, add_runs, chosen_run
+from gradtui.commands.verdict import add_fail_on, chosen_codes, exit_code, findings_of
+
+
+def _configure(parser: ArgumentParser) -> None:
+    add_run(parser)
+    add_runs(parser)
+    add_json(parser)
+    add_fail_on(parser)
+
+
+def _execute(args: Namespace) -> int:
+    codes = chosen_codes(args)
+    run = chosen_run(args)
+    findings = findings_of(run)
+    from gradtui.report.summary import summarise
+
+    summary = summarise(run, findings)
+    if args.json:
+        from gradtui.report.wire import to_json
+
+        print(to_json(summary))
+    else:
+        from gradtui.report.page import print_report
+
+        print_report(run, summary, findings)
+    return exit_code(findings, codes)
+
+
+COMMAND = Command(
+    "diagnose", "diagnose [RUN]", "the findings of a run, live or finished", _configure, _execute
+)

@@ -1,0 +1,33 @@
+"""`gradtui [EXPERIMENT]`: opens the lab."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.inputs import add_experiment, chosen_experiment
+
+if TYPE_CHECKING:
+    from gradtui.experiment.spec import Experiment
+
+
+def _execute(args: Namespace) -> int:
+    return open_lab(chosen_experiment(args))
+
+
+def open_lab(experiment: Experiment, attach: Path | None = None) -> int:
+    """Open the screens. Raises BadInput where there is no terminal to open them on."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise BadInput("the lab needs a terminal on stdin and stdout; `gradtui run` trains without one")
+    from gradtui.ui.app import run_app
+
+    training = run_app(experiment, attach)
+    if training is not None:
+        print(f"still training: gradtui attach {training.name}")
+    return DONE
+
+
+COMMAND = Command("", "[EXPERIMENT]", "opens the lab on an experiment", add_experiment, _execute)

@@ -1,0 +1,26 @@
+"""`gradtui presets`: the experiments that ship with gradtui."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+
+from gradtui.commands.command import DONE, Command
+from gradtui.commands.inputs import add_json
+
+
+def _execute(args: Namespace) -> int:
+    from gradtui.experiment.presets import describe, names
+
+    presets = [{"name": name, "description": describe(name)} for name in names()]
+    if args.json:
+        from gradtui.report.wire import to_json
+
+        print(to_json(presets))
+    else:
+        from gradtui.report.table import print_table
+
+        print_table([(preset["name"], preset["description"]) for preset in presets])
+    return DONE
+
+
+COMMAND = Command("presets", "presets", "lists the experiments that ship with gradtui", add_json, _execute)

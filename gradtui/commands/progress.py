@@ -1,0 +1,69 @@
+"""The progress of a training on stderr, in one line that is gone when it is over."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn
+
+from gradtui.report.words import figure, seconds
+
+if TYPE_CHECKING:
+    from gradtui.runs.follower import Snapshot
+
+BEFORE_THE_FIRST_EVENT = "starting"
+
+
+class ProgressLine:
+    """Phase, bar, step, rate, time left and loss. To be entered; `show` draws nothing outside."""
+
+    def __init__(self) -> None:
+        self._progress = Progress(
+            TextColumn("{task.description:<11}", markup=False),
+            BarColumn(None),
+            TextColumn("{task.fields[figures]}", markup=False),
+            console=Console(stderr=True),
+            transient=True,
+            expand=True,
+        )
+        self._task = self._progress.add_task(BEFORE_THE_FIRST_EVENT, total=None, figures="")
+
+    def __enter__(self) -> ProgressLine:
+        self._progress.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.__exit__(kind, error, trace)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw this state."""
+        self._progress.update(
+            self._task,
+            description=snapshot.status.phase or BEFORE_THE_FIRST_EVENT,
+            completed=snapshot.step,
+            total=snapshot.steps or None,
+            figures=figures(snapshot),
+        )
+
+    def say(self, text: str) -> None:
+        """A line above the bar that stays."""
+        self._progress.console.print(text, markup=False, highlight=False)
+
+
+def figures(snapshot: Snapshot) -> str:
+    """What stands to the right of the bar."""
+    if not snapshot.step:
+        return ""
+    parts = [f"step {snapshot.step:,}/{snapshot.steps:,}" if snapshot.steps else f"step {snapshot.step:,}"]
+    if snapshot.rate is not None:
+        parts.append(f"{snapshot.rate:,.0f}/s" if snapshot.rate >= 10 else f"{snapshot.rate:.1f}/s")
+    if snapshot.seconds_left is not None:
+        parts.append(f"{seconds(snapshot.seconds_left)} left")
+    loss = snapshot.curves["loss"].mean if "loss" in snapshot.curves else ()
+    if len(loss):
+        parts.append(f"loss {figure(float(loss[-1]))}")
+    return "  ".join(parts)

@@ -1,0 +1,106 @@
+"""`gradtui run`: trains without a screen, and says what came of it."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.commands.command import TRAINING_FAILED, BadInput, Command
+from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
+from gradtui.commands.verdict import add_fail_on, chosen_codes, exit_code, findings_of
+
+if TYPE_CHECKING:
+    from gradtui.experiment.spec import Experiment
+    from gradtui.runs.reader import Run
+    from gradtui.training.launch import Trainer
+
+ENDS = ("finished", "stopped", "diverged", "failed")
+
+
+def _configure(parser: ArgumentParser) -> None:
+    add_experiment(parser)
+    parser.add_argument("--steps", type=int, metavar="N", help="train N steps; short for --set run.steps=N")
+    add_runs(parser)
+    add_json(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    add_fail_on(parser)
+
+
+def _execute(args: Namespace) -> int:
+    codes = chosen_codes(args)
+    if args.steps is not None:
+        args.assignments.append(f"run.steps={args.steps}")
+    trainer = _start(chosen_experiment(args), chosen_root(args))
+    cut_short_by = _wait(trainer, quiet=args.quiet)
+    return _report(trainer, args.json, codes, cut_short_by)
+
+
+def _start(experiment: Experiment, root: Path) -> Trainer:
+    from gradtui.training.launch import create_run, start_trainer
+
+    try:
+        return start_trainer(create_run(experiment, root))
+    except OSError as error:
+        raise BadInput(f"{error.filename or root}: {error.strerror}") from None
+
+
+def _wait(trainer: Trainer, *, quiet: bool) -> int | None:
+    from gradtui.commands.tied import wait_for
+
+    if quiet or not sys.stderr.isatty():
+        return wait_for(trainer, show=lambda: None, say=nullcontext)
+    from gradtui.commands.progress import ProgressLine
+    from gradtui.runs.follower import Follower
+    from gradtui.runs.reader import open_run
+
+    follower = Follower(open_run(trainer.folder))
+    with ProgressLine() as line:
+
+        def show() -> None:
+            snapshot = follower.poll()
+            if snapshot is not None:
+                line.show(snapshot)
+
+        return wait_for(trainer, show, line.say)
+
+
+def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by: int | None) -> int:
+    from gradtui.report.summary import summarise
+    from gradtui.runs.reader import open_run
+
+    run = open_run(trainer.folder)
+    findings = findings_of(run)
+    summary = summarise(run, findings)
+    if summary["status"] not in ENDS:
+        # Gone before it could write anything; for the run folder it may still be about to start.
+        summary["status"] = "failed"
+    if as_json:
+        from gradtui.report.wire import to_json
+
+        print(to_json(summary))
+    else:
+        from gradtui.report.page import print_report
+
+        print_report(run, summary, findings)
+    if summary["status"] == "failed":
+        print(f"gradtui: the training failed: {_reason(run, trainer)}", file=sys.stderr)
+    if cut_short_by is not None:
+        return 128 + cut_short_by
+    return TRAINING_FAILED if summary["status"] == "failed" else exit_code(findings, codes)
+
+
+def _reason(run: Run, trainer: Trainer) -> str:
+    last_words = [line.strip() for line in run.log_tail() if line.strip()]
+    return run.status.reason or (last_words or [f"the trainer ended with {trainer.poll()}"])[-1]
+
+
+COMMAND = Command(
+    "run",
+    "run [EXPERIMENT]",
+    "trains without a screen: progress on stderr, a report with charts on stdout",
+    _configure,
+    _execute,
+)

@@ -1,0 +1,54 @@
+"""`gradtui runs`: what was trained, the newest first."""
+
+from __future__ import annotations
+
+import time
+from argparse import ArgumentParser, Namespace
+
+from gradtui.commands.command import DONE, Command
+from gradtui.commands.inputs import add_json, add_runs, chosen_root
+
+
+def _configure(parser: ArgumentParser) -> None:
+    add_runs(parser)
+    add_json(parser)
+
+
+def _execute(args: Namespace) -> int:
+    from gradtui.runs.library import list_runs
+
+    root = chosen_root(args)
+    runs = list_runs(root)
+    if args.json:
+        from gradtui.report.wire import to_json
+
+        rows = [
+            {
+                "run": str(info.run),
+                "name": info.name,
+                "status": info.status.state,
+                "steps": info.steps,
+                "started": info.started,
+            }
+            for info in runs
+        ]
+        print(to_json(rows))
+    elif runs:
+        from gradtui.report.table import print_table
+
+        print_table(
+            [
+                (info.id, info.name, info.status.state, f"{info.steps:,} steps", _moment(info.started))
+                for info in runs
+            ]
+        )
+    else:
+        print(f"no runs yet in {root}")
+    return DONE
+
+
+def _moment(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+COMMAND = Command("runs", "runs", "lists the runs, the newest first", _configure, _execute)

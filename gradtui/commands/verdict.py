@@ -1,0 +1,45 @@
+"""The findings of a run, and what --fail-on makes of them."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
+
+from gradtui.commands.command import DONE, FOUND, BadInput
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis.findings import Finding
+    from gradtui.runs.reader import Run
+
+
+def add_fail_on(parser: ArgumentParser) -> None:
+    """Which findings make the command fail."""
+    parser.add_argument(
+        "--fail-on",
+        default="",
+        metavar="CODES",
+        help="exit with 3 when one of these is found, as in --fail-on vanishing,exploding",
+    )
+
+
+def chosen_codes(args: Namespace) -> frozenset[str]:
+    """The codes of --fail-on. Raises BadInput on one that no finding has."""
+    from gradtui.diagnosis.findings import CODES
+
+    codes = frozenset(code.strip() for code in args.fail_on.split(",") if code.strip())
+    for code in sorted(codes.difference(CODES)):
+        raise BadInput(f"--fail-on: no finding is called {code}; expected {', '.join(CODES)}")
+    return codes
+
+
+def findings_of(run: Run) -> Sequence[Finding]:
+    """The diagnosis of the run as it stands now."""
+    from gradtui.diagnosis import diagnose, evidence_of
+
+    return diagnose(evidence_of(run))
+
+
+def exit_code(findings: Sequence[Finding], codes: Collection[str]) -> int:
+    """FOUND where a finding has one of the codes."""
+    return FOUND if any(finding.code in codes for finding in findings) else DONE

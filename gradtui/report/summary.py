@@ -1,0 +1,115 @@
+"""A run in one object, as ``gradtui run --json`` and ``gradtui diagnose --json`` print it.
+
+A value is None (``null``) where nothing of the kind was recorded; NaN and infinity are values like others.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis.findings import Finding
+    from gradtui.runs.events import Event
+    from gradtui.runs.reader import Run
+
+ENDED_BADLY = "failed"
+
+
+def summarise(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
+    """The run as it stands now, in DESIGN's keys; layers from input to output. Cheap however long the run is."""
+    status = run.status
+    events = run.events()
+    return {
+        "run": str(run.folder),
+        "name": run.name,
+        # A trainer that died wrote no end; for whoever asks, its training failed.
+        "status": ENDED_BADLY if status.state == "died" else status.state,
+        "steps": status.step,
+        "seconds": _seconds(run, events),
+        "loss": _loss(run),
+        "accuracy": _accuracy(events),
+        "layers": _layers(run),
+        "overhead": _last_of(events, "cost", "overhead"),
+        "findings": [finding.to_json() for finding in findings],
+    }
+
+
+def _seconds(run: Run, events: Sequence[Event]) -> float:
+    """Wall time from the start of training to the last recorded step."""
+    scalars = run.table_or_empty("scalars")
+    rows = scalars.rows
+    if not rows:
+        return 0.0
+    last = float(scalars.read(rows - 1)["time"][0])
+    # The first row is written when its step is over. A script that is watched names no phases.
+    began = next((event["time"] for event in events if event.get("phase") == "training"), None)
+    return last - float(scalars.read(0, 1)["time"][0] if began is None else began)
+
+
+def _loss(run: Run) -> dict[str, float | None]:
+    scalars = run.table_or_empty("scalars")
+    if "loss" not in scalars.columns or not scalars.rows:
+        return {"first": None, "last": None, "best": None}
+    column = scalars.columns.index("loss")
+    ends = [_number(scalars.read(row, row + 1)["values"][0, column]) for row in (0, scalars.rows - 1)]
+    # Summaries of 400 stretches leave NaN out, so NaN here means that no step had a number.
+    lowest = scalars.summary(0, scalars.rows, 400).min[:, column]
+    numbers = lowest[~np.isnan(lowest)]
+    return {"first": ends[0], "last": ends[1], "best": _number(numbers.min()) if len(numbers) else math.nan}
+
+
+def _accuracy(events: Sequence[Event]) -> dict[str, float | None]:
+    return {
+        "train": _last_of(events, "evaluation", "train_accuracy"),
+        "test": _last_of(events, "evaluation", "test_accuracy"),
+    }
+
+
+def _last_of(events: Sequence[Event], kind: str, key: str) -> float | None:
+    """The newest value of that key; None where no event of the kind has it, or has it only as NaN (no such figure)."""
+    values = [event[key] for event in events if event["event"] == kind and key in event]
+    if not values or not isinstance(values[-1], int | float) or math.isnan(values[-1]):
+        return None
+    return float(values[-1])
+
+
+def _layers(run: Run) -> list[dict[str, Any]]:
+    meta = run.meta
+    if meta is None:
+        return []
+    count = len(meta.layers)
+    grad_norm = _ends(run, "grad_norm", count)
+    output_grad = _ends(run, "output_grad_rms", count)
+    update_ratio = _ends(run, "update_ratio", count)
+    dead = _ends(run, "dead_fraction", count)
+    return [
+        {
+            "name": layer.name,
+            "parameters": layer.parameters,
+            "grad_norm": {"first": grad_norm[0][i], "last": grad_norm[1][i]},
+            "output_grad_rms": {"first": output_grad[0][i], "last": output_grad[1][i]},
+            "update_ratio": update_ratio[1][i],
+            # NaN is recorded for units that cannot die (a sigmoid's, the output's): no such figure.
+            "dead_fraction": None if dead[1][i] is None or math.isnan(dead[1][i]) else dead[1][i],
+        }
+        for i, layer in enumerate(meta.layers)
+    ]
+
+
+def _ends(run: Run, measure: str, layers: int) -> tuple[list[Any], list[Any]]:
+    """The measure of each layer at its first and its last recorded step; None where there is none."""
+    table = run.table_or_empty(measure)
+    if not table.rows or len(table.columns) != layers:
+        nothing = [None] * layers
+        return nothing, nothing
+    first, last = table.read(0, 1), table.read(table.rows - 1)
+    return [_number(value) for value in first["values"][0]], [_number(value) for value in last["values"][-1]]
+
+
+def _number(value: np.float32) -> float:
+    """The shortest number that is this float32: its double has a tail of digits that mean nothing."""
+    return float(str(value))

@@ -1,0 +1,66 @@
+"""How much weaker the gradient is at the input than at the output, in one sentence that a stranger understands."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal, NamedTuple
+
+Tone = Literal["even", "weak", "strong", "broken", "none"]
+
+# SCIENCE: healthy nets keep first and last within 10^0.9 of each other.
+EVEN_WITHIN = 10**0.9
+
+_UNITS = ((1e15, "million billion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
+
+
+class Contrast(NamedTuple):
+    """A sentence, and its tone."""
+
+    text: str
+    tone: Tone
+
+
+def contrast(names: Sequence[str], norms: Sequence[float]) -> Contrast:
+    """Compare the gradient norms of the first and the last layer.
+
+    Args:
+        names: the layers, input to output.
+        norms: their gradient norms at one step, any float including 0, NaN and infinity.
+    """
+    if len(norms) < 2:
+        return Contrast("one layer: nothing to compare", "none")
+    broken = [name for name, norm in zip(names, norms, strict=True) if not math.isfinite(norm)]
+    if broken:
+        many = f"{len(broken):,} of {len(norms):,} layers" if len(broken) > 1 else broken[0]
+        return Contrast(f"the gradient is not a finite number in {many}", "broken")
+    first, last = float(norms[0]), float(norms[-1])
+    if first == 0 and last == 0:
+        return Contrast("no gradient at all", "broken")
+    if first == 0:
+        return Contrast("no gradient at all reaches the input", "weak")
+    if last == 0:
+        return Contrast("no gradient at all at the output", "broken")
+    ratio = first / last
+    if ratio < 1 / EVEN_WITHIN:
+        return Contrast(f"{times(last / first)} times weaker at the input than at the output", "weak")
+    if ratio > EVEN_WITHIN:
+        return Contrast(f"{times(ratio)} times stronger at the input than at the output", "strong")
+    return Contrast(f"even: input and output within a factor of {max(ratio, 1 / ratio):.1f}", "even")
+
+
+def times(factor: float) -> str:
+    """A large factor as people say it: ``630 billion``; beyond words as a power of ten."""
+    if factor >= 1e18 or not math.isfinite(factor):
+        return f"10^{math.log10(factor):.0f}" if math.isfinite(factor) else "infinitely many"
+    for size, word in _UNITS:
+        if factor >= size:
+            return f"{_two_digits(factor / size)} {word}"
+    return _two_digits(factor)
+
+
+def _two_digits(number: float) -> str:
+    if number < 10:
+        return f"{number:.1f}"
+    digits = math.floor(math.log10(number)) - 1
+    return f"{round(number, -digits):,.0f}"

@@ -1,0 +1,186 @@
+"""A list of fields and their values: up and down choose, left and right change, enter types."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding
+from textual.containers import ScrollableContainer
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.strip import Strip
+from textual.widget import Widget
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line: a field of the experiment by its dotted path, and its value as shown."""
+
+    path: str
+    label: str
+    text: str
+    changed: bool = False
+    """Differs from the run on the screen: takes effect with the next start."""
+
+
+class FieldList(Widget, can_focus=True):
+    """Rows of fields. It knows no experiment: it says what the person wishes, and shows what it is given."""
+
+    HELP = "## Settings\n\n`↑ ↓` choose a field · `← →` change it · `enter` type a value"
+    BINDINGS = [
+        Binding("up,k", "move(-1)", "up", show=False),
+        Binding("down,j", "move(1)", "down", show=False),
+        Binding(
+            "left,h,minus",
+            "step(False)",
+            "less",
+            key_display="←",
+            tooltip="The value before.",
+            group=Binding.Group("change", compact=True),
+        ),
+        Binding(
+            "right,l,plus",
+            "step(True)",
+            "more",
+            key_display="→",
+            tooltip="The value after.",
+            group=Binding.Group("change", compact=True),
+        ),
+        Binding("enter", "edit", "type a value", key_display="⏎", tooltip="Type a value."),
+        Binding("home,g", "move(-10000)", "first", show=False),
+        Binding("end,G", "move(10000)", "last", show=False),
+    ]
+    COMPONENT_CLASSES = {"field--label", "field--value", "field--changed", "field--cursor", "field--arrows"}
+    DEFAULT_CSS = """
+    FieldList {
+        height: auto;
+        & > .field--label { color: $text-muted; }
+        & > .field--value { color: $foreground; }
+        & > .field--changed { color: $accent; }
+        & > .field--arrows { color: $accent; }
+        & > .field--cursor { background: $block-cursor-blurred-background; }
+        &:focus > .field--cursor { background: $block-cursor-background; }
+    }
+    """
+
+    rows: reactive[tuple[Row, ...]] = reactive((), layout=True)
+    cursor = reactive(0)
+
+    @dataclass
+    class Stepped(Message):
+        """The person wishes the neighbour of a value."""
+
+        path: str
+        up: bool
+
+    @dataclass
+    class Typing(Message):
+        """The person wishes to type a value."""
+
+        path: str
+        first: str = ""
+
+    @dataclass
+    class Moved(Message):
+        """The cursor stands on another field."""
+
+        path: str
+
+    def __init__(self, *, label_width: int = 16, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.label_width = label_width
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """One line a row."""
+        return max(1, len(self.rows))
+
+    def validate_cursor(self, cursor: int) -> int:
+        """The cursor stays on the list."""
+        return max(0, min(cursor, len(self.rows) - 1))
+
+    def watch_rows(self) -> None:
+        """A shorter list takes its cursor along."""
+        self.cursor = self.validate_cursor(self.cursor)
+
+    def watch_cursor(self) -> None:
+        """Keep the cursor's line in view, and tell who explains it."""
+        if self.rows:
+            self.post_message(self.Moved(self.rows[self.cursor].path))
+        if isinstance(self.parent, ScrollableContainer):
+            self.parent.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False)
+
+    def render_line(self, y: int) -> Strip:
+        """Label on the left, value on the right of it, arrows around the value under the cursor."""
+        width = self.size.width
+        if y >= len(self.rows):
+            return Strip.blank(width, self.rich_style)
+        row = self.rows[y]
+        here = y == self.cursor
+        base = self.get_component_rich_style("field--cursor") if here else self.rich_style
+        label = self.get_component_rich_style("field--label", partial=True)
+        value = self.get_component_rich_style(
+            "field--changed" if row.changed else "field--value", partial=True
+        )
+        arrows = self.get_component_rich_style("field--arrows", partial=True)
+        active = here and self.has_focus
+        label_width = min(self.label_width, max(4, width - 10))
+        room = max(1, width - label_width - 4)
+        text = f"{row.text} ○" if row.changed else row.text
+        text = text if len(text) <= room else text[: room - 1] + "…"
+        segments = [
+            Segment(f" {row.label}"[:label_width].ljust(label_width), base + label),
+            Segment("‹ " if active else "  ", base + arrows),
+            Segment(text, base + value),
+            Segment(" ›" if active else "  ", base + arrows),
+        ]
+        return Strip(segments).adjust_cell_length(width, base)
+
+    def _ink(self, component: str) -> Style:
+        """A component's colour alone: the ground is the line's own."""
+        return Style(color=self.get_component_rich_style(component).color)
+
+    def action_move(self, by: int) -> None:
+        """Another field."""
+        self.cursor += by
+
+    def action_step(self, up: bool) -> None:
+        """Wish for the neighbour of the value under the cursor."""
+        if self.rows:
+            self.post_message(self.Stepped(self.rows[self.cursor].path, up))
+
+    def action_edit(self) -> None:
+        """Wish to type the value under the cursor."""
+        if self.rows:
+            self.post_message(self.Typing(self.rows[self.cursor].path))
+
+    def on_key(self, event: events.Key) -> None:
+        """A digit begins to type a value at once."""
+        if event.character and event.character in "0123456789" and self.rows:
+            event.stop()
+            self.post_message(self.Typing(self.rows[self.cursor].path, event.character))
+
+    def on_click(self, event: events.Click) -> None:
+        """A click chooses a field; on its halves it steps, twice it types."""
+        offset = event.get_content_offset(self)
+        if offset is None or not 0 <= offset.y < len(self.rows):
+            return
+        same = self.cursor == offset.y
+        self.cursor = offset.y
+        if event.chain == 2:
+            self.action_edit()
+        elif same and offset.x >= self.label_width:
+            self.action_step(offset.x >= self.label_width + 2 + len(self.rows[self.cursor].text) // 2)
+
+    def on_focus(self) -> None:
+        """Arrows appear with the focus."""
+        self.refresh()
+        if self.rows:
+            self.post_message(self.Moved(self.rows[self.cursor].path))
+
+    def on_blur(self) -> None:
+        """… and go with it."""
+        self.refresh()

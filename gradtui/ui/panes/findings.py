@@ -1,0 +1,62 @@
+"""What is wrong with the run, in words and figures."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widgets import Static
+
+_MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info": ("i", "$primary")}
+
+
+class FindingsPane(VerticalScroll, can_focus=True):
+    """The findings of the run on the screen, the worst first."""
+
+    HELP = "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on."
+    DEFAULT_CSS = """
+    FindingsPane {
+        border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted; padding: 0 1; scrollbar-size-vertical: 1;
+        &:focus { border: round $accent; border-title-color: $accent; }
+    }
+    """
+
+    findings: reactive[tuple[dict[str, Any], ...] | None] = reactive(None)
+    """None: nothing was judged yet; empty: healthy."""
+
+    def compose(self) -> ComposeResult:
+        """One text."""
+        yield Static(id="findings-text")
+
+    def on_mount(self) -> None:
+        """The frame's title."""
+        self.border_title = "Findings"
+        self._show()
+
+    def watch_findings(self) -> None:
+        """Write the findings down again."""
+        if self.is_attached:
+            self._show()
+
+    def _show(self) -> None:
+        findings = self.findings
+        if findings is None:
+            text = Content.styled("What is sick shows here.", "$text-muted")
+        elif not findings:
+            text = Content.assemble(("✓", "$success"), " nothing found: the gradients look healthy")
+        else:
+            text = Content("\n").join(_describe(finding) for finding in findings)
+        self.query_one("#findings-text", Static).update(text)
+
+
+def _describe(finding: dict[str, Any]) -> Content:
+    mark, colour = _MARKS.get(str(finding.get("severity")), _MARKS["info"])
+    since = f" since step {finding['step']:,}" if finding.get("step") is not None else ""
+    text = Content.assemble((f"{mark} {finding.get('code')}", f"bold {colour}"), (since, "$text-muted"), "\n")
+    text += Content(f"{finding.get('evidence', '')}\n")
+    for cure in list(finding.get("cures") or [])[:3]:
+        text += Content.assemble(("→ ", "$accent"), str(cure.get("name", "")), "\n")
+    return text

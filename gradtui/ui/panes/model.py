@@ -1,0 +1,139 @@
+"""The model builder: the groups of blocks as a list that is edited in place."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import on
+from textual.binding import Binding
+from textual.content import Content
+from textual.message import Message
+from textual.reactive import reactive
+from textual.widgets import OptionList
+from textual.widgets.option_list import Option
+
+from gradtui.experiment import Experiment, Group, net_shape
+
+
+class ModelPane(OptionList):
+    """Shows the net of an experiment, a group an entry; posts what the person wishes to change."""
+
+    HELP = (
+        "## Model\n\nThe groups of blocks, from input to output.\n\n"
+        "`⏎` change every field · `← →` fewer or more blocks · `a` add · `d` duplicate · `⌫` remove · `K J` move"
+    )
+    BINDINGS = [
+        Binding("k", "cursor_up", show=False),
+        Binding("j", "cursor_down", show=False),
+        Binding(
+            "enter",
+            "select",
+            "edit group",
+            key_display="⏎",
+            tooltip="Change every field of the group.",
+            id="model.edit",
+        ),
+        Binding("left,h", "deepen(False)", "fewer blocks", show=False),
+        Binding("right,l", "deepen(True)", "more blocks", show=False),
+        Binding("a", "change('add')", "add", tooltip="Add a group after this one.", id="model.add"),
+        Binding("d", "change('duplicate')", "duplicate", show=False, id="model.duplicate"),
+        Binding("delete,backspace", "change('remove')", "remove", key_display="⌫", id="model.remove"),
+        Binding("K,shift+up", "change('up')", "move up", show=False, id="model.up"),
+        Binding("J,shift+down", "change('down')", "move down", show=False, id="model.down"),
+    ]
+    DEFAULT_CSS = """
+    ModelPane {
+        height: auto; max-height: 12; padding: 0; scrollbar-size-vertical: 1;
+        background: $background; border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+        &:focus { border: round $accent; border-title-color: $accent; background: $background; background-tint: $background 0%; }
+        & > .option-list--option { padding: 0 1; }
+    }
+    """
+
+    experiment: reactive[Experiment | None] = reactive(None)
+
+    @dataclass
+    class Edit(Message):
+        """The person wishes to change the fields of a group."""
+
+        index: int
+
+    @dataclass
+    class Changed(Message):
+        """The person changed the groups themselves."""
+
+        net: tuple[Group, ...]
+
+    def on_mount(self) -> None:
+        """The frame's title."""
+        self.border_title = "Model"
+
+    def watch_experiment(self, experiment: Experiment | None) -> None:
+        """Write the groups down again, the cursor where it was."""
+        if experiment is None:
+            return
+        here = self.highlighted or 0
+        self.clear_options()
+        self.add_options(Option(describe(index, group)) for index, group in enumerate(experiment.net))
+        self.highlighted = min(here, len(experiment.net) - 1)
+        shape = net_shape(experiment)
+        self.border_subtitle = f"{shape.depth:,} layers · {shape.parameters:,} parameters"
+
+    @on(OptionList.OptionSelected)
+    def _selected(self, event: OptionList.OptionSelected) -> None:
+        event.stop()
+        self.post_message(self.Edit(event.option_index))
+
+    def action_deepen(self, more: bool) -> None:
+        """One block more or less in the group under the cursor."""
+        if self.experiment is None or self.highlighted is None:
+            return
+        net = list(self.experiment.net)
+        group = net[self.highlighted]
+        net[self.highlighted] = _with_repeat(group, group.repeat + (1 if more else -1))
+        self.post_message(self.Changed(tuple(net)))
+
+    def action_change(self, what: str) -> None:
+        """Add, duplicate, remove or move the group under the cursor."""
+        if self.experiment is None or self.highlighted is None:
+            return
+        net, here = list(self.experiment.net), self.highlighted
+        if what in ("add", "duplicate"):
+            # A new group is one block like its neighbour: that always fits where it is put.
+            net.insert(here + 1, net[here] if what == "duplicate" else _with_repeat(net[here], 1))
+            here += 1
+        elif what == "remove":
+            if len(net) == 1:
+                self.notify("A net has at least one group of blocks.", severity="warning")
+                return
+            del net[here]
+        else:
+            there = here + (-1 if what == "up" else 1)
+            if not 0 <= there < len(net):
+                return
+            net[here], net[there] = net[there], net[here]
+            here = there
+        self.post_message(self.Changed(tuple(net)))
+        self.call_later(setattr, self, "highlighted", min(here, len(net) - 1))
+
+
+def _with_repeat(group: Group, repeat: int) -> Group:
+    from msgspec.structs import replace
+
+    return replace(group, repeat=max(1, repeat))
+
+
+def describe(index: int, group: Group) -> Content:
+    """Two lines on a group: what it is, and how it is wired and starts."""
+    layers = f" {group.layers} layers" if group.layers > 1 else ""
+    nonlinearity = "" if group.block in ("lstm", "gru") else f" {group.activation}"
+    first = f"{index + 1} {group.block} {group.width} ×{group.repeat:,}{nonlinearity}"
+    start = group.init if group.gain == 1 else f"{group.init}×{group.gain:g}"
+    parts = [start + layers]
+    if group.norm != "none":
+        parts.append(f"{group.norm} norm")
+    if group.shortcut != "none":
+        parts.append("shortcut" if group.shortcut == "identity" else group.shortcut)
+    if group.order == "pre":
+        parts.append("pre")
+    return Content.assemble((first, "bold"), "\n", ("  " + " · ".join(parts), "$text-muted"))

@@ -1,0 +1,89 @@
+"""The first line: whose screen this is, what is trained, and how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+# state → (mark, colour); the mark differs too, for those who see no colour.
+_MARKS = {
+    "idle": ("○", "$text-muted"),
+    "starting": ("◌", "$accent"),
+    "running": ("●", "$success"),
+    "paused": ("‖", "$warning"),
+    "finished": ("✓", "$success"),
+    "stopped": ("■", "$text-muted"),
+    "diverged": ("✖", "$error"),
+    "failed": ("✖", "$error"),
+    "died": ("✖", "$error"),
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the line says of a run."""
+
+    title: str
+    detail: str = ""
+    state: str = "idle"
+    words: str = ""
+    """What it is doing, or how it ended, in a few words."""
+    step: int = 0
+    steps: int = 0
+    """Planned; 0 is unknown."""
+    rate: float = 0.0
+    """Steps a second."""
+    seconds_left: float | None = None
+
+
+class StatusBar(Widget):
+    """One line; the progress bar takes what the words leave."""
+
+    DEFAULT_CSS = """
+    StatusBar { height: 1; padding: 0 1; background: $panel; color: $foreground; }
+    """
+
+    progress: reactive[Progress] = reactive(Progress(""))
+
+    def render(self) -> Content:
+        """Name on the left; state, step, bar, rate and time left on the right."""
+        p, width = self.progress, self.content_size.width
+        mark, colour = _MARKS.get(p.state, _MARKS["idle"])
+        left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
+        if p.detail and width >= 100:
+            left += Content.styled(f" · {p.detail}", "$text-muted")
+        right = Content.styled(f"{mark} {p.words}", colour)
+        if p.state != "idle" and p.step:
+            of = f"/{p.steps:,}" if p.steps else ""
+            right += Content(f"  step {p.step:,}{of}")
+            tail = Content("")
+            if p.state == "running" and p.rate > 0:
+                tail += Content.styled(
+                    f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s", "$text-muted"
+                )
+                if p.seconds_left is not None and width >= 70:
+                    tail += Content.styled(f"  {duration(p.seconds_left)} left", "$text-muted")
+            room = width - left.cell_length - right.cell_length - tail.cell_length - 3
+            if p.steps and room >= 8 and p.state in ("running", "paused"):
+                right += Content(" ") + bar(p.step / p.steps, min(24, room))
+            right += tail
+        gap = max(2, width - left.cell_length - right.cell_length)
+        return left + Content(" " * gap) + right
+
+
+def bar(share: float, width: int) -> Content:
+    """A thin bar, filled to a share of its width."""
+    full = round(max(0.0, min(1.0, share)) * width)
+    return Content.assemble(("━" * full, "$accent"), ("─" * (width - full), "$border"))
+
+
+def duration(seconds: float) -> str:
+    """Seconds in the unit that a person would say."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
+    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"

@@ -1,0 +1,128 @@
+"""The left column: it owns the experiment that is being edited, and every way to edit it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import var
+
+from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.ui.draft import Draft
+from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.edit.values import info_at, value_at
+from gradtui.ui.panes.findings import FindingsPane
+from gradtui.ui.panes.model import ModelPane
+from gradtui.ui.panes.training import TrainingPane
+
+_ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
+
+
+class Workbench(Vertical):
+    """Model, training numbers and findings. Its panes say what the person wishes; here it becomes a draft.
+
+    Args:
+        experiment: what it opens on.
+    """
+
+    draft: var[Draft]
+
+    @dataclass
+    class Edited(Message):
+        """The experiment changed."""
+
+        before: Experiment
+        after: Experiment
+
+    def __init__(self, experiment: Experiment, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.draft = Draft(experiment)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment as it is edited now."""
+        return self.draft.experiment
+
+    def compose(self) -> ComposeResult:
+        """Model above, numbers beneath, findings in what is left."""
+        yield ModelPane()
+        yield TrainingPane()
+        yield FindingsPane()
+
+    def on_mount(self) -> None:
+        """Fill the panes."""
+        self.show()
+
+    def show(self) -> None:
+        """The panes show the draft."""
+        self.query_one(ModelPane).experiment = self.experiment
+        self.query_one(TrainingPane).experiment = self.experiment
+
+    def adopt(self, experiment: Experiment) -> None:
+        """Begin anew with the experiment of a run that was opened."""
+        self.draft = Draft(experiment)
+        self.show()
+
+    def take(self, experiment: Experiment | None) -> None:
+        """An edited experiment (None: the dialog was left)."""
+        if experiment is not None:
+            self._go(self.draft.change(experiment))
+
+    def _go(self, draft: Draft) -> None:
+        before, self.draft = self.experiment, draft
+        if draft.experiment != before:
+            self.show()
+            self.post_message(self.Edited(before, draft.experiment))
+
+    def try_fields(self, changes: dict[str, object]) -> None:
+        """Edit by dotted paths; what is not allowed is said in one line."""
+        try:
+            self.take(set_fields(self.experiment, changes))
+        except ExperimentError as error:
+            self.notify(str(error), severity="error", markup=False)
+
+    @on(FieldList.Stepped)
+    def _stepped(self, event: FieldList.Stepped) -> None:
+        from gradtui.ui.edit.stepping import step
+
+        event.stop()
+        value = value_at(self.experiment, event.path)
+        self.try_fields({event.path: step(info_at(event.path), value, event.up)})
+
+    @on(FieldList.Typing)
+    def _typing(self, event: FieldList.Typing) -> None:
+        from gradtui.ui.edit.value_screen import ValueScreen
+
+        event.stop()
+        self.app.push_screen(ValueScreen(self.experiment, event.path, event.first), self.take)
+
+    @on(ModelPane.Changed)
+    def _groups_changed(self, event: ModelPane.Changed) -> None:
+        event.stop()
+        self.try_fields({"net": event.net})
+
+    @on(ModelPane.Edit)
+    def _edit_group(self, event: ModelPane.Edit) -> None:
+        event.stop()
+        self.open_settings((f"net.{event.index}",), f"Group {event.index + 1} of the net")
+
+    def open_settings(self, parts: tuple[str, ...] = _ALL_PARTS, title: str = "Experiment") -> None:
+        """The dialog with every field of some parts; without arguments, of all but the net."""
+        from gradtui.ui.edit.settings_screen import SettingsScreen
+
+        self.app.push_screen(SettingsScreen(self.experiment, parts, title), self.take)
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        if not self.draft.past:
+            self.notify("nothing to undo", timeout=1.5)
+        self._go(self.draft.undo())
+
+    def redo(self) -> None:
+        """Take the last undo back."""
+        if not self.draft.future:
+            self.notify("nothing to redo", timeout=1.5)
+        self._go(self.draft.redo())

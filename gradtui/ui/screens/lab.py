@@ -1,0 +1,271 @@
+"""The lab: builder, controls and charts of one run, live or finished."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import ActiveBinding
+from textual.containers import Horizontal, Vertical
+from textual.reactive import var
+from textual.screen import Screen
+from textual.widgets import Footer
+from textual.worker import get_current_worker
+
+from gradtui.experiment import Experiment
+from gradtui.ui.edit.values import show, value_at
+from gradtui.ui.keys import LAB_KEYS
+from gradtui.ui.panes.curves import CurvePane
+from gradtui.ui.panes.findings import FindingsPane
+from gradtui.ui.panes.gradient import GradientPane
+from gradtui.ui.panes.model import ModelPane
+from gradtui.ui.panes.status import StatusBar
+from gradtui.ui.panes.training import LIVE, TrainingPane
+from gradtui.ui.panes.workbench import Workbench
+from gradtui.ui.watching import Followed, Watching, progress_of
+
+if TYPE_CHECKING:
+    from gradtui.ui.trainers import Trainers
+
+
+class LabScreen(Screen[None]):
+    """Build, train, look. Attributes go down to the panes, their messages come up to here.
+
+    Args:
+        experiment: what the builder opens on.
+        attach: a run's folder to open.
+    """
+
+    CSS_PATH = "lab.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+    BINDINGS = LAB_KEYS
+
+    watching: var[Watching | None] = var(None)
+    """The run on the screen; None before the first."""
+
+    def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
+        super().__init__()
+        self.opens_on = experiment
+        self.attach = attach
+        self.trainers: Trainers | None = None
+        self.adopting = False
+
+    @property
+    def active_bindings(self) -> dict[str, ActiveBinding]:
+        """The lab's own keys first: a stranger reads "space: train" before what the focused pane offers."""
+        bindings = super().active_bindings
+        return dict(sorted(bindings.items(), key=lambda item: item[1].node is not self))
+
+    # -- the first frame, and what can wait until it is painted
+
+    def compose(self) -> ComposeResult:
+        """Text on the left, charts on the right. Nothing here imports numpy."""
+        yield StatusBar()
+        with Horizontal(id="bench"):
+            yield Workbench(self.opens_on, id="side")
+            with Vertical(id="sight"):
+                yield GradientPane()
+                with Horizontal(id="curves"):
+                    yield CurvePane("loss")
+                    yield CurvePane("accuracy")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Show the experiment; import and warm everything else once this is on the screen."""
+        self.show_status()
+        self.query_one(ModelPane).focus()
+        self.call_after_refresh(self.warm_up)
+
+    @work(thread=True, group="warm")
+    def warm_up(self) -> None:
+        """Import what the charts need, open the run, and have a trainer ready."""
+        from gradtui.ui.charts import profile, waterfall  # noqa: F401
+        from gradtui.ui.trainers import Trainers
+
+        trainers = Trainers()
+        self.app.call_from_thread(setattr, self, "trainers", trainers)
+        if self.attach is not None:
+            self.app.call_from_thread(self.open_run, self.attach, True)
+        trainers.warm()
+
+    @property
+    def bench(self) -> Workbench:
+        """The left column."""
+        return self.query_one(Workbench)
+
+    def on_unmount(self) -> None:
+        """The standby ends with the app."""
+        if self.trainers is not None:
+            self.trainers.close()
+
+    def still_training(self) -> Path | None:
+        """The folder of the run on the screen, if it still trains."""
+        return self.watching.folder if self.watching is not None and self.watching.live else None
+
+    # -- editing, which the workbench does
+
+    @on(Workbench.Edited)
+    def _edited(self, event: Workbench.Edited) -> None:
+        """Send what a running trainer can take over at once."""
+        self.show_status()
+        watching = self.watching
+        changed = {
+            p: value_at(event.after, p) for p in LIVE if value_at(event.before, p) != value_at(event.after, p)
+        }
+        if changed and watching is not None and watching.live and watching.send("set", set=changed):
+            self.query_one(TrainingPane).running = watching.experiment
+            said = ", ".join(
+                f"{path.rsplit('.', 1)[-1]} {show(path, value)}" for path, value in changed.items()
+            )
+            self.notify(f"{said} from the next step on", timeout=2, markup=False)
+
+    def action_edit_model(self) -> None:
+        """Go to the net."""
+        self.query_one(ModelPane).focus()
+
+    def action_all_settings(self) -> None:
+        """Every field that is not the net's."""
+        self.bench.open_settings()
+
+    def action_undo(self) -> None:
+        """Take the last edit back."""
+        self.bench.undo()
+
+    def action_redo(self) -> None:
+        """Take the last undo back."""
+        self.bench.redo()
+
+    # -- training
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """One key, the word that fits: train, pause or go on."""
+        live = self.watching is not None and self.watching.live
+        paused = live and self.watching is not None and self.watching.state == "paused"
+        return {
+            "start": not live,
+            "pause": live and not paused,
+            "resume": paused,
+            "single_step": live,
+            "stop": live,
+            "restart": live,
+            "log": self.watching is not None,
+        }.get(action, True)
+
+    @work(thread=True, exclusive=True, group="start")
+    def start_training(self, experiment: Experiment) -> None:
+        """Start a trainer (a matter of files and processes, so not in the painting thread)."""
+        from gradtui.ui.trainers import Trainers
+
+        if self.trainers is None:
+            self.trainers = Trainers()
+        try:
+            folder = self.trainers.start(experiment)
+        except OSError as error:
+            self.app.call_from_thread(
+                self.notify, f"cannot start a run: {error}", severity="error", markup=False
+            )
+            return
+        self.app.call_from_thread(self.open_run, folder)
+
+    def action_start(self) -> None:
+        """Train the draft."""
+        self.start_training(self.bench.experiment)
+
+    def action_restart(self) -> None:
+        """Stop what runs and train the draft from its start."""
+        if self.watching is not None and self.watching.live:
+            self.watching.send("stop")
+        self.action_start()
+
+    def action_pause(self) -> None:
+        """Hold the training after the step that it is in."""
+        self._wish("pause")
+
+    def action_resume(self) -> None:
+        """Go on."""
+        self._wish("resume")
+
+    def action_single_step(self) -> None:
+        """One step, then hold."""
+        self._wish("step")
+
+    def action_stop(self) -> None:
+        """End the training here."""
+        self._wish("stop")
+
+    def _wish(self, wish: str) -> None:
+        if self.watching is not None and not self.watching.send(wish):
+            self.notify(self.watching.problem, severity="error", markup=False)
+
+    # -- the run on the screen
+
+    def open_run(self, folder: Path, adopt: bool = False) -> None:
+        """Show a run from now on; with ``adopt``, the builder takes over its experiment."""
+        self.adopting = adopt
+        self.watching = Watching(self, folder)
+        self.show_status()
+        self.follow(self.watching)
+
+    @work(thread=True, exclusive=True, group="follow")
+    def follow(self, watching: Watching) -> None:
+        """Read the run's folder until another run is shown."""
+        watching.follow(get_current_worker())
+
+    @on(Followed)
+    async def _followed(self, event: Followed) -> None:
+        """A new whole state of the run: paint it, then let the reader go on."""
+        if event.watching is not self.watching:
+            return
+        try:
+            await self.paint(event.watching)
+        finally:
+            event.watching.painted.set()
+
+    async def paint(self, watching: Watching) -> None:
+        """Hand each pane what is its own."""
+        if self.adopting and watching.experiment is not None:
+            self.adopting = False
+            self.bench.adopt(watching.experiment)
+        self.show_status()
+        self.query_one(TrainingPane).running = watching.experiment if watching.live else None
+        if watching.snapshot is not None:
+            self.query_one(FindingsPane).findings = watching.snapshot.findings
+        gradient = self.query_one(GradientPane)
+        await gradient.paint(watching)
+        for pane in self.query(CurvePane):
+            await pane.paint(watching)
+        self.refresh_bindings()
+        if not watching.live and self.trainers is not None:
+            self.trainers.reap()
+            self.warm_again()
+
+    @work(thread=True, exclusive=True, group="warm")
+    def warm_again(self) -> None:
+        """Have the next trainer ready."""
+        if self.trainers is not None:
+            self.trainers.warm()
+
+    def show_status(self) -> None:
+        """The first line."""
+        self.query_one(StatusBar).progress = progress_of(self.watching, self.bench.experiment)
+
+    def action_runs(self) -> None:
+        """Choose another run."""
+        from gradtui.runs.folder import runs_root
+        from gradtui.ui.screens.runs import RunsScreen
+
+        def take(folder: Path | None) -> None:
+            if folder is not None:
+                self.open_run(folder, adopt=True)
+
+        self.app.push_screen(RunsScreen(runs_root()), take)
+
+    def action_log(self) -> None:
+        """What the trainer printed."""
+        from gradtui.ui.screens.log import LogScreen
+
+        if self.watching is not None:
+            self.app.push_screen(LogScreen(f"{self.watching.folder.name} · trainer.log", self.watching.log()))

@@ -1,0 +1,56 @@
+"""The first frame: the name, the keys, and nothing that takes time to import.
+
+Textual alone needs a third of a second to its first frame; the lab with its panes would double that. So this
+screen is painted first, and the lab covers it a moment later, looking the same where both show something.
+"""
+
+from __future__ import annotations
+
+from textual import events
+from textual.app import ComposeResult
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from gradtui.ui.keys import LAB_KEYS, WHILE_TRAINING
+
+
+class OpeningScreen(Screen[None]):
+    """Keeps the keys that are pressed before the lab is there; the app hands them on.
+
+    Args:
+        title: what will open.
+    """
+
+    DEFAULT_CSS = """
+    OpeningScreen #opening-title { height: 1; padding: 0 1; background: $panel; text-style: bold; }
+    """
+    BINDINGS = LAB_KEYS
+
+    def __init__(self, title: str) -> None:
+        super().__init__()
+        self.opening_title = title
+        self.keys: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        """The first line and the last one."""
+        yield Static(f"[$accent]gradtui[/]  {self.opening_title}", id="opening-title")
+        yield Footer()
+
+    def on_mount(self) -> None:
+        """Open the lab as soon as this is painted."""
+        self.call_after_refresh(self._when_painted)
+
+    def _when_painted(self) -> None:
+        # The footer fills itself in a second pass.
+        if self.query("FooterKey"):
+            self.call_after_refresh(self.app.run_action, "open_lab")
+        else:
+            self.set_timer(0.01, self._when_painted)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Show the keys that the lab will show."""
+        return action not in WHILE_TRAINING
+
+    def on_key(self, event: events.Key) -> None:
+        """Remember a key for the lab: its actions do not exist here, so every key of its comes by."""
+        self.keys.append(event.key)

@@ -1,0 +1,61 @@
+"""The two themes of gradtui; every theme of Textual, ANSI ones among them, stays available in the palette."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="gradtui-dark",
+    primary="#7aa2d8",
+    secondary="#8b8fa3",
+    accent="#e8c15a",
+    foreground="#d5d9e2",
+    background="#11141b",
+    surface="#161a22",
+    panel="#1e2430",
+    success="#7fbf8e",
+    warning="#e8a04c",
+    error="#ef6b5e",
+    dark=True,
+    variables={
+        "border": "#343c4c",
+        "border-blurred": "#343c4c",
+        "footer-background": "#161a22",
+        "footer-key-foreground": "#e8c15a",
+        "footer-description-foreground": "#9aa3b5",
+        "block-cursor-background": "#2c3850",
+        "block-cursor-foreground": "#f2f4f8",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#1e2430",
+        "block-cursor-blurred-foreground": "#d5d9e2",
+        "block-cursor-blurred-text-style": "none",
+    },
+)
+
+LIGHT = Theme(
+    name="gradtui-light",
+    primary="#2f5f9e",
+    secondary="#6b7080",
+    accent="#8a6100",
+    foreground="#22262e",
+    background="#fafaf7",
+    surface="#f3f3ee",
+    panel="#e8e8e1",
+    success="#2f7a45",
+    warning="#9a5a00",
+    error="#b3261e",
+    dark=False,
+    variables={
+        "border": "#c5c5bb",
+        "border-blurred": "#c5c5bb",
+        "footer-background": "#f3f3ee",
+        "footer-key-foreground": "#8a6100",
+        "footer-description-foreground": "#555a66",
+        "block-cursor-background": "#cfdcf0",
+        "block-cursor-foreground": "#11141b",
+        "block-cursor-text-style": "bold",
+        "block-cursor-blurred-background": "#e8e8e1",
+        "block-cursor-blurred-foreground": "#22262e",
+        "block-cursor-blurred-text-style": "none",
+    },
+)

@@ -1,0 +1,62 @@
+"""The trainer processes that the app starts: one kept warm, and those that run.
+
+A process needs about three seconds to import torch, so one that has done so waits from the app's first
+moments on. It ends with the app; a trainer that runs does not.
+"""
+
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+from gradtui.experiment import Experiment
+from gradtui.training.launch import Standby, Trainer, create_run, start_trainer
+
+
+class Trainers:
+    """Starts trainings. Every method may be called from any thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._standby: Standby | None = None
+        self._closed = False
+        self.running: list[Trainer] = []
+
+    def warm(self) -> None:
+        """Have a standby, unless there is one."""
+        with self._lock:
+            if self._standby is None and not self._closed:
+                self._standby = Standby()
+
+    @property
+    def ready(self) -> bool:
+        """Whether a start would be immediate."""
+        standby = self._standby
+        return standby is not None and standby.ready
+
+    def start(self, experiment: Experiment) -> Path:
+        """Train an experiment; answers with the run's folder at once.
+
+        Raises:
+            OSError: the folder cannot be written or the process not started.
+        """
+        folder = create_run(experiment)
+        with self._lock:
+            standby, self._standby = self._standby, None
+            self.running = [trainer for trainer in self.running if trainer.poll() is None]
+            # A standby that is still importing is no slower than a new process: it is ahead of one.
+            self.running.append(standby.start(folder) if standby else start_trainer(folder))
+        return folder
+
+    def reap(self) -> None:
+        """Collect trainers that ended, so that none stays as a zombie."""
+        with self._lock:
+            self.running = [trainer for trainer in self.running if trainer.poll() is None]
+
+    def close(self) -> None:
+        """End the standby; trainers that run go on."""
+        with self._lock:
+            self._closed = True
+            if self._standby is not None:
+                self._standby.close()
+                self._standby = None

@@ -1,0 +1,151 @@
+"""The run on the screen: its folder is followed in a thread, its state handed over whole."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker
+
+from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.ui.panes.status import Progress
+
+if TYPE_CHECKING:
+    from gradtui.runs.control import WishName
+    from gradtui.runs.follower import Snapshot
+
+PACE = 0.1
+"""Seconds between two looks at the folder …"""
+FIRST_PACE = 0.02
+"""… and until the first step is there, so that the first bar comes at once."""
+
+
+@dataclass
+class Followed(Message):
+    """A run has a new state."""
+
+    watching: Watching
+
+    def can_replace(self, message: Message) -> bool:
+        """The state is whole, so a newer one makes an older one worthless."""
+        return isinstance(message, Followed) and message.watching is self.watching
+
+
+class Watching:
+    """One run that a screen shows.
+
+    The thread that follows it waits until its last state was painted: a terminal that cannot keep up slows
+    its reader down, and never the trainer.
+    """
+
+    def __init__(self, screen: Screen[Any], folder: Path) -> None:
+        self.folder = folder
+        self.snapshot: Snapshot | None = None
+        self.painted = threading.Event()
+        self.problem = ""
+        """Why the last wish could not be sent, or the run not be read; one line."""
+        self.experiment: Experiment | None = None
+        """What is trained, with the live changes that were wished; None of a script."""
+        self._screen = screen
+
+    def follow(self, worker: Worker[None]) -> None:
+        """Read the folder until the worker is cancelled. Runs in a thread."""
+        from gradtui.runs.errors import RunError
+        from gradtui.runs.follower import Follower
+        from gradtui.runs.reader import open_run
+
+        try:
+            run = open_run(self.folder)
+            follower = Follower(run)
+            while not worker.is_cancelled:
+                began = time.monotonic()
+                snapshot = follower.poll()
+                if snapshot is not None:
+                    if self.experiment is None:
+                        self.experiment = run.experiment
+                    self.snapshot = snapshot
+                    self.painted.clear()
+                    self._screen.post_message(Followed(self))
+                    while not self.painted.wait(0.5) and not worker.is_cancelled:
+                        pass
+                pace = PACE if self.snapshot is not None and self.snapshot.step else FIRST_PACE
+                time.sleep(max(0.005, pace - (time.monotonic() - began)))
+        except RunError as error:
+            self.problem = str(error)
+            self._screen.post_message(Followed(self))
+
+    def send(self, wish: WishName, **fields: Any) -> bool:
+        """Send a wish to the trainer; False, and why in ``problem``, where that cannot be."""
+        from gradtui.runs.control import send
+        from gradtui.runs.errors import RunError
+
+        try:
+            send(self.folder, wish, **fields)
+            if wish == "set" and self.experiment is not None:
+                self.experiment = set_fields(self.experiment, fields["set"])
+        except (RunError, ExperimentError) as error:
+            self.problem = str(error)
+            return False
+        return True
+
+    @property
+    def state(self) -> str:
+        """The run's state by its last snapshot."""
+        if self.problem and self.snapshot is None:
+            return "failed"
+        return self.snapshot.status.state if self.snapshot else "starting"
+
+    @property
+    def live(self) -> bool:
+        """Whether a trainer is at it."""
+        return self.state in ("starting", "running", "paused")
+
+    def log(self) -> list[str]:
+        """The last lines that the trainer printed."""
+        from gradtui.runs.reader import open_run
+
+        return open_run(self.folder).log_tail(200)
+
+
+def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
+    """The first line for a run, or for an experiment that has not been started."""
+    if watching is None:
+        return Progress(draft.name, draft.data.source, "idle", "press space to train")
+    snapshot = watching.snapshot
+    title = watching.experiment.name if watching.experiment else watching.folder.name
+    detail = watching.experiment.data.source if watching.experiment else "script"
+    if snapshot is None:
+        return Progress(title, detail, watching.state, watching.problem or "starting")
+    status = snapshot.status
+    return Progress(
+        title=title,
+        detail=detail,
+        state=status.state,
+        words=_words(status.state, status.phase, status.reason),
+        step=snapshot.step,
+        steps=snapshot.steps,
+        rate=snapshot.rate or 0.0,
+        seconds_left=snapshot.seconds_left,
+    )
+
+
+_PHASES = {
+    "importing": "importing torch",
+    "building": "building the net",
+    "evaluating": "training",  # an evaluation of milliseconds would only flicker
+}
+
+
+def _words(state: str, phase: str, reason: str) -> str:
+    if state in ("starting", "running"):
+        return _PHASES.get(phase, phase or state)
+    if state == "died":
+        return f"trainer {reason or 'died'}"
+    if state in ("failed", "diverged"):
+        return f"{state}: {reason}" if reason else state
+    return state

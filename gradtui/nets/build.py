@@ -8,12 +8,15 @@ import torch
 from torch import nn
 
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
+from gradtui.experiment.flow import RECURRENT
 from gradtui.experiment.shapes import DataShape
 from gradtui.experiment.spec import Experiment, Group
+from gradtui.nets.attention import Positions, attention_block
 from gradtui.nets.init import Start, negative_slope
-from gradtui.nets.layer import Layer, Linear
+from gradtui.nets.layer import Embedding, Layer, Linear
 from gradtui.nets.net import Net
-from gradtui.nets.reshape import GlobalAverage, LastStep
+from gradtui.nets.recurrent import recurrent_block
+from gradtui.nets.reshape import GlobalAverage, LastStep, Pixels, Rows
 from gradtui.nets.stack import Shape, Stack
 
 
@@ -50,28 +53,73 @@ class _Builder:
         return Net(self.parts, self.layers)
 
     def _read(self) -> None:
-        if self.exp.net[0].block == "dense" and len(self.signal) > 1:
-            self.parts.append(("flatten", nn.Flatten()))
-            self.signal = (prod(self.signal),)
+        """To what the first group reads: tokens embedded, an image as a sequence, or all numbers in a row."""
+        first, sequence = self.exp.net[0], self.exp.data.sequence
+        if self.tokens:
+            self._embed(first.width)
+        elif first.block == "dense":
+            if len(self.signal) > 1:
+                self._step("flatten", nn.Flatten(), (prod(self.signal),))
+        elif first.block != "conv" and len(self.signal) == 3:
+            channels, height, width = self.signal
+            if sequence == "rows":
+                self._step("rows", Rows(), (height, channels * width))
+            else:
+                self._step("pixels", Pixels(), (height * width, channels))
+
+    def _step(self, name: str, module: nn.Module, signal: Shape) -> None:
+        self.parts.append((name, module))
+        self.signal = signal
+
+    def _embed(self, width: int) -> None:
+        """Standard normal vectors, as torch's, whatever the group's ``init``: an embedding has no fan-in."""
+        embedding = Embedding(self.shape.outputs, width)
+        with torch.no_grad():
+            embedding.weight.normal_(0.0, 1.0, generator=self.start.generator)
+        self._step("embedding", embedding, (self.signal[0], width))
+        self.layers.append(
+            Layer("embedding", "embedding", list(embedding.parameters()), embedding, None, "identity")
+        )
 
     def _block(self, group: Group, stride: int) -> None:
         self.blocks += 1
         name = f"{group.block}{self.blocks}"
-        output = _after(group, self.signal, stride)
-        stack = Stack(group, name, self.signal, output, stride, self.start)
-        self.parts.append((name, stack.block()))
-        self.layers += stack.layers
-        self.signal = output
+        block: nn.Module
+        if group.block == "attention":
+            block, layers = self._attention(group, name)
+            output: Shape = self.signal
+        elif group.block in RECURRENT:
+            block, layers = recurrent_block(group, name, self.signal, self.start)
+            output = (self.signal[0], group.width)
+        else:
+            output = _after(group, self.signal, stride)
+            stack = Stack(group, name, self.signal, output, stride, self.start)
+            block, layers = stack.block(), stack.layers
+        self.layers += layers
+        self._step(name, block, output)
+
+    def _attention(self, group: Group, name: str) -> tuple[nn.Module, list[Layer]]:
+        """The block, before it a projection to its width where it is given another, and before the first
+        block the positions."""
+        steps, size = self.signal
+        if size != group.width:
+            projection = Linear(size, group.width)
+            self.start.weight(projection.weight, "lecun", 1.0)
+            nn.init.zeros_(projection.bias)
+            self._step(f"{name}_input", projection, (steps, group.width))
+            parameters = list(projection.parameters())
+            self.layers.append(Layer(f"{name}.input", "input", parameters, projection, None, "identity"))
+        if not any(isinstance(part, Positions) for _, part in self.parts):
+            self._step("positions", Positions(steps, group.width), self.signal)
+        return attention_block(group, name, self.start, causal=self.tokens)
 
     def _summarise(self) -> None:
         """To what a dense layer reads: an image's channel means, a sequence's last step, or all steps of
         tokens."""
         if len(self.signal) == 3:
-            self.parts.append((f"average{self.blocks}", GlobalAverage()))
-            self.signal = self.signal[:1]
+            self._step(f"average{self.blocks}", GlobalAverage(), self.signal[:1])
         elif len(self.signal) == 2 and not self.tokens:
-            self.parts.append((f"last{self.blocks}", LastStep()))
-            self.signal = self.signal[1:]
+            self._step(f"last{self.blocks}", LastStep(), self.signal[1:])
 
     def _output(self) -> None:
         """The last group's ``init`` with gain 1 (fixup: zeros), biases 0."""
@@ -80,7 +128,7 @@ class _Builder:
         gain = 0.0 if last.init == "fixup" else 1.0
         self.start.weight(output.weight, last.init, gain, negative_slope(last))
         nn.init.zeros_(output.bias)
-        self.parts.append(("output", output))
+        self._step("output", output, (*self.signal[:-1], self.shape.outputs))
         self.layers.append(Layer("output", "output", list(output.parameters()), output, None, "identity"))
 
 

@@ -47,3 +47,10 @@ class Conv2d(nn.Conv2d):
 
     def reset_parameters(self) -> None:
         """Leaves the numbers as they are: ``init.Start`` fills them."""
+
+
+class Embedding(nn.Embedding):
+    """Without torch's own initialisation, as ``Linear``."""
+
+    def reset_parameters(self) -> None:
+        """Leaves the numbers as they are: ``build`` fills them."""

@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from gradtui.nets.blocks import Block
 from gradtui.nets.layer import Layer
+from gradtui.nets.recurrent import Recurrent
 
 
 class Net(nn.Module):
@@ -30,3 +31,24 @@ class Net(nn.Module):
         for step in self.path:
             x = step(x)
         return x
+
+    def record_hidden(self, on: bool) -> None:
+        """Whether recurrent layers keep the hidden states of their last pass; off also lets go of those
+        kept."""
+        for layer in self._recurrent().values():
+            layer.recording = on
+            if not on:
+                layer.states = []
+
+    @property
+    def hidden_states(self) -> dict[str, list[Tensor]]:
+        """Of each recurrent layer, by name, the hidden states (batch, width) of the last recorded pass, one
+        a step.
+
+        They are parts of the graph: after ``state.retain_grad()`` and backward, ``state.grad`` is the total
+        derivative of the loss, through all later steps and layers. Empty lists where none was recorded.
+        """
+        return {name: layer.states for name, layer in self._recurrent().items()}
+
+    def _recurrent(self) -> dict[str, Recurrent]:
+        return {layer.name: layer.module for layer in self.layers if isinstance(layer.module, Recurrent)}

@@ -12,8 +12,8 @@ class History:
     """All rows of a table in at most `most` buckets of `stride` rows each.
 
     The stride is the smallest power of two that suffices; when the history is full, neighbours are merged and
-    it goes on. Only the last bucket may hold fewer rows. What is in a bucket follows from the rows alone,
-    down to the last bit: not from how many came at once, nor from whether they were read from a level.
+    it goes on. Only the last bucket may hold fewer rows. A bucket's numbers follow from its rows alone: not
+    from how many came at once, nor from whether they were read from a level.
     """
 
     def __init__(self, columns: int, most: int) -> None:
@@ -50,7 +50,7 @@ class History:
         self.stride *= 2
 
     def _carry(self, buckets: Summary, size: int) -> Summary:
-        """What fills strides, once buckets of `size` rows are merged with those that wait, as a counter carries."""
+        """What fills strides, once these are merged with the buckets that wait, as a counter carries."""
         while size < self.stride:
             waiting = self._waiting.pop(size, None)
             if waiting is not None:

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gradtui.runs.control import ControlReader, send
+from gradtui.runs.errors import RunError
+
+
+def test_wishes_arrive_once_and_in_order(tmp_path: Path) -> None:
+    reader = ControlReader(tmp_path)
+    assert reader.poll() == []
+    send(tmp_path, "pause")
+    identity = send(tmp_path, "set", set={"optimizer.lr": 0.01})
+    wishes = reader.poll()
+    assert [wish.wish for wish in wishes] == ["pause", "set"]
+    assert wishes[1].fields == {"set": {"optimizer.lr": 0.01}}
+    assert wishes[1].id == identity
+    assert wishes[0].time > 1e9
+    assert reader.poll() == []
+
+
+def test_a_wish_from_before_the_trainer_is_heard_unless_it_is_skipped(tmp_path: Path) -> None:
+    send(tmp_path, "stop")
+    assert [wish.wish for wish in ControlReader(tmp_path).poll()] == ["stop"]
+    resumed = ControlReader(tmp_path, skip_old=True)
+    assert resumed.poll() == []
+    send(tmp_path, "pause")
+    assert [wish.wish for wish in resumed.poll()] == ["pause"]
+
+
+def test_a_torn_wish_is_lost_alone(tmp_path: Path) -> None:
+    send(tmp_path, "pause")
+    with (tmp_path / "control.jsonl").open("ab") as file:
+        file.write(b'{"wish":"st')
+    send(tmp_path, "resume")
+    assert [wish.wish for wish in ControlReader(tmp_path).poll()] == ["pause", "resume"]
+
+
+def test_rubbish_is_passed_over(tmp_path: Path) -> None:
+    lines = b'[]\n{}\n{"wish":3,"id":"a"}\n{"wish":"stop"}\n\xff\n{"wish":"stop","id":"b","time":"late"}\n'
+    (tmp_path / "control.jsonl").write_bytes(lines)
+    wishes = ControlReader(tmp_path).poll()
+    assert [(wish.wish, wish.id, wish.time) for wish in wishes] == [("stop", "b", 0.0)]
+
+
+def test_a_wish_is_obeyed_once_though_the_file_is_cut(tmp_path: Path) -> None:
+    send(tmp_path, "step")
+    first = (tmp_path / "control.jsonl").read_bytes()
+    send(tmp_path, "stop")
+    reader = ControlReader(tmp_path)
+    assert len(reader.poll()) == 2
+    (tmp_path / "control.jsonl").write_bytes(first)
+    assert reader.poll() == []
+
+
+def test_several_viewers_wish_at_once(tmp_path: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from gradtui.runs.control import send\n"
+        "for n in range(200): send(Path(sys.argv[1]), 'set', set={'who': sys.argv[2], 'n': n})"
+    )
+    reader, heard = ControlReader(tmp_path), []
+    viewers = [subprocess.Popen([sys.executable, "-c", code, str(tmp_path), who]) for who in "ab"]
+    while any(viewer.poll() is None for viewer in viewers):
+        heard += reader.poll()
+    heard += reader.poll()
+    assert [viewer.returncode for viewer in viewers] == [0, 0]
+    for who in "ab":
+        numbers = [wish.fields["set"]["n"] for wish in heard if wish.fields["set"]["who"] == who]
+        assert numbers == list(range(200))
+
+
+def test_a_folder_that_is_gone_is_named_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(RunError) as caught:
+        send(tmp_path / "gone", "stop")
+    assert str(caught.value) == f"{tmp_path / 'gone' / 'control.jsonl'}: No such file or directory"
+    assert ControlReader(tmp_path / "gone").poll() == []

@@ -1,0 +1,90 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradtui.runs.events import Course, EventLog
+from gradtui.runs.writer import RunWriter
+
+
+def log_of(folder: Path, *events: dict) -> EventLog:
+    writer = RunWriter(folder, {})
+    for event in events:
+        writer.event(**event)
+    writer.close()
+    log = EventLog(folder)
+    log.poll()
+    return log
+
+
+def test_unknown_events_are_kept_and_lines_that_are_none_left_out(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(
+        b'{"event":"comet","time":1,"step":3,"tail":[1]}\n'
+        b'{"time":1}\n{"event":7}\nrubbish\n{"event":"phase","phase":"training"}\n{"event":"tor'
+    )
+    log = EventLog(tmp_path)
+    assert log.poll()
+    assert [event["event"] for event in log.entries] == ["comet", "phase"]
+    assert log.entries[0]["tail"] == [1]
+    assert not log.poll()
+
+
+def test_a_writer_after_a_torn_line_cuts_it_off(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_bytes(b'{"event":"paused","time":1}\n{"event":"tor')
+    log = log_of(tmp_path, {"event": "resumed"})
+    assert [event["event"] for event in log.entries] == ["paused", "resumed"]
+
+
+@pytest.mark.parametrize(
+    ("events", "course"),
+    [
+        ([], Course()),
+        ([{"event": "phase", "phase": "building"}], Course("building")),
+        ([{"event": "phase", "phase": "training"}, {"event": "paused"}], Course("training", paused=True)),
+        ([{"event": "paused"}, {"event": "phase", "phase": "evaluating"}], Course("evaluating", paused=True)),
+        ([{"event": "paused"}, {"event": "resumed"}], Course()),
+        (
+            [{"event": "paused"}, {"event": "end", "status": "stopped", "reason": "by hand"}],
+            Course(end="stopped", reason="by hand"),
+        ),
+        ([{"event": "end", "reason": None}], Course(end="finished")),
+        # Resumed after its end.
+        (
+            [{"event": "end", "status": "stopped"}, {"event": "phase", "phase": "importing"}],
+            Course("importing"),
+        ),
+    ],
+)
+def test_the_course_follows_from_the_events(tmp_path: Path, events: list[dict], course: Course) -> None:
+    assert log_of(tmp_path, *events).course == course
+
+
+def test_what_lies_behind_a_step_that_the_run_was_taken_back_to_is_void(tmp_path: Path) -> None:
+    log_of(
+        tmp_path,
+        {"event": "evaluation", "step": 100, "test_loss": 1},
+        {"event": "evaluation", "step": 200, "test_loss": 2},
+        {"event": "finding", "step": 50, "code": "vanishing", "severity": "warning"},
+        {"event": "finding", "step": 150, "code": "vanishing", "severity": "critical"},
+        {"event": "finding", "step": 160, "code": "nonfinite"},
+        {"event": "control", "step": 170, "wish": "set"},
+    )
+    RunWriter(tmp_path, {}, resume_at=120).close()
+    log = log_of(tmp_path, {"event": "evaluation", "step": 200, "test_loss": 3})
+    assert [(event["step"], event["test_loss"]) for event in log.evaluations] == [(100, 1), (200, 3)]
+    assert [(finding["code"], finding["step"]) for finding in log.findings()] == [("vanishing", 50)]
+    assert len(log.entries) == 8
+
+
+def test_the_newest_finding_of_each_code_counts(tmp_path: Path) -> None:
+    log = log_of(
+        tmp_path,
+        {"event": "finding", "step": 1, "code": "vanishing", "evidence": "a"},
+        {"event": "finding", "step": 2, "code": "saturated", "evidence": "b"},
+        {"event": "finding", "step": 3, "code": "vanishing", "evidence": "c"},
+    )
+    assert [(finding["code"], finding["evidence"]) for finding in log.findings()] == [
+        ("vanishing", "c"),
+        ("saturated", "b"),
+    ]

@@ -1,0 +1,101 @@
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gradtui.runs.errors import RunError
+from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, read_meta, write_meta
+
+FULL = RunMeta(
+    id="20260101-000000-x",
+    name="é\n深い",
+    kind="script",
+    experiment={"net": [{"width": 64}]},
+    layers=(LayerMeta("dense1", "dense", 4160), LayerMeta("output", "dense", 650)),
+    tables={"scalars": TableMeta(("loss",), "scalars"), "hidden_grad": TableMeta(("0", "1"), "lags")},
+    steps=500,
+    pid=12,
+    pid_started=None,
+    host="here",
+    machine="boot pid:[1]",
+    started=1.5,
+    versions={"torch": "2"},
+    device="cpu",
+    chance_loss=2.3,
+    parameters=4810,
+    data={"source": "digits"},
+)
+
+
+def test_what_is_written_is_read(tmp_path: Path) -> None:
+    write_meta(tmp_path, FULL)
+    assert read_meta(tmp_path) == FULL
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_of_this_process_knows_this_process() -> None:
+    meta = RunMeta.of_this_process(id="a", name="b", steps=3)
+    assert (meta.pid, meta.steps, meta.name) == (os.getpid(), 3, "b")
+    assert meta.started > 1e9
+    assert meta.host
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        (b"", "not a run's description"),
+        (b"{", "not a run's description"),
+        (b"\xff\xfe", "not a run's description"),
+        (b'{"id": "a"}', "name"),
+        (b'{"id": "a", "name": 3}', "name"),
+        (b'{"id": "a", "name": "b", "format": 2}', "format 2"),
+        (b'{"id": "a", "name": "b", "tables": {"../x": {"columns": []}}}', "no name of a table"),
+    ],
+)
+def test_a_corrupt_file_is_named_in_one_line(tmp_path: Path, content: bytes, says: str) -> None:
+    (tmp_path / "run.json").write_bytes(content)
+    with pytest.raises(RunError) as caught:
+        read_meta(tmp_path)
+    text = str(caught.value)
+    assert str(tmp_path / "run.json") in text
+    assert says in text
+    assert "\n" not in text
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"run\.json: no such file"):
+        read_meta(tmp_path)
+
+
+def test_fields_of_a_later_gradtui_are_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_bytes(b'{"id": "a", "name": "b", "colour": "red"}')
+    assert read_meta(tmp_path).name == "b"
+
+
+def test_a_reader_sees_the_old_or_the_new_never_a_part(tmp_path: Path) -> None:
+    long = msgspec.structs.replace(FULL, layers=tuple(LayerMeta(f"dense{n}") for n in range(2000)))
+    write_meta(tmp_path, FULL)
+    done = threading.Event()
+
+    def write() -> None:
+        for number in range(30):
+            write_meta(tmp_path, long if number % 2 else FULL)
+        done.set()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    seen = set()
+    while not done.is_set():
+        seen.add(len(read_meta(tmp_path).layers))
+    thread.join()
+    assert seen <= {2, 2000}
+
+
+def test_a_folder_that_is_gone_raises_oserror_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(OSError, match="No such file"):
+        write_meta(tmp_path / "gone", FULL)
+    assert not list(tmp_path.iterdir())

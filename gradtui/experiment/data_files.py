@@ -11,6 +11,7 @@ import zlib
 from array import array
 from collections.abc import Iterator
 from contextlib import contextmanager
+from os.path import isdir, isfile  # Path's own raise where a name is too long
 from pathlib import Path
 from typing import IO, NamedTuple, NoReturn, cast
 
@@ -42,7 +43,7 @@ def idx_files(path: Path) -> IdxFiles:
 
     Raises ExperimentError where the training images or labels are missing.
     """
-    if path.is_dir():
+    if isdir(path):
         found = {key: _first(path, names) for key, names in IDX_NAMES.items()}
         images, labels = found["train_images"], found["train_labels"]
         test_images, test_labels = found["test_images"], found["test_labels"]
@@ -51,9 +52,9 @@ def idx_files(path: Path) -> IdxFiles:
     else:
         images, test_images, test_labels = path, None, None
         labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
-    if not images.is_file():
+    if not isfile(images):
         _refuse(images, "no such file", "a file of images in MNIST's idx format, or a folder of them")
-    if labels is None or labels == images or not labels.is_file():
+    if labels is None or labels == images or not isfile(labels):
         _refuse(
             images, "has no file of labels beside it", "train-labels-idx1-ubyte for train-images-idx3-ubyte"
         )
@@ -94,7 +95,7 @@ def npz_shape(path: Path) -> DataShape:
 
     x may be (n, features), (n, height, width) or (n, channels, height, width).
     """
-    if not path.is_file():
+    if not isfile(path):
         _refuse(path, "no such file", "a .npz file with arrays x and y")
     try:
         with zipfile.ZipFile(path) as archive:
@@ -145,7 +146,7 @@ def _npy_header(opened: IO[bytes], path: Path, name: str) -> _Array:
     try:
         header = ast.literal_eval(opened.read(min(length, 65_536)).decode("latin-1"))
         descr, shape = header["descr"], header["shape"]
-        order, kind, size = descr[0], descr[1], int(descr[2:])
+        order, kind, size = descr[0], descr[1], int(descr[2:] or 0)
         sizes = tuple(int(number) for number in shape)
     except (ValueError, SyntaxError, KeyError, TypeError, IndexError, RecursionError, MemoryError):
         _refuse(path, f"array {name} has an unreadable header", "an array as numpy.savez writes it")
@@ -175,7 +176,7 @@ def _largest(opened: IO[bytes], y: _Array, path: Path) -> int:
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     files = (folder / f"{name}{end}" for name in names for end in ("", ".gz"))
-    return next((file for file in files if file.is_file()), None)
+    return next((file for file in files if isfile(file)), None)
 
 
 @contextmanager

@@ -76,7 +76,7 @@ def data_path(data: Data) -> Path:
 
 
 def vocabulary(data: Data) -> str:
-    """The distinct characters of a text, sorted; a character's token id is its place. Lines end in \\n."""
+    """The distinct characters of a text, sorted; a character's token id is its place. Lines end in a line feed."""
     path = data_path(data)
     try:
         text = path.read_text(encoding="utf-8")

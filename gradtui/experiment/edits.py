@@ -10,8 +10,8 @@ from gradtui.experiment import edits_net as net
 from gradtui.experiment import edits_training as training
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff
+from gradtui.experiment.parse import from_dict, to_dict
 from gradtui.experiment.spec import Experiment
-from gradtui.experiment.validate import check
 
 Edit = Callable[[Experiment], Experiment]
 
@@ -39,12 +39,10 @@ class Cure:
 
     def apply(self, exp: Experiment) -> Experiment:
         """The cured experiment; the same one where the cure does not concern it or cannot be."""
-        cured = self.edit(exp)
         try:
-            check(cured)
+            return from_dict(to_dict(self.edit(exp)))
         except ExperimentError:
             return exp
-        return cured
 
     def set_of(self, exp: Experiment) -> dict[str, object]:
         """What the cure changes in this experiment, as dotted paths; empty where it changes nothing."""

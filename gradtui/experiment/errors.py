@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -11,8 +10,8 @@ if TYPE_CHECKING:
 
 LONGEST_SHOWN = 60
 
-UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
-"""What would break a line, or cannot be written as UTF-8."""
+UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+"""What breaks a line, turns its direction, or cannot be written as UTF-8."""
 
 
 class ExperimentError(ValueError):
@@ -60,6 +59,8 @@ def show(value: object) -> str:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """``; did you mean "…"?`` for the known word that is nearest, or nothing."""
+    from difflib import get_close_matches
+
     found = get_close_matches(word[:200], list(known), n=1, cutoff=0.6)
     return f'; did you mean "{found[0]}"?' if found else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cache
 from pathlib import Path
 
@@ -114,6 +115,6 @@ def resolve(name_or_path: str | Path) -> Experiment:
     text = str(name_or_path)
     if text in ORDER:
         return load_preset(text)
-    if text.endswith(".toml") or "/" in text or Path(text).exists():
+    if text.endswith(".toml") or "/" in text or os.path.exists(text):
         return load(name_or_path)
     raise ExperimentError(text, text, problem=f"no such preset or file{nearest(text, ORDER)}")

@@ -1,0 +1,1 @@
+"""Tests of gradtui; the folders mirror the package."""

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradtui.data import cifar10, digits, idx
 from gradtui.data.arrays import Arrays
 from gradtui.data.dataset import Dataset
-from gradtui.data.digits import BRIGHTEST, digits
+from gradtui.data.npz import npz
 from gradtui.data.scaling import as_images, scale
+from gradtui.data.sequences import adding, copy_memory
 from gradtui.data.spirals import spirals
 from gradtui.data.task import as_answers, chance
-from gradtui.experiment.shapes import data_shape
+from gradtui.data.text import text
+from gradtui.experiment.shapes import DataShape, data_shape
 from gradtui.experiment.spec import Data
 
 
@@ -23,7 +28,7 @@ def load(data: Data, seed: int) -> Dataset:
     Raises ExperimentError (its kind DataError for a file's contents) with one line that names the file.
     """
     shape = data_shape(data)
-    arrays, brightest = _read(data, seed)
+    arrays, brightest = _read(data, shape, seed)
     train_x, test_x = _tensor(arrays.train_x), _tensor(arrays.test_x)
     if len(shape.input) == 3:
         train_x, test_x = scale(as_images(train_x), as_images(test_x), data.scaling, brightest)
@@ -33,14 +38,27 @@ def load(data: Data, seed: int) -> Dataset:
     return Dataset(train_x, train_y, test_x, test_y, shape, chance_loss, chance_accuracy)
 
 
-def _read(data: Data, seed: int) -> tuple[Arrays, float]:
+def _read(data: Data, shape: DataShape, seed: int) -> tuple[Arrays, float]:
     """The source's arrays, and the brightest value of its images (0: not known)."""
+    path = Path(data.path).expanduser()
     match data.source:
         case "digits":
-            return digits(seed), BRIGHTEST
+            return digits.digits(seed), digits.BRIGHTEST
+        case "idx":
+            return idx.idx(path, shape.outputs, seed), idx.BRIGHTEST
+        case "cifar10":
+            return cifar10.cifar10(path), cifar10.BRIGHTEST
+        case "npz":
+            arrays = npz(path, seed)
+            return arrays, 255.0 if arrays.train_x.dtype == np.uint8 else 0.0
         case "spirals":
             return spirals(data.samples, seed), 0.0
-    raise NotImplementedError(data.source)
+        case "adding":
+            return adding(data.samples, data.length, seed), 0.0
+        case "copy":
+            return copy_memory(data.samples, data.length, seed), 0.0
+        case "text":
+            return text(data), 0.0
 
 
 def _tensor(array: NDArray[np.generic]) -> Tensor:

@@ -42,7 +42,7 @@ class Source:
         if not len(last):
             return True
         if not self._marks:
-            self._mark_past(float(last["time"][0]))
+            self._mark_past(float(last["time"][0]), rows - 2)
         self.rows = rows
         self.step, self._last_time = int(last["step"][0]), float(last["time"][0])
         self.last_values = np.array(last["values"][0])
@@ -61,8 +61,8 @@ class Source:
         row = self.table.read(self.rows - 1, self.rows)
         return bool(len(row)) and (int(row["step"][0]), float(row["time"][0])) == (self.step, self._last_time)
 
-    def _mark_past(self, now: float) -> None:
-        row = self.table.row_at(now - RATE_SECONDS)
+    def _mark_past(self, now: float, latest: int) -> None:
+        row = max(0, min(latest, self.table.row_at(now - RATE_SECONDS)))
         past = self.table.read(row, row + 1)
         if len(past):
             self._mark(float(past["time"][0]), int(past["step"][0]))

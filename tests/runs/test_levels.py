@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def test_levels_are_those_of_plain_numpy(
     places = data.draw(cuts(len(values)))
     folder = tmp_path_factory.mktemp("run")
     writer = RunWriter(folder, {"grad_norm": ["a", "b"]}, flush_every=60)
-    for start, stop in zip(places, places[1:], strict=False):
+    for start, stop in itertools.pairwise(places):
         for step in range(start, stop):
             writer.append("grad_norm", step + 1, values[step], time=step / 10)
         writer.flush()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import os
 from pathlib import Path
 
@@ -46,7 +47,7 @@ def test_a_summary_is_that_of_plain_numpy(
     largest = coarsest_bucket((stop - start) // len(got))
     assert np.diff(edges).max() <= (stop - start) / len(got) + largest
     np.testing.assert_array_equal(got.time, 1e9 + got.step * 0.01)
-    for index, (first, last) in enumerate(zip(edges, edges[1:], strict=False)):
+    for index, (first, last) in enumerate(itertools.pairwise(edges)):
         assert_summarises((got.min[index], got.mean[index], got.max[index]), values[first:last])
 
 

@@ -25,8 +25,7 @@ class Dataset:
     test_y: Tensor
     shape: DataShape
     chance_loss: float
-    """Loss of a net that has learned nothing but how often each answer comes: ln(classes), the variance of a
-    number, or what the source states (copy)."""
+    """Loss of a net that ignores its input: ln(classes), or the variance of the numbers."""
     chance_accuracy: float
     """Accuracy of the same net."""
 

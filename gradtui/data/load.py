@@ -34,7 +34,7 @@ def load(data: Data, seed: int) -> Dataset:
         train_x, test_x = scale(as_images(train_x), as_images(test_x), data.scaling, brightest)
     train_y = as_answers(_tensor(arrays.train_y), shape.task)
     test_y = as_answers(_tensor(arrays.test_y), shape.task)
-    chance_loss, chance_accuracy = chance(shape, train_y)
+    chance_loss, chance_accuracy = chance(shape.task, train_y)
     return Dataset(train_x, train_y, test_x, test_y, shape, chance_loss, chance_accuracy)
 
 

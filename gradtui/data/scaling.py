@@ -32,7 +32,7 @@ def as_images(pixels: Tensor) -> Tensor:
 
 def mean_and_deviation(x: Tensor) -> tuple[float, float]:
     """Of all numbers, in float64, a part of the examples at a time: a copy of CIFAR-10 would take 1.2 GB."""
-    parts = x.split(4096)
+    parts = torch.split(x, 4096)
     mean = sum(float(part.double().sum()) for part in parts) / x.numel()
     square = sum(float((part.double() - mean).square().sum()) for part in parts)
     return mean, (square / x.numel()) ** 0.5

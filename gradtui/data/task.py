@@ -10,8 +10,6 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from gradtui.experiment.shapes import DataShape
-
 IGNORED = -100
 """A step of a sequence that does not count (torch's own mark)."""
 TOLERANCE = 0.04
@@ -62,14 +60,15 @@ class _Regression:
         return loss * answers.shape[0] if self.sum else loss, accuracy
 
 
-def chance(shape: DataShape, train_y: Tensor) -> tuple[float, float]:
+def chance(task: Task, train_y: Tensor) -> tuple[float, float]:
     """Loss and accuracy of a net that ignores its input.
 
-    Classes: every class alike, ln(classes) and 1/classes. Numbers: the training answers' mean, so the loss is
-    their variance and the accuracy the share of them within ``TOLERANCE`` of the mean.
+    Classes: every class that occurs alike, ln(classes) and 1/classes. Numbers: the training answers' mean,
+    so the loss is their variance and the accuracy the share of them within ``TOLERANCE`` of the mean.
     """
-    if shape.task != "regress":
-        return math.log(shape.outputs), 1.0 / shape.outputs
+    if task != "regress":
+        classes = max(2, int((torch.unique(train_y) != IGNORED).sum()))
+        return math.log(classes), 1.0 / classes
     far = train_y.double() - train_y.double().mean(0)
     return float(far.square().mean()), float((far.abs() <= TOLERANCE).all(1).double().mean())
 

@@ -1,0 +1,71 @@
+"""What a normalisation does to the gradient on its way back, also over few numbers.
+
+Normalising n numbers takes the mean (not RMS) and the scale out of the gradient: it is multiplied by 1/s and loses the
+directions of the numbers themselves and of their mean. For n → ∞ only 1/s² remains of the mean square. For small n,
+with x normal and the gradient independent of it, the numbers y = (x − mean)/s lie on a sphere; to first order in 1/n
+
+    batch      n/(n−3) · [n·E d² − E d² − E d²y² − Var d + (E d·y)²] / (n−1)
+    layer      n/(n−3) · [(n−1)·E d² − E d²y²] / n
+    rms        n/(n−2) · [n·E d² − E d²y²] / n
+
+where d is the slope of what follows. The batch's gradient already has mean 0, coming from the batch norm above. A
+linear net makes it (n−2)/(n−3), exactly Yang et al. 2019, and ReLU's n → ∞ is their π/(π−1).
+"""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+from typing import Literal, NamedTuple
+
+from gradtui.diagnosis.activations import value_and_slope
+from gradtui.diagnosis.quadrature import normal_nodes
+
+NormKind = Literal["none", "batch", "layer", "group", "rms"]
+
+FEWEST = 4
+"""Over fewer numbers the mean square of 1/s does not exist."""
+
+
+class AfterNorm(NamedTuple):
+    """What a normalised number y ~ N(0, 1) becomes behind an activation."""
+
+    square: float
+    """E[f(y)²]."""
+    spread: float
+    """The mean square deviation of f(y) among the n numbers of a batch: its variance, and a little more for small
+    n, whose numbers repel each other."""
+    slope_square: float
+    """What the mean square gradient with respect to f(y) is multiplied by, going back to x/s."""
+
+
+@lru_cache(maxsize=256)
+def after_norm(norm: NormKind, count: int, activation: str, slope: float) -> AfterNorm:
+    """The moments behind `norm` over `count` numbers and an activation. count must be FEWEST at least."""
+    y, weights = normal_nodes(0.0, 1.0)
+    value, d = value_and_slope(activation, y, slope)
+    mean, square = float(weights @ value), float(weights @ (value * value))
+    n = float(count)
+    d2, d2y2 = float(weights @ (d * d)), float(weights @ (d * d * y * y))
+    # Hermite coefficients: the sums of y and of y² are fixed on the sphere, so two numbers' h1 and h2
+    # correlate by −1/(n−1).
+    first = float(weights @ (value * y))
+    second = float(weights @ (value * (y * y - 1.0))) / math.sqrt(2.0)
+    spread = square - mean * mean + (first * first + second * second) / (n - 1.0)
+    if norm == "batch":
+        d1, dy = float(weights @ d), float(weights @ (d * y))
+        kept = (n * d2 - d2 - d2y2 - (d2 - d1 * d1) + dy * dy) / (n - 1.0)
+        return AfterNorm(square, spread, n / (n - 3.0) * kept)
+    if norm == "rms":
+        return AfterNorm(square, spread, n / (n - 2.0) * (d2 - d2y2 / n))
+    return AfterNorm(square, spread, n / (n - 3.0) * (d2 - d2 / n - d2y2 / n))
+
+
+def norm_count(norm: NormKind, batch: int, width: int, groups: int, positions: int) -> int:
+    """Over how many numbers a normalisation averages."""
+    if norm == "batch":
+        return batch * positions
+    return width // groups if norm == "group" else width
+
+
+__all__ = ["FEWEST", "AfterNorm", "NormKind", "after_norm", "norm_count"]

@@ -1,0 +1,189 @@
+"""What mean-field theory says of the gradient over depth, before a step is taken.
+
+It speaks of wide nets at initialisation, and of those whose weights are random numbers: dense layers with any
+activation, normalisation and shortcut but the highway's, and one plain recurrent layer. Of others `predict` says why it
+is silent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from gradtui.diagnosis import chain, residual
+from gradtui.diagnosis.norms import FEWEST
+from gradtui.diagnosis.plan import plan
+from gradtui.diagnosis.recurrence import lag_gains
+from gradtui.diagnosis.weights import (
+    input_mean_square,
+    input_spread,
+    recurrent_sigma_squared,
+    sigma_w_squared,
+)
+from gradtui.experiment.data_shapes import TOKEN_SOURCES, sequence_of
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.shapes import BESIDE_THE_PATH, NetShape, data_shape, net_shape
+from gradtui.experiment.spec import Experiment
+
+NARROWEST = 8
+"""Units. Theory is the limit of wide layers; the profile of 20 layers of 64 units still strays by some 0.2 decades
+from net to net, and of fewer than 8 it says nothing."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The predicted gradient, at initialisation."""
+
+    applies: bool
+    why: str = ""
+    """Where it does not apply: why."""
+    layers: tuple[str, ...] = ()
+    """The hidden layers on the path from input to output, in forward order: what the lists speak of."""
+    chi: tuple[float, ...] = ()
+    """What the mean square gradient is multiplied by on its way back through each layer; of a recurrent layer, through
+    one step of time; beside a shortcut, along the path, a block's growth shared evenly among its layers."""
+    depth_scale: float = math.nan
+    """Layers (or steps of time) over which the mean square gradient changes by a factor of e: 1/|ln chi| of the last
+    hidden layer, which is nearest to the fixed point. Infinite where chi is 1."""
+    log10_profile: tuple[float, ...] = ()
+    """log10 of the RMS gradient with respect to each pre-activation, relative to the last hidden layer's, whose value
+    is 0. Where a shortcut's branch starts at 0 (rezero, fixup) its inner layers get none, and the path's stands."""
+    log10_lags: tuple[float, ...] = ()
+    """Of a recurrent layer: log10 of the RMS gradient with respect to the hidden state by time lag, from lag 0, whose
+    value is 0. Empty of other nets."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As DESIGN's JSON has it, and the layers' names and the lags."""
+        return {
+            "applies": self.applies,
+            "why": self.why,
+            "chi": list(self.chi),
+            "depth_scale": self.depth_scale,
+            "log10_profile": list(self.log10_profile),
+            "layers": list(self.layers),
+            "log10_lags": list(self.log10_lags),
+        }
+
+
+def predict(exp: Experiment) -> Prediction:
+    """The prediction for a valid experiment. Never raises for one: what cannot be predicted does not apply."""
+    silent = _why_not(exp)
+    if silent:
+        return Prediction(False, silent)
+    try:
+        shape = net_shape(exp)
+    except ExperimentError as error:
+        return Prediction(False, str(error))
+    if exp.net[0].block == "rnn":
+        return _recurrent(exp, shape)
+    return _dense(exp, shape)
+
+
+def _why_not(exp: Experiment) -> str:
+    if exp.cures.pretrain.kind != "none":
+        return "the weights are pretrained, and theory speaks of random ones"
+    for index, group in enumerate(exp.net):
+        if group.block in ("conv", "attention", "lstm", "gru"):
+            return f"net.{index}: theory here is for dense and plain recurrent blocks, not for {group.block}"
+        if group.shortcut == "highway":
+            return f"net.{index}: theory here does not cover highway gates"
+        if group.width < NARROWEST:
+            return f"net.{index}: {group.width} units are too few; theory speaks of wide layers"
+    if any(group.block == "rnn" for group in exp.net):
+        return _why_not_recurrent(exp)
+    return ""
+
+
+def _why_not_recurrent(exp: Experiment) -> str:
+    if len(exp.net) > 1 or exp.net[0].repeat > 1 or exp.net[0].layers > 1:
+        return "theory here is for one recurrent layer, not for several or mixed ones"
+    (group,) = exp.net
+    if group.norm != "none" or group.shortcut != "none":
+        return "theory here is for a recurrent layer without normalisation and shortcut"
+    if group.recurrent_init == "identity" and group.activation != "identity":
+        return "an identity matrix is not random: of what its units do there is no mean-field theory"
+    return ""
+
+
+def _dense(exp: Experiment, shape: NetShape) -> Prediction:
+    blocks = plan(exp, shape, _inputs(exp))
+    for around in (step.before or step.after for block in blocks for step in block.steps):
+        if around and around.norm != "none" and around.numbers < FEWEST:
+            return Prediction(
+                False, f"normalising over {around.numbers} numbers leaves nothing of them to speak of"
+            )
+    square, spread = input_mean_square(exp), input_spread(exp)
+    if any(block.shortcut != "none" for block in blocks):
+        centred = _centred(exp)
+        try:
+            made = residual.gains(blocks, spread if centred[0] else square, centred)
+        except residual.Overflow:
+            return Prediction(False, "the signal itself grows beyond all numbers on its way through the net")
+        profile, path = made.profile, made.path
+    else:
+        steps = [step for block in blocks for step in block.steps]
+        path = chain.gains(steps, chain.Signal(0.0, square, spread))
+        profile = _accumulated(path)
+    return _prediction(shape, path, profile)
+
+
+def _inputs(exp: Experiment) -> int:
+    shape = data_shape(exp.data)
+    if exp.data.source in TOKEN_SOURCES:
+        return exp.net[0].width
+    return math.prod(shape.input)
+
+
+def _centred(exp: Experiment) -> list[bool]:
+    """Of each block whether the next normalisation of its output is batch norm."""
+    result: list[bool] = []
+    below = False
+    for group in reversed(exp.net):
+        below = group.norm == "batch" if group.norm != "none" else below
+        result.extend([below] * group.repeat)
+    return result[::-1]
+
+
+def _accumulated(path: Sequence[float]) -> list[float]:
+    """The profile of a chain: half of the log10 gains from each layer to the last."""
+    return [0.5 * total for total in list(itertools.accumulate(path[-2::-1], initial=0.0))[::-1]]
+
+
+def _recurrent(exp: Experiment, shape: NetShape) -> Prediction:
+    (group,) = exp.net
+    read = sequence_of(exp.data, data_shape(exp.data))
+    steps, features = read if read else (shape.layers[0].output[0], group.width)
+    sigma2 = recurrent_sigma_squared(group)
+    drive = sigma_w_squared(group, features, group.width) * input_mean_square(exp) + group.bias_std**2
+    gains = lag_gains(
+        group.activation,
+        group.slope,
+        group.recurrent_gain**2 if sigma2 is None else sigma2,
+        steps,
+        drive=drive,
+        mean=group.bias_mean,
+    )
+    lags = [0.5 * total for total in itertools.accumulate(gains[:-1], initial=0.0)]
+    return _prediction(shape, gains[:1], [0.0], lags)
+
+
+def _prediction(
+    shape: NetShape, path: Sequence[float], profile: Sequence[float], lags: Sequence[float] = ()
+) -> Prediction:
+    names = tuple(
+        layer.name
+        for layer in shape.layers[:-1]
+        if layer.kind not in BESIDE_THE_PATH and layer.kind != "embedding"
+    )
+    last = path[-1] * math.log(10.0)
+    return Prediction(
+        True,
+        layers=names,
+        chi=tuple(10.0**value if value < 300.0 else math.inf for value in path),
+        depth_scale=1.0 / abs(last) if abs(last) > 1e-12 else math.inf,
+        log10_profile=tuple(value + 0.0 for value in profile),
+        log10_lags=tuple(lags),
+    )

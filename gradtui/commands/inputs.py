@@ -90,10 +90,11 @@ def chosen_root(args: Namespace) -> Path:
 
 def chosen_run(args: Namespace) -> Run:
     """The run that the word names (an id, a part of it, or a folder; none: the newest). Raises BadInput."""
-    from gradtui.runs.library import RunNotFound, find_run
+    from gradtui.runs.errors import RunError
+    from gradtui.runs.library import find_run
     from gradtui.runs.reader import open_run
 
     try:
         return open_run(find_run(args.run, chosen_root(args)))
-    except RunNotFound as error:
+    except RunError as error:
         raise BadInput(str(error)) from None

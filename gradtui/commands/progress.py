@@ -63,7 +63,7 @@ def figures(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.rate:,.0f}/s" if snapshot.rate >= 10 else f"{snapshot.rate:.1f}/s")
     if snapshot.seconds_left is not None:
         parts.append(f"{seconds(snapshot.seconds_left)} left")
-    loss = snapshot.curves["loss"].mean if "loss" in snapshot.curves else ()
-    if len(loss):
-        parts.append(f"loss {figure(float(loss[-1]))}")
+    loss = snapshot.curves.get("loss")
+    if loss is not None and len(loss):
+        parts.append(f"loss {figure(float(loss.mean[-1]))}")
     return "  ".join(parts)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,7 +50,7 @@ def _wait(trainer: Trainer, *, quiet: bool) -> int | None:
     from gradtui.commands.tied import wait_for
 
     if quiet or not sys.stderr.isatty():
-        return wait_for(trainer, show=lambda: None, say=nullcontext)
+        return wait_for(trainer, show=_nothing, say=_nothing)
     from gradtui.commands.progress import ProgressLine
     from gradtui.runs.follower import Follower
     from gradtui.runs.reader import open_run
@@ -65,6 +64,10 @@ def _wait(trainer: Trainer, *, quiet: bool) -> int | None:
                 line.show(snapshot)
 
         return wait_for(trainer, show, line.say)
+
+
+def _nothing(*_: object) -> None:
+    """Where nobody looks, nothing is shown."""
 
 
 def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by: int | None) -> int:

@@ -65,7 +65,7 @@ def axis_line(first: str, last: str, *, layers: int, width: int) -> str:
     """The line beneath: the names of the first and the last layer, and how many there are."""
     used = LayerAxis(layers, max(1, width - MARGIN)).used
     middle = f" {layers} layers "
-    room = used - len(first) - len(last) - 2
+    room = used - len(first) - len(last) - 3
     if room < len(middle) + 4:
         return " " * (MARGIN - 1) + f"└ {first} → {last}, {layers} layers"
-    return " " * (MARGIN - 1) + "└" + f"{first} " + middle.center(room, "─") + f" {last}"
+    return " " * (MARGIN - 1) + f"└ {first} " + middle.center(room, "─") + f" {last}"

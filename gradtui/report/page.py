@@ -14,6 +14,7 @@ from rich.text import Text
 
 from gradtui.report.bars import axis_line, bar_chart, scale_of
 from gradtui.report.words import compare_gradients, figure, seconds, share
+from gradtui.runs.folder import runs_root
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
@@ -151,4 +152,6 @@ def _toml(value: Any) -> str:
 
 def _where(run: Run) -> Iterator[Line]:
     yield f"run       {run.folder}", ""
-    yield f"look      gradtui attach {run.folder.name}", ""
+    # An id is looked for only where runs are kept by default.
+    known = run.folder.parent == runs_root().absolute()
+    yield f"look      gradtui attach {run.folder.name if known else run.folder}", ""

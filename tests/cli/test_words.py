@@ -1,0 +1,106 @@
+"""Help, version, lists, and input that cannot be used: all of it without a trainer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import gradtui as package
+from gradtui.cli import COMMANDS
+from gradtui.experiment.presets import describe, names
+from tests.cli.commanding import gradtui, start, strictly
+
+
+def test_help_names_every_command(home: Path) -> None:
+    result = gradtui(home, "--help")
+    assert result.returncode == 0
+    assert all(f"\n  {command.usage} " in result.stdout for command in COMMANDS.values())
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_each_command_has_help(home: Path, name: str) -> None:
+    result = gradtui(home, name, "--help")
+    assert result.returncode == 0
+    assert result.stdout.startswith(f"usage: gradtui {name}")
+
+
+def test_version(home: Path) -> None:
+    assert gradtui(home, "--version").stdout == f"gradtui {package.__version__}\n"
+
+
+def test_presets_as_json_are_those_that_ship_the_default_first(home: Path) -> None:
+    presets = strictly(gradtui(home, "presets", "--json").stdout)
+    assert presets == [{"name": name, "description": describe(name)} for name in names()]
+    assert presets[0]["name"] == "sigmoid-20"
+
+
+def test_presets_as_text(home: Path) -> None:
+    lines = gradtui(home, "presets").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == list(names())
+
+
+def test_no_runs_yet(home: Path) -> None:
+    assert strictly(gradtui(home, "runs", "--json").stdout) == []
+    assert str(home / "runs") in gradtui(home, "runs").stdout
+
+
+BAD = [
+    (["nosuch"], "nosuch"),
+    (["rnu"], 'did you mean "run"'),
+    (["sigmoid-2"], 'did you mean "sigmoid-20"'),
+    (["--nope"], "--nope"),
+    (["--set", "seed=1", "run"], "run"),
+    (["sigmoid-20"], "terminal"),
+    (["run", "nosuch"], "nosuch"),
+    (["run", "missing.toml"], "missing.toml"),
+    (["run", "--set", "net.0.wdth=3"], "net.0.wdth"),
+    (["run", "--set", "net.7.width=3"], "net.7"),
+    (["run", "--set", "net.0.width=wide"], "net.0.width"),
+    (["run", "--set", "net.0.width=-3"], "net.0.width"),
+    (["run", "--set", "seed"], "--set"),
+    (["run", "--steps", "0"], "run.steps"),
+    (["run", "--steps", "many"], "--steps"),
+    (["run", "--fail-on", "vanishing,sadness"], "sadness"),
+    (["run", "a", "b"], "b"),
+    (["predict", "--set", "optimizer.lr=0"], "optimizer.lr"),
+    (["attach"], "no runs yet"),
+    (["attach", "nosuch"], "nosuch"),
+    (["diagnose", "nosuch"], "nosuch"),
+    (["diagnose", "--fail-on", "sadness"], "sadness"),
+    (["presets", "extra"], "extra"),
+]
+
+
+@pytest.mark.parametrize(("words", "named"), BAD, ids=[" ".join(words) for words, _ in BAD])
+def test_bad_input_is_one_line_that_names_it(home: Path, words: list[str], named: str) -> None:
+    result = gradtui(home, *words)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr.startswith("gradtui: ")
+    assert named in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+def test_a_wrong_file_is_named(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text("[optimizer]\nlr = 'fast'\n")
+    result = gradtui(home, "run", str(file))
+    assert (result.returncode, result.stderr.count("\n")) == (2, 1)
+    assert "optimizer.lr" in result.stderr
+
+
+def test_a_file_in_place_of_the_folder_of_runs_is_named(home: Path, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    result = gradtui(home, "run", "--runs", str(file))
+    assert (result.returncode, result.stderr) == (2, f"gradtui: --runs: {file} is not a folder\n")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(home: Path) -> None:
+    process = start(home, "presets")
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.close()
+    complaint = process.stderr.read()
+    assert (process.wait(60), complaint) == (0, "")

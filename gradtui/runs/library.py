@@ -10,7 +10,7 @@ from pathlib import Path
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.folder import RUN_FILE, is_run_folder, runs_root
 from gradtui.runs.meta import read_meta
-from gradtui.runs.status import RunStatus, read_status
+from gradtui.runs.status import RunStatus, read_status, status_by
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ def _info(folder: Path) -> RunInfo:
     changed = folder.stat().st_mtime
     try:
         meta = read_meta(folder) if (folder / RUN_FILE).exists() else None
-        status = read_status(folder)
+        status = status_by(folder, meta)
     except RunError as error:
         return RunInfo(folder, folder.name, RunStatus("failed", reason=str(error)), changed)
     if meta is None:

@@ -7,15 +7,17 @@ import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Literal
 
 from gradtui.runs import process
 from gradtui.runs.events import Course, EventLog
 from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE, record_size, size_of, table_path
 from gradtui.runs.meta import RunMeta, read_meta
 
-End = Literal["finished", "stopped", "diverged", "failed"]
 State = Literal["starting", "running", "paused", "finished", "stopped", "diverged", "failed", "died"]
+
+ENDS: tuple[State, ...] = ("finished", "stopped", "diverged", "failed")
+"""What an end event may say."""
 
 SILENCE_SECONDS = 30.0
 """A trainer on another host whose heartbeat is older than this has died."""
@@ -44,7 +46,11 @@ class RunStatus:
 
 def read_status(folder: Path) -> RunStatus:
     """The status of the run in that folder now. Raises RunError where run.json is there but corrupt."""
-    meta = read_meta(folder) if (folder / RUN_FILE).exists() else None
+    return status_by(folder, read_meta(folder) if (folder / RUN_FILE).exists() else None)
+
+
+def status_by(folder: Path, meta: RunMeta | None) -> RunStatus:
+    """The same by a run.json that was read just now; None where there is none yet."""
     events = EventLog(folder)
     events.poll()
     return current_status(folder, meta, events, last_step(folder, meta) if meta else 0)
@@ -66,10 +72,8 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
 
 def _state(course: Course, step: int) -> State:
     if course.end:
-        for end in get_args(End):
-            if course.end == end:
-                return end  # type: ignore[no-any-return]
-        return "failed"
+        # An end that this gradtui has no word for is none to be proud of.
+        return next((end for end in ENDS if end == course.end), "failed")
     if course.paused:
         return "paused"
     # A script that is watched names no phases.

@@ -43,9 +43,9 @@ def contrast(names: Sequence[str], norms: Sequence[float]) -> Contrast:
         return Contrast("no gradient at all at the output", "broken")
     ratio = first / last
     if ratio < 1 / EVEN_WITHIN:
-        return Contrast(f"{times(last / first)} times weaker at the input than at the output", "weak")
+        return Contrast(f"{times(last / first)} times weaker at the input", "weak")
     if ratio > EVEN_WITHIN:
-        return Contrast(f"{times(ratio)} times stronger at the input than at the output", "strong")
+        return Contrast(f"{times(ratio)} times stronger at the input", "strong")
     return Contrast(f"even: input and output within a factor of {max(ratio, 1 / ratio):.1f}", "even")
 
 

@@ -16,7 +16,7 @@ LAB_KEYS: list[Binding] = [
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
-    Binding("l", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
+    Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
     Binding("tab", "app.focus_next", "next pane", show=False, id="lab.next"),
 ]
 

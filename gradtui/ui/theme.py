@@ -7,7 +7,7 @@ from textual.theme import Theme
 DARK = Theme(
     name="gradtui-dark",
     primary="#7aa2d8",
-    secondary="#8b8fa3",
+    secondary="#98a0b3",
     accent="#e8c15a",
     foreground="#d5d9e2",
     background="#11141b",

@@ -34,8 +34,8 @@ class Trainers:
         standby = self._standby
         return standby is not None and standby.ready
 
-    def start(self, experiment: Experiment) -> Path:
-        """Train an experiment; answers with the run's folder at once.
+    def start(self, experiment: Experiment) -> Trainer:
+        """Train an experiment; answers at once.
 
         Raises:
             OSError: the folder cannot be written or the process not started.
@@ -45,8 +45,9 @@ class Trainers:
             standby, self._standby = self._standby, None
             self.running = [trainer for trainer in self.running if trainer.poll() is None]
             # A standby that is still importing is no slower than a new process: it is ahead of one.
-            self.running.append(standby.start(folder) if standby else start_trainer(folder))
-        return folder
+            trainer = standby.start(folder) if standby else start_trainer(folder)
+            self.running.append(trainer)
+        return trainer
 
     def reap(self) -> None:
         """Collect trainers that ended, so that none stays as a zombie."""

@@ -18,6 +18,7 @@ from gradtui.ui.panes.status import Progress
 if TYPE_CHECKING:
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Snapshot
+    from gradtui.training.launch import Trainer
 
 PACE = 0.1
 """Seconds between two looks at the folder …"""
@@ -43,8 +44,12 @@ class Watching:
     its reader down, and never the trainer.
     """
 
-    def __init__(self, screen: Screen[Any], folder: Path) -> None:
+    def __init__(self, screen: Screen[Any], folder: Path, trainer: Trainer | None = None) -> None:
         self.folder = folder
+        self.trainer = trainer
+        """The trainer, where this app started it."""
+        self.stillborn = False
+        """Whether it ended before it wrote anything: the folder alone could not tell so soon."""
         self.snapshot: Snapshot | None = None
         self.painted = threading.Event()
         self.problem = ""
@@ -65,6 +70,8 @@ class Watching:
             while not worker.is_cancelled:
                 began = time.monotonic()
                 snapshot = follower.poll()
+                if snapshot is None and self._is_stillborn():
+                    self.stillborn, snapshot = True, self.snapshot
                 if snapshot is not None:
                     if self.experiment is None:
                         self.experiment = run.experiment
@@ -78,6 +85,15 @@ class Watching:
         except RunError as error:
             self.problem = str(error)
             self._screen.post_message(Followed(self))
+
+    def _is_stillborn(self) -> bool:
+        return (
+            not self.stillborn
+            and self.snapshot is not None
+            and self.snapshot.meta is None
+            and self.trainer is not None
+            and self.trainer.poll() is not None
+        )
 
     def send(self, wish: WishName, **fields: Any) -> bool:
         """Send a wish to the trainer; False, and why in ``problem``, where that cannot be."""
@@ -96,7 +112,7 @@ class Watching:
     @property
     def state(self) -> str:
         """The run's state by its last snapshot."""
-        if self.problem and self.snapshot is None:
+        if self.stillborn:
             return "failed"
         return self.snapshot.status.state if self.snapshot else "starting"
 
@@ -121,6 +137,8 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
     detail = watching.experiment.data.source if watching.experiment else "script"
     if snapshot is None:
         return Progress(title, detail, watching.state, watching.problem or "starting")
+    if watching.stillborn:
+        return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status
     return Progress(
         title=title,
@@ -145,7 +163,9 @@ def _words(state: str, phase: str, reason: str) -> str:
     if state in ("starting", "running"):
         return _PHASES.get(phase, phase or state)
     if state == "died":
-        return f"trainer {reason or 'died'}"
-    if state in ("failed", "diverged"):
-        return f"{state}: {reason}" if reason else state
+        return f"trainer {reason or 'died'} · L log"
+    if state == "failed":
+        return f"failed: {reason} · L log" if reason else "failed · L log"
+    if state == "diverged":
+        return f"diverged: {reason}" if reason else state
     return state

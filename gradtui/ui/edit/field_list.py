@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from rich.segment import Segment
@@ -58,7 +59,7 @@ class FieldList(Widget, can_focus=True):
     DEFAULT_CSS = """
     FieldList {
         height: auto;
-        & > .field--label { color: $text-muted; }
+        & > .field--label { color: $secondary; }
         & > .field--value { color: $foreground; }
         & > .field--changed { color: $accent; }
         & > .field--arrows { color: $accent; }
@@ -102,9 +103,12 @@ class FieldList(Widget, can_focus=True):
         """The cursor stays on the list."""
         return max(0, min(cursor, len(self.rows) - 1))
 
-    def watch_rows(self) -> None:
-        """A shorter list takes its cursor along."""
-        self.cursor = self.validate_cursor(self.cursor)
+    def show(self, rows: Iterable[Row]) -> None:
+        """Other rows, the cursor on the field where it was."""
+        here = self.rows[self.cursor].path if self.rows else None
+        self.rows = tuple(rows)
+        paths = [row.path for row in self.rows]
+        self.cursor = paths.index(here) if here in paths else self.validate_cursor(self.cursor)
 
     def watch_cursor(self) -> None:
         """Keep the cursor's line in view, and tell who explains it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from textual import on
 from textual.app import ComposeResult
@@ -12,22 +12,27 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Footer, Static
 
-from gradtui.experiment import Experiment, ExperimentError, net_shape, set_fields
+from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 from gradtui.experiment.fields import fields_of
 from gradtui.ui.draft import Draft
 from gradtui.ui.edit.field_list import FieldList, Row
 from gradtui.ui.edit.stepping import step
 from gradtui.ui.edit.value_screen import ValueScreen
-from gradtui.ui.edit.values import info_at, show, value_at
+from gradtui.ui.edit.values import info_at, put, show, value_at
 
-# Fields that only some blocks read; the others are hidden, so that no one turns a knob that does nothing.
-_ONLY = {
-    "kernel": {"conv"},
-    "stride": {"conv"},
-    "heads": {"attention"},
-    "recurrent_init": {"rnn", "lstm", "gru"},
-    "recurrent_gain": {"rnn", "lstm", "gru"},
-    "forget_bias": {"lstm"},
+_RECURRENT = ("rnn", "lstm", "gru")
+
+# Fields that only some groups read; elsewhere they are hidden, so that no one turns a knob that does nothing.
+_READ_BY: dict[str, Callable[[Group], bool]] = {
+    "kernel": lambda group: group.block == "conv",
+    "stride": lambda group: group.block == "conv",
+    "heads": lambda group: group.block == "attention",
+    "activation": lambda group: group.block not in ("lstm", "gru"),
+    "slope": lambda group: group.activation in ("leaky_relu", "prelu"),
+    "branch_gain": lambda group: group.shortcut != "none",
+    "recurrent_init": lambda group: group.block in _RECURRENT,
+    "recurrent_gain": lambda group: group.block in _RECURRENT,
+    "forget_bias": lambda group: group.block == "lstm",
 }
 
 
@@ -50,7 +55,10 @@ class SettingsScreen(ModalScreen[Experiment]):
         }
         & VerticalScroll { height: auto; max-height: 24; scrollbar-size-vertical: 1; }
         & FieldList { background: $surface; }
-        & #doc { padding: 0 1; height: auto; min-height: 3; max-height: 5; color: $text-muted; border-top: solid $border; }
+        & #doc {
+            padding: 0 1; height: auto; min-height: 4; max-height: 6;
+            color: $text-muted; border-top: solid $border;
+        }
         & Footer { dock: bottom; }
     }
     """
@@ -81,12 +89,12 @@ class SettingsScreen(ModalScreen[Experiment]):
         self.query_one(FieldList).focus()
 
     def paths(self) -> Iterable[str]:
-        """The dotted paths of the parts' own fields, less those that this kind of block does not read."""
+        """The dotted paths of the parts' own fields, less those that this group does not read."""
         for path in self.parts:
             part = value_at(self.draft.experiment, path)
-            block = getattr(part, "block", None)
             for info in fields_of(type(part)):  # type: ignore[arg-type]
-                if block is None or info.name not in _ONLY or block in _ONLY[info.name]:
+                reads = _READ_BY.get(info.name)
+                if reads is None or not isinstance(part, Group) or reads(part):
                     yield f"{path}.{info.name}" if path else info.name
 
     def show(self) -> None:
@@ -103,7 +111,7 @@ class SettingsScreen(ModalScreen[Experiment]):
             label = path if len(self.parts) > 1 else path.rsplit(".", 1)[-1]
             rows.append(Row(path, label, show(path, value), changed))
         fields = self.query_one(FieldList)
-        fields.rows = tuple(rows)
+        fields.show(rows)
         shape = net_shape(experiment)
         self.query_one(
             Vertical
@@ -131,7 +139,7 @@ class SettingsScreen(ModalScreen[Experiment]):
     def _stepped(self, event: FieldList.Stepped) -> None:
         value = step(info_at(event.path), value_at(self.draft.experiment, event.path), event.up)
         try:
-            self.draft = self.draft.change(set_fields(self.draft.experiment, {event.path: value}))
+            self.draft = self.draft.change(put(self.draft.experiment, event.path, value))
         except ExperimentError as error:
             self.explain(event.path, str(error))
         else:

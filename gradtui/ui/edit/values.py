@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gradtui.experiment import Experiment, set_fields
+from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.fields import FieldInfo
 from gradtui.experiment.overrides import parse_assignments
 from gradtui.experiment.parse import field_at
@@ -52,6 +52,21 @@ def show(path: str, value: object) -> str:
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)
 
 
+def put(experiment: Experiment, path: str, value: object) -> Experiment:
+    """The experiment with a field changed, and with it what the change needs besides.
+
+    Raises:
+        ExperimentError: naming the field, the value and what is allowed.
+    """
+    try:
+        return set_fields(experiment, {path: value})
+    except ExperimentError as error:
+        # A recurrent block on images needs them as sequences; asking for that first would be a riddle.
+        if path.endswith(".block") and error.field == "data.sequence":
+            return set_fields(experiment, {path: value, "data.sequence": "rows"})
+        raise
+
+
 def typed(experiment: Experiment, path: str, text: str) -> Experiment:
     """The experiment with a typed value.
 
@@ -63,5 +78,5 @@ def typed(experiment: Experiment, path: str, text: str) -> Experiment:
     if name in _ZERO and word.lower() in {_ZERO[name], *_SWITCH_WORDS}:
         word = "0"
     if isinstance(value_at(experiment, path), str):
-        return set_fields(experiment, {path: word})
-    return set_fields(experiment, parse_assignments([f"{path}={word.replace(',', '') or '?'}"]))
+        return put(experiment, path, word)
+    return put(experiment, path, parse_assignments([f"{path}={word.replace(',', '') or '?'}"])[path])

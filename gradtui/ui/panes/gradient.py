@@ -103,4 +103,4 @@ class GradientPane(Vertical):
 def headline_of(contrast: Contrast, step: int) -> Content:
     """The sentence with its mark and colour, and the step that it speaks of."""
     mark, colour = _TONES[contrast.tone]
-    return Content.assemble((f"{mark}{contrast.text}", colour), (f"   step {step:,}", "$text-muted"))
+    return Content.assemble((f"{mark}{contrast.text}", colour), (f"  step {step:,}", "$text-muted"))

@@ -52,6 +52,11 @@ class ModelPane(OptionList):
 
     experiment: reactive[Experiment | None] = reactive(None)
 
+    def __init__(self) -> None:
+        super().__init__()
+        # Where the cursor goes once the edit that moves its group comes back as an experiment.
+        self._goes_to: int | None = None
+
     @dataclass
     class Edit(Message):
         """The person wishes to change the fields of a group."""
@@ -64,20 +69,18 @@ class ModelPane(OptionList):
 
         net: tuple[Group, ...]
 
-    def on_mount(self) -> None:
-        """The frame's title."""
-        self.border_title = "Model"
-
     def watch_experiment(self, experiment: Experiment | None) -> None:
         """Write the groups down again, the cursor where it was."""
         if experiment is None:
             return
-        here = self.highlighted or 0
+        here = self.highlighted or 0 if self._goes_to is None else self._goes_to
+        self._goes_to = None
         self.clear_options()
         self.add_options(Option(describe(index, group)) for index, group in enumerate(experiment.net))
         self.highlighted = min(here, len(experiment.net) - 1)
         shape = net_shape(experiment)
-        self.border_subtitle = f"{shape.depth:,} layers · {shape.parameters:,} parameters"
+        self.border_title = f"Model · {shape.depth:,} layers"
+        self.border_subtitle = f"{shape.parameters:,} parameters"
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
@@ -113,8 +116,8 @@ class ModelPane(OptionList):
                 return
             net[here], net[there] = net[there], net[here]
             here = there
+        self._goes_to = here
         self.post_message(self.Changed(tuple(net)))
-        self.call_later(setattr, self, "highlighted", min(here, len(net) - 1))
 
 
 def _with_repeat(group: Group, repeat: int) -> Group:

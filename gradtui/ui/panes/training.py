@@ -73,6 +73,5 @@ class TrainingPane(Vertical):
             changed = self.running is not None and value_at(self.running, path) != value
             rows.append(Row(path, label, show(path, value), changed))
         fields = self.query_one(FieldList)
-        if fields.rows != tuple(rows):
-            fields.rows = tuple(rows)
+        fields.show(rows)
         self.border_subtitle = "○ with the next start" if any(row.changed for row in rows) else ""

@@ -10,10 +10,10 @@ from textual.containers import Vertical
 from textual.message import Message
 from textual.reactive import var
 
-from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.experiment import Experiment, ExperimentError
 from gradtui.ui.draft import Draft
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.edit.values import info_at, value_at
+from gradtui.ui.edit.values import info_at, put, value_at
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.training import TrainingPane
@@ -77,10 +77,10 @@ class Workbench(Vertical):
             self.show()
             self.post_message(self.Edited(before, draft.experiment))
 
-    def try_fields(self, changes: dict[str, object]) -> None:
-        """Edit by dotted paths; what is not allowed is said in one line."""
+    def put(self, path: str, value: object) -> None:
+        """Edit one field; what is not allowed is said in one line."""
         try:
-            self.take(set_fields(self.experiment, changes))
+            self.take(put(self.experiment, path, value))
         except ExperimentError as error:
             self.notify(str(error), severity="error", markup=False)
 
@@ -90,7 +90,7 @@ class Workbench(Vertical):
 
         event.stop()
         value = value_at(self.experiment, event.path)
-        self.try_fields({event.path: step(info_at(event.path), value, event.up)})
+        self.put(event.path, step(info_at(event.path), value, event.up))
 
     @on(FieldList.Typing)
     def _typing(self, event: FieldList.Typing) -> None:
@@ -102,7 +102,7 @@ class Workbench(Vertical):
     @on(ModelPane.Changed)
     def _groups_changed(self, event: ModelPane.Changed) -> None:
         event.stop()
-        self.try_fields({"net": event.net})
+        self.put("net", event.net)
 
     @on(ModelPane.Edit)
     def _edit_group(self, event: ModelPane.Edit) -> None:

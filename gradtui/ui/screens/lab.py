@@ -27,6 +27,7 @@ from gradtui.ui.panes.workbench import Workbench
 from gradtui.ui.watching import Followed, Watching, progress_of
 
 if TYPE_CHECKING:
+    from gradtui.training.launch import Trainer
     from gradtui.ui.trainers import Trainers
 
 
@@ -55,9 +56,10 @@ class LabScreen(Screen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The lab's own keys first: a stranger reads "space: train" before what the focused pane offers."""
+        """The lab's own keys first, then the app's: a narrow footer must not hide how to train or how to leave."""
+        order = {id(self): 0, id(self.app): 1}
         bindings = super().active_bindings
-        return dict(sorted(bindings.items(), key=lambda item: item[1].node is not self))
+        return dict(sorted(bindings.items(), key=lambda item: order.get(id(item[1].node), 2)))
 
     # -- the first frame, and what can wait until it is painted
 
@@ -82,13 +84,15 @@ class LabScreen(Screen[None]):
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
         """Import what the charts need, open the run, and have a trainer ready."""
-        from gradtui.ui.charts import profile, waterfall  # noqa: F401
+        import plotext  # noqa: F401
+
+        from gradtui.ui.charts import plot, profile, waterfall  # noqa: F401
         from gradtui.ui.trainers import Trainers
 
         trainers = Trainers()
         self.app.call_from_thread(setattr, self, "trainers", trainers)
         if self.attach is not None:
-            self.app.call_from_thread(self.open_run, self.attach, True)
+            self.app.call_from_thread(self.open_run, self.attach, adopt=True)
         trainers.warm()
 
     @property
@@ -162,13 +166,13 @@ class LabScreen(Screen[None]):
         if self.trainers is None:
             self.trainers = Trainers()
         try:
-            folder = self.trainers.start(experiment)
+            trainer = self.trainers.start(experiment)
         except OSError as error:
             self.app.call_from_thread(
                 self.notify, f"cannot start a run: {error}", severity="error", markup=False
             )
             return
-        self.app.call_from_thread(self.open_run, folder)
+        self.app.call_from_thread(self.open_run, trainer.folder, trainer=trainer)
 
     def action_start(self) -> None:
         """Train the draft."""
@@ -202,10 +206,10 @@ class LabScreen(Screen[None]):
 
     # -- the run on the screen
 
-    def open_run(self, folder: Path, adopt: bool = False) -> None:
+    def open_run(self, folder: Path, *, adopt: bool = False, trainer: Trainer | None = None) -> None:
         """Show a run from now on; with ``adopt``, the builder takes over its experiment."""
         self.adopting = adopt
-        self.watching = Watching(self, folder)
+        self.watching = Watching(self, folder, trainer)
         self.show_status()
         self.follow(self.watching)
 
@@ -218,6 +222,12 @@ class LabScreen(Screen[None]):
     async def _followed(self, event: Followed) -> None:
         """A new whole state of the run: paint it, then let the reader go on."""
         if event.watching is not self.watching:
+            return
+        if event.watching.snapshot is None:
+            self.notify(event.watching.problem, severity="error", markup=False)
+            self.watching = None
+            self.show_status()
+            self.refresh_bindings()
             return
         try:
             await self.paint(event.watching)

@@ -22,7 +22,7 @@ class LogScreen(ModalScreen[None]):
         }
     }
     """
-    BINDINGS = [Binding("escape,l,q", "dismiss(None)", "back")]
+    BINDINGS = [Binding("escape,L,q", "dismiss(None)", "back")]
 
     def __init__(self, title: str, lines: list[str]) -> None:
         super().__init__()

@@ -1,0 +1,244 @@
+"""The lab, driven by keys, on run folders that are really on disk."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from gradtui.experiment import resolve
+from gradtui.runs.control import ControlReader
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.panes.model import ModelPane
+from gradtui.ui.panes.status import StatusBar
+from gradtui.ui.screens.lab import LabScreen
+from tests.ui.conftest import MakeRun
+
+
+@pytest.fixture(autouse=True)
+def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests train nothing, so no process need import torch for them."""
+    monkeypatch.setattr("gradtui.ui.trainers.Trainers.warm", lambda self: None)
+
+
+async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait for something to become true on the screen."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, screen_text(pilot.app)
+        await pilot.pause(0.02)
+
+
+async def lab_of(pilot: Pilot[None]) -> LabScreen:
+    """The lab, once it is open."""
+    app = pilot.app
+    assert isinstance(app, GradtuiApp)
+    await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.is_mounted)
+    await pilot.pause()
+    assert isinstance(app.lab, LabScreen)
+    return app.lab
+
+
+def screen_text(app: App[None]) -> str:
+    """What a person reads."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        assert lab.bench.experiment == resolve("sigmoid-20")
+        text = screen_text(app)
+        assert "sigmoid-20" in text
+        assert "space  to train" in text
+        assert "83,850 parameters" in text
+
+
+async def test_keys_pressed_before_the_lab_is_there_are_not_lost() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.press("o")
+        await until(pilot, lambda: type(app.screen).__name__ == "SettingsScreen")
+
+
+async def test_groups_are_added_duplicated_moved_and_removed_and_undone() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        start = lab.bench.experiment
+        lab.query_one(ModelPane).focus()
+        await pilot.press("a")
+        await pilot.pause()
+        assert [g.repeat for g in lab.bench.experiment.net] == [20, 1]
+        await pilot.press("right", "right")
+        await pilot.pause()
+        assert [g.repeat for g in lab.bench.experiment.net] == [20, 3]
+        await pilot.press("K")
+        await pilot.pause()
+        assert [g.repeat for g in lab.bench.experiment.net] == [3, 20]
+        await pilot.press("d")
+        await pilot.pause()
+        assert [g.repeat for g in lab.bench.experiment.net] == [3, 3, 20]
+        assert "27 layers" in screen_text(app)
+        await pilot.press("backspace", "backspace")
+        await pilot.pause()
+        assert len(lab.bench.experiment.net) == 1
+        await pilot.press("backspace")
+        await pilot.pause()
+        assert len(lab.bench.experiment.net) == 1, "the last group stays"
+        for _ in range(10):
+            await pilot.press("u")
+        await pilot.pause()
+        assert lab.bench.experiment == start
+
+
+async def test_every_field_of_a_group_is_changed_by_arrows_and_by_typing() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("enter", "down", "right")
+        await pilot.pause()
+        await pilot.press("enter")
+        await pilot.pause()
+        await pilot.press("9", "9", "9", "9", "9", "9", "9")
+        await pilot.pause()
+        assert "net.0.width: 9999999 is not allowed" in screen_text(app)
+        await pilot.press("enter")
+        await pilot.pause()
+        assert type(app.screen).__name__ == "ValueScreen", "what is not allowed is not taken"
+        await pilot.press("escape", "4", "8", "enter")
+        await pilot.pause()
+        await pilot.press("escape")
+        await pilot.pause()
+        assert lab.bench.experiment.net[0].width == 48
+
+
+async def test_training_numbers_change_by_arrows() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        lab.query_one(FieldList).focus()
+        await pilot.press("down", "right")
+        await pilot.pause()
+        assert lab.bench.experiment.optimizer.lr == 0.002
+
+
+async def test_what_is_not_allowed_is_said_and_changes_nothing() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        before = lab.bench.experiment
+        lab.bench.put("cures.pretrain.kind", "rbm")
+        await pilot.pause()
+        assert lab.bench.experiment == before
+        assert any("data.scaling" in str(toast.message) for toast in app._notifications)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_a_run_is_shown_whole(make_run: MakeRun, size: tuple[int, int]) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=size) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "times weaker at the input" in screen_text(app))
+        text = screen_text(app)
+        assert "trillion times weaker" in text
+        assert "finished" in text
+        assert "█" in text
+        assert all(len(line) == size[0] for line in text.splitlines())
+        assert not lab.watching.live
+
+
+async def test_nan_is_said_in_words(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run(nan_from=30, end="diverged"))
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "not a finite number in 21 of 21 layers" in screen_text(app))
+        assert "diverged" in screen_text(app)
+
+
+async def test_a_dead_trainer_is_said_with_its_step_and_its_log_is_offered(make_run: MakeRun) -> None:
+    sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+    from gradtui.runs.meta import read_meta, write_meta
+    from gradtui.runs.process import start_ticks
+
+    folder = make_run(end=None)
+    import msgspec
+
+    meta = read_meta(folder)
+    write_meta(folder, msgspec.structs.replace(meta, pid=sleeper.pid, pid_started=start_ticks(sleeper.pid)))
+    (folder / "trainer.log").write_text("the very last words\n")
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        os.kill(sleeper.pid, signal.SIGKILL)  # it stays as a zombie: nobody has waited for it
+        await until(pilot, lambda: "trainer died at step 60" in screen_text(app), seconds=2.0)
+        await pilot.press("L")
+        await pilot.pause()
+        await until(pilot, lambda: "the very last words" in screen_text(app))
+    sleeper.wait()
+
+
+async def test_wishes_reach_the_folder(make_run: MakeRun) -> None:
+    folder = make_run(end=None)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await pilot.press("space", "full_stop")
+        lab.query_one(FieldList).focus()
+        await pilot.press("down", "right", "x")
+        await pilot.pause()
+        wishes = ControlReader(folder).poll()
+        assert [w.wish for w in wishes] == ["pause", "step", "set", "stop"]
+        assert wishes[2].fields["set"] == {"optimizer.lr": 0.002}
+
+
+async def test_batch_size_waits_for_the_next_start_and_is_marked(make_run: MakeRun) -> None:
+    folder = make_run(end=None)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        lab.query_one(FieldList).focus()
+        await pilot.press("down", "down", "right")
+        await until(pilot, lambda: "128 ○" in screen_text(app))
+        assert ControlReader(folder).poll() == []
+
+
+async def test_the_run_list_opens_another_run(make_run: MakeRun) -> None:
+    make_run(steps=7)
+    app = GradtuiApp(attach=make_run(steps=60))
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.query_one(StatusBar).progress.step == 60)
+        await pilot.press("r")
+        await until(pilot, lambda: "finished" in screen_text(app) and "folder" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: lab.query_one(StatusBar).progress.step == 7)
+
+
+async def test_a_folder_that_is_no_run_gives_a_line_and_no_traceback(tmp_path: Path) -> None:
+    app = GradtuiApp(attach=tmp_path)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: any(str(tmp_path) in toast.message for toast in app._notifications))
+        assert "press space to train" in screen_text(app)
+
+
+async def test_palette_reaches_the_lab() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        titles = {command.title for command in app.get_system_commands(lab)}
+        assert {"Train", "Options", "Runs", "Quit"} <= titles

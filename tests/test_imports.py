@@ -56,7 +56,7 @@ def test_starting_a_trainer_does_not_import_torch() -> None:
 
 
 def test_reports_do_not_import_torch() -> None:
-    assert not loaded_by("gradtui.report.page", "gradtui.commands.progress") & {"torch", "textual"}
+    assert not loaded_by("gradtui.report.page", "gradtui.commands.progress") & {"torch"}
 
 
 def test_the_app_does_not_import_torch() -> None:

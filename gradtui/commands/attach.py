@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from gradtui.commands.command import Command
-from gradtui.commands.inputs import add_run, add_runs, chosen_run
+from gradtui.commands.inputs import add_run, add_runs, chosen_folder
 from gradtui.commands.lab import open_lab
 
 
@@ -15,11 +15,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    run = chosen_run(args)
-    from gradtui.experiment.presets import load_preset, names
-
-    # A script's own net has no experiment; the model builder then starts from the first preset.
-    return open_lab(run.experiment or load_preset(names()[0]), attach=run.folder)
+    return open_lab(attach=chosen_folder(args))
 
 
 COMMAND = Command(

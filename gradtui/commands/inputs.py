@@ -88,13 +88,26 @@ def chosen_root(args: Namespace) -> Path:
     return Path(args.runs)
 
 
-def chosen_run(args: Namespace) -> Run:
-    """The run that the word names (an id, a part of it, or a folder; none: the newest). Raises BadInput."""
+def chosen_folder(args: Namespace) -> Path:
+    """The folder of the run that the word names (an id, a part of it, or a folder; none: the newest).
+
+    Raises BadInput. Needs no numpy, so that the screens are not kept waiting for it.
+    """
     from gradtui.runs.errors import RunError
     from gradtui.runs.library import find_run
-    from gradtui.runs.reader import open_run
+    from gradtui.runs.status import read_status
 
     try:
-        return open_run(find_run(args.run, chosen_root(args)))
+        folder = find_run(args.run, chosen_root(args))
+        # Here a run.json that cannot be read is one line; later it would be a screen without a run.
+        read_status(folder)
     except RunError as error:
         raise BadInput(str(error)) from None
+    return folder.absolute()
+
+
+def chosen_run(args: Namespace) -> Run:
+    """The same run, opened. Raises BadInput."""
+    from gradtui.runs.reader import open_run
+
+    return open_run(chosen_folder(args))

@@ -15,10 +15,12 @@ if TYPE_CHECKING:
 
 
 def _execute(args: Namespace) -> int:
-    return open_lab(chosen_experiment(args))
+    # The default is left to the app, which paints its first frame before it reads any experiment.
+    chosen = args.experiment is not None or args.assignments
+    return open_lab(chosen_experiment(args) if chosen else None)
 
 
-def open_lab(experiment: Experiment, attach: Path | None = None) -> int:
+def open_lab(experiment: Experiment | None = None, attach: Path | None = None) -> int:
     """Open the screens. Raises BadInput where there is no terminal to open them on."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("the lab needs a terminal on stdin and stdout; `gradtui run` trains without one")

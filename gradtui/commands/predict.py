@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, Command
 from gradtui.commands.inputs import add_experiment, add_json, chosen_experiment
 
 if TYPE_CHECKING:
+    from rich.text import Text
+
     from gradtui.diagnosis.theory import Prediction
     from gradtui.experiment.spec import Experiment
+
+
+KEYS = ("applies", "why", "chi", "depth_scale", "log10_profile")
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -27,7 +32,8 @@ def _execute(args: Namespace) -> int:
     if args.json:
         from gradtui.report.wire import to_json
 
-        print(to_json(asdict(prediction)))
+        told = prediction.to_json()
+        print(to_json({key: told[key] for key in KEYS}))
     else:
         _print(experiment, prediction)
     return DONE
@@ -35,27 +41,39 @@ def _execute(args: Namespace) -> int:
 
 def _print(experiment: Experiment, prediction: Prediction) -> None:
     import numpy as np
+    from rich.text import Text
 
-    from gradtui.report.bars import axis_line, bar_chart, scale_of
-    from gradtui.report.page import BARS_HEIGHT, page_width
-    from gradtui.report.words import compare_gradients
+    from gradtui.report.charts import profile
+    from gradtui.report.page import print_sections, stdout_paper
+    from gradtui.report.words import compare_decades
 
-    print(experiment.name)
+    paper, title = stdout_paper(), Text(experiment.name, "bold")
     if not prediction.applies:
-        print(f"No prediction: {prediction.why}")
+        print_sections(paper, [title, Text(f"No prediction: {prediction.why}.")])
         return
-    profile = np.array(prediction.log10_profile)
-    norms, width, count = 10.0**profile, page_width(), len(profile)
-    print(f"Expected: {compare_gradients(norms[0], norms[-1])}")
-    print(
-        "  RMS gradient with respect to each hidden layer's pre-activation, relative to the last hidden layer"
+    decades = np.array(prediction.log10_profile)
+    print_sections(
+        paper,
+        [title, Text(f"Expected: {compare_decades(decades[0] - decades[-1])}.")],
+        [
+            Text("RMS gradient with respect to each hidden pre-activation, the last one's being 1", "bold"),
+            *profile(decades, paper),
+        ]
+        if len(decades) > 1
+        else [],
+        _figures(prediction),
     )
-    print("\n".join(bar_chart(norms, width=width, height=BARS_HEIGHT, scale=scale_of(norms))))
-    print(axis_line("first", "last hidden layer", layers=count, width=width))
-    print(
-        f"chi of the last hidden layer {prediction.chi[-1]:.4g} (1 is where signals neither die nor explode)"
-    )
-    print(f"depth scale {prediction.depth_scale:.4g} layers")
+
+
+def _figures(prediction: Prediction) -> Iterator[Text]:
+    from rich.text import Text
+
+    lags = prediction.log10_lags
+    if lags:
+        yield Text(f"over {len(lags) - 1} steps of time the gradient changes by {lags[-1]:+.2f} decades")
+    of = "one step of time" if lags else "the last hidden layer"
+    yield Text(f"chi of {of} {prediction.chi[-1]:.4g} (1 keeps a gradient as it is)")
+    yield Text(f"depth scale {prediction.depth_scale:.4g} {'steps of time' if lags else 'layers'}")
 
 
 COMMAND = Command(

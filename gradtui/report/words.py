@@ -18,21 +18,24 @@ def compare_gradients(first: float, last: float) -> str:
         return "the gradient at the input is exactly 0"
     if last == 0:
         return "the gradient at the output is exactly 0"
-    ratio = first / last
-    if 0.5 < ratio < 2:
+    return compare_decades(math.log10(first) - math.log10(last))
+
+
+def compare_decades(difference: float) -> str:
+    """The same from the difference of their log10, which also holds what no float can."""
+    if abs(difference) < math.log10(2):
         return "the gradient at the input is about as strong as at the output"
-    if ratio < 1:
-        return f"the gradient at the input is {_factor(last / first)} × weaker than at the output"
-    return f"the gradient at the input is {_factor(ratio)} × stronger than at the output"
+    how = "weaker" if difference < 0 else "stronger"
+    return f"the gradient at the input is {_factor(abs(difference))} × {how} than at the output"
 
 
-def _factor(ratio: float) -> str:
-    """Two significant digits, written out up to a million million, then as a power of ten."""
-    if ratio < 10:
-        return f"{ratio:.1f}"
-    if ratio < 1e15:
-        return f"{float(f'{ratio:.1e}'):,.0f}"
-    return f"10^{math.log10(ratio):.0f}"
+def _factor(decades: float) -> str:
+    """Two significant digits, written out up to a thousand million million, then as a power of ten."""
+    if decades < 1:
+        return f"{10**decades:.1f}"
+    if decades < 15:
+        return f"{float(f'{10**decades:.1e}'):,.0f}"
+    return f"10^{decades:.0f}"
 
 
 def seconds(value: float) -> str:

@@ -21,7 +21,6 @@ from gradtui.ui.charts.palette import (
     RAMP_MIDDLE,
     RAMP_WEAK,
     SICK,
-    TEXT,
     THEORY,
     TYPICAL,
     Palette,
@@ -78,23 +77,30 @@ def draw_bars(
         high = np.where(np.isnan(above), high, np.maximum(middle, eighths(above, scale, rows)))
         low, high = np.where(middle, low, 0), np.where(middle, high, 0)
     area = (slice(0, rows), slice(GUTTER, GUTTER + axis.used))
-    ground = _ground(profile, axis, scale, rows, cursor)
-    step = steps_of(scale.share(folded.middle)).astype(np.int64)
-    base = 8 * np.arange(rows)[::-1, None]
+    ground = _ground(profile, axis, scale, palette, rows, cursor)
+    upward = np.arange(rows)[::-1, None]
+    # Coloured by the row, not by the bar: the tip has the colour of its value, the axis beside it is the legend of
+    # the waterfall beneath, and a row of one style is a tenth of the bytes of a row of one style a bar.
+    step = steps_of(upward / max(1, rows - 1)).astype(np.int64)
     painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
-    codes, ink, fill = painter(base, low, middle, high, step, palette)
+    codes, ink, fill = painter(8 * upward, low, middle, high, step, palette)
     at = axis.bin_of_column[: axis.used]
     gap = axis.bar_of_column[: axis.used] < 0
     cells.codes[area] = np.where(gap, ord(" "), codes[:, at])
-    cells.ink[area] = np.where(gap, NONE, ink[:, at])
+    cells.ink[area] = np.where(gap, RAMP + step, ink[:, at])
     cells.fill[area] = np.where(gap | (fill[:, at] == NONE), ground, fill[:, at])
+    if cursor is not None and palette.depth != "true" and (columns := axis.columns_of(cursor)):
+        # Reversed, the empty part of the column would look like a bar up to the top.
+        rule = np.flatnonzero(cells.codes[:rows, GUTTER + columns[0]] == ord(" "))
+        cells.codes[rule, GUTTER + columns[0]] = ord(palette.glyphs.rule)
+        cells.ink[rule, GUTTER + columns[0]] = AXIS
     _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)
     _overlay(cells, profile.theory, axis, scale, palette, rows, THEORY)
     _marks(cells, folded.kind, middle, axis, palette, rows)
 
 
 def _ground(
-    profile: Profile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
+    profile: Profile, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, cursor: int | None
 ) -> NDArray[np.uint8]:
     """Fill of the empty cells, (rows, used): the corridor and the layer under the cursor."""
     ground = np.zeros((rows, axis.used), np.uint8)
@@ -106,7 +112,7 @@ def _ground(
         middle = 8 * np.arange(rows)[::-1, None] + 4
         inside = (bottom <= middle) & (middle <= top) & (top > 0)
         ground[inside[:, axis.bin_of_column[: axis.used]]] = CORRIDOR
-    if cursor is not None and (columns := axis.columns_of(cursor)) is not None:
+    if cursor is not None and palette.depth == "true" and (columns := axis.columns_of(cursor)):
         ground[:, columns[0] : columns[1] + 1] = CURSOR
     return ground
 
@@ -128,23 +134,12 @@ def _painted(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palett
         0,
     )
     ink = np.select(
-        [
-            below_low,
-            below_middle & low_inside,
-            below_middle,
-            middle_inside & (low - base > 0),
-            middle_inside,
-            high > base,
-        ],
-        [strong, strong, half, strong, half, weak],
-        NONE,
+        [below_middle & (base >= low), middle_inside & (base >= low), (high > base) & (base >= middle)],
+        [half, half, weak],
+        strong,
     )
-    more_above = high - middle > (top - middle) / 2
-    fill = np.select(
-        [below_low, below_middle, middle_inside & more_above, middle_inside, below_high],
-        [strong, half, weak, NONE, weak],
-        NONE,
-    )
+    more_above = middle_inside & (high - middle > (top - middle) / 2)
+    fill = np.select([below_middle & low_inside, more_above], [half, weak], NONE)
     return blocks[level], ink.astype(np.uint8), fill.astype(np.uint8)
 
 
@@ -159,27 +154,30 @@ def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette
         ord(" "),
     )
     codes = np.where((base >= middle) & (high <= middle), ord(" "), codes)
-    ink = np.where(codes == ord(" "), NONE, RAMP + step)
-    return codes.astype(np.uint32), ink.astype(np.uint8), np.zeros_like(ink, np.uint8)
+    ink = np.broadcast_to(RAMP + step, codes.shape)
+    return codes.astype(np.uint32), ink.astype(np.uint8), np.zeros(codes.shape, np.uint8)
 
 
 def _overlay(
     cells: Cells, values: Floats | None, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, slot: int
 ) -> None:
-    """A thin mark at the height of each value, over whatever is there."""
+    """A mark at the height of each value, over whatever is there: THEORY as a thin line, TYPICAL as dots."""
     if values is None:
         return
-    height = eighths(fold(values, axis).middle, scale, rows)[axis.bin_of_column[: axis.used]]
-    columns = np.flatnonzero(height)
+    line = slot == THEORY
+    at = (axis.bin_of_column if line else axis.bar_of_column)[: axis.used]
+    height = eighths(fold(values, axis).middle, scale, rows)[at]
+    columns = np.flatnonzero((height > 0) & (at >= 0))
     height = np.minimum(height[columns], 8 * rows - 1)
-    at = (rows - 1 - height // 8, GUTTER + columns)
+    where = (rows - 1 - height // 8, GUTTER + columns)
     glyphs = palette.glyphs
-    thin = np.array([ord(c) for c in (glyphs.low * 3 + glyphs.middle * 3 + glyphs.high * 2)], np.uint32)
-    halves = np.array([ord(c) for c in glyphs.bars[4:]], np.uint32)
-    filled = np.isin(cells.codes[at], halves) & (palette.depth != "none")
-    cells.fill[at] = np.where(filled, cells.ink[at], cells.fill[at])
-    cells.codes[at] = thin[height % 8]
-    cells.ink[at] = slot
+    marks = np.array([ord(c) for c in (glyphs.thin if line else glyphs.dot * 8)], np.uint32)
+    if palette.depth != "none" and not palette.ascii:
+        # A cell that is a bar for the better part stays one behind the mark.
+        bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
+        cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
+    cells.codes[where] = marks[height % 8]
+    cells.ink[where] = slot
 
 
 def _marks(
@@ -200,46 +198,3 @@ def _marks(
         cells.ink[rows - 1, columns] = ink
         if fill:
             cells.fill[rows - 1, columns] = fill
-
-
-def draw_value_axis(cells: Cells, scale: Scale, palette: Palette, rows: int) -> None:
-    """The gutter: labels of decades and the axis."""
-    glyphs = palette.glyphs
-    for row in range(rows):
-        cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
-    room = rows if rows < 5 else (rows + 1) // 2
-    for value in scale.ticks(room):
-        height = int(eighths(np.array([value]), scale, rows)[0])
-        row = rows - 1 - min(height, 8 * rows - 1) // 8
-        cells.write(row, 0, scale.label(value).rjust(GUTTER - 1) + glyphs.tick, AXIS)
-
-
-def draw_ruler(cells: Cells, axis: LayerAxis, palette: Palette, row: int, cursor: int | None) -> None:
-    """The numbers of the layers, counted from 1, beneath them; the layer under the cursor is pointed at."""
-    cells.write(row, 0, "layer".rjust(GUTTER - 1), AXIS)
-    taken = np.zeros(axis.width + 2, bool)
-    step = _ruler_step(axis)
-    numbers = [n for n in range(axis.first + 1, axis.last + 2) if n % step == 0] if axis.shown else []
-    ends = [axis.first + 1, axis.last + 1] if axis.shown else []
-    chosen = [(cursor + 1, True)] if cursor is not None else []
-    for number, pointed in chosen + [(n, False) for n in ends + numbers]:
-        columns = axis.columns_of(number - 1)
-        if columns is None:
-            continue
-        text = f"{palette.glyphs.pointer}{number}" if pointed else str(number)
-        column = (columns[0] + columns[1] + 1 - len(text)) // 2 if not pointed else sum(columns) // 2
-        column = max(0, min(axis.width - len(text), column))
-        if not taken[column : column + len(text) + 2].any():
-            taken[column + 1 : column + len(text) + 1] = True
-            cells.write(row, GUTTER + column, text, TEXT if pointed else AXIS)
-
-
-def _ruler_step(axis: LayerAxis) -> int:
-    """Layers between two numbers: 1, 2, 5 × 10^k, with room for a few digits and air."""
-    least = 6 * axis.shown / max(1, axis.used)
-    step, factors = 1, (2, 2.5, 2)
-    for i in range(60):
-        if step >= least:
-            break
-        step = int(step * factors[i % 3])
-    return step

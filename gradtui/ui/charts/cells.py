@@ -11,6 +11,8 @@ from textual.strip import Strip
 
 from gradtui.ui.charts.palette import SLOTS, Palette
 
+_UTF32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
+
 
 class Cells:
     """`codes` (height, width) are Unicode code points, `ink` and `fill` (height, width) palette slots.
@@ -42,25 +44,33 @@ class Cells:
         column = max(0, column)
         if 0 <= row < height and text:
             span = slice(column, column + len(text))
-            self.codes[row, span] = [ord(character) for character in text]
+            self.codes[row, span] = codes_of(text)
             self.ink[row, span] = ink
             self.fill[row, span] = fill
 
-    def changed(self, before: Cells | None) -> list[int]:
-        """The rows that differ from those of `before`; all of them where the shape differs."""
-        height, _ = self.shape
+    def changed(self, before: Cells | None) -> list[tuple[int, int, int]]:
+        """(row, first column, last column) of what differs from `before`; whole rows where the shape differs."""
+        height, width = self.shape
         if before is None or before.shape != self.shape:
-            return list(range(height))
-        same = (self.codes == before.codes) & (self.ink == before.ink) & (self.fill == before.fill)
-        return [int(row) for row in np.flatnonzero(~same.all(axis=1))]
+            return [(row, 0, width - 1) for row in range(height)]
+        other = (self.codes != before.codes) | (self.ink != before.ink) | (self.fill != before.fill)
+        rows = np.flatnonzero(other.any(axis=1))
+        first = other[rows].argmax(axis=1)
+        last = width - 1 - other[rows, ::-1].argmax(axis=1)
+        return list(zip(rows.tolist(), first.tolist(), last.tolist(), strict=True))
 
     def text(self, row: int) -> str:
         """The characters of a row."""
-        return str(self.codes[row].tobytes(), "utf-32-le" if _LITTLE else "utf-32-be")
+        return str(self.codes[row].tobytes(), _UTF32)
 
     def strip(self, row: int, palette: Palette) -> Strip:
         """A row as a line of a widget: one segment for each run of equal inks."""
         return strip_of(self.text(row), self.ink[row], self.fill[row], palette)
+
+
+def codes_of(text: str) -> NDArray[np.uint32]:
+    """The code points of a text, (len(text),)."""
+    return np.frombuffer(text.encode(_UTF32), np.uint32)
 
 
 def strip_of(text: str, ink: NDArray[np.uint8], fill: NDArray[np.uint8], palette: Palette) -> Strip:
@@ -68,14 +78,8 @@ def strip_of(text: str, ink: NDArray[np.uint8], fill: NDArray[np.uint8], palette
     if not text:
         return Strip([], 0)
     key = ink.astype(np.int32) * SLOTS + fill
-    ends = np.flatnonzero(key[1:] != key[:-1]) + 1
-    style = palette.style
-    segments = []
-    start = 0
-    for end in [*ends.tolist(), len(text)]:
-        segments.append(Segment(text[start:end], style(*divmod(int(key[start]), SLOTS))))
-        start = end
-    return Strip(segments, len(text))
-
-
-_LITTLE = sys.byteorder == "little"
+    starts = np.flatnonzero(np.diff(key, prepend=-1))
+    ends = [*starts[1:].tolist(), len(text)]
+    styles = palette.styles
+    runs = zip(starts.tolist(), ends, key[starts].tolist(), strict=True)
+    return Strip([Segment(text[start:end], styles[at]) for start, end, at in runs], len(text))

@@ -1,17 +1,13 @@
-"""What profile and waterfall have in common: the axis of layers, its cursor and zoom, the mouse, lines that changed."""
+"""What profile and waterfall have in common: the axis of layers, its cursor and zoom, and the mouse on it."""
 
 from __future__ import annotations
 
 from textual import events
-from textual.geometry import Region
 from textual.message import Message
 from textual.reactive import reactive
-from textual.strip import Strip
-from textual.widget import Widget
 
 from gradtui.ui.charts.axis import GUTTER, LayerAxis
-from gradtui.ui.charts.cells import Cells
-from gradtui.ui.charts.palette import Palette, palette_of
+from gradtui.ui.charts.cell_chart import CellChart
 
 
 class LayerHovered(Message):
@@ -42,14 +38,12 @@ class LayerSelected(Message):
         return self.chart
 
 
-class LayerChart(Widget):
-    """A chart over the layers of a net, drawn as cells; only lines that changed are painted again.
+class LayerChart(CellChart):
+    """A chart over the layers of a net.
 
     It binds no keys: what the arrows mean is the screen's business, which calls `move_cursor` and `zoom`.
     """
 
-    ascii: reactive[bool] = reactive(False, init=False)
-    """Draw with ASCII characters only."""
     cursor: reactive[int | None] = reactive(None, init=False)
     """The layer pointed at, from 0."""
     window: reactive[tuple[int, int] | None] = reactive(None, init=False)
@@ -58,8 +52,6 @@ class LayerChart(Widget):
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(name=name, id=id, classes=classes)
         self._layers = 0
-        self._cells: Cells | None = None
-        self._drawn_for: object = None
         self._hovered: tuple[int, int] | None = None
 
     @property
@@ -67,61 +59,6 @@ class LayerChart(Widget):
         """The axis as it stands now."""
         first, last = self.window or (0, -1)
         return LayerAxis(self._layers, max(0, self.size.width - GUTTER), first, last)
-
-    @property
-    def palette(self) -> Palette:
-        """Colours and characters for this widget where it stands."""
-        return palette_of(self, self.ascii)
-
-    def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """The whole chart as it is now."""
-        raise NotImplementedError
-
-    def stale(self) -> object:
-        """What besides size and palette makes the cells that were drawn worthless, if it differs from before."""
-        return None
-
-    def render_line(self, y: int) -> Strip:
-        """One line, drawn from the cells; they are made anew where size, theme or data changed."""
-        width, height = self.size
-        palette = self.palette
-        key = (width, height, palette, self.stale())
-        if self._cells is None or key != self._drawn_for:
-            self._cells = self.draw(height, width, palette)
-            self._drawn_for = key
-        return self._cells.strip(y, palette) if y < height else Strip.blank(width, palette.plain)
-
-    def repaint(self) -> None:
-        """Draw again, and have the lines painted that are not as they were."""
-        width, height = self.size
-        if not width or not height or self._cells is None:
-            self.refresh()
-            return
-        palette = self.palette
-        before, known = self._cells, self._drawn_for
-        self._cells = self.draw(height, width, palette)
-        self._drawn_for = (width, height, palette, self.stale())
-        if known is None or known[:3] != (width, height, palette):  # type: ignore[index]
-            self.refresh()
-            return
-        self.refresh_rows(self._cells.changed(before))
-
-    def refresh_rows(self, rows: list[int]) -> None:
-        """Declare these lines dirty, neighbours as one region."""
-        start = 0
-        for i in range(1, len(rows) + 1):
-            if i == len(rows) or rows[i] != rows[i - 1] + 1:
-                self.refresh(Region(0, rows[start], self.size.width, i - start))
-                start = i
-
-    def notify_style_update(self) -> None:
-        """Another theme: the colours of every cell are another."""
-        super().notify_style_update()
-        self._drawn_for = None
-
-    def watch_ascii(self) -> None:
-        """Other characters everywhere."""
-        self.repaint()
 
     def watch_cursor(self) -> None:
         """The pointer and the column's ground."""

@@ -7,6 +7,7 @@ number has a character of its own besides its colour.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -33,7 +34,9 @@ RAMP_WEAK = RAMP_MIDDLE + STEPS
 (NAN_FILL, NAN_INK, INF_FILL, INF_INK, ZERO_INK, AXIS, TEXT, CORRIDOR, CURSOR, THEORY, TYPICAL, SICK) = range(
     RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 12
 )
-SLOTS = SICK + 1
+SERIES = SICK + 1
+"""The first of four slots for curves, in the theme's own colours."""
+SLOTS = SERIES + 4
 
 # On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
 # Blue to yellow is the axis that all common colour blindnesses keep.
@@ -60,37 +63,54 @@ _ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
 _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
     ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red",
+    SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
 }  # fmt: skip
 
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The characters that a chart may use. `bars` fill a cell by eighths from below, `shades` by darkness."""
+    """The characters that a chart may use. `bars` fill a cell by eighths from below, `shades` by darkness;
+    `thin` are lines at an eighth's height."""
 
     bars: str
     shades: str
     dithers: str
-    high: str
-    middle: str
-    low: str
+    thin: str
+    dot: str
     nan: str
     inf: str
     zero: str
-    halves: str
     tick: str
     rule: str
+    corner: str
+    floor: str
+    line: str
     pointer: str
     right: str
 
 
-UNICODE = Glyphs(" ▁▂▃▄▅▆▇█", " ░▒▓█", " ·░▒▓█", "▔", "─", "▁", "×", "∞", "0", "▀", "┤", "│", "▲", "▶")
-ASCII = Glyphs(" __--==##", " .:*#", " .:-=+*#%@", '"', "-", "_", "N", "I", "0", "#", "|", "|", "^", ">")
+UNICODE = Glyphs(
+    " ▁▂▃▄▅▆▇█", " ░▒▓█", " ·░▒▓█", "▁▁▁───▔▔", "•", "×", "∞", "0", "┤", "│", "└", "─", "━", "▲", "▶"
+)
+ASCII = Glyphs(
+    " __--==##", " .:*#", " .:-=+*#%@", "~" * 8, "o", "N", "I", "0", "|", "|", "+", "-", "*", "^", ">"
+)
 
 
 @lru_cache(maxsize=2)
 def ramp(dark: bool) -> tuple[RGB, ...]:
     """The 24 colours, low to high, for a dark or a light ground."""
     return tuple(even_ramp(np.array([lch(*anchor) for anchor in (_DARK if dark else _LIGHT)]), STEPS))
+
+
+class _Styles(dict[int, Style]):
+    def __init__(self, make: Callable[[int, int], Style]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: int) -> Style:
+        style = self[key] = self._make(*divmod(key, SLOTS))
+        return style
 
 
 @dataclass(frozen=True)
@@ -103,6 +123,7 @@ class Palette:
     ground: RGB
     text: RGB
     plain: Style
+    series: tuple[RGB, ...] = ()
 
     @property
     def glyphs(self) -> Glyphs:
@@ -143,29 +164,22 @@ class Palette:
         table[CURSOR] = mix(self.ground, self.text, 0.18)
         table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
         table[TYPICAL] = self.text
+        for slot, rgb in enumerate(self.series[: SLOTS - SERIES], SERIES):
+            table[slot] = rgb
         return table
 
-    def style(self, ink: int, fill: int = NONE) -> Style:
-        """The style of a cell from its two slots, on the plain ground. Cached."""
-        found = self._styles.get(key := (ink, fill))
-        if found is None:
-            found = self._styles[key] = self._make(ink, fill)
-        return found
-
     @cached_property
-    def _styles(self) -> dict[tuple[int, int], Style]:
-        return {}
+    def styles(self) -> dict[int, Style]:
+        """The style of a cell by ink × SLOTS + fill, on the plain ground; made when first asked for."""
+        return _Styles(self._make)
 
     def _make(self, ink: int, fill: int) -> Style:
         style = self.plain
         if self.depth != "none":
             style += Style(color=self._colours[ink], bgcolor=self._colours[fill])
-        plain_words = self.depth != "true"
         return style + Style(
             bold=ink in (NAN_INK, INF_INK, TEXT) or None,
-            reverse=(plain_words and fill == CURSOR)
-            or (self.depth == "none" and fill in (NAN_FILL, INF_FILL))
-            or None,
+            reverse=(self.depth == "none" and fill in (NAN_FILL, INF_FILL)) or None,
             dim=(self.depth == "none" and ink in (AXIS, ZERO_INK)) or None,
         )
 
@@ -184,17 +198,14 @@ class Palette:
 
         On 16 colours two neighbours on the ramp are mixed by a shaded block, which gives 24 steps out of six.
         """
-        if self.depth == "true":
-            return self.glyphs.halves, RAMP + step, RAMP + step
-        if self.depth == "ansi" and not self.ascii:
+        if self.depth == "ansi":
             share = step * len(_ANSI_DARK) % STEPS / STEPS
             upper = min(STEPS - 1, step + STEPS // len(_ANSI_DARK))
-            block = UNICODE.shades[int(share * 4)]
-            return block, RAMP + upper, RAMP + step
-        characters = self.glyphs.dithers
+            return self.glyphs.shades[int(share * 4)], RAMP + upper, RAMP + step
         # Never the blank: that is where nothing was recorded.
-        index = 1 + step * (len(characters) - 1) // STEPS
-        return characters[index], RAMP + step, NONE
+        character = self.glyphs.dithers[1 + step * (len(self.glyphs.dithers) - 1) // STEPS]
+        # On its own colour the character is not seen; it is for who copies or greps the text.
+        return character, RAMP + step, NONE if self.depth == "none" else RAMP + step
 
 
 def steps_of(shares: Floats) -> NDArray[np.uint8]:
@@ -203,23 +214,29 @@ def steps_of(shares: Floats) -> NDArray[np.uint8]:
 
 
 @lru_cache(maxsize=32)
-def palette_on(depth: Depth, ascii: bool, dark: bool, ground: RGB, text: RGB, plain: Style) -> Palette:
+def palette_on(
+    depth: Depth, ascii: bool, dark: bool, ground: RGB, text: RGB, plain: Style, series: tuple[RGB, ...] = ()
+) -> Palette:
     """One palette a ground, so that its styles are made once."""
-    return Palette(depth, ascii, dark, ground, text, plain)
+    return Palette(depth, ascii, dark, ground, text, plain, series)
+
+
+def text_palette(colour: bool, ascii: bool) -> Palette:
+    """For text that leaves the app: the terminal's own 16 colours on its own ground, or none."""
+    return palette_on("ansi" if colour else "none", ascii, True, (0, 0, 0), (255, 255, 255), Style())
 
 
 def palette_of(widget: Widget, ascii: bool = False) -> Palette:
     """The palette for a widget where it stands: its app's theme, NO_COLOR, its own background."""
     app = widget.app
     depth: Depth = "none" if app.no_color else "ansi" if app.native_ansi_color else "true"
+    theme = app.current_theme
+    style = widget.rich_style
+    plain = Style(bgcolor=style.bgcolor, color=style.color)
+    if depth != "true":
+        return palette_on(depth, ascii, theme.dark, (0, 0, 0), (255, 255, 255), plain)
     ground: Color = widget.background_colors[1]
-    dark = app.current_theme.dark
-    text = Color.parse("#d5d9e2" if dark else "#22262e") if depth != "true" else widget.colors[3]
-    return palette_on(
-        depth,
-        ascii,
-        dark,
-        ground.rgb,
-        text.rgb,
-        Style(bgcolor=widget.rich_style.bgcolor, color=widget.rich_style.color),
-    )
+    text: Color = widget.colors[3]
+    series = (theme.primary, theme.accent, theme.success, theme.warning)
+    colours = tuple(Color.parse(name or theme.primary).rgb for name in series)
+    return palette_on(depth, ascii, theme.dark, ground.rgb, text.rgb, plain, colours)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradtui.ui.charts.bars import Profile, draw_bars, draw_ruler, draw_value_axis
+from gradtui.ui.charts.bars import Profile, draw_bars
 from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.folding import Floats
 from gradtui.ui.charts.layer_chart import LayerChart
 from gradtui.ui.charts.palette import Palette
+from gradtui.ui.charts.rulers import draw_ruler, draw_value_axis
 from gradtui.ui.charts.scale import Scale
 
 RULER_FROM = 5

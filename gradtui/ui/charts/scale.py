@@ -30,20 +30,28 @@ def log10_of(values: ArrayLike) -> NDArray[np.float64]:
 class Scale:
     """A range of values that grows at once and shrinks reluctantly, so that neither bars nor colours jump.
 
-    kind "log": values are log10 numbers and the range is whole decades, at least four of them.
+    kind "log": values are log10 numbers and the range is whole decades, at least `least` of them.
     kind "linear": values are plain numbers and the range starts as `low … high`.
     `version` counts the changes of the range: a chart that drew another version repaints whole.
     """
 
-    def __init__(self, kind: Kind = "log", low: float | None = None, high: float | None = None) -> None:
+    def __init__(
+        self,
+        kind: Kind = "log",
+        low: float | None = None,
+        high: float | None = None,
+        *,
+        least: int = LEAST_DECADES,
+    ) -> None:
         self.kind: Kind = kind
+        self.least = least
         self._start = (low, high) if low is not None and high is not None else None
         self.version = 0
         self.reset()
 
     def reset(self) -> None:
         """Forget the range: a new run begins."""
-        start = self._start or ((-float(LEAST_DECADES), 0.0) if self.kind == "log" else (0.0, 1.0))
+        start = self._start or ((-float(self.least), 0.0) if self.kind == "log" else (0.0, 1.0))
         self.low, self.high = start
         self._untouched = self._start is None
         self._calm = 0
@@ -77,10 +85,10 @@ class Scale:
         if self.kind == "log":
             low, high = float(math.floor(low)), float(math.ceil(high))
             # Room is made below, so that what is alike in all layers stands as tall bars.
-            return min(low, high - LEAST_DECADES), high
+            return min(low, high - self.least), high
         if low == high:
             return low - 0.5, high + 0.5
-        nice = _nice((high - low) / 4)
+        nice = _nice((high - low) / 8)
         return math.floor(low / nice) * nice, math.ceil(high / nice) * nice
 
     def _set(self, low: float, high: float) -> bool:

@@ -117,7 +117,7 @@ class Waterfall(LayerChart):
         codes[line * per_line :] = heat_codes(self._matrix[line * per_line :], self.axis, self.scale)
         draw_heat(cells, codes, self.axis, palette, line)
         draw_steps(cells, len(self._matrix), per_line, self._stride, self._first, self.step, palette)
-        self.refresh_rows(cells.changed(before))
+        self.refresh_spans(cells.changed(before))
 
     def stale(self) -> object:
         """A scale that another chart changed, another window, other numbers."""

@@ -1,0 +1,54 @@
+"""The two axes of a chart over layers: values in the gutter, numbers of layers beneath."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.ui.charts.axis import GUTTER, LayerAxis
+from gradtui.ui.charts.bars import eighths
+from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.palette import AXIS, TEXT, Palette
+from gradtui.ui.charts.scale import Scale
+
+
+def draw_value_axis(cells: Cells, scale: Scale, palette: Palette, rows: int) -> None:
+    """The gutter: labels of decades and the axis."""
+    glyphs = palette.glyphs
+    for row in range(rows):
+        cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
+    room = rows if rows < 5 else (rows + 1) // 2
+    for value in scale.ticks(room):
+        height = int(eighths(np.array([value]), scale, rows)[0])
+        row = rows - 1 - min(height, 8 * rows - 1) // 8
+        cells.write(row, 0, scale.label(value).rjust(GUTTER - 1) + glyphs.tick, AXIS)
+
+
+def draw_ruler(cells: Cells, axis: LayerAxis, palette: Palette, row: int, cursor: int | None) -> None:
+    """The numbers of the layers, counted from 1, beneath them; the layer under the cursor is pointed at."""
+    cells.write(row, 0, "layer".rjust(GUTTER - 1), AXIS)
+    taken = np.zeros(axis.width + 2, bool)
+    step = _ruler_step(axis)
+    numbers = [n for n in range(axis.first + 1, axis.last + 2) if n % step == 0] if axis.shown else []
+    ends = [axis.first + 1, axis.last + 1] if axis.shown else []
+    chosen = [(cursor + 1, True)] if cursor is not None else []
+    for number, pointed in chosen + [(n, False) for n in ends + numbers]:
+        columns = axis.columns_of(number - 1)
+        if columns is None:
+            continue
+        text = f"{palette.glyphs.pointer}{number}" if pointed else str(number)
+        column = (columns[0] + columns[1] + 1 - len(text)) // 2 if not pointed else sum(columns) // 2
+        column = max(0, min(axis.width - len(text), column))
+        if not taken[column : column + len(text) + 2].any():
+            taken[column + 1 : column + len(text) + 1] = True
+            cells.write(row, GUTTER + column, text, TEXT if pointed else AXIS)
+
+
+def _ruler_step(axis: LayerAxis) -> int:
+    """Layers between two numbers: 1, 2, 5 × 10^k, with room for a few digits and air."""
+    least = 6 * axis.shown / max(1, axis.used)
+    step, factors = 1, (2, 2.5, 2)
+    for i in range(60):
+        if step >= least:
+            break
+        step = int(step * factors[i % 3])
+    return step

@@ -12,7 +12,9 @@ wait for it.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -27,6 +29,16 @@ BLOCK = 65_536
 SQUARE_ROUNDING = 7.1e-46
 """Largest absolute error of one float32 square below the normal range (half the smallest denormal)."""
 FLOAT32_ROUNDING = 6e-8
+
+
+class Norms(NamedTuple):
+    """L2 norms of a buffer, before any of it is waited for."""
+
+    norms: np.ndarray | Tensor
+    """Of the layers (layers,) in float64 on the host, from the CPU; else of the rows, on their device: `fold`
+    makes the former of the latter."""
+    total: float | Tensor
+    """Of the whole buffer."""
 
 
 class FlatGradients:
@@ -69,6 +81,7 @@ class FlatGradients:
                 p.data = self.weights[here].view(p.shape)
                 self._views.append(self.gradients[here].view(p.shape))
                 offset += _aligned(p.numel())
+        self._least = float((self.counts * (SQUARE_ROUNDING / FLOAT32_ROUNDING)).max(initial=0.0))
         self.attach()
 
     def attach(self) -> None:
@@ -84,36 +97,6 @@ class FlatGradients:
         """Offset in the buffers at which `layer` begins; that of the layer after the last is their length."""
         return (int(self.rows[layer]) if layer < len(self.rows) else int(self.ends[-1])) * self.row_length
 
-    def measure(self, flat: Tensor) -> Tensor:
-        """L2 norms of a buffer laid out like ours, on its device, without waiting for it.
-
-        On the CPU of the layers (layers,), in float64; elsewhere of the rows (rows,). `by_layer` takes both.
-        """
-        rows = flat.view(-1, self.row_length)
-        if flat.device.type == "cpu":
-            norms = self._fold(torch.linalg.vector_norm(rows, dim=1).numpy())
-            self._repair(norms, flat)
-            return torch.from_numpy(norms)
-        if flat.device.type == "mps":  # has no float64
-            return scaled_row_norms(rows)
-        wide: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
-        return wide
-
-    def by_layer(self, measured: np.ndarray) -> np.ndarray:
-        """L2 norm (layers,) of each layer in float64, from what `measure` gave, on the host."""
-        return measured if len(measured) == len(self.rows) else self._fold(measured)
-
-    def total(self, measured: Tensor) -> Tensor:
-        """L2 norm () of the whole buffer from what `measure` gave, on the device, without waiting for it."""
-        if measured.dtype == torch.float32:
-            return scaled_row_norms(measured.unsqueeze(0)).squeeze(0)
-        norm: Tensor = torch.linalg.vector_norm(measured)
-        return norm
-
-    def layer_norms(self, flat: Tensor | None = None) -> np.ndarray:
-        """L2 norm (layers,) of each layer's gradient, or of a buffer laid out alike; on the host, float64."""
-        return self.by_layer(self.measure(self.gradients if flat is None else flat).cpu().numpy())
-
     def marked(self, chosen: Callable[[nn.Parameter], bool]) -> Tensor:
         """A buffer laid out like ours with 1 where a chosen parameter lies and 0 elsewhere."""
         marks = torch.zeros_like(self.weights)
@@ -122,18 +105,39 @@ class FlatGradients:
                 marks[p.storage_offset() : p.storage_offset() + p.numel()] = 1.0
         return marks
 
-    def _fold(self, row_norms: np.ndarray) -> np.ndarray:
-        squares = np.square(row_norms, dtype=np.float64)
-        result: np.ndarray = np.sqrt(np.add.reduceat(squares, self.rows))
+    def measure(self, flat: Tensor | None = None) -> Norms:
+        """Norms of the gradients, or of another buffer laid out alike, without waiting for a device."""
+        flat = self.gradients if flat is None else flat
+        rows = flat.view(-1, self.row_length)
+        if flat.device.type == "cpu":
+            squares = self._squares(torch.linalg.vector_norm(rows, dim=1).numpy())
+            # Comparisons with NaN are false; a NaN stays one however wide the sum, so looking again costs
+            # time and changes nothing.
+            if not (squares.min() >= self._least and squares.max() < np.inf):
+                self._widen(squares, rows)
+            return Norms(np.sqrt(squares), math.sqrt(squares.sum()))
+        if flat.device.type == "mps":  # has no float64
+            narrow = scaled_row_norms(rows)
+            return Norms(narrow, scaled_row_norms(narrow.unsqueeze(0)).squeeze(0))
+        wide = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+        return Norms(wide, torch.linalg.vector_norm(wide))
+
+    def fold(self, row_norms: np.ndarray) -> np.ndarray:
+        """L2 norm (layers,) of each layer in float64, from the norms of the rows, on the host."""
+        result: np.ndarray = np.sqrt(self._squares(row_norms))
         return result
 
-    def _repair(self, norms: np.ndarray, flat: Tensor) -> None:
-        least = np.sqrt(self.counts * (SQUARE_ROUNDING / FLOAT32_ROUNDING))
-        # A NaN stays one however wide the sum, an infinity may have been a sum's overflow.
-        outside = np.flatnonzero((norms < least) | np.isinf(norms))
-        if not len(outside):
-            return
-        rows = flat.view(-1, self.row_length)
+    def layer_norms(self, flat: Tensor | None = None) -> np.ndarray:
+        """As `measure`, but the layers' norms (layers,) on the host: waits for the device."""
+        norms = self.measure(flat).norms
+        return norms if isinstance(norms, np.ndarray) else self.fold(norms.cpu().numpy())
+
+    def _squares(self, row_norms: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(np.square(row_norms, dtype=np.float64), self.rows)
+
+    def _widen(self, squares: np.ndarray, rows: Tensor) -> None:
+        """Sum the layers again whose square is out of what float32 holds."""
+        outside = np.flatnonzero((squares < self._least) | np.isinf(squares))
         step = BLOCK // self.row_length
         for first, last in _runs(outside):
             start, stop = int(self.rows[first]), int(self.ends[last])
@@ -141,8 +145,8 @@ class FlatGradients:
                 torch.linalg.vector_norm(rows[at : min(at + step, stop)], dim=1, dtype=torch.float64)
                 for at in range(start, stop, step)
             ]
-            squares = torch.cat(wide).square_().numpy()
-            norms[first : last + 1] = np.sqrt(np.add.reduceat(squares, self.rows[first : last + 1] - start))
+            fresh = torch.cat(wide).square_().numpy()
+            squares[first : last + 1] = np.add.reduceat(fresh, self.rows[first : last + 1] - start)
 
 
 def scaled_row_norms(rows: Tensor) -> Tensor:
@@ -202,6 +206,8 @@ def _row_length(sizes: Sequence[int]) -> int:
 
 def _runs(indices: np.ndarray) -> list[tuple[int, int]]:
     """First and last of each run of consecutive numbers."""
+    if not len(indices):
+        return []
     breaks = np.flatnonzero(np.diff(indices) > 1)
     firsts = indices[np.concatenate([[0], breaks + 1])]
     lasts = indices[np.concatenate([breaks, [len(indices) - 1]])]

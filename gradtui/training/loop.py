@@ -66,7 +66,7 @@ class Loop:
         measured = time.perf_counter()
         norms, penalty = self.stepper.measure()
         self.recorder.seconds += time.perf_counter() - measured
-        outcome = self.stepper.move(loss, accuracy, penalty, norms)
+        outcome = self.stepper.move(loss, accuracy, norms, penalty)
         self.recorder.record(self.session.step, outcome)
         self.seconds += time.perf_counter() - begin
 

@@ -24,10 +24,10 @@ class Penalties:
         self._flat = flat
         self._mask: Tensor | None = None
 
-    def add(self, cures: Cures) -> Tensor | None:
-        """Add the gradients; returns the penalty's value () on the device, None where there is none."""
+    def add(self, cures: Cures) -> float | Tensor:
+        """Add the gradients; returns the penalty's value () on the device, 0.0 where there is none."""
         if not cures.l1 and not cures.l2:
-            return None
+            return 0.0
         if self._mask is None:
             self._mask = self._flat.marked(is_weight)
         weights = self._flat.weights * self._mask

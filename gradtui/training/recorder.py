@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import torch
 
 from gradtui.probe.transfer import Transfer
 from gradtui.runs.meta import TableMeta
@@ -19,7 +20,9 @@ PATIENCE = 20
 """Steps in a row whose loss is not finite, after which a training counts as diverged."""
 
 
-class _Tag(NamedTuple):
+class _Row(NamedTuple):
+    """What the host knows of a step without the device."""
+
     step: int
     time: float
     lr: float
@@ -49,27 +52,28 @@ class Recorder:
     def record(self, step: int, outcome: Outcome) -> None:
         """Take a step's numbers; they are written as soon as the device has delivered them."""
         begin = time.perf_counter()
-        tag = _Tag(step, time.time(), outcome.lr, outcome.scale, outcome.skipped)
-        tensors = [outcome.norms, outcome.loss, outcome.accuracy, outcome.total, outcome.clipped]
-        if outcome.penalty is not None:
-            tensors.append(outcome.penalty)
-        self._transfer.send(tag, tensors)
-        self.catch_up(wait=False)
+        row = _Row(step, time.time(), outcome.lr, outcome.scale, outcome.skipped)
+        norms, total = outcome.norms
+        results = (outcome.loss, outcome.accuracy, total, outcome.clipped, outcome.penalty)
+        if isinstance(norms, np.ndarray):
+            self._write(row, norms, [float(result) for result in results])
+        else:
+            self._transfer.send(row, [norms, *(torch.as_tensor(result) for result in results)])
+            self.catch_up(wait=False)
         self.seconds += time.perf_counter() - begin
 
     def catch_up(self, *, wait: bool = True) -> None:
-        """Write what has arrived; `wait`: all that was recorded so far."""
-        for tag, (norms, *numbers) in self._transfer.receive(wait=wait):
-            self._write(tag, norms, [float(number.reshape(())) for number in numbers])
+        """Write what has arrived from the device; `wait`: all that was recorded so far."""
+        for row, (norms, *numbers) in self._transfer.receive(wait=wait):
+            self._write(row, self._flat.fold(norms), [number.item() for number in numbers])
 
-    def _write(self, tag: _Tag, norms: np.ndarray, numbers: list[float]) -> None:
-        loss, accuracy, total, clipped = numbers[:4]
-        penalty = numbers[4] if len(numbers) > 4 else 0.0
-        row = [loss, accuracy, tag.lr, total, clipped, penalty]
+    def _write(self, row: _Row, norms: np.ndarray, results: list[float]) -> None:
+        loss, accuracy, total, clipped, penalty = results
+        scalars = [loss, accuracy, row.lr, total, clipped, penalty]
         if self._half:
-            row += [tag.scale, float(tag.skipped)]
-        self.writer.append("scalars", tag.step, row, tag.time)
-        self.writer.append("grad_norm", tag.step, self._flat.by_layer(norms), tag.time)
+            scalars += [row.scale, float(row.skipped)]
+        self.writer.append("scalars", row.step, scalars, row.time)
+        self.writer.append("grad_norm", row.step, norms, row.time)
         self._bad = 0 if math.isfinite(loss) else self._bad + 1
         self.diverged = self.diverged or self._bad >= PATIENCE
 

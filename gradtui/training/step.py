@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from gradtui.data import loss_and_accuracy
+from gradtui.probe.gradients import Norms
 from gradtui.training import optimizers
 from gradtui.training.clipping import clip
 from gradtui.training.penalties import Penalties
@@ -21,12 +23,11 @@ class Outcome(NamedTuple):
     loss: Tensor
     """Mean over the batch, without penalties, whatever `optimizer.loss` says: so it compares to chance."""
     accuracy: Tensor
-    penalty: Tensor | None
-    norms: Tensor
-    """What `FlatGradients.measure` gave: with penalties, before clipping, without the loss's scale."""
-    total: Tensor
-    clipped: Tensor
-    """Norm of all gradients together, before and after clipping."""
+    penalty: float | Tensor
+    norms: Norms
+    """Of the gradients: with penalties, before clipping, without the loss's scale."""
+    clipped: float | Tensor
+    """Norm of all gradients together after clipping."""
     lr: float
     scale: float
     skipped: bool
@@ -55,22 +56,22 @@ class Stepper:
         loss = loss.detach()
         return (loss / self.reduction if self.reduction > 1 else loss), accuracy
 
-    def measure(self) -> tuple[Tensor, Tensor | None]:
+    def measure(self) -> tuple[Norms, float | Tensor]:
         """Norms of the gradients as they shall be recorded, and the penalty."""
         s = self.session
         if s.scale.value != 1:
             s.flat.gradients.mul_(1 / s.scale.value)
         penalty = self._penalties.add(s.exp.cures)
-        return s.flat.measure(s.flat.gradients), penalty
+        return s.flat.measure(), penalty
 
-    def move(self, loss: Tensor, accuracy: Tensor, penalty: Tensor | None, norms: Tensor) -> Outcome:
+    def move(self, loss: Tensor, accuracy: Tensor, norms: Norms, penalty: float | Tensor) -> Outcome:
         """Clip, and move the weights. Waits for the device only where fp16's scale must know of overflows."""
         s = self.session
-        total, scale, lr = s.flat.total(norms), s.scale.value, s.lr
-        taken = not s.scale.adapts or s.scale.accept(bool(torch.isfinite(total)))
-        clipped = clip(s.flat, total, s.exp.cures) if taken else total
+        scale, lr = s.scale.value, s.lr
+        taken = not s.scale.adapts or s.scale.accept(math.isfinite(norms.total))
+        clipped = clip(s.flat, norms.total, s.exp.cures) if taken else norms.total
         if taken:
             optimizers.set_rate(s.optimizer, lr)
             s.optimizer.step()
         s.step += 1
-        return Outcome(loss, accuracy, penalty, norms, total, clipped, lr, scale, not taken)
+        return Outcome(loss, accuracy, penalty, norms, clipped, lr, scale, not taken)

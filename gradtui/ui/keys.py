@@ -8,17 +8,21 @@ LAB_KEYS: list[Binding] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
     Binding("space", "pause", "pause", key_display="space", tooltip="Hold the training.", id="lab.pause"),
     Binding("space", "resume", "go on", key_display="space", tooltip="Go on training.", id="lab.resume"),
-    Binding("full_stop", "single_step", "step", key_display=".", tooltip="One step, then hold.", id="lab.step"),
+    Binding(
+        "full_stop", "single_step", "step", key_display=".", tooltip="One step, then hold.", id="lab.step"
+    ),
     Binding("x", "stop", "stop", tooltip="End the training here.", id="lab.stop"),
     Binding("R", "restart", "restart", tooltip="Stop, and train anew from the start.", id="lab.restart"),
     Binding("e", "edit_model", "edit", tooltip="Go to the net.", id="lab.edit"),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
+    Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
+    Binding("M", "measure(False)", "measure before", show=False, id="lab.measure-back"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
     Binding("tab", "app.focus_next", "next pane", show=False, id="lab.next"),
 ]
 
-WHILE_TRAINING = frozenset({"pause", "resume", "single_step", "stop", "restart", "log"})
+WHILE_TRAINING = frozenset({"pause", "resume", "single_step", "stop", "restart", "log", "measure"})
 """Actions that need a run."""

@@ -51,6 +51,10 @@ class Watching:
         self.stillborn = False
         """Whether it ended before it wrote anything: the folder alone could not tell so soon."""
         self.snapshot: Snapshot | None = None
+        self.measure = "grad_norm"
+        """What of the layers is followed; another takes effect at the next look."""
+        self.measures: tuple[str, ...] = ()
+        """What the run records of its layers."""
         self.painted = threading.Event()
         self.problem = ""
         """Why the last wish could not be sent, or the run not be read; one line."""
@@ -69,12 +73,15 @@ class Watching:
             follower = Follower(run)
             while not worker.is_cancelled:
                 began = time.monotonic()
+                if follower.measure != self.measure:
+                    follower.watch(self.measure)
                 snapshot = follower.poll()
                 if snapshot is None and self._is_stillborn():
                     self.stillborn, snapshot = True, self.snapshot
                 if snapshot is not None:
                     if self.experiment is None:
                         self.experiment = run.experiment
+                    self.measures = tuple(run.measures)
                     self.snapshot = snapshot
                     self.painted.clear()
                     self._screen.post_message(Followed(self))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.experiment import Data, ExperimentError, Experiment, Group, Optimizer, Run, resolve, set_fields
+from gradtui.experiment import Data, Experiment, ExperimentError, Group, Optimizer, Run, resolve, set_fields
 from gradtui.experiment.fields import fields_of
 from gradtui.ui.draft import Draft
 from gradtui.ui.edit.stepping import step
@@ -37,7 +37,11 @@ def test_neighbours(path: str, value: object, right: object, left: object) -> No
     assert step(info, value, up=False) == left
 
 
-@given(part=st.sampled_from([Group, Data, Optimizer, Run]), data=st.data(), ups=st.lists(st.booleans(), max_size=40))
+@given(
+    part=st.sampled_from([Group, Data, Optimizer, Run]),
+    data=st.data(),
+    ups=st.lists(st.booleans(), max_size=40),
+)
 def test_steps_never_leave_what_is_allowed(part: type, data: st.DataObject, ups: list[bool]) -> None:
     info = data.draw(st.sampled_from(fields_of(part)))
     prefix = {Group: "net.0", Data: "data", Optimizer: "optimizer", Run: "run"}[part]
@@ -47,7 +51,9 @@ def test_steps_never_leave_what_is_allowed(part: type, data: st.DataObject, ups:
     if info.name in ("block", "source", "sequence", "heads"):
         return  # these have rules with other fields; the values themselves are tested by their choices
     experiment = Experiment()
-    assert value_at(set_fields(experiment, {f"{prefix}.{info.name}": value}), f"{prefix}.{info.name}") == value
+    assert (
+        value_at(set_fields(experiment, {f"{prefix}.{info.name}": value}), f"{prefix}.{info.name}") == value
+    )
 
 
 def test_typed_values_are_validated_and_words_are_understood() -> None:
@@ -56,7 +62,12 @@ def test_typed_values_are_validated_and_words_are_understood() -> None:
     assert value_at(typed(experiment, "run.steps", "12,000"), "run.steps") == 12_000
     assert value_at(typed(experiment, "optimizer.lr", "1e-2"), "optimizer.lr") == 0.01
     assert value_at(typed(experiment, "name", "12"), "name") == "12"
-    for path, text in [("net.0.width", "-3"), ("optimizer.lr", "0"), ("optimizer.lr", ""), ("run.steps", "1.5")]:
+    for path, text in [
+        ("net.0.width", "-3"),
+        ("optimizer.lr", "0"),
+        ("optimizer.lr", ""),
+        ("run.steps", "1.5"),
+    ]:
         with pytest.raises(ExperimentError, match=path):
             typed(experiment, path, text)
 

@@ -11,12 +11,8 @@ from gradtui.ui.watching import Watching
 class CurvePane(Vertical):
     """One curve pane; ``what`` is "loss" or "accuracy". The chart is mounted with the first numbers."""
 
-    DEFAULT_CSS = """
-    CurvePane { border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted; }
-    """
-
     def __init__(self, what: str) -> None:
-        super().__init__(id=f"{what}-pane")
+        super().__init__(id=f"{what}-pane", classes="pane")
         self.what = what
 
     def compose(self) -> ComposeResult:

@@ -19,8 +19,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
     HELP = "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on."
     DEFAULT_CSS = """
     FindingsPane {
-        border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted; padding: 0 1; scrollbar-size-vertical: 1;
-        &:focus { border: round $accent; border-title-color: $accent; }
+        padding: 0 1; scrollbar-size-vertical: 1;
     }
     """
 

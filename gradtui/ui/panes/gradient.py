@@ -12,9 +12,13 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
     from gradtui.diagnosis.contrast import Contrast
     from gradtui.ui.charts.profile import ProfileChart
     from gradtui.ui.charts.waterfall import Waterfall
+    from gradtui.ui.measures import Measure
     from gradtui.ui.watching import Watching
 
 _TONES = {
@@ -31,8 +35,6 @@ class GradientPane(Vertical):
 
     DEFAULT_CSS = """
     GradientPane {
-        border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
-        &:focus-within { border: round $accent; border-title-color: $accent; }
         & #headline { height: 1; padding: 0 1; }
         & #invite { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
         & ProfileChart { height: 5fr; min-height: 4; }
@@ -43,8 +45,8 @@ class GradientPane(Vertical):
     headline: reactive[Content | None] = reactive(None)
 
     def __init__(self) -> None:
-        super().__init__()
-        self._shown: Path | None = None
+        super().__init__(classes="pane")
+        self._shown: tuple[Path, str] | None = None
 
     def compose(self) -> ComposeResult:
         """What a newcomer reads before there is anything to see."""
@@ -69,35 +71,44 @@ class GradientPane(Vertical):
             self.query_one("#headline", Static).update(headline or "")
 
     async def paint(self, watching: Watching) -> None:
-        """Show a run's state: the newest row as bars, all rows as the waterfall."""
+        """Show a run's state: the newest row of the measure as bars, all its rows as the waterfall."""
         snapshot = watching.snapshot
         if snapshot is None or not len(snapshot.latest):
             return
-        from gradtui.diagnosis.contrast import contrast
         from gradtui.ui.charts.scale import log10_of
+        from gradtui.ui.measures import measure_named
 
-        profile, waterfall = await self._charts(watching)
+        measure = measure_named(snapshot.measure)
+        units = log10_of if measure.scale == "log" else _plain
+        profile, waterfall = await self._charts(watching, measure)
         self.headline = headline_of(
-            contrast(snapshot.layer_names, snapshot.latest.tolist()), snapshot.latest_step
+            measure.headline(snapshot.layer_names, snapshot.latest.tolist()), snapshot.latest_step
         )
         matrix, stride, first = snapshot.timeline.fold(waterfall.capacity)
         # The waterfall first: it sees every step, so it settles the scale that both share.
-        waterfall.update(log10_of(matrix), stride=stride, first_step=first)
-        profile.update(log10_of(snapshot.latest))
-        self.border_subtitle = f"{len(snapshot.layer_names):,} layers · time runs downward"
+        waterfall.update(units(matrix), stride=stride, first_step=first)
+        profile.update(units(snapshot.latest))
+        self.border_title = measure.title
+        self.border_subtitle = f"{len(snapshot.layer_names):,} {measure.axis}s · time runs downward"
 
-    async def _charts(self, watching: Watching) -> tuple[ProfileChart, Waterfall]:
+    async def _charts(self, watching: Watching, measure: Measure) -> tuple[ProfileChart, Waterfall]:
         """The charts; they take the place of the invitation with the first numbers of a run."""
         from gradtui.ui.charts.profile import ProfileChart
         from gradtui.ui.charts.scale import Scale
         from gradtui.ui.charts.waterfall import Waterfall
 
-        if self._shown is not watching.folder:
-            scale = Scale()
+        if self._shown != (watching.folder, measure.name):
+            scale = Scale(measure.scale, measure.low, measure.high)
             await self.query("#invite, ProfileChart, Waterfall").remove()
             await self.mount(ProfileChart(scale, id="profile"), Waterfall(scale, id="waterfall"))
-            self._shown = watching.folder
+            self._shown = (watching.folder, measure.name)
         return self.query_one(ProfileChart), self.query_one(Waterfall)
+
+
+def _plain(values: ArrayLike) -> NDArray[np.float64]:
+    import numpy as np
+
+    return np.asarray(values, np.float64)
 
 
 def headline_of(contrast: Contrast, step: int) -> Content:

@@ -44,8 +44,8 @@ class ModelPane(OptionList):
     DEFAULT_CSS = """
     ModelPane {
         height: auto; max-height: 12; padding: 0; scrollbar-size-vertical: 1;
-        background: $background; border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
-        &:focus { border: round $accent; border-title-color: $accent; background: $background; background-tint: $background 0%; }
+        background: $background;
+        &:focus { background: $background; background-tint: $background 0%; }
         & > .option-list--option { padding: 0 1; }
     }
     """
@@ -53,7 +53,7 @@ class ModelPane(OptionList):
     experiment: reactive[Experiment | None] = reactive(None)
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(classes="pane")
         # Where the cursor goes once the edit that moves its group comes back as an experiment.
         self._goes_to: int | None = None
 

@@ -38,10 +38,7 @@ class TrainingPane(Vertical):
     """Shows the training numbers of an experiment; its list posts what the person wishes."""
 
     DEFAULT_CSS = """
-    TrainingPane {
-        height: auto; border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
-        &:focus-within { border: round $accent; border-title-color: $accent; }
-    }
+    TrainingPane { height: auto; }
     """
 
     experiment: reactive[Experiment | None] = reactive(None)

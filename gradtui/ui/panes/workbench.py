@@ -49,8 +49,8 @@ class Workbench(Vertical):
     def compose(self) -> ComposeResult:
         """Model above, numbers beneath, findings in what is left."""
         yield ModelPane()
-        yield TrainingPane()
-        yield FindingsPane()
+        yield TrainingPane(classes="pane")
+        yield FindingsPane(classes="pane")
 
     def on_mount(self) -> None:
         """Fill the panes."""

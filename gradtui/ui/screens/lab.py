@@ -156,6 +156,7 @@ class LabScreen(Screen[None]):
             "stop": live,
             "restart": live,
             "log": self.watching is not None,
+            "measure": self.watching is not None,
         }.get(action, True)
 
     @work(thread=True, exclusive=True, group="start")
@@ -261,6 +262,13 @@ class LabScreen(Screen[None]):
     def show_status(self) -> None:
         """The first line."""
         self.query_one(StatusBar).progress = progress_of(self.watching, self.bench.experiment)
+
+    def action_measure(self, forward: bool) -> None:
+        """Draw the next measure of the layers that the run records."""
+        from gradtui.ui.measures import following
+
+        if self.watching is not None:
+            self.watching.measure = following(self.watching.measure, self.watching.measures, forward).name
 
     def action_runs(self) -> None:
         """Choose another run."""

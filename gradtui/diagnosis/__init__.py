@@ -1,1 +1,61 @@
-"""Numbers in, findings out: numpy only."""
+"""Numbers in, findings out: numpy only.
+
+`evidence_of` reads a run, `diagnose` says what is wrong with it, `remarks` what is odd but held; `predict` says what
+theory expects of an experiment before a step is taken. Loaded at first use, for the screens start without numpy.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis.evidence import Evidence as Evidence
+    from gradtui.diagnosis.evidence import Series as Series
+    from gradtui.diagnosis.findings import CODES as CODES
+    from gradtui.diagnosis.findings import CureOffer as CureOffer
+    from gradtui.diagnosis.findings import Finding as Finding
+    from gradtui.diagnosis.live import LiveDiagnosis as LiveDiagnosis
+    from gradtui.diagnosis.live import Look as Look
+    from gradtui.diagnosis.reading import evidence_of as evidence_of
+    from gradtui.diagnosis.rules import diagnose as diagnose
+    from gradtui.diagnosis.rules import remarks as remarks
+    from gradtui.diagnosis.theory import Prediction as Prediction
+    from gradtui.diagnosis.theory import predict as predict
+
+_HOMES = {
+    "CODES": "findings",
+    "CureOffer": "findings",
+    "Evidence": "evidence",
+    "Finding": "findings",
+    "LiveDiagnosis": "live",
+    "Look": "live",
+    "Prediction": "theory",
+    "Series": "evidence",
+    "diagnose": "rules",
+    "evidence_of": "reading",
+    "predict": "theory",
+    "remarks": "rules",
+}
+
+__all__ = [
+    "CODES",
+    "CureOffer",
+    "Evidence",
+    "Finding",
+    "LiveDiagnosis",
+    "Look",
+    "Prediction",
+    "Series",
+    "diagnose",
+    "evidence_of",
+    "predict",
+    "remarks",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'gradtui.diagnosis' has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"gradtui.diagnosis.{_HOMES[name]}"), name)

@@ -12,7 +12,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from functools import lru_cache
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
@@ -198,6 +197,9 @@ def _correction(norm: NormKind, count: int, activation: str, slope: float) -> fl
 @lru_cache(maxsize=1)
 def _rows_of_normal_numbers() -> Array:
     """Rows of UNITS numbers that stand evenly under the normal curve, with mean square 1."""
+    # Here, for it costs as much to import as all the rest of this room.
+    from statistics import NormalDist
+
     normal = NormalDist()
     numbers = np.array([normal.inv_cdf((index + 0.5) / UNITS) for index in range(UNITS)])
     numbers /= math.sqrt(float(numbers @ numbers) / UNITS)

@@ -157,7 +157,11 @@ def _recurrent(exp: Experiment, shape: NetShape) -> Prediction:
     read = sequence_of(exp.data, data_shape(exp.data))
     steps, features = read if read else (shape.layers[0].output[0], group.width)
     sigma2 = recurrent_sigma_squared(group)
-    drive = sigma_w_squared(group, features, group.width) * input_mean_square(exp) + group.bias_std**2
+    sigma_w2 = sigma_w_squared(group, features, group.width)
+    if group.init == "torch":
+        # torch's cells draw the input's weights by the width, not by the number of inputs.
+        sigma_w2 *= features / group.width
+    drive = sigma_w2 * input_mean_square(exp) + group.bias_std**2
     gains = lag_gains(
         group.activation,
         group.slope,

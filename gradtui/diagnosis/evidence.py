@@ -1,0 +1,140 @@
+"""What a diagnosis is made from: the numbers of one run, a bounded amount of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+if TYPE_CHECKING:
+    from gradtui.experiment.spec import Experiment
+
+Floats = NDArray[np.float64]
+Steps = NDArray[np.int64]
+
+BESIDE_THE_PATH = frozenset({"shortcut", "gate", "input"})
+"""Kinds of layers that stand beside the path from input to output, as gradtui.experiment.shapes has them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Series:
+    """One measure over the steps at which it was recorded.
+
+    `values` is (n,) or (n, columns). Of a long run a row may stand for many steps; then it is their mean,
+    which carries NaN and infinity on, and `highest` their maximum, which leaves NaN out.
+    """
+
+    steps: Steps
+    values: Floats
+    highest: Floats
+
+    @classmethod
+    def of(cls, steps: ArrayLike, values: ArrayLike, highest: ArrayLike | None = None) -> Series:
+        """From anything that numpy takes for arrays; without `highest`, every row is one step."""
+        numbers = np.asarray(values, np.float64)
+        most = numbers if highest is None else np.asarray(highest, np.float64)
+        return cls(np.asarray(steps, np.int64), numbers, most)
+
+    @classmethod
+    def none(cls, columns: int | None = None) -> Series:
+        """Nothing recorded."""
+        return cls.of([], np.zeros((0,) if columns is None else (0, columns)))
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    def upto(self, step: int) -> Series:
+        """What was known at that step."""
+        count = int(np.searchsorted(self.steps, step, side="right"))
+        return Series(self.steps[:count], self.values[:count], self.highest[:count])
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One evaluation on the whole training and test set; NaN where there was none."""
+
+    step: int
+    train_loss: float = math.nan
+    train_accuracy: float = math.nan
+    test_loss: float = math.nan
+    test_accuracy: float = math.nan
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Evidence:
+    """The numbers of one run, at one moment. Layers are in forward order, the output layer last."""
+
+    layers: tuple[str, ...]
+    kinds: tuple[str, ...]
+    """dense, conv, …, shortcut, gate, embedding, output; or a module's class in somebody's script."""
+    parameters: tuple[int, ...]
+    """How many each layer has."""
+    positions: tuple[int, ...] = ()
+    """Places of an image or steps of a sequence that each layer's output has for one example, 1 of a flat
+    layer; empty where they are not known."""
+    loss: Series
+    accuracy: Series = field(default_factory=Series.none)
+    """Of the batch."""
+    grad_norm: Series
+    """Steps × layers: L2 norm of the gradient of a layer's parameters, before clipping."""
+    total_norm: Series = field(default_factory=Series.none)
+    """L2 norm of the gradient of all parameters, before clipping …"""
+    clipped_norm: Series = field(default_factory=Series.none)
+    """… and after it."""
+    output_grad_rms: Series = field(default_factory=Series.none)
+    """Samples × layers: RMS of the gradient with respect to the layer's output, its pre-activation."""
+    update_ratio: Series = field(default_factory=Series.none)
+    """Samples × layers: norm of a step's change over the norm of the weights."""
+    dead_fraction: Series = field(default_factory=Series.none)
+    """Samples × layers: units that hardly ever fire; NaN of activations that cannot die."""
+    saturated_fraction: Series = field(default_factory=Series.none)
+    """Samples × layers: outputs at the flat ends of a saturating activation; NaN of others."""
+    nonfinite: Series = field(default_factory=Series.none)
+    """Samples × layers: numbers in the layer's output that are not finite."""
+    hidden_grad: Series = field(default_factory=Series.none)
+    """Samples × time lags, from lag 0: RMS of the gradient with respect to a recurrent net's hidden state."""
+    evaluations: tuple[Evaluation, ...] = ()
+    clip_threshold: float = 0.0
+    """Largest total norm that clipping lets through; 0 is off."""
+    chance_loss: float = math.nan
+    """The loss of somebody who guesses; NaN where unknown."""
+    experiment: Experiment | None = None
+    """What was trained; None of somebody's own script."""
+    finished: bool = False
+    """Whether the run is over, however it ended."""
+    steps_planned: int = 0
+    """0 is unknown."""
+
+    @property
+    def step(self) -> int:
+        """The last recorded step; 0 before the first."""
+        return int(
+            max((series.steps[-1] for series in (self.loss, self.grad_norm) if len(series)), default=0)
+        )
+
+    def path(self) -> list[int]:
+        """Indices of the hidden layers that the gradient passes one after the other.
+
+        Left out: the output layer, whose gradient is that of the loss itself; embeddings, projections and
+        gates; and, in blocks of several layers, all but the last, because the first layers of a branch get
+        only the branch's share of the gradient and would be compared with layers that get the whole.
+        """
+        hidden = [
+            index
+            for index, kind in enumerate(self.kinds[:-1])
+            if kind not in BESIDE_THE_PATH and kind != "embedding"
+        ]
+        last_of_block = {_block(self.layers[index]): index for index in hidden}
+        return sorted(last_of_block.values()) if self.experiment is not None else hidden
+
+    def names(self, indices: Sequence[int]) -> tuple[str, ...]:
+        """The names of those layers."""
+        return tuple(self.layers[index] for index in indices)
+
+
+def _block(layer: str) -> str:
+    return layer.split(".", 1)[0]

@@ -1,0 +1,65 @@
+"""The rules in their order (SCIENCE.md, end): what breaks first, then who has learned is well, then the causes."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.diagnosis import rules_explosion, rules_learning, rules_nonfinite, rules_starvation, rules_units
+from gradtui.diagnosis.case import Case
+from gradtui.diagnosis.evidence import Evidence
+from gradtui.diagnosis.findings import CODES, Finding
+
+
+def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Finding]:
+    """What is wrong with a run, causes before symptoms; nothing where it is well.
+
+    Works on a finished run as on one that is still training, where it waits for evidence. `partner` is a shallower
+    run on the same data: without one, degradation cannot be told from a net that merely learns slowly.
+    """
+    if evidence.step == 0:
+        return []
+    # numpy warns at every NaN, and here NaN is what is being looked for.
+    with np.errstate(all="ignore"):
+        found = _found(Case(evidence), partner)
+    return sorted(found, key=lambda finding: CODES.index(finding.code))
+
+
+def remarks(evidence: Evidence) -> list[Finding]:
+    """What a person may want to know of a run that is well: severity "info", never an alarm."""
+    if evidence.step == 0:
+        return []
+    case = Case(evidence)
+    with np.errstate(all="ignore"):
+        made = (rules_explosion.held_explosion(case), rules_starvation.held_vanishing(case))
+    return [finding for finding in made if finding is not None]
+
+
+def _found(case: Case, partner: Evidence | None) -> list[Finding]:
+    broken = [rules_nonfinite.nonfinite(case), rules_explosion.unstable_loss(case)]
+    dead = rules_units.dead_units(case)
+    if case.learned and not any(broken):
+        return _present(dead, rules_starvation.no_gradient(case), rules_learning.degradation(case, partner))
+    exploding = rules_explosion.exploding(case)
+    if exploding or any(broken):
+        # What died or saturated of it is its consequence.
+        return _present(exploding, *broken)
+    vanishing = rules_starvation.vanishing(case)
+    if vanishing and dead and vanishing.step < dead.step:
+        # Units of a net that starves may die too, later.
+        dead = None
+    causes = _present(
+        dead,
+        rules_starvation.underflow(case),
+        vanishing,
+        rules_units.saturated(case),
+        rules_starvation.no_gradient(case),
+        rules_learning.overclipped(case),
+    )
+    if causes:
+        return causes
+    degraded = rules_learning.degradation(case, partner)
+    return _present(degraded or rules_learning.not_learning(case))
+
+
+def _present(*findings: Finding | None) -> list[Finding]:
+    return [finding for finding in findings if finding is not None]

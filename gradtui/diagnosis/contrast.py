@@ -6,10 +6,13 @@ import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Tone = Literal["even", "weak", "strong", "broken", "none"]
+Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 
-# SCIENCE: healthy nets keep first and last within 10^0.9 of each other.
+# Measured on labelled nets: healthy ones keep first and last within 10^0.9 of each other, vanishing ones lie
+# below 10^-2, exploding ones above 10. What is between is said without alarm.
 EVEN_WITHIN = 10**0.9
+WEAK_BELOW = 1e-2
+STRONG_ABOVE = 10.0
 
 _UNITS = ((1e15, "million billion"), (1e12, "trillion"), (1e9, "billion"), (1e6, "million"))
 
@@ -43,9 +46,10 @@ def contrast(names: Sequence[str], norms: Sequence[float]) -> Contrast:
         return Contrast("no gradient at all at the output", "broken")
     ratio = first / last
     if ratio < 1 / EVEN_WITHIN:
-        return Contrast(f"{times(last / first)} times weaker at the input", "weak")
+        return Contrast(f"{times(last / first)} times weaker at the input", "weak" if ratio < WEAK_BELOW else "uneven")
     if ratio > EVEN_WITHIN:
-        return Contrast(f"{times(ratio)} times stronger at the input", "strong")
+        tone: Tone = "strong" if ratio > STRONG_ABOVE else "uneven"
+        return Contrast(f"{times(ratio)} times stronger at the input", tone)
     return Contrast(f"even: input and output within a factor of {max(ratio, 1 / ratio):.1f}", "even")
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 _TONES = {
     "even": ("✓ ", "$success"),
+    "uneven": ("", "bold"),
     "weak": ("✖ ", "bold $error"),
     "strong": ("✖ ", "bold $error"),
     "broken": ("✖ ", "bold $error"),

@@ -4,8 +4,7 @@ The weights and the gradients of a net of ours become views of two flat buffers 
 after another, each padded with zeros to whole rows of a common length. The norms of all rows are then *one*
 reduction, whatever the layers' shapes, and the optimizer may move all weights as *one* tensor.
 
-A float32 sum of squares reads 0 below about 1e-23 and infinity above 1e18, exactly where this tool must see.
-So it is only trusted where its rounding error is that of float32 anyway; layers outside that range are summed
+Sums in float32 are trusted only where norms.py says that they may be; layers outside that range are summed
 again in float64. A device that answers late (CUDA) accumulates in float64 at once: looking at a value would
 wait for it.
 """
@@ -20,15 +19,14 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradtui.probe.norms import LEAST_SQUARE, scaled_row_norms
+
 ALIGNMENT = 16
 """Parameters start at multiples of this many numbers (64 bytes), as freshly allocated tensors do."""
 ROW_LENGTHS = (1024, 512, 256, 128, 64)
 """Tried from the longest; the first whose padding is under 5 % is taken."""
 BLOCK = 65_536
 """Numbers converted to float64 at a time: the copy stays in the processor's cache, however large a layer."""
-SQUARE_ROUNDING = 7.1e-46
-"""Largest absolute error of one float32 square below the normal range (half the smallest denormal)."""
-FLOAT32_ROUNDING = 6e-8
 
 
 class Norms(NamedTuple):
@@ -81,7 +79,7 @@ class FlatGradients:
                 p.data = self.weights[here].view(p.shape)
                 self._views.append(self.gradients[here].view(p.shape))
                 offset += _aligned(p.numel())
-        self._least = float((self.counts * (SQUARE_ROUNDING / FLOAT32_ROUNDING)).max(initial=0.0))
+        self._least = float(self.counts.max(initial=0)) * LEAST_SQUARE
         self.attach()
 
     def attach(self) -> None:
@@ -147,41 +145,6 @@ class FlatGradients:
             ]
             fresh = torch.cat(wide).square_().numpy()
             squares[first : last + 1] = np.add.reduceat(fresh, self.rows[first : last + 1] - start)
-
-
-def scaled_row_norms(rows: Tensor) -> Tensor:
-    """L2 norms of a float32 matrix's rows in float32 alone: each row is divided by its largest size first."""
-    largest = rows.abs().amax(dim=1, keepdim=True)
-    usable = (largest > 0) & largest.isfinite()
-    scale = torch.where(usable, largest, torch.ones_like(largest))
-    norms: Tensor = torch.linalg.vector_norm(rows / scale, dim=1) * scale.squeeze(1)
-    return norms
-
-
-def tensor_norms(tensors: list[Tensor]) -> Tensor:
-    """L2 norm (tensors,) of each tensor, accumulated in float64, on their device, without waiting for it.
-
-    For gradients that are not views of a buffer of ours: one fused call over all of them, of any
-    floating-point types. `fold_by_layer` makes norms of layers of them on the host.
-    """
-    if tensors[0].device.type == "mps":
-        return torch.cat([scaled_row_norms(tensor.float().reshape(1, -1)) for tensor in tensors])
-    return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
-
-
-def fold_by_layer(norms: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """L2 norm (layers,) of layers that own the next `sizes` of the given norms each.
-
-    A layer of no tensors is NaN: it has no gradient, which is not a gradient of zero.
-    """
-    ends = np.cumsum(np.asarray(sizes))
-    squares = np.square(norms, dtype=np.float64)
-    return np.array(
-        [
-            np.sqrt(squares[end - size : end].sum()) if size else np.nan
-            for end, size in zip(ends, sizes, strict=True)
-        ]
-    )
 
 
 def _first_owners(layers: Sequence[Sequence[nn.Parameter]]) -> list[list[nn.Parameter]]:

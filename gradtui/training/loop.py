@@ -8,6 +8,7 @@ from dataclasses import asdict
 from gradtui.training.controls import Controls
 from gradtui.training.evaluation import evaluate
 from gradtui.training.recorder import PATIENCE, Recorder
+from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
 from gradtui.training.step import Stepper
 from gradtui.training.stopping import StopRequest
@@ -25,8 +26,7 @@ class Loop:
         self.controls = controls
         self.stop = stop
         self.stepper = Stepper(session)
-        self.seconds = 0.0
-        """Spent in steps, recording included."""
+        self.sampler = Sampler(session, recorder.writer)
 
     def run(self) -> Ending:
         """Train; returns how it ended."""
@@ -61,14 +61,28 @@ class Loop:
         return "finished", ""
 
     def _step(self) -> None:
+        session, stepper, sampler = self.session, self.stepper, self.sampler
         begin = time.perf_counter()
-        loss, accuracy = self.stepper.backward()
-        measured = time.perf_counter()
-        norms, penalty = self.stepper.measure()
-        self.recorder.seconds += time.perf_counter() - measured
-        outcome = self.stepper.move(loss, accuracy, norms, penalty)
-        self.recorder.record(self.session.step, outcome)
-        self.seconds += time.perf_counter() - begin
+        sampler.begin(last=session.step + 1 == session.exp.run.steps)
+        loss, accuracy = stepper.forward()
+        if sampler.active:
+            sampler.after_forward()
+        mean_loss = stepper.backward(loss)
+        if sampler.active:
+            sampler.before_move(stepper.reduction * session.scale.value)
+        measuring = time.perf_counter()
+        norms, penalty = stepper.measure()
+        moving = time.perf_counter()
+        outcome = stepper.move(mean_loss, accuracy, norms, penalty)
+        recording = time.perf_counter()
+        moment = time.time()
+        self.recorder.record(session.step, moment, outcome)
+        end = time.perf_counter()
+        every_step = (moving - measuring) + (end - recording)
+        if sampler.active:
+            sampler.after_move(session.step, moment)
+            end = time.perf_counter()
+        sampler.count(end - begin, every_step)
 
     def _evaluate(self, *, whole: bool) -> None:
         self._phase("evaluating", "evaluating on the training and the test set")
@@ -83,7 +97,4 @@ class Loop:
         self.recorder.writer.flush()
 
     def _cost(self) -> None:
-        bare = self.seconds - self.recorder.seconds
-        if bare > 0:
-            overhead = self.recorder.seconds / bare
-            self.recorder.writer.event("cost", self.session.step, overhead=overhead)
+        self.recorder.writer.event("cost", self.session.step, overhead=self.sampler.thinning.overhead)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import time
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +12,7 @@ import torch
 from gradtui.probe.transfer import Transfer
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
+from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
 from gradtui.training.step import Outcome
 
@@ -40,8 +40,6 @@ class Recorder:
 
     def __init__(self, folder: Path, session: Session, tables: dict[str, TableMeta]) -> None:
         self.writer = RunWriter(folder, {name: table.columns for name, table in tables.items()})
-        self.seconds = 0.0
-        """Spent here since the start."""
         self.diverged = False
         """Whether the last PATIENCE losses were not finite."""
         self._flat = session.flat
@@ -49,10 +47,9 @@ class Recorder:
         self._transfer = Transfer(session.device)
         self._bad = 0
 
-    def record(self, step: int, outcome: Outcome) -> None:
+    def record(self, step: int, moment: float, outcome: Outcome) -> None:
         """Take a step's numbers; they are written as soon as the device has delivered them."""
-        begin = time.perf_counter()
-        row = _Row(step, time.time(), outcome.lr, outcome.scale, outcome.skipped)
+        row = _Row(step, moment, outcome.lr, outcome.scale, outcome.skipped)
         norms, total = outcome.norms
         results = (outcome.loss, outcome.accuracy, total, outcome.clipped, outcome.penalty)
         if isinstance(norms, np.ndarray):
@@ -60,7 +57,6 @@ class Recorder:
         else:
             self._transfer.send(row, [norms, *(torch.as_tensor(result) for result in results)])
             self.catch_up(wait=False)
-        self.seconds += time.perf_counter() - begin
 
     def catch_up(self, *, wait: bool = True) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded so far."""
@@ -87,4 +83,5 @@ def tables_of(session: Session) -> dict[str, TableMeta]:
     return {
         "scalars": TableMeta(columns=tuple(scalars), kind="scalars"),
         "grad_norm": TableMeta(columns=layers, kind="layers"),
+        **sampled_tables(session),
     }

@@ -44,17 +44,21 @@ class Stepper:
         self._penalties = Penalties(session.flat)
         self._autocast = autocast(session.exp.run, session.device)
 
-    def backward(self) -> tuple[Tensor, Tensor]:
-        """Loss and accuracy of the next batch; its gradient, times the loss's scale, stands in the buffer."""
+    def forward(self) -> tuple[Tensor, Tensor]:
+        """The loss to train on and the accuracy of the next batch; all gradients are cleared."""
         s = self.session
         x, y = next(s.batches)
         s.flat.zero_()
         with self._autocast:
             outputs = s.net(x)
-        loss, accuracy = self._measure(outputs.float(), y)
-        torch.autograd.backward(loss if s.scale.value == 1 else loss * s.scale.value)
+        return self._measure(outputs.float(), y)
+
+    def backward(self, loss: Tensor) -> Tensor:
+        """Put the gradient into the buffer, times the loss's scale. Returns the mean loss, detached."""
+        scale = self.session.scale.value
+        torch.autograd.backward(loss if scale == 1 else loss * scale)
         loss = loss.detach()
-        return (loss / self.reduction if self.reduction > 1 else loss), accuracy
+        return loss if self.reduction == 1 else loss / self.reduction
 
     def measure(self) -> tuple[Norms, float | Tensor]:
         """Norms of the gradients as they shall be recorded, and the penalty."""

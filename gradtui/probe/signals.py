@@ -1,0 +1,234 @@
+"""What flows through a net at one step: outputs, activations, and the gradients that come back.
+
+Hooks are put on for the step that is sampled and taken off again, so all others run at full speed. They are
+forward hooks and tensor hooks; a full backward hook, even an empty one, makes a step half as slow again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradtui.probe.norms import wide_norms
+from gradtui.probe.units import DEAD, statistics
+
+HELD = 32 << 20
+"""Bytes of tensors that are kept back to be looked at together; more are looked at sooner."""
+
+MEASURES = (
+    "output_grad_rms",
+    "activation_mean",
+    "activation_std",
+    "dead_fraction",
+    "saturated_fraction",
+    "nonfinite",
+)
+
+
+class Watched(Protocol):
+    """A weight layer: what is hooked, and which nonlinearity it is."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def module(self) -> nn.Module: ...
+    @property
+    def activation(self) -> nn.Module | None: ...
+    @property
+    def function(self) -> str: ...
+
+
+class Remembering(Protocol):
+    """A net that can keep the hidden states of its recurrent layers."""
+
+    def record_hidden(self, on: bool) -> None: ...
+    @property
+    def hidden_states(self) -> dict[str, list[Tensor]]: ...
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What one step showed."""
+
+    layers: dict[str, np.ndarray]
+    """Of each of MEASURES (layers,): RMS of the gradient of the loss with respect to the layer's output (its
+    pre-activation; of a recurrent layer its hidden states, through all later steps); mean and standard
+    deviation of its activation (where it has none: of its output); dead units and saturated outputs, NaN
+    where that does not apply (see units.py); numbers in its output that are not finite. A layer that the step
+    did not use is NaN throughout."""
+    hidden_grad: np.ndarray | None
+    """Of the last recurrent layer (lags,): RMS of the gradient with respect to its hidden state, from the last
+    step (lag 0) back to the first. None without one."""
+
+
+@dataclass
+class _Group:
+    """Layers of one shape and activation, to be looked at together."""
+
+    layers: list[int] = field(default_factory=list)
+    inputs: list[Tensor] = field(default_factory=list)
+    outputs: list[Tensor] = field(default_factory=list)
+
+
+class SignalProbe:
+    """Looks at single steps of a net: `arm` before forward, `collect` after backward."""
+
+    def __init__(self, layers: Sequence[Watched], remembering: Remembering | None = None) -> None:
+        self.layers = layers
+        self.seconds = 0.0
+        """Spent since the last `arm`."""
+        self._remembering = remembering
+        self._handles: list[Any] = []
+        self._clear()
+
+    def _clear(self) -> None:
+        self._results = {name: np.full(len(self.layers), np.nan) for name in MEASURES}
+        self._outputs: list[tuple[int, Tensor]] = []
+        self._gradients: list[tuple[int, Tensor]] = []
+        self._groups: dict[Any, _Group] = {}
+        self._held = 0
+
+    def arm(self) -> None:
+        """Look at the next forward and backward pass."""
+        begin = time.perf_counter()
+        self._clear()
+        if self._remembering is not None:
+            self._remembering.record_hidden(True)
+        for index, layer in enumerate(self.layers):
+            self._handles.append(layer.module.register_forward_hook(self._output_hook(index)))
+            observed = layer.activation or layer.module
+            self._handles.append(observed.register_forward_hook(self._activation_hook(index)))
+        self.seconds = time.perf_counter() - begin
+
+    def after_forward(self) -> None:
+        """Between forward and backward: take the forward hooks off, and keep the hidden states' gradients."""
+        begin = time.perf_counter()
+        for handle in self._handles:
+            handle.remove()
+        self._handles.clear()
+        for states in self._hidden().values():
+            for state in states:
+                state.retain_grad()
+        self.seconds += time.perf_counter() - begin
+
+    def collect(self, scale: float = 1.0) -> Signals:
+        """After backward: what the step showed. `scale` is what the mean loss was multiplied by. Waits."""
+        begin = time.perf_counter()
+        self._look_at_outputs()
+        self._look_at_gradients()
+        for key in list(self._groups):
+            self._look_at_group(key)
+        hidden = self._look_at_hidden()
+        self._results["output_grad_rms"] /= scale
+        signals = Signals(self._results, None if hidden is None else hidden / scale)
+        if self._remembering is not None:
+            self._remembering.record_hidden(False)
+        self._clear()
+        self.seconds += time.perf_counter() - begin
+        return signals
+
+    def _hidden(self) -> dict[str, list[Tensor]]:
+        return {} if self._remembering is None else self._remembering.hidden_states
+
+    def _output_hook(self, index: int) -> Callable[..., None]:
+        def look(module: nn.Module, inputs: Any, output: Any) -> None:
+            begin = time.perf_counter()
+            self._outputs.append((index, output.detach()))
+            if output.requires_grad:
+                output.register_hook(self._gradient_hook(index))
+            self._hold(output)
+            self.seconds += time.perf_counter() - begin
+
+        return look
+
+    def _activation_hook(self, index: int) -> Callable[..., None]:
+        function = _function(self.layers[index])
+
+        def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            begin = time.perf_counter()
+            group = self._groups.setdefault((function, output.shape, output.dtype), _Group())
+            group.layers.append(index)
+            group.outputs.append(output.detach())
+            if function in ("gelu", "silu"):
+                group.inputs.append(inputs[0].detach())
+                self._hold(inputs[0])
+            self._hold(output)
+            self.seconds += time.perf_counter() - begin
+
+        return look
+
+    def _gradient_hook(self, index: int) -> Callable[[Tensor], None]:
+        def look(gradient: Tensor) -> None:
+            begin = time.perf_counter()
+            self._gradients.append((index, gradient))
+            self._hold(gradient)
+            self.seconds += time.perf_counter() - begin
+
+        return look
+
+    def _hold(self, tensor: Tensor) -> None:
+        self._held += tensor.numel() * tensor.element_size()
+        if self._held > HELD:
+            self._look_at_outputs()
+            self._look_at_gradients()
+            for key in list(self._groups):
+                self._look_at_group(key)
+            self._held = 0
+
+    def _look_at_outputs(self) -> None:
+        if not self._outputs:
+            return
+        indices = [index for index, _ in self._outputs]
+        counts = np.zeros(len(indices))
+        for at in np.flatnonzero(~np.isfinite(wide_norms([output for _, output in self._outputs]))):
+            counts[at] = int((~self._outputs[at][1].isfinite()).sum())
+        self._results["nonfinite"][indices] = counts
+        self._outputs.clear()
+
+    def _look_at_gradients(self) -> None:
+        if not self._gradients:
+            return
+        indices = [index for index, _ in self._gradients]
+        sizes = np.array([gradient.numel() for _, gradient in self._gradients])
+        norms = wide_norms([gradient for _, gradient in self._gradients])
+        self._results["output_grad_rms"][indices] = norms / np.sqrt(sizes)
+        self._gradients.clear()
+
+    def _look_at_group(self, key: Any) -> None:
+        group = self._groups.pop(key)
+        function = key[0]
+        module = self.layers[group.layers[0]].activation
+        with torch.no_grad():
+            units = statistics(function, module, group.inputs, group.outputs)
+        for name, values in zip(
+            ("activation_mean", "activation_std", "dead_fraction", "saturated_fraction"), units, strict=True
+        ):
+            self._results[name][group.layers] = values
+
+    def _look_at_hidden(self) -> np.ndarray | None:
+        """Of all recurrent layers into their `output_grad_rms`, of the last by lag."""
+        names = [layer.name for layer in self.layers]
+        by_lag = None
+        for name, states in self._hidden().items():
+            if not states:
+                continue
+            zero = torch.zeros_like(states[0])
+            gradients = [zero if state.grad is None else state.grad for state in states]
+            squares = np.square(wide_norms(gradients)) / max(1, zero.numel())
+            self._results["output_grad_rms"][names.index(name)] = np.sqrt(squares.mean())
+            by_lag = np.sqrt(squares[::-1])
+        return by_lag
+
+
+def _function(layer: Watched) -> str:
+    """Which nonlinearity to reckon with: a leaky slope of next to nothing is a ReLU."""
+    if layer.activation is None:
+        return "identity"
+    slope = getattr(layer.activation, "negative_slope", 1.0)
+    return "relu" if layer.function == "leaky_relu" and slope < DEAD else layer.function

@@ -1,0 +1,49 @@
+"""How often to look closely, so that looking costs a stated share of the time."""
+
+from __future__ import annotations
+
+
+class Thinning:
+    """Says at which steps to take a sample.
+
+    Everything the probe spends counts: what every step costs, and what each sample costs beside it. A sample is
+    due once it fits: when the cost so far and that of one more sample stay within `share` of the time that the
+    training itself took. Where what every step costs uses the share up, samples get a third of it all the same:
+    a run without any would explain nothing. The first step is always a sample.
+    """
+
+    LEAST = 1 / 3
+
+    def __init__(self, share: float) -> None:
+        self.share = share
+        self.training = 0.0
+        """Seconds of steps without what the probe spent on them."""
+        self.every_step = 0.0
+        """Seconds spent at every step."""
+        self.samples = 0.0
+        """Seconds spent on samples."""
+        self.steps = 0
+        self._last: float | None = None
+
+    @property
+    def overhead(self) -> float:
+        """What the probe cost so far over what the training itself took."""
+        return (self.every_step + self.samples) / self.training if self.training > 0 else 0.0
+
+    def due(self) -> bool:
+        """Whether the step that comes should be a sample."""
+        if self._last is None:
+            return True
+        allowed = self.share * self.training
+        left = max(allowed - self.every_step, self.LEAST * allowed)
+        return self.samples + self._last <= left
+
+    def add(self, training: float, every_step: float, sample: float | None) -> None:
+        """Count a step: its seconds without the probe, the probe's, and the sample's if it was one."""
+        self.steps += 1
+        self.training += training
+        self.every_step += every_step
+        if sample is not None:
+            # The first sample also pays for what happens only once, and says little of the next.
+            self._last = sample
+            self.samples += sample

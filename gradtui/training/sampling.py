@@ -1,0 +1,102 @@
+"""The closer looks at single steps, as often as their share of the time allows."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import torch
+
+from gradtui.experiment import net_shape
+from gradtui.probe.signals import MEASURES, SignalProbe
+from gradtui.probe.thinning import Thinning
+from gradtui.runs.meta import TableMeta
+from gradtui.runs.writer import RunWriter
+from gradtui.training.session import Session
+
+SHARE = 0.03
+"""Of the training's time, for everything that is recorded."""
+
+
+class Sampler:
+    """Records signals, update ratios and weight norms of the steps that it is asked to look at.
+
+    `update_ratio` is the norm of the step's change over the norm of the weights before it, NaN where that is
+    0; `weight_norm` is the latter.
+    """
+
+    def __init__(self, session: Session, writer: RunWriter) -> None:
+        self.thinning = Thinning(SHARE)
+        self.active = False
+        """Whether the step under way is being looked at."""
+        self._session = session
+        self._writer = writer
+        self._probe = SignalProbe(session.net.layers, session.net)
+        self._before: torch.Tensor | None = None
+        self._seconds = 0.0
+
+    def begin(self, *, last: bool) -> None:
+        """Before a step: look at it if it is due, or the last."""
+        self.active = last or self.thinning.due()
+        if self.active:
+            self._wait()
+            self._probe.arm()
+
+    def after_forward(self) -> None:
+        """Between a sampled step's forward and backward."""
+        self._probe.after_forward()
+
+    def before_move(self, scale: float) -> None:
+        """After a sampled step's backward; `scale` is what the mean loss was multiplied by."""
+        signals = self._probe.collect(scale)
+        begin = time.perf_counter()
+        self._before = self._session.flat.weights.clone()
+        self._signals = signals
+        self._seconds = self._probe.seconds + time.perf_counter() - begin
+
+    def after_move(self, step: int, moment: float) -> None:
+        """After the weights of a sampled step have moved: write its rows."""
+        assert self._before is not None
+        begin = time.perf_counter()
+        flat, layers = self._session.flat, self._signals.layers
+        weights = flat.layer_norms(self._before)
+        change = flat.layer_norms(self._before.sub_(flat.weights))
+        ratio = np.divide(change, weights, out=np.full_like(change, np.nan), where=weights != 0)
+        for name in MEASURES:
+            self._writer.append(name, step, layers[name], moment)
+        self._writer.append("update_ratio", step, ratio, moment)
+        self._writer.append("weight_norm", step, weights, moment)
+        if self._signals.hidden_grad is not None:
+            self._writer.append("hidden_grad", step, self._signals.hidden_grad, moment)
+        self._before = None
+        self._wait()
+        self._seconds += time.perf_counter() - begin
+
+    def count(self, seconds: float, every_step: float) -> None:
+        """After every step: what it took in all, and what the recording of every step took of that."""
+        if not self.active:
+            self.thinning.add(seconds - every_step, every_step, None)
+            return
+        sample = self._seconds
+        if self._session.device.type == "cuda" and self.thinning.steps:
+            # The clock of the host sees no kernels; but a sampled step begins and ends with a wait for them.
+            sample = max(sample, seconds - every_step - self.thinning.training / self.thinning.steps)
+        self.thinning.add(seconds - every_step - sample, every_step, sample)
+
+    def _wait(self) -> None:
+        if self._session.device.type == "cuda":
+            torch.cuda.synchronize(self._session.device)
+
+
+def sampled_tables(session: Session) -> dict[str, TableMeta]:
+    """The tables of what is sampled, as they stand in run.json."""
+    layers = tuple(layer.name for layer in session.net.layers)
+    tables = {
+        name: TableMeta(columns=layers, kind="layers") for name in (*MEASURES, "update_ratio", "weight_norm")
+    }
+    recurrent = list(session.net.hidden_states)
+    if recurrent:
+        shapes = net_shape(session.exp, session.dataset.shape).layers
+        lags = next(shape.output[0] for shape in shapes if shape.name == recurrent[-1])
+        tables["hidden_grad"] = TableMeta(columns=tuple(str(lag) for lag in range(lags)), kind="lags")
+    return tables

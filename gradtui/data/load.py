@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -18,6 +16,7 @@ from gradtui.data.sequences import adding, copy_memory
 from gradtui.data.spirals import spirals
 from gradtui.data.task import as_answers, chance
 from gradtui.data.text import text
+from gradtui.experiment.data_shapes import data_path
 from gradtui.experiment.shapes import DataShape, data_shape
 from gradtui.experiment.spec import Data
 
@@ -40,7 +39,7 @@ def load(data: Data, seed: int) -> Dataset:
 
 def _read(data: Data, shape: DataShape, seed: int) -> tuple[Arrays, float]:
     """The source's arrays, and the brightest value of its images (0: not known)."""
-    path = Path(data.path).expanduser()
+    path = data_path(data)
     match data.source:
         case "digits":
             return digits.digits(seed), digits.BRIGHTEST
@@ -58,8 +57,8 @@ def _read(data: Data, shape: DataShape, seed: int) -> tuple[Arrays, float]:
         case "copy":
             return copy_memory(data.samples, data.length, seed), 0.0
         case "text":
-            return text(data), 0.0
+            return text(path, data), 0.0
 
 
 def _tensor(array: NDArray[np.generic]) -> Tensor:
-    return torch.from_numpy(np.ascontiguousarray(array))
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))

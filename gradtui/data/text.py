@@ -8,20 +8,19 @@ import numpy as np
 
 from gradtui.data.arrays import Arrays
 from gradtui.data.errors import DataError
-from gradtui.experiment.data_shapes import POEM, vocabulary
+from gradtui.experiment.data_shapes import vocabulary
 from gradtui.experiment.spec import Data
 
 TEST_SHARE = 10
 """One character in so many, at the end of the text, is kept for the test."""
 
 
-def text(data: Data) -> Arrays:
+def text(path: Path, data: Data) -> Arrays:
     """x and y (n, length): token ids of successive pieces of the text, y one character on from x.
 
     Pieces do not overlap, so an epoch asks for every character once. The test is the text's end, not a
     random choice of pieces, or the net would have read both neighbours of what it is asked.
     """
-    path = Path(data.path).expanduser() if data.path else POEM
     known = vocabulary(data)
     ids = np.searchsorted(_codes(known), _codes(path.read_text(encoding="utf-8"))).astype(np.int64)
     pieces = (len(ids) - 1) // data.length

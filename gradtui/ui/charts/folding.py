@@ -42,6 +42,9 @@ def fold(values: Floats, axis: LayerAxis) -> Folded:
     """
     window = values[..., axis.first : axis.last + 1]
     kind = kind_of(window)
+    if not axis.bins:
+        none = np.zeros((*window.shape[:-1], 0))
+        return Folded(none, none, none, none.astype(np.uint8))
     if not axis.folded:
         finite = np.where(kind == FINITE, window, np.nan)
         return Folded(finite, finite, finite, kind)
@@ -61,7 +64,7 @@ def fold(values: Floats, axis: LayerAxis) -> Folded:
     def nth(index: NDArray[np.intp]) -> Floats:
         return np.take_along_axis(numbers, index, axis=-1)[..., 0]
 
-    middle = (nth(last // 2) + nth((last + 1) // 2)) / 2
+    middle = nth(last // 2) / 2 + nth((last + 1) // 2) / 2
     bad = np.where(spare, 0, np.where(kinds == ZERO, FINITE, kinds)).max(axis=-1)
     worst = np.where((bad == FINITE) & (count[..., 0] == 0), ZERO, bad).astype(np.uint8)
     return Folded(numbers[..., 0], middle, nth(last), worst)

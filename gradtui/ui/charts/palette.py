@@ -153,9 +153,10 @@ class Palette:
             table[RAMP_MIDDLE + step] = mix(rgb, self.ground, 0.25)
             table[RAMP_WEAK + step] = mix(rgb, self.ground, 0.6)
         red: RGB = (226, 50, 58) if self.dark else (200, 20, 32)
-        pink: RGB = (200, 40, 190) if self.dark else (160, 10, 150)
+        # Light where the ramp is yellow, blue where it is light: off the ramp for colour-blind eyes too.
+        pink: RGB = (240, 130, 255)
         table[NAN_FILL], table[NAN_INK] = red, (255, 255, 255)
-        table[INF_FILL], table[INF_INK] = pink, (255, 255, 255)
+        table[INF_FILL], table[INF_INK] = pink, (30, 0, 40)
         table[SICK] = (255, 110, 110) if self.dark else red
         table[ZERO_INK] = mix(self.text, self.ground, 0.35)
         table[AXIS] = mix(self.text, self.ground, 0.5)

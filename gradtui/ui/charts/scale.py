@@ -18,6 +18,9 @@ LEAST_DECADES = 4
 PATIENCE = 50
 """Updates in a row that would fit a range smaller by two decades before the axis shrinks to it."""
 
+_FARTHEST = {"log": 99.0, "linear": 1e100}
+"""Values beyond are drawn at the edge: labels have room for five characters, and floats for differences."""
+
 _STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100)
 
 
@@ -59,14 +62,16 @@ class Scale:
         self.version += 1
 
     def include(self, values: Floats) -> bool:
-        """Make room for the finite ones of these; True when the range changed. Any shape.
+        """Make room for the finite ones of these (up to 1e99, or 1e100 if linear); True when the range changed.
 
         Everything that is in view has to be included at each call, or the axis will think it gone.
         """
         finite = values[np.isfinite(values)]
         if not finite.size:
             return False
-        low, high = self._rounded(float(finite.min()), float(finite.max()))
+        far = _FARTHEST[self.kind]
+        low, high = np.clip([finite.min(), finite.max()], -far, far).tolist()
+        low, high = self._rounded(low, high)
         if self._untouched:
             self._untouched = False
             return self._set(low, high)
@@ -86,8 +91,9 @@ class Scale:
             low, high = float(math.floor(low)), float(math.ceil(high))
             # Room is made below, so that what is alike in all layers stands as tall bars.
             return min(low, high - self.least), high
-        if low == high:
-            return low - 0.5, high + 0.5
+        if high - low <= 1e-9 * max(abs(low), abs(high)):
+            room = 0.1 * max(abs(low), abs(high)) or 0.5
+            low, high = low - room, high + room
         nice = _nice((high - low) / 8)
         return math.floor(low / nice) * nice, math.ceil(high / nice) * nice
 

@@ -28,7 +28,9 @@ class GradtuiApp(App[None]):
 
     TITLE = "gradtui"
     BINDINGS = [
-        Binding("question_mark", "toggle_keys", "keys", key_display="?", tooltip="List all keys.", id="app.keys"),
+        Binding(
+            "question_mark", "toggle_keys", "keys", key_display="?", tooltip="List all keys.", id="app.keys"
+        ),
         Binding("q", "quit", "quit", tooltip="Leave. A training goes on to its end.", id="app.quit"),
     ]
 

@@ -15,6 +15,8 @@ LAB_KEYS: list[Binding] = [
     Binding("R", "restart", "restart", tooltip="Stop, and train anew from the start.", id="lab.restart"),
     Binding("e", "edit_model", "edit", tooltip="Go to the net.", id="lab.edit"),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
+    Binding("p", "presets", "presets", tooltip="Open one of the recipes that ship.", id="lab.presets"),
+    Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
     Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),

@@ -7,7 +7,6 @@ moments on. It ends with the app; a trainer that runs does not.
 from __future__ import annotations
 
 import threading
-from pathlib import Path
 
 from gradtui.experiment import Experiment
 from gradtui.training.launch import Standby, Trainer, create_run, start_trainer

@@ -236,6 +236,32 @@ async def test_a_folder_that_is_no_run_gives_a_line_and_no_traceback(tmp_path: P
         assert "press space to train" in screen_text(app)
 
 
+async def test_presets_are_found_by_typing_and_can_be_undone() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("p")
+        await pilot.pause()
+        await pilot.press(*"cure elu")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: lab.bench.experiment == resolve("cure-elu"))
+        await pilot.press("u")
+        await until(pilot, lambda: lab.bench.experiment == resolve("sigmoid-20"))
+
+
+async def test_the_experiment_is_saved_as_toml_that_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("s")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: (tmp_path / "sigmoid-20.toml").exists())
+        assert resolve("sigmoid-20.toml") == lab.bench.experiment
+
+
 async def test_palette_reaches_the_lab() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:

@@ -134,6 +134,22 @@ class LabScreen(Screen[None]):
         """Every field that is not the net's."""
         self.bench.open_settings()
 
+    def action_presets(self) -> None:
+        """Open one of the recipes that ship."""
+        from gradtui.ui.screens.presets import PresetsScreen
+
+        self.app.push_screen(PresetsScreen(), self.bench.take)
+
+    def action_save(self) -> None:
+        """Save the experiment as TOML."""
+        from gradtui.ui.screens.save import SaveScreen
+
+        def said(path: Path | None) -> None:
+            if path is not None:
+                self.notify(f"saved {path}", markup=False)
+
+        self.app.push_screen(SaveScreen(self.bench.experiment), said)
+
     def action_undo(self) -> None:
         """Take the last edit back."""
         self.bench.undo()

@@ -242,7 +242,7 @@ async def test_presets_are_found_by_typing_and_can_be_undone() -> None:
         lab = await lab_of(pilot)
         await pilot.press("p")
         await pilot.pause()
-        await pilot.press(*"cure elu")
+        await pilot.press(*"cure-elu")
         await pilot.pause()
         await pilot.press("enter")
         await until(pilot, lambda: lab.bench.experiment == resolve("cure-elu"))

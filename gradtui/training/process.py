@@ -6,6 +6,7 @@ Torch is imported only when the run's folder already says that this process is a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import signal
@@ -50,10 +51,9 @@ def _standby() -> Path | None:
     from gradtui.training.warm import warm_up
 
     warm_up()
-    try:
-        print("ready", flush=True)
-    except BrokenPipeError:
-        return None
+    # Nobody listens any more where the run was handed over before torch was there: it waits on stdin.
+    with contextlib.suppress(BrokenPipeError):
+        os.write(1, b"ready\n")
     line = sys.stdin.buffer.readline()
     return Path(os.fsdecode(line.rstrip(b"\n"))) if line else None
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 
 from gradtui.commands.command import Command
+from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
 from gradtui.commands.inputs import add_json, add_run, add_runs, chosen_run
-from gradtui.commands.verdict import add_fail_on, chosen_codes, exit_code, findings_of
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -17,12 +17,13 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    codes = chosen_codes(args)
-    run = chosen_run(args)
-    findings = findings_of(run)
+    from gradtui.report.judgement import judge
     from gradtui.report.summary import summarise
 
-    summary = summarise(run, findings)
+    codes = chosen_codes(args)
+    run = chosen_run(args)
+    judgement = judge(run)
+    summary = summarise(run, judgement.findings)
     if args.json:
         from gradtui.report.wire import to_json
 
@@ -30,8 +31,8 @@ def _execute(args: Namespace) -> int:
     else:
         from gradtui.report.page import print_report
 
-        print_report(run, summary, findings)
-    return exit_code(findings, codes)
+        print_report(run, summary, judgement)
+    return exit_code(judgement, codes)
 
 
 COMMAND = Command(

@@ -8,13 +8,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.commands.command import TRAINING_FAILED, BadInput, Command
+from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
-from gradtui.commands.verdict import add_fail_on, chosen_codes, exit_code, findings_of
 
 if TYPE_CHECKING:
+    from gradtui.commands.tied import Interruptions
     from gradtui.experiment.spec import Experiment
     from gradtui.runs.reader import Run
     from gradtui.training.launch import Trainer
+
+CURES_SHOWN = 3
+"""Best first; `gradtui diagnose` lists them all."""
 
 ENDS = ("finished", "stopped", "diverged", "failed")
 
@@ -29,12 +33,16 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
+    from gradtui.commands.tied import Interruptions
+
     codes = chosen_codes(args)
     if args.steps is not None:
         args.assignments.append(f"run.steps={args.steps}")
-    trainer = _start(chosen_experiment(args), chosen_root(args))
-    cut_short_by = _wait(trainer, quiet=args.quiet)
-    return _report(trainer, args.json, codes, cut_short_by)
+    experiment, root = chosen_experiment(args), chosen_root(args)
+    with Interruptions() as interruptions:
+        trainer = _start(experiment, root)
+        _wait(trainer, interruptions, quiet=args.quiet)
+    return _report(trainer, args.json, codes, interruptions.first)
 
 
 def _start(experiment: Experiment, root: Path) -> Trainer:
@@ -46,11 +54,12 @@ def _start(experiment: Experiment, root: Path) -> Trainer:
         raise BadInput(f"{error.filename or root}: {error.strerror}") from None
 
 
-def _wait(trainer: Trainer, *, quiet: bool) -> int | None:
+def _wait(trainer: Trainer, interruptions: Interruptions, *, quiet: bool) -> None:
     from gradtui.commands.tied import wait_for
 
     if quiet or not sys.stderr.isatty():
-        return wait_for(trainer, show=_nothing, say=_nothing)
+        wait_for(trainer, interruptions, show=_nothing, say=_nothing)
+        return
     from gradtui.commands.progress import ProgressLine
     from gradtui.runs.follower import Follower
     from gradtui.runs.reader import open_run
@@ -63,7 +72,7 @@ def _wait(trainer: Trainer, *, quiet: bool) -> int | None:
             if snapshot is not None:
                 line.show(snapshot)
 
-        return wait_for(trainer, show, line.say)
+        wait_for(trainer, interruptions, show, line.say)
 
 
 def _nothing(*_: object) -> None:
@@ -71,12 +80,13 @@ def _nothing(*_: object) -> None:
 
 
 def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by: int | None) -> int:
+    from gradtui.report.judgement import judge
     from gradtui.report.summary import summarise
     from gradtui.runs.reader import open_run
 
     run = open_run(trainer.folder)
-    findings = findings_of(run)
-    summary = summarise(run, findings)
+    judgement = judge(run)
+    summary = summarise(run, judgement.findings)
     if summary["status"] not in ENDS:
         # Gone before it could write anything; for the run folder it may still be about to start.
         summary["status"] = "failed"
@@ -87,12 +97,12 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by
     else:
         from gradtui.report.page import print_report
 
-        print_report(run, summary, findings)
+        print_report(run, summary, judgement, most_cures=CURES_SHOWN)
     if summary["status"] == "failed":
         print(f"gradtui: the training failed: {_reason(run, trainer)}", file=sys.stderr)
     if cut_short_by is not None:
         return 128 + cut_short_by
-    return TRAINING_FAILED if summary["status"] == "failed" else exit_code(findings, codes)
+    return TRAINING_FAILED if summary["status"] == "failed" else exit_code(judgement, codes)
 
 
 def _reason(run: Run, trainer: Trainer) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -19,7 +20,7 @@ POLL_SECONDS = 0.1
 
 
 class Interruptions:
-    """Counts the signals that mean "stop" while it is entered.
+    """Counts the signals that mean "stop" while it is entered, which is before the trainer starts.
 
     A signal that was ignored when we came stays ignored: so `nohup gradtui run` outlives its terminal.
     """
@@ -47,25 +48,23 @@ class Interruptions:
         self.first = self.first or number
 
 
-def wait_for(trainer: Trainer, show: Callable[[], None], say: Callable[[str], None]) -> int | None:
-    """Wait until the trainer has ended. Returns the number of the signal that cut it short, or None.
+def wait_for(
+    trainer: Trainer, interruptions: Interruptions, show: Callable[[], None], say: Callable[[str], None]
+) -> None:
+    """Wait until the trainer has ended, by itself or because of an interruption.
 
     The first signal wishes the training to stop, so that it ends after its step and all that was recorded stands;
     the second kills. `show` is called ten times a second, `say` with what happens to be said.
     """
-    with Interruptions() as interruptions:
-        obeyed = 0
-        while trainer.poll() is None:
-            if interruptions.count > obeyed:
-                obeyed = interruptions.count
-                _stop(trainer, say) if obeyed == 1 else os.kill(trainer.pid, signal.SIGKILL)
-            show()
-            try:
-                trainer.wait(POLL_SECONDS)
-            except subprocess.TimeoutExpired:
-                continue
+    obeyed = 0
+    while trainer.poll() is None:
+        if interruptions.count > obeyed:
+            obeyed = interruptions.count
+            _stop(trainer, say) if obeyed == 1 else os.kill(trainer.pid, signal.SIGKILL)
         show()
-    return interruptions.first
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            trainer.wait(POLL_SECONDS)
+    show()
 
 
 def _stop(trainer: Trainer, say: Callable[[str], None]) -> None:

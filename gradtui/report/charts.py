@@ -87,10 +87,11 @@ def _curve(
     if np.isnan(batches.min).all():
         return []
     series = [Series("batch", batches.step, batches.mean)]
-    known = [event for event in evaluations if isinstance(event.get(f"test_{name}"), int | float)]
-    if len(known) > 1:
-        steps, values = [event["step"] for event in known], [event[f"test_{name}"] for event in known]
-        series.append(Series("test", steps, values))
+    for part in ("train", "test"):
+        known = [event for event in evaluations if isinstance(event.get(f"{part}_{name}"), int | float)]
+        if len(known) > 1:
+            steps = [event["step"] for event in known]
+            series.append(Series(part, steps, [event[f"{part}_{name}"] for event in known]))
     chart = text_chart(
         series,
         width=paper.width,

@@ -19,23 +19,26 @@ from gradtui.runs.folder import runs_root
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
+    from gradtui.report.judgement import Judgement
     from gradtui.runs.reader import Run
 
 WIDEST = 100
 MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("·", "cyan")}
 
 
-def print_report(run: Run, summary: dict[str, Any], findings: Sequence[Finding]) -> None:
-    """Print the page of a run to stdout."""
+def print_report(
+    run: Run, summary: dict[str, Any], judgement: Judgement, *, most_cures: int | None = None
+) -> None:
+    """Print the page of a run to stdout, with at most so many cures."""
     paper, evaluations = stdout_paper(), [event for event in run.events() if event["event"] == "evaluation"]
     print_sections(
         paper,
         _headline(run, summary),
-        _verdict(summary, findings, paper),
+        _verdict(summary, judgement, paper),
         gradient_charts(summary["layers"], paper),
         curves(run, evaluations, paper),
         _figures(summary),
-        _findings(findings, paper),
+        _cures(judgement.findings, paper, most_cures),
         _where(run),
     )
 
@@ -79,15 +82,17 @@ def _headline(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
         yield Text(reason, "dim")
 
 
-def _verdict(summary: dict[str, Any], findings: Sequence[Finding], paper: Paper) -> Iterator[Text]:
+def _verdict(summary: dict[str, Any], judgement: Judgement, paper: Paper) -> Iterator[Text]:
     if not summary["layers"] or not summary["steps"]:
         yield Text("Nothing was recorded.", "yellow")
-    elif not findings:
+        return
+    if not judgement.findings:
         yield Text("✔ healthy: nothing found that keeps this net from learning", "green")
-    else:
-        worst = findings[0]
-        mark, style = MARKS[worst.severity]
-        yield from _prose(f"{mark} {worst.code} since step {worst.step}: {worst.evidence}", paper, style)
+    for finding in (*judgement.findings, *judgement.remarks):
+        mark, style = MARKS[finding.severity]
+        where = _span(finding.layers)
+        yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step}{where}", style)
+        yield from _prose(finding.evidence, paper, indent="  ")
 
 
 def _figures(summary: dict[str, Any]) -> Iterator[Text]:
@@ -112,16 +117,17 @@ def _row(name: str, *figures: str) -> Text:
     return Text(f"{name:<10}" + "".join(f"{text:<18}" for text in figures).rstrip())
 
 
-def _findings(findings: Sequence[Finding], paper: Paper) -> Iterator[Text]:
-    for finding in findings:
-        mark, style = MARKS[finding.severity]
-        where = _span(finding.layers)
-        yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step}{where}", style)
-        yield from _prose(finding.evidence, paper, indent="  ")
-        for cure in finding.cures:
-            words = "".join(f" --set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
-            yield Text(f"  cure: {cure.name}{words and '  '}{words}", "green")
-            yield from _prose(cure.why, paper, "dim", indent="    ")
+def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Iterator[Text]:
+    # An explosion and the NaN that it ends in have the same cures; once is enough.
+    cures = list({cure.name: cure for finding in findings for cure in finding.cures}.values())
+    if cures:
+        yield Text("What may heal it, best first", "bold")
+    for cure in cures[:most]:
+        words = "".join(f" --set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
+        yield Text(f"  {cure.name}{words and '  '}{words}", "green")
+        yield from _prose(cure.why, paper, "dim", indent="    ")
+    if most is not None and len(cures) > most:
+        yield Text(f"  … and {len(cures) - most} more: gradtui diagnose", "dim")
 
 
 def _prose(text: str, paper: Paper, style: str = "", indent: str = "") -> Iterator[Text]:

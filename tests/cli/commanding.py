@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 GRADTUI = [sys.executable, "-m", "gradtui"]
@@ -40,6 +42,35 @@ def start(home: Path, *words: str) -> subprocess.Popen[str]:
         stderr=subprocess.PIPE,
         text=True,
     )
+
+
+def gradtui_on_a_terminal(home: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], str]:
+    """Run to the end with stderr on a terminal; also returns what that terminal got."""
+    ours, theirs = os.openpty()
+    process = subprocess.Popen(
+        [*GRADTUI, *words],
+        env={**environment(home), "TERM": "xterm-256color"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        text=True,
+    )
+    os.close(theirs)
+    shown: list[bytes] = []
+    # A terminal that nobody reads is soon full, and whoever writes to it waits.
+    reader = Thread(target=_drain, args=(ours, shown))
+    reader.start()
+    output, _ = process.communicate(timeout=120)
+    reader.join()
+    os.close(ours)
+    return subprocess.CompletedProcess(words, process.returncode, output), b"".join(shown).decode()
+
+
+def _drain(terminal: int, into: list[bytes]) -> None:
+    # On Linux, reading a terminal whose other end is closed raises; elsewhere it gives nothing.
+    with contextlib.suppress(OSError):
+        while piece := os.read(terminal, 65536):
+            into.append(piece)
 
 
 def strictly(text: str) -> Any:

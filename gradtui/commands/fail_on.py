@@ -1,16 +1,15 @@
-"""The findings of a run, and what --fail-on makes of them."""
+"""--fail-on: which findings make a command fail."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, FOUND, BadInput
 
 if TYPE_CHECKING:
-    from gradtui.diagnosis.findings import Finding
-    from gradtui.runs.reader import Run
+    from gradtui.report.judgement import Judgement
 
 
 def add_fail_on(parser: ArgumentParser) -> None:
@@ -33,13 +32,6 @@ def chosen_codes(args: Namespace) -> frozenset[str]:
     return codes
 
 
-def findings_of(run: Run) -> Sequence[Finding]:
-    """The diagnosis of the run as it stands now."""
-    from gradtui.diagnosis import diagnose, evidence_of
-
-    return diagnose(evidence_of(run))
-
-
-def exit_code(findings: Sequence[Finding], codes: Collection[str]) -> int:
+def exit_code(judgement: Judgement, codes: Collection[str]) -> int:
     """FOUND where a finding has one of the codes."""
-    return FOUND if any(finding.code in codes for finding in findings) else DONE
+    return FOUND if any(finding.code in codes for finding in judgement.findings) else DONE

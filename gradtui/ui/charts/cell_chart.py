@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from textual.geometry import Region
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -14,10 +14,11 @@ from gradtui.ui.charts.palette import Palette, palette_of
 class CellChart(Widget):
     """What every chart does: draw into cells for its size, theme and data; tell Textual which lines changed.
 
-    Textual paints what is declared dirty without comparing, and every byte may have to cross an SSH line.
+    Textual paints what is declared dirty without comparing, and every byte may have to cross an SSH line. So what
+    can be set on a chart is a `var`: a `reactive` would have all of it painted.
     """
 
-    ascii: reactive[bool] = reactive(False, init=False)
+    ascii: var[bool] = var(False, init=False)
     """Draw with ASCII characters only."""
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from textual import events
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
 from gradtui.ui.charts.axis import GUTTER, LayerAxis
 from gradtui.ui.charts.cell_chart import CellChart
@@ -44,9 +44,9 @@ class LayerChart(CellChart):
     It binds no keys: what the arrows mean is the screen's business, which calls `move_cursor` and `zoom`.
     """
 
-    cursor: reactive[int | None] = reactive(None, init=False)
+    cursor: var[int | None] = var(None, init=False)
     """The layer pointed at, from 0."""
-    window: reactive[tuple[int, int] | None] = reactive(None, init=False)
+    window: var[tuple[int, int] | None] = var(None, init=False)
     """The first and last layer shown, from 0; None shows all."""
 
     def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:

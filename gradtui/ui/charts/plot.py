@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from textual import on
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.timer import Timer
 
 from gradtui.ui.charts.cell_chart import CellChart
@@ -27,7 +27,7 @@ class CurvePlot(CellChart):
     infinite; the curve has a gap there. `logarithmic` shows log10 of the values.
     """
 
-    logarithmic: reactive[bool] = reactive(False, init=False)
+    logarithmic: var[bool] = var(False, init=False)
     """A logarithmic y axis."""
 
     class _Loaded(Message):

@@ -118,7 +118,7 @@ class Scale:
             step = _nice(span / max(1, room - 1))
             first = math.ceil(self.low / step - 1e-9)
             count = math.floor(self.high / step + 1e-9) - first + 1
-            return [(first + i) * step for i in range(max(1, count))][:room]
+            return [(first + i) * step for i in range(count)][:room] or [self.low]
         step = next((s for s in _STEPS if span / s + 1 <= room), max(1, math.ceil(span)))
         top = math.floor(self.high / step) * step
         return [float(t) for t in range(top, math.ceil(self.low) - 1, -step)][:room][::-1]

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from textual import events
 from textual.message import Message
-from textual.reactive import reactive
+from textual.reactive import var
 
 from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.folding import Floats
@@ -44,6 +44,19 @@ class StepSelected(Message):
         return self.chart
 
 
+class CapacityChanged(Message):
+    """Another number of rows fits now (see `Waterfall.capacity`): whoever folded the matrix should fold it anew."""
+
+    def __init__(self, chart: Waterfall) -> None:
+        super().__init__()
+        self.chart = chart
+
+    @property
+    def control(self) -> Waterfall:
+        """The chart."""
+        return self.chart
+
+
 class Waterfall(LayerChart):
     """One row a stretch of time, one column a layer (or several), colour by the value on the scale.
 
@@ -52,7 +65,7 @@ class Waterfall(LayerChart):
     New rows paint their own lines only, which is what an SSH line can carry.
     """
 
-    step: reactive[int | None] = reactive(None, init=False)
+    step: var[int | None] = var(None, init=False)
     """The step pointed at in the gutter."""
 
     def __init__(
@@ -69,6 +82,7 @@ class Waterfall(LayerChart):
         self._stride = 1
         self._first = 0
         self._hovered_step: int | None = None
+        self._told_capacity = 2
 
     @property
     def rows_per_line(self) -> int:
@@ -144,6 +158,21 @@ class Waterfall(LayerChart):
         if not 0 <= line * per_line < len(rows):
             return None
         return self._first + line * per_line * self._stride * times
+
+    def on_resize(self) -> None:
+        """Also the first layout is a change: until then nobody could know."""
+        self._tell_capacity()
+
+    def notify_style_update(self) -> None:
+        """A theme of 16 colours has one row a line."""
+        super().notify_style_update()
+        if self.is_mounted:
+            self._tell_capacity()
+
+    def _tell_capacity(self) -> None:
+        if self.capacity != self._told_capacity:
+            self._told_capacity = self.capacity
+            self.post_message(CapacityChanged(self))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
         """Say so when another stretch of time is under the mouse."""

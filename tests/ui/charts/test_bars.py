@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -176,6 +176,7 @@ floats = st.floats(width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 0.0])
 
 
 @pytest.mark.parametrize("palette", ALL)
+@settings(max_examples=40)
 @given(
     values=arrays(np.float64, st.integers(0, 60), elements=floats),
     width=st.integers(0, 40),

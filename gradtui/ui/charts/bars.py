@@ -77,7 +77,7 @@ def draw_bars(
         high = np.where(np.isnan(above), high, np.maximum(middle, eighths(above, scale, rows)))
         low, high = np.where(middle, low, 0), np.where(middle, high, 0)
     area = (slice(0, rows), slice(GUTTER, GUTTER + axis.used))
-    ground = _ground(profile, axis, scale, palette, rows, cursor)
+    ground = _ground(profile, axis, scale, rows, cursor)
     upward = np.arange(rows)[::-1, None]
     # Coloured by the row, not by the bar: the tip has the colour of its value, the axis beside it is the legend of
     # the waterfall beneath, and a row of one style is a tenth of the bytes of a row of one style a bar.
@@ -88,31 +88,34 @@ def draw_bars(
     gap = axis.bar_of_column[: axis.used] < 0
     cells.codes[area] = np.where(gap, ord(" "), codes[:, at])
     cells.ink[area] = np.where(gap, RAMP + step, ink[:, at])
-    cells.fill[area] = np.where(gap | (fill[:, at] == NONE), ground, fill[:, at])
-    if cursor is not None and palette.depth != "true" and (columns := axis.columns_of(cursor)):
-        # Reversed, the empty part of the column would look like a bar up to the top.
-        rule = np.flatnonzero(cells.codes[:rows, GUTTER + columns[0]] == ord(" "))
-        cells.codes[rule, GUTTER + columns[0]] = ord(palette.glyphs.rule)
-        cells.ink[rule, GUTTER + columns[0]] = AXIS
+    cells.fill[area] = fill[:, at] * ~gap
+    if palette.depth == "true":
+        cells.fill[area] = np.where(cells.fill[area] == NONE, ground, cells.fill[area])
+    else:
+        # A ground of few colours would look like bars; characters in what is empty do not.
+        empty = cells.codes[area] == ord(" ")
+        for slot, character in ((CORRIDOR, palette.glyphs.ground), (CURSOR, palette.glyphs.rule)):
+            there = empty & (ground == slot)
+            cells.codes[area][there] = ord(character)
+            cells.ink[area][there] = AXIS
     _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)
     _overlay(cells, profile.theory, axis, scale, palette, rows, THEORY)
     _marks(cells, folded.kind, middle, axis, palette, rows)
 
 
 def _ground(
-    profile: Profile, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, cursor: int | None
+    profile: Profile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
 ) -> NDArray[np.uint8]:
-    """Fill of the empty cells, (rows, used): the corridor and the layer under the cursor."""
+    """What lies behind the bars, (rows, used): the corridor, and the layer under the cursor."""
     ground = np.zeros((rows, axis.used), np.uint8)
     if profile.corridor is not None:
-        limits = [
-            np.broadcast_to(np.asarray(limit, np.float64), profile.values.shape) for limit in profile.corridor
-        ]
+        layers = profile.values.shape
+        limits = [np.broadcast_to(np.asarray(limit, np.float64), layers) for limit in profile.corridor]
         bottom, top = (eighths(fold(limit, axis).middle, scale, rows) for limit in limits)
         middle = 8 * np.arange(rows)[::-1, None] + 4
         inside = (bottom <= middle) & (middle <= top) & (top > 0)
         ground[inside[:, axis.bin_of_column[: axis.used]]] = CORRIDOR
-    if cursor is not None and palette.depth == "true" and (columns := axis.columns_of(cursor)):
+    if cursor is not None and (columns := axis.columns_of(cursor)):
         ground[:, columns[0] : columns[1] + 1] = CURSOR
     return ground
 

@@ -80,6 +80,7 @@ class Glyphs:
     nan: str
     inf: str
     zero: str
+    ground: str
     tick: str
     rule: str
     corner: str
@@ -90,11 +91,13 @@ class Glyphs:
 
 
 UNICODE = Glyphs(
-    " ▁▂▃▄▅▆▇█", " ░▒▓█", " ·░▒▓█", "▁▁▁───▔▔", "•", "×", "∞", "0", "┤", "│", "└", "─", "━", "▲", "▶"
-)
+    bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█", dithers=" ·░▒▓█", thin="▁▁▁───▔▔", dot="•", nan="×", inf="∞", zero="0",
+    ground="·", tick="┤", rule="│", corner="└", floor="─", line="━", pointer="▲", right="▶",
+)  # fmt: skip
 ASCII = Glyphs(
-    " __--==##", " .:*#", " .:-=+*#%@", "~" * 8, "o", "N", "I", "0", "|", "|", "+", "-", "*", "^", ">"
-)
+    bars=" __--==##", shades=" .:*#", dithers=" .:-=+*#%@", thin="~" * 8, dot="o", nan="N", inf="I", zero="0",
+    ground="'", tick="|", rule="|", corner="+", floor="-", line="*", pointer="^", right=">",
+)  # fmt: skip
 
 
 @lru_cache(maxsize=2)

@@ -21,7 +21,7 @@ PATIENCE = 50
 _FARTHEST = {"log": 99.0, "linear": 1e100}
 """Values beyond are drawn at the edge: labels have room for five characters, and floats for differences."""
 
-_STEPS = (1, 2, 3, 5, 10, 20, 30, 50, 100)
+_STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
 
 
 def log10_of(values: ArrayLike) -> NDArray[np.float64]:
@@ -119,9 +119,11 @@ class Scale:
             first = math.ceil(self.low / step - 1e-9)
             count = math.floor(self.high / step + 1e-9) - first + 1
             return [(first + i) * step for i in range(count)][:room] or [self.low]
-        step = next((s for s in _STEPS if span / s + 1 <= room), max(1, math.ceil(span)))
+        step = next((s for s in _STEPS if span / s + 1 <= room), _STEPS[-1])
         top = math.floor(self.high / step) * step
-        return [float(t) for t in range(top, math.ceil(self.low) - 1, -step)][:room][::-1]
+        ticks = [float(tick) for tick in range(top, math.ceil(self.low) - 1, -step)][::-1]
+        # Of a scale that no multiple divides in two, the ends.
+        return ticks if len(ticks) > 1 else [self.low, self.high][-room:]
 
     def label(self, value: float, room: int = 5) -> str:
         """The value as text of at most `room` characters: 1e-12 on a log axis, else the shortest plain number."""
@@ -130,7 +132,8 @@ class Scale:
         for digits in (4, 3, 2, 1):
             if len(text := f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-")) <= room:
                 return text
-        return text[:room]
+        # Only -1e-10 and its like need six: better none than a wrong one.
+        return "≈0" if abs(value) < 1 else "…"
 
 
 def _nice(step: float) -> float:

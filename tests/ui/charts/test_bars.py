@@ -150,13 +150,16 @@ def test_the_corridor_lies_behind_the_bars() -> None:
     cells = drawn([-4, -4, 0], 3, 5, corridor=(np.array(-2.0), np.array(-1.0)))
     rows = [(cells.fill[row, GUTTER : GUTTER + 3] == CORRIDOR).all() for row in range(5)]
     assert rows == [False, True, True, False, False]
+    for palette, dots in ((MONO, "··█"), (PLAIN, "''#")):
+        text = bars(drawn([-4, -4, 0], 3, 5, palette, corridor=(np.array(-2.0), np.array(-1.0))))
+        assert text[1:3] == [dots, dots]
 
 
 def test_the_cursor_is_seen_with_and_without_colour() -> None:
     cells = drawn([-4] * 3, 3, 5, cursor=1)
     assert (cells.fill[:, GUTTER + 1] == CURSOR).all()
     assert not (cells.fill[:, GUTTER] == CURSOR).any()
-    assert [line[1] for line in bars(drawn([-4] * 3, 3, 5, MONO, cursor=1))[:-1]] == ["│"] * 4
+    assert bars(drawn([-4] * 3, 3, 5, MONO, cursor=1))[:-1] == [" │ "] * 4
 
 
 def test_the_ruler_counts_from_one_and_points() -> None:

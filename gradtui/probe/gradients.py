@@ -30,13 +30,12 @@ BLOCK = 65_536
 
 
 class Norms(NamedTuple):
-    """L2 norms of a buffer, before any of it is waited for."""
+    """L2 norms of a buffer, as they were measured; `FlatGradients.fold` makes norms of layers of them."""
 
-    norms: np.ndarray | Tensor
-    """Of the layers (layers,) in float64 on the host, from the CPU; else of the rows, on their device: `fold`
-    makes the former of the latter."""
-    total: float | Tensor
-    """Of the whole buffer."""
+    values: np.ndarray | Tensor
+    """Of rows or layers; on the host from the CPU, else on their device."""
+    folded: bool
+    """Whether they are the layers'."""
 
 
 class FlatGradients:
@@ -80,6 +79,8 @@ class FlatGradients:
                 self._views.append(self.gradients[here].view(p.shape))
                 offset += _aligned(p.numel())
         self._least = float(self.counts.max(initial=0)) * LEAST_SQUARE
+        self._least_row = math.sqrt(self.row_length * LEAST_SQUARE)
+        self._gradient_rows = self.gradients.view(-1, self.row_length)
         self.attach()
 
     def attach(self) -> None:
@@ -104,37 +105,51 @@ class FlatGradients:
         return marks
 
     def measure(self, flat: Tensor | None = None) -> Norms:
-        """Norms of the gradients, or of another buffer laid out alike, without waiting for a device."""
-        flat = self.gradients if flat is None else flat
-        rows = flat.view(-1, self.row_length)
-        if flat.device.type == "cpu":
-            squares = self._squares(torch.linalg.vector_norm(rows, dim=1).numpy())
-            # Comparisons with NaN are false; a NaN stays one however wide the sum, so looking again costs
-            # time and changes nothing.
-            if not (squares.min() >= self._least and squares.max() < np.inf):
-                self._widen(squares, rows)
-            return Norms(np.sqrt(squares), math.sqrt(squares.sum()))
-        if flat.device.type == "mps":  # has no float64
-            narrow = scaled_row_norms(rows)
-            return Norms(narrow, scaled_row_norms(narrow.unsqueeze(0)).squeeze(0))
-        wide = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
-        return Norms(wide, torch.linalg.vector_norm(wide))
+        """Norms of the gradients, or of another buffer laid out alike, without waiting for a device.
 
-    def fold(self, row_norms: np.ndarray) -> np.ndarray:
-        """L2 norm (layers,) of each layer in float64, from the norms of the rows, on the host."""
-        result: np.ndarray = np.sqrt(self._squares(row_norms))
+        Does as little as it can: what need not see the gradients themselves is left to `fold`, for later.
+        """
+        rows = self._gradient_rows if flat is None else flat.view(-1, self.row_length)
+        if rows.device.type == "cpu":
+            values = torch.linalg.vector_norm(rows, dim=1).numpy()
+            # Not values.min(), which takes a detour through Python. Comparisons with NaN are false.
+            if np.minimum.reduce(values) >= self._least_row and np.maximum.reduce(values) < np.inf:
+                return Norms(values, False)
+            squares = self._squares(values)
+            self._widen(squares, rows)
+            return Norms(np.sqrt(squares), True)
+        if rows.device.type == "mps":  # has no float64
+            return Norms(scaled_row_norms(rows), False)
+        return Norms(torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64), False)
+
+    def fold(self, values: np.ndarray, folded: bool) -> np.ndarray:
+        """L2 norm (layers,) of each layer in float64, from what `measure` gave, on the host."""
+        if folded:
+            return values
+        result: np.ndarray = np.sqrt(self._squares(values))
         return result
+
+    def total(self, norms: Norms) -> float | Tensor:
+        """L2 norm of the whole buffer: on the CPU a number, else a tensor () that nobody has waited for."""
+        values = norms.values
+        if isinstance(values, np.ndarray):
+            return math.sqrt(np.square(values, dtype=np.float64).sum())
+        if values.dtype == torch.float32:
+            return scaled_row_norms(values.unsqueeze(0)).squeeze(0)
+        norm: Tensor = torch.linalg.vector_norm(values)
+        return norm
 
     def layer_norms(self, flat: Tensor | None = None) -> np.ndarray:
         """As `measure`, but the layers' norms (layers,) on the host: waits for the device."""
-        norms = self.measure(flat).norms
-        return norms if isinstance(norms, np.ndarray) else self.fold(norms.cpu().numpy())
+        values, folded = self.measure(flat)
+        return self.fold(values if isinstance(values, np.ndarray) else values.cpu().numpy(), folded)
 
     def _squares(self, row_norms: np.ndarray) -> np.ndarray:
         return np.add.reduceat(np.square(row_norms, dtype=np.float64), self.rows)
 
     def _widen(self, squares: np.ndarray, rows: Tensor) -> None:
         """Sum the layers again whose square is out of what float32 holds."""
+        # A NaN stays one however wide the sum.
         outside = np.flatnonzero((squares < self._least) | np.isinf(squares))
         step = BLOCK // self.row_length
         for first, last in _runs(outside):

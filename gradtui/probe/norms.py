@@ -59,8 +59,23 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
     if any(tensor.device.type != "cpu" or tensor.dtype != torch.float32 for tensor in tensors):
         return tensor_norms(tensors).cpu().numpy().astype(np.float64)
     norms = torch.stack(torch._foreach_norm(tensors)).double().numpy()
-    counts = np.array([tensor.numel() for tensor in tensors])
-    doubtful = np.flatnonzero(~((np.square(norms) >= counts * LEAST_SQUARE) & (norms < np.inf)))
+    doubtful = _doubtful(norms, np.array([tensor.numel() for tensor in tensors]))
     if len(doubtful):
         norms[doubtful] = tensor_norms([tensors[at] for at in doubtful]).numpy()
     return norms
+
+
+def wide_row_norms(rows: Tensor) -> np.ndarray:
+    """L2 norm (rows,) of each row of a float32 matrix in float64, on the host, as `wide_norms` of the rows."""
+    if rows.device.type == "mps":
+        return scaled_row_norms(rows).cpu().numpy().astype(np.float64)
+    wide = None if rows.device.type == "cpu" else torch.float64
+    norms: np.ndarray = torch.linalg.vector_norm(rows, dim=1, dtype=wide).double().cpu().numpy()
+    if wide is None and len(doubtful := _doubtful(norms, rows.shape[1])):
+        norms[doubtful] = torch.linalg.vector_norm(rows[doubtful], dim=1, dtype=torch.float64).numpy()
+    return norms
+
+
+def _doubtful(norms: np.ndarray, counts: np.ndarray | int) -> np.ndarray:
+    """Which float32 norms of so many numbers are out of range or not finite."""
+    return np.flatnonzero(~((np.square(norms) >= counts * LEAST_SQUARE) & (norms < np.inf)))

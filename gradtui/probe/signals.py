@@ -79,11 +79,17 @@ class _Group:
 class SignalProbe:
     """Looks at single steps of a net: `arm` before forward, `collect` after backward."""
 
-    def __init__(self, layers: Sequence[Watched], remembering: Remembering | None = None) -> None:
+    def __init__(
+        self,
+        layers: Sequence[Watched],
+        remembering: Remembering | None = None,
+        clock: Callable[[], float] = time.perf_counter,
+    ) -> None:
         self.layers = layers
         self.seconds = 0.0
-        """Spent since the last `arm`."""
+        """Spent since the last `arm`, by `clock`."""
         self._remembering = remembering
+        self._clock = clock
         self._handles: list[Any] = []
         self._clear()
 
@@ -96,7 +102,7 @@ class SignalProbe:
 
     def arm(self) -> None:
         """Look at the next forward and backward pass."""
-        begin = time.perf_counter()
+        begin = self._clock()
         self._clear()
         if self._remembering is not None:
             self._remembering.record_hidden(True)
@@ -104,22 +110,22 @@ class SignalProbe:
             self._handles.append(layer.module.register_forward_hook(self._output_hook(index)))
             observed = layer.activation or layer.module
             self._handles.append(observed.register_forward_hook(self._activation_hook(index)))
-        self.seconds = time.perf_counter() - begin
+        self.seconds = self._clock() - begin
 
     def after_forward(self) -> None:
         """Between forward and backward: take the forward hooks off, and keep the hidden states' gradients."""
-        begin = time.perf_counter()
+        begin = self._clock()
         for handle in self._handles:
             handle.remove()
         self._handles.clear()
         for states in self._hidden().values():
             for state in states:
                 state.retain_grad()
-        self.seconds += time.perf_counter() - begin
+        self.seconds += self._clock() - begin
 
     def collect(self, scale: float = 1.0) -> Signals:
         """After backward: what the step showed. `scale` is what the mean loss was multiplied by. Waits."""
-        begin = time.perf_counter()
+        begin = self._clock()
         self._look_at_outputs()
         self._look_at_gradients()
         for key in list(self._groups):
@@ -130,7 +136,7 @@ class SignalProbe:
         if self._remembering is not None:
             self._remembering.record_hidden(False)
         self._clear()
-        self.seconds += time.perf_counter() - begin
+        self.seconds += self._clock() - begin
         return signals
 
     def _hidden(self) -> dict[str, list[Tensor]]:
@@ -138,12 +144,12 @@ class SignalProbe:
 
     def _output_hook(self, index: int) -> Callable[..., None]:
         def look(module: nn.Module, inputs: Any, output: Any) -> None:
-            begin = time.perf_counter()
+            begin = self._clock()
             self._outputs.append((index, output.detach()))
             if output.requires_grad:
                 output.register_hook(self._gradient_hook(index))
             self._hold(output)
-            self.seconds += time.perf_counter() - begin
+            self.seconds += self._clock() - begin
 
         return look
 
@@ -151,7 +157,7 @@ class SignalProbe:
         function = _function(self.layers[index])
 
         def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            begin = time.perf_counter()
+            begin = self._clock()
             group = self._groups.setdefault((function, output.shape, output.dtype), _Group())
             group.layers.append(index)
             group.outputs.append(output.detach())
@@ -159,16 +165,16 @@ class SignalProbe:
                 group.inputs.append(inputs[0].detach())
                 self._hold(inputs[0])
             self._hold(output)
-            self.seconds += time.perf_counter() - begin
+            self.seconds += self._clock() - begin
 
         return look
 
     def _gradient_hook(self, index: int) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:
-            begin = time.perf_counter()
+            begin = self._clock()
             self._gradients.append((index, gradient))
             self._hold(gradient)
-            self.seconds += time.perf_counter() - begin
+            self.seconds += self._clock() - begin
 
         return look
 

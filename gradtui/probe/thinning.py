@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import time
+from collections import deque
+from collections.abc import Callable
+
+import torch
+
 
 class Thinning:
     """Says at which steps to take a sample.
@@ -23,7 +29,7 @@ class Thinning:
         self.samples = 0.0
         """Seconds spent on samples."""
         self.steps = 0
-        self._last: float | None = None
+        self._recent: deque[float] = deque(maxlen=3)
 
     @property
     def overhead(self) -> float:
@@ -32,11 +38,12 @@ class Thinning:
 
     def due(self) -> bool:
         """Whether the step that comes should be a sample."""
-        if self._last is None:
+        if not self._recent:
             return True
         allowed = self.share * self.training
         left = max(allowed - self.every_step, self.LEAST * allowed)
-        return self.samples + self._last <= left
+        # The cheapest of the last: the first also pays for what happens only once.
+        return self.samples + min(self._recent) <= left
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:
         """Count a step: its seconds without the probe, the probe's, and the sample's if it was one."""
@@ -44,6 +51,14 @@ class Thinning:
         self.training += training
         self.every_step += every_step
         if sample is not None:
-            # The first sample also pays for what happens only once, and says little of the next.
-            self._last = sample
+            self._recent.append(sample)
             self.samples += sample
+
+
+def clock_of(device: torch.device) -> Callable[[], float]:
+    """The clock by which the cost of a training on that device is taken, in seconds.
+
+    On the CPU the processor time of this thread: on a busy machine the wall clock would count what others did
+    in between. A GPU is waited for, so there it is the wall clock.
+    """
+    return time.thread_time if device.type == "cpu" else time.perf_counter

@@ -2,57 +2,81 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from typing import Any
+from typing import Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor
 
+Tag = TypeVar("Tag")
+Number = float | Tensor
+Arrived = tuple[np.ndarray, list[float]]
 
-class Transfer:
-    """A queue of small tensors. They come out in the order in which they were sent, once they have arrived.
 
-    On CUDA the copy goes into pinned memory beside the computation; when `depth` of them are under way,
-    sending waits for the oldest, so the host never runs further ahead. Elsewhere everything has arrived at
-    once.
+class Transfer(Generic[Tag]):
+    """A queue of measurements, each an array and some numbers. They come out in the order they were sent in.
+
+    On CUDA the copy goes into pinned memory beside the computation; when `depth` of them are under way, sending
+    waits for the oldest, so the host never runs further ahead. Elsewhere they come out together after `hold`
+    seconds: taken one by one between two steps, each would find the processor's caches full of other things,
+    and cost several times as much.
     """
 
-    def __init__(self, device: torch.device, depth: int = 8) -> None:
+    def __init__(self, device: torch.device, *, depth: int = 8, hold: float = 0.02) -> None:
         self._cuda = device.type == "cuda"
         self._depth = depth
-        self._queue: deque[tuple[Any, list[np.ndarray] | _Flight]] = deque()
+        self._hold = hold
+        self._queue: deque[tuple[Tag, _Flight | _Held]] = deque()
+        self._since = 0.0
 
-    def send(self, tag: Any, tensors: list[Tensor]) -> None:
-        """Send floating-point tensors off; `tag` comes back with them.
+    def send(self, tag: Tag, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
+        """Send an array and numbers off; `tag` comes back with them. They must not be changed afterwards."""
+        if not self._queue:
+            self._since = time.monotonic()
+        flight = _Flight(values, numbers) if self._cuda else _Held(values, numbers)
+        self._queue.append((tag, flight))
 
-        They must not be changed afterwards.
-        """
-        if self._cuda:
-            self._queue.append((tag, _Flight(tensors)))
-        else:
-            self._queue.append((tag, [tensor.detach().cpu().numpy() for tensor in tensors]))
-
-    def receive(self, *, wait: bool = False) -> list[tuple[Any, list[np.ndarray]]]:
-        """What has arrived, flattened where it came from CUDA. `wait`: everything that was sent."""
-        arrived = []
+    def receive(self, *, wait: bool = False) -> list[tuple[Tag, Arrived]]:
+        """What has arrived. `wait`: everything that was sent."""
+        if not self._cuda and not wait and time.monotonic() - self._since < self._hold:
+            return []
+        arrived: list[tuple[Tag, Arrived]] = []
         while self._queue:
-            tag, load = self._queue[0]
-            if isinstance(load, _Flight):
-                if not (wait or len(self._queue) > self._depth or load.done()):
-                    break
-                load = load.land()
-            arrived.append((tag, load))
+            tag, flight = self._queue[0]
+            if not (wait or len(self._queue) > self._depth or flight.done()):
+                break
+            arrived.append((tag, flight.land()))
             self._queue.popleft()
         return arrived
 
 
-class _Flight:
-    """One copy from CUDA under way: all tensors as one, in float64."""
+class _Held:
+    """Numbers that are on the host, or come to it when they are asked for."""
 
-    def __init__(self, tensors: list[Tensor]) -> None:
-        packed = torch.cat([tensor.detach().reshape(-1).double() for tensor in tensors])
-        self._sizes = [tensor.numel() for tensor in tensors]
+    def __init__(self, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
+        self._values = values
+        self._numbers = numbers
+
+    def done(self) -> bool:
+        return True
+
+    def land(self) -> Arrived:
+        values = self._values
+        array = values if isinstance(values, np.ndarray) else values.cpu().numpy()
+        return array, [float(number) for number in self._numbers]
+
+
+class _Flight:
+    """One copy from CUDA under way: everything as one tensor, in float64."""
+
+    def __init__(self, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
+        parts = [torch.as_tensor(values), *(torch.as_tensor(n) for n in numbers)]
+        on_device = [part.detach().reshape(-1).double() for part in parts if part.is_cuda]
+        self._here = [None if part.is_cuda else part.reshape(-1).double() for part in parts]
+        packed = torch.cat(on_device)
+        self._sizes = [part.numel() for part in on_device]
         self._host = torch.empty(packed.shape, dtype=torch.float64, pin_memory=True)
         self._host.copy_(packed, non_blocking=True)
         self._event = torch.cuda.Event()  # type: ignore[no-untyped-call]
@@ -61,6 +85,8 @@ class _Flight:
     def done(self) -> bool:
         return bool(self._event.query())  # type: ignore[no-untyped-call]
 
-    def land(self) -> list[np.ndarray]:
+    def land(self) -> Arrived:
         self._event.synchronize()
-        return [part.numpy() for part in torch.split(self._host, self._sizes)]
+        landed = iter(torch.split(self._host, self._sizes))
+        values, *numbers = (next(landed) if part is None else part for part in self._here)
+        return values.numpy(), [number.item() for number in numbers]

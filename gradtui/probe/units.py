@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradtui.probe.norms import wide_norms
+from gradtui.probe.norms import wide_row_norms
 
 DEAD = 1e-3
 SATURATED = 0.05
@@ -45,7 +45,7 @@ def statistics(function: str, module: nn.Module | None, inputs: list[Tensor], ou
     count = max(1, flat.shape[1])
     mean = flat.mean(1, keepdim=True)
     # Around the mean, not by the mean square: a starved layer's activations differ in their last digits.
-    std = wide_norms(list((flat - mean).unbind())) / count**0.5
+    std = wide_row_norms(flat - mean) / count**0.5
     missing = np.full(len(outputs), np.nan)
     slopes = _slopes(function, module, inputs, stack)
     dead = missing if slopes is None else _dead(slopes)

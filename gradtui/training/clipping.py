@@ -17,7 +17,7 @@ def clip(flat: FlatGradients, total: float | Tensor, cures: Cures) -> float | Te
     """
     if cures.clip_value:
         flat.gradients.clamp_(-cures.clip_value, cures.clip_value)
-        total = flat.measure().total
+        total = flat.total(flat.measure())
     if cures.clip_norm and isinstance(total, Tensor):
         shrink = (cures.clip_norm / total).clamp(max=1.0)
         flat.gradients.mul_(shrink)

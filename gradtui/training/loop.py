@@ -7,6 +7,7 @@ from dataclasses import asdict
 
 from gradtui.training.controls import Controls
 from gradtui.training.evaluation import evaluate
+from gradtui.training.findings import Findings
 from gradtui.training.recorder import PATIENCE, Recorder
 from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
@@ -27,6 +28,7 @@ class Loop:
         self.stop = stop
         self.stepper = Stepper(session)
         self.sampler = Sampler(session, recorder.writer)
+        self.findings = Findings(recorder.writer.folder, recorder.writer)
 
     def run(self) -> Ending:
         """Train; returns how it ended."""
@@ -36,6 +38,8 @@ class Loop:
         if not self.stop.wanted and self.recorder.writer.error is None:
             self._evaluate(whole=ending[0] == "finished")
         self._cost()
+        if self.recorder.writer.error is None:
+            self.findings.look(finished=True)
         return ending
 
     def _steps(self) -> Ending:
@@ -57,12 +61,14 @@ class Loop:
                 return "failed", f"the run cannot be recorded: {self.recorder.writer.error.strerror}"
             if every and session.step % every == 0 and session.step < steps:
                 self._evaluate(whole=False)
+                self.findings.look()
                 self._phase("training", "training")
         return "finished", ""
 
     def _step(self) -> None:
         session, stepper, sampler = self.session, self.stepper, self.sampler
-        begin = time.perf_counter()
+        clock = sampler.clock
+        begin = clock()
         sampler.begin(last=session.step + 1 == session.exp.run.steps)
         loss, accuracy = stepper.forward()
         if sampler.active:
@@ -70,18 +76,18 @@ class Loop:
         mean_loss = stepper.backward(loss)
         if sampler.active:
             sampler.before_move(stepper.reduction * session.scale.value)
-        measuring = time.perf_counter()
+        measuring = clock()
         norms, penalty = stepper.measure()
-        moving = time.perf_counter()
+        moving = clock()
         outcome = stepper.move(mean_loss, accuracy, norms, penalty)
-        recording = time.perf_counter()
+        recording = clock()
         moment = time.time()
         self.recorder.record(session.step, moment, outcome)
-        end = time.perf_counter()
+        end = clock()
         every_step = (moving - measuring) + (end - recording)
         if sampler.active:
             sampler.after_move(session.step, moment)
-            end = time.perf_counter()
+            end = clock()
         sampler.count(end - begin, every_step)
 
     def _evaluate(self, *, whole: bool) -> None:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from gradtui.probe.transfer import Transfer
 from gradtui.runs.meta import TableMeta
@@ -28,6 +27,8 @@ class _Row(NamedTuple):
     lr: float
     scale: float
     skipped: bool
+    clips: bool
+    folded: bool
 
 
 class Recorder:
@@ -44,34 +45,35 @@ class Recorder:
         """Whether the last PATIENCE losses were not finite."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
-        self._transfer = Transfer(session.device)
+        self._transfer: Transfer[_Row] = Transfer(session.device)
         self._bad = 0
 
     def record(self, step: int, moment: float, outcome: Outcome) -> None:
         """Take a step's numbers; they are written as soon as the device has delivered them."""
-        row = _Row(step, moment, outcome.lr, outcome.scale, outcome.skipped)
-        norms, total = outcome.norms
-        results = (outcome.loss, outcome.accuracy, total, outcome.clipped, outcome.penalty)
-        if isinstance(norms, np.ndarray):
-            self._write(row, norms, [float(result) for result in results])
-        else:
-            self._transfer.send(row, [norms, *(torch.as_tensor(result) for result in results)])
-            self.catch_up(wait=False)
+        clipped, (values, folded) = outcome.clipped, outcome.norms
+        row = _Row(step, moment, outcome.lr, outcome.scale, outcome.skipped, clipped is not None, folded)
+        numbers = [outcome.loss, outcome.accuracy, outcome.penalty]
+        self._transfer.send(row, values, numbers if clipped is None else [*numbers, clipped])
+        self.catch_up(wait=False)
 
     def catch_up(self, *, wait: bool = True) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded so far."""
-        for row, (norms, *numbers) in self._transfer.receive(wait=wait):
-            self._write(row, self._flat.fold(norms), [number.item() for number in numbers])
+        for row, (values, numbers) in self._transfer.receive(wait=wait):
+            # Steps that were taken before it was known that they are in vain.
+            if not self.diverged:
+                self._write(row, self._flat.fold(values, row.folded), numbers)
 
-    def _write(self, row: _Row, norms: np.ndarray, results: list[float]) -> None:
-        loss, accuracy, total, clipped, penalty = results
+    def _write(self, row: _Row, norms: np.ndarray, numbers: list[float]) -> None:
+        loss, accuracy, penalty = numbers[:3]
+        total = math.sqrt(np.square(norms).sum())
+        clipped = numbers[3] if row.clips else total
         scalars = [loss, accuracy, row.lr, total, clipped, penalty]
         if self._half:
             scalars += [row.scale, float(row.skipped)]
         self.writer.append("scalars", row.step, scalars, row.time)
         self.writer.append("grad_norm", row.step, norms, row.time)
         self._bad = 0 if math.isfinite(loss) else self._bad + 1
-        self.diverged = self.diverged or self._bad >= PATIENCE
+        self.diverged = self._bad >= PATIENCE
 
 
 def tables_of(session: Session) -> dict[str, TableMeta]:

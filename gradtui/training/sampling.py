@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
-
 import numpy as np
 import torch
 
 from gradtui.experiment import net_shape
 from gradtui.probe.signals import MEASURES, SignalProbe
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.thinning import Thinning, clock_of
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
 from gradtui.training.session import Session
@@ -31,7 +29,8 @@ class Sampler:
         """Whether the step under way is being looked at."""
         self._session = session
         self._writer = writer
-        self._probe = SignalProbe(session.net.layers, session.net)
+        self.clock = clock_of(session.device)
+        self._probe = SignalProbe(session.net.layers, session.net, self.clock)
         self._before: torch.Tensor | None = None
         self._seconds = 0.0
 
@@ -49,15 +48,15 @@ class Sampler:
     def before_move(self, scale: float) -> None:
         """After a sampled step's backward; `scale` is what the mean loss was multiplied by."""
         signals = self._probe.collect(scale)
-        begin = time.perf_counter()
+        begin = self.clock()
         self._before = self._session.flat.weights.clone()
         self._signals = signals
-        self._seconds = self._probe.seconds + time.perf_counter() - begin
+        self._seconds = self._probe.seconds + self.clock() - begin
 
     def after_move(self, step: int, moment: float) -> None:
         """After the weights of a sampled step have moved: write its rows."""
         assert self._before is not None
-        begin = time.perf_counter()
+        begin = self.clock()
         flat, layers = self._session.flat, self._signals.layers
         weights = flat.layer_norms(self._before)
         change = flat.layer_norms(self._before.sub_(flat.weights))
@@ -70,18 +69,17 @@ class Sampler:
             self._writer.append("hidden_grad", step, self._signals.hidden_grad, moment)
         self._before = None
         self._wait()
-        self._seconds += time.perf_counter() - begin
+        self._seconds += self.clock() - begin
 
     def count(self, seconds: float, every_step: float) -> None:
         """After every step: what it took in all, and what the recording of every step took of that."""
-        if not self.active:
-            self.thinning.add(seconds - every_step, every_step, None)
-            return
-        sample = self._seconds
-        if self._session.device.type == "cuda" and self.thinning.steps:
-            # The clock of the host sees no kernels; but a sampled step begins and ends with a wait for them.
-            sample = max(sample, seconds - every_step - self.thinning.training / self.thinning.steps)
-        self.thinning.add(seconds - every_step - sample, every_step, sample)
+        known = self.thinning.steps > 0
+        sample = None
+        if self.active:
+            # The calls of hooks, and a GPU's kernels, show only in what this step took longer than others.
+            usual = self.thinning.training / self.thinning.steps if known else seconds
+            sample = max(self._seconds, seconds - every_step - usual)
+        self.thinning.add(seconds - every_step - (sample or 0.0), every_step, sample)
 
     def _wait(self) -> None:
         if self._session.device.type == "cuda":

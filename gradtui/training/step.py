@@ -26,8 +26,8 @@ class Outcome(NamedTuple):
     penalty: float | Tensor
     norms: Norms
     """Of the gradients: with penalties, before clipping, without the loss's scale."""
-    clipped: float | Tensor
-    """Norm of all gradients together after clipping."""
+    clipped: float | Tensor | None
+    """Norm of all gradients together after clipping; None where nothing clips."""
     lr: float
     scale: float
     skipped: bool
@@ -71,10 +71,13 @@ class Stepper:
     def move(self, loss: Tensor, accuracy: Tensor, norms: Norms, penalty: float | Tensor) -> Outcome:
         """Clip, and move the weights. Waits for the device only where fp16's scale must know of overflows."""
         s = self.session
-        scale, lr = s.scale.value, s.lr
-        taken = not s.scale.adapts or s.scale.accept(math.isfinite(norms.total))
-        clipped = clip(s.flat, norms.total, s.exp.cures) if taken else norms.total
+        scale, lr, cures = s.scale.value, s.lr, s.exp.cures
+        total = s.flat.total(norms) if cures.clip_norm or cures.clip_value or s.scale.adapts else None
+        taken = total is None or s.scale.accept(math.isfinite(total))
+        clipped = None
         if taken:
+            if total is not None:
+                clipped = clip(s.flat, total, cures)
             optimizers.set_rate(s.optimizer, lr)
             s.optimizer.step()
         s.step += 1

@@ -94,8 +94,10 @@ def draw_bars(
     else:
         # A ground of few colours would look like bars; characters in what is empty do not.
         empty = cells.codes[area] == ord(" ")
-        for slot, character in ((CORRIDOR, palette.glyphs.ground), (CURSOR, palette.glyphs.rule)):
-            there = empty & (ground == slot)
+        cursor_column = np.diff(ground == CURSOR, axis=1, prepend=False) & (ground == CURSOR)
+        marks = ((ground == CORRIDOR, palette.glyphs.ground), (cursor_column, palette.glyphs.rule))
+        for where, character in marks:
+            there = empty & where
             cells.codes[area][there] = ord(character)
             cells.ink[area][there] = AXIS
     _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)

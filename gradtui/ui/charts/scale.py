@@ -133,7 +133,7 @@ class Scale:
             if len(text := f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-")) <= room:
                 return text
         # Only -1e-10 and its like need six: better none than a wrong one.
-        return "≈0" if abs(value) < 1 else "…"
+        return "~0" if abs(value) < 1 else "..."
 
 
 def _nice(step: float) -> float:

@@ -160,6 +160,7 @@ def test_the_cursor_is_seen_with_and_without_colour() -> None:
     assert (cells.fill[:, GUTTER + 1] == CURSOR).all()
     assert not (cells.fill[:, GUTTER] == CURSOR).any()
     assert bars(drawn([-4] * 3, 3, 5, MONO, cursor=1))[:-1] == [" │ "] * 4
+    assert bars(drawn([-4] * 3, 12, 5, MONO, cursor=1))[0] == "    │       "
 
 
 def test_the_ruler_counts_from_one_and_points() -> None:

@@ -57,8 +57,8 @@ class Case:
 
     @cached_property
     def relative_loss(self) -> float:
-        """`loss_now` over the chance loss. NaN where the run records no loss."""
-        return self.loss_now / self.chance
+        """`loss_now` over the chance loss. NaN where the run records no loss, or chance has none."""
+        return self.loss_now / self.chance if self.chance > 0 else float("nan")
 
     @cached_property
     def learned(self) -> bool:

@@ -59,11 +59,12 @@ def normal_nodes(mean: float, deviation: float) -> tuple[Array, Array]:
     deviation = min(deviation, WIDEST)
     if deviation <= 0.0:
         return np.array([mean]), np.array([1.0])
-    halvings = 1 + max(0, math.ceil(math.log2(deviation * REACH)))
+    halvings = 2 + max(0, math.ceil(math.log2(deviation * REACH)))
     if mean == 0.0:
         points, weights = _centred(halvings)
     else:
-        points, weights = _split_at(min(max(-mean / deviation, -REACH), REACH), halvings)
+        kink = -mean / deviation
+        points, weights = _split_at(kink if abs(kink) < REACH else 0.0, halvings)
     return mean + deviation * points, weights
 
 

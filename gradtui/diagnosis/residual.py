@@ -59,15 +59,20 @@ class Gains(NamedTuple):
 
 
 def gains(blocks: Sequence[BlockPlan], start: float, centred: Sequence[bool]) -> Gains:
-    """The gradient of a net that reads numbers of mean square `start`, relative to its last layer.
+    """The gradient of a net that reads numbers of mean square `start`, relative to its last layer; not finite where
+    none comes through.
 
     `centred`: of each block whether batch norm is the next to normalise its output; then what counts of a signal is
     its deviation over the batch, and biases count for nothing. Raises Overflow.
     """
     units = _Units(start)
-    for block, centre in zip(blocks, centred, strict=True):
-        units.pass_block(block, centre)
-    return units.back()
+    try:
+        with np.errstate(over="raise"):
+            for block, centre in zip(blocks, centred, strict=True):
+                units.pass_block(block, centre)
+            return units.back()
+    except FloatingPointError:
+        raise Overflow from None
 
 
 class _Units:
@@ -157,13 +162,14 @@ class _Units:
                 beside = block.around * arrives if block.around else outside
                 if not block.shut:
                     beside = beside + inside
-            before, now = _mean(gradient), _mean(beside)
             profile += [0.5 * (_log10(value) + scale) for value in seen]
-            path += [(_log10(now) - _log10(before)) / len(seen)] * len(seen)
-            gradient = beside
-            if now > 0.0:
-                gradient = beside / now
-                scale += math.log10(now)
+            now = _mean(beside)
+            if now <= 0.0:
+                return Gains([-math.inf], [])
+            # The gradient that came in had a mean of 1.
+            path += [math.log10(now) / len(seen)] * len(seen)
+            gradient = beside / now
+            scale += math.log10(now)
         end = profile[0]
         return Gains([value - end for value in reversed(profile)], path[::-1])
 

@@ -24,14 +24,14 @@ nothing has been learned, for sigmoids beside shortcuts saturate and learn."""
 DEVELOPED = 100
 """Steps before units that saturated in training count: beside shortcuts they do, and the net learns nevertheless."""
 RECENT = 3
-"""Samples that must agree."""
+"""Samples that must agree where it is not known how many examples a batch has."""
 
 
 def dead_units(case: Case) -> Finding | None:
     """ReLU units that never fire, so that no gradient brings them back (SCIENCE.md, rule 4)."""
     if not case.ripe:
         return None
-    newest = _least(case, case.evidence.dead_fraction)
+    newest = _least(case, _deaths(case))
     if newest is None or np.isnan(newest).all():
         return None
     share = float(np.nanmean(newest))
@@ -74,7 +74,7 @@ def saturated(case: Case) -> Finding | None:
 
 def wholly_dead(case: Case, *, at_start: bool) -> tuple[str, ...]:
     """Layers without a living unit, at the first sample or in the newest ones."""
-    series = case.evidence.dead_fraction
+    series = _deaths(case)
     if not len(series):
         return ()
     state = series.values[0] if at_start else _least(case, series)
@@ -84,17 +84,28 @@ def wholly_dead(case: Case, *, at_start: bool) -> tuple[str, ...]:
 
 
 def _least(case: Case, series: Series) -> Floats | None:
-    """Per layer the least of the newest samples: what only one batch showed is no state."""
-    recent = RECENT if not case.batch_size else max(RECENT, -(-SEEN // case.batch_size))
-    newest = series.values[-recent:]
-    if not len(newest) or (len(newest) < min(recent, RECENT) and not case.evidence.finished):
+    """Per layer the least of the newest samples, as many as make SEEN examples: what only one small batch showed is no
+    state. None while there are too few; those of the first half of the run are old."""
+    needed = -(-SEEN // case.batch_size) if case.batch_size else RECENT
+    newest = series.values[series.steps > case.evidence.step / 2][-needed:]
+    if len(newest) < (min(needed, RECENT) if not case.evidence.finished else 1):
         return None
     return np.asarray(np.fmin.reduce(newest, axis=0))
 
 
+def _deaths(case: Case) -> Series:
+    """Dead fractions of the activations that die; sigmoid and tanh saturate, and their dead units with them."""
+    dead, saturated = case.evidence.dead_fraction, case.evidence.saturated_fraction
+    if not len(dead) or not len(saturated):
+        return dead
+    saturates = np.isfinite(saturated.values).any(axis=0)
+    values = np.where(saturates, np.nan, dead.values)
+    return Series(dead.steps, values, values)
+
+
 def _begin(case: Case, newest: Floats, layer_dead: bool) -> tuple[int, bool]:
     """The first sample from which on it was so, and whether it was so from the first."""
-    series = case.evidence.dead_fraction
+    series = _deaths(case)
     if layer_dead:
         state = (series.values[:, newest >= WHOLLY] >= WHOLLY).any(axis=1)
     else:

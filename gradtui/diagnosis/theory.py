@@ -121,12 +121,14 @@ def _dense(exp: Experiment, shape: NetShape) -> Prediction:
         try:
             made = residual.gains(blocks, spread if centred[0] else square, centred)
         except residual.Overflow:
-            return Prediction(False, "the signal itself grows beyond all numbers on its way through the net")
+            return Prediction(False, "the signal or its gradient grows beyond all numbers in this net")
         profile, path = made.profile, made.path
     else:
         steps = [step for block in blocks for step in block.steps]
         path = chain.gains(steps, chain.Signal(0.0, square, spread))
         profile = _accumulated(path)
+    if not all(map(math.isfinite, profile)):
+        return Prediction(False, "nothing at all comes through the net: a gain of 0, or a branch that is one")
     return _prediction(shape, path, profile)
 
 

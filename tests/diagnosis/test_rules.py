@@ -1,0 +1,496 @@
+"""The rules, on made-up runs of the shapes that SCIENCE.md measured."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+
+from gradtui.diagnosis import CODES, Evidence, Finding, Series, diagnose, remarks
+from tests.diagnosis.made import CHANCE, curve, evidence, experiment
+
+AT_CHANCE = curve(2.35, 2.31, 2.30)
+LEARNED = curve(2.4, 1.0, 0.2)
+
+
+def codes(made: Evidence, partner: Evidence | None = None) -> list[str]:
+    return [finding.code for finding in diagnose(made, partner)]
+
+
+def only(made: Evidence, partner: Evidence | None = None) -> Finding:
+    (finding,) = diagnose(made, partner)
+    return finding
+
+
+def live(made: Evidence, step: int) -> Evidence:
+    """The same run while it was training, at that step."""
+    parts = {
+        field.name: getattr(made, field.name).upto(step)
+        for field in dataclasses.fields(made)
+        if isinstance(getattr(made, field.name), Series)
+    }
+    return dataclasses.replace(made, finished=False, evaluations=(), **parts)
+
+
+class TestVanishing:
+    @pytest.mark.parametrize(
+        ("layers", "drop"),
+        [(10, -7.8), (10, -5.7), (20, -4.7), (20, -7.4), (20, -11.8), (5, -3.4)],
+    )
+    def test_starved_nets_of_science(self, layers: int, drop: float) -> None:
+        finding = only(evidence(layers=layers, drop=drop, loss=AT_CHANCE, update=6e-7))
+        assert (finding.code, finding.severity, finding.step) == ("vanishing", "critical", 1)
+        assert finding.layers[0] == "dense1"
+        assert f"10^{drop:.1f}" in finding.evidence or drop > -4
+        assert f"{-drop / (layers - 1):.2g} decades a layer" in finding.evidence
+        assert "6.0e-07" in finding.evidence
+        assert finding.cures
+
+    def test_the_layers_named_are_those_a_hundred_times_weaker(self) -> None:
+        finding = only(evidence(layers=11, drop=-5.05, loss=AT_CHANCE))
+        assert finding.layers == tuple(f"dense{number}" for number in range(1, 8))
+
+    @pytest.mark.parametrize("drop", [-0.9, -0.4, 0.0, 0.6, 0.9])
+    def test_healthy_profiles_are_left_alone(self, drop: float) -> None:
+        assert codes(evidence(drop=drop, loss=LEARNED)) == []
+        assert remarks(evidence(drop=drop, loss=LEARNED)) == []
+
+    def test_a_steep_slope_of_a_shallow_net_is_none(self) -> None:
+        assert codes(evidence(layers=2, drop=-0.9, loss=curve(2.3, 2.0, 1.5))) == []
+
+    def test_small_is_not_vanishing(self) -> None:
+        assert "vanishing" not in codes(evidence(size=1e-20, loss=AT_CHANCE))
+
+    def test_who_learns_is_well_whatever_the_profile(self) -> None:
+        made = evidence(drop=-3.4, loss=LEARNED)
+        assert codes(made) == []
+        (remark,) = remarks(made)
+        assert (remark.code, remark.severity) == ("vanishing", "info")
+
+    def test_slow_learning_is_a_warning(self) -> None:
+        assert only(evidence(drop=-3.4, loss=curve(2.3, 1.6))).severity == "warning"
+
+    def test_an_exact_zero_is_told_as_such(self) -> None:
+        made = evidence(drop=-30.0, loss=AT_CHANCE)
+        values = np.where(made.output_grad_rms.values < 1e-20, 0.0, made.output_grad_rms.values)
+        made = dataclasses.replace(made, output_grad_rms=Series.of(made.output_grad_rms.steps, values))
+        assert "exactly 0" in only(made).evidence
+
+    def test_weights_that_a_penalty_ate(self) -> None:
+        made = evidence(
+            drop=(0.0, -10.0), loss=AT_CHANCE, experiment=experiment(cures__l2=1.0, net__activation="relu")
+        )
+        finding = only(made)
+        assert finding.code == "vanishing"
+        assert 20 < finding.step < 40
+        assert finding.cures[0].set == {"cures.l2": 0.0}
+
+    def test_without_output_gradients_the_parameters_stand_in(self) -> None:
+        made = evidence(layers=20, drop=-11.8, loss=AT_CHANCE)
+        made = dataclasses.replace(made, output_grad_rms=Series.none())
+        finding = only(made)
+        assert finding.code == "vanishing"
+        assert finding.step == 1
+
+    def test_an_average_over_an_image_is_no_vanishing(self) -> None:
+        made = evidence(layers=6, drop=0.0, loss=AT_CHANCE)
+        values = made.output_grad_rms.values.copy()
+        values[:, :3] /= 10**2.5
+        rms = Series.of(made.output_grad_rms.steps, values)
+        flat = dataclasses.replace(made, output_grad_rms=rms)
+        assert "vanishing" in codes(flat)
+        assert "vanishing" not in codes(dataclasses.replace(flat, positions=(64, 64, 64, 1, 1, 1, 1)))
+
+    def test_first_layers_of_branches_are_not_compared_with_the_path(self) -> None:
+        made = evidence(layers=8, drop=0.0, loss=AT_CHANCE)
+        values = made.output_grad_rms.values.copy()
+        values[:, [0, 2, 4, 6]] /= 1000
+        names = (
+            "dense1.1",
+            "dense1.2",
+            "dense2.1",
+            "dense2.2",
+            "dense3.1",
+            "dense3.2",
+            "dense4.1",
+            "dense4.2",
+        )
+        made = dataclasses.replace(
+            made, output_grad_rms=Series.of(made.output_grad_rms.steps, values), layers=(*names, "output")
+        )
+        assert "vanishing" not in codes(made)
+
+
+class TestOverTime:
+    def made(self, drop: float, loss: Any, kind: str = "rnn", **more: Any) -> Evidence:
+        steps = len(loss)
+        hidden = 1e-3 * 10 ** np.linspace(0, drop, 30)
+        series = Series.of([1, steps], [hidden, hidden])
+        exp = experiment(net__block=kind, data__source="adding", net__activation="tanh")
+        return evidence(
+            layers=1, loss=loss, kind=kind, hidden_grad=series, chance_loss=0.167, experiment=exp, **more
+        )
+
+    def test_a_plain_net_forgets(self) -> None:
+        finding = only(self.made(-5.2, curve(0.3, 0.17, 0.17, steps=400)))
+        assert finding.code == "vanishing"
+        assert "lag 29" in finding.evidence
+        assert finding.layers == ("rnn1",)
+        assert finding.cures[0].set["net.0.block"] == "lstm"
+
+    def test_two_and_a_half_decades_of_lag_are_not_enough(self) -> None:
+        assert "vanishing" not in codes(self.made(-2.5, curve(0.3, 0.17, 0.17, steps=400)))
+
+    def test_gates_are_given_time(self) -> None:
+        made = self.made(-4.0, curve(0.3, 0.17, 0.17, 0.17, 0.003, steps=400), kind="lstm")
+        for step in range(1, 320, 7):
+            assert codes(live(made, step)) == []
+        assert codes(made) == []
+
+    def test_a_large_radius_explodes(self) -> None:
+        finding = only(self.made(7.6, curve(0.3, 0.19, 0.18, steps=96)))
+        assert finding.code == "exploding"
+        assert "lag 29" in finding.evidence
+
+
+class TestExploding:
+    def test_a_steep_profile_that_does_not_learn(self) -> None:
+        finding = only(evidence(layers=20, drop=2.6, loss=curve(2.5, 2.35)))
+        assert (finding.code, finding.step, finding.severity) == ("exploding", 1, "critical")
+        assert "398 times" in finding.evidence
+        assert finding.layers == tuple(f"dense{number}" for number in range(1, 13))
+
+    @pytest.mark.parametrize("end", [0.5, 1.15, 1.3])
+    def test_held_it_is_a_remark(self, end: float) -> None:
+        made = evidence(drop=1.6, loss=curve(28.0, 4.0, end))
+        assert codes(made) == []
+        assert [remark.severity for remark in remarks(made)] == ["info"]
+
+    def test_not_a_number(self) -> None:
+        loss = np.full(22, np.nan)
+        loss[:2] = 28.0, 3e5
+        made = evidence(drop=1.6, loss=loss, total=[60.0, 3e6, *[np.nan] * 20])
+        broken = np.zeros((1, 11))
+        broken[0, 6:] = 40.0
+        nonfinite = Series.of([1, 3], np.concatenate([np.zeros((1, 11)), broken]))
+        findings = diagnose(dataclasses.replace(made, nonfinite=nonfinite))
+        assert [finding.code for finding in findings] == ["exploding", "nonfinite"]
+        assert findings[0].step == 1
+        assert findings[1].step == 3
+        assert findings[1].layers == ("dense7", "dense8", "dense9", "dense10", "output")
+        assert "dense7" in findings[1].evidence
+
+    def test_the_gradient_broke_first(self) -> None:
+        made = evidence(loss=curve(2.3, 2.0, steps=30))
+        norms = made.grad_norm.values.copy()
+        norms[12:, :4] = np.inf
+        made = dataclasses.replace(made, grad_norm=Series.of(made.grad_norm.steps, norms))
+        nonfinite = next(finding for finding in diagnose(made) if finding.code == "nonfinite")
+        assert nonfinite.step == 13
+        assert nonfinite.layers == ("dense1", "dense2", "dense3", "dense4")
+        assert "dense4" in nonfinite.evidence
+
+    def test_bad_data_is_not_an_explosion(self) -> None:
+        loss = np.full(20, np.nan)
+        assert codes(evidence(loss=loss, total=np.full(20, np.nan))) == ["nonfinite"]
+
+    def test_loss_scaling_may_skip_a_step(self) -> None:
+        made = evidence(loss=LEARNED, experiment=experiment(run__precision="fp16", net__activation="relu"))
+        norms = made.grad_norm.values.copy()
+        norms[[0, 1, 50]] = np.inf
+        skipped = dataclasses.replace(made, grad_norm=Series.of(made.grad_norm.steps, norms))
+        assert codes(skipped) == []
+        assert "nonfinite" in codes(dataclasses.replace(skipped, experiment=experiment()))
+
+    def test_a_loss_that_swings(self) -> None:
+        loss = 2.5 + 20 * np.abs(np.sin(np.arange(120)))
+        loss[:5] = 2.4
+        steep = evidence(drop=2.6, loss=loss)
+        assert codes(steep) == ["exploding", "unstable-loss"]
+        # With an even gradient that did not grow it is the loss alone: the rate.
+        (finding,) = diagnose(evidence(drop=0.0, loss=loss))
+        assert finding.code == "unstable-loss"
+        assert "1.5 times" in finding.evidence
+        grown = np.linspace(1.0, 90.0, 120)
+        assert codes(evidence(drop=0.0, loss=loss, total=grown)) == ["exploding", "unstable-loss"]
+
+    def test_noise_is_not_an_explosion(self) -> None:
+        random = np.random.default_rng(0)
+        for _ in range(20):
+            noisy = curve(2.3, 0.6) * random.lognormal(0.0, 0.5, 120)
+            norms = random.lognormal(0.0, 0.7, 120)
+            assert codes(evidence(loss=noisy, total=norms)) == []
+
+    def test_falling_from_high_is_slow_not_unstable(self) -> None:
+        assert codes(evidence(drop=0.3, loss=curve(110.0, 20.0, 5.0))) == ["not-learning"]
+        assert codes(live(evidence(drop=1.6, loss=curve(110.0, 20.0, 2.0)), 90)) == []
+
+    def test_it_blew_up_and_died(self) -> None:
+        total = np.ones(120)
+        total[4] = 1e9
+        made = evidence(
+            layers=3, loss=AT_CHANCE, total=total, dead=[1.0, 0.9, 1.0], dead_at_start=[0.1, 0.1, 0.1]
+        )
+        finding = only(made)
+        assert finding.code == "exploding"
+        assert finding.step == 5
+        assert "dense1" in finding.evidence
+
+    def test_a_spike(self) -> None:
+        total = np.ones(120)
+        total[60] = 80.0
+        assert codes(evidence(loss=curve(2.3, 2.2), total=total)) == ["exploding"]
+        assert codes(evidence(loss=LEARNED, total=total)) == []
+        # A norm that begins high and falls did not explode in the course of the run.
+        falling = evidence(loss=curve(2.3, 1.7), total=curve(100.0, 1.0, 1.0))
+        assert codes(falling) == []
+
+
+class TestUnits:
+    def test_dead_from_the_start(self) -> None:
+        made = evidence(layers=3, drop=0.0, loss=AT_CHANCE, dead=[0.4, 0.9, 1.0])
+        finding = only(made)
+        assert (finding.code, finding.severity, finding.step) == ("dead-units", "critical", 1)
+        assert finding.layers == ("dense2", "dense3")
+        assert "100%" in finding.evidence
+        assert finding.cures[0].name.startswith("leaky")
+
+    def test_most_units_dead_though_it_learns(self) -> None:
+        made = evidence(
+            layers=3, loss=LEARNED, dead=[0.9, 0.85, 0.8], dead_at_start=[0.1, 0.1, 0.1],
+        )  # fmt: skip
+        finding = only(made)
+        assert (finding.code, finding.severity) == ("dead-units", "warning")
+        assert finding.step > 1
+        assert finding.cures[0].name == "smaller learning rate"
+
+    def test_half_of_a_deep_nets_units_are_silent_and_well(self) -> None:
+        assert codes(evidence(layers=6, loss=LEARNED, dead=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == []
+
+    def test_a_small_batch_shows_no_death(self) -> None:
+        made = evidence(
+            layers=3, loss=LEARNED, dead=[0.7, 0.7, 0.7], experiment=experiment(data__batch_size=1)
+        )
+        assert codes(made) == []
+
+    def test_sigmoids_saturate_they_do_not_die(self) -> None:
+        made = evidence(layers=3, loss=AT_CHANCE, dead=[1.0] * 3, saturated=[1.0] * 3)
+        assert codes(made) == ["saturated"]
+        assert only(made).layers == ("dense1", "dense2", "dense3")
+
+    def test_saturated_and_learning_is_well(self) -> None:
+        assert codes(evidence(layers=3, loss=curve(2.3, 1.6), saturated=[0.95] * 3)) == []
+
+    def test_saturation_is_the_cause_of_vanishing(self) -> None:
+        made = evidence(layers=3, drop=-6.0, loss=AT_CHANCE, saturated=[1.0] * 3)
+        assert codes(made) == ["saturated", "vanishing"]
+
+
+class TestLearning:
+    def test_a_small_rate(self) -> None:
+        finding = only(evidence(loss=curve(3.5, 3.4), update=3e-7))
+        assert finding.code == "not-learning"
+        assert "too small" in finding.evidence
+        assert finding.cures[0].set["optimizer.lr"] > 0.1
+
+    def test_a_large_rate(self) -> None:
+        finding = only(evidence(loss=AT_CHANCE, update=0.3))
+        assert finding.code == "not-learning"
+        assert finding.cures[0].set["optimizer.lr"] < 0.1
+
+    def test_a_brief_run_is_not_blamed(self) -> None:
+        assert codes(evidence(loss=curve(2.35, 2.30, steps=60))) == []
+
+    def test_overclipped(self) -> None:
+        exp = experiment(cures__clip_norm=1e-4, net__activation="relu")
+        made = evidence(
+            loss=curve(3.5, 3.4),
+            update=4e-7,
+            total=np.full(120, 6.5),
+            clipped=np.full(120, 1e-4),
+            experiment=exp,
+        )
+        finding = only(made)
+        assert finding.code == "overclipped"
+        assert finding.cures[0].set == {
+            "cures.clip_norm": 7.0 if finding.cures[0].name == "clip at 7" else 6.0
+        }
+        clipping_cures = dataclasses.replace(made, update_ratio=evidence(update=1e-3).update_ratio)
+        assert "overclipped" not in codes(clipping_cures)
+
+    def test_degradation_needs_a_shallower_partner(self) -> None:
+        deep = evidence(layers=57, drop=-0.5, loss=curve(2.4, 1.9), accuracy=0.26)
+        shallow = evidence(layers=5, drop=0.1, loss=LEARNED, accuracy=0.94)
+        assert codes(deep) == []
+        finding = only(deep, shallow)
+        assert finding.code == "degradation"
+        assert "0.260" in finding.evidence
+        assert "0.940" in finding.evidence
+        assert finding.cures[0].name == "residual shortcuts" or not finding.cures[0].set
+        assert codes(shallow, deep) == []
+
+    def test_between_seeds_accuracies_differ_too(self) -> None:
+        deep = evidence(layers=21, drop=0.1, loss=LEARNED, accuracy=0.892)
+        assert codes(deep, evidence(layers=5, loss=LEARNED, accuracy=0.936)) == []
+
+    def test_a_deep_net_that_explodes_is_no_degradation(self) -> None:
+        deep = evidence(layers=57, drop=4.5, loss=curve(2.9, 2.1), accuracy=0.2)
+        assert codes(deep, evidence(layers=5, loss=LEARNED, accuracy=0.99)) == ["exploding"]
+
+    def test_noisy_labels(self) -> None:
+        finding = only(evidence(loss=curve(2.9, 2.25, 2.25, 2.25)))
+        assert finding.code == "not-learning"
+        assert "labels" in finding.evidence
+
+
+class TestLost:
+    def half(self) -> Any:
+        return experiment(run__precision="fp16", run__loss_scale=1.0, net__repeat=10, net__init="torch")
+
+    def zeroed(self, made: Evidence, layers: slice) -> Evidence:
+        norms, rms = made.grad_norm.values.copy(), made.output_grad_rms.values.copy()
+        norms[:, layers] = rms[:, layers] = 0.0
+        return dataclasses.replace(
+            made,
+            grad_norm=Series.of(made.grad_norm.steps, norms),
+            output_grad_rms=Series.of(made.output_grad_rms.steps, rms),
+        )
+
+    def test_underflow(self) -> None:
+        made = evidence(drop=-7.8, size=1e-3, loss=AT_CHANCE, experiment=self.half())
+        findings = diagnose(self.zeroed(made, slice(0, 4)))
+        assert [finding.code for finding in findings] == ["underflow", "vanishing"]
+        assert findings[0].layers == ("dense1", "dense2", "dense3", "dense4")
+        assert findings[0].cures[0].set == {"run.loss_scale": 0.0}
+
+    def test_float32_does_not_underflow_there(self) -> None:
+        made = evidence(drop=-7.8, loss=AT_CHANCE)
+        assert "underflow" not in codes(self.zeroed(made, slice(0, 4)))
+
+    def test_a_layer_that_is_cut_off(self) -> None:
+        finding = only(self.zeroed(evidence(loss=LEARNED), slice(3, 4)))
+        assert (finding.code, finding.layers) == ("no-gradient", ("dense4",))
+
+    def test_frozen_layers_are_meant_to_rest(self) -> None:
+        exp = experiment(cures__pretrain={"kind": "autoencoder", "freeze": 2}, net__repeat=10)
+        assert codes(self.zeroed(evidence(loss=LEARNED, experiment=exp), slice(0, 2))) == []
+
+    def test_nothing_depends_on_the_parameters(self) -> None:
+        finding = only(self.zeroed(evidence(loss=AT_CHANCE, update=1e-3), slice(None)))
+        assert finding.code == "no-gradient"
+        assert len(finding.layers) == 11
+
+
+class TestLive:
+    @pytest.mark.parametrize("step", [1, 2, 5, 10, 19])
+    def test_nobody_cries_in_the_first_steps(self, step: int) -> None:
+        sick = [
+            evidence(layers=20, drop=-11.8, loss=AT_CHANCE),
+            evidence(drop=2.6, loss=curve(2.5, 2.4)),
+            evidence(layers=3, loss=AT_CHANCE, dead=[1.0] * 3),
+            evidence(loss=curve(3.5, 3.4), update=1e-8),
+        ]
+        for made in sick:
+            assert codes(live(made, step)) == []
+
+    def test_a_starved_net_is_told_within_a_second(self) -> None:
+        made = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=500), steps=500)
+        assert codes(live(made, 25)) == ["vanishing"]
+
+    def test_not_a_number_is_told_at_once(self) -> None:
+        made = evidence(drop=1.6, loss=[28.0, np.nan, np.nan], total=[60.0, np.nan, np.nan])
+        assert codes(live(made, 2)) == ["exploding", "nonfinite"]
+
+    def test_a_net_that_is_coming_down_is_left_in_peace(self) -> None:
+        made = evidence(drop=1.6, loss=curve(28.0, 4.0, 0.8))
+        for step in range(1, 121):
+            assert codes(live(made, step)) == []
+
+    def test_a_run_of_no_steps(self) -> None:
+        assert diagnose(live(evidence(), 0)) == []
+        assert remarks(live(evidence(), 0)) == []
+
+
+class TestScripts:
+    """Somebody's own training: no experiment, no known chance, perhaps no loss."""
+
+    def script(self, **more: Any) -> Evidence:
+        return evidence(experiment=None, chance_loss=math.nan, **more)
+
+    def test_vanishing_with_reasons_and_no_changes(self) -> None:
+        finding = only(self.script(layers=20, drop=-11.8, loss=AT_CHANCE))
+        assert finding.code == "vanishing"
+        assert finding.cures
+        assert all(cure.set == {} and cure.why for cure in finding.cures)
+
+    def test_learning_is_measured_from_where_it_began(self) -> None:
+        assert codes(self.script(drop=-3.5, loss=curve(9.0, 3.0))) == []
+
+    def test_without_a_loss_it_is_only_a_warning(self) -> None:
+        made = dataclasses.replace(self.script(drop=-8.0, loss=AT_CHANCE), loss=Series.none())
+        assert only(made).severity == "warning"
+
+    def test_healthy(self) -> None:
+        assert codes(self.script(drop=0.4, loss=LEARNED)) == []
+
+
+def test_findings_stand_causes_first_and_as_json() -> None:
+    finding = only(evidence(layers=20, drop=-11.8, loss=AT_CHANCE, experiment=experiment(net__repeat=20)))
+    raw = finding.to_json()
+    assert list(raw) == ["code", "severity", "step", "layers", "evidence", "cures"]
+    assert list(raw["cures"][0]) == ["name", "set", "why"]
+    assert raw["cures"][0]["set"] == {"net.0.activation": "relu", "net.0.init": "he"}
+    assert CODES.index("exploding") < CODES.index("nonfinite")
+
+
+def test_chance_is_the_loss_of_a_guess() -> None:
+    assert pytest.approx(2.302585) == CHANCE
+
+
+NUMBERS = st.one_of(
+    st.floats(width=32), st.sampled_from([0.0, math.nan, math.inf, -math.inf, 1e-45, 3e38]), st.floats(0, 10)
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(data=st.data(), rows=st.integers(1, 60), layers=st.integers(0, 5), finished=st.booleans())
+def test_no_numbers_break_it(data: st.DataObject, rows: int, layers: int, finished: bool) -> None:
+    def series(columns: int | None = None) -> Series:
+        count = data.draw(st.sampled_from([0, 1, rows]))
+        shape = (count,) if columns is None else (count, columns)
+        return Series.of(
+            np.arange(1, count + 1), data.draw(arrays.arrays(np.float64, shape, elements=NUMBERS))
+        )
+
+    measures = (
+        "grad_norm", "output_grad_rms", "update_ratio", "dead_fraction", "saturated_fraction", "nonfinite"
+    )  # fmt: skip
+    made = evidence(
+        layers=1,
+        loss=[1.0],
+        finished=finished,
+        experiment=data.draw(st.sampled_from([None, experiment(), experiment(run__precision="fp16")])),
+        chance_loss=data.draw(st.sampled_from([math.nan, 2.3, 0.0])),
+    )
+    made = dataclasses.replace(
+        made,
+        layers=(*(f"dense{index}" for index in range(layers)), "output"),
+        kinds=(*(("dense",) * layers), "output"),
+        parameters=(10,) * (layers + 1),
+        loss=series(),
+        accuracy=series(),
+        total_norm=series(),
+        clipped_norm=series(),
+        hidden_grad=series(data.draw(st.integers(1, 4))),
+        **{name: series(layers + 1) for name in measures},
+    )
+    for finding in [*diagnose(made), *diagnose(made, made), *remarks(made)]:
+        assert finding.code in CODES
+        assert finding.evidence
+        assert "\n" not in finding.evidence

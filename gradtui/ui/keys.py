@@ -16,6 +16,7 @@ LAB_KEYS: list[Binding] = [
     Binding("e", "edit_model", "edit", tooltip="Go to the net.", id="lab.edit"),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
     Binding("p", "presets", "presets", tooltip="Open one of the recipes that ship.", id="lab.presets"),
+    Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),

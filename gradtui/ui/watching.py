@@ -16,14 +16,19 @@ from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.panes.status import Progress
 
 if TYPE_CHECKING:
+    from gradtui.diagnosis import Finding, LiveDiagnosis
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Snapshot
+    from gradtui.runs.reader import Run
     from gradtui.training.launch import Trainer
 
 PACE = 0.1
 """Seconds between two looks at the folder …"""
 FIRST_PACE = 0.02
 """… and until the first step is there, so that the first bar comes at once."""
+
+JUDGE_PACE = 0.5
+"""Seconds between two diagnoses of a run that trains, at least."""
 
 
 @dataclass
@@ -60,10 +65,15 @@ class Watching:
         """Why the last wish could not be sent, or the run not be read; one line."""
         self.experiment: Experiment | None = None
         """What is trained, with the live changes that were wished; None of a script."""
+        self.findings: tuple[Finding, ...] | None = None
+        """What the diagnosis says now; None before it has looked."""
         self._screen = screen
+        self._new: list[Finding] = []
+        self._judged_at = 0.0
 
     def follow(self, worker: Worker[None]) -> None:
         """Read the folder until the worker is cancelled. Runs in a thread."""
+        from gradtui.diagnosis import LiveDiagnosis
         from gradtui.runs.errors import RunError
         from gradtui.runs.follower import Follower
         from gradtui.runs.reader import open_run
@@ -71,6 +81,7 @@ class Watching:
         try:
             run = open_run(self.folder)
             follower = Follower(run)
+            diagnosis = LiveDiagnosis()
             while not worker.is_cancelled:
                 began = time.monotonic()
                 if follower.measure != self.measure:
@@ -83,6 +94,7 @@ class Watching:
                         self.experiment = run.experiment
                     self.measures = tuple(run.measures)
                     self.snapshot = snapshot
+                    self._judge(run, diagnosis)
                     self.painted.clear()
                     self._screen.post_message(Followed(self))
                     while not self.painted.wait(0.5) and not worker.is_cancelled:
@@ -92,6 +104,26 @@ class Watching:
         except RunError as error:
             self.problem = str(error)
             self._screen.post_message(Followed(self))
+
+    def _judge(self, run: Run, diagnosis: LiveDiagnosis) -> None:
+        """Look for diseases: now and then while it trains, and once more when it has ended."""
+        snapshot, now = self.snapshot, time.monotonic()
+        if snapshot is None or not snapshot.step:
+            return
+        if snapshot.status.live and now - self._judged_at < JUDGE_PACE:
+            return
+        from gradtui.diagnosis import evidence_of
+
+        look = diagnosis.update(evidence_of(run))
+        self.findings = tuple(look.findings)
+        self._new.extend(look.new)
+        # A look that takes long is taken seldom: the picture must not wait for it.
+        self._judged_at = time.monotonic() + 9 * (time.monotonic() - now)
+
+    def news(self) -> list[Finding]:
+        """The findings that were never announced, once."""
+        new, self._new = self._new, []
+        return new
 
     def _is_stillborn(self) -> bool:
         return (

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis import Finding
 
 _MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info": ("i", "$primary")}
 
@@ -23,7 +26,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
     }
     """
 
-    findings: reactive[tuple[dict[str, Any], ...] | None] = reactive(None)
+    findings: reactive[tuple[Finding, ...] | None] = reactive(None)
     """None: nothing was judged yet; empty: healthy."""
 
     def compose(self) -> ComposeResult:
@@ -48,14 +51,17 @@ class FindingsPane(VerticalScroll, can_focus=True):
             text = Content.assemble(("✓", "$success"), " nothing found: the gradients look healthy")
         else:
             text = Content("\n").join(_describe(finding) for finding in findings)
+            text += Content.assemble("\n", (" c ", "bold $accent on $panel"), " every cure that applies")
         self.query_one("#findings-text", Static).update(text)
 
 
-def _describe(finding: dict[str, Any]) -> Content:
-    mark, colour = _MARKS.get(str(finding.get("severity")), _MARKS["info"])
-    since = f" since step {finding['step']:,}" if finding.get("step") is not None else ""
-    text = Content.assemble((f"{mark} {finding.get('code')}", f"bold {colour}"), (since, "$text-muted"), "\n")
-    text += Content(f"{finding.get('evidence', '')}\n")
-    for cure in list(finding.get("cures") or [])[:3]:
-        text += Content.assemble(("→ ", "$accent"), str(cure.get("name", "")), "\n")
+def _describe(finding: Finding) -> Content:
+    mark, colour = _MARKS[finding.severity]
+    text = Content.assemble(
+        (f"{mark} {finding.code}", f"bold {colour}"),
+        (f"  since step {finding.step:,}\n", "$text-muted"),
+        f"{finding.evidence}\n",
+    )
+    for cure in finding.cures[:3]:
+        text += Content.assemble(("→ ", "$accent"), cure.name, "\n")
     return text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import on
@@ -114,6 +115,36 @@ class Workbench(Vertical):
         from gradtui.ui.edit.settings_screen import SettingsScreen
 
         self.app.push_screen(SettingsScreen(self.experiment, parts, title), self.take)
+
+    def choose_preset(self) -> None:
+        """Open one of the recipes that ship."""
+        from gradtui.experiment.presets import describe, load_preset, names
+        from gradtui.ui.screens.choose import Choice, ChooseScreen
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self.take(load_preset(name))
+
+        choices = [Choice(name, name, describe(name)) for name in names()]
+        self.app.push_screen(ChooseScreen("Presets", choices), take)
+
+    def choose_cure(self, advised: Sequence[str] = ()) -> None:
+        """Apply a cure that would change something; those that a diagnosis advises (by key) come first."""
+        from gradtui.experiment.edits import CURES
+        from gradtui.ui.screens.choose import Choice, ChooseScreen
+
+        offered = {cure.key: cure for cure in CURES if cure.set_of(self.experiment)}
+        keys = [key for key in advised if key in offered] + [key for key in offered if key not in advised]
+        choices = [Choice(k, offered[k].name, offered[k].why, marked=k in advised) for k in keys]
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self.take(offered[key].apply(self.experiment))
+                said = ", ".join(f"{path} = {value}" for path, value in offered[key].set_of(before).items())
+                self.notify(f"{said}\nPrice: {offered[key].price}", title=offered[key].name, markup=False)
+
+        before = self.experiment
+        self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
 
     def undo(self) -> None:
         """Take the last edit back."""

@@ -136,9 +136,12 @@ class LabScreen(Screen[None]):
 
     def action_presets(self) -> None:
         """Open one of the recipes that ship."""
-        from gradtui.ui.screens.presets import PresetsScreen
+        self.bench.choose_preset()
 
-        self.app.push_screen(PresetsScreen(), self.bench.take)
+    def action_cures(self) -> None:
+        """Apply a cure to the experiment."""
+        findings = self.watching.findings if self.watching is not None else None
+        self.bench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
 
     def action_save(self) -> None:
         """Save the experiment as TOML."""
@@ -258,8 +261,9 @@ class LabScreen(Screen[None]):
             self.bench.adopt(watching.experiment)
         self.show_status()
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
-        if watching.snapshot is not None:
-            self.query_one(FindingsPane).findings = watching.snapshot.findings
+        self.query_one(FindingsPane).findings = watching.findings
+        for finding in watching.news():
+            self.notify(finding.evidence, title=finding.code, severity="warning", markup=False)
         gradient = self.query_one(GradientPane)
         await gradient.paint(watching)
         for pane in self.query(CurvePane):

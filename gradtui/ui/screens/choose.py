@@ -43,7 +43,8 @@ class ChooseScreen(ModalScreen[str | None]):
             border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface;
         }
         & Input, & Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
-        & OptionList { height: 1fr; border: none; background: $surface; padding: 0; }
+        & OptionList { height: 1fr; border: none; background: $surface; padding: 0; scrollbar-size-vertical: 1; }
+        & OptionList.-flat { text-wrap: nowrap; text-overflow: ellipsis; }
         & .option-list--option { padding: 0 1; }
         & OptionList > .option-list--option-highlighted { background: $block-cursor-background; }
     }
@@ -68,7 +69,7 @@ class ChooseScreen(ModalScreen[str | None]):
             frame.border_title = self.frame_title
             frame.border_subtitle = "type to search · ↑↓ choose · ⏎ take · esc back"
             yield Input(placeholder="search")
-            found = OptionList()
+            found = OptionList(classes="-flat" if self.title_width else "")
             # The keys are the input's; the arrows reach the list through the screen.
             found.can_focus = False
             yield found

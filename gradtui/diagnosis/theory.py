@@ -100,6 +100,8 @@ def _why_not(exp: Experiment) -> str:
 def _why_not_recurrent(exp: Experiment) -> str:
     if len(exp.net) > 1 or exp.net[0].repeat > 1 or exp.net[0].layers > 1:
         return "theory here is for one recurrent layer, not for several or mixed ones"
+    if exp.data.source in TOKEN_SOURCES:
+        return f"on {exp.data.source} the net answers at every step, and theory here is for an answer at the last one"
     (group,) = exp.net
     if group.norm != "none" or group.shortcut != "none":
         return "theory here is for a recurrent layer without normalisation and shortcut"
@@ -157,7 +159,8 @@ def _accumulated(path: Sequence[float]) -> list[float]:
 def _recurrent(exp: Experiment, shape: NetShape) -> Prediction:
     (group,) = exp.net
     read = sequence_of(exp.data, data_shape(exp.data))
-    steps, features = read if read else (shape.layers[0].output[0], group.width)
+    assert read is not None, "a recurrent layer that reads no tokens reads a sequence of numbers"
+    steps, features = read
     sigma2 = recurrent_sigma_squared(group)
     sigma_w2 = sigma_w_squared(group, features, group.width)
     if group.init == "torch":

@@ -189,6 +189,7 @@ def test_an_experiments_recurrent_layer_is_told_by_lag() -> None:
         (resolve("adding-lstm"), "lstm"),
         (resolve("adding-gru"), "gru"),
         (resolve("explode-pixels"), "identity matrix"),
+        (set_fields(resolve("adding-rnn"), {"data.source": "copy"}), "every step"),
         (resolve("pretrain-rbm"), "pretrained"),
         (net(group("relu", shortcut="highway")), "highway"),
         (net(group("relu", width=4)), "wide"),

@@ -1,0 +1,38 @@
+"""Numbers come out in the order they were sent in, unchanged. What CUDA adds can be tried only on CUDA."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from gradtui.probe.transfer import Transfer
+
+DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_everything_that_was_sent_comes_out_in_order(device: str) -> None:
+    transfer: Transfer[int] = Transfer(torch.device(device))
+    received = []
+    for step in range(30):
+        values = torch.full((3,), float(step), dtype=torch.float64, device=device)
+        transfer.send(step, values, [torch.tensor(1e-30 * step, device=device), 0.5])
+        received += transfer.receive()
+    received += transfer.receive(wait=True)
+    assert [tag for tag, _ in received] == list(range(30))
+    for step, (values, numbers) in received:
+        np.testing.assert_array_equal(values, [step] * 3)
+        assert numbers == pytest.approx([1e-30 * step, 0.5], rel=1e-6)
+    assert transfer.receive(wait=True) == []
+
+
+def test_on_the_host_they_are_held_for_a_while_and_come_together() -> None:
+    held: Transfer[int] = Transfer(torch.device("cpu"), hold=1000.0)
+    at_once: Transfer[int] = Transfer(torch.device("cpu"), hold=0.0)
+    for step in range(20):
+        for transfer in (held, at_once):
+            transfer.send(step, np.ones(2), [])
+    assert held.receive() == []
+    assert len(at_once.receive()) == 20
+    assert len(held.receive(wait=True)) == 20

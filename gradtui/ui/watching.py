@@ -183,7 +183,7 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
         title=title,
         detail=detail,
         state=status.state,
-        words=_words(status.state, status.phase, status.reason),
+        words=_words(status.state, _phase_text(snapshot), status.reason),
         step=snapshot.step,
         steps=snapshot.steps,
         rate=snapshot.rate or 0.0,
@@ -191,16 +191,22 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
     )
 
 
-_PHASES = {
-    "importing": "importing torch",
-    "building": "building the net",
-    "evaluating": "training",  # an evaluation of milliseconds would only flicker
-}
+# An evaluation of milliseconds would only flicker.
+_PHASES = {"importing": "importing torch", "building": "building the net", "evaluating": "training"}
+
+
+def _phase_text(snapshot: Snapshot) -> str:
+    """What the trainer is at, in its own words where they say more than the phase's name."""
+    phase = snapshot.status.phase
+    if phase == "pretraining":
+        said = [event.get("text") for event in snapshot.events if event.get("event") == "phase"]
+        return str(said[-1] or phase)
+    return _PHASES.get(phase, phase)
 
 
 def _words(state: str, phase: str, reason: str) -> str:
     if state in ("starting", "running"):
-        return _PHASES.get(phase, phase or state)
+        return phase or state
     if state == "died":
         return f"trainer {reason or 'died'} · L log"
     if state == "failed":

@@ -75,7 +75,7 @@ class GradtuiApp(App[None]):
                 yield SystemCommand(
                     binding.description.capitalize(),
                     tooltip or binding.tooltip or f"Key {self.get_key_display(binding)}",
-                    lambda action=action: self.run_worker(screen.run_action(action)),  # type: ignore[misc]
+                    lambda action=action: self.run_worker(screen.run_action(action)),
                 )
         yield from super().get_system_commands(screen)
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from textual.binding import Binding
+from textual.binding import Binding, BindingType
 
-LAB_KEYS: list[Binding] = [
+LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
     Binding("space", "pause", "pause", key_display="space", tooltip="Hold the training.", id="lab.pause"),
     Binding("space", "resume", "go on", key_display="space", tooltip="Go on training.", id="lab.resume"),

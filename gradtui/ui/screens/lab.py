@@ -27,6 +27,7 @@ from gradtui.ui.panes.workbench import Workbench
 from gradtui.ui.watching import Followed, Watching, progress_of
 
 if TYPE_CHECKING:
+    from gradtui.runs.control import WishName
     from gradtui.training.launch import Trainer
     from gradtui.ui.trainers import Trainers
 
@@ -220,7 +221,7 @@ class LabScreen(Screen[None]):
         """End the training here."""
         self._wish("stop")
 
-    def _wish(self, wish: str) -> None:
+    def _wish(self, wish: WishName) -> None:
         if self.watching is not None and not self.watching.send(wish):
             self.notify(self.watching.problem, severity="error", markup=False)
 

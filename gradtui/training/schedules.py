@@ -15,7 +15,7 @@ def factor(optimizer: Optimizer, step: int, steps: int) -> float:
     step of rate 0 would be none). step divides by 10 after half and again after three quarters of all
     steps.
     """
-    warmup = min(optimizer.warmup_steps, steps)
+    warmup = optimizer.warmup_steps
     climbing = min(1.0, step / warmup) if warmup else 1.0
     if optimizer.schedule == "cosine":
         done = max(0, step - 1 - warmup) / max(1, steps - warmup)

@@ -10,7 +10,7 @@ from gradtui.runs.events import Event, EventLog
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run
 from gradtui.runs.source import Source
-from gradtui.runs.status import RunStatus, current_status
+from gradtui.runs.status import ENDS, RunStatus, current_status
 from gradtui.runs.summary import Floats, Summary
 from gradtui.runs.timeline import Timeline
 
@@ -73,23 +73,36 @@ class Follower:
 
     def poll(self) -> Snapshot | None:
         """The state now; None where nothing has changed since the last poll."""
-        changed = not self._told
-        meta = self.run.meta
-        if meta is not self._meta:
-            self._meta = meta
-            changed = True
-            self._renew()
-        # Events before rows, as the writer writes rows before events: who is told the end has seen all rows.
-        changed |= self._log.poll()
-        changed |= self._scalars.poll()
-        changed |= self._layers.poll()
-        step = max(self._scalars.step, self._layers.step)
-        status = current_status(self.run.folder, meta, self._log, step)
+        changed = self._look() or not self._told
+        status = self._judge()
+        if status.state in ENDS and self._look():
+            # The end was found only when the process was found gone, after the tables had been read.
+            changed, status = True, self._judge()
         if not changed and status == self._status:
             return None
         self._status = status
         self._told = True
-        return self._snapshot(meta, status)
+        return self._snapshot(self._meta, status)
+
+    def _look(self) -> bool:
+        """Take in what is new, and say whether anything was.
+
+        In the reverse of the order in which a trainer writes, events before run.json before rows: so whoever is
+        told the end has seen all rows.
+        """
+        changed = self._log.poll()
+        meta = self.run.meta
+        if meta is not self._meta:
+            self._meta = meta
+            self._renew()
+            changed = True
+        for source in (self._scalars, self._layers):
+            changed |= source.poll()
+        return changed
+
+    def _judge(self) -> RunStatus:
+        step = max(self._scalars.step, self._layers.step)
+        return current_status(self.run.folder, self._meta, self._log, step)
 
     def latest(self, measure: str) -> tuple[int, Floats] | None:
         """Step and values (layers,) of the newest row of any measure; None where there is none (yet)."""

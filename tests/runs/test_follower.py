@@ -5,15 +5,19 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gradtui.runs import status
 from gradtui.runs import table as reading
+from gradtui.runs.events import EventLog
 from gradtui.runs.follower import CURVE_BUCKETS, TIMELINE_ROWS, Follower, Snapshot
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
+from gradtui.runs.source import Source
 from gradtui.runs.writer import RunWriter
 
 from .making import assert_summarises, columns_of, describe
@@ -129,8 +133,8 @@ def test_a_trainer_that_dies_is_told_though_no_file_changes(tmp_path: Path) -> N
     assert follower.poll() is None
     child.kill()
     child.wait()
-    status = polled(follower).status
-    assert (status.state, status.reason) == ("died", "died at step 7")
+    told = polled(follower).status
+    assert (told.state, told.reason) == ("died", "died at step 7")
     assert follower.poll() is None
 
 
@@ -250,6 +254,47 @@ def test_another_measure_can_be_followed_and_any_looked_up(tmp_path: Path) -> No
     snapshot = polled(follower)
     assert (snapshot.timeline.rows.shape, snapshot.layer_names) == ((0, 0), ())
     assert follower.poll() is None
+
+
+@pytest.mark.parametrize("moment", ["events", "tables", "process"])
+def test_who_is_told_the_end_has_seen_every_row(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """The trainer writes its last rows and its end, and goes, just after the follower has looked at …"""
+    training = Training(tmp_path)
+    training.train(5)
+    follower = Follower(open_run(tmp_path))
+    polled(follower)
+    gone = False
+
+    def finish() -> None:
+        nonlocal gone
+        if not gone:
+            gone = True
+            training.train(5)
+            training.says("end", status="finished")
+
+    def and_then_finish(look: Callable[..., object]) -> Callable[..., object]:
+        def looked(*arguments: object) -> object:
+            seen = look(*arguments)
+            finish()
+            return seen
+
+        return looked
+
+    match moment:
+        case "events":
+            monkeypatch.setattr(EventLog, "poll", and_then_finish(EventLog.poll))
+        case "tables":
+            monkeypatch.setattr(Source, "poll", and_then_finish(Source.poll))
+        case "process":
+            # It is found gone, and so the events are read once more.
+            monkeypatch.setattr(status, "is_alive", and_then_finish(lambda *_: False))
+    states = []
+    while not states or states[-1].status.state != "finished":
+        states.append(polled(follower))
+    assert (states[-1].step, states[-1].timeline.recorded) == (10, 10)
+    training.writer.close()
 
 
 WRITER = """

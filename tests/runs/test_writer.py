@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
 import threading
 import time
 import tracemalloc
@@ -174,6 +175,7 @@ def test_a_forked_child_never_writes(tmp_path: Path) -> None:
     with writer._lock, writer._flushing:  # as a fork may catch them
         child = os.fork()
         if child == 0:
+            signal.alarm(20)  # waiting for a lock that nobody here will open is wrong, too
             writer.append("scalars", 2, [3, 4])
             writer.event("end", status="failed")
             writer.flush()

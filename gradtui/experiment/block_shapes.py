@@ -52,6 +52,14 @@ def norm_groups(width: int) -> int:
     return next(groups for groups in range(8, 0, -1) if width % groups == 0)
 
 
+def closing_parameters(group: Group) -> int:
+    """Norm and learned slope between a last group of order "pre" and the output layer."""
+    if group.order == "post":
+        return 0
+    slope = group.activation == "prelu" and group.block in ("dense", "conv")
+    return norm_parameters(group.norm, group.width) + int(slope)
+
+
 class Blocks:
     """Numbers blocks from 1 over the whole net and appends their layers."""
 

@@ -3,8 +3,9 @@
 A net reads as follows. Tokens (copy, text) go through ``embedding``, as wide as the first group. A dense
 group that comes first reads the whole example flattened (tokens: step by step). A dense group after conv
 reads the average over the image; after recurrent or attention groups the last step (tokens: every step).
-The output layer reads like a dense group. Between the last block and the output layer stands nothing: no
-norm, no activation.
+The output layer reads like a dense group. A last group of order "pre" is closed before that by its norm and
+its activation, which belong to the output layer, the one that they feed (He et al. 2016, "Identity
+mappings"; in transformers the norm alone).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
-from gradtui.experiment.block_shapes import Blocks, LayerShape
+from gradtui.experiment.block_shapes import Blocks, LayerShape, closing_parameters
 from gradtui.experiment.data_shapes import TOKEN_SOURCES, DataShape, data_shape, sequence_of
 from gradtui.experiment.flow import RECURRENT, check_flow
 
@@ -55,7 +56,7 @@ def net_shape(exp: Experiment, data: DataShape | None = None) -> NetShape:
             signal = _summary(signal, tokens)
         signal = blocks.add(layers, group, number, signal)
     signal = _summary(signal, tokens)
-    parameters = signal[-1] * data.outputs + data.outputs
+    parameters = signal[-1] * data.outputs + data.outputs + closing_parameters(exp.net[-1])
     layers.append(LayerShape("output", "output", parameters, 0, -1, (*signal[:-1], data.outputs)))
     total = sum(layer.parameters for layer in layers)
     return NetShape(tuple(layers), total, sum(layer.kind not in BESIDE_THE_PATH for layer in layers))

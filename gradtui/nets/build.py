@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import prod
 
 import torch
@@ -11,6 +12,7 @@ from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.flow import RECURRENT
 from gradtui.experiment.shapes import DataShape
 from gradtui.experiment.spec import Experiment, Group
+from gradtui.nets.activations import make_activation, make_norm
 from gradtui.nets.attention import Positions, attention_block
 from gradtui.nets.init import Start, negative_slope
 from gradtui.nets.layer import Embedding, Layer, Linear
@@ -48,8 +50,9 @@ class _Builder:
                 self._summarise()
             for repeat in range(group.repeat):
                 self._block(group, group.stride if repeat == 0 else 1)
+        closing = self._close(self.exp.net[-1])
         self._summarise()
-        self._output()
+        self._output(closing)
         return Net(self.parts, self.layers)
 
     def _read(self) -> None:
@@ -121,15 +124,34 @@ class _Builder:
         elif len(self.signal) == 2 and not self.tokens:
             self._step(f"last{self.blocks}", LastStep(), self.signal[1:])
 
-    def _output(self) -> None:
-        """The last group's ``init`` with gain 1 (fixup: zeros), biases 0."""
+    def _close(self, last: Group) -> list[nn.Module]:
+        """After a last group of order "pre" its norm and, of dense and conv, its activation: the sum of
+        hundreds of branches is too large for the output layer to read (He et al. 2016, "Identity mappings";
+        Xiong et al. 2020).
+        """
+        if last.order == "post":
+            return []
+        norm = make_norm(last.norm, last.width, len(self.signal))
+        activation = make_activation(last.activation, last.slope) if last.block in ("dense", "conv") else None
+        named = (("closing_norm", norm), ("closing_activation", activation))
+        closing = [(name, module) for name, module in named if module is not None]
+        self.parts += closing
+        return [module for _, module in closing]
+
+    def _output(self, closing: list[nn.Module]) -> None:
+        """The last group's ``init`` with gain 1 (fixup: zeros), biases 0. What closes the stack belongs to
+        it."""
         last = self.exp.net[-1]
         output = Linear(self.signal[-1], self.shape.outputs)
         gain = 0.0 if last.init == "fixup" else 1.0
         self.start.weight(output.weight, last.init, gain, negative_slope(last))
         nn.init.zeros_(output.bias)
         self._step("output", output, (*self.signal[:-1], self.shape.outputs))
-        self.layers.append(Layer("output", "output", list(output.parameters()), output, None, "identity"))
+        parameters = [p for module in (output, *closing) for p in module.parameters()]
+        layer = Layer("output", "output", parameters, output, None, "identity")
+        if closing and last.block in ("dense", "conv"):
+            layer = replace(layer, activation=closing[-1], function=last.activation)
+        self.layers.append(layer)
 
 
 def _after(group: Group, signal: Shape, stride: int) -> Shape:

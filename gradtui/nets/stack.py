@@ -4,8 +4,8 @@ With order "post" a layer is weights, norm, activation; beside an identity short
 follows the addition (He et al. 2016, "Deep residual learning"), beside rezero and highway it stays in the
 branch, as published. With order "pre" a layer is norm, activation, weights (He et al. 2016, "Identity
 mappings"), also the first of a net: it then acts on what it is given, so a net on raw inputs wants a stem,
-a group of its own with order "post". Nothing closes a stack of order "pre": the next group or the output
-layer reads the bare sum.
+a group of its own with order "post". Where it is the last group, its norm and activation come once more
+before the output layer (build.py); another group after it reads the bare sum.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def norm_by_hand(kind: str, x: Tensor, scale: Tensor, *shift: Tensor) -> Tensor:
 @pytest.mark.parametrize("order", ["post", "pre"])
 def test_norms_of_dense_layers(kind: str, order: str) -> None:
     shape = DataShape((12,), 4, "classify")
-    net, p = made(shape, Group(width=4 if order == "pre" else 12, norm=kind, order=order, activation="tanh"))
+    net, p = made(shape, Group(width=12, norm=kind, order=order, activation="tanh"))
     weight, bias, scale, *shift = p["dense1"]
     x = inputs(shape)
 
@@ -90,7 +90,8 @@ def test_norms_of_dense_layers(kind: str, order: str) -> None:
         h = torch.tanh(norm_by_hand(kind, F.linear(x, weight, bias), scale, *shift))
     else:
         h = F.linear(torch.tanh(norm_by_hand(kind, x, scale, *shift)), weight, bias)
-    same(net(x), F.linear(h, *p["output"]))
+        h = torch.tanh(norm_by_hand(kind, h, *p["output"][2:]))
+    same(net(x), F.linear(h, *p["output"][:2]))
 
 
 @pytest.mark.parametrize("kind", ["batch", "layer", "group", "rms"])
@@ -117,16 +118,36 @@ def test_residual_block_of_order_post_adds_before_its_last_activation() -> None:
     same(net(inputs(FLAT)), F.linear(x, *p["output"]))
 
 
-def test_residual_block_of_order_pre_leaves_the_sum_bare() -> None:
+def test_residual_blocks_of_order_pre_are_closed_by_norm_and_activation() -> None:
+    """He et al. 2016, "Identity mappings": the sum is bare between blocks, and closed before the output."""
     net, p = made(
         FLAT,
-        Group(width=8, activation="identity"),
-        Group(width=8, layers=2, repeat=2, shortcut="identity", order="pre", activation="relu"),
+        Group(width=12, activation="identity"),
+        Group(
+            width=12, layers=2, repeat=2, shortcut="identity", order="pre", activation="relu", norm="layer"
+        ),
     )
+
+    def opened(x: Tensor, layer: str) -> Tensor:
+        return torch.relu(norm_by_hand("layer", x, *p[layer][2:]))
+
     x = F.linear(inputs(FLAT), *p["dense1"])
     for n in (2, 3):
-        x = x + F.linear(torch.relu(F.linear(torch.relu(x), *p[f"dense{n}.1"])), *p[f"dense{n}.2"])
-    same(net(inputs(FLAT)), F.linear(x, *p["output"]))
+        inner = F.linear(opened(x, f"dense{n}.1"), *p[f"dense{n}.1"][:2])
+        x = x + F.linear(opened(inner, f"dense{n}.2"), *p[f"dense{n}.2"][:2])
+    same(net(inputs(FLAT)), F.linear(opened(x, "output"), *p["output"][:2]))
+    assert isinstance(net.layers[-1].activation, nn.ReLU)
+
+
+def test_an_image_is_closed_before_its_average_and_a_next_group_reads_the_bare_sum() -> None:
+    pre = Group(block="conv", width=4, activation="relu", order="pre")
+    net, p = made(IMAGE, pre)
+    x = inputs(IMAGE)
+    h = F.conv2d(torch.relu(x), *p["conv1"], padding=1)
+    same(net(x), F.linear(torch.relu(h).mean((2, 3)), *p["output"]))
+    net, p = made(IMAGE, pre, Group(width=3, activation="tanh"))
+    h = F.conv2d(torch.relu(x), *p["conv1"], padding=1).mean((2, 3))
+    same(net(x), F.linear(torch.tanh(F.linear(h, *p["dense2"])), *p["output"]))
 
 
 @pytest.mark.parametrize("order", ["post", "pre"])
@@ -137,7 +158,8 @@ def test_rezero_scales_a_branch_that_ends_in_its_activation(order: str) -> None:
     branch = (
         torch.tanh(F.linear(x, weight, bias)) if order == "post" else F.linear(torch.tanh(x), weight, bias)
     )
-    same(net(x), F.linear(x + alpha * branch, *p["output"]))
+    total = x + alpha * branch
+    same(net(x), F.linear(total if order == "post" else torch.tanh(total), *p["output"]))
 
 
 def test_highway_mixes_branch_and_input() -> None:
@@ -206,7 +228,8 @@ def test_a_recurrent_shortcut_adds_the_input_at_every_step() -> None:
         getattr(oracle, f"{name}_l0").data = value.data
     x = inputs(SEQUENCE)
     hidden = oracle(F.layer_norm(x, (3,), *p["gru1"][4:]))[0] + F.linear(x, *p["gru1.shortcut"])
-    same(net(x), F.linear(hidden[:, -1], *p["output"]))
+    closed = F.layer_norm(hidden[:, -1], (6,), *p["output"][2:])
+    same(net(x), F.linear(closed, *p["output"][:2]))
 
 
 @pytest.mark.parametrize("reading", ["rows", "pixels"])
@@ -283,8 +306,11 @@ def test_transformer_blocks_are_torchs_encoder_layers(order: str) -> None:
     h = F.linear(x, *p["attention1.input"]) + sinusoids(9, 6)
     for number in (1, 2):
         h = encoder_of(p, number, order, 6)(h)
+    last = h[:, -1]
+    if order == "pre":
+        last = F.layer_norm(last, (6,), *p["output"][2:])
     # The table of positions is float32, as the net is; the rest is float64.
-    torch.testing.assert_close(net(x), F.linear(h[:, -1], *p["output"]), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(net(x), F.linear(last, *p["output"][:2]), rtol=1e-5, atol=1e-5)
 
 
 def test_tokens_are_read_causally_and_told_at_every_step() -> None:

@@ -45,7 +45,7 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
 
     from gradtui.report.charts import profile
     from gradtui.report.page import print_sections, stdout_paper
-    from gradtui.report.words import compare_decades
+    from gradtui.words import compare_decades
 
     paper, title = stdout_paper(), Text(experiment.name, "bold")
     if not prediction.applies:
@@ -54,7 +54,7 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
     decades = np.array(prediction.log10_profile)
     print_sections(
         paper,
-        [title, Text(f"Expected: {compare_decades(decades[0] - decades[-1])}.")],
+        [title, Text(f"Expected: the gradient is {compare_decades(decades[0] - decades[-1])}.")],
         [
             Text("RMS gradient with respect to each hidden pre-activation, the last one's being 1", "bold"),
             *profile(decades, paper),

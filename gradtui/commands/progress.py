@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from gradtui.report.words import figure, seconds
+from gradtui.words import figure, seconds
 
 if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot

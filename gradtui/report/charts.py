@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from gradtui.report.words import compare_gradients
+from gradtui.diagnosis.contrast import contrast
 from gradtui.ui.charts.curves import Series
 from gradtui.ui.charts.scale import Scale, log10_of
 from gradtui.ui.charts.text import text_chart, text_profile
@@ -46,7 +46,7 @@ def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[
     scale.include(np.concatenate([log10_of(row) for row in rows.values()]))
     for end, norms in rows.items():
         yield Text(f"Gradient of each layer at the {end} step (norm)", "bold")
-        yield Text(f"{compare_gradients(norms[0], norms[-1])}")
+        yield Text(contrast([layer["name"] for layer in layers], norms.tolist()).text)
         yield from profile(log10_of(norms), paper, scale)
 
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gradtui.report.charts import Paper, curves, gradient_charts
-from gradtui.report.words import figure, seconds, share
 from gradtui.runs.folder import runs_root
+from gradtui.words import figure, seconds, share
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding

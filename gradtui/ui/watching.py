@@ -164,7 +164,12 @@ class Watching:
         """The last lines that the trainer printed."""
         from gradtui.runs.reader import open_run
 
-        return open_run(self.folder).log_tail(200)
+        lines = open_run(self.folder).log_tail(200)
+        if not lines and self.state == "died":
+            return [
+                "The trainer printed nothing: it was killed from outside, by kill -9 or for want of memory."
+            ]
+        return lines
 
 
 def progress_of(watching: Watching | None, draft: Experiment) -> Progress:

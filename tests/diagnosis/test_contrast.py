@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.diagnosis.contrast import contrast, times
+from gradtui.diagnosis.contrast import contrast
 
 
 @pytest.mark.parametrize(
@@ -17,8 +17,8 @@ from gradtui.diagnosis.contrast import contrast, times
         ([1e-12, 1.0], "1.0 trillion times weaker at the input", "weak"),
         ([1.6e-12, 1.0], "620 billion times weaker at the input", "weak"),
         ([0.05, 1.0], "20 times weaker at the input", "uneven"),
-        ([2.0, 1.0], "even: input and output within a factor of 2.0", "even"),
-        ([0.5, 1.0], "even: input and output within a factor of 2.0", "even"),
+        ([2.0, 1.0], "2.0 times stronger at the input", "even"),
+        ([0.6, 1.0], "as strong at the input as at the output", "even"),
         ([3e4, 1.0], "30,000 times stronger at the input", "strong"),
         ([1e-40, 1e2], "10^42 times weaker at the input", "weak"),
         ([math.nan, 1.0], "the gradient is not a finite number in a", "broken"),
@@ -32,12 +32,6 @@ def test_sentences(norms: list[float], text: str, tone: str) -> None:
     assert contrast(["a", "b"], norms) == (text, tone)
 
 
-@given(st.lists(st.floats(), min_size=0, max_size=5))
-def test_any_floats_make_one_line(norms: list[float]) -> None:
+@given(st.lists(st.floats().map(abs), min_size=0, max_size=5))
+def test_any_norms_make_one_line(norms: list[float]) -> None:
     assert "\n" not in contrast([str(i) for i in range(len(norms))], norms).text
-
-
-def test_times_in_words() -> None:
-    assert [times(x) for x in (3.14, 42, 512, 99_900, 1.26e6, 6.3e11, 7e15)] == [
-        "3.1", "42", "510", "100,000", "1.3 million", "630 billion", "7.0 million billion",
-    ]  # fmt: skip

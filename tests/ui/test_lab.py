@@ -250,7 +250,9 @@ async def test_presets_are_found_by_typing_and_can_be_undone() -> None:
         await until(pilot, lambda: lab.bench.experiment == resolve("sigmoid-20"))
 
 
-async def test_the_experiment_is_saved_as_toml_that_opens(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_experiment_is_saved_as_toml_that_opens(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:

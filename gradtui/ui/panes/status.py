@@ -8,6 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from gradtui.words import seconds
+
 # state → (mark, colour); the mark differs too, for those who see no colour.
 _MARKS = {
     "idle": ("○", "$text-muted"),
@@ -65,7 +67,7 @@ class StatusBar(Widget):
                     f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s", "$text-muted"
                 )
                 if p.seconds_left is not None and width >= 70:
-                    tail += Content.styled(f"  {duration(p.seconds_left)} left", "$text-muted")
+                    tail += Content.styled(f"  {seconds(p.seconds_left)} left", "$text-muted")
             room = width - left.cell_length - right.cell_length - tail.cell_length - 3
             if p.steps and room >= 8 and p.state in ("running", "paused"):
                 right += Content(" ") + bar(p.step / p.steps, min(24, room))
@@ -78,12 +80,3 @@ def bar(share: float, width: int) -> Content:
     """A thin bar, filled to a share of its width."""
     full = round(max(0.0, min(1.0, share)) * width)
     return Content.assemble(("━" * full, "$accent"), ("─" * (width - full), "$border"))
-
-
-def duration(seconds: float) -> str:
-    """Seconds in the unit that a person would say."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    if seconds < 3600:
-        return f"{seconds // 60:.0f} min {seconds % 60:02.0f} s"
-    return f"{seconds // 3600:.0f} h {seconds % 3600 // 60:02.0f} min"

@@ -264,7 +264,10 @@ class LabScreen(Screen[None]):
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
         self.query_one(FindingsPane).findings = watching.findings
         for finding in watching.news():
-            self.notify(finding.evidence, title=finding.code, severity="warning", markup=False)
+            # Of a run that has ended, the pane says it; a toast would only cover the curves.
+            if watching.live:
+                said = finding.evidence.partition(";")[0]
+                self.notify(said, title=finding.code, severity="warning", markup=False)
         gradient = self.query_one(GradientPane)
         await gradient.paint(watching)
         for pane in self.query(CurvePane):

@@ -1,0 +1,50 @@
+"""Figures in words."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from gradtui.words import compare_decades, figure, seconds, share, times
+
+
+@pytest.mark.parametrize(
+    ("decades", "words"),
+    [
+        (0.1, "as strong at the input as at the output"),
+        (-1.3, "20 times weaker at the input"),
+        (3.0, "1,000 times stronger at the input"),
+        (-11.8, "630 billion times weaker at the input"),
+        (-400.0, "10^400 times weaker at the input"),
+    ],
+)
+def test_decades_in_words(decades: float, words: str) -> None:
+    assert compare_decades(decades) == words
+
+
+def test_times_in_words() -> None:
+    factors = [3.14, 9.97, 42, 512, 99_900, 1.26e6, 6.3e11, 7e15]
+    assert [times(math.log10(x)) for x in factors] == [
+        "3.1", "10", "42", "510", "100,000", "1.3 million", "630 billion", "7.0 million billion",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (0.0, "0.0 s"),
+        (3.14, "3.1 s"),
+        (59.97, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3599.7, "1 h 00 min"),
+        (12000, "3 h 20 min"),
+    ],
+)
+def test_durations(value: float, words: str) -> None:
+    assert seconds(value) == words
+
+
+def test_what_is_missing_is_a_dash_and_what_is_not_a_number_says_so() -> None:
+    assert (figure(None), share(None)) == ("–", "–")
+    assert (figure(math.nan), figure(2.302585), share(0.1034)) == ("nan", "2.303", "10.3 %")

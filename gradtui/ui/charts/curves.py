@@ -88,6 +88,8 @@ def draw_curves(
     columns, rows = width - GUTTER, height - 1
     low = min(float(curve.x[0]) for curve in curves if curve.x.size)
     high = max([float(curve.x[-1]) for curve in curves if curve.x.size] + ([x_end] if x_end else []))
+    # Runs count their steps from 1; an axis from 0 has rounder numbers.
+    low = 0.0 if 0 < low <= 0.1 * high else low
     high = high if high > low else low + 1
     for index, curve in enumerate(curves):
         x, y = bucketed(curve.x, curve.y, columns)

@@ -29,12 +29,17 @@ class ProfileChart(LayerChart):
         self,
         scale: Scale | None = None,
         *,
+        of: str = "layer",
+        start: int = 1,
         name: str | None = None,
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
+        """of, start: what is numbered beneath the bars (at most five characters), and the number of the first."""
         super().__init__(name=name, id=id, classes=classes)
         self.scale = scale or Scale()
+        self.of = of
+        self.start = start
         self._profile: Profile | None = None
 
     def update(
@@ -79,7 +84,7 @@ class ProfileChart(LayerChart):
         if self._profile is not None:
             draw_bars(cells, self._profile, self.axis, self.scale, palette, rows, self.cursor)
         if rows < height:
-            draw_ruler(cells, self.axis, palette, rows, self.cursor)
+            draw_ruler(cells, self.axis, palette, rows, self.cursor, self.of, self.start)
         return cells
 
 

@@ -23,24 +23,36 @@ def draw_value_axis(cells: Cells, scale: Scale, palette: Palette, rows: int) -> 
         cells.write(row, 0, scale.label(value).rjust(GUTTER - 1) + glyphs.tick, AXIS)
 
 
-def draw_ruler(cells: Cells, axis: LayerAxis, palette: Palette, row: int, cursor: int | None) -> None:
-    """The numbers of the layers, counted from 1, beneath them; the layer under the cursor is pointed at."""
-    cells.write(row, 0, "layer".rjust(GUTTER - 1), AXIS)
-    taken = np.zeros(axis.width + 2, bool)
+def draw_ruler(
+    cells: Cells,
+    axis: LayerAxis,
+    palette: Palette,
+    row: int,
+    cursor: int | None,
+    name: str = "layer",
+    start: int = 1,
+) -> None:
+    """The numbers of the layers beneath them; the layer under the cursor is pointed at.
+
+    name: what is numbered, at most five characters; start: the number of the first.
+    """
+    cells.write(row, 0, name[: GUTTER - 1].rjust(GUTTER - 1), AXIS)
+    if not axis.bins:
+        return
     step = _ruler_step(axis)
-    numbers = [n for n in range(axis.first + 1, axis.last + 2) if n % step == 0] if axis.shown else []
-    ends = [axis.first + 1, axis.last + 1] if axis.shown else []
-    chosen = [(cursor + 1, True)] if cursor is not None else []
-    for number, pointed in chosen + [(n, False) for n in ends + numbers]:
-        columns = axis.columns_of(number - 1)
-        if columns is None:
+    round_ones = [n for n in range(axis.first, axis.last + 1) if (n + start) % step == 0]
+    taken = np.zeros(axis.width + 2, bool)
+    for layer in [cursor, axis.first, axis.last, *round_ones]:
+        if layer is None or (columns := axis.columns_of(layer)) is None:
             continue
-        text = f"{palette.glyphs.pointer}{number}" if pointed else str(number)
-        column = (columns[0] + columns[1] + 1 - len(text)) // 2 if not pointed else sum(columns) // 2
+        text = str(layer + start)
+        column = (columns[0] + columns[1] + 1 - len(text)) // 2
+        if layer == cursor:
+            text, column = palette.glyphs.pointer + text, sum(columns) // 2
         column = max(0, min(axis.width - len(text), column))
         if not taken[column : column + len(text) + 2].any():
             taken[column + 1 : column + len(text) + 1] = True
-            cells.write(row, GUTTER + column, text, TEXT if pointed else AXIS)
+            cells.write(row, GUTTER + column, text, TEXT if layer == cursor else AXIS)
 
 
 def _ruler_step(axis: LayerAxis) -> int:

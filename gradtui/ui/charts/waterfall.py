@@ -82,7 +82,7 @@ class Waterfall(LayerChart):
         self._stride = 1
         self._first = 0
         self._hovered_step: int | None = None
-        self._told_capacity = 2
+        self._told_capacity = 0
 
     @property
     def rows_per_line(self) -> int:
@@ -91,8 +91,8 @@ class Waterfall(LayerChart):
 
     @property
     def capacity(self) -> int:
-        """Rows of a matrix that fit; fold to so many. At least 2, also before the first layout."""
-        return max(2, self.size.height * self.rows_per_line)
+        """Rows of a matrix that fit; fold to so many. Before the first layout, what the whole screen would hold."""
+        return max(2, (self.size.height or self.app.size.height) * self.rows_per_line)
 
     def update(self, matrix: ArrayLike | None, stride: int = 1, first_step: int = 0) -> None:
         """Show these rows, in units of the scale (log10 for a log scale): shape (rows, layers), oldest first.

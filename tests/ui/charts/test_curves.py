@@ -63,6 +63,11 @@ def test_the_axis_reaches_to_the_planned_end() -> None:
     assert np.argwhere(cells.ink[:-1, GUTTER:40] == SERIES)[:, 1].max() <= 6
 
 
+def test_steps_that_begin_at_one_stand_on_an_axis_from_zero() -> None:
+    assert lines(drawn([Series("loss", np.arange(1, 301), np.ones(300))]))[-1].startswith("     └0──")
+    assert lines(drawn([Series("loss", np.arange(50, 101), np.ones(51))]))[-1].startswith("     └───")
+
+
 def test_a_given_range_is_held() -> None:
     text = lines(drawn([Series("accuracy", [0, 1, 2], [0.1, 0.1, 0.11])], y_range=(0.0, 1.0)))
     assert text[0].startswith("    1┤")

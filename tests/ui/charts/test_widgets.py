@@ -212,6 +212,21 @@ async def test_the_waterfall_says_when_another_number_of_rows_fits() -> None:
         assert app.said[-1] == ("capacity", 56)
 
 
+async def test_before_the_first_layout_a_whole_screen_of_rows_is_asked_for() -> None:
+    class Early(App[None]):
+        capacity = 0
+
+        def compose(self) -> ComposeResult:
+            yield Waterfall()
+
+        def on_mount(self) -> None:
+            self.capacity = self.query_one(Waterfall).capacity
+
+    app = Early()
+    async with app.run_test(size=(90, 30)):
+        assert app.capacity == 60
+
+
 async def test_nan_is_unmistakable_in_both() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:

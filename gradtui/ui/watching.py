@@ -18,8 +18,9 @@ from gradtui.ui.panes.status import Progress
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, LiveDiagnosis
     from gradtui.runs.control import WishName
-    from gradtui.runs.follower import Snapshot
+    from gradtui.runs.follower import Follower, Snapshot
     from gradtui.runs.reader import Run
+    from gradtui.runs.summary import Floats
     from gradtui.training.launch import Trainer
 
 PACE = 0.1
@@ -29,6 +30,9 @@ FIRST_PACE = 0.02
 
 JUDGE_PACE = 0.5
 """Seconds between two diagnoses of a run that trains, at least."""
+
+FIGURES = ("dead_fraction", "saturated_fraction", "activation_mean", "slope")
+"""Measures of which the newest row is read besides the one that is drawn."""
 
 
 @dataclass
@@ -68,6 +72,8 @@ class Watching:
         self.findings: tuple[Finding, ...] | None = None
         """What the diagnosis says now; None before it has looked."""
         self._screen = screen
+        self.rows: dict[str, Floats] = {}
+        """The newest row, (layers,), of the measures that the figures speak of."""
         self._new: list[Finding] = []
         self._judged_at = 0.0
 
@@ -94,7 +100,7 @@ class Watching:
                         self.experiment = run.experiment
                     self.measures = tuple(run.measures)
                     self.snapshot = snapshot
-                    self._judge(run, diagnosis)
+                    self._judge(run, diagnosis, follower)
                     self.painted.clear()
                     self._screen.post_message(Followed(self))
                     while not self.painted.wait(0.5) and not worker.is_cancelled:
@@ -105,7 +111,7 @@ class Watching:
             self.problem = str(error)
             self._screen.post_message(Followed(self))
 
-    def _judge(self, run: Run, diagnosis: LiveDiagnosis) -> None:
+    def _judge(self, run: Run, diagnosis: LiveDiagnosis, follower: Follower) -> None:
         """Look for diseases: now and then while it trains, and once more when it has ended."""
         snapshot, now = self.snapshot, time.monotonic()
         if snapshot is None or not snapshot.step:
@@ -116,6 +122,8 @@ class Watching:
 
         look = diagnosis.update(evidence_of(run))
         self.findings = tuple(look.findings)
+        rows = {measure: follower.latest(measure) for measure in FIGURES}
+        self.rows = {measure: row[1] for measure, row in rows.items() if row is not None}
         self._new.extend(look.new)
         # A look that takes long is taken seldom: the picture must not wait for it.
         self._judged_at = time.monotonic() + 9 * (time.monotonic() - now)

@@ -18,6 +18,7 @@ from gradtui.ui.edit.values import info_at, put, value_at
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.training import TrainingPane
+from gradtui.ui.panes.vitals import VitalsPane
 
 _ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
 
@@ -48,9 +49,10 @@ class Workbench(Vertical):
         return self.draft.experiment
 
     def compose(self) -> ComposeResult:
-        """Model above, numbers beneath, findings in what is left."""
+        """Model above, numbers beneath, figures of the run, findings in what is left."""
         yield ModelPane()
         yield TrainingPane(classes="pane")
+        yield VitalsPane(classes="pane")
         yield FindingsPane(classes="pane")
 
     def on_mount(self) -> None:

@@ -23,6 +23,7 @@ from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.status import StatusBar
 from gradtui.ui.panes.training import LIVE, TrainingPane
+from gradtui.ui.panes.vitals import VitalsPane, vitals_of
 from gradtui.ui.panes.workbench import Workbench
 from gradtui.ui.watching import Followed, Watching, progress_of
 
@@ -268,6 +269,11 @@ class LabScreen(Screen[None]):
             if watching.live:
                 said = finding.evidence.partition(";")[0]
                 self.notify(said, title=finding.code, severity="warning", markup=False)
+        if watching.snapshot is not None and watching.rows:
+            names = (
+                tuple(layer.name for layer in watching.snapshot.meta.layers) if watching.snapshot.meta else ()
+            )
+            self.query_one(VitalsPane).vitals = vitals_of(watching.snapshot, watching.rows, names)
         gradient = self.query_one(GradientPane)
         await gradient.paint(watching)
         for pane in self.query(CurvePane):

@@ -1,0 +1,96 @@
+"""What a training costs, and how its units fare: the prices of activations and clipping, as figures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradtui.runs.follower import Snapshot
+    from gradtui.runs.summary import Floats
+
+
+@dataclass(frozen=True)
+class Vital:
+    """One line: what it is, its figure, and whether it is a bad one."""
+
+    label: str
+    figure: str
+    bad: bool = False
+
+
+class VitalsPane(Widget):
+    """A few figures of the run, a line each."""
+
+    HELP = (
+        "## Figures\n\n**a step**: time of one step, the price of an activation. **clipped**: share of steps whose "
+        "gradient was cut. **dead**: units that never fire, in the worst layer. **mean**: the activation's mean in "
+        "the layer where it is farthest from zero. **slope**: what PReLU has learned. **probe**: what measuring costs."
+    )
+    DEFAULT_CSS = """
+    VitalsPane { height: auto; padding: 0 1; }
+    """
+
+    vitals: reactive[tuple[Vital, ...]] = reactive((), layout=True)
+
+    def on_mount(self) -> None:
+        """The frame's title; no frame before there are figures."""
+        self.border_title = "Figures"
+        self.display = False
+
+    def watch_vitals(self, vitals: tuple[Vital, ...]) -> None:
+        """Seen only where there is something to see."""
+        self.display = bool(vitals)
+
+    def render(self) -> Content:
+        """Labels on the left, figures beside them."""
+        return Content("\n").join(
+            Content.assemble(
+                (f"{vital.label:<12}", "$secondary"),
+                (f"✖ {vital.figure}", "$error") if vital.bad else vital.figure,
+            )
+            for vital in self.vitals
+        )
+
+
+def vitals_of(snapshot: Snapshot, layers: Mapping[str, Floats], names: tuple[str, ...]) -> tuple[Vital, ...]:
+    """The lines for a run's state.
+
+    Args:
+        snapshot: the state.
+        layers: the newest row of other measures, (layers,) each.
+        names: the layers.
+    """
+    found = []
+    if snapshot.rate:
+        found.append(Vital("a step", f"{1000 / snapshot.rate:.3g} ms"))
+    if "clipped" in snapshot.curves and len(snapshot.curves["clipped"].mean):
+        found.append(Vital("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
+    found += _worst("dead", layers.get("dead_fraction"), names, "{:.0%}", bad_above=0.55)
+    found += _worst("saturated", layers.get("saturated_fraction"), names, "{:.0%}", bad_above=0.9)
+    found += _worst("mean", layers.get("activation_mean"), names, "{:+.2f}")
+    found += _worst("slope", layers.get("slope"), names, "{:.3f}")
+    cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
+    if cost:
+        found.append(Vital("probe", f"{cost[-1]:.1%} of the time"))
+    return tuple(found)
+
+
+def _worst(
+    label: str, row: Floats | None, names: tuple[str, ...], form: str, bad_above: float = math.inf
+) -> list[Vital]:
+    """The value farthest from zero, and its layer; nothing where no layer has one."""
+    known = (
+        [] if row is None else [(abs(v), v, n) for v, n in zip(row.tolist(), names, strict=False) if v == v]
+    )
+    if not known:
+        return []
+    size, value, name = max(known)
+    return [Vital(label, f"{form.format(value)} in {name}", size > bad_above)]

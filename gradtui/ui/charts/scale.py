@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Literal
 
 import numpy as np
@@ -130,7 +131,8 @@ class Scale:
         if self.kind == "log":
             return f"1e{round(value)}"[:room]
         for digits in (4, 3, 2, 1):
-            if len(text := f"{value:.{digits}g}".replace("e+0", "e").replace("e-0", "e-")) <= room:
+            text = re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}")
+            if len(text) <= room:
                 return text
         # Only -1e-10 and its like need six: better none than a wrong one.
         return "~0" if abs(value) < 1 else "..."

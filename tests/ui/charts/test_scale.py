@@ -109,7 +109,16 @@ def test_decades_are_labelled_as_people_write_them() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "text"), [(0.5, "0.5"), (1500, "1500"), (1.5e6, "1.5e6"), (-0.25, "-0.25")]
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (1500, "1500"),
+        (1.5e6, "1.5e6"),
+        (7e10, "7e10"),
+        (2e-5, "2e-5"),
+        (1e100, "1e100"),
+        (-0.25, "-0.25"),
+    ],
 )
 def test_plain_numbers(value: float, text: str) -> None:
     assert Scale("linear").label(value) == text

@@ -63,12 +63,21 @@ class Case:
     @cached_property
     def learned(self) -> bool:
         """Rule 5."""
-        return self.relative_loss <= LEARNED
+        return self.relative_loss <= LEARNED or self.accurate
+
+    @cached_property
+    def accurate(self) -> bool:
+        """Whether it is right more than half the way from guessing to always, in the last ten steps: large weights make
+        large losses of few errors."""
+        if not np.isfinite(self.evidence.chance_loss):
+            return False
+        guessing = float(np.exp(-self.evidence.chance_loss))
+        return middle(self.evidence.accuracy.values[-LAST_STEPS:]) >= (1.0 + guessing) / 2.0
 
     @cached_property
     def begun(self) -> bool:
         """Whether the loss has left the chance loss clearly."""
-        return self.relative_loss < NOT_BEGUN
+        return self.relative_loss < NOT_BEGUN or self.accurate
 
     @cached_property
     def ripe(self) -> bool:

@@ -44,17 +44,17 @@ def _found(case: Case, partner: Evidence | None) -> list[Finding]:
         # What died or saturated of it is its consequence.
         return _present(exploding, *broken)
     vanishing = rules_starvation.vanishing(case)
-    if vanishing and dead and vanishing.step < dead.step:
-        # Units of a net that starves may die too, later.
-        dead = None
+    saturated = rules_units.saturated(case)
     causes = _present(
-        dead,
+        # Units of a net that starves may die or saturate too, later.
+        None if vanishing and dead and vanishing.step < dead.step else dead,
+        None if vanishing and saturated and vanishing.step < saturated.step else saturated,
         rules_starvation.underflow(case),
         vanishing,
-        rules_units.saturated(case),
         rules_starvation.no_gradient(case),
         rules_learning.overclipped(case),
     )
+    causes = causes or _present(rules_explosion.spike(case))
     if causes:
         return causes
     degraded = rules_learning.degradation(case, partner)

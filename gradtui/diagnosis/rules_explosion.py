@@ -17,7 +17,8 @@ EXPLODING_DROP = 1.0
 """Decades by which the first hidden layer's gradient exceeds the last one's (SCIENCE.md, rule 6; healthy nets stay
 within 0.9, exploding ones begin at 1.5)."""
 CERTAIN_DROP = 1.5
-"""What exploding nets begin at (SCIENCE.md): a run too brief to show whether it learns is judged by this."""
+"""What exploding nets begin at (SCIENCE.md): a run that has not had the time to show whether it learns is judged by
+this."""
 HELD = 0.65
 """Of the chance loss: a net that explodes at the start but has come below this is held, by clipping or a small rate.
 Rule 5 excuses at 0.5; SCIENCE.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
@@ -58,8 +59,16 @@ def exploding(case: Case) -> Finding | None:
         or _blew_up_and_died(case)
         or _profile(case, case.depth, "layer")
         or _profile(case, case.lags, "step back in time")
-        or _spike(case)
     )
+    return _finding(case, sign)
+
+
+def spike(case: Case) -> Finding | None:
+    """A norm that shot up once, in a net that does not learn and has nothing worse (SCIENCE.md, rule 7)."""
+    return _finding(case, _spike(case))
+
+
+def _finding(case: Case, sign: Sign | None) -> Finding | None:
     if sign is None:
         return None
     # Live, a net that explodes at its start may still be held.
@@ -91,7 +100,7 @@ def unstable_loss(case: Case) -> Finding | None:
 def held_explosion(case: Case) -> Finding | None:
     """A profile that explodes, in a net that learns all the same: worth a word, not an alarm."""
     profile = case.depth
-    if not len(profile) or not profile.start >= EXPLODING_DROP or not case.relative_loss <= HELD:
+    if not len(profile) or not profile.start >= EXPLODING_DROP or not _held(case):
         return None
     first, last = case.ends()
     words = (
@@ -101,12 +110,16 @@ def held_explosion(case: Case) -> Finding | None:
     return Finding("exploding", "info", int(profile.steps[profile.start_sample]), (), words)
 
 
+def _held(case: Case) -> bool:
+    return case.learned or case.relative_loss <= HELD
+
+
 def _profile(case: Case, profile: Profile, place: str) -> Sign | None:
     """Rule 6. Live, a net that is coming down or has begun to learn is left in peace."""
     needed = CERTAIN_DROP if case.brief else EXPLODING_DROP
     if not len(profile) or not case.ripe or not profile.start >= needed:
         return None
-    if case.relative_loss <= HELD or case.coming_down or (case.begun and not case.evidence.finished):
+    if _held(case) or case.coming_down or (case.begun and not case.evidence.finished):
         return None
     return _steep(case, profile, place)
 
@@ -199,7 +212,7 @@ def _blew_up_and_died(case: Case) -> Sign | None:
 
 def _spike(case: Case) -> Sign | None:
     """Rule 7."""
-    if not case.ripe or case.relative_loss <= HELD or case.coming_down:
+    if not case.ripe or _held(case) or case.coming_down:
         return None
     if case.begun and not case.evidence.finished:
         return None

@@ -15,7 +15,8 @@ VANISHING_DROP = -2.0
 VANISHING_LAGS = -3.0
 """The same over time lags (SCIENCE.md, rule 6)."""
 CERTAIN_DROP = -3.3
-"""What vanishing nets begin at (SCIENCE.md): a run too brief to show whether it learns is judged by this."""
+"""What vanishing nets begin at (SCIENCE.md): a run that has not had the time to show whether it learns is judged by
+this."""
 DEVELOPED = 100
 """Steps before a profile that was even at first counts as starving: a swinging loss comes through there."""
 GATES_NEED = 0.8
@@ -83,6 +84,9 @@ def _over_depth(case: Case) -> Finding | None:
 def _sick_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
     """The sample to show and the step at which it began; (None, 0) where nothing vanishes."""
     start = profile.start
+    unsure = not case.evidence.finished and case.evidence.step < DEVELOPED and start > CERTAIN_DROP
+    if unsure:
+        return None, 0
     if start <= (CERTAIN_DROP if case.brief else VANISHING_DROP):
         return profile.start_sample, int(profile.steps[profile.start_sample])
     # It began well and starves now: a penalty that eats the weights, say. Not where units died on the way,

@@ -18,6 +18,8 @@ MANY = 0.5
 SEEN = 128
 """Examples that must have been looked at before a unit counts as dead: in a batch of one, most units of the healthiest
 net are silent. Of small batches, and of unknown ones, only a whole dead layer is a finding."""
+LEAST_SEEN = 32
+"""Examples without which a run that still trains is not judged."""
 SATURATED = 0.9
 """Of a layer's units. tanh at sigma_w = 3 stands at 0.57 and learns with a small rate; it is a finding only where
 nothing has been learned, for sigmoids beside shortcuts saturate and learn."""
@@ -85,10 +87,15 @@ def wholly_dead(case: Case, *, at_start: bool) -> tuple[str, ...]:
 
 def _least(case: Case, series: Series) -> Floats | None:
     """Per layer the least of the newest samples, as many as make SEEN examples: what only one small batch showed is no
-    state. None while there are too few; those of the first half of the run are old."""
+    state. None while too few were looked at.
+
+    Samples of the run's second half; where there is none, the last: no gradient revives what was dead then.
+    """
     needed = -(-SEEN // case.batch_size) if case.batch_size else RECENT
-    newest = series.values[series.steps > case.evidence.step / 2][-needed:]
-    if len(newest) < (min(needed, RECENT) if not case.evidence.finished else 1):
+    fresh = series.values[series.steps > case.evidence.step / 2]
+    newest = (fresh if len(fresh) else series.values[-1:])[-needed:]
+    enough = len(newest) * case.batch_size >= LEAST_SEEN if case.batch_size else len(newest) >= RECENT
+    if not len(newest) or not (enough or case.evidence.finished):
         return None
     return np.asarray(np.fmin.reduce(newest, axis=0))
 

@@ -54,6 +54,7 @@ def evidence(
     saturated: Sequence[float] | None = None,
     kind: str = "dense",
     accuracy: float = math.nan,
+    accuracy_series: Series | None = None,
     **more: Any,
 ) -> Evidence:
     """A run of `layers` hidden layers.
@@ -86,6 +87,7 @@ def evidence(
         "kinds": (*((kind,) * layers), "output"),
         "parameters": parameters,
         "loss": Series.of(when, values),
+        "accuracy": accuracy_series or Series.none(),
         "grad_norm": Series.of(when, norms),
         "total_norm": Series.of(when, sums),
         "clipped_norm": Series.of(when, sums if clipped is None else clipped),

@@ -73,6 +73,26 @@ class TestVanishing:
         (remark,) = remarks(made)
         assert (remark.code, remark.severity) == ("vanishing", "info")
 
+    def test_what_dies_or_saturates_later_is_its_consequence(self) -> None:
+        alive = [0.0] * 10
+        made = evidence(drop=-7.3, loss=AT_CHANCE, dead=[0.4] * 9 + [1.0], dead_at_start=alive)
+        assert codes(made) == ["vanishing"]
+        made = evidence(drop=-16.0, loss=AT_CHANCE, saturated=[1.0] * 10)
+        values = made.saturated_fraction.values.copy()
+        values[0] = 0.0
+        made = dataclasses.replace(made, saturated_fraction=Series.of(made.saturated_fraction.steps, values))
+        assert codes(made) == ["vanishing"]
+
+    def test_a_gradient_that_arrives_at_last_makes_the_norm_jump(self) -> None:
+        total = np.ones(120)
+        total[100:] = 90.0
+        assert codes(evidence(drop=-7.2, loss=curve(2.35, 2.0), total=total)) == ["vanishing"]
+
+    def test_doubtful_profiles_are_given_time(self) -> None:
+        made = evidence(drop=-2.6, loss=AT_CHANCE)
+        assert codes(live(made, 50)) == []
+        assert codes(live(made, 110)) == ["vanishing"]
+
     def test_slow_learning_is_a_warning(self) -> None:
         assert only(evidence(drop=-3.4, loss=curve(2.3, 1.6))).severity == "warning"
 
@@ -171,6 +191,12 @@ class TestExploding:
         made = evidence(drop=1.6, loss=curve(28.0, 4.0, end))
         assert codes(made) == []
         assert [remark.severity for remark in remarks(made)] == ["info"]
+
+    def test_large_weights_make_large_losses_of_few_errors(self) -> None:
+        right = Series.of(np.arange(1, 121), np.linspace(0.1, 0.85, 120))
+        loss = curve(20_000.0, 400.0)
+        assert codes(evidence(drop=4.4, loss=loss, accuracy_series=right)) == []
+        assert codes(evidence(drop=4.4, loss=loss)) == ["exploding"]
 
     def test_not_a_number(self) -> None:
         loss = np.full(22, np.nan)

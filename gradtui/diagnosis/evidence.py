@@ -116,18 +116,21 @@ class Evidence:
             max((series.steps[-1] for series in (self.loss, self.grad_norm) if len(series)), default=0)
         )
 
-    def path(self) -> list[int]:
-        """Indices of the hidden layers that the gradient passes one after the other.
-
-        Left out: the output layer, whose gradient is that of the loss itself; embeddings, projections and
-        gates; and, in blocks of several layers, all but the last, because the first layers of a branch get
-        only the branch's share of the gradient and would be compared with layers that get the whole.
-        """
-        hidden = [
+    def hidden(self) -> list[int]:
+        """Indices of the hidden layers: without the output layer, embeddings, projections and gates."""
+        return [
             index
             for index, kind in enumerate(self.kinds[:-1])
             if kind not in BESIDE_THE_PATH and kind != "embedding"
         ]
+
+    def path(self) -> list[int]:
+        """Indices of the hidden layers that are compared over depth.
+
+        Of blocks of several layers only the last: the first layers of a branch get only the branch's share of
+        the gradient, and would be compared with layers that get the whole.
+        """
+        hidden = self.hidden()
         last_of_block = {_block(self.layers[index]): index for index in hidden}
         return sorted(last_of_block.values()) if self.experiment is not None else hidden
 

@@ -36,6 +36,8 @@ class Profile:
     """Of the places: indices of layers, or lags."""
     ends: int = 1
     """How many places an end is the median of."""
+    depths: tuple[int, ...] = ()
+    """Of the places: which layer from the input it is, where layers between them are left out; empty where none is."""
 
     def __len__(self) -> int:
         return len(self.steps)
@@ -70,12 +72,13 @@ class Profile:
         return int(finite[0]) if len(finite) else 0
 
     def slope(self, sample: int) -> float:
-        """Decades a place, by least squares: + falls towards the input."""
+        """Decades a layer (or lag), by least squares: + falls towards the input."""
         levels = self.levels[sample]
+        places = np.asarray(self.depths or range(len(levels)), np.float64)
         use = np.isfinite(levels)
         if use.sum() < 2:
             return float("nan")
-        return float(np.polyfit(np.arange(len(levels))[use], levels[use], 1)[0])
+        return float(np.polyfit(places[use], levels[use], 1)[0])
 
     def since(self, sick: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
         """The step at which the last unbroken stretch of sick samples began."""
@@ -108,7 +111,8 @@ def over_depth(evidence: Evidence) -> Profile:
         _level_jumps(levels, [evidence.positions[index] for index in path])
     with np.errstate(invalid="ignore"):
         relative = levels - np.median(levels[:, -ends:], axis=1, keepdims=True)
-    return Profile(series.steps, relative, tuple(path), ends)
+    depth_of = {index: depth for depth, index in enumerate(evidence.hidden())}
+    return Profile(series.steps, relative, tuple(path), ends, tuple(depth_of[index] for index in path))
 
 
 def over_lags(hidden_grad: Series) -> Profile:

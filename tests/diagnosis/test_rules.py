@@ -145,6 +145,8 @@ class TestVanishing:
             made, output_grad_rms=Series.of(made.output_grad_rms.steps, values), layers=(*names, "output")
         )
         assert "vanishing" not in codes(made)
+        steep = dataclasses.replace(evidence(layers=8, drop=-7.0, loss=AT_CHANCE), layers=made.layers)
+        assert "1 decades a layer" in only(steep).evidence
 
 
 class TestOverTime:

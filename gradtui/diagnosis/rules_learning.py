@@ -55,7 +55,7 @@ def degradation(case: Case, partner: Evidence | None) -> Finding | None:
     if partner is None or not case.evidence.finished or not _even(case):
         return None
     shallow = Case(partner)
-    deep_layers, shallow_layers = len(case.evidence.path()), len(partner.path())
+    deep_layers, shallow_layers = len(case.evidence.hidden()), len(partner.hidden())
     if deep_layers <= shallow_layers or not shallow.begun:
         return None
     mine, theirs = _train_accuracy(case.evidence), _train_accuracy(partner)

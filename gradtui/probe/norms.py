@@ -70,7 +70,7 @@ def wide_row_norms(rows: Tensor) -> np.ndarray:
     if rows.device.type == "mps":
         return scaled_row_norms(rows).cpu().numpy().astype(np.float64)
     wide = None if rows.device.type == "cpu" else torch.float64
-    norms: np.ndarray = torch.linalg.vector_norm(rows, dim=1, dtype=wide).double().cpu().numpy()
+    norms: np.ndarray = torch.linalg.vector_norm(rows, dim=1, dtype=wide).cpu().double().numpy()
     if wide is None and len(doubtful := _doubtful(norms, rows.shape[1])):
         norms[doubtful] = torch.linalg.vector_norm(rows[doubtful], dim=1, dtype=torch.float64).numpy()
     return norms

@@ -50,7 +50,7 @@ def statistics(function: str, module: nn.Module | None, inputs: list[Tensor], ou
     slopes = _slopes(function, module, inputs, stack)
     dead = missing if slopes is None else _dead(slopes)
     saturated = missing if slopes is None or function not in ("sigmoid", "tanh") else _saturated(slopes)
-    return Units(mean.squeeze(1).double().cpu().numpy(), std, dead, saturated)
+    return Units(mean.squeeze(1).cpu().double().numpy(), std, dead, saturated)
 
 
 def _slopes(function: str, module: nn.Module | None, inputs: list[Tensor], outputs: Tensor) -> Tensor | None:
@@ -83,7 +83,7 @@ def _dead(slopes: Tensor) -> np.ndarray:
     unit = 2 if slopes.dim() == 5 else slopes.dim() - 1
     rest = [dim for dim in range(1, slopes.dim()) if dim != unit]
     largest = slopes.amax(rest) if rest else slopes
-    dead: np.ndarray = (largest < DEAD).double().mean(1).cpu().numpy()
+    dead: np.ndarray = (largest < DEAD).float().mean(1).cpu().double().numpy()
     return dead
 
 
@@ -91,5 +91,5 @@ def _saturated(slopes: Tensor) -> np.ndarray:
     flat = slopes.flatten(1)
     # Written as numbers, not as truth values: on the CPU torch adds those up several times as slowly.
     below = torch.lt(flat, SATURATED, out=torch.empty_like(flat))
-    shares: np.ndarray = below.mean(1).double().cpu().numpy()
+    shares: np.ndarray = below.mean(1).cpu().double().numpy()
     return shares

@@ -45,6 +45,7 @@ class Loop:
     def _steps(self) -> Ending:
         session, controls = self.session, self.controls
         steps, every = session.exp.run.steps, session.exp.run.eval_every
+        first = session.step + 1
         while session.step < steps:
             controls.look()
             if self.stop.wanted:
@@ -54,7 +55,10 @@ class Loop:
             if not controls.may_step():
                 self.recorder.catch_up()
                 continue
-            self._step()
+            self.step()
+            if session.step == first:
+                # Who pressed the key shall not wait for the writer's next turn.
+                self._publish()
             if self.recorder.diverged:
                 return "diverged", f"the loss was not finite for {PATIENCE} steps"
             if self.recorder.writer.error is not None:
@@ -65,7 +69,8 @@ class Loop:
                 self._phase("training", "training")
         return "finished", ""
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Take one step and record it."""
         session, stepper, sampler = self.session, self.stepper, self.sampler
         clock = sampler.clock
         begin = clock()
@@ -91,11 +96,15 @@ class Loop:
         sampler.count(end - begin, every_step)
 
     def _evaluate(self, *, whole: bool) -> None:
-        self._phase("evaluating", "evaluating on the training and the test set")
         self.recorder.catch_up()
+        self._phase("evaluating", "evaluating on the training and the test set")
         result = evaluate(self.session, whole=whole, cancelled=lambda: self.stop.wanted)
         if result is not None:
             self.recorder.writer.event("evaluation", self.session.step, **asdict(result))
+
+    def _publish(self) -> None:
+        self.recorder.catch_up()
+        self.recorder.writer.flush()
 
     def _phase(self, phase: str, text: str) -> None:
         """Say what begins, on disk: should it kill us, the run tells where."""

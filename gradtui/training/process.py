@@ -17,7 +17,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from gradtui import __version__
-from gradtui.experiment import Experiment, load, to_dict
+from gradtui.experiment import load, to_dict
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE
 from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.writer import RunWriter
@@ -83,10 +83,11 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
         name=folder.name,
         versions={"python": platform.python_version(), "gradtui": __version__},
     )
-    write_meta(folder, meta)
-    exp = load(folder / EXPERIMENT_FILE)
-    meta = _described(meta, exp)
-    write_meta(folder, meta)
+    try:
+        exp = load(folder / EXPERIMENT_FILE)
+        meta = replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)
+    finally:
+        write_meta(folder, meta)
     opening = RunWriter(folder, {})
     try:
         opening.event("phase", phase="importing", text="importing torch")
@@ -95,10 +96,6 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
     finally:
         opening.close()
     return train(folder, exp, meta, stop)
-
-
-def _described(meta: RunMeta, exp: Experiment) -> RunMeta:
-    return replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)
 
 
 def _detach(folder: Path) -> None:

@@ -63,6 +63,13 @@ class Recorder:
             if not self.diverged:
                 self._write(row, self._flat.fold(values, row.folded), numbers)
 
+    def close(self) -> None:
+        """Write all that was recorded, and end the writer's thread."""
+        try:
+            self.catch_up()
+        finally:
+            self.writer.close()
+
     def _write(self, row: _Row, norms: np.ndarray, numbers: list[float]) -> None:
         loss, accuracy, penalty = numbers[:3]
         total = math.sqrt(np.square(norms).sum())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from gradtui.experiment import Experiment
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import Controls
+from gradtui.training.failures import TrainingFailed
 from gradtui.training.loop import Ending, Loop
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.session import Session, build
@@ -25,13 +27,15 @@ def train(folder: Path, exp: Experiment, meta: RunMeta, stop: StopRequest) -> En
     Raises what building raises.
     """
     session = _build(folder, exp)
+    # Some 300,000 objects of the imports would else be looked through again and again in mid-training.
+    gc.freeze()
     tables = tables_of(session)
     write_meta(folder, _described(meta, session, tables))
     recorder = Recorder(folder, session, tables)
     try:
         return Loop(session, recorder, Controls(folder, session, recorder.writer), stop).run()
     finally:
-        recorder.writer.close()
+        recorder.close()
 
 
 def _build(folder: Path, exp: Experiment) -> Session:
@@ -39,6 +43,8 @@ def _build(folder: Path, exp: Experiment) -> Session:
     try:
         writer.event("phase", 0, phase="building", text="building the net and loading the data")
         writer.flush()
+        if exp.cures.pretrain.kind != "none":
+            raise TrainingFailed(f"cures.pretrain.kind: {exp.cures.pretrain.kind} is not built yet")
         return build(exp)
     finally:
         writer.close()

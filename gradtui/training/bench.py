@@ -1,0 +1,117 @@
+"""What recording costs on this machine: the trainer's steps against a loop that anybody would write."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+import torch
+
+from gradtui import data, nets
+from gradtui.data import loss_and_accuracy
+from gradtui.experiment import Experiment, from_dict
+from gradtui.probe.gradients import Norms
+from gradtui.training.controls import Controls
+from gradtui.training.loop import Loop
+from gradtui.training.recorder import Recorder, tables_of
+from gradtui.training.session import Session, build
+from gradtui.training.step import Stepper
+from gradtui.training.stopping import StopRequest
+
+BUDGET = 1.03
+"""Largest ratio of a recorded step to a bare one."""
+
+DENSE_50 = from_dict(
+    {
+        "name": "50 layers of 128, batch 64",
+        "data": {"batch_size": 64},
+        "net": [{"width": 128, "repeat": 49, "activation": "relu", "init": "he"}],
+        "optimizer": {"lr": 0.001, "momentum": 0.9},
+        "run": {"device": "cpu", "steps": 1_000_000_000},
+    }
+)
+RESIDUAL_1000 = from_dict(
+    {
+        "name": "1,000 residual layers of 64, batch 32",
+        "data": {"batch_size": 32},
+        "net": [
+            {"width": 64, "activation": "relu", "init": "he"},
+            {
+                "width": 64, "repeat": 499, "layers": 2, "order": "pre", "shortcut": "identity",
+                "branch_gain": "depth", "activation": "relu", "init": "he",
+            },
+        ],
+        "optimizer": {"lr": 0.001, "momentum": 0.9},
+        "run": {"device": "cpu", "steps": 1_000_000_000},
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Median seconds of a step."""
+
+    name: str
+    bare: float
+    """A plain torch loop: parameters and optimizer as torch has them by default, nothing recorded."""
+    own: float
+    """The trainer's own step, nothing recorded."""
+    recorded: float
+    """The trainer's own step, every layer recorded at every step and single steps looked at closely."""
+
+    @property
+    def ratio(self) -> float:
+        """Recorded over bare."""
+        return self.recorded / self.bare
+
+
+def cost_of(exp: Experiment, *, rounds: int = 20, steps: int = 10) -> Cost:
+    """Measure by turns: `rounds` times `steps` steps of each kind, so that a busy machine is busy for all."""
+    with tempfile.TemporaryDirectory(prefix="gradtui-") as name:
+        session = build(exp)
+        recorder = Recorder(Path(name), session, tables_of(session))
+        controls = Controls(Path(name), session, recorder.writer)
+        loop = Loop(session, recorder, controls, StopRequest())
+        kinds = [_bare(exp), _own(build(exp)), loop.step]
+        times: list[list[float]] = [[], [], []]
+        for turn in range(rounds + 1):
+            for kind, taken in zip(kinds, times, strict=True):
+                for _ in range(steps):
+                    begin = time.perf_counter()
+                    kind()
+                    if turn:  # the first warms up
+                        taken.append(time.perf_counter() - begin)
+        recorder.close()
+    return Cost(exp.name, *(median(taken) for taken in times))
+
+
+def _bare(exp: Experiment) -> Callable[[], None]:
+    dataset = data.load(exp.data, exp.seed)
+    net = nets.build(exp, dataset.shape, generator_seed=exp.seed)
+    optimizer = torch.optim.SGD(net.parameters(), exp.optimizer.lr, momentum=exp.optimizer.momentum)
+    batches = data.batches(dataset, exp.data.batch_size, exp.seed)
+    measure = loss_and_accuracy(dataset.shape.task)
+
+    def step() -> None:
+        x, y = next(batches)
+        optimizer.zero_grad()
+        loss, _ = measure(net(x), y)
+        torch.autograd.backward(loss)
+        optimizer.step()
+
+    return step
+
+
+def _own(session: Session) -> Callable[[], None]:
+    stepper = Stepper(session)
+    unknown = Norms(torch.zeros(0).numpy(), True)
+
+    def step() -> None:
+        loss, accuracy = stepper.forward()
+        stepper.move(stepper.backward(loss), accuracy, unknown, 0.0)
+
+    return step

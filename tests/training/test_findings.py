@@ -1,0 +1,49 @@
+"""The diagnosis in a run's events."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.experiment import set_fields
+from gradtui.training import findings
+from tests.training.making import small, trained
+
+STARVED = {
+    "data.source": "digits",
+    "data.batch_size": 32,
+    "net.0.activation": "sigmoid",
+    "net.0.repeat": 14,
+    "optimizer.lr": 0.01,
+    "run.steps": 60,
+    "run.eval_every": 15,
+}
+
+
+def test_what_is_found_at_the_end_is_what_the_rules_say_of_the_run(tmp_path: Path) -> None:
+    run, _ = trained(tmp_path / "run", set_fields(small(), STARVED))
+    found = {str(event["code"]): event for event in run.findings}
+    expected = {finding.code: finding for finding in diagnose(evidence_of(run))}
+    assert "vanishing" in found
+    assert set(expected) <= set(found)
+    assert found["vanishing"]["layers"] == list(expected["vanishing"].layers)
+    assert found["vanishing"]["cures"]
+
+
+def test_a_healthy_run_has_none(tmp_path: Path) -> None:
+    run, _ = trained(tmp_path / "run", small(run__steps=300, run__eval_every=50, optimizer__momentum=0.9))
+    assert run.findings == []
+
+
+def test_a_diagnosis_that_breaks_does_not_break_the_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(run: object) -> None:
+        raise ZeroDivisionError("in the rules")
+
+    monkeypatch.setattr(findings, "evidence_of", broken)
+    _, ending = trained(tmp_path / "run", small())
+    assert ending == ("finished", "")
+    assert "in the rules" in capsys.readouterr().err

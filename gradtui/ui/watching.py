@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 PACE = 0.1
 """Seconds between two looks at the folder …"""
+ENDED_PACE = 1.0
+"""… once the run has ended: another process may resume it …"""
 FIRST_PACE = 0.02
 """… and until the first step is there, so that the first bar comes at once."""
 
@@ -72,6 +74,7 @@ class Watching:
         self.findings: tuple[Finding, ...] | None = None
         """What the diagnosis says now; None before it has looked."""
         self._screen = screen
+        self._wake = threading.Event()
         self.rows: dict[str, Floats] = {}
         """The newest row, (layers,), of the measures that the figures speak of."""
         self._new: list[Finding] = []
@@ -105,11 +108,21 @@ class Watching:
                     self._screen.post_message(Followed(self))
                     while not self.painted.wait(0.5) and not worker.is_cancelled:
                         pass
-                pace = PACE if self.snapshot is not None and self.snapshot.step else FIRST_PACE
-                time.sleep(max(0.005, pace - (time.monotonic() - began)))
+                self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began)))
+                self._wake.clear()
         except RunError as error:
             self.problem = str(error)
             self._screen.post_message(Followed(self))
+
+    def draw(self, measure: str) -> None:
+        """Follow another measure of the layers from now on."""
+        self.measure = measure
+        self._wake.set()
+
+    def _pace(self) -> float:
+        if not self.live:
+            return ENDED_PACE
+        return PACE if self.snapshot is not None and self.snapshot.step else FIRST_PACE
 
     def _judge(self, run: Run, diagnosis: LiveDiagnosis, follower: Follower) -> None:
         """Look for diseases: now and then while it trains, and once more when it has ended."""

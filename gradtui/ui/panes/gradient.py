@@ -48,6 +48,7 @@ class GradientPane(Vertical):
     def __init__(self) -> None:
         super().__init__(classes="pane")
         self._shown: tuple[Path, str] | None = None
+        self._watching: Watching | None = None
 
     def compose(self) -> ComposeResult:
         """What a newcomer reads before there is anything to see."""
@@ -76,8 +77,11 @@ class GradientPane(Vertical):
         snapshot = watching.snapshot
         if snapshot is None or not len(snapshot.latest):
             return
+        from gradtui.ui.charts.legend import ScaleLegend
         from gradtui.ui.charts.scale import log10_of
         from gradtui.ui.measures import measure_named
+
+        self._watching = watching
 
         measure = measure_named(snapshot.measure)
         units = log10_of if measure.scale == "log" else _plain
@@ -87,21 +91,34 @@ class GradientPane(Vertical):
         )
         matrix, stride, first = snapshot.timeline.fold(waterfall.capacity)
         # The waterfall first: it sees every step, so it settles the scale that both share.
+        span = snapshot.latest_step - first + 1
+        if span > snapshot.timeline.recorded:
+            # Sampled: a row stands for the steps up to the next one, about as many for each.
+            stride = max(1, round(span / len(matrix)))
         waterfall.update(units(matrix), stride=stride, first_step=first)
         profile.update(units(snapshot.latest))
+        self.query_one(ScaleLegend).update()
         self.border_title = measure.title
         self.border_subtitle = f"{len(snapshot.layer_names):,} {measure.axis}s · time runs downward"
 
+    async def on_capacity_changed(self) -> None:
+        """More or fewer rows fit: fold anew, also where the run has ended and nothing else would repaint."""
+        if self._watching is not None:
+            await self.paint(self._watching)
+
     async def _charts(self, watching: Watching, measure: Measure) -> tuple[ProfileChart, Waterfall]:
         """The charts; they take the place of the invitation with the first numbers of a run."""
+        from gradtui.ui.charts.legend import ScaleLegend
         from gradtui.ui.charts.profile import ProfileChart
         from gradtui.ui.charts.scale import Scale
         from gradtui.ui.charts.waterfall import Waterfall
 
         if self._shown != (watching.folder, measure.name):
             scale = Scale(measure.scale, measure.low, measure.high)
-            await self.query("#invite, ProfileChart, Waterfall").remove()
-            await self.mount(ProfileChart(scale, id="profile"), Waterfall(scale, id="waterfall"))
+            await self.query("#invite, ProfileChart, Waterfall, ScaleLegend").remove()
+            start = 0 if measure.axis == "lag" else 1
+            profile = ProfileChart(scale, of=measure.axis, start=start, id="profile")
+            await self.mount(profile, Waterfall(scale, id="waterfall"), ScaleLegend(scale))
             self._shown = (watching.folder, measure.name)
         return self.query_one(ProfileChart), self.query_one(Waterfall)
 

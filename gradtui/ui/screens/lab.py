@@ -298,7 +298,7 @@ class LabScreen(Screen[None]):
         from gradtui.ui.measures import following
 
         if self.watching is not None:
-            self.watching.measure = following(self.watching.measure, self.watching.measures, forward).name
+            self.watching.draw(following(self.watching.measure, self.watching.measures, forward).name)
 
     def action_runs(self) -> None:
         """Choose another run."""

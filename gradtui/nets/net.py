@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Self
+
 from torch import Tensor, nn
 
 from gradtui.nets.blocks import Block
@@ -23,6 +25,8 @@ class Net(nn.Module):
         """Weight layers in forward order, as ``experiment.shapes.net_shape`` names them."""
         self.path: list[nn.Module] = []
         """What the input goes through. Plain blocks are unpacked: a call less for each."""
+        self.frozen: list[nn.Module] = []
+        """What stays in evaluation mode: the batch norms of layers that training leaves as they are."""
         for name, part in parts:
             self.add_module(name, part)
             self.path.extend(part.path if type(part) is Block else [part])
@@ -31,6 +35,20 @@ class Net(nn.Module):
         for step in self.path:
             x = step(x)
         return x
+
+    def freeze(self, layers: int) -> None:
+        """From now on, batch norms of the first layers neither normalise by the batch nor learn from it."""
+        fixed = {id(parameter) for layer in self.layers[:layers] for parameter in layer.parameters}
+        norms = [module for module in self.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+        self.frozen = [norm for norm in norms if id(norm.weight) in fixed]
+        self.train(self.training)
+
+    def train(self, mode: bool = True) -> Self:
+        """As torch's, but for what is frozen."""
+        super().train(mode)
+        for module in self.frozen:
+            module.eval()
+        return self
 
     def record_hidden(self, on: bool) -> None:
         """Whether recurrent layers keep the hidden states of their last pass; off also lets go of those

@@ -32,7 +32,8 @@ class Course:
                 return Course(phase=str(event.get("phase", "")), paused=paused)
             case "paused":
                 return replace(self, paused=True)
-            case "resumed":
+            case "resumed" | "rewound":
+                # Who was killed while it was paused does not take up its pause with the run.
                 return replace(self, paused=False)
             case "end":
                 ending = str(event.get("status", "")) or "finished"

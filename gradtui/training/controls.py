@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,26 @@ class Controls:
     cannot be is an event "refused" with the reason; `paused` and `resumed` are events of their own.
     """
 
-    def __init__(self, folder: Path, session: Session, writer: RunWriter, *, resumed: bool = False) -> None:
-        """`resumed`: leave unheard what was wished before now, such as the stop that ended the run."""
+    def __init__(
+        self,
+        folder: Path,
+        session: Session,
+        writer: RunWriter,
+        *,
+        reader: ControlReader | None = None,
+        later: Sequence[tuple[int, dict[str, Any]]] = (),
+    ) -> None:
+        """`reader` is of a run that is resumed: it has left unheard the stop that ended it, say.
+
+        `later`: what a viewer changed, after which steps, in an earlier life of the run that got further than
+        the step from which it is resumed. It is changed again at those steps, unless a viewer changes
+        something before.
+        """
         self.stopped = False
         self.paused = False
-        self._reader = ControlReader(folder, skip_old=resumed)
+        self._reader = reader or ControlReader(folder)
+        self._later = list(later)
+        self._saving = False
         self._session = session
         self._writer = writer
         self._next = 0.0
@@ -34,6 +50,8 @@ class Controls:
 
     def look(self) -> None:
         """Obey what is new, at most every POLL_SECONDS."""
+        while self._later and self._later[0][0] <= self._session.step:
+            self._set(self._later.pop(0)[1], repeated=True)
         now = time.monotonic()
         if now < self._next:
             return
@@ -52,6 +70,11 @@ class Controls:
         self._next = 0.0
         return False
 
+    def checkpoint_wished(self) -> bool:
+        """Whether a checkpoint has been wished for since the last time this was asked."""
+        wished, self._saving = self._saving, False
+        return wished
+
     def _obey(self, wish: Wish) -> None:
         match wish.wish:
             case "pause" if not self.paused:
@@ -67,8 +90,11 @@ class Controls:
                 self._single += 1
             case "stop":
                 self.stopped = True
+            case "checkpoint":
+                self._saving = True
             case "set":
-                self._set(wish.fields.get("set"))
+                if self._set(wish.fields.get("set")):
+                    self._later.clear()
                 return
             case "pause" | "resume":
                 return
@@ -77,16 +103,17 @@ class Controls:
                 return
         self._event("control", wish=wish.wish)
 
-    def _set(self, changes: Any) -> None:
+    def _set(self, changes: Any, **how: bool) -> bool:
         if not isinstance(changes, dict) or not changes:
             self._event("refused", wish="set", reason="set names no fields")
-            return
+            return False
         try:
             self._session.change(changes)
         except ExperimentError as error:
             self._event("refused", wish="set", set=changes, reason=str(error))
-            return
-        self._event("control", wish="set", set=changes)
+            return False
+        self._event("control", wish="set", set=changes, **how)
+        return True
 
     def _event(self, event: str, **fields: Any) -> None:
         self._writer.event(event, self._session.step, **fields)

@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
+from gradtui.training.checkpoints.keeper import Checkpoints
 from gradtui.training.controls import Controls
 from gradtui.training.evaluation import evaluate
+from gradtui.training.failures import reason_of
 from gradtui.training.findings import Findings
 from gradtui.training.recorder import PATIENCE, Recorder
 from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
 from gradtui.training.step import Stepper
-from gradtui.training.stopping import StopRequest
+from gradtui.training.stopping import Ending, StopRequest, wished_end
 
-Ending = tuple[str, str]
-"""Status and reason of a run's end."""
+SAVING_SECONDS = 0.3
+"""A last checkpoint that takes longer to be written than the rest of the end is worth a word."""
+
+FINISHED: Ending = ("finished", "")
+DIVERGED: Ending = ("diverged", f"the loss was not finite for {PATIENCE} steps")
 
 
 class Loop:
@@ -29,17 +34,30 @@ class Loop:
         self.stepper = Stepper(session)
         self.sampler = Sampler(session, recorder.writer)
         self.findings = Findings(recorder.writer.folder, recorder.writer)
+        self.checkpoints = Checkpoints(session, recorder)
 
     def run(self) -> Ending:
         """Train; returns how it ended."""
+        try:
+            return self._run()
+        finally:
+            self.checkpoints.wait()
+
+    def _run(self) -> Ending:
         self._phase("training", "training")
         ending = self._steps()
+        self.checkpoints.finish()
         self.recorder.catch_up()
+        if ending == FINISHED and self.recorder.diverged:
+            ending = DIVERGED
         if not self.stop.wanted and self.recorder.writer.error is None:
             self._evaluate(whole=ending[0] == "finished")
         self._cost()
         if self.recorder.writer.error is None:
             self.findings.look(finished=True)
+        self.checkpoints.wait(SAVING_SECONDS)
+        if self.checkpoints.busy:
+            self._phase("saving", "saving the last checkpoint")
         return ending
 
     def _steps(self) -> Ending:
@@ -48,10 +66,12 @@ class Loop:
         first = session.step + 1
         while session.step < steps:
             controls.look()
-            if self.stop.wanted:
-                return "stopped", "the trainer was told to end (SIGTERM)"
-            if controls.stopped:
-                return "stopped", "stopped by a viewer"
+            if controls.checkpoint_wished():
+                self.checkpoints.ask()
+            self.checkpoints.look()
+            ending = wished_end(self.stop, controls)
+            if ending is not None:
+                return ending
             if not controls.may_step():
                 self.recorder.catch_up()
                 continue
@@ -60,14 +80,14 @@ class Loop:
                 # Who pressed the key shall not wait for the writer's next turn.
                 self._publish()
             if self.recorder.diverged:
-                return "diverged", f"the loss was not finite for {PATIENCE} steps"
+                return DIVERGED
             if self.recorder.writer.error is not None:
-                return "failed", f"the run cannot be recorded: {self.recorder.writer.error.strerror}"
+                return "failed", f"the run cannot be recorded: {reason_of(self.recorder.writer.error)}"
             if every and session.step % every == 0 and session.step < steps:
                 self._evaluate(whole=False)
                 self.findings.look()
                 self._phase("training", "training")
-        return "finished", ""
+        return FINISHED
 
     def step(self) -> None:
         """Take one step and record it."""

@@ -18,8 +18,11 @@ from msgspec.structs import replace
 
 from gradtui import __version__
 from gradtui.experiment import load, to_dict
-from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE
-from gradtui.runs.meta import RunMeta, write_meta
+from gradtui.runs.control import ControlReader
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
+from gradtui.runs.meta import RunMeta, read_meta, write_meta
+from gradtui.runs.status import is_alive
 from gradtui.runs.writer import RunWriter
 from gradtui.training.failures import reason_of
 from gradtui.training.stopping import StopRequest
@@ -59,7 +62,13 @@ def _standby() -> Path | None:
 
 
 def train_folder(folder: Path) -> int:
-    """Train the run in `folder` from its experiment to its "end" event. Returns the exit code."""
+    """Train the run in `folder` from its experiment to its "end" event. Returns the exit code.
+
+    A run that was trained before is resumed from its newest checkpoint; one that is being trained is left alone.
+    """
+    if _is_in_use(folder):
+        print(f"{folder}: is being trained already", file=sys.stderr)
+        return 2
     _detach(folder)
     stop = StopRequest()
     stop.listen()
@@ -83,6 +92,11 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
         name=folder.name,
         versions={"python": platform.python_version(), "gradtui": __version__},
     )
+    wishes = None
+    if (folder / RUN_FILE).exists():
+        # Before torch is imported: what is wished meanwhile is meant for us.
+        wishes = ControlReader(folder, skip_old=True)
+        meta = meta.taking_up(read_meta(folder))
     try:
         exp = load(folder / EXPERIMENT_FILE)
         meta = replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)
@@ -95,7 +109,15 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
         from gradtui.training.run import train
     finally:
         opening.close()
-    return train(folder, exp, meta, stop)
+    return train(folder, exp, meta, stop, wishes=wishes)
+
+
+def _is_in_use(folder: Path) -> bool:
+    try:
+        return (folder / RUN_FILE).exists() and is_alive(folder, read_meta(folder))
+    except RunError:
+        # Said later, as the reason why the training failed.
+        return False
 
 
 def _detach(folder: Path) -> None:

@@ -39,14 +39,28 @@ class Recorder:
     left out because its gradient overflowed). `grad_norm` holds every layer's, before clipping.
     """
 
-    def __init__(self, folder: Path, session: Session, tables: dict[str, TableMeta]) -> None:
-        self.writer = RunWriter(folder, {name: table.columns for name, table in tables.items()})
+    def __init__(
+        self,
+        folder: Path,
+        session: Session,
+        tables: dict[str, TableMeta],
+        *,
+        resume_at: int | None = None,
+    ) -> None:
+        """`resume_at`: the step that the run was taken back to; None for a run that is new."""
+        columns = {name: table.columns for name, table in tables.items()}
+        self.writer = RunWriter(folder, columns, resume_at=resume_at)
         self.diverged = False
         """Whether the last PATIENCE losses were not finite."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
         self._transfer: Transfer[_Row] = Transfer(session.device)
         self._bad = 0
+
+    @property
+    def finite(self) -> bool:
+        """Whether the last loss that has arrived was a number."""
+        return self._bad == 0
 
     def record(self, step: int, moment: float, outcome: Outcome) -> None:
         """Take a step's numbers; they are written as soon as the device has delivered them."""

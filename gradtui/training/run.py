@@ -1,4 +1,4 @@
-"""A run from its experiment to its last step: build, describe, train."""
+"""A run from its experiment to its last step: build, describe, pretrain or resume, train."""
 
 from __future__ import annotations
 
@@ -11,31 +11,77 @@ import torch
 from msgspec.structs import replace
 
 from gradtui.experiment import Experiment
+from gradtui.runs.control import ControlReader
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
+from gradtui.training.checkpoints.fine_tuning import load_layers
+from gradtui.training.checkpoints.resuming import Resumed, resume
 from gradtui.training.controls import Controls
-from gradtui.training.failures import TrainingFailed
-from gradtui.training.loop import Ending, Loop
+from gradtui.training.loop import Loop
+from gradtui.training.pretraining.phase import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.session import Session, build
-from gradtui.training.stopping import StopRequest
+from gradtui.training.stopping import Ending, StopRequest
 
 
-def train(folder: Path, exp: Experiment, meta: RunMeta, stop: StopRequest) -> Ending:
+def train(
+    folder: Path,
+    exp: Experiment,
+    meta: RunMeta,
+    stop: StopRequest,
+    *,
+    wishes: ControlReader | None = None,
+) -> Ending:
     """Train `exp` in `folder`, whose run.json says `meta` so far. Returns the status and reason of the end.
 
-    Raises what building raises.
+    `wishes`: of a run that was trained before, the wishes to hear from now on; it is resumed from its newest
+    checkpoint. Raises what building raises, ExperimentError and CheckpointError.
     """
     session = _build(folder, exp)
+    resumed = None if wishes is None else resume(folder, session)
     # Some 300,000 objects of the imports would else be looked through again and again in mid-training.
     gc.freeze()
     tables = tables_of(session)
     write_meta(folder, _described(meta, session, tables))
-    recorder = Recorder(folder, session, tables)
+    recorder = Recorder(folder, session, tables, resume_at=resumed.step if resumed else None)
     try:
-        return Loop(session, recorder, Controls(folder, session, recorder.writer), stop).run()
+        if resumed:
+            _say_from_where(recorder.writer, resumed)
+        later = resumed.later if resumed else ()
+        controls = Controls(folder, session, recorder.writer, reader=wishes, later=later)
+        loop = Loop(session, recorder, controls, stop)
+        if resumed is None or resumed.path is None:
+            ending = _prepare(loop)
+            if ending is not None:
+                return ending
+        return loop.run()
     finally:
         recorder.close()
+
+
+def _prepare(loop: Loop) -> Ending | None:
+    """What comes before the first step: layers from a file, or layer-wise pretraining."""
+    session, writer = loop.session, loop.recorder.writer
+    pretrain = session.exp.cures.pretrain
+    if pretrain.kind == "none":
+        return None
+    if pretrain.kind == "checkpoint":
+        path, loaded, fresh = load_layers(session.net, pretrain.path)
+        frozen = [layer.name for layer in session.net.layers[: pretrain.freeze]]
+        writer.event("loaded", 0, path=str(path), loaded=loaded, fresh=fresh, frozen=frozen)
+        return None
+    ending = Pretraining(session, writer, loop.controls, loop.stop).run()
+    if ending is None:
+        # Who is killed before the first checkpoint of the training shall not pretrain anew.
+        loop.checkpoints.ask()
+    return ending
+
+
+def _say_from_where(writer: RunWriter, resumed: Resumed) -> None:
+    for reason in resumed.unreadable:
+        writer.event("checkpoint_unreadable", resumed.step, reason=reason)
+    path = str(resumed.path.relative_to(writer.folder)) if resumed.path else ""
+    writer.event("resumed_from", resumed.step, path=path)
 
 
 def _build(folder: Path, exp: Experiment) -> Session:
@@ -43,8 +89,6 @@ def _build(folder: Path, exp: Experiment) -> Session:
     try:
         writer.event("phase", 0, phase="building", text="building the net and loading the data")
         writer.flush()
-        if exp.cures.pretrain.kind != "none":
-            raise TrainingFailed(f"cures.pretrain.kind: {exp.cures.pretrain.kind} is not built yet")
         return build(exp)
     finally:
         writer.close()

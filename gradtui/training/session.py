@@ -2,6 +2,11 @@
 
 What a checkpoint must hold to go on bit for bit: `net`, `optimizer`, `batches`, `scale`, `step` and `exp`
 (whose learning rate and cures may have been changed while it trained).
+
+The first `cures.pretrain.freeze` layers are frozen: the optimizer does not know their weights, so nothing moves
+them, no momentum and no decay either, and their batch norms use what they have learned before. Their gradients
+are computed and recorded like all others, so that one sees what would reach them, and they count in the norm
+of all parameters together.
 """
 
 from __future__ import annotations
@@ -92,7 +97,9 @@ def build(exp: Experiment) -> Session:
     dataset = data.load(exp.data, exp.seed).to(place)
     net = nets.build(exp, dataset.shape, generator_seed=exp.seed).to(place)
     flat = FlatGradients([layer.parameters for layer in net.layers])
-    first = flat.start_of(min(exp.cures.pretrain.freeze, len(net.layers)))
+    frozen = min(exp.cures.pretrain.freeze, len(net.layers))
+    net.freeze(frozen)
+    first = flat.start_of(frozen)
     optimizer = optimizers.build(exp.optimizer, flat.weights[first:], flat.gradients[first:])
     batches = data.batches(dataset, exp.data.batch_size, exp.seed)
     return Session(exp, place, dataset, net, flat, optimizer, batches, LossScale(exp.run))

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gradtui.runs.control import send
+from gradtui.runs.control import ControlReader, send
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.training import controls as controls_module
@@ -127,7 +127,7 @@ def test_a_resumed_run_does_not_hear_the_stop_that_ended_it(tmp_path: Path) -> N
     writer = RunWriter(tmp_path, {})
     session = build(small())
     for resumed, stopped in ((True, False), (False, True)):
-        controls = Controls(tmp_path, session, writer, resumed=resumed)
+        controls = Controls(tmp_path, session, writer, reader=ControlReader(tmp_path, skip_old=resumed))
         controls.look()
         assert controls.stopped == stopped
     writer.close()

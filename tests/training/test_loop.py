@@ -86,7 +86,8 @@ def test_two_runs_of_one_experiment_have_the_same_bits(tmp_path: Path) -> None:
 
 def test_phases_and_evaluations_in_their_order(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", small(run__steps=10, run__eval_every=4))
-    story = [(e["event"], e.get("phase"), e.get("step")) for e in run.events() if e["event"] != "finding"]
+    beside = ("finding", "checkpoint")
+    story = [(e["event"], e.get("phase"), e.get("step")) for e in run.events() if e["event"] not in beside]
     evaluation = [("phase", "evaluating"), ("evaluation", None)]
     expected = [("phase", "building", 0), ("phase", "training", 0)]
     for step in (4, 8):
@@ -117,6 +118,9 @@ def test_a_loss_that_is_not_finite_ends_the_run_after_twenty_steps(tmp_path: Pat
     assert not bad[-21]
     assert len(losses) < 40
     assert {e["code"] for e in run.events() if e["event"] == "finding"} & {"exploding", "nonfinite"}
+    # Also where the last step comes before it is noticed.
+    _, ending = trained(tmp_path / "short", set_fields(exp, {"run.steps": len(losses)}))
+    assert ending[0] == "diverged"
 
 
 def test_what_a_viewer_wished_before_the_start_is_obeyed(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def through(modules: list[nn.Module] | list[HiddenLayer], examples: Tensor) -> T
     """All examples (examples, …) through some modules, a part at a time, without a graph."""
     with torch.no_grad():
         parts = []
-        for part in examples.split(CHUNK):
+        for part in torch.split(examples, CHUNK):
             for module in modules:
                 part = module(part)
             parts.append(part)

@@ -17,7 +17,10 @@ from gradtui.training.stopping import Ending, StopRequest, wished_end
 BATCH = 32
 """Examples in a step of the pretraining, at most."""
 
-KINDS = {"autoencoder": Autoencoder, "rbm": BoltzmannMachine}
+KINDS: dict[str, type[Autoencoder | BoltzmannMachine]] = {
+    "autoencoder": Autoencoder,
+    "rbm": BoltzmannMachine,
+}
 
 
 class Pretraining:
@@ -57,6 +60,7 @@ class Pretraining:
     def _layer(self, number: int, layers: int, layer: HiddenLayer, inputs: Tensor) -> Ending | None:
         device = self._session.device
         seed = int(rng(self._session.exp.seed, "pretraining", number).integers(2**63))
+        layer.train(True)
         generator = torch.Generator(device).manual_seed(seed)
         machine = KINDS[self._spec.kind](layer, inputs, self._spec.lr, generator)
         epochs = self._spec.epochs

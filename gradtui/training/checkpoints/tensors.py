@@ -1,0 +1,75 @@
+"""safetensors files: written here, read by the library of that name.
+
+A file is the length of a header (8 bytes, little-endian), the header (JSON: of each tensor its type, shape and
+place, and a dictionary of texts), and the tensors' bytes without gaps. It is written here, and not by the
+library, because from here each tensor goes to the disk as it lies in memory, without a copy and without
+holding Python's lock, so that a training runs on meanwhile; and because a file must be whole on the disk
+before it gets its name.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+Array = npt.NDArray[np.generic]
+
+_TYPES = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "u1": "U8", "b1": "BOOL"}
+_ALIGNMENT = 8
+_BUFFER = 1 << 20
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used; ``str()`` is one line that names the file."""
+
+
+def write(path: Path, tensors: Mapping[str, Array], texts: Mapping[str, str]) -> None:
+    """Write or replace a file at once: whoever reads sees the old or the new one, whole. Raises OSError."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    # The widest first, as the format advises: then each lies at a multiple of its numbers' size.
+    ordered = sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0]))
+    try:
+        with draft.open("wb", buffering=_BUFFER) as file:
+            file.write(_header(ordered, texts))
+            for _, array in ordered:
+                file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+def _header(tensors: list[tuple[str, Array]], texts: Mapping[str, str]) -> bytes:
+    entries: dict[str, object] = {"__metadata__": dict(texts)}
+    end = 0
+    for name, array in tensors:
+        begin, end = end, end + array.nbytes
+        kind = _TYPES[array.dtype.str[1:]]
+        entries[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [begin, end]}
+    text = json.dumps(entries, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % _ALIGNMENT)
+    return len(text).to_bytes(8, "little") + text
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """The tensors, on the CPU, and the texts of a file. Raises CheckpointError."""
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
+    except FileNotFoundError:
+        raise CheckpointError(f"{path}: no such file") from None
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except (SafetensorError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a safetensors file, or not whole: {error}") from None

@@ -74,7 +74,8 @@ class Group(Part, frozen=True):
     """A path around the block: identity adds the input (a projection where shapes differ), rezero scales
     the branch by a learned number that starts at 0, highway gates it."""
     branch_gain: NotNegative | Literal["depth"] = 1.0
-    """Scales a shortcut block's last layer at initialisation; "depth" is 1/sqrt(number of blocks)."""
+    """Multiplies a shortcut block's last layer, for good; "depth" is 1/sqrt(number of blocks). 0 lets the
+    layer start at 0."""
     init: Init = "xavier"
     """How the weights start. torch is its default for the layer; normal has deviation gain/sqrt(fan-in)."""
     gain: NotNegative = 1.0

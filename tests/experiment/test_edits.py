@@ -19,7 +19,7 @@ SET: dict[str, dict[str, object]] = {
     "relu": {"net.0.activation": "relu", "net.0.init": "he"},
     "leaky-relu": {"net.0.activation": "leaky_relu", "net.0.init": "he"},
     "leaky-relu-0.02": {"net.0.activation": "leaky_relu", "net.0.init": "he", "net.0.slope": 0.02},
-    "prelu": {"net.0.activation": "prelu", "net.0.init": "he"},
+    "prelu": {"net.0.activation": "prelu", "net.0.init": "he", "net.0.slope": 0.25},
     "elu": {"net.0.activation": "elu", "net.0.init": "lecun"},
     "tanh-xavier": {"net.0.activation": "tanh"},
     "batch-norm": {"net.0.norm": "batch"},

@@ -62,7 +62,7 @@ CHANGES = {
     ("explode-tanh-slow", "cure-l2"): {"cures.l2"},
     ("explode-tanh-slow", "cure-l1"): {"cures.l1"},
     ("explode-pixels", "cure-pixels-clip"): {"cures.clip_norm"},
-    ("dead-bias", "cure-dead-prelu"): {"net.0.activation"},
+    ("dead-bias", "cure-dead-prelu"): {"net.0.activation", "net.0.slope"},
     ("dead-bias", "cure-dead-elu"): {"net.0.activation"},
     ("dead-adam", "cure-dead-leaky"): {"net.0.activation", "net.0.slope"},
     ("plain-5", "plain-57"): {"net.1.repeat"},

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.commands.command import TRAINING_FAILED, BadInput, Command
 from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
+from gradtui.commands.resuming import chosen_to_resume
 
 if TYPE_CHECKING:
     from gradtui.commands.tied import Interruptions
-    from gradtui.experiment.spec import Experiment
     from gradtui.runs.reader import Run
     from gradtui.training.launch import Trainer
 
@@ -26,6 +27,11 @@ ENDS = ("finished", "stopped", "diverged", "failed")
 def _configure(parser: ArgumentParser) -> None:
     add_experiment(parser)
     parser.add_argument("--steps", type=int, metavar="N", help="train N steps; short for --set run.steps=N")
+    parser.add_argument(
+        "--resume",
+        metavar="RUN",
+        help="go on with this run instead, from its newest checkpoint to its planned steps, or to N in all",
+    )
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -36,22 +42,33 @@ def _execute(args: Namespace) -> int:
     from gradtui.commands.tied import Interruptions
 
     codes = chosen_codes(args)
-    if args.steps is not None:
-        args.assignments.append(f"run.steps={args.steps}")
-    experiment, root = chosen_experiment(args), chosen_root(args)
+    folder = _checked(args)
     with Interruptions() as interruptions:
-        trainer = _start(experiment, root)
+        trainer = _start(folder)
         _wait(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
 
 
-def _start(experiment: Experiment, root: Path) -> Trainer:
-    from gradtui.training.launch import create_run, start_trainer
+def _checked(args: Namespace) -> Callable[[], Path]:
+    """What gives the run's folder, now that everything that the person gave has been found good."""
+    from gradtui.training.launch import create_run
+
+    if args.resume is not None:
+        folder = chosen_to_resume(args)
+        return lambda: folder
+    if args.steps is not None:
+        args.assignments.append(f"run.steps={args.steps}")
+    experiment, root = chosen_experiment(args), chosen_root(args)
+    return lambda: create_run(experiment, root)
+
+
+def _start(folder: Callable[[], Path]) -> Trainer:
+    from gradtui.training.launch import start_trainer
 
     try:
-        return start_trainer(create_run(experiment, root))
+        return start_trainer(folder())
     except OSError as error:
-        raise BadInput(f"{error.filename or root}: {error.strerror}") from None
+        raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
 
 
 def _wait(trainer: Trainer, interruptions: Interruptions, *, quiet: bool) -> None:

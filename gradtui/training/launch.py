@@ -27,11 +27,26 @@ def create_run(exp: Experiment, root: Path | None = None) -> Path:
 
     Raises OSError where it cannot be made.
     """
+    folder = new_folder(runs_root() if root is None else root, exp.name)
+    write_experiment(folder, exp)
+    return folder
+
+
+def write_experiment(folder: Path, exp: Experiment) -> None:
+    """Write down, at once, what a run is to train; of one that is to be resumed, to how many steps.
+
+    Raises OSError.
+    """
     from gradtui.experiment import dumps
 
-    folder = new_folder(runs_root() if root is None else root, exp.name)
-    (folder / EXPERIMENT_FILE).write_text(dumps(exp), encoding="utf-8")
-    return folder
+    draft = folder / f".{EXPERIMENT_FILE}.{os.getpid()}"
+    try:
+        draft.write_text(dumps(exp), encoding="utf-8")
+        draft.replace(folder / EXPERIMENT_FILE)
+    except OSError:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
 
 
 class Trainer:
@@ -65,7 +80,10 @@ class Trainer:
 
 
 def start_trainer(folder: Path) -> Trainer:
-    """Start a trainer of the run in `folder`. Raises OSError where no process or log can be made."""
+    """Start a trainer of the run in `folder`; one that was trained before goes on from its newest checkpoint.
+
+    Raises OSError where no process or log can be made.
+    """
     with (folder / LOG_FILE).open("ab") as log:
         process = subprocess.Popen(
             _command(str(folder.resolve())),

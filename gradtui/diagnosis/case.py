@@ -63,7 +63,7 @@ class Case:
     @cached_property
     def learned(self) -> bool:
         """Rule 5."""
-        return self.relative_loss <= LEARNED or self.accurate
+        return self.relative_loss <= LEARNED
 
     @cached_property
     def accurate(self) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -128,11 +129,15 @@ class Evidence:
         """Indices of the hidden layers that are compared over depth.
 
         Of blocks of several layers only the last: the first layers of a branch get only the branch's share of
-        the gradient, and would be compared with layers that get the whole.
+        the gradient, and would be compared with layers that get the whole. Of rezero's blocks none: their layers get
+        it times a number of their own, which starts at 0.
         """
         hidden = self.hidden()
+        if self.experiment is None:
+            return hidden
+        scaled = _rezero_blocks(self.experiment)
         last_of_block = {_block(self.layers[index]): index for index in hidden}
-        return sorted(last_of_block.values()) if self.experiment is not None else hidden
+        return sorted(index for block, index in last_of_block.items() if _number(block) not in scaled)
 
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
         """The names of those layers."""
@@ -141,3 +146,18 @@ class Evidence:
 
 def _block(layer: str) -> str:
     return layer.split(".", 1)[0]
+
+
+def _number(block: str) -> int:
+    return int(re.sub(r"\D", "", block) or 0)
+
+
+def _rezero_blocks(experiment: Experiment) -> set[int]:
+    """Numbers of the blocks that rezero scales; blocks are numbered from 1 over the whole net."""
+    blocks: set[int] = set()
+    count = 0
+    for group in experiment.net:
+        if group.shortcut == "rezero":
+            blocks.update(range(count + 1, count + group.repeat + 1))
+        count += group.repeat
+    return blocks

@@ -13,8 +13,9 @@ import numpy as np
 
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
 
-EARLY_SAMPLES = 5
-"""Where a branch starts at 0 (rezero, fixup), the first step's gradient is 0 by design: look at the next ones."""
+EARLY_SAMPLES, EARLY_STEPS = 5, 100
+"""Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design: look at the next samples, as
+long as they still tell of the start."""
 RECENT_SAMPLES = 3
 """A state that holds is judged by the median of so many samples, so that one odd batch says nothing."""
 STAND_IN_ENDS = 8
@@ -50,10 +51,19 @@ class Profile:
         with np.errstate(invalid="ignore"):
             return np.asarray(np.median(self.levels[:, : self.ends], axis=1))
 
+    @property
+    def _early(self) -> Floats:
+        count = (
+            int(np.count_nonzero(self.steps[:EARLY_SAMPLES] <= self.steps[0] + EARLY_STEPS))
+            if len(self)
+            else 0
+        )
+        return self.drop[:count]
+
     @cached_property
     def start(self) -> float:
         """D at the first step (D0), or at the first sample after it in which the gradient arrives at all."""
-        early = self.drop[:EARLY_SAMPLES]
+        early = self._early
         finite = early[np.isfinite(early)]
         if len(finite):
             return float(finite[0])
@@ -68,7 +78,7 @@ class Profile:
     @cached_property
     def start_sample(self) -> int:
         """Which sample `start` is."""
-        finite = np.flatnonzero(np.isfinite(self.drop[:EARLY_SAMPLES]))
+        finite = np.flatnonzero(np.isfinite(self._early))
         return int(finite[0]) if len(finite) else 0
 
     def slope(self, sample: int) -> float:

@@ -111,7 +111,7 @@ def held_explosion(case: Case) -> Finding | None:
 
 
 def _held(case: Case) -> bool:
-    return case.learned or case.relative_loss <= HELD
+    return case.relative_loss <= HELD or case.accurate
 
 
 def _profile(case: Case, profile: Profile, place: str) -> Sign | None:

@@ -148,6 +148,17 @@ class TestVanishing:
         steep = dataclasses.replace(evidence(layers=8, drop=-7.0, loss=AT_CHANCE), layers=made.layers)
         assert "1 decades a layer" in only(steep).evidence
 
+    def test_rezeros_layers_get_the_gradient_times_a_number_of_their_own(self) -> None:
+        exp = experiment(net__repeat=10, net__shortcut="rezero", net__activation="relu")
+        assert codes(evidence(drop=-7.0, loss=curve(2.35, 2.3, steps=60), experiment=exp)) == []
+
+    def test_a_gradient_that_comes_late_tells_nothing_of_the_start(self) -> None:
+        made = evidence(drop=-7.0, loss=curve(2.35, 2.0, steps=400))
+        values = made.output_grad_rms.values.copy()
+        values[made.output_grad_rms.steps < 380] = 0.0
+        rms = Series.of(made.output_grad_rms.steps, values)
+        assert codes(dataclasses.replace(made, output_grad_rms=rms)) == []
+
 
 class TestOverTime:
     def made(self, drop: float, loss: Any, kind: str = "rnn", **more: Any) -> Evidence:

@@ -233,7 +233,10 @@ def test_weights_mean_what_the_nets_draw() -> None:
         exp = net(first, second)
         blocks = shortcut_blocks(exp)
         made = build(exp, data_shape(exp.data), generator_seed=3)
-        matrices = {layer.name: layer.module.weight for layer in made.layers}
+        # The last layer of a branch keeps its factor beside its weights.
+        matrices = {
+            layer.name: layer.module.weight * getattr(layer.module, "scale", 1.0) for layer in made.layers
+        }
         for name, of, number in (("dense1", first, 1), ("dense3.1", second, 1), ("dense3.2", second, 2)):
             fan_out, fan_in = matrices[name].shape
             expected = sigma_w_squared(of, fan_in, fan_out) * branch_factor(of, number, blocks)

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from gradtui.experiment.spec import Group
 from gradtui.nets.activations import make_activation, make_norm
 from gradtui.nets.init import Start, negative_slope
-from gradtui.nets.layer import Layer, Linear
+from gradtui.nets.layer import Layer, Linear, make_linear
 
 HIDDEN = 4
 """The hidden layer is so many times as wide as the model."""
@@ -41,15 +41,15 @@ class Attention(nn.Module):
 class AttentionBlock(nn.Module):
     """Attention, then a hidden layer at each step: (batch, steps, width) to the same shape."""
 
-    def __init__(self, group: Group, causal: bool) -> None:
+    def __init__(self, group: Group, scale: float, causal: bool) -> None:
         super().__init__()
         width = group.width
         self.qkv = Linear(width, 3 * width)
         self.attention = Attention(group.heads, causal)
-        self.out = Linear(width, width)
+        self.out = make_linear(width, width, scale=scale)
         self.mlp1 = Linear(width, HIDDEN * width)
         self.activation = make_activation(group.activation, group.slope)
-        self.mlp2 = Linear(HIDDEN * width, width)
+        self.mlp2 = make_linear(HIDDEN * width, width, scale=scale)
         self.norm1 = make_norm(group.norm, width, rank=2) or nn.Identity()
         self.norm2 = make_norm(group.norm, width, rank=2) or nn.Identity()
         self.alpha = nn.Parameter(torch.zeros(())) if group.shortcut == "rezero" else None
@@ -97,18 +97,19 @@ def attention_block(
 ) -> tuple[AttentionBlock, list[Layer]]:
     """One block on sequences ``group.width`` wide, and its four layers. ``causal``: no step sees a later
     one."""
-    block = AttentionBlock(group, causal)
+    block = AttentionBlock(group, start.scale(group, last=True), causal)
     norms = ("out", "mlp2") if group.order == "post" else ("qkv", "mlp1")
     owned = dict(zip(norms, (block.norm1, block.norm2), strict=True))
     layers: list[Layer] = []
     for suffix in ("qkv", "out", "mlp1", "mlp2"):
         weights: Linear = getattr(block, suffix)
-        factor = start.factor(group, last=suffix in ("out", "mlp2"), length=2)
+        last = suffix in ("out", "mlp2")
+        factor = start.factor(group, last=last, length=2)
         # Queries, keys and values are matrices of their own, each with its own fan-out.
         for matrix in weights.weight.chunk(3) if suffix == "qkv" else (weights.weight,):
             start.weight(matrix, group.init, factor, negative_slope(group))
         assert weights.bias is not None
-        start.bias(weights.bias, group)
+        start.bias(weights.bias, group, start.scale(group, last=last))
         parameters = [*weights.parameters(), *(owned[suffix].parameters() if suffix in owned else ())]
         if suffix == "mlp1":
             parameters += block.activation.parameters()

@@ -40,13 +40,24 @@ class Shortcut(Block):
 class Residual(Shortcut):
     """x + F(x) (He et al. 2016), then the last activation where order is "post"."""
 
-    def __init__(self, steps: Steps, projection: nn.Module | None, after: nn.Module | None) -> None:
+    def __init__(self, steps: Steps, projection: nn.Module | None, after: nn.Module | None = None) -> None:
         super().__init__(steps, projection)
         self.after = after
 
     def forward(self, x: Tensor) -> Tensor:
         total = self.around(x) + super().forward(x)
         return total if self.after is None else self.after(total)
+
+
+class ScaledResidual(Residual):
+    """x + scale · F(x)."""
+
+    def __init__(self, steps: Steps, projection: nn.Module | None, scale: float) -> None:
+        super().__init__(steps, projection)
+        self.scale = scale
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.add(self.around(x), Block.forward(self, x), alpha=self.scale)
 
 
 class ReZero(Shortcut):

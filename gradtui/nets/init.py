@@ -89,25 +89,41 @@ class Start:
                 weight.normal_(0.0, gain / math.sqrt(size), generator=self.generator)
 
     @torch.no_grad()
-    def bias(self, bias: Tensor, group: Group) -> None:
-        """Normal numbers of the group's mean and deviation, with every ``init``."""
+    def bias(self, bias: Tensor, group: Group, scale: float = 1.0) -> None:
+        """Normal numbers of the group's mean and deviation, with every ``init``, after the layer's
+        ``scale``."""
         if group.bias_std:
-            bias.normal_(group.bias_mean, group.bias_std, generator=self.generator)
+            bias.normal_(group.bias_mean / scale, group.bias_std / scale, generator=self.generator)
         else:
-            bias.fill_(group.bias_mean)
+            bias.fill_(group.bias_mean / scale)
 
     def factor(self, group: Group, *, last: bool, length: int) -> float:
-        """What multiplies the deviation of a weight layer in a block: ``gain``, and ``branch_gain`` in the
-        last layer of a branch beside a shortcut.
+        """What multiplies the deviation of a weight layer in a block: ``gain``.
 
         fixup (Zhang, Dauphin, Ma 2019): a branch's last layer is 0, the ``length − 1`` before it are scaled
         by L^(−1/(2·length − 2)), L the number of blocks with a shortcut in the net. Its scalar biases and
         multipliers are left out: the layers' own biases stand in their place.
         """
-        if group.init == "fixup":
-            return 0.0 if last else group.gain * self.shortcut_blocks ** (-1.0 / (2 * length - 2))
-        if group.shortcut == "none" or not last:
+        if last and self.branch_gain(group) == 0.0:
+            return 0.0
+        if group.init != "fixup":
             return group.gain
-        if group.branch_gain == "depth":
-            return group.gain / math.sqrt(self.shortcut_blocks)
-        return group.gain * group.branch_gain
+        return 0.0 if last else group.gain * self.shortcut_blocks ** (-1.0 / (2 * length - 2))
+
+    def branch_gain(self, group: Group) -> float:
+        """What the branch beside a shortcut is multiplied by; 1 without a shortcut."""
+        if group.shortcut == "none":
+            return 1.0
+        return 1.0 / math.sqrt(self.shortcut_blocks) if group.branch_gain == "depth" else group.branch_gain
+
+    def scale(self, group: Group, *, last: bool) -> float:
+        """The factor that the last layer of a branch keeps for good; 1 for all other layers.
+
+        It could be given to the first weights and left there. But then each of a thousand blocks would
+        answer a step of the optimizer in full, and only a rate a thousand times smaller would train them:
+        with the factor kept, the gradient of every branch carries it too. (Szegedy et al. 2017,
+        "Inception-v4", scale branches by 0.1 to 0.3; Hayou et al. 2021, "Stable ResNet", by 1/√blocks.) A
+        ``branch_gain`` of 0, which would leave nothing to learn, is a last layer that starts at 0 (Goyal et
+        al. 2017).
+        """
+        return (self.branch_gain(group) or 1.0) if last else 1.0

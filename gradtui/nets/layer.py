@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from gradtui.experiment.block_shapes import LayerKind
 from gradtui.experiment.spec import Activation
@@ -49,8 +50,38 @@ class Conv2d(nn.Conv2d):
         """Leaves the numbers as they are: ``init.Start`` fills them."""
 
 
+class ScaledLinear(Linear):
+    """scale · (W x + b): the last layer of a branch."""
+
+    scale: float
+
+    def forward(self, x: Tensor) -> Tensor:
+        if x.dim() == 2:
+            # The scale rides along in the multiplication, at no cost.
+            return torch.addmm(self.bias, x, self.weight.t(), beta=self.scale, alpha=self.scale)
+        return super().forward(x) * self.scale
+
+
+class ScaledConv2d(Conv2d):
+    """scale · (W ∗ x + b): the last layer of a branch."""
+
+    scale: float
+
+    def forward(self, x: Tensor) -> Tensor:
+        return super().forward(x) * self.scale
+
+
 class Embedding(nn.Embedding):
     """Without torch's own initialisation, as ``Linear``."""
 
     def reset_parameters(self) -> None:
         """Leaves the numbers as they are: ``build`` fills them."""
+
+
+def make_linear(size: int, width: int, *, bias: bool = True, scale: float = 1.0) -> Linear:
+    """A linear layer, whose output is multiplied by ``scale``."""
+    if scale == 1.0:
+        return Linear(size, width, bias=bias)
+    scaled = ScaledLinear(size, width, bias=bias)
+    scaled.scale = scale
+    return scaled

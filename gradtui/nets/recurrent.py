@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from gradtui.experiment.spec import Group
 from gradtui.nets.activations import make_activation, make_norm
-from gradtui.nets.blocks import Block, Residual, Steps
+from gradtui.nets.blocks import Block, ScaledResidual, Steps
 from gradtui.nets.init import Start, negative_slope
 from gradtui.nets.layer import Layer, Linear
 
@@ -104,7 +104,7 @@ def recurrent_block(
     for number in range(1, group.layers + 1):
         features = size if number == 1 else width
         layer = Recurrent(_cell(group, features))
-        _fill(layer.cell, group, start, start.factor(group, last=number == group.layers, length=group.layers))
+        _fill(layer.cell, group, start)
         norm = make_norm(group.norm, width if group.order == "post" else features, rank=2)
         core: Steps = [(f"weights{number}", layer)]
         around: Steps = [] if norm is None else [(f"norm{number}", norm)]
@@ -121,7 +121,7 @@ def recurrent_block(
         start.weight(projection.weight, "lecun", 1.0)
         parameters = list(projection.parameters())
         layers.append(Layer(f"{name}.shortcut", "shortcut", parameters, projection, None, "identity"))
-    return Residual(steps, projection, None), layers
+    return ScaledResidual(steps, projection, start.branch_gain(group)), layers
 
 
 def _cell(group: Group, size: int) -> nn.RNNCellBase:
@@ -135,7 +135,7 @@ def _cell(group: Group, size: int) -> nn.RNNCellBase:
     return AnyRNNCell(size, group.width, make_activation(group.activation, group.slope))
 
 
-def _fill(cell: nn.RNNCellBase, group: Group, start: Start, factor: float) -> None:
+def _fill(cell: nn.RNNCellBase, group: Group, start: Start) -> None:
     """Each gate's matrices by themselves. Of torch's two biases only the input's is drawn, the other is 0:
     their sum is what counts. With init "torch" the input's weights are uniform in ±1/√width, as torch's
     cells have them."""
@@ -143,9 +143,9 @@ def _fill(cell: nn.RNNCellBase, group: Group, start: Start, factor: float) -> No
     gates = len(cell.weight_hh) // width
     for weight in cell.weight_ih.chunk(gates):
         if group.init == "torch":
-            start.recurrent(weight, "torch", factor)
+            start.recurrent(weight, "torch", group.gain)
         else:
-            start.weight(weight, group.init, factor, negative_slope(group))
+            start.weight(weight, group.init, group.gain, negative_slope(group))
     for weight in cell.weight_hh.chunk(gates):
         start.recurrent(weight, group.recurrent_init, group.recurrent_gain)
     assert cell.bias_ih is not None

@@ -17,7 +17,7 @@ from gradtui.experiment.spec import Group
 from gradtui.nets.activations import make_activation, make_norm
 from gradtui.nets.blocks import Block, Highway, Residual, ReZero, Steps
 from gradtui.nets.init import GATE_BIAS, Start, negative_slope
-from gradtui.nets.layer import Conv2d, Layer, Linear
+from gradtui.nets.layer import Conv2d, Layer, Linear, ScaledConv2d, make_linear
 
 Shape = tuple[int, ...]
 
@@ -57,11 +57,13 @@ class Stack:
     def _layer(self, number: int) -> Steps:
         group, first = self.group, number == 1
         size, post = self.size if first else group.width, group.order == "post"
-        weights = self._weights(size, group.kernel, self.stride if first else 1, bias=True)
-        factor = self.start.factor(group, last=number == group.layers, length=group.layers)
+        last = number == group.layers
+        scale = self.start.scale(group, last=last)
+        weights = self._weights(size, group.kernel, self.stride if first else 1, scale=scale)
+        factor = self.start.factor(group, last=last, length=group.layers)
         self.start.weight(weights.weight, group.init, factor, negative_slope(group))
         assert weights.bias is not None
-        self.start.bias(weights.bias, group)
+        self.start.bias(weights.bias, group, scale)
         norm = make_norm(group.norm, group.width if post else size, len(self.signal))
         activation = make_activation(group.activation, group.slope)
         around: Steps = [] if norm is None else [(f"norm{number}", norm)]
@@ -78,7 +80,7 @@ class Stack:
         self.layers.append(Layer(self.name + suffix, kind, parameters, weights, activation, function))
 
     def _gate(self) -> nn.Module:
-        gate = self._weights(self.size, self.group.kernel, self.stride, bias=True)
+        gate = self._weights(self.size, self.group.kernel, self.stride)
         self.start.weight(gate.weight, self.group.init, self.group.gain, negative_slope(self.group))
         assert gate.bias is not None
         nn.init.constant_(gate.bias, GATE_BIAS)
@@ -94,8 +96,14 @@ class Stack:
         self._add("shortcut", ".shortcut", projection, [])
         return projection
 
-    def _weights(self, size: int, kernel: int, stride: int, *, bias: bool) -> Linear | Conv2d:
+    def _weights(
+        self, size: int, kernel: int, stride: int, *, bias: bool = True, scale: float = 1.0
+    ) -> Linear | Conv2d:
         width = self.group.width
-        if self.group.block == "conv":
+        if self.group.block != "conv":
+            return make_linear(size, width, bias=bias, scale=scale)
+        if scale == 1.0:
             return Conv2d(size, width, kernel, stride=stride, padding=kernel // 2, bias=bias)
-        return Linear(size, width, bias=bias)
+        scaled = ScaledConv2d(size, width, kernel, stride=stride, padding=kernel // 2, bias=bias)
+        scaled.scale = scale
+        return scaled

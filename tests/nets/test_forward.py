@@ -170,6 +170,67 @@ def test_highway_mixes_branch_and_input() -> None:
     same(net(x), F.linear(mixed, *p["output"]))
 
 
+@pytest.mark.parametrize(("branch_gain", "scale"), [(0.3, 0.3), ("depth", 0.5)])
+@pytest.mark.parametrize("block", ["dense", "conv"])
+def test_branch_gain_multiplies_the_last_layer_of_each_branch(
+    branch_gain: Any, scale: float, block: Any
+) -> None:
+    """Two blocks here and two more of rezero: depth is 1/√4."""
+    fields: dict[str, Any] = {"width": 4, "layers": 2, "block": block, "activation": "tanh", "repeat": 2}
+    shape = DataShape((4, 3, 3) if block == "conv" else (4,), 4, "classify")
+    net, p = made(
+        shape,
+        Group(shortcut="identity", branch_gain=branch_gain, **fields),
+        Group(shortcut="rezero", **{**fields, "layers": 1}),
+    )
+
+    def weights(x: Tensor, name: str) -> Tensor:
+        weight, bias = p[name][:2]
+        return F.conv2d(x, weight, bias, padding=1) if block == "conv" else F.linear(x, weight, bias)
+
+    x = inputs(shape)
+    for number in (1, 2):
+        x = torch.tanh(
+            x + scale * weights(torch.tanh(weights(x, f"{block}{number}.1")), f"{block}{number}.2")
+        )
+    for number in (3, 4):
+        x = x + p[f"{block}{number}"][2] * torch.tanh(weights(x, f"{block}{number}"))
+    same(net(inputs(shape)), F.linear(x.mean((2, 3)) if block == "conv" else x, *p["output"]))
+
+
+def test_the_branch_gain_is_part_of_what_the_layer_gives() -> None:
+    """The theory's pre-activation: what the next module reads, biases as they were asked for."""
+    group = Group(width=6, shortcut="identity", order="pre", branch_gain=0.3, bias_mean=2.0)
+    net = build(Experiment(net=(group,)), FLAT, generator_seed=0)
+    x = inputs(FLAT).float()
+    layer = net.layers[0]
+    expected = 0.3 * torch.sigmoid(x) @ layer.parameters[0].T + 2.0
+    torch.testing.assert_close(layer.module(torch.sigmoid(x)), expected)
+
+
+def test_branch_gain_of_recurrent_and_attention_blocks() -> None:
+    fields: dict[str, Any] = {"width": 4, "shortcut": "identity"}
+    shape = DataShape((9, 4), 4, "classify")
+    x = inputs(shape)
+    net, p = made(shape, Group(block="rnn", activation="tanh", branch_gain=0.3, **fields))
+    oracle = nn.RNN(4, 4, batch_first=True).double()
+    for name, value in zip(("weight_ih", "weight_hh", "bias_ih", "bias_hh"), p["rnn1"], strict=True):
+        getattr(oracle, f"{name}_l0").data = value.data
+    same(net(x), F.linear((x + 0.3 * oracle(x)[0])[:, -1], *p["output"]))
+
+    net, p = made(shape, Group(block="attention", heads=1, activation="tanh", branch_gain=0.3, **fields))
+    x = x + sinusoids(9, 4)
+    for out, inner in (("out", "qkv"), ("mlp2", "mlp1")):
+        h = F.linear(x, *p[f"attention1.{inner}"])
+        if inner == "qkv":
+            query, key, value = h.chunk(3, 2)
+            h = torch.softmax(query @ key.transpose(1, 2) / 2, 2) @ value
+        else:
+            h = torch.tanh(h)
+        x = x + 0.3 * F.linear(h, *p[f"attention1.{out}"])
+    torch.testing.assert_close(net(inputs(shape)), F.linear(x[:, -1], *p["output"]), rtol=1e-5, atol=1e-5)
+
+
 def test_basic_residual_block_of_two_convolutions() -> None:
     net, p = made(
         IMAGE, Group(block="conv", width=4, layers=2, stride=2, shortcut="identity", activation="relu")

@@ -22,7 +22,7 @@ MIN_STEPS = 20
 """A live run says nothing but "not finite" before this: the recipes that are held by clipping or a small rate
 need about so many steps to come down."""
 FALLING = 0.95
-"""The newest tenth of the loss over the tenth before: below this the run is on its way, so leave it be."""
+"""A later stretch of the loss over an earlier one: below this the run is on its way, so leave it be."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -79,12 +79,15 @@ def _valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def for_vanishing(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a gradient that dies over depth."""
-    wanted: list[str | Remedy] = []
-    if exp and (exp.cures.l2 or exp.cures.l1):
-        wanted.append(NO_PENALTY)
-    wanted += ["relu", "batch-norm", "shortcuts", "elu", "leaky-relu", "tanh-xavier", "prelu", "layer-norm"]
+    """Of a gradient that dies over depth from the start."""
+    wanted = ["relu", "batch-norm", "shortcuts", "elu", "leaky-relu", "tanh-xavier", "prelu", "layer-norm"]
     return offers(exp, [*wanted, "pretrain-autoencoder", "pretrain-rbm", "fewer-layers"], HEALTHY)
+
+
+def for_late_vanishing(exp: Experiment | None) -> tuple[CureOffer, ...]:
+    """Of a gradient that came to die in training: a penalty ate the weights, or steps too large drove them where
+    activations are flat."""
+    return offers(exp, [NO_PENALTY, "smaller-lr", "batch-norm", "shortcuts", "relu", "elu"], HEALTHY)
 
 
 def for_vanishing_over_time(exp: Experiment | None) -> tuple[CureOffer, ...]:

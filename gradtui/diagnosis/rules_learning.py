@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradtui.diagnosis import cures
-from gradtui.diagnosis.case import Case, number
+from gradtui.diagnosis.case import FALLING, Case, number
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding, Severity
 from gradtui.diagnosis.profile import middle
@@ -80,7 +80,7 @@ def degradation(case: Case, partner: Evidence | None) -> Finding | None:
 
 def not_learning(case: Case) -> Finding | None:
     """Even gradients, and the loss stays where guessing would put it. Asked last, when no cause was found."""
-    if case.begun or not np.isfinite(case.relative_loss) or not _time_enough(case) or case.coming_down:
+    if case.begun or not np.isfinite(case.relative_loss) or not _time_enough(case) or _on_its_way(case):
         return None
     moved = update_ratio(case)
     size = f"a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2"
@@ -100,6 +100,14 @@ def update_ratio(case: Case) -> float:
     """The usual update-to-weight ratio of a layer, of late; NaN where it was not recorded."""
     newest = case.evidence.update_ratio.values[-10:]
     return middle(np.asarray(newest, np.float64).ravel()) if newest.size else float("nan")
+
+
+def _on_its_way(case: Case) -> bool:
+    """Whether the loss of the last quarter is lower than that of the second: slow, and coming down from far above
+    chance, perhaps."""
+    loss = case.evidence.loss.values
+    quarter = len(loss) // 4
+    return middle(loss[-quarter:]) < FALLING * middle(loss[quarter : 2 * quarter])
 
 
 def _even(case: Case) -> bool:

@@ -77,7 +77,8 @@ def _over_depth(case: Case) -> Finding | None:
     if np.isfinite(moved):
         words += f"; a step moves {first} by {number(moved)} of its size"
     severity: Severity = "warning" if case.begun or np.isnan(case.relative_loss) else "critical"
-    offers = cures.for_vanishing(case.evidence.experiment)
+    late = not profile.start <= VANISHING_DROP
+    offers = (cures.for_late_vanishing if late else cures.for_vanishing)(case.evidence.experiment)
     return Finding("vanishing", severity, step, layers, f"{words}; {case.progress()}.", offers)
 
 

@@ -10,6 +10,7 @@ from gradtui.experiment.presets import names
 
 OFFERS = {
     "vanishing": cures.for_vanishing,
+    "late vanishing": cures.for_late_vanishing,
     "vanishing over time": cures.for_vanishing_over_time,
     "exploding": cures.for_exploding,
     "nonfinite": cures.for_nonfinite,
@@ -89,4 +90,5 @@ def test_a_looser_threshold_is_near_the_usual_norm() -> None:
 
 def test_a_penalty_that_starves_is_taken_off_first() -> None:
     exp: Experiment = set_fields(resolve("relu-20"), {"cures.l2": 1.0})
-    assert cures.for_vanishing(exp)[0].set == {"cures.l2": 0.0}
+    assert cures.for_late_vanishing(exp)[0].set == {"cures.l2": 0.0}
+    assert keys(cures.for_late_vanishing(resolve("relu-20")))[0] == "smaller-lr"

@@ -12,8 +12,15 @@ LAB_KEYS: list[BindingType] = [
         "full_stop", "single_step", "step", key_display=".", tooltip="One step, then hold.", id="lab.step"
     ),
     Binding("x", "stop", "stop", tooltip="End the training here.", id="lab.stop"),
-    Binding("R", "restart", "restart", tooltip="Stop, and train anew from the start.", id="lab.restart"),
-    Binding("e", "edit_model", "edit", tooltip="Go to the net.", id="lab.edit"),
+    Binding(
+        "R",
+        "restart",
+        "restart",
+        show=False,
+        tooltip="Stop, and train anew from the start.",
+        id="lab.restart",
+    ),
+    Binding("e", "edit_model", "edit", show=False, tooltip="Go to the net.", id="lab.edit"),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
     Binding("p", "presets", "presets", tooltip="Open one of the recipes that ship.", id="lab.presets"),
     Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
@@ -29,3 +36,6 @@ LAB_KEYS: list[BindingType] = [
 
 WHILE_TRAINING = frozenset({"pause", "resume", "single_step", "stop", "restart", "log", "measure"})
 """Actions that need a run."""
+
+TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
+"""Ids of what stands first in the footer."""

@@ -36,7 +36,7 @@ class GradientPane(Vertical):
 
     DEFAULT_CSS = """
     GradientPane {
-        & #headline { height: 1; padding: 0 1; }
+        & #headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #invite { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
         & ProfileChart { height: 5fr; min-height: 4; }
         & Waterfall { height: 4fr; min-height: 2; }
@@ -86,9 +86,7 @@ class GradientPane(Vertical):
         measure = measure_named(snapshot.measure)
         units = log10_of if measure.scale == "log" else _plain
         profile, waterfall = await self._charts(watching, measure)
-        self.headline = headline_of(
-            measure.headline(snapshot.layer_names, snapshot.latest.tolist()), snapshot.latest_step
-        )
+        self.headline = headline_of(measure.headline(snapshot.layer_names, snapshot.latest.tolist()))
         matrix, stride, first = snapshot.timeline.fold(waterfall.capacity)
         # The waterfall first: it sees every step, so it settles the scale that both share.
         span = snapshot.latest_step - first + 1
@@ -129,7 +127,7 @@ def _plain(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-def headline_of(contrast: Contrast, step: int) -> Content:
-    """The sentence with its mark and colour, and the step that it speaks of."""
+def headline_of(contrast: Contrast) -> Content:
+    """The sentence with its mark and colour."""
     mark, colour = _TONES[contrast.tone]
-    return Content.assemble((f"{mark}{contrast.text}", colour), (f"  step {step:,}", "$text-muted"))
+    return Content.styled(f"{mark}{contrast.text}", colour)

@@ -35,7 +35,8 @@ class VitalsPane(Widget):
         "the layer where it is farthest from zero. **slope**: what PReLU has learned. **probe**: what measuring costs."
     )
     DEFAULT_CSS = """
-    VitalsPane { height: auto; padding: 0 1; }
+    VitalsPane { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    VitalsPane.-empty { display: none; }
     """
 
     vitals: reactive[tuple[Vital, ...]] = reactive((), layout=True)
@@ -43,11 +44,11 @@ class VitalsPane(Widget):
     def on_mount(self) -> None:
         """The frame's title; no frame before there are figures."""
         self.border_title = "Figures"
-        self.display = False
+        self.add_class("-empty")
 
     def watch_vitals(self, vitals: tuple[Vital, ...]) -> None:
         """Seen only where there is something to see."""
-        self.display = bool(vitals)
+        self.set_class(not vitals, "-empty")
 
     def render(self) -> Content:
         """Labels on the left, figures beside them."""
@@ -93,4 +94,5 @@ def _worst(
     if not known:
         return []
     size, value, name = max(known)
-    return [Vital(label, f"{form.format(value)} in {name}", size > bad_above)]
+    where = f" in {name}" if size else ""
+    return [Vital(label, form.format(value) + where, size > bad_above)]

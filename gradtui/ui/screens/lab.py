@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Horizontal, Vertical
@@ -16,7 +16,7 @@ from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
 from gradtui.ui.edit.values import show, value_at
-from gradtui.ui.keys import LAB_KEYS
+from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
@@ -58,10 +58,15 @@ class LabScreen(Screen[None]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """The lab's own keys first, then the app's: a narrow footer must not hide how to train or how to leave."""
-        order = {id(self): 0, id(self.app): 1}
+        """Training first, then help and the way out, then the rest: a narrow footer is cut at its end."""
+
+        def rank(active: ActiveBinding) -> int:
+            if active.binding.id in TRAINING_KEYS:
+                return 0
+            return {id(self.app): 1, id(self): 2}.get(id(active.node), 3)
+
         bindings = super().active_bindings
-        return dict(sorted(bindings.items(), key=lambda item: order.get(id(item[1].node), 2)))
+        return dict(sorted(bindings.items(), key=lambda item: rank(item[1])))
 
     # -- the first frame, and what can wait until it is painted
 
@@ -101,6 +106,12 @@ class LabScreen(Screen[None]):
     def bench(self) -> Workbench:
         """The left column."""
         return self.query_one(Workbench)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A narrow terminal has a footer without air."""
+        footer = self.query_one(Footer)
+        footer.compact = narrow = event.size.width < 100
+        footer.show_command_palette = not narrow
 
     def on_unmount(self) -> None:
         """The standby ends with the app."""

@@ -54,7 +54,7 @@ def test_a_text_that_is_too_short_is_named(tmp_path: Path) -> None:
     assert str(caught.value) == (
         f"data.path: {path} has 10 characters; expected at least 13: two pieces of data.length 6"
     )
-    with pytest.raises(ExperimentError, match="data.length: 60"):
+    with pytest.raises(ExperimentError, match=r"data\.length: 60"):
         load(Data(source="text", path=str(path), length=60), 0)
 
 

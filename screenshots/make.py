@@ -16,34 +16,34 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from gradtui.experiment import parse_assignments, resolve, set_fields
+from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab import LabScreen
 
 FOLDER = Path(__file__).parent
 
-# name: (size, preset, --set …, keys; "~" waits for the run's end)
-PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str], Sequence[str]]] = {
-    "lab": ((120, 36), "sigmoid-20", (), ("space", "~")),
-    "cured": ((120, 36), "sigmoid-20", ("net.0.activation=relu", "net.0.init=he"), ("space", "~")),
-    "narrow": ((80, 24), "sigmoid-20", (), ("space", "~")),
-    "thousand": (
-        (160, 45),
-        "sigmoid-20",
-        (
-            "name=residual 1001",
-            "net.0.repeat=500",
-            "net.0.layers=2",
-            "net.0.shortcut=identity",
-            "net.0.activation=relu",
-            "net.0.init=he",
-            "net.0.order=pre",
-            "net.0.branch_gain=depth",
-            "run.steps=60",
-        ),
-        ("space", "~"),
-    ),
-    "builder": ((120, 36), "sigmoid-20", (), ("enter", "down", "down", "right")),
+TRAINED = ("space", "~")
+LAGS = ("space", "~", "M")
+"""One measure back from the first is the last: the gradient by time lag."""
+
+# name: (size, preset, keys); "~" waits for the run's end
+PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
+    "lab": ((120, 36), "sigmoid-20", TRAINED),
+    "narrow": ((80, 24), "sigmoid-20", TRAINED),
+    "builder": ((120, 36), "sigmoid-20", ("enter", "down", "down", "right")),
+    "cures": ((120, 36), "sigmoid-20", (*TRAINED, "c")),
+    "relu": ((120, 36), "relu-20", TRAINED),
+    "batchnorm": ((120, 36), "batchnorm-20", TRAINED),
+    "explode": ((120, 36), "explode-relu-gain", TRAINED),
+    "explode-cured": ((120, 36), "cure-explode-clip", TRAINED),
+    "dead": ((120, 36), "dead-bias", TRAINED),
+    "dead-cured": ((120, 36), "cure-dead-elu", TRAINED),
+    "plain": ((120, 36), "plain-57", TRAINED),
+    "residual": ((120, 36), "residual-57", TRAINED),
+    "thousand": ((160, 45), "residual-1001", TRAINED),
+    "rnn": ((120, 36), "adding-rnn", LAGS),
+    "lstm": ((120, 36), "adding-lstm", LAGS),
+    "pretrained": ((120, 36), "pretrain-autoencoder", TRAINED),
 }
 
 
@@ -58,8 +58,8 @@ async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
 
 async def take(name: str) -> Path:
     """Take one picture and return its file."""
-    size, preset, assignments, keys = PICTURES[name]
-    app = GradtuiApp(set_fields(resolve(preset), parse_assignments(assignments)))
+    size, preset, keys = PICTURES[name]
+    app = GradtuiApp(resolve(preset))
     async with app.run_test(size=size) as pilot:
         while not isinstance(app.screen, LabScreen):
             await pilot.pause(0.05)
@@ -71,7 +71,7 @@ async def take(name: str) -> Path:
                 await _until_ended(pilot, lab)
             else:
                 await pilot.press(key)
-                await pilot.pause(0.2)
+                await pilot.pause(0.5)
         return Path(app.save_screenshot(f"{name}.svg", str(FOLDER)))
 
 

@@ -68,7 +68,9 @@ CHANGES = {
     ("plain-5", "plain-57"): {"net.1.repeat"},
     ("plain-57", "residual-57"): {"net.1.shortcut", "net.1.branch_gain"},
     ("plain-1001", "residual-1001"): {"net.1.shortcut", "net.1.branch_gain"},
-    ("convnet-20", "resnet-20"): {f"net.{group}.shortcut" for group in (1, 2, 3)},
+    ("convnet-20", "resnet-20"): {
+        f"net.{i}.{name}" for i in (1, 2, 3) for name in ("shortcut", "branch_gain")
+    },
     ("attention-post", "attention-pre"): {"net.0.order"},
     ("pretrain-none", "pretrain-autoencoder"): {
         f"cures.pretrain.{name}" for name in ("kind", "epochs", "lr")

@@ -88,6 +88,15 @@ def test_a_norm_belongs_to_the_layer_that_it_follows_or_feeds(norm: str) -> None
     assert (pre["dense1.1"], pre["dense1.2"]) == (first + count(made(64)), second + count(made(7)))
 
 
+@pytest.mark.parametrize(("block", "slope"), [("dense", 1), ("conv", 1), ("attention", 0)])
+def test_a_last_group_of_order_pre_is_closed_before_the_output(block: str, slope: int) -> None:
+    data = ROWS if block == "attention" else {}
+    group = {"block": block, "width": 8, "norm": "layer", "activation": "prelu"}
+    output = 8 * 10 + 10
+    assert shape_of(data, {**group, "order": "post"}).layers[-1].parameters == output
+    assert shape_of(data, {**group, "order": "pre"}).layers[-1].parameters == output + 2 * 8 + slope
+
+
 def test_conv_layers_are_torchs_and_strides_round_up() -> None:
     torch = pytest.importorskip("torch")
     nn = torch.nn

@@ -79,8 +79,8 @@ ELSEWHERE: list[tuple[str, str, dict[str, object], dict[str, object]]] = [
     (
         "shortcuts",
         "resnet-20",
-        {"net.0.shortcut": "highway"},
-        {f"net.{i}.{k}": v for i in (1, 2, 3) for k, v in {"order": "pre", "branch_gain": "depth"}.items()},
+        {"net.0.shortcut": "highway", "net.2.order": "post", "net.3.branch_gain": 1.0},
+        {"net.2.order": "pre", "net.3.branch_gain": "depth"},
     ),
     ("shortcuts", "adding-rnn", {}, {}),
     (

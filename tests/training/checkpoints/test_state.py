@@ -1,0 +1,140 @@
+"""A session from its checkpoint goes on as if nothing had been: bit for bit, whatever it consists of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from gradtui.experiment import from_dict
+from gradtui.training.checkpoints.state import TEXT, SessionState, about, is_finite, restore
+from gradtui.training.checkpoints.tensors import CheckpointError, read, write
+from gradtui.training.session import Session, build
+from gradtui.training.step import Stepper
+
+SPIRALS = {"source": "spirals", "samples": 100, "batch_size": 16}
+DIGITS = {"source": "digits", "batch_size": 16}
+ADDING = {"source": "adding", "length": 6, "samples": 100, "batch_size": 16}
+
+CASES: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "momentum, batch norm, cosine": {
+        "net": [{"width": 8, "repeat": 3, "norm": "batch", "activation": "prelu"}],
+        "optimizer": {"lr": 0.1, "momentum": 0.9, "schedule": "cosine", "warmup_steps": 12},
+    },
+    "adam, clipped, penalties": {
+        "optimizer": {"kind": "adam", "lr": 0.01},
+        "cures": {"clip_norm": 0.1, "clip_value": 0.01, "l1": 0.001, "l2": 0.01},
+    },
+    "adamw, step": {"optimizer": {"kind": "adamw", "lr": 0.01, "weight_decay": 0.1, "schedule": "step"}},
+    "rmsprop, momentum": {"optimizer": {"kind": "rmsprop", "lr": 0.001, "momentum": 0.5}},
+    "images, rezero, fp16 that overflows": {
+        "data": DIGITS,
+        "net": [{"block": "conv", "width": 4, "repeat": 2, "shortcut": "rezero", "norm": "batch"}],
+        "run": {"precision": "fp16"},
+    },
+    "bf16": {"run": {"precision": "bf16"}},
+    "lstm": {"data": ADDING, "net": [{"block": "lstm", "width": 5}]},
+    "transformer": {
+        "data": {"source": "copy", "length": 3, "samples": 60, "batch_size": 16},
+        "net": [{"block": "attention", "width": 8, "heads": 2, "norm": "layer", "order": "pre"}],
+    },
+    "frozen": {"cures": {"pretrain": {"kind": "autoencoder", "freeze": 1}}},
+}
+
+
+def session_of(case: dict[str, Any]) -> Session:
+    raw = {"data": SPIRALS, "net": [{"width": 8, "repeat": 3, "activation": "tanh"}], **case}
+    raw["run"] = {"steps": 40, "device": "cpu", **raw.get("run", {})}
+    return build(from_dict(raw))
+
+
+def steps(session: Session, count: int) -> list[float]:
+    """Losses and norms of the next steps."""
+    stepper = Stepper(session)
+    numbers = []
+    for _ in range(count):
+        loss, accuracy = stepper.forward()
+        mean = stepper.backward(loss)
+        norms, penalty = stepper.measure()
+        outcome = stepper.move(mean, accuracy, norms, penalty)
+        numbers += [float(outcome.loss), float(session.flat.total(norms)), outcome.lr, outcome.scale]
+    return numbers
+
+
+def saved(session: Session, path: Path) -> Path:
+    snapshot = SessionState(session).capture()
+    write(path, snapshot.tensors, {TEXT: snapshot.text})
+    return path
+
+
+def taken_up(session: Session, path: Path) -> Session:
+    tensors, texts = read(path)
+    restore(session, path, tensors, about(path, texts))
+    return session
+
+
+def same(one: Session, other: Session) -> bool:
+    ours, theirs = one.net.state_dict(), other.net.state_dict()
+    return ours.keys() == theirs.keys() and all(torch.equal(ours[name], theirs[name]) for name in ours)
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES)
+@pytest.mark.parametrize("at", [0, 1, 13])
+def test_a_resumed_session_goes_on_bit_for_bit(tmp_path: Path, case: dict[str, Any], at: int) -> None:
+    session = session_of(case)
+    if session.scale.adapts:
+        session.scale.value, session.scale._good = 2.0**26, 3
+    steps(session, at)
+    path = saved(session, tmp_path / "x.safetensors")
+    expected = steps(session, 12)
+    resumed = taken_up(session_of(case), path)
+    assert resumed.step == at
+    np.testing.assert_array_equal(steps(resumed, 12), expected)
+    assert same(resumed, session)
+    assert resumed.scale.state() == session.scale.state()
+    # And its own checkpoint is the very same file.
+    ours, theirs = saved(session, tmp_path / "a"), saved(resumed, tmp_path / "b")
+    assert ours.read_bytes() == theirs.read_bytes()
+
+
+def test_a_snapshot_does_not_change_when_the_session_does() -> None:
+    session = session_of({"optimizer": {"kind": "adam"}})
+    steps(session, 2)
+    snapshot = SessionState(session).capture()
+    before = {name: array.copy() for name, array in snapshot.tensors.items()}
+    steps(session, 2)
+    assert all((snapshot.tensors[name] == before[name]).all() for name in before)
+    fresh = SessionState(session).capture().tensors
+    assert all((fresh[name] != before[name]).any() for name in before if not name.endswith("bias"))
+
+
+def test_names_are_the_net_s_own() -> None:
+    session = session_of(CASES["momentum, batch norm, cosine"])
+    steps(session, 1)
+    names = SessionState(session).capture().tensors.keys()
+    assert names == {*(f"model.{name}" for name in session.net.state_dict()), "optimizer.momentum_buffer"}
+    assert {"model.dense2.weights1.weight", "model.dense2.norm1.running_mean"} <= names
+
+
+def test_weights_that_are_no_numbers_are_seen() -> None:
+    session = session_of({})
+    assert is_finite(SessionState(session).capture())
+    session.flat.weights[3] = float("inf")
+    assert not is_finite(SessionState(session).capture())
+
+
+def test_a_checkpoint_of_another_net_or_none_of_ours_is_one_line(tmp_path: Path) -> None:
+    path = saved(session_of({}), tmp_path / "x.safetensors")
+    with pytest.raises(CheckpointError, match="holds another net than the experiment's: see dense"):
+        taken_up(session_of({"net": [{"width": 9}]}), path)
+    tensors, _ = read(path)
+    write(path, {name: tensor.numpy() for name, tensor in tensors.items()}, {})
+    with pytest.raises(CheckpointError, match="not a checkpoint that gradtui wrote"):
+        taken_up(session_of({}), path)
+    write(path, {}, {TEXT: '{"format": 99}'})
+    with pytest.raises(CheckpointError, match="format 99, and this gradtui reads format 1"):
+        taken_up(session_of({}), path)

@@ -70,7 +70,8 @@ def gains(blocks: Sequence[BlockPlan], start: float, centred: Sequence[bool]) ->
         with np.errstate(over="raise"):
             for block, centre in zip(blocks, centred, strict=True):
                 units.pass_block(block, centre)
-            return units.back()
+            # A net that ends in order "pre" has norm and activation once more before the output layer.
+            return units.back(blocks[-1].steps[-1].before)
     except FloatingPointError:
         raise Overflow from None
 
@@ -139,8 +140,12 @@ class _Units:
             fresh *= math.sqrt(UNITS / max(float(fresh @ fresh), LEAST))
         return math.sqrt(max(variance, 0.0)) * fresh + mean
 
-    def back(self) -> Gains:
-        gradient: Array | float = np.ones(UNITS)
+    def back(self, closing: Normed | None) -> Gains:
+        gradient: Array | float = 1.0
+        if closing is not None:
+            slopes = _around(self._x, closing)[1].slopes
+            assert slopes is not None
+            gradient = slopes / max(_mean(slopes), LEAST)
         scale = 0.0
         profile: list[float] = []
         path: list[float] = []

@@ -35,8 +35,9 @@ class Recorder:
     """Writes a session's steps into its run folder.
 
     `scalars` holds loss (mean over the batch, without penalties), accuracy, lr, grad_norm and
-    grad_norm_clipped (of all parameters), penalty, and of fp16 loss_scale and skipped (1 where the step was
-    left out because its gradient overflowed). `grad_norm` holds every layer's, before clipping.
+    grad_norm_clipped (of all parameters), clipped (1 where the step's gradient was cut), penalty, and of fp16
+    loss_scale and skipped (1 where the step was left out because its gradient overflowed). `grad_norm` holds
+    every layer's, before clipping.
     """
 
     def __init__(
@@ -88,7 +89,9 @@ class Recorder:
         loss, accuracy, penalty = numbers[:3]
         total = math.sqrt(np.square(norms).sum())
         clipped = numbers[3] if row.clips else total
-        scalars = [loss, accuracy, row.lr, total, clipped, penalty]
+        # A hair's breadth is rounding: the clipped norm is added up from float32 numbers.
+        cut = float(clipped < total * (1 - 1e-6))
+        scalars = [loss, accuracy, row.lr, total, clipped, cut, penalty]
         if self._half:
             scalars += [row.scale, float(row.skipped)]
         self.writer.append("scalars", row.step, scalars, row.time)
@@ -99,7 +102,7 @@ class Recorder:
 
 def tables_of(session: Session) -> dict[str, TableMeta]:
     """The tables of a session's run, as they stand in run.json."""
-    scalars = ["loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped", "penalty"]
+    scalars = ["loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped", "clipped", "penalty"]
     if session.exp.run.precision == "fp16":
         scalars += ["loss_scale", "skipped"]
     layers = tuple(layer.name for layer in session.net.layers)

@@ -13,14 +13,18 @@ from gradtui.runs.writer import RunWriter
 from gradtui.training.session import Session
 
 SHARE = 0.03
-"""Of the training's time, for everything that is recorded."""
+"""Of the training's time, for everything that is recorded …"""
+LOOKS = 50
+"""… but that many samples, spread over the planned steps, where they take no more than"""
+ALLOWANCE = 0.4
+"""seconds in all: a run of two seconds would else show four rows of activations, to save what nobody feels."""
 
 
 class Sampler:
     """Records signals, update ratios and weight norms of the steps that it is asked to look at.
 
     `update_ratio` is the norm of the step's change over the norm of the weights before it, NaN where that is
-    0; `weight_norm` is the latter.
+    0; `weight_norm` is the latter. `slope` is what learned slopes (PReLU) are at then, NaN in other layers.
     """
 
     def __init__(self, session: Session, writer: RunWriter) -> None:
@@ -33,13 +37,19 @@ class Sampler:
         self._probe = SignalProbe(session.net.layers, session.net, self.clock)
         self._before: torch.Tensor | None = None
         self._seconds = 0.0
+        self._every = max(1, session.exp.run.steps // LOOKS)
+        self._slopes = _slopes(session)
 
     def begin(self, *, last: bool) -> None:
         """Before a step: look at it if it is due, or the last."""
-        self.active = last or self.thinning.due()
+        self.active = last or self.thinning.due() or self._allowed()
         if self.active:
             self._wait()
             self._probe.arm()
+
+    def _allowed(self) -> bool:
+        """Whether this step is one of LOOKS, and they are still cheap."""
+        return self._session.step % self._every == 0 and self.thinning.samples < ALLOWANCE
 
     def after_forward(self) -> None:
         """Between a sampled step's forward and backward."""
@@ -65,6 +75,12 @@ class Sampler:
             self._writer.append(name, step, layers[name], moment)
         self._writer.append("update_ratio", step, ratio, moment)
         self._writer.append("weight_norm", step, weights, moment)
+        if self._slopes:
+            slopes = np.full(len(weights), np.nan)
+            slopes[list(self._slopes)] = torch.stack(
+                [w.detach().mean() for w in self._slopes.values()]
+            ).tolist()
+            self._writer.append("slope", step, slopes, moment)
         if self._signals.hidden_grad is not None:
             self._writer.append("hidden_grad", step, self._signals.hidden_grad, moment)
         self._before = None
@@ -86,12 +102,20 @@ class Sampler:
             torch.cuda.synchronize(self._session.device)
 
 
+def _slopes(session: Session) -> dict[int, torch.Tensor]:
+    """The learned slopes, by the index of their layer."""
+    found = ((index, layer.activation) for index, layer in enumerate(session.net.layers))
+    return {index: module.weight for index, module in found if isinstance(module, torch.nn.PReLU)}
+
+
 def sampled_tables(session: Session) -> dict[str, TableMeta]:
     """The tables of what is sampled, as they stand in run.json."""
     layers = tuple(layer.name for layer in session.net.layers)
     tables = {
         name: TableMeta(columns=layers, kind="layers") for name in (*MEASURES, "update_ratio", "weight_norm")
     }
+    if _slopes(session):
+        tables["slope"] = TableMeta(columns=layers, kind="layers")
     recurrent = list(session.net.hidden_states)
     if recurrent:
         shapes = net_shape(session.exp, session.dataset.shape).layers

@@ -87,6 +87,7 @@ MEASURES: tuple[Measure, ...] = (
         low=0.0,
         high=1.0,
     ),
+    Measure("slope", "Learned slope of each layer", "linear", _extremes(".3f", "slope"), low=0, high=0.5),
     Measure("hidden_grad", "Gradient of the hidden state by time lag", "log", _memory, axis="lag"),
 )
 """In the order in which a key goes through them."""

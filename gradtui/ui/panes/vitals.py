@@ -72,7 +72,7 @@ def vitals_of(snapshot: Snapshot, layers: Mapping[str, Floats], names: tuple[str
     found = []
     if snapshot.rate:
         found.append(Vital("a step", f"{1000 / snapshot.rate:.3g} ms"))
-    if "clipped" in snapshot.curves and len(snapshot.curves["clipped"].mean):
+    if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
         found.append(Vital("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
     found += _worst("dead", layers.get("dead_fraction"), names, "{:.0%}", bad_above=0.55)
     found += _worst("saturated", layers.get("saturated_fraction"), names, "{:.0%}", bad_above=0.9)

@@ -39,15 +39,35 @@ def summarise(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _seconds(run: Run, events: Sequence[Event]) -> float:
-    """Wall time from the start of training to the last recorded step."""
+    """Wall time from the start of training to the last recorded step; of a run that was resumed, without the time
+    in which nobody trained it."""
     scalars = run.table_or_empty("scalars")
     rows = scalars.rows
     if not rows:
         return 0.0
-    last = float(scalars.read(rows - 1)["time"][0])
     # The first row is written when its step is over. A script that is watched names no phases.
-    began = next((event["time"] for event in events if event.get("phase") == "training"), None)
-    return last - float(scalars.read(0, 1)["time"][0] if began is None else began)
+    stretches = _stretches(events) or [(0, float(scalars.read(0, 1)["time"][0]))]
+    total = 0.0
+    for index, (_, began) in enumerate(stretches):
+        following = stretches[index + 1 :]
+        end = scalars.row_of(following[0][0] + 1) if following else rows
+        if end:
+            total += max(0.0, float(scalars.read(end - 1, end)["time"][0]) - began)
+    return total
+
+
+def _stretches(events: Sequence[Event]) -> list[tuple[int, float]]:
+    """After which step, and when, each stretch of training began whose steps still stand."""
+    stretches: list[tuple[int, float]] = []
+    step: int | None = 0
+    for event in events:
+        if event["event"] == "rewound":
+            step = int(event["step"])
+            stretches = [stretch for stretch in stretches if stretch[0] < step]
+        elif event.get("phase") == "training" and step is not None:
+            stretches.append((step, event["time"]))
+            step = None
+    return stretches
 
 
 def _loss(run: Run) -> dict[str, float | None]:

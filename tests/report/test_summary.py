@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,31 @@ def test_first_last_and_best(folder: Path) -> None:
     # The shortest number that is the float32, not the double that is nearest to it.
     assert told["layers"][0]["grad_norm"] == {"first": 1e-9, "last": 3e-9}
     assert told["seconds"] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("lives", "seconds"),
+    [
+        # Each life: the step it was taken back to, when it began to train. Rows are at 1001 … 1006.
+        ([(None, 1000.0)], 6.0),
+        ([(None, 900.0), (3, 1003.5)], 103.0 + 2.5),
+        ([(None, 900.0), (3, 950.0), (2, 1002.5)], 102.0 + 3.5),
+        ([(None, 900.0), (2, 1002.5), (4, 1004.75)], 102.0 + 1.5 + 1.25),
+        ([(None, 900.0), (0, 1000.5)], 5.5),
+        ([(None, 1000.0), (6, 2000.0)], 6.0),
+    ],
+)
+def test_the_time_in_which_nobody_trained_does_not_count(
+    folder: Path, lives: list[tuple[int | None, float]], seconds: float
+) -> None:
+    write(folder, [1.0] * 6)
+    lines = []
+    for step, began in lives:
+        if step is not None:
+            lines.append({"event": "rewound", "time": began - 1, "step": step})
+        lines += [{"event": "phase", "time": began + later, "phase": "training"} for later in (0, 1)]
+    (folder / "events.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    assert summary(folder)["seconds"] == seconds
 
 
 def test_numbers_that_are_not_finite_are_told_as_words(folder: Path) -> None:

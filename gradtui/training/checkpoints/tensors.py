@@ -10,11 +10,11 @@ before it gets its name.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
@@ -57,7 +57,8 @@ def _header(tensors: list[tuple[str, Array]], texts: Mapping[str, str]) -> bytes
         begin, end = end, end + array.nbytes
         kind = _TYPES[array.dtype.str[1:]]
         entries[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [begin, end]}
-    text = json.dumps(entries, separators=(",", ":")).encode()
+    # Ten times as quick as json.dumps, which lets no other thread run meanwhile.
+    text = msgspec.json.encode(entries)
     text += b" " * (-len(text) % _ALIGNMENT)
     return len(text).to_bytes(8, "little") + text
 

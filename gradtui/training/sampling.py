@@ -14,7 +14,7 @@ from gradtui.training.session import Session
 
 SHARE = 0.03
 """Of the training's time, for everything that is recorded …"""
-LOOKS = 50
+LOOKS = 25
 """… but that many samples, spread over the planned steps, where they take no more than"""
 ALLOWANCE = 0.4
 """seconds in all: a run of two seconds would else show four rows of activations, to save what nobody feels."""

@@ -41,11 +41,13 @@ class ProgressLine:
 
     def show(self, snapshot: Snapshot) -> None:
         """Draw this state."""
+        phase = snapshot.status.phase
+        done, total = epochs(snapshot) if phase == "pretraining" else (snapshot.step, snapshot.steps)
         self._progress.update(
             self._task,
-            description=snapshot.status.phase or BEFORE_THE_FIRST_EVENT,
-            completed=snapshot.step,
-            total=snapshot.steps or None,
+            description=phase or BEFORE_THE_FIRST_EVENT,
+            completed=done,
+            total=total or None,
             figures=figures(snapshot),
         )
 
@@ -54,8 +56,23 @@ class ProgressLine:
         self._progress.console.print(text, markup=False, highlight=False)
 
 
+def epochs(snapshot: Snapshot) -> tuple[int, int]:
+    """How many epochs of all layers together pretraining has done, and how many there are."""
+    now = next(event for event in reversed(snapshot.events) if event["event"] == "phase")
+    return (now["layer"] - 1) * now["epochs"] + now["epoch"] - 1, now["layers"] * now["epochs"]
+
+
+def _pretraining(snapshot: Snapshot) -> str:
+    now = next(event for event in reversed(snapshot.events) if event["event"] == "phase")
+    place = f"layer {now['layer']}/{now['layers']}  epoch {now['epoch']}/{now['epochs']}"
+    before = next((event for event in reversed(snapshot.events) if event["event"] == "pretrain"), None)
+    return place if before is None else f"{place}  error {figure(before['reconstruction_error'])}"
+
+
 def figures(snapshot: Snapshot) -> str:
     """What stands to the right of the bar."""
+    if snapshot.status.phase == "pretraining":
+        return _pretraining(snapshot)
     if not snapshot.step:
         return ""
     parts = [f"step {snapshot.step:,}/{snapshot.steps:,}" if snapshot.steps else f"step {snapshot.step:,}"]

@@ -129,7 +129,7 @@ class Pretrain(Part, frozen=True):
     path: str = ""
     """Of checkpoint: a .safetensors file, or a run's folder (its newest checkpoint)."""
     freeze: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
-    """The first layers that fine-tuning leaves as they are."""
+    """The first layers that fine-tuning leaves as they are; their gradient is recorded all the same."""
 
 
 class Cures(Part, frozen=True):

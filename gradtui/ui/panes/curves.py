@@ -66,7 +66,9 @@ def _reconstruction(snapshot: Snapshot) -> list[Series]:
     """What layer-wise pretraining makes of its inputs: one curve, layer after layer."""
     from gradtui.ui.charts.plot import Series
 
-    said = [event for event in snapshot.events if event.get("event") == "pretrain"]
+    # A run that was taken up again in mid-pretraining began that anew.
+    taken_up = max((i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0)
+    said = [event for event in snapshot.events[taken_up:] if event.get("event") == "pretrain"]
     if len(said) < 2:
         return []
     errors = [event["reconstruction_error"] for event in said]

@@ -1,12 +1,11 @@
-"""The lab's recipes at their first step: D0, log10 of the gradient at the first hidden layer over the
-last."""
+"""The lab's recipes at their first step, by the nets alone: D0, log10 of the gradient at the first hidden layer
+over the last. What becomes of them in training is tests/recipes' matter."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-import torch
 from torch import Tensor
 
 from gradtui.data import batches, load, loss_and_accuracy
@@ -119,73 +118,3 @@ def test_a_convolutional_net_of_1202_layers_makes_a_step() -> None:
     ]
     assert len(norms) == 1204
     assert min(norms) > 0
-
-
-def trained(exp: Experiment, seed: int, *, lr: float, epochs: int, momentum: float = 0.0) -> float:
-    """Training accuracy after so many epochs of plain SGD."""
-    dataset = load(exp.data, seed)
-    net = build(exp, dataset.shape, generator_seed=seed)
-    measure = loss_and_accuracy(dataset.shape.task)
-    source = batches(dataset, exp.data.batch_size, seed)
-    optimizer = torch.optim.SGD(net.parameters(), lr, momentum)
-    for _ in range(epochs * source.per_epoch):
-        x, y = next(source)
-        optimizer.zero_grad()
-        measure(net(x), y)[0].backward()
-        optimizer.step()
-    net.eval()
-    with torch.no_grad():
-        return float(measure(net(dataset.train_x), dataset.train_y)[1])
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("least", "most", "lr", "epochs", "groups"),
-    [
-        (0.0, 0.15, 0.1, 10, deep(repeat=10, activation="sigmoid", init="torch")),
-        (0.0, 0.15, 0.05, 15, deep(repeat=10, activation="sigmoid", init="xavier")),
-        (0.0, 0.15, 0.1, 10, deep(repeat=20, activation="tanh", init="torch")),
-        (0.0, 0.15, 0.1, 10, deep(repeat=20, activation="relu", init="torch")),
-        (0.9, 1.0, 0.5, 30, deep(repeat=2, activation="sigmoid", init="torch")),
-        (0.9, 1.0, 0.1, 10, deep(repeat=10, activation="sigmoid", init="torch", norm="batch")),
-        (0.9, 1.0, 0.05, 15, deep(repeat=10, activation="tanh", init="xavier")),
-        (0.9, 1.0, 0.05, 15, deep(repeat=10, activation="relu", init="he")),
-        (0.9, 1.0, 0.05, 15, deep(repeat=10, activation="elu", init="lecun")),
-    ],
-)
-def test_who_starves_does_not_learn_and_the_cured_do(
-    least: float, most: float, lr: float, epochs: int, groups: tuple[Group, ...]
-) -> None:
-    exp = Experiment(data=Data(batch_size=128), net=groups)
-    for seed in (0, 1):
-        assert least <= trained(exp, seed, lr=lr, epochs=epochs) <= most
-
-
-@pytest.mark.long
-def test_plain_nets_degrade_with_depth_and_residual_nets_do_not() -> None:
-    def accuracy(repeat: int, **fields: object) -> float:
-        exp = Experiment(data=Data(batch_size=128), net=preactivated(repeat, **fields))
-        return sum(trained(exp, seed, lr=0.003, epochs=15, momentum=0.9) for seed in (0, 1)) / 2
-
-    assert accuracy(2) > 0.9
-    assert accuracy(28) < 0.6
-    residual = [accuracy(repeat, shortcut="identity", branch_gain="depth") for repeat in (2, 10, 28)]
-    assert min(residual) > 0.93
-    assert residual[2] > residual[0]
-
-
-@pytest.mark.long
-def test_deep_transformers_learn_with_the_norm_before_and_not_after() -> None:
-    """Xiong et al. 2020: without warm-up, at a rate that the norm before bears."""
-    for order, least, most in (("pre", 0.9, 1.0), ("post", 0.0, 0.5)):
-        group = Group(
-            block="attention",
-            width=32,
-            repeat=12,
-            activation="relu",
-            norm="layer",
-            order=order,
-            shortcut="identity",
-        )
-        exp = Experiment(data=Data(sequence="rows", batch_size=128), net=(group,))
-        assert least <= trained(exp, 0, lr=0.1, epochs=11) <= most

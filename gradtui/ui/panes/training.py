@@ -18,6 +18,7 @@ _FIELDS = (
     ("cures.clip_norm", "clip norm"),
     ("cures.clip_value", "clip value"),
     ("cures.l2", "L2"),
+    ("cures.pretrain.kind", "pretrain"),
     ("run.steps", "steps"),
     ("seed", "seed"),
 )

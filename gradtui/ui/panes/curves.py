@@ -67,7 +67,9 @@ def _reconstruction(snapshot: Snapshot) -> list[Series]:
     from gradtui.ui.charts.plot import Series
 
     # A run that was taken up again in mid-pretraining began that anew.
-    taken_up = max((i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0)
+    taken_up = max(
+        (i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0
+    )
     said = [event for event in snapshot.events[taken_up:] if event.get("event") == "pretrain"]
     if len(said) < 2:
         return []

@@ -1,9 +1,9 @@
 """What each preset must show, from SCIENCE.md's row of the same recipe.
 
 The rule for ranges, so that other hardware and seeds pass and another effect does not: gradients within 0.3
-decades plus 5 % of the published log10 (10 % for time lags, where seeds differ more); who is at chance stays
-below 0.2; who learns reaches the worst published accuracy less 0.12; who learns half stays below the best
-published plus 0.2 (half-learned runs differ most by seed). What departs from the rule says why.
+decades plus 5 % of the published log10; who is at chance stays below 0.2; who learns reaches the worst
+published accuracy less 0.12. Nets that learn by half differ most by seed: their ranges are wide, and test_cures
+compares them with their cures. What departs from the rule says why.
 """
 
 from __future__ import annotations
@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 Range = tuple[float, float]
 """Least and most."""
-
-ANY = (-1e9, 1e9)
 
 
 @dataclass(frozen=True)
@@ -37,7 +35,6 @@ CHANCE = (0.0, 0.2)
 HEALTHY_STEP = (1e-4, 2e-2)
 """Of the first layer, as a share of its weights, a step."""
 STARVED_STEP = (0.0, 1e-6)
-BLOWS_UP = CHANCE
 
 
 def about(log10: float, share: float = 0.05) -> Range:
@@ -51,15 +48,9 @@ def learns(worst: float) -> Range:
     return worst - 0.12, 1.0
 
 
-def half(worst: float, best: float) -> Range:
-    """Around published accuracies between chance and learned."""
-    return worst - 0.2, best + 0.2
-
-
-SHALLOW_ENOUGH = learns(0.936)
 FULLY_DEAD = (1.0, 1.0)
 MOST_DEAD = (0.8, 1.0)
-EXPLODED = (1.0, 6.0)
+EXPLODED = (2.0, 6.0)
 """At which step: SCIENCE.md has 2 and 3, counted from 0, from an output layer of smaller weights."""
 
 VANISHING = {
@@ -85,21 +76,21 @@ VANISHING = {
 }
 
 EXPLODING = {
-    "explode-relu-gain": Claim(accuracy=BLOWS_UP, d0=about(1.6), nan_step=EXPLODED),
+    "explode-relu-gain": Claim(accuracy=CHANCE, d0=about(1.6), nan_step=EXPLODED),
     "cure-explode-lr": Claim(accuracy=learns(0.80), d0=about(1.6)),
     "cure-explode-shallow": Claim(accuracy=learns(0.98), d0=(0.0, 0.8)),
     "cure-explode-clip": Claim(accuracy=learns(0.77), d0=about(1.6)),
     "cure-explode-gain": Claim(accuracy=learns(0.86), d0=about(0.05)),
-    "explode-batch": Claim(accuracy=BLOWS_UP, d0=about(1.6), nan_step=EXPLODED),
+    "explode-batch": Claim(accuracy=CHANCE, d0=about(1.6), nan_step=EXPLODED),
     "cure-explode-batch": Claim(accuracy=learns(0.65), d0=about(1.6)),
     "explode-tanh-stuck": Claim(accuracy=CHANCE, d0=about(2.6), error=(0.95, 1.15)),
     "explode-tanh-swings": Claim(accuracy=CHANCE, d0=about(2.6), swings=(1.0, 10.0), error=(3.0, 30.0)),
-    # Twice the published epochs: at 30 the penalties' effect is within the spread of seeds, and it is their
-    # means that are compared, in test_cures.
+    # Twice the published epochs, and a larger output layer at the start than the published nets had (gain 1
+    # instead of 0.58): seeds spread, and it is their means that are compared, in test_cures.
     "explode-tanh-slow": Claim(accuracy=(0.3, 0.97), d0=about(2.6)),
     "cure-l2": Claim(accuracy=(0.6, 1.0), d0=about(2.6)),
     "cure-l1": Claim(accuracy=(0.6, 1.0), d0=about(2.6)),
-    "explode-pixels": Claim(accuracy=BLOWS_UP, nan_step=EXPLODED),
+    "explode-pixels": Claim(accuracy=CHANCE, nan_step=EXPLODED),
     "cure-pixels-clip": Claim(accuracy=learns(0.51)),
     # 7.6 is one net's; spectral radii of random matrices of 64 differ, and 64 factors of them differ more.
     "explode-pixels-radius": Claim(accuracy=(0.0, 0.35), lag=(6.5, 9.7)),
@@ -118,8 +109,9 @@ DEAD = {
 }
 
 DEGRADATION = {
-    "plain-5": Claim(accuracy=SHALLOW_ENOUGH, d0=about(0.1)),
+    "plain-5": Claim(accuracy=learns(0.936), d0=about(0.1)),
     "plain-21": Claim(accuracy=learns(0.892), d0=about(0.0)),
+    # With the published nets' smaller output layer 0.26 and 0.31.
     "plain-57": Claim(accuracy=(0.0, 0.294 + 0.3), d0=about(-0.4, share=0.5)),
     "residual-5": Claim(accuracy=learns(0.953), d0=about(0.2)),
     "residual-21": Claim(accuracy=learns(0.979), d0=about(0.2)),
@@ -132,9 +124,10 @@ DEGRADATION = {
     "residual-batchnorm-57": Claim(accuracy=learns(1.0), d0=about(0.2)),
     "plain-1001": Claim(accuracy=CHANCE, d0=about(-17.0, share=0.15)),
     "residual-1001": Claim(accuracy=learns(0.949), d0=(-0.5, 0.5)),
-    "convnet-20": Claim(accuracy=(0.5, 1.0), d0=(-0.5, 1.5)),
-    "convnet-56": Claim(accuracy=(0.0, 0.6)),
-    "convnet-110": Claim(accuracy=(0.0, 0.3)),
+    "convnet-20": Claim(accuracy=(0.5, 1.0), d0=(0.0, 1.5)),
+    # Not in SCIENCE.md: plain nets with batch norm gain towards the input by the layer, convolutional ones too.
+    "convnet-56": Claim(accuracy=(0.0, 0.4), d0=(2.0, 5.0)),
+    "convnet-110": Claim(accuracy=(0.0, 0.3), d0=(4.0, 9.0)),
     "resnet-20": Claim(accuracy=(0.85, 1.0), d0=(-0.5, 0.5)),
     "resnet-56": Claim(accuracy=(0.85, 1.0), d0=(-0.5, 0.5)),
     "resnet-110": Claim(accuracy=(0.85, 1.0), d0=(-0.5, 0.5)),

@@ -34,6 +34,7 @@ CLEARLY = {
     "plain-57": ("plain-5", "residual-57"),
     "plain-batchnorm-57": ("plain-batchnorm-5", "residual-batchnorm-57"),
     "plain-1001": ("residual-1001",),
+    "convnet-56": ("convnet-20", "resnet-56"),
     "convnet-110": ("convnet-20", "resnet-110"),
     "attention-post": ("attention-pre",),
 }

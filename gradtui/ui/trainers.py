@@ -6,6 +6,7 @@ moments on. It ends with the app; a trainer that runs does not.
 
 from __future__ import annotations
 
+import contextlib
 import threading
 
 from gradtui.experiment import Experiment
@@ -22,8 +23,8 @@ class Trainers:
         self.running: list[Trainer] = []
 
     def warm(self) -> None:
-        """Have a standby, unless there is one."""
-        with self._lock:
+        """Have a standby, unless there is one; where no process can be made, a start will say so."""
+        with self._lock, contextlib.suppress(OSError):
             if self._standby is None and not self._closed:
                 self._standby = Standby()
 
@@ -47,11 +48,6 @@ class Trainers:
             trainer = standby.start(folder) if standby else start_trainer(folder)
             self.running.append(trainer)
         return trainer
-
-    def reap(self) -> None:
-        """Collect trainers that ended, so that none stays as a zombie."""
-        with self._lock:
-            self.running = [trainer for trainer in self.running if trainer.poll() is None]
 
     def close(self) -> None:
         """End the standby; trainers that run go on."""

@@ -14,13 +14,13 @@ from textual.worker import Worker
 
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.panes.status import Progress
+from gradtui.ui.panes.vitals import Vital, vitals_of
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, LiveDiagnosis
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Follower, Snapshot
     from gradtui.runs.reader import Run
-    from gradtui.runs.summary import Floats
     from gradtui.training.launch import Trainer
 
 PACE = 0.1
@@ -75,8 +75,8 @@ class Watching:
         """What the diagnosis says now; None before it has looked."""
         self._screen = screen
         self._wake = threading.Event()
-        self.rows: dict[str, Floats] = {}
-        """The newest row, (layers,), of the measures that the figures speak of."""
+        self.vitals: tuple[Vital, ...] = ()
+        """Figures of the run as a whole."""
         self._new: list[Finding] = []
         self._judged_at = 0.0
 
@@ -110,8 +110,11 @@ class Watching:
                         pass
                 self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began)))
                 self._wake.clear()
-        except RunError as error:
-            self.problem = str(error)
+        except Exception as error:
+            # One line, whatever it is: a run that cannot be read must not take the screen down with it.
+            known = isinstance(error, RunError | OSError)
+            self.problem = str(error) if known else f"cannot follow this run: {type(error).__name__}: {error}"
+            self.snapshot = None
             self._screen.post_message(Followed(self))
 
     def draw(self, measure: str) -> None:
@@ -136,7 +139,8 @@ class Watching:
         look = diagnosis.update(evidence_of(run))
         self.findings = tuple(look.findings)
         rows = {measure: follower.latest(measure) for measure in FIGURES}
-        self.rows = {measure: row[1] for measure, row in rows.items() if row is not None}
+        known = {measure: row[1] for measure, row in rows.items() if row is not None}
+        self.vitals = vitals_of(snapshot, known, tuple(run.layer_names))
         self._new.extend(look.new)
         # A look that takes long is taken seldom: the picture must not wait for it.
         self._judged_at = time.monotonic() + 9 * (time.monotonic() - now)

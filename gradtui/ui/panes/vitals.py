@@ -39,16 +39,18 @@ class VitalsPane(Widget):
     VitalsPane.-empty { display: none; }
     """
 
-    vitals: reactive[tuple[Vital, ...]] = reactive((), layout=True)
+    vitals: reactive[tuple[Vital, ...]] = reactive(())
 
     def on_mount(self) -> None:
         """The frame's title; no frame before there are figures."""
         self.border_title = "Figures"
         self.add_class("-empty")
 
-    def watch_vitals(self, vitals: tuple[Vital, ...]) -> None:
-        """Seen only where there is something to see."""
+    def watch_vitals(self, before: tuple[Vital, ...], vitals: tuple[Vital, ...]) -> None:
+        """Seen only where there is something to see; laid out anew only where lines come or go."""
         self.set_class(not vitals, "-empty")
+        if len(before) != len(vitals):
+            self.refresh(layout=True)
 
     def render(self) -> Content:
         """Labels on the left, figures beside them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +25,7 @@ from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.status import StatusBar
 from gradtui.ui.panes.training import LIVE, TrainingPane
-from gradtui.ui.panes.vitals import VitalsPane, vitals_of
+from gradtui.ui.panes.vitals import VitalsPane
 from gradtui.ui.panes.workbench import Workbench
 from gradtui.ui.watching import Followed, Watching, progress_of
 
@@ -54,7 +56,9 @@ class LabScreen(Screen[None]):
         self.opens_on = experiment
         self.attach = attach
         self.trainers: Trainers | None = None
+        self.trainers_lock = threading.Lock()
         self.adopting = False
+        self.painted_state = ""
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -91,16 +95,23 @@ class LabScreen(Screen[None]):
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
         """Import what the charts need, open the run, and have a trainer ready."""
-        import plotext  # noqa: F401
-
         from gradtui.ui.charts import plot, profile, waterfall  # noqa: F401
-        from gradtui.ui.trainers import Trainers
 
-        trainers = Trainers()
-        self.app.call_from_thread(setattr, self, "trainers", trainers)
+        with contextlib.suppress(ImportError):  # its wheel may lack the compiled part: the curves say so
+            import plotext  # noqa: F401
+
         if self.attach is not None:
             self.app.call_from_thread(self.open_run, self.attach, adopt=True)
-        trainers.warm()
+        self.have_trainers().warm()
+
+    def have_trainers(self) -> Trainers:
+        """The trainers of this app; from any thread."""
+        from gradtui.ui.trainers import Trainers
+
+        with self.trainers_lock:
+            if self.trainers is None:
+                self.trainers = Trainers()
+            return self.trainers
 
     @property
     def bench(self) -> Workbench:
@@ -194,12 +205,8 @@ class LabScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="start")
     def start_training(self, experiment: Experiment) -> None:
         """Start a trainer (a matter of files and processes, so not in the painting thread)."""
-        from gradtui.ui.trainers import Trainers
-
-        if self.trainers is None:
-            self.trainers = Trainers()
         try:
-            trainer = self.trainers.start(experiment)
+            trainer = self.have_trainers().start(experiment)
         except OSError as error:
             self.app.call_from_thread(
                 self.notify, f"cannot start a run: {error}", severity="error", markup=False
@@ -243,6 +250,7 @@ class LabScreen(Screen[None]):
         """Show a run from now on; with ``adopt``, the builder takes over its experiment."""
         self.adopting = adopt
         self.watching = Watching(self, folder, trainer)
+        self.painted_state = ""
         self.show_status()
         self.follow(self.watching)
 
@@ -280,25 +288,21 @@ class LabScreen(Screen[None]):
             if watching.live:
                 said = finding.evidence.partition(";")[0]
                 self.notify(said, title=finding.code, severity="warning", markup=False)
-        if watching.snapshot is not None and watching.rows:
-            names = (
-                tuple(layer.name for layer in watching.snapshot.meta.layers) if watching.snapshot.meta else ()
-            )
-            self.query_one(VitalsPane).vitals = vitals_of(watching.snapshot, watching.rows, names)
-        gradient = self.query_one(GradientPane)
-        await gradient.paint(watching)
+        self.query_one(VitalsPane).vitals = watching.vitals
+        await self.query_one(GradientPane).paint(watching)
         for pane in self.query(CurvePane):
             await pane.paint(watching)
-        self.refresh_bindings()
-        if not watching.live and self.trainers is not None:
-            self.trainers.reap()
-            self.warm_again()
+        if watching.state != self.painted_state:
+            # Only now: the footer makes itself anew each time.
+            self.painted_state = watching.state
+            self.refresh_bindings()
+            if not watching.live:
+                self.warm_again()
 
     @work(thread=True, exclusive=True, group="warm")
     def warm_again(self) -> None:
         """Have the next trainer ready."""
-        if self.trainers is not None:
-            self.trainers.warm()
+        self.have_trainers().warm()
 
     def show_status(self) -> None:
         """The first line."""

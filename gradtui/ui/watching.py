@@ -30,7 +30,7 @@ ENDED_PACE = 1.0
 FIRST_PACE = 0.02
 """… and until the first step is there, so that the first bar comes at once."""
 
-JUDGE_PACE = 0.5
+JUDGE_PACE = 1.0
 """Seconds between two diagnoses of a run that trains, at least."""
 
 FIGURES = ("dead_fraction", "saturated_fraction", "activation_mean", "slope")
@@ -143,7 +143,7 @@ class Watching:
         self.vitals = vitals_of(snapshot, known, tuple(run.layer_names))
         self._new.extend(look.new)
         # A look that takes long is taken seldom: the picture must not wait for it.
-        self._judged_at = time.monotonic() + 9 * (time.monotonic() - now)
+        self._judged_at = time.monotonic() + 19 * (time.monotonic() - now)
 
     def news(self) -> list[Finding]:
         """The findings that were never announced, once."""

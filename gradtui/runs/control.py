@@ -16,6 +16,16 @@ from gradtui.runs.jsonl import LineReader, encode_line
 
 WishName = Literal["pause", "resume", "step", "stop", "set", "checkpoint"]
 
+LIVE = (
+    "optimizer.lr",
+    "optimizer.momentum",
+    "cures.clip_norm",
+    "cures.clip_value",
+    "cures.l1",
+    "cures.l2",
+)
+"""The fields of an experiment that "set" may change while it trains, by dotted path."""
+
 
 @dataclass(frozen=True)
 class Wish:

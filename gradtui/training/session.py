@@ -21,21 +21,12 @@ from gradtui.experiment import Experiment, net_shape, set_fields
 from gradtui.experiment.errors import ExperimentError
 from gradtui.nets import Net
 from gradtui.probe.gradients import FlatGradients
+from gradtui.runs.control import LIVE
 from gradtui.training import device, memory, optimizers, schedules
 from gradtui.training.precision import LossScale
 
 DEFAULT_THREADS = torch.get_num_threads()
 """torch's own choice, before anybody has set another."""
-
-LIVE = (
-    "optimizer.lr",
-    "optimizer.momentum",
-    "cures.clip_norm",
-    "cures.clip_value",
-    "cures.l1",
-    "cures.l2",
-)
-"""What may be changed while it trains."""
 
 
 @dataclass

@@ -79,10 +79,12 @@ ORDER = (
     "attention-post",
     "attention-pre",
     "pretrain-none",
+    "pretrain-xavier",
     "pretrain-autoencoder",
     "pretrain-rbm",
     "pretrain-adam",
     "underflow-fp16",
+    "underflow-fp16-1024",
     "cure-underflow-scale",
     "cure-underflow-bf16",
 )

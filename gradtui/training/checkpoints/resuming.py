@@ -9,12 +9,13 @@ from typing import Any
 
 from gradtui.experiment import Experiment, from_dict
 from gradtui.experiment.overrides import diff
+from gradtui.runs.control import LIVE
 from gradtui.runs.events import Event, step_of
 from gradtui.runs.reader import open_run
 from gradtui.training.checkpoints.files import listed, remove_after
 from gradtui.training.checkpoints.state import about, restore
 from gradtui.training.checkpoints.tensors import CheckpointError, read
-from gradtui.training.session import LIVE, Session
+from gradtui.training.session import Session
 
 FREE = (
     "name",

@@ -10,7 +10,7 @@ from gradtui.experiment import Experiment
 from gradtui.ui.edit.field_list import FieldList, Row
 from gradtui.ui.edit.values import show, value_at
 
-# The fields on the pane; `o` opens all the others. Those that a training takes while it runs are marked live.
+# The fields on the pane; `o` opens all the others.
 _FIELDS = (
     ("optimizer.kind", "optimizer"),
     ("optimizer.lr", "lr"),
@@ -22,17 +22,6 @@ _FIELDS = (
     ("run.steps", "steps"),
     ("seed", "seed"),
 )
-LIVE = frozenset(
-    {
-        "optimizer.lr",
-        "optimizer.momentum",
-        "cures.clip_norm",
-        "cures.clip_value",
-        "cures.l1",
-        "cures.l2",
-    }
-)
-"""What a trainer takes over at its next step."""
 
 
 class TrainingPane(Vertical):

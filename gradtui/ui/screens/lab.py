@@ -24,7 +24,7 @@ from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.status import StatusBar
-from gradtui.ui.panes.training import LIVE, TrainingPane
+from gradtui.ui.panes.training import TrainingPane
 from gradtui.ui.panes.vitals import VitalsPane
 from gradtui.ui.panes.workbench import Workbench
 from gradtui.ui.watching import Followed, Watching, progress_of
@@ -138,6 +138,8 @@ class LabScreen(Screen[None]):
     @on(Workbench.Edited)
     def _edited(self, event: Workbench.Edited) -> None:
         """Send what a running trainer can take over at once."""
+        from gradtui.runs.control import LIVE
+
         self.show_status()
         watching = self.watching
         changed = {

@@ -91,9 +91,8 @@ def test_learned_slopes_leave_their_start_in_every_layer(
     trainings: Trainings, preset: str, seed: int
 ) -> None:
     _, slopes = trainings(preset, seed).run.layers("slope")
-    hidden = slopes[:, :-1]
-    assert hidden[0] == pytest.approx(0.25, abs=0.05)
-    assert (np.abs(hidden[-1] - 0.25) > 0.02).all()
+    assert (np.ptp(slopes[:, :-1], axis=0) > 0.02).all()
+    assert (np.abs(slopes[-1, :-1] - 0.25) > 0.02).all()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

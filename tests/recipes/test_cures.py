@@ -36,6 +36,7 @@ CLEARLY = {
     "plain-1001": ("residual-1001",),
     "convnet-56": ("convnet-20", "resnet-56"),
     "convnet-110": ("convnet-20", "resnet-110"),
+    "pretrain-xavier": ("pretrain-autoencoder", "pretrain-rbm"),
     "attention-post": ("attention-pre",),
 }
 """Cures that make the difference between learning and not, with every seed."""
@@ -118,6 +119,9 @@ def test_half_precision_loses_the_first_four_layers_until_the_loss_is_scaled(
     half = trainings("underflow-fp16", seed).signals
     assert (half[:4] == 0).all()
     assert half[-1] > 0
+    scaled = trainings("underflow-fp16-1024", seed).signals
+    assert scaled[0] == 0
+    assert (scaled[3:] > 0).all()
     whole = trainings("vanish-sigmoid-10", seed).signals
     for cure in ("cure-underflow-scale", "cure-underflow-bf16"):
         assert trainings(cure, seed).signals == pytest.approx(whole, rel=0.1)

@@ -54,6 +54,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         # `gradtui runs | head`: the reader has seen enough. Python would complain again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except Exception as error:
+        # A mistake of ours, or a file full of nonsense. Whoever looks for it wants to see where.
+        if os.environ.get("GRADTUI_DEBUG"):
+            raise
+        what = " ".join(str(error).split())
+        print(f"gradtui: {type(error).__name__}: {what} (GRADTUI_DEBUG=1 shows where)", file=sys.stderr)
+        return 1
     return code
 
 

@@ -16,7 +16,7 @@ def add_fail_on(parser: ArgumentParser) -> None:
     """Which findings make the command fail."""
     parser.add_argument(
         "--fail-on",
-        default="",
+        default=None,
         metavar="CODES",
         help="exit with 3 when one of these is found, as in --fail-on vanishing,exploding",
     )
@@ -26,7 +26,12 @@ def chosen_codes(args: Namespace) -> frozenset[str]:
     """The codes of --fail-on. Raises BadInput on one that no finding has."""
     from gradtui.diagnosis.findings import CODES
 
+    if args.fail_on is None:
+        return frozenset()
     codes = frozenset(code.strip() for code in args.fail_on.split(",") if code.strip())
+    if not codes:
+        # An unset variable in a script would make a gate that never fails.
+        raise BadInput(f"--fail-on: names no finding; expected {', '.join(CODES)}")
     for code in sorted(codes.difference(CODES)):
         raise BadInput(f"--fail-on: no finding is called {code}; expected {', '.join(CODES)}")
     return codes

@@ -34,7 +34,9 @@ def contrast(names: Sequence[str], norms: Sequence[float]) -> Contrast:
     """
     if len(norms) < 2:
         return Contrast("one layer: nothing to compare", "none")
-    broken = [name for name, norm in zip(names, norms, strict=True) if not math.isfinite(norm)]
+    broken = [
+        name for name, norm in zip(names, norms, strict=True) if not (math.isfinite(norm) and norm >= 0)
+    ]
     if broken:
         many = f"{len(broken):,} of {len(norms):,} layers" if len(broken) > 1 else broken[0]
         return Contrast(f"the gradient is not a finite number in {many}", "broken")

@@ -84,4 +84,6 @@ def run_app(experiment: Experiment | None = None, attach: Path | None = None) ->
     """Open the app and return, when the person leaves, the folder of a run that still trains (or None)."""
     app = GradtuiApp(experiment, attach)
     app.run()
+    if app.return_code:
+        raise SystemExit(app.return_code)
     return app.lab.still_training() if app.lab else None

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker
 
 from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.ui.edit.values import show
 from gradtui.ui.panes.status import Progress
 from gradtui.ui.panes.vitals import Vital, vitals_of
 
@@ -33,8 +35,14 @@ FIRST_PACE = 0.02
 JUDGE_PACE = 1.0
 """Seconds between two diagnoses of a run that trains, at least."""
 
+EARLY = 20
+"""Steps before which nothing found means nothing."""
+
 FIGURES = ("dead_fraction", "saturated_fraction", "activation_mean", "slope")
 """Measures of which the newest row is read besides the one that is drawn."""
+
+News = tuple[str, str, Literal["information", "warning", "error"]]
+"""Title, text and severity of something to be announced."""
 
 
 @dataclass
@@ -70,14 +78,15 @@ class Watching:
         self.problem = ""
         """Why the last wish could not be sent, or the run not be read; one line."""
         self.experiment: Experiment | None = None
-        """What is trained, with the live changes that were wished; None of a script."""
+        """What is trained, with the live changes that the trainer took over; None of a script."""
         self.findings: tuple[Finding, ...] | None = None
-        """What the diagnosis says now; None before it has looked."""
+        """What the diagnosis says now; None before it can say anything."""
         self._screen = screen
         self._wake = threading.Event()
         self.vitals: tuple[Vital, ...] = ()
         """Figures of the run as a whole."""
-        self._new: list[Finding] = []
+        self._news: list[News] = []
+        self._events_read = 0
         self._judged_at = 0.0
 
     def follow(self, worker: Worker[None]) -> None:
@@ -99,8 +108,7 @@ class Watching:
                 if snapshot is None and self._is_stillborn():
                     self.stillborn, snapshot = True, self.snapshot
                 if snapshot is not None:
-                    if self.experiment is None:
-                        self.experiment = run.experiment
+                    self._read_events(run, snapshot)
                     self.measures = tuple(run.measures)
                     self.snapshot = snapshot
                     self._judge(run, diagnosis, follower)
@@ -116,6 +124,24 @@ class Watching:
             self.problem = str(error) if known else f"cannot follow this run: {type(error).__name__}: {error}"
             self.snapshot = None
             self._screen.post_message(Followed(self))
+
+    def _read_events(self, run: Run, snapshot: Snapshot) -> None:
+        """Take over what the trainer says it has changed, also at the wish of another viewer."""
+        first = self._events_read == 0
+        if self.experiment is None or len(snapshot.events) < self._events_read:
+            self.experiment, self._events_read = run.experiment, 0
+        for event in snapshot.events[self._events_read :]:
+            changes = event.get("set")
+            if event.get("event") == "control" and changes and self.experiment is not None:
+                with contextlib.suppress(ExperimentError):
+                    self.experiment = set_fields(self.experiment, changes)
+                said = ", ".join(f"{path.rpartition('.')[2]} {show(path, v)}" for path, v in changes.items())
+                self._news += (
+                    [] if first else [("", f"{said} since step {event.get('step', 0):,}", "information")]
+                )
+            elif event.get("event") == "refused" and not first:
+                self._news.append(("refused", str(event.get("reason", "")), "error"))
+        self._events_read = len(snapshot.events)
 
     def draw(self, measure: str) -> None:
         """Follow another measure of the layers from now on."""
@@ -137,18 +163,19 @@ class Watching:
         from gradtui.diagnosis import evidence_of
 
         look = diagnosis.update(evidence_of(run))
-        self.findings = tuple(look.findings)
+        early = snapshot.status.live and snapshot.step < EARLY and not look.findings
+        self.findings = None if early else tuple(look.findings)
         rows = {measure: follower.latest(measure) for measure in FIGURES}
         known = {measure: row[1] for measure, row in rows.items() if row is not None}
         self.vitals = vitals_of(snapshot, known, tuple(run.layer_names))
-        self._new.extend(look.new)
+        self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in look.new]
         # A look that takes long is taken seldom: the picture must not wait for it.
         self._judged_at = time.monotonic() + 19 * (time.monotonic() - now)
 
-    def news(self) -> list[Finding]:
-        """The findings that were never announced, once."""
-        new, self._new = self._new, []
-        return new
+    def news(self) -> list[News]:
+        """What happened and was never announced, once."""
+        news, self._news = self._news, []
+        return news
 
     def _is_stillborn(self) -> bool:
         return (
@@ -166,9 +193,7 @@ class Watching:
 
         try:
             send(self.folder, wish, **fields)
-            if wish == "set" and self.experiment is not None:
-                self.experiment = set_fields(self.experiment, fields["set"])
-        except (RunError, ExperimentError) as error:
+        except RunError as error:
             self.problem = str(error)
             return False
         return True
@@ -183,6 +208,9 @@ class Watching:
     @property
     def live(self) -> bool:
         """Whether a trainer is at it."""
+        if self.snapshot is not None and self.snapshot.meta is None and self.trainer is None:
+            # A folder that somebody made, and no trainer that we know of: space must not wait for it.
+            return False
         return self.state in ("starting", "running", "paused")
 
     def log(self) -> list[str]:
@@ -203,7 +231,8 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
         return Progress(draft.name, draft.data.source, "idle", "press space to train")
     snapshot = watching.snapshot
     title = watching.experiment.name if watching.experiment else watching.folder.name
-    detail = watching.experiment.data.source if watching.experiment else "script"
+    script = snapshot is not None and snapshot.meta is not None and snapshot.meta.kind == "script"
+    detail = watching.experiment.data.source if watching.experiment else "script" if script else ""
     if snapshot is None:
         return Progress(title, detail, watching.state, watching.problem or "starting")
     if watching.stillborn:

@@ -25,6 +25,7 @@ from gradtui.diagnosis.contrast import contrast
         ([math.inf, math.nan], "the gradient is not a finite number in 2 of 2 layers", "broken"),
         ([0.0, 1.0], "no gradient at all reaches the input", "weak"),
         ([0.0, 0.0], "no gradient at all", "broken"),
+        ([-1.0, 1.0], "the gradient is not a finite number in a", "broken"),
         ([1.0, 0.0], "no gradient at all at the output", "broken"),
     ],
 )

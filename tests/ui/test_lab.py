@@ -14,8 +14,10 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 
-from gradtui.experiment import resolve
+from gradtui.experiment import dumps, resolve
 from gradtui.runs.control import ControlReader
+from gradtui.runs.folder import new_folder, runs_root
+from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.panes.model import ModelPane
@@ -234,6 +236,62 @@ async def test_a_folder_that_is_no_run_gives_a_line_and_no_traceback(tmp_path: P
         await lab_of(pilot)
         await until(pilot, lambda: any(str(tmp_path) in toast.message for toast in app._notifications))
         assert "press space to train" in screen_text(app)
+
+
+async def test_digits_that_come_in_a_burst_are_one_value() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        fields = lab.query_one(FieldList)
+        fields.focus()
+        fields.cursor = next(i for i, row in enumerate(fields.rows) if row.path == "run.steps")
+        await pilot.pause()
+        for key in "12345":
+            app.simulate_key(key)
+        await until(pilot, lambda: type(app.screen).__name__ == "ValueScreen")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: lab.bench.experiment.run.steps == 12345)
+        assert app.screen is lab, "one dialog, not five"
+
+
+async def test_another_experiment_leaves_the_running_one_alone(make_run: MakeRun) -> None:
+    folder = make_run(end=None)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        lab.bench.take(resolve("plain-5"))
+        await pilot.pause()
+        assert ControlReader(folder).poll() == []
+
+
+async def test_what_the_trainer_took_over_is_shown_whoever_wished_it(make_run: MakeRun) -> None:
+    folder = make_run(end=None)
+    writer = RunWriter(folder, {})
+    writer.event("control", step=40, wish="set", set={"optimizer.lr": 0.002})
+    writer.close()
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.bench.experiment.optimizer.lr == 0.002)
+        assert "○" not in screen_text(app)
+
+
+async def test_nothing_of_one_run_stands_under_the_title_of_another(make_run: MakeRun) -> None:
+    other = new_folder(runs_root(), "no row yet")
+    (other / "experiment.toml").write_text(dumps(resolve("plain-5")))
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "times weaker" in screen_text(app))
+        lab.open_run(other, adopt=True)
+        await until(pilot, lambda: lab.bench.experiment == resolve("plain-5"))
+        await until(pilot, lambda: "weaker" not in screen_text(app) and "━ batch" not in screen_text(app))
+        assert lab.check_action("start", ()), "no trainer is at it, so space trains"
+        await pilot.press("u")
+        await until(pilot, lambda: lab.bench.experiment == resolve("sigmoid-20"))
 
 
 async def test_presets_are_found_by_typing_and_can_be_undone() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from rich.segment import Segment
 from rich.style import Style
@@ -83,7 +83,8 @@ class FieldList(Widget, can_focus=True):
         """The person wishes to type a value."""
 
         path: str
-        first: str = ""
+        keys: list[str] = field(default_factory=list)
+        """What was typed already. It grows until whoever shows the dialog takes it out."""
 
     @dataclass
     class Moved(Message):
@@ -94,6 +95,8 @@ class FieldList(Widget, can_focus=True):
     def __init__(self, *, label_width: int = 16, id: str | None = None) -> None:
         super().__init__(id=id)
         self.label_width = label_width
+        # Digits typed before the dialog for them is there: a paste, or a slow line, brings several at once.
+        self._keys: list[str] = []
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         """One line a row."""
@@ -165,7 +168,9 @@ class FieldList(Widget, can_focus=True):
         """A digit begins to type a value at once."""
         if event.character and event.character in "0123456789" and self.rows:
             event.stop()
-            self.post_message(self.Typing(self.rows[self.cursor].path, event.character))
+            self._keys.append(event.character)
+            if len(self._keys) == 1:
+                self.post_message(self.Typing(self.rows[self.cursor].path, self._keys))
 
     def on_click(self, event: events.Click) -> None:
         """A click chooses a field; on its halves it steps, twice it types."""

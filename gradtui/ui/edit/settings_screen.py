@@ -152,7 +152,7 @@ class SettingsScreen(ModalScreen[Experiment]):
                 self.draft = self.draft.change(experiment)
                 self.show()
 
-        self.app.push_screen(ValueScreen(self.draft.experiment, event.path, event.first), take)
+        self.app.push_screen(ValueScreen(self.draft.experiment, event.path, event.keys), take)
 
     def action_undo(self) -> None:
         """One change back."""

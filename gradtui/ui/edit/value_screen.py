@@ -21,7 +21,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
     Args:
         experiment: what is edited.
         path: the field's dotted path.
-        first: what was typed already.
+        keys: what was typed already; emptied when the dialog is there to be typed into.
     """
 
     DEFAULT_CSS = """
@@ -42,11 +42,11 @@ class ValueScreen(ModalScreen[Experiment | None]):
     """
     BINDINGS = [Binding("escape", "dismiss(None)", "back")]
 
-    def __init__(self, experiment: Experiment, path: str, first: str = "") -> None:
+    def __init__(self, experiment: Experiment, path: str, keys: list[str] | None = None) -> None:
         super().__init__()
         self.experiment = experiment
         self.path = path
-        self.first = first
+        self.keys = [] if keys is None else keys
         self.field = info_at(path)
 
     def compose(self) -> ComposeResult:
@@ -58,7 +58,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
             if self.field.kind == "choice":
                 yield OptionList(*(Option(choice, id=choice) for choice in self.field.choices))
             else:
-                yield Input(self.first or show(self.path, value), select_on_focus=not self.first)
+                yield Input(show(self.path, value), select_on_focus=not self.keys)
             yield Static("", id="verdict")
 
     def on_mount(self) -> None:
@@ -68,7 +68,12 @@ class ValueScreen(ModalScreen[Experiment | None]):
             choices = self.query_one(OptionList)
             choices.highlighted = list(self.field.choices).index(str(value))
         else:
-            self.judge(self.query_one(Input).value)
+            typed_into = self.query_one(Input)
+            if self.keys:
+                typed_into.value = "".join(self.keys)
+                typed_into.cursor_position = len(self.keys)
+            self.judge(typed_into.value)
+        self.keys.clear()
 
     def judge(self, text: str) -> Experiment | None:
         """Say in one line whether the text will do; the experiment it makes, or None."""

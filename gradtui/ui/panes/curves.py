@@ -29,6 +29,11 @@ class CurvePane(Vertical):
         """The frame's title."""
         self.border_title = self.what.capitalize()
 
+    def clear(self) -> None:
+        """Another run comes."""
+        for chart in self.query("CurvePlot"):
+            chart.update([])  # type: ignore[attr-defined]
+
     async def paint(self, watching: Watching) -> None:
         """Show the curves of a run's state."""
         from gradtui.ui.charts.plot import CurvePlot

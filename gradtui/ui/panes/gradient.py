@@ -99,6 +99,14 @@ class GradientPane(Vertical):
         self.border_title = measure.title
         self.border_subtitle = f"{len(snapshot.layer_names):,} {measure.axis}s · time runs downward"
 
+    def clear(self) -> None:
+        """Another run comes: nothing of the one before may stand under its title."""
+        self.headline = None
+        self.border_subtitle = ""
+        self._watching = None
+        for chart in self.query("ProfileChart, Waterfall"):
+            chart.update(None)  # type: ignore[attr-defined]
+
     async def on_capacity_changed(self) -> None:
         """More or fewer rows fit: fold anew, also where the run has ended and nothing else would repaint."""
         if self._watching is not None:

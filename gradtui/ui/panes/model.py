@@ -87,6 +87,10 @@ class ModelPane(OptionList):
         event.stop()
         self.post_message(self.Edit(event.option_index))
 
+    def stay(self) -> None:
+        """The edit was refused: the cursor goes nowhere."""
+        self._goes_to = None
+
     def action_deepen(self, more: bool) -> None:
         """One block more or less in the group under the cursor."""
         if self.experiment is None or self.highlighted is None:
@@ -116,7 +120,8 @@ class ModelPane(OptionList):
                 return
             net[here], net[there] = net[there], net[here]
             here = there
-        self._goes_to = here
+        if tuple(net) != self.experiment.net:
+            self._goes_to = here
         self.post_message(self.Changed(tuple(net)))
 
 

@@ -65,8 +65,8 @@ class Workbench(Vertical):
         self.query_one(TrainingPane).experiment = self.experiment
 
     def adopt(self, experiment: Experiment) -> None:
-        """Begin anew with the experiment of a run that was opened."""
-        self.draft = Draft(experiment)
+        """Take over the experiment of a run that was opened; what was edited before is one undo away."""
+        self.draft = self.draft.change(experiment)
         self.show()
 
     def take(self, experiment: Experiment | None) -> None:
@@ -85,6 +85,7 @@ class Workbench(Vertical):
         try:
             self.take(put(self.experiment, path, value))
         except ExperimentError as error:
+            self.query_one(ModelPane).stay()
             self.notify(str(error), severity="error", markup=False)
 
     @on(FieldList.Stepped)
@@ -100,7 +101,7 @@ class Workbench(Vertical):
         from gradtui.ui.edit.value_screen import ValueScreen
 
         event.stop()
-        self.app.push_screen(ValueScreen(self.experiment, event.path, event.first), self.take)
+        self.app.push_screen(ValueScreen(self.experiment, event.path, event.keys), self.take)
 
     @on(ModelPane.Changed)
     def _groups_changed(self, event: ModelPane.Changed) -> None:

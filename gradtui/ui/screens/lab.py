@@ -17,7 +17,6 @@ from textual.widgets import Footer
 from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
-from gradtui.ui.edit.values import show, value_at
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.panes.findings import FindingsPane
@@ -138,19 +137,14 @@ class LabScreen(Screen[None]):
     @on(Workbench.Edited)
     def _edited(self, event: Workbench.Edited) -> None:
         """Send what a running trainer can take over at once."""
+        from gradtui.experiment.overrides import diff
         from gradtui.runs.control import LIVE
 
         self.show_status()
-        watching = self.watching
-        changed = {
-            p: value_at(event.after, p) for p in LIVE if value_at(event.before, p) != value_at(event.after, p)
-        }
-        if changed and watching is not None and watching.live and watching.send("set", set=changed):
-            self.query_one(TrainingPane).running = watching.experiment
-            said = ", ".join(
-                f"{path.rsplit('.', 1)[-1]} {show(path, value)}" for path, value in changed.items()
-            )
-            self.notify(f"{said} from the next step on", timeout=2, markup=False)
+        watching, changed = self.watching, diff(event.before, event.after)
+        # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
+        if watching is not None and watching.live and changed and set(changed) <= set(LIVE):
+            self._wish("set", set=changed)
 
     def action_edit_model(self) -> None:
         """Go to the net."""
@@ -242,8 +236,8 @@ class LabScreen(Screen[None]):
         """End the training here."""
         self._wish("stop")
 
-    def _wish(self, wish: WishName) -> None:
-        if self.watching is not None and not self.watching.send(wish):
+    def _wish(self, wish: WishName, **fields: object) -> None:
+        if self.watching is not None and not self.watching.send(wish, **fields):
             self.notify(self.watching.problem, severity="error", markup=False)
 
     # -- the run on the screen
@@ -253,6 +247,9 @@ class LabScreen(Screen[None]):
         self.adopting = adopt
         self.watching = Watching(self, folder, trainer)
         self.painted_state = ""
+        self.query_one(GradientPane).clear()
+        for pane in self.query(CurvePane):
+            pane.clear()
         self.show_status()
         self.follow(self.watching)
 
@@ -285,11 +282,10 @@ class LabScreen(Screen[None]):
         self.show_status()
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
         self.query_one(FindingsPane).findings = watching.findings
-        for finding in watching.news():
-            # Of a run that has ended, the pane says it; a toast would only cover the curves.
+        for title, text, severity in watching.news():
+            # Of a run that has ended, the panes say it; a toast would only cover the curves.
             if watching.live:
-                said = finding.evidence.partition(";")[0]
-                self.notify(said, title=finding.code, severity="warning", markup=False)
+                self.notify(text, title=title, severity=severity, timeout=4, markup=False)
         self.query_one(VitalsPane).vitals = watching.vitals
         await self.query_one(GradientPane).paint(watching)
         for pane in self.query(CurvePane):

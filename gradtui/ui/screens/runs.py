@@ -5,11 +5,11 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
-from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import DataTable, Footer, Static
 
@@ -71,18 +71,20 @@ class RunsScreen(ModalScreen[Path | None]):
         table = self.query_one(DataTable)
         if runs == self.shown:
             return
-        self.shown = runs
-        here = table.cursor_row
+        row = table.cursor_row
+        here = self.shown[row].id if 0 <= row < len(self.shown) else ""
         table.clear()
         for run in runs:
             table.add_row(
                 run.status.state,
-                Content(run.name),
+                Text(run.name),
                 f"{run.steps:,}",
                 ago(time.time() - run.started) if run.started else "—",
-                Content(Path(run.run).name),
+                Text(run.id),
             )
-        table.move_cursor(row=min(here, len(runs) - 1))
+        self.shown = runs
+        ids = [run.id for run in runs]
+        table.move_cursor(row=ids.index(here) if here in ids else 0)
         self.query_one("#no-runs").display = not runs
         table.display = bool(runs)
         self.query_one(Vertical).border_subtitle = str(self.root)

@@ -60,7 +60,8 @@ def test_the_losses_are_those_of_a_plain_loop(changes: dict[str, Any]) -> None:
     stepper = Stepper(build(exp))
     ours = [float(step(stepper).loss) for _ in range(25)]
     assert ours == pytest.approx(plain_losses(exp, 25), rel=1e-4)
-    assert ours[-1] != pytest.approx(ours[0], rel=1e-2)
+    # That the net moved at all: by far more than what the two loops may differ by.
+    assert ours[-1] != pytest.approx(ours[0], rel=1e-3)
 
 
 def test_the_same_experiment_gives_the_same_bits() -> None:

@@ -11,7 +11,7 @@ from gradtui.diagnosis.case import Case, number, times
 from gradtui.diagnosis.findings import Finding, Severity
 from gradtui.diagnosis.profile import Profile, middle
 from gradtui.diagnosis.rules_nonfinite import first_broken
-from gradtui.diagnosis.rules_units import wholly_dead
+from gradtui.diagnosis.rules_units import DEAD_SHARE, layers_dead, wholly_dead
 
 EXPLODING_DROP = 1.0
 """Decades by which the first hidden layer's gradient exceeds the last one's (SCIENCE.md, rule 6; healthy nets stay
@@ -196,17 +196,19 @@ def _swings(case: Case) -> tuple[int, float] | None:
 
 
 def _blew_up_and_died(case: Case) -> Sign | None:
-    """Rule 3."""
+    """Rule 3; a recurrent layer hit by one huge step is left with most of its units dead, seldom with all."""
     if case.begun or not case.ripe:
         return None
-    dead = wholly_dead(case, at_start=False)
+    dead = layers_dead(case, DEAD_SHARE, at_start=False)
     peak = _peak(case)
-    if not dead or wholly_dead(case, at_start=True) or peak is None:
+    if not dead or layers_dead(case, DEAD_SHARE, at_start=True) or peak is None:
         return None
     step, norm, ratio = peak
     if norm <= BLOWN_UP or ratio <= SPIKE:
         return None
-    words = f"The norm of the gradient rose to {number(norm)}, and since then every unit of {dead[0]} is dead"
+    whole = wholly_dead(case, at_start=False)
+    killed = f"every unit of {whole[0]} is" if whole else f"most units of {dead[0]} are"
+    words = f"The norm of the gradient rose to {number(norm)}, and since then {killed} dead"
     return Sign(step, dead, words)
 
 

@@ -76,13 +76,18 @@ def saturated(case: Case) -> Finding | None:
 
 def wholly_dead(case: Case, *, at_start: bool) -> tuple[str, ...]:
     """Layers without a living unit, at the first sample or in the newest ones."""
+    return layers_dead(case, WHOLLY, at_start=at_start)
+
+
+def layers_dead(case: Case, share: float, *, at_start: bool) -> tuple[str, ...]:
+    """Layers with at least that share of dead units, at the first sample or in the newest ones."""
     series = _deaths(case)
     if not len(series):
         return ()
     state = series.values[0] if at_start else _least(case, series)
     if state is None:
         return ()
-    return case.names(np.flatnonzero(state >= WHOLLY).tolist())
+    return case.names(np.flatnonzero(state >= share).tolist())
 
 
 def _least(case: Case, series: Series) -> Floats | None:

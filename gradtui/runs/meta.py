@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import time
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any, Literal, Self
 import msgspec
 
 from gradtui.runs import process
+from gradtui.runs.atomic import replacing
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import RUN_FILE, table_path
 
@@ -83,19 +83,8 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
 
 def write_meta(folder: Path, meta: RunMeta) -> None:
     """Replace run.json at once: a reader sees the old or the new one, whole. Raises OSError."""
-    path = folder / RUN_FILE
-    draft = folder / f".{RUN_FILE}.{os.getpid()}"
-    try:
-        with draft.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
-            file.flush()
-            # Without this, a power cut can leave the new name on an empty file.
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+    with replacing(folder / RUN_FILE) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
 
 
 def read_meta(folder: Path) -> RunMeta:

@@ -9,8 +9,6 @@ before it gets its name.
 
 from __future__ import annotations
 
-import contextlib
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -19,6 +17,8 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+from gradtui.runs.atomic import replacing
 
 Array = npt.NDArray[np.generic]
 
@@ -33,21 +33,12 @@ class CheckpointError(ValueError):
 
 def write(path: Path, tensors: Mapping[str, Array], texts: Mapping[str, str]) -> None:
     """Write or replace a file at once: whoever reads sees the old or the new one, whole. Raises OSError."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
     # The widest first, as the format advises: then each lies at a multiple of its numbers' size.
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0]))
-    try:
-        with draft.open("wb", buffering=_BUFFER) as file:
-            file.write(_header(ordered, texts))
-            for _, array in ordered:
-                file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+    with replacing(path, _BUFFER) as file:
+        file.write(_header(ordered, texts))
+        for _, array in ordered:
+            file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 def _header(tensors: list[tuple[str, Array]], texts: Mapping[str, str]) -> bytes:

@@ -11,7 +11,6 @@ import safetensors.numpy
 import torch
 from safetensors import safe_open
 
-from gradtui.training.checkpoints import tensors
 from gradtui.training.checkpoints.tensors import CheckpointError, read, write
 
 DRAW = np.random.default_rng(0)
@@ -99,7 +98,7 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(tensors.os, "fsync", full)
+    monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
         write(path, {"x": np.ones(3, np.float32)}, {})
     assert list(tmp_path.iterdir()) == [path]

@@ -299,6 +299,7 @@ def test_who_is_told_the_end_has_seen_every_row(
 
 WRITER = """
 import sys
+import time
 from pathlib import Path
 import numpy as np
 from gradtui.runs.meta import read_meta
@@ -308,6 +309,8 @@ writer = RunWriter(folder, {"scalars": ["loss", "accuracy", "lr"], "grad_norm": 
 for step in range(1, 20_001):
     writer.append("scalars", step, [step, -step, np.nan if step % 100 == 0 else 0.5])
     writer.append("grad_norm", step, [step, step / 2, 1 / step])
+    if step % 500 == 0:
+        time.sleep(0.01)  # a quick machine would else be done between two looks
 writer.event("end", 20_000, status="finished", reason="")
 writer.close()
 assert writer.error is None

@@ -74,6 +74,8 @@ class Watching:
         """What of the layers is followed; another takes effect at the next look."""
         self.measures: tuple[str, ...] = ()
         """What the run records of its layers."""
+        self.at: int | None = None
+        """The step that is looked at; None is the newest, whichever that is."""
         self.painted = threading.Event()
         self.problem = ""
         """Why the last wish could not be sent, or the run not be read; one line."""

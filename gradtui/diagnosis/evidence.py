@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -116,6 +116,16 @@ class Evidence:
         return int(
             max((series.steps[-1] for series in (self.loss, self.grad_norm) if len(series)), default=0)
         )
+
+    def upto(self, step: int) -> Evidence:
+        """What was known after that step, while the run still trained."""
+        cut = {
+            name: value.upto(step)
+            for name in self.__dataclass_fields__
+            if isinstance(value := getattr(self, name), Series)
+        }
+        evaluations = tuple(one for one in self.evaluations if one.step <= step)
+        return replace(self, **cut, evaluations=evaluations, finished=self.finished and step >= self.step)
 
     def hidden(self) -> list[int]:
         """Indices of the hidden layers: without the output layer, embeddings, projections and gates."""

@@ -36,13 +36,13 @@ class Timeline:
         """How many recorded steps the rows stand for."""
         return (len(self.rows) - 1) * self.stride + self.last_count if len(self.rows) else 0
 
-    def fold(self, most: int) -> tuple[Floats, int, int]:
-        """The same in at most `most` rows (of at least one): (matrix, stride, first step).
+    def fold(self, most: int) -> tuple[Floats, Steps, int]:
+        """The same in at most `most` rows (of at least one): (matrix, the step at which each row begins, stride).
 
         Full rows are the very ones that a shorter timeline would hold, so a pane that grows row by row
         changes only at its end, until its stride doubles.
         """
-        matrix, stride, last = self.rows, self.stride, self.last_count
+        matrix, steps, stride, last = self.rows, self.steps, self.stride, self.last_count
         while len(matrix) > max(1, most):
             odd = len(matrix) % 2
             # The last row stands apart: it may weigh less than its neighbour.
@@ -50,9 +50,9 @@ class Timeline:
             merged = mean_of_two(matrix[0 : 2 * pairs : 2], matrix[1 : 2 * pairs : 2])
             tail = matrix[-1:] if odd else _weighed(matrix[-2:], stride, last)
             last = last if odd else stride + last
-            matrix = np.concatenate([merged, tail])
+            matrix, steps = np.concatenate([merged, tail]), steps[::2]
             stride *= 2
-        return matrix, stride, self.first_step
+        return matrix, steps, stride
 
     def window(self, first_step: int, last_step: int, most: int) -> Summary:
         """The recorded steps from `first_step` to `last_step`, both included, in at most `most` buckets.

@@ -4,6 +4,23 @@ from __future__ import annotations
 
 from textual.binding import Binding, BindingType
 
+TRAVEL_KEYS: list[BindingType] = [
+    Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
+    Binding("M", "measure(False)", "measure before", show=False, id="lab.measure-back"),
+    Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
+    Binding("escape", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
+    Binding(
+        "slash",
+        "find_layer",
+        "find",
+        key_display="/",
+        show=False,
+        tooltip="A layer by its name.",
+        id="lab.find",
+    ),
+]
+"""What moves through a run, on every screen that shows one."""
+
 LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
     Binding("space", "pause", "pause", key_display="space", tooltip="Hold the training.", id="lab.pause"),
@@ -20,21 +37,36 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Stop, and train anew from the start.",
         id="lab.restart",
     ),
-    Binding("e", "edit_model", "edit", show=False, tooltip="Go to the net.", id="lab.edit"),
+    Binding("1,e", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
+    Binding(
+        "2,g", "tab('gradient')", "gradient", show=False, tooltip="Go to the gradients.", id="lab.gradient"
+    ),
+    Binding("3", "tab('curves')", "curves", show=False, tooltip="Go to loss and accuracy.", id="lab.curves"),
+    Binding(
+        "4", "tab('findings')", "findings", show=False, tooltip="Go to what was found.", id="lab.findings"
+    ),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
     Binding("p", "presets", "presets", tooltip="Open one of the recipes that ship.", id="lab.presets"),
     Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
-    Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
-    Binding("M", "measure(False)", "measure before", show=False, id="lab.measure-back"),
+    *TRAVEL_KEYS,
+    Binding(
+        "z", "fill", "fill", show=False, tooltip="Let this pane fill the screen, and back.", id="lab.fill"
+    ),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
-    Binding("tab", "app.focus_next", "next pane", show=False, id="lab.next"),
+    Binding("tab", "pane(1)", "next pane", show=False, id="lab.next"),
+    Binding("shift+tab", "pane(-1)", "pane before", show=False, id="lab.before"),
 ]
 
-WHILE_TRAINING = frozenset({"pause", "resume", "single_step", "stop", "restart", "log", "measure"})
+WHILE_TRAINING = frozenset(
+    {
+        "pause", "resume", "single_step", "stop", "restart",
+        "log", "measure", "first_bad", "live", "find_layer",
+    }
+)  # fmt: skip
 """Actions that need a run."""
 
 TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "lab.stop"})

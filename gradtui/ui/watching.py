@@ -15,15 +15,17 @@ from textual.worker import Worker
 
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.edit.values import show
-from gradtui.ui.panes.status import Progress
+from gradtui.ui.look import Look
 from gradtui.ui.panes.vitals import Vital, vitals_of
 
 if TYPE_CHECKING:
-    from gradtui.diagnosis import Finding, LiveDiagnosis
+    from gradtui.diagnosis import Evidence, Finding, LiveDiagnosis
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Follower, Snapshot
     from gradtui.runs.reader import Run
+    from gradtui.runs.summary import Floats
     from gradtui.training.launch import Trainer
+    from gradtui.ui.sight import Sight
 
 PACE = 0.1
 """Seconds between two looks at the folder …"""
@@ -60,7 +62,7 @@ class Watching:
     """One run that a screen shows.
 
     The thread that follows it waits until its last state was painted: a terminal that cannot keep up slows
-    its reader down, and never the trainer.
+    its reader down, and never the trainer. A person who looks elsewhere is answered at once.
     """
 
     def __init__(self, screen: Screen[Any], folder: Path, trainer: Trainer | None = None) -> None:
@@ -70,26 +72,46 @@ class Watching:
         self.stillborn = False
         """Whether it ended before it wrote anything: the folder alone could not tell so soon."""
         self.snapshot: Snapshot | None = None
-        self.measure = "grad_norm"
-        """What of the layers is followed; another takes effect at the next look."""
+        self.look = Look()
+        """Where the person looks; another takes effect at once, by `look_at`."""
+        self.sight: Sight | None = None
+        """What is seen there."""
         self.measures: tuple[str, ...] = ()
         """What the run records of its layers."""
-        self.at: int | None = None
-        """The step that is looked at; None is the newest, whichever that is."""
         self.painted = threading.Event()
         self.problem = ""
         """Why the last wish could not be sent, or the run not be read; one line."""
         self.experiment: Experiment | None = None
         """What is trained, with the live changes that the trainer took over; None of a script."""
         self.findings: tuple[Finding, ...] | None = None
-        """What the diagnosis says now; None before it can say anything."""
+        """What the diagnosis says at the step looked at; None before it can say anything."""
+        self.vitals: tuple[Vital, ...] = ()
+        """Figures of the run as a whole, at that step."""
+        self.first_bad: int | None = None
+        """The first step at which anything was found, as is known by now."""
         self._screen = screen
         self._wake = threading.Event()
-        self.vitals: tuple[Vital, ...] = ()
-        """Figures of the run as a whole."""
         self._news: list[News] = []
         self._events_read = 0
         self._judged_at = 0.0
+        self._judged: Snapshot | None = None
+        self._evidence: Evidence | None = None
+        self._now: tuple[Finding, ...] | None = None
+        self._figures_of: int | None = None
+        self.pace = PACE
+        """Seconds between two looks at the folder."""
+
+    @property
+    def at(self) -> int | None:
+        """The step that is looked at; None is the newest, whichever that is."""
+        return self.look.at
+
+    def look_at(self, look: Look) -> None:
+        """See something else from now on."""
+        self.look = look
+        self._wake.set()
+        # The reader need not wait for the terminal to answer a key.
+        self.painted.set()
 
     def follow(self, worker: Worker[None]) -> None:
         """Read the folder until the worker is cancelled. Runs in a thread."""
@@ -100,32 +122,55 @@ class Watching:
 
         try:
             run = open_run(self.folder)
-            follower = Follower(run)
-            diagnosis = LiveDiagnosis()
+            follower, diagnosis = Follower(run), LiveDiagnosis()
             while not worker.is_cancelled:
                 began = time.monotonic()
-                if follower.measure != self.measure:
-                    follower.watch(self.measure)
-                snapshot = follower.poll()
-                if snapshot is None and self._is_stillborn():
-                    self.stillborn, snapshot = True, self.snapshot
-                if snapshot is not None:
-                    self._read_events(run, snapshot)
-                    self.measures = tuple(run.measures)
-                    self.snapshot = snapshot
-                    self._judge(run, diagnosis, follower)
-                    self.painted.clear()
-                    self._screen.post_message(Followed(self))
-                    while not self.painted.wait(0.5) and not worker.is_cancelled:
-                        pass
-                self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began)))
                 self._wake.clear()
+                look = self.look
+                if self._take_in(run, follower, look):
+                    travelled = self.sight is None or look.at != self.sight.look.at
+                    self._see(look)
+                    if travelled and look.at is not None:
+                        # The picture first; what is to be said of it comes a moment later.
+                        self._post()
+                    self._judge(run, diagnosis, look)
+                    self._post(worker)
+                if not self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began))):
+                    continue
         except Exception as error:
             # One line, whatever it is: a run that cannot be read must not take the screen down with it.
             known = isinstance(error, RunError | OSError)
             self.problem = str(error) if known else f"cannot follow this run: {type(error).__name__}: {error}"
             self.snapshot = None
             self._screen.post_message(Followed(self))
+
+    def _take_in(self, run: Run, follower: Follower, look: Look) -> bool:
+        """Read what is new, and say whether there is anything to show: news of the run, or another look."""
+        if follower.measure != look.measure:
+            follower.watch(look.measure)
+        snapshot = follower.poll()
+        if snapshot is None and self._is_stillborn():
+            self.stillborn, snapshot = True, self.snapshot
+        if snapshot is None:
+            return self.snapshot is not None and (self.sight is None or self.sight.look != look)
+        self._read_events(run, snapshot)
+        self.measures = tuple(run.measures)
+        self.snapshot = snapshot
+        return True
+
+    def _see(self, look: Look) -> None:
+        from gradtui.ui.sight import see
+
+        assert self.snapshot is not None
+        self.sight = see(self.snapshot, look, self.experiment, self.sight)
+
+    def _post(self, worker: Worker[None] | None = None) -> None:
+        """Hand the state over; with a worker, wait until it was painted or the person looks elsewhere."""
+        self.painted.clear()
+        self._screen.post_message(Followed(self))
+        while worker is not None and not self._wake.is_set() and not self.painted.wait(0.5):
+            if worker.is_cancelled:
+                return
 
     def _read_events(self, run: Run, snapshot: Snapshot) -> None:
         """Take over what the trainer says it has changed, also at the wish of another viewer."""
@@ -145,34 +190,41 @@ class Watching:
                 self._news.append(("refused", str(event.get("reason", "")), "error"))
         self._events_read = len(snapshot.events)
 
-    def draw(self, measure: str) -> None:
-        """Follow another measure of the layers from now on."""
-        self.measure = measure
-        self._wake.set()
-
     def _pace(self) -> float:
         if not self.live:
             return ENDED_PACE
-        return PACE if self.snapshot is not None and self.snapshot.step else FIRST_PACE
+        return self.pace if self.snapshot is not None and self.snapshot.step else FIRST_PACE
 
-    def _judge(self, run: Run, diagnosis: LiveDiagnosis, follower: Follower) -> None:
-        """Look for diseases: now and then while it trains, and once more when it has ended."""
+    def _judge(self, run: Run, diagnosis: LiveDiagnosis, look: Look) -> None:
+        """Look for diseases: now and then while it trains, once more when it has ended, and where one travels."""
         snapshot, now = self.snapshot, time.monotonic()
         if snapshot is None or not snapshot.step:
             return
-        if snapshot.status.live and now - self._judged_at < JUDGE_PACE:
-            return
-        from gradtui.diagnosis import evidence_of
+        from gradtui.diagnosis import diagnose, evidence_of
 
-        look = diagnosis.update(evidence_of(run))
-        early = snapshot.status.live and snapshot.step < EARLY and not look.findings
-        self.findings = None if early else tuple(look.findings)
-        rows = {measure: follower.latest(measure) for measure in FIGURES}
-        known = {measure: row[1] for measure, row in rows.items() if row is not None}
-        self.vitals = vitals_of(snapshot, known, tuple(run.layer_names))
-        self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in look.new]
-        # A look that takes long is taken seldom: the picture must not wait for it.
-        self._judged_at = time.monotonic() + 19 * (time.monotonic() - now)
+        due = snapshot is not self._judged and (
+            not snapshot.status.live or self._evidence is None or now - self._judged_at >= JUDGE_PACE
+        )
+        if due or self._evidence is None:
+            self._judged = snapshot
+            self._evidence = evidence_of(run)
+            news = diagnosis.update(self._evidence)
+            early = snapshot.status.live and snapshot.step < EARLY and not news.findings
+            self._now = None if early else tuple(news.findings)
+            self.first_bad = min((found.step for found in news.findings), default=None)
+            self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in news.new]
+        if look.at is not None:
+            self.findings = tuple(diagnose(self._evidence.upto(look.at)))
+        else:
+            self.findings = self._now
+        if due or look.at != self._figures_of:
+            self._figures_of = look.at
+            rows = {name: moment_row(run, name, look.at) for name in FIGURES}
+            known = {name: row for name, row in rows.items() if row is not None}
+            self.vitals = vitals_of(snapshot, known, tuple(run.layer_names))
+        if due:
+            # A look that takes long is taken seldom: the picture must not wait for it.
+            self._judged_at = time.monotonic() + 19 * (time.monotonic() - now)
 
     def news(self) -> list[News]:
         """What happened and was never announced, once."""
@@ -227,51 +279,9 @@ class Watching:
         return lines
 
 
-def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
-    """The first line for a run, or for an experiment that has not been started."""
-    if watching is None:
-        return Progress(draft.name, draft.data.source, "idle", "press space to train")
-    snapshot = watching.snapshot
-    title = watching.experiment.name if watching.experiment else watching.folder.name
-    script = snapshot is not None and snapshot.meta is not None and snapshot.meta.kind == "script"
-    detail = watching.experiment.data.source if watching.experiment else "script" if script else ""
-    if snapshot is None:
-        return Progress(title, detail, watching.state, watching.problem or "starting")
-    if watching.stillborn:
-        return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
-    status = snapshot.status
-    return Progress(
-        title=title,
-        detail=detail,
-        state=status.state,
-        words=_words(status.state, _phase_text(snapshot), status.reason),
-        step=snapshot.step,
-        steps=snapshot.steps,
-        rate=snapshot.rate or 0.0,
-        seconds_left=snapshot.seconds_left,
-    )
+def moment_row(run: Run, measure: str, step: int | None) -> Floats | None:
+    """The newest row of a measure up to a step, (layers,); None where there is none."""
+    from gradtui.runs.moment import moment_of
 
-
-# An evaluation of milliseconds would only flicker.
-_PHASES = {"importing": "importing torch", "building": "building the net", "evaluating": "training"}
-
-
-def _phase_text(snapshot: Snapshot) -> str:
-    """What the trainer is at, in its own words where they say more than the phase's name."""
-    phase = snapshot.status.phase
-    if phase == "pretraining":
-        said = [event.get("text") for event in snapshot.events if event.get("event") == "phase"]
-        return str(said[-1] or phase)
-    return _PHASES.get(phase, phase)
-
-
-def _words(state: str, phase: str, reason: str) -> str:
-    if state in ("starting", "running"):
-        return phase or state
-    if state == "died":
-        return f"trainer {reason or 'died'} · L log"
-    if state == "failed":
-        return f"failed: {reason} · L log" if reason else "failed · L log"
-    if state == "diverged":
-        return f"diverged: {reason}" if reason else state
-    return state
+    rows = moment_of(run.table_or_empty(measure), step, 1).rows
+    return rows[-1] if len(rows) else None

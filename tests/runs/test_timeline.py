@@ -35,8 +35,9 @@ def test_folded_it_is_the_timeline_of_fewer_rows(
     height = data.draw(st.integers(1, 30))
     long = timeline_of(folder, values, data.draw(st.integers(height, 200)))
     short = timeline_of(folder, values, height)
-    matrix, stride, first_step = long.fold(height)
-    assert (len(matrix), stride, first_step) == (len(short.rows), short.stride, short.first_step)
+    matrix, steps, stride = long.fold(height)
+    assert (len(matrix), stride) == (len(short.rows), short.stride)
+    assert steps.tolist() == short.steps.tolist()
     whole = len(matrix) - (short.last_count < stride)
     np.testing.assert_array_equal(matrix[:whole], short.rows[:whole])
     for index, row in enumerate(matrix):
@@ -53,8 +54,8 @@ def test_a_pane_that_grows_changes_only_at_its_end_until_the_stride_doubles(
     values = np.random.default_rng(rows).lognormal(size=(rows + 1, 2)).astype(np.float32)
     folder = tmp_path_factory.mktemp("run")
     write_rows(folder, {"grad_norm": values})
-    before, stride, _ = timeline_of(folder, values[:rows], 64).fold(height)
-    after, doubled, _ = timeline_of(folder, values, 64).fold(height)
+    before, _, stride = timeline_of(folder, values[:rows], 64).fold(height)
+    after, _, doubled = timeline_of(folder, values, 64).fold(height)
     if stride == doubled:
         np.testing.assert_array_equal(after[: len(before) - 1], before[:-1])
         assert len(after) - len(before) in (0, 1)
@@ -74,8 +75,8 @@ def test_nan_and_infinity_are_seen_in_any_fold(tmp_path: Path) -> None:
 
 def test_nothing_recorded_is_an_empty_timeline(tmp_path: Path) -> None:
     timeline = timeline_of(tmp_path, np.ones((0, 3), np.float32), 64)
-    matrix, stride, first_step = timeline.fold(10)
-    assert (matrix.shape, stride, first_step, timeline.recorded) == ((0, 3), 1, 0, 0)
+    matrix, steps, stride = timeline.fold(10)
+    assert (matrix.shape, len(steps), stride, timeline.recorded) == ((0, 3), 0, 1, 0)
     assert len(timeline.window(1, 100, 10)) == 0
 
 

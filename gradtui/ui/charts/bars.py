@@ -172,7 +172,9 @@ def _overlay(
     line = slot == THEORY
     at = (axis.bin_of_column if line else axis.bar_of_column)[: axis.used]
     height = eighths(fold(values, axis).middle, scale, rows)[at]
-    columns = np.flatnonzero((height > 0) & (at >= 0))
+    # One dot a bar, in its middle: a row of them would look like a line of its own.
+    here = (at >= 0) if line else np.isin(np.arange(axis.used), _middles(at))
+    columns = np.flatnonzero((height > 0) & here)
     height = np.minimum(height[columns], 8 * rows - 1)
     where = (rows - 1 - height // 8, GUTTER + columns)
     glyphs = palette.glyphs
@@ -183,6 +185,13 @@ def _overlay(
         cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
     cells.codes[where] = marks[height % 8]
     cells.ink[where] = slot
+
+
+def _middles(bars: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The middle column of each bar; `bars` is the bar of each column, -1 in gaps."""
+    starts = np.flatnonzero((np.diff(bars, prepend=-1) != 0) & (bars >= 0))
+    ends = np.flatnonzero((np.diff(bars, append=-1) != 0) & (bars >= 0))
+    return np.asarray((starts + ends) // 2)
 
 
 def _marks(

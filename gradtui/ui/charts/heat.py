@@ -69,23 +69,27 @@ def draw_heat(cells: Cells, codes: Codes, axis: LayerAxis, palette: Palette, fir
 
 
 def draw_steps(
-    cells: Cells, rows: int, per_line: int, stride: int, first: int, cursor: int | None, palette: Palette
+    cells: Cells, starts: NDArray[np.int64], last: int, cursor: int | None, palette: Palette
 ) -> None:
-    """The gutter: the first step, round steps beside the lines that hold them, and the step under the cursor."""
+    """The gutter: the first step, round steps beside the lines that hold them, and the step under the cursor.
+
+    starts: the step at which each line begins, (lines,); last: the last step of the last one.
+    """
     glyphs = palette.glyphs
-    span = per_line * stride
-    round_to = _round_steps(4 * span)
+    lines = min(len(starts), cells.shape[0])
+    begin, end = starts[:lines].tolist(), [*starts[1:lines].tolist(), last + 1]
+    round_to = _round_steps(max(1, 4 * (end[-1] - begin[0]) // lines)) if lines else 1
     free = 0
     for line in range(cells.shape[0]):
-        start = first + line * span
-        if line * per_line >= rows:
+        if line >= lines:
             cells.write(line, 0, " " * GUTTER)
             continue
+        start, stop = begin[line], end[line]
         step = start if line == 0 else -(-start // round_to) * round_to
-        label = step_label(step) if step < start + span and line >= free else ""
+        label = step_label(step) if step < stop and line >= free else ""
         if label:
             free = line + 2
-        if cursor is not None and (start <= cursor < start + span):
+        if cursor is not None and (start <= cursor < stop):
             cells.write(line, 0, step_label(cursor).rjust(GUTTER - 1) + glyphs.right, TEXT)
         else:
             cells.write(line, 0, label.rjust(GUTTER - 1) + (glyphs.tick if label else glyphs.rule), AXIS)

@@ -88,12 +88,20 @@ class LayerChart(CellChart):
         else:
             per_column = max(1, -(-axis.shown // max(1, axis.bins)))
             self.cursor = self.cursor + delta * per_column
-        at = self.cursor
-        if at is not None and not axis.first <= at <= axis.last:
-            shift = at - axis.first if at < axis.first else at - axis.last
-            self.window = (axis.first + shift, axis.last + shift)
+        self._into_view()
         if self.cursor is not None:
             self.post_message(LayerSelected(self, self.cursor))
+
+    def point_at(self, layer: int | None) -> None:
+        """Point at a layer, and move the window so that it is in view."""
+        self.cursor = layer
+        self._into_view()
+
+    def _into_view(self) -> None:
+        at, axis = self.cursor, self.axis
+        if at is not None and axis.bins and not axis.first <= at <= axis.last:
+            shift = at - axis.first if at < axis.first else at - axis.last
+            self.window = (axis.first + shift, axis.last + shift)
 
     def zoom(self, factor: float) -> None:
         """Show `factor` times as many layers (0.5 zooms in), around the cursor or the middle of what is in view."""

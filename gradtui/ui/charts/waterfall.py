@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from textual import events
 from textual.message import Message
 from textual.reactive import var
@@ -79,8 +79,8 @@ class Waterfall(LayerChart):
         super().__init__(name=name, id=id, classes=classes)
         self.scale = scale or Scale()
         self._matrix: Floats = np.zeros((0, 0))
-        self._stride = 1
-        self._first = 0
+        self._steps = np.zeros(0, np.int64)
+        self._last = 0
         self._hovered_step: int | None = None
         self._told_capacity = 0
 
@@ -94,14 +94,19 @@ class Waterfall(LayerChart):
         """Rows of a matrix that fit; fold to so many. Before the first layout, what the whole screen would hold."""
         return max(2, (self.size.height or self.app.size.height) * self.rows_per_line)
 
-    def update(self, matrix: ArrayLike | None, stride: int = 1, first_step: int = 0) -> None:
+    def update(
+        self, matrix: ArrayLike | None, steps: ArrayLike | None = None, last: int | None = None
+    ) -> None:
         """Show these rows, in units of the scale (log10 for a log scale): shape (rows, layers), oldest first.
 
-        Row i stands for the `stride` steps from first_step + i * stride on. Rows beyond `capacity` are thinned.
+        Row i stands for the steps from steps[i] on until the next row's; steps: (rows,), ascending, by default
+        0, 1, 2 …; last: the last step of the last row. Rows beyond `capacity` are thinned.
         """
         given = np.zeros((0, 0)) if matrix is None else np.array(matrix, np.float32, ndmin=2)
-        kept = self._same_rows(given) if (stride, first_step) == (self._stride, self._first) else 0
-        self._matrix, self._stride, self._first = given, max(1, stride), first_step
+        starts = np.arange(len(given)) if steps is None else np.array(steps, np.int64)
+        kept = self._same_rows(given, starts)
+        self._matrix, self._steps = given, starts
+        self._last = last if last is not None else int(starts[-1]) if len(starts) else 0
         self._layers = given.shape[1]
         self.scale.include(given)
         palette = self.palette
@@ -112,14 +117,15 @@ class Waterfall(LayerChart):
         else:
             self._paint_from(kept // rows_per_line(palette), palette)
 
-    def _same_rows(self, given: Floats) -> int:
+    def _same_rows(self, given: Floats, starts: NDArray[np.int64]) -> int:
         """How many rows are those that are shown already."""
-        shown = self._matrix
-        if given.shape[1] != shown.shape[1] or len(given) < len(shown):
+        shown, count = self._matrix, len(self._matrix)
+        if given.shape[1] != shown.shape[1] or len(given) < count:
             return 0
-        old, new = shown, given[: len(shown)]
-        other = np.flatnonzero(~((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=1))
-        return int(other[0]) if other.size else len(shown)
+        old, new = shown, given[:count]
+        same = ((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=1) & (self._steps == starts[:count])
+        other = np.flatnonzero(~same)
+        return int(other[0]) if other.size else count
 
     def _paint_from(self, line: int, palette: Palette) -> None:
         cells = self._cells
@@ -130,7 +136,7 @@ class Waterfall(LayerChart):
         codes = np.zeros((len(self._matrix), self.axis.bins), np.uint8)
         codes[line * per_line :] = heat_codes(self._matrix[line * per_line :], self.axis, self.scale)
         draw_heat(cells, codes, self.axis, palette, line)
-        draw_steps(cells, len(self._matrix), per_line, self._stride, self._first, self.step, palette)
+        draw_steps(cells, self._steps[::per_line], self._last, self.step, palette)
         self.refresh_spans(cells.changed(before))
 
     def stale(self) -> object:
@@ -144,20 +150,32 @@ class Waterfall(LayerChart):
         rows, times = thinned(self._matrix, height * per_line)
         if len(rows):
             draw_heat(cells, heat_codes(rows, self.axis, self.scale), self.axis, palette)
-        draw_steps(cells, len(rows), per_line, self._stride * times, self._first, self.step, palette)
+        draw_steps(cells, self._steps[:: times * per_line], self._last, self.step, palette)
         return cells
 
     def watch_step(self) -> None:
         """The pointer in the gutter."""
         self.repaint()
 
+    @property
+    def line_steps(self) -> NDArray[np.int64]:
+        """The step at which each line that is filled begins, (lines,)."""
+        per_line = self.rows_per_line
+        _, times = thinned(self._matrix, self.size.height * per_line)
+        return self._steps[:: times * per_line]
+
     def step_at(self, line: int) -> int | None:
         """The first step of a line of the widget, None where there is nothing yet."""
-        per_line = self.rows_per_line
-        rows, times = thinned(self._matrix, self.size.height * per_line)
-        if not 0 <= line * per_line < len(rows):
+        starts = self.line_steps
+        return int(starts[line]) if 0 <= line < len(starts) else None
+
+    def step_beside(self, step: int, lines: int) -> int | None:
+        """The step so many lines below (above) the one that holds a step; None beyond the last, which is now."""
+        starts = self.line_steps
+        if not len(starts):
             return None
-        return self._first + line * per_line * self._stride * times
+        line = int(np.searchsorted(starts, step, side="right")) - 1 + lines
+        return None if line >= len(starts) else int(starts[max(0, line)])
 
     def on_resize(self) -> None:
         """Also the first layout is a change: until then nobody could know."""

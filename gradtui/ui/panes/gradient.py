@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from textual import events, on
 from textual.app import ComposeResult
+from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
+
+from gradtui.ui.travel import Travelled
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from gradtui.diagnosis.contrast import Contrast
+    from gradtui.ui.charts.layer_chart import LayerChart, LayerSelected
     from gradtui.ui.charts.profile import ProfileChart
     from gradtui.ui.charts.waterfall import Waterfall
     from gradtui.ui.measures import Measure
+    from gradtui.ui.sight import Sight
     from gradtui.ui.watching import Watching
 
 _TONES = {
@@ -30,10 +38,68 @@ _TONES = {
     "none": ("", "$text-muted"),
 }
 
+PAGE = 10
+"""Columns or lines that a key with shift moves by."""
 
-class GradientPane(Vertical):
+
+class GradientPane(Vertical, can_focus=True):
     """A headline, the profile and the waterfall. The charts are mounted after the app's first frame."""
 
+    HELP = (
+        "## Gradient of each layer\n\n"
+        "**Bars**: the newest step (or the one you look at), input on the left, output on the right; `•` is the "
+        "median of the last 50 recorded steps, the weaker tones their spread. The shaded band is where a healthy net "
+        "lies, the thin line what theory expects at the start.\n\n"
+        "**Waterfall**: the whole run, time downward, on the same layers. `×` was not a number, `∞` infinite, "
+        "`0` exactly zero.\n\n"
+        "Arrows move through layers and time, `⏎` opens the layer."
+    )
+    BINDINGS = [
+        Binding(
+            "left,h", "layer(-1)", "layer", key_display="←→", tooltip="The layer before.", id="gradient.left"
+        ),
+        Binding("right,l", "layer(1)", "layer after", show=False, id="gradient.right"),
+        Binding("shift+left,H", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
+        Binding("shift+right,L", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
+        Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
+        Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
+        Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="gradient.earlier"),
+        Binding("down,j", "time(1)", "later", show=False, tooltip="Later.", id="gradient.later"),
+        Binding("shift+up,K,pageup", f"time(-{PAGE})", "much earlier", show=False, id="gradient.far-back"),
+        Binding("shift+down,J,pagedown", f"time({PAGE})", "much later", show=False, id="gradient.far-on"),
+        Binding(
+            "plus,equals_sign",
+            "zoom(0.5)",
+            "zoom",
+            key_display="+ -",
+            tooltip="Fewer layers, closer; - shows more of them.",
+            id="gradient.zoom-in",
+        ),
+        Binding("minus", "zoom(2.0)", "more layers", show=False, id="gradient.zoom-out"),
+        Binding(
+            "right_square_bracket",
+            "zoom_time(0.5)",
+            "zoom time",
+            key_display="] [",
+            tooltip="A shorter stretch of time, closer; [ shows a longer one.",
+            id="gradient.time-in",
+        ),
+        Binding(
+            "left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"
+        ),
+        Binding(
+            "0",
+            "whole",
+            "whole",
+            tooltip="All layers and the whole run again.",
+            id="gradient.whole",
+            show=False,
+        ),
+        Binding(
+            "enter", "open", "open layer", key_display="⏎", tooltip="All of this layer.", id="gradient.open"
+        ),
+    ]
+    ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     GradientPane {
         & #headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -45,10 +111,28 @@ class GradientPane(Vertical):
 
     headline: reactive[Content | None] = reactive(None)
 
+    @dataclass
+    class Zoomed(Message):
+        """The person wishes `factor` times as much time in view; 0 is the whole run."""
+
+        factor: float
+
+    @dataclass
+    class Rows(Message):
+        """Another number of rows of time fits now."""
+
+        rows: int
+
+    @dataclass
+    class Opened(Message):
+        """The person wishes to see all of a layer, by its index."""
+
+        layer: int
+
     def __init__(self) -> None:
         super().__init__(classes="pane")
         self._shown: tuple[Path, str] | None = None
-        self._watching: Watching | None = None
+        self._sight: Sight | None = None
 
     def compose(self) -> ComposeResult:
         """What a newcomer reads before there is anything to see."""
@@ -72,67 +156,217 @@ class GradientPane(Vertical):
         if self.is_mounted:
             self.query_one("#headline", Static).update(headline or "")
 
+    # -- painting
+
     async def paint(self, watching: Watching) -> None:
-        """Show a run's state: the newest row of the measure as bars, all its rows as the waterfall."""
-        snapshot = watching.snapshot
-        if snapshot is None or not len(snapshot.latest):
+        """Show what is seen of a run: one step of the measure as bars, all its rows as the waterfall."""
+        sight = watching.sight
+        if sight is None or not len(sight.values):
             return
         from gradtui.ui.charts.legend import ScaleLegend
         from gradtui.ui.charts.scale import log10_of
         from gradtui.ui.measures import measure_named
 
-        self._watching = watching
-
-        measure = measure_named(snapshot.measure)
+        measure = measure_named(sight.look.measure)
         units = log10_of if measure.scale == "log" else _plain
-        profile, waterfall = await self._charts(watching, measure)
-        self.headline = headline_of(measure.headline(snapshot.layer_names, snapshot.latest.tolist()))
-        matrix, stride, first = snapshot.timeline.fold(waterfall.capacity)
+        profile, waterfall = await self._charts(watching.folder, measure)
+        self._sight = sight
+        said = headline_of(measure.headline(sight.names, sight.values.tolist()))
+        self.headline = _beside(said, _legend(sight), self.content_size.width - 2)
         # The waterfall first: it sees every step, so it settles the scale that both share.
-        span = snapshot.latest_step - first + 1
-        if span > snapshot.timeline.recorded:
-            # Sampled: a row stands for the steps up to the next one, about as many for each.
-            stride = max(1, round(span / len(matrix)))
-        waterfall.update(units(matrix), stride=stride, first_step=first)
-        profile.update(units(snapshot.latest))
+        waterfall.update(units(sight.matrix), sight.steps, sight.last)
+        profile.update(
+            units(sight.values),
+            spread=(units(sight.low), units(sight.high)),
+            typical=units(sight.middle) if len(sight.moment.rows) > 1 else None,
+            theory=None if sight.theory is None else units(sight.theory),
+            corridor=None if sight.corridor is None else (units(sight.corridor[0]), units(sight.corridor[1])),
+        )
+        waterfall.step = sight.step if sight.look.at is not None else None
         self.query_one(ScaleLegend).update()
-        self.border_title = measure.title
-        self.border_subtitle = f"{len(snapshot.layer_names):,} {measure.axis}s · time runs downward"
+        self.border_title = measure.title + (f" · step {sight.step:,}" if sight.look.at is not None else "")
+        self._tell()
+
+    def _tell(self) -> None:
+        """The frame's lower line: the layer pointed at, or what is in view."""
+        sight, chart = self._sight, self._profile()
+        if sight is None or chart is None:
+            return
+        at = chart.cursor
+        if at is not None and at < len(sight.names):
+            typical, low, high = (float(row[at]) for row in (sight.middle, sight.low, sight.high))
+            said = f"{sight.names[at]}  {float(sight.values[at]):.2e}"
+            spread = f"  median {typical:.2e} ({low:.1e} … {high:.1e})" if self.size.width > 70 else ""
+            self.border_subtitle = said + spread
+            return
+        what = f"{len(sight.names):,} {chart.of}s"
+        if chart.window is not None:
+            what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
+        window = sight.look.window
+        when = "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,}"
+        self.border_subtitle = f"{what} · {when}"
 
     def clear(self) -> None:
         """Another run comes: nothing of the one before may stand under its title."""
         self.headline = None
         self.border_subtitle = ""
-        self._watching = None
+        self._sight = None
         for chart in self.query("ProfileChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
 
-    async def on_capacity_changed(self) -> None:
-        """More or fewer rows fit: fold anew, also where the run has ended and nothing else would repaint."""
-        if self._watching is not None:
-            await self.paint(self._watching)
-
-    async def _charts(self, watching: Watching, measure: Measure) -> tuple[ProfileChart, Waterfall]:
+    async def _charts(self, folder: Path, measure: Measure) -> tuple[ProfileChart, Waterfall]:
         """The charts; they take the place of the invitation with the first numbers of a run."""
         from gradtui.ui.charts.legend import ScaleLegend
         from gradtui.ui.charts.profile import ProfileChart
         from gradtui.ui.charts.scale import Scale
         from gradtui.ui.charts.waterfall import Waterfall
 
-        if self._shown != (watching.folder, measure.name):
+        if self._shown != (folder, measure.name):
+            cursor, window = self._kept(folder, measure)
             scale = Scale(measure.scale, measure.low, measure.high)
             await self.query("#invite, ProfileChart, Waterfall, ScaleLegend").remove()
             start = 0 if measure.axis == "lag" else 1
             profile = ProfileChart(scale, of=measure.axis, start=start, id="profile")
-            await self.mount(profile, Waterfall(scale, id="waterfall"), ScaleLegend(scale))
-            self._shown = (watching.folder, measure.name)
+            waterfall = Waterfall(scale, id="waterfall")
+            await self.mount(profile, waterfall, ScaleLegend(scale))
+            for chart in (profile, waterfall):
+                chart.cursor, chart.window = cursor, window
+            self._shown = (folder, measure.name)
         return self.query_one(ProfileChart), self.query_one(Waterfall)
+
+    def _kept(self, folder: Path, measure: Measure) -> tuple[int | None, tuple[int, int] | None]:
+        """Where the cursor stands and what is in view, if another measure of the same layers is drawn."""
+        chart = self._profile()
+        if chart is None or self._shown is None or self._shown[0] != folder or chart.of != measure.axis:
+            return None, None
+        return chart.cursor, chart.window
+
+    def _profile(self) -> ProfileChart | None:
+        from gradtui.ui.charts.profile import ProfileChart
+
+        return next(iter(self.query(ProfileChart)), None)
+
+    def _layer_charts(self) -> list[LayerChart]:
+        from gradtui.ui.charts.layer_chart import LayerChart
+
+        return list(self.query(LayerChart))
+
+    # -- layers
+
+    @property
+    def pointed(self) -> int | None:
+        """The layer pointed at, from 0."""
+        chart = self._profile()
+        return chart.cursor if chart is not None else None
+
+    def point_at(self, layer: int | None) -> None:
+        """Point at a layer in both charts, and have it in view."""
+        chart = self._profile()
+        if chart is None:
+            return
+        chart.point_at(layer)
+        self._follow(chart)
+
+    def _follow(self, leader: LayerChart) -> None:
+        """One axis: what one chart points at and shows, the others do too."""
+        for chart in self._layer_charts():
+            chart.cursor, chart.window = leader.cursor, leader.window
+        self._tell()
+
+    def action_layer(self, by: int) -> None:
+        """Point at another layer."""
+        chart = self._profile()
+        if chart is not None:
+            chart.move_cursor(by)
+            self._follow(chart)
+
+    def action_end(self, last: bool) -> None:
+        """Point at the first or the last layer."""
+        if self._sight is not None:
+            self.point_at(len(self._sight.names) - 1 if last else 0)
+
+    def action_zoom(self, factor: float) -> None:
+        """Show fewer or more layers."""
+        chart = self._profile()
+        if chart is not None:
+            chart.zoom(factor)
+            self._follow(chart)
+
+    def action_whole(self) -> None:
+        """All layers, the whole run."""
+        for chart in self._layer_charts():
+            chart.reset_zoom()
+        self._tell()
+        self.post_message(self.Zoomed(0.0))
+
+    def action_open(self) -> None:
+        """All of the layer pointed at."""
+        if self._sight is None:
+            return
+        if self.pointed is None:
+            self.action_layer(1)
+        if self.pointed is not None:
+            self.post_message(self.Opened(self.pointed))
+
+    # -- time
+
+    def action_time(self, lines: int) -> None:
+        """So many lines of the waterfall later (earlier)."""
+        from gradtui.ui.charts.waterfall import Waterfall
+
+        for waterfall in self.query(Waterfall):
+            if self._sight is not None:
+                at = self._sight.look.at
+                here = self._sight.last if at is None else at
+                self.post_message(Travelled(waterfall.step_beside(here, lines)))
+
+    def action_zoom_time(self, factor: float) -> None:
+        """A shorter or longer stretch of time."""
+        self.post_message(self.Zoomed(factor))
+
+    def on_capacity_changed(self) -> None:
+        """More or fewer rows fit."""
+        from gradtui.ui.charts.waterfall import Waterfall
+
+        for waterfall in self.query(Waterfall):
+            self.post_message(self.Rows(waterfall.capacity))
+
+    def on_layer_selected(self, event: LayerSelected) -> None:
+        """A click on a layer."""
+        event.stop()
+        self._follow(event.chart)
+
+    def on_step_selected(self, event: events.Message) -> None:
+        """A click on a stretch of time."""
+        event.stop()
+        self.post_message(Travelled(event.step))  # type: ignore[attr-defined]
+
+    @on(events.Click)
+    def _clicked(self) -> None:
+        self.focus()
 
 
 def _plain(values: ArrayLike) -> NDArray[np.float64]:
     import numpy as np
 
     return np.asarray(values, np.float64)
+
+
+def _legend(sight: Sight) -> Content:
+    """What stands over the bars besides them."""
+    signs = [
+        (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
+        (sight.theory is not None, ("─", "bold $warning"), " theory"),
+        (sight.corridor is not None, ("░", "$success"), " healthy"),
+    ]
+    parts = [Content.assemble(sign, (text, "$text-muted")) for there, sign, text in signs if there]
+    return Content("  ").join(parts)
+
+
+def _beside(left: Content, right: Content, width: int) -> Content:
+    """Both at the ends of a line, or the left one alone where there is no room."""
+    gap = width - left.cell_length - right.cell_length
+    return left + Content(" " * gap) + right if gap >= 3 else left
 
 
 def headline_of(contrast: Contrast) -> Content:

@@ -39,6 +39,8 @@ class Progress:
     rate: float = 0.0
     """Steps a second."""
     seconds_left: float | None = None
+    at: int | None = None
+    """The step that is looked at, where that is not the newest."""
 
 
 class StatusBar(Widget):
@@ -72,6 +74,10 @@ class StatusBar(Widget):
             if p.steps and room >= 8 and p.state in ("running", "paused"):
                 right += Content(" ") + bar(p.step / p.steps, min(24, room))
             right += tail
+        if p.at is not None:
+            right = (
+                Content.styled(f" ◷ looking at step {p.at:,} · esc live ", "$accent reverse") + "  " + right
+            )
         gap = max(2, width - left.cell_length - right.cell_length)
         return left + Content(" " * gap) + right
 

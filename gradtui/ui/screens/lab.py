@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,29 +12,35 @@ from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
-from textual.screen import Screen
+from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Footer
 from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
+from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.status import StatusBar
+from gradtui.ui.panes.tabs import TABS, TabLine
 from gradtui.ui.panes.training import TrainingPane
 from gradtui.ui.panes.vitals import VitalsPane
 from gradtui.ui.panes.workbench import Workbench
-from gradtui.ui.watching import Followed, Watching, progress_of
+from gradtui.ui.progress import progress_of
+from gradtui.ui.screens.training import Training
+from gradtui.ui.watching import Followed, Watching
 
 if TYPE_CHECKING:
-    from gradtui.runs.control import WishName
     from gradtui.training.launch import Trainer
-    from gradtui.ui.trainers import Trainers
+
+STATUS_SECONDS = 0.5
+"""How often the first line is looked at again where nothing new comes: an evaluation that lasts should be named."""
 
 
-class LabScreen(Screen[None]):
+class LabScreen(Training):
     """Build, train, look. Attributes go down to the panes, their messages come up to here.
 
     Args:
@@ -47,15 +53,13 @@ class LabScreen(Screen[None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     BINDINGS = LAB_KEYS
 
-    watching: var[Watching | None] = var(None)
-    """The run on the screen; None before the first."""
+    tab: var[str] = var("")
+    """What a narrow terminal shows; a wide one shows everything."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()
         self.opens_on = experiment
         self.attach = attach
-        self.trainers: Trainers | None = None
-        self.trainers_lock = threading.Lock()
         self.adopting = False
         self.painted_state = ""
 
@@ -66,7 +70,7 @@ class LabScreen(Screen[None]):
         def rank(active: ActiveBinding) -> int:
             if active.binding.id in TRAINING_KEYS:
                 return 0
-            return {id(self.app): 1, id(self): 2}.get(id(active.node), 3)
+            return {id(self.app): 1, id(self): 3}.get(id(active.node), 2)
 
         bindings = super().active_bindings
         return dict(sorted(bindings.items(), key=lambda item: rank(item[1])))
@@ -76,6 +80,7 @@ class LabScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         """Text on the left, charts on the right. Nothing here imports numpy."""
         yield StatusBar()
+        yield TabLine()
         with Horizontal(id="bench"):
             yield Workbench(self.opens_on, id="side")
             with Vertical(id="sight"):
@@ -88,12 +93,15 @@ class LabScreen(Screen[None]):
     def on_mount(self) -> None:
         """Show the experiment; import and warm everything else once this is on the screen."""
         self.show_status()
+        self.tab = TABS[0]
         self.query_one(ModelPane).focus()
+        self.set_interval(STATUS_SECONDS, self.show_status)
         self.call_after_refresh(self.warm_up)
 
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
         """Import what the charts need, open the run, and have a trainer ready."""
+        from gradtui.ui import sight  # noqa: F401
         from gradtui.ui.charts import plot, profile, waterfall  # noqa: F401
 
         with contextlib.suppress(ImportError):  # its wheel may lack the compiled part: the curves say so
@@ -103,19 +111,15 @@ class LabScreen(Screen[None]):
             self.app.call_from_thread(self.open_run, self.attach, adopt=True)
         self.have_trainers().warm()
 
-    def have_trainers(self) -> Trainers:
-        """The trainers of this app; from any thread."""
-        from gradtui.ui.trainers import Trainers
-
-        with self.trainers_lock:
-            if self.trainers is None:
-                self.trainers = Trainers()
-            return self.trainers
-
     @property
     def bench(self) -> Workbench:
         """The left column."""
         return self.query_one(Workbench)
+
+    @property
+    def draft(self) -> Experiment:
+        """The experiment that is edited now."""
+        return self.bench.experiment
 
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal has a footer without air."""
@@ -123,14 +127,58 @@ class LabScreen(Screen[None]):
         footer.compact = narrow = event.size.width < 100
         footer.show_command_palette = not narrow
 
-    def on_unmount(self) -> None:
-        """The standby ends with the app."""
-        if self.trainers is not None:
-            self.trainers.close()
+    # -- panes, and the tabs that a narrow terminal has in their place
 
-    def still_training(self) -> Path | None:
-        """The folder of the run on the screen, if it still trains."""
-        return self.watching.folder if self.watching is not None and self.watching.live else None
+    def watch_tab(self, before: str, tab: str) -> None:
+        """Show what belongs to a tab; a wide terminal does not look at these classes."""
+        self.remove_class(f"-tab-{before}")
+        self.add_class(f"-tab-{tab}")
+        self.query_one(TabLine).opened = tab
+
+    def panes(self) -> list[tuple[str, Widget]]:
+        """What can be focused, in reading order, each with its tab."""
+        found: list[tuple[str, Widget]] = [
+            ("net", self.query_one(ModelPane)),
+            ("net", self.bench.query_one(FieldList)),
+            ("gradient", self.query_one(GradientPane)),
+            *(("curves", pane) for pane in self.query(CurvePane)),
+            ("findings", self.query_one(FindingsPane)),
+        ]
+        return found
+
+    def action_pane(self, by: int) -> None:
+        """The next pane (the one before), also where that is on another tab."""
+        panes = self.panes()
+        here = next((i for i, (_, pane) in enumerate(panes) if pane.has_focus), -1 if by > 0 else 0)
+        self._go(*panes[(here + by) % len(panes)])
+
+    def action_tab(self, tab: str) -> None:
+        """The first pane of a tab."""
+        self._go(tab, next(pane for name, pane in self.panes() if name == tab))
+
+    def _go(self, tab: str, pane: Widget) -> None:
+        if self.maximized is not None:
+            self.minimize()
+        self.tab = tab
+        # What was hidden until now can be focused once its display is known.
+        self.call_after_refresh(pane.focus)
+
+    @on(TabLine.Chosen)
+    def _tab_chosen(self, event: TabLine.Chosen) -> None:
+        self.action_tab(event.tab)
+
+    def action_fill(self) -> None:
+        """Let the pane that has the focus fill the screen, or all of them have their places again."""
+        if self.maximized is not None:
+            self.minimize()
+            return
+        pane = (
+            next((node for node in self.focused.ancestors_with_self if node.has_class("pane")), None)
+            if (self.focused)
+            else None
+        )
+        if isinstance(pane, Widget):
+            self.maximize(pane, container=False)
 
     # -- editing, which the workbench does
 
@@ -144,11 +192,7 @@ class LabScreen(Screen[None]):
         watching, changed = self.watching, diff(event.before, event.after)
         # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
         if watching is not None and watching.live and changed and set(changed) <= set(LIVE):
-            self._wish("set", set=changed)
-
-    def action_edit_model(self) -> None:
-        """Go to the net."""
-        self.query_one(ModelPane).focus()
+            self.wish("set", set=changed)
 
     def action_all_settings(self) -> None:
         """Every field that is not the net's."""
@@ -181,12 +225,11 @@ class LabScreen(Screen[None]):
         """Take the last undo back."""
         self.bench.redo()
 
-    # -- training
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """One key, the word that fits: train, pause or go on."""
-        live = self.watching is not None and self.watching.live
-        paused = live and self.watching is not None and self.watching.state == "paused"
+        watching = self.watching
+        live = watching is not None and watching.live
+        paused = live and watching is not None and watching.state == "paused"
         return {
             "start": not live,
             "pause": live and not paused,
@@ -194,51 +237,12 @@ class LabScreen(Screen[None]):
             "single_step": live,
             "stop": live,
             "restart": live,
-            "log": self.watching is not None,
-            "measure": self.watching is not None,
+            "log": watching is not None,
+            "measure": watching is not None,
+            "first_bad": watching is not None,
+            "live": watching is not None and watching.at is not None,
+            "find_layer": watching is not None,
         }.get(action, True)
-
-    @work(thread=True, exclusive=True, group="start")
-    def start_training(self, experiment: Experiment) -> None:
-        """Start a trainer (a matter of files and processes, so not in the painting thread)."""
-        try:
-            trainer = self.have_trainers().start(experiment)
-        except OSError as error:
-            self.app.call_from_thread(
-                self.notify, f"cannot start a run: {error}", severity="error", markup=False
-            )
-            return
-        self.app.call_from_thread(self.open_run, trainer.folder, trainer=trainer)
-
-    def action_start(self) -> None:
-        """Train the draft."""
-        self.start_training(self.bench.experiment)
-
-    def action_restart(self) -> None:
-        """Stop what runs and train the draft from its start."""
-        if self.watching is not None and self.watching.live:
-            self.watching.send("stop")
-        self.action_start()
-
-    def action_pause(self) -> None:
-        """Hold the training after the step that it is in."""
-        self._wish("pause")
-
-    def action_resume(self) -> None:
-        """Go on."""
-        self._wish("resume")
-
-    def action_single_step(self) -> None:
-        """One step, then hold."""
-        self._wish("step")
-
-    def action_stop(self) -> None:
-        """End the training here."""
-        self._wish("stop")
-
-    def _wish(self, wish: WishName, **fields: object) -> None:
-        if self.watching is not None and not self.watching.send(wish, **fields):
-            self.notify(self.watching.problem, severity="error", markup=False)
 
     # -- the run on the screen
 
@@ -251,6 +255,11 @@ class LabScreen(Screen[None]):
         for pane in self.query(CurvePane):
             pane.clear()
         self.show_status()
+        if self.tab == "net":
+            # A narrow terminal turns to what the person started this for.
+            self.tab = "gradient"
+            if self.has_class("-narrow"):
+                self.call_after_refresh(self.query_one(GradientPane).focus)
         self.follow(self.watching)
 
     @work(thread=True, exclusive=True, group="follow")
@@ -270,9 +279,22 @@ class LabScreen(Screen[None]):
             self.refresh_bindings()
             return
         try:
-            await self.paint(event.watching)
+            if not self.covered:
+                await self.paint(event.watching)
         finally:
             event.watching.painted.set()
+
+    @property
+    def covered(self) -> bool:
+        """Whether another screen lies over this one and nothing of it can be seen."""
+        stack = self.app.screen_stack
+        above = stack[stack.index(self) + 1 :] if self in stack else []
+        return any(not isinstance(screen, ModalScreen) for screen in above)
+
+    async def on_screen_resume(self) -> None:
+        """Paint what has happened while another screen lay over this one."""
+        if self.watching is not None and self.watching.snapshot is not None:
+            await self.paint(self.watching)
 
     async def paint(self, watching: Watching) -> None:
         """Hand each pane what is its own."""
@@ -282,6 +304,7 @@ class LabScreen(Screen[None]):
         self.show_status()
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
         self.query_one(FindingsPane).findings = watching.findings
+        self.query_one(TabLine).alarm = bool(watching.findings)
         for title, text, severity in watching.news():
             # Of a run that has ended, the panes say it; a toast would only cover the curves.
             if watching.live:
@@ -297,21 +320,40 @@ class LabScreen(Screen[None]):
             if not watching.live:
                 self.warm_again()
 
-    @work(thread=True, exclusive=True, group="warm")
-    def warm_again(self) -> None:
-        """Have the next trainer ready."""
-        self.have_trainers().warm()
-
     def show_status(self) -> None:
         """The first line."""
         self.query_one(StatusBar).progress = progress_of(self.watching, self.bench.experiment)
 
-    def action_measure(self, forward: bool) -> None:
-        """Draw the next measure of the layers that the run records."""
-        from gradtui.ui.measures import following
+    # -- looking closer
+
+    @on(GradientPane.Zoomed)
+    def _zoomed(self, event: GradientPane.Zoomed) -> None:
+        if self.watching is not None:
+            look = self.watching.look
+            whole = event.factor <= 0
+            self.look_at(replace(look, window=None) if whole else look.zoomed(event.factor, self.newest))
+
+    @on(GradientPane.Rows)
+    def _rows(self, event: GradientPane.Rows) -> None:
+        if self.watching is not None:
+            self.look_at(replace(self.watching.look, rows=event.rows))
+
+    @on(GradientPane.Opened)
+    def _layer_opened(self, event: GradientPane.Opened) -> None:
+        from gradtui.ui.screens.layer import LayerScreen
 
         if self.watching is not None:
-            self.watching.draw(following(self.watching.measure, self.watching.measures, forward).name)
+            self.app.push_screen(LayerScreen(self.watching, event.layer), self._back_from_layer)
+
+    def _back_from_layer(self, layer: int | None) -> None:
+        self.query_one(GradientPane).point_at(layer)
+
+    def action_find_layer(self) -> None:
+        """Point at a layer by its name."""
+        from gradtui.ui.screens.find_layer import find_layer
+
+        if self.watching is not None:
+            find_layer(self.app, self.watching, self.query_one(GradientPane).point_at)
 
     def action_runs(self) -> None:
         """Choose another run."""

@@ -80,7 +80,7 @@ def test_only_the_lines_asked_for() -> None:
 
 def test_round_steps_are_labelled_beside_the_line_that_holds_them() -> None:
     cells = Cells(20, GUTTER)
-    draw_steps(cells, 36, 2, 4, 0, None, TRUE)
+    draw_steps(cells, np.arange(18) * 8, 143, None, TRUE)
     labels = {int(line[:5]): row for row, line in enumerate(lines(cells)) if line[:5].strip()}
     assert labels == {0: 0, 50: 6, 100: 12}
     assert all(row * 8 <= step < row * 8 + 8 for step, row in labels.items())
@@ -89,7 +89,7 @@ def test_round_steps_are_labelled_beside_the_line_that_holds_them() -> None:
 
 def test_the_step_pointed_at() -> None:
     cells = Cells(10, GUTTER)
-    draw_steps(cells, 20, 2, 4, 0, 47, TRUE)
+    draw_steps(cells, np.arange(10) * 8, 79, 47, TRUE)
     assert lines(cells)[5] == "   47▶"
 
 
@@ -133,7 +133,8 @@ def test_never_raises_and_keeps_the_width(
     axis = LayerAxis(matrix.shape[1], width)
     cells = Cells(height, GUTTER + width)
     draw_heat(cells, heat_codes(matrix, axis, scale), axis, palette)
-    draw_steps(cells, len(matrix), rows_per_line(palette), stride, 7, 100, palette)
+    steps = 7 + np.arange(len(matrix)) * stride
+    draw_steps(cells, steps[:: rows_per_line(palette)], int(steps[-1]) + stride - 1, 100, palette)
     for row in range(height):
         strip = cells.strip(row, palette)
         assert strip.cell_length == GUTTER + width == len(strip.text)

@@ -166,10 +166,10 @@ async def test_half_the_time_resolution_repaints_whole() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         matrix = sigmoid(36)
-        app.waterfall.update(matrix, 1, 0)
+        app.waterfall.update(matrix)
         await pilot.pause()
         with painted(app.waterfall) as again:
-            app.waterfall.update(matrix[::2], 2, 0)
+            app.waterfall.update(matrix[::2], np.arange(0, 36, 2))
             await pilot.pause()
         assert set(again) >= set(range(18))
         text = lines(app.waterfall)
@@ -191,7 +191,7 @@ async def test_more_rows_than_fit_are_thinned() -> None:
     async with app.run_test(size=(90, 30)) as pilot:
         matrix = np.zeros((100, 5))
         matrix[99] = np.nan
-        app.waterfall.update(matrix, 10, 0)
+        app.waterfall.update(matrix, np.arange(100) * 10)
         await pilot.pause()
         text = lines(app.waterfall)
         assert app.waterfall.capacity == 36
@@ -200,6 +200,9 @@ async def test_more_rows_than_fit_are_thinned() -> None:
         # 25 rows of 40 steps are left, two a line.
         assert app.waterfall.step_at(1) == 80
         assert app.waterfall.step_at(13) is None
+        assert app.waterfall.step_beside(85, 1) == 160
+        assert app.waterfall.step_beside(85, -5) == 0
+        assert app.waterfall.step_beside(85, 12) is None, "beyond the last line is now"
 
 
 async def test_the_waterfall_says_when_another_number_of_rows_fits() -> None:
@@ -245,7 +248,7 @@ async def test_nan_is_unmistakable_in_both() -> None:
 async def test_click_and_hover_tell_layers_and_steps() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
-        app.waterfall.update(sigmoid(20), 4, 0)
+        app.waterfall.update(sigmoid(20), np.arange(20) * 4)
         app.profile.update(sigmoid(1)[0])
         await pilot.pause()
         app.said.clear()
@@ -311,7 +314,7 @@ async def test_a_folded_axis_moves_by_columns() -> None:
 async def test_pointing_at_a_step_paints_the_gutter_of_two_lines() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
-        app.waterfall.update(sigmoid(30), 4, 0)
+        app.waterfall.update(sigmoid(30), np.arange(30) * 4)
         app.waterfall.step = 30
         await pilot.pause()
         await pilot.pause()

@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -119,7 +119,7 @@ class Evidence:
 
     def upto(self, step: int) -> Evidence:
         """What was known after that step, while the run still trained."""
-        cut = {
+        cut: dict[str, Any] = {
             name: value.upto(step)
             for name in self.__dataclass_fields__
             if isinstance(value := getattr(self, name), Series)

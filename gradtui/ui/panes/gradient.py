@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gradtui.diagnosis.contrast import Contrast
     from gradtui.ui.charts.layer_chart import LayerChart, LayerSelected
     from gradtui.ui.charts.profile import ProfileChart
-    from gradtui.ui.charts.waterfall import Waterfall
+    from gradtui.ui.charts.waterfall import StepSelected, Waterfall
     from gradtui.ui.measures import Measure
     from gradtui.ui.sight import Sight
     from gradtui.ui.watching import Watching
@@ -336,10 +336,10 @@ class GradientPane(Vertical, can_focus=True):
         event.stop()
         self._follow(event.chart)
 
-    def on_step_selected(self, event: events.Message) -> None:
+    def on_step_selected(self, event: StepSelected) -> None:
         """A click on a stretch of time."""
         event.stop()
-        self.post_message(Travelled(event.step))  # type: ignore[attr-defined]
+        self.post_message(Travelled(event.step))
 
     @on(events.Click)
     def _clicked(self) -> None:

@@ -8,7 +8,7 @@ TRAVEL_KEYS: list[BindingType] = [
     Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
     Binding("M", "measure(False)", "measure before", show=False, id="lab.measure-back"),
     Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
-    Binding("escape", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
+    Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
     Binding(
         "slash",
         "find_layer",

@@ -36,6 +36,18 @@ def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
     return codes
 
 
+def share_codes(shares: Floats, broken: NDArray[np.bool_]) -> Codes:
+    """(rows, bins) of shares → as many codes: nothing is blank, and small shares are seen beside large ones.
+
+    broken: (rows,), of which a sign across the whole row tells that something in them is not finite.
+    """
+    largest = float(shares.max(initial=0.0)) or 1.0
+    codes = np.maximum(steps_of(np.sqrt(shares / largest)), 1).astype(np.uint8)
+    codes[shares <= 0] = _ABSENT
+    codes[broken] = _NAN
+    return codes
+
+
 def thinned(values: Floats, most: int) -> tuple[Floats, int]:
     """At most `most` rows, each the highest of a power of two of rows (NaN if one was), and that power."""
     times = 1

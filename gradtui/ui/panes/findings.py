@@ -46,7 +46,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
     def _show(self) -> None:
         findings = self.findings
         if findings is None:
-            text = Content.styled("What is sick shows here.", "$text-muted")
+            text = Content.styled("What is sick shows here.", "$secondary")
         elif not findings:
             text = Content.assemble(("✓", "$success"), " nothing found: the gradients look healthy")
         else:
@@ -59,7 +59,7 @@ def _describe(finding: Finding) -> Content:
     mark, colour = _MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
-        (f"  since step {finding.step:,}\n", "$text-muted"),
+        (f"  since step {finding.step:,}\n", "$secondary"),
         f"{finding.evidence}\n",
     )
     for cure in finding.cures[:3]:

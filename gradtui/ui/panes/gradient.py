@@ -35,7 +35,7 @@ _TONES = {
     "weak": ("✖ ", "bold $error"),
     "strong": ("✖ ", "bold $error"),
     "broken": ("✖ ", "bold $error"),
-    "none": ("", "$text-muted"),
+    "none": ("", "$secondary"),
 }
 
 PAGE = 10
@@ -359,7 +359,7 @@ def _legend(sight: Sight) -> Content:
         (sight.theory is not None, ("─", "bold $warning"), " theory"),
         (sight.corridor is not None, ("░", "$success"), " healthy"),
     ]
-    parts = [Content.assemble(sign, (text, "$text-muted")) for there, sign, text in signs if there]
+    parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
     return Content("  ").join(parts)
 
 

@@ -144,4 +144,4 @@ def describe(index: int, group: Group) -> Content:
         parts.append("shortcut" if group.shortcut == "identity" else group.shortcut)
     if group.order == "pre":
         parts.append("pre")
-    return Content.assemble((first, "bold"), "\n", ("  " + " · ".join(parts), "$text-muted"))
+    return Content.assemble((first, "bold"), "\n", ("  " + " · ".join(parts), "$secondary"))

@@ -12,12 +12,12 @@ from gradtui.words import seconds
 
 # state → (mark, colour); the mark differs too, for those who see no colour.
 _MARKS = {
-    "idle": ("○", "$text-muted"),
+    "idle": ("○", "$secondary"),
     "starting": ("◌", "$accent"),
     "running": ("●", "$success"),
     "paused": ("‖", "$warning"),
     "finished": ("✓", "$success"),
-    "stopped": ("■", "$text-muted"),
+    "stopped": ("■", "$secondary"),
     "diverged": ("✖", "$error"),
     "failed": ("✖", "$error"),
     "died": ("✖", "$error"),
@@ -58,7 +58,7 @@ class StatusBar(Widget):
         mark, colour = _MARKS.get(p.state, _MARKS["idle"])
         left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
         if p.detail and width >= 100:
-            left += Content.styled(f" · {p.detail}", "$text-muted")
+            left += Content.styled(f" · {p.detail}", "$secondary")
         right = Content.styled(f"{mark} {p.words}", colour)
         if p.state != "idle" and p.step:
             of = f"/{p.steps:,}" if p.steps else ""
@@ -66,10 +66,10 @@ class StatusBar(Widget):
             tail = Content("")
             if p.state == "running" and p.rate > 0:
                 tail += Content.styled(
-                    f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s", "$text-muted"
+                    f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s", "$secondary"
                 )
                 if p.seconds_left is not None and width >= 70:
-                    tail += Content.styled(f"  {seconds(p.seconds_left)} left", "$text-muted")
+                    tail += Content.styled(f"  {seconds(p.seconds_left)} left", "$secondary")
             room = width - left.cell_length - right.cell_length - tail.cell_length - 3
             if p.steps and room >= 8 and p.state in ("running", "paused"):
                 right += Content(" ") + bar(p.step / p.steps, min(24, room))

@@ -41,7 +41,7 @@ class TabLine(Widget):
     def render(self) -> Content:
         """Every tab, the open one in reverse."""
         return Content(" ").join(
-            Content.styled(label, "bold $accent reverse" if tab == self.opened else "$text-muted")
+            Content.styled(label, "bold $accent reverse" if tab == self.opened else "$secondary")
             for tab, label in self._labels()
         )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 from textual.reactive import var
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gradtui.ui.watching import Watching
 
 
-class Travelling(Screen[None]):
+class Travelling(Screen[Any]):
     """Turns the wishes of charts and keys into a look at the run; the reader's thread answers with a sight."""
 
     watching: var[Watching | None] = var(None)

@@ -102,7 +102,8 @@ class HistogramChart(CellChart):
     def line_steps(self) -> list[int]:
         """The step at which each line that is filled begins."""
         per_line = rows_per_line(self.palette)
-        return self._steps[self._chosen((self.size.height - 1) * per_line)][::per_line].tolist()
+        starts: list[int] = self._steps[self._chosen((self.size.height - 1) * per_line)][::per_line].tolist()
+        return starts
 
     def step_beside(self, step: int | None, lines: int) -> int | None:
         """The step so many lines below (above) the one that holds a step (None: the last); None beyond the last."""

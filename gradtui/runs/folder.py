@@ -20,9 +20,10 @@ has the shape rows × columns)::
     n = len(json.load(open("run.json"))["tables"]["grad_norm"]["columns"])
     table = np.fromfile("grad_norm.f32", [("step", "<u4"), ("time", "<f8"), ("values", "<f4", (n,))])
 
-The table `scalars` holds one column a scalar (loss, accuracy, lr …), the others one column a layer, from
-input to output, or one a time lag. Steps ascend within a table; a table that is sampled lacks steps. A last
-record that is not whole is still being written, or was torn when the writer died: it is ignored.
+The table `scalars` holds one column a scalar (loss, accuracy, lr …), `grad_histogram` 32 a layer (see below),
+the others one column a layer, from input to output, or one a time lag. Steps ascend within a table; a table
+that is sampled lacks steps. A last record that is not whole is still being written, or was torn when the
+writer died: it is ignored.
 
 A level's record has the step and the time of its bucket's first row, then `min`, `mean` and `max` in place
 of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows
@@ -30,6 +31,14 @@ k·b up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN 
 infinity on. A mean is taken pair by pair and rounded to float32 each time, so that any reader who folds a
 table's rows in twos comes to the very numbers stored here; it is off by at most 1e-7 · log2(b) of the values'
 mean size.
+
+The table `grad_histogram` says now and then how large the numbers of each layer's gradient are: those whose
+norm `grad_norm` is, with penalties and before clipping. Of each layer it holds `<layer>/power`, the highest
+power of two that any of them reaches, NaN where none is finite and not 0; then shares of all of them:
+`<layer>/zeros`, which are exactly 0; `<layer>/nonfinite`, NaN and infinity; `<layer>/0`, of that power of two
+(from 2^power up to twice that); `<layer>/-1`, of the next lower one; and so on to `<layer>/-28`, which also
+holds whatever is smaller. Numbers below the normal range of float32 have powers like others, down to -149. A
+layer with no gradient of its own is NaN throughout. The table has no levels.
 
 Numbers in JSON that are not finite are written as the strings "nan", "inf" and "-inf".
 """

@@ -29,7 +29,7 @@ class TableMeta(msgspec.Struct, frozen=True):
     """A table's columns, in the order in which they are stored."""
 
     columns: tuple[str, ...]
-    kind: Literal["scalars", "layers", "lags"] = "layers"
+    kind: Literal["scalars", "layers", "lags", "histograms"] = "layers"
 
 
 class RunMeta(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,6 +14,7 @@ from gradtui.experiment.spec import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
+from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.meta import RunMeta, read_meta
 from gradtui.runs.status import RunStatus, read_status
 from gradtui.runs.summary import Floats, Steps
@@ -98,9 +99,10 @@ class Run:
 
     @property
     def measures(self) -> list[str]:
-        """What `layers` can be asked for."""
+        """What `layers` can be asked for: tables with one column a layer, or time lag."""
         meta = self.meta
-        return [name for name, table in meta.tables.items() if table.kind != "scalars"] if meta else []
+        tables = meta.tables if meta else {}
+        return [name for name, table in tables.items() if table.kind in ("layers", "lags")]
 
     @property
     def status(self) -> RunStatus:
@@ -158,6 +160,21 @@ class Run:
         """
         steps, _, values = self.table(measure).values()
         return steps, values
+
+    def histogram(self, layer: str, most: int = 256) -> Histogram:
+        """How large the numbers of one layer's gradient are, at at most `most` of the steps at which that was
+        recorded, evenly from the first to the last.
+
+        Empty where the run records no histograms. Raises RunError where it does, but has no such layer.
+        """
+        meta = self.meta
+        about = meta.tables.get(TABLE) if meta else None
+        if about is None:
+            return empty(layer)
+        try:
+            return read_histogram(self.folder, about.columns, layer, most)
+        except ValueError:
+            raise RunError(f"{self.folder}: no layer {layer!r}") from None
 
     def table(self, name: str) -> Table:
         """A table by name; without columns or rows while the net is not built.

@@ -7,7 +7,7 @@ import contextlib
 import os
 import threading
 import time as clock
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +40,10 @@ class RunWriter:
         flush_every: float = 0.1,
         *,
         resume_at: int | None = None,
+        unlevelled: Collection[str] = (),
     ) -> None:
-        """`tables`: the columns of each, as they stand in run.json. `flush_every`: seconds.
+        """`tables`: the columns of each, as they stand in run.json. `flush_every`: seconds. No levels are
+        written of `unlevelled` tables.
 
         `resume_at` takes the run back to a step: rows of later steps are dropped, and an event "rewound"
         tells readers that evaluations and findings of later steps are void. Raises ValueError on a wrong name
@@ -58,6 +60,7 @@ class RunWriter:
             for table, columns in self._columns.items()
         }
         self._levels: dict[str, Levels] = {}
+        self._unlevelled = frozenset(unlevelled)
         self._events: list[bytes] = []
         self._lock = threading.Lock()
         self._flushing = threading.Lock()
@@ -137,7 +140,8 @@ class RunWriter:
                 buffer.dropped = 0
         for table, rows in waiting.items():
             self._files[table].append(rows)
-            self._levels[table].extend(rows)
+            if table in self._levels:
+                self._levels[table].extend(rows)
         if dropped:
             events.append(encode_line({"event": "dropped", "time": clock.time(), "rows": dropped}))
         if events:
@@ -156,7 +160,8 @@ class RunWriter:
             if resume_at is not None:
                 keep = _rows_up_to(file, resume_at)
             file.truncate(keep)
-            self._levels[table] = Levels(self.folder, table, self._columns[table], file)
+            if table not in self._unlevelled:
+                self._levels[table] = Levels(self.folder, table, self._columns[table], file)
         _cut_torn_line(self.folder / EVENTS_FILE)
 
 

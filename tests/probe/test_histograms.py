@@ -1,0 +1,120 @@
+"""Counts by powers of two against numpy's own logarithms, over every kind of float32 there is."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import nn
+
+from gradtui.probe import histograms
+from gradtui.probe.gradients import FlatGradients
+from gradtui.probe.histograms import PLACES, GradientSizes
+from gradtui.runs.histograms import HIGHEST, LOWEST
+
+AWKWARD = np.array(
+    [0.0, -0.0, 1e-45, -1e-45, 1.1754942e-38, 1.1754944e-38, 1, -2, 3.4028235e38, np.inf, -np.inf, np.nan],
+    np.float32,
+)
+
+
+def plain(numbers: np.ndarray) -> np.ndarray:
+    """The counts of one layer: zeros, powers of two upward, not finite."""
+    with np.errstate(invalid="ignore"):  # some bits are a NaN that complains
+        sizes = np.abs(numbers.astype(np.float64))
+    counts = np.zeros(PLACES, np.int64)
+    counts[0], counts[-1] = (sizes == 0).sum(), (~np.isfinite(sizes)).sum()
+    powers = np.floor(np.log2(sizes[np.isfinite(sizes) & (sizes > 0)])).astype(np.int64)
+    counts[1:-1] = np.bincount(powers - LOWEST, minlength=HIGHEST - LOWEST + 1)
+    return counts
+
+
+def filled(layers: list[np.ndarray]) -> FlatGradients:
+    """Each layer a weight and a bias, so that there is padding between and behind them."""
+    parts = [np.array_split(layer, 2) for layer in layers]
+    parameters = [[nn.Parameter(torch.zeros(len(part))) for part in layer] for layer in parts]
+    flat = FlatGradients(parameters)
+    for layer, numbers in zip(parameters, parts, strict=True):
+        for parameter, part in zip(layer, numbers, strict=True):
+            assert parameter.grad is not None
+            parameter.grad.copy_(torch.from_numpy(part))
+    return flat
+
+
+@st.composite
+def layers(draw: st.DrawFn) -> list[np.ndarray]:
+    """Any bits at all, or numbers of one size as trainings make them, with some awkward ones."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    made = []
+    for size in draw(st.lists(st.integers(1, 3000), min_size=1, max_size=8)):
+        if draw(st.booleans()):
+            numbers = rng.integers(0, 2**32, size, dtype=np.uint32).view(np.float32)
+        else:
+            numbers = (rng.normal(size=size) * 10.0 ** draw(st.integers(-46, 38))).astype(np.float32)
+        some = rng.random(size) < draw(st.sampled_from([0.0, 0.1, 1.0]))
+        numbers[some] = rng.choice(AWKWARD, int(some.sum()))
+        made.append(numbers)
+    return made
+
+
+@settings(max_examples=60, deadline=None)
+@given(layers())
+def test_counts_are_those_of_numpys_logarithms(layers: list[np.ndarray]) -> None:
+    np.testing.assert_array_equal(GradientSizes(filled(layers)).count(), [plain(one) for one in layers])
+
+
+def test_each_power_of_two_begins_at_itself() -> None:
+    """2^p and the last float32 below 2^(p + 1), for every p; the subnormal ones are powers like others."""
+    powers = np.arange(LOWEST, HIGHEST + 1)
+    first = np.ldexp(np.float32(1), powers)
+    last = np.nextafter(np.append(first[1:], np.float32(np.inf)), np.float32(0))
+    counts = GradientSizes(filled([first, -last])).count()
+    np.testing.assert_array_equal(counts[:, 1:-1], 1)
+    assert not counts[:, [0, -1]].any()
+
+
+@pytest.mark.parametrize("rows", [1, 3, 20])
+def test_layers_counted_in_pieces_are_counted_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of part of a layer, and of several layers."""
+    rng = np.random.default_rng(1)
+    layers = [rng.normal(size=size).astype(np.float32) for size in (9000, 3, 70, 5000, 1, 1, 640)]
+    flat = filled(layers)
+    monkeypatch.setattr(histograms, "BLOCK", rows * flat.row_length)
+    np.testing.assert_array_equal(GradientSizes(flat).count(), [plain(one) for one in layers])
+
+
+def test_a_processor_that_reads_subnormals_as_zero_counts_them_all_the_same() -> None:
+    numbers = np.array([1e-45, 1e-40, 1e-38, 0, 1e-30], np.float32)
+    flat = filled([numbers])
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor cannot")
+    try:
+        counts = GradientSizes(flat).count()
+    finally:
+        torch.set_flush_denormal(False)
+    np.testing.assert_array_equal(counts, [plain(numbers)])
+
+
+def test_a_layer_without_parameters_of_its_own_has_no_numbers() -> None:
+    shared = nn.Parameter(torch.ones(10))
+    flat = FlatGradients([[shared], [shared]])
+    flat.gradients[:10] = 3.0
+    counts = GradientSizes(flat).count()
+    assert counts[0].sum() == counts[0, 1 - LOWEST + 1] == 10
+    assert not counts[1].any()
+
+
+def test_padding_that_became_nan_is_not_counted() -> None:
+    flat = FlatGradients([[nn.Parameter(torch.ones(5))], [nn.Parameter(torch.ones(70))]])
+    flat.gradients.fill_(torch.nan)
+    counts = GradientSizes(flat).count()
+    assert counts[:, -1].tolist() == counts.sum(axis=1).tolist() == [5, 70]
+
+
+def test_it_leaves_the_gradients_as_they_are() -> None:
+    flat = filled([AWKWARD])
+    before = flat.gradients.numpy().tobytes()
+    GradientSizes(flat).count()
+    assert flat.gradients.numpy().tobytes() == before

@@ -103,13 +103,15 @@ class Loop:
             sampler.before_move(stepper.reduction * session.scale.value)
         measuring = clock()
         norms, penalty = stepper.measure()
-        moving = clock()
+        measured = clock()
+        if sampler.active:
+            sampler.before_clip()
         outcome = stepper.move(mean_loss, accuracy, norms, penalty)
         recording = clock()
         moment = time.time()
         self.recorder.record(session.step, moment, outcome)
         end = clock()
-        every_step = (moving - measuring) + (end - recording)
+        every_step = (measured - measuring) + (end - recording)
         if sampler.active:
             sampler.after_move(session.step, moment)
             end = clock()

@@ -50,7 +50,8 @@ class Recorder:
     ) -> None:
         """`resume_at`: the step that the run was taken back to; None for a run that is new."""
         columns = {name: table.columns for name, table in tables.items()}
-        self.writer = RunWriter(folder, columns, resume_at=resume_at)
+        unlevelled = [name for name, table in tables.items() if table.kind == "histograms"]
+        self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
         """Whether the last PATIENCE losses were not finite."""
         self._flat = session.flat

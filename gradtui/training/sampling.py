@@ -10,6 +10,7 @@ from gradtui.probe.signals import MEASURES, SignalProbe
 from gradtui.probe.thinning import Thinning, clock_of
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
+from gradtui.training.histograms import Histograms, histogram_table
 from gradtui.training.session import Session
 
 SHARE = 0.03
@@ -21,7 +22,8 @@ ALLOWANCE = 0.4
 
 
 class Sampler:
-    """Records signals, update ratios and weight norms of the steps that it is asked to look at.
+    """Records signals, update ratios and weight norms of the steps that it is asked to look at, and of some
+    of them the histograms of the gradients.
 
     `update_ratio` is the norm of the step's change over the norm of the weights before it, NaN where that is
     0; `weight_norm` is the latter. `slope` is what learned slopes (PReLU) are at then, NaN in other layers.
@@ -35,6 +37,8 @@ class Sampler:
         self._writer = writer
         self.clock = clock_of(session.device)
         self._probe = SignalProbe(session.net.layers, session.net, self.clock)
+        self._histograms = Histograms(session, writer)
+        self._last = False
         self._before: torch.Tensor | None = None
         self._seconds = 0.0
         self._every = max(1, session.exp.run.steps // LOOKS)
@@ -42,6 +46,7 @@ class Sampler:
 
     def begin(self, *, last: bool) -> None:
         """Before a step: look at it if it is due, or the last."""
+        self._last = last
         self.active = last or self.thinning.due() or self._allowed()
         if self.active:
             self._wait()
@@ -63,6 +68,12 @@ class Sampler:
         self._signals = signals
         self._seconds = self._probe.seconds + self.clock() - begin
 
+    def before_clip(self) -> None:
+        """When a sampled step's gradients are as they are recorded: with penalties, unscaled, unclipped."""
+        begin = self.clock()
+        self._histograms.look(self._session.step + 1, last=self._last)
+        self._seconds += self.clock() - begin
+
     def after_move(self, step: int, moment: float) -> None:
         """After the weights of a sampled step have moved: write its rows."""
         assert self._before is not None
@@ -83,6 +94,7 @@ class Sampler:
             self._writer.append("slope", step, slopes, moment)
         if self._signals.hidden_grad is not None:
             self._writer.append("hidden_grad", step, self._signals.hidden_grad, moment)
+        self._histograms.write(step, moment)
         self._before = None
         self._wait()
         self._seconds += self.clock() - begin
@@ -121,4 +133,4 @@ def sampled_tables(session: Session) -> dict[str, TableMeta]:
         shapes = net_shape(session.exp, session.dataset.shape).layers
         lags = next(shape.output[0] for shape in shapes if shape.name == recurrent[-1])
         tables["hidden_grad"] = TableMeta(columns=tuple(str(lag) for lag in range(lags)), kind="lags")
-    return tables
+    return tables | histogram_table(layers)

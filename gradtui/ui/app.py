@@ -6,11 +6,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
 from gradtui.ui.screens.opening import OpeningScreen
+from gradtui.ui.terminal.frugal import FrugalApp
 from gradtui.ui.theme import DARK, LIGHT
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from gradtui.ui.screens.lab import LabScreen
 
 
-class GradtuiApp(App[None]):
+class GradtuiApp(FrugalApp):
     """The lab of one person at one terminal.
 
     Args:

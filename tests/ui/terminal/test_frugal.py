@@ -1,0 +1,70 @@
+"""The real app before a terminal: what arrives, and that the screen is the one that the app means."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+from textual.drivers.headless_driver import HeadlessDriver
+
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab import LabScreen
+from tests.ui.conftest import MakeRun
+from tests.ui.terminal.screen import Terminal
+from tests.ui.test_lab import no_standby
+
+__all__ = ["no_standby"]
+
+SIZE = (100, 30)
+
+
+class Line(HeadlessDriver):
+    """Hands what the app writes to a terminal."""
+
+    terminal: Terminal
+    sent = 0
+
+    @property
+    def is_headless(self) -> bool:
+        """False: a headless app writes nothing."""
+        return False
+
+    def write(self, data: str) -> None:
+        """To the terminal."""
+        Line.sent += len(data)
+        Line.terminal.feed(data)
+
+
+def meant(app: GradtuiApp) -> list[str]:
+    """The lines as the app has composed them."""
+    return [strip.text for strip in app.screen._compositor.render_strips()]
+
+
+async def test_whatever_is_opened_and_closed_the_terminal_shows_what_the_app_means(
+    make_run: MakeRun, monkeypatch: Any
+) -> None:
+    monkeypatch.setattr("gradtui.ui.screens.lab.STATUS_SECONDS", 1e6)
+    Line.terminal = Terminal(*SIZE)
+    app = GradtuiApp(attach=make_run(steps=200))
+    app.driver_class = Line
+
+    async def play() -> None:
+        while not isinstance(app.screen, LabScreen):
+            await asyncio.sleep(0.05)
+        await asyncio.sleep(1.0)
+        for keys in (["g", "right", "right", "up", "up"], ["p", "c", "u"], ["escape"], ["enter"], ["escape"],
+                     ["plus", "plus", "m"], ["o", "down"], ["escape"], ["z"], ["z"], ["tab", "tab"]):  # fmt: skip
+            for key in keys:
+                app.simulate_key(key)
+                await asyncio.sleep(0.05)
+            await asyncio.sleep(0.8)
+            assert Line.terminal.text() == meant(app), keys
+        quiet = Line.sent
+        await asyncio.sleep(1.0)
+        assert Line.sent == quiet, "nothing is sent where nothing happens"
+        app.exit()
+
+    player = asyncio.create_task(play())
+    player.add_done_callback(lambda task: app.exit() if task.exception() else None)
+    await app.run_async(size=SIZE)
+    await player

@@ -1,0 +1,84 @@
+"""Sending only what changed leaves the very same screen as sending everything."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.color import ColorSystem
+from rich.console import Console
+from rich.segment import Segment
+from rich.style import Style
+from textual.strip import Strip
+
+from gradtui.ui.terminal.ink import Ink
+from gradtui.ui.terminal.shadow import Shadow
+from tests.ui.terminal.screen import Terminal
+
+STYLES = [
+    None,
+    Style(),
+    *map(
+        Style.parse, ["red", "bold red", "#102030 on #a0b0c0", "#405060 on #a0b0c0", "on blue", "reverse dim"]
+    ),
+]
+WIDTH = 24
+
+texts = st.text(alphabet="ab ▀█·┤é漢字×\u0301", min_size=1, max_size=6)
+segments = st.tuples(texts, st.sampled_from(STYLES)).map(lambda pair: Segment(*pair))
+strips = st.lists(segments, max_size=6).map(lambda parts: Strip(parts).adjust_cell_length(WIDTH, Style()))
+
+
+def whole(strip: Strip) -> str:
+    """As Textual sends it."""
+    return strip.render(Console(color_system="truecolor", force_terminal=True))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    first=st.lists(strips, min_size=3, max_size=3),
+    later=st.lists(st.tuples(st.integers(0, 2), strips), max_size=8),
+)
+def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everything(
+    first: list[Strip], later: list[tuple[int, Strip]]
+) -> None:
+    shadow, frugal, lavish = Shadow(), Terminal(WIDTH, 3), Terminal(WIDTH, 3)
+    shadow.keep([[strip] for strip in first], WIDTH)
+    for y, strip in enumerate(first):
+        for terminal in (frugal, lavish):
+            terminal.feed(f"\x1b[{y + 1};1H{whole(strip)}")
+    for y, strip in later:
+        ink = Ink(ColorSystem.TRUECOLOR)
+        frugal.feed(shadow.changes(y, 0, strip, ink) + ink.reset())
+        lavish.feed(f"\x1b[{y + 1};1H{whole(strip)}")
+        assert frugal.cells == lavish.cells
+        assert frugal.look == ("", "", frozenset()), "whoever writes next finds a plain terminal"
+
+
+def test_what_stands_there_already_costs_nothing() -> None:
+    strip = Strip([Segment("hello ", Style.parse("red")), Segment("world" + " " * 13)])
+    shadow, ink = Shadow(), Ink(ColorSystem.TRUECOLOR)
+    shadow.keep([[strip]], WIDTH)
+    assert shadow.changes(0, 0, strip, ink) == ""
+    assert ink.reset() == ""
+
+
+def test_one_cell_that_changed_is_all_that_is_sent() -> None:
+    before = Strip([Segment("a" * WIDTH, Style.parse("red"))])
+    after = Strip([Segment("a" * 10 + "b" + "a" * (WIDTH - 11), Style.parse("red"))])
+    shadow, ink = Shadow(), Ink(ColorSystem.TRUECOLOR)
+    shadow.keep([[before]], WIDTH)
+    assert shadow.changes(0, 0, after, ink) == "\x1b[1;11H\x1b[0;31mb"
+
+
+def test_letters_of_another_colour_on_the_same_ground_need_one_colour() -> None:
+    ink = Ink(ColorSystem.TRUECOLOR)
+    ink.to(Style.parse("#010203 on #0a0b0c"))
+    assert ink.to(Style.parse("#040506 on #0a0b0c")) == "\x1b[38;2;4;5;6m"
+    assert ink.to(Style.parse("bold #040506 on #0a0b0c")).startswith("\x1b[0;1;")
+
+
+def test_of_a_terminal_that_somebody_else_wrote_on_nothing_is_known() -> None:
+    shadow = Shadow()
+    shadow.keep([[Strip([Segment("a" * WIDTH)])]], WIDTH)
+    shadow.forget()
+    assert shadow.height == 0

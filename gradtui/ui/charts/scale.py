@@ -95,7 +95,7 @@ class Scale:
         if high - low <= 1e-9 * max(abs(low), abs(high)):
             room = 0.1 * max(abs(low), abs(high)) or 0.5
             low, high = low - room, high + room
-        nice = _nice((high - low) / 8)
+        nice = nice_step((high - low) / 8)
         return math.floor(low / nice) * nice, math.ceil(high / nice) * nice
 
     def _set(self, low: float, high: float) -> bool:
@@ -116,7 +116,7 @@ class Scale:
         span = self.high - self.low
         room = max(1, room)
         if self.kind == "linear":
-            step = _nice(span / max(1, room - 1))
+            step = nice_step(span / max(1, room - 1))
             first = math.ceil(self.low / step - 1e-9)
             count = math.floor(self.high / step + 1e-9) - first + 1
             return [(first + i) * step for i in range(count)][:room] or [self.low]
@@ -138,7 +138,7 @@ class Scale:
         return "~0" if abs(value) < 1 else "..."
 
 
-def _nice(step: float) -> float:
+def nice_step(step: float) -> float:
     """The smallest of 1, 2, 5 × 10^k that is at least `step`."""
     magnitude = 10.0 ** math.floor(math.log10(step))
     return next((f * magnitude for f in (1, 2, 5) if f * magnitude >= step * (1 - 1e-9)), 10 * magnitude)

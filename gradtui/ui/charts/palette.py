@@ -34,9 +34,12 @@ RAMP_WEAK = RAMP_MIDDLE + STEPS
 (NAN_FILL, NAN_INK, INF_FILL, INF_INK, ZERO_INK, AXIS, TEXT, CORRIDOR, CURSOR, THEORY, TYPICAL, SICK) = range(
     RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 12
 )
+CURVES = 4
 SERIES = SICK + 1
-"""The first of four slots for curves, in the theme's own colours."""
-SLOTS = SERIES + 4
+"""The first of CURVES slots for curves, in the theme's own colours …"""
+WEAK = SERIES + CURVES
+"""… and of as many for what lies behind each of them."""
+SLOTS = WEAK + CURVES
 
 # On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
 # Blue to yellow is the axis that all common colour blindnesses keep.
@@ -64,6 +67,7 @@ _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
     ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red",
     SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
+    **dict.fromkeys(range(WEAK, SLOTS), "bright_black"),
 }  # fmt: skip
 
 
@@ -168,8 +172,9 @@ class Palette:
         table[CURSOR] = mix(self.ground, self.text, 0.18)
         table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
         table[TYPICAL] = self.text
-        for slot, rgb in enumerate(self.series[: SLOTS - SERIES], SERIES):
-            table[slot] = rgb
+        for index, rgb in enumerate(self.series[:CURVES]):
+            table[SERIES + index] = rgb
+            table[WEAK + index] = mix(rgb, self.ground, 0.55)
         return table
 
     @cached_property
@@ -184,7 +189,7 @@ class Palette:
         return style + Style(
             bold=ink in (NAN_INK, INF_INK, TEXT) or None,
             reverse=(self.depth == "none" and fill in (NAN_FILL, INF_FILL)) or None,
-            dim=(self.depth == "none" and ink in (AXIS, ZERO_INK)) or None,
+            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or ink >= WEAK)) or None,
         )
 
     def mark(self, kind: int) -> tuple[str, int, int]:

@@ -1,0 +1,71 @@
+"""One curve as cells: plotext draws it, from as few points as show the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from gradtui.ui.charts.axis import GUTTER
+from gradtui.ui.charts.cells import Cells, codes_of
+from gradtui.ui.charts.folding import Floats
+from gradtui.ui.charts.frame import Frame
+
+
+def bucketed(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
+    """At most two points of each of `columns` equal stretches of x: its lowest and its highest, in their order.
+
+    What is drawn is the same, and plotext's cost grows with its points (LIMITS.md). A stretch with something that
+    is not finite gives one NaN besides.
+    """
+    if len(x) <= 2 * columns or x[-1] <= x[0]:
+        return x, y
+    bucket = np.minimum(((x - x[0]) / (x[-1] - x[0]) * columns).astype(np.intp), columns - 1)
+    starts = np.flatnonzero(np.diff(bucket, prepend=-1))
+    bad = ~np.isfinite(y)
+    keep = set()
+    for sign in (1, -1):
+        # The first index of each bucket at which y is lowest (highest), by a stable sort within buckets.
+        order = np.lexsort((np.where(bad, np.inf, sign * y), bucket))
+        keep.update(order[starts].tolist())
+    first_bad = np.flatnonzero(bad)
+    keep.update(first_bad[np.unique(bucket[first_bad], return_index=True)[1]].tolist())
+    chosen = np.array(sorted(keep))
+    return x[chosen], y[chosen]
+
+
+def draw_line(cells: Cells, frame: Frame, x: Floats, y: Floats, marker: str, ink: int) -> None:
+    """One curve on top of what is there; y in units of the scale, with gaps where it is not finite."""
+    x, y = bucketed(x, y, frame.columns)
+    ends = np.flatnonzero(np.diff(np.isfinite(y), prepend=False, append=False))
+    if not ends.size:
+        return
+    figure = _figure(frame.columns, frame.rows)
+    figure.ruler(0).lim(frame.low, frame.high)
+    figure.ruler(1).lim(frame.scale.low, frame.scale.high)
+    for start, end in zip(ends[0::2].tolist(), ends[1::2].tolist(), strict=True):
+        figure.draw(figure.signal(x[start:end].tolist(), y[start:end].tolist(), marker=marker).lines())
+    lines = figure.build().string(colorless=True).split("\n")[: frame.rows]
+    drawn = np.full((frame.rows, frame.columns), ord(" "), np.uint32)
+    for row, line in enumerate(lines):
+        drawn[row, : len(line)] = codes_of(line[: frame.columns])
+    there = drawn != ord(" ")
+    area = (slice(frame.top, frame.top + frame.rows), slice(GUTTER, GUTTER + frame.columns))
+    # Dots of two curves are not joined in a cell: all of them would take the colour of the upper one.
+    cells.codes[area][there] = drawn[there]
+    cells.ink[area][there] = ink
+
+
+def _figure(width: int, height: int) -> Any:
+    """A bare plotext figure of its own: the module's `figure` belongs to whoever else plots in this process."""
+    import plotext
+
+    terminal = type(plotext.terminal)().limit(False, False)
+    figure = type(plotext.figure)(terminal)
+    figure.plot_size(width, height)
+    figure.canvas("default")
+    figure.axes(False)
+    figure.legend(False)
+    for axis in (0, 1):
+        figure.ruler(axis).frequency(0)
+    return figure

@@ -1,0 +1,133 @@
+"""A curve as it is given, and as it is drawn: smoothed, as logarithms, with what lies behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradtui.ui.charts.folding import Floats
+from gradtui.ui.charts.scale import log10_of
+from gradtui.ui.charts.smoothing import smoothed
+
+_HUGE = 1e100
+"""Values are cut here: the differences of larger ones are no longer finite."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One curve. x: (n,) finite and rising, y: (n,); what is not finite is a gap, marked on the axis."""
+
+    name: str
+    x: ArrayLike
+    y: ArrayLike
+    low: ArrayLike | None = None
+    """Least and largest of the steps that each point stands for, (n,) each; both or none …"""
+    high: ArrayLike | None = None
+    noisy: bool = True
+    """Whether smoothing is meant for it. What was evaluated on a whole data set is no noise of a batch."""
+
+    def same_as(self, other: Series) -> bool:
+        """Whether it holds the same numbers under the same name."""
+        return (self.name, self.noisy) == (other.name, other.noisy) and all(
+            one is two or (one is not None and two is not None and _same(one, two))
+            for one, two in zip(self._arrays(), other._arrays(), strict=True)
+        )
+
+    def _arrays(self) -> tuple[ArrayLike | None, ...]:
+        return self.x, self.y, self.low, self.high
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """A series in the units of its chart's y axis, all arrays (n,)."""
+
+    name: str
+    x: Floats
+    values: Floats
+    """As they stand in the legend."""
+    y: Floats
+    """As they are drawn: -inf where a logarithm has no place for exactly 0, otherwise finite or a gap."""
+    behind: Floats | None
+    """What was there before it was smoothed."""
+    low: Floats | None
+    """The range of the steps that a point stands for …"""
+    high: Floats | None
+    """… where that is more than a point."""
+
+    @property
+    def smooth(self) -> bool:
+        """Whether it is a running mean."""
+        return self.behind is not None
+
+    @property
+    def broken(self) -> NDArray[np.bool_]:
+        """Where there is a gap, (n,)."""
+        return ~(np.isfinite(self.y) | np.isneginf(self.y))
+
+    def at(self, step: float | None) -> float | None:
+        """The value that was the last one at a step (None: the newest); None before the first."""
+        index = len(self.x) - 1 if step is None else int(np.searchsorted(self.x, step, side="right")) - 1
+        return float(self.values[index]) if index >= 0 else None
+
+    def extent(self, low: float, high: float) -> Floats:
+        """All numbers that are drawn between two x, and those of the neighbours that lines come from."""
+        part = self.within(low, high)
+        drawn = [self.y, self.behind, self.low, self.high]
+        return np.concatenate([values[part] for values in drawn if values is not None])
+
+    def within(self, low: float, high: float) -> slice:
+        """The points between two x, with a neighbour on each side."""
+        first, last = np.searchsorted(self.x, [low, high], side="left").tolist()
+        return slice(max(0, first - 1), last + 1)
+
+
+def curve_of(series: Series, *, log: bool = False, complement: bool = False, over: float = 0.0) -> Curve:
+    """The curve of a series. log: in log10; complement: of 1 - y; over: the steps that a noisy one is smoothed over.
+
+    Raises:
+        ValueError: naming the series, where its arrays do not fit together.
+    """
+    x, given = _flat(series.x), _flat(series.y)
+    if len(x) != len(given):
+        raise ValueError(f"series {series.name!r}: {len(x)} x and {len(given)} y")
+    low, high = (None if bound is None else _flat(bound) for bound in (series.low, series.high))
+    if low is not None and high is not None and complement:
+        low, high = 1 - high, 1 - low
+    given = 1 - given if complement else given
+    cut = _cut(given)
+    values = smoothed(x, cut, over) if series.noisy else cut
+    behind = cut if values is not cut else None
+    if low is None or high is None or np.array_equal(low, high, equal_nan=True):
+        low = high = None
+
+    def drawn(numbers: Floats | None) -> Floats | None:
+        if numbers is None:
+            return None
+        return log10_of(numbers) if log else np.where(np.isfinite(numbers), _cut(numbers), np.nan)
+
+    y = drawn(values)
+    assert y is not None
+    return Curve(
+        name=series.name,
+        x=x,
+        values=values if behind is not None else given,
+        y=y,
+        behind=drawn(behind),
+        low=drawn(low),
+        high=drawn(high),
+    )
+
+
+def _flat(numbers: ArrayLike) -> Floats:
+    return np.asarray(numbers, np.float64).ravel()
+
+
+def _cut(values: Floats) -> Floats:
+    """Infinity and NaN stay what they are."""
+    return np.where(np.isfinite(values), np.clip(values, -_HUGE, _HUGE), values)
+
+
+def _same(one: ArrayLike, other: ArrayLike) -> bool:
+    return np.array_equal(np.asarray(one, np.float64), np.asarray(other, np.float64), equal_nan=True)

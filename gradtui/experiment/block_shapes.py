@@ -22,6 +22,9 @@ LayerKind = Literal[
 GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 """Weight matrices of a recurrent cell, in each of its two directions (input and hidden)."""
 
+HIDDEN = 4
+"""The hidden layer of a transformer block is so many times as wide as the model."""
+
 Shape = tuple[int, ...]
 
 
@@ -76,7 +79,7 @@ class Blocks:
                 LayerShape(f"{group.block}{self.count}{suffix}", kind, parameters, self.count, index, output)
                 for suffix, kind, parameters, output in made
             )
-            signal = _after(group, signal, stride)
+            signal = output_of(group, signal, stride)
         return signal
 
 
@@ -85,7 +88,7 @@ Made = list[tuple[str, LayerKind, int, Shape]]
 
 def _stack(group: Group, signal: Shape, stride: int) -> Made:
     """Blocks of ``layers`` equal weight layers: dense, conv, rnn, lstm, gru."""
-    output = _after(group, signal, stride)
+    output = output_of(group, signal, stride)
     first, width = _size(group, signal), group.width
     made: Made = []
     for number in range(1, group.layers + 1):
@@ -106,7 +109,7 @@ def _stack(group: Group, signal: Shape, stride: int) -> Made:
 
 
 def _attention(group: Group, signal: Shape) -> Made:
-    """A transformer block: attention of ``heads`` heads, then a hidden layer four times as wide."""
+    """A transformer block: attention of ``heads`` heads, then a hidden layer ``HIDDEN`` times as wide."""
     width, norm = group.width, norm_parameters(group.norm, group.width)
     steps = signal[:-1]
     before, after = (norm, 0) if group.order == "pre" else (0, norm)
@@ -118,8 +121,8 @@ def _attention(group: Group, signal: Shape) -> Made:
     for suffix, size, wide, extra in (
         (".qkv", width, 3 * width, before),
         (".out", width, width, after),
-        (".mlp1", width, 4 * width, before + slope),
-        (".mlp2", 4 * width, width, after + scalar),
+        (".mlp1", width, HIDDEN * width, before + slope),
+        (".mlp2", HIDDEN * width, width, after + scalar),
     ):
         made.append((suffix, "attention", size * wide + wide + extra, (*steps, wide)))
     return made
@@ -138,7 +141,8 @@ def _weights(group: Group, size: int) -> int:
     return size * width + width
 
 
-def _after(group: Group, signal: Shape, stride: int) -> Shape:
+def output_of(group: Group, signal: Shape, stride: int) -> Shape:
+    """What a block that reads ``signal`` gives on."""
     if group.block == "conv":
         _, height, width = signal
         # Padding keeps the size at stride 1, so a stride rounds up.

@@ -49,20 +49,21 @@ def net_shape(exp: Experiment, data: DataShape | None = None) -> NetShape:
         signal: tuple[int, ...] = (data.input[0], width)
         layers.append(LayerShape("embedding", "embedding", data.outputs * width, 0, -1, signal))
     else:
-        signal = _first_input(exp, data)
+        signal = first_input(exp, data)
     blocks = Blocks()
     for number, group in enumerate(exp.net):
         if group.block == "dense" and number > 0:
-            signal = _summary(signal, tokens)
+            signal = summarised(signal, tokens)
         signal = blocks.add(layers, group, number, signal)
-    signal = _summary(signal, tokens)
+    signal = summarised(signal, tokens)
     parameters = signal[-1] * data.outputs + data.outputs + closing_parameters(exp.net[-1])
     layers.append(LayerShape("output", "output", parameters, 0, -1, (*signal[:-1], data.outputs)))
     total = sum(layer.parameters for layer in layers)
     return NetShape(tuple(layers), total, sum(layer.kind not in BESIDE_THE_PATH for layer in layers))
 
 
-def _first_input(exp: Experiment, data: DataShape) -> tuple[int, ...]:
+def first_input(exp: Experiment, data: DataShape) -> tuple[int, ...]:
+    """What the first group reads where the data are no tokens: an image, a sequence, or all numbers in a row."""
     block = exp.net[0].block
     if block == "conv":
         return data.input
@@ -72,7 +73,7 @@ def _first_input(exp: Experiment, data: DataShape) -> tuple[int, ...]:
     return (prod(data.input),)
 
 
-def _summary(signal: tuple[int, ...], tokens: bool) -> tuple[int, ...]:
+def summarised(signal: tuple[int, ...], tokens: bool) -> tuple[int, ...]:
     """What a dense layer reads: an image's channel means, a sequence's last step, or all its steps."""
     if len(signal) == 3:
         return signal[:1]

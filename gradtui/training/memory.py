@@ -12,24 +12,30 @@ from pathlib import Path
 import torch
 
 from gradtui.experiment import Experiment
+from gradtui.experiment.memory import examples, memory_of
 from gradtui.training.failures import TrainingFailed
 
-STATES = {"sgd": 1, "rmsprop": 2, "adam": 2, "adamw": 2}
-"""Numbers that an optimizer keeps for each weight, at most."""
+SURE = 0.9
+"""Share of the activations' estimate that is needed in any case: it lies within a tenth of torch's own count."""
 
 
 def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
     """Raises TrainingFailed where what the net needs of this machine's memory is more than is free.
 
-    On the CPU that is weights, gradients and the optimizer's state; for a GPU the weights, which are drawn
-    here. Activations come on top: this refuses only what cannot work.
+    On the CPU that is weights, gradients, the optimizer's state and what is kept for the backward pass; for a GPU
+    the weights, which are drawn here. This refuses only what cannot work.
     """
-    copies = 2 + STATES[exp.optimizer.kind] if device.type == "cpu" else 1
-    needed = 4 * parameters * copies
+    memory = memory_of(exp, parameters)
+    needed = memory.weights
+    kept = 0
+    if device.type == "cpu":
+        needed += memory.gradients + memory.optimizer
+        kept = round(SURE * memory.activations)
     free = free_bytes()
-    if free is not None and needed > free:
+    if free is not None and needed + kept > free:
+        batch = f", a batch of {examples(exp):,} examples {_size(kept)}" if kept > needed / 10 else ""
         raise TrainingFailed(
-            f"out of memory: the net's {parameters:,} parameters need {_size(needed)} to train, "
+            f"out of memory: the net's {parameters:,} parameters need {_size(needed)} to train{batch}, "
             f"and {_size(free)} are free"
         )
 

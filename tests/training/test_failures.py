@@ -49,9 +49,20 @@ def test_a_reason_is_never_longer_than_a_line_can_be() -> None:
 def test_a_net_that_cannot_fit_is_refused_before_it_is_built(tmp_path: Path) -> None:
     exp = small(net__0__width=65_536, net__0__repeat=1000)
     with pytest.raises(
-        TrainingFailed, match=r"out of memory: the net's 4,290,\d+,\d+,\d+ parameters need 51"
+        TrainingFailed, match=r"out of memory: the net's 4,290,\d+,\d+,\d+ parameters need 34"
     ):
         trained(tmp_path / "run", exp)
+
+
+def test_a_batch_that_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    exp = small(data__source="digits", data__batch_size=1000, net__0__width=64, net__0__repeat=1000)
+    parameters = net_shape(exp).parameters
+    monkeypatch.setattr(memory, "free_bytes", lambda: 8 * parameters + 200_000_000)
+    with pytest.raises(
+        TrainingFailed, match=r"parameters need 33 MB to train, a batch of 1,000 examples 23. MB, and"
+    ):
+        memory.check_fits(exp, parameters, torch.device("cpu"))
+    memory.check_fits(exp, parameters, torch.device("cuda"))
 
 
 def test_a_net_that_fits_is_let_through() -> None:

@@ -94,11 +94,12 @@ class CurvePlot(CellChart):
         if x_end == before[1] and marks.same_as(before[2]) and _equal(series, before[0]):
             return
         self._given = (tuple(series), x_end, marks)
-        if self._waiting is not None:
+        if self._waiting is not None and series:
             return
         # Never more than a twentieth of a core, however large the pane and slow the machine.
         rest = self._drawn_at + max(self.pause, 20 * self._cost) - time.monotonic()
-        if rest <= 0 or not self.is_running:
+        # Nothing is shown at once: curves of another run must not stand beside what is new.
+        if rest <= 0 or not series or not self.is_running:
             self._draw_now()
         else:
             self._waiting = self.set_timer(rest, self._draw_now)

@@ -1,0 +1,323 @@
+"""Loss and accuracy by keys: another axis, less noise, another step."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+import pytest
+from textual import on
+from textual.app import App, ComposeResult
+from textual.pilot import Pilot
+from textual.widgets import Footer
+
+from gradtui.runs.follower import Follower
+from gradtui.runs.meta import RunMeta, TableMeta, write_meta
+from gradtui.runs.reader import open_run
+from gradtui.runs.writer import RunWriter
+from gradtui.ui.charts.axis import GUTTER
+from gradtui.ui.charts.plot import CurvePlot
+from gradtui.ui.look import Look
+from gradtui.ui.panes.curves import CurvePane
+from gradtui.ui.travel import Travelled
+from gradtui.ui.watching import Watching
+from tests.ui.pictures import picture
+
+SCALARS = ("loss", "accuracy", "lr", "clipped")
+
+
+def write(folder: Path, steps: int = 400, planned: int = 500) -> Path:
+    """A run with something of everything: evaluations, a change of the rate, clipping, a pause, a finding."""
+    meta = RunMeta.of_this_process(
+        id="run",
+        name="run",
+        experiment=None,
+        layers=(),
+        tables={"scalars": TableMeta(SCALARS, "scalars")},
+        steps=planned,
+    )
+    write_meta(folder, meta)
+    writer = RunWriter(folder, {"scalars": SCALARS})
+    noise = np.random.default_rng(0).normal(0, 0.2, steps)
+    for step in range(1, steps + 1):
+        loss = 2 * np.exp(-step / 100) + 0.1
+        accuracy = round(64 * (1 - 0.9 * np.exp(-step / 60))) / 64
+        row = np.array([loss * (1 + noise[step - 1]), accuracy, 0.1 if step <= 200 else 0.01, step <= 40])
+        writer.append("scalars", step, row, time=1e9 + step)
+        if step % 50 == 0:
+            writer.event("evaluation", step, test_loss=loss, test_accuracy=accuracy, train_loss=loss / 2)
+    writer.event("control", 200, wish="set", set={"optimizer.lr": 0.01})
+    writer.event("checkpoint", 300, path="checkpoints/300")
+    writer.event("end", steps, status="finished", reason="")
+    writer.close()
+    return folder
+
+
+class Bench(App[None]):
+    """Obeys a pane as the lab does."""
+
+    CSS = "CurvePane { height: 1fr; border: round $border; }"
+
+    def __init__(self, what: str, folder: Path) -> None:
+        super().__init__()
+        self.what = what
+        self.watching = SimpleNamespace(
+            snapshot=Follower(open_run(folder)).poll(), at=None, look=Look(), findings=()
+        )
+        self.said: list[int | None] = []
+
+    def compose(self) -> ComposeResult:
+        yield CurvePane(self.what)
+        yield Footer()
+
+    async def show(self, **changes: Any) -> None:
+        for name, value in changes.items():
+            setattr(self.watching, name, value)
+        await self.pane.paint(cast(Watching, self.watching))
+
+    @on(Travelled)
+    async def travelled(self, event: Travelled) -> None:
+        self.said.append(event.step)
+        await self.show(at=event.step)
+
+    @property
+    def pane(self) -> CurvePane:
+        return self.query_one(CurvePane)
+
+    @property
+    def plot(self) -> CurvePlot:
+        return self.query_one(CurvePlot)
+
+    @property
+    def text(self) -> str:
+        return "\n".join(strip.text for strip in self.screen._compositor.render_strips())
+
+
+@asynccontextmanager
+async def bench(
+    what: str, folder: Path, size: tuple[int, int] = (100, 18)
+) -> AsyncIterator[tuple[Bench, Pilot[None]]]:
+    app = Bench(what, folder)
+    async with app.run_test(size=size) as pilot:
+        await app.show()
+        await app.workers.wait_for_complete()
+        app.pane.focus()
+        await pilot.pause()
+        await pilot.pause()
+        assert app.plot.frame is not None
+        yield app, pilot
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write(tmp_path)
+
+
+async def test_the_axis_is_switched_in_place(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        assert "─ Loss ─" in app.text
+        linear = app.plot.frame
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.pane.logarithmic
+        assert "─ Loss · log ─" in app.text
+        assert "1e0┤" in app.text
+        await pilot.press("y")
+        await pilot.pause()
+        assert "1e0┤" not in app.text
+        assert app.plot.frame is not None
+        assert linear is not None
+        assert app.plot.frame.scale.high == linear.scale.high
+
+
+async def test_a_log_axis_of_the_accuracy_shows_the_error_and_says_so(folder: Path) -> None:
+    async with bench("accuracy", folder) as (app, pilot):
+        assert "    1┤" in app.text
+        assert "batch 0.9844" in app.text or "batch 1 " in app.text
+        await pilot.press("y")
+        await pilot.pause()
+        assert "Error (1 − accuracy) · log" in app.text
+        assert "batch 0 " in app.text
+        assert "    0┤" in app.text
+
+
+async def test_smoothing_goes_round(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        seen = []
+        for _ in range(3):
+            await pilot.press("v")
+            await pilot.pause()
+            seen.append((app.pane.smoothing, app.plot.smoothing, "smoothed" in app.text))
+        assert seen == [("light", "light", True), ("strong", "strong", True), ("off", "off", False)]
+        await pilot.press("v")
+        await pilot.pause()
+        assert "Loss · smoothed" in app.text
+        assert "batch smoothed over 10 steps" in app.text
+
+
+async def test_what_was_chosen_before_the_first_numbers_holds(folder: Path) -> None:
+    app = Bench("loss", folder)
+    async with app.run_test(size=(100, 18)) as pilot:
+        app.pane.logarithmic, app.pane.smoothing = True, "strong"
+        await pilot.pause()
+        assert "Loss · log · smoothed" in app.text
+        await app.show()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        assert app.plot.logarithmic
+        assert "smoothed over 50 steps" in app.text
+
+
+async def test_keys_move_through_time(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        await pilot.press("right", "end")
+        await pilot.pause()
+        assert app.said == [], "there is nothing later than now"
+        await pilot.press("left", "h", "l", "shift+left", "shift+right", "H", "L")
+        await pilot.pause()
+        frame = app.plot.frame
+        assert frame is not None
+        assert app.said[0] == 396
+        assert "step 396" in app.text
+        newest = frame.place(400) or 0
+        moved = [newest - (frame.place(step or 0) or 0) for step in app.said]
+        assert moved == [1, 2, 1, 11, 1, 11, 1]
+        await pilot.press("right")
+        await pilot.pause()
+        assert app.said[-1] is None, "beyond the newest step is now"
+        assert "step" not in app.text.replace("steps", "")
+        await pilot.press("home")
+        await pilot.pause()
+        assert app.said[-1] == 1
+        await pilot.press("left", "shift+left")
+        await pilot.pause()
+        assert app.said[-1] == 1, "nothing is before the first"
+        await pilot.press("end")
+        await pilot.pause()
+        assert app.said[-1] is None
+
+
+async def test_keys_count_from_where_the_last_one_led_though_nobody_has_obeyed_yet(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        pane = app.pane
+        for _ in range(3):
+            pane.action_time(-1)
+        await pilot.pause()
+        assert app.said == [396, 390, 385]
+
+
+async def test_in_a_short_run_a_column_is_a_step(tmp_path: Path) -> None:
+    async with bench("loss", write(tmp_path, steps=12, planned=12)) as (app, pilot):
+        await pilot.press(*["left"] * 4)
+        await pilot.pause()
+        assert app.said == [11, 10, 9, 8]
+        await pilot.press(*["right"] * 4)
+        await pilot.pause()
+        assert app.said[4:] == [9, 10, 11, None]
+
+
+async def test_a_click_travels_and_focuses(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        app.set_focus(None)
+        await pilot.click(CurvePlot, offset=(GUTTER + 40, 6))
+        await pilot.pause()
+        frame = app.plot.frame
+        assert frame is not None
+        assert app.said == [round(frame.x_at(40))]
+        assert app.pane.has_focus
+        assert f"step {app.said[0]}" in app.text
+
+
+async def test_the_pane_points_where_the_run_is_looked_at_and_shows_that_stretch(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        await app.show(at=250)
+        await pilot.pause()
+        assert "▲250" in app.text
+        await app.show(at=None, look=Look(window=(201, 300)))
+        await pilot.pause()
+        assert "▲" not in app.text
+        assert "└201" in app.text.replace("─", "") or app.plot.window == (201, 300)
+        assert "◆ saved" in app.text
+        assert "η lr" not in app.text, "out of view"
+
+
+async def test_what_happened_is_named_beneath(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        assert "η lr  ◆ saved  ▃ clipped" in app.text
+        await app.show(at=200)
+        await pilot.pause()
+        assert app.pane.caption == "lr 0.01"
+        await app.show(at=20, findings=(SimpleNamespace(code="vanishing", step=20),))
+        await pilot.pause(0.6)
+        assert app.pane.caption == "vanishing · clipped"
+
+
+async def test_keys_are_in_the_footer_and_in_the_help(folder: Path) -> None:
+    async with bench("loss", folder) as (app, _):
+        for words in ("←→ time", "y log", "v smooth"):
+            assert words in app.text
+        for sign in "ηΔ◆‖▸«!":
+            assert f"`{sign}`" in app.pane.HELP
+        ids = {active.binding.id for active in app.screen.active_bindings.values()}
+        assert {"curves.earlier", "curves.later", "curves.log", "curves.smooth", "curves.first"} <= ids
+
+
+async def test_before_and_after_a_run_keys_do_nothing(folder: Path) -> None:
+    app = Bench("loss", folder)
+    async with app.run_test(size=(100, 18)) as pilot:
+        app.pane.focus()
+        await pilot.press("left", "home", "end", "y", "v")
+        await app.show()
+        await app.workers.wait_for_complete()
+        await pilot.pause()
+        app.pane.clear()
+        await pilot.press("left", "home")
+        await pilot.pause()
+        assert app.said == []
+        assert app.pane.caption == ""
+        assert "no values yet" in app.text
+
+
+async def test_pretraining_has_epochs_not_steps(tmp_path: Path) -> None:
+    folder = write(tmp_path, steps=0)
+    writer = RunWriter(folder, {"scalars": SCALARS})
+    for epoch in range(1, 6):
+        writer.event("pretrain", 0, name="dense1", epoch=epoch, reconstruction_error=1 / epoch)
+    writer.close()
+    async with bench("loss", folder) as (app, pilot):
+        assert "Reconstruction error by epoch" in app.text
+        await pilot.press("left", "home")
+        await pilot.click(CurvePlot, offset=(GUTTER + 40, 6))
+        await pilot.pause()
+        assert app.said == []
+
+
+async def test_the_same_state_again_paints_nothing(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        before, layer = picture(app), app.plot._layer
+        dirty = []
+        original = app.plot.refresh
+        app.plot.refresh = lambda *given, **how: dirty.append(given) or original(*given, **how)  # type: ignore
+        pane = app.pane
+        pane.refresh = lambda *given, **how: dirty.append(given)  # type: ignore[method-assign, assignment]
+        await app.show()
+        await pilot.pause(0.6)
+        assert dirty == []
+        assert app.plot._layer is layer
+        assert picture(app) == before
+
+
+@pytest.mark.parametrize("size", [(20, 6), (42, 10), (240, 60)])
+async def test_any_size(folder: Path, size: tuple[int, int]) -> None:
+    app = Bench("accuracy", folder)
+    async with app.run_test(size=size) as pilot:
+        await app.show()
+        await app.workers.wait_for_complete()
+        app.pane.focus()
+        await pilot.press("y", "v", "left", "shift+left", "home", "end", "left")
+        await pilot.pause()
+        assert [len(line) for line in app.text.splitlines()] == [size[0]] * size[1]

@@ -1,0 +1,166 @@
+"""Whether a cure has healed: two runs that differ by it, held against each other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from gradtui.diagnosis.evidence import Evidence, Floats
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.profile import over_depth
+
+RECENT = 20
+"""Steps over which a batch's loss and accuracy are averaged: a single batch says little."""
+
+LEARNS = 0.02
+"""Accuracy by which two runs must differ to be called better or worse: less than that is a matter of the seed."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run stands, in the figures that cures are compared by."""
+
+    codes: tuple[str, ...]
+    """Of its findings that are critical or warnings."""
+    step: int
+    loss: float
+    """Mean over the last RECENT steps."""
+    accuracy: float
+    """On the training set where that was evaluated, else of the last batches; NaN where there is none."""
+    test_accuracy: float
+    drop: float
+    """D now: log10 of the first hidden layer's gradient ÷ the last's."""
+    seconds: float
+    """Of a step."""
+
+    @property
+    def ill(self) -> bool:
+        """Whether anything was found."""
+        return bool(self.codes)
+
+
+def outcome_of(evidence: Evidence, findings: Sequence[Finding], seconds: float) -> Outcome:
+    """The outcome of a run so far; `seconds` is what a step takes."""
+    loss, accuracy = (_recent(series.values) for series in (evidence.loss, evidence.accuracy))
+    last = evidence.evaluations[-1] if evidence.evaluations else None
+    if last is not None and not math.isnan(last.train_accuracy):
+        accuracy = last.train_accuracy
+    return Outcome(
+        codes=tuple(found.code for found in findings if found.severity != "info"),
+        step=evidence.step,
+        loss=loss,
+        accuracy=accuracy,
+        test_accuracy=last.test_accuracy if last is not None else math.nan,
+        drop=over_depth(evidence).now if len(evidence.layers) > 2 else math.nan,
+        seconds=seconds,
+    )
+
+
+def _recent(values: Floats) -> float:
+    recent = [float(value) for value in values[-RECENT:]]
+    return sum(recent) / len(recent) if recent else math.nan
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of the findings, and at what price."""
+
+    gone: tuple[str, ...]
+    left: tuple[str, ...]
+    new: tuple[str, ...]
+    before: Outcome
+    after: Outcome
+
+    @property
+    def healed(self) -> bool:
+        """Whether what was found is gone, nothing else came, and it learns no worse."""
+        return bool(self.gone) and not self.left and not self.new and not self.worse
+
+    @property
+    def better(self) -> bool:
+        """Whether it learns better than before."""
+        return _clearly_above(self.after, self.before)
+
+    @property
+    def worse(self) -> bool:
+        """Whether it learns worse than before."""
+        return _clearly_above(self.before, self.after)
+
+    @property
+    def price(self) -> float:
+        """Time of a step ÷ what it was before; NaN where one is unknown."""
+        if not (self.before.seconds > 0 and self.after.seconds > 0):
+            return math.nan
+        return self.after.seconds / self.before.seconds
+
+    def lines(self) -> list[str]:
+        """In words, the outcome first."""
+        after, before = self.after, self.before
+        head = (
+            "healed"
+            if self.healed
+            else "better, not healed"
+            if self.better
+            else "worse"
+            if self.worse
+            else "no cure"
+        )
+        parts = [f"{', '.join(codes)} {what}" for codes, what in self._changes() if codes]
+        said = [head + (": " + "; ".join(parts) if parts else "")]
+        if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
+            said.append(f"training accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
+        said.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
+        if math.isfinite(before.drop) and math.isfinite(after.drop):
+            said.append(f"first ÷ last gradient 10^{before.drop:+.1f} → 10^{after.drop:+.1f}")
+        if not math.isnan(self.price):
+            said.append(f"a step takes {self.price:.2f} × as long")
+        return said
+
+    def _changes(self) -> list[tuple[tuple[str, ...], str]]:
+        return [(self.gone, "gone"), (self.left, "still there"), (self.new, "new")]
+
+
+def verdict(before: Outcome, after: Outcome) -> Verdict:
+    """Hold a run with a cure against the one without."""
+    return Verdict(
+        gone=tuple(code for code in before.codes if code not in after.codes),
+        left=tuple(code for code in before.codes if code in after.codes),
+        new=tuple(code for code in after.codes if code not in before.codes),
+        before=before,
+        after=after,
+    )
+
+
+def _clearly_above(one: Outcome, other: Outcome) -> bool:
+    """By accuracy where both have one, else by the loss; a loss that is no number is the worst."""
+    if not (math.isnan(one.accuracy) or math.isnan(other.accuracy)):
+        return one.accuracy > other.accuracy + LEARNS
+    if not math.isfinite(other.loss):
+        return math.isfinite(one.loss)
+    return one.loss < 0.9 * other.loss
+
+
+def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple[str, Verdict]]:
+    """Cures by their key with their verdicts, the best first: healed before not, then by what was learned.
+
+    Of those that learn as well, within what the seed alone would change, the cheaper stands first.
+    """
+    left = sorted(((key, verdict(before, after)) for key, after in outcomes), key=_place)
+    ranked: list[tuple[str, Verdict]] = []
+    while left:
+        best = left[0][1]
+        equals = [
+            entry
+            for entry in left
+            if entry[1].healed == best.healed and not _clearly_above(best.after, entry[1].after)
+        ]
+        ranked += sorted(equals, key=lambda entry: entry[1].price if entry[1].price > 0 else math.inf)
+        left = [entry for entry in left if entry not in equals]
+    return ranked
+
+
+def _place(entry: tuple[str, Verdict]) -> tuple[bool, float, float]:
+    after = entry[1].after
+    accuracy = 0.0 if math.isnan(after.accuracy) else after.accuracy
+    return (not entry[1].healed, -accuracy, after.loss if math.isfinite(after.loss) else math.inf)

@@ -1,0 +1,77 @@
+"""Verdicts on cures: from made-up outcomes, and from evidence in SCIENCE.md's shapes."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+
+from gradtui.diagnosis import Series, diagnose
+from gradtui.diagnosis.evidence import Evaluation
+from gradtui.diagnosis.verdict import Outcome, outcome_of, rank, verdict
+from tests.diagnosis.made import CHANCE, curve, evidence
+
+SICK = Outcome(("vanishing",), 500, 2.3, 0.104, 0.1, -11.8, 0.001)
+WELL = Outcome((), 500, 0.05, 0.99, 0.96, 0.3, 0.0011)
+
+
+def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
+    found = verdict(SICK, WELL)
+    assert (found.gone, found.left, found.new) == (("vanishing",), (), ())
+    assert found.healed
+    assert found.better
+    assert found.price == pytest.approx(1.1)
+    said = found.lines()
+    assert said[0] == "healed: vanishing gone"
+    assert "training accuracy 0.104 → 0.990" in said
+    assert "first ÷ last gradient 10^-11.8 → 10^+0.3" in said
+
+
+@pytest.mark.parametrize(
+    ("after", "head"),
+    [
+        (replace(WELL, codes=("dead-units",)), "better, not healed: vanishing gone; dead-units new"),
+        (replace(SICK, accuracy=0.11), "no cure: vanishing still there"),
+        (
+            replace(SICK, codes=("exploding",), accuracy=0.02, loss=math.nan),
+            "worse: vanishing gone; exploding new",
+        ),
+        (replace(WELL, accuracy=0.05), "worse: vanishing gone"),
+    ],
+)
+def test_what_is_not_healed_is_not_called_so(after: Outcome, head: str) -> None:
+    assert verdict(SICK, after).lines()[0] == head
+
+
+def test_without_accuracies_the_loss_decides_and_one_that_is_no_number_is_the_worst() -> None:
+    regression = replace(SICK, accuracy=math.nan)
+    assert verdict(regression, replace(WELL, accuracy=math.nan)).better
+    assert verdict(replace(regression, loss=math.nan), regression).better
+    assert verdict(regression, replace(regression, loss=math.nan)).worse
+
+
+def test_the_best_cure_stands_first_and_the_cheaper_of_equals_before_the_dearer() -> None:
+    dear, cheap = replace(WELL, seconds=0.005), replace(WELL, accuracy=0.985)
+    order = rank(
+        [("none", SICK), ("dear", dear), ("sicker", replace(WELL, codes=("saturated",))), ("cheap", cheap)],
+        SICK,
+    )
+    assert [key for key, _ in order] == ["cheap", "dear", "sicker", "none"]
+
+
+def test_an_outcome_is_read_off_the_evidence() -> None:
+    run = evidence(
+        drop=-6.0,
+        loss=curve(CHANCE, CHANCE),
+        accuracy_series=Series.of(range(1, 121), [0.1] * 120),
+        evaluations=(Evaluation(120, 2.3, 0.104, 2.31, 0.09),),
+    )
+    found = outcome_of(run, diagnose(run), 0.002)
+    assert "vanishing" in found.codes
+    assert found.accuracy == 0.104
+    assert found.test_accuracy == 0.09
+    assert found.drop == pytest.approx(-6.0, abs=0.2)
+    assert found.loss == pytest.approx(CHANCE)
+    before_any_evaluation = outcome_of(replace(run, evaluations=()), [], 0.002)
+    assert before_any_evaluation.accuracy == pytest.approx(0.1)

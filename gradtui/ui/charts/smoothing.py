@@ -32,23 +32,21 @@ def steps_of(level: str, span: float) -> float:
 
 
 def smoothed(x: Floats, y: Floats, over: float) -> Floats:
-    """At each point the mean of it and all before it, whose weight falls by e every `over` of x.
+    """At each point the mean of it and of those before it that are less than `over` of x away.
 
-    x: (n,) rising, y: (n,). What is not finite has no weight and stays as it is, a gap. No later point counts, so
-    what one sees at a step is what one could know there; and none before the first is made up, as an average that
-    starts from 0 would do. The mean is of the values themselves, also where the axis shows their logarithms.
+    x: (n,) rising, y: (n,). What is not finite counts for nothing and stays as it is, a gap. No later point counts,
+    so what one sees at a step is what one could know there. The mean is of the values themselves, also where the
+    axis shows their logarithms. Each window forgets the ones before it wholly, which an exponential mean never
+    does: after the error has become 0, its memory would draw a straight line down a log axis, decade after decade.
     """
-    if over <= 0:
+    if over <= 0 or not len(x):
         return y
     finite = np.isfinite(y)
-    fade = np.exp(-np.diff(x, prepend=x[:1]) / over)
-    total = weight = 0.0
-    means = y.astype(np.float64, copy=True)
-    for index, (keep, value, known) in enumerate(
-        zip(fade.tolist(), y.tolist(), finite.tolist(), strict=True)
-    ):
-        total, weight = total * keep, weight * keep
-        if known:
-            total, weight = total + value, weight + 1.0
-            means[index] = total / weight
-    return means
+    first, last = np.searchsorted(x, x - over, side="right"), np.arange(1, len(x) + 1)
+    # Sums of each window by itself: as differences of running sums, all after a spike of 1e30 would be lost.
+    windows = np.column_stack([first, last]).ravel()
+    total, count = (
+        np.add.reduceat(np.append(part, 0.0), windows)[::2]
+        for part in (np.where(finite, y, 0.0), finite.astype(np.float64))
+    )
+    return np.where(finite, total / np.maximum(count, 1.0), y)

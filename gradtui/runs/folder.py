@@ -4,12 +4,14 @@ A run is a folder. One process writes each file, and only by appending (`run.jso
 replace), so it can be read at any moment, from any process, also over a network file system::
 
     experiment.toml        what was asked for
+    start.json             where the run begins, if not at fresh weights: see start.py
     run.json               who, what, where: see meta.py. Under "tables" it names the columns of each table
     <table>.f32            rows of numbers
     <table>.<bucket>.f32   the same rows summarised by buckets of 16, 256, 4096 … rows
     events.jsonl           what happened, one JSON object a line, each with "event" and "time", mostly "step"
     control.jsonl          what viewers wish, one JSON object a line
-    checkpoints/           safetensors
+    checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it broke; parent-<n>,
+                           from which a fork begins
     trainer.log            what the trainer printed
     heartbeat              an empty file whose time of change is renewed about once a second
 
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
 
 RUN_FILE = "run.json"
 EXPERIMENT_FILE = "experiment.toml"
+START_FILE = "start.json"
 EVENTS_FILE = "events.jsonl"
 CONTROL_FILE = "control.jsonl"
 LOG_FILE = "trainer.log"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.folder import RUN_FILE, is_run_folder, runs_root
-from gradtui.runs.meta import read_meta
+from gradtui.runs.meta import Parent, read_meta
 from gradtui.runs.status import RunStatus, read_status, status_by
 
 
@@ -22,6 +22,8 @@ class RunInfo:
     status: RunStatus
     started: float
     """Seconds since the epoch."""
+    parent: Parent | None = None
+    """The run from which it was forked, or whose cure it tries."""
 
     @property
     def id(self) -> str:
@@ -60,7 +62,7 @@ def _info(folder: Path) -> RunInfo:
         return RunInfo(folder, folder.name, RunStatus("failed", reason=str(error)), changed)
     if meta is None:
         return RunInfo(folder, folder.name, status, changed)
-    return RunInfo(folder, meta.name, status, meta.started)
+    return RunInfo(folder, meta.name, status, meta.started, meta.parent)
 
 
 def find_run(text: str | None = None, root: Path | None = None) -> Path:

@@ -32,6 +32,17 @@ class TableMeta(msgspec.Struct, frozen=True):
     kind: Literal["scalars", "layers", "lags", "histograms"] = "layers"
 
 
+class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The run that another one is to be held against."""
+
+    run: str
+    """Its id."""
+    step: int
+    """After how many of its steps the other one goes on by itself; 0 where they share the beginning alone."""
+    cure: str = ""
+    """Key of the cure that makes the difference (gradtui.experiment.edits.CURES), where it is one of them."""
+
+
 class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The content of run.json."""
 
@@ -61,6 +72,10 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The loss of somebody who guesses."""
     parameters: int = 0
     data: dict[str, Any] = {}
+    parent: Parent | None = None
+    """The run from which this one was forked, or whose cure it tries."""
+    preflight: bool = False
+    """Whether nothing is trained: one row of each table, measured at initialisation."""
 
     @classmethod
     def of_this_process(cls, **fields: Any) -> Self:

@@ -15,7 +15,8 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
-from gradtui.runs.meta import RunMeta, read_meta
+from gradtui.runs.meta import Parent, RunMeta, read_meta
+from gradtui.runs.start import read_start
 from gradtui.runs.status import RunStatus, read_status
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table
@@ -85,6 +86,15 @@ class Run:
             # Written by another version of gradtui, say: the numbers are good for all that.
             return None
         return None
+
+    @property
+    def parent(self) -> Parent | None:
+        """The run from which this one was forked, or whose cure it tries; None of a run of its own."""
+        meta = self.meta
+        try:
+            return meta.parent if meta is not None else read_start(self.folder).parent
+        except RunError:
+            return None
 
     @property
     def layer_names(self) -> list[str]:

@@ -18,6 +18,7 @@ from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table
 from gradtui.runs.jsonl import encode_line
 from gradtui.runs.levels import Levels
 from gradtui.runs.records import RecordFile, RowBuffer, check_row, read_records
+from gradtui.runs.summary import Records
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -89,6 +90,36 @@ class RunWriter:
         # A number beyond float32 is stored as infinity, and whoever is watched shall hear no warning of it.
         with self._lock, np.errstate(over="ignore", invalid="ignore", under="ignore"):
             self._buffers[table].put(step, moment, values)
+
+    def insert(self, table: str, rows: Records) -> None:
+        """Put rows, in the order of their steps, among those of a table that lacked these steps; where it has one
+        of them, the new row stands in its place.
+
+        What comes behind the first is cut off and written again with them, so a reader begins anew with the
+        table, as where a run was taken back. For once in a run's life.
+        """
+        if self._is_deaf() or not len(rows):
+            return
+        with self._flushing:
+            if self.error is None:
+                try:
+                    self._write()
+                    self._rewrite(table, rows)
+                except OSError as error:
+                    self.error = error
+
+    def _rewrite(self, table: str, rows: Records) -> None:
+        file = self._files[table]
+        keep = _rows_up_to(file, int(rows["step"][0]) - 1)
+        behind = read_records(file.path, file.dtype, keep, file.count) if file.count > keep else rows[:0]
+        both = np.concatenate([rows, behind[~np.isin(behind["step"], rows["step"])]])
+        file.truncate(keep)
+        if table not in self._unlevelled:
+            self._levels[table] = Levels(self.folder, table, self._columns[table], file)
+        both = both[np.argsort(both["step"], kind="stable")]
+        file.append(both)
+        if table in self._levels:
+            self._levels[table].extend(both)
 
     def event(self, event: str, step: int | None = None, **fields: Any) -> None:
         """Add an event; `fields` are anything that JSON has words for, and numbers that are not finite."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -13,10 +13,11 @@ from gradtui.diagnosis.corridor import corridor_of
 from gradtui.diagnosis.evidence import BESIDE_THE_PATH
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
-from gradtui.runs.follower import Snapshot
+from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
 from gradtui.runs.meta import LayerMeta
 from gradtui.runs.moment import Moment, moment_of
-from gradtui.runs.summary import Floats, Steps
+from gradtui.runs.summary import Floats, Steps, Summary
+from gradtui.runs.table import Table
 from gradtui.ui.look import Look
 
 Wide = NDArray[np.float64]
@@ -45,6 +46,8 @@ class Sight:
     """(rows,): the step at which each of them begins."""
     last: int
     """The last step of the last of them."""
+    curves: Mapping[str, Summary]
+    """Each scalar over the same stretch of time."""
 
     @property
     def values(self) -> Floats:
@@ -58,20 +61,25 @@ class Sight:
         return self.moment.step
 
 
-def see(snapshot: Snapshot, look: Look, experiment: Experiment | None, before: Sight | None) -> Sight:
-    """Look at a run's state. `before` is the last sight of the same run: what still holds of it is not read again."""
+def see(
+    snapshot: Snapshot, scalars: Table, look: Look, experiment: Experiment | None, before: Sight | None
+) -> Sight:
+    """Look at a run's state. `before` is the last sight of the same run: what still holds of it is not read again.
+
+    scalars: the run's table of them, for a closer look than the snapshot's at a stretch of time.
+    """
     table = snapshot.timeline.table
     moment = moment_of(table, look.at)
     if look.window is None:
         matrix, steps, _ = snapshot.timeline.fold(look.rows)
-        last = snapshot.latest_step
+        last, curves = snapshot.latest_step, snapshot.curves
     else:
         first, last = look.window
         if before is not None and before.look == replace(look, at=before.look.at) and before.step > last:
-            matrix, steps = before.matrix, before.steps
+            matrix, steps, curves = before.matrix, before.steps, before.curves
         else:
             window = snapshot.timeline.window(first, last, look.rows)
-            matrix, steps = window.mean, window.step
+            matrix, steps, curves = window.mean, window.step, _curves(scalars, first, last)
     values = moment.rows[-1] if len(moment.rows) else np.zeros(0, np.float32)
     layers = snapshot.meta.layers if snapshot.meta else ()
     level = level_of(layers) if len(layers) == len(values) else -1
@@ -88,7 +96,14 @@ def see(snapshot: Snapshot, look: Look, experiment: Experiment | None, before: S
         matrix=matrix,
         steps=steps,
         last=last,
+        curves=curves,
     )
+
+
+def _curves(scalars: Table, first: int, last: int) -> Mapping[str, Summary]:
+    """Each scalar between two steps, as closely as a follower shows the whole run."""
+    summary = scalars.summary(scalars.row_of(first), scalars.row_of(last + 1), CURVE_BUCKETS)
+    return {name: summary.column(index) for index, name in enumerate(scalars.columns)}
 
 
 def level_of(layers: Sequence[LayerMeta]) -> int:

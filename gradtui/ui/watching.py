@@ -84,7 +84,9 @@ class Watching:
         self.experiment: Experiment | None = None
         """What is trained, with the live changes that the trainer took over; None of a script."""
         self.findings: tuple[Finding, ...] | None = None
-        """What the diagnosis says at the step looked at; None before it can say anything."""
+        """What the diagnosis says at the step looked at; None before it can say anything …"""
+        self.standing: tuple[Finding, ...] | None = None
+        """… and at the newest step."""
         self.vitals: tuple[Vital, ...] = ()
         """Figures of the run as a whole, at that step."""
         self.first_bad: int | None = None
@@ -96,7 +98,6 @@ class Watching:
         self._judged_at = 0.0
         self._judged: Snapshot | None = None
         self._evidence: Evidence | None = None
-        self._now: tuple[Finding, ...] | None = None
         self._figures_of: int | None = None
         self.pace = PACE
         """Seconds between two looks at the folder."""
@@ -129,7 +130,7 @@ class Watching:
                 look = self.look
                 if self._take_in(run, follower, look):
                     travelled = self.sight is None or look.at != self.sight.look.at
-                    self._see(look)
+                    self._see(run, look)
                     if travelled and look.at is not None:
                         # The picture first; what is to be said of it comes a moment later.
                         self._post()
@@ -158,11 +159,11 @@ class Watching:
         self.snapshot = snapshot
         return True
 
-    def _see(self, look: Look) -> None:
+    def _see(self, run: Run, look: Look) -> None:
         from gradtui.ui.sight import see
 
         assert self.snapshot is not None
-        self.sight = see(self.snapshot, look, self.experiment, self.sight)
+        self.sight = see(self.snapshot, run.table_or_empty("scalars"), look, self.experiment, self.sight)
 
     def _post(self, worker: Worker[None] | None = None) -> None:
         """Hand the state over; with a worker, wait until it was painted or the person looks elsewhere."""
@@ -210,13 +211,13 @@ class Watching:
             self._evidence = evidence_of(run)
             news = diagnosis.update(self._evidence)
             early = snapshot.status.live and snapshot.step < EARLY and not news.findings
-            self._now = None if early else tuple(news.findings)
+            self.standing = None if early else tuple(news.findings)
             self.first_bad = min((found.step for found in news.findings), default=None)
             self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in news.new]
         if look.at is not None:
             self.findings = tuple(diagnose(self._evidence.upto(look.at)))
         else:
-            self.findings = self._now
+            self.findings = self.standing
         if due or look.at != self._figures_of:
             self._figures_of = look.at
             rows = {name: moment_row(run, name, look.at) for name in FIGURES}

@@ -66,7 +66,7 @@ class Bench(App[None]):
         super().__init__()
         self.what = what
         self.watching = SimpleNamespace(
-            snapshot=Follower(open_run(folder)).poll(), at=None, look=Look(), findings=()
+            snapshot=Follower(open_run(folder)).poll(), at=None, look=Look(), sight=None, standing=()
         )
         self.said: list[int | None] = []
 
@@ -251,7 +251,7 @@ async def test_what_happened_is_named_beneath(folder: Path) -> None:
         await app.show(at=200)
         await pilot.pause()
         assert app.pane.caption == "lr 0.01"
-        await app.show(at=20, findings=(SimpleNamespace(code="vanishing", step=20),))
+        await app.show(at=20, standing=(SimpleNamespace(code="vanishing", step=20),))
         await pilot.pause(0.6)
         assert app.pane.caption == "vanishing · clipped"
 

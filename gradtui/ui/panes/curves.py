@@ -15,7 +15,10 @@ from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from gradtui.runs.follower import Snapshot
+    from gradtui.runs.summary import Summary
     from gradtui.ui.charts.plot import CurvePlot, Marks, Series
     from gradtui.ui.panes.happenings import Happenings
 
@@ -99,7 +102,9 @@ class CurvePane(Vertical, can_focus=True):
         if snapshot is None:
             return
         pretraining = self.what == "loss" and not snapshot.step
-        series = _reconstruction(snapshot) if pretraining else _course(snapshot, self.what)
+        # Of a stretch of time the sight has a closer look than the whole run's.
+        curves = watching.sight.curves if watching.sight is not None else snapshot.curves
+        series = _reconstruction(snapshot) if pretraining else _course(snapshot, curves, self.what)
         if not series:
             return
         if not self.query(CurvePlot):
@@ -129,7 +134,7 @@ class CurvePane(Vertical, can_focus=True):
         if self._happenings is None:
             self._happenings = Happenings()
         return self._happenings.marks(
-            snapshot, [(found.code, found.step) for found in watching.findings or ()]
+            snapshot, [(found.code, found.step) for found in watching.standing or ()]
         )
 
     def _plots(self) -> list[CurvePlot]:
@@ -222,13 +227,13 @@ class CurvePane(Vertical, can_focus=True):
         self._tell()
 
 
-def _course(snapshot: Snapshot, what: str) -> list[Series]:
+def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[Series]:
     """The batch of each step, and what was evaluated of train and test."""
     from gradtui.ui.charts.plot import Series
 
-    if what not in snapshot.curves:
+    if what not in curves:
         return []
-    batch = snapshot.curves[what]
+    batch = curves[what]
     series = [Series("batch", batch.step, batch.mean, batch.min, batch.max)]
     for part in ("train", "test"):
         key = f"{part}_{what}"

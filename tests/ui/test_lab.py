@@ -328,3 +328,12 @@ async def test_palette_reaches_the_lab() -> None:
         lab = await lab_of(pilot)
         titles = {command.title for command in app.get_system_commands(lab)}
         assert {"Train", "Options", "Runs", "Quit"} <= titles
+
+
+async def test_a_cure_that_two_findings_advise_is_offered_once() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        lab.bench.choose_cure(["clip-norm", "smaller-lr", "clip-norm"])
+        await until(pilot, lambda: "clip the gradient's norm" in screen_text(app))
+        assert screen_text(app).count("clip the gradient's norm  advised") == 1

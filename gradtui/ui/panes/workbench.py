@@ -137,7 +137,8 @@ class Workbench(Vertical):
         from gradtui.ui.screens.choose import Choice, ChooseScreen
 
         offered = {cure.key: cure for cure in CURES if cure.set_of(self.experiment)}
-        keys = [key for key in advised if key in offered] + [key for key in offered if key not in advised]
+        # Two findings may advise the same cure.
+        keys = list(dict.fromkeys([*(key for key in advised if key in offered), *offered]))
         choices = [Choice(k, offered[k].name, offered[k].why, marked=k in advised) for k in keys]
 
         def take(key: str | None) -> None:

@@ -1,0 +1,163 @@
+"""The inside of a block as lines: operations in boxes on a wire, what goes around them in lanes on the right."""
+
+from __future__ import annotations
+
+from gradtui.ui.drawing.canvas import Canvas, cut
+from gradtui.ui.drawing.steps import Chain, Fork, Inside, Mark, Merge, Row, Wire
+
+WIDEST = 60
+"""Beyond this a box only grows away from its numbers."""
+WIRE = 2
+"""Column of the wire; the boxes begin at column 0."""
+LINE = "$secondary 70%"
+LANE = "$primary"
+MUTED = "$secondary"
+NUMBER = "$secondary"
+
+
+def diagram(inside: Inside, width: int) -> Canvas:
+    """The block on a sheet of this width."""
+    return _Drawer(inside, width).draw()
+
+
+class _Drawer:
+    def __init__(self, inside: Inside, width: int) -> None:
+        self.inside = inside
+        width = min(width, WIDEST)
+        self.canvas = Canvas(width)
+        steps = inside.steps
+        self.bracket = width - 1
+        right = width - (2 if inside.repeat > 1 else 0)
+        lanes = {step.lane for step in steps if isinstance(step, Fork)}
+        self.lanes: dict[int, int] = {}
+        for lane in sorted(lanes):
+            self.lanes[lane] = right - 1
+            right -= 2
+        rows = [row for step in steps if isinstance(step, Chain) for layer in step.layers for row in layer]
+        self.loop = right - 1 if any(row.looped for row in rows) else None
+        self.right = right - (2 if self.loop is not None else 1 if lanes else 0) - 1
+        """Column of the boxes' right border."""
+        self.room = self.right - 3
+        longest = max(len(row.name) for row in rows)
+        needed = max(longest + 1 + len(row.text) + _tail(row) for row in rows)
+        self.names = longest if needed <= self.room else 0
+        """Columns of the names, where all rows can be aligned."""
+        self.open: dict[int, int] = {}
+        """Lanes that are open, with the row in which they forked."""
+
+    def draw(self) -> Canvas:
+        canvas = self.canvas
+        last = None
+        for step in self.inside.steps:
+            if isinstance(last, Chain) and isinstance(step, Chain):
+                canvas.put(canvas.height, WIRE, "│", LINE)
+            match step:
+                case Wire(text):
+                    self._wire(text)
+                case Chain():
+                    self._chain(step)
+                case Fork():
+                    self._fork(step)
+                case Mark():
+                    self._mark(step)
+                case Merge():
+                    self._merge(step)
+            last = step
+        self._repeat()
+        return canvas
+
+    def _wire(self, text: str) -> None:
+        row = self.canvas.height
+        self.canvas.put(row, WIRE, "│", LINE)
+        self.canvas.put(row, WIRE + 2, cut(text, self.right - WIRE - 2), MUTED)
+
+    def _mark(self, step: Mark) -> None:
+        row, end = self.canvas.height, self.right - 2
+        number = f"{step.parameters:,}" if step.parameters else ""
+        self.canvas.put(row, WIRE, step.sign, f"bold {LANE}")
+        self.canvas.put(row, WIRE + 2, cut(step.text, end - WIRE - 1 - len(number)), MUTED)
+        self.canvas.put(row, end - len(number) + 1, number, NUMBER)
+
+    def _chain(self, chain: Chain) -> None:
+        canvas, row = self.canvas, self.canvas.height
+        dash = "─" * (self.right - 1)
+        canvas.put(row, 0, f"┌{dash}┐", LINE)
+        canvas.put(row, WIRE, "┴", LINE)
+        for number, layer in enumerate(chain.layers):
+            if number:
+                canvas.put(canvas.height, 0, f"├{dash}┤", LINE)
+            top = canvas.height
+            for operation in layer:
+                self._row(operation)
+            self._looped(layer, top)
+        row = canvas.height
+        canvas.put(row, 0, f"└{dash}┘", LINE)
+        canvas.put(row, WIRE, "┬", LINE)
+
+    def _row(self, row: Row) -> None:
+        canvas, at = self.canvas, self.canvas.height
+        canvas.put(at, 0, "│", LINE)
+        canvas.put(at, self.right, "│", LINE)
+        number = f"{row.parameters:,}" if row.parameters else ""
+        end = self.right - 2
+        canvas.put(at, end - len(number) + 1, number, NUMBER)
+        end -= len(number) + 1 if number else 0
+        column = 2
+        canvas.put(at, column, cut(row.name, end - column + 1), "bold" if row.weights else "")
+        column += max(self.names, len(row.name)) + 1
+        room = end - column + 1
+        text = cut(row.text if len(row.text) <= room else row.text.replace(" → ", "→"), room)
+        canvas.put(at, column, text, "" if row.weights else MUTED)
+        column += len(text) + (1 if text else 0)
+        if column + len(row.curve) - 1 <= end:
+            canvas.put(at, column, row.curve, LANE)
+            column += len(row.curve)
+        # A note either fits or is left out: half a hint is none.
+        if row.note and end - column - len(row.note) >= 2:
+            canvas.put(at, end - len(row.note) - (1 if number else -1), row.note, NUMBER)
+
+    def _looped(self, layer: tuple[Row, ...], top: int) -> None:
+        rows = [top + number for number, row in enumerate(layer) if row.looped]
+        if not rows or self.loop is None:
+            return
+        canvas = self.canvas
+        canvas.put(rows[0], self.right, "│◀╮", LANE)
+        canvas.put(rows[0], self.right, "│", LINE)
+        canvas.line(self.right + 2, rows[0] + 1, rows[-1], "│", LANE)
+        canvas.put(rows[-1], self.right, "├─╯", LANE)
+
+    def _fork(self, step: Fork) -> None:
+        canvas, row, lane = self.canvas, self.canvas.height, self.lanes[step.lane]
+        canvas.put(row, WIRE, "├" + "─" * (lane - WIRE - 1) + "╮", LANE)
+        number = f"{step.parameters:,}" if step.parameters else ""
+        room = lane - WIRE - 5 - (len(number) + 3 if number else 0)
+        text = step.text if len(step.text) <= room else cut(step.short, room)
+        canvas.put(row, WIRE + 2, f" {text} ", MUTED)
+        if number:
+            canvas.put(row, self.right - 2 - len(number), f" {number} ", NUMBER)
+        self.open[step.lane] = row
+
+    def _merge(self, step: Merge) -> None:
+        canvas, row, lane = self.canvas, self.canvas.height, self.lanes[step.lane]
+        canvas.put(row, WIRE, step.sign, f"bold {LANE}")
+        canvas.put(row, WIRE + 1, "◀" + "─" * (lane - WIRE - 2) + "╯", LANE)
+        if step.text:
+            canvas.put(row, WIRE + 3, f" {step.text} ", MUTED)
+        canvas.line(lane, self.open.pop(step.lane) + 1, row - 1, "│", LANE)
+
+    def _repeat(self) -> None:
+        repeat = self.inside.repeat
+        if repeat == 1:
+            return
+        canvas, last = self.canvas, self.canvas.height - 1
+        canvas.put(0, self.bracket, "╮", LINE)
+        canvas.line(self.bracket, 1, last - 1, "│", LINE)
+        text = f"×{repeat:,} "
+        canvas.put(last, self.bracket - len(text), text, "bold")
+        canvas.put(last, self.bracket, "╯", LINE)
+
+
+def _tail(row: Row) -> int:
+    """Columns right of a row's text."""
+    number = len(f"{row.parameters:,}") + 1 if row.parameters else 0
+    return number + (len(row.curve) + 1 if row.curve else 0)

@@ -1,0 +1,138 @@
+"""The whole picture: the groups from input to output, one opened to show the inside of one of its blocks.
+
+Where there is room the inside stands beside the groups, level with its own; else in its group's box.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from gradtui.ui.drawing.canvas import Canvas, cut, in_lines
+from gradtui.ui.drawing.diagram import WIDEST, diagram
+from gradtui.ui.drawing.frame import HEAVY, LIGHT, Frame
+from gradtui.ui.drawing.inside import inside
+from gradtui.ui.drawing.outline import Outline, Station, shape_in_words
+from gradtui.ui.drawing.steps import Inside
+
+BESIDE = 96
+"""Columns from which on the inside stands beside the groups."""
+STACK = 50
+"""Columns of the groups at most: beyond, a box only grows away from its number."""
+GAP = 3
+WIRE = 3
+"""Column of the wire."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The drawing, and in which of its rows each group stands."""
+
+    lines: tuple[Content, ...]
+    groups: tuple[range, ...]
+
+
+def draw(outline: Outline, chosen: int, width: int) -> Picture:
+    """The net in lines that are at most `width` wide; the group of index `chosen` is opened."""
+    chosen = max(0, min(chosen, len(outline.exp.net) - 1))
+    opened = inside(outline, chosen)
+    if width < BESIDE:
+        canvas = Canvas(width)
+        stack = _Stack(canvas, width, outline, chosen, opened)
+        return Picture(tuple(canvas.lines()), tuple(stack.groups))
+    room = min(WIDEST + 4, width // 2)
+    canvas = Canvas(width)
+    stack = _Stack(canvas, min(STACK, width - room - GAP), outline, chosen, None)
+    lens = _lens(opened, chosen, outline.exp.net[chosen].repeat, room)
+    rows = stack.groups[chosen]
+    # Level with its group, but not further down than the picture reaches anyhow.
+    top = min(rows.start, max(0, canvas.height - lens.height))
+    left = stack.width + GAP
+    canvas.paste(lens, top, left)
+    hangs = "┳" if outline.exp.net[chosen].repeat > 1 else "━"
+    canvas.put(rows.start + 1, stack.edge, "┣" + hangs + "━" * (left - stack.edge - 2) + "┫", HEAVY.style)
+    return Picture(tuple(canvas.lines()), tuple(stack.groups))
+
+
+def _lens(opened: Inside, chosen: int, repeat: int, width: int) -> Canvas:
+    """The inside in a frame of its own."""
+    canvas = Canvas(width)
+    frame = Frame(canvas, 0, width, HEAVY)
+    which = "one" if opened.repeat > 1 else "the first"
+    frame.top(f"inside {chosen + 1}" + (f" · {which} of {repeat:,} blocks" if repeat > 1 else ""))
+    _open(frame, opened)
+    frame.bottom()
+    return canvas
+
+
+def _open(frame: Frame, opened: Inside) -> None:
+    frame.paste(diagram(opened, frame.room))
+    if opened.others:
+        for line in frame.wrapped(opened.others):
+            frame.row([(line, "$secondary")])
+
+
+class _Stack:
+    """The stations one beneath the other."""
+
+    def __init__(
+        self, canvas: Canvas, width: int, outline: Outline, chosen: int, opened: Inside | None
+    ) -> None:
+        self.canvas, self.width = canvas, width
+        self.groups: list[range] = []
+        self.edge = width - 2
+        """Column of the boxes' right border; what is repeated has a second one behind it."""
+        self._chosen, self._opened, self._exp = chosen, opened, outline.exp
+        first, *rest = outline.stations
+        self._input(first)
+        gives: tuple[int, ...] | None = None
+        for station in rest:
+            self._way(station, gives)
+            self._box(station)
+            gives = station.gives
+
+    def _input(self, station: Station) -> None:
+        self.canvas.put(0, WIRE, "○", "bold")
+        self.canvas.put(0, WIRE + 2, station.title, "bold")
+        room = self.edge - WIRE - len(station.title) - 4
+        (text,) = in_lines(station.details, station.aside, room, most=1)
+        self.canvas.put(0, WIRE + 4 + len(station.title), text, "$secondary")
+
+    def _way(self, station: Station, gives: tuple[int, ...] | None) -> None:
+        """What goes on to a station; None is the example, whose shape stands above."""
+        row = self.canvas.height
+        parts = [] if gives is None else [shape_in_words(gives)]
+        if station.way:
+            parts += [station.way, shape_in_words(station.reads)]
+        text = " → ".join(parts)
+        self.canvas.put(row, WIRE, "▼", "$secondary")
+        self.canvas.put(row, WIRE + 2, cut(text, self.width - WIRE - 2), "$secondary")
+
+    def _box(self, station: Station) -> None:
+        here = station.kind == "group" and station.index == self._chosen
+        repeat = self._exp.net[station.index].repeat if station.kind == "group" else 1
+        canvas, top = self.canvas, self.canvas.height
+        frame = Frame(canvas, top, self.edge + 1, HEAVY if here else LIGHT)
+        number = f"{station.index + 1}  " if station.kind == "group" else ""
+        frame.top(number + station.title + (f" ×{repeat:,}" if repeat > 1 else ""))
+        for line in in_lines(station.details, station.aside, frame.room, most=2):
+            frame.row([(line, "" if here else "$secondary")])
+        if here and self._opened is not None:
+            _open(frame, self._opened)
+        frame.bottom(
+            f"{station.parameters:,} parameters", WIRE if repeat == 1 and station.kind != "output" else None
+        )
+        if repeat > 1:
+            self._behind(frame, top, here)
+        if station.kind == "group":
+            self.groups.append(range(top, canvas.height))
+
+    def _behind(self, frame: Frame, top: int, here: bool) -> None:
+        """The edge of more boxes like it."""
+        canvas, kind = self.canvas, HEAVY if here else LIGHT
+        last = canvas.height
+        canvas.put(top + 1, self.edge, kind.left_tee + kind.top_right, kind.style)
+        canvas.line(self.edge + 1, top + 2, last - 1, kind.upright, kind.style)
+        canvas.put(last, 1, kind.bottom_left + kind.level * (self.edge - 1) + kind.bottom_right, kind.style)
+        canvas.put(last, WIRE, kind.bottom_tee, kind.style)

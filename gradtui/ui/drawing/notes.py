@@ -1,0 +1,114 @@
+"""What is said beneath the drawing: figures of the net, what changed, and what theory expects."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+
+from gradtui.experiment import Experiment
+from gradtui.experiment.memory import Memory, examples
+from gradtui.ui.drawing.canvas import cut
+from gradtui.ui.drawing.changes import Change, changes
+from gradtui.ui.drawing.outline import Outline
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis import Prediction
+
+MOST_CHANGES = 16
+LEVEL = math.log10(2)
+"""Decades over the whole depth that are none: nets of one kind scatter by as much between seeds."""
+
+
+def figures(outline: Outline, memory: Memory, width: int) -> Content:
+    """Parameters, depth and memory on one line, as much in words as there is room for."""
+    count = outline.shape.parameters
+    net = f"{count:,} parameters · {outline.shape.depth:,} layers deep"
+    total, kept = size(memory.total), size(memory.activations)
+    batch = f"a batch of {examples(outline.exp):,}"
+    parts = (
+        f"weights {size(memory.weights)}, gradients {size(memory.gradients)}, "
+        f"optimizer {size(memory.optimizer)}, {batch} {kept}"
+    )
+    longest_first = (
+        f"{net} · {total} to train: {parts}",
+        f"{net} · {total} to train, {kept} of it for {batch}",
+        f"{net} · {total} to train",
+        f"{count:,} parameters · {outline.shape.depth:,} layers · {total}",
+        f"{short(count)} params · {outline.shape.depth:,} deep · {total}",
+    )
+    text = next((text for text in longest_first if len(text) <= width), longest_first[-1])
+    return Content.styled(cut(text, width), "bold")
+
+
+def short(count: int) -> str:
+    """A count in three digits: ``83.9 k``."""
+    for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
+        if count >= 0.9995 * factor:
+            return (
+                f"{count / factor:.3g} {unit}" if count < 999.5 * factor else f"{count / factor:,.0f} {unit}"
+            )
+    return str(count)
+
+
+def size(count: int) -> str:
+    """Bytes as people say them, an estimate as an estimate: ``1.4 MB``."""
+    for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if count >= 0.995 * factor or unit == "kB":
+            break
+    return f"{count / factor:.2g} {unit}" if count < 99.5 * factor else f"{count / factor:,.0f} {unit}"
+
+
+def differences(before: Experiment | None, after: Experiment, width: int) -> list[Content]:
+    """What changed since the last run, a line a field."""
+    if before is None:
+        return [Content.styled("nothing was trained yet", "$secondary")]
+    found = changes(before, after)
+    if not found:
+        return [Content.styled("as in the last run", "$secondary")]
+    lines = [Content.styled("Changed since the last run", "bold")]
+    widest = max(len(change.what) for change in found[:MOST_CHANGES])
+    lines += [_change(change, min(widest, width // 2), width) for change in found[:MOST_CHANGES]]
+    if len(found) > MOST_CHANGES:
+        lines.append(Content.styled(f"  and {len(found) - MOST_CHANGES:,} more", "$secondary"))
+    return lines
+
+
+def _change(change: Change, column: int, width: int) -> Content:
+    """A group that came or went has a sign before it; a field its old value, an arrow and its new one."""
+    sign = "−" if change.new is None else "+" if change.old is None else " "
+    ink = "$secondary" if change.new is None else "$accent"
+    front = f"{sign} {cut(change.what, column):<{column}}  "
+    room = max(1, width - len(front))
+    if change.old is None or change.new is None:
+        return Content.assemble((front, ink), (cut(change.old or change.new or "", room), ink))
+    old = cut(change.old, max(1, (room - 3) // 2))
+    new = cut(change.new, max(1, room - 3 - len(old)))
+    line = Content.assemble((front, "$secondary"), (old, "$secondary"), (" → ", ""), (new, "bold $accent"))
+    # A name may have wide characters.
+    return line.truncate(width, ellipsis=True)
+
+
+def expectation(prediction: Prediction) -> str:
+    """How theory expects the gradient to run over depth, or over time; or why it is silent."""
+    if not prediction.applies:
+        return f"no prediction: {prediction.why}"
+    if prediction.log10_lags:
+        lags = prediction.log10_lags
+        return "theory: " + _run(lags[-1], len(lags) - 1, "a step", "back in time")
+    profile = prediction.log10_profile
+    if len(profile) < 2:
+        return "theory: one hidden layer, and nothing to compare it with"
+    return "theory: " + _run(profile[0] - profile[-1], len(profile) - 1, "a layer", "towards the input")
+
+
+def _run(decades: float, count: int, each: str, where: str) -> str:
+    if not math.isfinite(decades):
+        return f"nothing is left of it {where}"
+    if abs(decades) < LEVEL or not count:
+        return "level"
+    how = "weaker" if decades < 0 else "stronger"
+    rate = abs(decades) / count
+    figure = f"{rate:.2f}" if rate >= 0.005 else f"{rate:.1g}"
+    return f"{figure} decades {each} {how} {where}, {abs(decades):.2g} in all"

@@ -1,0 +1,138 @@
+"""What is said beneath the drawing."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gradtui.diagnosis.theory import Prediction, predict
+from gradtui.experiment import Experiment, from_dict, resolve, set_fields, to_dict
+from gradtui.experiment.memory import memory_of
+from gradtui.ui.drawing.changes import Change, changes
+from gradtui.ui.drawing.notes import MOST_CHANGES, differences, expectation, figures, short, size
+from gradtui.ui.drawing.outline import Outline
+from tests.experiment.strategies import experiments
+
+
+def net_of(*widths: int) -> Experiment:
+    return from_dict({"net": [{"width": width} for width in widths]})
+
+
+@pytest.mark.parametrize(
+    ("width", "expected"),
+    [
+        (
+            133,
+            "83,850 parameters · 21 layers deep · 1.7 MB to train: weights 335 kB, gradients 335 kB, "
+            "optimizer 671 kB, a batch of 64 347 kB",
+        ),
+        (90, "83,850 parameters · 21 layers deep · 1.7 MB to train, 347 kB of it for a batch of 64"),
+        (60, "83,850 parameters · 21 layers deep · 1.7 MB to train"),
+        (39, "83,850 parameters · 21 layers · 1.7 MB"),
+        (34, "83.8 k params · 21 deep · 1.7 MB"),
+        (10, "83.8 k pa…"),
+    ],
+)
+def test_figures_say_as_much_as_there_is_room_for(width: int, expected: str) -> None:
+    exp = resolve("sigmoid-20")
+    # 20 · (64² + 64) + 64 · 10 + 10 parameters.
+    assert figures(Outline(exp), memory_of(exp), width).plain == expected
+
+
+def test_sizes_in_words() -> None:
+    assert [size(n) for n in (0, 950, 94_900, 999_000, 1_640_000, 99_400_000, 99_600_000, 17e12, 3e17)] == [
+        "0 kB", "0.95 kB", "95 kB", "1 MB", "1.6 MB", "99 MB", "100 MB", "17 TB", "300,000 TB",
+    ]  # fmt: skip
+    assert [short(n) for n in (7, 999, 83_850, 999_600, 1_058_410, 4_290_000_000_000)] == [
+        "7", "999", "83.8 k", "1 M", "1.06 M", "4,290 G",
+    ]  # fmt: skip
+
+
+def test_a_field_that_changed() -> None:
+    before = resolve("sigmoid-20")
+    after = set_fields(before, {"net.0.activation": "relu", "cures.clip_norm": 1.0, "run.steps": 20_000})
+    assert changes(before, after) == [
+        Change("net.0.activation", "sigmoid", "relu"),
+        Change("cures.clip_norm", "off", "1"),
+        Change("run.steps", "500", "20,000"),
+    ]
+    lines = [line.plain for line in differences(before, after, 40)]
+    assert lines == [
+        "Changed since the last run",
+        "  net.0.activation  sigmoid → relu",
+        "  cures.clip_norm   off → 1",
+        "  run.steps         500 → 20,000",
+    ]
+
+
+def test_groups_that_came_and_went_are_named() -> None:
+    assert changes(net_of(8, 16, 32), net_of(8, 32)) == [Change("group 2", "dense 16 sigmoid", None)]
+    assert changes(net_of(8, 32), net_of(8, 16, 32)) == [Change("group 2", None, "dense 16 sigmoid")]
+    assert changes(net_of(8, 32), net_of(64, 8, 32, 16)) == [
+        Change("group 1", None, "dense 64 sigmoid"),
+        Change("group 4", None, "dense 16 sigmoid"),
+    ]
+    assert changes(net_of(8, 32), net_of(9, 16, 32)) == [
+        Change("net.0.width", "8", "9"),
+        Change("group 2", None, "dense 16 sigmoid"),
+    ]
+    lines = [line.plain for line in differences(net_of(8, 16, 32), net_of(8, 32), 40)]
+    assert lines[1:] == ["− group 2  dense 16 sigmoid"]
+
+
+def test_the_same_and_nothing_before() -> None:
+    exp = resolve("sigmoid-20")
+    assert [line.plain for line in differences(exp, exp, 40)] == ["as in the last run"]
+    assert [line.plain for line in differences(None, exp, 40)] == ["nothing was trained yet"]
+
+
+def test_a_long_list_ends() -> None:
+    lines = differences(net_of(*[8] * 30), net_of(*[9] * 30), 40)
+    assert len(lines) == MOST_CHANGES + 2
+    assert lines[-1].plain == f"  and {30 - MOST_CHANGES} more"
+
+
+@given(experiments(), experiments(), st.integers(1, 130))
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+def test_any_two_experiments(before: Experiment, after: Experiment, width: int) -> None:
+    found = changes(before, after)
+    assert bool(found) == (before != after)
+    came = sum(change.old is None for change in found)
+    went = sum(change.new is None for change in found)
+    assert len(after.net) - len(before.net) == came - went
+    if width >= 30:
+        assert all(line.cell_length <= width for line in differences(before, after, width))
+
+
+def test_wide_characters_do_not_run_over() -> None:
+    before = from_dict({"name": "梯度" * 30})
+    lines = differences(before, from_dict({**to_dict(before), "name": "消失" * 30}), 40)
+    assert all(line.cell_length <= 40 for line in lines)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("sigmoid-20", "theory: 0.63 decades a layer weaker towards the input, 12 in all"),
+        ("relu-20", "theory: level"),
+        ("residual-1001", "theory: level"),
+        ("adding-rnn", "theory: 0.26 decades a step weaker back in time, 7.4 in all"),
+        (
+            "resnet-20",
+            "no prediction: net.0: theory here is for dense and plain recurrent blocks, not for conv",
+        ),
+    ],
+)
+def test_what_theory_expects(name: str, expected: str) -> None:
+    assert expectation(predict(resolve(name))) == expected
+
+
+def test_the_edges_of_theory() -> None:
+    assert expectation(predict(net_of(64))) == "theory: one hidden layer, and nothing to compare it with"
+    gone = Prediction(True, log10_profile=(0.0,), log10_lags=(0.0, -math.inf))
+    assert expectation(gone) == "theory: nothing is left of it back in time"
+    faint = Prediction(True, log10_profile=(0.8, *[0.0] * 1000))
+    assert expectation(faint) == "theory: 0.0008 decades a layer stronger towards the input, 0.8 in all"

@@ -150,6 +150,28 @@ class Workbench(Vertical):
         before = self.experiment
         self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
 
+    def copy(self) -> None:
+        """Put the experiment on the clipboard as TOML; a terminal over SSH passes it on to the person's own."""
+        from gradtui.ui.edit.clipboard import copied
+
+        self.app.copy_to_clipboard(copied(self.experiment))
+        self.notify(f"{self.experiment.name}, as TOML", title="copied", timeout=2, markup=False)
+
+    def paste(self, text: str) -> None:
+        """Take over an experiment, or a part of one, from text; what is wrong with it is said in one line."""
+        from gradtui.ui.edit.clipboard import pasted
+
+        before = self.experiment
+        try:
+            self.take(pasted(text, before))
+        except ExperimentError as error:
+            self.notify(str(error), title="not pasted", severity="error", markup=False)
+            return
+        if self.experiment == before:
+            self.notify("it is what you have already", title="pasted", timeout=2)
+        else:
+            self.notify("u takes it back", title="pasted", timeout=2)
+
     def undo(self) -> None:
         """Take the last edit back."""
         if not self.draft.past:

@@ -41,7 +41,7 @@ def draw(outline: Outline, chosen: int, width: int) -> Picture:
         canvas = Canvas(width)
         stack = _Stack(canvas, width, outline, chosen, opened)
         return Picture(tuple(canvas.lines()), tuple(stack.groups))
-    room = min(WIDEST + 4, width // 2)
+    room = min(WIDEST + 4, max(width // 2, width - STACK - GAP))
     canvas = Canvas(width)
     stack = _Stack(canvas, min(STACK, width - room - GAP), outline, chosen, None)
     lens = _lens(opened, chosen, outline.exp.net[chosen].repeat, room)

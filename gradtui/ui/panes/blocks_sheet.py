@@ -82,5 +82,5 @@ class BlockSheet(Widget):
         picture = draw(self._outline, self._chosen, width)
         lines = [*picture.lines, Content(""), figures(self._outline, self._memory, width)]
         theory = Content.styled(self.theory or "theory: …", "$secondary")
-        lines += [*theory.wrap(max(1, width)), Content("")]
+        lines += [*theory.wrap(max(1, width - 1)), Content("")]
         return lines + differences(self._before, self._experiment, width), picture.groups

@@ -27,7 +27,7 @@ class Batches:
         self.epoch = 0
         self.taken = 0
         """Batches taken in this epoch."""
-        self._order = self._permutation()
+        self._order = self._permutation(0)
 
     def __iter__(self) -> Batches:
         return self
@@ -36,7 +36,7 @@ class Batches:
         if self.taken == self.per_epoch:
             self.epoch += 1
             self.taken = 0
-            self._order = self._permutation()
+            self._order = self._permutation(self.epoch)
         start = self.taken * self.size
         self.taken += 1
         chosen = self._order[start : start + self.size]
@@ -49,10 +49,17 @@ class Batches:
     def restore(self, state: dict[str, int]) -> None:
         """Goes on where ``state`` was taken; the next batch is the one that would have come then."""
         self.epoch, self.taken = state["epoch"], state["taken"]
-        self._order = self._permutation()
+        self._order = self._permutation(self.epoch)
 
-    def _permutation(self) -> Tensor:
-        order = torch.from_numpy(rng(self.seed, "shuffle", self.epoch).permutation(self.count))
+    def chosen(self, ago: int = 0) -> list[int]:
+        """Which training examples are in the batch that was taken last, or `ago` batches before it."""
+        epoch, place = divmod(self.epoch * self.per_epoch + self.taken - 1 - ago, self.per_epoch)
+        order = self._order if epoch == self.epoch else self._permutation(epoch)
+        examples: list[int] = order[place * self.size : (place + 1) * self.size].tolist()
+        return examples
+
+    def _permutation(self, epoch: int) -> Tensor:
+        order = torch.from_numpy(rng(self.seed, "shuffle", epoch).permutation(self.count))
         return order.to(self.x.device)
 
 

@@ -58,3 +58,17 @@ def test_the_global_generators_play_no_part() -> None:
     state = torch.get_rng_state()
     assert torch.equal(first, next(batches(numbered(20), 5, 3))[1])
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@settings(max_examples=60, deadline=None)
+@given(taken=st.integers(1, 30), size=st.integers(1, 12), data=st.data())
+def test_the_examples_of_batches_that_were_taken_are_known(
+    taken: int, size: int, data: st.DataObject
+) -> None:
+    source = batches(numbered(10), size, 7)
+    seen = [next(source)[1].tolist() for _ in range(taken)]
+    ago = data.draw(st.integers(0, taken - 1))
+    assert source.chosen(ago) == seen[taken - 1 - ago]
+    state = source.state()
+    source.chosen(taken - 1)
+    assert source.state() == state

@@ -8,8 +8,9 @@ from typing import NamedTuple
 from gradtui.experiment.errors import ExperimentError
 from gradtui.nets import Net
 from gradtui.training.checkpoints.files import listed
+from gradtui.training.checkpoints.header import CheckpointError
 from gradtui.training.checkpoints.state import MODEL
-from gradtui.training.checkpoints.tensors import CheckpointError, read
+from gradtui.training.checkpoints.tensors import read
 
 
 class Loaded(NamedTuple):

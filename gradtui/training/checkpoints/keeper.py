@@ -6,7 +6,8 @@ from threading import Thread
 
 from gradtui.runs.folder import CHECKPOINT_FOLDER
 from gradtui.training.checkpoints.files import path_of, tidy
-from gradtui.training.checkpoints.state import TEXT, SessionState, Snapshot, is_finite
+from gradtui.training.checkpoints.header import TEXT
+from gradtui.training.checkpoints.state import SessionState, Snapshot, is_finite
 from gradtui.training.checkpoints.tensors import write
 from gradtui.training.recorder import Recorder
 from gradtui.training.session import Session

@@ -13,8 +13,9 @@ from gradtui.runs.control import LIVE
 from gradtui.runs.events import Event, step_of
 from gradtui.runs.reader import open_run
 from gradtui.training.checkpoints.files import listed, remove_after
-from gradtui.training.checkpoints.state import about, restore
-from gradtui.training.checkpoints.tensors import CheckpointError, read
+from gradtui.training.checkpoints.header import CheckpointError, about
+from gradtui.training.checkpoints.state import restore
+from gradtui.training.checkpoints.tensors import read
 from gradtui.training.session import Session
 
 FREE = (

@@ -6,25 +6,36 @@ import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from gradtui.experiment import to_dict
-from gradtui.training.checkpoints.tensors import Array, CheckpointError
+from gradtui.experiment import Experiment, to_dict
+from gradtui.training.checkpoints.header import FORMAT, CheckpointError
+from gradtui.training.checkpoints.tensors import Array
 from gradtui.training.session import Session
 
 MODEL = "model."
 OPTIMIZER = "optimizer."
 """What the names of tensors begin with. Behind it: the net's own names (``dense1.weights1.weight``), and what
 torch calls the optimizer's states, each one tensor over all weights that are trained."""
-TEXT = "gradtui"
-"""The key of the one text: JSON with format, step, experiment (as it was then, changes in mid-run included),
-and the state of the batches and of fp16's loss scale. There is no state of random numbers beside: the batches
-follow from the seed and two numbers, and nothing else in a step is random."""
-FORMAT = 1
+
+
+class Standing(NamedTuple):
+    """Where a session stands between two steps; all that a checkpoint holds, on the session's device."""
+
+    step: int
+    exp: Experiment
+    weights: Tensor
+    """All of the net's, as they lie in its flat buffer."""
+    buffers: dict[str, Tensor]
+    """What the net knows besides: what norms have learned of their inputs."""
+    optimizer: dict[str, Tensor]
+    """What the optimizer has gathered, by torch's names; nothing before its first step."""
+    batches: dict[str, int]
+    scale: dict[str, float]
 
 
 @dataclass(frozen=True)
@@ -54,22 +65,36 @@ class SessionState:
             else:
                 self._buffers[MODEL + name] = tensor
 
-    def capture(self) -> Snapshot:
-        """Copy everything: the weights as one block, so that a thousand layers cost what their bytes do."""
+    def now(self) -> Standing:
+        """As it stands: not a copy, so the next step changes it."""
         session = self._session
-        weights = _copied(session.flat.weights)
+        return Standing(
+            session.step,
+            session.exp,
+            session.flat.weights,
+            self._buffers,
+            optimizer_state(session),
+            session.batches.state(),
+            session.scale.state(),
+        )
+
+    def capture(self, standing: Standing | None = None) -> Snapshot:
+        """Copy everything to the host: the weights as one block, so that a thousand layers cost what their bytes
+        do. `standing`: of the session at an earlier step; by default as it is now."""
+        standing = standing or self.now()
+        weights = _copied(standing.weights)
         tensors = {name: weights[place].reshape(shape) for name, (place, shape) in self._places.items()}
-        tensors |= {name: _copied(buffer) for name, buffer in self._buffers.items()}
-        for key, value in optimizer_state(session).items():
+        tensors |= {name: _copied(buffer) for name, buffer in standing.buffers.items()}
+        for key, value in standing.optimizer.items():
             tensors[OPTIMIZER + key] = _copied(value)
         about = {
             "format": FORMAT,
-            "step": session.step,
-            "experiment": to_dict(session.exp),
-            "batches": session.batches.state(),
-            "loss_scale": session.scale.state(),
+            "step": standing.step,
+            "experiment": to_dict(standing.exp),
+            "batches": standing.batches,
+            "loss_scale": standing.scale,
         }
-        return Snapshot(session.step, weights, tensors, json.dumps(about))
+        return Snapshot(standing.step, weights, tensors, json.dumps(about))
 
 
 def optimizer_state(session: Session) -> dict[str, Tensor]:
@@ -78,40 +103,45 @@ def optimizer_state(session: Session) -> dict[str, Tensor]:
     return {key: value for key, value in session.optimizer.state[weights].items() if value is not None}
 
 
-def about(path: Path, texts: dict[str, str]) -> dict[str, Any]:
-    """What a checkpoint of a training says of itself. Raises CheckpointError."""
-    try:
-        told = json.loads(texts[TEXT])
-        if told["format"] != FORMAT:
-            raise CheckpointError(f"{path}: format {told['format']}, and this gradtui reads format {FORMAT}")
-    except (KeyError, ValueError, TypeError) as error:
-        if isinstance(error, CheckpointError):
-            raise
-        raise CheckpointError(f"{path}: not a checkpoint that gradtui wrote") from None
-    return dict(told)
-
-
 def restore(session: Session, path: Path, tensors: dict[str, Tensor], told: dict[str, Any]) -> None:
     """Put a session that was just built where it was when the checkpoint was taken, on any device.
 
     Raises CheckpointError where the checkpoint is of another net or optimizer; the session is then of no use.
     """
-    model = {name[len(MODEL) :]: tensor for name, tensor in tensors.items() if name.startswith(MODEL)}
-    own = session.net.state_dict()
+    restore_net(session, path, tensors)
+    state = part_of(tensors, OPTIMIZER)
+    if not fits(session, state):
+        raise CheckpointError(f"{path}: holds the state of another optimizer than the experiment's")
+    put_optimizer(session, state)
+    session.batches.restore(told["batches"])
+    session.scale.restore(told["loss_scale"])
+    session.step = told["step"]
+
+
+def restore_net(session: Session, path: Path, tensors: dict[str, Tensor]) -> None:
+    """Weights and buffers, from a checkpoint. Raises CheckpointError where it is of another net."""
+    model, own = part_of(tensors, MODEL), session.net.state_dict()
     for name in {**own, **model}:
         if name not in own or name not in model or own[name].shape != model[name].shape:
             raise CheckpointError(f"{path}: holds another net than the experiment's: see {name}")
         own[name].copy_(model[name])
-    state = {name[len(OPTIMIZER) :]: tensor for name, tensor in tensors.items() if name.startswith(OPTIMIZER)}
-    optimizer = session.optimizer
-    (weights,) = optimizer.param_groups[0]["params"]
-    if any(tensor.shape not in (weights.shape, ()) for tensor in state.values()):
-        raise CheckpointError(f"{path}: holds the state of another optimizer than the experiment's")
-    groups = optimizer.state_dict()["param_groups"]
-    optimizer.load_state_dict({"state": {0: state} if state else {}, "param_groups": groups})
-    session.batches.restore(told["batches"])
-    session.scale.restore(told["loss_scale"])
-    session.step = told["step"]
+
+
+def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The tensors of MODEL or OPTIMIZER, by their names without it."""
+    return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+
+
+def fits(session: Session, state: dict[str, Tensor]) -> bool:
+    """Whether an optimizer's state is of as many weights as the session's optimizer moves."""
+    (weights,) = session.optimizer.param_groups[0]["params"]
+    return all(tensor.shape in (weights.shape, ()) for tensor in state.values())
+
+
+def put_optimizer(session: Session, state: dict[str, Tensor]) -> None:
+    """What the session's optimizer has gathered, from here on; the state is copied."""
+    groups = session.optimizer.state_dict()["param_groups"]
+    session.optimizer.load_state_dict({"state": {0: state} if state else {}, "param_groups": groups})
 
 
 def _copied(tensor: Tensor) -> Array:

@@ -19,16 +19,13 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gradtui.runs.atomic import replacing
+from gradtui.training.checkpoints.header import CheckpointError
 
 Array = npt.NDArray[np.generic]
 
 _TYPES = {"f8": "F64", "f4": "F32", "f2": "F16", "i8": "I64", "i4": "I32", "u1": "U8", "b1": "BOOL"}
 _ALIGNMENT = 8
 _BUFFER = 1 << 20
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be used; ``str()`` is one line that names the file."""
 
 
 def write(path: Path, tensors: Mapping[str, Array], texts: Mapping[str, str]) -> None:

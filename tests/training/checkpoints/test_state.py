@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from gradtui.experiment import from_dict
-from gradtui.training.checkpoints.state import TEXT, SessionState, about, is_finite, restore
-from gradtui.training.checkpoints.tensors import CheckpointError, read, write
+from gradtui.training.checkpoints.header import TEXT, CheckpointError, about
+from gradtui.training.checkpoints.state import SessionState, is_finite, restore
+from gradtui.training.checkpoints.tensors import read, write
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
 

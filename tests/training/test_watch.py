@@ -1,0 +1,111 @@
+"""The step at which a training breaks, from made-up numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+import numpy as np
+import pytest
+
+from gradtui.training.watch import CALM, MOST, REFRESH, Broken, Recovered, Watch
+
+CHANCE = 2.3
+QUIET = [(2.0, 1.0)] * 60
+NORMS = np.array([1.0, 2.0])
+
+
+def watched(
+    numbers: Iterable[tuple[float, float]], *, watch: Watch | None = None, skipped: bool = False
+) -> list[Broken | Recovered]:
+    """What a watch says of losses and norms of the gradient, step by step from 1."""
+    watch = watch or Watch(CHANCE)
+    for step, (loss, norm) in enumerate(numbers, 1):
+        watch.look(step, loss, norm, norm, NORMS, skipped=skipped)
+    return watch.take()
+
+
+def told(numbers: Iterable[tuple[float, float]]) -> list[tuple[int, str, str]]:
+    return [(one.step, one.reason, one.measure) for one in watched(numbers) if isinstance(one, Broken)]
+
+
+@pytest.mark.parametrize(
+    ("last", "measure"),
+    [((math.nan, 1.0), "loss"), ((math.inf, 1.0), "loss"), ((2.0, math.nan), "grad_norm"),
+     ((2.0, math.inf), "grad_norm"), ((math.nan, math.nan), "loss")],
+)  # fmt: skip
+def test_a_number_that_is_none_breaks_a_training_once(last: tuple[float, float], measure: str) -> None:
+    assert told([*QUIET, last, last, *QUIET]) == [(61, "nonfinite", measure)]
+    assert told([last]) == [(1, "nonfinite", measure)]
+
+
+def test_it_says_what_was_before() -> None:
+    (one,) = watched([*QUIET, (1.5, 3.0), (math.nan, 7.0)])
+    assert isinstance(one, Broken)
+    assert (one.before, one.grad_norm, one.usual) == (1.5, 7.0, 2.0)
+    assert math.isnan(one.loss)
+    assert one.norms is NORMS
+
+
+@pytest.mark.parametrize(
+    ("last", "measure"),
+    [((20.1, 1.0), "loss"), ((2.0, 50.1), "grad_norm"), ((19.9, 49.9), ""), ((2.0, 0.0), "")],
+)
+def test_a_blow_up_is_far_above_what_is_usual(last: tuple[float, float], measure: str) -> None:
+    assert told([*QUIET, last]) == ([(61, "blow-up", measure)] if measure else [])
+
+
+def test_what_is_small_may_vary() -> None:
+    """A net that has learned: one odd batch is ten times as bad as usual, and far better than chance; a gradient that
+    has come down may go up again to where it began."""
+    assert told([(2.3, 1.0), *[(0.01, 0.001)] * 80, (0.5, 0.001), (0.01, 4.9)]) == []
+    assert told([(2.3, 1.0), *[(0.01, 0.001)] * 80, (3.5, 0.001)]) == [(82, "blow-up", "loss")]
+    assert told([(2.3, 1.0), *[(0.01, 0.001)] * 80, (0.01, 5.1)]) == [(82, "blow-up", "grad_norm")]
+
+
+def test_the_second_step_can_break_it() -> None:
+    assert told([(11.5, 1.2e3), (2.8e34, 7.2e35), (2.3, 0.06)]) == [(2, "blow-up", "loss")]
+
+
+def test_what_is_clipped_does_not_count() -> None:
+    watch = Watch(CHANCE)
+    for step in range(1, 50):
+        watch.look(step, 2.0, 1e9 if step == 40 else 1.0, 1.0, NORMS, skipped=False)
+    assert watch.take() == []
+
+
+def test_a_step_that_was_left_out_broke_nothing() -> None:
+    assert watched([(2.0, math.inf), (2.0, 1e9)] * 30, skipped=True) == []
+    assert len(watched([(math.inf, math.inf)], skipped=True)) == 1
+
+
+def test_while_it_stays_above_it_is_one_blow_up_and_no_state_is_worth_keeping() -> None:
+    watch = Watch(CHANCE)
+    assert len(watched([*QUIET, *[(100.0, 1.0)] * 300], watch=watch)) == 1
+    assert watch.holding
+    assert watched(QUIET[: CALM - 1], watch=watch) == []
+    assert watch.holding
+    assert watched(QUIET[:1], watch=watch) == []
+    assert not watch.holding
+
+
+def test_it_has_recovered_once_the_loss_is_as_low_as_it_was() -> None:
+    learned = [(2.3, 1.0), *[(0.5, 1.0)] * 60]
+    worse = watched([*learned, (50.0, 1.0), *[(1.0, 1.0)] * 300])
+    assert [type(one) for one in worse] == [Broken]
+    better = watched([*learned, (50.0, 1.0), *[(1.0, 1.0)] * 100, *[(0.4, 1.0)] * 200])
+    assert [type(one) for one in better] == [Broken, Recovered]
+    assert 62 + CALM + 50 < better[1].step < 62 + CALM + 50 + 2 * 100 + REFRESH
+
+
+def test_a_net_that_died_of_it_has_not_recovered() -> None:
+    """explode-pixels: large losses at first, one huge step, and the loss of chance for ever after."""
+    news = watched([(11.5, 1.2e3), (2.8e34, 7.2e35), *[(2.3, 0.06)] * 500])
+    assert [type(one) for one in news] == [Broken]
+
+
+def test_of_a_training_that_swings_not_every_swing_is_told() -> None:
+    swing = [(100.0, 1.0), *[(2.0, 1.0)] * (CALM + 30)]
+    assert len(told([*QUIET, *swing * 6])) == MOST
+    # What is no number is always told.
+    assert len(told([*QUIET, *swing * 6, (math.nan, 1.0)])) == MOST + 1

@@ -7,7 +7,7 @@ import numpy as np
 from gradtui.probe.histograms import GradientSizes
 from gradtui.runs.histograms import TABLE, columns_of, to_row
 from gradtui.runs.meta import TableMeta
-from gradtui.runs.writer import RunWriter
+from gradtui.training.rows import TakesRows
 from gradtui.training.session import Session
 
 EVERY = 128
@@ -27,7 +27,7 @@ def gap_after(step: int, planned: int) -> int:
 class Histograms:
     """Records the sizes of all layers' gradients at some of the steps that are looked at."""
 
-    def __init__(self, session: Session, writer: RunWriter) -> None:
+    def __init__(self, session: Session, writer: TakesRows) -> None:
         self._sizes = GradientSizes(session.flat)
         self._writer = writer
         self._planned = session.exp.run.steps

@@ -5,7 +5,9 @@ from __future__ import annotations
 import time
 from dataclasses import asdict
 
+from gradtui.training.aftermath import Aftermath
 from gradtui.training.checkpoints.keeper import Checkpoints
+from gradtui.training.checkpoints.rewinding import Rewind
 from gradtui.training.controls import Controls
 from gradtui.training.evaluation import evaluate
 from gradtui.training.failures import reason_of
@@ -35,6 +37,10 @@ class Loop:
         self.sampler = Sampler(session, recorder.writer)
         self.findings = Findings(recorder.writer.folder, recorder.writer)
         self.checkpoints = Checkpoints(session, recorder)
+        self.rewind = Rewind(session, recorder)
+        self.aftermath = Aftermath(
+            session, recorder, self.rewind, self.sampler.thinning, lambda: self.stop.wanted
+        )
 
     def run(self) -> Ending:
         """Train; returns how it ended."""
@@ -48,6 +54,7 @@ class Loop:
         ending = self._steps()
         self.checkpoints.finish()
         self.recorder.catch_up()
+        self.aftermath.look()
         if ending == FINISHED and self.recorder.diverged:
             ending = DIVERGED
         if not self.stop.wanted and self.recorder.writer.error is None:
@@ -79,6 +86,8 @@ class Loop:
             if session.step == first:
                 # Who pressed the key shall not wait for the writer's next turn.
                 self._publish()
+            if self.aftermath.look():
+                self._phase("training", "training")
             if self.recorder.diverged:
                 return DIVERGED
             if self.recorder.writer.error is not None:
@@ -94,6 +103,8 @@ class Loop:
         session, stepper, sampler = self.session, self.stepper, self.sampler
         clock = sampler.clock
         begin = clock()
+        self.rewind.look()
+        ready = clock()
         sampler.begin(last=session.step + 1 == session.exp.run.steps)
         loss, accuracy = stepper.forward()
         if sampler.active:
@@ -111,7 +122,7 @@ class Loop:
         moment = time.time()
         self.recorder.record(session.step, moment, outcome)
         end = clock()
-        every_step = (measured - measuring) + (end - recording)
+        every_step = (ready - begin) + (measured - measuring) + (end - recording)
         if sampler.active:
             sampler.after_move(session.step, moment)
             end = clock()

@@ -33,11 +33,16 @@ def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
         kept = round(SURE * memory.activations)
     free = free_bytes()
     if free is not None and needed + kept > free:
-        batch = f", a batch of {examples(exp):,} examples {_size(kept)}" if kept > needed / 10 else ""
+        batch = f", a batch of {examples(exp):,} examples {size(kept)}" if kept > needed / 10 else ""
         raise TrainingFailed(
-            f"out of memory: the net's {parameters:,} parameters need {_size(needed)} to train{batch}, "
-            f"and {_size(free)} are free"
+            f"out of memory: the net's {parameters:,} parameters need {size(needed)} to train{batch}, "
+            f"and {size(free)} are free"
         )
+
+
+def free_on(device: torch.device) -> int | None:
+    """Memory that is free where the net of that device lies; None if unknown."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
 
 
 def free_bytes() -> int | None:
@@ -74,5 +79,6 @@ def _left_in_group() -> int | None:
         return None
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Bytes as one says them."""
     return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -14,6 +14,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
 from gradtui.training.step import Outcome
+from gradtui.training.watch import Watch
 
 PATIENCE = 20
 """Steps in a row whose loss is not finite, after which a training counts as diverged."""
@@ -54,6 +55,8 @@ class Recorder:
         self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
         """Whether the last PATIENCE losses were not finite."""
+        self.watch = Watch(session.dataset.chance_loss)
+        """Sees at which step the training breaks."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
         self._transfer: Transfer[_Row] = Transfer(session.device)
@@ -97,6 +100,7 @@ class Recorder:
             scalars += [row.scale, float(row.skipped)]
         self.writer.append("scalars", row.step, scalars, row.time)
         self.writer.append("grad_norm", row.step, norms, row.time)
+        self.watch.look(row.step, loss, total, clipped, norms, skipped=row.skipped)
         self._bad = 0 if math.isfinite(loss) else self._bad + 1
         self.diverged = self._bad >= PATIENCE
 

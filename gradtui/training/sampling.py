@@ -9,8 +9,8 @@ from gradtui.experiment import net_shape
 from gradtui.probe.signals import MEASURES, SignalProbe
 from gradtui.probe.thinning import Thinning, clock_of
 from gradtui.runs.meta import TableMeta
-from gradtui.runs.writer import RunWriter
 from gradtui.training.histograms import Histograms, histogram_table
+from gradtui.training.rows import TakesRows
 from gradtui.training.session import Session
 
 SHARE = 0.03
@@ -29,7 +29,7 @@ class Sampler:
     0; `weight_norm` is the latter. `slope` is what learned slopes (PReLU) are at then, NaN in other layers.
     """
 
-    def __init__(self, session: Session, writer: RunWriter) -> None:
+    def __init__(self, session: Session, writer: TakesRows) -> None:
         self.thinning = Thinning(SHARE)
         self.active = False
         """Whether the step under way is being looked at."""

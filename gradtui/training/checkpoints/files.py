@@ -13,6 +13,7 @@ KEEP = 3
 from before something went wrong that was noticed late. More would fill disks with what nobody goes back to."""
 
 _NAME = re.compile(r"step-(\d+)\.safetensors\Z")
+_REWIND = re.compile(r"rewind-(\d+)\.safetensors\Z")
 
 
 def path_of(run: Path, step: int) -> Path:
@@ -20,10 +21,30 @@ def path_of(run: Path, step: int) -> Path:
     return run / CHECKPOINT_FOLDER / f"step-{step:09d}.safetensors"
 
 
+def rewind_path(run: Path, step: int) -> Path:
+    """The file of the point to which a run that broke can be taken back. It is none of those that are resumed from
+    or tidied away: what comes after it broke."""
+    return run / CHECKPOINT_FOLDER / f"rewind-{step:09d}.safetensors"
+
+
+def parent_path(run: Path, step: int) -> Path:
+    """The file, in a fork's own folder, of its parent's checkpoint. Kept for good: it is where the fork begins."""
+    return run / CHECKPOINT_FOLDER / f"parent-{step:09d}.safetensors"
+
+
 def listed(run: Path) -> list[tuple[int, Path]]:
     """Step and file of each checkpoint of a run, the newest first."""
+    return _named(run, _NAME)
+
+
+def rewinds(run: Path) -> list[tuple[int, Path]]:
+    """Step and file of each point from before a run broke, the newest first."""
+    return _named(run, _REWIND)
+
+
+def _named(run: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
     with contextlib.suppress(OSError):
-        named = [(_NAME.match(path.name), path) for path in (run / CHECKPOINT_FOLDER).iterdir()]
+        named = [(pattern.match(path.name), path) for path in (run / CHECKPOINT_FOLDER).iterdir()]
         return sorted(((int(name[1]), path) for name, path in named if name), reverse=True)
     return []
 
@@ -35,8 +56,10 @@ def tidy(run: Path) -> None:
 
 
 def remove_after(run: Path, step: int) -> None:
-    """Remove the checkpoints of later steps: the run has been taken back behind them."""
-    _remove([path for at, path in listed(run) if at > step])
+    """Remove the checkpoints of later steps: the run has been taken back behind them. And the draft of a rewind point
+    whose writer was killed: nobody is at it now."""
+    drafts = (run / CHECKPOINT_FOLDER).glob(".rewind-*.safetensors.*")
+    _remove([*(path for at, path in (*listed(run), *rewinds(run)) if at > step), *drafts])
 
 
 def _remove(paths: list[Path]) -> None:

@@ -238,6 +238,7 @@ def text_palette(colour: bool, ascii: bool) -> Palette:
 def palette_of(widget: Widget, ascii: bool = False) -> Palette:
     """The palette for a widget where it stands: its app's theme, NO_COLOR, its own background."""
     app = widget.app
+    ascii = ascii or getattr(app, "ascii", False)
     depth: Depth = "none" if app.no_color else "ansi" if app.native_ansi_color else "true"
     theme = app.current_theme
     style = widget.rich_style

@@ -1,0 +1,145 @@
+"""ASCII only, for terminals that show nothing else: when, and what stands for every other character.
+
+The charts draw with ASCII characters of their own. Everything else, frames and marks and arrows and the text of a
+person's files, is translated on its way to the terminal, cell for cell, so that nothing moves.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping
+
+from rich.cells import cell_len, get_character_cell_size
+from rich.segment import Segment
+from textual.color import Color
+from textual.filter import LineFilter
+
+_PLAIN_TERMINALS = frozenset({"linux", "vt100", "vt220", "ansi", "dumb"})
+_COERCED = frozenset({"c.utf8", "utf8"})
+
+_STAND_INS = {
+    # Marks of states and findings: letters that are read, not boxes.
+    "●": "*", "○": "o", "◌": ".", "◷": "@", "✖": "X", "✗": "X", "✓": "v", "▲": "!", "■": "#", "□": "o", "‖": "|",
+    "◆": "*", "◇": "o", "•": "o", "·": ".", "…": "~", "∅": "0", "⚠": "!", "★": "*", "☆": "*",
+    # Keys and directions.
+    "←": "<", "→": ">", "↑": "^", "↓": "v", "↔": "-", "↕": "|", "⇥": ">", "⇤": "<", "⏎": "E", "↵": "E", "⌫": "<",
+    "⌦": ">", "␣": "_", "⇧": "^", "‹": "<", "›": ">", "«": "<", "»": ">", "▶": ">", "▸": ">", "►": ">",
+    "◀": "<", "◂": "<", "◄": "<", "▼": "v", "▾": "v", "△": "^", "▴": "^", "🔎": "/ ",
+    # Typography and mathematics.
+    "–": "-", "—": "-", "−": "-", "⁻": "-", "‐": "-", "‑": "-", "‘": "'", "’": "'", "‚": ",", "“": '"', "”": '"',
+    "„": '"', "′": "'", "″": '"', "×": "x", "÷": "/", "±": "+", "√": "V", "∞": "I", "≈": "~", "∼": "~", "≤": "<",
+    "≥": ">", "≠": "!", "∇": "V", "∂": "d", "∈": "e", "°": "o", "ß": "s", "ø": "o", "Ø": "O", "æ": "a", "Æ": "A",
+    "ł": "l", "Ł": "L", "đ": "d", "€": "E", "£": "L", "¥": "Y", "§": "S", "©": "c", "®": "r", "¦": "|", "∣": "|",
+    "α": "a", "β": "b", "γ": "g", "δ": "d", "ε": "e", "ζ": "z", "η": "n", "θ": "t", "κ": "k", "λ": "l", "μ": "u",
+    "ν": "v", "π": "p", "ρ": "r", "σ": "s", "τ": "t", "φ": "f", "χ": "x", "ψ": "y", "ω": "w", "Γ": "G", "Δ": "D",
+    "Θ": "T", "Λ": "L", "Π": "P", "Σ": "S", "∑": "S", "Φ": "F", "Ψ": "Y", "Ω": "W",
+    # Blocks: of frames and scroll bars, by where their ink is.
+    "█": "#", "▉": "#", "▊": "|", "▋": "|", "▌": "|", "▍": "|", "▎": "|", "▏": "|", "▐": "|", "▕": "|", "▔": "-",
+    "▀": '"', "▁": "_", "▂": "_", "▃": "_", "▄": "_", "▅": "#", "▆": "#", "▇": "#", "░": ":", "▒": "%", "▓": "#",
+}  # fmt: skip
+
+
+def ascii_wanted(charset: str, environ: Mapping[str, str]) -> bool:
+    """Whether to draw with ASCII only.
+
+    Args:
+        charset: "ascii", "unicode", or "auto": as the terminal and the locale say. $GRADTUI_CHARSET is stronger.
+        environ: the environment.
+    """
+    asked = environ.get("GRADTUI_CHARSET", "").lower()
+    charset = asked if asked in ("ascii", "unicode", "auto") else charset
+    if charset != "auto":
+        return charset == "ascii"
+    return environ.get("TERM", "") in _PLAIN_TERMINALS or not _speaks_unicode(environ)
+
+
+def _speaks_unicode(environ: Mapping[str, str]) -> bool:
+    """False where the locale names an encoding that is not UTF-8. One that names none says nothing."""
+    language = environ.get("LANG", "")
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        locale = environ.get(name, "")
+        _, dot, encoding = locale.partition("@")[0].rpartition(".")
+        encoding = encoding.lower().replace("-", "")
+        if locale in ("C", "POSIX"):
+            return False
+        if name == "LC_CTYPE" and locale.lower().replace("-", "") in _COERCED and language in ("C", "POSIX"):
+            # Python itself puts this into the environment when it finds the locale C.
+            continue
+        if dot or encoding == "utf8":  # a Mac says LC_CTYPE=UTF-8
+            return encoding == "utf8"
+        if locale:
+            return True
+    return True
+
+
+class _Table(dict[int, str]):
+    """What `str.translate` looks every character up in; what is not in it yet is worked out once."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        found = self[code] = character if character.isascii() else _stand_in(character)
+        return found
+
+
+_TABLE = _Table({ord(character): stand_in for character, stand_in in _STAND_INS.items()})
+
+
+def _stand_in(character: str) -> str:
+    size = get_character_cell_size(character)
+    if size != 1:
+        # Combining marks have no cell of their own.
+        return "?" * size
+    code = ord(character)
+    if 0x2500 <= code < 0x2580:
+        return _line(unicodedata.name(character))
+    if 0x2580 <= code < 0x25A0:
+        return "#"
+    if 0x2800 <= code < 0x2900:
+        return " .:"[min(2, (code - 0x2800).bit_count())]
+    if character.isspace():
+        return " "
+    letters = [c for c in unicodedata.normalize("NFKD", character) if not unicodedata.combining(c)]
+    # é is an e, ² a 2; ½ would become 1 and is better not read at all.
+    return _TABLE[ord(letters[0])] if len(letters) == 1 and letters[0] != character else "?"
+
+
+def _line(name: str) -> str:
+    """A piece of a frame or a rule, by its Unicode name."""
+    lying = any(word in name for word in ("HORIZONTAL", "LEFT", "RIGHT"))
+    standing = any(word in name for word in ("VERTICAL", "UP", "DOWN"))
+    if "DIAGONAL" in name:
+        return "X" if "CROSS" in name else "/" if name.endswith("UPPER RIGHT TO LOWER LEFT") else "\\"
+    if lying and standing:
+        return "+"
+    if standing:
+        return "|"
+    return "=" if "HEAVY" in name or "DOUBLE" in name else "-"
+
+
+def in_ascii(text: str) -> str:
+    """The text in ASCII characters only, as many cells wide as before."""
+    if text.isascii():
+        return text
+    there = text.translate(_TABLE)
+    return there if len(there) == cell_len(text) else _by_width(text)
+
+
+def _by_width(text: str) -> str:
+    """The same where what is shown as one is narrower or wider than its parts: an emoji of several, say."""
+    parts: list[str] = []
+    width = 0
+    for end in range(1, len(text) + 1):
+        grown = cell_len(text[:end]) - width
+        parts.append(_TABLE[ord(text[end - 1])][: max(0, grown)].ljust(grown, "?"))
+        width += max(0, grown)
+    return "".join(parts)
+
+
+class AsciiFilter(LineFilter):
+    """Translates the lines of every widget, after everything else was drawn into them."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """The same cells in the same styles."""
+        if all(segment.text.isascii() for segment in segments):
+            return segments
+        return [Segment(in_ascii(text), style, control) for text, style, control in segments]

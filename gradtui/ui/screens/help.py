@@ -1,0 +1,124 @@
+"""All keys, with what they do: of the focused pane first, then of its screen and of the app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Group
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult, RenderResult
+from textual.binding import Binding
+from textual.containers import VerticalScroll
+from textual.dom import DOMNode
+from textual.screen import ModalScreen, Screen
+from textual.widget import Widget
+from textual.widgets import Markdown
+
+from gradtui.ui.key_list import Deed, deeds_of, help_of
+
+
+class KeyTable(Widget):
+    """One group of keys: each key, what it does, and what to know about that."""
+
+    COMPONENT_CLASSES = {"keys--title", "keys--key", "keys--tooltip"}
+    DEFAULT_CSS = """
+    KeyTable {
+        height: auto; margin: 0 0 1 0;
+        & > .keys--title { color: $accent; text-style: bold; }
+        & > .keys--key { color: $accent; }
+        & > .keys--tooltip { color: $secondary; }
+    }
+    """
+
+    def __init__(self, title: str, deeds: list[Deed], key_width: int, said_width: int) -> None:
+        super().__init__()
+        self.group_title = title
+        self.deeds = deeds
+        self.key_width = key_width
+        self.said_width = said_width
+
+    def render(self) -> RenderResult:
+        """The title, and a line for everything that can be done."""
+        ground = self.rich_style
+        title, key, tooltip = (
+            ground + self.get_component_rich_style(f"keys--{part}", partial=True)
+            for part in ("title", "key", "tooltip")
+        )
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(width=self.key_width, justify="right")
+        table.add_column(width=self.said_width)
+        table.add_column(ratio=1)
+        for deed in self.deeds:
+            dim = "" if deed.enabled else "dim"
+            keys, said = Text(" ".join(deed.keys), key), Text(deed.description, dim)
+            table.add_row(keys, said, Text(deed.tooltip, tooltip))
+        return Group(Text(self.group_title, title), table) if self.group_title else table
+
+
+class KeysScreen(ModalScreen[None]):
+    """Says what can be done on the screen beneath it.
+
+    Args:
+        screen: that screen; its keys are looked up now, while its pane has the focus.
+        words: what to make of the pane's own text.
+    """
+
+    DEFAULT_CSS = """
+    KeysScreen {
+        align: center middle;
+        & > VerticalScroll {
+            width: 96%; max-width: 100; height: 90%; border: round $accent; border-title-color: $accent;
+            border-subtitle-color: $text-muted; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
+        }
+        & Markdown { background: $surface; padding: 0; margin: 0; }
+        & MarkdownH2 { color: $accent; text-style: bold; margin: 0; }
+        & MarkdownParagraph { margin: 0 0 1 0; }
+        & Markdown MarkdownBlock:dark > .code_inline, & Markdown MarkdownBlock:light > .code_inline {
+            color: $accent; background: $surface; text-style: bold;
+        }
+    }
+    """
+    BINDINGS = [
+        Binding("escape,question_mark,q", "dismiss(None)", "back", id="keys.back"),
+        Binding("j", "scroll(1)", show=False),
+        Binding("k", "scroll(-1)", show=False),
+    ]
+
+    def __init__(self, screen: Screen[Any], words: Callable[[str], str] = str) -> None:
+        super().__init__()
+        self.help_text = words(help_of(screen))
+        self.groups = [(title_of(node, self.help_text), deeds) for node, deeds in deeds_of(screen)]
+
+    def compose(self) -> ComposeResult:
+        """The pane's own words, then the keys."""
+        deeds = [deed for _, group in self.groups for deed in group]
+        key_width = min(18, max(len(" ".join(deed.keys)) for deed in deeds))
+        said_width = min(22, max(len(deed.description) for deed in deeds))
+        with VerticalScroll() as frame:
+            frame.border_title = "Keys"
+            frame.border_subtitle = "↑↓ more · esc back"
+            if self.help_text:
+                yield Markdown(self.help_text)
+            for title, group in self.groups:
+                yield KeyTable(title, group, key_width, said_width)
+
+    def on_mount(self) -> None:
+        """The arrows scroll."""
+        self.query_one(VerticalScroll).focus()
+
+    def action_scroll(self, lines: int) -> None:
+        """Further down, or up."""
+        self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
+
+
+def title_of(node: DOMNode, help_text: str) -> str:
+    """What a group of keys belongs to; "" where the words above have said it."""
+    if node.BINDING_GROUP_TITLE:
+        return node.BINDING_GROUP_TITLE
+    if isinstance(node, Screen):
+        return "This screen"
+    if not isinstance(node, Widget):
+        return "Everywhere"
+    return "" if help_text else "Here"

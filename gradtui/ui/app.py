@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import io
+import os
+import sys
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,39 +13,75 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from gradtui.ui.fitting import FittingApp
+from gradtui.ui.keeping import KeepingApp
+from gradtui.ui.keymap import keymap_of, without_key
+from gradtui.ui.keys import LAB_KEYS
+from gradtui.ui.pace import PacedApp
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.terminal.frugal import FrugalApp
-from gradtui.ui.theme import DARK, LIGHT
+from gradtui.ui.theme import DARK, LIGHT, fitting_theme
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
     from gradtui.ui.screens.lab import LabScreen
 
 
-class GradtuiApp(FrugalApp):
+class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
     """The lab of one person at one terminal.
 
     Args:
         experiment: what the builder opens on; None is the default preset.
         attach: a run's folder to open, live or finished.
+        terminal: the environment, which says what the terminal can show; None, as for pictures, is everything.
     """
 
     TITLE = "gradtui"
     BINDINGS = [
+        # Also in dialogs; where one types, it is a character like others.
         Binding(
-            "question_mark", "toggle_keys", "keys", key_display="?", tooltip="List all keys.", id="app.keys"
+            "question_mark",
+            "toggle_keys",
+            "keys",
+            key_display="?",
+            tooltip="List all keys.",
+            id="app.keys",
+            priority=True,
         ),
         Binding("q", "quit", "quit", tooltip="Leave. A training goes on to its end.", id="app.quit"),
     ]
 
-    def __init__(self, experiment: Experiment | None = None, attach: Path | None = None) -> None:
+    def __init__(
+        self,
+        experiment: Experiment | None = None,
+        attach: Path | None = None,
+        terminal: Mapping[str, str] | None = None,
+    ) -> None:
         super().__init__()
         self.register_theme(DARK)
         self.register_theme(LIGHT)
-        self.theme = DARK.name
+        fitting = DARK.name if terminal is None else fitting_theme(self.console.color_system, terminal)
+        self.theme = self._settled_theme() or fitting
+        self._theme_seen = self.theme
+        self.fit_characters(self.settings.charset, terminal or {})
+        self._settle_keys()
         self.experiment = experiment
         self.attach = attach
         self.lab: LabScreen | None = None
+
+    def _settled_theme(self) -> str:
+        theme = self.settings.theme
+        if theme and theme not in self.available_themes:
+            self.settings_problem = f'{self.settings_file}: theme: none is called "{theme}"'
+            return ""
+        return theme
+
+    def _settle_keys(self) -> None:
+        keys, bindings = self.settings.keys, [*LAB_KEYS, *self.BINDINGS]
+        self.set_keymap(keymap_of(keys, bindings))
+        lost = without_key(keys, bindings)
+        if lost and not self.settings_problem:
+            self.settings_problem = f"{self.settings_file}: keys: none is left for {', '.join(lost)}"
 
     def get_default_screen(self) -> Screen[Any]:
         """The first frame; the lab follows it."""
@@ -57,33 +96,67 @@ class GradtuiApp(FrugalApp):
         opening = self.screen
         self.lab = LabScreen(self.experiment or resolve(names()[0]), self.attach)
         await self.push_screen(self.lab)
+        if self.settings_problem:
+            self.notify(self.settings_problem, severity="warning", timeout=10, markup=False)
         if isinstance(opening, OpeningScreen):
             for key in opening.keys:
                 self.simulate_key(key)
 
+    # -- what is settled here
+
+    def watch_theme(self, theme: str) -> None:
+        """Keep what the person chose; not what the terminal made the app begin with."""
+        if self.is_running and theme != self._theme_seen:
+            self._theme_seen = theme
+            self.keep(theme=theme)
+
+    def action_toggle_ascii(self) -> None:
+        """ASCII only, or all characters."""
+        self.ascii = not self.ascii
+        self.keep(charset="ascii" if self.ascii else "unicode")
+
+    # -- what is offered
+
     def action_toggle_keys(self) -> None:
         """Show or hide the list of all keys."""
-        if self.screen.query("HelpPanel"):
-            self.action_hide_help_panel()
+        from gradtui.ui.screens.help import KeysScreen
+
+        if isinstance(self.screen, KeysScreen):
+            self.screen.dismiss()
+        elif isinstance(self.screen, OpeningScreen):
+            self.screen.keys.append("question_mark")
         else:
-            self.action_show_help_panel()
+            self.push_screen(KeysScreen(self.screen, self.name_keys))
+
+    def action_command_palette(self) -> None:
+        """Show what can be done; a moment later, if the lab is not there yet."""
+        if isinstance(self.screen, OpeningScreen):
+            self.screen.keys.append("ctrl+p")
+        else:
+            super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every key of the screen is also a command, so that nothing need be remembered."""
-        for _, binding, enabled, tooltip in screen.active_bindings.values():
-            if enabled and binding.description and not binding.system:
-                action = binding.action
-                yield SystemCommand(
-                    binding.description.capitalize(),
-                    tooltip or binding.tooltip or f"Key {self.get_key_display(binding)}",
-                    lambda action=action: self.run_worker(screen.run_action(action)),
-                )
-        yield from super().get_system_commands(screen)
+        from gradtui.ui.commands import commands_of
+
+        return commands_of(self, screen)
+
+    def action_picture(self) -> None:
+        """Save the screen as SVG."""
+        try:
+            path = self.save_screenshot()
+        except OSError as error:
+            self.notify(f"{error.filename}: {error.strerror}", severity="error", markup=False)
+        else:
+            self.notify(f"saved {Path(path)}", markup=False)
 
 
 def run_app(experiment: Experiment | None = None, attach: Path | None = None) -> Path | None:
     """Open the app and return, when the person leaves, the folder of a run that still trains (or None)."""
-    app = GradtuiApp(experiment, attach)
+    app = GradtuiApp(experiment, attach, os.environ)
+    if isinstance(sys.__stderr__, io.TextIOWrapper):
+        # Textual writes there. Whoever asks for Unicode gets it, whatever Python made of the locale.
+        sys.__stderr__.reconfigure(encoding="utf-8", errors="backslashreplace")
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)

@@ -1,6 +1,8 @@
-"""The two themes of gradtui; every theme of Textual, ANSI ones among them, stays available in the palette."""
+"""The two themes of gradtui, and which one fits a terminal; every theme of Textual stays available in the palette."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 from textual.theme import Theme
 
@@ -73,3 +75,22 @@ LIGHT = Theme(
         "block-cursor-blurred-text-style": "none",
     },
 )
+
+_LIGHT_GROUNDS = frozenset({"7", "15"})
+
+
+def fitting_theme(colours: str | None, environ: Mapping[str, str]) -> str:
+    """The name of the theme for a terminal, where the person has chosen none.
+
+    Of 16 colours one takes the terminal's own, which its owner has made readable: the nearest of them to gradtui's
+    would be mostly black.
+
+    Args:
+        colours: the console's colour system, which goes by COLORTERM and TERM.
+        environ: the environment.
+    """
+    if colours in ("truecolor", "256"):
+        return DARK.name
+    # rxvt, Konsole and others say which of the 16 are their letters and their ground: "0;15" is black on white.
+    ground = environ.get("COLORFGBG", "").rpartition(";")[2]
+    return "ansi-light" if ground in _LIGHT_GROUNDS else "ansi-dark"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from textual import events
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
@@ -33,7 +34,8 @@ class OpeningScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """The first line and the last one."""
-        yield Static(f"[$accent]gradtui[/]  {self.opening_title}", id="opening-title")
+        # Never as markup: an experiment may be called anything.
+        yield Static(Content.assemble(("gradtui", "$accent"), "  ", self.opening_title), id="opening-title")
         yield Footer()
 
     def on_mount(self) -> None:

@@ -1,0 +1,220 @@
+"""ASCII only: when, what stands for what, and that nothing else is on any screen."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from gradtui.experiment import resolve
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.ascii import AsciiFilter, ascii_wanted, in_ascii
+from tests.ui.conftest import MakeRun
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+ASCII = {"GRADTUI_CHARSET": "ascii"}
+
+
+def alien(app: GradtuiApp) -> set[str]:
+    """What is on the screen and no ASCII."""
+    return {character for character in screen_text(app) if not character.isascii()}
+
+
+def kept(app: GradtuiApp) -> str:
+    """What the settings' file says."""
+    return app.settings_file.read_text() if app.settings_file.exists() else ""
+
+
+# -- when
+
+
+@pytest.mark.parametrize(
+    ("environ", "ascii"),
+    [
+        ({}, False),
+        ({"LANG": "de_DE.UTF-8"}, False),
+        ({"LANG": "de_DE.utf8@euro"}, False),
+        ({"LANG": "en_US"}, False),
+        ({"LC_CTYPE": "UTF-8"}, False),
+        ({"LC_CTYPE": "C.UTF-8"}, False),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, False),
+        ({"LANG": "C"}, True),
+        ({"LANG": "POSIX", "LC_CTYPE": "C.UTF-8"}, True),
+        ({"LC_ALL": "C", "LANG": "de_DE.UTF-8"}, True),
+        ({"LANG": "de_DE.ISO-8859-1"}, True),
+        ({"LC_CTYPE": "de_DE.ISO-8859-15@euro", "LANG": "de_DE.UTF-8"}, True),
+        ({"TERM": "linux", "LANG": "de_DE.UTF-8"}, True),
+        ({"TERM": "vt220"}, True),
+        ({"TERM": "xterm-256color"}, False),
+        ({"TERM": "vt100", "GRADTUI_CHARSET": "unicode"}, False),
+        ({"GRADTUI_CHARSET": "ascii"}, True),
+        ({"GRADTUI_CHARSET": "nonsense"}, False),
+    ],
+    ids=str,
+)
+def test_auto_goes_by_terminal_and_locale(environ: dict[str, str], ascii: bool) -> None:
+    assert ascii_wanted("auto", environ) is ascii
+
+
+def test_what_is_settled_is_stronger_than_the_terminal_and_weaker_than_the_variable() -> None:
+    assert not ascii_wanted("unicode", {"TERM": "linux", "LANG": "C"})
+    assert ascii_wanted("ascii", {"LANG": "de_DE.UTF-8"})
+    assert not ascii_wanted("ascii", {"GRADTUI_CHARSET": "unicode"})
+
+
+# -- what stands for what
+
+
+def test_frames_marks_keys_and_letters_stay_readable() -> None:
+    assert in_ascii("╭─┬─╮ ┏━┓ ╔═╗") == "+-+-+ +=+ +=+"
+    assert in_ascii("│╰┴╯║╎╱╲") == "|+++||/\\"
+    assert in_ascii("● ○ ✖ ▲ ✓ ■ ‖ → × · …") == "* o X ! v # | > x . ~"
+    assert in_ascii("Grün, naïve, L², µ, ½") == "Grun, naive, L2, u, ?"
+    assert in_ascii("漢字 ok") == "???? ok"
+    assert in_ascii("e\u0301\u200b") == "e", "what has no cell gets none"
+
+
+def test_every_character_is_as_wide_as_before() -> None:
+    for block in (range(0x80, 0xD800), range(0xE000, 0x10000), range(0x1F000, 0x1FB00)):
+        for code in block:
+            text = in_ascii(chr(code))
+            assert text.isascii(), hex(code)
+            assert text.isprintable(), hex(code)
+            assert len(text) == cell_len(chr(code)), hex(code)
+
+
+emoji = st.sampled_from(["👩‍💻", "❤️", "🇩🇪", "👍🏽", "1️⃣"])
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text(max_size=4) | emoji, max_size=6).map("".join))
+def test_texts_are_as_wide_as_before(text: str) -> None:
+    there = in_ascii(text)
+    assert there.isascii()
+    assert len(there) == cell_len(text) or text.isascii()
+
+
+def test_a_line_of_ascii_goes_by_untouched() -> None:
+    line = [Segment("plain ", Style.parse("red")), Segment("text")]
+    assert AsciiFilter().apply(line, Color(0, 0, 0)) is line
+    line = [Segment("a · b", Style.parse("red"))]
+    assert AsciiFilter().apply(line, Color(0, 0, 0)) == [Segment("a . b", Style.parse("red"))]
+
+
+# -- on every screen
+
+WALK: list[tuple[str, tuple[str, ...]]] = [
+    ("Net", ("1",)),
+    ("Gradient", ("2", "right", "up")),
+    ("Curves", ("3",)),
+    ("Findings", ("4",)),
+    ("Presets", ("p",)),
+    ("Cures", ("c",)),
+    ("Runs", ("r",)),
+    ("Options", ("o",)),
+    ("Group", ("1", "enter")),
+    ("Value", ("1", "enter", "down", "9")),
+    ("Choice", ("1", "enter", "enter")),
+    ("Save", ("s",)),
+    ("Log", ("L",)),
+    ("Keys", ("2", "question_mark")),
+    ("Keys of a dialog", ("o", "question_mark", "end")),
+    ("Layer", ("2", "right", "enter")),
+    ("Find", ("slash",)),
+    ("Palette", ("ctrl+p",)),
+    ("Themes", ("ctrl+p", *"theme", "enter")),
+]
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
+async def test_no_screen_has_another_character(make_run: MakeRun, size: tuple[int, int]) -> None:
+    experiment = msgspec.structs.replace(resolve("sigmoid-20"), name="Mühe 漢字 ‖")
+    folder = make_run(experiment)
+    (folder / "trainer.log").write_text("ein Wörtchen ── 漢字\n", encoding="utf-8")
+    app = GradtuiApp(attach=folder, terminal=ASCII)
+    async with app.run_test(size=size) as pilot:
+        await _walk(pilot, app, WALK)
+
+
+async def test_the_first_of_them_have_none(make_run: MakeRun) -> None:
+    experiment = msgspec.structs.replace(resolve("sigmoid-20"), name="Mühe 漢字 ‖")
+    app = GradtuiApp(attach=make_run(experiment), terminal=ASCII)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await _walk(
+            pilot, app, [step for step in WALK if step[0] in ("Gradient", "Curves", "Keys", "Palette")]
+        )
+
+
+async def _walk(pilot: Pilot[None], app: GradtuiApp, walk: Iterable[tuple[str, tuple[str, ...]]]) -> None:
+    lab = await lab_of(pilot)
+    await until(pilot, lambda: "Muhe ????" in screen_text(app))
+    await until(pilot, lambda: lab.watching is not None and lab.watching.findings is not None)
+    await pilot.pause(0.3)
+    assert not alien(app)
+    for name, keys in walk:
+        for key in keys:
+            await pilot.press(key)
+        await pilot.pause(0.1)
+        assert not alien(app), f"{name}: {alien(app)}\n{screen_text(app)}"
+        for _ in range(4):
+            if app.screen is not lab:
+                await pilot.press("escape")
+                await pilot.pause()
+        assert app.screen is lab, name
+
+
+async def test_what_is_no_number_is_drawn_in_ascii(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run(nan_from=40, end="diverged"), terminal=ASCII)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "NNN" in screen_text(app))
+        assert not alien(app)
+
+
+async def test_an_idle_lab_has_none_either() -> None:
+    app = GradtuiApp(terminal=ASCII)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        assert not alien(app)
+        assert "enter" in screen_text(app).splitlines()[-1], "keys are named in the footer"
+
+
+async def test_it_is_toggled_from_the_palette_at_once_and_kept(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "█" in screen_text(app))
+        before = screen_text(app)
+        for word, unicode in (("ascii", False), ("unicode", True)):
+            await pilot.press("ctrl+p")
+            await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+            app.screen.query_one(Input).value = f"characters {word}"
+            await pilot.pause(0.3)
+            await pilot.press("enter")
+            await until(pilot, lambda: app.screen is lab)
+            await pilot.pause(0.3)
+            assert bool(alien(app)) is unicode
+            await until(pilot, lambda word=word: f'charset = "{word}"' in kept(app))
+        assert screen_text(app) == before
+
+
+async def test_a_new_app_draws_as_the_last_one_was_left() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        app.action_toggle_ascii()
+        await until(pilot, lambda: 'charset = "ascii"' in kept(app))
+    assert GradtuiApp().ascii

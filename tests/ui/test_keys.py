@@ -1,0 +1,208 @@
+"""Every key is listed with what it does, and everything that a key does is in the command palette."""
+
+from __future__ import annotations
+
+import pytest
+from textual.binding import Binding
+from textual.command import CommandPalette
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from gradtui.experiment import resolve
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.key_list import deeds_of
+from gradtui.ui.keys import LAB_KEYS
+from gradtui.ui.panes.model import ModelPane
+from gradtui.ui.screens.help import KeysScreen, KeyTable
+from tests.ui.conftest import MakeRun
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+
+async def keys_shown(pilot: Pilot[None]) -> KeysScreen:
+    """Press ?, and wait for the list."""
+    app = pilot.app
+    await pilot.press("question_mark")
+    await until(pilot, lambda: isinstance(app.screen, KeysScreen) and app.screen.is_mounted)
+    await pilot.pause(0.1)
+    assert isinstance(app.screen, KeysScreen)
+    return app.screen
+
+
+def listed(screen: KeysScreen) -> dict[str, str]:
+    """What the list says each key does, whether or not it is in view."""
+    return {" ".join(deed.keys): deed.description for table in screen.query(KeyTable) for deed in table.deeds}
+
+
+async def test_the_focused_panes_words_and_keys_come_first() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        lab.query_one(ModelPane).focus()
+        await pilot.pause()
+        screen = await keys_shown(pilot)
+        text = screen_text(app)
+        assert text.index("The groups of blocks, from input to output.") < text.index("edit group")
+        titles = [table.group_title for table in screen.query(KeyTable)]
+        assert titles[0] == ""
+        assert titles[-2:] == ["This screen", "Everywhere"]
+
+
+async def test_keys_that_do_the_same_stand_together() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        lab.query_one(ModelPane).focus()
+        await pilot.pause()
+        keys = listed(await keys_shown(pilot))
+        assert keys["↑ k"] == "up", "the one has no description, the other is Textual's own"
+        assert keys["← h"] == "fewer blocks"
+        assert keys["K shift+↑"] == "move up"
+        assert "↑ k" in screen_text(app)
+
+
+async def test_all_keys_of_the_lab_are_listed_hidden_ones_and_their_tooltips_too(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.snapshot is not None)
+        await pilot.pause()
+        expected = {
+            binding.description
+            for binding in LAB_KEYS
+            if isinstance(binding, Binding)
+            and lab.check_action(binding.action.partition("(")[0], ()) is not False
+        }
+        screen = await keys_shown(pilot)
+        deeds = [deed for table in screen.query(KeyTable) for deed in table.deeds]
+        assert expected <= {deed.description for deed in deeds}
+        assert {"undo", "redo", "save", "find", "fill", "quit", "keys"} <= {
+            deed.description for deed in deeds
+        }
+        assert next(d for d in deeds if d.description == "undo").tooltip == "Take the last edit back."
+
+
+@pytest.mark.parametrize("key", ["question_mark", "escape", "q"])
+async def test_it_is_closed_by_the_key_that_opened_it_and_by_escape(key: str) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await keys_shown(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: app.screen is lab)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12), (200, 50)])
+async def test_it_fits_and_scrolls_to_the_last_key(size: tuple[int, int]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=size) as pilot:
+        await lab_of(pilot)
+        await keys_shown(pilot)
+        await pilot.press("j", "k", "end")
+        await until(pilot, lambda: "palette" in screen_text(app))
+        assert all(len(line) == size[0] for line in screen_text(app).splitlines())
+
+
+async def test_a_dialog_has_a_list_of_its_own_and_one_may_type_a_question_mark() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await pilot.press("o")
+        await until(pilot, lambda: type(app.screen).__name__ == "SettingsScreen")
+        dialog = app.screen
+        keys = listed(await keys_shown(pilot))
+        assert "type a value" in keys.values()
+        assert "done" in keys.values()
+        assert "train" not in keys.values(), "the dialog has the keys of the lab beneath it"
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.screen is dialog)
+        await pilot.press("escape", "s")
+        await until(pilot, lambda: type(app.screen).__name__ == "SaveScreen")
+        await pilot.press("question_mark")
+        assert app.screen.query_one(Input).value == "?"
+
+
+async def test_keys_for_all_screens_wait_for_the_lab() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.action_toggle_keys()
+        await until(pilot, lambda: isinstance(app.screen, KeysScreen))
+        assert app.lab in app.screen_stack, "and not beneath it"
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        app.action_command_palette()
+        await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+        assert app.lab in app.screen_stack
+
+
+async def choose(pilot: Pilot[None], words: str) -> None:
+    """Find a command in the palette and run it."""
+    app = pilot.app
+    await pilot.press("ctrl+p")
+    await until(pilot, lambda: isinstance(app.screen, CommandPalette))
+    app.screen.query_one(Input).value = words
+    await pilot.pause(0.3)
+    await pilot.press("enter")
+    await until(pilot, lambda: not isinstance(app.screen, CommandPalette))
+
+
+async def test_the_palette_does_what_the_focused_pane_can_do() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        lab.query_one(ModelPane).focus()
+        await choose(pilot, "duplicate")
+        await until(pilot, lambda: len(lab.bench.experiment.net) == 2)
+        lab.query_one(FieldList).focus()
+        await pilot.press("down")
+        await choose(pilot, "more")
+        await until(pilot, lambda: lab.bench.experiment.optimizer.lr == 0.002)
+        await choose(pilot, "undo")
+        await until(pilot, lambda: lab.bench.experiment.optimizer == resolve("sigmoid-20").optimizer)
+
+
+async def test_the_palette_offers_everything_once_and_says_its_keys(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        for pane in lab.panes():
+            pane[1].focus()
+            await pilot.pause()
+            commands = list(app.get_system_commands(lab))
+            titles = [command.title for command in commands]
+            done = [deed for _, deeds in deeds_of(lab) for deed in deeds if deed.enabled]
+            for deed in done:
+                if deed.action != "command_palette":
+                    said = next(c for c in commands if c.title.lower() == deed.description.lower()).help
+                    assert titles.count(deed.description[:1].upper() + deed.description[1:]) == sum(
+                        other.description == deed.description for other in done
+                    )
+                    assert "".join(deed.keys)[:1] in said
+        assert {"Theme", "Characters: ASCII only", "Screenshot", "Keys"} <= set(titles)
+        assert "Maximize" not in titles, "fill does that"
+
+
+async def test_what_looks_like_markup_in_a_key_is_no_markup(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "times weaker" in screen_text(app))
+        await pilot.press("2")
+        await pilot.pause()
+        assert lab.focused is not None
+        await pilot.press("ctrl+p", *"zoom time")
+        await until(pilot, lambda: "]  A shorter stretch of time, closer; [ shows" in screen_text(app))
+
+
+async def test_a_picture_of_the_screen_lies_in_this_folder(
+    tmp_path: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # type: ignore[arg-type]
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        await choose(pilot, "screenshot")
+        await until(pilot, lambda: any("saved" in toast.message for toast in app._notifications))
+    assert list(tmp_path.glob("*.svg"))  # type: ignore[attr-defined]

@@ -1,0 +1,120 @@
+"""The theme fits the terminal; nothing is told by colour alone where there is none."""
+
+from __future__ import annotations
+
+import pytest
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.color import Color
+
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.fitting import Uncoloured
+from gradtui.ui.theme import DARK, LIGHT, fitting_theme
+from tests.ui.conftest import MakeRun
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+TERMINALS = [
+    ({"TERM": "xterm-256color", "COLORTERM": "truecolor"}, DARK.name),
+    ({"TERM": "screen-256color"}, DARK.name),
+    ({"TERM": "xterm"}, "ansi-dark"),
+    ({"TERM": "linux"}, "ansi-dark"),
+    ({"TERM": "screen", "COLORFGBG": "15;0"}, "ansi-dark"),
+    ({"TERM": "rxvt", "COLORFGBG": "0;15"}, "ansi-light"),
+    ({"TERM": "rxvt", "COLORFGBG": "0;default;7"}, "ansi-light"),
+    ({"TERM": "rxvt", "COLORFGBG": "nonsense"}, "ansi-dark"),
+]
+
+
+@pytest.mark.parametrize(("environ", "theme"), TERMINALS, ids=str)
+def test_sixteen_colours_are_the_terminals_own(
+    monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], theme: str
+) -> None:
+    monkeypatch.delenv("COLORTERM", raising=False)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    assert GradtuiApp(terminal=environ).theme == theme
+
+
+def test_pictures_and_tests_do_not_depend_on_where_they_are_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "linux")
+    monkeypatch.setenv("LC_ALL", "C")
+    app = GradtuiApp()
+    assert app.theme == DARK.name
+    assert not app.ascii
+
+
+def test_a_terminal_of_unknown_colours_has_its_own() -> None:
+    assert fitting_theme(None, {}) == "ansi-dark"
+
+
+@pytest.mark.parametrize("theme", [DARK.name, LIGHT.name, "ansi-dark", "ansi-light", "nord", "textual-light"])
+async def test_every_theme_shows_the_lab_and_its_dialogs(make_run: MakeRun, theme: str) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "█" in screen_text(app))
+        app.theme = theme
+        await pilot.pause(0.2)
+        for key in ("", "question_mark", "o", "c"):
+            if key:
+                await pilot.press(key)
+                await pilot.pause(0.1)
+            for strip in app.screen._compositor.render_strips():
+                for text, style, _ in strip:
+                    assert style is None or not _invisible(text, style), (theme, key, text, style)
+            if app.screen is not lab:
+                await pilot.press("escape")
+                await until(pilot, lambda: app.screen is lab)
+
+
+def _invisible(text: str, style: Style) -> bool:
+    """Whether letters have the very colour of their ground."""
+    colours = style.color, style.bgcolor
+    return (
+        any(character.isalnum() for character in text)
+        and None not in colours
+        and colours[0] == colours[1]
+        and not (colours[0] is not None and colours[0].is_default)
+    )
+
+
+# -- no colours
+
+
+def test_another_ground_is_told_by_reversing() -> None:
+    line = [
+        Segment("plain", Style.parse("red on default")),
+        Segment("cursor", Style.parse("black on white")),
+        Segment("none"),
+    ]
+    plain, cursor, none = Uncoloured().apply(line, Color(0, 0, 0))
+    for segment in (plain, cursor):
+        assert segment.style is not None
+        assert segment.style.color == segment.style.bgcolor == RichColor.default()
+    assert plain.style is not None
+    assert not plain.style.reverse
+    assert cursor.style is not None
+    assert cursor.style.reverse
+    assert none.style is None
+
+
+async def test_on_the_terminals_own_colours_no_color_is_readable(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        app.theme = "ansi-dark"
+        lab.query_one(FieldList).focus()
+        await pilot.pause(0.3)
+        reversed_texts = set()
+        for strip in app.screen._compositor.render_strips():
+            for text, style, _ in strip:
+                assert style is None or style.color is None or style.color.is_default, (text, style)
+                assert style is None or style.bgcolor is None or style.bgcolor.is_default, (text, style)
+                if style is not None and style.reverse:
+                    reversed_texts.add(text.strip())
+        assert "optimizer" in reversed_texts, "the line of the cursor"

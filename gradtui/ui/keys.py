@@ -53,6 +53,16 @@ LAB_KEYS: list[BindingType] = [
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
     *TRAVEL_KEYS,
     Binding(
+        "N",
+        "draw_net",
+        "draw net",
+        tooltip="The net as blocks in place of the charts, and back.",
+        id="lab.draw",
+    ),
+    Binding(
+        "Y", "copy", "copy", show=False, tooltip="The experiment as TOML to the clipboard.", id="lab.copy"
+    ),
+    Binding(
         "z", "fill", "fill", show=False, tooltip="Let this pane fill the screen, and back.", id="lab.fill"
     ),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),

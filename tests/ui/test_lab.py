@@ -62,7 +62,7 @@ async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> No
         assert lab.bench.experiment == resolve("sigmoid-20")
         text = screen_text(app)
         assert "sigmoid-20" in text
-        assert "space  to train" in text
+        assert "press space to train" in text
         assert "83,850 parameters" in text
 
 

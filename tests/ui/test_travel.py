@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from textual import events
 from textual.pilot import Pilot
 
 from gradtui.runs.reader import open_run
@@ -167,7 +168,7 @@ async def test_a_narrow_terminal_shows_one_tab_and_reaches_all(make_run: MakeRun
         await until(pilot, lambda: "weaker" in screen_text(app))
         assert lab.tab == "gradient", "a run that is opened is looked at"
         seen_tabs = []
-        for _ in range(6):
+        for _ in range(7):
             await pilot.press("tab")
             await pilot.pause(0.1)
             seen_tabs.append(lab.tab)
@@ -203,3 +204,36 @@ async def test_while_the_terminal_is_resized_everything_stays_in_its_place(make_
             lines = screen_text(app).splitlines()
             assert [len(line) for line in lines] == [size[0]] * size[1]
         await until(pilot, lambda: "times weaker" in screen_text(app))
+
+
+async def test_the_net_is_drawn_until_there_is_a_run_and_by_a_key(make_run: MakeRun) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "dense   64 → 64" in screen_text(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "×21" in screen_text(app))
+        lab.open_run(make_run())
+        await until(pilot, lambda: "times weaker" in screen_text(app))
+        assert "dense   64 → 64" not in screen_text(app)
+        await pilot.press("N")
+        await until(pilot, lambda: "Changed since the last run" in screen_text(app))
+        assert "net.0.repeat" in screen_text(app)
+        await pilot.press("N")
+        await until(pilot, lambda: "times weaker" in screen_text(app))
+
+
+async def test_toml_from_the_clipboard_becomes_the_experiment_and_a_bad_one_changes_nothing() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        app.post_message(events.Paste("[optimizer]\nlr = 0.5\n"))
+        await until(pilot, lambda: lab.draft.optimizer.lr == 0.5)
+        before = lab.draft
+        app.post_message(events.Paste("[optimizer]\nlr = -1\n"))
+        await until(pilot, lambda: any("optimizer.lr" in toast.message for toast in app._notifications))
+        assert lab.draft == before
+        await pilot.press("u")
+        await until(pilot, lambda: lab.draft.optimizer.lr == 0.001)
+        await pilot.press("Y")
+        await until(pilot, lambda: 'name = "sigmoid-20"' in app.clipboard)

@@ -112,10 +112,7 @@ class SettingsScreen(ModalScreen[Experiment]):
             rows.append(Row(path, label, show(path, value), changed))
         fields = self.query_one(FieldList)
         fields.show(rows)
-        shape = net_shape(experiment)
-        self.query_one(
-            Vertical
-        ).border_subtitle = f"{shape.parameters:,} parameters · {shape.depth:,} layers deep"
+        self.query_one(Vertical).border_subtitle = Content(_size(experiment))
         self.explain(rows[fields.cursor].path)
 
     def explain(self, path: str, problem: str = "") -> None:
@@ -167,3 +164,12 @@ class SettingsScreen(ModalScreen[Experiment]):
     def action_close(self) -> None:
         """Keep the changes."""
         self.dismiss(self.draft.experiment)
+
+
+def _size(experiment: Experiment) -> str:
+    """How large the net is, or why nobody can tell: the data's file may have gone."""
+    try:
+        shape = net_shape(experiment)
+    except ExperimentError as error:
+        return str(error)
+    return f"{shape.parameters:,} parameters · {shape.depth:,} layers deep"

@@ -12,7 +12,7 @@ from textual.reactive import reactive
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from gradtui.experiment import Experiment, Group, net_shape
+from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 
 
 class ModelPane(OptionList):
@@ -44,7 +44,7 @@ class ModelPane(OptionList):
     DEFAULT_CSS = """
     ModelPane {
         height: auto; max-height: 12; padding: 0; scrollbar-size-vertical: 1;
-        background: $background;
+        background: $background; text-wrap: nowrap; text-overflow: ellipsis;
         &:focus { background: $background; background-tint: $background 0%; }
         & > .option-list--option { padding: 0 1; }
     }
@@ -78,7 +78,12 @@ class ModelPane(OptionList):
         self.clear_options()
         self.add_options(Option(describe(index, group)) for index, group in enumerate(experiment.net))
         self.highlighted = min(here, len(experiment.net) - 1)
-        shape = net_shape(experiment)
+        try:
+            shape = net_shape(experiment)
+        except ExperimentError as error:
+            # The data's file may have gone: it is said, and can be mended.
+            self.border_title, self.border_subtitle = "Model", Content(str(error))
+            return
         self.border_title = f"Model · {shape.depth:,} layers"
         self.border_subtitle = f"{shape.parameters:,} parameters"
 

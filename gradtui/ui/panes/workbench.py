@@ -111,7 +111,11 @@ class Workbench(Vertical):
     @on(ModelPane.Edit)
     def _edit_group(self, event: ModelPane.Edit) -> None:
         event.stop()
-        self.open_settings((f"net.{event.index}",), f"Group {event.index + 1} of the net")
+        self.edit_group(event.index)
+
+    def edit_group(self, index: int) -> None:
+        """The dialog with every field of a group."""
+        self.open_settings((f"net.{index}",), f"Group {index + 1} of the net")
 
     def open_settings(self, parts: tuple[str, ...] = _ALL_PARTS, title: str = "Experiment") -> None:
         """The dialog with every field of some parts; without arguments, of all but the net."""

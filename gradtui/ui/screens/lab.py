@@ -14,12 +14,13 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Footer
+from textual.widgets import Footer, OptionList
 from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
+from gradtui.ui.panes.blocks import BlockPane
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
@@ -55,6 +56,8 @@ class LabScreen(Training):
 
     tab: var[str] = var("")
     """What a narrow terminal shows; a wide one shows everything."""
+    drawn: var[bool] = var(False, toggle_class="-drawn")
+    """Whether the net is drawn where the charts are: until there is a run, and by a key."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()
@@ -84,6 +87,7 @@ class LabScreen(Training):
         with Horizontal(id="bench"):
             yield Workbench(self.opens_on, id="side")
             with Vertical(id="sight"):
+                yield BlockPane(classes="pane")
                 yield GradientPane()
                 with Horizontal(id="curves"):
                     yield CurvePane("loss")
@@ -93,6 +97,8 @@ class LabScreen(Training):
     def on_mount(self) -> None:
         """Show the experiment; import and warm everything else once this is on the screen."""
         self.show_status()
+        self.drawn = not self.narrow
+        self.query_one(BlockPane).experiment = self.draft
         self.tab = TABS[0]
         self.query_one(ModelPane).focus()
         self.set_interval(STATUS_SECONDS, self.show_status)
@@ -124,8 +130,13 @@ class LabScreen(Training):
     def on_resize(self, event: events.Resize) -> None:
         """A narrow terminal has a footer without air."""
         footer = self.query_one(Footer)
-        footer.compact = narrow = event.size.width < 100
-        footer.show_command_palette = not narrow
+        footer.compact = self.narrow
+        footer.show_command_palette = not self.narrow
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the terminal shows one tab at a time."""
+        return self.app.size.width < self.HORIZONTAL_BREAKPOINTS[1][0]
 
     # -- panes, and the tabs that a narrow terminal has in their place
 
@@ -140,6 +151,7 @@ class LabScreen(Training):
         found: list[tuple[str, Widget]] = [
             ("net", self.query_one(ModelPane)),
             ("net", self.bench.query_one(FieldList)),
+            *([("net", self.query_one(BlockPane))] if self.drawn or self.narrow else []),
             ("gradient", self.query_one(GradientPane)),
             *(("curves", pane) for pane in self.query(CurvePane)),
             ("findings", self.query_one(FindingsPane)),
@@ -160,6 +172,8 @@ class LabScreen(Training):
         if self.maximized is not None:
             self.minimize()
         self.tab = tab
+        if self.narrow or tab in ("gradient", "curves"):
+            self.drawn = isinstance(pane, BlockPane)
         # What was hidden until now can be focused once its display is known.
         self.call_after_refresh(pane.focus)
 
@@ -180,6 +194,37 @@ class LabScreen(Training):
         if isinstance(pane, Widget):
             self.maximize(pane, container=False)
 
+    # -- the net as a list and as a picture
+
+    def action_draw_net(self) -> None:
+        """The net in place of the charts, or the charts again."""
+        self.drawn = not self.drawn
+        if self.drawn:
+            self._go("net", self.query_one(BlockPane))
+        else:
+            self.action_tab("gradient" if self.watching is not None else "net")
+
+    @on(OptionList.OptionHighlighted, "ModelPane")
+    def _group_highlighted(self, event: OptionList.OptionHighlighted) -> None:
+        self.query_one(BlockPane).chosen = event.option_index
+
+    @on(BlockPane.Chosen)
+    def _group_chosen(self, event: BlockPane.Chosen) -> None:
+        self.query_one(ModelPane).highlighted = event.index
+
+    @on(BlockPane.Edit)
+    def _group_edit(self, event: BlockPane.Edit) -> None:
+        self.bench.edit_group(event.index)
+
+    def action_copy(self) -> None:
+        """The experiment as TOML on the clipboard."""
+        self.bench.copy()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """TOML from the clipboard becomes the experiment, or a part of it."""
+        event.stop()
+        self.bench.paste(event.text)
+
     # -- editing, which the workbench does
 
     @on(Workbench.Edited)
@@ -189,6 +234,7 @@ class LabScreen(Training):
         from gradtui.runs.control import LIVE
 
         self.show_status()
+        self.query_one(BlockPane).experiment = event.after
         watching, changed = self.watching, diff(event.before, event.after)
         # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
         if watching is not None and watching.live and changed and set(changed) <= set(LIVE):
@@ -251,6 +297,7 @@ class LabScreen(Training):
         self.adopting = adopt
         self.watching = Watching(self, folder, trainer)
         self.painted_state = ""
+        self.drawn = False
         self.query_one(GradientPane).clear()
         for pane in self.query(CurvePane):
             pane.clear()
@@ -258,7 +305,7 @@ class LabScreen(Training):
         if self.tab == "net":
             # A narrow terminal turns to what the person started this for.
             self.tab = "gradient"
-            if self.has_class("-narrow"):
+            if self.narrow:
                 self.call_after_refresh(self.query_one(GradientPane).focus)
         self.follow(self.watching)
 
@@ -301,8 +348,11 @@ class LabScreen(Training):
         if self.adopting and watching.experiment is not None:
             self.adopting = False
             self.bench.adopt(watching.experiment)
+            self.query_one(BlockPane).experiment = watching.experiment
         self.show_status()
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
+        if watching.experiment is not None:
+            self.query_one(BlockPane).before = watching.experiment
         self.query_one(FindingsPane).findings = watching.findings
         self.query_one(TabLine).alarm = bool(watching.findings)
         for title, text, severity in watching.news():

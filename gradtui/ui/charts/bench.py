@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from statistics import median
 
 import numpy as np
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
+from gradtui.ui.charts.histogram import HistogramChart
 from gradtui.ui.charts.plot import CurvePlot, Series
 from gradtui.ui.charts.profile import ProfileChart
 from gradtui.ui.charts.waterfall import Waterfall
+from gradtui.ui.terminal.frugal import FrugalApp
 
 SIZES = ((80, 24), (200, 50))
 LAYERS = (10, 50, 1000)
@@ -49,7 +51,9 @@ class _CountingDriver(HeadlessDriver):
         _CountingDriver.written += len(data.encode())
 
 
-class _Stage(App[None]):
+class _Stage(FrugalApp):
+    """Sends what the lab would send: only the cells that changed, which have to be found first."""
+
     def __init__(self, chart: Widget) -> None:
         super().__init__(driver_class=_CountingDriver)
         self.chart = chart
@@ -58,14 +62,21 @@ class _Stage(App[None]):
         yield self.chart
 
 
-def frame_costs(frames: int = 30, layers: tuple[int, ...] = LAYERS) -> list[FrameCost]:
+def frame_costs(
+    frames: int = 30, layers: tuple[int, ...] = LAYERS, sizes: tuple[tuple[int, int], ...] = SIZES
+) -> list[FrameCost]:
     """Every chart at 80×24 and 200×50. Takes about `frames` × 0.06 s for each of them; not within a running loop."""
     costs = []
-    for size in SIZES:
+    for size in sizes:
         for count in layers:
             costs += [asyncio.run(_cost(name, make, count, size, frames)) for name, make in _SCENES]
         costs.append(asyncio.run(_cost("curves", _curves, 2, size, frames)))
     return costs
+
+
+def histogram_costs(frames: int = 30, sizes: tuple[tuple[int, int], ...] = SIZES) -> list[FrameCost]:
+    """The chart of the layer page, which shows one layer and is not drawn while the lab is."""
+    return [asyncio.run(_cost("histogram", _histogram, 1, size, frames)) for size in sizes]
 
 
 Frame = Callable[[int], None]
@@ -132,6 +143,18 @@ def _curves(series: int) -> tuple[Widget, Frame]:
 
     def frame(i: int) -> None:
         chart.update([Series(f"series {s}", x[: 2000 + i], loss[s, : 2000 + i]) for s in range(series)])
+
+    return chart, frame
+
+
+def _histogram(_: int) -> tuple[Widget, Frame]:
+    chart = HistogramChart()
+    counts = np.random.default_rng(0).integers(0, 100, (200, 29)).astype(float)
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    edges, steps = np.arange(-28.0, 2.0) * np.log10(2), 1 + 10 * np.arange(200)
+
+    def frame(i: int) -> None:
+        chart.update(np.roll(shares, i, axis=0), edges, steps, 2000)
 
     return chart, frame
 

@@ -1,11 +1,16 @@
-"""What recording costs on this machine: the trainer's steps against a loop that anybody would write."""
+"""What recording costs on this machine: the trainer's steps against a loop that anybody would write.
+
+``python -m gradtui.training.bench NET ROUNDS STEPS`` prints one net's cost as JSON; NET is dense or residual.
+"""
 
 from __future__ import annotations
 
+import json
+import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
@@ -62,6 +67,8 @@ class Cost:
     """The trainer's own step, nothing recorded."""
     recorded: float
     """The trainer's own step, every layer recorded at every step and single steps looked at closely."""
+    bytes: float
+    """On disk for each recorded step, with the levels and what was looked at closely."""
 
     @property
     def ratio(self) -> float:
@@ -86,7 +93,9 @@ def cost_of(exp: Experiment, *, rounds: int = 20, steps: int = 10) -> Cost:
                     if turn:  # the first warms up
                         taken.append(time.perf_counter() - begin)
         recorder.close()
-    return Cost(exp.name, *(median(taken) for taken in times))
+        size = sum(file.stat().st_size for file in Path(name).iterdir())
+    bare, own, recorded = (median(taken) for taken in times)
+    return Cost(exp.name, bare, own, recorded, size / session.step)
 
 
 def _bare(exp: Experiment) -> Callable[[], None]:
@@ -115,3 +124,12 @@ def _own(session: Session) -> Callable[[], None]:
         stepper.move(stepper.backward(loss), accuracy, unknown, 0.0)
 
     return step
+
+
+def _main(net: str, rounds: int, steps: int) -> None:
+    cost = cost_of({"dense": DENSE_50, "residual": RESIDUAL_1000}[net], rounds=rounds, steps=steps)
+    print(json.dumps({**asdict(cost), "ratio": cost.ratio}))
+
+
+if __name__ == "__main__":
+    _main(sys.argv[1], *map(int, sys.argv[2:]))

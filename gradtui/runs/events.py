@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -89,3 +89,17 @@ def step_of(event: Event) -> int | None:
     """The step that an event belongs to."""
     step = event.get("step")
     return step if isinstance(step, int) else None
+
+
+def way_back(events: Iterable[Event]) -> int | None:
+    """The step of the point before a run broke; None where it did not, or has recovered, or no point was kept."""
+    broke, back = 0, None
+    for event in events:
+        match event["event"]:
+            case "broke":
+                broke, back = step_of(event) or 0, event.get("rewind")
+            case "recovered":
+                back = None
+            case "rewound" if (step_of(event) or 0) < broke:
+                back = None
+    return back if isinstance(back, int) else None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import shutil
 import site
 import subprocess
 import sys
@@ -20,16 +21,52 @@ from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, new_folder, runs_root
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
+    from gradtui.runs.meta import Parent
 
 
-def create_run(exp: Experiment, root: Path | None = None) -> Path:
+def create_run(
+    exp: Experiment,
+    root: Path | None = None,
+    *,
+    parent: Parent | None = None,
+    checkpoint: Path | None = None,
+    preflight: bool = False,
+) -> Path:
     """Make the folder of a new run in `root` (by default where runs are kept) and write down what to train.
 
-    Raises OSError where it cannot be made.
+    `parent`: the run that this one is to be held against, as run.json shall say. `checkpoint`: a file of the
+    parent's, from whose step the run goes on instead of from fresh weights; it is taken into the run's folder, so
+    the parent may be deleted (`forks.create` also looks whether it can). `preflight`: the trainer measures one
+    batch at initialisation, and trains nothing. Raises OSError where the folder cannot be made.
     """
+    from gradtui.runs.start import Start, write_start
+
     folder = new_folder(runs_root() if root is None else root, exp.name)
-    write_experiment(folder, exp)
+    try:
+        taken = "" if checkpoint is None else _take_over(checkpoint, folder, parent.step if parent else 0)
+        start = Start(parent, taken, preflight)
+        if start != Start():
+            write_start(folder, start)
+        write_experiment(folder, exp)
+    except OSError:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     return folder
+
+
+def _take_over(checkpoint: Path, folder: Path, step: int) -> str:
+    """Have a file under a second name, in the new run's folder, or a copy. Checkpoints are replaced and deleted, never
+    changed, so two runs can share one."""
+    from gradtui.training.checkpoints.files import parent_path
+
+    path = parent_path(folder, step)
+    path.parent.mkdir()
+    try:
+        os.link(checkpoint, path)
+    except OSError:
+        # Another disk, or one that knows no second names.
+        shutil.copyfile(checkpoint, path)
+    return str(path.relative_to(folder))
 
 
 def write_experiment(folder: Path, exp: Experiment) -> None:

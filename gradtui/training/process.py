@@ -22,6 +22,7 @@ from gradtui.runs.control import ControlReader
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, write_meta
+from gradtui.runs.start import read_start
 from gradtui.runs.status import is_alive
 from gradtui.runs.writer import RunWriter
 from gradtui.training.failures import reason_of
@@ -98,6 +99,8 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
         wishes = ControlReader(folder, skip_old=True)
         meta = meta.taking_up(read_meta(folder))
     try:
+        start = read_start(folder)
+        meta = replace(meta, parent=start.parent, preflight=start.preflight)
         exp = load(folder / EXPERIMENT_FILE)
         meta = replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)
     finally:
@@ -109,7 +112,7 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
         from gradtui.training.run import train
     finally:
         opening.close()
-    return train(folder, exp, meta, stop, wishes=wishes)
+    return train(folder, exp, meta, stop, wishes=wishes, start=start)
 
 
 def _is_in_use(folder: Path) -> bool:

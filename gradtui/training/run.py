@@ -13,8 +13,10 @@ from msgspec.structs import replace
 from gradtui.experiment import Experiment
 from gradtui.runs.control import ControlReader
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.start import Start
 from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.fine_tuning import load_layers
+from gradtui.training.checkpoints.forking import Forked, fork
 from gradtui.training.checkpoints.resuming import Resumed, resume
 from gradtui.training.controls import Controls
 from gradtui.training.loop import Loop
@@ -22,6 +24,9 @@ from gradtui.training.pretraining.phase import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.session import Session, build
 from gradtui.training.stopping import Ending, StopRequest
+
+FRESH = Start()
+"""A run of its own, from fresh weights and step 0."""
 
 
 def train(
@@ -31,26 +36,34 @@ def train(
     stop: StopRequest,
     *,
     wishes: ControlReader | None = None,
+    start: Start = FRESH,
 ) -> Ending:
     """Train `exp` in `folder`, whose run.json says `meta` so far. Returns the status and reason of the end.
 
     `wishes`: of a run that was trained before, the wishes to hear from now on; it is resumed from its newest
-    checkpoint. Raises what building raises, ExperimentError and CheckpointError.
+    checkpoint. `start`: where a run begins that has none. Raises what building raises, ExperimentError and
+    CheckpointError.
     """
     session = _build(folder, exp)
     resumed = None if wishes is None else resume(folder, session)
+    forked = None
+    if start.checkpoint and (resumed is None or resumed.path is None):
+        # Also a fork that was killed before its first checkpoint begins where its parent stood.
+        forked = fork(session, folder / start.checkpoint)
     # Some 300,000 objects of the imports would else be looked through again and again in mid-training.
     gc.freeze()
     tables = tables_of(session)
     write_meta(folder, _described(meta, session, tables))
-    recorder = Recorder(folder, session, tables, resume_at=resumed.step if resumed else None)
+    recorder = Recorder(folder, session, tables, resume_at=session.step if resumed else None)
     try:
-        if resumed:
+        if forked:
+            _say_whose(recorder.writer, forked, start)
+        elif resumed:
             _say_from_where(recorder.writer, resumed)
         later = resumed.later if resumed else ()
         controls = Controls(folder, session, recorder.writer, reader=wishes, later=later)
         loop = Loop(session, recorder, controls, stop)
-        if resumed is None or resumed.path is None:
+        if forked is None and (resumed is None or resumed.path is None):
             ending = _prepare(loop)
             if ending is not None:
                 return ending
@@ -82,6 +95,18 @@ def _say_from_where(writer: RunWriter, resumed: Resumed) -> None:
         writer.event("checkpoint_unreadable", resumed.step, reason=reason)
     path = str(resumed.path.relative_to(writer.folder)) if resumed.path else ""
     writer.event("resumed_from", resumed.step, path=path)
+
+
+def _say_whose(writer: RunWriter, forked: Forked, start: Start) -> None:
+    run = start.parent.run if start.parent else ""
+    writer.event(
+        "forked_from",
+        forked.step,
+        run=run,
+        path=start.checkpoint,
+        optimizer="fresh" if forked.why else "kept",
+        why=forked.why,
+    )
 
 
 def _build(folder: Path, exp: Experiment) -> Session:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.events import Course, EventLog
+from gradtui.runs.events import Course, EventLog, way_back
 from gradtui.runs.writer import RunWriter
 
 
@@ -88,3 +88,22 @@ def test_the_newest_finding_of_each_code_counts(tmp_path: Path) -> None:
         ("vanishing", "c"),
         ("saturated", "b"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("events", "step"),
+    [
+        ([], None),
+        ([("broke", 90, 50)], 50),
+        ([("broke", 90, None)], None),
+        ([("broke", 90, 50), ("recovered", 200, None)], None),
+        ([("broke", 90, 50), ("recovered", 200, None), ("broke", 300, 275)], 275),
+        ([("broke", 90, 50), ("rewound", 40, None)], None),
+        ([("broke", 90, 50), ("rewound", 90, None)], 50),
+    ],
+)
+def test_the_way_back_stands_until_the_run_has_recovered_or_was_taken_back(
+    events: list[tuple[str, int, int | None]], step: int | None
+) -> None:
+    told = [{"event": kind, "step": at, "rewind": back} for kind, at, back in events]
+    assert way_back(told) == step

@@ -1,0 +1,135 @@
+"""Which checkpoint of a run another one may go on from, and what may be changed on the way. Needs no torch."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradtui.experiment import Experiment, from_dict, net_shape, set_fields
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.overrides import diff
+from gradtui.runs.errors import RunError
+from gradtui.runs.events import EventLog, way_back
+from gradtui.runs.folder import RUN_FILE
+from gradtui.runs.meta import Parent, read_meta
+from gradtui.runs.start import read_start
+from gradtui.training.checkpoints.files import listed, rewinds
+from gradtui.training.checkpoints.header import read_about
+from gradtui.training.launch import create_run
+
+BEGINNING = frozenset(
+    {"init", "gain", "bias_mean", "bias_std", "recurrent_init", "recurrent_gain", "forget_bias"}
+)
+"""Of a group: how its weights start. A fork goes on with weights that have started."""
+PRETRAINING = frozenset(f"cures.pretrain.{field}" for field in ("kind", "epochs", "lr", "path"))
+"""What comes before the first step. What is frozen after it may be changed."""
+
+
+@dataclass(frozen=True)
+class Fork:
+    """A place where a run can be left for another."""
+
+    run: Path
+    step: int
+    path: Path
+    experiment: Experiment
+    """As it was then, with what had been changed in mid-run."""
+
+    def parent(self, cure: str = "") -> Parent:
+        """What the fork's run.json says of it."""
+        return Parent(self.run.name, self.step, cure)
+
+
+def fork_of(run: Path, step: int | None = None) -> Fork:
+    """The place after that step, of which there must be a checkpoint; without one that of the newest, or, of a run that
+    broke and has not recovered, that of the point before it.
+
+    Raises RunError and CheckpointError, each in one line.
+    """
+    if (run / RUN_FILE).exists() and read_meta(run).kind == "script":
+        raise RunError(f"{run.name}: was trained by a script; only runs of an experiment can be forked")
+    there = _checkpoints(run)
+    if not there:
+        raise RunError(
+            f"{run.name}: no checkpoint to go on from; there is one at the end, every run.checkpoint_every "
+            "steps, and before it broke"
+        )
+    if step is None:
+        log = EventLog(run)
+        log.poll()
+        back = way_back(log.entries)
+        step = back if back in there else max(listed(run) or there.items())[0]
+    if step not in there:
+        steps = ", ".join(map(str, sorted(there)))
+        raise RunError(f"{run.name}@{step}: no checkpoint of that step; there are those of {steps}")
+    path = there[step]
+    return Fork(run, step, path, from_dict(read_about(path)["experiment"]))
+
+
+def _checkpoints(run: Path) -> dict[int, Path]:
+    """File by step: of the run itself, from before it broke, and that with which a fork began."""
+    start = read_start(run)
+    own = [(start.parent.step, run / start.checkpoint)] if start.parent and start.checkpoint else []
+    return {step: path for step, path in (*own, *rewinds(run), *listed(run)) if path.exists()}
+
+
+def check(fork: Fork, exp: Experiment) -> None:
+    """Raises ExperimentError, which names the field, where that experiment cannot go on from there."""
+    changes = diff(fork.experiment, exp)
+    for field, value in changes.items():
+        problem = _problem(fork, exp, field)
+        if problem:
+            raise ExperimentError(field, value, problem=f"{problem}; start from scratch instead")
+    _check_shape(fork, exp, changes)
+    if exp.run.steps <= fork.step:
+        allowed = f"more than {fork.step}: so many are taken when the fork begins"
+        raise ExperimentError("run.steps", exp.run.steps, allowed)
+
+
+def _problem(fork: Fork, exp: Experiment, field: str) -> str:
+    part, _, rest = field.partition(".")
+    if field == "seed" or (part == "data" and field != "data.batch_size"):
+        return f"a fork goes on with the examples of step {fork.step}"
+    if field in PRETRAINING:
+        return f"comes before the first step, and a fork goes on from step {fork.step}"
+    if part == "net" and rest:
+        index, _, name = rest.partition(".")
+        learned = name == "slope" and exp.net[int(index)].activation == "prelu"
+        if name in BEGINNING or learned:
+            return f"says how weights start, and a fork goes on with those of step {fork.step}"
+    return ""
+
+
+def _check_shape(fork: Fork, exp: Experiment, changes: dict[str, object]) -> None:
+    fields = [field for field in changes if field.partition(".")[0] == "net"]
+    if not fields or _shape(exp) == (before := _shape(fork.experiment)):
+        return
+    culprit = next(
+        (field for field in fields if _differs(fork.experiment, field, changes, before)), fields[0]
+    )
+    problem = f"makes a net of another shape than the weights of step {fork.step}"
+    raise ExperimentError(culprit, changes[culprit], problem=f"{problem}; start from scratch instead")
+
+
+def _differs(exp: Experiment, field: str, changes: dict[str, object], before: object) -> bool:
+    try:
+        return _shape(set_fields(exp, {field: changes[field]})) != before
+    except ExperimentError:
+        # It needs another change beside it.
+        return True
+
+
+def _shape(exp: Experiment) -> object:
+    """What decides the names and shapes of the tensors in a checkpoint."""
+    layers = [(layer.name, layer.kind, layer.parameters, layer.output) for layer in net_shape(exp).layers]
+    # What a batch norm has learned of its inputs stands in no count of parameters.
+    return layers, [group.norm == "batch" for group in exp.net]
+
+
+def create(fork: Fork, exp: Experiment, root: Path | None = None, cure: str = "") -> Path:
+    """Make the folder of a run that goes on from there with that experiment; `cure`: the key of the cure that it tries.
+
+    Raises ExperimentError as `check` does, and OSError where it cannot be made.
+    """
+    check(fork, exp)
+    return create_run(exp, root, parent=fork.parent(cure), checkpoint=fork.path)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from gradtui.commands.command import TRAINING_FAILED, BadInput, Command
 from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
+from gradtui.commands.forking import chosen_fork
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
 from gradtui.commands.resuming import chosen_to_resume
 
@@ -32,6 +33,13 @@ def _configure(parser: ArgumentParser) -> None:
         metavar="RUN",
         help="go on with this run instead, from its newest checkpoint to its planned steps, or to N in all",
     )
+    parser.add_argument(
+        "--from",
+        dest="fork",
+        metavar="RUN[@STEP]",
+        help="a new run that goes on from a checkpoint of this one, under what --set changes; without STEP "
+        "from its newest, or, where it broke, from before that",
+    )
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -53,6 +61,10 @@ def _checked(args: Namespace) -> Callable[[], Path]:
     """What gives the run's folder, now that everything that the person gave has been found good."""
     from gradtui.training.launch import create_run
 
+    if args.resume is not None and args.fork is not None:
+        raise BadInput("--resume goes on in the run's own folder, --from in a new one; choose one of them")
+    if args.fork is not None:
+        return chosen_fork(args)
     if args.resume is not None:
         folder = chosen_to_resume(args)
         return lambda: folder

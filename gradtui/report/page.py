@@ -14,12 +14,14 @@ from rich.console import Console
 from rich.text import Text
 
 from gradtui.report.charts import Paper, curves, gradient_charts
+from gradtui.runs.events import way_back
 from gradtui.runs.folder import runs_root
 from gradtui.words import figure, seconds, share
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
     from gradtui.report.judgement import Judgement
+    from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
 
 WIDEST = 100
@@ -37,7 +39,7 @@ def print_report(
         _verdict(summary, judgement, paper),
         gradient_charts(summary["layers"], paper),
         curves(run, evaluations, paper),
-        _figures(summary),
+        _figures(summary, run.parent),
         _cures(judgement.findings, paper, most_cures),
         _where(run),
     )
@@ -80,6 +82,9 @@ def _headline(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
     yield Text(how, "dim")
     if reason := run.status.reason:
         yield Text(reason, "dim")
+    if parent := run.parent:
+        whose = f"step {parent.step:,} of {parent.run}" if parent.step else f"the beginning of {parent.run}"
+        yield Text(f"from {whose}{parent.cure and f', cured by {parent.cure}'}", "dim")
 
 
 def _verdict(summary: dict[str, Any], judgement: Judgement, paper: Paper) -> Iterator[Text]:
@@ -95,10 +100,12 @@ def _verdict(summary: dict[str, Any], judgement: Judgement, paper: Paper) -> Ite
         yield from _prose(finding.evidence, paper, indent="  ")
 
 
-def _figures(summary: dict[str, Any]) -> Iterator[Text]:
+def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     loss, accuracy, steps = summary["loss"], summary["accuracy"], summary["steps"]
     if not steps:
         return
+    # A fork counts on from its parent's steps, and has not taken them.
+    taken = steps - parent.step if parent else steps
     yield _row(
         "loss",
         f"first {figure(loss['first'])}",
@@ -107,7 +114,7 @@ def _figures(summary: dict[str, Any]) -> Iterator[Text]:
     )
     if accuracy["train"] is not None:
         yield _row("accuracy", f"train {share(accuracy['train'])}", f"test {share(accuracy['test'])}")
-    rate = [f"{steps / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
+    rate = [f"{taken / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
         yield _row("measuring", f"{share(summary['overhead'])} of the step time")
@@ -149,4 +156,7 @@ def _where(run: Run) -> Iterator[Text]:
     yield Text(f"run       {run.folder}")
     # An id is looked for only where runs are kept by default.
     known = run.folder.parent == runs_root().absolute()
-    yield Text(f"look      gradtui attach {run.folder.name if known else run.folder}")
+    name = run.folder.name if known else str(run.folder)
+    yield Text(f"look      gradtui attach {name}")
+    if (step := way_back(run.events())) is not None:
+        yield Text(f"go back   gradtui run --from {name} --set K=V   (to step {step:,}, before it broke)")

@@ -1,0 +1,110 @@
+"""`gradtui run --from`: real trainings that break, and go on from before that under another experiment."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradtui import open_run
+from gradtui.runs.meta import RunMeta, write_meta
+from gradtui.runs.reader import Run
+from gradtui.training.checkpoints.files import listed, rewinds
+from tests.cli.commanding import gradtui, strictly
+
+
+@dataclass
+class Parent:
+    """A run that a command trained, in a home of its own."""
+
+    home: Path
+    report: str
+    """What was printed of it."""
+    run: Run
+
+
+def trained(home: Path, *words: str) -> tuple[Path, str, Run]:
+    result = gradtui(home, "run", *words)
+    assert result.returncode == 0, result.stderr
+    return home, result.stdout, open_run(next((home / "runs").iterdir()))
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory: pytest.TempPathFactory) -> Parent:
+    return Parent(*trained(tmp_path_factory.mktemp("broken"), "explode-relu-gain", "--steps", "60"))
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Parent:
+    """Four layers, and checkpoints of steps 10 and 20."""
+    words = ["--set", "net.0.repeat=4", "--steps", "20", "--set", "run.checkpoint_every=10"]
+    return Parent(*trained(tmp_path_factory.mktemp("finished"), "sigmoid-20", *words))
+
+
+def test_a_broken_run_is_forked_before_it_broke_and_the_report_says_how(broken: Parent) -> None:
+    ((step, _),) = rewinds(broken.run.folder)
+    hint = f"gradtui run --from {broken.run.folder.name} --set K=V   (to step {step}, before it broke)"
+    assert hint in broken.report
+    result = gradtui(broken.home, "run", "--from", "explode", "--set", "optimizer.lr=1e-5", "--json")
+    assert result.returncode == 0, result.stderr
+    told = strictly(result.stdout)
+    run = open_run(told["run"])
+    assert (told["status"], told["steps"]) == ("finished", 60)
+    meta = json.loads((run.folder / "run.json").read_bytes())
+    assert meta["parent"] == {"run": broken.run.folder.name, "step": step}
+    assert run.experiment is not None
+    assert run.experiment.optimizer.lr == 1e-5
+    steps, losses = run.scalars("loss")
+    assert steps[0] == step + 1
+    assert losses[0] == broken.run.scalars("loss")[1][step]
+    assert np.isfinite(losses).all()
+
+
+def test_a_step_can_be_named_and_the_fork_counts_on_from_it(finished: Parent) -> None:
+    steps = sorted(step for step, _ in listed(finished.run.folder))
+    assert steps == [10, 20]
+    words = [
+        "run",
+        "--from",
+        f"{finished.run.folder}@10",
+        "--steps",
+        "30",
+        "--runs",
+        str(finished.home / "other"),
+    ]
+    result = gradtui(finished.home, *words)
+    assert result.returncode == 0, result.stderr
+    (folder,) = (finished.home / "other").iterdir()
+    run = open_run(folder)
+    np.testing.assert_array_equal(run.scalars("loss")[0], range(11, 31))
+    np.testing.assert_array_equal(run.scalars("loss")[1][:10], finished.run.scalars("loss")[1][10:])
+    assert f"from step 10 of {finished.run.folder.name}" in result.stdout
+    assert "finished after 30 steps" in result.stdout
+
+
+def test_what_cannot_be_forked_is_one_line_and_makes_no_folder(finished: Parent) -> None:
+    script = finished.home / "runs" / "script"
+    script.mkdir(exist_ok=True)
+    write_meta(script, RunMeta(id="script", name="script", kind="script"))
+    before = sorted((finished.home / "runs").iterdir())
+    for words, said in (
+        (["--from", "nowhere"], "nowhere: no run of that name"),
+        (["--from", "sigmoid@7"], "@7: no checkpoint of that step; there are those of 10, 20"),
+        (["--from", "sigmoid@x"], "sigmoid@x: no run of that name"),
+        (["--from", "script"], "script: was trained by a script"),
+        (["--from", "sigmoid", "--steps", "20"], "run.steps: 20 is not allowed; expected more than 20"),
+        (["--from", "sigmoid@10", "--set", "net.0.width=8"], "net.0.width: makes a net of another shape"),
+        (["--from", "sigmoid@10", "--set", "net.0.init=he"], "net.0.init: says how weights start"),
+        (["--from", "sigmoid@10", "--set", "seed=4"], "seed: a fork goes on with the examples of step 10"),
+        (["--from", "sigmoid@10", "--set", "net.0.wdth=8"], "net.0.wdth"),
+        (["sigmoid-20", "--from", "sigmoid"], "not with sigmoid-20"),
+        (["--resume", "sigmoid", "--from", "sigmoid"], "choose one of them"),
+    ):
+        result = gradtui(finished.home, "run", *words)
+        assert (result.returncode, result.stdout) == (2, ""), result.stderr
+        assert said in result.stderr
+        assert len(result.stderr.splitlines()) == 1
+    assert sorted((finished.home / "runs").iterdir()) == before

@@ -109,9 +109,12 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
     try:
         opening.event("phase", phase="importing", text="importing torch")
         opening.flush()
+        from gradtui.training.preflight import preflight
         from gradtui.training.run import train
     finally:
         opening.close()
+    if start.preflight:
+        return preflight(folder, exp, meta)
     return train(folder, exp, meta, stop, wishes=wishes, start=start)
 
 

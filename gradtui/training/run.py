@@ -44,7 +44,7 @@ def train(
     checkpoint. `start`: where a run begins that has none. Raises what building raises, ExperimentError and
     CheckpointError.
     """
-    session = _build(folder, exp)
+    session = built(folder, exp)
     resumed = None if wishes is None else resume(folder, session)
     forked = None
     if start.checkpoint and (resumed is None or resumed.path is None):
@@ -53,7 +53,7 @@ def train(
     # Some 300,000 objects of the imports would else be looked through again and again in mid-training.
     gc.freeze()
     tables = tables_of(session)
-    write_meta(folder, _described(meta, session, tables))
+    write_meta(folder, described(meta, session, tables))
     recorder = Recorder(folder, session, tables, resume_at=session.step if resumed else None)
     try:
         if forked:
@@ -109,7 +109,8 @@ def _say_whose(writer: RunWriter, forked: Forked, start: Start) -> None:
     )
 
 
-def _build(folder: Path, exp: Experiment) -> Session:
+def built(folder: Path, exp: Experiment) -> Session:
+    """A session at step 0, and in the run's folder that it is being built."""
     writer = RunWriter(folder, {})
     try:
         writer.event("phase", 0, phase="building", text="building the net and loading the data")
@@ -119,7 +120,8 @@ def _build(folder: Path, exp: Experiment) -> Session:
         writer.close()
 
 
-def _described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) -> RunMeta:
+def described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) -> RunMeta:
+    """What run.json says once the net is there."""
     dataset, layers = session.dataset, session.net.layers
     about: dict[str, Any] = {
         "source": session.exp.data.source,

@@ -78,13 +78,24 @@ class Sampler:
         """After the weights of a sampled step have moved: write its rows."""
         assert self._before is not None
         begin = self.clock()
-        flat, layers = self._session.flat, self._signals.layers
+        flat = self._session.flat
         weights = flat.layer_norms(self._before)
         change = flat.layer_norms(self._before.sub_(flat.weights))
         ratio = np.divide(change, weights, out=np.full_like(change, np.nan), where=weights != 0)
+        self._writer.append("update_ratio", step, ratio, moment)
+        self._write(step, weights, moment)
+        self._wait()
+        self._seconds += self.clock() - begin
+
+    def unmoved(self, step: int, moment: float) -> None:
+        """In place of that where nothing is moved: write the same rows, but for the update's."""
+        assert self._before is not None
+        self._write(step, self._session.flat.layer_norms(self._before), moment)
+
+    def _write(self, step: int, weights: np.ndarray, moment: float) -> None:
+        layers = self._signals.layers
         for name in MEASURES:
             self._writer.append(name, step, layers[name], moment)
-        self._writer.append("update_ratio", step, ratio, moment)
         self._writer.append("weight_norm", step, weights, moment)
         if self._slopes:
             slopes = np.full(len(weights), np.nan)
@@ -96,8 +107,6 @@ class Sampler:
             self._writer.append("hidden_grad", step, self._signals.hidden_grad, moment)
         self._histograms.write(step, moment)
         self._before = None
-        self._wait()
-        self._seconds += self.clock() - begin
 
     def count(self, seconds: float, every_step: float) -> None:
         """After every step: what it took in all, and what the recording of every step took of that."""

@@ -1,0 +1,61 @@
+"""One batch forward and back at initialisation, measured like a step, and no step taken."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gradtui.experiment import Experiment
+from gradtui.runs.meta import RunMeta, write_meta
+from gradtui.training.checkpoints.fine_tuning import load_layers
+from gradtui.training.recorder import Recorder, tables_of
+from gradtui.training.run import built, described
+from gradtui.training.sampling import Sampler
+from gradtui.training.session import Session
+from gradtui.training.step import Outcome, Stepper
+from gradtui.training.stopping import Ending
+
+STEP = 1
+"""A row says what its step was taken on, before the weights moved: so these rows are the very ones that step 1 of
+the training will have, and whatever shows a run shows them."""
+
+
+def preflight(folder: Path, exp: Experiment, meta: RunMeta) -> Ending:
+    """Measure the experiment's first batch into a folder of its own, whose run.json says `meta` so far. Returns how
+    it ended.
+
+    All tables of a run get one row, but `update_ratio`. The weights are those from which the training proper would
+    begin, a start from a checkpoint included, layer-wise pretraining not. Raises what building raises.
+    """
+    session = built(folder, exp)
+    pretrain = exp.cures.pretrain
+    if pretrain.kind == "checkpoint":
+        load_layers(session.net, pretrain.path)
+    tables = tables_of(session)
+    write_meta(folder, described(replace(meta, steps=STEP), session, tables))
+    recorder = Recorder(folder, session, tables)
+    try:
+        recorder.writer.event("phase", 0, phase="measuring", text="one batch forward and back")
+        _measure(session, recorder)
+    finally:
+        recorder.close()
+    if recorder.writer.error is not None:
+        raise recorder.writer.error
+    return "finished", ""
+
+
+def _measure(session: Session, recorder: Recorder) -> None:
+    stepper, sampler = Stepper(session), Sampler(session, recorder.writer)
+    sampler.begin(last=True)
+    loss, accuracy = stepper.forward()
+    sampler.after_forward()
+    mean_loss = stepper.backward(loss)
+    sampler.before_move(stepper.reduction * session.scale.value)
+    norms, penalty = stepper.measure()
+    sampler.before_clip()
+    moment = time.time()
+    outcome = Outcome(mean_loss, accuracy, penalty, norms, None, session.lr, session.scale.value, False)
+    recorder.record(STEP, moment, outcome)
+    sampler.unmoved(STEP, moment)

@@ -12,6 +12,7 @@ from gradtui.commands.command import TRAINING_FAILED, BadInput, Command
 from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
 from gradtui.commands.forking import chosen_fork
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
+from gradtui.commands.preflighting import measure
 from gradtui.commands.resuming import chosen_to_resume
 
 if TYPE_CHECKING:
@@ -40,6 +41,11 @@ def _configure(parser: ArgumentParser) -> None:
         help="a new run that goes on from a checkpoint of this one, under what --set changes; without STEP "
         "from its newest, or, where it broke, from before that",
     )
+    parser.add_argument(
+        "--preflight",
+        action="store_true",
+        help="train nothing: measure the gradient of each layer at initialisation, on one batch, and keep no run",
+    )
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -49,6 +55,8 @@ def _configure(parser: ArgumentParser) -> None:
 def _execute(args: Namespace) -> int:
     from gradtui.commands.tied import Interruptions
 
+    if args.preflight:
+        return measure(args)
     codes = chosen_codes(args)
     folder = _checked(args)
     with Interruptions() as interruptions:
@@ -128,13 +136,14 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by
 
         print_report(run, summary, judgement, most_cures=CURES_SHOWN)
     if summary["status"] == "failed":
-        print(f"gradtui: the training failed: {_reason(run, trainer)}", file=sys.stderr)
+        print(f"gradtui: the training failed: {reason(run, trainer)}", file=sys.stderr)
     if cut_short_by is not None:
         return 128 + cut_short_by
     return TRAINING_FAILED if summary["status"] == "failed" else exit_code(judgement, codes)
 
 
-def _reason(run: Run, trainer: Trainer) -> str:
+def reason(run: Run, trainer: Trainer) -> str:
+    """Why the trainer failed, in one line."""
     last_words = [line.strip() for line in run.log_tail() if line.strip()]
     return run.status.reason or (last_words or [f"the trainer ended with {trainer.poll()}"])[-1]
 

@@ -50,10 +50,18 @@ def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[
         yield from profile(log10_of(norms), paper, scale)
 
 
-def profile(values: np.ndarray, paper: Paper, scale: Scale | None = None) -> list[Text]:
-    """Upright bars of log10 numbers, (layers,)."""
+def profile(
+    values: np.ndarray, paper: Paper, scale: Scale | None = None, theory: np.ndarray | None = None
+) -> list[Text]:
+    """Upright bars of log10 numbers, (layers,); `theory`: what is expected of them, NaN where it says nothing."""
     chart = text_profile(
-        values, width=paper.width, height=BARS_HEIGHT, scale=scale, colour=paper.colour, ascii=paper.ascii
+        values,
+        width=paper.width,
+        height=BARS_HEIGHT,
+        theory=theory,
+        scale=scale,
+        colour=paper.colour,
+        ascii=paper.ascii,
     )
     return _lines(chart)
 

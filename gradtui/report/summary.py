@@ -75,11 +75,11 @@ def _loss(run: Run) -> dict[str, float | None]:
     if "loss" not in scalars.columns or not scalars.rows:
         return {"first": None, "last": None, "best": None}
     column = scalars.columns.index("loss")
-    ends = [_number(scalars.read(row, row + 1)["values"][0, column]) for row in (0, scalars.rows - 1)]
+    ends = [shortest(scalars.read(row, row + 1)["values"][0, column]) for row in (0, scalars.rows - 1)]
     # Summaries of 400 stretches leave NaN out, so NaN here means that no step had a number.
     lowest = scalars.summary(0, scalars.rows, 400).min[:, column]
     numbers = lowest[~np.isnan(lowest)]
-    return {"first": ends[0], "last": ends[1], "best": _number(numbers.min()) if len(numbers) else math.nan}
+    return {"first": ends[0], "last": ends[1], "best": shortest(numbers.min()) if len(numbers) else math.nan}
 
 
 def _accuracy(events: Sequence[Event]) -> dict[str, float | None]:
@@ -127,9 +127,11 @@ def _ends(run: Run, measure: str, layers: int) -> tuple[list[Any], list[Any]]:
         nothing = [None] * layers
         return nothing, nothing
     first, last = table.read(0, 1), table.read(table.rows - 1)
-    return [_number(value) for value in first["values"][0]], [_number(value) for value in last["values"][-1]]
+    return [shortest(value) for value in first["values"][0]], [
+        shortest(value) for value in last["values"][-1]
+    ]
 
 
-def _number(value: np.float32) -> float:
+def shortest(value: np.float32) -> float:
     """The shortest number that is this float32: its double has a tail of digits that mean nothing."""
     return float(str(value))

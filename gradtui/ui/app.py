@@ -20,7 +20,7 @@ from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.pace import PacedApp
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.terminal.frugal import FrugalApp
-from gradtui.ui.theme import DARK, LIGHT, fitting_theme
+from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
@@ -58,8 +58,8 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
         terminal: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
-        self.register_theme(DARK)
-        self.register_theme(LIGHT)
+        for theme in (DARK, LIGHT, ANSI_LIGHT):
+            self.register_theme(theme)
         fitting = DARK.name if terminal is None else fitting_theme(self.console.color_system, terminal)
         self.theme = self._settled_theme() or fitting
         self._theme_seen = self.theme

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 DARK = Theme(
     name="gradtui-dark",
@@ -75,6 +76,11 @@ LIGHT = Theme(
         "block-cursor-blurred-text-style": "none",
     },
 )
+ANSI_LIGHT = replace(
+    BUILTIN_THEMES["ansi-light"],
+    variables={**BUILTIN_THEMES["ansi-light"].variables, "block-cursor-background": "ansi_black"},
+)
+"""Textual's own, but for its cursor: on blue, the magenta and the cyan of its letters are lost."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})
 

@@ -65,6 +65,7 @@ class FieldList(Widget, can_focus=True):
         & > .field--arrows { color: $accent; }
         & > .field--cursor { background: $block-cursor-blurred-background; }
         &:focus > .field--cursor { background: $block-cursor-background; }
+        &:ansi:focus > .field--cursor { background: ansi_default; text-style: reverse; }
     }
     """
 

@@ -19,7 +19,9 @@ from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
 from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.keeping import KeepingApp
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
+from gradtui.ui.pace import PacedApp
 from gradtui.ui.panes.blocks import BlockPane
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.panes.findings import FindingsPane
@@ -97,12 +99,25 @@ class LabScreen(Training):
     def on_mount(self) -> None:
         """Show the experiment; import and warm everything else once this is on the screen."""
         self.show_status()
+        self._settle()
         self.drawn = not self.narrow
         self.query_one(BlockPane).experiment = self.draft
         self.tab = TABS[0]
         self.query_one(ModelPane).focus()
         self.set_interval(STATUS_SECONDS, self.show_status)
         self.call_after_refresh(self.warm_up)
+
+    def _settle(self) -> None:
+        """Curves as the person had them last; what is changed from now on is kept."""
+        app = self.app
+        if not isinstance(app, KeepingApp):
+            return
+        for pane in self.query(CurvePane):
+            pane.smoothing = app.settings.smoothing
+            pane.logarithmic = app.settings.log_loss if pane.what == "loss" else app.settings.log_accuracy
+            self.watch(pane, "smoothing", lambda smoothing: app.keep(smoothing=smoothing), init=False)
+            field = f"log_{pane.what}"
+            self.watch(pane, "logarithmic", lambda on, field=field: app.keep(**{field: on}), init=False)
 
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
@@ -296,6 +311,8 @@ class LabScreen(Training):
         """Show a run from now on; with ``adopt``, the builder takes over its experiment."""
         self.adopting = adopt
         self.watching = Watching(self, folder, trainer)
+        if isinstance(self.app, KeepingApp):
+            self.watching.pace = 1 / self.app.settings.redraws
         self.painted_state = ""
         self.drawn = False
         self.query_one(GradientPane).clear()
@@ -325,11 +342,18 @@ class LabScreen(Training):
             self.show_status()
             self.refresh_bindings()
             return
+        go_on = event.watching.painted.set
+        if self.covered:
+            go_on()
+            return
         try:
-            if not self.covered:
-                await self.paint(event.watching)
+            await self.paint(event.watching)
         finally:
-            event.watching.painted.set()
+            # Not before the terminal has it: what is painted meanwhile would pile up in the line.
+            if isinstance(self.app, PacedApp):
+                self.app.pace.after_paint(go_on)
+            else:
+                go_on()
 
     @property
     def covered(self) -> bool:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
+from gradtui.report.breaks import breaks
 from gradtui.report.charts import Paper, curves, gradient_charts
 from gradtui.runs.events import way_back
 from gradtui.runs.folder import runs_root
@@ -32,14 +33,15 @@ def print_report(
     run: Run, summary: dict[str, Any], judgement: Judgement, *, most_cures: int | None = None
 ) -> None:
     """Print the page of a run to stdout, with at most so many cures."""
-    paper, evaluations = stdout_paper(), [event for event in run.events() if event["event"] == "evaluation"]
+    paper, events = stdout_paper(), run.events()
+    evaluations = [event for event in events if event["event"] == "evaluation"]
     print_sections(
         paper,
         _headline(run, summary),
         _verdict(summary, judgement, paper),
         gradient_charts(summary["layers"], paper),
         curves(run, evaluations, paper),
-        _figures(summary, run.parent),
+        [*_figures(summary, run.parent), *breaks(events)],
         _cures(judgement.findings, paper, most_cures),
         _where(run),
     )

@@ -1,0 +1,40 @@
+"""What a report says of the steps that broke a run."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from gradtui.report.breaks import SHOWN, breaks
+
+
+def broke(step: int, **fields: Any) -> dict[str, Any]:
+    return {
+        "event": "broke", "step": step, "reason": "nonfinite", "measure": "loss", "usual": 2.0, "loss": math.nan,
+        "before": 18.5, "grad_norm": math.nan, "layer": "dense5", "part": "output", "batch": [7, 3], **fields,
+    }  # fmt: skip
+
+
+def told(*events: dict[str, Any]) -> list[str]:
+    return [line.plain for line in breaks(events)]
+
+
+def test_a_number_that_is_none_is_told_with_its_layer_and_its_examples() -> None:
+    assert told(broke(4)) == [
+        "broke     step 4: the loss is nan after 18.5; first, from the input on, in the output of dense5",
+        "          on examples 7, 3 of the training set",
+    ]
+    (first, _) = told(broke(4, part="gradient", measure="grad_norm", grad_norm=math.inf, loss=1.0))
+    assert "the gradient's norm is inf; first, from the output on, in the gradient of dense5" in first
+
+
+def test_a_blow_up_is_told_with_what_was_usual() -> None:
+    first, second = told(broke(2000, reason="blow-up", loss=1e9, batch=list(range(40))))
+    assert "step 2,000: the loss rose to 1e+09, usually 2; dense5 has the longest gradient" in first
+    assert second.endswith("6, 7 … (40) of the training set")
+    assert second.count(",") == SHOWN - 1
+
+
+def test_what_the_run_was_taken_back_behind_is_not_told() -> None:
+    assert told(broke(40), {"event": "rewound", "step": 30}) == []
+    assert len(told(broke(20), broke(40), {"event": "rewound", "step": 30})) == 2

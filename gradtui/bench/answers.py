@@ -11,9 +11,9 @@ Answer = dict[int, tuple[str, Style]]
 
 MOST = 5.0
 """Seconds after which a key will not be answered any more."""
-SETTLED = 0.15
+SETTLED = 0.2
 """Seconds from the first cell of an answer to the last, with room: it is one frame."""
-REPEATS = 3
+REPEATS = 2
 
 
 def answers_of(terminal: Terminal, there: str, back: str, quiet: float = 1.0) -> tuple[Answer, Answer]:

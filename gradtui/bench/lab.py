@@ -11,6 +11,7 @@ from gradtui.bench.home import Home
 from gradtui.bench.processes import end_children
 from gradtui.bench.screen import Screen
 from gradtui.bench.terminal import Terminal
+from gradtui.ui.settings import FILE, write_settings
 
 FOOTER = "palette"
 """A word of Textual's own footer, which stands on every first frame."""
@@ -41,18 +42,13 @@ def has_footer(screen: Screen) -> bool:
 
 
 @contextlib.contextmanager
-def attached(
-    home: Home, folder: Path, size: tuple[int, int], pace: float | None = None
-) -> Iterator[Terminal]:
-    """The lab with a run, drawn, and without the trainer that it keeps warm.
-
-    pace: seconds between two looks at the run; None is the app's own.
-    """
-    app = ("gradtui",) if pace is None else ("gradtui.bench.paced", str(pace))
-    with home.terminal(size, *app, "attach", str(folder)) as terminal:
+def attached(home: Home, folder: Path, size: tuple[int, int], redraws: int = 10) -> Iterator[Terminal]:
+    """The lab with a run, drawn, and without the trainer that it keeps warm; `redraws` a second at most."""
+    write_settings(home.path / FILE, {"redraws": redraws})
+    with home.terminal(size, "gradtui", "attach", str(folder)) as terminal:
         terminal.until(lambda screen: bool(step_of(screen) and bars(screen)), OPENING, "run on the screen")
         # All charts are there, and what comes once only has come.
-        terminal.stay(0.8)
+        terminal.stay(0.6)
         # Warming up it would take a core for seconds, and nobody is going to train anything here.
         end_children(terminal.process.pid)
         yield terminal

@@ -127,7 +127,8 @@ class Terminal:
 
     def _last_words(self) -> str:
         code = self.process.wait()
-        said = [line.strip() for line in self.screen.text.splitlines() if line.strip()]
+        # Of what a frame was drawn around, the words.
+        said = [words for line in self.screen.text.splitlines() if (words := line.strip(" ─│╭╮╰╯"))]
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return f"{how}; {said[-1]}" if said else how
 

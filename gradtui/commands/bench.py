@@ -22,7 +22,7 @@ def _configure(parser: ArgumentParser) -> None:
         help=f"what to measure; without it everything: {', '.join(MEASUREMENTS)}",
     )
     parser.add_argument(
-        "--quick", action="store_true", help="fewer repetitions: a minute less, and more noise"
+        "--quick", action="store_true", help="fewer repetitions: a fifth of the time, and more noise"
     )
     add_json(parser)
 

@@ -16,7 +16,7 @@ from gradtui.bench.measured import Measured
 
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
     """Medians over the frames. One of 1,000 layers costs little more than one of 50, which is the point."""
-    words = ("5", "200x50", "50") if quick else ("12", "80x24,200x50", "50", "1000")
+    words = ("5", "200x50", "50") if quick else ("10", "80x24,200x50", "50", "1000")
     for cost in json.loads(home.answer_of(__name__, *words)):
         of = f", {cost['layers']:,} layers" if cost["layers"] >= 10 else ""
         size = f"{cost['width']}×{cost['height']}"

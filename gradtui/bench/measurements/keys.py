@@ -41,7 +41,7 @@ KINDS: tuple[tuple[str, tuple[str, ...], str, str], ...] = (
 
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
     """Each kind as often as the others; a person who sees the answer presses the next key after a moment."""
-    presses, quiet = (10, 0.5) if quick else (120, 1.0)
+    presses, quiet = (8, 0.5) if quick else (100, 1.0)
     experiment = busy()
     folders = [home.train(experiment) for _ in range(max(2, min(cores(), MOST_TRAINERS)))]
     for folder in folders:
@@ -52,7 +52,7 @@ def measure(home: Home, quick: bool) -> Iterator[Measured]:
         for what, ways, there, back in KINDS:
             for key in ways:
                 terminal.press(key)
-                terminal.stay(0.3)
+                terminal.stay(0.2)
             waits = _waits(terminal, there, back, presses, quiet)
             medians.append(Measured(f"key to paint, {what}: p50", 1000 * float(np.median(waits)), "ms"))
             all_waits += waits

@@ -50,7 +50,7 @@ class Viewers:
 
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
     """A follower and the lab look at the same run. Every step counts: those that just missed a look as well."""
-    seconds = 1.5 if quick else 15.0
+    seconds = 1.2 if quick else 15.0
     with (
         growing(home, layers=LAYERS, rate=RATE) as (folder, writer),
         attached(home, folder, SIZE) as terminal,

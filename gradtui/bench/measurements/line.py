@@ -18,7 +18,7 @@ RATE = 200
 
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
     """At ten redraws a second and in all colours; and at rest, where every byte is one too many."""
-    seconds = 1.5 if quick else 10.0
+    seconds = 1.2 if quick else 10.0
     ended = finished_run(home.runs, layers=LAYERS, steps=1000)
     with growing(home, layers=LAYERS, rate=RATE) as (folder, _), attached(home, ended, SIZE) as resting:
         resting.until_still(1.0, 20, "a lab whose run has ended")

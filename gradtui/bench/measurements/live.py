@@ -17,27 +17,27 @@ SIZE = (200, 50)
 LAYERS = 50
 RATE = 200
 """Steps a second: every redraw finds some."""
-PACES = {10: None, 20: 0.05}
-"""Redraws a second, and the seconds between two looks that make them; None is the app's own."""
+ASKED = (10, 20)
+"""Redraws a second: what the app does by itself, and the most that it can be told to."""
 
 
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
-    """At the ten redraws a second that the app asks for, and at twenty, both at once: it is their own time that counts.
+    """At ten redraws a second and at twenty, both labs at once: it is their own time that counts.
 
     A run is written as often as it is to be drawn. A trainer's writer does so ten times a second, and where nothing
     is new, nothing is drawn.
     """
     with ExitStack() as stack:
         labs = {}
-        for asked, pace in PACES.items():
+        for asked in ASKED:
             folder, _ = stack.enter_context(growing(home, layers=LAYERS, rate=RATE, commits=asked))
-            labs[asked] = stack.enter_context(attached(home, folder, SIZE, pace))
+            labs[asked] = stack.enter_context(attached(home, folder, SIZE, redraws=asked))
         # One of them was not read while the other opened, and may have something to say still.
-        for _ in watch(list(labs.values()), 0.5):
+        for _ in watch(list(labs.values()), 0.3):
             pass
         began, before = time.perf_counter(), [cpu_seconds(lab.process.pid) for lab in labs.values()]
         shown = {lab: [step_of(lab.screen)] for lab in labs.values()}
-        for lab in watch(list(shown), 1.5 if quick else 10.0):
+        for lab in watch(list(shown), 1.2 if quick else 10.0):
             if (step := step_of(lab.screen)) != shown[lab][-1]:
                 shown[lab].append(step)
         passed = time.perf_counter() - began

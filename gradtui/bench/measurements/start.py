@@ -19,7 +19,7 @@ def measure(home: Home, quick: bool) -> Iterator[Measured]:
     apps = ("gradtui", "gradtui.bench.empty")
     for app in apps:
         _first_frame(home, app)  # the first start of all fills the caches
-    rounds = 3 if quick else 15
+    rounds = 2 if quick else 15
     times = [[_first_frame(home, app) for app in apps] for _ in range(rounds)]
     ours, empty = (median(column) for column in zip(*times, strict=True))
     yield Measured("first frame", 1000 * ours, "ms")

@@ -23,7 +23,7 @@ STILL = 1.0
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
     """From the first frame on, which any run has to wait for, to the last cell that changes."""
     folder = finished_run(home.runs, layers=LAYERS, steps=STEPS)
-    opened = [_open(home, folder) for _ in range(1 if quick else 5)]
+    opened = [_open(home, folder) for _ in range(1 if quick else 3)]
     seconds, megabytes = zip(*opened, strict=True)
     what = f"a run of {STEPS:,} steps × {LAYERS} layers"
     yield Measured(f"{what}: first frame to the whole picture", 1000 * median(seconds), "ms", budget=300)

@@ -22,7 +22,7 @@ from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import read_meta
 from gradtui.runs.status import is_alive
-from gradtui.training.launch import Trainer, create_run, start_trainer
+from gradtui.training.launch import create_run
 
 
 class Home:
@@ -99,21 +99,16 @@ class Home:
 
     def train(self, experiment: Experiment) -> Path:
         """The folder of a run that a real trainer trains until this home ends."""
+        folder = create_run(experiment, self.runs)
+        # As the app starts one, but in our environment: torch leaves files in its temporary folder.
         with held():
-            trainer = start_trainer(create_run(experiment, self.runs))
-            self._afterwards.callback(_kill, trainer)
-        return trainer.folder
+            self._afterwards.enter_context(self.running("gradtui.training", str(folder)))
+        return folder
 
 
 def _command(module: str, *words: str) -> list[str]:
     # -P: a random.py where the person happens to be must not be imported in place of Python's own.
     return [sys.executable, "-P", "-m", module, *words]
-
-
-def _kill(trainer: Trainer) -> None:
-    if trainer.poll() is None:
-        os.kill(trainer.pid, signal.SIGKILL)
-    trainer.wait()
 
 
 def _end_trainers_of(runs: Path) -> None:

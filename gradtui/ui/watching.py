@@ -111,8 +111,6 @@ class Watching:
         """See something else from now on."""
         self.look = look
         self._wake.set()
-        # The reader need not wait for the terminal to answer a key.
-        self.painted.set()
 
     def follow(self, worker: Worker[None]) -> None:
         """Read the folder until the worker is cancelled. Runs in a thread."""
@@ -166,12 +164,12 @@ class Watching:
         self.sight = see(self.snapshot, run.table_or_empty("scalars"), look, self.experiment, self.sight)
 
     def _post(self, worker: Worker[None] | None = None) -> None:
-        """Hand the state over; with a worker, wait until it was painted or the person looks elsewhere."""
+        """Hand the state over; with a worker, wait until it was painted."""
         self.painted.clear()
         self._screen.post_message(Followed(self))
-        while worker is not None and not self._wake.is_set() and not self.painted.wait(0.5):
-            if worker.is_cancelled:
-                return
+        # Also where a key is held down: its pictures would pile up in a slow line as well as any.
+        while worker is not None and not self.painted.wait(0.5) and not worker.is_cancelled:
+            pass
 
     def _read_events(self, run: Run, snapshot: Snapshot) -> None:
         """Take over what the trainer says it has changed, also at the wish of another viewer."""

@@ -1,4 +1,4 @@
-"""A screen as text that can be compared and read in a diff: its characters, and of each line what its colours come to."""
+"""A screen as text: its characters, and of each line what its colours come to."""
 
 from __future__ import annotations
 

@@ -330,6 +330,18 @@ async def test_palette_reaches_the_lab() -> None:
         assert {"Train", "Options", "Runs", "Quit"} <= titles
 
 
+async def test_curves_are_left_as_they_are_found_next_time(make_run: MakeRun) -> None:
+    folder = make_run()
+    for logarithmic in (False, True):
+        app = GradtuiApp(attach=folder)
+        async with app.run_test(size=(120, 36)) as pilot:
+            await lab_of(pilot)
+            await until(pilot, lambda app=app: "batch" in screen_text(app))
+            assert ("Loss · log" in screen_text(app)) == logarithmic
+            await pilot.press("3", "y")
+            await pilot.pause(0.2)
+
+
 async def test_a_cure_that_two_findings_advise_is_offered_once() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
@@ -337,3 +349,12 @@ async def test_a_cure_that_two_findings_advise_is_offered_once() -> None:
         lab.bench.choose_cure(["clip-norm", "smaller-lr", "clip-norm"])
         await until(pilot, lambda: "clip the gradient's norm" in screen_text(app))
         assert screen_text(app).count("clip the gradient's norm  advised") == 1
+
+
+async def test_a_run_whose_first_step_is_not_over_is_shown_without_numbers(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run(steps=0, end=None))
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.watching is not None and lab.watching.snapshot is not None)
+        await pilot.pause(0.3)
+        assert "training" in screen_text(app)

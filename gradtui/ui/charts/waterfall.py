@@ -153,6 +153,9 @@ class Waterfall(LayerChart):
         draw_steps(cells, self._steps[:: times * per_line], self._last, self.step, palette)
         return cells
 
+    def watch_cursor(self) -> None:
+        """Nothing here: the layer is pointed at in the profile above."""
+
     def watch_step(self) -> None:
         """The pointer in the gutter."""
         self.repaint()

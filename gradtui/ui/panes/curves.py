@@ -234,6 +234,9 @@ def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> lis
     if what not in curves:
         return []
     batch = curves[what]
+    if not len(batch):
+        # The net is built, and its first step is not over.
+        return []
     series = [Series("batch", batch.step, batch.mean, batch.min, batch.max)]
     for part in ("train", "test"):
         key = f"{part}_{what}"

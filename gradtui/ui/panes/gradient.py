@@ -13,6 +13,7 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
+from textual.widget import Widget
 from textual.widgets import Static
 
 from gradtui.ui.travel import Travelled
@@ -40,6 +41,26 @@ _TONES = {
 
 PAGE = 10
 """Columns or lines that a key with shift moves by."""
+
+
+class Headline(Widget):
+    """One line: what a stranger should read first, and at its end what the signs over the bars mean."""
+
+    DEFAULT_CSS = """
+    Headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    sentence: reactive[Content] = reactive(Content(""))
+    legend: reactive[tuple[Content, ...]] = reactive(())
+    """The same in more and in fewer words: what there is room for is shown."""
+
+    def render(self) -> Content:
+        """The sentence, and beside it what fits."""
+        room = self.content_size.width - self.sentence.cell_length
+        for legend in self.legend:
+            if room - legend.cell_length >= 3:
+                return self.sentence + Content(" " * (room - legend.cell_length)) + legend
+        return self.sentence
 
 
 class GradientPane(Vertical, can_focus=True):
@@ -102,14 +123,11 @@ class GradientPane(Vertical, can_focus=True):
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     GradientPane {
-        & #headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
         & #invite { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
         & ProfileChart { height: 5fr; min-height: 4; }
         & Waterfall { height: 4fr; min-height: 2; }
     }
     """
-
-    headline: reactive[Content | None] = reactive(None)
 
     @dataclass
     class Zoomed(Message):
@@ -134,9 +152,14 @@ class GradientPane(Vertical, can_focus=True):
         self._shown: tuple[Path, str] | None = None
         self._sight: Sight | None = None
 
+    heading: reactive[str] = reactive("Gradient of each layer", repaint=False)
+    """The frame's title …"""
+    caption: reactive[str] = reactive("", repaint=False)
+    """… and its lower line. To write on the frame paints all of the pane, so only what is new is written."""
+
     def compose(self) -> ComposeResult:
         """What a newcomer reads before there is anything to see."""
-        yield Static(id="headline")
+        yield Headline()
         yield Static(
             Content.assemble(
                 "Press ",
@@ -147,14 +170,13 @@ class GradientPane(Vertical, can_focus=True):
             id="invite",
         )
 
-    def on_mount(self) -> None:
-        """The frame's title."""
-        self.border_title = "Gradient of each layer"
+    def watch_heading(self, heading: str) -> None:
+        """Above the charts."""
+        self.border_title = heading
 
-    def watch_headline(self, headline: Content | None) -> None:
-        """The line above the bars."""
-        if self.is_mounted:
-            self.query_one("#headline", Static).update(headline or "")
+    def watch_caption(self, caption: str) -> None:
+        """Beneath them."""
+        self.border_subtitle = caption
 
     # -- painting
 
@@ -171,8 +193,8 @@ class GradientPane(Vertical, can_focus=True):
         units = log10_of if measure.scale == "log" else _plain
         profile, waterfall = await self._charts(watching.folder, measure)
         self._sight = sight
-        said = headline_of(measure.headline(sight.names, sight.values.tolist()))
-        self.headline = _beside(said, _legend(sight), self.content_size.width - 2)
+        headline = self.query_one(Headline)
+        headline.sentence = headline_of(measure.headline(sight.names, sight.values.tolist()))
         # The waterfall first: it sees every step, so it settles the scale that both share.
         waterfall.update(units(sight.matrix), sight.steps, sight.last)
         profile.update(
@@ -184,32 +206,35 @@ class GradientPane(Vertical, can_focus=True):
         )
         waterfall.step = sight.step if sight.look.at is not None else None
         self.query_one(ScaleLegend).update()
-        self.border_title = measure.title + (f" · step {sight.step:,}" if sight.look.at is not None else "")
+        self.heading = measure.title
         self._tell()
 
     def _tell(self) -> None:
-        """The frame's lower line: the layer pointed at, or what is in view."""
+        """The layer pointed at, or what the signs mean; and what is in view."""
         sight, chart = self._sight, self._profile()
         if sight is None or chart is None:
             return
         at = chart.cursor
-        if at is not None and at < len(sight.names):
-            typical, low, high = (float(row[at]) for row in (sight.middle, sight.low, sight.high))
-            said = f"{sight.names[at]}  {float(sight.values[at]):.2e}"
-            spread = f"  median {typical:.2e} ({low:.1e} … {high:.1e})" if self.size.width > 70 else ""
-            self.border_subtitle = said + spread
-            return
+        pointed = at is not None and at < len(sight.names)
+        self.query_one(Headline).legend = (
+            _readout(sight, at) if pointed and at is not None else _legend(sight)
+        )
         what = f"{len(sight.names):,} {chart.of}s"
         if chart.window is not None:
             what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
         window = sight.look.window
         when = "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,}"
-        self.border_subtitle = f"{what} · {when}"
+        self.caption = f"{what} · {when}"
+
+    def on_resize(self) -> None:
+        """There is room for other words."""
+        self._tell()
 
     def clear(self) -> None:
         """Another run comes: nothing of the one before may stand under its title."""
-        self.headline = None
-        self.border_subtitle = ""
+        headline = self.query_one(Headline)
+        headline.sentence, headline.legend = Content(""), ()
+        self.caption = ""
         self._sight = None
         for chart in self.query("ProfileChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
@@ -352,7 +377,16 @@ def _plain(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-def _legend(sight: Sight) -> Content:
+def _readout(sight: Sight, at: int) -> tuple[Content, ...]:
+    """A layer's value, and between which it lay lately."""
+    low, high = float(sight.low[at]), float(sight.high[at])
+    value = Content.assemble((sight.names[at], "bold $accent"), f" {float(sight.values[at]):.2e}")
+    median = Content.styled(f"  • {float(sight.middle[at]):.1e}", "$secondary")
+    spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
+    return value + median + spread, value + median, value
+
+
+def _legend(sight: Sight) -> tuple[Content, ...]:
     """What stands over the bars besides them."""
     signs = [
         (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
@@ -360,13 +394,7 @@ def _legend(sight: Sight) -> Content:
         (sight.corridor is not None, ("░", "$success"), " healthy"),
     ]
     parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
-    return Content("  ").join(parts)
-
-
-def _beside(left: Content, right: Content, width: int) -> Content:
-    """Both at the ends of a line, or the left one alone where there is no room."""
-    gap = width - left.cell_length - right.cell_length
-    return left + Content(" " * gap) + right if gap >= 3 else left
+    return (Content("  ").join(parts),)
 
 
 def headline_of(contrast: Contrast) -> Content:

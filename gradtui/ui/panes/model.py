@@ -69,9 +69,12 @@ class ModelPane(OptionList):
 
         net: tuple[Group, ...]
 
-    def watch_experiment(self, experiment: Experiment | None) -> None:
+    def watch_experiment(self, before: Experiment | None, experiment: Experiment | None) -> None:
         """Write the groups down again, the cursor where it was."""
         if experiment is None:
+            return
+        if before is not None and (before.net, before.data) == (experiment.net, experiment.data):
+            # Another learning rate is no other net.
             return
         here = self.highlighted or 0 if self._goes_to is None else self._goes_to
         self._goes_to = None

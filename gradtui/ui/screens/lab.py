@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -115,9 +117,8 @@ class LabScreen(Training):
         for pane in self.query(CurvePane):
             pane.smoothing = app.settings.smoothing
             pane.logarithmic = app.settings.log_loss if pane.what == "loss" else app.settings.log_accuracy
-            self.watch(pane, "smoothing", lambda smoothing: app.keep(smoothing=smoothing), init=False)
-            field = f"log_{pane.what}"
-            self.watch(pane, "logarithmic", lambda on, field=field: app.keep(**{field: on}), init=False)
+            self.watch(pane, "smoothing", partial(_keep, app, "smoothing"), init=False)
+            self.watch(pane, "logarithmic", partial(_keep, app, f"log_{pane.what}"), init=False)
 
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
@@ -131,6 +132,9 @@ class LabScreen(Training):
         if self.attach is not None:
             self.app.call_from_thread(self.open_run, self.attach, adopt=True)
         self.have_trainers().warm()
+        # What has been made until now stays to the end: see app.quicken.
+        gc.freeze()
+        gc.enable()
 
     @property
     def bench(self) -> Workbench:
@@ -446,3 +450,8 @@ class LabScreen(Training):
 
         if self.watching is not None:
             self.app.push_screen(LogScreen(f"{self.watching.folder.name} · trainer.log", self.watching.log()))
+
+
+def _keep(app: KeepingApp, field: str, value: object) -> None:
+    """Let a setting be so from now on."""
+    app.keep(**{field: value})

@@ -1,0 +1,158 @@
+"""Every screen at four sizes and in three themes, compared with the pictures that were looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+from syrupy.assertion import SnapshotAssertion
+from textual.pilot import Pilot
+
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.charts.waterfall import Waterfall
+from gradtui.ui.screens.layer import LayerScreen
+from gradtui.ui.theme import DARK, LIGHT
+from tests.ui.conftest import MakeRun
+from tests.ui.pictures import picture
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+SIZES = [(80, 24), (120, 36), (200, 50), (240, 70)]
+THEMES = [DARK.name, LIGHT.name, "ansi-dark"]
+
+Prepare = Callable[[Pilot[None]], Awaitable[None]]
+
+
+@pytest.fixture(autouse=True)
+def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """No cursor that blinks, no names that hold the date or a folder of this machine, no clock."""
+    monkeypatch.setattr("textual.widgets.Input.cursor_blink", False)
+    monkeypatch.setattr("gradtui.runs.folder.time.strftime", lambda form: "20260101-120000")
+    monkeypatch.setattr("gradtui.ui.screens.runs.ago", lambda seconds: "now")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("GRADTUI_HOME", "home")
+
+
+async def settled(pilot: Pilot[None], calm: int = 3) -> None:
+    """Wait until what was looked for is seen and the picture has stood still for a while."""
+    app, before, still = pilot.app, "", 0
+    assert isinstance(app, GradtuiApp)
+    while still < calm:
+        await pilot.pause(0.06)
+        watching = app.lab.watching if app.lab is not None else None
+        seen = watching is None or (watching.sight is not None and watching.sight.look == watching.look)
+        now = picture(app)
+        still = still + 1 if seen and now == before else 0
+        before = now
+
+
+async def _idle(pilot: Pilot[None]) -> None:
+    await until(pilot, lambda: "theory:" in screen_text(pilot.app) or "layers" in screen_text(pilot.app))
+    await settled(pilot, 8)
+
+
+async def _watching(pilot: Pilot[None]) -> None:
+    lab = await lab_of(pilot)
+    await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.watching.findings is not None)
+    await pilot.press("g")
+    await settled(pilot)
+
+
+async def _travelled(pilot: Pilot[None]) -> None:
+    await _watching(pilot)
+    await pilot.press("right", "right", "right", "plus", "right_square_bracket")
+    lab = await lab_of(pilot)
+    lab.travel(150)
+    await until(pilot, lambda: "looking at step 150" in screen_text(pilot.app))
+    await settled(pilot)
+
+
+async def _layer(pilot: Pilot[None]) -> None:
+    await _watching(pilot)
+    await pilot.press("home", "right", "right", "enter")
+    await until(pilot, lambda: isinstance(pilot.app.screen, LayerScreen))
+    await until(pilot, lambda: "layer 3 of 21" in screen_text(pilot.app))
+    await settled(pilot)
+
+
+def _keys(*keys: str) -> Prepare:
+    async def press(pilot: Pilot[None]) -> None:
+        await lab_of(pilot)
+        await pilot.pause(0.4)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.1)
+        await settled(pilot)
+
+    return press
+
+
+def _then(first: Prepare, *keys: str) -> Prepare:
+    async def both(pilot: Pilot[None]) -> None:
+        await first(pilot)
+        await _keys(*keys)(pilot)
+
+    return both
+
+
+# name: (whether a run is shown, what is done before the picture is taken)
+SCREENS: dict[str, tuple[bool, Prepare]] = {
+    "idle": (False, _idle),
+    "watching": (True, _watching),
+    "travelled": (True, _travelled),
+    "curves": (True, _then(_watching, "3", "y", "v")),
+    "findings": (True, _then(_watching, "4")),
+    "layer": (True, _layer),
+    "net": (True, _then(_watching, "1", "N")),
+    "group": (False, _keys("enter", "down")),
+    "options": (False, _keys("o", "down", "down")),
+    "presets": (False, _keys("p", *"cure")),
+    "cures": (True, _then(_watching, "c")),
+    "runs": (True, _then(_watching, "r")),
+    "find": (True, _then(_watching, "slash", *"dense1")),
+    "keys": (True, _then(_watching, "question_mark")),
+    "save": (False, _keys("s")),
+    "log": (True, _then(_watching, "L")),
+}
+
+
+SHOWN = {(size, theme) for size in SIZES for theme in THEMES if size == SIZES[1] or theme == THEMES[0]}
+"""What is looked at each time; the other sizes in the other themes run apart."""
+
+
+@pytest.mark.parametrize("part", ["shown", pytest.param("rest", marks=pytest.mark.long)])
+@pytest.mark.parametrize("name", SCREENS)
+async def test_pictures(name: str, part: str, make_run: MakeRun, snapshot: SnapshotAssertion) -> None:
+    """One app a screen, resized and given other themes: that is how a terminal would do it too."""
+    shows_run, prepare = SCREENS[name]
+    app = GradtuiApp(attach=make_run(steps=300) if shows_run else None)
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await prepare(pilot)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await settled(pilot)
+            for theme in THEMES:
+                if ((size, theme) in SHOWN) != (part == "shown"):
+                    continue
+                app.theme = theme
+                app.clear_notifications()
+                await settled(pilot, 1)
+                assert picture(app) == snapshot(name=f"{size[0]}x{size[1]} {theme}")
+
+
+@pytest.mark.parametrize("mode", ["no colour", "ascii"])
+async def test_without_colour_and_without_unicode(
+    mode: str, make_run: MakeRun, snapshot: SnapshotAssertion, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mode == "no colour":
+        monkeypatch.setenv("NO_COLOR", "1")
+    app = GradtuiApp(attach=make_run(steps=300))
+    app.ascii = mode == "ascii"
+    async with app.run_test(size=SIZES[1]) as pilot:
+        await _travelled(pilot)
+        for size in SIZES:
+            await pilot.resize_terminal(*size)
+            await settled(pilot)
+            assert picture(app) == snapshot(name=f"{size[0]}x{size[1]}")

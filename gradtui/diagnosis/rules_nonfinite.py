@@ -22,7 +22,7 @@ class Broken(NamedTuple):
 
     step: int
     layers: tuple[str, ...]
-    """Those that had one at that step; empty where only the loss tells."""
+    """Those that had one at that step, in forward order; empty where only the loss tells."""
     words: str
 
 
@@ -45,8 +45,8 @@ def first_broken(case: Case) -> Broken | None:
     begin = min(step for step in (loss, gradient) if step is not None)
     return (
         _forward_origin(case, begin)
-        or _backward_origin(case, begin, loss)
-        or Broken(begin, (), f"The loss is not a finite number from step {begin} on")
+        or (_backward_origin(case, begin) if begin != loss else None)
+        or _only_the_loss(case, begin)
     )
 
 
@@ -78,8 +78,9 @@ def _forward_origin(case: Case, begin: int) -> Broken | None:
     return None
 
 
-def _backward_origin(case: Case, begin: int, loss: int | None) -> Broken | None:
-    """By the gradients: coming from the output, it broke in the last layer, in forward order, that has it."""
+def _backward_origin(case: Case, begin: int) -> Broken | None:
+    """By the gradients of a finite loss: coming from the output, they broke in the last layer, in forward order, that
+    has it."""
     series = case.evidence.grad_norm
     rows = np.flatnonzero(series.steps == begin)
     if not len(rows):
@@ -88,12 +89,15 @@ def _backward_origin(case: Case, begin: int, loss: int | None) -> Broken | None:
     if not bad:
         return None
     layers = case.names(bad)
-    if begin == loss:
-        return Broken(
-            begin, layers, f"At step {begin} the loss is not a finite number, nor any gradient behind it"
-        )
     return Broken(
         begin,
         layers,
         f"At step {begin} {layers[-1]} is the first layer, from the output on, whose gradient is not finite",
     )
+
+
+def _only_the_loss(case: Case, begin: int) -> Broken:
+    """Where no layer's output tells: behind a loss that is no number all gradients are none, and tell nothing."""
+    looked = begin in case.evidence.nonfinite.steps
+    though = ", though the output of every layer is" if looked else ""
+    return Broken(begin, (), f"The loss is not a finite number from step {begin} on{though}")

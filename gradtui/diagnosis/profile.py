@@ -10,14 +10,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
+from gradtui.diagnosis.onset import onset
 
 EARLY_SAMPLES, EARLY_STEPS = 5, 100
 """Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design: look at the next samples, as
 long as they still tell of the start."""
 RECENT_SAMPLES = 3
 """A state that holds is judged by the median of so many samples, so that one odd batch says nothing."""
+EVEN = 1.0
+"""Decades, either way, within which first and last are even (SCIENCE.md: healthy nets stay within 0.9)."""
 STAND_IN_ENDS = 8
 """Without output gradients, each end is the median of one in so many layers (3 at most): the layers of
 somebody's own model differ in kind, and a single one says little."""
@@ -90,11 +94,9 @@ class Profile:
             return float("nan")
         return float(np.polyfit(places[use], levels[use], 1)[0])
 
-    def since(self, sick: np.ndarray[tuple[int], np.dtype[np.bool_]]) -> int:
-        """The step at which the last unbroken stretch of sick samples began."""
-        well = np.flatnonzero(~sick)
-        first = int(well[-1]) + 1 if len(well) else 0
-        return int(self.steps[min(first, len(self) - 1)])
+    def since(self, sick: NDArray[np.bool_]) -> int:
+        """The step from which on samples are sick."""
+        return int(self.steps[onset(sick)])
 
 
 def middle(values: Floats) -> float:

@@ -43,22 +43,35 @@ def _found(case: Case, partner: Evidence | None) -> list[Finding]:
     if exploding or any(broken):
         # What died or saturated of it is its consequence.
         return _present(exploding, *broken)
-    vanishing = rules_starvation.vanishing(case)
+    underflow = rules_starvation.underflow(case)
+    cut_off = None if underflow else rules_starvation.no_gradient(case)
+    # A gradient that stops from one layer to the next has not died on its way.
+    vanishing = None if cut_off else rules_starvation.vanishing(case)
     saturated = rules_units.saturated(case)
     causes = _present(
-        # Units of a net that starves may die or saturate too, later.
-        None if vanishing and dead and vanishing.step < dead.step else dead,
-        None if vanishing and saturated and vanishing.step < saturated.step else saturated,
-        rules_starvation.underflow(case),
+        None if _follows(dead, vanishing, case) else dead,
+        None if _follows(saturated, vanishing, case) else saturated,
+        underflow,
         vanishing,
-        rules_starvation.no_gradient(case),
+        cut_off,
         rules_learning.overclipped(case),
     )
     causes = causes or _present(rules_explosion.spike(case))
     if causes:
         return causes
+    if partner is not None and not case.evidence.finished:
+        # Which of the two it is, the end will tell.
+        return []
     degraded = rules_learning.degradation(case, partner)
     return _present(degraded or rules_learning.not_learning(case))
+
+
+def _follows(units: Finding | None, vanishing: Finding | None, case: Case) -> bool:
+    """Whether units died or saturated later in a net that starved from the start."""
+    if units is None or vanishing is None:
+        return False
+    starts = [profile.steps[profile.start_sample] for profile in (case.depth, case.lags) if len(profile)]
+    return vanishing.step in starts and vanishing.step < units.step
 
 
 def _present(*findings: Finding | None) -> list[Finding]:

@@ -7,11 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis import cures
-from gradtui.diagnosis.case import Case, number, times
+from gradtui.diagnosis.case import FALLING, FAR_ABOVE, Case, number, times
 from gradtui.diagnosis.findings import Finding, Severity
-from gradtui.diagnosis.profile import Profile, middle
+from gradtui.diagnosis.profile import EVEN, Profile, middle
 from gradtui.diagnosis.rules_nonfinite import first_broken
-from gradtui.diagnosis.rules_units import DEAD_SHARE, layers_dead, wholly_dead
+from gradtui.diagnosis.rules_units import DEAD_SHARE, WHOLLY, layers_dead, wholly_dead
+from gradtui.diagnosis.running import running_median
+from gradtui.diagnosis.updates import nothing_moves
 
 EXPLODING_DROP = 1.0
 """Decades by which the first hidden layer's gradient exceeds the last one's (SCIENCE.md, rule 6; healthy nets stay
@@ -19,16 +21,15 @@ within 0.9, exploding ones begin at 1.5)."""
 CERTAIN_DROP = 1.5
 """What exploding nets begin at (SCIENCE.md): a run that has not had the time to show whether it learns is judged by
 this."""
-HELD = 0.65
-"""Of the chance loss: a net that explodes at the start but has come below this is held, by clipping or a small rate.
-Rule 5 excuses at 0.5; SCIENCE.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
-UNSTABLE_LOSS = 1.5
-"""Times the chance loss (SCIENCE.md, rule 2), and times the lowest that the loss had come to before: a loss that
+UNSTABLE_LOSS = FAR_ABOVE
+"""Times the chance loss, and times the lowest that the loss had come to before: a loss that
 begins high and stays or falls is slow, not unstable."""
 UNSTABLE_SHARE = 0.2
 """Of the steps after the first quarter (SCIENCE.md, rule 2)."""
 UNSTABLE_STEPS = 40
-"""Nothing is called unstable before this: the first quarter must have been some steps."""
+"""Nothing is called unstable before this: the first quarter must have been some steps …"""
+CALMED = 0.25
+"""… and of a net that has learned only what still swings in this share of its steps, the last."""
 SMOOTHED = 5
 """Steps (or a twentieth of the run) whose median counts as how low the loss had come: one lucky batch does not."""
 SPIKE = 50.0
@@ -36,7 +37,7 @@ SPIKE = 50.0
 SPIKE_RISE = 5.0
 """… and over its first value: a norm that falls from where it began is no explosion in the course of a run."""
 BLOWN_UP = 1000.0
-"""Largest total norm of a net that blew up and died (SCIENCE.md, rule 3)."""
+"""Largest total norm of a net that blew up and died (SCIENCE.md, rule 3), and times the chance loss."""
 GROWTH = 10.0
 """Times its first value: the gradient grew before numbers or loss broke; noise does not do that."""
 BROKEN_UPDATE = 1.0
@@ -56,6 +57,7 @@ def exploding(case: Case) -> Finding | None:
     sign = (
         _before_breaking(case)
         or _with_swings(case)
+        or _out_of_hand(case)
         or _blew_up_and_died(case)
         or _profile(case, case.depth, "layer")
         or _profile(case, case.lags, "step back in time")
@@ -100,7 +102,7 @@ def unstable_loss(case: Case) -> Finding | None:
 def held_explosion(case: Case) -> Finding | None:
     """A profile that explodes, in a net that learns all the same: worth a word, not an alarm."""
     profile = case.depth
-    if not len(profile) or not profile.start >= EXPLODING_DROP or not _held(case):
+    if not len(profile) or not profile.start >= EXPLODING_DROP or not case.held:
         return None
     first, last = case.ends()
     words = (
@@ -110,16 +112,13 @@ def held_explosion(case: Case) -> Finding | None:
     return Finding("exploding", "info", int(profile.steps[profile.start_sample]), (), words)
 
 
-def _held(case: Case) -> bool:
-    return case.relative_loss <= HELD or case.accurate
-
-
 def _profile(case: Case, profile: Profile, place: str) -> Sign | None:
     """Rule 6. Live, a net that is coming down or has begun to learn is left in peace."""
-    needed = CERTAIN_DROP if case.brief else EXPLODING_DROP
-    if not len(profile) or not case.ripe or not profile.start >= needed:
+    doubtful = case.brief or case.begun or nothing_moves(case)
+    needed = CERTAIN_DROP if doubtful else EXPLODING_DROP
+    if not len(profile) or not case.developed or not profile.start >= needed:
         return None
-    if _held(case) or case.coming_down or (case.begun and not case.evidence.finished):
+    if case.held or case.coming_down or (case.begun and not case.evidence.finished):
         return None
     return _steep(case, profile, place)
 
@@ -179,27 +178,49 @@ def _with_swings(case: Case) -> Sign | None:
 def _swings(case: Case) -> tuple[int, float] | None:
     """The first step of the swings and the share of the steps that they take."""
     loss = case.evidence.loss
-    if case.evidence.step < UNSTABLE_STEPS or not case.chance > 0 or len(loss) < UNSTABLE_STEPS:
+    enough = case.evidence.step >= UNSTABLE_STEPS and len(loss) >= UNSTABLE_STEPS
+    if not enough or not case.developed or not case.chance > 0:
         return None
     values = np.where(np.isfinite(loss.values), loss.values, np.inf)
     span = max(SMOOTHED, len(values) // 20)
-    smooth = np.median(np.lib.stride_tricks.sliding_window_view(values, span), axis=1)
+    smooth = running_median(values, span)
     lowest = np.minimum.accumulate(smooth)
     lowest = np.concatenate([np.full(span - 1, lowest[0]), lowest])
     high = values > UNSTABLE_LOSS * np.maximum(case.chance, lowest)
     weights = np.diff(loss.steps, append=loss.steps[-1] + 1).astype(np.float64)
-    later = loss.steps > loss.steps[0] + (loss.steps[-1] - loss.steps[0]) / 4
-    share = float((weights * high)[later].sum() / weights[later].sum())
-    if share < UNSTABLE_SHARE:
+    length = loss.steps[-1] - loss.steps[0]
+
+    def share_after(part: float) -> float:
+        later = loss.steps > loss.steps[0] + part * length
+        return float((weights * high)[later].sum() / weights[later].sum())
+
+    share = share_after(0.25)
+    if share < UNSTABLE_SHARE or (case.learned and share_after(1.0 - CALMED) < UNSTABLE_SHARE):
         return None
     return int(loss.steps[np.flatnonzero(high)[0]]), share
 
 
+def _out_of_hand(case: Case) -> Sign | None:
+    """A loss that rose out of all proportion, in a net that has learned nothing since: nobody need wait for more."""
+    loss = case.evidence.loss
+    if case.begun or not case.ripe or not len(loss):
+        return None
+    over = loss.highest > BLOWN_UP * case.chance
+    if not over.any() or not loss.highest.max() > GROWTH * loss.values[0]:
+        return None
+    step = int(loss.steps[np.flatnonzero(over)[0]])
+    return Sign(
+        step, (), f"The loss rose from {number(float(loss.values[0]))} to {number(float(loss.highest.max()))}"
+    )
+
+
 def _blew_up_and_died(case: Case) -> Sign | None:
     """Rule 3; a recurrent layer hit by one huge step is left with most of its units dead, seldom with all."""
+    # A layer without a living unit stays so; a share of them may come back.
+    share = DEAD_SHARE if case.developed else WHOLLY
     if case.begun or not case.ripe:
         return None
-    dead = layers_dead(case, DEAD_SHARE, at_start=False)
+    dead = layers_dead(case, share, at_start=False)
     peak = _peak(case)
     if not dead or layers_dead(case, DEAD_SHARE, at_start=True) or peak is None:
         return None
@@ -213,8 +234,8 @@ def _blew_up_and_died(case: Case) -> Sign | None:
 
 
 def _spike(case: Case) -> Sign | None:
-    """Rule 7."""
-    if not case.ripe or _held(case) or case.coming_down:
+    """Rule 7. Where a net leaves a plateau, or its first layers starved, the gradient that comes at last is none."""
+    if not case.developed or case.held or case.coming_down or case.depth.start <= -EVEN:
         return None
     if case.begun and not case.evidence.finished:
         return None
@@ -223,11 +244,20 @@ def _spike(case: Case) -> Sign | None:
         return None
     step, norm, ratio = peak
     first = middle(case.evidence.total_norm.values[:1])
-    if ratio <= SPIKE or norm < SPIKE_RISE * first:
+    if ratio <= SPIKE or norm < SPIKE_RISE * first or not _hurt(case, step):
         return None
     return Sign(
         step, (), f"The norm of the gradient rose to {number(norm)}, {number(ratio)} times its median"
     )
+
+
+def _hurt(case: Case, step: int) -> bool:
+    """Whether the loss rose with the norm, and did not come down to below what it was before."""
+    loss = case.evidence.loss
+    before, after = loss.values[loss.steps < step], loss.highest[loss.steps >= step]
+    if not len(after) or not float(np.nanmax(after)) > UNSTABLE_LOSS * middle(before):
+        return False
+    return not middle(after) < FALLING * middle(before) or middle(after) > UNSTABLE_LOSS * case.chance
 
 
 def _peak(case: Case) -> tuple[int, float, float] | None:

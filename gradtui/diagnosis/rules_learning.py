@@ -5,23 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from gradtui.diagnosis import cures
-from gradtui.diagnosis.case import FALLING, Case, number
+from gradtui.diagnosis.case import DEVELOPED, FALLING, NOT_BEGUN, Case, fall, number
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding, Severity
-from gradtui.diagnosis.profile import middle
+from gradtui.diagnosis.profile import EVEN, middle
+from gradtui.diagnosis.updates import nothing_moves, usual_update
 
-EVEN = 1.0
-"""Decades between first and last hidden layer: an even gradient (SCIENCE.md: healthy nets stay within 0.9)."""
 CLIPPED_SHARE = 0.95
 """Of the steps: clipping is no longer the exception."""
 CLIPPED_TO = 0.1
 """Median of the norm after clipping over the norm before."""
-ENOUGH_STEPS = 100
-"""A run that is over and has made fewer steps is not blamed for not learning."""
-NEARLY_DONE = 0.8
-"""Of the planned steps, for a live run; plateaus of recurrent nets last for half of a run and more."""
-PATIENCE = 2000
-"""Steps, where no number of them is planned."""
+PACE, LIVE_PACE = 2.0, 4.0
+"""Halves of a run more that a falling loss is allowed until it leaves chance behind; and of a live one."""
 WORSE = 0.1
 """Difference of the training accuracies from which on a deeper net counts as degraded; between seeds of one net of
 SCIENCE.md it is 0.06."""
@@ -38,7 +33,7 @@ def overclipped(case: Case) -> Finding | None:
         kept = clipped.values / total.values
     share = float(np.mean(kept < 0.999))
     ratio = middle(kept)
-    moved = update_ratio(case)
+    moved = usual_update(case)
     if share < CLIPPED_SHARE or not ratio <= CLIPPED_TO or moved >= cures.SMALLEST_UPDATE:
         return None
     words = (
@@ -82,7 +77,7 @@ def not_learning(case: Case) -> Finding | None:
     """Even gradients, and the loss stays where guessing would put it. Asked last, when no cause was found."""
     if case.begun or not np.isfinite(case.relative_loss) or not _time_enough(case) or _on_its_way(case):
         return None
-    moved = update_ratio(case)
+    moved = usual_update(case)
     size = f"a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2"
     if moved < cures.SMALLEST_UPDATE:
         reason = f"{size}: the rate is too small"
@@ -96,18 +91,21 @@ def not_learning(case: Case) -> Finding | None:
     return Finding("not-learning", severity, case.evidence.step, (), words, offers)
 
 
-def update_ratio(case: Case) -> float:
-    """The usual update-to-weight ratio of a layer, of late; NaN where it was not recorded."""
-    newest = case.evidence.update_ratio.values[-10:]
-    return middle(np.asarray(newest, np.float64).ravel()) if newest.size else float("nan")
-
-
 def _on_its_way(case: Case) -> bool:
-    """Whether the loss of the last quarter is lower than that of the second: slow, and coming down from far above
-    chance, perhaps."""
+    """Whether the loss has fallen from the second quarter to the last: clearly, perhaps from far above chance; or so
+    that, at this pace, it will leave chance behind."""
+    if nothing_moves(case):
+        return False
     loss = case.evidence.loss.values
     quarter = len(loss) // 4
-    return middle(loss[-quarter:]) < FALLING * middle(loss[quarter : 2 * quarter])
+    before, now = loss[quarter : 2 * quarter], loss[-quarter:]
+    fallen = fall(before, now)
+    if fallen > (1.0 - FALLING) * middle(before):
+        return True
+    if case.evidence.finished:
+        return middle(now) - PACE * fallen < NOT_BEGUN * case.chance
+    # Of a live one the end is yet to come: even what may be chance is waited for.
+    return middle(now) - LIVE_PACE * (middle(before) - middle(now)) < NOT_BEGUN * case.chance
 
 
 def _even(case: Case) -> bool:
@@ -115,11 +113,8 @@ def _even(case: Case) -> bool:
 
 
 def _time_enough(case: Case) -> bool:
-    evidence = case.evidence
-    if evidence.finished:
-        return evidence.step >= ENOUGH_STEPS
-    needed = NEARLY_DONE * evidence.steps_planned if evidence.steps_planned else PATIENCE
-    return evidence.step >= max(needed, ENOUGH_STEPS)
+    """A run that is over after fewer steps than DEVELOPED is not blamed for not learning."""
+    return case.nearly_done and case.evidence.step >= DEVELOPED
 
 
 def _train_accuracy(evidence: Evidence) -> float:

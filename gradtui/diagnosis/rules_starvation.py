@@ -7,8 +7,9 @@ import numpy as np
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.case import MIN_STEPS, Case, number, times
 from gradtui.diagnosis.findings import Finding, Severity
-from gradtui.diagnosis.profile import Profile, middle
+from gradtui.diagnosis.profile import EVEN, Profile, middle
 from gradtui.diagnosis.rules_units import wholly_dead
+from gradtui.diagnosis.updates import STILL, nothing_moves, update_of
 
 VANISHING_DROP = -2.0
 """Decades from the last hidden layer to the first (SCIENCE.md, rule 6; healthy nets stay above −0.9)."""
@@ -17,12 +18,6 @@ VANISHING_LAGS = -3.0
 CERTAIN_DROP = -3.3
 """What vanishing nets begin at (SCIENCE.md): a run that has not had the time to show whether it learns is judged by
 this."""
-DEVELOPED = 100
-"""Steps before a profile that was even at first counts as starving: a swinging loss comes through there."""
-GATES_NEED = 0.8
-"""Of the planned steps: gated cells begin with a gradient that dies over time too, and learn to open their gates after
-a long plateau. Without a plan PATIENCE steps."""
-PATIENCE = 2000
 FP16_FLOOR = 6e-8
 """The smallest number of fp16."""
 NEAR_FLOOR = 1e3
@@ -32,6 +27,9 @@ LARGEST_SCALE = 2.0**24
 ROWS = 20
 """Steps in which a gradient must have been exactly 0 to count as cut off; of a run that is over, ROWS_AT_END."""
 ROWS_AT_END = 3
+MOSTLY = 0.5
+"""Of the steps: so often a gradient must have been exactly 0 to have fallen below fp16's floor. Large steps of other
+layers lift it above now and then (ACCURACY.md)."""
 
 
 def vanishing(case: Case) -> Finding | None:
@@ -42,7 +40,7 @@ def vanishing(case: Case) -> Finding | None:
 def held_vanishing(case: Case) -> Finding | None:
     """A profile that vanishes, in a net that learns all the same: worth a word, not an alarm."""
     profile = case.depth
-    if not case.learned or not len(profile) or not profile.start <= VANISHING_DROP:
+    if not (case.learned or _recovered(case)) or not len(profile) or not profile.start <= VANISHING_DROP:
         return None
     first, last = case.ends()
     words = (
@@ -52,9 +50,14 @@ def held_vanishing(case: Case) -> Finding | None:
     return Finding("vanishing", "info", int(profile.steps[profile.start_sample]), (), words)
 
 
+def _recovered(case: Case) -> bool:
+    """Whether it has begun to learn, and its first layers starve no more."""
+    return case.begun and case.depth.now > -EVEN
+
+
 def _over_depth(case: Case) -> Finding | None:
     profile = case.depth
-    if not len(profile) or not case.ripe or wholly_dead(case, at_start=True):
+    if not len(profile) or not case.ripe or wholly_dead(case, at_start=True) or _recovered(case):
         return None
     sample, step = _sick_sample(case, profile)
     if sample is None:
@@ -73,7 +76,7 @@ def _over_depth(case: Case) -> Finding | None:
     slope = profile.slope(sample)
     if np.isfinite(slope):
         words += f", {slope:.2g} decades a layer"
-    moved = _update_of(case, profile.indices[0])
+    moved = update_of(case, profile.indices[0])
     if np.isfinite(moved):
         words += f"; a step moves {first} by {number(moved)} of its size"
     severity: Severity = "warning" if case.begun or np.isnan(case.relative_loss) else "critical"
@@ -85,15 +88,15 @@ def _over_depth(case: Case) -> Finding | None:
 def _sick_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
     """The sample to show and the step at which it began; (None, 0) where nothing vanishes."""
     start = profile.start
-    unsure = not case.evidence.finished and case.evidence.step < DEVELOPED and start > CERTAIN_DROP
-    if unsure:
+    if start > CERTAIN_DROP and not case.developed:
         return None, 0
     if start <= (CERTAIN_DROP if case.brief else VANISHING_DROP):
+        if _may_yet_learn(case) or (start > CERTAIN_DROP and nothing_moves(case)):
+            return None, 0
         return profile.start_sample, int(profile.steps[profile.start_sample])
     # It began well and starves now: a penalty that eats the weights, say. Not where units died on the way,
     # nor where the loss has moved.
-    early = case.evidence.step < (MIN_STEPS if case.evidence.finished else DEVELOPED)
-    if case.begun or early or not profile.now <= VANISHING_DROP or not abs(start) < 1.0:
+    if case.begun or case.evidence.step < MIN_STEPS or not profile.now <= VANISHING_DROP or not start < EVEN:
         return None, 0
     if wholly_dead(case, at_start=False):
         return None, 0
@@ -101,11 +104,31 @@ def _sick_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
         return len(profile) - 1, profile.since(profile.drop <= VANISHING_DROP)
 
 
+def _may_yet_learn(case: Case) -> bool:
+    """Whether the first layer moves, for all that its gradient is small.
+
+    Adaptive rates make it so, and such nets learn after a plateau, or not at all. What a penalty moves learns nothing,
+    and SGD's steps are as small as the gradient.
+    """
+    experiment = case.evidence.experiment
+    if case.nearly_done or (experiment and (experiment.cures.l1 or experiment.cures.l2)):
+        return False
+    if experiment and experiment.optimizer.kind == "sgd" and case.depth.start <= CERTAIN_DROP:
+        return False
+    return update_of(case, case.depth.indices[0]) >= STILL
+
+
 def _over_time(case: Case) -> Finding | None:
     profile = case.lags
     if not len(profile) or not case.ripe or not profile.start <= VANISHING_LAGS:
         return None
-    if not case.evidence.finished and (_waits_for_gates(case) or case.begun):
+    if case.held or (case.begun and profile.now > VANISHING_LAGS):
+        return None
+    if wholly_dead(case, at_start=True) or wholly_dead(case, at_start=False):
+        return None
+    # Gated cells begin with a gradient that dies over time too, and learn to open their gates after a long plateau.
+    gated = bool({"lstm", "gru"} & set(case.evidence.kinds))
+    if not case.evidence.finished and (case.begun or not (case.nearly_done if gated else case.developed)):
         return None
     lag = profile.levels.shape[1] - 1
     words = f"The gradient at lag {lag} is {times(profile.start)} that at lag 0"
@@ -126,18 +149,11 @@ def _over_time(case: Case) -> Finding | None:
     )
 
 
-def _waits_for_gates(case: Case) -> bool:
-    if not {"lstm", "gru"} & set(case.evidence.kinds):
-        return False
-    planned = case.evidence.steps_planned
-    return case.evidence.step < (GATES_NEED * planned if planned else PATIENCE)
-
-
 def underflow(case: Case) -> Finding | None:
     """The first layers' gradient is exactly 0 because it is smaller than the number format's smallest number."""
     if case.learned or not case.ripe:
         return None
-    silent = _silent(case)
+    silent = _silent(case, MOSTLY)
     path = case.evidence.path()
     below = [index for index in path if index in silent]
     if not below or below != path[: len(below)] or len(below) == len(path) or not _half_precision(case):
@@ -151,14 +167,16 @@ def underflow(case: Case) -> Finding | None:
         f"{case.evidence.layers[following]} is {number(size)}, and the smallest number of fp16 is {FP16_FLOOR:g}; "
         f"{case.progress()}."
     )
-    step = int(case.evidence.grad_norm.steps[0])
+    step = int(
+        case.evidence.grad_norm.steps[np.flatnonzero(case.evidence.grad_norm.highest[:, below[0]] == 0.0)[0]]
+    )
     offers = cures.for_underflow(case.evidence.experiment)
     return Finding("underflow", "critical", step, case.names(below), words, offers)
 
 
 def no_gradient(case: Case) -> Finding | None:
     """Layers that never got any gradient, though others beside them do: cut off, detached, unused."""
-    silent = _silent(case) - _frozen(case)
+    silent = _silent(case, 1.0) - _frozen(case)
     if not silent or wholly_dead(case, at_start=True) or wholly_dead(case, at_start=False):
         return None
     path = case.evidence.path()
@@ -183,13 +201,12 @@ def no_gradient(case: Case) -> Finding | None:
     return Finding("no-gradient", "critical", int(case.evidence.grad_norm.steps[0]), names, words)
 
 
-def _silent(case: Case) -> set[int]:
-    """Layers whose gradient was exactly 0 in every row; empty while there are too few rows."""
+def _silent(case: Case, share: float) -> set[int]:
+    """Layers whose gradient was exactly 0 in that share of the rows; empty while there are too few rows."""
     series = case.evidence.grad_norm
     if len(series) < (ROWS_AT_END if case.evidence.finished else ROWS):
         return set()
-    with np.errstate(invalid="ignore"):
-        return set(np.flatnonzero((series.highest == 0.0).all(axis=0)).tolist())
+    return set(np.flatnonzero((series.highest == 0.0).mean(axis=0) >= share).tolist())
 
 
 def _frozen(case: Case) -> set[int]:
@@ -222,14 +239,6 @@ def _size_of(case: Case, index: int) -> float:
         return middle(series.values[:, index])
     size = max(case.evidence.parameters[index], 1) ** 0.5
     return middle(case.evidence.grad_norm.values[:, index] / size)
-
-
-def _update_of(case: Case, index: int) -> float:
-    return (
-        middle(case.evidence.update_ratio.values[:, index])
-        if len(case.evidence.update_ratio)
-        else float("nan")
-    )
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -8,6 +8,7 @@ from gradtui.diagnosis import cures
 from gradtui.diagnosis.case import Case
 from gradtui.diagnosis.evidence import Floats, Series
 from gradtui.diagnosis.findings import Finding, Severity
+from gradtui.diagnosis.onset import onset
 
 WHOLLY = 0.999
 """A layer without a living unit (SCIENCE.md, rule 4); not 1, for fractions are float32."""
@@ -23,8 +24,6 @@ LEAST_SEEN = 32
 SATURATED = 0.9
 """Of a layer's units. tanh at sigma_w = 3 stands at 0.57 and learns with a small rate; it is a finding only where
 nothing has been learned, for sigmoids beside shortcuts saturate and learn."""
-DEVELOPED = 100
-"""Steps before units that saturated in training count: beside shortcuts they do, and the net learns nevertheless."""
 RECENT = 3
 """Samples that must agree where it is not known how many examples a batch has."""
 
@@ -63,7 +62,8 @@ def saturated(case: Case) -> Finding | None:
         return None
     named = np.flatnonzero(newest >= SATURATED).tolist()
     full = np.asarray((series.values >= SATURATED).any(axis=1))
-    if not full[0] and case.evidence.step < DEVELOPED:
+    # Sigmoids beside shortcuts, and those that a large rate drives, saturate on the way and learn nevertheless.
+    if not full[0] and not case.nearly_done:
         return None
     step = int(series.steps[int(np.flatnonzero(full)[0])])
     words = (
@@ -123,6 +123,5 @@ def _begin(case: Case, newest: Floats, layer_dead: bool) -> tuple[int, bool]:
     else:
         with np.errstate(invalid="ignore"):
             state = np.nanmean(series.values[:, ~np.isnan(newest)], axis=1) >= DEAD_SHARE
-    well = np.flatnonzero(~state)
-    first = min(int(well[-1]) + 1 if len(well) else 0, len(series) - 1)
+    first = onset(np.asarray(state))
     return int(series.steps[first]), first == 0

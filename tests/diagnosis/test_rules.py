@@ -96,6 +96,29 @@ class TestVanishing:
     def test_slow_learning_is_a_warning(self) -> None:
         assert only(evidence(drop=-3.4, loss=curve(2.3, 1.6))).severity == "warning"
 
+    def test_who_starved_once_and_learns_now_is_told_of_in_a_remark(self) -> None:
+        made = evidence(layers=12, drop=(-2.7, 1.1), loss=curve(2.35, 2.3, 1.55))
+        assert codes(made) == []
+        assert [remark.code for remark in remarks(made)] == ["vanishing"]
+        assert codes(evidence(layers=12, drop=-2.7, loss=curve(2.35, 2.3, 1.55))) == ["vanishing"]
+
+    def test_what_began_uneven_may_still_come_to_starve(self) -> None:
+        finding = only(evidence(layers=24, drop=(-1.2, -3.4), loss=AT_CHANCE))
+        assert finding.code == "vanishing"
+        assert finding.step > 1
+
+    def test_where_no_layer_moves_a_doubtful_profile_is_not_to_blame(self) -> None:
+        finding = only(evidence(layers=4, drop=-2.7, loss=AT_CHANCE, update=2e-6))
+        assert finding.code == "not-learning"
+        assert "too small" in finding.evidence
+        assert codes(evidence(layers=10, drop=-7.8, loss=AT_CHANCE, update=2e-6)) == ["vanishing"]
+
+    def test_units_that_died_in_training_are_the_cause_of_what_starves_since_then(self) -> None:
+        made = evidence(
+            layers=10, drop=(0.0, -8.0), loss=AT_CHANCE, dead=[0.6] * 10, dead_at_start=[0.1] * 10
+        )
+        assert codes(made) == ["dead-units", "vanishing"]
+
     def test_an_exact_zero_is_told_as_such(self) -> None:
         made = evidence(drop=-30.0, loss=AT_CHANCE)
         values = np.where(made.output_grad_rms.values < 1e-20, 0.0, made.output_grad_rms.values)
@@ -177,6 +200,13 @@ class TestOverTime:
         assert finding.layers == ("rnn1",)
         assert finding.cures[0].set["net.0.block"] == "lstm"
 
+    def test_who_learns_without_its_longest_lags_is_well(self) -> None:
+        assert codes(self.made(-15.0, curve(0.3, 0.17, 0.1, steps=300))) == []
+
+    def test_a_dead_layer_is_the_cause(self) -> None:
+        made = self.made(-20.0, curve(0.3, 0.17, 0.17, steps=300), dead=[1.0])
+        assert codes(made) == ["dead-units"]
+
     def test_two_and_a_half_decades_of_lag_are_not_enough(self) -> None:
         assert "vanishing" not in codes(self.made(-2.5, curve(0.3, 0.17, 0.17, steps=400)))
 
@@ -204,6 +234,10 @@ class TestExploding:
         made = evidence(drop=1.6, loss=curve(28.0, 4.0, end))
         assert codes(made) == []
         assert [remark.severity for remark in remarks(made)] == ["info"]
+
+    def test_a_doubtful_profile_of_who_has_begun_to_learn(self) -> None:
+        assert codes(evidence(drop=1.1, loss=curve(2.3, 2.25, 1.75))) == []
+        assert codes(evidence(drop=2.1, loss=curve(2.3, 2.25, 1.75))) == ["exploding"]
 
     def test_large_weights_make_large_losses_of_few_errors(self) -> None:
         right = Series.of(np.arange(1, 121), np.linspace(0.1, 0.85, 120))
@@ -235,6 +269,20 @@ class TestExploding:
         assert nonfinite.layers == ("dense1", "dense2", "dense3", "dense4")
         assert "dense4" in nonfinite.evidence
 
+    def test_behind_a_loss_that_is_no_number_gradients_tell_nothing(self) -> None:
+        made = evidence(drop=1.6, loss=[28.0, np.nan], total=[60.0, np.nan])
+        norms = made.grad_norm.values.copy()
+        norms[1] = np.nan
+        made = dataclasses.replace(
+            made,
+            grad_norm=Series.of(made.grad_norm.steps, norms),
+            nonfinite=Series.of([1], np.zeros((1, 11))),
+        )
+        nonfinite = diagnose(made)[-1]
+        assert (nonfinite.code, nonfinite.step, nonfinite.layers) == ("nonfinite", 2, ())
+        looked = dataclasses.replace(made, nonfinite=Series.of([1, 2], np.zeros((2, 11))))
+        assert "every layer" in diagnose(looked)[-1].evidence
+
     def test_bad_data_is_not_an_explosion(self) -> None:
         loss = np.full(20, np.nan)
         assert codes(evidence(loss=loss, total=np.full(20, np.nan))) == ["nonfinite"]
@@ -259,6 +307,19 @@ class TestExploding:
         grown = np.linspace(1.0, 90.0, 120)
         assert codes(evidence(drop=0.0, loss=loss, total=grown)) == ["exploding", "unstable-loss"]
 
+    def test_swings_that_have_calmed(self) -> None:
+        loss = np.where(np.arange(120) < 60, 2.5 + 20 * np.abs(np.sin(np.arange(120))), 0.3)
+        loss[:5] = 2.4
+        assert codes(evidence(loss=loss)) == []
+        assert codes(live(evidence(loss=loss, steps_planned=120), 61)) == []
+
+    def test_out_of_hand(self) -> None:
+        loss = np.concatenate([[2.3, 2.4], np.geomspace(1e18, 1e9, 118)])
+        assert codes(live(evidence(loss=loss), 25)) == ["exploding"]
+        assert only(live(evidence(loss=loss), 25)).step == 3
+        # A net of weights too large begins there, and may come down.
+        assert codes(live(evidence(loss=curve(1e5, 1e4, 300.0)), 25)) == []
+
     def test_noise_is_not_an_explosion(self) -> None:
         random = np.random.default_rng(0)
         for _ in range(20):
@@ -282,10 +343,13 @@ class TestExploding:
         assert "dense1" in finding.evidence
 
     def test_a_spike(self) -> None:
-        total = np.ones(120)
+        total, loss = np.ones(120), curve(2.3, 2.2)
         total[60] = 80.0
-        assert codes(evidence(loss=curve(2.3, 2.2), total=total)) == ["exploding"]
+        hurt = np.where(np.arange(120) == 61, 9.0, loss)
+        assert codes(evidence(loss=hurt, total=total)) == ["exploding"]
         assert codes(evidence(loss=LEARNED, total=total)) == []
+        # The loss did not feel it: where a net leaves its plateau the gradient grows a hundredfold.
+        assert "exploding" not in codes(evidence(loss=loss, total=total))
         # A norm that begins high and falls did not explode in the course of the run.
         falling = evidence(loss=curve(2.3, 1.7), total=curve(100.0, 1.0, 1.0))
         assert codes(falling) == []
@@ -326,6 +390,22 @@ class TestUnits:
     def test_saturated_and_learning_is_well(self) -> None:
         assert codes(evidence(layers=3, loss=curve(2.3, 1.6), saturated=[0.95] * 3)) == []
 
+    def test_units_that_saturate_on_the_way_are_given_time(self) -> None:
+        made = evidence(layers=3, loss=curve(2.35, 2.31, 2.30, steps=400), saturated=[0.95] * 3)
+        values = made.saturated_fraction.values.copy()
+        values[:5] = 0.0
+        made = dataclasses.replace(made, saturated_fraction=Series.of(made.saturated_fraction.steps, values))
+        assert codes(live(made, 200)) == []
+        assert codes(live(made, 350)) == ["saturated"]
+
+    def test_death_begins_where_it_begins_whatever_one_batch_shows(self) -> None:
+        made = evidence(layers=3, loss=curve(2.35, 2.31, 2.30, steps=300), dead=[1.0, 0.2, 0.2])
+        values = made.dead_fraction.values.copy()
+        values[0, 0] = 0.1
+        values[20, 0] = 0.97
+        made = dataclasses.replace(made, dead_fraction=Series.of(made.dead_fraction.steps, values))
+        assert only(made).step == made.dead_fraction.steps[1]
+
     def test_saturation_is_the_cause_of_vanishing(self) -> None:
         made = evidence(layers=3, drop=-6.0, loss=AT_CHANCE, saturated=[1.0] * 3)
         assert codes(made) == ["saturated", "vanishing"]
@@ -346,6 +426,26 @@ class TestLearning:
     def test_coming_down_from_far_above_chance_is_on_its_way(self) -> None:
         assert codes(evidence(loss=curve(4.0, 2.2))) == []
         assert codes(evidence(loss=curve(4.0, 2.3, 2.28, 2.28, 2.28))) == ["not-learning"]
+
+    def test_slow_is_not_nothing(self) -> None:
+        assert codes(evidence(loss=curve(2.35, 2.1, steps=200))) == []
+        assert codes(evidence(loss=curve(2.35, 2.26, steps=200))) == ["not-learning"]
+
+    def test_better_answers_than_guesses_are_a_beginning(self) -> None:
+        def answering(first: float, last: float) -> Evidence:
+            right = Series.of(np.arange(1, 121), np.linspace(first, last, 120))
+            return evidence(loss=curve(2.35, 2.25), accuracy_series=right)
+
+        assert codes(answering(0.1, 0.45)) == []
+        assert codes(answering(0.1, 0.16)) == ["not-learning"]
+        # Luck at the start is none.
+        assert codes(answering(0.4, 0.4)) == ["not-learning"]
+
+    def test_a_fall_of_small_batches_must_be_clear(self) -> None:
+        random = np.random.default_rng(1)
+        for _ in range(20):
+            noisy = CHANCE * random.lognormal(0.0, 0.08, 120)
+            assert codes(evidence(loss=noisy)) == ["not-learning"]
 
     def test_a_brief_run_is_not_blamed(self) -> None:
         assert codes(evidence(loss=curve(2.35, 2.30, steps=60))) == []
@@ -412,6 +512,17 @@ class TestLost:
         assert findings[0].layers == ("dense1", "dense2", "dense3", "dense4")
         assert findings[0].cures[0].set == {"run.loss_scale": 0.0}
 
+    def test_underflow_in_most_of_the_steps(self) -> None:
+        made = evidence(drop=-7.8, size=1e-3, loss=AT_CHANCE, experiment=self.half())
+        norms = self.zeroed(made, slice(0, 4)).grad_norm.values
+        norms[::3] = made.grad_norm.values[::3]
+        made = dataclasses.replace(made, grad_norm=Series.of(made.grad_norm.steps, norms))
+        assert codes(made) == ["underflow", "vanishing"]
+
+    def test_weights_of_zero_cut_off_what_lies_before_them(self) -> None:
+        finding = only(self.zeroed(evidence(layers=4, drop=0.0, loss=AT_CHANCE), slice(0, 3)))
+        assert (finding.code, finding.layers) == ("no-gradient", ("dense1", "dense2", "dense3"))
+
     def test_float32_does_not_underflow_there(self) -> None:
         made = evidence(drop=-7.8, loss=AT_CHANCE)
         assert "underflow" not in codes(self.zeroed(made, slice(0, 4)))
@@ -443,12 +554,36 @@ class TestLive:
             assert codes(live(made, step)) == []
 
     def test_a_starved_net_is_told_within_a_second(self) -> None:
-        made = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=500), steps=500)
+        made = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=500), steps=500, update=6e-7)
         assert codes(live(made, 25)) == ["vanishing"]
 
     def test_not_a_number_is_told_at_once(self) -> None:
         made = evidence(drop=1.6, loss=[28.0, np.nan, np.nan], total=[60.0, np.nan, np.nan])
         assert codes(live(made, 2)) == ["exploding", "nonfinite"]
+
+    def test_what_adaptive_rates_move_is_given_time(self) -> None:
+        def adaptive(**more: Any) -> Evidence:
+            exp = experiment(optimizer__kind="adam", optimizer__lr=0.002, net__repeat=16, **more)
+            return evidence(layers=16, drop=-3.7, loss=curve(2.35, 2.3, steps=400), experiment=exp)
+
+        assert codes(live(adaptive(), 150)) == []
+        assert codes(live(adaptive(), 330)) == ["vanishing"]
+        # What a penalty moves is not learning.
+        assert codes(live(adaptive(cures__l2=0.01), 150)) == ["vanishing"]
+        # And SGD's steps are as small as its gradient.
+        assert codes(live(evidence(layers=16, drop=-3.7, loss=AT_CHANCE), 25)) == ["vanishing"]
+
+    def test_a_steep_start_without_harm_is_given_a_third_of_the_run(self) -> None:
+        made = evidence(drop=1.6, loss=curve(2.4, 2.35, 2.33, steps=400))
+        assert codes(live(made, 130)) == []
+        assert codes(live(made, 150)) == ["exploding"]
+
+    def test_which_of_two_it_is_the_end_tells(self) -> None:
+        deep = evidence(layers=57, drop=-0.5, loss=curve(2.35, 2.3, steps=200), accuracy=0.2)
+        shallow = evidence(layers=5, loss=LEARNED, accuracy=0.94)
+        assert codes(live(deep, 190)) == ["not-learning"]
+        assert codes(live(deep, 190), shallow) == []
+        assert codes(deep, shallow) == ["degradation"]
 
     def test_a_net_that_is_coming_down_is_left_in_peace(self) -> None:
         made = evidence(drop=1.6, loss=curve(28.0, 4.0, 0.8))

@@ -13,7 +13,9 @@ CONFIRMED = 2
 GONE = 3
 """Looks in a row that must miss it before it is taken back …"""
 GONE_STEPS = 20
-"""… and steps since it was seen last."""
+"""… and steps since it was seen last …"""
+GONE_SHARE, GONE_MOST = 0.25, 100
+"""… or this share of all steps so far, up to so many: what hovers about a threshold is not gone at every crossing."""
 AT_ONCE = frozenset({"nonfinite"})
 
 
@@ -72,6 +74,7 @@ class LiveDiagnosis:
     def _miss(self, code: str, evidence: Evidence) -> None:
         state = self._states[code]
         state.missed += 1
-        gone = state.missed >= GONE and evidence.step - state.seen_at >= GONE_STEPS
+        enough = max(GONE_STEPS, min(GONE_SHARE * evidence.step, GONE_MOST))
+        gone = state.missed >= GONE and evidence.step - state.seen_at >= enough
         if evidence.finished or gone or not state.shown:
             del self._states[code]

@@ -9,7 +9,7 @@ from gradtui.diagnosis.live import GONE, GONE_STEPS
 from tests.diagnosis.made import curve, evidence
 from tests.diagnosis.test_rules import live
 
-STARVED = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=200))
+STARVED = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=200), update=6e-7)
 WELL = evidence(layers=20, drop=0.1, loss=curve(2.35, 1.0, steps=400))
 
 
@@ -52,6 +52,15 @@ def test_it_is_kept_until_it_is_clearly_gone() -> None:
         look = diagnosis.update(live(STARVED, step))
         assert look.new == []
     assert [finding.code for finding in look.findings] == ["vanishing"]
+
+
+def test_what_hovers_about_a_threshold_does_not_flicker() -> None:
+    diagnosis = LiveDiagnosis()
+    for step in range(100, 160, 5):
+        diagnosis.update(live(STARVED, step))
+    kept = [bool(diagnosis.update(live(WELL, step)).findings) for step in range(160, 195)]
+    assert all(kept)
+    assert diagnosis.update(live(STARVED, 196)).new == []
 
 
 def test_numbers_that_are_none_are_told_at_once() -> None:

@@ -7,7 +7,6 @@ import pytest
 
 from gradtui.diagnosis import diagnose
 from gradtui.diagnosis.corridor import corridor_of
-
 from tests.diagnosis.made import evidence
 
 

@@ -127,11 +127,13 @@ class Watching:
                 self._wake.clear()
                 look = self.look
                 if self._take_in(run, follower, look):
-                    travelled = self.sight is None or look.at != self.sight.look.at
+                    before = self.sight
+                    first, travelled = before is None, before is None or look.at != before.look.at
                     self._see(run, look)
-                    if travelled and look.at is not None:
-                        # The picture first; what is to be said of it comes a moment later.
-                        self._post()
+                    if travelled:
+                        # The picture first; what is to be said of it comes a moment later. The very first is
+                        # waited for: its painting and a diagnosis would only take turns.
+                        self._post(worker if first else None)
                     self._judge(run, diagnosis, look)
                     self._post(worker)
                 if not self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began))):

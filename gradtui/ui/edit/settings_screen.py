@@ -10,7 +10,7 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 from gradtui.experiment.fields import fields_of
@@ -19,6 +19,7 @@ from gradtui.ui.edit.field_list import FieldList, Row
 from gradtui.ui.edit.stepping import step
 from gradtui.ui.edit.value_screen import ValueScreen
 from gradtui.ui.edit.values import info_at, put, show, value_at
+from gradtui.ui.panes.key_line import KeyLine
 
 _RECURRENT = ("rnn", "lstm", "gru")
 
@@ -59,7 +60,6 @@ class SettingsScreen(ModalScreen[Experiment]):
             padding: 0 1; height: auto; min-height: 4; max-height: 6;
             color: $text-muted; border-top: solid $border;
         }
-        & Footer { dock: bottom; }
     }
     """
     BINDINGS = [
@@ -81,7 +81,7 @@ class SettingsScreen(ModalScreen[Experiment]):
             with VerticalScroll(can_focus=False):
                 yield FieldList(label_width=18 if len(self.parts) == 1 else 24)
             yield Static(id="doc")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Fill the list."""

@@ -211,8 +211,9 @@ class GradientPane(Vertical, can_focus=True):
 
     def _tell(self) -> None:
         """The layer pointed at, or what the signs mean; and what is in view."""
-        sight, chart = self._sight, self._profile()
-        if sight is None or chart is None:
+        sight = self._sight
+        # In this order: to ask for the chart imports numpy, which nobody needs before there is anything to see.
+        if sight is None or (chart := self._profile()) is None:
             return
         at = chart.cursor
         pointed = at is not None and at < len(sight.names)

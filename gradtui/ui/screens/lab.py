@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import gc
 from dataclasses import replace
 from functools import partial
@@ -16,10 +15,11 @@ from textual.containers import Horizontal, Vertical
 from textual.reactive import var
 from textual.screen import ModalScreen
 from textual.widget import Widget
-from textual.widgets import Footer, OptionList
+from textual.widgets import OptionList
 from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
+from gradtui.ui import warming
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.keeping import KeepingApp
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
@@ -28,6 +28,7 @@ from gradtui.ui.panes.blocks import BlockPane
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
+from gradtui.ui.panes.key_line import KeyLine
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.status import StatusBar
 from gradtui.ui.panes.tabs import TABS, TabLine
@@ -58,15 +59,20 @@ class LabScreen(Training):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     BINDINGS = LAB_KEYS
 
-    tab: var[str] = var("")
+    tab: var[str] = var(TABS[0], init=False)
     """What a narrow terminal shows; a wide one shows everything."""
-    drawn: var[bool] = var(False, toggle_class="-drawn")
+    drawn: var[bool] = var(False, init=False)
     """Whether the net is drawn where the charts are: until there is a run, and by a key."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()
         self.opens_on = experiment
         self.attach = attach
+        # Where a run comes at once, nobody need see the net first. As classes from the start: each that changes
+        # later has the styles of every widget looked up again, which takes 10 to 20 ms.
+        self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
+        self.set_reactive(LabScreen.tab, TABS[0] if attach is None else "gradient")
+        self.add_class(f"-tab-{self.tab}", *(["-drawn"] if self.drawn else []), update=False)
         self.adopting = False
         self.painted_state = ""
 
@@ -96,15 +102,13 @@ class LabScreen(Training):
                 with Horizontal(id="curves"):
                     yield CurvePane("loss")
                     yield CurvePane("accuracy")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Show the experiment; import and warm everything else once this is on the screen."""
         self.show_status()
         self._settle()
-        self.drawn = not self.narrow
         self.query_one(BlockPane).experiment = self.draft
-        self.tab = TABS[0]
         self.query_one(ModelPane).focus()
         self.set_interval(STATUS_SECONDS, self.show_status)
         self.call_after_refresh(self.warm_up)
@@ -122,15 +126,10 @@ class LabScreen(Training):
 
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
-        """Import what the charts need, open the run, and have a trainer ready."""
-        from gradtui.ui import sight  # noqa: F401
-        from gradtui.ui.charts import plot, profile, waterfall  # noqa: F401
-
-        with contextlib.suppress(ImportError):  # its wheel may lack the compiled part: the curves say so
-            import plotext  # noqa: F401
-
+        """Open the run, import what the charts need, and have a trainer ready."""
         if self.attach is not None:
             self.app.call_from_thread(self.open_run, self.attach, adopt=True)
+        warming.import_charts()
         self.have_trainers().warm()
         # What has been made until now stays to the end: see app.quicken.
         gc.freeze()
@@ -146,12 +145,6 @@ class LabScreen(Training):
         """The experiment that is edited now."""
         return self.bench.experiment
 
-    def on_resize(self, event: events.Resize) -> None:
-        """A narrow terminal has a footer without air."""
-        footer = self.query_one(Footer)
-        footer.compact = self.narrow
-        footer.show_command_palette = not self.narrow
-
     @property
     def narrow(self) -> bool:
         """Whether the terminal shows one tab at a time."""
@@ -161,9 +154,13 @@ class LabScreen(Training):
 
     def watch_tab(self, before: str, tab: str) -> None:
         """Show what belongs to a tab; a wide terminal does not look at these classes."""
-        self.remove_class(f"-tab-{before}")
-        self.add_class(f"-tab-{tab}")
+        self.remove_class(f"-tab-{before}", update=False)
+        self.add_class(f"-tab-{tab}", update=self.narrow)
         self.query_one(TabLine).opened = tab
+
+    def watch_drawn(self, drawn: bool) -> None:
+        """The net, or the charts."""
+        self.set_class(drawn, "-drawn")
 
     def panes(self) -> list[tuple[str, Widget]]:
         """What can be focused, in reading order, each with its tab."""

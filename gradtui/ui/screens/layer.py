@@ -13,7 +13,7 @@ from textual.containers import Grid
 from textual.content import Content
 from textual.message import Message
 from textual.widget import Widget
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from gradtui.runs.errors import RunError
@@ -21,6 +21,7 @@ from gradtui.runs.reader import open_run
 from gradtui.ui.charts.histogram import HistogramChart
 from gradtui.ui.keys import TRAVEL_KEYS
 from gradtui.ui.layer_view import LayerView, view_layer
+from gradtui.ui.panes.key_line import KeyLine
 from gradtui.ui.panes.layer import ACTIVATION, GRADIENT, WEIGHTS, LayerCurves, LayerHistogram
 from gradtui.ui.panes.status import StatusBar
 from gradtui.ui.progress import progress_of
@@ -61,7 +62,6 @@ class LayerScreen(Travelling):
         }
         & .-maximized { width: 100%; height: 1fr; }
         & CurvePlot, & HistogramChart { height: 1fr; }
-        & Footer { dock: bottom; }
     }
     """
     HELP = (
@@ -111,7 +111,7 @@ class LayerScreen(Travelling):
             yield LayerHistogram()
             yield LayerCurves(ACTIVATION)
             yield LayerCurves(WEIGHTS)
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read on until the page is left."""

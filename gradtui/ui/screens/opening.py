@@ -10,9 +10,10 @@ from textual import events
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from gradtui.ui.keys import LAB_KEYS, WHILE_TRAINING
+from gradtui.ui.panes.key_line import KeyLine
 
 
 class OpeningScreen(Screen[None]):
@@ -36,18 +37,11 @@ class OpeningScreen(Screen[None]):
         """The first line and the last one."""
         # Never as markup: an experiment may be called anything.
         yield Static(Content.assemble(("gradtui", "$accent"), "  ", self.opening_title), id="opening-title")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Open the lab as soon as this is painted."""
-        self.call_after_refresh(self._when_painted)
-
-    def _when_painted(self) -> None:
-        # The footer fills itself in a second pass.
-        if self.query("FooterKey"):
-            self.call_after_refresh(self.app.run_action, "open_lab")
-        else:
-            self.set_timer(0.01, self._when_painted)
+        self.call_after_refresh(self.call_after_refresh, self.app.run_action, "open_lab")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Show the keys that the lab will show."""

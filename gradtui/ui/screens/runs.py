@@ -11,9 +11,10 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
 from textual.screen import ModalScreen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from gradtui.runs.library import RunInfo, list_runs
+from gradtui.ui.panes.key_line import KeyLine
 
 
 class RunsScreen(ModalScreen[Path | None]):
@@ -52,7 +53,7 @@ class RunsScreen(ModalScreen[Path | None]):
             frame.border_title = "Runs"
             yield DataTable(cursor_type="row", zebra_stripes=False)
             yield Static("No run yet. Press esc, then space: it trains.", id="no-runs")
-        yield Footer()
+        yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the folder now and every second: runs of other terminals appear and end."""

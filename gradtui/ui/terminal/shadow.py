@@ -112,5 +112,6 @@ def _put_wide(characters: list[str], text: str) -> None:
             characters.append(character)
             characters.extend([""] * (size - 1))
         elif characters:
-            # A combining mark belongs to the letter before it.
-            characters[-1] += character
+            # A combining mark belongs to the letter before it, which may be two cells wide.
+            letter = -1 if characters[-1] or len(characters) == 1 else -2
+            characters[letter] += character

@@ -42,8 +42,9 @@ class Terminal:
         size = get_character_cell_size(character)
         row = self.cells[self.y]
         if size == 0:
-            if 0 < self.x <= len(row):
-                row[self.x - 1] = (row[self.x - 1][0] + character, row[self.x - 1][1])
+            at = self.x - 1 if self.x and row[min(self.x, len(row)) - 1][0] else self.x - 2
+            if 0 <= at < len(row):
+                row[at] = (row[at][0] + character, row[at][1])
             return
         for i in range(size):
             if self.x + i < len(row):

@@ -196,7 +196,8 @@ async def test_it_is_toggled_from_the_palette_at_once_and_kept(make_run: MakeRun
     app = GradtuiApp(attach=make_run())
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: "█" in screen_text(app))
+        await until(pilot, lambda: "█" in screen_text(app) and "vanishing" in screen_text(app))
+        await pilot.pause(0.7)
         before = screen_text(app)
         for word, unicode in (("ascii", False), ("unicode", True)):
             await pilot.press("ctrl+p")

@@ -37,7 +37,7 @@ DEVELOPED = 100
 """Steps after which a live run is judged by what came in training, and not only by how it began …"""
 DEVELOPED_SHARE, DEVELOPED_MOST = 0.35, 1000
 """… or this share of the planned ones, but no more than so many: nets with batch norm, and those that adaptive rates
-hold, begin with an uneven gradient and a plateau that ends within the first third (ACCURACY.md)."""
+hold, begin with an uneven gradient and a plateau, which most leave within the first third (ACCURACY.md)."""
 NEARLY_DONE = 0.8
 """Of the planned steps, for what only time can show: plateaus last for half of a run and more."""
 PATIENCE = 2000

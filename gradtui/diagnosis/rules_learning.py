@@ -6,7 +6,7 @@ import numpy as np
 
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.case import DEVELOPED, FALLING, NOT_BEGUN, Case, fall, number
-from gradtui.diagnosis.evidence import Evidence
+from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import Finding, Severity
 from gradtui.diagnosis.profile import EVEN, middle
 from gradtui.diagnosis.updates import nothing_moves, usual_update
@@ -17,6 +17,8 @@ CLIPPED_TO = 0.1
 """Median of the norm after clipping over the norm before."""
 PACE, LIVE_PACE = 2.0, 4.0
 """Halves of a run more that a falling loss is allowed until it leaves chance behind; and of a live one."""
+FEWEST = 20
+"""Steps whose median says where the loss is now; of a long run a tenth of it."""
 WORSE = 0.1
 """Difference of the training accuracies from which on a deeper net counts as degraded; between seeds of one net of
 SCIENCE.md it is 0.06."""
@@ -92,13 +94,17 @@ def not_learning(case: Case) -> Finding | None:
 
 
 def _on_its_way(case: Case) -> bool:
-    """Whether the loss has fallen from the second quarter to the last: clearly, perhaps from far above chance; or so
-    that, at this pace, it will leave chance behind."""
+    """Whether the loss has fallen since the second quarter: clearly, perhaps from far above chance; or so that, at this
+    pace, it will leave chance behind. A plateau may have ended only a few steps ago."""
     if nothing_moves(case):
         return False
     loss = case.evidence.loss.values
     quarter = len(loss) // 4
-    before, now = loss[quarter : 2 * quarter], loss[-quarter:]
+    before = loss[quarter : 2 * quarter]
+    return any(_falls(case, before, loss[-span:]) for span in (quarter, max(FEWEST, len(loss) // 10)))
+
+
+def _falls(case: Case, before: Floats, now: Floats) -> bool:
     fallen = fall(before, now)
     if fallen > (1.0 - FALLING) * middle(before):
         return True

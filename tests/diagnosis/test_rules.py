@@ -431,6 +431,11 @@ class TestLearning:
         assert codes(evidence(loss=curve(2.35, 2.1, steps=200))) == []
         assert codes(evidence(loss=curve(2.35, 2.26, steps=200))) == ["not-learning"]
 
+    def test_a_plateau_may_have_ended_a_moment_ago(self) -> None:
+        late = curve(*[2.31] * 9, 2.12, steps=400)
+        assert codes(evidence(loss=late)) == []
+        assert codes(evidence(loss=curve(*[2.31] * 10, steps=400))) == ["not-learning"]
+
     def test_better_answers_than_guesses_are_a_beginning(self) -> None:
         def answering(first: float, last: float) -> Evidence:
             right = Series.of(np.arange(1, 121), np.linspace(first, last, 120))

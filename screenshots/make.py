@@ -26,11 +26,25 @@ TRAINED = ("space", "~")
 LAGS = ("space", "~", "M")
 """One measure back from the first is the last: the gradient by time lag."""
 
+LOOK = (*TRAINED, "g", *("right",) * 7)
+"""The eighth layer pointed at."""
+
+THEMES = {"light": "gradtui-light", "sixteen": "ansi-dark"}
+"""Of pictures that are not in gradtui's own dark."""
+
 # name: (size, preset, keys); "~" waits for the run's end
 PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "lab": ((120, 36), "sigmoid-20", TRAINED),
     "narrow": ((80, 24), "sigmoid-20", TRAINED),
     "builder": ((120, 36), "sigmoid-20", ("enter", "down", "down", "right")),
+    "net": ((120, 36), "resnet-20", ("down",)),
+    "travel": ((120, 36), "explode-relu-gain", (*TRAINED, "g", "b", "up")),
+    "theory": ((120, 36), "sigmoid-20", (*LOOK, "m")),
+    "layer": ((120, 36), "sigmoid-20", (*LOOK, "enter")),
+    "curves": ((120, 36), "relu-20", (*TRAINED, "3", "y", "v", "v", "left", "left", "left")),
+    "keys": ((120, 36), "sigmoid-20", (*TRAINED, "g", "?")),
+    "light": ((120, 36), "sigmoid-20", TRAINED),
+    "sixteen": ((120, 36), "sigmoid-20", TRAINED),
     "cures": ((120, 36), "sigmoid-20", (*TRAINED, "c")),
     "relu": ((120, 36), "relu-20", TRAINED),
     "batchnorm": ((120, 36), "batchnorm-20", TRAINED),
@@ -60,6 +74,7 @@ async def take(name: str) -> Path:
     """Take one picture and return its file."""
     size, preset, keys = PICTURES[name]
     app = GradtuiApp(resolve(preset))
+    app.theme = THEMES.get(name, app.theme)
     async with app.run_test(size=size) as pilot:
         while not isinstance(app.screen, LabScreen):
             await pilot.pause(0.05)
@@ -70,8 +85,9 @@ async def take(name: str) -> Path:
             if key == "~":
                 await _until_ended(pilot, lab)
             else:
-                await pilot.press(key)
+                await pilot.press("question_mark" if key == "?" else key)
                 await pilot.pause(0.5)
+        await pilot.pause(1.0)
         return Path(app.save_screenshot(f"{name}.svg", str(FOLDER)))
 
 

@@ -177,7 +177,7 @@ async def test_keys_move_through_time(folder: Path) -> None:
         await pilot.press("right", "end")
         await pilot.pause()
         assert app.said == [], "there is nothing later than now"
-        await pilot.press("left", "h", "l", "shift+left", "shift+right", "H", "L")
+        await pilot.press("left", "h", "l", "shift+left", "shift+right")
         await pilot.pause()
         frame = app.plot.frame
         assert frame is not None
@@ -185,7 +185,7 @@ async def test_keys_move_through_time(folder: Path) -> None:
         assert "step 396" in app.text
         newest = frame.place(400) or 0
         moved = [newest - (frame.place(step or 0) or 0) for step in app.said]
-        assert moved == [1, 2, 1, 11, 1, 11, 1]
+        assert moved == [1, 2, 1, 11, 1]
         await pilot.press("right")
         await pilot.pause()
         assert app.said[-1] is None, "beyond the newest step is now"

@@ -47,8 +47,8 @@ class CurvePane(Vertical, can_focus=True):
     BINDINGS = [
         Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="curves.earlier"),
         Binding("right,l", "time(1)", "later", show=False, tooltip="Later.", id="curves.later"),
-        Binding("shift+left,H", f"time(-{PAGE})", "much earlier", show=False, id="curves.far-back"),
-        Binding("shift+right,L", f"time({PAGE})", "much later", show=False, id="curves.far-on"),
+        Binding("shift+left", f"time(-{PAGE})", "much earlier", show=False, id="curves.far-back"),
+        Binding("shift+right", f"time({PAGE})", "much later", show=False, id="curves.far-on"),
         Binding("home,circumflex_accent", "first", "first step", show=False, id="curves.first"),
         Binding("end,dollar_sign", "newest", "newest step", show=False, id="curves.newest"),
         Binding("y", "log", "log", tooltip="Logarithmic or linear axis.", id="curves.log"),

@@ -80,8 +80,8 @@ class GradientPane(Vertical, can_focus=True):
             "left,h", "layer(-1)", "layer", key_display="←→", tooltip="The layer before.", id="gradient.left"
         ),
         Binding("right,l", "layer(1)", "layer after", show=False, id="gradient.right"),
-        Binding("shift+left,H", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
-        Binding("shift+right,L", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
+        Binding("shift+left", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
+        Binding("shift+right", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
         Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
         Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
         Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="gradient.earlier"),
@@ -384,6 +384,8 @@ def _readout(sight: Sight, at: int) -> tuple[Content, ...]:
     value = Content.assemble((sight.names[at], "bold $accent"), f" {float(sight.values[at]):.2e}")
     median = Content.styled(f"  • {float(sight.middle[at]):.1e}", "$secondary")
     spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
+    if sight.theory is not None and sight.theory[at] == sight.theory[at]:
+        value += Content.assemble(("  ─", "bold $warning"), f" theory {float(sight.theory[at]):.2e}")
     return value + median + spread, value + median, value
 
 

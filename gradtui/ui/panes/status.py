@@ -75,11 +75,24 @@ class StatusBar(Widget):
                 right += Content(" ") + bar(p.step / p.steps, min(24, room))
             right += tail
         if p.at is not None:
-            right = (
-                Content.styled(f" ◷ looking at step {p.at:,} · esc live ", "$accent reverse") + "  " + right
-            )
+            right = self._looking_back(p.at, right, width - left.cell_length - 2)
         gap = max(2, width - left.cell_length - right.cell_length)
         return left + Content(" " * gap) + right
+
+    def _looking_back(self, at: int, right: Content, room: int) -> Content:
+        """What one looks at goes before how the run stands: of that, what there is room for."""
+        p = self.progress
+        mark, colour = _MARKS.get(p.state, _MARKS["idle"])
+        short = Content.assemble((mark, colour), f" step {p.step:,}" + (f"/{p.steps:,}" if p.steps else ""))
+        where = [
+            Content.styled(text, "$accent reverse")
+            for text in (f" ◷ looking at step {at:,} · esc live ", f" ◷ step {at:,} · esc live ")
+        ]
+        for told, stands in ((where[0], right), (where[1], right), (where[1], short)):
+            both = told + "  " + stands
+            if both.cell_length <= room:
+                return both
+        return where[1] + " " + Content.styled(mark, colour)
 
 
 def bar(share: float, width: int) -> Content:

@@ -251,6 +251,9 @@ class LabScreen(Training):
 
         self.show_status()
         self.query_one(BlockPane).experiment = event.after
+        if self.narrow and self.tab != "net" and event.before.net != event.after.net:
+            # A preset or a cure was taken on another tab: here one sees what it is.
+            self.action_tab("net")
         watching, changed = self.watching, diff(event.before, event.after)
         # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
         if watching is not None and watching.live and changed and set(changed) <= set(LIVE):

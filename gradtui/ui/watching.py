@@ -215,7 +215,8 @@ class Watching:
             self.first_bad = min((found.step for found in news.findings), default=None)
             self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in news.new]
         if look.at is not None:
-            self.findings = tuple(diagnose(self._evidence.upto(look.at)))
+            then = tuple(diagnose(self._evidence.upto(look.at)))
+            self.findings = then if then or look.at >= EARLY else None
         else:
             self.findings = self.standing
         if due or look.at != self._figures_of:

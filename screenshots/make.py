@@ -92,10 +92,10 @@ async def take(name: str) -> Path:
 
 
 def main(names: Sequence[str]) -> None:
-    """Take the pictures of these names (none: all), in a home of their own."""
-    with tempfile.TemporaryDirectory() as home:
-        os.environ["GRADTUI_HOME"] = home
-        for name in names or PICTURES:
+    """Take the pictures of these names (none: all), each in a home of its own: settings are kept there."""
+    for name in names or PICTURES:
+        with tempfile.TemporaryDirectory() as home:
+            os.environ["GRADTUI_HOME"] = home
             print(asyncio.run(take(name)))
 
 

@@ -181,6 +181,9 @@ def _swings(case: Case) -> tuple[int, float] | None:
     enough = case.evidence.step >= UNSTABLE_STEPS and len(loss) >= UNSTABLE_STEPS
     if not enough or not case.developed or not case.chance > 0:
         return None
+    if wholly_dead(case, at_start=True):
+        # Only the biases behind the dead layer move, and what they do tells nothing of the rest.
+        return None
     values = np.where(np.isfinite(loss.values), loss.values, np.inf)
     span = max(SMOOTHED, len(values) // 20)
     smooth = running_median(values, span)

@@ -373,6 +373,10 @@ class TestUnits:
         assert finding.step > 1
         assert finding.cures[0].name == "smaller learning rate"
 
+    def test_what_is_dead_from_the_start_is_the_cause_of_a_loss_that_swings(self) -> None:
+        loss = 2.5 + 20 * np.abs(np.sin(np.arange(120)))
+        assert codes(evidence(layers=3, loss=loss, dead=[1.0, 1.0, 1.0])) == ["dead-units"]
+
     def test_half_of_a_deep_nets_units_are_silent_and_well(self) -> None:
         assert codes(evidence(layers=6, loss=LEARNED, dead=[0.1, 0.2, 0.3, 0.4, 0.5, 0.6])) == []
 

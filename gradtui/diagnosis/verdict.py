@@ -109,12 +109,12 @@ class Verdict:
         parts = [f"{', '.join(codes)} {what}" for codes, what in self._changes() if codes]
         said = [head + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
-            said.append(f"training accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
+            said.append(f"accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
         said.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
-            said.append(f"first ÷ last gradient 10^{before.drop:+.1f} → 10^{after.drop:+.1f}")
+            said.append(f"first ÷ last 10^{before.drop:+.1f} → 10^{after.drop:+.1f}")
         if not math.isnan(self.price):
-            said.append(f"a step takes {self.price:.2f} × as long")
+            said.append(f"time of a step × {self.price:.2f}")
         return said
 
     def _changes(self) -> list[tuple[tuple[str, ...], str]]:

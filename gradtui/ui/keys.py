@@ -48,6 +48,14 @@ LAB_KEYS: list[BindingType] = [
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
     Binding("p", "presets", "presets", tooltip="Open one of the recipes that ship.", id="lab.presets"),
     Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
+    Binding(
+        "f",
+        "treat",
+        "cure beside",
+        tooltip="Train a twin of this run with a cure, and compare.",
+        id="lab.treat",
+    ),
+    Binding("F", "alone", "alone", tooltip="Compare with the other run no more.", id="lab.alone"),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
@@ -74,7 +82,7 @@ LAB_KEYS: list[BindingType] = [
 WHILE_TRAINING = frozenset(
     {
         "pause", "resume", "single_step", "stop", "restart",
-        "log", "measure", "first_bad", "live", "find_layer",
+        "log", "measure", "first_bad", "live", "find_layer", "treat", "alone",
     }
 )  # fmt: skip
 """Actions that need a run."""

@@ -20,7 +20,9 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
     snapshot = watching.snapshot
     title = watching.experiment.name if watching.experiment else watching.folder.name
     script = snapshot is not None and snapshot.meta is not None and snapshot.meta.kind == "script"
-    detail = watching.experiment.data.source if watching.experiment else "script" if script else ""
+    detail: str = watching.experiment.data.source if watching.experiment else "script" if script else ""
+    if cure_of(watching):
+        detail += f" · with {cure_of(watching)}"
     if snapshot is None:
         return Progress(title, detail, watching.state, watching.problem or "starting")
     if watching.stillborn:
@@ -66,3 +68,17 @@ def _words(state: str, phase: str, reason: str) -> str:
     if state == "diverged":
         return f"diverged: {reason}" if reason else state
     return state
+
+
+def cure_of(watching: Watching) -> str:
+    """What a run has that the one which it is held against has not, in words; "" where it is no twin."""
+    from gradtui.experiment.edits import cure
+
+    parent = watching.parent
+    if parent is None:
+        return ""
+    where = f", from step {parent.step:,} on" if parent.step else ""
+    try:
+        return cure(parent.cure).name + where
+    except KeyError:
+        return f"changes{where}"

@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import threading
+from typing import TYPE_CHECKING
 
 from gradtui.experiment import Experiment
 from gradtui.training.launch import Standby, Trainer, create_run, start_trainer
+
+if TYPE_CHECKING:
+    from gradtui.runs.meta import Parent
+    from gradtui.training.forks import Fork
 
 
 class Trainers:
@@ -34,13 +39,25 @@ class Trainers:
         standby = self._standby
         return standby is not None and standby.ready
 
-    def start(self, experiment: Experiment) -> Trainer:
+    def start(
+        self, experiment: Experiment, *, parent: Parent | None = None, fork: Fork | None = None
+    ) -> Trainer:
         """Train an experiment; answers at once.
+
+        Args:
+            experiment: what to train.
+            parent: the run that it shall be held against, from the start.
+            fork: a place in a run from which it goes on.
 
         Raises:
             OSError: the folder cannot be written or the process not started.
         """
-        folder = create_run(experiment)
+        if fork is None:
+            folder = create_run(experiment, parent=parent)
+        else:
+            from gradtui.training import forks
+
+            folder = forks.create(fork, experiment, cure=parent.cure if parent else "")
         with self._lock:
             standby, self._standby = self._standby, None
             self.running = [trainer for trainer in self.running if trainer.poll() is None]

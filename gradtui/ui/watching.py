@@ -20,8 +20,10 @@ from gradtui.ui.panes.vitals import Vital, vitals_of
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Evidence, Finding, LiveDiagnosis
+    from gradtui.diagnosis.verdict import Outcome
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Follower, Snapshot
+    from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
     from gradtui.runs.summary import Floats
     from gradtui.training.launch import Trainer
@@ -65,8 +67,13 @@ class Watching:
     its reader down, and never the trainer. A person who looks elsewhere is answered at once.
     """
 
-    def __init__(self, screen: Screen[Any], folder: Path, trainer: Trainer | None = None) -> None:
+    def __init__(
+        self, screen: Screen[Any], folder: Path, trainer: Trainer | None = None, *, beside: bool = False
+    ) -> None:
+        """beside: another run is held against this one: its findings are those of its newest step, wherever one
+        looks."""
         self.folder = folder
+        self._beside = beside
         self.trainer = trainer
         """The trainer, where this app started it."""
         self.stillborn = False
@@ -89,6 +96,10 @@ class Watching:
         """… and at the newest step."""
         self.vitals: tuple[Vital, ...] = ()
         """Figures of the run as a whole, at that step."""
+        self.outcome: Outcome | None = None
+        """How it stands now, in the figures that cures are compared by."""
+        self.parent: Parent | None = None
+        """The run that it is held against, by its own account."""
         self.first_bad: int | None = None
         """The first step at which anything was found, as is known by now."""
         self._screen = screen
@@ -156,6 +167,7 @@ class Watching:
             return self.snapshot is not None and (self.sight is None or self.sight.look != look)
         self._read_events(run, snapshot)
         self.measures = tuple(run.measures)
+        self.parent = run.parent
         self.snapshot = snapshot
         return True
 
@@ -202,6 +214,7 @@ class Watching:
         if snapshot is None or not snapshot.step:
             return
         from gradtui.diagnosis import diagnose, evidence_of
+        from gradtui.diagnosis.verdict import outcome_of
 
         due = snapshot is not self._judged and (
             not snapshot.status.live or self._evidence is None or now - self._judged_at >= JUDGE_PACE
@@ -213,13 +226,14 @@ class Watching:
             early = snapshot.status.live and snapshot.step < EARLY and not news.findings
             self.standing = None if early else tuple(news.findings)
             self.first_bad = min((found.step for found in news.findings), default=None)
+            self.outcome = outcome_of(self._evidence, self.standing or (), seconds_of(snapshot))
             self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in news.new]
-        if look.at is not None:
+        if look.at is not None and not self._beside:
             then = tuple(diagnose(self._evidence.upto(look.at)))
             self.findings = then if then or look.at >= EARLY else None
         else:
             self.findings = self.standing
-        if due or look.at != self._figures_of:
+        if not self._beside and (due or look.at != self._figures_of):
             self._figures_of = look.at
             rows = {name: moment_row(run, name, look.at) for name in FIGURES}
             known = {name: row for name, row in rows.items() if row is not None}
@@ -287,3 +301,11 @@ def moment_row(run: Run, measure: str, step: int | None) -> Floats | None:
 
     rows = moment_of(run.table_or_empty(measure), step, 1).rows
     return rows[-1] if len(rows) else None
+
+
+def seconds_of(snapshot: Snapshot) -> float:
+    """What a step took, over the whole run; NaN before the second."""
+    curve = next(iter(snapshot.curves.values()), None)
+    if curve is None or len(curve) < 2:
+        return float("nan")
+    return float(curve.time[-1] - curve.time[0]) / float(curve.step[-1] - curve.step[0])

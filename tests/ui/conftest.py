@@ -10,7 +10,7 @@ import pytest
 
 from gradtui.experiment import Experiment, net_shape, resolve, to_dict
 from gradtui.runs.folder import new_folder, runs_root
-from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
 
 SCALARS = ("loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped")
@@ -30,6 +30,7 @@ def make_run() -> MakeRun:
         end: str | None = "finished",
         nan_from: int | None = None,
         pid: int | None = None,
+        parent: Parent | None = None,
     ) -> Path:
         experiment = experiment or resolve("sigmoid-20")
         folder = new_folder(runs_root(), experiment.name)
@@ -42,6 +43,7 @@ def make_run() -> MakeRun:
             layers=layers,
             tables={"scalars": TableMeta(SCALARS, "scalars"), "grad_norm": TableMeta(names, "layers")},
             steps=experiment.run.steps,
+            parent=parent,
             **({} if pid is None else {"pid": pid, "pid_started": 1}),
         )
         write_meta(folder, meta)

@@ -17,6 +17,7 @@ from gradtui.ui.charts.palette import (
     INF_FILL,
     NAN_FILL,
     NONE,
+    OTHER,
     RAMP,
     RAMP_MIDDLE,
     RAMP_WEAK,
@@ -36,7 +37,8 @@ class Profile:
     """One value a layer on the chart's scale (log10 where it is a log scale), and what may be drawn with it.
 
     Every array has shape (layers,). spread: the lowest and highest value of a layer over some window of time;
-    typical: its median there; theory: a predicted profile; corridor: the healthy range, two numbers or two arrays.
+    typical: its median there; theory: a predicted profile; other: another
+    run's profile; corridor: the healthy range, two numbers or two arrays.
     NaN in an overlay leaves that layer out.
     """
 
@@ -45,6 +47,7 @@ class Profile:
     typical: Floats | None = None
     theory: Floats | None = None
     corridor: tuple[Floats, Floats] | None = None
+    other: Floats | None = None
 
 
 def eighths(values: Floats, scale: Scale, rows: int) -> Bins:
@@ -102,6 +105,7 @@ def draw_bars(
             cells.ink[area][there] = AXIS
     _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)
     _overlay(cells, profile.theory, axis, scale, palette, rows, THEORY)
+    _overlay(cells, profile.other, axis, scale, palette, rows, OTHER)
     _marks(cells, folded.kind, middle, axis, palette, rows)
 
 
@@ -166,14 +170,17 @@ def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette
 def _overlay(
     cells: Cells, values: Floats | None, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, slot: int
 ) -> None:
-    """A mark at the height of each value, over whatever is there: THEORY as a thin line, TYPICAL as dots."""
+    """A mark at the height of each value, over whatever is there: THEORY as a thin line, OTHER as a broken one,
+    TYPICAL as dots."""
     if values is None:
         return
-    line = slot == THEORY
+    line = slot in (THEORY, OTHER)
     at = (axis.bin_of_column if line else axis.bar_of_column)[: axis.used]
     height = eighths(fold(values, axis).middle, scale, rows)[at]
     # One dot a bar, in its middle: a row of them would look like a line of its own.
     here = (at >= 0) if line else np.isin(np.arange(axis.used), _middles(at))
+    if slot == OTHER:
+        here &= np.arange(axis.used) % 2 == 0
     columns = np.flatnonzero((height > 0) & here)
     height = np.minimum(height[columns], 8 * rows - 1)
     where = (rows - 1 - height // 8, GUTTER + columns)

@@ -31,11 +31,23 @@ NONE = 0
 RAMP = 1
 RAMP_MIDDLE = RAMP + STEPS
 RAMP_WEAK = RAMP_MIDDLE + STEPS
-(NAN_FILL, NAN_INK, INF_FILL, INF_INK, ZERO_INK, AXIS, TEXT, CORRIDOR, CURSOR, THEORY, TYPICAL, SICK) = range(
-    RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 12
-)
+(
+    NAN_FILL,
+    NAN_INK,
+    INF_FILL,
+    INF_INK,
+    ZERO_INK,
+    AXIS,
+    TEXT,
+    CORRIDOR,
+    CURSOR,
+    THEORY,
+    TYPICAL,
+    SICK,
+    OTHER,
+) = range(RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 13)
 CURVES = 4
-SERIES = SICK + 1
+SERIES = OTHER + 1
 """The first of CURVES slots for curves, in the theme's own colours …"""
 WEAK = SERIES + CURVES
 """… and of as many for what lies behind each of them."""
@@ -65,7 +77,7 @@ _ANSI_DARK = ("blue", "bright_blue", "cyan", "bright_cyan", "bright_green", "bri
 _ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
 _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
-    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red",
+    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red", OTHER: "red",
     SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
     **dict.fromkeys(range(WEAK, SLOTS), "bright_black"),
 }  # fmt: skip
@@ -172,6 +184,7 @@ class Palette:
         table[CURSOR] = mix(self.ground, self.text, 0.18)
         table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
         table[TYPICAL] = self.text
+        table[OTHER] = (255, 120, 120) if self.dark else red
         for index, rgb in enumerate(self.series[:CURVES]):
             table[SERIES + index] = rgb
             table[WEAK + index] = mix(rgb, self.ground, 0.55)

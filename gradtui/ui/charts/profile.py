@@ -49,6 +49,7 @@ class ProfileChart(LayerChart):
         spread: tuple[ArrayLike, ArrayLike] | None = None,
         typical: ArrayLike | None = None,
         theory: ArrayLike | None = None,
+        other: ArrayLike | None = None,
         corridor: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> None:
         """Show these values, in units of the scale: log10 for a log scale (see `scale.log10_of`).
@@ -67,9 +68,13 @@ class ProfileChart(LayerChart):
             None if typical is None else _same(numbers, typical),
             None if theory is None else _same(numbers, theory),
             None if corridor is None else (_floats(corridor[0]), _floats(corridor[1])),
+            None if other is None else _same(numbers, other),
         )
         self._layers = len(numbers)
-        self.scale.include(numbers)
+        # What one is held against is in view too.
+        self.scale.include(
+            numbers if self._profile.other is None else np.append(numbers, self._profile.other)
+        )
         self.repaint()
 
     def stale(self) -> object:

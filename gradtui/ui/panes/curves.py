@@ -94,8 +94,11 @@ class CurvePane(Vertical, can_focus=True):
 
     # -- painting
 
-    async def paint(self, watching: Watching) -> None:
-        """Show the curves of a run's state, the cursor at the step that is looked at."""
+    async def paint(self, watching: Watching, partner: Watching | None = None) -> None:
+        """Show the curves of a run's state, the cursor at the step that is looked at.
+
+        partner: the run that it is held against, one more curve.
+        """
         from gradtui.ui.charts.plot import CurvePlot
 
         snapshot = watching.snapshot
@@ -107,6 +110,8 @@ class CurvePane(Vertical, can_focus=True):
         series = _reconstruction(snapshot) if pretraining else _course(snapshot, curves, self.what)
         if not series:
             return
+        if partner is not None and partner.snapshot is not None and not pretraining:
+            series += _before(partner.snapshot, self.what)
         if not self.query(CurvePlot):
             accuracy = self.what == "accuracy"
             plot = CurvePlot(
@@ -245,6 +250,14 @@ def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> lis
             steps = [event["step"] for event in known]
             series.append(Series(part, steps, [event[key] for event in known], noisy=False))
     return series
+
+
+def _before(snapshot: Snapshot, what: str) -> list[Series]:
+    """The batches of the run that this one is held against."""
+    from gradtui.ui.charts.plot import Series
+
+    curve = snapshot.curves.get(what)
+    return [] if curve is None or not len(curve) else [Series("without", curve.step, curve.mean)]
 
 
 def _reconstruction(snapshot: Snapshot) -> list[Series]:

@@ -29,6 +29,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
     findings: reactive[tuple[Finding, ...] | None] = reactive(None)
     """None: nothing was judged yet; empty: healthy."""
 
+    verdict: reactive[tuple[str, ...]] = reactive(())
+    """On a twin: its cure, whether this is the end, and what there is to say; empty where nothing is compared."""
+
     def compose(self) -> ComposeResult:
         """One text."""
         yield Static(id="findings-text")
@@ -43,16 +46,34 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.is_attached:
             self._show()
 
+    def watch_verdict(self) -> None:
+        """Above the findings."""
+        if self.is_attached:
+            self._show()
+
     def _show(self) -> None:
         findings = self.findings
+        self.border_title = "Verdict and findings" if self.verdict else "Findings"
         if findings is None:
             text = Content.styled("What is sick shows here.", "$secondary")
         elif not findings:
             text = Content.assemble(("✓", "$success"), " nothing found: the gradients look healthy")
         else:
             text = Content("\n").join(_describe(finding) for finding in findings)
-            text += Content.assemble("\n", (" c ", "bold $accent on $panel"), " every cure that applies")
+            text += Content.assemble(
+                "\n", (" f ", "bold $accent on $panel"), " train a twin with a cure beside it"
+            )
+        if self.verdict:
+            text = _verdict(*self.verdict) + "\n\n" + text
         self.query_one("#findings-text", Static).update(text)
+
+
+def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:
+    mark, colour = ("✓", "$success") if head.startswith("healed") else ("▲", "$warning")
+    text = Content.assemble((f"{cure}, {when}\n", "$secondary"), (f"{mark} {head}", f"bold {colour}"))
+    for line in lines:
+        text += Content("\n  " + line)
+    return text
 
 
 def _describe(finding: Finding) -> Content:

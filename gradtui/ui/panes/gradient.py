@@ -151,6 +151,7 @@ class GradientPane(Vertical, can_focus=True):
         super().__init__(classes="pane")
         self._shown: tuple[Path, str] | None = None
         self._sight: Sight | None = None
+        self._other: NDArray[np.float64] | None = None
 
     heading: reactive[str] = reactive("Gradient of each layer", repaint=False)
     """The frame's title …"""
@@ -180,8 +181,11 @@ class GradientPane(Vertical, can_focus=True):
 
     # -- painting
 
-    async def paint(self, watching: Watching) -> None:
-        """Show what is seen of a run: one step of the measure as bars, all its rows as the waterfall."""
+    async def paint(self, watching: Watching, partner: Watching | None = None) -> None:
+        """Show what is seen of a run: one step of the measure as bars, all its rows as the waterfall.
+
+        partner: the run that it is held against, a broken line over the bars.
+        """
         sight = watching.sight
         if sight is None or not len(sight.values):
             return
@@ -193,6 +197,7 @@ class GradientPane(Vertical, can_focus=True):
         units = log10_of if measure.scale == "log" else _plain
         profile, waterfall = await self._charts(watching.folder, measure)
         self._sight = sight
+        self._other = _alike(sight, partner.sight if partner is not None else None)
         headline = self.query_one(Headline)
         headline.sentence = headline_of(measure.headline(sight.names, sight.values.tolist()))
         # The waterfall first: it sees every step, so it settles the scale that both share.
@@ -202,6 +207,7 @@ class GradientPane(Vertical, can_focus=True):
             spread=(units(sight.low), units(sight.high)),
             typical=units(sight.middle) if len(sight.moment.rows) > 1 else None,
             theory=None if sight.theory is None else units(sight.theory),
+            other=None if self._other is None else units(self._other),
             corridor=None if sight.corridor is None else (units(sight.corridor[0]), units(sight.corridor[1])),
         )
         waterfall.step = sight.step if sight.look.at is not None else None
@@ -218,7 +224,7 @@ class GradientPane(Vertical, can_focus=True):
         at = chart.cursor
         pointed = at is not None and at < len(sight.names)
         self.query_one(Headline).legend = (
-            _readout(sight, at) if pointed and at is not None else _legend(sight)
+            _readout(sight, at) if pointed and at is not None else _legend(sight, self._other is not None)
         )
         what = f"{len(sight.names):,} {chart.of}s"
         if chart.window is not None:
@@ -389,15 +395,28 @@ def _readout(sight: Sight, at: int) -> tuple[Content, ...]:
     return value + median + spread, value + median, value
 
 
-def _legend(sight: Sight) -> tuple[Content, ...]:
+def _alike(sight: Sight, other: Sight | None) -> NDArray[np.float64] | None:
+    """Another run's values by the names of this one's layers; NaN where it has none of that name."""
+    import numpy as np
+
+    if other is None or other.look.measure != sight.look.measure or not len(other.values):
+        return None
+    known = dict(zip(other.names, other.values.tolist(), strict=False))
+    values = np.array([known.get(name, np.nan) for name in sight.names], np.float64)
+    return None if np.isnan(values).all() else values
+
+
+def _legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
     """What stands over the bars besides them."""
     signs = [
-        (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
+        (compared, ("╌", "bold $error"), " without the cure"),
         (sight.theory is not None, ("─", "bold $warning"), " theory"),
         (sight.corridor is not None, ("░", "$success"), " healthy"),
+        (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
     ]
     parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
-    return (Content("  ").join(parts),)
+    # In fewer words: the first is what one looks for most.
+    return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
 def headline_of(contrast: Contrast) -> Content:

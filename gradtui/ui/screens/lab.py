@@ -35,8 +35,8 @@ from gradtui.ui.panes.tabs import TABS, TabLine
 from gradtui.ui.panes.training import TrainingPane
 from gradtui.ui.panes.vitals import VitalsPane
 from gradtui.ui.panes.workbench import Workbench
-from gradtui.ui.progress import progress_of
-from gradtui.ui.screens.training import Training
+from gradtui.ui.progress import cure_of, progress_of
+from gradtui.ui.screens.comparing import Comparing
 from gradtui.ui.watching import Followed, Watching
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ STATUS_SECONDS = 0.5
 """How often the first line is looked at again where nothing new comes: an evaluation that lasts should be named."""
 
 
-class LabScreen(Training):
+class LabScreen(Comparing):
     """Build, train, look. Attributes go down to the panes, their messages come up to here.
 
     Args:
@@ -75,6 +75,8 @@ class LabScreen(Training):
         self.add_class(f"-tab-{self.tab}", *(["-drawn"] if self.drawn else []), update=False)
         self.adopting = False
         self.painted_state = ""
+        self.orphan = False
+        """Whether it is still to be asked which run the one on the screen is held against."""
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -307,13 +309,25 @@ class LabScreen(Training):
             "first_bad": watching is not None,
             "live": watching is not None and watching.at is not None,
             "find_layer": watching is not None,
+            "treat": watching is not None and watching.experiment is not None,
+            "alone": self.partner is not None,
         }.get(action, True)
 
     # -- the run on the screen
 
-    def open_run(self, folder: Path, *, adopt: bool = False, trainer: Trainer | None = None) -> None:
-        """Show a run from now on; with ``adopt``, the builder takes over its experiment."""
+    def open_run(
+        self,
+        folder: Path,
+        *,
+        adopt: bool = False,
+        trainer: Trainer | None = None,
+        against: Path | None = None,
+    ) -> None:
+        """Show a run from now on; with ``adopt``, the builder takes over its experiment. ``against``: the run that
+        it is held against; without one, the one that it names itself."""
         self.adopting = adopt
+        self.compare_with(against)
+        self.orphan = against is None
         self.watching = Watching(self, folder, trainer)
         if isinstance(self.app, KeepingApp):
             self.watching.pace = 1 / self.app.settings.redraws
@@ -338,6 +352,14 @@ class LabScreen(Training):
     @on(Followed)
     async def _followed(self, event: Followed) -> None:
         """A new whole state of the run: paint it, then let the reader go on."""
+        if event.watching is self.partner and self.watching is not None:
+            if self.partner.snapshot is None:
+                self.notify(self.partner.problem, severity="error", markup=False)
+                self.compare_with(None)
+            elif not self.covered and self.watching.snapshot is not None:
+                await self.paint(self.watching)
+            event.watching.painted.set()
+            return
         if event.watching is not self.watching:
             return
         if event.watching.snapshot is None:
@@ -388,15 +410,30 @@ class LabScreen(Training):
             if watching.live:
                 self.notify(text, title=title, severity=severity, timeout=4, markup=False)
         self.query_one(VitalsPane).vitals = watching.vitals
-        await self.query_one(GradientPane).paint(watching)
+        if self.orphan and watching.parent is not None:
+            self.orphan = False
+            self.find_parent(watching)
+        self.look_beside()
+        await self.query_one(GradientPane).paint(watching, self.partner)
         for pane in self.query(CurvePane):
-            await pane.paint(watching)
+            await pane.paint(watching, self.partner)
+        self._judge_cure()
         if watching.state != self.painted_state:
             # Only now: the footer makes itself anew each time.
             self.painted_state = watching.state
             self.refresh_bindings()
             if not watching.live:
                 self.warm_again()
+
+    def _judge_cure(self) -> None:
+        """The verdict on a cure, so far or in the end."""
+        found = self.verdict()
+        pane = self.query_one(FindingsPane)
+        if found is None or self.watching is None or self.partner is None:
+            pane.verdict = ()
+            return
+        ended = not self.watching.live and not self.partner.live
+        pane.verdict = (cure_of(self.watching), "in the end" if ended else "so far", *found.lines())
 
     def show_status(self) -> None:
         """The first line."""

@@ -30,7 +30,14 @@ class Training(Travelling):
         """The experiment that a start would train."""
         raise NotImplementedError
 
-    def open_run(self, folder: Path, *, adopt: bool = False, trainer: Trainer | None = None) -> None:
+    def open_run(
+        self,
+        folder: Path,
+        *,
+        adopt: bool = False,
+        trainer: Trainer | None = None,
+        against: Path | None = None,
+    ) -> None:
         """Show a run from now on."""
         raise NotImplementedError
 

@@ -1,0 +1,122 @@
+"""A cured twin beside the sick run: what is drawn over what, what is said, and that it can be left and found again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradtui.experiment import resolve
+from gradtui.experiment.edits import cure
+from gradtui.runs.meta import Parent
+from gradtui.runs.reader import open_run
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.charts.profile import ProfileChart
+from gradtui.ui.panes.gradient import GradientPane
+from gradtui.ui.treatment import treatments
+from tests.ui.conftest import MakeRun
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+CURED = cure("relu").apply(resolve("sigmoid-20"))
+
+
+def twins(make_run: MakeRun) -> tuple[Path, Path]:
+    """A sick run, and one with a cure that says whose twin it is."""
+    sick = make_run(steps=200)
+    return sick, make_run(CURED, steps=100, decades=0.3, parent=Parent(sick.name, 0, "relu"))
+
+
+async def test_a_twin_is_held_against_the_run_that_it_names(make_run: MakeRun) -> None:
+    sick, cured = twins(make_run)
+    _, before = open_run(sick).layers("grad_norm")
+    app = GradtuiApp(attach=cured)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "with ReLU and He's weights" in screen_text(app))
+        await until(pilot, lambda: "vanishing gone" in screen_text(app))
+        await until(pilot, lambda: "without" in screen_text(app))
+        profile = lab.query_one(ProfileChart)._profile
+        assert profile is not None
+        assert profile.other is not None
+        # At the same step of both, though the other one went on for longer.
+        np.testing.assert_allclose(10.0**profile.other, before[99], rtol=1e-5)
+        lab.travel(50)
+        await until(
+            pilot, lambda: np.allclose(10.0 ** lab.query_one(ProfileChart)._profile.other, before[49])
+        )
+        await pilot.press("F")
+        await until(pilot, lambda: "without" not in screen_text(app))
+        await until(pilot, lambda: "vanishing gone" not in screen_text(app))
+        assert lab.query_one(ProfileChart)._profile.other is None
+
+
+async def test_a_twin_whose_sick_run_was_deleted_is_shown_alone(make_run: MakeRun) -> None:
+    cured = make_run(CURED, steps=100, decades=0.3, parent=Parent("20200101-000000-gone", 0, "relu"))
+    app = GradtuiApp(attach=cured)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "at the input" in screen_text(app))
+        assert lab.partner is None
+
+
+async def test_layers_are_held_against_those_of_the_same_name(make_run: MakeRun) -> None:
+    sick = make_run(steps=60)
+    shallow = make_run(
+        cure("fewer-layers").apply(resolve("sigmoid-20")),
+        steps=60,
+        decades=1.0,
+        parent=Parent(sick.name, 0, "fewer-layers"),
+    )
+    _, before = open_run(sick).layers("grad_norm")
+    app = GradtuiApp(attach=shallow)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(
+            pilot, lambda: bool(lab.query(ProfileChart)) and lab.query_one(GradientPane)._other is not None
+        )
+        other = lab.query_one(GradientPane)._other
+        names = open_run(shallow).layer_names
+        assert len(names) < 21
+        expected = [before[-1][open_run(sick).layer_names.index(name)] for name in names]
+        np.testing.assert_allclose(other, expected, rtol=1e-5)
+
+
+async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run(steps=200))
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.watching and lab.watching.findings))
+        await pilot.press("f")
+        await until(pilot, lambda: "Train a twin with this cure" in screen_text(app))
+        assert "ReLU and He's weights  advised" in screen_text(app)
+        assert "net.0.activation relu" in screen_text(app)
+
+
+async def test_a_twin_that_cannot_be_started_is_said(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("gradtui.ui.trainers.create_run", full)
+    app = GradtuiApp(attach=make_run(steps=200))
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.watching and lab.watching.findings))
+        await pilot.press("f")
+        await pilot.pause(0.3)
+        await pilot.press("enter")
+        await until(pilot, lambda: any("No space left" in toast.message for toast in app._notifications))
+
+
+def test_treatments_change_something_each_and_the_advised_come_first(make_run: MakeRun) -> None:
+    experiment = resolve("sigmoid-20")
+    offers = treatments(make_run(steps=20), experiment, ["batch-norm", "relu", "batch-norm"])
+    assert [offer.cure.key for offer in offers[:2]] == ["batch-norm", "relu"]
+    assert len({offer.key for offer in offers}) == len(offers)
+    assert all(offer.experiment != experiment for offer in offers)
+    assert all(offer.fork is None for offer in offers), "it never broke"
+    assert all(offer.parent.cure == offer.cure.key for offer in offers)

@@ -1,0 +1,206 @@
+"""Try them all: every cure of a sick run trained as its twin, and ranked by what was measured.
+
+Each is an ordinary run that goes on whatever becomes of us: the same experiment with that cure, from the start, with
+the same seed. The sick experiment itself is the first row, trained once more. What a step costs depends on what else
+the machine does, and several trainers share its caches and its clock; so prices are ratios of two runs that had as many
+neighbours, never of one that was alone and one that is not. (The last ones have fewer, for nothing is left to be begun
+beside them; a median over steps is little moved by it.) That row is also the fresh baseline of accuracy and loss: as
+long as all the others, where the sick run was stopped early.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.verdict import Outcome, outcome_of, rank, verdict
+from gradtui.experiment import Experiment
+from gradtui.runs.errors import RunError
+from gradtui.runs.reader import open_run
+from gradtui.study.candidates import candidates
+from gradtui.study.machine import cores, free_bytes
+from gradtui.study.state import JUDGED, TrialRow, TrialsState
+from gradtui.study.trial import Start, Trial
+from gradtui.study.twins import Twins
+from gradtui.study.watched import seconds_of
+from gradtui.training.launch import start_trainer
+
+
+class Trials:
+    """The cures of a sick run, compared. Every method may be called from any thread; none raises.
+
+    Nothing is read or started before the first `poll`. Begun again on the same run, it takes up the twins that are
+    there: those that run are followed, those that have ended are not trained again, and those that were cut short go on
+    from their newest checkpoint.
+
+    Args:
+        folder: of the sick run.
+        cures: keys of gradtui.experiment.edits.CURES; by default what its findings advise, and others (see
+            candidates.candidates).
+        jobs: trainers at most at once; by default as many as there are cores for. Fewer where memory is short.
+        start: starts a trainer in a folder.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        cures: Sequence[str] | None = None,
+        jobs: int | None = None,
+        *,
+        start: Start = start_trainer,
+    ) -> None:
+        self.folder = folder.expanduser().absolute()
+        self.state = TrialsState(name=folder.name)
+        """As the last `poll` found it."""
+        self._cures = cures
+        self._jobs = jobs
+        self._start = start
+        self._lock = threading.Lock()
+        self._trials: list[Trial] = []
+        self._before: Outcome | None = None
+        self._planned = self._closed = False
+
+    def poll(self) -> TrialsState:
+        """Begin what there is room for, look at what runs, and say how all stands. For a few times a second."""
+        with self._lock:
+            if self._closed or self.state.done:
+                return self.state
+            changed = not self._planned
+            if not self._planned:
+                self._planned = True
+                self._plan()
+            for trial in self._trials:
+                changed |= trial.look()
+            changed |= self._judge()
+            changed |= self._begin()
+            if changed:
+                self._tell()
+            return self.state
+
+    def stop(self) -> None:
+        """End all that run where they are, and begin no more. They can be gone on with, by other Trials."""
+        with self._lock:
+            for trial in self._trials:
+                trial.stop()
+            if self._planned and not self._closed:
+                self._tell()
+
+    def close(self) -> None:
+        """Leave them: those that run go on as ordinary runs, and no more are begun."""
+        with self._lock:
+            self._closed = True
+
+    # -- planning
+
+    def _plan(self) -> None:
+        """What is wrong with the sick run, and what is to be tried."""
+        try:
+            run = open_run(self.folder)
+            experiment, name = run.experiment, run.name
+            if experiment is None:
+                raise RunError(
+                    f"{name}: was trained by a script; only runs of an experiment can be tried again"
+                )
+            evidence = evidence_of(run)
+            findings = diagnose(evidence)
+            if not findings and self._cures is None:
+                raise RunError(f"{name}: nothing was found in it, so there is nothing to cure")
+            self._before = outcome_of(evidence, findings, seconds_of(run))
+            found = self._candidates(experiment, findings)
+        except (RunError, OSError) as error:
+            self.state = replace(self.state, problem=str(error))
+            return
+        self.state = replace(self.state, name=name, findings=tuple(findings), before=self._before)
+        twins = Twins(self.folder)
+        for trial in found:
+            trial.take_up(twins)
+        self._trials = found
+        if self._jobs is None:
+            self._jobs = max(1, cores() // max(1, found[0].candidate.experiment.run.threads))
+
+    def _candidates(self, sick: Experiment, findings: Sequence[Finding]) -> list[Trial]:
+        try:
+            found = candidates(sick, findings, self._cures)
+        except KeyError as error:
+            raise RunError(f"there is no cure called {error}") from None
+        if len(found) == 1:
+            raise RunError(f"{sick.name}: there is no cure that would change anything in it")
+        return [Trial(candidate) for candidate in found]
+
+    # -- going on
+
+    def _judge(self) -> bool:
+        """All that have ended; of those that train, the one that has waited longest, so that a poll is never long."""
+        waiting = [(since, trial) for trial in self._trials if (since := trial.waits_since) is not None]
+        ended = [trial for _, trial in waiting if not trial.live]
+        running = [entry for entry in waiting if entry[1].live]
+        for trial in ended:
+            trial.judge()
+        if running:
+            min(running, key=lambda entry: entry[0])[1].judge()
+        return bool(waiting)
+
+    def _begin(self) -> bool:
+        """Begin the next ones, as many as there is room for."""
+        begun, twins = False, None
+        for trial in self._trials:
+            if not (trial.waits and self._has_room(trial)):
+                continue
+            if trial.folder is None:
+                # Another viewer may have begun it since.
+                twins = twins or Twins(self.folder)
+                trial.take_up(twins)
+            if trial.waits:
+                trial.begin(self.folder, self._start)
+            begun = True
+        return begun
+
+    def _has_room(self, trial: Trial) -> bool:
+        running = [other for other in self._trials if other.live]
+        if not running:
+            # Whether it fits at all, its trainer sees and says.
+            return True
+        if len(running) >= (self._jobs or 1):
+            return False
+        free = free_bytes()
+        promised = sum(other.need for other in running if other.builds)
+        return free is None or free - promised >= trial.need
+
+    # -- saying
+
+    def _tell(self) -> None:
+        if not self._trials:
+            return
+        rows = {trial.candidate.key: trial.row() for trial in self._trials}
+        before = self._baseline(rows[""])
+        ended = [
+            (key, row.outcome)
+            for key, row in rows.items()
+            if key and row.outcome is not None and row.state in JUDGED
+        ]
+        ranked = rank(ended, before) if before is not None else []
+        verdicts = dict(ranked)
+        told = tuple(
+            replace(row, verdict=verdicts.get(key), price=_price(before, row)) for key, row in rows.items()
+        )
+        self.state = replace(self.state, rows=told, ranked=tuple(key for key, _ in ranked))
+
+    def _baseline(self, row: TrialRow) -> Outcome | None:
+        """What cures are held against: the sick experiment trained beside them, once it has ended; until then, and
+        where it failed, the sick run, whose time of a step was taken under another load and counts for nothing."""
+        if row.outcome is not None and row.state in JUDGED:
+            return row.outcome
+        if self._before is None:
+            return None
+        return replace(self._before, seconds=row.outcome.seconds if row.outcome is not None else math.nan)
+
+
+def _price(before: Outcome | None, row: TrialRow) -> float:
+    if before is None or row.outcome is None:
+        return math.nan
+    return verdict(before, row.outcome).price

@@ -1,0 +1,133 @@
+"""Run folders that no trainer wrote, and trainers that only write folders."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradtui.experiment import Experiment, from_dict, net_shape, set_fields, to_dict
+from gradtui.experiment.parse import load
+from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
+from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
+from gradtui.runs.start import read_start
+from gradtui.runs.writer import RunWriter
+
+SCALARS = ("loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped")
+CHANCE = 2.3026
+
+
+def sigmoids(**changes: object) -> Experiment:
+    """Twelve sigmoid layers, that starve; `changes` by dotted path with __ for the dot."""
+    exp = from_dict(
+        {
+            "name": "sigmoids",
+            "net": [{"width": 16, "repeat": 12, "activation": "sigmoid", "init": "xavier"}],
+            "run": {"steps": 60, "eval_every": 0, "device": "cpu"},
+        }
+    )
+    return set_fields(exp, {path.replace("__", "."): value for path, value in changes.items()})
+
+
+def write_run(
+    folder: Path,
+    experiment: Experiment,
+    *,
+    parent: Parent | None = None,
+    steps: int = 60,
+    decades: float = 9.0,
+    learns: bool = False,
+    seconds: float = 0.01,
+    end: str | None = "finished",
+    reason: str = "",
+) -> Path:
+    """A run whose gradients fall by so many decades from output to input."""
+    shapes = net_shape(experiment).layers
+    names = tuple(shape.name for shape in shapes)
+    layers = tuple(LayerMeta(shape.name, shape.kind, shape.parameters) for shape in shapes)
+    tables = {"scalars": TableMeta(SCALARS, "scalars"), "grad_norm": TableMeta(names)}
+    meta = RunMeta.of_this_process(
+        id=folder.name,
+        name=experiment.name,
+        experiment=to_dict(experiment),
+        layers=layers,
+        tables=tables,
+        steps=experiment.run.steps,
+        chance_loss=CHANCE,
+        parent=parent,
+    )
+    write_meta(folder, meta)
+    writer = RunWriter(folder, {"scalars": SCALARS, "grad_norm": names})
+    writer.event("phase", phase="training")
+    profile = 10.0 ** np.linspace(-decades, 0, len(names))
+    for step in range(1, steps + 1):
+        share = step / 60 if learns else 0.0
+        scalars = np.array([CHANCE * (1 - 0.9 * share), 0.1 + 0.8 * share, 0.1, 1.0, 1.0])
+        writer.append("scalars", step, scalars, time=1e9 + step * seconds)
+        writer.append("grad_norm", step, profile, time=1e9 + step * seconds)
+    if end is not None:
+        if learns:
+            writer.event("evaluation", steps, train_accuracy=0.95, test_accuracy=0.9)
+        writer.event("end", step=steps, status=end, reason=reason)
+    writer.close()
+    return folder
+
+
+def sick_run(experiment: Experiment | None = None, **about: Any) -> Path:
+    """One to be cured."""
+    experiment = experiment or sigmoids()
+    return write_run(new_folder(runs_root(), experiment.name), experiment, **about)
+
+
+class Trainer:
+    """It trains when the test says so."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.code: int | None = None
+        self.experiment = load(folder / EXPERIMENT_FILE)
+        self.parent = read_start(folder).parent
+
+    @property
+    def cure(self) -> str:
+        """What it tries."""
+        return self.parent.cure if self.parent else ""
+
+    def poll(self) -> int | None:
+        """As subprocess.Popen has it."""
+        return self.code
+
+    def train(self, **about: Any) -> None:
+        """All of it at once, and go."""
+        write_run(self.folder, self.experiment, parent=self.parent, **about)
+        self.code = 0
+
+
+class Launcher:
+    """Starts them; with `at_once`, each has trained before anybody looks."""
+
+    def __init__(self, at_once: Callable[[Trainer], None] | None = None) -> None:
+        self.started: list[Trainer] = []
+        self._at_once = at_once
+
+    def __call__(self, folder: Path) -> Trainer:
+        trainer = Trainer(folder)
+        self.started.append(trainer)
+        if self._at_once is not None:
+            self._at_once(trainer)
+        return trainer
+
+    @property
+    def running(self) -> list[Trainer]:
+        """Those that are at it."""
+        return [trainer for trainer in self.started if trainer.code is None]
+
+
+def heals(trainer: Trainer) -> None:
+    """What is not the sick experiment gets well, as most do."""
+    if trainer.experiment.net == sigmoids().net:
+        trainer.train()
+    else:
+        trainer.train(decades=0.3, learns=True)

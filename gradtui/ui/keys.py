@@ -37,6 +37,13 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Stop, and train anew from the start.",
         id="lab.restart",
     ),
+    Binding(
+        "i",
+        "preflight",
+        "initial",
+        tooltip="Measure this net at initialisation, beside theory.",
+        id="lab.initial",
+    ),
     Binding("1,e", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
     Binding(
         "2,g", "tab('gradient')", "gradient", show=False, tooltip="Go to the gradients.", id="lab.gradient"

@@ -14,6 +14,8 @@ from gradtui.experiment import Experiment
 from gradtui.training.launch import Standby, Trainer, create_run, start_trainer
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from gradtui.runs.meta import Parent
     from gradtui.training.forks import Fork
 
@@ -40,7 +42,12 @@ class Trainers:
         return standby is not None and standby.ready
 
     def start(
-        self, experiment: Experiment, *, parent: Parent | None = None, fork: Fork | None = None
+        self,
+        experiment: Experiment,
+        *,
+        parent: Parent | None = None,
+        fork: Fork | None = None,
+        measure_in: Path | None = None,
     ) -> Trainer:
         """Train an experiment; answers at once.
 
@@ -48,12 +55,13 @@ class Trainers:
             experiment: what to train.
             parent: the run that it shall be held against, from the start.
             fork: a place in a run from which it goes on.
+            measure_in: a folder, for a run that measures one batch at initialisation and trains nothing.
 
         Raises:
             OSError: the folder cannot be written or the process not started.
         """
         if fork is None:
-            folder = create_run(experiment, parent=parent)
+            folder = create_run(experiment, measure_in, parent=parent, preflight=measure_in is not None)
         else:
             from gradtui.training import forks
 

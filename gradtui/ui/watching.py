@@ -276,6 +276,12 @@ class Watching:
         return self.snapshot.status.state if self.snapshot else "starting"
 
     @property
+    def preflight(self) -> bool:
+        """Whether it is a measurement at initialisation, and no training."""
+        meta = self.snapshot.meta if self.snapshot is not None else None
+        return meta is not None and meta.preflight
+
+    @property
     def live(self) -> bool:
         """Whether a trainer is at it."""
         if self.snapshot is not None and self.snapshot.meta is None and self.trainer is None:

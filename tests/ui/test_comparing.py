@@ -120,3 +120,19 @@ def test_treatments_change_something_each_and_the_advised_come_first(make_run: M
     assert all(offer.experiment != experiment for offer in offers)
     assert all(offer.fork is None for offer in offers), "it never broke"
     assert all(offer.parent.cure == offer.cure.key for offer in offers)
+
+
+@pytest.mark.long
+async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: Path) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("i")
+        await until(pilot, lambda: "at initialisation, nothing trained" in screen_text(app), seconds=60)
+        await until(pilot, lambda: "─ theory" in screen_text(app))
+        measured = lab.measured
+        assert measured is not None
+        assert not list((home / "runs").glob("*"))
+        assert lab.check_action("start", ())
+        assert not lab.check_action("treat", ())
+    assert not measured.exists()

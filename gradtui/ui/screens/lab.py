@@ -299,6 +299,7 @@ class LabScreen(Comparing):
         paused = live and watching is not None and watching.state == "paused"
         return {
             "start": not live,
+            "preflight": not live,
             "pause": live and not paused,
             "resume": paused,
             "single_step": live,
@@ -309,7 +310,7 @@ class LabScreen(Comparing):
             "first_bad": watching is not None,
             "live": watching is not None and watching.at is not None,
             "find_layer": watching is not None,
-            "treat": watching is not None and watching.experiment is not None,
+            "treat": watching is not None and watching.experiment is not None and not watching.preflight,
             "alone": self.partner is not None,
         }.get(action, True)
 
@@ -331,6 +332,9 @@ class LabScreen(Comparing):
         self.watching = Watching(self, folder, trainer)
         if isinstance(self.app, KeepingApp):
             self.watching.pace = 1 / self.app.settings.redraws
+        if self.measured is not None and folder.parent == self.measured:
+            # What theory speaks of; and the only measure of which the start tells as much as a training.
+            self.watching.look = replace(self.watching.look, measure="output_grad_rms")
         self.painted_state = ""
         self.drawn = False
         self.query_one(GradientPane).clear()
@@ -401,7 +405,7 @@ class LabScreen(Comparing):
             self.query_one(BlockPane).experiment = watching.experiment
         self.show_status()
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
-        if watching.experiment is not None:
+        if watching.experiment is not None and not watching.preflight:
             self.query_one(BlockPane).before = watching.experiment
         self.query_one(FindingsPane).findings = watching.findings
         self.query_one(TabLine).alarm = bool(watching.findings)

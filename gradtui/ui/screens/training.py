@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import tempfile
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,6 +24,8 @@ class Training(Travelling):
 
     def __init__(self) -> None:
         super().__init__()
+        self.measured: Path | None = None
+        """Where nets are measured before they are trained; it goes with the app."""
         self.trainers: Trainers | None = None
         self.trainers_lock = threading.Lock()
 
@@ -59,16 +63,23 @@ class Training(Travelling):
         """The standby ends with the app."""
         if self.trainers is not None:
             self.trainers.close()
+        if self.measured is not None:
+            shutil.rmtree(self.measured, ignore_errors=True)
 
     def still_training(self) -> Path | None:
         """The folder of the run on the screen, if it still trains."""
         return self.watching.folder if self.watching is not None and self.watching.live else None
 
     @work(thread=True, exclusive=True, group="start")
-    def start_training(self, experiment: Experiment) -> None:
-        """Start a trainer (a matter of files and processes, so not in the painting thread)."""
+    def start_training(self, experiment: Experiment, *, measure: bool = False) -> None:
+        """Start a trainer (a matter of files and processes, so not in the painting thread).
+
+        measure: have one batch go through the net at initialisation, and train nothing.
+        """
         try:
-            trainer = self.have_trainers().start(experiment)
+            if measure and self.measured is None:
+                self.measured = Path(tempfile.mkdtemp(prefix="gradtui-"))
+            trainer = self.have_trainers().start(experiment, measure_in=self.measured if measure else None)
         except OSError as error:
             self.app.call_from_thread(
                 self.notify, f"cannot start a run: {error}", severity="error", markup=False
@@ -79,6 +90,10 @@ class Training(Travelling):
     def action_start(self) -> None:
         """Train the draft."""
         self.start_training(self.draft)
+
+    def action_preflight(self) -> None:
+        """Measure the draft at initialisation, beside theory."""
+        self.start_training(self.draft, measure=True)
 
     def action_restart(self) -> None:
         """Stop what runs and train the draft from its start."""

@@ -236,5 +236,8 @@ def _function(layer: Watched) -> str:
     """Which nonlinearity to reckon with: a leaky slope of next to nothing is a ReLU."""
     if layer.activation is None:
         return "identity"
+    if layer.activation is layer.module and layer.function in ("gelu", "silu"):
+        # A recurrent layer, whose cells take the pre-activations with them: of their slopes nothing is known.
+        return "identity"
     slope = getattr(layer.activation, "negative_slope", 1.0)
     return "relu" if layer.function == "leaky_relu" and slope < DEAD else layer.function

@@ -207,11 +207,14 @@ def test_half_precision_is_looked_at_in_float32() -> None:
     np.testing.assert_allclose(rough["activation_std"], exact["activation_std"], rtol=0.05)
 
 
-@pytest.mark.parametrize("block", ["rnn", "lstm", "gru"])
-def test_the_gradient_by_time_lag_is_the_total_one(block: str) -> None:
+@pytest.mark.parametrize(
+    ("block", "activation"),
+    [("rnn", "tanh"), ("lstm", "tanh"), ("gru", "tanh"), ("rnn", "gelu"), ("rnn", "silu")],
+)
+def test_the_gradient_by_time_lag_is_the_total_one(block: str, activation: str) -> None:
     """Against autograd's derivative with respect to a number added to one hidden state, step by step."""
     exp = experiment(
-        {"block": block, "width": 6, "activation": "tanh"}, data={"source": "adding", "length": 7}
+        {"block": block, "width": 6, "activation": activation}, data={"source": "adding", "length": 7}
     )
     net, x, y = build(exp)
     shown = look(net, x, y)

@@ -14,8 +14,8 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.shapes import net_shape
 from gradtui.experiment.spec import Experiment
 
-NUMBERS = 400_000
-"""Of one table that are read at most: 4,000 rows of 100 layers …"""
+NUMBERS = 100_000
+"""Of one table that are read at most: 1,000 rows of 100 layers …"""
 FEWEST_ROWS = 400
 """… but so many rows of any number of layers."""
 END_SHARE = 0.125

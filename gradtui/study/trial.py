@@ -185,7 +185,7 @@ def need_of(experiment: Experiment) -> int:
     """Bytes that its trainer will take."""
     try:
         return TORCH + memory_of(experiment).total
-    except ExperimentError:
+    except (ExperimentError, OSError):
         # Its data cannot be read, and the trainer will say so.
         return TORCH
 

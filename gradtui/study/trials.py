@@ -90,6 +90,11 @@ class Trials:
             if self._planned and not self._closed:
                 self._tell()
 
+    @property
+    def closed(self) -> bool:
+        """Whether they were left to themselves."""
+        return self._closed
+
     def close(self) -> None:
         """Leave them: those that run go on as ordinary runs, and no more are begun."""
         with self._lock:
@@ -112,8 +117,12 @@ class Trials:
                 raise RunError(f"{name}: nothing was found in it, so there is nothing to cure")
             self._before = outcome_of(evidence, findings, seconds_of(run))
             found = self._candidates(experiment, findings)
-        except (RunError, OSError) as error:
-            self.state = replace(self.state, problem=str(error))
+        except Exception as error:
+            # One line, whatever it is: a run that cannot be read must not take the screen down with it.
+            known = isinstance(error, RunError | OSError)
+            self.state = replace(
+                self.state, problem=str(error) if known else f"{type(error).__name__}: {error}"
+            )
             return
         self.state = replace(self.state, name=name, findings=tuple(findings), before=self._before)
         twins = Twins(self.folder)

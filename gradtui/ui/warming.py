@@ -11,15 +11,9 @@ import sys
 from types import ModuleType
 
 
-def import_reader() -> None:
-    """What reads a run."""
-    from gradtui.diagnosis import live, reading  # noqa: F401
-    from gradtui.runs import follower, reader  # noqa: F401
-    from gradtui.ui import sight  # noqa: F401
-
-
 def import_charts() -> None:
-    """What draws it; first what is drawn first."""
+    """What reads and draws a run; first what is drawn first."""
+    from gradtui.ui import sight  # noqa: F401
     from gradtui.ui.charts import legend, profile, waterfall  # noqa: F401
 
     with contextlib.suppress(ImportError):  # its wheel may lack the compiled part: the curves say so

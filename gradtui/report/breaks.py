@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rich.text import Text
 
@@ -18,7 +18,17 @@ SHOWN = 8
 NAMES = {"loss": "the loss", "grad_norm": "the gradient's norm"}
 
 
-def breaks(events: Iterable[Event]) -> Iterator[Text]:
+class Break(NamedTuple):
+    """A step that broke a run, in words."""
+
+    step: int
+    what: str
+    """Of which number one saw it, and in which layer."""
+    batch: str
+    """The examples that it was taken on."""
+
+
+def breaks(events: Iterable[Event]) -> Iterator[Break]:
     """The steps that broke the run, without those that it was taken back behind."""
     standing: list[Event] = []
     for event in events:
@@ -27,8 +37,15 @@ def breaks(events: Iterable[Event]) -> Iterator[Text]:
         elif event["event"] == "rewound":
             standing = [one for one in standing if one["step"] <= event["step"]]
     for event in standing:
-        yield Text(f"broke     step {event['step']:,}: {_what(event)}; {_where(event)}", "yellow")
-        yield Text(f"{'':<10}on {_examples(event['batch'])} of the training set", "dim")
+        what = f"{_what(event)}; {_where(event)}"
+        yield Break(event["step"], what, f"on {_examples(event['batch'])} of the training set")
+
+
+def lines(events: Iterable[Event]) -> Iterator[Text]:
+    """The same, as a report has it."""
+    for step, what, batch in breaks(events):
+        yield Text(f"broke     step {step:,}: {what}", "yellow")
+        yield Text(f"{'':<10}{batch}", "dim")
 
 
 def _what(event: Event) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from gradtui.report.breaks import breaks
+from gradtui.report.breaks import lines as breaks_of
 from gradtui.report.charts import Paper, curves, gradient_charts
 from gradtui.runs.events import way_back
 from gradtui.runs.folder import runs_root
@@ -41,7 +41,7 @@ def print_report(
         _verdict(summary, judgement, paper),
         gradient_charts(summary["layers"], paper),
         curves(run, evaluations, paper),
-        [*_figures(summary, run.parent), *breaks(events)],
+        [*_figures(summary, run.parent), *breaks_of(events)],
         _cures(judgement.findings, paper, most_cures),
         _where(run),
     )

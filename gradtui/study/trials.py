@@ -95,6 +95,16 @@ class Trials:
         """Whether they were left to themselves."""
         return self._closed
 
+    @property
+    def cut_short(self) -> bool:
+        """Whether others would get further than these, which were left, were stopped, or could not begin."""
+        state = self.state
+        return (
+            self._closed
+            or bool(state.problem)
+            or (state.done and any(r.state == "stopped" for r in state.rows))
+        )
+
     def close(self) -> None:
         """Leave them: those that run go on as ordinary runs, and no more are begun."""
         with self._lock:

@@ -62,6 +62,13 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Train a twin of this run with a cure, and compare.",
         id="lab.treat",
     ),
+    Binding(
+        "T",
+        "try_all",
+        "try all",
+        tooltip="Train every cure of this run, and rank them.",
+        id="lab.try-all",
+    ),
     Binding("F", "alone", "alone", tooltip="Compare with the other run no more.", id="lab.alone"),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
@@ -89,7 +96,7 @@ LAB_KEYS: list[BindingType] = [
 WHILE_TRAINING = frozenset(
     {
         "pause", "resume", "single_step", "stop", "restart",
-        "log", "measure", "first_bad", "live", "find_layer", "treat", "alone",
+        "log", "measure", "first_bad", "live", "find_layer", "treat", "try_all", "alone",
     }
 )  # fmt: skip
 """Actions that need a run."""

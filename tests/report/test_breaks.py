@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradtui.report.breaks import SHOWN, breaks
+from gradtui.report.breaks import SHOWN, lines
 
 
 def broke(step: int, **fields: Any) -> dict[str, Any]:
@@ -16,7 +16,7 @@ def broke(step: int, **fields: Any) -> dict[str, Any]:
 
 
 def told(*events: dict[str, Any]) -> list[str]:
-    return [line.plain for line in breaks(events)]
+    return [line.plain for line in lines(events)]
 
 
 def test_a_number_that_is_none_is_told_with_its_layer_and_its_examples() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +13,13 @@ from gradtui.experiment import resolve
 from gradtui.experiment.edits import cure
 from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
+from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.charts.profile import ProfileChart
+from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.treatment import treatments
+from tests.study.made import Launcher, sick_run
 from tests.ui.conftest import MakeRun
 from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
@@ -136,3 +141,56 @@ async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: 
         assert lab.check_action("start", ())
         assert not lab.check_action("treat", ())
     assert not measured.exists()
+
+
+async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_back(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sick = sick_run()
+    launcher = Launcher(lambda trainer: trainer.train(decades=0.3, learns=True))
+    monkeypatch.setattr(Trials.__init__, "__kwdefaults__", {"start": launcher})
+    app = GradtuiApp(attach=sick)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "try every cure" in screen_text(app))
+        await pilot.press("T")
+        await until(pilot, lambda: "healed" in screen_text(app) and "✓ done" in screen_text(app))
+        trials, best = lab.trials, lab.trials.state.row(lab.trials.state.ranked[0])
+        await pilot.press("enter")
+        await until(pilot, lambda: lab.partner is not None and app.screen is lab)
+        assert lab.watching.folder == best.folder
+        assert lab.partner.folder == sick
+        await pilot.press("T")
+        # Of the sick net, not of the cured one that is on the screen; and what was trained is not trained again.
+        await until(pilot, lambda: "✓ done" in screen_text(app))
+        assert lab.trials is trials
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is lab)
+
+
+@pytest.mark.parametrize("well", [False, True])
+async def test_a_steep_profile_alarms_only_where_something_is_wrong(well: bool) -> None:
+    run = sick_run(decades=2.5, learns=well)
+    app = GradtuiApp(attach=run)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: ("nothing found" if well else "✖ vanishing") in screen_text(app))
+        await until(pilot, lambda: "weaker at the input" in screen_text(app))
+        assert ("✖" in screen_text(app)) is not well
+
+
+async def test_the_step_that_broke_a_run_is_named_with_its_examples(make_run: MakeRun) -> None:
+    run = make_run(steps=40, nan_from=31)
+    fields = {"reason": "nonfinite", "measure": "loss", "usual": 2.0, "loss": math.nan, "before": 18.5}
+    with (run / "events.jsonl").open("a") as file:
+        event = {"event": "broke", "time": 0, "step": 31, **fields, "layer": "dense5", "part": "output"}
+        file.write(
+            json.dumps({**event, "batch": [7, 3], "grad_norm": math.nan}).replace("NaN", '"nan"') + "\n"
+        )
+    app = GradtuiApp(attach=run)
+    async with app.run_test(size=(200, 50)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.query_one(FindingsPane).breaks))
+        await pilot.press("4", "end")
+        await until(pilot, lambda: "broke at step 31" in screen_text(app))
+        await until(pilot, lambda: "examples 7, 3 of the training set" in screen_text(app))

@@ -27,12 +27,14 @@ class Kind(NamedTuple):
 
 
 KINDS = {
+    "broke": Kind("✖", "X", "broke", SICK),
     "finding": Kind("!", "!", "finding", SICK),
     "rewound": Kind("«", "<", "rewound", TEXT),
     "lr": Kind("η", "l", "lr", TEXT),
     "set": Kind("Δ", "s", "setting", TEXT),
     "paused": Kind("‖", "P", "paused", TEXT),
     "resumed": Kind("▸", ">", "resumed", TEXT),
+    "recovered": Kind("✓", "v", "recovered", TEXT),
     "checkpoint": Kind("◆", "c", "saved", AXIS),
 }
 """Weightiest first: of several in one column, the first is seen, and the cursor names all."""

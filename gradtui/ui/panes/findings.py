@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
+    from gradtui.report.breaks import Break
 
 _MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info": ("i", "$primary")}
 
@@ -28,6 +29,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     findings: reactive[tuple[Finding, ...] | None] = reactive(None)
     """None: nothing was judged yet; empty: healthy."""
+
+    breaks: reactive[tuple[Break, ...]] = reactive(())
+    """The steps that broke the run."""
 
     verdict: reactive[tuple[str, ...]] = reactive(())
     """On a twin: its cure, whether this is the end, and what there is to say; empty where nothing is compared."""
@@ -46,6 +50,11 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.is_attached:
             self._show()
 
+    def watch_breaks(self) -> None:
+        """Beneath the findings."""
+        if self.is_attached:
+            self._show()
+
     def watch_verdict(self) -> None:
         """Above the findings."""
         if self.is_attached:
@@ -61,7 +70,16 @@ class FindingsPane(VerticalScroll, can_focus=True):
         else:
             text = Content("\n").join(_describe(finding) for finding in findings)
             text += Content.assemble(
-                "\n", (" f ", "bold $accent on $panel"), " train a twin with a cure beside it"
+                ("\n f ", "bold $accent on $panel"),
+                " train a twin with a cure beside it",
+                ("\n T ", "bold $accent on $panel"),
+                " try every cure, and rank them",
+            )
+        for broke in self.breaks:
+            text += Content.assemble(
+                (f"\n\n✖ broke at step {broke.step:,}", "bold $error"),
+                f"\n{broke.what}\n",
+                (broke.batch, "$secondary"),
             )
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text

@@ -199,7 +199,8 @@ class GradientPane(Vertical, can_focus=True):
         self._sight = sight
         self._other = _alike(sight, partner.sight if partner is not None else None)
         headline = self.query_one(Headline)
-        headline.sentence = headline_of(measure.headline(sight.names, sight.values.tolist()))
+        said = measure.headline(sight.names, sight.values.tolist())
+        headline.sentence = headline_of(said, well=watching.findings == ())
         # The waterfall first: it sees every step, so it settles the scale that both share.
         waterfall.update(units(sight.matrix), sight.steps, sight.last)
         profile.update(
@@ -419,7 +420,11 @@ def _legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
-def headline_of(contrast: Contrast) -> Content:
-    """The sentence with its mark and colour."""
-    mark, colour = _TONES[contrast.tone]
+def headline_of(contrast: Contrast, *, well: bool = False) -> Content:
+    """The sentence with its mark and colour.
+
+    well: whether a diagnosis found nothing. A net that has learned may well be steep: that alarms nobody.
+    """
+    tone = "uneven" if well and contrast.tone in ("weak", "strong") else contrast.tone
+    mark, colour = _TONES[tone]
     return Content.styled(f"{mark}{contrast.text}", colour)

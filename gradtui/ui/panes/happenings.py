@@ -94,6 +94,10 @@ def _mark(step: int, event: Event) -> Mark | None:
             return Mark(step, "rewound", "taken back to here")
         case "checkpoint":
             return Mark(step, "checkpoint", "checkpoint")
+        case "broke":
+            return Mark(step, "broke", "broke")
+        case "recovered":
+            return Mark(step, "recovered", "recovered")
     return None
 
 

@@ -15,6 +15,7 @@ from gradtui.ui.watching import Watching
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.verdict import Verdict
+    from gradtui.study.trials import Trials
     from gradtui.ui.treatment import Treatment
 
 
@@ -23,6 +24,11 @@ class Comparing(Training):
 
     partner: var[Watching | None] = var(None)
     """What the run on the screen is held against: the one without the cure, mostly."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trials: Trials | None = None
+        """Every cure of one sick run; they go on while other things are looked at."""
 
     # -- starting a twin
 
@@ -62,6 +68,40 @@ class Comparing(Training):
             )
             return
         self.app.call_from_thread(self.open_run, trainer.folder, adopt=True, trainer=trainer, against=sick)
+
+    # -- every cure at once
+
+    def action_try_all(self) -> None:
+        """Have every cure of the sick run trained and ranked: of the one without the cure, where two are compared."""
+        from gradtui.ui.screens.trials import TrialsScreen
+
+        watching = self.watching
+        if watching is None or watching.experiment is None:
+            self.notify("only a run of an experiment can be cured here", severity="warning")
+            return
+        sick = (self.partner or watching).folder
+
+        def take(folder: Path | None) -> None:
+            if folder is not None:
+                self.open_run(folder, adopt=True, against=sick if folder != sick else None)
+
+        self.app.push_screen(TrialsScreen(self._trials_of(sick)), take)
+
+    def _trials_of(self, sick: Path) -> Trials:
+        from gradtui.study.trials import Trials
+
+        trials = self.trials
+        if trials is not None and trials.folder == sick.absolute() and not trials.cut_short:
+            return trials
+        if trials is not None:
+            trials.close()
+        self.trials = Trials(sick)
+        return self.trials
+
+    def still_training(self) -> Path | None:
+        """The run on the screen, if it still trains, or else the first of the cures that does."""
+        trials = self.trials.state.rows if self.trials is not None else ()
+        return super().still_training() or next((row.folder for row in trials if row.live), None)
 
     # -- the other run
 

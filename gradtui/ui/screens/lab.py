@@ -297,6 +297,7 @@ class LabScreen(Comparing):
         watching = self.watching
         live = watching is not None and watching.live
         paused = live and watching is not None and watching.state == "paused"
+        curable = watching is not None and watching.experiment is not None and not watching.preflight
         return {
             "start": not live,
             "preflight": not live,
@@ -310,7 +311,8 @@ class LabScreen(Comparing):
             "first_bad": watching is not None,
             "live": watching is not None and watching.at is not None,
             "find_layer": watching is not None,
-            "treat": watching is not None and watching.experiment is not None and not watching.preflight,
+            "treat": curable,
+            "try_all": curable,
             "alone": self.partner is not None,
         }.get(action, True)
 
@@ -408,6 +410,7 @@ class LabScreen(Comparing):
         if watching.experiment is not None and not watching.preflight:
             self.query_one(BlockPane).before = watching.experiment
         self.query_one(FindingsPane).findings = watching.findings
+        self.query_one(FindingsPane).breaks = watching.breaks
         self.query_one(TabLine).alarm = bool(watching.findings)
         for title, text, severity in watching.news():
             # Of a run that has ended, the panes say it; a toast would only cover the curves.

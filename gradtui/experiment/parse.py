@@ -41,20 +41,29 @@ def from_dict(raw: object) -> Experiment:
 
 def loads(text: str, source: str = "experiment") -> Experiment:
     """An experiment from TOML. ``source`` names the text in an error of syntax."""
+    return from_dict(toml_of(text, source))
+
+
+def load(path: str | Path) -> Experiment:
+    """An experiment from a TOML file. Raises ExperimentError, also where the file cannot be read."""
+    return loads(read_text(path), str(path))
+
+
+def toml_of(text: str, source: str) -> dict[str, Any]:
+    """What a text of TOML holds. Raises ExperimentError that names the ``source`` and the place."""
     import tomllib
 
     try:
-        raw = tomllib.loads(text)
+        return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(source, problem=f"not valid TOML: {_place(str(error))}") from None
     except (ValueError, RecursionError) as error:
         # Numbers of thousands of digits and impossible dates are plain ValueErrors.
         raise ExperimentError(source, problem=f"not valid TOML: {error}") from None
-    return from_dict(raw)
 
 
-def load(path: str | Path) -> Experiment:
-    """An experiment from a TOML file. Raises ExperimentError, also where the file cannot be read."""
+def read_text(path: str | Path) -> str:
+    """The text of a TOML file. Raises ExperimentError where it cannot be read, is no text or too large."""
     name = str(path)
     try:
         with Path(path).expanduser().open("rb") as opened:
@@ -67,7 +76,7 @@ def load(path: str | Path) -> Experiment:
         raise ExperimentError(name, path, problem=f"cannot be read: {reason}") from None
     if len(content) > LARGEST_FILE:
         raise ExperimentError(name, path, problem="larger than 10 MB", allowed="a TOML file")
-    return loads(text, name)
+    return text
 
 
 def to_dict(exp: Experiment) -> dict[str, Any]:
@@ -138,9 +147,9 @@ def _explain(message: str, raw: object) -> ExperimentError:
     unknown = re.search(r"unknown field `(.*)`", text, re.DOTALL)
     if unknown:
         here = (*path, unknown[1])
-        return ExperimentError(".".join(here), _value(raw, here), problem=unknown_field(here))
+        return ExperimentError(".".join(here), value_in(raw, here), problem=unknown_field(here))
     field = ".".join(path) or "experiment"
-    return ExperimentError(field, _value(raw, path), _allowed(path) or text)
+    return ExperimentError(field, value_in(raw, path), _allowed(path) or text)
 
 
 def unknown_field(path: tuple[str, ...]) -> str:
@@ -151,7 +160,8 @@ def unknown_field(path: tuple[str, ...]) -> str:
     return "no such field" + (hint or (f"; expected one of {', '.join(names)}" if names else ""))
 
 
-def _value(raw: object, path: tuple[str, ...]) -> object:
+def value_in(raw: object, path: tuple[str, ...]) -> object:
+    """What stands at a path of plain dictionaries and lists; None where nothing does."""
     for key in path:
         if isinstance(raw, dict):
             raw = raw.get(key)

@@ -139,12 +139,17 @@ def runs_root() -> Path:
     return platformdirs.user_data_path("gradtui", appauthor=False) / "runs"
 
 
+def slug_of(name: str) -> str:
+    """What a name comes to where only small letters, digits and - may stand; perhaps nothing."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-")
+
+
 def new_folder(root: Path, name: str) -> Path:
     """Make an empty folder in `root` whose name, the run's id, sorts by time and resembles `name`.
 
     Raises OSError where it cannot be made.
     """
-    slug = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-") or "run"
+    slug = slug_of(name) or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
     root.mkdir(parents=True, exist_ok=True)
     attempt = 1

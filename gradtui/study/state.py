@@ -4,49 +4,22 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.verdict import Outcome, Verdict
-from gradtui.runs.status import State
 from gradtui.study.candidates import Candidate
-
-Floats = NDArray[np.float64]
-
-JUDGED: tuple[State, ...] = ("finished", "diverged")
-"""Ends that say something of the cure. One that was stopped has learned for a shorter time than the others."""
+from gradtui.study.row import RunRow
 
 
 @dataclass(frozen=True, eq=False)
-class TrialRow:
+class TrialRow(RunRow):
     """One cure, and what became of it so far."""
 
     candidate: Candidate
-    state: State | Literal["waiting"] = "waiting"
-    reason: str = ""
-    """Why it failed, or what it waits for; one line, mostly empty."""
-    phase: str = ""
-    """What its trainer is at."""
-    folder: Path | None = None
-    """Its run; None before it was begun."""
-    taken_up: bool = False
-    """Whether the run was there before."""
-    step: int = 0
-    steps: int = 0
-    outcome: Outcome | None = None
-    """How it stands now; None before its first step."""
     verdict: Verdict | None = None
     """Held against the sick run; None before its end, and of the sick experiment itself."""
     price: float = math.nan
     """Time of a step ÷ that of the sick experiment under the same load; NaN where one is unknown."""
-    gradients: Floats | None = None
-    """Of every layer at the newest step, (layers,)."""
-    healthy: tuple[Floats, Floats] | None = None
-    """Between which they would lie in a net that is well."""
 
     @property
     def key(self) -> str:
@@ -57,21 +30,6 @@ class TrialRow:
     def name(self) -> str:
         """What the cure is called."""
         return self.candidate.name
-
-    @property
-    def live(self) -> bool:
-        """Whether a trainer is at it."""
-        return self.state in ("starting", "running", "paused")
-
-    @property
-    def ended(self) -> bool:
-        """Whether nothing more will come of it."""
-        return not self.live and self.state != "waiting"
-
-    @property
-    def share(self) -> float:
-        """How much of it is done, 0 to 1."""
-        return 1.0 if self.ended else min(1.0, self.step / self.steps) if self.steps else 0.0
 
 
 @dataclass(frozen=True, eq=False)

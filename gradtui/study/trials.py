@@ -24,7 +24,8 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.study.candidates import candidates
 from gradtui.study.machine import cores, free_bytes
-from gradtui.study.state import JUDGED, TrialRow, TrialsState
+from gradtui.study.row import JUDGED
+from gradtui.study.state import TrialRow, TrialsState
 from gradtui.study.trial import Start, Trial
 from gradtui.study.twins import Twins
 from gradtui.study.watched import seconds_of

@@ -1,0 +1,191 @@
+"""From a study to its experiments: every change × every point of the grid × every seed, checked before any is begun."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from msgspec.structs import replace
+
+from gradtui.experiment import Experiment, ExperimentError, from_dict, resolve, set_fields, to_dict
+from gradtui.experiment.edits import CURES, cure
+from gradtui.experiment.errors import nearest
+from gradtui.study.spec import CHANGE, DEPTH, MOST, Change, StudySpec
+
+CHECKPOINTS = 4
+"""Of a run whose experiment asks for none: so much is lost at most when the power fails."""
+
+KEY_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Member:
+    """One experiment of a study."""
+
+    key: str
+    """Says what is trained, by its content: equal keys are equal trainings, whatever they are called."""
+    name: str
+    """What tells it from the others, in words."""
+    change: str
+    """Name of its change; empty where the study has none."""
+    point: tuple[tuple[str, Any], ...] = field(hash=False)
+    """Its values on the grid, by dotted path."""
+    seed: int
+    experiment: Experiment
+    cure: str = ""
+    """Key of the cure that was applied; empty where it is none."""
+
+    @property
+    def depth(self) -> int:
+        """Weight layers from input to output, without the output layer."""
+        return depth_of(self.experiment)
+
+    @property
+    def changes(self) -> dict[str, Any]:
+        """What tells it from the others, by axis: its change, its place on the grid, its seed."""
+        named = {CHANGE: self.change} if self.change else {}
+        return {**named, **dict(self.point), "seed": self.seed}
+
+    def on(self, axis: str) -> Any:
+        """Its place on an axis of a chart: depth, change or a dotted path."""
+        if axis == CHANGE:
+            return self.change
+        if axis == DEPTH:
+            return self.depth
+        found = dict(self.point)
+        return found[axis] if axis in found else value_at(self.experiment, axis)
+
+    def without(self, *axes: str) -> tuple[Any, ...]:
+        """What tells it from others where those axes (and not its seed) do not count."""
+        own = {CHANGE: self.change, **dict(self.point)}
+        return tuple(value for axis, value in own.items() if axis not in axes)
+
+
+def plan(spec: StudySpec) -> tuple[Member, ...]:
+    """The experiments of a study, in the order in which they are begun. Seeds change last, so that a study that is
+    stopped early has seen all of its question once.
+
+    Raises ExperimentError, which names the field: a base or an experiment that cannot be, a cure that is unknown or
+    changes nothing, a grid without values, or two experiments that come to the same.
+    """
+    base = _base(spec)
+    _check_size(spec)
+    _check_axes(spec, base)
+    members = [
+        _member(spec, base, index, point, seed)
+        for seed in spec.seeds
+        for index in range(len(spec.change))
+        for point in _points(spec.grid)
+    ]
+    _refuse_twins(members)
+    return tuple(members)
+
+
+def depth_of(experiment: Experiment) -> int:
+    """Weight layers from input to output, without the output layer."""
+    return sum(group.repeat * group.layers for group in experiment.net)
+
+
+def value_at(experiment: Experiment, path: str) -> Any:
+    """What stands at a dotted path. Raises KeyError."""
+    here: Any = to_dict(experiment)
+    try:
+        for key in path.split("."):
+            here = here[int(key)] if isinstance(here, list) else here[key]
+    except (LookupError, ValueError, TypeError):
+        raise KeyError(path) from None
+    return here
+
+
+def key_of(experiment: Experiment) -> str:
+    """Twelve hexadecimal digits that stand for what is trained: not for its name, nor for how often it is saved."""
+    bare = replace(experiment, name="", description="", run=replace(experiment.run, checkpoint_every=0))
+    text = json.dumps(to_dict(bare), sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
+
+
+def named(change: Change) -> str:
+    """What a change is called."""
+    if change.name or not (change.cure or change.set):
+        return change.name
+    return cure(change.cure).name if change.cure else _said(change.set)
+
+
+def _base(spec: StudySpec) -> Experiment:
+    base = from_dict(spec.base) if isinstance(spec.base, dict) else resolve(spec.base)
+    base = set_fields(base, spec.set)
+    # Where torch may choose, it takes every core, and several trainers would be in each other's way.
+    return base if base.run.threads else replace(base, run=replace(base.run, threads=1))
+
+
+def _check_size(spec: StudySpec) -> None:
+    for path, values in spec.grid.items():
+        if not isinstance(values, list) or not values:
+            raise ExperimentError(f"grid.{path}", values, "a list of values")
+    for index, change in enumerate(spec.change):
+        if change.cure and change.cure not in (known := [one.key for one in CURES]):
+            hint = nearest(change.cure, known) or f"; expected one of {', '.join(known)}"
+            raise ExperimentError(f"change.{index}.cure", change.cure, problem=f"no such cure{hint}")
+    count = len(spec.change) * len(spec.seeds) * math.prod(len(values) for values in spec.grid.values())
+    if count > MOST:
+        raise ExperimentError("grid", problem=f"comes to {count:,} experiments; expected at most {MOST:,}")
+    names = [named(change) for change in spec.change]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ExperimentError(f"change.{index}.name", name, "a name that no other change has")
+
+
+def _check_axes(spec: StudySpec, base: Experiment) -> None:
+    known = [DEPTH, CHANGE, *spec.grid]
+    for field_name in ("x", "series"):
+        axis = getattr(spec.compare, field_name)
+        if axis in known:
+            continue
+        try:
+            value_at(base, axis)
+        except KeyError:
+            hint = nearest(axis, known) or f"; expected one of {', '.join(known)}, or a field's dotted path"
+            raise ExperimentError(f"compare.{field_name}", axis, problem=f"no such axis{hint}") from None
+
+
+def _points(grid: Mapping[str, list[Any]]) -> Iterator[tuple[tuple[str, Any], ...]]:
+    for values in itertools.product(*grid.values()):
+        yield tuple(zip(grid, values, strict=True))
+
+
+def _member(
+    spec: StudySpec, base: Experiment, index: int, point: tuple[tuple[str, Any], ...], seed: int
+) -> Member:
+    change = spec.change[index]
+    experiment = set_fields(base, {**change.set, **dict(point), "seed": seed})
+    if change.cure:
+        cured = cure(change.cure).apply(experiment)
+        if cured == experiment:
+            raise ExperimentError(f"change.{index}.cure", change.cure, problem="changes nothing in this net")
+        experiment = cured
+    parts = [named(change), _said(dict(point)), f"seed {seed}" if len(spec.seeds) > 1 else ""]
+    said = " · ".join(filter(None, parts)) or experiment.name
+    run = experiment.run
+    if not run.checkpoint_every:
+        run = replace(run, checkpoint_every=max(1, run.steps // CHECKPOINTS))
+    experiment = replace(experiment, name=f"{spec.name}: {said}"[:200], run=run)
+    return Member(key_of(experiment), said, named(change), point, seed, experiment, change.cure)
+
+
+def _refuse_twins(members: list[Member]) -> None:
+    seen: dict[str, Member] = {}
+    for member in members:
+        twin = seen.setdefault(member.key, member)
+        if twin is not member:
+            raise ExperimentError(
+                "study", problem=f"{member.name} comes to the same experiment as {twin.name}"
+            )
+
+
+def _said(values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value}" for path, value in values.items())

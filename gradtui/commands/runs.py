@@ -5,20 +5,31 @@ from __future__ import annotations
 import time
 from argparse import ArgumentParser, Namespace
 
-from gradtui.commands.command import DONE, Command
+from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 
 
 def _configure(parser: ArgumentParser) -> None:
     add_runs(parser)
+    parser.add_argument(
+        "--filter",
+        metavar="WORDS",
+        default="",
+        help="only these, for example 'findings:vanishing depth>20 -tag:old'",
+    )
     add_json(parser)
 
 
 def _execute(args: Namespace) -> int:
+    from gradtui.runs.filter import FilterError, parse_filter
     from gradtui.runs.library import list_runs
 
     root = chosen_root(args)
-    runs = list_runs(root)
+    try:
+        chosen = parse_filter(args.filter)
+    except FilterError as error:
+        raise BadInput(f"--filter: {error}") from None
+    runs = [info for info in list_runs(root) if chosen.matches(info)]
     if args.json:
         from gradtui.report.wire import to_json
 
@@ -38,12 +49,20 @@ def _execute(args: Namespace) -> int:
 
         print_table(
             [
-                (info.id, info.name, info.status.state, f"{info.steps:,} steps", _moment(info.started))
+                (
+                    info.id,
+                    info.name,
+                    info.status.state,
+                    f"{info.steps:,} steps",
+                    _moment(info.started),
+                    ", ".join(info.digest.findings),
+                    " ".join(f"#{tag}" for tag in info.label.tags),
+                )
                 for info in runs
             ]
         )
     else:
-        print(f"no runs yet in {root}")
+        print(f"no run fits in {root}" if args.filter else f"no runs yet in {root}")
     return DONE
 
 

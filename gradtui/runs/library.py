@@ -1,16 +1,20 @@
-"""All runs of a folder: listing, finding and deleting them."""
+"""All runs of a folder: listing them, also again and again, and finding one."""
 
 from __future__ import annotations
 
 import os
-import shutil
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from gradtui.runs.digest import Digest, digest_of
 from gradtui.runs.errors import RunError, RunNotFound
-from gradtui.runs.folder import RUN_FILE, is_run_folder, runs_root
-from gradtui.runs.meta import Parent, read_meta
-from gradtui.runs.status import RunStatus, read_status, status_by
+from gradtui.runs.events import EventLog
+from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, is_run_folder, runs_root, table_path
+from gradtui.runs.label import LABEL_FILE, Label, read_label
+from gradtui.runs.meta import Parent, RunMeta, read_meta
+from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 
 
 @dataclass(frozen=True)
@@ -19,11 +23,18 @@ class RunInfo:
 
     run: Path
     name: str
+    """What a person calls it, or else its experiment or script; before that is known, its folder."""
     status: RunStatus
     started: float
     """Seconds since the epoch."""
     parent: Parent | None = None
     """The run from which it was forked, or whose cure it tries."""
+    label: Label = field(default_factory=Label)
+    """What people have written on it."""
+    digest: Digest = field(default_factory=Digest)
+    """Figures of it."""
+    experiment: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What is trained, as plain data; None of a script's own net."""
 
     @property
     def id(self) -> str:
@@ -38,31 +49,97 @@ class RunInfo:
 
 def list_runs(root: Path | None = None) -> list[RunInfo]:
     """The runs in that folder (None: runs_root()), newest first. What is no run is passed over."""
-    found = []
-    try:
-        folders = [Path(entry.path) for entry in os.scandir(root or runs_root()) if entry.is_dir()]
-    except OSError:
-        return []
-    for folder in folders:
+    return Library(root).read()
+
+
+class Library:
+    """The runs of a folder, looked at again and again: of what has not changed, only the files' sizes are looked at."""
+
+    def __init__(self, root: Path | None = None) -> None:
+        """None: runs_root()."""
+        self.root = root or runs_root()
+        self._known: dict[Path, _Known] = {}
+
+    def read(self) -> list[RunInfo]:
+        """All of them as they are now, newest first."""
         try:
-            if is_run_folder(folder):
-                found.append(_info(folder))
+            folders = [Path(entry.path) for entry in os.scandir(self.root) if entry.is_dir()]
         except OSError:
-            # Deleted by somebody else while we looked.
-            continue
-    return sorted(found, key=lambda info: (info.started, info.id), reverse=True)
+            folders = []
+        known: dict[Path, _Known] = {}
+        for folder in folders:
+            run = self._known.get(folder) or _Known(folder)
+            try:
+                if is_run_folder(folder):
+                    run.look()
+                    known[folder] = run
+            except OSError:
+                # Deleted by somebody else while we looked.
+                continue
+        self._known = known
+        infos = [run.info for run in known.values() if run.info is not None]
+        return sorted(infos, key=lambda info: (info.started, info.id), reverse=True)
 
 
-def _info(folder: Path) -> RunInfo:
-    changed = folder.stat().st_mtime
+class _Known:
+    """One run, as it was when it was looked at last."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.info: RunInfo | None = None
+        self._log: EventLog | None = None
+        """Of a run that has not ended, so that its events are read on."""
+        self._meta: RunMeta | None = None
+        self._stamps: tuple[object, ...] = ()
+
+    def look(self) -> None:
+        """Read what has changed. Raises OSError where the folder is gone."""
+        scalars = table_path(self.folder, "scalars").name
+        stamps = tuple(_stamp(self.folder / name) for name in (RUN_FILE, EVENTS_FILE, LABEL_FILE, scalars))
+        # Whether a process is there, or a folder too old to be waited for, no file tells.
+        if stamps == self._stamps and self.info is not None and self.info.status.state in ENDS:
+            return
+        # Before the files are read: what is written meanwhile is seen the next time.
+        self._stamps, before = stamps, self._stamps
+        try:
+            if self._meta is None or stamps[0] != before[0]:
+                self._meta = read_meta(self.folder) if stamps[0] is not None else None
+            self.info = self._read(self._meta)
+        except RunError as error:
+            changed = self.folder.stat().st_mtime
+            self.info = RunInfo(
+                self.folder, self.folder.name, RunStatus("failed", reason=str(error)), changed
+            )
+        if self.info.status.state in ENDS:
+            # Of thousands, only what is listed is kept.
+            self._log = self._meta = None
+
+    def _read(self, meta: RunMeta | None) -> RunInfo:
+        self._log = log = self._log or EventLog(self.folder)
+        log.poll()
+        label = read_label(self.folder)
+        status = current_status(self.folder, meta, log, last_step(self.folder, meta) if meta else 0)
+        if meta is None:
+            name, started = label.name or self.folder.name, self.folder.stat().st_mtime
+            return RunInfo(self.folder, name, status, started, label=label)
+        return RunInfo(
+            self.folder,
+            label.name or meta.name,
+            status,
+            meta.started,
+            meta.parent,
+            label,
+            digest_of(self.folder, meta, log),
+            meta.experiment,
+        )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        meta = read_meta(folder) if (folder / RUN_FILE).exists() else None
-        status = status_by(folder, meta)
-    except RunError as error:
-        return RunInfo(folder, folder.name, RunStatus("failed", reason=str(error)), changed)
-    if meta is None:
-        return RunInfo(folder, folder.name, status, changed)
-    return RunInfo(folder, meta.name, status, meta.started, meta.parent)
+        about = os.stat(path)
+    except OSError:
+        return None
+    return about.st_mtime_ns, about.st_size, about.st_ino
 
 
 def find_run(text: str | None = None, root: Path | None = None) -> Path:
@@ -87,19 +164,3 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
         raise RunNotFound(f"{text}: no run of that name in {place}")
     several = ", ".join(info.id for info in matching[:3]) + (", …" if len(matching) > 3 else "")
     raise RunNotFound(f"{text}: {len(matching)} runs match: {several}")
-
-
-def delete(run: Path) -> None:
-    """Remove a run's folder. Raises RunError, in one line, where it is live, no run, or cannot be removed."""
-    if not is_run_folder(run) or run.is_symlink():
-        raise RunError(f"{run}: no run")
-    try:
-        live = read_status(run).live
-    except RunError:
-        live = False
-    if live:
-        raise RunError(f"{run}: still training; stop it first")
-    try:
-        shutil.rmtree(run)
-    except OSError as error:
-        raise RunError(f"{error.filename or run}: {error.strerror}") from None

@@ -15,6 +15,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
+from gradtui.runs.label import Label, read_label
 from gradtui.runs.meta import Parent, RunMeta, read_meta
 from gradtui.runs.start import read_start
 from gradtui.runs.status import RunStatus, read_status
@@ -66,12 +67,20 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What the experiment or script calls it; before it is known, the folder's name."""
+        """What a person calls it, or else its experiment or script; before that is known, the folder's name."""
+        label = self.label
+        if label.name:
+            return label.name
         meta = self.meta
         if meta is not None:
             return meta.name
         experiment = self.experiment
         return experiment.name if experiment is not None else self.folder.name
+
+    @property
+    def label(self) -> Label:
+        """What people have written on it: a name, tags."""
+        return read_label(self.folder)
 
     @property
     def experiment(self) -> Experiment | None:

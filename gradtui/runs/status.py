@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import os
-import struct
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gradtui.runs import process
+from gradtui.runs import process, tail
 from gradtui.runs.events import Course, EventLog
-from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE, record_size, size_of, table_path
+from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta
 
 State = Literal["starting", "running", "paused", "finished", "stopped", "diverged", "failed", "died"]
@@ -110,21 +109,5 @@ def _age(path: Path) -> float:
 
 def last_step(folder: Path, meta: RunMeta) -> int:
     """The last step that any table holds; 0 before the first. Needs no numpy."""
-    return max(
-        (_last_step_of(folder, name, len(table.columns)) for name, table in meta.tables.items()), default=0
-    )
-
-
-def _last_step_of(folder: Path, table: str, columns: int) -> int:
-    try:
-        path = table_path(folder, table)
-        size = record_size(columns)
-        rows = size_of(path) // size
-        if not rows:
-            return 0
-        with path.open("rb") as file:
-            file.seek((rows - 1) * size)
-            step: int = struct.unpack("<I", file.read(4))[0]
-            return step
-    except (OSError, ValueError, struct.error):
-        return 0
+    tables = meta.tables.items()
+    return max((tail.last_step(folder, name, len(table.columns)) for name, table in tables), default=0)

@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import itertools
 import os
+import shutil
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from gradtui.runs.errors import RunError, RunNotFound
+from gradtui.runs.digest import Digest
+from gradtui.runs.errors import RunNotFound
 from gradtui.runs.folder import runs_root
-from gradtui.runs.library import delete, find_run, list_runs
+from gradtui.runs.label import Label, write_label
+from gradtui.runs.library import Library, find_run, list_runs
+from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 
-from .making import columns_of, describe
+from .making import columns_of, describe, write_rows
 
 
 def make(root: Path, identity: str, *, started: float, end: str | None = "finished", **meta: object) -> Path:
@@ -114,35 +120,6 @@ def test_no_runs_yet(tmp_path: Path) -> None:
         find_run(None, tmp_path)
 
 
-def test_a_finished_run_can_be_deleted_a_live_one_not(root: Path) -> None:
-    delete(root / "20260101-100000-old")
-    assert not (root / "20260101-100000-old").exists()
-    live = make(root, "live", started=3e9, end=None)
-    with pytest.raises(RunError, match="still training"):
-        delete(live)
-    assert (live / "scalars.f32").exists()
-
-
-def test_a_corrupt_run_can_be_deleted(tmp_path: Path) -> None:
-    folder = tmp_path / "bad"
-    folder.mkdir()
-    (folder / "run.json").write_text("{")
-    delete(folder)
-    assert not folder.exists()
-
-
-def test_what_is_no_run_is_never_deleted(tmp_path: Path) -> None:
-    (tmp_path / "precious").mkdir()
-    (tmp_path / "precious" / "thesis.tex").write_text("")
-    link = tmp_path / "link"
-    link.symlink_to(make(tmp_path, "real", started=1e9), target_is_directory=True)
-    for folder in (tmp_path / "precious", link, tmp_path / "gone"):
-        with pytest.raises(RunError, match="no run"):
-            delete(folder)
-    assert (tmp_path / "precious" / "thesis.tex").exists()
-    assert (tmp_path / "real" / "run.json").exists()
-
-
 def test_a_run_that_never_started_is_listed_by_when_its_folder_changed(tmp_path: Path) -> None:
     folder = tmp_path / "x"
     folder.mkdir()
@@ -152,3 +129,80 @@ def test_a_run_that_never_started_is_listed_by_when_its_folder_changed(tmp_path:
     (info,) = list_runs(tmp_path)
     assert (info.status.state, info.name) == ("failed", "x")
     assert abs(info.started - old) < 1
+
+
+def test_a_name_that_a_person_gave_is_the_runs_name_everywhere(root: Path) -> None:
+    old = root / "20260101-100000-old"
+    write_label(old, Label(name="the bad one", tags=("paper",)))
+    assert open_run(old).name == "the bad one"
+    assert open_run(old).label.tags == ("paper",)
+    assert find_run("bad one", root) == old
+    assert [info.name for info in list_runs(root)][-1] == "the bad one"
+    write_label(old, Label())
+    assert open_run(old).name == "deep sigmoid"
+
+
+def test_what_changes_is_seen_and_what_ended_is_not_read_again(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    library = Library(root)
+    first = library.read()
+    reads: list[Path] = []
+
+    def counting(folder: Path, meta: object, log: object) -> Digest:
+        reads.append(folder)
+        return Digest()
+
+    monkeypatch.setattr("gradtui.runs.library.digest_of", counting)
+    second = library.read()
+    assert all(one is other for one, other in zip(first, second, strict=True))
+    assert not reads
+    changed = root / "20260101-103000-mid"
+    write_label(changed, Label(tags=("seen",)))
+    assert [info.label.tags for info in library.read()] == [(), ("seen",), ()]
+    assert reads == [changed]
+
+
+def test_a_run_that_trains_is_seen_to_grow_to_end_and_to_go(root: Path) -> None:
+    library = Library(root)
+    folder = root / "live"
+    meta = describe(folder, started=3e9)
+    assert library.read()[0].status.state == "starting"
+    writer = RunWriter(folder, columns_of(meta))
+    writer.event("phase", phase="training")
+    for step in (1, 2):
+        writer.append("scalars", step, [2.0 / step, 0, 0])
+        writer.flush()
+        info = library.read()[0]
+        assert (info.status.state, info.steps, info.digest.loss) == ("running", step, 2.0 / step)
+    writer.event("finding", code="vanishing", step=1)
+    writer.event("end", status="stopped")
+    writer.close()
+    info = library.read()[0]
+    assert (info.status.state, info.digest.findings) == ("stopped", ("vanishing",))
+    shutil.rmtree(folder)
+    assert library.read()[0].id == "20260101-110000-new"
+
+
+def test_a_run_that_is_taken_up_again_is_live_again(root: Path) -> None:
+    library = Library(root)
+    library.read()
+    folder = root / "20260101-110000-new"
+    with (folder / "events.jsonl").open("a") as events:
+        events.write('{"event":"phase","phase":"training","time":1}\n')
+    assert library.read()[0].status.state == "running"
+
+
+def test_a_live_digest_is_that_of_the_files(root: Path) -> None:
+    folder = root / "figures"
+    describe(folder, started=4e9, layers=30)
+    rng = np.random.default_rng(0)
+    norms = 10.0 ** rng.uniform(-12, 3, (3, 30)).astype(np.float32)
+    write_rows(folder, {"grad_norm": norms, "scalars": np.array([[3.0, 0, 0], [2.0, 0, 0], [1.5, 0, 0]])})
+    digest = list_runs(root)[0].digest
+    assert digest.depth == 30
+    assert digest.loss == 1.5
+    logs = np.log10(norms[-1].astype(np.float64))
+    edges = [30 * at // 24 for at in range(25)]
+    folded = [np.sort(logs[low:high])[(high - low) // 2] for low, high in itertools.pairwise(edges)]
+    assert digest.profile == pytest.approx(folded)

@@ -1,0 +1,169 @@
+"""Choosing among runs by what a person types: ``findings:vanishing depth>20 -tag:old sigmoid``.
+
+A filter is words between blanks, and a run must fit all of them:
+
+- ``sigmoid``: its name, folder or a tag holds this; ``"two words"`` with their blank;
+- ``status:finished``, ``findings:vanishing``, ``tag:paper``, ``name:sig*``, ``id:2026*``: it is this, with ``*`` for
+  anything and ``,`` between alternatives; ``findings:none`` and ``tag:none`` fit runs without any;
+- ``depth>20``, ``step``, ``accuracy<50%`` (on the test set, or else on the training set), ``train``, ``test``,
+  ``loss``, ``seconds``, ``age<2h`` (s, min, h or d): also with ``>=``, ``<=``, ``=`` and ``!=``;
+- ``optimizer.lr>=0.1``, ``net.0.activation:relu``: any field of the experiment, by its dotted path;
+- ``-tag:old``: it does not fit what follows the minus.
+
+Capitals make no difference. What is not known of a run fits no comparison.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from functools import partial
+from typing import Any
+
+from gradtui.experiment.parse import field_at, value_in
+from gradtui.runs.library import RunInfo
+
+Test = Callable[[RunInfo], bool]
+
+_WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
+_TERM = re.compile(
+    r"(?P<key>[a-z_][a-z0-9_.]*)(?P<sign>:|>=|<=|!=|=|>|<)(?P<value>.*)\Z", re.IGNORECASE | re.DOTALL
+)
+_UNITS = {"%": 0.01, "s": 1.0, "min": 60.0, "h": 3600.0, "d": 86400.0, "k": 1e3, "m": 1e6}
+_COMPARE: dict[str, Callable[[Any, Any], bool]] = {
+    ":": operator.eq, "=": operator.eq, "!=": operator.ne,
+    ">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+}  # fmt: skip
+
+
+class FilterError(ValueError):
+    """What was typed cannot be understood; one line that names the word."""
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Says of a run whether it fits."""
+
+    tests: tuple[Test, ...] = ()
+
+    def matches(self, info: RunInfo) -> bool:
+        """Whether it fits every word."""
+        return all(test(info) for test in self.tests)
+
+
+def accuracy_of(info: RunInfo) -> float | None:
+    """On the test set; where there is none, on the training set."""
+    digest = info.digest
+    return digest.test if digest.test is not None else digest.train
+
+
+_WORDS: dict[str, Callable[[RunInfo], Iterable[str]]] = {
+    "name": lambda info: (info.name,),
+    "id": lambda info: (info.id,),
+    "status": lambda info: (info.status.state,),
+    "findings": lambda info: info.digest.findings or ("none",),
+    "tag": lambda info: info.label.tags or ("none",),
+}
+_NUMBERS: dict[str, Callable[[RunInfo], float | None]] = {
+    "depth": lambda info: info.digest.depth or None,
+    "step": lambda info: info.steps,
+    "accuracy": accuracy_of,
+    "train": lambda info: info.digest.train,
+    "test": lambda info: info.digest.test,
+    "loss": lambda info: info.digest.loss,
+    "seconds": lambda info: info.digest.seconds,
+    "age": lambda info: time.time() - info.started if info.started else None,
+}
+_OTHERWISE = {"finding": "findings", "tags": "tag", "state": "status", "steps": "step"}
+KEYS = (*_WORDS, *_NUMBERS)
+
+
+def parse_filter(text: str) -> Filter:
+    """What a person typed. Raises FilterError."""
+    if text.count('"') % 2:
+        raise FilterError('a " that is not closed')
+    return Filter(tuple(_test(word) for word in _WORD.findall(text)))
+
+
+def _test(word: str) -> Test:
+    if len(word) > 1 and word.startswith("-"):
+        return partial(_fails, _test(word[1:]))
+    found = _TERM.match(word)
+    if found is None:
+        return partial(_holds, word.replace('"', "").lower())
+    key, sign, value = found["key"].lower(), found["sign"], found["value"].replace('"', "")
+    key = _OTHERWISE.get(key, key)
+    if not value:
+        raise FilterError(f"{word}: what {key} is to be is missing")
+    if key in _WORDS:
+        return _word_test(_WORDS[key], key, sign, value)
+    if key in _NUMBERS:
+        return partial(_compares, _NUMBERS[key], _COMPARE[sign], _number(key, value))
+    if "." in key or key == "seed":
+        return _field_test(key, sign, value)
+    raise FilterError(
+        f"{key}: no such figure of a run; there are {', '.join(KEYS)}, and fields like optimizer.lr"
+    )
+
+
+def _word_test(get: Callable[[RunInfo], Iterable[str]], key: str, sign: str, value: str) -> Test:
+    if sign not in (":", "=", "!="):
+        raise FilterError(f"{key}{sign}{value}: {key} is no number; {key}:{value} asks whether it is that")
+    wanted = value.lower().split(",")
+    fits = partial(_is_one_of, get, wanted)
+    return partial(_fails, fits) if sign == "!=" else fits
+
+
+def _field_test(path: str, sign: str, value: str) -> Test:
+    """A field of the experiment, by its dotted path."""
+    info = field_at(tuple(path.split(".")))
+    if info is None:
+        raise FilterError(f"{path}: an experiment has no such field")
+    get = partial(_field, path=path)
+    if info.kind in ("int", "float"):
+        return partial(_compares, get, _COMPARE[sign], _number(path, value))
+    return _word_test(partial(_field_word, path=path), path, sign, value)
+
+
+def _number(key: str, text: str) -> float:
+    found = re.fullmatch(
+        r"(?P<number>[^a-z%]*(?:e[+-]?\d+)?|nan|-?inf)(?P<unit>%|min|[shdkm])?", text.lower()
+    )
+    try:
+        return float(found["number"].replace(",", "")) * _UNITS.get(found["unit"] or "", 1.0)  # type: ignore[index]
+    except (TypeError, ValueError):
+        raise FilterError(f"{key}: {text!r} is no number") from None
+
+
+def _fails(test: Test, info: RunInfo) -> bool:
+    return not test(info)
+
+
+def _holds(word: str, info: RunInfo) -> bool:
+    return any(word in text.lower() for text in (info.name, info.id, *info.label.tags))
+
+
+def _is_one_of(get: Callable[[RunInfo], Iterable[str]], wanted: list[str], info: RunInfo) -> bool:
+    return any(fnmatchcase(word.lower(), pattern) for word in get(info) for pattern in wanted)
+
+
+def _compares(
+    get: Callable[[RunInfo], float | None], compare: Callable[[Any, Any], bool], number: float, info: RunInfo
+) -> bool:
+    value = get(info)
+    # NaN is a value like others, and compares with none; two NaN are alike.
+    alike = value is not None and value != value and number != number
+    return value is not None and (compare(0, 0) if alike else compare(value, number))
+
+
+def _field(info: RunInfo, path: str) -> Any:
+    return value_in(info.experiment, tuple(path.split(".")))
+
+
+def _field_word(info: RunInfo, path: str) -> tuple[str, ...]:
+    value = _field(info, path)
+    return () if value is None else (str(value),)

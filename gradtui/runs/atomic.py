@@ -11,8 +11,8 @@ from typing import IO
 
 @contextlib.contextmanager
 def replacing(path: Path, buffering: int = -1) -> Iterator[IO[bytes]]:
-    """A draft beside `path` to write into; it takes the file's name when the block ends. Raises OSError, and
-    then leaves the file as it was and no draft behind.
+    """A draft beside `path` to write into; it takes the file's name when the block ends. Raises OSError. Where the
+    block ends by an exception, the file is left as it was, and no draft behind.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -22,7 +22,7 @@ def replacing(path: Path, buffering: int = -1) -> Iterator[IO[bytes]]:
             # Without this, a power cut can leave the new name on an empty file.
             os.fsync(file.fileno())
         draft.replace(path)
-    except OSError:
+    except BaseException:
         with contextlib.suppress(OSError):
             draft.unlink(missing_ok=True)
         raise

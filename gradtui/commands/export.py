@@ -1,0 +1,49 @@
+"""`gradtui export`: a run's numbers for other programs."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.inputs import add_runs, chosen_run
+from gradtui.runs.export import KINDS
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "run", metavar="RUN", help="a run's id, any part of it that no other run has, or its folder"
+    )
+    parser.add_argument("--to", required=True, choices=KINDS, help="the kind of file")
+    parser.add_argument(
+        "out",
+        type=Path,
+        metavar="OUT",
+        help="a folder to be made, with a file for each table; or, ending in .csv or .parquet, one file with a row "
+        "for each step and a column for each scalar and for each measure of each layer",
+    )
+    parser.add_argument("--force", action="store_true", help="replace files of the same names in OUT")
+    add_runs(parser)
+
+
+def _execute(args: Namespace) -> int:
+    from gradtui.runs.errors import RunError
+    from gradtui.runs.export.export import export
+
+    run = chosen_run(args)
+    try:
+        done = export(run, args.to, args.out, force=args.force)
+    except RunError as error:
+        raise BadInput(str(error)) from None
+    files = str(done.files[0]) if len(done.files) == 1 else f"{args.out}: {len(done.files)} files"
+    print(f"{files}, {done.steps:,} steps of {run.folder.name}")
+    return DONE
+
+
+COMMAND = Command(
+    "export",
+    "export RUN --to KIND OUT",
+    "writes a run as CSV, Parquet or TensorBoard's event files",
+    _configure,
+    _execute,
+)

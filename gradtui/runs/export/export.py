@@ -1,0 +1,71 @@
+"""Where an export goes, and that it never takes the place of something else unasked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from gradtui.runs.atomic import replacing
+from gradtui.runs.errors import RunError
+from gradtui.runs.export import Kind
+from gradtui.runs.export.csv import write_csv
+from gradtui.runs.export.parquet import write_parquet
+from gradtui.runs.export.sheets import Sheet, sheet_of_all, sheets_of
+from gradtui.runs.export.tensorboard import FILE, write_events
+from gradtui.runs.reader import Run
+
+_SHEETS: dict[str, Callable[[Sheet, IO[bytes]], int]] = {"csv": write_csv, "parquet": write_parquet}
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What was written."""
+
+    steps: int
+    """How many steps stand in it."""
+    files: tuple[Path, ...]
+
+
+def export(run: Run, kind: Kind, out: Path, *, force: bool = False) -> Exported:
+    """Write what is recorded of a run now, live or finished.
+
+    csv, parquet: where `out` ends in `.csv` or `.parquet`, one wide sheet; else a folder with a file for each table.
+    tensorboard: a folder with one event file. Each file appears whole or not at all. Raises RunError, one line, where
+    `out` is there already (`force` replaces the files of the same names, and touches no others), where nothing is
+    recorded, where a library is missing or the disk refuses.
+    """
+    if not run.steps:
+        raise RunError(f"{run.folder.name}: nothing is recorded yet")
+    single = out.suffix == f".{kind}"
+    _check(out, single, force)
+    try:
+        (out.parent if single else out).mkdir(parents=True, exist_ok=True)
+        if kind == "tensorboard":
+            path = out / FILE
+            return Exported(_written(path, lambda file: write_events(run, file)), (path,))
+        sheets = {out: sheet_of_all(run)} if single else {out / f"{s.name}.{kind}": s for s in sheets_of(run)}
+        write = _SHEETS[kind]
+        steps = [
+            _written(path, lambda file, sheet=sheet: write(sheet, file))  # type: ignore[misc]
+            for path, sheet in sheets.items()
+        ]
+        return Exported(max(steps), tuple(sheets))
+    except OSError as error:
+        raise RunError(f"{error.filename or out}: {error.strerror}") from None
+
+
+def _check(out: Path, single: bool, force: bool) -> None:
+    if single and out.is_dir():
+        raise RunError(f"{out}: is a folder")
+    if not single and out.exists() and not out.is_dir():
+        raise RunError(f"{out}: is a file; a folder is to be made there")
+    taken = out.exists() if single else out.is_dir() and any(out.iterdir())
+    if taken and not force:
+        raise RunError(f"{out}: is there already; --force replaces it")
+
+
+def _written(path: Path, write: Callable[[IO[bytes]], int]) -> int:
+    with replacing(path) as file:
+        return write(file)

@@ -1,0 +1,149 @@
+"""A run's numbers as sheets for other programs, in pieces, so that a run may be longer than memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gradtui.runs.events import EventLog, step_of
+from gradtui.runs.folder import record_dtype
+from gradtui.runs.reader import Run
+from gradtui.runs.summary import Floats, Records, Steps, Times
+
+PIECE = 1 << 18
+"""Numbers in a piece, about: as text they take forty times as much memory."""
+
+EVALUATION = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
+
+
+class Part(Protocol):
+    """Rows by step: a table of a run, or what stands in its events."""
+
+    @property
+    def columns(self) -> tuple[str, ...]: ...
+    @property
+    def rows(self) -> int: ...
+    def read(self, start: int = 0, stop: int | None = None) -> Records: ...
+
+
+@dataclass(frozen=True, eq=False)
+class Piece:
+    """Some rows of a sheet, one a step."""
+
+    steps: Steps
+    """(n,)"""
+    times: Times
+    """(n,): seconds since the epoch."""
+    values: Floats
+    """(n, columns)"""
+    present: npt.NDArray[np.bool_]
+    """(n, columns): False where nothing was recorded at that step. NaN that was recorded is present."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """Columns of numbers, a row for each step at which any of the parts has one."""
+
+    name: str
+    columns: tuple[str, ...]
+    parts: tuple[Part, ...]
+
+    def pieces(self) -> Iterator[Piece]:
+        """The rows that are there now, in the order of their steps. Where parts differ about the time of a step, the
+        first part is right."""
+        at, stops = [0] * len(self.parts), [part.rows for part in self.parts]
+        most = max(1, PIECE // max(1, len(self.columns)))
+        while any(start < stop for start, stop in zip(at, stops, strict=True)):
+            read = [
+                part.read(start, min(start + most, stop))
+                for part, start, stop in zip(self.parts, at, stops, strict=True)
+            ]
+            for index, rows in enumerate(read):
+                if not len(rows):
+                    # Cut back while it was read.
+                    stops[index] = at[index]
+            # No further than to where the rows of every part are known.
+            bound = min(
+                (
+                    int(rows["step"][-1])
+                    for rows, start, stop in zip(read, at, stops, strict=True)
+                    if start + len(rows) < stop
+                ),
+                default=np.iinfo(np.int64).max,
+            )
+            chosen = [rows[: np.searchsorted(rows["step"], bound, side="right")] for rows in read]
+            at = [start + len(rows) for start, rows in zip(at, chosen, strict=True)]
+            if any(map(len, chosen)):
+                yield _merged(chosen, [len(part.columns) for part in self.parts])
+
+
+def _merged(rows: Sequence[Records], widths: Sequence[int]) -> Piece:
+    steps = np.unique(np.concatenate([part["step"].astype(np.int64) for part in rows]))
+    times = np.zeros(len(steps))
+    values = np.full((len(steps), sum(widths)), np.nan, np.float32)
+    present = np.zeros(values.shape, np.bool_)
+    column = sum(widths)
+    for part, width in zip(reversed(rows), reversed(widths), strict=True):
+        where = np.searchsorted(steps, part["step"])
+        column -= width
+        times[where] = part["time"]
+        values[where, column : column + width] = part["values"]
+        present[where, column : column + width] = True
+    return Piece(steps, times, values, present)
+
+
+def sheet_of_all(run: Run) -> Sheet:
+    """One wide sheet: the scalars by their names, every measure as `grad_norm/LAYER`, evaluations as
+    `evaluation/test_loss`. Without histograms, which have 32 columns a layer."""
+    parts: list[Part] = []
+    columns: list[str] = ["step", "time"]
+    for name, part in _parts(run).items():
+        if name == "grad_histogram":
+            continue
+        for column in part.columns:
+            bare = name == "scalars" and column not in columns
+            columns.append(column if bare else f"{name}/{column}")
+        parts.append(part)
+    return Sheet("run", tuple(columns[2:]), tuple(parts))
+
+
+def sheets_of(run: Run) -> list[Sheet]:
+    """One sheet for each table that was recorded, and one of the evaluations."""
+    return [
+        Sheet(name, part.columns, (part,)) for name, part in _parts(run).items() if part.columns and part.rows
+    ]
+
+
+def _parts(run: Run) -> dict[str, Part]:
+    meta = run.meta
+    parts: dict[str, Part] = {name: run.table(name) for name in (meta.tables if meta else ())}
+    parts["evaluation"] = _Evaluations(run)
+    return parts
+
+
+class _Evaluations:
+    """The evaluations of a run as rows."""
+
+    columns = EVALUATION
+
+    def __init__(self, run: Run) -> None:
+        log = EventLog(run.folder)
+        log.poll()
+        newest = {step_of(event) or 0: event for event in log.evaluations}
+        self._rows = np.empty(len(newest), record_dtype(len(EVALUATION)))
+        for row, (step, event) in zip(self._rows, sorted(newest.items()), strict=True):
+            row["step"], row["time"] = step, event["time"]
+            row["values"] = [event.get(name, np.nan) for name in EVALUATION]
+
+    @property
+    def rows(self) -> int:
+        """How many."""
+        return len(self._rows)
+
+    def read(self, start: int = 0, stop: int | None = None) -> Records:
+        """Some of them."""
+        return self._rows[start:stop]

@@ -1,0 +1,125 @@
+"""TensorBoard's event files, in its own protocol and framing: by the package tensorboard, without torch."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import IO, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gradtui.experiment import dumps
+from gradtui.runs.errors import RunError
+from gradtui.runs.export.sheets import PIECE, sheet_of_all
+from gradtui.runs.histograms import PARTS, TABLE, of_rows
+from gradtui.runs.reader import Run
+
+FILE = "events.out.tfevents.0.gradtui"
+"""TensorBoard goes by the second and third word. Always the same name, so that a second export takes the first one's
+place instead of standing beside it."""
+
+Doubles = npt.NDArray[np.float64]
+
+LOG10_2 = float(np.log10(2))
+
+
+class _Library(NamedTuple):
+    """What is needed of tensorboard."""
+
+    event: Any
+    summary: Any
+    records: Any
+    text: Any
+    tensor: Any
+
+
+def write_events(run: Run, file: IO[bytes]) -> int:
+    """Write a run as events; returns how many steps.
+
+    Scalars: all that the wide sheet holds, under its columns' names, at the steps at which they were recorded and
+    with the time of then. Histograms: `gradient_log10/LAYER`, of the log10 of the sizes of the gradient's numbers
+    that are neither 0 nor NaN nor infinite; on an axis of the sizes themselves nobody would see anything. Text:
+    `experiment`, its TOML. Raises RunError where tensorboard is missing, OSError.
+    """
+    library = _library()
+    records = library.records(file)
+
+    def put(**fields: Any) -> None:
+        records.write(library.event(**fields).SerializeToString())
+
+    meta = run.meta
+    began = meta.started if meta else 0.0
+    # Readers throw nothing away when steps begin anew, as they do here with the histograms, from version 2 on.
+    put(wall_time=began, file_version="brain.Event:2")
+    experiment = run.experiment
+    if experiment is not None:
+        put(wall_time=began, summary=_text(library, "experiment", f"```toml\n{dumps(experiment)}```"))
+    steps = 0
+    sheet = sheet_of_all(run)
+    for piece in sheet.pieces():
+        steps += len(piece.steps)
+        for row, (step, time) in enumerate(zip(piece.steps.tolist(), piece.times.tolist(), strict=True)):
+            there = np.flatnonzero(piece.present[row])
+            numbers = [
+                library.summary.Value(tag=sheet.columns[column], simple_value=value)
+                for column, value in zip(there.tolist(), piece.values[row, there].tolist(), strict=True)
+            ]
+            put(wall_time=time, step=step, summary=library.summary(value=numbers))
+    for step, time, value in _histograms(run, library):
+        put(wall_time=time, step=step, summary=library.summary(value=[value]))
+    return steps
+
+
+def _histograms(run: Run, library: _Library) -> Iterator[tuple[int, float, Any]]:
+    table, meta = run.table_or_empty(TABLE), run.meta
+    at_once = max(1, PIECE // max(1, len(table.columns)))
+    layers = meta.layers if meta and table.columns else ()
+    for start in range(0, table.rows, at_once):
+        rows = table.read(start, start + at_once)
+        for index, layer in enumerate(layers):
+            part = rows["values"][:, index * len(PARTS) : (index + 1) * len(PARTS)]
+            found = of_rows(layer.name, rows["step"].astype(np.int64), part)
+            for row, (step, time) in enumerate(
+                zip(rows["step"].tolist(), rows["time"].tolist(), strict=True)
+            ):
+                if found.shares[row].any():
+                    counts = np.rint(found.shares[row].astype(np.float64) * max(1, layer.parameters))
+                    histogram = _histogram(found.edges, counts)
+                    tag = f"gradient_log10/{layer.name}"
+                    yield step, time, library.summary.Value(tag=tag, histo=histogram)
+
+
+def _histogram(edges: Doubles, counts: Doubles) -> dict[str, Any]:
+    """The fields of a HistogramProto. A bucket ends at its limit and begins at the one before; a first, empty one says
+    where the lowest begins."""
+    filled = np.flatnonzero(counts)
+    first, last = filled[0], filled[-1] + 1
+    middle = edges[first:last] + LOG10_2 / 2
+    counts, edges = counts[first:last], edges[first : last + 1]
+    return {
+        "min": edges[0],
+        "max": edges[-1],
+        "num": counts.sum(),
+        "sum": (counts * middle).sum(),
+        "sum_squares": (counts * middle**2).sum(),
+        "bucket_limit": edges.tolist(),
+        "bucket": [0.0, *counts.tolist()],
+    }
+
+
+def _text(library: _Library, tag: str, text: str) -> Any:
+    tensor = library.tensor([text.encode()])
+    metadata = library.text(tag, "")
+    return library.summary(value=[library.summary.Value(tag=tag, tensor=tensor, metadata=metadata)])
+
+
+def _library() -> _Library:
+    try:
+        from tensorboard.compat.proto.event_pb2 import Event
+        from tensorboard.compat.proto.summary_pb2 import Summary
+        from tensorboard.plugins.text.metadata import create_summary_metadata
+        from tensorboard.summary.writer.record_writer import RecordWriter
+        from tensorboard.util.tensor_util import make_tensor_proto
+    except ImportError:
+        raise RunError("TensorBoard's files need tensorboard: pip install 'gradtui[tensorboard]'") from None
+    return _Library(Event, Summary, RecordWriter, create_summary_metadata, make_tensor_proto)

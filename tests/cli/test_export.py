@@ -1,0 +1,26 @@
+"""`gradtui export`, as a person types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.cli.commanding import gradtui
+from tests.runs.export.made import made_run
+
+
+def test_a_run_is_exported_and_said_in_one_line(tmp_path: Path) -> None:
+    made_run(tmp_path / "runs" / "20260101-000000-made")
+    out = tmp_path / "made.csv"
+    result = gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout == f"{out}, 60 steps of 20260101-000000-made\n"
+    again = gradtui(tmp_path, "export", "made", "--to", "csv", str(out))
+    assert (again.returncode, again.stdout) == (2, "")
+    assert again.stderr == f"gradtui: {out}: is there already; --force replaces it\n"
+
+
+def test_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
+    result = gradtui(tmp_path, "export", "made", "--to", "xls", "out")
+    assert result.returncode == 2
+    assert "'csv', 'parquet', 'tensorboard'" in result.stderr
+    assert result.stderr.count("\n") == 1

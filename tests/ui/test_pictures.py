@@ -9,10 +9,16 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
+from gradtui.experiment.edits import cure
+from gradtui.runs.folder import new_folder
+from gradtui.runs.meta import Parent
+from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.charts.waterfall import Waterfall
 from gradtui.ui.screens.layer import LayerScreen
+from gradtui.ui.screens.trials import TrialsScreen
 from gradtui.ui.theme import DARK, LIGHT
+from tests.study.made import Launcher, sick_run, sigmoids, write_run
 from tests.ui.conftest import MakeRun
 from tests.ui.pictures import picture
 from tests.ui.test_lab import lab_of, no_standby, screen_text, until
@@ -20,6 +26,7 @@ from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 __all__ = ["no_standby"]
 
 SIZES = [(80, 24), (120, 36), (200, 50), (240, 70)]
+HEALED = {"decades": 0.3, "learns": True}
 THEMES = [DARK.name, LIGHT.name, "ansi-dark"]
 
 Prepare = Callable[[Pilot[None]], Awaitable[None]]
@@ -77,6 +84,25 @@ async def _layer(pilot: Pilot[None]) -> None:
     await settled(pilot)
 
 
+async def _twin(pilot: Pilot[None]) -> None:
+    sick, cured = sick_run(), cure("relu").apply(sigmoids())
+    parent = Parent(sick.name, 0, "relu")
+    twin = write_run(new_folder(sick.parent, cured.name), cured, parent=parent, **HEALED)
+    lab = await lab_of(pilot)
+    lab.open_run(twin, adopt=True, against=sick)
+    await until(pilot, lambda: "vanishing gone" in screen_text(pilot.app))
+    await pilot.press("g")
+    await settled(pilot)
+
+
+async def _trials(pilot: Pilot[None]) -> None:
+    launcher = Launcher(lambda trainer: trainer.train(**(HEALED if trainer.cure else {})))
+    await lab_of(pilot)
+    pilot.app.push_screen(TrialsScreen(Trials(sick_run(), ["relu", "elu", "batch-norm"], start=launcher)))
+    await until(pilot, lambda: "done: 3 of 3 healed" in screen_text(pilot.app))
+    await settled(pilot)
+
+
 def _keys(*keys: str) -> Prepare:
     async def press(pilot: Pilot[None]) -> None:
         await lab_of(pilot)
@@ -115,6 +141,8 @@ SCREENS: dict[str, tuple[bool, Prepare]] = {
     "keys": (True, _then(_watching, "question_mark")),
     "save": (False, _keys("s")),
     "log": (True, _then(_watching, "L")),
+    "twin": (False, _twin),
+    "trials": (False, _trials),
 }
 
 

@@ -21,15 +21,31 @@ from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.verdict import Outcome, outcome_of, rank, verdict
 from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
+from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
-from gradtui.study.candidates import candidates
-from gradtui.study.machine import cores, free_bytes
+from gradtui.study.candidates import Candidate, candidates
+from gradtui.study.engines import Start
+from gradtui.study.engines.local import LocalEngine
+from gradtui.study.pool import Pool
 from gradtui.study.row import JUDGED
 from gradtui.study.state import TrialRow, TrialsState
-from gradtui.study.trial import Start, Trial
+from gradtui.study.training import Training
 from gradtui.study.twins import Twins
 from gradtui.study.watched import seconds_of
-from gradtui.training.launch import start_trainer
+
+
+class Trial(Training):
+    """A candidate and its run."""
+
+    def __init__(self, candidate: Candidate, sick: Path) -> None:
+        super().__init__(candidate.experiment, sick.parent, Parent(sick.name, 0, candidate.cure))
+        self.candidate = candidate
+
+    def find(self, twins: Twins) -> None:
+        """Take up its twin, if there is one."""
+        found = twins.of(self.candidate)
+        if found is not None:
+            self.take_up(*found)
 
 
 class Trials:
@@ -44,7 +60,7 @@ class Trials:
         cures: keys of gradtui.experiment.edits.CURES; by default what its findings advise, and others (see
             candidates.candidates).
         jobs: trainers at most at once; by default as many as there are cores for. Fewer where memory is short.
-        start: starts a trainer in a folder.
+        start: starts a trainer in a folder; by default those that LocalEngine keeps.
     """
 
     def __init__(
@@ -53,7 +69,7 @@ class Trials:
         cures: Sequence[str] | None = None,
         jobs: int | None = None,
         *,
-        start: Start = start_trainer,
+        start: Start | None = None,
     ) -> None:
         self.folder = folder.expanduser().absolute()
         self.state = TrialsState(name=folder.name)
@@ -63,6 +79,8 @@ class Trials:
         self._start = start
         self._lock = threading.Lock()
         self._trials: list[Trial] = []
+        self._engine: LocalEngine | None = None
+        self._pool: Pool | None = None
         self._before: Outcome | None = None
         self._planned = self._closed = False
 
@@ -75,12 +93,12 @@ class Trials:
             if not self._planned:
                 self._planned = True
                 self._plan()
-            for trial in self._trials:
-                changed |= trial.look()
-            changed |= self._judge()
-            changed |= self._begin()
+            if self._pool is not None:
+                changed |= self._pool.poll()
             if changed:
                 self._tell()
+            if self.state.done:
+                self._let_go()
             return self.state
 
     def stop(self) -> None:
@@ -110,6 +128,11 @@ class Trials:
         """Leave them: those that run go on as ordinary runs, and no more are begun."""
         with self._lock:
             self._closed = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        if self._engine is not None:
+            self._engine.close()
 
     # -- planning
 
@@ -138,10 +161,10 @@ class Trials:
         self.state = replace(self.state, name=name, findings=tuple(findings), before=self._before)
         twins = Twins(self.folder)
         for trial in found:
-            trial.take_up(twins)
+            trial.find(twins)
         self._trials = found
-        if self._jobs is None:
-            self._jobs = max(1, cores() // max(1, found[0].candidate.experiment.run.threads))
+        self._engine = LocalEngine(self._jobs, found[0].experiment.run.threads, self._start)
+        self._pool = Pool(self._engine, found, self._find)
 
     def _candidates(self, sick: Experiment, findings: Sequence[Finding]) -> list[Trial]:
         try:
@@ -150,53 +173,18 @@ class Trials:
             raise RunError(f"there is no cure called {error}") from None
         if len(found) == 1:
             raise RunError(f"{sick.name}: there is no cure that would change anything in it")
-        return [Trial(candidate) for candidate in found]
+        return [Trial(candidate, self.folder) for candidate in found]
 
-    # -- going on
-
-    def _judge(self) -> bool:
-        """All that have ended; of those that train, the one that has waited longest, so that a poll is never long."""
-        waiting = [(since, trial) for trial in self._trials if (since := trial.waits_since) is not None]
-        ended = [trial for _, trial in waiting if not trial.live]
-        running = [entry for entry in waiting if entry[1].live]
-        for trial in ended:
-            trial.judge()
-        if running:
-            min(running, key=lambda entry: entry[0])[1].judge()
-        return bool(waiting)
-
-    def _begin(self) -> bool:
-        """Begin the next ones, as many as there is room for."""
-        begun, twins = False, None
-        for trial in self._trials:
-            if not (trial.waits and self._has_room(trial)):
-                continue
-            if trial.folder is None:
-                # Another viewer may have begun it since.
-                twins = twins or Twins(self.folder)
-                trial.take_up(twins)
-            if trial.waits:
-                trial.begin(self.folder, self._start)
-            begun = True
-        return begun
-
-    def _has_room(self, trial: Trial) -> bool:
-        running = [other for other in self._trials if other.live]
-        if not running:
-            # Whether it fits at all, its trainer sees and says.
-            return True
-        if len(running) >= (self._jobs or 1):
-            return False
-        free = free_bytes()
-        promised = sum(other.need for other in running if other.builds)
-        return free is None or free - promised >= trial.need
+    def _find(self, training: Training) -> None:
+        assert isinstance(training, Trial)
+        training.find(Twins(self.folder))
 
     # -- saying
 
     def _tell(self) -> None:
         if not self._trials:
             return
-        rows = {trial.candidate.key: trial.row() for trial in self._trials}
+        rows = {trial.candidate.key: TrialRow(trial.candidate, **trial.stands()) for trial in self._trials}
         before = self._baseline(rows[""])
         ended = [
             (key, row.outcome)

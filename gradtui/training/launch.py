@@ -123,12 +123,12 @@ def start_trainer(folder: Path) -> Trainer:
     """
     with (folder / LOG_FILE).open("ab") as log:
         process = subprocess.Popen(
-            _command(str(folder.resolve())),
+            trainer_command(str(folder.resolve())),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=_environment(),
+            env=trainer_environment(),
         )
     return Trainer(process, folder)
 
@@ -142,12 +142,12 @@ class Standby:
     def __init__(self) -> None:
         """Starts it; returns at once. Raises OSError where no process can be made."""
         self._process = subprocess.Popen(
-            _command("--standby"),
+            trainer_command("--standby"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
-            env=_environment(),
+            env=trainer_environment(),
         )
         self._ready = False
 
@@ -208,13 +208,14 @@ class Standby:
                     pipe.close()
 
 
-def _command(argument: str) -> list[str]:
+def trainer_command(argument: str) -> list[str]:
+    """The command line of a trainer."""
     # -P: a random.py where the person happens to be must not be imported in place of Python's own.
     return [sys.executable, "-P", "-u", "-m", "gradtui.training", argument]
 
 
-def _environment() -> dict[str, str]:
-    """Ours; where gradtui was imported from a checkout that is not installed, it is found there too."""
+def trainer_environment() -> dict[str, str]:
+    """A trainer's: ours; where gradtui was imported from a checkout that is not installed, it is found there too."""
     home = str(Path(__file__).resolve().parents[2])
     environment = dict(os.environ)
     if home not in [*site.getsitepackages(), site.getusersitepackages()]:

@@ -23,16 +23,16 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, write_meta
 from gradtui.runs.start import read_start
-from gradtui.runs.status import is_alive
+from gradtui.runs.status import read_status
 from gradtui.runs.writer import RunWriter
 from gradtui.training.failures import reason_of
 from gradtui.training.stopping import StopRequest
 
-USAGE = "usage: python -m gradtui.training FOLDER | --standby"
+USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker"
 
 
 def main(arguments: list[str]) -> int:
-    """Train the run in the folder that is named, or wait for a name on stdin. Returns the exit code.
+    """Train the run in the folder that is named, or wait for a name on stdin, or for many. Returns the exit code.
 
     0: trained, however badly; 1: the training failed, and the run's events say why; 2: wrong arguments.
     """
@@ -41,6 +41,10 @@ def main(arguments: list[str]) -> int:
         return 2
     for harmless in (signal.SIGHUP, signal.SIGINT):
         signal.signal(harmless, signal.SIG_IGN)
+    if arguments == ["--worker"]:
+        from gradtui.training.turns import take_turns
+
+        return take_turns()
     folder = _standby() if arguments == ["--standby"] else Path(arguments[0])
     if folder is None:
         return 0
@@ -120,7 +124,8 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
 
 def _is_in_use(folder: Path) -> bool:
     try:
-        return (folder / RUN_FILE).exists() and is_alive(folder, read_meta(folder))
+        # A trainer that takes one run after another lives on when a run has ended.
+        return (folder / RUN_FILE).exists() and read_status(folder).live
     except RunError:
         # Said later, as the reason why the training failed.
         return False

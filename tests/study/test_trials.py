@@ -64,7 +64,7 @@ def test_each_is_an_ordinary_run_beside_the_sick_one_that_names_it() -> None:
 
 
 def test_as_many_run_as_there_are_cores_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradtui.study.trials.cores", lambda: 4)
+    monkeypatch.setattr("gradtui.study.engines.local.cores", lambda: 4)
     for threads, jobs in ((0, 4), (1, 4), (2, 2), (8, 1)):
         launcher = Launcher()
         settled(Trials(sick_run(sigmoids(run__threads=threads)), [*CURES, "prelu"], start=launcher))
@@ -72,12 +72,12 @@ def test_as_many_run_as_there_are_cores_for(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_no_more_run_than_memory_allows_but_one_always(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("gradtui.study.trials.free_bytes", lambda: 700_000_000)
+    monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 700_000_000)
     launcher = Launcher()
     trials = Trials(sick_run(), CURES, jobs=4, start=launcher)
     settled(trials)
     assert len(launcher.running) == 2, "a third would need what the first two have not yet taken"
-    monkeypatch.setattr("gradtui.study.trials.free_bytes", lambda: 1)
+    monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 1)
     launcher.started[0].train()
     launcher.started[1].train()
     settled(trials)

@@ -1,48 +1,42 @@
-"""One cure that is tried: an ordinary run, begun, taken up or gone on with, and looked at until it ends."""
+"""One of many trainings: an ordinary run, begun, taken up or gone on with, and looked at until it ends."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any
 
 from gradtui.experiment import Experiment, ExperimentError
 from gradtui.experiment.memory import memory_of
 from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
-from gradtui.study.candidates import Candidate
-from gradtui.study.state import TrialRow
-from gradtui.study.twins import Twins
+from gradtui.runs.status import State
+from gradtui.study.engines import Load, Process, Start
 from gradtui.study.watched import Watched
 from gradtui.training.launch import create_run
 
 TORCH = 300_000_000
 """Bytes that a trainer takes before its net is built."""
+CUT_SHORT: tuple[State, ...] = ("stopped", "failed", "died")
+"""Ends after which a run that is taken up is gone on with."""
 
 
-class Process(Protocol):
-    """A trainer that was started (gradtui.training.launch.Trainer)."""
+class Training:
+    """An experiment and its run. Only what `Pool` does to it, in one thread at a time.
 
-    def poll(self) -> int | None:
-        """None while it runs, then its exit code."""
-        ...
+    Args:
+        root: the folder of runs.
+        parent: the run that it is to be held against.
+    """
 
-
-Start = Callable[[Path], Process]
-"""Starts a trainer of the run in a folder. Raises OSError."""
-
-
-class Trial:
-    """A candidate and its run. Only what `Trials` does to it, in its one thread at a time."""
-
-    def __init__(self, candidate: Candidate) -> None:
-        self.candidate = candidate
+    def __init__(self, experiment: Experiment, root: Path, parent: Parent | None = None) -> None:
+        self.experiment = experiment
         self.folder: Path | None = None
         self.taken_up = False
-        self.need = need_of(candidate.experiment)
+        self.need = need_of(experiment)
         """Bytes of memory."""
+        self._root = root
+        self._parent = parent
         self._process: Process | None = None
         self._watched: Watched | None = None
         self._problem = ""
@@ -50,27 +44,27 @@ class Trial:
 
     # -- beginning
 
-    def take_up(self, twins: Twins) -> None:
+    def take_up(self, folder: Path, state: State) -> None:
         """Have the run that trains this already, or has; one that was cut short is gone on with when there is room."""
-        found = twins.of(self.candidate)
-        if found is None:
-            return
-        self.folder, state = found
+        self.folder = folder
         self.taken_up = True
-        if state not in ("stopped", "failed", "died"):
-            self._watch(self.folder)
+        if state not in CUT_SHORT:
+            self._watch(folder)
 
-    def begin(self, sick: Path, start: Start) -> None:
+    def begin(self, start: Start) -> None:
         """Start its trainer; where that cannot be, the row says why."""
         try:
-            if self.folder is None:
-                parent = Parent(sick.name, 0, self.candidate.cure)
-                self.folder = create_run(self.candidate.experiment, sick.parent, parent=parent)
-            self._process = start(self.folder)
+            self._process = start(self.made())
         except OSError as error:
             self._problem = f"cannot start a run: {error}"
             return
-        self._watch(self.folder)
+        self._watch(self.made())
+
+    def made(self) -> Path:
+        """Its folder, made where there was none. Raises OSError."""
+        if self.folder is None:
+            self.folder = create_run(self.experiment, self._root, parent=self._parent)
+        return self.folder
 
     def _watch(self, folder: Path) -> None:
         try:
@@ -131,10 +125,15 @@ class Trial:
         return self._watched is not None and not self._over and not self._problem
 
     @property
-    def builds(self) -> bool:
-        """Whether it has not yet taken all the memory that it will."""
+    def load(self) -> Load:
+        """What it asks of a machine; it has taken its memory once it has taken a step."""
         snapshot = self._watched.snapshot if self._watched is not None else None
-        return self.live and not (snapshot is not None and snapshot.step)
+        return Load(self.need, builds=not (snapshot is not None and snapshot.step))
+
+    @property
+    def watched(self) -> Watched | None:
+        """Its run, as it was looked at last; None before it was begun."""
+        return self._watched
 
     # -- ending
 
@@ -150,17 +149,20 @@ class Trial:
 
     # -- saying
 
-    def row(self) -> TrialRow:
-        """How it stands, without what only the others can tell."""
-        planned = self.candidate.experiment.run.steps
-        row = TrialRow(
-            self.candidate, reason=self._problem, folder=self.folder, taken_up=self.taken_up, steps=planned
-        )
+    def stands(self) -> dict[str, Any]:
+        """How it stands, as the fields of a RunRow."""
+        planned = self.experiment.run.steps
+        about = {
+            "reason": self._problem,
+            "folder": self.folder,
+            "taken_up": self.taken_up,
+            "steps": planned,
+        }
         if self._given_up:
-            return replace(row, state="stopped", reason="not begun")
+            return {**about, "state": "stopped", "reason": "not begun"}
         watched = self._watched
         if watched is None or watched.snapshot is None:
-            return replace(row, state="failed" if self._problem else "starting" if watched else "waiting")
+            return {**about, "state": "failed" if self._problem else "starting" if watched else "waiting"}
         snapshot, (gradients, healthy) = watched.snapshot, watched.gradients()
         state = snapshot.status.state
         if self._problem:
@@ -168,17 +170,17 @@ class Trial:
         elif self.live and not snapshot.status.live:
             # Said by whoever was at it before, or by ours, which has yet to go.
             state = "running" if snapshot.step >= planned else "starting"
-        return replace(
-            row,
-            state=state,
-            reason=self._problem or snapshot.status.reason,
-            phase=snapshot.status.phase,
-            step=snapshot.step,
-            steps=snapshot.steps or planned,
-            outcome=watched.outcome,
-            gradients=gradients if len(gradients) else None,
-            healthy=healthy,
-        )
+        return {
+            **about,
+            "state": state,
+            "reason": self._problem or snapshot.status.reason,
+            "phase": snapshot.status.phase,
+            "step": snapshot.step,
+            "steps": snapshot.steps or planned,
+            "outcome": watched.outcome,
+            "gradients": gradients if len(gradients) else None,
+            "healthy": healthy,
+        }
 
 
 def need_of(experiment: Experiment) -> int:

@@ -1,0 +1,101 @@
+"""A trainer for many runs: real processes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+import pytest
+
+from gradtui.experiment import Experiment, from_dict
+from gradtui.runs.process import is_alive
+from gradtui.runs.reader import open_run
+from gradtui.training.launch import create_run, write_experiment
+from gradtui.training.worker import Turn, Worker
+
+
+def small(steps: int = 3, **fields: object) -> Experiment:
+    return from_dict({"name": "small", "run": {"steps": steps, "device": "cpu", "eval_every": 0}, **fields})
+
+
+def over(turn: Turn, seconds: float = 60) -> int:
+    deadline = time.monotonic() + seconds
+    while (code := turn.poll()) is None:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return code
+
+
+def gone(pid: int, seconds: float = 30) -> bool:
+    deadline = time.monotonic() + seconds
+    while is_alive(pid, None) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return not is_alive(pid, None)
+
+
+@pytest.mark.long
+def test_one_process_trains_run_after_run_as_if_each_were_the_first() -> None:
+    worker = Worker()
+    folders = [create_run(small()) for _ in range(2)]
+    for folder in folders:
+        assert worker.free
+        turn = worker.start(folder)
+        assert not worker.free
+        assert over(turn) == 0
+    runs = [open_run(folder) for folder in folders]
+    assert [run.status.state for run in runs] == ["finished", "finished"]
+    assert runs[0].meta is not None
+    assert runs[1].meta is not None
+    assert runs[0].meta.pid == runs[1].meta.pid == worker.pid
+    losses = [run.scalars("loss")[1].tolist() for run in runs]
+    assert losses[0] == losses[1], "the same seed, the same numbers"
+    worker.close()
+    assert gone(worker.pid)
+
+
+@pytest.mark.long
+def test_after_a_run_that_failed_another_process_is_wanted() -> None:
+    worker = Worker()
+    folder = create_run(small())
+    write_experiment(
+        folder, from_dict({"data": {"source": "npz", "path": "nowhere.npz"}, "run": {"steps": 1}})
+    )
+    assert over(worker.start(folder)) == 1
+    assert open_run(folder).status.state == "failed"
+    assert gone(worker.pid)
+    assert not worker.free
+    worker.close()
+
+
+@pytest.mark.long
+def test_who_lets_it_go_in_mid_run_lets_the_run_finish() -> None:
+    worker = Worker()
+    folder = create_run(small(2000))
+    turn = worker.start(folder)
+    wait_for_steps(folder, 5)
+    worker.close()
+    assert gone(worker.pid)
+    assert open_run(folder).status.state == "finished"
+    assert turn.poll() == 0
+
+
+@pytest.mark.long
+def test_one_that_is_killed_says_by_what() -> None:
+    worker = Worker()
+    folder = create_run(small(10_000_000))
+    turn = worker.start(folder)
+    wait_for_steps(folder, 5)
+    os.kill(worker.pid, signal.SIGKILL)
+    assert over(turn) == -signal.SIGKILL
+    assert open_run(folder).status.state == "died"
+    assert not worker.free
+    worker.close()
+
+
+def wait_for_steps(folder: Path, steps: int) -> None:
+    deadline = time.monotonic() + 60
+    while open_run(folder).steps < steps:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)

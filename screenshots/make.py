@@ -32,7 +32,7 @@ LOOK = (*TRAINED, "g", *("right",) * 7)
 THEMES = {"light": "gradtui-light", "sixteen": "ansi-dark"}
 """Of pictures that are not in gradtui's own dark."""
 
-# name: (size, preset, keys); "~" waits for the run's end
+# name: (size, preset, keys); "~" waits until nothing trains any more
 PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "lab": ((120, 36), "sigmoid-20", TRAINED),
     "narrow": ((80, 24), "sigmoid-20", TRAINED),
@@ -46,6 +46,10 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "light": ((120, 36), "sigmoid-20", TRAINED),
     "sixteen": ((120, 36), "sigmoid-20", TRAINED),
     "cures": ((120, 36), "sigmoid-20", (*TRAINED, "c")),
+    "cured": ((120, 36), "sigmoid-20", (*TRAINED, "f", "enter", "~")),
+    "every-cure": ((120, 36), "sigmoid-20", (*TRAINED, "T", "~")),
+    "initial": ((120, 36), "sigmoid-20", ("i", "~")),
+    "broke": ((120, 36), "explode-relu-gain", (*TRAINED, "4", "end", "z")),
     "relu": ((120, 36), "relu-20", TRAINED),
     "batchnorm": ((120, 36), "batchnorm-20", TRAINED),
     "explode": ((120, 36), "explode-relu-gain", TRAINED),
@@ -63,7 +67,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
 
 async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
     end = time.monotonic() + 300
-    while lab.watching is None or lab.watching.live:
+    while lab.watching is None or lab.watching.live or not (lab.trials is None or lab.trials.state.done):
         if time.monotonic() > end:
             raise TimeoutError("the run did not end")
         await pilot.pause(0.1)

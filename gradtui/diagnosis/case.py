@@ -169,10 +169,11 @@ class Case:
 
     def progress(self) -> str:
         """The loss in words, for the end of a sentence."""
+        when = "after 1 step" if self.evidence.step == 1 else f"after {self.evidence.step} steps"
         if np.isnan(self.loss_now):
-            return f"after {self.evidence.step} steps"
+            return when
         reference = "chance" if np.isfinite(self.evidence.chance_loss) else "at the start"
-        return f"loss {number(self.loss_now)} ({reference} {number(self.chance)}) after {self.evidence.step} steps"
+        return f"loss {number(self.loss_now)} ({reference} {number(self.chance)}) {when}"
 
     def ends(self) -> tuple[str, str]:
         """The first and the last hidden layer."""

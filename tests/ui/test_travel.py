@@ -192,6 +192,13 @@ async def test_a_pane_fills_the_screen_and_goes_back(make_run: MakeRun) -> None:
         await until(pilot, lambda: pane.size.width > 110 and "Training" not in screen_text(app))
         await pilot.press("z")
         await until(pilot, lambda: pane.size.width < 90 and "Training" in screen_text(app))
+        for _, other in lab.panes():
+            other.focus()
+            await pilot.press("z")
+            await until(pilot, lambda: lab.maximized is not None and lab.maximized.size.width > 110)
+            assert other in (lab.maximized, *lab.maximized.query("*"))
+            await pilot.press("z")
+            await until(pilot, lambda: lab.maximized is None)
 
 
 async def test_while_the_terminal_is_resized_everything_stays_in_its_place(make_run: MakeRun) -> None:

@@ -29,6 +29,7 @@ PATIENCE = 0.15
 class BlockPane(VerticalScroll, can_focus=True):
     """Draws the net of an experiment; posts which group the person chooses, and which they wish to edit."""
 
+    ALLOW_MAXIMIZE = True
     HELP = (
         "## Picture of the net\n\nThe groups from input to output, and one block of the chosen group from within: "
         "what the signal goes through, and what goes around it.\n\n"

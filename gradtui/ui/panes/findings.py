@@ -20,6 +20,7 @@ _MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info":
 class FindingsPane(VerticalScroll, can_focus=True):
     """The findings of the run on the screen, the worst first."""
 
+    ALLOW_MAXIMIZE = True  # Textual's scrolling containers do not by themselves
     HELP = "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on."
     DEFAULT_CSS = """
     FindingsPane {
@@ -29,6 +30,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     findings: reactive[tuple[Finding, ...] | None] = reactive(None)
     """None: nothing was judged yet; empty: healthy."""
+
+    curable = True
+    """Whether the keys that train cures do anything here; set before the findings."""
 
     breaks: reactive[tuple[Break, ...]] = reactive(())
     """The steps that broke the run."""
@@ -69,6 +73,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
             text = Content.assemble(("✓", "$success"), " nothing found: the gradients look healthy")
         else:
             text = Content("\n").join(_describe(finding) for finding in findings)
+        if findings and self.curable:
             text += Content.assemble(
                 ("\n f ", "bold $accent on $panel"),
                 " train a twin with a cure beside it",

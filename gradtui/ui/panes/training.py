@@ -27,6 +27,7 @@ _FIELDS = (
 class TrainingPane(Vertical):
     """Shows the training numbers of an experiment; its list posts what the person wishes."""
 
+    ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     TrainingPane { height: auto; }
     """

@@ -204,11 +204,8 @@ class LabScreen(Comparing):
         if self.maximized is not None:
             self.minimize()
             return
-        pane = (
-            next((node for node in self.focused.ancestors_with_self if node.has_class("pane")), None)
-            if (self.focused)
-            else None
-        )
+        around = self.focused.ancestors_with_self if self.focused is not None else []
+        pane = next((node for node in around if node.has_class("pane")), None)
         if isinstance(pane, Widget):
             self.maximize(pane, container=False)
 
@@ -409,6 +406,8 @@ class LabScreen(Comparing):
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
         if watching.experiment is not None and not watching.preflight:
             self.query_one(BlockPane).before = watching.experiment
+        # A net that was only measured has nothing to be held against.
+        self.query_one(FindingsPane).curable = watching.experiment is not None and not watching.preflight
         self.query_one(FindingsPane).findings = watching.findings
         self.query_one(FindingsPane).breaks = watching.breaks
         self.query_one(TabLine).alarm = bool(watching.findings)

@@ -1,0 +1,80 @@
+"""`gradtui import`: what TensorBoard or W&B recorded, as a run."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.inputs import add_runs, chosen_root
+
+if TYPE_CHECKING:
+    from gradtui.importing.load import Imported
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "path",
+        type=Path,
+        metavar="PATH",
+        help="TensorBoard event files or W&B offline runs that hold norms or histograms of the gradients of layers: "
+        "a file, or a folder with any number of them beneath it",
+    )
+    parser.add_argument(
+        "--name", metavar="N", help="what to call the run; without it as its folder, or as W&B has it"
+    )
+    add_runs(parser)
+
+
+def _execute(args: Namespace) -> int:
+    from gradtui.importing.errors import ImportFailed
+    from gradtui.importing.load import load
+
+    useless: list[Imported] = []
+    count = 0
+    try:
+        for imported in load(args.path, chosen_root(args), args.name):
+            if imported.folder is None:
+                useless.append(imported)
+            else:
+                count += 1
+                print(_taken(imported, imported.folder))
+    except ImportFailed as error:
+        raise BadInput(str(error)) from None
+    for imported in useless if count else ():
+        print(f"gradtui: left out {_useless(imported)}", file=sys.stderr)
+    if not count:
+        raise BadInput(_useless(useless[0]))
+    return DONE
+
+
+def _taken(imported: Imported, folder: Path) -> str:
+    tables = imported.tables
+    gradients = tables.layers["grad_norm"]
+    scalars = tables.scalars.columns if tables.scalars else ()
+    parts = [
+        f"{len(gradients.steps):,} steps of {len(gradients.columns)} layers ({tables.source})",
+        *(name for name in tables.layers if name != "grad_norm"),
+        f"{len(scalars)} scalars",
+        *([f"{len(tables.evaluations)} evaluations"] if tables.evaluations else []),
+    ]
+    left = f"; left out: {', '.join(tables.left)}" if tables.left else ""
+    return f"{folder.name}: {', '.join(parts)}{left}"
+
+
+def _useless(imported: Imported) -> str:
+    log = imported.log
+    seen = [*log.scalars, *log.norms]
+    names = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")
+    return f"{log.path}: no gradients of layers in it (it holds {names or 'no numbers'})"
+
+
+COMMAND = Command(
+    "import",
+    "import PATH",
+    "makes runs of TensorBoard event files and W&B offline runs",
+    _configure,
+    _execute,
+)

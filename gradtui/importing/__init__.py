@@ -1,0 +1,1 @@
+"""What other programs recorded of a training, made a run: TensorBoard's event files, W&B's offline runs."""

@@ -1,0 +1,70 @@
+"""What somebody's log holds, whoever wrote it."""
+
+from __future__ import annotations
+
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Steps = npt.NDArray[np.int64]
+
+
+class Column:
+    """One number over the steps, as it was logged. Sixteen bytes of bookkeeping and eight of number an entry: a log of
+    a million steps and fifty layers fits into memory."""
+
+    def __init__(self) -> None:
+        self._steps, self._times, self._values = array("q"), array("d"), array("d")
+
+    def add(self, step: int, time: float, value: float) -> None:
+        """Take the next entry; `time` in seconds since the epoch."""
+        self._steps.append(step)
+        self._times.append(time)
+        self._values.append(value)
+
+    def __len__(self) -> int:
+        return len(self._steps)
+
+    def ascending(self) -> tuple[Steps, Floats, Floats]:
+        """Steps, times, values (each (n,)), steps ascending. Of a step that was logged again, because the training was
+        taken up from before it, the last entry."""
+        steps = np.frombuffer(self._steps, np.int64) if len(self) else np.zeros(0, np.int64)
+        unique, last = np.unique(steps[::-1], return_index=True)
+        chosen = len(steps) - 1 - last
+        return unique, np.array(self._times)[chosen], np.array(self._values)[chosen]
+
+
+@dataclass
+class Log:
+    """One training's log."""
+
+    name: str
+    program: str
+    """TensorBoard or W&B."""
+    path: Path
+    ordered: bool
+    """Whether names come in the order in which the script logged them."""
+    scalars: dict[str, Column] = field(default_factory=dict)
+    norms: dict[str, Column] = field(default_factory=dict)
+    """L2 norms from histograms of gradients, by the histogram's name."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Numbers in those histograms."""
+    estimated: int = 0
+    """How many of these norms the histogram does not tell, but its bins do, roughly."""
+    left: Counter[str] = field(default_factory=Counter)
+    """What was passed over, by its kind."""
+
+    def add(self, tag: str, step: int, time: float, value: float) -> None:
+        """Take a scalar."""
+        self.scalars.setdefault(tag, Column()).add(step, time, value)
+
+    def add_norm(self, tag: str, step: int, time: float, norm: float, *, size: int, estimated: bool) -> None:
+        """Take the norm of a gradient whose histogram was logged."""
+        self.norms.setdefault(tag, Column()).add(step, time, norm)
+        self.sizes[tag] = size
+        self.estimated += estimated

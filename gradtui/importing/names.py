@@ -1,0 +1,117 @@
+"""What a name in somebody's log means: there is no standard, so this knows the habits of the usual programs.
+
+`grad_norm/LAYER` and `gradients/LAYER` (gradtui, Keras, wandb.watch), `grad_2.0_norm/LAYER` (Lightning),
+`grad_norm_LAYER`, `LAYER/grad`, `LAYER.grad_norm`; the parameters of a layer are one layer.
+"""
+
+from __future__ import annotations
+
+import re
+
+MEASURES = (
+    "grad_norm",
+    "output_grad_rms",
+    "activation_mean",
+    "activation_std",
+    "dead_fraction",
+    "saturated_fraction",
+    "nonfinite",
+    "update_ratio",
+    "weight_norm",
+)
+"""Tables of one column a layer, by which a run of ours that was exported is known again."""
+
+_NORM = r"(?:(?:grad(?:ient)?s?)(?:_l2)?(?:_norms?)?|grad_2(?:\.0)?_norm)"
+_BEFORE = re.compile(rf"(?:\w+/)?{_NORM}[/.:](?P<layer>.+)", re.IGNORECASE)
+_JOINED = re.compile(r"(?:\w+/)?grad(?:ient)?_norm_(?P<layer>.+)", re.IGNORECASE)
+_AFTER = re.compile(rf"(?P<layer>.+?)[/.]{_NORM}", re.IGNORECASE)
+_OF_ALL = re.compile(
+    r"total|all|global|overall|un?clipped|clipped|(pre|post|before|after)_clip(ping)?|step|epoch|mean|avg|max|min|norm|"
+    r"train(ing)?|val(id(ation)?)?|model|loss|optim(izer)?",
+    re.IGNORECASE,
+)
+"""Where these stand in the place of a layer's name, no layer is meant."""
+
+_PARAMETER = re.compile(
+    r"[./](in_proj_)?(weight|bias|kernel|scale|gamma|beta)(_[ih][hr]_l\d+(_reverse)?|_g|_v)?(:\d+)?",
+)
+
+_SCALARS = {
+    "loss": re.compile(
+        r"((train(ing)?|batch)[/_ .])?loss([/_ .](train(ing)?|batch|step|total))*", re.IGNORECASE
+    ),
+    "accuracy": re.compile(
+        r"((train(ing)?|batch)[/_ .])?acc(uracy)?([/_ .](train(ing)?|batch|step))*", re.IGNORECASE
+    ),
+    "lr": re.compile(r"(.*[/_ .])?(lr|learning_rate)([-/_ .].*)?", re.IGNORECASE),
+    "grad_norm": re.compile(
+        r"(\w+[/.])?grad(ient)?(_2(\.0)?)?_norm([/_](total|all|global|step))*|(total|global)_grad(ient)?_norm",
+        re.IGNORECASE,
+    ),
+}
+
+_TEST = r"(val(id(ation)?)?|test|eval(uation)?)"
+_EVALUATIONS = {
+    "test_loss": re.compile(rf"{_TEST}[/_ .](test_)?loss(_epoch)?|loss[/_ .]{_TEST}", re.IGNORECASE),
+    "test_accuracy": re.compile(
+        rf"{_TEST}[/_ .](test_)?acc(uracy)?(_epoch)?|acc(uracy)?[/_ .]{_TEST}", re.IGNORECASE
+    ),
+    "train_loss": re.compile(r"evaluation/train_loss"),
+    "train_accuracy": re.compile(r"evaluation/train_accuracy"),
+}
+
+
+def measured(tag: str) -> tuple[str, str] | None:
+    """(measure, layer or parameter) of a number about one layer; None of any other."""
+    measure, _, layer = tag.partition("/")
+    if measure in MEASURES[1:] and layer:
+        return measure, layer
+    parameter = gradient_of(tag)
+    return None if parameter is None else ("grad_norm", parameter)
+
+
+def gradient_of(tag: str) -> str | None:
+    """The layer or parameter whose gradient is meant; None where that is no single one's."""
+    for pattern in (_BEFORE, _JOINED, _AFTER):
+        found = pattern.fullmatch(tag)
+        if found and not _OF_ALL.fullmatch(found["layer"]):
+            return found["layer"]
+    return None
+
+
+def layer_of(parameter: str) -> str:
+    """The layer that a parameter belongs to: `h.0.attn` of `h.0.attn.weight`."""
+    found = re.search(rf"{_PARAMETER.pattern}\Z", parameter)
+    return parameter[: found.start()] if found else parameter
+
+
+def scalar_of(tag: str) -> str | None:
+    """loss, accuracy, lr or grad_norm (of all parameters); None where it is none of them."""
+    return _first(_SCALARS, tag)
+
+
+def evaluation_of(tag: str) -> str | None:
+    """test_loss, test_accuracy …; None where it is none of them."""
+    return _first(_EVALUATIONS, tag)
+
+
+def _first(patterns: dict[str, re.Pattern[str]], tag: str) -> str | None:
+    return next((name for name, pattern in patterns.items() if pattern.fullmatch(tag)), None)
+
+
+_FIRST = re.compile(r"(.*\.)?(embed\w*|wte|wpe|stem|patch_embed|input|tok_embeddings)\b.*", re.IGNORECASE)
+_LAST = re.compile(r"(.*\.)?(head|lm_head|classifier|fc|out|output|logits)\b.*", re.IGNORECASE)
+_LAST_BUT_ONE = re.compile(r"(\w+\.)?(ln_f|(final_)?(layer_?)?norm)", re.IGNORECASE)
+
+
+def forward_order(layers: list[str]) -> list[str]:
+    """Names in the order in which a net most likely runs through them: embeddings first, heads last, between them by
+    the numbers in the names. For logs that keep no order."""
+
+    def place(layer: str) -> tuple[int, list[tuple[int, int, str]]]:
+        ends = {-1: _FIRST, 2: _LAST, 1: _LAST_BUT_ONE}
+        end = next((rank for rank, pattern in ends.items() if pattern.fullmatch(layer)), 0)
+        words = re.split(r"(\d+)", layer)
+        return end, [(0, int(word), "") if word.isdigit() else (1, 0, word) for word in words]
+
+    return sorted(layers, key=place)

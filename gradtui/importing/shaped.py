@@ -1,0 +1,187 @@
+"""From a log to the tables of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from gradtui.importing.logged import Floats, Log, Steps
+from gradtui.importing.names import (
+    evaluation_of,
+    forward_order,
+    gradient_of,
+    layer_of,
+    measured,
+    scalar_of,
+)
+
+SHARE = 0.5
+"""Of the steps of the layer that was logged most often: a layer with fewer is left out, for a row needs all layers."""
+
+FIRST = ("loss", "accuracy", "lr", "grad_norm")
+"""Scalars that come before all others, as in every run."""
+
+Entries = tuple[Steps, Floats, Floats]
+"""Steps, times, values, each (n,), steps ascending."""
+
+
+@dataclass(frozen=True, eq=False)
+class Shaped:
+    """The rows of one table."""
+
+    columns: tuple[str, ...]
+    steps: Steps
+    """(n,)"""
+    times: Floats
+    """(n,): seconds since the epoch."""
+    values: Floats
+    """(n, columns)"""
+
+
+@dataclass
+class Tables:
+    """What a log amounts to as a run."""
+
+    layers: dict[str, Shaped] = field(default_factory=dict)
+    """By measure, all with the same columns."""
+    scalars: Shaped | None = None
+    evaluations: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
+    """Step, time, and what was measured then."""
+    sizes: dict[str, int] = field(default_factory=dict)
+    """Parameters by layer, where the log tells."""
+    source: str = ""
+    """Of what the gradients' norms were made, in words."""
+    left: list[str] = field(default_factory=list)
+    """What was left out, in words."""
+
+
+def shape(log: Log) -> Tables:
+    """Sort a log's numbers: what is of layers, of the whole training, of evaluations. `layers` is empty where nothing
+    says anything about single layers."""
+    tables = Tables()
+    by_measure, rest = _by_measure(log)
+    _take_layers(tables, log, by_measure)
+    rest = _take_evaluations(tables, rest)
+    tables.scalars = _scalars(rest, tables.layers.get("grad_norm"))
+    tables.left += [f"{what} ({count:,})" for what, count in sorted(log.left.items())]
+    return tables
+
+
+def _by_measure(log: Log) -> tuple[dict[str, dict[str, Entries]], dict[str, Entries]]:
+    by_measure: dict[str, dict[str, Entries]] = {}
+    rest: dict[str, Entries] = {}
+    for tag, column in log.scalars.items():
+        place = measured(tag)
+        if place is None:
+            rest[tag] = column.ascending()
+        else:
+            by_measure.setdefault(place[0], {})[place[1]] = column.ascending()
+    return by_measure, rest
+
+
+def _take_layers(tables: Tables, log: Log, by_measure: dict[str, dict[str, Entries]]) -> None:
+    if "grad_norm" in by_measure:
+        tables.source = "norms that were logged"
+        if log.norms:
+            tables.left.append("histograms of gradients, beside norms")
+    elif log.norms:
+        by_measure["grad_norm"] = {
+            gradient_of(tag) or tag: column.ascending() for tag, column in log.norms.items()
+        }
+        for tag, size in log.sizes.items():
+            layer = layer_of(gradient_of(tag) or tag)
+            tables.sizes[layer] = tables.sizes.get(layer, 0) + size
+        tables.source = f"{'estimated from bins' if log.estimated else 'from sums of squares'} of histograms"
+    gradients = _folded(by_measure.pop("grad_norm", {}))
+    if not gradients:
+        return
+    order = list(gradients) if log.ordered else forward_order(list(gradients))
+    most = max(len(steps) for steps, _, _ in gradients.values())
+    kept = [layer for layer in order if len(gradients[layer][0]) >= SHARE * most]
+    tables.layers["grad_norm"] = _together({layer: gradients[layer] for layer in kept})
+    if len(kept) < len(order):
+        tables.left.append(f"{len(order) - len(kept)} layers that were seldom logged")
+    if lost := most - len(tables.layers["grad_norm"].steps):
+        tables.left.append(f"{lost:,} steps at which not every layer was logged")
+    for measure, entries in by_measure.items():
+        if set(entries) >= set(kept):
+            tables.layers[measure] = _together({layer: entries[layer] for layer in kept})
+        else:
+            tables.left.append(f"{measure} of other layers")
+
+
+def _folded(parameters: dict[str, Entries]) -> dict[str, Entries]:
+    """Layers of parameters: the norm of all a layer's is the root of the sum of their squares."""
+    layers: dict[str, list[Entries]] = {}
+    for parameter, entries in parameters.items():
+        layers.setdefault(layer_of(parameter), []).append(entries)
+    return {layer: parts[0] if len(parts) == 1 else _summed(parts) for layer, parts in layers.items()}
+
+
+def _summed(parts: list[Entries]) -> Entries:
+    steps = np.unique(np.concatenate([part[0] for part in parts]))
+    times, squares = np.zeros(len(steps)), np.zeros(len(steps))
+    for at, when, values in parts:
+        where = np.searchsorted(steps, at)
+        times[where] = when
+        squares[where] += np.square(values)
+    return steps, times, np.sqrt(squares)
+
+
+def _together(layers: dict[str, Entries]) -> Shaped:
+    """The steps at which every layer has a number: one that is missing is not known to be NaN, and is not made up."""
+    every = list(layers.values())
+    steps = every[0][0]
+    for at, _, _ in every[1:]:
+        steps = np.intersect1d(steps, at, assume_unique=True)
+    values = np.column_stack([numbers[np.searchsorted(at, steps)] for at, _, numbers in every])
+    times = every[0][1][np.searchsorted(every[0][0], steps)]
+    return Shaped(tuple(layers), steps, times, values)
+
+
+def _take_evaluations(tables: Tables, scalars: dict[str, Entries]) -> dict[str, Entries]:
+    """Take what was measured on other data than that of the batch; returns the rest."""
+    rest: dict[str, Entries] = {}
+    found: dict[int, tuple[float, dict[str, float]]] = {}
+    for tag, entries in scalars.items():
+        name = evaluation_of(tag)
+        if name is None:
+            rest[tag] = entries
+            continue
+        for step, time, value in zip(*(part.tolist() for part in entries), strict=True):
+            found.setdefault(step, (time, {}))[1][name] = value
+    tables.evaluations = [(step, *what) for step, what in sorted(found.items())]
+    return rest
+
+
+def _scalars(tags: dict[str, Entries], gradients: Shaped | None) -> Shaped | None:
+    """One row for each step at which the loss was logged (without a loss: anything). What was not logged at that very
+    step stands there with the value that was the newest: an empty place would pass for NaN, which is an illness."""
+    named: dict[str, Entries] = {}
+    for tag, entries in tags.items():
+        name = scalar_of(tag)
+        # Of two that might be the loss, the one that was logged more often.
+        if name is None or (name in named and len(named[name][0]) >= len(entries[0])):
+            named.setdefault(tag, entries)
+        else:
+            named[name] = entries
+    if gradients is not None and "grad_norm" not in named:
+        total = np.sqrt(np.square(gradients.values).sum(axis=1))
+        named["grad_norm"] = gradients.steps, gradients.times, total
+    if not named:
+        return None
+    leading = [named["loss"]] if "loss" in named else list(named.values())
+    steps = np.unique(np.concatenate([at for at, _, _ in leading]))
+    times = np.zeros(len(steps))
+    for at, when, _ in reversed(leading):
+        times[np.searchsorted(steps, at)] = when
+    columns = {name: _newest(entries, steps) for name, entries in named.items()}
+    order = sorted(columns, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
+    return Shaped(tuple(order), steps, times, np.column_stack([columns[name] for name in order]))
+
+
+def _newest(entries: Entries, steps: Steps) -> Floats:
+    at, _, values = entries
+    found: Floats = values[np.maximum(np.searchsorted(at, steps, side="right") - 1, 0)]
+    return found

@@ -1,0 +1,101 @@
+"""TensorBoard's event files, by its own reader."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradtui.importing.errors import ImportFailed
+from gradtui.importing.histograms import from_bins, from_squares
+from gradtui.importing.logged import Log
+from gradtui.importing.names import gradient_of
+
+MARK = "tfevents"
+"""In the name of every event file."""
+FRAME = 16
+"""Bytes around each record: its length, and two checksums."""
+
+
+def event_files(path: Path) -> list[list[Path]]:
+    """The event files at a path, those of one folder together, which are one run's; in the order in which TensorBoard
+    reads them. Empty where there are none."""
+    if path.is_file():
+        return [[path]] if MARK in path.name else []
+    found = []
+    for folder, _, names in os.walk(path):
+        files = sorted(Path(folder, name) for name in names if MARK in name)
+        if files:
+            found.append(files)
+    return sorted(found)
+
+
+def read_events(files: list[Path], name: str) -> Log:
+    """The log of one run. A file that is torn or corrupt is read as far as it is whole. Raises ImportFailed where
+    tensorboard is missing or a file cannot be read."""
+    log = Log(name, "TensorBoard", files[0].parent, ordered=True)
+    for file in files:
+        try:
+            for event in _events(file, log):
+                for value in event.summary.value:
+                    _take(log, event.step, event.wall_time, value)
+        except OSError as error:
+            raise ImportFailed(f"{file}: {error.strerror or error}") from None
+    return log
+
+
+def _events(file: Path, log: Log) -> Iterator[Any]:
+    try:
+        # TensorBoard's higher loaders would make tensors of histograms, and drop their sums of squares.
+        from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
+        from tensorboard.compat.proto.event_pb2 import Event
+    except ImportError:
+        raise ImportFailed(
+            f"{file}: TensorBoard's files need tensorboard: pip install 'gradtui[tensorboard]'"
+        ) from None
+    rest = file.stat().st_size
+    for record in RawEventFileLoader(str(file)).Load():
+        rest -= len(record) + FRAME
+        yield Event.FromString(record)
+    if rest > 0:
+        log.left["bytes behind the last whole record"] += rest
+
+
+def _take(log: Log, step: int, time: float, value: Any) -> None:
+    kind = value.WhichOneof("value")
+    plugin = value.metadata.plugin_data.plugin_name
+    if kind == "simple_value":
+        log.add(value.tag, step, time, value.simple_value)
+    elif kind == "histo":
+        _take_histogram(log, step, time, value)
+    elif kind == "tensor" and plugin in ("", "scalars", "histograms"):
+        _take_tensor(log, step, time, value)
+    elif kind is not None:
+        log.left[plugin or kind] += 1
+
+
+def _take_histogram(log: Log, step: int, time: float, value: Any) -> None:
+    if gradient_of(value.tag) is None:
+        log.left["histograms of other things"] += 1
+        return
+    histogram = value.histo
+    limits = np.clip([histogram.min, *histogram.bucket_limit], histogram.min, histogram.max)
+    norm, estimated = from_squares(histogram.sum_squares, limits, histogram.bucket)
+    log.add_norm(value.tag, step, time, norm, size=round(histogram.num), estimated=estimated)
+
+
+def _take_tensor(log: Log, step: int, time: float, value: Any) -> None:
+    from tensorboard.util.tensor_util import make_ndarray
+
+    numbers = make_ndarray(value.tensor)
+    if numbers.ndim == 0 and numbers.dtype.kind in "fiu":
+        log.add(value.tag, step, time, float(numbers))
+    elif numbers.ndim == 2 and numbers.shape[1] == 3 and gradient_of(value.tag) is not None:
+        # Of each bin its left end, its right end, and how many numbers lie in it.
+        norm = sum(from_bins(row[:2], row[2:]) ** 2 for row in numbers) ** 0.5
+        log.add_norm(value.tag, step, time, norm, size=round(float(numbers[:, 2].sum())), estimated=True)
+    elif numbers.ndim:
+        log.left["histograms of other things"] += 1

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from gradtui.diagnosis.verdict import Verdict
 from gradtui.study.chart import Chart
 from gradtui.study.measures import Measures
 from gradtui.study.plan import Member
@@ -57,6 +58,16 @@ class StudyFinding:
         return {"code": self.code, "series": self.series, "evidence": self.evidence, "runs": list(self.runs)}
 
 
+@dataclass(frozen=True)
+class Ranked:
+    """A change and what it came to, over all seeds that have ended."""
+
+    change: str
+    verdict: Verdict
+    """Held against the study's first change; means over seeds, with every finding that any seed has."""
+    seeds: int
+
+
 @dataclass(frozen=True, eq=False)
 class StudyState:
     """All of it. Rows stand in the order in which they are begun."""
@@ -69,6 +80,8 @@ class StudyState:
     charts: tuple[Chart, ...] = ()
     """One for each of `compare.y`, of what has ended so far."""
     findings: tuple[StudyFinding, ...] = ()
+    ranked: tuple[Ranked, ...] = ()
+    """Of a study without a grid: its changes, the best first; the first of them is the one to beat, and left out."""
     seconds: float = 0.0
     """For how long it has been at it, this time."""
     problem: str = ""

@@ -19,6 +19,8 @@ TORCH = 300_000_000
 """Bytes that a trainer takes before its net is built."""
 CUT_SHORT: tuple[State, ...] = ("stopped", "failed", "died")
 """Ends after which a run that is taken up is gone on with."""
+BROKEN: tuple[State, ...] = ("failed", "died")
+"""And those that nobody wished."""
 
 
 class Training:
@@ -96,6 +98,10 @@ class Training:
         # What the folder says may be what an earlier trainer left, and an end is said a moment before the memory is
         # free: so of a trainer that we started its process says whether it is at it.
         self._over = gone if self._process is not None else snapshot is not None and not snapshot.status.live
+        if self._over and self._process is None and snapshot is not None and snapshot.status.state in BROKEN:
+            # Somebody else's trainer left it so, or never came: it is gone on with, by ours.
+            self._watched, self._over, self._problem = None, False, ""
+            return True
         return changed or not self.live
 
     def _trouble(self, watched: Watched, gone: bool) -> str:

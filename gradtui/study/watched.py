@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from gradtui.diagnosis import LiveDiagnosis, evidence_of
 from gradtui.diagnosis.corridor import corridor_of
 from gradtui.diagnosis.evidence import BESIDE_THE_PATH
+from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.verdict import Outcome, outcome_of
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
+from gradtui.study.measures import Measures, measures_of
 
 JUDGE_SECONDS = 1.0
 """Between two judgements of a run that trains, at least."""
@@ -31,6 +33,9 @@ class Watched:
         self.snapshot: Snapshot | None = None
         self.outcome: Outcome | None = None
         """As it stood when it was judged last; None before its first step."""
+        self.findings: tuple[Finding, ...] = ()
+        self.measures: Measures | None = None
+        """Both of that moment too."""
         self._follower = Follower(self.run)
         self._diagnosis = LiveDiagnosis()
         self._judged: Snapshot | None = None
@@ -57,8 +62,9 @@ class Watched:
         """Say what was found in it and what it has learned, by now."""
         self._judged = self.snapshot
         evidence = evidence_of(self.run)
-        findings = self._diagnosis.update(evidence).findings
-        self.outcome = outcome_of(evidence, findings, seconds_of(self.run))
+        self.findings = tuple(self._diagnosis.update(evidence).findings)
+        self.outcome = outcome_of(evidence, self.findings, seconds_of(self.run))
+        self.measures = measures_of(evidence, self.findings, self.outcome)
         self._judged_at = time.monotonic()
 
     def gradients(self) -> tuple[Floats, tuple[Floats, Floats] | None]:

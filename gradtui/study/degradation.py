@@ -1,0 +1,132 @@
+"""Network degradation, which shows only across runs: deeper is worse on the training data, with healthy gradients.
+
+He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015), figure 1: a plain net of 56 layers has a
+higher training error than one of 20, so it is not overfitting; and with batch normalisation its gradients are healthy,
+so it is not vanishing. Which runs differ by nothing but depth is seen by their experiments; the rule itself is
+gradtui.diagnosis.rules_learning.degradation.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.diagnosis.findings import Finding
+from gradtui.experiment import to_dict
+from gradtui.runs.errors import RunError
+from gradtui.runs.reader import open_run
+from gradtui.study.plan import Member
+from gradtui.study.study_state import StudyFinding, StudyRow
+
+CODE = "degradation"
+
+
+def family_of(member: Member) -> str:
+    """Equal of experiments that differ by nothing but their depth."""
+    raw: dict[str, Any] = to_dict(member.experiment)
+    for group in raw["net"]:
+        group["repeat"] = group["layers"] = 0
+    return repr({**raw, "name": "", "description": "", "run": {**raw["run"], "checkpoint_every": 0}})
+
+
+class Degradation:
+    """Holds each run of a study that has ended against a shallower one of its family."""
+
+    def __init__(self, members: Sequence[Member]) -> None:
+        self._families = {member.key: family_of(member) for member in members}
+        self._known: dict[tuple[str, str], tuple[Finding, ...] | None] = {}
+
+    def mark(self, rows: Sequence[StudyRow]) -> tuple[StudyRow, ...]:
+        """The rows, with the findings of those that a shallower one is better than. Never raises."""
+        families: dict[str, list[StudyRow]] = {}
+        for row in rows:
+            if row.judged and row.measures is not None:
+                families.setdefault(self._families[row.key], []).append(row)
+        return tuple(self._marked(row, families.get(self._families[row.key], ())) for row in rows)
+
+    def _marked(self, row: StudyRow, family: Sequence[StudyRow]) -> StudyRow:
+        if not row.judged or row.measures is None:
+            return row
+        shallower = [other for other in family if other.member.depth < row.member.depth]
+        if not shallower:
+            return row
+        findings = self._held_against(row, max(shallower, key=_learned))
+        if findings is None or not any(found.code == CODE for found in findings):
+            return row
+        return replace(
+            row,
+            codes=tuple(found.code for found in findings),
+            evidence=tuple(found.evidence for found in findings),
+        )
+
+    def _held_against(self, row: StudyRow, partner: StudyRow) -> tuple[Finding, ...] | None:
+        pair = row.key, partner.key
+        if pair not in self._known:
+            assert row.folder is not None
+            assert partner.folder is not None
+            try:
+                mine, theirs = (evidence_of(open_run(folder)) for folder in (row.folder, partner.folder))
+                self._known[pair] = tuple(diagnose(mine, theirs))
+            except (RunError, OSError):
+                # Deleted while we looked.
+                self._known[pair] = None
+        return self._known[pair]
+
+
+def _learned(row: StudyRow) -> tuple[float, float]:
+    assert row.measures is not None
+    accuracy, loss = row.measures.train_accuracy, row.measures.loss
+    return (-1.0 if math.isnan(accuracy) else accuracy, -loss if math.isfinite(loss) else -math.inf)
+
+
+def findings_of(rows: Sequence[StudyRow]) -> tuple[StudyFinding, ...]:
+    """What is to be said of the study as a whole: one finding for each change that degrades with depth."""
+    by_change: dict[str, list[StudyRow]] = {}
+    for row in rows:
+        if row.judged and row.measures is not None:
+            by_change.setdefault(row.member.change, []).append(row)
+    found = ((change, rows) for change, rows in by_change.items() if any(CODE in row.codes for row in rows))
+    return tuple(_finding(change, rows) for change, rows in found)
+
+
+def _finding(change: str, rows: Sequence[StudyRow]) -> StudyFinding:
+    sick = [row for row in rows if CODE in row.codes]
+    deep = max(row.member.depth for row in sick)
+    at_depth = {
+        row.member.depth: [other for other in rows if other.member.depth == row.member.depth] for row in rows
+    }
+    shallower = [depth for depth in at_depth if depth < deep]
+    seeds = len({row.member.seed for row in at_depth[deep]})
+    shown = len({row.member.seed for row in sick if row.member.depth == deep})
+    with_accuracy = math.isfinite(_mean(at_depth[deep], "train_accuracy"))
+    if with_accuracy:
+        best = max(shallower, key=lambda depth: _mean(at_depth[depth], "train_accuracy"))
+    else:
+        best = min(shallower, key=lambda depth: _mean(at_depth[depth], "loss"))
+
+    def both(name: str) -> str:
+        return f"{_mean(at_depth[best], name):.3f} to {_mean(at_depth[deep], name):.3f}"
+
+    what = (
+        f"training accuracy falls from {both('train_accuracy')}"
+        if with_accuracy
+        else f"loss rises from {both('loss')}"
+    )
+    words = [f"{what} as {best} weight layers become {deep} ({shown} of {seeds} seeds)"]
+    if with_accuracy:
+        words.append(
+            f"it is not overfitting, for the training set itself is fitted worse (test: {both('test_accuracy')})"
+        )
+    drop = max(abs(row.measures.drop) for row in sick if row.measures is not None)
+    words.append(
+        f"nothing vanishes: the gradients of first and last hidden layer differ by a factor of {10**drop:.2g} at most"
+    )
+    return StudyFinding(CODE, change, "; ".join(words) + ".", tuple(row.key for row in sick))
+
+
+def _mean(rows: Sequence[StudyRow], name: str) -> float:
+    known = [float(getattr(row.measures, name)) for row in rows]
+    return sum(known) / len(known)

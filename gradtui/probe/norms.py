@@ -41,14 +41,14 @@ def fold_by_layer(norms: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
 
     A layer of no tensors is NaN: it has no gradient, which is not a gradient of zero.
     """
-    ends = np.cumsum(np.asarray(sizes))
+    counts = np.asarray(sizes, np.intp)
     squares = np.square(norms, dtype=np.float64)
-    return np.array(
-        [
-            np.sqrt(squares[end - size : end].sum()) if size else np.nan
-            for end, size in zip(ends, sizes, strict=True)
-        ]
-    )
+    folded = np.full(len(counts), np.nan)
+    some = counts > 0
+    if some.any():
+        starts = np.cumsum(counts) - counts
+        folded[some] = np.sqrt(np.add.reduceat(squares, starts[some]))
+    return folded
 
 
 def wide_norms(tensors: list[Tensor]) -> np.ndarray:

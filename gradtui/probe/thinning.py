@@ -20,8 +20,10 @@ class Thinning:
 
     LEAST = 1 / 3
 
-    def __init__(self, share: float) -> None:
+    def __init__(self, share: float, *, free: float = 0.0) -> None:
+        """`free`: seconds of samples in all that are due in any case, however short the training is."""
         self.share = share
+        self.free = free
         self.training = 0.0
         """Seconds of steps without what the probe spent on them."""
         self.every_step = 0.0
@@ -41,7 +43,7 @@ class Thinning:
         if not self._recent:
             return True
         allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST * allowed)
+        left = max(allowed - self.every_step, self.LEAST * allowed, self.free)
         # The cheapest of the last: the first also pays for what happens only once.
         return self.samples + min(self._recent) <= left
 

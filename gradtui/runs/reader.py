@@ -114,7 +114,9 @@ class Run:
     @property
     def scalar_names(self) -> list[str]:
         """What `scalars` can be asked for, apart from "time"."""
-        return list(self.table("scalars").columns)
+        meta = self.meta
+        tables = meta.tables.values() if meta else ()
+        return [column for table in tables if table.kind == "scalars" for column in table.columns]
 
     @property
     def measures(self) -> list[str]:
@@ -161,16 +163,25 @@ class Run:
 
         Raises RunError where the run records other scalars, but not this one.
         """
-        table = self.table("scalars")
         if name == "time":
-            steps, times, _ = table.values()
+            steps, times, _ = self.table("scalars").values()
             return steps, times
-        if not table.columns:
-            return np.zeros(0, np.int64), np.zeros(0, np.float32)
+        table = self.scalar_table(name)
         if name not in table.columns:
-            raise RunError(f"{self.folder}: no scalar {name!r}; recorded: {', '.join(table.columns)}")
+            if not self.meta or not self.meta.tables:
+                return np.zeros(0, np.int64), np.zeros(0, np.float32)
+            raise RunError(f"{self.folder}: no scalar {name!r}; recorded: {', '.join(self.scalar_names)}")
         steps, _, values = table.column(name)
         return steps, values
+
+    def scalar_table(self, name: str) -> Table:
+        """The table that holds a scalar: `scalars`, or of what a script logged one of its own. Without that column
+        where the run does not record it."""
+        meta = self.meta
+        for table, about in meta.tables.items() if meta else ():
+            if about.kind == "scalars" and name in about.columns:
+                return Table(self.folder, table, about.columns)
+        return self.table_or_empty("scalars")
 
     def layers(self, measure: str = "grad_norm") -> tuple[Steps, Floats]:
         """(steps (n,), values (n, layers)) of a measure; of hidden_grad, (n, time lags).

@@ -78,6 +78,25 @@ class RunWriter:
         self._thread.start()
         atexit.register(self.close)
 
+    def add_table(self, table: str, columns: Sequence[str]) -> None:
+        """Begin another table, for what is known only once the run has begun; run.json must name it to be read.
+
+        Raises ValueError on a wrong name of a table. One that is there already is left as it is.
+        """
+        if table in self._buffers or self._is_deaf():
+            return
+        count = len(columns)
+        file = RecordFile(table_path(self.folder, table), record_dtype(count))
+        try:
+            levels = Levels(self.folder, table, count, file)
+        except OSError as error:
+            self.error = error
+            return
+        # The writer's thread goes through the buffers, so theirs comes last, under its lock.
+        self._columns[table], self._files[table], self._levels[table] = count, file, levels
+        with self._lock:
+            self._buffers[table] = RowBuffer(count)
+
     def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
         """Add a row; `values` holds one number a column, `time` is now. Steps of a table must ascend.
 

@@ -1,0 +1,53 @@
+"""Gradients as somebody's script has them, made ready to be measured: whatever their kind, dense and real."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradtui.probe.norms import tensor_norms, wide_norms
+
+_WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+
+
+def dense(gradient: Tensor) -> Tensor:
+    """The numbers of a gradient as a dense real tensor of a type that norms are taken of.
+
+    Sparse: the values, duplicates added up (on CUDA this waits for the device). Complex: real and imaginary
+    parts. Sharded (DTensor): this process's shard.
+    """
+    gradient = gradient.detach()
+    to_local = getattr(gradient, "to_local", None)
+    if to_local is not None:
+        gradient = to_local()
+    if gradient.is_sparse:
+        gradient = gradient.coalesce().values()
+    elif gradient.layout != torch.strided:
+        gradient = gradient.values()
+    if gradient.is_complex():
+        gradient = torch.view_as_real(gradient.resolve_conj())
+    return gradient if gradient.dtype in _WIDE else gradient.float()
+
+
+def gradient_norms(gradients: Sequence[Tensor]) -> np.ndarray | Tensor:
+    """L2 norm (gradients,) of each, in float64, without waiting for a device: on the host where all are on the
+    CPU, else on the device of the first."""
+    if not gradients:
+        return np.zeros(0)
+    ready = [dense(gradient) for gradient in gradients]
+    devices = {tensor.device for tensor in ready}
+    if devices == {torch.device("cpu")}:
+        return wide_norms(ready)
+    if len(devices) == 1:
+        return tensor_norms(ready)
+    first = next(tensor.device for tensor in ready if tensor.device.type != "cpu")
+    norms = torch.zeros(len(ready), dtype=torch.float64, device=first)
+    for device in devices:
+        places = [place for place, tensor in enumerate(ready) if tensor.device == device]
+        part = tensor_norms([ready[place] for place in places])
+        index = torch.tensor(places).to(first, non_blocking=True)
+        norms[index] = part.to(first, non_blocking=True)
+    return norms

@@ -1,0 +1,127 @@
+"""Closer looks at some of the steps: how far the weights moved, and how large they are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradtui.probe.dense import dense, gradient_norms
+from gradtui.probe.thinning import Thinning
+from gradtui.probe.transfer import Transfer
+from gradtui.runs.meta import TableMeta
+from gradtui.watching.journal import Journal
+from gradtui.watching.rounds import Layout
+from gradtui.watching.stepping import Stepping
+
+MEASURES = ("update_ratio", "weight_norm")
+NUMBERS = 1 << 24
+"""Weights that are copied to see how far they move (64 MiB of float32). Of larger models each parameter gets an
+even share, and of one that is larger than its share so many numbers, evenly spaced, stand for all."""
+FEWEST = 4096
+"""… but no fewer than so many of each."""
+
+Norms = NDArray[Any] | Tensor
+
+
+class _Move(NamedTuple):
+    """One optimizer's step."""
+
+    positions: NDArray[Any]
+    weights: Norms
+    """Norms of the parameters before it."""
+    sampled: Norms
+    """Of the numbers that stand for them, before it …"""
+    change: Norms
+    """… and of how far these moved."""
+
+
+class Looks:
+    """Measures single steps, of all optimizers that take one in a round.
+
+    `update_ratio` is the norm of a step's change over the norm of the weights before it, NaN where that is 0;
+    `weight_norm` is the latter.
+    """
+
+    def __init__(self, journal: Journal, device: torch.device, thinning: Thinning) -> None:
+        self.thinning = thinning
+        self.due = True
+        self._journal = journal
+        self._layout = Layout(())
+        self._most = NUMBERS
+        self._transfer: Transfer[tuple[int, float, list[_Move]]] = Transfer(device)
+        self._copies: dict[int, tuple[NDArray[Any], list[Tensor], Norms]] = {}
+        self._moves: list[_Move] = []
+
+    def configure(self, layout: Layout, columns: tuple[str, ...]) -> None:
+        """Say which layers there are; begins the tables."""
+        self._layout = layout
+        self._most = max(FEWEST, NUMBERS // max(1, layout.parameters))
+        self._journal.begin({name: TableMeta(columns=columns) for name in MEASURES})
+
+    def before(self, watched: Stepping) -> None:
+        """Before an optimizer moves the weights: copy some of them."""
+        found = [reference() for reference in watched.parameters]
+        moving = [p is not None and p.grad is not None for p in found]
+        weights = [dense(p) for p, moves in zip(found, moving, strict=True) if p is not None and moves]
+        copies = [self._sample(weight).clone() for weight in weights]
+        self._copies[watched.number] = (watched.positions[moving], copies, gradient_norms(weights))
+
+    def after(self, watched: Stepping) -> None:
+        """After it: how far they moved."""
+        taken = self._copies.pop(watched.number, None)
+        if taken is None or not len(taken[1]):
+            return
+        positions, copies, weights = taken
+        kept = dict(zip(positions.tolist(), copies, strict=True))
+        sampled = gradient_norms(copies)
+        for position, reference in zip(watched.positions.tolist(), watched.parameters, strict=True):
+            parameter = reference()
+            if parameter is not None and position in kept:
+                kept[position].sub_(self._sample(dense(parameter)))
+        self._moves.append(_Move(positions, weights, sampled, gradient_norms(copies)))
+
+    def send(self, step: int, moment: float) -> None:
+        """The round is complete."""
+        moves, self._moves, self._copies = self._moves, [], {}
+        if not moves:
+            return
+        parts = [torch.as_tensor(norms) for move in moves for norms in move[1:]]
+        device = next((part.device for part in parts if part.device.type != "cpu"), torch.device("cpu"))
+        joined = torch.cat([part.double().to(device, non_blocking=True) for part in parts])
+        self._transfer.send((step, moment, moves), joined.numpy() if device.type == "cpu" else joined, [])
+
+    def catch_up(self, *, wait: bool = False) -> None:
+        """Write what has arrived."""
+        for (step, moment, moves), (values, _) in self._transfer.receive(wait=wait):
+            weights, ratio = self._unpack(moves, values)
+            self._journal.row("weight_norm", step, weights, moment)
+            self._journal.row("update_ratio", step, ratio, moment)
+
+    def _unpack(self, moves: list[_Move], values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+        count = self._layout.parameters
+        weights, change, present = np.zeros(count), np.zeros(count), np.zeros(count, bool)
+        at = 0
+        for move in moves:
+            size = len(move.positions)
+            whole, sampled, moved = values[at : at + 3 * size].reshape(3, size)
+            at += 3 * size
+            share = np.divide(moved, sampled, out=np.zeros(size), where=sampled != 0)
+            # Where no number was left out this is what was measured; a parameter of zeros has moved all the same.
+            weights[move.positions] = whole
+            change[move.positions] = np.where(sampled != 0, share * whole, moved)
+            present[move.positions] = True
+        norms = self._layout.fold(weights, present)
+        moved = self._layout.fold(change, present)
+        ratio = np.divide(moved, norms, out=np.full(len(norms), np.nan), where=norms != 0)
+        return norms, ratio
+
+    def _sample(self, weight: Tensor) -> Tensor:
+        count = weight.numel()
+        stride = -(-count // self._most)
+        if stride <= 1:
+            return weight
+        return weight.reshape(-1)[::stride]

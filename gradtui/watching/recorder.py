@@ -1,0 +1,233 @@
+"""What is seen of a script's training becomes rows of its run, as often as the budget allows."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from gradtui.probe.thinning import Thinning, clock_of
+from gradtui.probe.transfer import Transfer
+from gradtui.runs.meta import TableMeta
+from gradtui.watching.guard import Guard
+from gradtui.watching.journal import Journal
+from gradtui.watching.logged import Logged
+from gradtui.watching.looks import Looks
+from gradtui.watching.rounds import Layout, Row, pack, unpack
+from gradtui.watching.stepping import Step, Stepping
+
+ROWS_SHARE = 2 / 3
+"""Of the budget for the norms of gradients; closer looks have the rest."""
+FREE_SECONDS = 0.02
+"""That recording may take in all however short the training is: nobody feels it, and the beginning is whole."""
+COST_SECONDS = 30.0
+"""Between two events that say what recording has cost so far."""
+
+Sent = tuple[int, float, tuple[Step, ...]]
+
+
+class Recorder:
+    """Takes the steps of all optimizers of a script and writes rows.
+
+    `scalars` holds lr, grad_norm and grad_norm_clipped (of all parameters), clipped (1 where the gradient was
+    cut between the backward pass and the step), skipped (1 where a scaler left the step out); the learning
+    rates of further groups and optimizers, and with several optimizers the norm of each.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        guard: Guard,
+        device: torch.device,
+        budget: float | None,
+        describe: Callable[[], tuple[Layout, tuple[str, ...]]],
+    ) -> None:
+        """`describe` is called when the first step begins, and gives the layers and their names."""
+        self.guard = guard
+        self.step = 0
+        """The last step, or round, that has begun."""
+        self.due = True
+        self.logged = Logged(journal, device)
+        self._journal = journal
+        self._budget = budget
+        self._clock = clock_of(device)
+        share = 0.0 if budget is None else budget
+        self._rows = Thinning(share * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
+        self._looks = Looks(
+            journal, device, Thinning(share * (1 - ROWS_SHARE), free=FREE_SECONDS * (1 - ROWS_SHARE))
+        )
+        self._transfer: Transfer[Sent] = Transfer(device)
+        self._describe = describe
+        self.steppings: Sequence[Stepping] = ()
+        self._layout: Layout | None = None
+        self._groups: list[int] = []
+        self._round: dict[int, Step | None] = {}
+        self._open = False
+        self._ours = 0.0
+        self._look_seconds = 0.0
+        self._since: float | None = None
+        self._depth = 0
+        self._told = 0.0
+
+    @property
+    def overhead(self) -> float:
+        """What recording has cost over what the training itself took."""
+        return self._rows.overhead + self._looks.thinning.overhead
+
+    @contextmanager
+    def spent(self) -> Iterator[None]:
+        """Count the time inside as ours."""
+        begin = self._clock()
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if not self._depth:
+                self._ours += self._clock() - begin
+
+    def begins(self, watched: Stepping) -> None:
+        """An optimizer is about to take a step."""
+        if self._open and watched.number in self._round:
+            self._close()
+        if not self._open:
+            self._begin()
+        if self._looks.due:
+            begin = self._clock()
+            self._looks.before(watched)
+            self._look_seconds += self._clock() - begin
+
+    def moved(self, watched: Stepping, step: Step | None) -> None:
+        """It has taken it."""
+        if not self._open:
+            self._begin()
+        if self._looks.due:
+            begin = self._clock()
+            self._looks.after(watched)
+            self._look_seconds += self._clock() - begin
+        self._round[watched.number] = step
+        if len(self._round) == len(self.steppings):
+            self._close()
+
+    def left_out(self, watched: Stepping, step: Step | None) -> None:
+        """An optimizer's gradients came and went: a step that a scaler left out, if they had overflowed."""
+        if step is None or not self._overflowed(step):
+            return
+        if self._open and watched.number in self._round:
+            self._close()
+        if not self._open:
+            self._begin()
+        self._journal.event(
+            "skipped", self.step, reason="the gradient overflowed: the scaler left the step out"
+        )
+        self._round[watched.number] = step
+        if len(self._round) == len(self.steppings):
+            self._close()
+
+    def _begin(self) -> None:
+        if self._layout is None:
+            self._configure()
+        self._open = True
+        self.step += 1
+
+    def _close(self) -> None:
+        """The round is complete: send it off, and decide about the next."""
+        moment = time.time()
+        steps = tuple(step for step in self._round.values() if step is not None)
+        self._round, self._open = {}, False
+        if steps:
+            packed = pack(steps)
+            self._transfer.send((self.step, moment, steps), packed.values, packed.numbers)
+        looked = self._looks.due
+        if looked:
+            begin = self._clock()
+            self._looks.send(self.step, moment)
+            self._look_seconds += self._clock() - begin
+        self.logged.stepped(self.step, moment)
+        self._count(bool(steps), looked)
+        self.catch_up()
+
+    def _count(self, recorded: bool, looked: bool) -> None:
+        now = self._clock()
+        ours, self._ours = self._ours, 0.0
+        look, self._look_seconds = self._look_seconds, 0.0
+        if self._since is None:
+            # The first row pays for what happens only once.
+            self._rows.samples += ours
+        else:
+            training = max(0.0, now - self._since - ours)
+            rest = max(0.0, ours - look)
+            self._rows.add(training, 0.0 if recorded else rest, rest if recorded else None)
+            self._looks.thinning.add(training, 0.0, look if looked else None)
+        self._since = now
+        free = self._budget is None
+        self.due = free or self._rows.due()
+        self._looks.due = free or self._looks.thinning.due()
+
+    def catch_up(self, *, wait: bool = False) -> None:
+        """Write what has arrived from the device; `wait`: all that was recorded."""
+        for (step, moment, steps), (values, numbers) in self._transfer.receive(wait=wait):
+            self._write(step, moment, self._unpacked(steps, values, numbers))
+        self._looks.catch_up(wait=wait)
+        self.logged.catch_up(wait=wait)
+        if self._journal.error is not None:
+            raise self._journal.error
+        now = time.monotonic()
+        if wait or now - self._told > COST_SECONDS:
+            self._told = now
+            self._journal.event("cost", self.step, overhead=self.overhead)
+
+    def _configure(self) -> None:
+        """The layers are known now: begin the tables."""
+        self._layout, columns = self._describe()
+        self._groups = [stepping.groups for stepping in self.steppings]
+        self._journal.begin(
+            {
+                "scalars": TableMeta(columns=self._scalar_columns(), kind="scalars"),
+                "grad_norm": TableMeta(columns=columns),
+            }
+        )
+        self._looks.configure(self._layout, columns)
+        self._journal.event("phase", 0, phase="training", text="training")
+
+    def _scalar_columns(self) -> tuple[str, ...]:
+        names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]
+        for stepping, groups in zip(self.steppings, self._groups, strict=True):
+            of = f"{stepping.name}." if len(self.steppings) > 1 else ""
+            names += [f"{of}grad_norm"] if of else []
+            names += [
+                f"{of}lr" if group == 0 else f"{of}lr_{group}" for group in range(groups) if of or group
+            ]
+        return tuple(names)
+
+    def _unpacked(self, steps: tuple[Step, ...], values: NDArray[Any], numbers: list[float]) -> Row:
+        assert self._layout is not None
+        return unpack(steps, values, numbers, self._layout, [s.positions for s in self.steppings])
+
+    def _write(self, step: int, moment: float, row: Row) -> None:
+        # A hair's breadth is rounding: norms are added up from numbers that were rounded when they were clipped.
+        cut = row.clipped < row.total * (1 - 1e-6)
+        several = len(self.steppings) > 1
+        lr, more = math.nan, []
+        for stepping, groups in zip(self.steppings, self._groups, strict=True):
+            norm, lrs = row.parts.get(stepping.number, (math.nan, ()))
+            known = [lrs[group] if group < len(lrs) else math.nan for group in range(groups)]
+            lr = known[0] if math.isnan(lr) else lr
+            more += [norm, *known] if several else known[1:]
+        scalars = [lr, row.total, row.clipped, float(cut), float(row.skipped), *more]
+        self._journal.row("scalars", step, scalars, moment)
+        self._journal.row("grad_norm", step, row.layers, moment)
+
+    def _overflowed(self, step: Step) -> bool:
+        """Whether its gradient was infinite or NaN. A device is not waited for: there, that a scaler is at work
+        has to do, where one optimizer alone can have meant the gradients."""
+        norms = step.after.norms
+        if isinstance(norms, torch.Tensor):
+            return step.before_scale is not None and len(self.steppings) == 1
+        return not bool(np.isfinite(norms).all())

@@ -1,0 +1,124 @@
+"""What is watched: models and optimizers of the script, none of which is kept alive."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from gradtui.watching.ending import Ending
+from gradtui.watching.guard import Guard
+from gradtui.watching.journal import Journal
+from gradtui.watching.layers import Layer, layers_of, unwrapped
+from gradtui.watching.order import CallOrder
+from gradtui.watching.recorder import Recorder
+from gradtui.watching.rounds import Layout
+from gradtui.watching.stepping import Stepping
+from gradtui.watching.wishes import Wishes, WishList
+
+
+class Subject:
+    """Some models, their optimizers, and the run that is made of them.
+
+    The layers are told when the first step begins: by then a forward pass has shown their order.
+    """
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        optimizers: Mapping[str, Optimizer],
+        journal: Journal,
+        guard: Guard,
+        *,
+        budget: float | None,
+        pattern: str,
+        fold: bool,
+    ) -> None:
+        """Raises re.error on a wrong pattern."""
+        self.guard = guard
+        self.folder: Path = journal.folder
+        self._journal = journal
+        self._models = {name: weakref.ref(model) for name, model in models.items()}
+        self._pattern, self._fold = pattern, fold
+        self._order = CallOrder(unwrapped(model) for model in models.values())
+        self._wishes: WishList | None = None
+        everything = layers_of(models, fold=fold)
+        layers_of(models, pattern=pattern)
+        device = _device_of(everything)
+        self.recorder = Recorder(journal, guard, device, budget, self._describe)
+        parameters = [reference for layer in everything for reference in layer.parameters]
+        known: Mapping[str, Optimizer | None] = optimizers or {"": None}
+        self.recorder.steppings = [
+            Stepping(number, name, optimizer, parameters, self.recorder)
+            for number, (name, optimizer) in enumerate(known.items())
+        ]
+
+    def models(self) -> list[nn.Module]:
+        """Those that are still there."""
+        return [model for reference in self._models.values() if (model := reference()) is not None]
+
+    def step(self) -> None:
+        """A step, where no optimizer tells of it."""
+        for stepping in self.recorder.steppings:
+            stepping.step()
+
+    def wishes(self) -> Wishes:
+        """What was wished in the app."""
+        if self._wishes is None:
+            self._wishes = WishList(self._journal)
+        return self._wishes.take(self.recorder.step)
+
+    def release(self) -> None:
+        """Take all hooks off. Not from within one of them."""
+        self._order.leave()
+        for stepping in self.recorder.steppings:
+            stepping.remove()
+
+    def end(self, ending: Ending) -> None:
+        """Write what was recorded, and how it ended."""
+        try:
+            self.recorder.catch_up(wait=True)
+        finally:
+            self._journal.end(self.recorder.step, *ending)
+
+    def give_up(self, reason: str) -> None:
+        """Recording has failed: say so in the run, if that is still possible."""
+        self._journal.end(self.recorder.step, "stopped", f"no longer recorded: {reason}")
+
+    def _describe(self) -> tuple[Layout, tuple[str, ...]]:
+        """The order of all parameters, and the layers that are shown, written into the run's description."""
+        self._order.leave()
+        models = {
+            name: model for name, reference in self._models.items() if (model := reference()) is not None
+        }
+        called = tuple(self._order.called)
+        shown = layers_of(models, called, self._pattern, fold=self._fold)
+        names = {layer.name for layer in shown}
+        others = [layer for layer in layers_of(models, called, fold=self._fold) if layer.name not in names]
+        places: dict[int, int] = {}
+        for layer in (*shown, *others):
+            for reference in layer.parameters:
+                places[id(reference())] = len(places)
+        sizes = [len(layer.parameters) for layer in shown]
+        for stepping in self.recorder.steppings:
+            stepping.place(places)
+        order = "as first called" if called else "as registered"
+        self._journal.describe(
+            shown,
+            _device_of(shown),
+            order=order,
+            gradient="before clipping, at the end of the backward pass; "
+            "grad_norm_clipped: as the optimizer was given it",
+        )
+        return Layout(sizes, len(places) - sum(sizes)), tuple(layer.name for layer in shown)
+
+
+def _device_of(layers: Sequence[Layer]) -> torch.device:
+    parameters = (reference() for layer in layers for reference in layer.parameters)
+    devices = [p.device for p in parameters if p is not None]
+    # Numbers on the CPU need no waiting for; so any other decides.
+    return next((device for device in devices if device.type != "cpu"), torch.device("cpu"))

@@ -1,0 +1,110 @@
+"""`gradtui.watch`: one line that records somebody's own training."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from gradtui.watching.guard import Guard, reason_of, warn
+from gradtui.watching.journal import Journal
+from gradtui.watching.layers import unwrapped
+from gradtui.watching.probe import Probe
+from gradtui.watching.subject import Subject
+
+
+def watch(
+    model: nn.Module | Mapping[str, nn.Module],
+    optimizer: Optimizer | Iterable[Optimizer] | Mapping[str, Optimizer] | None = None,
+    *,
+    name: str | None = None,
+    runs: str | os.PathLike[str] | None = None,
+    budget: float | None = 0.01,
+    activations: bool = False,
+    layers: str = "",
+    fold: bool = True,
+) -> Probe:
+    """Record a training into a run that `gradtui attach` shows, now or later, from any terminal.
+
+    With an optimizer each of its steps is recorded by itself; without one call `probe.step()` after backward.
+    Several models, by name, with their optimizers, are named parts of one run; a row of it is then complete
+    when every optimizer has taken a step, or one takes its second.
+
+    Layers are the modules that own parameters, in the order in which the first forward pass calls them. In
+    blocks that repeat, what belongs together is one layer: `h.0.attn` (`fold=False`: every module by itself).
+    A parameter that several layers share belongs to the first.
+
+    Args:
+        name: What the run is called; else by the script and the model's class.
+        runs: The folder that the run is made in; else where gradtui keeps all of them.
+        budget: Share of the training's time that recording may take, by leaving out steps; None records every
+            step, whatever it costs.
+        activations: Record also, at some of the steps, statistics of activations: mean, deviation, dead and
+            saturated units, and gradients with respect to layers' outputs.
+        layers: A regular expression: only layers in whose name it is found are shown.
+        fold: See above.
+
+    Never raises and never changes a number of the training. Where something goes wrong it warns once
+    (WatchWarning), and from then on does nothing.
+    """
+    guard = Guard()
+    try:
+        return Probe(_subject(model, optimizer, name, runs, budget, activations, layers, fold, guard))
+    except Exception as error:
+        warn(f"gradtui cannot watch this training: {reason_of(error)}")
+        return Probe()
+
+
+def _subject(
+    model: Any,
+    optimizer: Any,
+    name: str | None,
+    runs: str | os.PathLike[str] | None,
+    budget: float | None,
+    activations: bool,
+    pattern: str,
+    fold: bool,
+    guard: Guard,
+) -> Subject:
+    models = _named(model, nn.Module, "model")
+    optimizers = _named(optimizer, Optimizer, "optimizer")
+    if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
+        # Of as many models each has its own.
+        labels = models if len(models) == len(optimizers) else range(1, len(optimizers) + 1)
+        optimizers = {str(label): one for label, one in zip(labels, optimizers.values(), strict=True)}
+    about = {
+        "model": {label: type(unwrapped(one)).__name__ for label, one in models.items()},
+        "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
+        "script": sys.argv[0] if sys.argv else "",
+    }
+    root = None if runs is None else Path(runs).expanduser()
+    journal = Journal(name or _name_of(models), root, about)
+    try:
+        return Subject(models, optimizers, journal, guard, budget=budget, pattern=pattern, fold=fold)
+    except Exception as error:
+        journal.end(0, "failed", reason_of(error))
+        raise
+
+
+def _named(given: Any, kind: type, what: str) -> dict[str, Any]:
+    """What was given, by name: of one the name is empty."""
+    if given is None:
+        return {}
+    if isinstance(given, kind):
+        return {"": given}
+    named = dict(given) if isinstance(given, Mapping) else dict(enumerate(given, 1))
+    wrong = next((one for one in named.values() if not isinstance(one, kind)), None)
+    if wrong is not None or not named:
+        raise TypeError(f"watch({what}=…): expected {kind.__name__}, not {type(wrong).__name__}")
+    return {str(label): one for label, one in named.items()}
+
+
+def _name_of(models: Mapping[str, nn.Module]) -> str:
+    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
+    classes = " and ".join(type(unwrapped(model)).__name__ for model in models.values())
+    return f"{script} · {classes}" if script else classes

@@ -152,7 +152,7 @@ def _frame(
     scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
     # Of a stretch in which there is nothing, the axis of the whole is as good as any.
     for stretch in ((low, high), whole):
-        numbers = np.concatenate([np.zeros(0), *(curve.extent(*stretch) for curve in curves)])
+        numbers = _numbers(curves, stretch, log=view.log)
         floor = bool(np.isneginf(numbers).any())
         if floor or np.isfinite(numbers).any():
             break
@@ -163,6 +163,19 @@ def _frame(
         scale.low -= 1
     rows, columns = size
     return Frame(low, high, scale, columns, rows, top, floor)
+
+
+def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarray:
+    """What the y axis has to hold: of a guest on a linear axis no more than three times what the others need."""
+    own, guests = (
+        np.concatenate([np.zeros(0), *(curve.extent(*stretch) for curve in curves if curve.guest is guest)])
+        for guest in (False, True)
+    )
+    finite = own[np.isfinite(own)]
+    if finite.size and not log:
+        span = finite.max() - finite.min()
+        guests = np.clip(guests, finite.min() - span, finite.max() + span)
+    return np.concatenate([own, guests])
 
 
 def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: Palette) -> None:
@@ -180,7 +193,8 @@ def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: P
 
 def _draw(cells: Cells, frame: Frame, curve: Curve, y: np.ndarray, marker: str, ink: int) -> None:
     part = curve.within(frame.low, frame.high)
-    draw_line(cells, frame, curve.x[part], _on(frame, y)[part], marker, ink)
+    drawn = np.clip(_on(frame, y)[part], frame.scale.low, frame.scale.high)
+    draw_line(cells, frame, curve.x[part], drawn, marker, ink)
 
 
 def _on(frame: Frame, y: np.ndarray) -> np.ndarray:

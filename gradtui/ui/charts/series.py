@@ -27,10 +27,12 @@ class Series:
     high: ArrayLike | None = None
     noisy: bool = True
     """Whether smoothing is meant for it. What was evaluated on a whole data set is no noise of a batch."""
+    guest: bool = False
+    """Whether it is there to be compared with: where it explodes, it leaves a linear axis to the others."""
 
     def same_as(self, other: Series) -> bool:
         """Whether it holds the same numbers under the same name."""
-        return (self.name, self.noisy) == (other.name, other.noisy) and all(
+        return (self.name, self.noisy, self.guest) == (other.name, other.noisy, other.guest) and all(
             one is two or (one is not None and two is not None and _same(one, two))
             for one, two in zip(self._arrays(), other._arrays(), strict=True)
         )
@@ -55,6 +57,7 @@ class Curve:
     """The range of the steps that a point stands for …"""
     high: Floats | None
     """… where that is more than a point."""
+    guest: bool = False
 
     @property
     def smooth(self) -> bool:
@@ -117,6 +120,7 @@ def curve_of(series: Series, *, log: bool = False, complement: bool = False, ove
         behind=drawn(behind),
         low=drawn(low),
         high=drawn(high),
+        guest=series.guest,
     )
 
 

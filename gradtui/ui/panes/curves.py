@@ -257,7 +257,7 @@ def _before(snapshot: Snapshot, what: str) -> list[Series]:
     from gradtui.ui.charts.plot import Series
 
     curve = snapshot.curves.get(what)
-    return [] if curve is None or not len(curve) else [Series("without", curve.step, curve.mean)]
+    return [] if curve is None or not len(curve) else [Series("without", curve.step, curve.mean, guest=True)]
 
 
 def _reconstruction(snapshot: Snapshot) -> list[Series]:

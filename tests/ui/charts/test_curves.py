@@ -156,3 +156,19 @@ def test_the_figure_of_the_process_is_left_alone() -> None:
     drawn([Series("loss", [0, 1, 2], [1.0, 2.0, 3.0])], width=33, height=7)
     assert plotext.figure.size() == before
     assert not list(plotext.figure._signals)
+
+
+def test_a_guest_that_explodes_leaves_the_axis_to_the_others() -> None:
+    x = np.arange(1, 101)
+    own, other = Series("loss", x, np.linspace(2, 0, 100)), np.where(x < 50, x * 1.0, 1e13)
+    text = lines(drawn([own, Series("without", x, other, guest=True)]))
+    assert text[0].startswith("    4┤")
+    # It lies along the upper edge, and is not lost.
+    row = drawn([own, Series("without", x, other, guest=True)]).ink[0, GUTTER:]
+    assert (row[10:40] == SERIES + 1).sum() > 5
+    # An equal is what the axis is for; and where nothing else is finite, a guest is too.
+    assert "e13" in lines(drawn([own, Series("without", x, other)]))[0]
+    assert (
+        "e13"
+        in lines(drawn([Series("loss", x, np.full(100, nan)), Series("without", x, other, guest=True)]))[0]
+    )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from gradtui.study.chart import OUTCOMES, Bar, BarChart, Chart, Edge, Line, LineChart, MapChart
 from gradtui.study.edges import edges
-from gradtui.study.plan import Member
+from gradtui.study.plan import Member, axes_of
 from gradtui.study.spec import CHANGE, DEPTH, Quantity, StudySpec
 from gradtui.study.study_state import Ranked, StudyRow
 
@@ -24,6 +24,8 @@ LABELS: dict[Quantity, str] = {
     "outcome": "outcome",
 }
 _SHARES = ("train_accuracy", "test_accuracy")
+_POWERS = ("drop", "lag_drop")
+"""Logarithms already."""
 
 
 class Charts:
@@ -53,39 +55,41 @@ class Charts:
     def _lines(self, quantity: Quantity, rows: Sequence[StudyRow]) -> LineChart:
         compare = self._spec.compare
         beside = axes_of(compare.x, self._spec)
-        groups: dict[tuple[Hashable, ...], list[StudyRow]] = {}
+        groups: dict[str, list[StudyRow]] = {}
         for row in rows:
-            groups.setdefault(row.member.without(*beside), []).append(row)
+            groups.setdefault(row.member.said(*beside), []).append(row)
         lines = []
-        for identity, group in groups.items():
+        for name, group in groups.items():
             places = sorted({row.member.on(compare.x) for row in group})
             points = [[row for row in group if row.member.on(compare.x) == place] for place in places]
             spreads = [spread(point, quantity) for point in points]
             mean, low, high = np.array(spreads, np.float64).T
             keys = tuple(tuple(row.key for row in point) for point in points)
-            lines.append(Line(_say(identity), np.array(places, np.float64), mean, low, high, keys))
+            lines.append(Line(name, np.array(places, np.float64), mean, low, high, keys))
         return LineChart(
             self._title(quantity),
             axis_label(compare.x),
             LABELS[quantity],
             tuple(lines),
             compare.log_x,
-            compare.log_y,
+            compare.log_y and quantity not in _POWERS,
             (0.0, 1.0) if quantity in _SHARES else None,
         )
 
     def _bars(self, quantity: Quantity, rows: Sequence[StudyRow], ranked: Sequence[Ranked]) -> BarChart:
         groups: dict[str, list[StudyRow]] = {}
         for row in rows:
-            groups.setdefault(_say(row.member.without()) or row.member.name, []).append(row)
+            groups.setdefault(row.member.said() or row.member.name, []).append(row)
         bars = [
             Bar(name, *spread(group, quantity), _note(group), tuple(row.key for row in group))
             for name, group in groups.items()
         ]
-        place = {one.change: index for index, one in enumerate(ranked, 1)}
-        bars.sort(key=lambda bar: place.get(bar.name, 0 if bar is bars[0] else len(place) + 1))
+        place = {one.change: index for index, one in enumerate(ranked)}
+        # The first is the one to beat; behind the ranked, those that have not ended, as the study has them.
+        bars = [*bars[:1], *sorted(bars[1:], key=lambda bar: place.get(bar.name, len(place)))]
         span = (0.0, 1.0) if quantity in _SHARES else None
-        return BarChart(self._title(quantity), LABELS[quantity], tuple(bars), self._spec.compare.log_y, span)
+        log = self._spec.compare.log_y and quantity not in _POWERS
+        return BarChart(self._title(quantity), LABELS[quantity], tuple(bars), log, span)
 
     def _map(self, quantity: Quantity, rows: Sequence[StudyRow]) -> MapChart:
         compare = self._spec.compare
@@ -129,15 +133,6 @@ class Charts:
         return self._edges
 
 
-def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:
-    """An axis, and, of depth, the paths of the grid that make it."""
-    if axis != DEPTH:
-        return (axis,)
-    return tuple(
-        path for path in spec.grid if path.startswith("net.") and path.endswith((".repeat", ".layers"))
-    )
-
-
 def axis_label(axis: str) -> str:
     """An axis in words."""
     if axis == DEPTH:
@@ -164,10 +159,6 @@ def _ordered(values: Sequence[Any]) -> list[Any]:
     """Numbers ascending, words as the study has them."""
     known = list(dict.fromkeys(values))
     return sorted(known) if all(isinstance(value, int | float) for value in known) else known
-
-
-def _say(identity: Sequence[Any]) -> str:
-    return " · ".join(str(part) for part in identity if part != "")
 
 
 def _note(rows: Sequence[StudyRow]) -> str:

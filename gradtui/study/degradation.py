@@ -18,7 +18,8 @@ from gradtui.diagnosis.findings import Finding
 from gradtui.experiment import to_dict
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
-from gradtui.study.plan import Member
+from gradtui.study.plan import Member, axes_of
+from gradtui.study.spec import DEPTH, StudySpec
 from gradtui.study.study_state import StudyFinding, StudyRow
 
 CODE = "degradation"
@@ -82,17 +83,19 @@ def _learned(row: StudyRow) -> tuple[float, float]:
     return (-1.0 if math.isnan(accuracy) else accuracy, -loss if math.isfinite(loss) else -math.inf)
 
 
-def findings_of(rows: Sequence[StudyRow]) -> tuple[StudyFinding, ...]:
-    """What is to be said of the study as a whole: one finding for each change that degrades with depth."""
-    by_change: dict[str, list[StudyRow]] = {}
+def findings_of(spec: StudySpec, rows: Sequence[StudyRow]) -> tuple[StudyFinding, ...]:
+    """What is to be said of the study as a whole: a finding for each of its series that degrades with depth."""
+    beside = axes_of(DEPTH, spec)
+    series: dict[str, list[StudyRow]] = {}
     for row in rows:
         if row.judged and row.measures is not None:
-            by_change.setdefault(row.member.change, []).append(row)
-    found = ((change, rows) for change, rows in by_change.items() if any(CODE in row.codes for row in rows))
-    return tuple(_finding(change, rows) for change, rows in found)
+            series.setdefault(row.member.said(*beside), []).append(row)
+    return tuple(
+        _finding(name, rows) for name, rows in series.items() if any(CODE in row.codes for row in rows)
+    )
 
 
-def _finding(change: str, rows: Sequence[StudyRow]) -> StudyFinding:
+def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
     sick = [row for row in rows if CODE in row.codes]
     deep = max(row.member.depth for row in sick)
     at_depth = {
@@ -124,7 +127,7 @@ def _finding(change: str, rows: Sequence[StudyRow]) -> StudyFinding:
     words.append(
         f"nothing vanishes: the gradients of first and last hidden layer differ by a factor of {10**drop:.2g} at most"
     )
-    return StudyFinding(CODE, change, "; ".join(words) + ".", tuple(row.key for row in sick))
+    return StudyFinding(CODE, series, "; ".join(words) + ".", tuple(row.key for row in sick))
 
 
 def _mean(rows: Sequence[StudyRow], name: str) -> float:

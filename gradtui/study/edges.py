@@ -22,6 +22,9 @@ from gradtui.study.chart import Edge
 SAMPLES = 65
 """Values along the upright axis at which theory is asked, for each column."""
 
+FLAT = 1e-6
+"""Decades: what varies by less does not depend on the upright axis, a learning rate, say."""
+
 LEVELS = (
     ("theory: keeps its size", 0.0),
     ("theory: vanishes below", VANISHING_DROP),
@@ -65,6 +68,8 @@ def _crossings(drops: np.ndarray, level: float, values: np.ndarray) -> np.ndarra
 
 
 def _crossing(away: np.ndarray, values: np.ndarray) -> float:
+    if not np.nanmax(away, initial=-np.inf) - np.nanmin(away, initial=np.inf) > FLAT:
+        return math.nan
     signs = np.sign(away)
     at = np.flatnonzero(np.isfinite(away[:-1]) & np.isfinite(away[1:]) & (signs[:-1] * signs[1:] <= 0))
     if not len(at):

@@ -34,7 +34,7 @@ class Member:
     change: str
     """Name of its change; empty where the study has none."""
     point: tuple[tuple[str, Any], ...] = field(hash=False)
-    """Its values on the grid, by dotted path."""
+    """Its values on the grid, by dotted path; words, numbers or truth values."""
     seed: int
     experiment: Experiment
     cure: str = ""
@@ -60,10 +60,11 @@ class Member:
         found = dict(self.point)
         return found[axis] if axis in found else value_at(self.experiment, axis)
 
-    def without(self, *axes: str) -> tuple[Any, ...]:
-        """What tells it from others where those axes (and not its seed) do not count."""
-        own = {CHANGE: self.change, **dict(self.point)}
-        return tuple(value for axis, value in own.items() if axis not in axes)
+    def said(self, *without: str) -> str:
+        """What tells it from others in words, where those axes, and its seed, do not count; perhaps nothing."""
+        point = {path: value for path, value in self.point if path not in without}
+        change = "" if CHANGE in without else self.change
+        return " · ".join(filter(None, (change, _said(point))))
 
 
 def plan(spec: StudySpec) -> tuple[Member, ...]:
@@ -89,6 +90,15 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
 def depth_of(experiment: Experiment) -> int:
     """Weight layers from input to output, without the output layer."""
     return sum(group.repeat * group.layers for group in experiment.net)
+
+
+def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:
+    """An axis, and, of depth, the paths of the grid that make it."""
+    if axis != DEPTH:
+        return (axis,)
+    return tuple(
+        path for path in spec.grid if path.startswith("net.") and path.endswith((".repeat", ".layers"))
+    )
 
 
 def value_at(experiment: Experiment, path: str) -> Any:
@@ -125,8 +135,9 @@ def _base(spec: StudySpec) -> Experiment:
 
 def _check_size(spec: StudySpec) -> None:
     for path, values in spec.grid.items():
-        if not isinstance(values, list) or not values:
-            raise ExperimentError(f"grid.{path}", values, "a list of values")
+        plain = isinstance(values, list) and all(isinstance(one, bool | int | float | str) for one in values)
+        if not plain or not values:
+            raise ExperimentError(f"grid.{path}", values, "a list of words or numbers")
     for index, change in enumerate(spec.change):
         if change.cure and change.cure not in (known := [one.key for one in CURES]):
             hint = nearest(change.cure, known) or f"; expected one of {', '.join(known)}"

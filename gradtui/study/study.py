@@ -198,7 +198,7 @@ class Study:
             rows = tuple(self._known.get(row.key, row) for row in rows)
             order = ranked(state.spec, rows)
             charts = self._charts.of(rows, order)
-            state = replace(state, charts=charts, findings=findings_of(rows), ranked=order)
+            state = replace(state, charts=charts, findings=findings_of(state.spec, rows), ranked=order)
         else:
             rows = tuple(self._known.get(row.key, row) for row in rows)
         self.state = replace(state, rows=rows, status=self._status(rows))

@@ -13,7 +13,7 @@ from gradtui.runs.events import Event, EventLog
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.tail import Row, last_row
 
-BINS = 24
+BINS = 16
 """Stretches of layers that a profile is folded to at most."""
 
 
@@ -41,12 +41,11 @@ class Digest:
 def digest_of(folder: Path, meta: RunMeta, events: EventLog) -> Digest:
     """The figures by a run.json and events that were read just now."""
     scalars, gradients = (_last(folder, meta, name) for name in ("scalars", "grad_norm"))
-    names = meta.tables["scalars"].columns if "scalars" in meta.tables else ()
     evaluations = events.evaluations
     return Digest(
         findings=tuple(str(event.get("code", "")) for event in events.findings()),
         depth=sum(layer.kind not in BESIDE_THE_PATH for layer in meta.layers),
-        loss=_plain(scalars.values[names.index("loss")]) if scalars and "loss" in names else None,
+        loss=_loss(folder, meta),
         train=_newest(evaluations, "train_accuracy"),
         test=_newest(evaluations, "test_accuracy"),
         seconds=_seconds(events.entries, scalars or gradients),
@@ -57,6 +56,13 @@ def digest_of(folder: Path, meta: RunMeta, events: EventLog) -> Digest:
 def _last(folder: Path, meta: RunMeta, table: str) -> Row | None:
     about = meta.tables.get(table)
     return last_row(folder, table, len(about.columns)) if about and about.columns else None
+
+
+def _loss(folder: Path, meta: RunMeta) -> float | None:
+    for name, about in meta.tables.items():
+        if about.kind == "scalars" and "loss" in about.columns and (row := _last(folder, meta, name)):
+            return _plain(row.values[about.columns.index("loss")])
+    return None
 
 
 def _plain(value: float) -> float:

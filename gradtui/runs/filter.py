@@ -82,16 +82,21 @@ _OTHERWISE = {"finding": "findings", "tags": "tag", "state": "status", "steps": 
 KEYS = (*_WORDS, *_NUMBERS)
 
 
-def parse_filter(text: str) -> Filter:
-    """What a person typed. Raises FilterError."""
+def parse_filter(text: str, *, typing: bool = False) -> Filter:
+    """What a person typed. typing: more may follow, so the last word may be the beginning of one.
+
+    Raises FilterError.
+    """
     if text.count('"') % 2:
         raise FilterError('a " that is not closed')
-    return Filter(tuple(_test(word) for word in _WORD.findall(text)))
+    words = _WORD.findall(text)
+    goes_on = len(words) - 1 if typing and text[-1:] not in ('"', " ") else -1
+    return Filter(tuple(_test(word, at == goes_on) for at, word in enumerate(words)))
 
 
-def _test(word: str) -> Test:
+def _test(word: str, goes_on: bool) -> Test:
     if len(word) > 1 and word.startswith("-"):
-        return partial(_fails, _test(word[1:]))
+        return partial(_fails, _test(word[1:], goes_on))
     found = _TERM.match(word)
     if found is None:
         return partial(_holds, word.replace('"', "").lower())
@@ -99,6 +104,8 @@ def _test(word: str) -> Test:
     key = _OTHERWISE.get(key, key)
     if not value:
         raise FilterError(f"{word}: what {key} is to be is missing")
+    if goes_on and sign == ":" and key in _WORDS:
+        value += "*"
     if key in _WORDS:
         return _word_test(_WORDS[key], key, sign, value)
     if key in _NUMBERS:

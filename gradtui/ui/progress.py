@@ -18,7 +18,7 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
     if watching is None:
         return Progress(draft.name, draft.data.source, "idle", "press space to train")
     snapshot = watching.snapshot
-    title = watching.experiment.name if watching.experiment else watching.folder.name
+    title = watching.title
     script = snapshot is not None and snapshot.meta is not None and snapshot.meta.kind == "script"
     detail: str = watching.experiment.data.source if watching.experiment else "script" if script else ""
     if cure_of(watching):

@@ -84,6 +84,8 @@ class Watching:
         """Where the person looks; another takes effect at once, by `look_at`."""
         self.sight: Sight | None = None
         """What is seen there."""
+        self.title = folder.name
+        """What the run is called."""
         self.measures: tuple[str, ...] = ()
         """What the run records of its layers."""
         self.painted = threading.Event()
@@ -163,6 +165,8 @@ class Watching:
         """Read what is new, and say whether there is anything to show: news of the run, or another look."""
         if follower.measure != look.measure:
             follower.watch(look.measure)
+        # Whoever renames it does not write into what is followed.
+        self.title = run.name
         snapshot = follower.poll()
         if snapshot is None and self._is_stillborn():
             self.stillborn, snapshot = True, self.snapshot
@@ -178,7 +182,7 @@ class Watching:
         from gradtui.ui.sight import see
 
         assert self.snapshot is not None
-        self.sight = see(self.snapshot, run.table_or_empty("scalars"), look, self.experiment, self.sight)
+        self.sight = see(self.snapshot, run.scalar_tables(), look, self.experiment, self.sight)
 
     def _post(self, worker: Worker[None] | None = None) -> None:
         """Hand the state over; with a worker, wait until it was painted."""

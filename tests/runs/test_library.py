@@ -203,6 +203,6 @@ def test_a_live_digest_is_that_of_the_files(root: Path) -> None:
     assert digest.depth == 30
     assert digest.loss == 1.5
     logs = np.log10(norms[-1].astype(np.float64))
-    edges = [30 * at // 24 for at in range(25)]
+    edges = [30 * at // 16 for at in range(17)]
     folded = [np.sort(logs[low:high])[(high - low) // 2] for low, high in itertools.pairwise(edges)]
     assert digest.profile == pytest.approx(folded)

@@ -225,7 +225,7 @@ async def test_the_run_list_opens_another_run(make_run: MakeRun) -> None:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.query_one(StatusBar).progress.step == 60)
         await pilot.press("r")
-        await until(pilot, lambda: "finished" in screen_text(app) and "folder" in screen_text(app))
+        await until(pilot, lambda: "gradient in" in screen_text(app) and "finished" in screen_text(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: lab.query_one(StatusBar).progress.step == 7)
 

@@ -37,7 +37,7 @@ def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No cursor that blinks, no names that hold the date or a folder of this machine, no clock."""
     monkeypatch.setattr("textual.widgets.Input.cursor_blink", False)
     monkeypatch.setattr("gradtui.runs.folder.time.strftime", lambda form: "20260101-120000")
-    monkeypatch.setattr("gradtui.ui.screens.runs.ago", lambda seconds: "now")
+    monkeypatch.setattr("gradtui.ui.library.words.ago", lambda seconds: "now")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRADTUI_HOME", "home")
 

@@ -11,7 +11,7 @@ from textual.widget import Widget
 from gradtui.words import seconds
 
 # state → (mark, colour); the mark differs too, for those who see no colour.
-_MARKS = {
+MARKS = {
     "idle": ("○", "$secondary"),
     "starting": ("◌", "$accent"),
     "running": ("●", "$success"),
@@ -55,7 +55,7 @@ class StatusBar(Widget):
     def render(self) -> Content:
         """Name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
-        mark, colour = _MARKS.get(p.state, _MARKS["idle"])
+        mark, colour = MARKS.get(p.state, MARKS["idle"])
         left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
         if p.detail and width >= 100:
             left += Content.styled(f" · {p.detail}", "$secondary")
@@ -82,7 +82,7 @@ class StatusBar(Widget):
     def _looking_back(self, at: int, right: Content, room: int) -> Content:
         """What one looks at goes before how the run stands: of that, what there is room for."""
         p = self.progress
-        mark, colour = _MARKS.get(p.state, _MARKS["idle"])
+        mark, colour = MARKS.get(p.state, MARKS["idle"])
         short = Content.assemble((mark, colour), f" step {p.step:,}" + (f"/{p.steps:,}" if p.steps else ""))
         where = [
             Content.styled(text, "$accent reverse")

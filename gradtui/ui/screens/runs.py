@@ -1,118 +1,325 @@
-"""The run list: every run of this machine, the newest first."""
+"""The list of runs: sorted, filtered, marked; opened, compared, named, tagged, deleted and brought back."""
 
 from __future__ import annotations
 
-import time
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from rich.text import Text
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Vertical
-from textual.screen import ModalScreen
-from textual.widgets import DataTable, Static
+from textual.content import Content
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import Input, Static
+from textual.worker import get_current_worker
 
-from gradtui.runs.library import RunInfo, list_runs
+from gradtui.runs import trash
+from gradtui.runs.errors import RunError
+from gradtui.runs.filter import FilterError, parse_filter
+from gradtui.runs.label import name_of, tags_of
+from gradtui.runs.library import Library, RunInfo
+from gradtui.ui.library import deeds
+from gradtui.ui.library.ask import AskScreen
+from gradtui.ui.library.columns import columns
+from gradtui.ui.library.keys import HELP, HINT, KEYS
+from gradtui.ui.library.lines import Count, RunDetail, RunsBar
+from gradtui.ui.library.listing import Listing
 from gradtui.ui.panes.key_line import KeyLine
+from gradtui.ui.panes.row_table import RowTable
+
+PACE = 1.0
+"""Seconds between two looks at the folder: runs of other terminals appear and end."""
+MOST_COMPARED = 8
+
+NONE_YET = "No run yet. Press esc, then space: it trains."
+NONE_FITS = "No run fits. Press esc: all of them."
 
 
-class RunsScreen(ModalScreen[Path | None]):
+class RunsScreen(Screen["Path | None"]):
     """Choose a run; answers with its folder.
 
     Args:
         root: the folder of the runs.
     """
 
-    DEFAULT_CSS = """
+    HELP = HELP
+    BINDINGS = KEYS
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
+    CSS = """
     RunsScreen {
-        align: center middle;
-        & > Vertical {
-            width: 96%; max-width: 110; height: 80%; border: round $accent;
-            border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface;
-        }
-        & DataTable { height: 1fr; background: $surface; }
-        & #no-runs { padding: 1 2; color: $text-muted; display: none; }
+        layout: vertical;
+        & > Input, & > Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
+        & > Input:focus { background: $panel; }
+        & > #said { height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; display: none; }
+        & > #said.-typing { display: block; }
+        & > #said.-bad { display: block; color: $error; }
+        &.-low > RunDetail { height: 2; border-top: none; background: $surface; }
     }
     """
-    BINDINGS = [
-        Binding("enter", "select", "open", key_display="⏎"),
-        Binding("escape,r", "dismiss(None)", "back"),
-        Binding("j", "down", show=False),
-        Binding("k", "up", show=False),
-    ]
+
+    @dataclass
+    class Read(Message):
+        """The folder was looked at."""
+
+        runs: list[RunInfo]
+
+        def can_replace(self, message: Message) -> bool:
+            """A newer list is whole."""
+            return isinstance(message, RunsScreen.Read)
 
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = root
-        self.shown: list[RunInfo] = []
+        self.listing = Listing(columns())
+        self._read_once = False
+        self._wake = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """The table."""
-        with Vertical() as frame:
-            frame.border_title = "Runs"
-            yield DataTable(cursor_type="row", zebra_stripes=False)
-            yield Static("No run yet. Press esc, then space: it trains.", id="no-runs")
+        """How many, which, the list, and all of one."""
+        yield RunsBar()
+        yield Input(placeholder=f"/ filter   {HINT}")
+        yield Static(Content(HINT), id="said")
+        yield RowTable(tuple(self.listing.columns.values()))
+        yield RunDetail()
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Read the folder now and every second: runs of other terminals appear and end."""
-        table = self.query_one(DataTable)
-        table.add_columns("state", "name", "step", "started", "folder")
+        """Look at the folder until the screen is left."""
+        self.query_one(RowTable).focus()
+        self.paint()
         self.read()
-        self.set_interval(1.0, self.read)
+
+    def on_unmount(self) -> None:
+        """The thread need not sleep to its end."""
+        self._wake.set()
+
+    # -- reading
 
     @work(thread=True, exclusive=True, group="runs")
     def read(self) -> None:
         """List the runs; on a network file system that may take a while."""
-        self.app.call_from_thread(self.show, list_runs(self.root))
+        worker, library = get_current_worker(), Library(self.root)
+        trash.purge(self.root)
+        while not worker.is_cancelled:
+            self._wake.clear()
+            self.post_message(self.Read(library.read()))
+            self._wake.wait(PACE)
 
-    def show(self, runs: list[RunInfo]) -> None:
-        """Fill the table, the cursor on the run where it was."""
-        table = self.query_one(DataTable)
-        if runs == self.shown:
-            return
-        row = table.cursor_row
-        here = self.shown[row].id if 0 <= row < len(self.shown) else ""
-        table.clear()
-        for run in runs:
-            table.add_row(
-                run.status.state,
-                Text(run.name),
-                f"{run.steps:,}",
-                ago(time.time() - run.started) if run.started else "—",
-                Text(run.id),
-            )
-        self.shown = runs
-        ids = [run.id for run in runs]
-        table.move_cursor(row=ids.index(here) if here in ids else 0)
-        self.query_one("#no-runs").display = not runs
-        table.display = bool(runs)
-        self.query_one(Vertical).border_subtitle = str(self.root)
-
-    @on(DataTable.RowSelected)
-    def _open(self, event: DataTable.RowSelected) -> None:
+    @on(Read)
+    def _read(self, event: Read) -> None:
         event.stop()
-        self.action_select()
+        self._read_once = True
+        self.listing.take(event.runs)
+        self.paint()
 
-    def action_select(self) -> None:
-        """Open the run under the cursor."""
-        row = self.query_one(DataTable).cursor_row
-        if 0 <= row < len(self.shown):
-            self.dismiss(Path(self.shown[row].run))
+    # -- showing
 
-    def action_down(self) -> None:
-        """Next run."""
-        self.query_one(DataTable).action_cursor_down()
+    def paint(self) -> None:
+        """Hand each pane what is its own."""
+        listing = self.listing
+        self.query_one(RowTable).show(
+            listing.rows,
+            listing.at,
+            listing.marked_rows,
+            by=listing.by,
+            descending=listing.descending,
+            nothing=NONE_FITS if listing.runs else NONE_YET if self._read_once else "",
+        )
+        self.query_one(RunDetail).info = listing.here
+        self.query_one(RunsBar).count = Count(
+            len(listing.runs), len(listing.rows), len(listing.marked), str(self.root), self._read_once
+        )
+        self.refresh_bindings()
 
-    def action_up(self) -> None:
-        """Run before."""
-        self.query_one(DataTable).action_cursor_up()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What cannot be done now is not there."""
+        if action == "stop":
+            return any(run.status.live for run in self.listing.chosen)
+        if action in ("open", "mark", "tag", "rename", "delete", "compare", "copy", "sort", "reverse"):
+            return bool(self.listing.rows)
+        return True
 
+    # -- choosing
 
-def ago(seconds: float) -> str:
-    """How long ago, in the unit that a person would say."""
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds / size:.0f} {unit} ago"
-    return "now" if seconds < 10 else f"{seconds:.0f} s ago"
+    def choose(self, at: int) -> None:
+        """The cursor on another row."""
+        self.listing.choose(at)
+        self.paint()
+
+    def action_move(self, by: int) -> None:
+        """So many rows down (up)."""
+        self.choose(self.listing.at + by)
+
+    def action_page(self, by: int) -> None:
+        """As many rows as one sees."""
+        self.choose(self.listing.at + by * self.query_one(RowTable).page)
+
+    def action_mark(self) -> None:
+        """Mark the run, or no more; and go to the next."""
+        self.listing.mark()
+        self.paint()
+
+    def action_mark_all(self) -> None:
+        """All that are shown; where all are marked, none."""
+        self.listing.mark_all()
+        self.paint()
+
+    @on(RowTable.Chosen)
+    def _clicked(self, event: RowTable.Chosen) -> None:
+        if event.again:
+            self.action_open()
+        else:
+            self.choose(event.index)
+
+    @on(RowTable.Scrolled)
+    def _scrolled(self, event: RowTable.Scrolled) -> None:
+        self.action_move(event.rows)
+
+    # -- sorting and filtering
+
+    @on(RowTable.Sorted)
+    def _head_clicked(self, event: RowTable.Sorted) -> None:
+        listing = self.listing
+        listing.sort(event.key, not listing.descending if event.key == listing.by else None)
+        self.paint()
+
+    def action_sort(self, by: int) -> None:
+        """By the column beside."""
+        self.listing.sort_beside(by)
+        self.paint()
+
+    def action_reverse(self) -> None:
+        """The other way round."""
+        self.listing.sort(self.listing.by, not self.listing.descending)
+        self.paint()
+
+    def action_filter(self) -> None:
+        """Type what is looked for."""
+        self.query_one(Input).focus()
+
+    @on(events.DescendantFocus)
+    @on(events.DescendantBlur)
+    def _focus_moved(self) -> None:
+        self.query_one("#said").set_class(self.query_one(Input).has_focus, "-typing")
+
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        said = self.query_one("#said", Static)
+        try:
+            chosen = parse_filter(event.value, typing=True)
+        except FilterError as error:
+            # What was understood before still holds: half a word must not empty the list.
+            said.update(Content(str(error)))
+            said.add_class("-bad")
+        else:
+            said.update(Content(HINT))
+            said.remove_class("-bad")
+            self.listing.sift(chosen)
+            self.paint()
+
+    @on(Input.Submitted)
+    def _typed(self) -> None:
+        self.query_one(RowTable).focus()
+
+    # -- doing
+
+    def action_back(self) -> None:
+        """All runs again, where a filter hides some; or else back."""
+        typed = self.query_one(Input)
+        if typed.value or typed.has_focus:
+            typed.value = ""
+            self.query_one(RowTable).focus()
+        else:
+            self.dismiss(None)
+
+    def action_open(self) -> None:
+        """See the run under the cursor."""
+        if self.listing.here is not None:
+            self.dismiss(self.listing.here.run)
+
+    def action_copy(self) -> None:
+        """The run's folder on the clipboard."""
+        if self.listing.here is not None:
+            self.app.copy_to_clipboard(str(self.listing.here.run))
+            self.notify("copied the run's path", timeout=2)
+
+    def action_compare(self) -> None:
+        """The marked ones over each other; this one too where only one is marked."""
+        runs, here = self.listing.chosen, self.listing.here
+        if here is not None and len(runs) < 2 and here not in runs:
+            runs.append(here)
+        if not 2 <= len(runs) <= MOST_COMPARED:
+            said = f"mark 2 to {MOST_COMPARED} runs with space; {len(self.listing.marked)} are marked"
+            self.notify(said, severity="warning")
+            return
+        from gradtui.ui.screens.compare import CompareScreen
+
+        def take(folder: Path | None) -> None:
+            if folder is not None:
+                self.dismiss(folder)
+
+        self.app.push_screen(CompareScreen([run.run for run in runs]), take)
+
+    def action_rename(self) -> None:
+        """Ask what to call the run under the cursor."""
+        run = self.listing.here
+        if run is None:
+            return
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self.do(partial(deeds.rename, run, name_of(text)))
+
+        hint = "⏎ take   esc back   empty: its own name again"
+        self.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
+
+    def action_tag(self) -> None:
+        """Ask for the tags of the chosen runs: those that all of them have can be typed away."""
+        runs = self.listing.chosen
+        if not runs:
+            return
+        common = set(runs[0].label.tags).intersection(*(run.label.tags for run in runs))
+        value = " ".join(tag for tag in runs[0].label.tags if tag in common)
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self.do(partial(deeds.tag, runs, common, tags_of(text)))
+
+        title = f"Tags of {deeds.several(len(runs))}"
+        hint = "words between blanks   ⏎ take   esc back" + (
+            "" if len(runs) == 1 else "   others of each stay"
+        )
+        self.app.push_screen(AskScreen(title, value + " " if value else "", hint, tags_of), take)
+
+    def action_delete(self) -> None:
+        """Delete the chosen runs; a key brings them back."""
+        runs = self.listing.chosen
+        live = [run for run in runs if run.status.live]
+        if live:
+            self.notify(
+                f"{live[0].name} is still training: x stops it first", severity="warning", markup=False
+            )
+        elif runs:
+            self.do(partial(deeds.delete, runs))
+
+    def action_undelete(self) -> None:
+        """Bring back what was deleted last."""
+        self.do(partial(deeds.undelete, self.root))
+
+    def action_stop(self) -> None:
+        """End the training of the chosen runs."""
+        self.do(partial(deeds.stop, self.listing.chosen))
+
+    @work(thread=True, group="deeds")
+    def do(self, deed: Callable[[], str]) -> None:
+        """Do something to files, say what it was, and look again."""
+        try:
+            said = deed()
+        except RunError as error:
+            self.app.call_from_thread(self.notify, str(error), severity="error", markup=False)
+        else:
+            self.app.call_from_thread(self.notify, said, timeout=3, markup=False)
+        self._wake.set()

@@ -1,0 +1,285 @@
+"""A table of many rows, of which only the lines that look otherwise than before are painted.
+
+Textual's own table measures every cell of every row before it shows the first one: of a thousand runs that is felt at
+each letter of a filter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+from textual import events
+from textual.content import Content
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.strip import Strip
+from textual.style import Style
+from textual.visual import Visual
+from textual.widget import Widget
+
+Row = TypeVar("Row")
+
+SIGNS = 4
+"""Columns before the first cell: the cursor and the mark, each with a blank."""
+
+
+@dataclass(frozen=True)
+class Column(Generic[Row]):
+    """What is said of each row in one column."""
+
+    key: str
+    title: str
+    text: Callable[[Row], Content | str]
+    least: int
+    """Width at least …"""
+    most: int = 0
+    """… and at most; 0 is no more than the least."""
+    rank: int = 0
+    """Where there is no room for all columns, those of higher rank give way."""
+    right: bool = False
+    """Whether its cells end at the right, as figures do."""
+    value: Callable[[Row], Any] | None = None
+    """What rows are sorted by; None where they cannot be. A value of None goes last either way."""
+    beside: str = ""
+    """The column whose cell follows in this one, where it has no room of its own."""
+
+
+@dataclass(frozen=True)
+class Placed(Generic[Row]):
+    """A column that there is room for."""
+
+    column: Column[Row]
+    start: int
+    width: int
+
+
+def placed(columns: Sequence[Column[Row]], width: int) -> list[Placed[Row]]:
+    """Which columns fit into so many cells, in their order, and how wide each is."""
+    gap = 1 if width < 100 else 2
+    room = width - SIGNS
+    kept: set[str] = set()
+    for column in sorted(columns, key=lambda column: column.rank):
+        if column.least + (gap if kept else 0) > room:
+            # One that is narrower and weighs less must not come in its place: a table that jumps is not read.
+            break
+        room -= column.least + (gap if kept else 0)
+        kept.add(column.key)
+    shown = [column for column in columns if column.key in kept]
+    widths = {column.key: column.least for column in shown}
+    while room > 0:
+        wider = [column for column in shown if widths[column.key] < column.most]
+        if not wider:
+            break
+        for column in wider[:room]:
+            widths[column.key] += 1
+            room -= 1
+    found, start = [], SIGNS
+    for column in shown:
+        found.append(Placed(column, start, widths[column.key]))
+        start += widths[column.key] + gap
+    return found
+
+
+class RowTable(Widget, Generic[Row], can_focus=True):
+    """Rows with a cursor, marks, and heads that are clicked to sort by.
+
+    Args:
+        columns: from left to right.
+    """
+
+    COMPONENT_CLASSES = {"rows--cursor", "rows--head", "rows--mark"}
+    DEFAULT_CSS = """
+    RowTable {
+        height: 1fr; padding: 0 1;
+        & > .rows--cursor { background: $block-cursor-background; text-style: bold; }
+        & > .rows--head { color: $secondary; }
+        & > .rows--mark { color: $accent; text-style: bold; }
+        &:ansi > .rows--cursor { background: ansi_default; text-style: reverse; }
+    }
+    """
+
+    @dataclass
+    class Chosen(Message):
+        """A row was clicked; again where the cursor was on it already."""
+
+        index: int
+        again: bool
+
+    @dataclass
+    class Sorted(Message):
+        """The head of a column was clicked."""
+
+        key: str
+
+    @dataclass
+    class Scrolled(Message):
+        """The wheel was turned by so many rows."""
+
+        rows: int
+
+    def __init__(self, columns: Sequence[Column[Row]], *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.columns = tuple(columns)
+        self._shown = Shown[Row]()
+        self._first = 0
+        self._lines: dict[int, tuple[Content, bool]] = {}
+        """What stands in each line of the widget, and whether the cursor is on it."""
+
+    def show(
+        self,
+        rows: Sequence[Row],
+        cursor: int,
+        marked: Collection[int] = (),
+        *,
+        by: str = "",
+        descending: bool = False,
+        nothing: str = "",
+    ) -> None:
+        """Show these rows, the cursor on one of them.
+
+        marked: indices; by: the column that they are sorted by; nothing: said where there is no row.
+        """
+        before = len(self._shown.rows)
+        self._shown = Shown(tuple(rows), cursor, frozenset(marked), by, descending, nothing)
+        if self.styles.height is not None and self.styles.height.is_auto and before != len(rows):
+            self.refresh(layout=True)
+        self.repaint()
+
+    @property
+    def page(self) -> int:
+        """How many rows are in view."""
+        return max(1, self.content_size.height - 1)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """A line each, and one of heads over them."""
+        return 1 + max(1, len(self._shown.rows))
+
+    def repaint(self) -> None:
+        """Have the lines painted that are not as they were."""
+        width, height = self.content_size
+        shown = self._shown
+        # The cursor moves in the window; the window follows where it would leave it.
+        most = max(0, len(shown.rows) - self.page)
+        self._first = max(0, min(self._first, most, shown.cursor))
+        if shown.cursor >= self._first + self.page:
+            self._first = min(most, shown.cursor - self.page + 1)
+        columns = placed(self.columns, width)
+        dirty = []
+        for y in range(height):
+            line = self._line(y, columns, width)
+            before = self._lines.get(y)
+            if before is None or before[1] != line[1] or not before[0].is_same(line[0]):
+                self._lines[y] = line
+                dirty.append(Region(self.gutter.left, y, width, 1))
+        if dirty:
+            self.refresh(*dirty)
+
+    def on_resize(self) -> None:
+        """Other columns fit."""
+        self._lines.clear()
+        self.repaint()
+
+    def _line(self, y: int, columns: Sequence[Placed[Row]], width: int) -> tuple[Content, bool]:
+        if y == 0:
+            return self._head(columns, width), False
+        index, shown = self._first + y - 1, self._shown
+        if index >= len(shown.rows):
+            said = " " * SIGNS + shown.nothing if y == 2 and not shown.rows else ""
+            return Content.styled(said, "$secondary"), False
+        here, row = index == shown.cursor, shown.rows[index]
+        line = Content.assemble(
+            ("▸ " if here else "  ", "$accent bold"),
+            ("● " if index in shown.marked else "  ", "$accent bold"),
+        )
+        kept, beside = {place.column.key for place in columns}, {one.key: one for one in self.columns}
+        for place in columns:
+            cell = self._cell(place.column, row)
+            if place.column.beside and place.column.beside not in kept:
+                cell += Content("  ") + self._cell(beside[place.column.beside], row)
+            line += Content(" " * (place.start - line.cell_length)) + _fitted(cell, place)
+        return line.truncate(width, pad=True), here
+
+    @staticmethod
+    def _cell(column: Column[Row], row: Row) -> Content:
+        cell = column.text(row)
+        return Content(cell) if isinstance(cell, str) else cell
+
+    def _head(self, columns: Sequence[Placed[Row]], width: int) -> Content:
+        line, shown = Content(""), self._shown
+        for place in columns:
+            title = place.column.title
+            chosen = place.column.key == shown.by
+            if chosen:
+                arrow = "▾" if shown.descending else "▴"
+                title = f"{arrow}{title}" if place.column.right else f"{title}{arrow}"
+            said = _fitted(Content(title), place)
+            line += Content(" " * (place.start - line.cell_length))
+            line += said.stylize("bold $accent" if chosen else "$secondary")
+        return line.truncate(width, pad=True)
+
+    def render_line(self, y: int) -> Strip:
+        """One line, from what was written for it."""
+        content, here = self._lines.get(y, (Content(""), False))
+        if here:
+            styles = self.get_component_styles("rows--cursor")
+            if styles.text_style.reverse:
+                # Of a terminal's own colours: each would be a ground of its own.
+                content = Content(content.plain).stylize("reverse")
+            else:
+                content = content.stylize_before(Style(background=styles.background, bold=True))
+        width = self.content_size.width
+        (strip,) = Visual.to_strips(self, content, width, 1, self.visual_style) or [Strip.blank(width)]
+        return strip.adjust_cell_length(width, self.visual_style.rich_style)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose the row under the mouse, or sort by the column whose head is."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        index = self._first + offset.y - 1
+        if offset.y and index < len(self._shown.rows):
+            self.post_message(self.Chosen(index, index == self._shown.cursor))
+        elif not offset.y:
+            for place in placed(self.columns, self.content_size.width):
+                if place.start <= offset.x < place.start + place.width and place.column.value is not None:
+                    self.post_message(self.Sorted(place.column.key))
+
+    def on_mouse_scroll_down(self) -> None:
+        """Further down."""
+        self.post_message(self.Scrolled(3))
+
+    def on_mouse_scroll_up(self) -> None:
+        """Back up."""
+        self.post_message(self.Scrolled(-3))
+
+
+@dataclass(frozen=True)
+class Shown(Generic[Row]):
+    """What a table shows."""
+
+    rows: tuple[Row, ...] = ()
+    cursor: int = 0
+    marked: frozenset[int] = field(default_factory=frozenset)
+    by: str = ""
+    descending: bool = False
+    nothing: str = ""
+
+
+def _fitted(cell: Content, place: Placed[Any]) -> Content:
+    """A cell as wide as its column."""
+    if place.column.right and cell.cell_length < place.width:
+        cell = cell.pad_left(place.width - cell.cell_length)
+    return cell.truncate(place.width, ellipsis=True, pad=True)
+
+
+def in_order(rows: Sequence[Row], column: Column[Row], *, descending: bool) -> list[Row]:
+    """Rows sorted by a column, equal ones as they stood; what has no value last, and NaN before it."""
+    assert column.value is not None
+    values = [column.value(row) for row in rows]
+    known = [i for i, value in enumerate(values) if value is not None and value == value]
+    nan = [i for i, value in enumerate(values) if value is not None and value != value]
+    unknown = [i for i, value in enumerate(values) if value is None]
+    known.sort(key=lambda i: values[i], reverse=descending)
+    return [rows[i] for i in (*known, *nan, *unknown)]

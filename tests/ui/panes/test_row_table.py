@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.content import Content
+
+from gradtui.ui.panes.row_table import SIGNS, Column, RowTable, in_order, placed
+
+Row = tuple[str, float | None]
+
+COLUMNS = (
+    Column[Row]("name", "name", lambda row: row[0], 6, 20, rank=0, value=lambda row: row[0], beside="note"),
+    Column[Row]("figure", "figure", lambda row: f"{row[1]}", 8, rank=1, right=True, value=lambda row: row[1]),
+    Column[Row]("note", "note", lambda row: Content(f"#{row[0]}"), 10, rank=2),
+)
+
+
+def keys(width: int) -> list[str]:
+    return [place.column.key for place in placed(COLUMNS, width)]
+
+
+def test_columns_of_a_higher_rank_give_way() -> None:
+    assert keys(60) == ["name", "figure", "note"]
+    assert keys(SIGNS + 6 + 1 + 8) == ["name", "figure"]
+    assert keys(SIGNS + 6 + 1 + 7) == ["name"]
+    assert keys(3) == []
+
+
+@pytest.mark.parametrize("width", range(10, 130))
+def test_cells_neither_overlap_nor_leave_the_line(width: int) -> None:
+    places = placed(COLUMNS, width)
+    ends = [place.start + place.width for place in places]
+    assert all(end < place.start for end, place in zip(ends, places[1:], strict=False))
+    assert all(end <= width for end in ends)
+    assert all(place.column.least <= place.width for place in places)
+
+
+def test_what_has_no_value_goes_last_either_way() -> None:
+    rows: list[Row] = [("b", None), ("a", 2.0), ("c", math.nan), ("d", 1.0), ("e", 2.0)]
+    up = in_order(rows, COLUMNS[1], descending=False)
+    down = in_order(rows, COLUMNS[1], descending=True)
+    assert [name for name, _ in up] == ["d", "a", "e", "c", "b"]
+    assert [name for name, _ in down] == ["a", "e", "d", "c", "b"]
+
+
+class TableApp(App[None]):
+    CSS = "Screen { layout: vertical; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard: list[object] = []
+
+    def compose(self) -> ComposeResult:
+        yield RowTable(COLUMNS)
+
+    def on_row_table_chosen(self, event: RowTable.Chosen) -> None:
+        self.heard.append((event.index, event.again))
+
+    def on_row_table_sorted(self, event: RowTable.Sorted) -> None:
+        self.heard.append(event.key)
+
+
+def lines(app: App[None]) -> list[str]:
+    return [strip.text.rstrip() for strip in app.screen._compositor.render_strips()]
+
+
+async def test_the_window_follows_the_cursor_and_a_click_counts_from_it() -> None:
+    app = TableApp()
+    rows = [(f"row {number}", float(number)) for number in range(100)]
+    async with app.run_test(size=(60, 11)) as pilot:
+        table = app.query_one(RowTable)
+        table.show(rows, 0, by="figure")
+        await pilot.pause()
+        assert lines(app)[0].split() == ["name", "▴figure", "note"]
+        assert lines(app)[1].startswith(" ▸   row 0")
+        assert lines(app)[10].split()[:2] == ["row", "9"]
+        table.show(rows, 42, {41})
+        await pilot.pause()
+        assert lines(app)[10].startswith(" ▸   row 42")
+        assert lines(app)[9].startswith("   ● row 41")
+        await pilot.click(RowTable, offset=(8, 3))
+        await pilot.click(RowTable, offset=(8, 10))
+        await pilot.click(RowTable, offset=(8, 0))
+        await pilot.pause()
+        assert app.heard == [(35, False), (42, True), "name"]
+
+
+async def test_only_lines_that_look_otherwise_are_painted(monkeypatch: pytest.MonkeyPatch) -> None:
+    app = TableApp()
+    rows = [(f"row {number}", float(number)) for number in range(5)]
+    async with app.run_test(size=(60, 11)) as pilot:
+        table = app.query_one(RowTable)
+        table.show(rows, 0)
+        await pilot.pause()
+        painted: list[int] = []
+        monkeypatch.setattr(table, "refresh", lambda *regions: painted.extend(region.y for region in regions))
+        table.show(rows, 0)
+        assert painted == []
+        table.show(rows, 3)
+        assert painted == [1, 4]
+        table.show([*rows[:2], ("other", 2.0), *rows[3:]], 3)
+        assert painted == [1, 4, 3]
+
+
+async def test_where_a_column_has_no_room_its_cell_follows_in_another() -> None:
+    app = TableApp()
+    async with app.run_test(size=(26, 4)) as pilot:
+        app.query_one(RowTable).show([("ab", 1.0)], 0, nothing="none")
+        await pilot.pause()
+        assert "ab  #ab" in lines(app)[1]
+        app.query_one(RowTable).show([], 0, nothing="none")
+        await pilot.pause()
+        assert lines(app)[2].strip() == "none"

@@ -1,0 +1,264 @@
+"""The list of runs, driven by keys, on folders that are really on disk."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from gradtui.experiment import resolve, set_fields
+from gradtui.runs import trash
+from gradtui.runs.control import ControlReader
+from gradtui.runs.folder import runs_root
+from gradtui.runs.label import Label, read_label, write_label
+from gradtui.runs.library import list_runs
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.library import words
+from gradtui.ui.panes.row_table import RowTable
+from gradtui.ui.screens.lab import LabScreen
+from gradtui.ui.screens.runs import RunsScreen
+from tests.ui.conftest import MakeRun
+from tests.ui.test_ascii import alien
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+SIZES = [(80, 24), (120, 36), (200, 50)]
+
+
+def named(name: str, **changes: object) -> object:
+    return set_fields(resolve("sigmoid-20"), {"name": name, **changes})
+
+
+@pytest.fixture
+def three(make_run: MakeRun) -> list[Path]:
+    """The oldest first."""
+    return [
+        make_run(named("alpha"), decades=12.0),
+        make_run(named("beta", **{"optimizer.lr": 0.5}), decades=0.0, steps=30),
+        make_run(named("gamma"), nan_from=5, end="diverged"),
+    ]
+
+
+async def opened(pilot: Pilot[None], runs: int) -> RunsScreen:
+    await lab_of(pilot)
+    await pilot.press("r")
+    await until(pilot, lambda: isinstance(pilot.app.screen, RunsScreen))
+    screen = pilot.app.screen
+    assert isinstance(screen, RunsScreen)
+    await until(pilot, lambda: len(screen.listing.runs) == runs)
+    await pilot.pause()
+    return screen
+
+
+def names(screen: RunsScreen) -> list[str]:
+    return [run.name for run in screen.listing.rows]
+
+
+async def typed(pilot: Pilot[None], text: str) -> None:
+    if not pilot.app.screen.query_one(Input).has_focus:
+        await pilot.press("slash")
+    pilot.app.screen.query_one(Input).value = text
+    await pilot.pause()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_run_is_there_with_its_figures(size: tuple[int, int], three: list[Path]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=size) as pilot:
+        await opened(pilot, 3)
+        lines = screen_text(app).splitlines()
+        assert all(len(line) == size[0] for line in lines)
+        head, newest, middle, oldest = lines[2:6]
+        for column in ("state", "name", "findings", "depth", "step", "test", "started"):
+            assert column in head
+        assert newest.startswith(" ▸   ✖ diverged")
+        assert ["gamma" in newest, "beta" in middle, "alpha" in oldest] == [True] * 3
+        assert ["21" in middle.split(), "30" in middle.split()] == [True] * 2
+        assert three[2].name in lines[-2]
+        if size[0] >= 120:
+            assert "×" * 16 in newest
+            assert "▇" * 16 in middle
+            (bars,) = re.findall("[▁▂▃▄▅▆▇]+", oldest)
+            assert (len(bars), bars[0], bars[-1]) == (16, "▁", "▇")
+            assert bars == "".join(sorted(bars))
+
+
+async def test_enter_opens_the_run_under_the_cursor(three: list[Path]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, 3)
+        await pilot.press("down", "j", "k", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.watching is not None)
+        assert app.lab is not None
+        assert app.lab.watching is not None
+        assert app.lab.watching.folder == three[1]
+
+
+async def test_a_filter_is_live_its_errors_are_said_and_escape_takes_it_back(three: list[Path]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, 3)
+        await pilot.press("slash", "s", "t", "a", "t", "u", "s", "colon", "d", "i")
+        await pilot.pause()
+        assert names(screen) == ["gamma"]
+        assert "1 of 3" in screen_text(app)
+        await typed(pilot, "optimizer.lr>0.1")
+        await until(pilot, lambda: names(screen) == ["beta"])
+        await typed(pilot, "optimizer.lr>")
+        await until(pilot, lambda: "optimizer.lr>: what optimizer.lr is to be is missing" in screen_text(app))
+        assert names(screen) == ["beta"]
+        await typed(pilot, "nothing")
+        await until(pilot, lambda: "No run fits" in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, lambda: names(screen) == ["gamma", "beta", "alpha"])
+        # Keys are the list's again.
+        await pilot.press("space")
+        assert screen.listing.marked == {three[2]}
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+
+
+async def test_sorted_by_any_column_by_keys_and_by_its_head(three: list[Path]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, 3)
+        await pilot.press("o")
+        assert names(screen) == ["alpha", "beta", "gamma"]
+        line = screen_text(app).splitlines()[2]
+        await pilot.click(RowTable, offset=(line.index("name"), 0))
+        await pilot.pause()
+        assert names(screen) == ["alpha", "beta", "gamma"]
+        await pilot.click(RowTable, offset=(line.index("name"), 0))
+        await pilot.pause()
+        assert names(screen) == ["gamma", "beta", "alpha"]
+        await pilot.press("greater_than_sign")
+        assert screen.listing.by == "gradient"
+        # From the most vanishing on; what is no number has no place among them.
+        assert names(screen) == ["alpha", "beta", "gamma"]
+        await pilot.press("less_than_sign", "less_than_sign")
+        assert screen.listing.by == "state"
+
+
+async def test_the_cursor_stays_with_its_run_when_another_appears(
+    three: list[Path], make_run: MakeRun
+) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, 3)
+        await pilot.press("down")
+        make_run(named("delta"))
+        await until(pilot, lambda: len(screen.listing.runs) == 4)
+        assert screen.listing.here is not None
+        assert screen.listing.here.name == "beta"
+        assert screen.listing.at == 2
+
+
+async def test_a_run_gets_a_name_and_the_lab_says_it(three: list[Path]) -> None:
+    app = GradtuiApp(attach=three[2])
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, 3)
+        await pilot.press("n", *["backspace"] * 5, *"cursed", "enter")
+        await until(pilot, lambda: "cursed" in names(screen))
+        assert read_label(three[2]).name == "cursed"
+        await pilot.press("escape")
+        await until(pilot, lambda: "cursed" in screen_text(app).splitlines()[0])
+
+
+async def test_tags_of_several_come_and_go_together_and_others_stay(three: list[Path]) -> None:
+    write_label(three[0], Label(tags=("common", "own")))
+    write_label(three[1], Label(tags=("common",)))
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await opened(pilot, 3)
+        await pilot.press("down", "space", "space", "t")
+        await pilot.pause()
+        asked = app.screen.query_one(Input)
+        assert asked.value == "common "
+        asked.value = "bad*tag"
+        await pilot.pause()
+        assert "a tag has none of" in screen_text(app)
+        await pilot.press("enter")
+        asked.value = "paper"
+        await pilot.press("enter")
+        await until(pilot, lambda: read_label(three[0]).tags == ("own", "paper"))
+        assert read_label(three[1]).tags == ("paper",)
+        assert read_label(three[2]).tags == ()
+        await until(pilot, lambda: "#own #paper" in screen_text(app))
+        await typed(pilot, "tag:paper")
+        await until(pilot, lambda: names(screen) == ["beta", "alpha"])
+
+
+async def test_deleted_runs_come_back(three: list[Path]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        screen = await opened(pilot, 3)
+        await pilot.press("space", "space", "d")
+        await until(pilot, lambda: names(screen) == ["alpha"])
+        assert [info.name for info in list_runs()] == ["alpha"]
+        await until(pilot, lambda: "u brings back" in screen_text(app))
+        await pilot.press("d")
+        await until(pilot, lambda: "No run yet" in screen_text(app))
+        await pilot.press("u")
+        await until(pilot, lambda: names(screen) == ["alpha"])
+        await pilot.press("u")
+        await until(pilot, lambda: names(screen) == ["gamma", "beta", "alpha"])
+        await pilot.press("u")
+        await until(pilot, lambda: "nothing was deleted" in screen_text(app))
+
+
+async def test_a_live_run_is_stopped_before_it_can_be_deleted(make_run: MakeRun) -> None:
+    folder = make_run(named("alive"), end=None)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36), notifications=True) as pilot:
+        await opened(pilot, 1)
+        await pilot.press("d")
+        await until(pilot, lambda: "still training: x stops it first" in screen_text(app))
+        assert trash.count(runs_root()) == 0
+        await pilot.press("x")
+        await until(pilot, lambda: "stopping 1 run" in screen_text(app))
+        assert [wish.wish for wish in ControlReader(folder).poll()] == ["stop"]
+
+
+async def test_a_folder_without_runs_says_what_to_do() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await opened(pilot, 0)
+        await until(pilot, lambda: "No run yet" in screen_text(app))
+        await pilot.press("enter", "space", "d", "n", "t", "c", "y")
+        await pilot.pause()
+        assert isinstance(app.screen, RunsScreen)
+
+
+async def test_ascii_only(three: list[Path]) -> None:
+    app = GradtuiApp(terminal={"GRADTUI_CHARSET": "ascii"})
+    async with app.run_test(size=(200, 50)) as pilot:
+        await opened(pilot, 3)
+        assert alien(app) == set()
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (None, "–"),
+        (0.257, "0.26 s"),
+        (1.04, "1.0 s"),
+        (59.6, "60 s"),
+        (100, "1.7 min"),
+        (86400, "24 h"),
+        (3e5, "3.5 d"),
+    ],
+)
+def test_durations(seconds: float | None, said: str) -> None:
+    assert words.duration(seconds) == said
+
+
+def test_blocks_fall_by_decades_from_the_largest() -> None:
+    inf, nan = float("inf"), float("nan")
+    assert words.blocks([-20.0, -7.9, -4.0, 0.0]) == "▁▁▄▇"
+    assert words.blocks([5.0, 5.0]) == "▇▇"
+    assert words.blocks([nan, inf, -inf, 2.0]) == "×∞0▇"
+    assert words.blocks([]) == ""

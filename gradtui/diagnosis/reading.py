@@ -48,6 +48,11 @@ class Rows(Protocol):
     """A table of a run (gradtui.runs.table.Table)."""
 
     @property
+    def name(self) -> str:
+        """Its own."""
+        ...
+
+    @property
     def columns(self) -> tuple[str, ...]:
         """Their names."""
         ...
@@ -96,6 +101,10 @@ class ReadableRun(Protocol):
         """A table, without columns where it is not recorded."""
         ...
 
+    def scalar_table(self, name: str) -> Rows:
+        """The table that holds a scalar; without that column where it is not recorded."""
+        ...
+
 
 def evidence_of(run: ReadableRun) -> Evidence:
     """The evidence of a run as it stands on disk now, live or finished; empty before its first step."""
@@ -103,13 +112,15 @@ def evidence_of(run: ReadableRun) -> Evidence:
     layers = meta.layers if meta else ()
     # The status first: a run that ends while it is being read must not be judged finished without its last rows.
     finished = not run.status.live
-    scalars = _series(run.table_or_empty("scalars"))
-    names = run.table_or_empty("scalars").columns
+    read: dict[str, Series] = {}
 
     def scalar(name: str) -> Series:
-        if name not in names:
+        table = run.scalar_table(name)
+        if name not in table.columns:
             return Series.none()
-        column = names.index(name)
+        if table.name not in read:
+            read[table.name] = _series(table)
+        scalars, column = read[table.name], table.columns.index(name)
         return Series(scalars.steps, scalars.values[:, column], scalars.highest[:, column])
 
     def measure(name: str) -> Series:

@@ -6,20 +6,23 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradtui.probe.norms import tensor_norms, wide_norms
 
+_PLAIN = (Tensor, nn.Parameter)
 _WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def dense(gradient: Tensor) -> Tensor:
-    """The numbers of a gradient as a dense real tensor of a type that norms are taken of.
+    """The numbers of a gradient as a dense real tensor of a type that norms are taken of. Call it
+    without gradients being recorded.
 
     Sparse: the values, duplicates added up (on CUDA this waits for the device). Complex: real and imaginary
     parts. Sharded (DTensor): this process's shard.
     """
-    gradient = gradient.detach()
+    if type(gradient) in _PLAIN and gradient.layout is torch.strided and gradient.dtype in _WIDE:
+        return gradient
     to_local = getattr(gradient, "to_local", None)
     if to_local is not None:
         gradient = to_local()
@@ -37,6 +40,11 @@ def gradient_norms(gradients: Sequence[Tensor]) -> np.ndarray | Tensor:
     CPU, else on the device of the first."""
     if not gradients:
         return np.zeros(0)
+    with torch.no_grad():
+        return _norms(gradients)
+
+
+def _norms(gradients: Sequence[Tensor]) -> np.ndarray | Tensor:
     ready = [dense(gradient) for gradient in gradients]
     devices = {tensor.device for tensor in ready}
     if devices == {torch.device("cpu")}:

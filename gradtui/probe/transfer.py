@@ -31,6 +31,11 @@ class Transfer(Generic[Tag]):
         self._queue: deque[tuple[Tag, _Flight | _Held]] = deque()
         self._since = 0.0
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything was sent that has not been received."""
+        return bool(self._queue)
+
     def send(self, tag: Tag, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
         """Send an array and numbers off; `tag` comes back with them. They must not be changed afterwards."""
         if not self._queue:

@@ -87,7 +87,7 @@ def curves(run: Run, evaluations: Sequence[Any], paper: Paper) -> Iterator[Text]
 def _curve(
     run: Run, name: str, evaluations: Sequence[Any], y_range: tuple[float, float] | None, paper: Paper
 ) -> list[Text]:
-    table = run.table_or_empty("scalars")
+    table = run.scalar_table(name)
     # A curve needs two points; and of a figure that the task does not have, every value is NaN.
     if name not in table.columns or table.rows < 2:
         return []

@@ -71,7 +71,7 @@ def _stretches(events: Sequence[Event]) -> list[tuple[int, float]]:
 
 
 def _loss(run: Run) -> dict[str, float | None]:
-    scalars = run.table_or_empty("scalars")
+    scalars = run.scalar_table("loss")
     if "loss" not in scalars.columns or not scalars.rows:
         return {"first": None, "last": None, "best": None}
     column = scalars.columns.index("loss")

@@ -62,6 +62,8 @@ class Follower:
         self._meta: RunMeta | None = None
         self._scalars = Source(run.table_or_empty("scalars"), CURVE_BUCKETS)
         self._layers = Source(run.table_or_empty(measure), TIMELINE_ROWS)
+        self._logged: dict[str, Source] = {}
+        """Of what a script logs, each name by itself."""
         self._status: RunStatus | None = None
         self._told = False
 
@@ -96,12 +98,12 @@ class Follower:
             self._meta = meta
             self._renew()
             changed = True
-        for source in (self._scalars, self._layers):
+        for source in (self._scalars, self._layers, *self._logged.values()):
             changed |= source.poll()
         return changed
 
     def _judge(self) -> RunStatus:
-        step = max(self._scalars.step, self._layers.step)
+        step = max(source.step for source in (self._scalars, self._layers, *self._logged.values()))
         return current_status(self.run.folder, self._meta, self._log, step)
 
     def latest(self, measure: str) -> tuple[int, Floats] | None:
@@ -116,11 +118,16 @@ class Follower:
             table = self.run.table_or_empty(name)
             if table.columns != source.table.columns:
                 source.restart(table)
+        for table in self.run.scalar_tables():
+            if table.name != "scalars" and table.name not in self._logged:
+                self._logged[table.name] = Source(table, CURVE_BUCKETS)
 
     def _snapshot(self, meta: RunMeta | None, status: RunStatus) -> Snapshot:
         scalars = self._scalars.history.summary()
         names = self._scalars.table.columns
         curves = {name: scalars.column(index) for index, name in enumerate(names)}
+        for source in self._logged.values():
+            curves[source.table.columns[0]] = source.history.summary().column(0)
         clock = self._scalars if self._scalars.rows else self._layers
         rate, steps = clock.rate(), meta.steps if meta else 0
         left = max(0, steps - status.step)

@@ -114,9 +114,7 @@ class Run:
     @property
     def scalar_names(self) -> list[str]:
         """What `scalars` can be asked for, apart from "time"."""
-        meta = self.meta
-        tables = meta.tables.values() if meta else ()
-        return [column for table in tables if table.kind == "scalars" for column in table.columns]
+        return [column for table in self.scalar_tables() for column in table.columns]
 
     @property
     def measures(self) -> list[str]:
@@ -177,11 +175,14 @@ class Run:
     def scalar_table(self, name: str) -> Table:
         """The table that holds a scalar: `scalars`, or of what a script logged one of its own. Without that column
         where the run does not record it."""
+        tables = (table for table in self.scalar_tables() if name in table.columns)
+        return next(tables, self.table_or_empty("scalars"))
+
+    def scalar_tables(self) -> list[Table]:
+        """All tables of scalars: `scalars`, and one of each name that a script has logged."""
         meta = self.meta
-        for table, about in meta.tables.items() if meta else ():
-            if about.kind == "scalars" and name in about.columns:
-                return Table(self.folder, table, about.columns)
-        return self.table_or_empty("scalars")
+        named = meta.tables.items() if meta else ()
+        return [Table(self.folder, name, about.columns) for name, about in named if about.kind == "scalars"]
 
     def layers(self, measure: str = "grad_norm") -> tuple[Steps, Floats]:
         """(steps (n,), values (n, layers)) of a measure; of hidden_grad, (n, time lags).

@@ -62,11 +62,15 @@ class Sight:
 
 
 def see(
-    snapshot: Snapshot, scalars: Table, look: Look, experiment: Experiment | None, before: Sight | None
+    snapshot: Snapshot,
+    scalars: Sequence[Table],
+    look: Look,
+    experiment: Experiment | None,
+    before: Sight | None,
 ) -> Sight:
     """Look at a run's state. `before` is the last sight of the same run: what still holds of it is not read again.
 
-    scalars: the run's table of them, for a closer look than the snapshot's at a stretch of time.
+    scalars: the run's tables of them, for a closer look than the snapshot's at a stretch of time.
     """
     table = snapshot.timeline.table
     moment = moment_of(table, look.at)
@@ -100,10 +104,13 @@ def see(
     )
 
 
-def _curves(scalars: Table, first: int, last: int) -> Mapping[str, Summary]:
+def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Summary]:
     """Each scalar between two steps, as closely as a follower shows the whole run."""
-    summary = scalars.summary(scalars.row_of(first), scalars.row_of(last + 1), CURVE_BUCKETS)
-    return {name: summary.column(index) for index, name in enumerate(scalars.columns)}
+    curves: dict[str, Summary] = {}
+    for table in scalars:
+        summary = table.summary(table.row_of(first), table.row_of(last + 1), CURVE_BUCKETS)
+        curves |= {name: summary.column(index) for index, name in enumerate(table.columns)}
+    return curves
 
 
 def level_of(layers: Sequence[LayerMeta]) -> int:

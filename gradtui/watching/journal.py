@@ -48,7 +48,7 @@ class Journal:
         return self._meta.tables
 
     def describe(self, layers: Sequence[Layer], device: torch.device, **about: Any) -> None:
-        """Say which layers there are. Raises OSError."""
+        """Say which layers there are; it is written when tables begin."""
         self._meta = replace(
             self._meta,
             layers=tuple(LayerMeta(layer.name, layer.kind, layer.count) for layer in layers),
@@ -56,7 +56,6 @@ class Journal:
             device=str(device),
             data={**self._meta.data, **about},
         )
-        write_meta(self.folder, self._meta)
 
     def begin(self, tables: Mapping[str, TableMeta]) -> None:
         """Begin tables. Raises OSError, and ValueError on a wrong name."""

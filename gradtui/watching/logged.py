@@ -14,6 +14,7 @@ from torch import Tensor
 from gradtui.probe.transfer import Transfer
 from gradtui.runs.meta import TableMeta
 from gradtui.watching.journal import Journal
+from gradtui.watching.stopwatch import Stopwatch
 
 MOST_NAMES = 128
 """Names beyond that are not recorded: each costs memory as long as the script runs."""
@@ -33,8 +34,9 @@ class _Value(NamedTuple):
 class Logged:
     """Takes numbers by name. A tensor on a device is copied there, and waited for never."""
 
-    def __init__(self, journal: Journal, device: torch.device) -> None:
+    def __init__(self, journal: Journal, device: torch.device, stopwatch: Stopwatch) -> None:
         self._journal = journal
+        self._stopwatch = stopwatch
         self._transfer: Transfer[list[_Value]] = Transfer(device, hold=0.0)
         self._tables: dict[str, str] = {}
         self._last: dict[str, int] = {}
@@ -100,7 +102,8 @@ class Logged:
         if len(self._tables) >= MOST_NAMES:
             return False
         table = table_name(name, self._journal.tables)
-        self._journal.begin({table: TableMeta(columns=(name,), kind="scalars")})
+        with self._stopwatch.on("setup"):
+            self._journal.begin({table: TableMeta(columns=(name,), kind="scalars")})
         self._tables[name], self._early[name] = table, early
         return True
 

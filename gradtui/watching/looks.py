@@ -12,7 +12,6 @@ from torch import Tensor
 from gradtui.probe.dense import dense, gradient_norms
 from gradtui.probe.thinning import Thinning
 from gradtui.probe.transfer import Transfer
-from gradtui.runs.meta import TableMeta
 from gradtui.watching.journal import Journal
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
@@ -56,14 +55,22 @@ class Looks:
         self._copies: dict[int, tuple[NDArray[Any], list[Tensor], Norms]] = {}
         self._moves: list[_Move] = []
 
-    def configure(self, layout: Layout, columns: tuple[str, ...]) -> None:
-        """Say which layers there are; begins the tables."""
+    @property
+    def waiting(self) -> bool:
+        """Whether anything is on its way."""
+        return self._transfer.waiting
+
+    def configure(self, layout: Layout) -> None:
+        """Say which layers there are."""
         self._layout = layout
         self._most = max(FEWEST, NUMBERS // max(1, layout.parameters))
-        self._journal.begin({name: TableMeta(columns=columns) for name in MEASURES})
 
     def before(self, watched: Stepping) -> None:
         """Before an optimizer moves the weights: copy some of them."""
+        with torch.no_grad():
+            self._copy(watched)
+
+    def _copy(self, watched: Stepping) -> None:
         found = [reference() for reference in watched.parameters]
         moving = [p is not None and p.grad is not None for p in found]
         weights = [dense(p) for p, moves in zip(found, moving, strict=True) if p is not None and moves]
@@ -75,7 +82,12 @@ class Looks:
         taken = self._copies.pop(watched.number, None)
         if taken is None or not len(taken[1]):
             return
-        positions, copies, weights = taken
+        with torch.no_grad():
+            self._compare(watched, *taken)
+
+    def _compare(
+        self, watched: Stepping, positions: NDArray[Any], copies: list[Tensor], weights: Norms
+    ) -> None:
         kept = dict(zip(positions.tolist(), copies, strict=True))
         sampled = gradient_norms(copies)
         for position, reference in zip(watched.positions.tolist(), watched.parameters, strict=True):

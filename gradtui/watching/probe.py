@@ -61,7 +61,7 @@ class Probe:
         """
         subject = self._subject
         if subject is not None:
-            with subject.recorder.spent():
+            with subject.recorder.stopwatch.on("rows"):
                 subject.recorder.logged.log(values, subject.recorder.step, time.time())
 
     @guarded(otherwise=Wishes())

@@ -4,30 +4,35 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gradtui.probe.thinning import Thinning, clock_of
+from gradtui.probe.thinning import Thinning
 from gradtui.probe.transfer import Transfer
 from gradtui.runs.meta import TableMeta
 from gradtui.watching.guard import Guard
 from gradtui.watching.journal import Journal
 from gradtui.watching.logged import Logged
+from gradtui.watching.looks import MEASURES as LOOKS
 from gradtui.watching.looks import Looks
 from gradtui.watching.rounds import Layout, Row, pack, unpack
 from gradtui.watching.stepping import Step, Stepping
+from gradtui.watching.stopwatch import Stopwatch
 
 ROWS_SHARE = 2 / 3
 """Of the budget for the norms of gradients; closer looks have the rest."""
+LOOKS_SHARE = 0.01
+"""Of the time, for closer looks, where the norms of every step are recorded whatever that costs."""
 FREE_SECONDS = 0.02
 """That recording may take in all however short the training is: nobody feels it, and the beginning is whole."""
-COST_SECONDS = 30.0
-"""Between two events that say what recording has cost so far."""
+COST_SECONDS = 60.0
+"""Between two events that say what recording has cost so far; at the beginning they are closer …"""
+COST_GROWTH = 1.2
+"""… each later than the one before by this factor."""
 
 Sent = tuple[int, float, tuple[Step, ...]]
 
@@ -53,15 +58,13 @@ class Recorder:
         self.step = 0
         """The last step, or round, that has begun."""
         self.due = True
-        self.logged = Logged(journal, device)
+        self.stopwatch = Stopwatch()
+        self.logged = Logged(journal, device, self.stopwatch)
         self._journal = journal
         self._budget = budget
-        self._clock = clock_of(device)
-        share = 0.0 if budget is None else budget
-        self._rows = Thinning(share * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
-        self._looks = Looks(
-            journal, device, Thinning(share * (1 - ROWS_SHARE), free=FREE_SECONDS * (1 - ROWS_SHARE))
-        )
+        share = LOOKS_SHARE if budget is None else budget * (1 - ROWS_SHARE)
+        self._rows = Thinning((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
+        self._looks = Looks(journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)))
         self._transfer: Transfer[Sent] = Transfer(device)
         self._describe = describe
         self.steppings: Sequence[Stepping] = ()
@@ -69,28 +72,17 @@ class Recorder:
         self._groups: list[int] = []
         self._round: dict[int, Step | None] = {}
         self._open = False
-        self._ours = 0.0
-        self._look_seconds = 0.0
-        self._since: float | None = None
-        self._depth = 0
-        self._told = 0.0
+        self._setup = 0.0
+        self._begun = time.monotonic()
+        self._next_cost = 1.0
 
     @property
     def overhead(self) -> float:
-        """What recording has cost over what the training itself took."""
-        return self._rows.overhead + self._looks.thinning.overhead
-
-    @contextmanager
-    def spent(self) -> Iterator[None]:
-        """Count the time inside as ours."""
-        begin = self._clock()
-        self._depth += 1
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            if not self._depth:
-                self._ours += self._clock() - begin
+        """What recording has cost over what the training itself took since its first step. What happens but
+        once is part of it, though not of the budget."""
+        training = self._rows.training
+        once = self._setup / training if training else 0.0
+        return self._rows.overhead + self._looks.thinning.overhead + once
 
     def begins(self, watched: Stepping) -> None:
         """An optimizer is about to take a step."""
@@ -99,18 +91,16 @@ class Recorder:
         if not self._open:
             self._begin()
         if self._looks.due:
-            begin = self._clock()
-            self._looks.before(watched)
-            self._look_seconds += self._clock() - begin
+            with self.stopwatch.on("looks"):
+                self._looks.before(watched)
 
     def moved(self, watched: Stepping, step: Step | None) -> None:
         """It has taken it."""
         if not self._open:
             self._begin()
         if self._looks.due:
-            begin = self._clock()
-            self._looks.after(watched)
-            self._look_seconds += self._clock() - begin
+            with self.stopwatch.on("looks"):
+                self._looks.after(watched)
         self._round[watched.number] = step
         if len(self._round) == len(self.steppings):
             self._close()
@@ -132,7 +122,8 @@ class Recorder:
 
     def _begin(self) -> None:
         if self._layout is None:
-            self._configure()
+            with self.stopwatch.on("setup"):
+                self._configure()
         self._open = True
         self.step += 1
 
@@ -146,54 +137,49 @@ class Recorder:
             self._transfer.send((self.step, moment, steps), packed.values, packed.numbers)
         looked = self._looks.due
         if looked:
-            begin = self._clock()
-            self._looks.send(self.step, moment)
-            self._look_seconds += self._clock() - begin
+            with self.stopwatch.on("looks"):
+                self._looks.send(self.step, moment)
         self.logged.stepped(self.step, moment)
-        self._count(bool(steps), looked)
         self.catch_up()
+        self._count(bool(steps), looked)
 
     def _count(self, recorded: bool, looked: bool) -> None:
-        now = self._clock()
-        ours, self._ours = self._ours, 0.0
-        look, self._look_seconds = self._look_seconds, 0.0
-        if self._since is None:
-            # The first row pays for what happens only once.
-            self._rows.samples += ours
-        else:
-            training = max(0.0, now - self._since - ours)
-            rest = max(0.0, ours - look)
-            self._rows.add(training, 0.0 if recorded else rest, rest if recorded else None)
-            self._looks.thinning.add(training, 0.0, look if looked else None)
-        self._since = now
-        free = self._budget is None
-        self.due = free or self._rows.due()
-        self._looks.due = free or self._looks.thinning.due()
+        lap = self.stopwatch.lap()
+        self._setup += lap["setup"]
+        if self.step > 1:
+            # What came before the first step was no training.
+            rows, looks = lap["rows"], lap["looks"]
+            self._rows.add(lap["training"], 0.0 if recorded else rows, rows if recorded else None)
+            self._looks.thinning.add(lap["training"], 0.0 if looked else looks, looks if looked else None)
+        self.due = self._budget is None or self._rows.due()
+        self._looks.due = self._looks.thinning.due()
 
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded."""
         for (step, moment, steps), (values, numbers) in self._transfer.receive(wait=wait):
             self._write(step, moment, self._unpacked(steps, values, numbers))
-        self._looks.catch_up(wait=wait)
+        if self._looks.waiting:
+            with self.stopwatch.on("looks"):
+                self._looks.catch_up(wait=wait)
         self.logged.catch_up(wait=wait)
         if self._journal.error is not None:
             raise self._journal.error
-        now = time.monotonic()
-        if wait or now - self._told > COST_SECONDS:
-            self._told = now
+        elapsed = time.monotonic() - self._begun
+        if wait or elapsed >= self._next_cost:
+            self._next_cost = min(elapsed * COST_GROWTH, elapsed + COST_SECONDS)
             self._journal.event("cost", self.step, overhead=self.overhead)
 
     def _configure(self) -> None:
         """The layers are known now: begin the tables."""
         self._layout, columns = self._describe()
         self._groups = [stepping.groups for stepping in self.steppings]
+        self._looks.configure(self._layout)
         self._journal.begin(
             {
                 "scalars": TableMeta(columns=self._scalar_columns(), kind="scalars"),
-                "grad_norm": TableMeta(columns=columns),
+                **{name: TableMeta(columns=columns) for name in ("grad_norm", *LOOKS)},
             }
         )
-        self._looks.configure(self._layout, columns)
         self._journal.event("phase", 0, phase="training", text="training")
 
     def _scalar_columns(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from gradtui.watching.gradients import Arrivals, Gradients, Mark, Reading
 from gradtui.watching.guard import Guard, guarded
 from gradtui.watching.scaling import Scaler
+from gradtui.watching.stopwatch import Stopwatch
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +52,9 @@ class Takes(Protocol):
         """Whether the step under way is to be recorded."""
         ...
 
-    def spent(self) -> Any:
-        """A context in which time is ours."""
+    @property
+    def stopwatch(self) -> Stopwatch:
+        """Counts our time."""
         ...
 
     def begins(self, watched: Stepping) -> None:
@@ -146,7 +148,7 @@ class Stepping:
     @guarded()
     def _arrive(self) -> None:
         """A backward pass is over."""
-        with self._takes.spent():
+        with self._takes.stopwatch.on("rows"):
             mark, before = self._arrivals.mark(), self._mark
             if before is not None and mark is not None and not mark.goes_on(before):
                 # Not accumulated to: cleared, though no step was taken.
@@ -163,7 +165,7 @@ class Stepping:
 
     @guarded()
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        with self._takes.spent():
+        with self._takes.stopwatch.on("rows"):
             if _size(optimizer) != self._size:
                 self._arrivals.remove()
                 self._look_at(optimizer)
@@ -173,7 +175,7 @@ class Stepping:
 
     @guarded()
     def _after(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        with self._takes.spent():
+        with self._takes.stopwatch.on("rows"):
             if _closure(args, kwargs):
                 # Its gradients came only within the step, by the closure.
                 self._step = self._measure()

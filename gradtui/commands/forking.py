@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gradtui.commands.command import BadInput
 from gradtui.commands.inputs import chosen_root
+from gradtui.commands.splitting import check_nproc
 
 
 def chosen_fork(args: Namespace) -> Callable[[], Path]:
@@ -32,6 +33,7 @@ def chosen_fork(args: Namespace) -> Callable[[], Path]:
         fork = forks.fork_of(find_run(word, root).absolute(), step)
         experiment = set_fields(fork.experiment, parse_assignments(args.assignments))
         forks.check(fork, experiment)
+        check_nproc(args, experiment)
     except (RunError, CheckpointError, ExperimentError) as error:
         raise BadInput(str(error)) from None
     return lambda: forks.create(fork, experiment, root)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradtui.commands.tied import Interruptions
     from gradtui.experiment.spec import Experiment
 
-TRAINS = ("resume", "fork", "fail_on", "steps", "runs")
+TRAINS = ("resume", "fork", "fail_on", "steps", "runs", "nproc")
 """What makes sense only where something is trained and kept."""
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradtui.commands.command import BadInput
 from gradtui.commands.inputs import chosen_root
+from gradtui.commands.splitting import check_nproc
 
 
 def chosen_to_resume(args: Namespace) -> Path:
@@ -30,6 +31,7 @@ def chosen_to_resume(args: Namespace) -> Path:
         folder = find_run(args.resume, chosen_root(args)).absolute()
         _check(folder, args.steps)
         experiment = load(folder / EXPERIMENT_FILE)
+        check_nproc(args, experiment)
         if args.steps is not None:
             write_experiment(folder, set_fields(experiment, {"run.steps": args.steps}))
     except (RunError, ExperimentError) as error:

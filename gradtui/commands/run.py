@@ -14,6 +14,7 @@ from gradtui.commands.forking import chosen_fork
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
 from gradtui.commands.preflighting import measure
 from gradtui.commands.resuming import chosen_to_resume
+from gradtui.commands.splitting import add_nproc, check_nproc
 
 if TYPE_CHECKING:
     from gradtui.commands.tied import Interruptions
@@ -46,6 +47,7 @@ def _configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="train nothing: measure the gradient of each layer at initialisation, on one batch, and keep no run",
     )
+    add_nproc(parser)
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -60,13 +62,14 @@ def _execute(args: Namespace) -> int:
     codes = chosen_codes(args)
     folder = _checked(args)
     with Interruptions() as interruptions:
-        trainer = _start(folder)
+        trainer = _start(folder, args.nproc or 1)
         _wait(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
 
 
 def _checked(args: Namespace) -> Callable[[], Path]:
     """What gives the run's folder, now that everything that the person gave has been found good."""
+    from gradtui.experiment.errors import ExperimentError
     from gradtui.training.launch import create_run
 
     if args.resume is not None and args.fork is not None:
@@ -79,14 +82,18 @@ def _checked(args: Namespace) -> Callable[[], Path]:
     if args.steps is not None:
         args.assignments.append(f"run.steps={args.steps}")
     experiment, root = chosen_experiment(args), chosen_root(args)
+    try:
+        check_nproc(args, experiment)
+    except ExperimentError as error:
+        raise BadInput(str(error)) from None
     return lambda: create_run(experiment, root)
 
 
-def _start(folder: Callable[[], Path]) -> Trainer:
+def _start(folder: Callable[[], Path], processes: int) -> Trainer:
     from gradtui.training.launch import start_trainer
 
     try:
-        return start_trainer(folder())
+        return start_trainer(folder(), processes)
     except OSError as error:
         raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
 

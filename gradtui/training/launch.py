@@ -116,14 +116,16 @@ class Trainer:
         return self._process.wait(timeout)
 
 
-def start_trainer(folder: Path) -> Trainer:
+def start_trainer(folder: Path, processes: int = 1) -> Trainer:
     """Start a trainer of the run in `folder`; one that was trained before goes on from its newest checkpoint.
+
+    More than one of `processes` split each batch among them (see distributed).
 
     Raises OSError where no process or log can be made.
     """
     with (folder / LOG_FILE).open("ab") as log:
         process = subprocess.Popen(
-            trainer_command(str(folder.resolve())),
+            trainer_command(str(folder.resolve()), processes),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -208,10 +210,13 @@ class Standby:
                     pipe.close()
 
 
-def trainer_command(argument: str) -> list[str]:
+def trainer_command(argument: str, processes: int = 1) -> list[str]:
     """The command line of a trainer."""
     # -P: a random.py where the person happens to be must not be imported in place of Python's own.
-    return [sys.executable, "-P", "-u", "-m", "gradtui.training", argument]
+    python = [sys.executable, "-P", "-u", "-m"]
+    if processes > 1:
+        return [*python, "gradtui.training.distributed.agent", argument, str(processes)]
+    return [*python, "gradtui.training", argument]
 
 
 def trainer_environment() -> dict[str, str]:

@@ -9,13 +9,13 @@ from gradtui.training.aftermath import Aftermath
 from gradtui.training.checkpoints.keeper import Checkpoints
 from gradtui.training.checkpoints.rewinding import Rewind
 from gradtui.training.controls import Controls
+from gradtui.training.distributed.stepper import stepper_of
 from gradtui.training.evaluation import evaluate
 from gradtui.training.failures import reason_of
 from gradtui.training.findings import Findings
 from gradtui.training.recorder import PATIENCE, Recorder
 from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
-from gradtui.training.step import Stepper
 from gradtui.training.stopping import Ending, StopRequest, wished_end
 
 SAVING_SECONDS = 0.3
@@ -33,7 +33,7 @@ class Loop:
         self.recorder = recorder
         self.controls = controls
         self.stop = stop
-        self.stepper = Stepper(session)
+        self.stepper = stepper_of(session)
         self.sampler = Sampler(session, recorder.writer)
         self.findings = Findings(recorder.writer.folder, recorder.writer)
         self.checkpoints = Checkpoints(session, recorder)

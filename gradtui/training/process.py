@@ -66,19 +66,20 @@ def _standby() -> Path | None:
     return Path(os.fsdecode(line.rstrip(b"\n"))) if line else None
 
 
-def train_folder(folder: Path) -> int:
+def train_folder(folder: Path, *, shared: bool = False) -> int:
     """Train the run in `folder` from its experiment to its "end" event. Returns the exit code.
 
     A run that was trained before is resumed from its newest checkpoint; one that is being trained is left alone.
+    `shared`: torchrun has started this process to lead others (see distributed).
     """
-    if _is_in_use(folder):
+    if is_in_use(folder):
         print(f"{folder}: is being trained already", file=sys.stderr)
         return 2
     _detach(folder)
     stop = StopRequest()
     stop.listen()
     try:
-        status, reason = _train(folder, stop)
+        status, reason = _train(folder, stop, shared)
     except Exception as error:
         traceback.print_exc()
         status, reason = "failed", reason_of(error)
@@ -91,7 +92,7 @@ def train_folder(folder: Path) -> int:
     return 1 if status == "failed" else 0
 
 
-def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
+def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
     meta = RunMeta.of_this_process(
         id=folder.name,
         name=folder.name,
@@ -119,10 +120,11 @@ def _train(folder: Path, stop: StopRequest) -> tuple[str, str]:
         opening.close()
     if start.preflight:
         return preflight(folder, exp, meta)
-    return train(folder, exp, meta, stop, wishes=wishes, start=start)
+    return train(folder, exp, meta, stop, wishes=wishes, start=start, shared=shared)
 
 
-def _is_in_use(folder: Path) -> bool:
+def is_in_use(folder: Path) -> bool:
+    """Whether a trainer is at the run."""
     try:
         # A trainer that takes one run after another lives on when a run has ended.
         return (folder / RUN_FILE).exists() and read_status(folder).live

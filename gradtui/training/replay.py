@@ -17,6 +17,7 @@ from gradtui.runs.reader import open_run
 from gradtui.training.checkpoints.copying import copied, put_back, use
 from gradtui.training.checkpoints.rewinding import Rewind
 from gradtui.training.checkpoints.state import Standing
+from gradtui.training.distributed.stepper import stepper_of
 from gradtui.training.recorder import Recorder
 from gradtui.training.rows import Rows
 from gradtui.training.sampling import Sampler
@@ -76,7 +77,7 @@ class Replay:
             return Replayed(None, "the record of these steps is not whole")
         column = table.columns.index("loss")
         changes = self._rewind.changes(point)
-        stepper, sampler = Stepper(session), Sampler(session, rows)
+        stepper, sampler = stepper_of(session), Sampler(session, rows)
         for row in recorded:
             if self._cancelled():
                 return Replayed(None, "the training was told to end")

@@ -19,6 +19,7 @@ from gradtui.training.checkpoints.fine_tuning import load_layers
 from gradtui.training.checkpoints.forking import Forked, fork
 from gradtui.training.checkpoints.resuming import Resumed, resume
 from gradtui.training.controls import Controls
+from gradtui.training.distributed.team import Team
 from gradtui.training.loop import Loop
 from gradtui.training.pretraining.phase import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
@@ -37,14 +38,19 @@ def train(
     *,
     wishes: ControlReader | None = None,
     start: Start = FRESH,
+    shared: bool = False,
 ) -> Ending:
     """Train `exp` in `folder`, whose run.json says `meta` so far. Returns the status and reason of the end.
 
     `wishes`: of a run that was trained before, the wishes to hear from now on; it is resumed from its newest
-    checkpoint. `start`: where a run begins that has none. Raises what building raises, ExperimentError and
+    checkpoint. `start`: where a run begins that has none. `shared`: this process leads others that
+    torchrun has started. Raises what building raises, ExperimentError and
     CheckpointError.
     """
+    team = Team.join() if shared else None
     session = built(folder, exp)
+    if team is not None:
+        team.take(session)
     resumed = None if wishes is None else resume(folder, session)
     forked = None
     if start.checkpoint and (resumed is None or resumed.path is None):
@@ -70,6 +76,8 @@ def train(
         return loop.run()
     finally:
         recorder.close()
+        if team is not None:
+            team.part_company()
 
 
 def _prepare(loop: Loop) -> Ending | None:
@@ -138,12 +146,14 @@ def described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) -> 
         layers=tuple(LayerMeta(layer.name, layer.kind, layer.count) for layer in layers),
         tables=tables,
         versions={**meta.versions, "torch": str(torch.__version__), "numpy": np.__version__},
-        device=_device_name(session.device),
+        device=_device_name(session),
         chance_loss=dataset.chance_loss,
         parameters=sum(layer.count for layer in layers),
         data=about,
     )
 
 
-def _device_name(device: torch.device) -> str:
-    return f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+def _device_name(session: Session) -> str:
+    device = session.device
+    name = f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
+    return name if session.team is None else f"{name} × {session.team.size} processes"

@@ -12,6 +12,7 @@ of all parameters together.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -24,6 +25,9 @@ from gradtui.probe.gradients import FlatGradients
 from gradtui.runs.control import LIVE
 from gradtui.training import device, memory, optimizers, schedules
 from gradtui.training.precision import LossScale
+
+if TYPE_CHECKING:
+    from gradtui.training.distributed.team import Team
 
 DEFAULT_THREADS = torch.get_num_threads()
 """torch's own choice, before anybody has set another."""
@@ -46,6 +50,8 @@ class Session:
     scale: LossScale
     step: int = 0
     """Steps done."""
+    team: Team | None = None
+    """The processes over which each batch is split; None where this one takes all of it."""
 
     @property
     def batch_size(self) -> int:

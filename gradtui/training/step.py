@@ -47,11 +47,14 @@ class Stepper:
     def forward(self) -> tuple[Tensor, Tensor]:
         """The loss to train on and the accuracy of the next batch; all gradients are cleared."""
         s = self.session
-        x, y = next(s.batches)
+        x, y = self._batch()
         s.flat.zero_()
         with self._autocast:
             outputs = s.net(x)
         return self._measure(outputs.float(), y)
+
+    def _batch(self) -> tuple[Tensor, Tensor]:
+        return next(self.session.batches)
 
     def backward(self, loss: Tensor) -> Tensor:
         """Put the gradient into the buffer, times the loss's scale. Returns the mean loss, detached."""

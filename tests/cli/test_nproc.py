@@ -1,0 +1,41 @@
+"""`gradtui run --nproc`, as a person types it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.cli.commanding import gradtui, strictly
+
+
+@pytest.mark.parametrize("number", ["0", "-2", "65"])
+def test_too_few_and_too_many_are_one_line(tmp_path: Path, number: str) -> None:
+    result = gradtui(tmp_path, "run", "--nproc", number)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == (
+        f"gradtui: --nproc: {number} is not allowed; expected 1 to 64, the size of a batch (data.batch_size), "
+        "of which each takes its part\n"
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_batch_norm_is_refused_in_one_line(tmp_path: Path) -> None:
+    result = gradtui(tmp_path, "run", "batchnorm-20", "--nproc", "2")
+    assert result.returncode == 2
+    assert result.stderr.startswith(
+        "gradtui: net.0.norm: batch norm takes its statistics over the whole batch"
+    )
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.long
+def test_a_run_of_two_processes_is_reported_like_any_other(tmp_path: Path) -> None:
+    told = strictly(gradtui(tmp_path, "run", "--nproc", "2", "--steps", "20", "--json").stdout)
+    assert (told["status"], told["steps"]) == ("finished", 20)
+    assert [finding["code"] for finding in told["findings"]] == ["vanishing"]
+    resumed = gradtui(tmp_path, "run", "--resume", told["run"], "--steps", "30", "--nproc", "2", "--json")
+    assert strictly(resumed.stdout)["steps"] == 30
+    forked = gradtui(tmp_path, "run", "--from", told["run"], "--nproc", "2", "--set", "net.0.norm=batch")
+    assert forked.returncode == 2
+    assert forked.stderr.count("\n") == 1

@@ -1,0 +1,132 @@
+"""How runs of several processes are steered, stopped, killed and taken up again."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradtui import open_run
+from gradtui.experiment import from_dict
+from gradtui.runs.control import send
+from gradtui.training.launch import Trainer, create_run, start_trainer, write_experiment
+from tests.training.distributed.test_shared import DENSE, trained
+
+pytestmark = pytest.mark.long
+
+ENDLESS = {**DENSE, "run": {"steps": 10_000_000, "device": "cpu"}}
+
+
+def until(condition: Callable[[], object], seconds: float = 60) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def started(root: Path) -> tuple[Path, Trainer]:
+    """An endless run of two processes at its tenth step."""
+    folder = create_run(from_dict(ENDLESS), root)
+    trainer = start_trainer(folder, 2)
+    until(lambda: open_run(folder).steps >= 10)
+    return folder, trainer
+
+
+def processes_of(folder: Path) -> dict[str, int]:
+    """Rank and pid of the processes that train the run."""
+    found = {}
+    for process in Path("/proc").iterdir():
+        try:
+            words = (process / "cmdline").read_bytes().decode().split("\0")
+            if "gradtui.training.distributed.rank" in words and str(folder) in words:
+                variables = (process / "environ").read_bytes().decode().split("\0")
+                found[next(v for v in variables if v.startswith("RANK="))[5:]] = int(process.name)
+        except (OSError, StopIteration):
+            continue
+    return found
+
+
+def test_it_is_steered_like_any_run(tmp_path: Path) -> None:
+    folder, trainer = started(tmp_path)
+    send(folder, "pause")
+    until(lambda: open_run(folder).status.state == "paused")
+    before = open_run(folder).steps
+    time.sleep(1)
+    assert open_run(folder).steps == before
+    send(folder, "step")
+    until(lambda: open_run(folder).steps == before + 1)
+    send(folder, "set", set={"optimizer.lr": 0.125})
+    send(folder, "resume")
+    until(lambda: open_run(folder).steps > before + 10)
+    send(folder, "stop")
+    assert trainer.wait(60) == 0
+    run = open_run(folder)
+    assert (run.status.state, run.status.reason) == ("stopped", "stopped by a viewer")
+    assert run.scalars("lr")[1][-1] == 0.125
+    assert not processes_of(folder)
+    assert len(list((folder / "checkpoints").iterdir())) == 1
+
+
+def test_sigterm_ends_it_after_its_step(tmp_path: Path) -> None:
+    folder, trainer = started(tmp_path)
+    os.kill(trainer.pid, signal.SIGTERM)
+    assert trainer.wait(60) == 0
+    status = open_run(folder).status
+    assert (status.state, status.reason) == ("stopped", "the trainer was told to end (SIGTERM)")
+    assert not processes_of(folder)
+
+
+def test_a_helper_that_is_killed_ends_the_run_as_failed(tmp_path: Path) -> None:
+    folder, trainer = started(tmp_path)
+    os.kill(processes_of(folder)["1"], signal.SIGKILL)
+    assert trainer.wait(60) == 1
+    status = open_run(folder).status
+    assert status.state == "failed"
+    assert status.reason == "another of the 2 processes that train this run has ended; trainer.log says why"
+    assert not processes_of(folder)
+
+
+def test_a_leader_that_is_killed_ends_the_run_as_failed(tmp_path: Path) -> None:
+    folder, trainer = started(tmp_path)
+    os.kill(processes_of(folder)["0"], signal.SIGKILL)
+    assert trainer.wait(60) == 1
+    status = open_run(folder).status
+    assert status.state == "failed"
+    assert status.reason == "process 1 of 2 ended with signal 9; trainer.log says why"
+    assert not processes_of(folder)
+
+
+def test_who_is_killed_in_one_takes_all_along(tmp_path: Path) -> None:
+    folder, trainer = started(tmp_path)
+    assert len(processes_of(folder)) == 2
+    os.kill(trainer.pid, signal.SIGKILL)
+    trainer.wait(60)
+    until(lambda: not processes_of(folder))
+    until(lambda: open_run(folder).status.state == "died")
+
+
+def test_what_was_stopped_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
+    whole = trained(tmp_path, {**DENSE, "run": {"steps": 40, "device": "cpu"}}, 1)
+    half = trained(tmp_path, {**DENSE, "run": {"steps": 20, "device": "cpu"}}, 2)
+    for steps, processes in ((30, 1), (40, 2)):
+        write_experiment(half.folder, from_dict({**DENSE, "run": {"steps": steps, "device": "cpu"}}))
+        assert start_trainer(half.folder, processes).wait(120) == 0
+    steps, norms = open_run(half.folder).layers("grad_norm")
+    assert steps.tolist() == list(range(1, 41))
+    np.testing.assert_allclose(norms, whole.layers("grad_norm")[1], rtol=1e-4)
+
+
+def test_an_experiment_that_cannot_be_built_fails_in_one_line(tmp_path: Path) -> None:
+    what = {**DENSE, "data": {"source": "npz", "path": "/nowhere.npz", "batch_size": 8}}
+    folder = create_run(from_dict(what), tmp_path)
+    assert start_trainer(folder, 2).wait(120) == 1
+    status = open_run(folder).status
+    assert status.state == "failed"
+    assert "nowhere.npz" in status.reason
+    assert "\n" not in status.reason
+    assert not processes_of(folder)

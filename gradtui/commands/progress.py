@@ -1,9 +1,9 @@
-"""The progress of a training on stderr, in one line that is gone when it is over."""
+"""Progress on stderr, in one line that is gone when it is over."""
 
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 BEFORE_THE_FIRST_EVENT = "starting"
 
 
-class ProgressLine:
-    """Phase, bar, step, rate, time left and loss. To be entered; `show` draws nothing outside."""
+class BarLine:
+    """What is done, a bar, figures. To be entered; nothing is drawn outside."""
 
-    def __init__(self) -> None:
+    def __init__(self, description: str) -> None:
         self._progress = Progress(
             TextColumn("{task.description:<11}", markup=False),
             BarColumn(None),
@@ -28,9 +28,9 @@ class ProgressLine:
             transient=True,
             expand=True,
         )
-        self._task = self._progress.add_task(BEFORE_THE_FIRST_EVENT, total=None, figures="")
+        self._task = self._progress.add_task(description, total=None, figures="")
 
-    def __enter__(self) -> ProgressLine:
+    def __enter__(self) -> Self:
         self._progress.__enter__()
         return self
 
@@ -39,21 +39,28 @@ class ProgressLine:
     ) -> None:
         self._progress.__exit__(kind, error, trace)
 
-    def show(self, snapshot: Snapshot) -> None:
-        """Draw this state."""
-        phase = snapshot.status.phase
-        done, total = epochs(snapshot) if phase == "pretraining" else (snapshot.step, snapshot.steps)
+    def draw(self, description: str, done: float, total: float | None, figures: str) -> None:
+        """Draw this; without a total the bar only says that something goes on."""
         self._progress.update(
-            self._task,
-            description=phase or BEFORE_THE_FIRST_EVENT,
-            completed=done,
-            total=total or None,
-            figures=figures(snapshot),
+            self._task, description=description, completed=done, total=total, figures=figures
         )
 
     def say(self, text: str) -> None:
         """A line above the bar that stays."""
         self._progress.console.print(text, markup=False, highlight=False)
+
+
+class ProgressLine(BarLine):
+    """Of a training: phase, bar, step, rate, time left and loss."""
+
+    def __init__(self) -> None:
+        super().__init__(BEFORE_THE_FIRST_EVENT)
+
+    def show(self, snapshot: Snapshot) -> None:
+        """Draw this state."""
+        phase = snapshot.status.phase
+        done, total = epochs(snapshot) if phase == "pretraining" else (snapshot.step, snapshot.steps)
+        self.draw(phase or BEFORE_THE_FIRST_EVENT, done, total or None, figures(snapshot))
 
 
 def epochs(snapshot: Snapshot) -> tuple[int, int]:

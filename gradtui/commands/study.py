@@ -1,0 +1,196 @@
+"""`gradtui study`: many experiments, one table and chart."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.inputs import add_json, add_runs, chosen_root
+
+if TYPE_CHECKING:
+    from gradtui.commands.tied import Interruptions
+    from gradtui.study.spec import StudySpec
+    from gradtui.study.study import Study
+    from gradtui.study.study_state import StudyState
+
+POLL_SECONDS = 0.1
+OUTPUTS = ("csv", "parquet", "svg", "text")
+TEXT_WIDTH = 100
+
+
+def _configure(parser: ArgumentParser) -> None:
+    from gradtui.study.engines import ENGINES
+
+    parser.add_argument(
+        "study",
+        nargs="?",
+        metavar="STUDY",
+        help="a shipped study's name or a TOML file; without it, lists those that ship with gradtui",
+    )
+    parser.add_argument("--list", action="store_true", help="list the shipped studies")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="trainers at most at once; without it as many as cores allow"
+    )
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help="where the trainers run")
+    parser.add_argument(
+        "--fresh",
+        action="store_true",
+        help="train all of it anew; without it, what was trained before is kept",
+    )
+    add_runs(parser)
+    add_json(parser)
+    parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
+    parser.add_argument("--csv", type=Path, metavar="FILE", help="a row of each run, as CSV")
+    parser.add_argument("--parquet", type=Path, metavar="FILE", help="the same, as Parquet")
+    parser.add_argument("--svg", type=Path, metavar="FILE", help="the charts, as SVG")
+    parser.add_argument("--text", type=Path, metavar="FILE", help="the charts, as text without colours")
+
+
+def _execute(args: Namespace) -> int:
+    if args.list or args.study is None:
+        return _list(args)
+    spec = _checked(args)
+    from gradtui.commands.tied import Interruptions
+    from gradtui.study.engines import engine_of
+    from gradtui.study.study import Study
+
+    study = Study(
+        spec, runs=chosen_root(args), jobs=args.jobs, engine=engine_of(args.engine), fresh=args.fresh
+    )
+    with Interruptions() as interruptions:
+        state = _wait(study, interruptions, quiet=args.quiet)
+    if state.problem:
+        raise BadInput(state.problem)
+    _write(args, state)
+    _report(state, as_json=args.json)
+    if interruptions.first is not None:
+        return 128 + interruptions.first
+    return TRAINING_FAILED if state.status == "failed" else DONE
+
+
+def _list(args: Namespace) -> int:
+    from gradtui.study.presets import load_preset, names
+
+    studies = [{"name": name, "description": load_preset(name).description} for name in names()]
+    if args.json:
+        from gradtui.report.wire import to_json
+
+        print(to_json(studies))
+    else:
+        from gradtui.report.table import print_table
+
+        print_table([(study["name"], study["description"]) for study in studies])
+    return DONE
+
+
+def _checked(args: Namespace) -> StudySpec:
+    """The study, with all that the person gave found good. Raises BadInput."""
+    from gradtui.experiment.errors import ExperimentError
+    from gradtui.study.plan import plan
+    from gradtui.study.presets import resolve
+    from gradtui.study.results import MissingLibrary, check_parquet
+
+    if args.jobs is not None and args.jobs < 1:
+        raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
+    for name in OUTPUTS:
+        path: Path | None = getattr(args, name)
+        # After hours of training it would be too late to hear of it.
+        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
+            raise BadInput(
+                f"--{name}: {path} is {'a folder' if path.is_dir() else 'in a folder that is not there'}"
+            )
+    try:
+        if args.parquet is not None:
+            check_parquet()
+        spec = resolve(args.study)
+        plan(spec)
+    except (ExperimentError, MissingLibrary) as error:
+        raise BadInput(str(error)) from None
+    return spec
+
+
+def _wait(study: Study, interruptions: Interruptions, *, quiet: bool) -> StudyState:
+    """Until all have ended. The first signal stops them, where they can be gone on with; the second kills."""
+    if quiet or not sys.stderr.isatty():
+        return _tend(study, interruptions, lambda state: None, lambda text: None)
+    from gradtui.commands.study_progress import StudyProgress
+
+    with StudyProgress() as line:
+        return _tend(study, interruptions, line.show, line.say)
+
+
+def _tend(
+    study: Study,
+    interruptions: Interruptions,
+    show: Callable[[StudyState], None],
+    say: Callable[[str], None],
+) -> StudyState:
+    obeyed = 0
+    try:
+        while not (state := study.poll()).done:
+            if interruptions.count > obeyed:
+                obeyed += 1
+                if obeyed == 1:
+                    say("stopping those that train after their step; once more to kill them")
+                    study.stop()
+                else:
+                    study.kill()
+            show(state)
+            time.sleep(POLL_SECONDS)
+        return state
+    finally:
+        study.close()
+
+
+def _write(args: Namespace, state: StudyState) -> None:
+    try:
+        if args.csv is not None:
+            from gradtui.study.results import write_csv
+
+            write_csv(state, args.csv)
+        if args.parquet is not None:
+            from gradtui.study.results import write_parquet
+
+            write_parquet(state, args.parquet)
+        if args.svg is not None:
+            from gradtui.report.study_svg import svg_of
+
+            args.svg.write_text(svg_of(state.charts), encoding="utf-8")
+        if args.text is not None:
+            args.text.write_text(_as_text(state), encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{error.filename or 'the output'}: {error.strerror}") from None
+
+
+def _as_text(state: StudyState) -> str:
+    from gradtui.report.charts import Paper
+    from gradtui.report.study_charts import chart_lines
+
+    paper = Paper(TEXT_WIDTH, colour=False, ascii=False)
+    return "".join(f"{line.plain.rstrip()}\n" for line in chart_lines(state.charts, paper))
+
+
+def _report(state: StudyState, *, as_json: bool) -> None:
+    if as_json:
+        from gradtui.report.study_json import study_object
+        from gradtui.report.wire import to_json
+
+        print(to_json(study_object(state)))
+    else:
+        from gradtui.report.study_page import print_study
+
+        print_study(state)
+
+
+COMMAND = Command(
+    "study",
+    "study [STUDY]",
+    "trains many experiments side by side, and says what they add up to: a table and a chart",
+    _configure,
+    _execute,
+)

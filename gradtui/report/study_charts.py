@@ -1,0 +1,172 @@
+"""The charts of a study as lines of text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from rich.text import Text
+
+from gradtui.report.charts import Paper
+from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, LineChart, MapChart
+from gradtui.ui.charts.curves import Series
+from gradtui.ui.charts.palette import CURVES
+from gradtui.ui.charts.text import text_chart
+
+HEIGHT = 16
+NAMES = 34
+"""Columns for the names of bars, at most."""
+SIGNS = {"learned": "■", "slow": "·", "vanishing": "v", "exploding": "x", "dead": "o", "failed": "!"}
+ASCII_SIGNS = {**SIGNS, "learned": "#", "slow": "."}
+STYLES = {
+    "learned": "green",
+    "slow": "yellow",
+    "vanishing": "blue",
+    "exploding": "red",
+    "dead": "magenta",
+    "failed": "bold red",
+}
+_EIGHTHS = " ▏▎▍▌▋▊▉"
+_CELL = 6
+"""Columns of a map's cell."""
+
+
+def study_chart(chart: Chart, paper: Paper) -> Iterator[Text]:
+    """Any chart, under its title."""
+    if isinstance(chart, LineChart):
+        yield from _lines(chart, paper)
+    elif isinstance(chart, BarChart):
+        yield from _bars(chart, paper)
+    else:
+        yield from _map(chart, paper)
+
+
+def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
+    # More curves than there are colours and markers could not be told apart.
+    for first in range(0, len(chart.lines), CURVES):
+        yield Text(chart.title, "bold")
+        series = [
+            Series(
+                line.name or chart.y_label,
+                np.log10(line.x) if chart.log_x else line.x,
+                line.mean,
+                low=line.low,
+                high=line.high,
+            )
+            for line in chart.lines[first : first + CURVES]
+        ]
+        drawn = text_chart(
+            series,
+            width=paper.width,
+            height=HEIGHT,
+            log=chart.log_y,
+            y_range=chart.y_range,
+            colour=paper.colour,
+            ascii=paper.ascii,
+        )
+        yield from (Text.from_ansi(line) for line in drawn.split("\n"))
+        label = f"log10 of {chart.x_label}" if chart.log_x else chart.x_label
+        yield Text(f"{label}; shaded: all seeds".center(paper.width).rstrip(), "dim")
+
+
+def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
+    yield Text(chart.title, "bold")
+    known = [value for bar in chart.bars for value in (bar.low, bar.high) if math.isfinite(value)]
+    low, high = min([0.0, *known]), max([0.0, *known, *(chart.range or ())])
+    gutter = min(NAMES, max((len(bar.name) for bar in chart.bars), default=0))
+    room = max(10, paper.width - gutter - 34)
+    for bar in chart.bars:
+        line = Text(f"{bar.name[:gutter]:>{gutter}} ")
+        if math.isnan(bar.mean):
+            yield line.append("not yet", "dim")
+            continue
+        line.append(_bar(bar.mean, low, high, room, paper), "cyan")
+        span = f"{bar.low:.3g} … {bar.high:.3g}" if bar.low != bar.high else ""
+        line.append(f" {bar.mean:<7.3g}{span:<16}")
+        yield line.append(bar.note, "yellow")
+
+
+def _bar(value: float, low: float, high: float, room: int, paper: Paper) -> str:
+    """A bar from 0 to the value, whichever side that is; `room` columns wide."""
+    span = (high - low) or 1.0
+    first, last = sorted(((0.0 - low) / span, (min(max(value, low), high) - low) / span))
+    start, end = round(first * room), last * room
+    if paper.ascii or value < 0:
+        return (" " * start + ("#" if paper.ascii else "█") * (round(end) - start)).ljust(room)
+    full, part = divmod(round(end * 8), 8)
+    return (" " * start + "█" * (full - start) + (_EIGHTHS[part] if part else "")).ljust(room)
+
+
+def _map(chart: MapChart, paper: Paper) -> Iterator[Text]:
+    yield Text(chart.title, "bold")
+    gutter = max(8, *(len(_said(value)) for value in chart.y))
+    yield Text(f"{chart.y_label}", "dim")
+    for row in range(len(chart.y) - 1, -1, -1):
+        line = Text(f"{_said(chart.y[row]):>{gutter}} {_rule(paper)}")
+        for value in chart.cells[row].tolist():
+            line.append_text(_cell(value, chart, paper))
+        yield line
+        if row and chart.edges:
+            yield _between(chart, row - 1, gutter, paper)
+    yield Text(
+        f"{'':>{gutter}} {'+' if paper.ascii else '└'}{('-' if paper.ascii else '─') * _CELL * len(chart.x)}"
+    )
+    yield Text(f"{'':>{gutter}}  " + "".join(f"{_said(value):^{_CELL}}" for value in chart.x).rstrip())
+    yield Text(f"{'':>{gutter}}  " + chart.x_label.center(_CELL * len(chart.x)).rstrip(), "dim")
+    yield from _legend(chart, paper)
+
+
+def _cell(value: float, chart: MapChart, paper: Paper) -> Text:
+    if math.isnan(value):
+        return Text(" " * _CELL)
+    if not chart.outcomes:
+        return Text(f"{value:^{_CELL}.2g}")
+    outcome = OUTCOMES[int(value)]
+    sign = (ASCII_SIGNS if paper.ascii else SIGNS)[outcome]
+    return Text(f"{sign * 3:^{_CELL}}", STYLES[outcome])
+
+
+def _between(chart: MapChart, below: int, gutter: int, paper: Paper) -> Text:
+    """The line between two rows of cells, with the borders that lie there."""
+    low, high = float(str(chart.y[below])), float(str(chart.y[below + 1]))
+    line = Text(f"{'':>{gutter}} {_rule(paper)}")
+    for column in range(len(chart.x)):
+        found = [index for index, edge in enumerate(chart.edges) if low <= edge.y[column] < high]
+        line.append(_stroke(found[0], paper) * _CELL if found else " " * _CELL)
+    return line
+
+
+def _stroke(edge: int, paper: Paper) -> str:
+    return ("=-~" if paper.ascii else "═─┈")[edge % 3]
+
+
+def _rule(paper: Paper) -> str:
+    return "|" if paper.ascii else "│"
+
+
+def _legend(chart: MapChart, paper: Paper) -> Iterator[Text]:
+    if chart.outcomes:
+        signs = ASCII_SIGNS if paper.ascii else SIGNS
+        there = sorted({int(value) for value in chart.cells.ravel() if not math.isnan(value)})
+        yield Text("   ").join(
+            Text(f"{signs[OUTCOMES[i]]} {OUTCOMES[i]}", STYLES[OUTCOMES[i]]) for i in there
+        )
+    if chart.edges:
+        yield Text("   ".join(_named(index, edge, paper) for index, edge in enumerate(chart.edges)), "dim")
+
+
+def _named(index: int, edge: Edge, paper: Paper) -> str:
+    return f"{_stroke(index, paper) * 3} {edge.name}"
+
+
+def _said(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def chart_lines(charts: Sequence[Chart], paper: Paper) -> Iterator[Text]:
+    """All charts, an empty line between two."""
+    for number, chart in enumerate(charts):
+        if number:
+            yield Text()
+        yield from study_chart(chart, paper)

@@ -1,0 +1,84 @@
+"""A small writer of SVG: shapes and texts in pixels, from the left and from the top."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
+GROUND, TEXT, WEAK, GRID = "#ffffff", "#1f2328", "#656d76", "#e6e8eb"
+
+COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
+"""Told apart by all eyes (Okabe and Ito, "Color Universal Design", 2008); without their yellow, weak on white."""
+
+Point = tuple[float, float]
+
+
+class Svg:
+    """A drawing that grows shape by shape; later ones lie over earlier ones."""
+
+    def __init__(self, width: float) -> None:
+        self.width = width
+        self._shapes: list[str] = []
+
+    def line(self, start: Point, end: Point, colour: str = TEXT, width: float = 1, dash: str = "") -> None:
+        """A straight line."""
+        self.path([start, end], colour, width, dash)
+
+    def path(self, points: Sequence[Point], colour: str, width: float = 2, dash: str = "") -> None:
+        """A line through points."""
+        dashes = f' stroke-dasharray="{dash}"' if dash else ""
+        self._shapes.append(
+            f'<polyline points="{_places(points)}" fill="none" stroke="{colour}" stroke-width="{width:g}"'
+            f' stroke-linejoin="round"{dashes}/>'
+        )
+
+    def area(self, points: Sequence[Point], colour: str, opacity: float) -> None:
+        """A filled shape."""
+        self._shapes.append(
+            f'<polygon points="{_places(points)}" fill="{colour}" fill-opacity="{opacity:g}"/>'
+        )
+
+    def rectangle(self, corner: Point, size: Point, colour: str) -> None:
+        """A filled rectangle, by its upper left corner."""
+        (x, y), (width, height) = corner, size
+        self._shapes.append(
+            f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
+        )
+
+    def dot(self, place: Point, colour: str, radius: float = 3.5) -> None:
+        """A filled circle."""
+        self._shapes.append(
+            f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius:g}" fill="{colour}"/>'
+        )
+
+    def text(
+        self,
+        place: Point,
+        said: str,
+        *,
+        anchor: str = "start",
+        colour: str = TEXT,
+        size: float = 12,
+        bold: bool = False,
+        upright: bool = False,
+    ) -> None:
+        """Words at a place: anchor start, middle or end; `upright` reads upwards."""
+        x, y = place
+        turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if upright else ""
+        weight = ' font-weight="600"' if bold else ""
+        self._shapes.append(
+            f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}" fill="{colour}"'
+            f"{weight}{turn}>{escape(said)}</text>"
+        )
+
+    def whole(self, height: float) -> str:
+        """The file."""
+        frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {height:g}"'
+        head = f'<svg {frame} width="{self.width:g}" height="{height:g}" font-family="{FONT}">'
+        ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'
+        return "\n".join([head, ground, *self._shapes, "</svg>"]) + "\n"
+
+
+def _places(points: Sequence[Point]) -> str:
+    return " ".join(f"{x:.1f},{y:.1f}" for x, y in points)

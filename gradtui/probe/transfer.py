@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
@@ -80,6 +80,10 @@ class _Flight:
         parts = [torch.as_tensor(values), *(torch.as_tensor(n) for n in numbers)]
         on_device = [part.detach().reshape(-1).double() for part in parts if part.is_cuda]
         self._here = [None if part.is_cuda else part.reshape(-1).double() for part in parts]
+        self._event: Any = None
+        self._sizes: list[int] = []
+        if not on_device:
+            return
         packed = torch.cat(on_device)
         self._sizes = [part.numel() for part in on_device]
         self._host = torch.empty(packed.shape, dtype=torch.float64, pin_memory=True)
@@ -88,10 +92,11 @@ class _Flight:
         self._event.record()
 
     def done(self) -> bool:
-        return bool(self._event.query())  # type: ignore[no-untyped-call]
+        return self._event is None or bool(self._event.query())
 
     def land(self) -> Arrived:
-        self._event.synchronize()
-        landed = iter(torch.split(self._host, self._sizes))
+        if self._event is not None:
+            self._event.synchronize()
+        landed = iter(torch.split(self._host, self._sizes) if self._sizes else ())
         values, *numbers = (next(landed) if part is None else part for part in self._here)
         return values.numpy(), [number.item() for number in numbers]

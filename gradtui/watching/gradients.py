@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,8 +17,8 @@ from gradtui.probe.dense import gradient_norms
 Stamp = tuple[tuple[int, int], ...]
 """Of each gradient which tensor it is, and how often that was written to."""
 
-SENTINELS = 4
-"""Parameters that tell of a backward pass: spread, for not every pass reaches all."""
+SENTINELS = 2
+"""Parameters that tell of a backward pass: the first and the last, for not every pass reaches all."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +32,7 @@ class Reading:
     stamp: Stamp
 
 
-@dataclass(frozen=True)
-class Mark:
+class Mark(NamedTuple):
     """The tensor that holds a gradient, and how often it was written to."""
 
     gradient: weakref.ref[Tensor]
@@ -85,7 +84,14 @@ class Arrivals:
     can clip or unscale. Hooks of parameters are neither copied nor saved with a model.
     """
 
-    def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]], arrived: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        parameters: Sequence[weakref.ref[nn.Parameter]],
+        arrived: Callable[[], None],
+        wanted: Callable[[], bool],
+    ) -> None:
+        """`wanted` says, while a pass is under way, whether to call back."""
+        self._wanted = wanted
         self._arrived = arrived
         self._waiting = -1
         self._handles: list[Any] = []
@@ -98,6 +104,8 @@ class Arrivals:
 
     def _hook(self, parameter: Tensor) -> None:
         try:
+            if not self._wanted():
+                return
             # Of a pass inside of another (checkpoints that re-enter) each is told of; the last one counts.
             task = torch._C._current_graph_task_id()
             if task != self._waiting:
@@ -122,7 +130,7 @@ class Arrivals:
 
     def stop(self) -> None:
         """Hear of no more."""
-        self._arrived = _nothing
+        self._wanted = _never
 
     def remove(self) -> None:
         """Take the hooks off. Not from within one of them."""
@@ -135,5 +143,5 @@ def _at_the_end(callback: Callable[[], None]) -> None:
     torch.autograd.Variable._execution_engine.queue_callback(callback)
 
 
-def _nothing() -> None:
-    return None
+def _never() -> bool:
+    return False

@@ -20,7 +20,7 @@ MOST_NAMES = 128
 """Names beyond that are not recorded: each costs memory as long as the script runs."""
 TOGETHER = 64
 SECONDS = 0.05
-"""Tensors that wait on a device travel together: so many, or as many as come in this time."""
+"""Numbers travel together: so many, or as many as come in this time."""
 
 
 class _Value(NamedTuple):
@@ -43,7 +43,7 @@ class Logged:
         self._early: dict[str, bool] = {}
         self._coming: dict[str, list[float | Tensor]] = {}
         self._waiting: list[tuple[_Value, list[float | Tensor]]] = []
-        self._since = 0.0
+        self._sent = 0.0
 
     def log(self, values: Mapping[str, Any], step: int, moment: float) -> None:
         """Take values. `step` is the last that was taken.
@@ -63,6 +63,8 @@ class Logged:
 
     def stepped(self, step: int, moment: float) -> None:
         """A step has been taken: what was logged for it before can be written."""
+        if not self._coming:
+            return
         coming, self._coming = self._coming, {}
         for name, numbers in coming.items():
             self._put(name, step, moment, numbers)
@@ -70,9 +72,9 @@ class Logged:
 
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived; `wait`: everything."""
-        if self._waiting and (
-            wait or len(self._waiting) >= TOGETHER or time.monotonic() - self._since > SECONDS
-        ):
+        now = time.monotonic()
+        if self._waiting and (wait or len(self._waiting) >= TOGETHER or now - self._sent > SECONDS):
+            self._sent = now
             tags = [value for value, _ in self._waiting]
             sent = [number for _, several in self._waiting for number in several]
             self._waiting = []
@@ -83,12 +85,6 @@ class Logged:
     def _put(self, name: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
         self._last[name] = step
         value = _Value(name, step, moment, len(numbers))
-        here = [number for number in numbers if not isinstance(number, Tensor)]
-        if len(here) == len(numbers):
-            self._write([value], here)
-            return
-        if not self._waiting:
-            self._since = time.monotonic()
         self._waiting.append((value, numbers))
 
     def _write(self, values: list[_Value], numbers: list[float]) -> None:
@@ -123,6 +119,5 @@ def _number(name: str, value: Any) -> float | Tensor:
         if value.numel() != 1:
             raise TypeError(f"probe.log({name}=…): a tensor of {value.numel()} numbers, and one is expected")
         # The script may change it in place, and shall not be waited for: what is on the CPU is there.
-        single = value.detach().reshape(())
-        return float(single) if single.device.type == "cpu" else single.clone()
+        return value.item() if value.device.type == "cpu" else value.detach().reshape(()).clone()
     return float(value)

@@ -29,6 +29,8 @@ LOOKS_SHARE = 0.01
 """Of the time, for closer looks, where the norms of every step are recorded whatever that costs."""
 FREE_SECONDS = 0.02
 """That recording may take in all however short the training is: nobody feels it, and the beginning is whole."""
+LAP_SECONDS = 0.02
+"""Steps of which nothing is recorded are counted together until they have taken so long."""
 COST_SECONDS = 60.0
 """Between two events that say what recording has cost so far; at the beginning they are closer …"""
 COST_GROWTH = 1.2
@@ -84,6 +86,11 @@ class Recorder:
         once = self._setup / training if training else 0.0
         return self._rows.overhead + self._looks.thinning.overhead + once
 
+    @property
+    def looking(self) -> bool:
+        """Whether the step under way is to be looked at closely."""
+        return self._looks.due
+
     def begins(self, watched: Stepping) -> None:
         """An optimizer is about to take a step."""
         if self._open and watched.number in self._round:
@@ -96,6 +103,8 @@ class Recorder:
 
     def moved(self, watched: Stepping, step: Step | None) -> None:
         """It has taken it."""
+        if self._open and watched.number in self._round:
+            self._close()
         if not self._open:
             self._begin()
         if self._looks.due:
@@ -107,7 +116,7 @@ class Recorder:
 
     def left_out(self, watched: Stepping, step: Step | None) -> None:
         """An optimizer's gradients came and went: a step that a scaler left out, if they had overflowed."""
-        if step is None or not self._overflowed(step):
+        if not self._overflowed(watched, step):
             return
         if self._open and watched.number in self._round:
             self._close()
@@ -130,18 +139,19 @@ class Recorder:
     def _close(self) -> None:
         """The round is complete: send it off, and decide about the next."""
         moment = time.time()
-        steps = tuple(step for step in self._round.values() if step is not None)
+        steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
         if steps:
             packed = pack(steps)
-            self._transfer.send((self.step, moment, steps), packed.values, packed.numbers)
+            self._transfer.send((self.step, moment, tuple(steps)), packed.values, packed.numbers)
         looked = self._looks.due
         if looked:
             with self.stopwatch.on("looks"):
                 self._looks.send(self.step, moment)
         self.logged.stepped(self.step, moment)
-        self.catch_up()
-        self._count(bool(steps), looked)
+        if steps or looked or self.stopwatch.running > LAP_SECONDS:
+            self.catch_up()
+            self._count(bool(steps), looked)
 
     def _count(self, recorded: bool, looked: bool) -> None:
         lap = self.stopwatch.lap()
@@ -210,10 +220,9 @@ class Recorder:
         self._journal.row("scalars", step, scalars, moment)
         self._journal.row("grad_norm", step, row.layers, moment)
 
-    def _overflowed(self, step: Step) -> bool:
-        """Whether its gradient was infinite or NaN. A device is not waited for: there, that a scaler is at work
-        has to do, where one optimizer alone can have meant the gradients."""
-        norms = step.after.norms
-        if isinstance(norms, torch.Tensor):
-            return step.before_scale is not None and len(self.steppings) == 1
-        return not bool(np.isfinite(norms).all())
+    def _overflowed(self, watched: Stepping, step: Step | None) -> bool:
+        """Whether its gradient was infinite or NaN. Where that was not measured, or is still on a device that is
+        not waited for, it has to do that a scaler is at work, and one optimizer alone can have meant the gradients."""
+        if step is None or isinstance(step.after.norms, torch.Tensor):
+            return watched.scaler.known and len(self.steppings) == 1
+        return not bool(np.isfinite(step.after.norms).all())

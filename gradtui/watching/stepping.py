@@ -53,6 +53,11 @@ class Takes(Protocol):
         ...
 
     @property
+    def looking(self) -> bool:
+        """Whether the weights are to be looked at before they are moved."""
+        ...
+
+    @property
     def stopwatch(self) -> Stopwatch:
         """Counts our time."""
         ...
@@ -110,7 +115,7 @@ class Stepping:
         )
         self.parameters = [r for r in self._watched if moved is None or id(r()) in moved]
         self.gradients = Gradients(self.parameters)
-        self._arrivals = Arrivals(self.parameters, self._arrive)
+        self._arrivals = Arrivals(self.parameters, self._arrive, self._wanted)
         self._arrived: Reading | None = None
         self._passes = 0
         self._mark: Mark | None = None
@@ -145,6 +150,11 @@ class Stepping:
         for handle in self._handles:
             handle.remove()
 
+    def _wanted(self) -> bool:
+        """Whether to look when the backward pass is over. It counts as seen in any case."""
+        self._passes += 1
+        return (self._takes.due or self.scaler.known) and self.guard.open
+
     @guarded()
     def _arrive(self) -> None:
         """A backward pass is over."""
@@ -153,9 +163,7 @@ class Stepping:
             if before is not None and mark is not None and not mark.goes_on(before):
                 # Not accumulated to: cleared, though no step was taken.
                 self._takes.left_out(self, self._left_out())
-                self._passes = 0
             self._mark = mark
-            self._passes += 1
             self._arrived = self.gradients.read() if self._takes.due else None
 
     def _left_out(self) -> Step | None:
@@ -165,6 +173,8 @@ class Stepping:
 
     @guarded()
     def _before(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not (self._takes.due or self._takes.looking):
+            return
         with self._takes.stopwatch.on("rows"):
             if _size(optimizer) != self._size:
                 self._arrivals.remove()
@@ -193,7 +203,8 @@ class Stepping:
             return None
         if not self.scaler.known:
             self.scaler.look()
-        if arrived is not None and self.gradients.unchanged(arrived):
+        # To unscale gradients leaves no trace in the count of what is written to them.
+        if arrived is not None and not self.scaler.known and self.gradients.unchanged(arrived):
             return self._seen(arrived, arrived)
         after = self.gradients.read()
         if arrived is not None and (arrived.present != after.present).any():
@@ -226,10 +237,8 @@ def _size(optimizer: Optimizer | None) -> int:
 
 
 def _closure(args: Any, kwargs: Any) -> bool:
-    # Among the arguments is the optimizer itself.
-    return kwargs.get("closure") is not None or any(
-        callable(arg) and not isinstance(arg, Optimizer) for arg in args
-    )
+    # The first argument is the optimizer itself.
+    return (args[1] if len(args) > 1 else kwargs.get("closure")) is not None
 
 
 def _copied(value: Any) -> Any:

@@ -19,7 +19,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self._seconds: dict[Purpose, float] = {"training": 0.0, "rows": 0.0, "looks": 0.0, "setup": 0.0}
         self._purpose: Purpose = "training"
-        self._since = time.perf_counter()
+        self._since = self._lap = time.perf_counter()
         self._spans = {purpose: _Span(self, purpose) for purpose in self._seconds}
 
     def on(self, purpose: Purpose) -> _Span:
@@ -34,9 +34,15 @@ class Stopwatch:
         self._since, self._purpose = now, purpose
         return before
 
+    @property
+    def running(self) -> float:
+        """Seconds since the last lap."""
+        return time.perf_counter() - self._lap
+
     def lap(self) -> dict[Purpose, float]:
         """Seconds of each purpose since the last lap."""
         self.switch(self._purpose)
+        self._lap = self._since
         seconds, self._seconds = self._seconds, dict.fromkeys(self._seconds, 0.0)
         return seconds
 

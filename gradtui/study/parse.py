@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gradtui.experiment.errors import ExperimentError, nearest
 from gradtui.experiment.parse import read_text, to_dict, toml_of
 from gradtui.experiment.presets import resolve
-from gradtui.study.spec import Change, Compare, Quantity, StudySpec
+from gradtui.study.spec import CHANGE, Change, Compare, Quantity, StudySpec
 
 _ALLOWED = {
     "base": "a preset's name, a TOML file or a table of an experiment's fields",
@@ -51,7 +51,16 @@ def from_dict(raw: dict[str, Any]) -> StudySpec:
     except msgspec.ValidationError as error:
         raise _explain(str(error), raw) from None
     changes = tuple(replace(change, set=flat(change.set)) for change in spec.change)
-    return replace(spec, set=flat(spec.set), grid=flat(spec.grid), change=changes or (Change(),))
+    spec = replace(spec, set=flat(spec.set), grid=flat(spec.grid), change=changes or (Change(),))
+    return spec if "compare" in raw else replace(spec, compare=_usual(spec))
+
+
+def _usual(spec: StudySpec) -> Compare:
+    """What is drawn of a study that does not say: curves over its first axis of numbers, else bars."""
+    for path, values in spec.grid.items():
+        if isinstance(values, list) and all(isinstance(value, int | float) for value in values):
+            return Compare(x=path)
+    return Compare(kind="bars", x=CHANGE)
 
 
 def dumps(spec: StudySpec) -> str:

@@ -77,6 +77,7 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
     base = _base(spec)
     _check_size(spec)
     _check_axes(spec, base)
+    _check_seeds(spec)
     members = [
         _member(spec, base, index, point, seed)
         for seed in spec.seeds
@@ -84,6 +85,9 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
         for point in _points(spec.grid)
     ]
     _refuse_twins(members)
+    x = spec.compare.x
+    if spec.compare.kind == "lines" and not all(isinstance(member.on(x), int | float) for member in members):
+        raise ExperimentError("compare.x", x, 'an axis of numbers; for words kind = "bars"')
     return tuple(members)
 
 
@@ -162,6 +166,14 @@ def _check_axes(spec: StudySpec, base: Experiment) -> None:
         except KeyError:
             hint = nearest(axis, known) or f"; expected one of {', '.join(known)}, or a field's dotted path"
             raise ExperimentError(f"compare.{field_name}", axis, problem=f"no such axis{hint}") from None
+
+
+def _check_seeds(spec: StudySpec) -> None:
+    tables = {"set": spec.set, "grid": spec.grid}
+    tables |= {f"change.{index}.set": change.set for index, change in enumerate(spec.change)}
+    for name, table in tables.items():
+        if "seed" in table:
+            raise ExperimentError(f"{name}.seed", table["seed"], problem="seeds are listed under seeds alone")
 
 
 def _points(grid: Mapping[str, list[Any]]) -> Iterator[tuple[tuple[str, Any], ...]]:

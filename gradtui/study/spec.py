@@ -88,4 +88,4 @@ class StudySpec(Part, frozen=True):
     change: tuple[Change, ...] = (Change(),)
     """Sets of values, each crossed with the grid."""
     compare: Compare = Compare()
-    """What is drawn."""
+    """What is drawn; of a file that does not say, curves over the first axis of numbers, else bars."""

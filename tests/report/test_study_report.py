@@ -1,0 +1,143 @@
+"""A study on a page, and its charts as text and as SVG."""
+
+from __future__ import annotations
+
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+
+from gradtui.report.charts import Paper
+from gradtui.report.study_charts import study_chart
+from gradtui.report.study_json import study_object
+from gradtui.report.study_page import print_study
+from gradtui.report.study_svg import svg_of
+from gradtui.report.wire import to_json
+from gradtui.study.chart import Bar, BarChart, Chart, Edge, Line, LineChart, MapChart
+from tests.cli.commanding import strictly
+from tests.study.made import Launcher
+from tests.study.test_study import DEPTHS, TWO_SEEDS, degrades, heals, settled, study
+
+PAPER = Paper(80, colour=False, ascii=False)
+NAN = float("nan")
+X = np.array([5.0, 21.0, 57.0])
+
+
+def line(name: str, *values: float) -> Line:
+    mean = np.array(values)
+    return Line(name, X, mean, mean - 0.05, mean + 0.05, ((),) * 3)
+
+
+LINES = LineChart(
+    "depth", "weight layers", "accuracy", (line("plain <&>", 0.9, 0.8, 0.3),), y_range=(0.0, 1.0)
+)
+BARS = BarChart("cures", "accuracy", (Bar("none", 0.1, 0.1, 0.1, "vanishing"), Bar("ReLU", NAN, NAN, NAN)))
+MAP = MapChart(
+    "map",
+    "depth",
+    "gain",
+    (4, 8),
+    (0.5, 1.0, 2.0),
+    np.array([[2.0, 2.0], [0.0, NAN], [3.0, 3.0]]),
+    (((),) * 2,) * 3,
+    True,
+    (Edge("theory", np.array([4.0, 8.0]), np.array([0.7, 1.5])),),
+    log_y=True,
+)
+
+
+def text_of(chart: Chart, paper: Paper = PAPER) -> list[str]:
+    return [text.plain for text in study_chart(chart, paper)]
+
+
+def test_a_map_has_its_first_row_at_the_bottom_and_theory_between_the_rows() -> None:
+    lines = text_of(MAP)
+    rows = [text for text in lines if text[:9].strip() in ("0.5", "1", "2")]
+    assert [text[:9].strip() for text in rows] == ["2", "1", "0.5"]
+    assert rows[0].count("xxx") == 2
+    assert rows[1].count("■■■") == 1
+    assert rows[2].count("vvv") == 2
+    between = [text for text in lines if "═" in text and "theory" not in text]
+    left, right = (text.index("═") for text in between[::-1])
+    assert left < right, "at 0.7 under the first column, at 1.5 under the second"
+
+
+def test_bars_that_are_not_there_yet_say_so() -> None:
+    lines = text_of(BARS)
+    assert "0.1" in lines[1]
+    assert "vanishing" in lines[1]
+    assert "not yet" in lines[2]
+
+
+def test_more_curves_than_can_be_told_apart_are_several_charts() -> None:
+    chart = LineChart("many", "x", "y", tuple(line(f"curve {i}", 0.1, 0.2, 0.3) for i in range(6)))
+    said = "\n".join(text_of(chart))
+    assert said.count("many") == 2
+    assert all(f"curve {i}" in said for i in range(6))
+
+
+def test_plain_terminals_get_plain_characters() -> None:
+    for chart in (LINES, BARS, MAP):
+        for text in text_of(chart, Paper(80, colour=False, ascii=True)):
+            text.encode("ascii")
+
+
+def test_svg_is_well_formed_and_holds_what_the_chart_holds() -> None:
+    root = ET.fromstring(svg_of([LINES, BARS, MAP]))
+    names = {"svg": "http://www.w3.org/2000/svg"}
+    texts = [element.text for element in root.iterfind("svg:text", names)]
+    for said in ("depth", "plain <&>", "cures", "none", "ReLU", "gain", "vanishing", "theory"):
+        assert said in texts or any(said in (text or "") for text in texts), said
+    # The curve's three points: falling accuracy is rising pixels.
+    dots = [float(dot.attrib["cy"]) for dot in root.iterfind("svg:circle", names)]
+    assert len(dots) == 3
+    assert dots == sorted(dots)
+    high, middle, low = dots
+    assert (low - middle) / (middle - high) == pytest.approx((0.8 - 0.3) / (0.9 - 0.8), rel=0.02)
+    _, _, width, height = map(float, root.attrib["viewBox"].split())
+    for element in root.iter():
+        for name, most in (("x", width), ("y", height), ("cx", width), ("cy", height)):
+            assert 0 <= float(element.attrib.get(name, 0)) <= most
+
+
+def test_nothing_has_ended_yet_and_still_there_is_a_picture() -> None:
+    nothing = np.full(3, NAN)
+    empty = LineChart("depth", "x", "y", (Line("plain", X, nothing, nothing, nothing, ((),) * 3),))
+    assert text_of(empty)
+    ET.fromstring(svg_of([empty]))
+    ET.fromstring(svg_of([MapChart("m", "x", "y", (1,), (1.0,), np.array([[NAN]]), (((),),), True)]))
+
+
+def test_a_page_says_what_was_found_and_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    state = settled(study(DEPTHS, Launcher(degrades)))
+    print_study(state)
+    page = capsys.readouterr().out
+    assert "depths  finished, 3 runs" in page
+    assert "✖ degradation" in page
+    assert "not overfitting" in " ".join(page.split())
+    assert "degradation 1/1" in page
+    assert str(state.folder) in page
+
+
+def test_a_study_without_a_grid_is_ranked(capsys: pytest.CaptureFixture[str]) -> None:
+    print_study(settled(study(TWO_SEEDS, Launcher(heals))))
+    page = capsys.readouterr().out
+    (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
+    assert "ReLU and He's weights" in ranked
+    assert "0.950" in ranked
+    assert ranked.endswith("healed")
+
+
+def test_the_object_holds_runs_table_findings_and_ranking() -> None:
+    state = settled(study(TWO_SEEDS, Launcher(heals)))
+    told = strictly(to_json(study_object(state)))
+    assert (told["name"], told["status"], told["study"]) == ("two seeds", "finished", str(state.folder))
+    sick = told["runs"][0]
+    assert sick["changes"] == {"change": "no cure", "seed": 0}
+    assert sick["findings"] == ["vanishing"]
+    assert sick["accuracy"] == {"train": 0.1, "test": pytest.approx(0.05)}
+    assert sick["steps"] == 60
+    assert [row["change"] for row in told["table"]] == ["no cure", "ReLU and He's weights"]
+    (best,) = told["ranking"]
+    assert best["healed"]
+    assert best["accuracy"]["train"] == 0.95

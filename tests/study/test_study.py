@@ -1,0 +1,286 @@
+"""A study with trainers that only write folders."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gradtui.runs.control import ControlReader
+from gradtui.runs.folder import runs_root
+from gradtui.study.engines import MakeEngine, Start
+from gradtui.study.engines.local import LocalEngine
+from gradtui.study.folder import KEEPER_FILE, Journal, folder_of, list_studies, studies_root
+from gradtui.study.parse import loads
+from gradtui.study.spec import StudySpec
+from gradtui.study.study import Study
+from gradtui.study.study_state import StudyState
+from tests.study.made import Launcher, Trainer, write_run
+
+TWO_SEEDS = """
+name = "two seeds"
+seeds = [0, 1]
+base = { net = [{ width = 16, repeat = 12 }], run = { steps = 60, eval_every = 0 } }
+[[change]]
+name = "no cure"
+[[change]]
+cure = "relu"
+[compare]
+kind = "bars"
+x = "change"
+"""
+
+DEPTHS = """
+name = "depths"
+base = { net = [{ width = 16, repeat = 2 }], run = { steps = 60, eval_every = 0 } }
+grid = { net.0.repeat = [2, 10, 20] }
+compare = { x = "depth", y = ["train_accuracy", "test_accuracy"] }
+"""
+
+
+def engine(start: Start) -> MakeEngine:
+    return lambda jobs, threads: LocalEngine(jobs, threads, start)
+
+
+def study(text: str, start: Start, *, jobs: int = 2, fresh: bool = False) -> Study:
+    return Study(loads(text), jobs=jobs, engine=engine(start), fresh=fresh)
+
+
+def settled(study: Study) -> StudyState:
+    """Until nothing changes any more."""
+    state = study.poll()
+    while (following := study.poll()) is not state:
+        state = following
+    return state
+
+
+def learns(trainer: Trainer) -> None:
+    trainer.train(decades=0.3, learns=True)
+
+
+def heals(trainer: Trainer) -> None:
+    relu = trainer.experiment.net[0].activation == "relu"
+    trainer.train(decades=0.3, learns=True) if relu else trainer.train(accuracy=0.1)
+
+
+def degrades(trainer: Trainer) -> None:
+    """Even gradients, and the deeper the less is learned: on the training set too."""
+    repeat = trainer.experiment.net[0].repeat
+    trainer.train(decades=0.3, learns=repeat < 20, accuracy={2: 0.95, 10: 0.93, 20: 0.3}[repeat])
+
+
+# -- side by side
+
+
+def test_as_many_run_as_there_are_jobs_seed_by_seed() -> None:
+    launcher = Launcher()
+    running = study(TWO_SEEDS, launcher)
+    state = settled(running)
+    assert [trainer.experiment.seed for trainer in launcher.started] == [0, 0]
+    assert [row.state for row in state.rows] == ["starting", "starting", "waiting", "waiting"]
+    assert (state.status, state.total, state.ended) == ("running", 4, 0)
+    heals(launcher.started[1])
+    state = settled(running)
+    assert len(launcher.running) == 2
+    assert [row.state for row in state.rows] == ["starting", "finished", "starting", "waiting"]
+    assert state.share == pytest.approx(0.25)
+
+
+def test_each_is_an_ordinary_run_in_the_folder_of_runs() -> None:
+    launcher = Launcher(heals)
+    state = settled(study(TWO_SEEDS, launcher))
+    assert state.status == "finished"
+    for row in state.rows:
+        assert row.folder is not None
+        assert row.folder.parent == runs_root()
+        assert row.folder.name.partition("-two-seeds")[1]
+    assert set(Journal(state.folder).read().values()) == {row.folder for row in state.rows}
+
+
+def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
+    def train(trainer: Trainer) -> None:
+        if trainer.experiment.seed == 1 and trainer.experiment.net[0].activation == "relu":
+            trainer.train(steps=5, end="failed", reason="out of memory: say")
+        else:
+            heals(trainer)
+
+    state = settled(study(TWO_SEEDS, Launcher(train)))
+    assert state.status == "failed"
+    assert [row.state for row in state.rows] == ["finished", "finished", "finished", "failed"]
+    assert state.rows[3].reason == "out of memory: say"
+    assert [one.seeds for one in state.ranked] == [1]
+
+
+def test_a_folder_that_takes_no_file_is_one_line() -> None:
+    studies_root().parent.mkdir(parents=True)
+    studies_root().write_text("in the way")
+    state = study(TWO_SEEDS, Launcher()).poll()
+    assert state.done
+    assert "studies" in state.problem
+
+
+# -- what they add up to
+
+
+def test_changes_are_ranked_over_their_seeds() -> None:
+    state = settled(study(TWO_SEEDS, Launcher(heals)))
+    (one,) = state.ranked
+    assert one.change == "ReLU and He's weights"
+    assert one.seeds == 2
+    assert one.verdict.healed
+    assert one.verdict.before.accuracy == pytest.approx(0.1)
+    assert one.verdict.after.accuracy == pytest.approx(0.95)
+    (chart,) = state.charts
+    assert [bar.name for bar in chart.bars] == ["no cure", "ReLU and He's weights"]
+    assert [bar.note for bar in chart.bars] == ["vanishing", ""]
+
+
+def test_degradation_is_found_across_depths_with_the_evidence_that_it_is_not_overfitting() -> None:
+    state = settled(study(DEPTHS, Launcher(degrades)))
+    assert [row.codes for row in state.rows] == [(), (), ("degradation",)]
+    (finding,) = state.findings
+    assert finding.runs == (state.rows[2].key,)
+    assert (
+        "training accuracy falls from 0.950 to 0.300 as 2 weight layers become 20 (1 of 1 seeds)"
+        in finding.evidence
+    )
+    assert "not overfitting" in finding.evidence
+    assert "test: 0.900 to 0.250" in finding.evidence
+    size = re.search(r"differ by a factor of ([\d.]+) at most", finding.evidence)
+    assert size is not None
+    assert 1 < float(size[1]) < 10**0.9, "as the gradients were written: not even a decade"
+    train, test = state.charts
+    assert train.lines[0].x.tolist() == [2, 10, 20]
+    assert train.lines[0].mean.tolist() == pytest.approx([0.95, 0.93, 0.3])
+    assert test.lines[0].mean.tolist() == pytest.approx([0.9, 0.88, 0.25])
+
+
+def test_a_deep_net_whose_gradient_vanishes_is_not_called_degraded() -> None:
+    def starves(trainer: Trainer) -> None:
+        deep = trainer.experiment.net[0].repeat == 20
+        trainer.train(decades=9.0 if deep else 0.3, learns=not deep, accuracy=0.1 if deep else 0.95)
+
+    state = settled(study(DEPTHS, Launcher(starves)))
+    assert state.rows[2].codes == ("vanishing",)
+    assert state.findings == ()
+
+
+# -- taking up
+
+
+def test_what_has_ended_is_not_trained_again_and_what_was_added_is() -> None:
+    first = settled(study(TWO_SEEDS, Launcher(heals)))
+    launcher = Launcher(heals)
+    state = settled(study(TWO_SEEDS.replace("[0, 1]", "[0, 1, 2]"), launcher))
+    assert state.folder == first.folder
+    assert [trainer.experiment.seed for trainer in launcher.started] == [2, 2]
+    assert [row.taken_up for row in state.rows] == [True] * 4 + [False] * 2
+    assert [row.folder for row in state.rows[:4]] == [row.folder for row in first.rows]
+
+
+def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
+    first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
+    before = settled(study(TWO_SEEDS, first))
+    assert before.status == "stopped"
+    second = Launcher(heals)
+    state = settled(study(TWO_SEEDS, second))
+    assert state.status == "finished"
+    assert [trainer.folder for trainer in second.started] == [trainer.folder for trainer in first.started]
+
+
+def test_a_run_that_was_deleted_is_trained_again() -> None:
+    first = settled(study(TWO_SEEDS, Launcher(heals)))
+    assert first.rows[1].folder is not None
+    shutil.rmtree(first.rows[1].folder)
+    launcher = Launcher(heals)
+    assert settled(study(TWO_SEEDS, launcher)).status == "finished"
+    assert len(launcher.started) == 1
+
+
+def test_a_run_that_trains_still_is_followed() -> None:
+    first = Launcher()
+    left = study(TWO_SEEDS, first)
+    settled(left)
+    for trainer in first.started:
+        write_run(trainer.folder, trainer.experiment, steps=30, end=None)
+    left.close()
+    second = Launcher(heals)
+    again = study(TWO_SEEDS, second)
+    state = settled(again)
+    assert [row.state for row in state.rows] == ["running", "running", "waiting", "waiting"]
+    assert second.started == [], "both places are taken by those that run"
+    assert state.rows[0].step == 30
+    assert state.rows[0].taken_up
+
+
+def test_fresh_begins_anew_in_a_folder_of_its_own_and_the_newest_is_gone_on_with() -> None:
+    first = settled(study(TWO_SEEDS, Launcher(heals)))
+    launcher = Launcher(heals)
+    second = settled(study(TWO_SEEDS, launcher, fresh=True))
+    assert len(launcher.started) == 4
+    assert second.folder != first.folder
+    assert folder_of("two seeds", studies_root()) == second.folder
+    assert {info.folder for info in list_studies()} == {first.folder, second.folder}
+    assert [info.runs for info in list_studies()] == [4, 4]
+
+
+def test_while_another_process_keeps_it_this_one_looks_on_and_then_takes_over() -> None:
+    launcher = Launcher(heals)
+    looking = study(TWO_SEEDS, launcher)
+    looking.folder.mkdir(parents=True)
+    keeper = looking.folder / KEEPER_FILE
+    write_keeper(keeper, pid=1)
+    state = settled(looking)
+    assert launcher.started == []
+    assert state.kept_by.startswith("process 1 on ")
+    write_keeper(keeper, pid=2**22 + 1)
+    state = settled(looking)
+    assert (state.status, state.kept_by) == ("finished", "")
+    assert len(launcher.started) == 4
+
+
+def write_keeper(path: Path, pid: int) -> None:
+    import msgspec
+
+    from gradtui.runs.process import start_ticks
+    from gradtui.study.folder import Keeper
+
+    ours = Keeper.this_process()
+    path.write_bytes(
+        msgspec.json.encode(msgspec.structs.replace(ours, pid=pid, pid_started=start_ticks(pid)))
+    )
+
+
+# -- ending
+
+
+def test_stop_ends_those_that_run_and_begins_no_more() -> None:
+    launcher = Launcher()
+    running = study(TWO_SEEDS, launcher)
+    settled(running)
+    running.stop()
+    for trainer in launcher.started:
+        assert [wish.wish for wish in ControlReader(trainer.folder).poll()] == ["stop"]
+        trainer.train(steps=20, end="stopped")
+    state = settled(running)
+    assert state.status == "stopped"
+    assert len(launcher.started) == 2
+    assert {row.state for row in state.rows} == {"stopped"}
+    assert state.ranked == ()
+
+
+def test_an_engine_that_cannot_be_made_is_one_line() -> None:
+    def missing(jobs: int | None, threads: int) -> LocalEngine:
+        raise ImportError("pip install 'gradtui[elsewhere]'")
+
+    state = Study(loads(TWO_SEEDS), engine=missing).poll()
+    assert (state.status, state.problem) == ("failed", "pip install 'gradtui[elsewhere]'")
+
+
+def test_a_study_that_cannot_be_is_one_line() -> None:
+    spec: StudySpec = loads("grid = { net.0.width = [-1] }")
+    state = Study(spec, engine=engine(Launcher())).poll()
+    assert state.done
+    assert "net.0.width: -1 is not allowed" in state.problem

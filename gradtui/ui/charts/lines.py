@@ -34,9 +34,38 @@ def bucketed(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
     return x[chosen], y[chosen]
 
 
+def _between(x: Floats, y: Floats, low: float, high: float) -> tuple[Floats, Floats]:
+    """The line where it is between two x, cut off exactly there.
+
+    plotext goes along all of a line, cell by cell, before it sees which are on the canvas: two points that lie a
+    million widths apart would take all memory, and the process with it.
+    """
+    inside = (x >= low) & (x <= high)
+    before, after = np.flatnonzero(x < low)[-1:], np.flatnonzero(x > high)[:1]
+    if not (before.size or after.size):
+        return x, y
+    edges = np.array([*([low] if before.size else []), *([high] if after.size else [])])
+    # A neighbour that is not finite leaves its side of the line undrawn, as everywhere.
+    at = [_on_line(x, y, edge) for edge in edges.tolist()]
+    first, last = int(before.size), len(at) - int(after.size)
+    return (
+        np.concatenate([edges[:first], x[inside], edges[last:]]),
+        np.concatenate([at[:first], y[inside], at[last:]]),
+    )
+
+
+def _on_line(x: Floats, y: Floats, edge: float) -> float:
+    """The height of a line at x = edge; NaN beyond its ends and beside a gap."""
+    right = int(np.searchsorted(x, edge, side="left"))
+    if not 0 < right < len(x):
+        return float(y[right]) if right < len(x) and x[right] == edge else float("nan")
+    share = (edge - x[right - 1]) / (x[right] - x[right - 1])
+    return float(y[right - 1] + share * (y[right] - y[right - 1]))
+
+
 def draw_line(cells: Cells, frame: Frame, x: Floats, y: Floats, marker: str, ink: int) -> None:
     """One curve on top of what is there; y in units of the scale, with gaps where it is not finite."""
-    x, y = bucketed(x, y, frame.columns)
+    x, y = bucketed(*_between(x, y, frame.low, frame.high), frame.columns)
     ends = np.flatnonzero(np.diff(np.isfinite(y), prepend=False, append=False))
     if not ends.size:
         return

@@ -255,6 +255,19 @@ def test_a_window_without_anything_has_the_axis_of_the_whole() -> None:
     assert text_of(layer)[-1].strip().startswith("└900")
 
 
+@pytest.mark.parametrize("width", [1e-3, 1e-7, 1e-9])
+def test_a_window_between_two_points_shows_the_line_that_joins_them(width: float) -> None:
+    """Walked along cell by cell from point to point it would be a billion cells long: no memory holds that."""
+    layer = draw_layer(
+        12, 60, [Series("loss", [0, 1, 2], [0, 1, nan])], TRUE, View(window=(0.5, 0.5 + width))
+    )
+    assert layer is not None
+    inked = (layer.cells.ink[:11, GUTTER:] == SERIES).sum(axis=0)
+    assert (inked > 0).all()
+    gap = draw_layer(12, 60, [Series("loss", [0, 1, 2], [0, 1, nan])], TRUE, View(window=(1.5, 1.5 + width)))
+    assert gap is None or not (gap.cells.ink[:11, GUTTER:] == SERIES).any()
+
+
 # -- whatever comes
 
 values = st.floats(width=64) | st.sampled_from([nan, np.inf, -np.inf, 0.0])

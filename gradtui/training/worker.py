@@ -13,12 +13,16 @@ from gradtui.training.launch import trainer_command, trainer_environment
 
 class Worker:
     """A trainer process for many runs, one at a time. When whoever keeps it ends, however that happens, it ends after
-    the run that it is at."""
+    the run that it is at.
 
-    def __init__(self) -> None:
+    Args:
+        tied: it then ends that run as well, where it is.
+    """
+
+    def __init__(self, *, tied: bool = False) -> None:
         """Starts it; returns at once. Raises OSError where no process can be made."""
         self._process = subprocess.Popen(
-            trainer_command("--worker"),
+            trainer_command("--tied-worker" if tied else "--worker"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -39,8 +43,8 @@ class Worker:
 
     @property
     def free(self) -> bool:
-        """Whether it lives and can take a run."""
-        return (self._turn is None or self._turn.poll() is not None) and self.alive
+        """Whether it lives and can take a run. After one that failed it is about to end."""
+        return (self._turn is None or self._turn.poll() == 0) and self.alive
 
     def start(self, folder: Path) -> Turn:
         """Train the run in `folder`; only while it is free. Raises OSError where it has gone meanwhile."""

@@ -63,6 +63,7 @@ def test_after_a_run_that_failed_another_process_is_wanted() -> None:
         folder, from_dict({"data": {"source": "npz", "path": "nowhere.npz"}, "run": {"steps": 1}})
     )
     assert over(worker.start(folder)) == 1
+    assert not worker.free, "though it may still be there"
     assert open_run(folder).status.state == "failed"
     assert gone(worker.pid)
     assert not worker.free

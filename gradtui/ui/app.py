@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import io
 import os
@@ -26,6 +27,9 @@ from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
     from gradtui.ui.screens.lab import LabScreen
+
+MOST_THREADS = 32
+"""They are made when they are needed."""
 
 
 class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
@@ -69,6 +73,14 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
         self.experiment = experiment
         self.attach = attach
         self.lab: LabScreen | None = None
+
+    def on_load(self) -> None:
+        """Have a thread for each reader that a screen may need: asyncio's own are four more than there are cores, and
+        a run that is followed keeps one as long as it is on the screen."""
+        from concurrent.futures import ThreadPoolExecutor
+
+        readers = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="gradtui")
+        asyncio.get_running_loop().set_default_executor(readers)
 
     def _settled_theme(self) -> str:
         theme = self.settings.theme

@@ -10,8 +10,9 @@ import numpy as np
 
 from gradtui.ui.charts.axis import GUTTER
 from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.curve_ends import ink_of
 from gradtui.ui.charts.frame import Frame
-from gradtui.ui.charts.palette import AXIS, CURVES, NONE, SERIES, SICK, TEXT, Palette
+from gradtui.ui.charts.palette import AXIS, CURVES, NONE, SICK, TEXT, Palette
 from gradtui.ui.charts.series import Curve
 
 MARKERS = "*+xo"
@@ -91,10 +92,10 @@ def _choices(
         sick = value is not None and not math.isfinite(value)
         values.append(
             Line(
-                f" {curve.name} {text}",
+                " ".join(("", *filter(None, (curve.name,)), text)),
                 SICK if sick else TEXT,
-                sign_of(index, palette),
-                SERIES + index % CURVES,
+                curve.sign or sign_of(index, palette),
+                ink_of(index, curve),
             )
         )
     at = [] if cursor is None else [Line(f"step {cursor:,.0f}", TEXT)]

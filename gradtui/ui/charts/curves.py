@@ -10,11 +10,12 @@ import numpy as np
 from gradtui.ui.charts.axis import GUTTER
 from gradtui.ui.charts.band import draw_band
 from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.curve_ends import draw_ends, ink_of
 from gradtui.ui.charts.curve_legend import MARKERS, draw_legend
 from gradtui.ui.charts.frame import Frame, Places, draw_step_axis, draw_value_axis
 from gradtui.ui.charts.lines import bucketed, draw_line
 from gradtui.ui.charts.marks import NOTHING, Marks, draw_marks
-from gradtui.ui.charts.palette import CURSOR, CURVES, SERIES, TEXT, WEAK, Palette
+from gradtui.ui.charts.palette import CURSOR, CURVES, TEXT, WEAK, Palette
 from gradtui.ui.charts.scale import Scale
 from gradtui.ui.charts.series import Curve, Series, curve_of
 from gradtui.ui.charts.smoothing import steps_of
@@ -26,6 +27,9 @@ LEAST = (GUTTER + 8, 3)
 
 LEAST_FOR_MARKS = 8
 """Rows of curves from which on the marks have a row of their own; below, they stand on the uppermost."""
+
+NARROWEST = 1e-12
+"""Width of a stretch of x, beside x itself, from which on it can be drawn."""
 
 Range = tuple[float, float]
 
@@ -79,14 +83,20 @@ def draw_layer(
     cells = Cells(height, width)
     _draw_behind(cells, frame, curves, palette)
     for index, curve in enumerate(curves):
-        _draw(cells, frame, curve, curve.y, _marker(index, palette), SERIES + index % CURVES)
+        _draw(cells, frame, curve, curve.y, _marker(index, curve, palette), ink_of(index, curve))
+    draw_ends(cells, frame, curves)
     draw_value_axis(cells, frame, palette)
     breaks = np.unique(np.concatenate([frame.seen(curve.x[curve.broken]) for curve in curves]))
     return CurveLayer(cells, frame, curves, breaks, over)
 
 
 def draw_over(
-    layer: CurveLayer, palette: Palette, *, marks: Marks = NOTHING, cursor: float | None = None
+    layer: CurveLayer,
+    palette: Palette,
+    *,
+    marks: Marks = NOTHING,
+    cursor: float | None = None,
+    legend: bool = True,
 ) -> Cells:
     """The chart: the layer with its x axis, what happened, the cursor and the values there."""
     cells, frame = layer.cells.copy(), layer.frame
@@ -98,16 +108,17 @@ def draw_over(
         cells.ink[: frame.top + frame.rows, GUTTER + place][blank] = TEXT
         cells.fill[: frame.top + frame.rows, GUTTER + place] = CURSOR
     draw_step_axis(cells, frame, palette, cursor, layer.breaks)
-    draw_legend(
-        cells,
-        layer.cells,
-        frame,
-        layer.curves,
-        palette,
-        cursor=cursor,
-        over=layer.over,
-        top=1 if marks else frame.top,
-    )
+    if legend:
+        draw_legend(
+            cells,
+            layer.cells,
+            frame,
+            layer.curves,
+            palette,
+            cursor=cursor,
+            over=layer.over,
+            top=1 if marks else frame.top,
+        )
     draw_marks(cells, frame, marks, palette)
     return cells
 
@@ -148,7 +159,8 @@ def _frame(
     curves: Sequence[Curve], view: View, whole: Range, size: tuple[int, int], top: int
 ) -> Frame | None:
     low, high = view.window or whole
-    high = high if high > low else low + 1
+    # Numbers that close have no axis between them.
+    high = high if high - low > NARROWEST * max(1.0, abs(low)) else low + 1
     scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
     # Of a stretch in which there is nothing, the axis of the whole is as good as any.
     for stretch in ((low, high), whole):
@@ -185,7 +197,8 @@ def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: P
             low, high = (_on(frame, bound) for bound in (curve.low, curve.high))
             draw_band(cells, frame, curve.x, low, high, palette, WEAK + index % CURVES)
     for index, curve in enumerate(curves):
-        if curve.behind is not None:
+        # Of many runs, what was there before would be a fog.
+        if curve.behind is not None and not curve.sign:
             dots = palette.depth != "none" and not palette.ascii
             marker = "braille" if dots else ":" if palette.ascii else "·"
             _draw(cells, frame, curve, curve.behind, marker, WEAK + index % CURVES)
@@ -202,7 +215,9 @@ def _on(frame: Frame, y: np.ndarray) -> np.ndarray:
     return np.where(np.isneginf(y), frame.scale.low, y) if frame.floor else y
 
 
-def _marker(index: int, palette: Palette) -> str:
+def _marker(index: int, curve: Curve, palette: Palette) -> str:
     """Braille, or a character of its own where colour cannot tell curves apart."""
     dots = palette.depth != "none" and not palette.ascii
+    if curve.sign and not dots:
+        return curve.sign
     return "braille" if dots or (index == 0 and not palette.ascii) else MARKERS[index % CURVES]

@@ -51,7 +51,10 @@ SERIES = OTHER + 1
 """The first of CURVES slots for curves, in the theme's own colours …"""
 WEAK = SERIES + CURVES
 """… and of as many for what lies behind each of them."""
-SLOTS = WEAK + CURVES
+RUNS = 8
+RUN = WEAK + CURVES
+"""The first of RUNS slots for runs that are held against each other, in colours that colour-blind eyes tell apart."""
+SLOTS = RUN + RUNS
 
 # On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
 # Blue to yellow is the axis that all common colour blindnesses keep.
@@ -79,8 +82,21 @@ _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
     ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red", OTHER: "red",
     SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
-    **dict.fromkeys(range(WEAK, SLOTS), "bright_black"),
+    **dict.fromkeys(range(WEAK, RUN), "bright_black"),
+    RUN: "blue", RUN + 1: "yellow", RUN + 2: "magenta", RUN + 3: "green", RUN + 4: "cyan", RUN + 5: "red",
+    RUN + 6: "bright_blue", RUN + 7: "bright_black",
 }  # fmt: skip
+
+# After Okabe and Ito, "Color Universal Design" (2008), moved apart until any two differ for red- and green-blind eyes
+# too, by 11 in CIELAB at least.
+_RUNS_DARK: tuple[RGB, ...] = (
+    (86, 180, 233), (255, 176, 0), (235, 110, 190), (0, 160, 120),
+    (245, 240, 120), (230, 90, 50), (110, 120, 255), (205, 205, 215),
+)  # fmt: skip
+_RUNS_LIGHT: tuple[RGB, ...] = (
+    (0, 120, 200), (214, 90, 0), (150, 40, 130), (0, 140, 100),
+    (84, 74, 20), (180, 20, 50), (50, 40, 170), (136, 140, 150),
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -188,6 +204,7 @@ class Palette:
         for index, rgb in enumerate(self.series[:CURVES]):
             table[SERIES + index] = rgb
             table[WEAK + index] = mix(rgb, self.ground, 0.55)
+        table[RUN : RUN + RUNS] = _RUNS_DARK if self.dark else _RUNS_LIGHT
         return table
 
     @cached_property
@@ -202,7 +219,7 @@ class Palette:
         return style + Style(
             bold=ink in (NAN_INK, INF_INK, TEXT) or None,
             reverse=(self.depth == "none" and fill in (NAN_FILL, INF_FILL)) or None,
-            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or ink >= WEAK)) or None,
+            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or WEAK <= ink < RUN)) or None,
         )
 
     def mark(self, kind: int) -> tuple[str, int, int]:

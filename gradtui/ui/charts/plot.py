@@ -76,6 +76,8 @@ class CurvePlot(CellChart):
         self.placeholder = placeholder
         self.travels = True
         """Whether x are steps, to which a click leads."""
+        self.has_legend = True
+        """Whether the newest values, or those at the cursor, stand beside the curves."""
         self._given: _Given = ((), None, NOTHING)
         self._shown: _Given = self._given
         self._version = 0
@@ -143,7 +145,7 @@ class CurvePlot(CellChart):
         """The curves with all that lies over them, or a quiet line where there is nothing to draw."""
         layer = self._drawn_layer(height, width, palette)
         if layer is not None:
-            return draw_over(layer, palette, marks=self._shown[2], cursor=self.cursor)
+            return draw_over(layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend)
         cells = Cells(height, width)
         text = self._missing or self.placeholder
         cells.write(height // 2, max(0, (width - len(text)) // 2), text, AXIS)

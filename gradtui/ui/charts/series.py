@@ -29,13 +29,18 @@ class Series:
     """Whether smoothing is meant for it. What was evaluated on a whole data set is no noise of a batch."""
     guest: bool = False
     """Whether it is there to be compared with: where it explodes, it leaves a linear axis to the others."""
+    sign: str = ""
+    """Of one among many runs: a character that stands for it, at its end and where no colour tells curves apart."""
 
     def same_as(self, other: Series) -> bool:
         """Whether it holds the same numbers under the same name."""
-        return (self.name, self.noisy, self.guest) == (other.name, other.noisy, other.guest) and all(
+        return self._words() == other._words() and all(
             one is two or (one is not None and two is not None and _same(one, two))
             for one, two in zip(self._arrays(), other._arrays(), strict=True)
         )
+
+    def _words(self) -> tuple[object, ...]:
+        return self.name, self.noisy, self.guest, self.sign
 
     def _arrays(self) -> tuple[ArrayLike | None, ...]:
         return self.x, self.y, self.low, self.high
@@ -58,6 +63,9 @@ class Curve:
     high: Floats | None
     """… where that is more than a point."""
     guest: bool = False
+
+    sign: str = ""
+    """The character that stands for it."""
 
     @property
     def smooth(self) -> bool:
@@ -121,6 +129,7 @@ def curve_of(series: Series, *, log: bool = False, complement: bool = False, ove
         low=drawn(low),
         high=drawn(high),
         guest=series.guest,
+        sign=series.sign,
     )
 
 

@@ -82,14 +82,15 @@ class RunDetail(Widget):
 def net_of(experiment: Mapping[str, Any]) -> str:
     """The net, its data and its optimizer in a few words. Says less where the words are of another version."""
     try:
-        groups = " › ".join(_group_of(group) for group in experiment["net"])
+        groups = " › ".join(group_words(group) for group in experiment["net"])
         optimizer = experiment["optimizer"]
         return f"{experiment['data']['source']} › {groups}  ·  {optimizer['kind']} {optimizer['lr']:g}"
     except (KeyError, TypeError, ValueError):
         return ""
 
 
-def _group_of(group: Mapping[str, Any]) -> str:
+def group_words(group: Mapping[str, Any]) -> str:
+    """A group of blocks, as plain data. Raises KeyError where it is of another version."""
     words = [f"{group['repeat']}×{group['block']} {group['width']}"]
     if group["block"] not in ("lstm", "gru"):
         words.append(group["activation"])

@@ -99,8 +99,6 @@ class CurvePane(Vertical, can_focus=True):
 
         partner: the run that it is held against, one more curve.
         """
-        from gradtui.ui.charts.plot import CurvePlot
-
         snapshot = watching.snapshot
         if snapshot is None:
             return
@@ -112,16 +110,7 @@ class CurvePane(Vertical, can_focus=True):
             return
         if partner is not None and partner.snapshot is not None and not pretraining:
             series += _before(partner.snapshot, self.what)
-        if not self.query(CurvePlot):
-            accuracy = self.what == "accuracy"
-            plot = CurvePlot(
-                logarithmic=self.logarithmic,
-                smoothing=self.smoothing,
-                complement=accuracy,
-                y_range=(0.0, 1.0) if accuracy else None,
-            )
-            await self.mount(plot)
-        plot = self.query_one(CurvePlot)
+        plot = await self.plot()
         self._pretraining, self._newest = pretraining, snapshot.step
         if pretraining:
             plot.travels, plot.cursor, plot.window = False, None, None
@@ -132,6 +121,21 @@ class CurvePane(Vertical, can_focus=True):
             plot.update(series, x_end=snapshot.steps or None, marks=self._marks(watching, snapshot))
         self._entitle()
         self._tell()
+
+    async def plot(self) -> CurvePlot:
+        """The chart; it is mounted when there is something to show."""
+        from gradtui.ui.charts.plot import CurvePlot
+
+        if not self.query(CurvePlot):
+            accuracy = self.what == "accuracy"
+            plot = CurvePlot(
+                logarithmic=self.logarithmic,
+                smoothing=self.smoothing,
+                complement=accuracy,
+                y_range=(0.0, 1.0) if accuracy else None,
+            )
+            await self.mount(plot)
+        return self.query_one(CurvePlot)
 
     def _marks(self, watching: Watching, snapshot: Snapshot) -> Marks:
         from gradtui.ui.panes.happenings import Happenings

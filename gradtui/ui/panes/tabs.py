@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from textual import events
@@ -31,11 +32,16 @@ class TabLine(Widget):
 
         tab: str
 
+    def __init__(self, tabs: Sequence[str] = TABS) -> None:
+        super().__init__()
+        self.tabs = tuple(tabs)
+        self.set_reactive(TabLine.opened, self.tabs[0])
+
     def _labels(self) -> list[tuple[str, str]]:
         mark = " ✖" if self.alarm else ""
         return [
             (tab, f" {number} {tab.capitalize()}{mark if tab == 'findings' else ''} ")
-            for number, tab in enumerate(TABS, 1)
+            for number, tab in enumerate(self.tabs, 1)
         ]
 
     def render(self) -> Content:

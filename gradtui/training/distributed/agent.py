@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from pathlib import Path
 
 from gradtui.runs.events import EventLog
 from gradtui.runs.writer import RunWriter
+from gradtui.training.failures import reason_of
 from gradtui.training.process import is_in_use
 
 
@@ -42,7 +44,8 @@ def _run(folder: Path, processes: int) -> str:
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
-    words = ["--standalone", f"--nproc-per-node={processes}", "--max-restarts=0"]
+    # Not by the machine's name: on many a laptop that leads nowhere.
+    words = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
     try:
         torchrun([*words, "-m", "gradtui.training.distributed.rank", str(folder)])
     except SignalException:
@@ -51,6 +54,9 @@ def _run(folder: Path, processes: int) -> str:
         rank, failure = error.get_first_failure()
         how = f"signal {-failure.exitcode}" if failure.exitcode < 0 else f"exit code {failure.exitcode}"
         return f"process {rank + 1} of {processes} ended with {how}; trainer.log says why"
+    except Exception as error:
+        traceback.print_exc()
+        return reason_of(error)
     return ""
 
 

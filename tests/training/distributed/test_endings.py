@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,10 @@ from gradtui.runs.control import send
 from gradtui.training.launch import Trainer, create_run, start_trainer, write_experiment
 from tests.training.distributed.test_shared import DENSE, trained
 
-pytestmark = pytest.mark.long
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="finds the processes by /proc"),
+]
 
 ENDLESS = {**DENSE, "run": {"steps": 10_000_000, "device": "cpu"}}
 
@@ -29,12 +32,19 @@ def until(condition: Callable[[], object], seconds: float = 60) -> None:
         time.sleep(0.05)
 
 
-def started(root: Path) -> tuple[Path, Trainer]:
+@pytest.fixture
+def started(tmp_path: Path) -> Iterator[tuple[Path, Trainer]]:
     """An endless run of two processes at its tenth step."""
-    folder = create_run(from_dict(ENDLESS), root)
+    folder = create_run(from_dict(ENDLESS), tmp_path)
     trainer = start_trainer(folder, 2)
-    until(lambda: open_run(folder).steps >= 10)
-    return folder, trainer
+    try:
+        until(lambda: open_run(folder).steps >= 10)
+        yield folder, trainer
+    finally:
+        if trainer.poll() is None:
+            # The others see that, and follow.
+            os.kill(trainer.pid, signal.SIGKILL)
+            trainer.wait()
 
 
 def processes_of(folder: Path) -> dict[str, int]:
@@ -51,12 +61,14 @@ def processes_of(folder: Path) -> dict[str, int]:
     return found
 
 
-def test_it_is_steered_like_any_run(tmp_path: Path) -> None:
-    folder, trainer = started(tmp_path)
+def test_it_is_steered_like_any_run(started: tuple[Path, Trainer]) -> None:
+    folder, trainer = started
     send(folder, "pause")
     until(lambda: open_run(folder).status.state == "paused")
+    # The last rows before it are on their way to the disk.
+    time.sleep(0.5)
     before = open_run(folder).steps
-    time.sleep(1)
+    time.sleep(0.5)
     assert open_run(folder).steps == before
     send(folder, "step")
     until(lambda: open_run(folder).steps == before + 1)
@@ -72,8 +84,8 @@ def test_it_is_steered_like_any_run(tmp_path: Path) -> None:
     assert len(list((folder / "checkpoints").iterdir())) == 1
 
 
-def test_sigterm_ends_it_after_its_step(tmp_path: Path) -> None:
-    folder, trainer = started(tmp_path)
+def test_sigterm_ends_it_after_its_step(started: tuple[Path, Trainer]) -> None:
+    folder, trainer = started
     os.kill(trainer.pid, signal.SIGTERM)
     assert trainer.wait(60) == 0
     status = open_run(folder).status
@@ -81,8 +93,8 @@ def test_sigterm_ends_it_after_its_step(tmp_path: Path) -> None:
     assert not processes_of(folder)
 
 
-def test_a_helper_that_is_killed_ends_the_run_as_failed(tmp_path: Path) -> None:
-    folder, trainer = started(tmp_path)
+def test_a_helper_that_is_killed_ends_the_run_as_failed(started: tuple[Path, Trainer]) -> None:
+    folder, trainer = started
     os.kill(processes_of(folder)["1"], signal.SIGKILL)
     assert trainer.wait(60) == 1
     status = open_run(folder).status
@@ -91,8 +103,8 @@ def test_a_helper_that_is_killed_ends_the_run_as_failed(tmp_path: Path) -> None:
     assert not processes_of(folder)
 
 
-def test_a_leader_that_is_killed_ends_the_run_as_failed(tmp_path: Path) -> None:
-    folder, trainer = started(tmp_path)
+def test_a_leader_that_is_killed_ends_the_run_as_failed(started: tuple[Path, Trainer]) -> None:
+    folder, trainer = started
     os.kill(processes_of(folder)["0"], signal.SIGKILL)
     assert trainer.wait(60) == 1
     status = open_run(folder).status
@@ -101,13 +113,14 @@ def test_a_leader_that_is_killed_ends_the_run_as_failed(tmp_path: Path) -> None:
     assert not processes_of(folder)
 
 
-def test_who_is_killed_in_one_takes_all_along(tmp_path: Path) -> None:
-    folder, trainer = started(tmp_path)
+def test_who_is_killed_in_one_takes_all_along(started: tuple[Path, Trainer]) -> None:
+    folder, trainer = started
     assert len(processes_of(folder)) == 2
     os.kill(trainer.pid, signal.SIGKILL)
     trainer.wait(60)
     until(lambda: not processes_of(folder))
-    until(lambda: open_run(folder).status.state == "died")
+    # Died, or failed where the leader still saw the helper go.
+    assert open_run(folder).status.state in ("died", "failed")
 
 
 def test_what_was_stopped_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:

@@ -1,0 +1,17 @@
+"""What reads other programs' logs needs them only once there is something to read."""
+
+from __future__ import annotations
+
+import gradtui.importing
+import gradtui.runs.export
+from tests.test_imports import loaded_by, modules_of
+
+HEAVY = {"torch", "textual", "tensorboard", "wandb", "pyarrow", "google"}
+
+
+def test_importing_needs_no_other_program() -> None:
+    assert not loaded_by(*modules_of(gradtui.importing)) & HEAVY
+
+
+def test_exporting_needs_no_other_program() -> None:
+    assert not loaded_by(*modules_of(gradtui.runs.export)) & HEAVY

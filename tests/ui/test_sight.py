@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,12 +11,9 @@ from gradtui.diagnosis import predict
 from gradtui.experiment import resolve, set_fields
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import open_run
-from gradtui.runs.table import Table
 from gradtui.ui.look import Look
 from gradtui.ui.sight import Sight, see
 from tests.ui.conftest import MakeRun
-
-NO_SCALARS = Table(Path(), "scalars", ())
 
 
 def seen(make_run: MakeRun, look: Look, **made: object) -> tuple[Sight, Snapshot, np.ndarray]:
@@ -27,7 +23,7 @@ def seen(make_run: MakeRun, look: Look, **made: object) -> tuple[Sight, Snapshot
     assert snapshot is not None
     _, norms = open_run(folder).layers("grad_norm")
     run = open_run(folder)
-    return see(snapshot, run.table("scalars"), look, run.experiment, None), snapshot, norms
+    return see(snapshot, [run.table("scalars")], look, run.experiment, None), snapshot, norms
 
 
 def test_at_a_step_the_row_and_what_came_just_before_it(make_run: MakeRun) -> None:
@@ -53,7 +49,7 @@ def test_a_stretch_of_time_is_read_closer_than_the_whole(make_run: MakeRun) -> N
     assert sight.steps.tolist() == list(range(101, 121))
     np.testing.assert_array_equal(sight.matrix, norms[100:120])
     assert sight.curves["loss"].step.tolist() == list(range(101, 121))
-    again = see(snapshot, NO_SCALARS, replace(sight.look, at=110), None, sight)
+    again = see(snapshot, (), replace(sight.look, at=110), None, sight)
     assert again.matrix is sight.matrix, "nothing is read again that lies in the past"
 
 
@@ -86,7 +82,7 @@ def test_theory_is_drawn_where_it_speaks_and_at_the_level_it_starts_from(make_ru
     assert sight.theory is None, "of the parameters' gradient theory says nothing"
     experiment = resolve("sigmoid-20")
     look = Look(measure="output_grad_rms")
-    theory = see(snapshot, NO_SCALARS, look, experiment, None).theory
+    theory = see(snapshot, (), look, experiment, None).theory
     assert theory is not None
     assert np.isnan(theory[-1]), "nor of the output layer"
     np.testing.assert_allclose(theory[-2], sight.values[-2], rtol=1e-6)
@@ -94,7 +90,7 @@ def test_theory_is_drawn_where_it_speaks_and_at_the_level_it_starts_from(make_ru
         np.log10(theory[:-1] / theory[-2]), predict(experiment).log10_profile, atol=1e-9
     )
     narrow = set_fields(experiment, {"net.0.width": 4})
-    assert see(snapshot, NO_SCALARS, look, narrow, None).theory is None
+    assert see(snapshot, (), look, narrow, None).theory is None
 
 
 @pytest.mark.parametrize("measure", ["grad_norm", "update_ratio"])
@@ -102,6 +98,6 @@ def test_before_the_first_row_there_is_nothing(make_run: MakeRun, measure: str) 
     folder = make_run(steps=0, end=None)
     snapshot = Follower(open_run(folder), measure).poll()
     assert snapshot is not None
-    sight = see(snapshot, NO_SCALARS, Look(measure=measure), None, None)
+    sight = see(snapshot, (), Look(measure=measure), None, None)
     assert len(sight.values) == 0
     assert sight.step == 0

@@ -94,20 +94,18 @@ class Verdict:
             return math.nan
         return self.after.seconds / self.before.seconds
 
+    @property
+    def word(self) -> str:
+        """The outcome in a word or two."""
+        if self.healed:
+            return "healed"
+        return "better, not healed" if self.better else "worse" if self.worse else "no cure"
+
     def lines(self) -> list[str]:
         """In words, the outcome first."""
         after, before = self.after, self.before
-        head = (
-            "healed"
-            if self.healed
-            else "better, not healed"
-            if self.better
-            else "worse"
-            if self.worse
-            else "no cure"
-        )
         parts = [f"{', '.join(codes)} {what}" for codes, what in self._changes() if codes]
-        said = [head + (": " + "; ".join(parts) if parts else "")]
+        said = [self.word + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
             said.append(f"accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
         said.append(f"loss {before.loss:.3g} → {after.loss:.3g}")

@@ -9,13 +9,16 @@ from typing import Any
 
 from rich.text import Text
 
+from gradtui.diagnosis.verdict import Outcome
 from gradtui.report.charts import Paper
 from gradtui.report.page import print_sections, stdout_paper
 from gradtui.report.study_charts import chart_lines
 from gradtui.report.table import aligned
+from gradtui.runs.digest import profile_of
 from gradtui.study.charts import spread
 from gradtui.study.results import table
-from gradtui.study.study_state import StudyState
+from gradtui.study.study_state import StudyRow, StudyState
+from gradtui.ui.library.words import blocks
 from gradtui.words import seconds
 
 MOST_ROWS = 60
@@ -30,7 +33,7 @@ def print_study(state: StudyState) -> None:
         headline(state),
         chart_lines(state.charts, paper),
         _findings(state, paper),
-        _ranking(state) if state.ranked else _table(state),
+        _ranking(state, paper) if state.ranked else _table(state),
         _broken(state),
         _where(state),
     )
@@ -51,35 +54,34 @@ def _findings(state: StudyState, paper: Paper) -> Iterator[Text]:
             yield Text(line)
 
 
-def _ranking(state: StudyState) -> Iterator[Text]:
-    ranked = state.ranked
-    before = ranked[0].verdict.before
-    first = state.rows[0].member.change
-    yield Text(f"Ranked by what was measured, against {first} (accuracy {_number(before.accuracy)})", "bold")
-    rows = [("", "", "training", "test", "1st÷last", "a step", "")]
-    for place, one in enumerate(ranked, 1):
-        after, verdict = one.verdict.after, one.verdict
-        said = (
-            "healed"
-            if verdict.healed
-            else "better"
-            if verdict.better
-            else "worse"
-            if verdict.worse
-            else "no cure"
-        )
-        rows.append(
-            (
-                str(place),
-                one.change,
-                _number(after.accuracy),
-                _number(after.test_accuracy),
-                _power(spread([row for row in state.rows if row.member.change == one.change], "drop")[0]),
-                f"× {verdict.price:.2f}",
-                f"{said}{': ' if after.codes else ''}{', '.join(after.codes)}",
-            )
-        )
+def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
+    changes: dict[str, list[StudyRow]] = {}
+    for row in state.rows:
+        changes.setdefault(row.member.change, []).append(row)
+    first = next(iter(changes))
+    yield Text(f"Ranked by what was measured, against {first}", "bold")
+    heads = ("", "", "training", "test", "1st÷last", "a step", "gradient, input → output", "")
+    before = state.ranked[0].verdict.before
+    rows = [heads, ("", first, *_figures(before, changes[first], paper), ", ".join(before.codes))]
+    for place, one in enumerate(state.ranked, 1):
+        after = one.verdict.after
+        figures = _figures(after, changes[one.change], paper, one.verdict.price)
+        found = ", ".join(after.codes)
+        rows.append((str(place), one.change, *figures, one.verdict.word + (f": {found}" if found else "")))
     yield from _aligned(rows)
+
+
+def _figures(outcome: Outcome, rows: Sequence[StudyRow], paper: Paper, price: float = 1.0) -> tuple[str, ...]:
+    """1st÷last at the start, and the gradient over depth at the last step of the first seed, as a small chart."""
+    gradients = next((row.gradients for row in rows if row.gradients is not None), None)
+    drawn = "" if gradients is None or paper.ascii else blocks(profile_of(gradients.tolist()))
+    return (
+        _number(outcome.accuracy),
+        _number(outcome.test_accuracy),
+        _power(spread(rows, "drop")[0]),
+        f"× {price:.2f}",
+        drawn,
+    )
 
 
 def _table(state: StudyState) -> Iterator[Text]:

@@ -54,14 +54,13 @@ class StudyRun(Training):
     def row(self) -> StudyRow:
         """How it stands, without what only the others can tell."""
         row = StudyRow(self.member, **self.stands())
-        if self.watched is None or row.outcome is None:
+        if row.outcome is None:
             return row
-        findings = self.watched.findings
         return replace(
             row,
             codes=row.outcome.codes,
-            evidence=tuple(found.evidence for found in findings if found.severity != "info"),
-            measures=self.watched.measures if row.ended else None,
+            evidence=tuple(found.evidence for found in self.findings if found.severity != "info"),
+            measures=self.measures if row.ended else None,
         )
 
 
@@ -78,6 +77,7 @@ class Study:
         jobs: trainers at most at once; by default as many as the engine sees fit.
         engine: makes what starts them.
         fresh: begin anew, in a folder of its own, where one of that name is there.
+        folder: of the study; by default the newest of its name.
     """
 
     def __init__(
@@ -88,9 +88,10 @@ class Study:
         jobs: int | None = None,
         engine: MakeEngine = LocalEngine,
         fresh: bool = False,
+        folder: Path | None = None,
     ) -> None:
         self.runs = (runs or runs_root()).absolute()
-        folder = folder_of(spec.name, studies_root(self.runs), fresh=fresh)
+        folder = folder or folder_of(spec.name, studies_root(self.runs), fresh=fresh)
         self.state = StudyState(folder, spec)
         """As the last `poll` found it."""
         self._jobs = jobs

@@ -5,18 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from gradtui.experiment import Experiment, ExperimentError
-from gradtui.experiment.memory import memory_of
+from gradtui.diagnosis.findings import Finding
+from gradtui.experiment import Experiment
 from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.runs.status import State
-from gradtui.study.engines import Load, Process, Start
+from gradtui.study.engines import LOST, Load, Process, Start
+from gradtui.study.measures import Measures
+from gradtui.study.need import need_of
 from gradtui.study.watched import Watched
 from gradtui.training.launch import create_run
 
-TORCH = 300_000_000
-"""Bytes that a trainer takes before its net is built."""
+RETRIES = 3
+"""How often a run is begun again whose machine was lost: one that is lost again and again may be what kills them."""
 CUT_SHORT: tuple[State, ...] = ("stopped", "failed", "died")
 """Ends after which a run that is taken up is gone on with."""
 BROKEN: tuple[State, ...] = ("failed", "died")
@@ -39,10 +41,15 @@ class Training:
         """Bytes of memory."""
         self._root = root
         self._parent = parent
+        self.findings: tuple[Finding, ...] = ()
+        self.measures: Measures | None = None
+        """As it was judged last; None before its first step."""
         self._process: Process | None = None
+        self._final: dict[str, Any] | None = None
         self._watched: Watched | None = None
         self._problem = ""
-        self._given_up = self._over = False
+        self._given_up = self._over = self._told_to_stop = False
+        self._lost = 0
 
     # -- beginning
 
@@ -77,7 +84,8 @@ class Training:
     @property
     def waits(self) -> bool:
         """Whether it is still to be begun."""
-        return self._watched is None and not self._problem and not self._given_up
+        begun = self._watched is not None or self._final is not None
+        return not begun and not self._problem and not self._given_up
 
     # -- looking
 
@@ -87,7 +95,11 @@ class Training:
         if watched is None or not self.live:
             return False
         # Before the look: what a trainer wrote last is seen by whoever looks once more when it has gone.
-        gone = self._process is not None and self._process.poll() is not None
+        code = self._process.poll() if self._process is not None else None
+        if code == LOST:
+            self._lose()
+            return True
+        gone, changed = code is not None, False
         try:
             changed = watched.look()
             self._problem = self._trouble(watched, gone)
@@ -102,7 +114,23 @@ class Training:
             # Somebody else's trainer left it so, or never came: it is gone on with, by ours.
             self._watched, self._over, self._problem = None, False, ""
             return True
-        return changed or not self.live
+        changed |= not self.live
+        self._settle()
+        return changed
+
+    def _settle(self) -> None:
+        """Of a thousand runs that have ended, keep what is to be said of them, and not half a megabyte of each."""
+        if self._watched is not None and not self.live and self.waits_since is None:
+            self._final = self.stands()
+            self._watched = None
+
+    def _lose(self) -> None:
+        """Its machine has gone, or there was none: it is begun again when there is room, from its newest checkpoint."""
+        self._process = self._watched = None
+        self._lost += 1
+        self._given_up = self._told_to_stop
+        if self._lost > RETRIES and not self._given_up:
+            self._problem = f"each of the {self._lost} machines that it was on was lost"
 
     def _trouble(self, watched: Watched, gone: bool) -> str:
         if not watched.run.folder.is_dir():
@@ -119,11 +147,14 @@ class Training:
 
     def judge(self) -> None:
         """Say what was found in it and what it has learned. Never raises."""
-        assert self._watched is not None
+        watched = self._watched
+        assert watched is not None
         try:
-            self._watched.judge()
+            watched.judge()
         except Exception as error:
             self._problem = _line(error)
+        self.findings, self.measures = watched.findings, watched.measures
+        self._settle()
 
     @property
     def live(self) -> bool:
@@ -136,11 +167,6 @@ class Training:
         snapshot = self._watched.snapshot if self._watched is not None else None
         return Load(self.need, builds=not (snapshot is not None and snapshot.step))
 
-    @property
-    def watched(self) -> Watched | None:
-        """Its run, as it was looked at last; None before it was begun."""
-        return self._watched
-
     # -- ending
 
     def stop(self) -> None:
@@ -148,6 +174,7 @@ class Training:
         if self.waits:
             self._given_up = True
         elif self.live and self.folder is not None:
+            self._told_to_stop = True
             try:
                 send(self.folder, "stop")
             except RunError as error:
@@ -155,17 +182,26 @@ class Training:
 
     # -- saying
 
+    @property
+    def _retried(self) -> str:
+        """That it was, in words; empty where it was not."""
+        times = f" {self._lost} times" if self._lost > 1 else ""
+        return f"retried{times}: its machine was lost" if self._lost else ""
+
     def stands(self) -> dict[str, Any]:
         """How it stands, as the fields of a RunRow."""
+        if self._final is not None:
+            return self._final
         planned = self.experiment.run.steps
         about = {
-            "reason": self._problem,
+            "reason": self._problem or self._retried,
             "folder": self.folder,
             "taken_up": self.taken_up,
             "steps": planned,
         }
         if self._given_up:
-            return {**about, "state": "stopped", "reason": "not begun"}
+            reason = "its machine was lost" if self._lost else "not begun"
+            return {**about, "state": "stopped", "reason": reason}
         watched = self._watched
         if watched is None or watched.snapshot is None:
             return {**about, "state": "failed" if self._problem else "starting" if watched else "waiting"}
@@ -176,10 +212,13 @@ class Training:
         elif self.live and not snapshot.status.live:
             # Said by whoever was at it before, or by ours, which has yet to go.
             state = "running" if snapshot.step >= planned else "starting"
+        elif self._over and snapshot.status.live:
+            # Its trainer has gone and left no word; elsewhere, its heart is believed to beat for a while yet.
+            state = "died"
         return {
             **about,
             "state": state,
-            "reason": self._problem or snapshot.status.reason,
+            "reason": self._problem or snapshot.status.reason or self._retried,
             "phase": snapshot.status.phase,
             "step": snapshot.step,
             "steps": snapshot.steps or planned,
@@ -187,15 +226,6 @@ class Training:
             "gradients": gradients if len(gradients) else None,
             "healthy": healthy,
         }
-
-
-def need_of(experiment: Experiment) -> int:
-    """Bytes that its trainer will take."""
-    try:
-        return TORCH + memory_of(experiment).total
-    except (ExperimentError, OSError):
-        # Its data cannot be read, and the trainer will say so.
-        return TORCH
 
 
 def _line(error: Exception) -> str:

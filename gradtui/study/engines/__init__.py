@@ -12,12 +12,15 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+LOST = -1000
+"""In place of an exit code: the machine on which it trained has gone, or it never got a place on one."""
+
 
 class Process(Protocol):
     """A trainer that was started (gradtui.training.launch.Trainer)."""
 
     def poll(self) -> int | None:
-        """None while it is at its run or waits for a place, then its exit code. Never blocks."""
+        """None while it is at its run or waits for a place, then its exit code, or LOST. Never blocks."""
         ...
 
 
@@ -49,7 +52,7 @@ class Engine(Protocol):
         ...
 
     def close(self) -> None:
-        """Let it go: what trains goes on, and nothing more is started. Never raises."""
+        """Let it go: what trains goes on where it can, and nothing more is started. Never raises."""
         ...
 
     def kill(self) -> None:
@@ -61,16 +64,19 @@ MakeEngine = Callable[[int | None, int], Engine]
 """By the number of trainers at most (None: as many as there are cores for) and the threads of each. Raises OSError,
 ImportError with a line that says what to install."""
 
-ENGINES = {"local": "gradtui.study.engines.local:LocalEngine"}
+ENGINES = {
+    "local": "gradtui.study.engines.local:LocalEngine",
+    "ray": "gradtui.study.engines.cluster.engine:RayEngine",
+}
 """By the word on the command line, the module and the class."""
 
 
-def engine_of(word: str) -> MakeEngine:
-    """The engine of that name. Raises KeyError."""
+def engine_of(word: str, **about: str) -> MakeEngine:
+    """The engine of that name; `about`: what else it wants to know. Raises KeyError."""
     module, _, name = ENGINES[word].partition(":")
 
     def make(jobs: int | None, threads: int) -> Engine:
-        engine: Engine = getattr(import_module(module), name)(jobs, threads)
+        engine: Engine = getattr(import_module(module), name)(jobs, threads, **about)
         return engine
 
     return make

@@ -51,11 +51,6 @@ class Gradients:
     def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]]) -> None:
         self._parameters = parameters
 
-    @property
-    def gone(self) -> bool:
-        """Whether the script has dropped any of the parameters."""
-        return any(reference() is None for reference in self._parameters)
-
     def read(self) -> Reading:
         """The norms now, without waiting for a device."""
         present, gradients, stamp = self._look()

@@ -57,6 +57,8 @@ def warn(text: str) -> None:
 
 def reason_of(error: BaseException) -> str:
     """One line; of the operating system's errors without the number."""
+    if type(error).__module__.startswith("gradtui."):
+        return str(error)
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return f"{where}{error.strerror}"

@@ -27,13 +27,14 @@ class Probe:
         """Without a subject it is one that records nothing."""
         self.guard = Guard() if subject is None else subject.guard
         self._subject = subject
+        self._ending = threading.Lock()
         if subject is None:
             self.guard.close()
             return
         self.guard.on_failure = self._failed
         atexit.register(self._leave)
-        for model in subject.models():
-            weakref.finalize(model, self._dropped).atexit = False
+        for watched in (*subject.models(), *subject.optimizers()):
+            weakref.finalize(watched, self._dropped).atexit = False
 
     @property
     def run(self) -> Path | None:
@@ -88,16 +89,21 @@ class Probe:
         self._end(ending_of_script())
 
     def _end(self, ending: Ending) -> None:
-        if self._subject is not None and self.guard.open:
-            self._finish(ending)
-            self.guard.close()
+        if self._subject is not None and self._finish(ending):
             self._subject.release()
 
-    @guarded()
-    def _finish(self, ending: Ending) -> None:
-        if self._subject is not None:
-            self._subject.end(ending)
+    @guarded(otherwise=False)
+    def _finish(self, ending: Ending) -> bool:
+        """End the run, once; whoever comes second waits until that is done."""
+        with self._ending:
+            if self._subject is None or not self.guard.open:
+                return False
+            try:
+                self._subject.end(ending)
+            finally:
+                self.guard.close()
         atexit.unregister(self._leave)
+        return True
 
     def _failed(self, reason: str) -> None:
         """What cannot be recorded any more has stopped, though the training goes on."""
@@ -105,10 +111,11 @@ class Probe:
             self._subject.give_up(reason)
 
     def _dropped(self) -> None:
-        """A model is gone. This may be said by the garbage collector, in any thread, and while locks are held."""
-        if self._subject is not None and self.guard.open and not self._subject.models():
+        """A model or an optimizer is gone. This may be said by the garbage collector, in any thread, and while locks
+        are held."""
+        if self._subject is not None and self.guard.open and self._subject.over:
             threading.Thread(target=self._finish_dropped, daemon=True).start()
 
     def _finish_dropped(self) -> None:
+        # Its hooks are gone with them, or never called again; one may be under way right now.
         self._finish(("finished", ""))
-        self.guard.close()

@@ -54,8 +54,11 @@ class Recorder:
         device: torch.device,
         budget: float | None,
         describe: Callable[[], tuple[Layout, tuple[str, ...]]],
+        check: Callable[[], None],
     ) -> None:
-        """`describe` is called when the first step begins, and gives the layers and their names."""
+        """`describe` is called when the first step begins, and gives the layers and their names; `check` when an
+        optimizer is given other parameters, and raises ModelChanged."""
+        self.check = check
         self.guard = guard
         self.step = 0
         """The last step, or round, that has begun."""
@@ -64,6 +67,7 @@ class Recorder:
         self.logged = Logged(journal, device, self.stopwatch)
         self._journal = journal
         self._budget = budget
+        self._device = device
         share = LOOKS_SHARE if budget is None else budget * (1 - ROWS_SHARE)
         self._rows = Thinning((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
         self._looks = Looks(journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)))
@@ -149,7 +153,10 @@ class Recorder:
             with self.stopwatch.on("looks"):
                 self._looks.send(self.step, moment)
         self.logged.stepped(self.step, moment)
-        if steps or looked or self.stopwatch.running > LAP_SECONDS:
+        if self.stopwatch.running > LAP_SECONDS:
+            self.publish()
+            self._count(bool(steps), looked)
+        elif steps or looked:
             self.catch_up()
             self._count(bool(steps), looked)
 
@@ -164,6 +171,11 @@ class Recorder:
         self.due = self._budget is None or self._rows.due()
         self._looks.due = self._looks.thinning.due()
 
+    def publish(self) -> None:
+        """Write what is known, be it by copying it from the host: rows of quick steps wait for each other, for
+        they are written in less time together."""
+        self.catch_up(wait=self._device.type == "cpu")
+
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded."""
         for (step, moment, steps), (values, numbers) in self._transfer.receive(wait=wait):
@@ -175,9 +187,17 @@ class Recorder:
         if self._journal.error is not None:
             raise self._journal.error
         elapsed = time.monotonic() - self._begun
-        if wait or elapsed >= self._next_cost:
+        if elapsed >= self._next_cost:
             self._next_cost = min(elapsed * COST_GROWTH, elapsed + COST_SECONDS)
-            self._journal.event("cost", self.step, overhead=self.overhead)
+            self._tell_cost()
+
+    def finish(self) -> None:
+        """Write all that was recorded, and what that has cost."""
+        self.catch_up(wait=True)
+        self._tell_cost()
+
+    def _tell_cost(self) -> None:
+        self._journal.event("cost", self.step, overhead=self.overhead)
 
     def _configure(self) -> None:
         """The layers are known now: begin the tables."""

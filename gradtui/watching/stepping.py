@@ -62,6 +62,10 @@ class Takes(Protocol):
         """Counts our time."""
         ...
 
+    def check(self) -> None:
+        """An optimizer moves other parameters than before. Raises ModelChanged where they are new to us."""
+        ...
+
     def begins(self, watched: Stepping) -> None:
         """An optimizer is about to move the weights."""
         ...
@@ -177,6 +181,7 @@ class Stepping:
             return
         with self._takes.stopwatch.on("rows"):
             if _size(optimizer) != self._size:
+                self._takes.check()
                 self._arrivals.remove()
                 self._look_at(optimizer)
             self._takes.begins(self)

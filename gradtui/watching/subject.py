@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import weakref
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,6 +20,10 @@ from gradtui.watching.recorder import Recorder
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
 from gradtui.watching.wishes import Wishes, WishList
+
+
+class ModelChanged(RuntimeError):
+    """The script has made another model of the one that is watched."""
 
 
 class Subject:
@@ -49,8 +54,9 @@ class Subject:
         everything = layers_of(models, fold=fold)
         layers_of(models, pattern=pattern)
         device = _device_of(everything)
-        self.recorder = Recorder(journal, guard, device, budget, self._describe)
+        self.recorder = Recorder(journal, guard, device, budget, self._describe, self._check)
         parameters = [reference for layer in everything for reference in layer.parameters]
+        self._parameters = parameters
         known: Mapping[str, Optimizer | None] = optimizers or {"": None}
         self.recorder.steppings = [
             Stepping(number, name, optimizer, parameters, self.recorder)
@@ -61,6 +67,17 @@ class Subject:
         """Those that are still there."""
         return [model for reference in self._models.values() if (model := reference()) is not None]
 
+    def optimizers(self) -> list[Optimizer]:
+        """Those that are still there."""
+        known = [stepping.optimizer for stepping in self.recorder.steppings if stepping.optimizer is not None]
+        return [optimizer for reference in known if (optimizer := reference()) is not None]
+
+    @property
+    def over(self) -> bool:
+        """Whether the script has dropped all models, or all optimizers."""
+        by_itself = any(stepping.optimizer is None for stepping in self.recorder.steppings)
+        return not self.models() or not (by_itself or self.optimizers())
+
     def step(self) -> None:
         """A step, where no optimizer tells of it."""
         for stepping in self.recorder.steppings:
@@ -70,6 +87,8 @@ class Subject:
         """What was wished in the app."""
         if self._wishes is None:
             self._wishes = WishList(self._journal)
+        # Whoever pauses now shall see the step that came before.
+        self.recorder.publish()
         return self._wishes.take(self.recorder.step)
 
     def release(self) -> None:
@@ -81,13 +100,21 @@ class Subject:
     def end(self, ending: Ending) -> None:
         """Write what was recorded, and how it ended."""
         try:
-            self.recorder.catch_up(wait=True)
+            self.recorder.finish()
         finally:
             self._journal.end(self.recorder.step, *ending)
 
     def give_up(self, reason: str) -> None:
         """Recording has failed: say so in the run, if that is still possible."""
+        # What was measured before is as good as ever, unless it is the disk.
+        with contextlib.suppress(Exception):
+            self.recorder.catch_up(wait=True)
         self._journal.end(self.recorder.step, "stopped", f"no longer recorded: {reason}")
+
+    def _check(self) -> None:
+        known = {id(reference()) for reference in self._parameters}
+        if any(id(p) not in known for model in self.models() for p in model.parameters()):
+            raise ModelChanged("the model has got parameters that it did not have when it was first watched")
 
     def _describe(self) -> tuple[Layout, tuple[str, ...]]:
         """The order of all parameters, and the layers that are shown, written into the run's description."""

@@ -1,0 +1,218 @@
+"""Real processes: how scripts end, and what they fork."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import gradtui
+from gradtui.runs.library import list_runs
+from gradtui.runs.reader import Run
+
+BEGINNING = """
+    import os, sys, time
+    import torch
+    from torch import nn
+    import gradtui
+
+    def step(model, optimizer):
+        optimizer.zero_grad()
+        model(torch.randn(8, 4)).square().sum().backward()
+        optimizer.step()
+"""
+WATCHED = """
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+    probe = gradtui.watch(model, optimizer, budget=None)
+"""
+
+
+def start(tmp_path: Path, body: str, beginning: str = BEGINNING + WATCHED) -> subprocess.Popen[str]:
+    """A script of that body in a process of its own."""
+    script = tmp_path / "script.py"
+    script.write_text(textwrap.dedent(beginning) + textwrap.dedent(body))
+    environment = {**os.environ, "GRADTUI_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
+    return subprocess.Popen(
+        [sys.executable, str(script)],
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+
+
+def the_run(tmp_path: Path) -> Run:
+    """The only one."""
+    (found,) = list_runs(tmp_path / "home" / "runs")
+    return gradtui.open_run(found.run)
+
+
+def wait_for_step(tmp_path: Path, step: int) -> Run:
+    """The run, once it has taken so many steps."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        runs = list_runs(tmp_path / "home" / "runs")
+        if runs and runs[0].steps >= step:
+            return gradtui.open_run(runs[0].run)
+        time.sleep(0.05)
+    raise AssertionError("the script has not got there")
+
+
+def test_a_script_that_ends(tmp_path: Path) -> None:
+    process = start(tmp_path, "for _ in range(7): step(model, optimizer)")
+    assert process.communicate(timeout=60) == ("", "")
+    run = the_run(tmp_path)
+    assert (run.status.state, run.steps) == ("finished", 7)
+    assert run.name == "script · Sequential"
+    assert run.meta is not None
+    assert run.meta.kind == "script"
+
+
+def test_a_script_that_fails(tmp_path: Path) -> None:
+    process = start(tmp_path, "step(model, optimizer); raise ValueError('no such luck')")
+    assert "no such luck" in process.communicate(timeout=60)[1]
+    status = the_run(tmp_path).status
+    assert (status.state, status.reason, status.step) == ("failed", "ValueError: no such luck", 1)
+
+
+def test_with_says_how_its_block_ended(tmp_path: Path) -> None:
+    body = """
+        for number in range(2):
+            model = nn.Linear(4, 2)
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+            try:
+                with gradtui.watch(model, optimizer, name=f"part {number}") as probe:
+                    step(model, optimizer)
+                    if number:
+                        raise RuntimeError("half way")
+            except RuntimeError:
+                pass
+            step(model, optimizer)
+    """
+    assert start(tmp_path, body, BEGINNING).communicate(timeout=60) == ("", "")
+    runs = {info.name: info.status for info in list_runs(tmp_path / "home" / "runs")}
+    assert (runs["part 0"].state, runs["part 0"].step) == ("finished", 1)
+    assert (runs["part 1"].state, runs["part 1"].reason) == ("failed", "RuntimeError: half way")
+
+
+def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+    process = start(tmp_path, "while True: step(model, optimizer)")
+    wait_for_step(tmp_path, 10)
+    process.send_signal(signal.SIGINT)
+    assert "KeyboardInterrupt" in process.communicate(timeout=10)[1]
+    status = the_run(tmp_path).status
+    assert (status.state, status.reason) == ("stopped", "interrupted (Ctrl-C)")
+
+
+def test_a_script_that_is_killed_has_died(tmp_path: Path) -> None:
+    process = start(tmp_path, "while True: step(model, optimizer)")
+    run = wait_for_step(tmp_path, 10)
+    assert run.status.state == "running"
+    process.kill()
+    process.communicate(timeout=60)
+    assert run.status.state == "died"
+    assert np.isfinite(run.layers("grad_norm")[1]).all()
+
+
+@pytest.mark.parametrize("how", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
+def test_children_write_nothing(tmp_path: Path, how: str) -> None:
+    body = f"""
+        import torch.multiprocessing as multiprocessing
+
+        def train(model, optimizer):
+            for _ in range(20):
+                step(model, optimizer)
+
+        class Data(torch.utils.data.Dataset):
+            def __len__(self):
+                return 40
+            def __getitem__(self, index):
+                return torch.full((4,), float(index))
+
+        def main():
+            torch.manual_seed(0)
+            model = nn.Sequential(nn.Linear(4, 4), nn.Tanh(), nn.Linear(4, 2))
+            optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
+            probe = gradtui.watch(model, optimizer, budget=None)
+            # Before the first step, and after it.
+            for _ in range(2):
+                child = multiprocessing.get_context("{how}").Process(target=train, args=(model, optimizer))
+                child.start()
+                child.join()
+                assert child.exitcode == 0, child.exitcode
+                loader = torch.utils.data.DataLoader(
+                    Data(), batch_size=8, num_workers=2, multiprocessing_context="{how}"
+                )
+                for batch in loader:
+                    optimizer.zero_grad()
+                    model(batch).sum().backward()
+                    optimizer.step()
+                    probe.log(loss=0.5)
+
+        if __name__ == "__main__":
+            main()
+    """
+    assert start(tmp_path, body, BEGINNING).communicate(timeout=120) == ("", "")
+    run = the_run(tmp_path)
+    assert run.status.state == "finished"
+    np.testing.assert_array_equal(run.layers("grad_norm")[0], np.arange(1, 11))
+    np.testing.assert_array_equal(run.scalars("loss")[0], np.arange(1, 11))
+    assert [event["event"] for event in run.events()].count("end") == 1
+
+
+def test_wishes_reach_a_script_that_asks(tmp_path: Path) -> None:
+    from gradtui.runs.control import send
+
+    body = """
+        while True:
+            wishes = probe.control()
+            if wishes.lr is not None:
+                optimizer.param_groups[0]["lr"] = wishes.lr
+            if wishes.clip is not None:
+                print("clip", wishes.clip, flush=True)
+            if wishes.stop:
+                break
+            if wishes.paused:
+                time.sleep(0.01)
+                continue
+            step(model, optimizer)
+            time.sleep(0.005)
+    """
+    process = start(tmp_path, body)
+    run = wait_for_step(tmp_path, 5)
+    send(run.folder, "set", set={"optimizer.lr": 0.005, "cures.clip_norm": 2, "optimizer.momentum": 0.5})
+    deadline = time.monotonic() + 30
+    while run.scalars("lr")[1][-1] != np.float32(0.005) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert run.scalars("lr")[1][-1] == np.float32(0.005)
+    send(run.folder, "pause")
+    while run.status.state != "paused" and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert run.status.state == "paused"
+    time.sleep(0.2)
+    paused_at = run.steps
+    send(run.folder, "step")
+    while run.steps < paused_at + 1 and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.2)
+    assert run.steps == paused_at + 1
+    send(run.folder, "stop")
+    assert process.communicate(timeout=30)[0] == "clip 2.0\n"
+    told = [(e["wish"], e.get("set")) for e in run.events() if e["event"] in ("control", "refused")]
+    assert told == [
+        ("set", {"optimizer.momentum": 0.5}),
+        ("set", {"optimizer.lr": 0.005, "cures.clip_norm": 2.0}),
+        ("pause", None),
+        ("step", None),
+        ("stop", None),
+    ]
+    assert run.status.state == "finished"

@@ -88,6 +88,7 @@ LAB_KEYS: list[BindingType] = [
         "z", "fill", "fill", show=False, tooltip="Let this pane fill the screen, and back.", id="lab.fill"
     ),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
+    Binding("S", "studies", "studies", show=False, tooltip="Many trainings, one question.", id="lab.studies"),
     Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
     Binding("tab", "pane(1)", "next pane", show=False, id="lab.next"),
     Binding("shift+tab", "pane(-1)", "pane before", show=False, id="lab.before"),

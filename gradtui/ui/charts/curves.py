@@ -195,7 +195,8 @@ def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: P
     for index, curve in enumerate(curves):
         if curve.low is not None and curve.high is not None:
             low, high = (_on(frame, bound) for bound in (curve.low, curve.high))
-            draw_band(cells, frame, curve.x, low, high, palette, WEAK + index % CURVES)
+            weak = ink_of(index, curve) if curve.sign else WEAK + index % CURVES
+            draw_band(cells, frame, curve.x, low, high, palette, weak)
     for index, curve in enumerate(curves):
         # Of many runs, what was there before would be a fog.
         if curve.behind is not None and not curve.sign:

@@ -41,6 +41,7 @@ from gradtui.ui.watching import Followed, Watching
 
 if TYPE_CHECKING:
     from gradtui.training.launch import Trainer
+    from gradtui.ui.studies.desk import Desk
 
 STATUS_SECONDS = 0.5
 """How often the first line is looked at again where nothing new comes: an evaluation that lasts should be named."""
@@ -75,6 +76,8 @@ class LabScreen(Comparing):
         self.add_class(f"-tab-{self.tab}", *(["-drawn"] if self.drawn else []), update=False)
         self.adopting = False
         self.painted_state = ""
+        self.desk: Desk | None = None
+        """The studies, those under way among them, once they were looked at."""
         self.orphan = False
         """Whether it is still to be asked which run the one on the screen is held against."""
 
@@ -486,6 +489,19 @@ class LabScreen(Comparing):
                 self.open_run(folder, adopt=True)
 
         self.app.push_screen(RunsScreen(runs_root()), take)
+
+    def action_studies(self) -> None:
+        """Many trainings that answer one question."""
+        from gradtui.runs.folder import runs_root
+        from gradtui.ui.screens.studies import StudiesScreen
+        from gradtui.ui.studies.desk import Desk
+
+        def take(folder: Path | None) -> None:
+            if folder is not None:
+                self.open_run(folder, adopt=True)
+
+        self.desk = self.desk or Desk(runs_root())
+        self.app.push_screen(StudiesScreen(self.desk), take)
 
     def action_log(self) -> None:
         """What the trainer printed."""

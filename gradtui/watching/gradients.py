@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from gradtui.probe.dense import gradient_norms
 
-Stamp = tuple[tuple[int, int], ...]
+Stamp = tuple[list[int], list[int]]
 """Of each gradient which tensor it is, and how often that was written to."""
 
 SENTINELS = 2
@@ -64,12 +64,15 @@ class Gradients:
         found = [None if (p := reference()) is None else p.grad for reference in self._parameters]
         gradients = [gradient for gradient in found if gradient is not None]
         present = np.fromiter((gradient is not None for gradient in found), bool, len(found))
-        return present, gradients, tuple((id(gradient), _version(gradient)) for gradient in gradients)
+        return present, gradients, (list(map(id, gradients)), _versions(gradients))
 
 
-def _version(tensor: Tensor) -> int:
-    # What was made in inference mode keeps no count.
-    return 0 if tensor.is_inference() else tensor._version
+def _versions(tensors: Sequence[Tensor]) -> list[int]:
+    try:
+        return [tensor._version for tensor in tensors]
+    except RuntimeError:
+        # What was made in inference mode keeps no count.
+        return [0] * len(tensors)
 
 
 class Arrivals:
@@ -121,7 +124,7 @@ class Arrivals:
         """What holds the first parameter's gradient now; None without one."""
         parameter = None if self._first is None else self._first()
         gradient = None if parameter is None else parameter.grad
-        return None if gradient is None else Mark(weakref.ref(gradient), _version(gradient))
+        return None if gradient is None else Mark(weakref.ref(gradient), *_versions([gradient]))
 
     def stop(self) -> None:
         """Hear of no more."""

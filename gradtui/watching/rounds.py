@@ -63,6 +63,8 @@ def _readings(step: Step) -> list[Reading]:
 
 
 def _joined(norms: Sequence[NDArray[Any] | Tensor]) -> NDArray[Any] | Tensor:
+    if len(norms) == 1:
+        return norms[0]
     if all(isinstance(part, np.ndarray) for part in norms):
         return np.concatenate(norms) if norms else np.zeros(0)
     device = next(part.device for part in norms if isinstance(part, Tensor))

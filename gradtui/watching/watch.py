@@ -74,9 +74,7 @@ def _subject(
     models = _named(model, nn.Module, "model")
     optimizers = _named(optimizer, Optimizer, "optimizer")
     if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
-        # Of as many models each has its own.
-        labels = models if len(models) == len(optimizers) else range(1, len(optimizers) + 1)
-        optimizers = {str(label): one for label, one in zip(labels, optimizers.values(), strict=True)}
+        optimizers = _by_model(models, list(optimizers.values()))
     about = {
         "model": {label: type(unwrapped(one)).__name__ for label, one in models.items()},
         "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
@@ -102,6 +100,19 @@ def _named(given: Any, kind: type, what: str) -> dict[str, Any]:
     if wrong is not None or not named:
         raise TypeError(f"watch({what}=…): expected {kind.__name__}, not {type(wrong).__name__}")
     return {str(label): one for label, one in named.items()}
+
+
+def _by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Optimizer]:
+    """Optimizers by the name of the model that each moves; by number where one moves several, or several one."""
+    owners = {id(p): label for label, model in models.items() for p in model.parameters()}
+    moved = [
+        {owners.get(id(p), "") for group in optimizer.param_groups for p in group["params"]}
+        for optimizer in optimizers
+    ]
+    labels = [next(iter(names)) for names in moved if len(names) == 1]
+    if len(set(labels)) < len(optimizers):
+        labels = [str(number) for number in range(1, len(optimizers) + 1)]
+    return dict(zip(labels, optimizers, strict=True))
 
 
 def _name_of(models: Mapping[str, nn.Module]) -> str:

@@ -224,7 +224,7 @@ class Recorder:
 
     def _unpacked(self, steps: tuple[Step, ...], values: NDArray[Any], numbers: list[float]) -> Row:
         assert self._layout is not None
-        return unpack(steps, values, numbers, self._layout, [s.positions for s in self.steppings])
+        return unpack(steps, values, numbers, self._layout)
 
     def _write(self, step: int, moment: float, row: Row) -> None:
         # A hair's breadth is rounding: norms are added up from numbers that were rounded when they were clipped.

@@ -77,9 +77,8 @@ def unpack(
     values: NDArray[Any],
     numbers: list[float],
     layout: Layout,
-    positions: Sequence[NDArray[np.intp]],
 ) -> Row:
-    """A round whose numbers have arrived. `positions`: of each optimizer's parameters in the layout."""
+    """A round whose numbers have arrived."""
     before, after = np.zeros(layout.parameters), np.zeros(layout.parameters)
     present = np.zeros(layout.parameters, bool)
     parts: dict[int, tuple[float, tuple[float, ...]]] = {}
@@ -94,7 +93,7 @@ def unpack(
             size = int(reading.present.sum())
             taken.append(np.asarray(values[at : at + size], np.float64))
             at += size
-        where = positions[step.number][readings[-1].present]
+        where = step.positions[readings[-1].present]
         scales = [after_scale] if len(readings) == 1 else [before_scale, after_scale]
         first, last = taken[0] / scales[0], taken[-1] / scales[-1]
         if _grew(first, last):

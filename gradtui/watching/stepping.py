@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -23,6 +24,8 @@ class Step:
 
     number: int
     """Which optimizer."""
+    positions: NDArray[np.intp]
+    """Of its parameters among all that are watched."""
     before: Reading | None
     """Gradients when the backward pass was over; None where that was not seen."""
     after: Reading
@@ -123,12 +126,14 @@ class Stepping:
         self._arrived: Reading | None = None
         self._passes = 0
         self._mark: Mark | None = None
+        self.positions = np.zeros(len(self.parameters), np.intp)
         self.place(self._places)
 
     def place(self, places: Mapping[int, int]) -> None:
         """Say which place each parameter, by id, has among all that are watched."""
         self._places = places
-        self.positions = np.array([places.get(id(r()), 0) for r in self.parameters], np.intp)
+        # In place: a step that was seen before anybody knew is about these too.
+        self.positions[:] = [places.get(id(r()), 0) for r in self.parameters]
 
     @property
     def groups(self) -> int:
@@ -227,6 +232,7 @@ class Stepping:
         groups = optimizer.param_groups if optimizer is not None else []
         return Step(
             number=self.number,
+            positions=self.positions,
             before=before,
             after=after,
             before_scale=scale,

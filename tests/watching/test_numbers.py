@@ -136,6 +136,8 @@ def test_steps_that_the_scaler_leaves_out_are_marked(opened: Opened, fused: bool
     np.testing.assert_array_equal(np.flatnonzero(skipped) + 1, [1, 4])
     total = run.scalars("grad_norm")[1]
     np.testing.assert_array_equal(np.isfinite(total), skipped == 0)
+    layers = run.layers("grad_norm")[1]
+    np.testing.assert_array_equal(np.isfinite(layers), np.repeat(skipped[:, None] == 0, 3, axis=1))
 
 
 def test_tied_frozen_and_unused_parameters(opened: Opened) -> None:

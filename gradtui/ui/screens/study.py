@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from functools import partial
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
@@ -21,14 +21,11 @@ from gradtui.ui.studies.columns import run_columns
 from gradtui.ui.studies.desk import Viewed
 from gradtui.ui.studies.lines import StudyBar, StudyWords
 
-if TYPE_CHECKING:
-    pass
-
 PACE = 0.25
 """Seconds between two looks at a study."""
 
 
-class StudyScreen(Screen["Path | None"]):
+class StudyScreen(Screen[Path | None]):
     """Answers with the folder of the run that the person wishes to see, or None. What trains goes on when it is left.
 
     Args:
@@ -55,10 +52,11 @@ class StudyScreen(Screen["Path | None"]):
         Binding("right,greater_than_sign", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="study.sort"),
         Binding("left,less_than_sign", "sort(-1)", "sort by the column before", show=False, id="study.sort-back"),
         Binding("o", "reverse", "order", show=False, tooltip="The other way round.", id="study.order"),
-        Binding("z", "fill", "fill", show=False, tooltip="Let the chart fill the screen, and back.", id="study.fill"),
+        Binding("z", "fill", "fill", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
         Binding("escape", "back", "back", key_display="esc", tooltip="Back; what trains goes on.", id="study.back"),
     ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (160, "-wide")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     CSS = """
     StudyScreen {
         layout: vertical;
@@ -66,6 +64,9 @@ class StudyScreen(Screen["Path | None"]):
         & .-maximized { width: 100%; height: 1fr; }
         & #study { height: 1fr; layout: vertical; }
         & StudyChart { height: 1fr; }
+        &.-low StudyChart { height: 3fr; }
+        &.-low RowTable { height: 2fr; }
+        &.-low StudyWords { max-height: 2; }
         &.-wide #study { layout: horizontal; }
         &.-wide StudyChart, &.-wide RowTable { width: 1fr; height: 100%; }
     }

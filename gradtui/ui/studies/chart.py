@@ -16,6 +16,8 @@ from gradtui.study.chart import Chart, Line, LineChart
 from gradtui.ui.charts.plot import CurvePlot, Series
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+BETWEEN = 400
+"""Points of a curve, as many as a wide terminal has dots across."""
 
 
 class StudyChart(Vertical, can_focus=True):
@@ -96,12 +98,11 @@ def series(line: Line, at: int, chart: LineChart) -> Series | None:
     if not known.any():
         return None
     x = (np.log10(line.x) if chart.log_x else line.x)[known]
-    return Series(
-        line.name,
-        x,
-        line.mean[known],
-        low=line.low[known],
-        high=line.high[known],
-        noisy=False,
-        sign=LETTERS[at % len(LETTERS)],
-    )
+    # A band between two points runs from spread to spread, as the line does from mean to mean.
+    between = np.union1d(x, np.linspace(x[0], x[-1], BETWEEN))
+    there, back = (np.log10, lambda y: 10.0**y) if chart.log_y else (np.asarray, np.asarray)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean, low, high = (
+            back(np.interp(between, x, there(values[known]))) for values in (line.mean, line.low, line.high)
+        )
+    return Series(line.name, between, mean, low=low, high=high, noisy=False, sign=LETTERS[at % len(LETTERS)])

@@ -1,0 +1,253 @@
+"""The Studies screen, driven by keys, with trainers that only write folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from gradtui.experiment import to_dict
+from gradtui.runs.folder import runs_root
+from gradtui.study.chart import Line, LineChart
+from gradtui.study.engines import MakeEngine
+from gradtui.study.engines.local import LocalEngine
+from gradtui.study.folder import KEEPER_FILE, STUDY_FILE
+from gradtui.study.parse import dumps
+from gradtui.study.presets import names
+from gradtui.study.spec import Change, Compare, StudySpec
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab import LabScreen
+from gradtui.ui.screens.studies import StudiesScreen
+from gradtui.ui.screens.study import StudyScreen
+from gradtui.ui.studies.chart import series
+from gradtui.ui.studies.desk import Desk, Viewed
+from tests.study.made import Launcher, Trainer, sigmoids
+from tests.ui.test_ascii import alien
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+SIZES = [(80, 24), (120, 36), (200, 50)]
+SPEC = StudySpec(
+    name="small",
+    description="what it shows",
+    base=to_dict(sigmoids()),
+    grid={"net.0.repeat": [4, 8]},
+    change=(Change(name="plain"), Change(name="relu", set={"net.0.activation": "relu"})),
+    compare=Compare(y=("train_accuracy", "loss")),
+)
+
+
+def trains(trainer: Trainer) -> None:
+    """ReLU learns, sigmoids do not."""
+    learns = trainer.experiment.net[0].activation == "relu"
+    trainer.train(decades=0.3 if learns else 9.0, learns=learns, accuracy=0.95 if learns else 0.1)
+
+
+def engine(launcher: Launcher) -> MakeEngine:
+    return lambda jobs, threads: LocalEngine(jobs or 2, threads, launcher)
+
+
+async def opened(pilot: Pilot[None], viewed: Viewed) -> tuple[StudyScreen, list[Path | None]]:
+    await lab_of(pilot)
+    answers: list[Path | None] = []
+    screen = StudyScreen(viewed)
+    pilot.app.push_screen(screen, answers.append)
+    await until(pilot, lambda: bool(screen.rows))
+    await pilot.pause(0.1)
+    return screen, answers
+
+
+async def test_those_that_ship_are_listed_and_opening_one_trains_nothing() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await pilot.press("S")
+        await until(pilot, lambda: "degradation" in screen_text(app))
+        text = screen_text(app)
+        assert all(name in text for name in names())
+        await pilot.press("enter")
+        await until(pilot, lambda: "30 runs · space trains them" in screen_text(app))
+        assert screen_text(app).count("○ waiting") > 5
+        await pilot.press("enter", "escape")
+        await until(pilot, lambda: isinstance(app.screen, StudiesScreen))
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+    assert not runs_root().exists()
+    assert not (runs_root().parent / "studies").exists()
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_a_study_is_trained_and_says_what_it_adds_up_to(size: tuple[int, int]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=size) as pilot:
+        screen, _ = await opened(pilot, Viewed(SPEC, runs_root(), engine(Launcher(trains))))
+        assert "what it shows" in screen_text(app)
+        assert "nothing has been trained to its end yet" in screen_text(app)
+        await pilot.press("space")
+        await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
+        await until(pilot, lambda: "A plain" in screen_text(app))
+        await pilot.pause(0.1)
+        text = screen_text(app)
+        assert all(len(line) == size[0] for line in text.splitlines())
+        assert "small: training accuracy" in text
+        assert "✖ vanishing" in text
+        assert [row.outcome.accuracy for row in screen.rows] == [0.1, 0.1, 0.95, 0.95]
+        assert "1 of 2" in text
+        await pilot.press("c")
+        await until(pilot, lambda: "small: training loss" in screen_text(app))
+        await pilot.press("z")
+        await pilot.pause()
+        assert screen.maximized is not None
+        await pilot.press("escape", "escape")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+
+
+async def test_what_trains_goes_on_when_the_screen_is_left_and_is_found_again() -> None:
+    launcher = Launcher()
+    desk = Desk(runs_root(), engine(launcher))
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, desk.view(SPEC))
+        await pilot.press("space")
+        await until(pilot, lambda: len(launcher.started) == 2)
+        await until(pilot, lambda: "● 0 of 4 trained" in screen_text(app))
+        await pilot.press("escape")
+        for trainer in launcher.started:
+            trains(trainer)
+        await until(pilot, lambda: len(launcher.started) == 4)
+        again = desk.view(SPEC)
+        assert again.begun
+        screen, answers = await opened(pilot, again)
+        await until(pilot, lambda: "● 2 of 4 trained" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: answers == [screen.rows[1].folder])
+        assert answers[0] == launcher.started[1].folder
+        for trainer in launcher.running:
+            trains(trainer)
+        await until(pilot, lambda: again.state.done)
+
+
+async def test_it_is_stopped_and_gone_on_with() -> None:
+    launcher = Launcher()
+    viewed = Viewed(SPEC, runs_root(), engine(launcher))
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, viewed)
+        await pilot.press("space")
+        await until(pilot, lambda: len(launcher.started) == 2)
+        trains(launcher.started[0])
+        await until(pilot, lambda: len(launcher.started) == 3)
+        await pilot.press("x")
+        for trainer in launcher.running:
+            trainer.train(steps=20, end="stopped")
+        await until(pilot, lambda: viewed.state.status == "stopped")
+        await until(pilot, lambda: "space goes on" in screen_text(app))
+        begun = len(launcher.started)
+        launcher._at_once = trains
+        await pilot.press("space")
+        await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
+        # What had been trained to its end was not trained again.
+        keys = [trainer.folder for trainer in launcher.started[begun:]]
+        assert launcher.started[0].folder not in keys
+
+
+async def test_what_was_trained_elsewhere_is_looked_at_and_kept_from_nobody() -> None:
+    first = Viewed(SPEC, runs_root(), engine(Launcher(trains)))
+    first.begin()
+    while not first.poll().done:
+        pass
+    launcher = Launcher()
+    viewed = Desk(runs_root(), engine(launcher)).view(SPEC)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, viewed)
+        await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
+        assert "train" not in screen_text(app).splitlines()[-1]
+    assert launcher.started == []
+    assert (viewed.state.folder / STUDY_FILE).is_file()
+    assert not (viewed.state.folder / KEEPER_FILE).exists()
+
+
+def test_to_look_at_what_was_left_in_the_middle_begins_nothing() -> None:
+    launcher = Launcher()
+    first = Viewed(SPEC, runs_root(), engine(launcher))
+    first.begin()
+    trains(launcher.started[0])
+    launcher.started[1].train(steps=20, end="stopped")
+    first.close()
+    viewed = Viewed(SPEC, runs_root(), engine(launcher))
+    state = viewed.poll()
+    assert viewed.idle
+    assert [row.state for row in state.rows] == ["finished", "waiting", "waiting", "waiting"]
+    assert len(launcher.started) == 2
+    assert not (state.folder / KEEPER_FILE).exists()
+
+
+async def test_rows_are_sorted_by_any_column() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, _ = await opened(pilot, Viewed(SPEC, runs_root(), engine(Launcher(trains))))
+        await pilot.press("space")
+        await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
+        screen.sort("train", True)
+        assert [row.outcome.accuracy for row in screen.rows] == [0.95, 0.95, 0.1, 0.1]
+        screen.sort("", False)
+        assert [row.name for row in screen.rows] == [row.name for row in screen.viewed.state.rows]
+
+
+async def test_a_study_of_ones_own_is_opened_from_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "own.toml"
+    path.write_text(dumps(SPEC))
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await pilot.press("S")
+        await until(pilot, lambda: isinstance(app.screen, StudiesScreen))
+        await pilot.press("o")
+        await pilot.pause()
+        asked = app.screen.query_one(Input)
+        asked.value = str(tmp_path / "gone.toml")
+        await until(pilot, lambda: "cannot be read" in screen_text(app))
+        await pilot.press("enter")
+        asked.value = str(path)
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: "4 runs · space trains them" in screen_text(app))
+
+
+async def test_ascii_only() -> None:
+    app = GradtuiApp(terminal={"GRADTUI_CHARSET": "ascii"})
+    async with app.run_test(size=(120, 36)) as pilot:
+        await opened(pilot, Viewed(SPEC, runs_root(), engine(Launcher(trains))))
+        await pilot.press("space")
+        await until(pilot, lambda: "v all 4 trained" in screen_text(app))
+        await pilot.pause(0.6)
+        assert alien(app) == set()
+
+
+def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_not_ended() -> None:
+    x = np.array([1.0, 10.0, 100.0, 1000.0])
+    line = Line(
+        "a",
+        x,
+        np.array([1.0, 2, 4, np.nan]),
+        np.array([0.5, 1, 2, np.nan]),
+        np.array([2.0, 4, 8, np.nan]),
+        (),
+    )
+    chart = LineChart("t", "x", "y", (line,), log_x=True)
+    drawn = series(line, 1, chart)
+    assert drawn is not None
+    assert (drawn.x[0], drawn.x[-1], drawn.sign) == (0.0, 2.0, "B")
+    at = np.searchsorted(drawn.x, [0.0, 0.5, 1.0, 2.0])
+    np.testing.assert_allclose(np.asarray(drawn.y)[at], [1, 1.5, 2, 4], atol=0.01)
+    np.testing.assert_allclose(np.asarray(drawn.high)[at], [2, 3, 4, 8], atol=0.02)
+    halves = series(line, 0, LineChart("t", "x", "y", (line,), log_x=True, log_y=True))
+    assert halves is not None
+    np.testing.assert_allclose(np.asarray(halves.low)[at[1]], np.sqrt(0.5), rtol=0.01)
+    nothing = Line("b", x, x * np.nan, x * np.nan, x * np.nan, ())
+    assert series(nothing, 0, chart) is None

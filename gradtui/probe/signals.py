@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,19 +16,9 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.probe.norms import wide_norms
-from gradtui.probe.units import DEAD, statistics
-
-HELD = 32 << 20
-"""Bytes of tensors that are kept back to be looked at together; more are looked at sooner."""
-
-MEASURES = (
-    "output_grad_rms",
-    "activation_mean",
-    "activation_std",
-    "dead_fraction",
-    "saturated_fraction",
-    "nonfinite",
-)
+from gradtui.probe.sightings import MEASURES as MEASURES
+from gradtui.probe.sightings import Sightings
+from gradtui.probe.units import DEAD
 
 
 class Watched(Protocol):
@@ -67,15 +57,6 @@ class Signals:
     step (lag 0) back to the first. None without one."""
 
 
-@dataclass
-class _Group:
-    """Layers of one shape and activation, to be looked at together."""
-
-    layers: list[int] = field(default_factory=list)
-    inputs: list[Tensor] = field(default_factory=list)
-    outputs: list[Tensor] = field(default_factory=list)
-
-
 class SignalProbe:
     """Looks at single steps of a net: `arm` before forward, `collect` after backward."""
 
@@ -94,11 +75,7 @@ class SignalProbe:
         self._clear()
 
     def _clear(self) -> None:
-        self._results = {name: np.full(len(self.layers), np.nan) for name in MEASURES}
-        self._outputs: list[tuple[int, Tensor]] = []
-        self._gradients: list[tuple[int, Tensor]] = []
-        self._groups: dict[Any, _Group] = {}
-        self._held = 0
+        self._sightings = Sightings(len(self.layers))
 
     def arm(self) -> None:
         """Look at the next forward and backward pass."""
@@ -126,13 +103,11 @@ class SignalProbe:
     def collect(self, scale: float = 1.0) -> Signals:
         """After backward: what the step showed. `scale` is what the mean loss was multiplied by. Waits."""
         begin = self._clock()
-        self._look_at_outputs()
-        self._look_at_gradients()
-        for key in list(self._groups):
-            self._look_at_group(key)
+        self._sightings.look()
         hidden = self._look_at_hidden()
-        self._results["output_grad_rms"] /= scale
-        signals = Signals(self._results, None if hidden is None else hidden / scale)
+        results = self._sightings.results
+        results["output_grad_rms"] /= scale
+        signals = Signals(results, None if hidden is None else hidden / scale)
         if self._remembering is not None:
             self._remembering.record_hidden(False)
         self._clear()
@@ -145,26 +120,19 @@ class SignalProbe:
     def _output_hook(self, index: int) -> Callable[..., None]:
         def look(module: nn.Module, inputs: Any, output: Any) -> None:
             begin = self._clock()
-            self._outputs.append((index, output.detach()))
             if output.requires_grad:
                 output.register_hook(self._gradient_hook(index))
-            self._hold(output)
+            self._sightings.output(index, output)
             self.seconds += self._clock() - begin
 
         return look
 
     def _activation_hook(self, index: int) -> Callable[..., None]:
-        function = _function(self.layers[index])
+        function, activation = _function(self.layers[index]), self.layers[index].activation
 
         def look(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             begin = self._clock()
-            group = self._groups.setdefault((function, output.shape, output.dtype), _Group())
-            group.layers.append(index)
-            group.outputs.append(output.detach())
-            if function in ("gelu", "silu"):
-                group.inputs.append(inputs[0].detach())
-                self._hold(inputs[0])
-            self._hold(output)
+            self._sightings.activation(index, function, activation, inputs[0], output)
             self.seconds += self._clock() - begin
 
         return look
@@ -172,50 +140,10 @@ class SignalProbe:
     def _gradient_hook(self, index: int) -> Callable[[Tensor], None]:
         def look(gradient: Tensor) -> None:
             begin = self._clock()
-            self._gradients.append((index, gradient))
-            self._hold(gradient)
+            self._sightings.gradient(index, gradient)
             self.seconds += self._clock() - begin
 
         return look
-
-    def _hold(self, tensor: Tensor) -> None:
-        self._held += tensor.numel() * tensor.element_size()
-        if self._held > HELD:
-            self._look_at_outputs()
-            self._look_at_gradients()
-            for key in list(self._groups):
-                self._look_at_group(key)
-            self._held = 0
-
-    def _look_at_outputs(self) -> None:
-        if not self._outputs:
-            return
-        indices = [index for index, _ in self._outputs]
-        counts = np.zeros(len(indices))
-        for at in np.flatnonzero(~np.isfinite(wide_norms([output for _, output in self._outputs]))):
-            counts[at] = int((~self._outputs[at][1].isfinite()).sum())
-        self._results["nonfinite"][indices] = counts
-        self._outputs.clear()
-
-    def _look_at_gradients(self) -> None:
-        if not self._gradients:
-            return
-        indices = [index for index, _ in self._gradients]
-        sizes = np.array([gradient.numel() for _, gradient in self._gradients])
-        norms = wide_norms([gradient for _, gradient in self._gradients])
-        self._results["output_grad_rms"][indices] = norms / np.sqrt(sizes)
-        self._gradients.clear()
-
-    def _look_at_group(self, key: Any) -> None:
-        group = self._groups.pop(key)
-        function = key[0]
-        module = self.layers[group.layers[0]].activation
-        with torch.no_grad():
-            units = statistics(function, module, group.inputs, group.outputs)
-        for name, values in zip(
-            ("activation_mean", "activation_std", "dead_fraction", "saturated_fraction"), units, strict=True
-        ):
-            self._results[name][group.layers] = values
 
     def _look_at_hidden(self) -> np.ndarray | None:
         """Of all recurrent layers into their `output_grad_rms`, of the last by lag."""
@@ -227,7 +155,7 @@ class SignalProbe:
             zero = torch.zeros_like(states[0])
             gradients = [zero if state.grad is None else state.grad for state in states]
             squares = np.square(wide_norms(gradients)) / max(1, zero.numel())
-            self._results["output_grad_rms"][names.index(name)] = np.sqrt(squares.mean())
+            self._sightings.results["output_grad_rms"][names.index(name)] = np.sqrt(squares.mean())
             by_lag = np.sqrt(squares[::-1])
         return by_lag
 

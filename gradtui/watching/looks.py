@@ -12,6 +12,8 @@ from torch import Tensor
 from gradtui.probe.dense import dense, gradient_norms
 from gradtui.probe.thinning import Thinning
 from gradtui.probe.transfer import Transfer
+from gradtui.watching.activations import MEASURES as ACTIVATION_MEASURES
+from gradtui.watching.activations import Activations
 from gradtui.watching.journal import Journal
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
@@ -45,7 +47,17 @@ class Looks:
     `weight_norm` is the latter.
     """
 
-    def __init__(self, journal: Journal, device: torch.device, thinning: Thinning) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        device: torch.device,
+        thinning: Thinning,
+        activations: Activations | None = None,
+    ) -> None:
+        """`activations` are looked at too, where they are wanted; that waits for the device."""
+        self._activations = activations
+        self.armed = False
+        """Whether activations are being looked at."""
         self.thinning = thinning
         self.due = True
         self._journal = journal
@@ -59,6 +71,18 @@ class Looks:
     def waiting(self) -> bool:
         """Whether anything is on its way."""
         return self._transfer.waiting
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """What is recorded."""
+        return MEASURES if self._activations is None else (*MEASURES, *ACTIVATION_MEASURES)
+
+    def plan(self) -> None:
+        """Decide whether to look at the next step."""
+        self.due = self.thinning.due()
+        if self.due and self._activations is not None:
+            self.armed = True
+            self._activations.arm()
 
     def configure(self, layout: Layout) -> None:
         """Say which layers there are."""
@@ -96,8 +120,12 @@ class Looks:
                 kept[position].sub_(self._sample(dense(parameter)))
         self._moves.append(_Move(positions, weights, sampled, gradient_norms(copies)))
 
-    def send(self, step: int, moment: float) -> None:
-        """The round is complete."""
+    def send(self, step: int, moment: float, scale: float) -> None:
+        """The round is complete. `scale`: what a scaler has multiplied the loss by."""
+        if self.armed and self._activations is not None:
+            self.armed = False
+            for name, values in self._activations.collect(scale).items():
+                self._journal.row(name, step, values, moment)
         moves, self._moves, self._copies = self._moves, [], {}
         if not moves:
             return

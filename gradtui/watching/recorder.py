@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 from gradtui.probe.thinning import Thinning
 from gradtui.probe.transfer import Transfer
 from gradtui.runs.meta import TableMeta
+from gradtui.watching.activations import Activations
 from gradtui.watching.guard import Guard
 from gradtui.watching.journal import Journal
 from gradtui.watching.logged import Logged
-from gradtui.watching.looks import MEASURES as LOOKS
 from gradtui.watching.looks import Looks
 from gradtui.watching.rounds import Layout, Row, pack, unpack
 from gradtui.watching.stepping import Step, Stepping
@@ -53,8 +53,10 @@ class Recorder:
         guard: Guard,
         device: torch.device,
         budget: float | None,
+        stopwatch: Stopwatch,
         describe: Callable[[], tuple[Layout, tuple[str, ...]]],
         check: Callable[[], None],
+        activations: Activations | None = None,
     ) -> None:
         """`describe` is called when the first step begins, and gives the layers and their names; `check` when an
         optimizer is given other parameters, and raises ModelChanged."""
@@ -63,14 +65,16 @@ class Recorder:
         self.step = 0
         """The last step, or round, that has begun."""
         self.due = True
-        self.stopwatch = Stopwatch()
+        self.stopwatch = stopwatch
         self.logged = Logged(journal, device, self.stopwatch)
         self._journal = journal
         self._budget = budget
         self._device = device
         share = LOOKS_SHARE if budget is None else budget * (1 - ROWS_SHARE)
         self._rows = Thinning((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
-        self._looks = Looks(journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)))
+        self._looks = Looks(
+            journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)), activations
+        )
         self._transfer: Transfer[Sent] = Transfer(device)
         self._describe = describe
         self.steppings: Sequence[Stepping] = ()
@@ -151,7 +155,7 @@ class Recorder:
         looked = self._looks.due
         if looked:
             with self.stopwatch.on("looks"):
-                self._looks.send(self.step, moment)
+                self._looks.send(self.step, moment, self._loss_scale())
         self.logged.stepped(self.step, moment)
         if self.stopwatch.running > LAP_SECONDS:
             self.publish()
@@ -159,6 +163,11 @@ class Recorder:
         elif steps or looked:
             self.catch_up()
             self._count(bool(steps), looked)
+
+    def _loss_scale(self) -> float:
+        known = (stepping.scaler.factor() for stepping in self.steppings)
+        factor = next((factor for factor in known if factor is not None), None)
+        return 1.0 if factor is None or not self._looks.armed else float(factor)
 
     def _count(self, recorded: bool, looked: bool) -> None:
         lap = self.stopwatch.lap()
@@ -169,7 +178,7 @@ class Recorder:
             self._rows.add(lap["training"], 0.0 if recorded else rows, rows if recorded else None)
             self._looks.thinning.add(lap["training"], 0.0 if looked else looks, looks if looked else None)
         self.due = self._budget is None or self._rows.due()
-        self._looks.due = self._looks.thinning.due()
+        self._looks.plan()
 
     def publish(self) -> None:
         """Write what is known, be it by copying it from the host: rows of quick steps wait for each other, for
@@ -207,7 +216,7 @@ class Recorder:
         self._journal.begin(
             {
                 "scalars": TableMeta(columns=self._scalar_columns(), kind="scalars"),
-                **{name: TableMeta(columns=columns) for name in ("grad_norm", *LOOKS)},
+                **{name: TableMeta(columns=columns) for name in ("grad_norm", *self._looks.measures)},
             }
         )
         self._journal.event("phase", 0, phase="training", text="training")

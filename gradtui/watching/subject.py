@@ -11,6 +11,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtui.watching.activations import Activations
 from gradtui.watching.ending import Ending
 from gradtui.watching.guard import Guard
 from gradtui.watching.journal import Journal
@@ -19,6 +20,7 @@ from gradtui.watching.order import CallOrder
 from gradtui.watching.recorder import Recorder
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
+from gradtui.watching.stopwatch import Stopwatch
 from gradtui.watching.wishes import Wishes, WishList
 
 
@@ -42,6 +44,7 @@ class Subject:
         budget: float | None,
         pattern: str,
         fold: bool,
+        activations: bool,
     ) -> None:
         """Raises re.error on a wrong pattern."""
         self.guard = guard
@@ -54,7 +57,11 @@ class Subject:
         everything = layers_of(models, fold=fold)
         layers_of(models, pattern=pattern)
         device = _device_of(everything)
-        self.recorder = Recorder(journal, guard, device, budget, self._describe, self._check)
+        stopwatch = Stopwatch()
+        self._activations = Activations(guard, stopwatch) if activations else None
+        self.recorder = Recorder(
+            journal, guard, device, budget, stopwatch, self._describe, self._check, self._activations
+        )
         parameters = [reference for layer in everything for reference in layer.parameters]
         self._parameters = parameters
         known: Mapping[str, Optimizer | None] = optimizers or {"": None}
@@ -102,14 +109,21 @@ class Subject:
         try:
             self.recorder.finish()
         finally:
+            self._look_away()
             self._journal.end(self.recorder.step, *ending)
 
     def give_up(self, reason: str) -> None:
         """Recording has failed: say so in the run, if that is still possible."""
+        self._look_away()
         # What was measured before is as good as ever, unless it is the disk.
         with contextlib.suppress(Exception):
             self.recorder.catch_up(wait=True)
         self._journal.end(self.recorder.step, "stopped", f"no longer recorded: {reason}")
+
+    def _look_away(self) -> None:
+        # A hook that is torch's own, not the model's, would outlive it.
+        if self._activations is not None:
+            self._activations.disarm()
 
     def _check(self) -> None:
         known = {id(reference()) for reference in self._parameters}
@@ -131,6 +145,8 @@ class Subject:
             for reference in layer.parameters:
                 places[id(reference())] = len(places)
         sizes = [len(layer.parameters) for layer in shown]
+        if self._activations is not None:
+            self._activations.configure(shown)
         for stepping in self.recorder.steppings:
             stepping.place(places)
         order = "as first called" if called else "as registered"

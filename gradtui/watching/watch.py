@@ -45,7 +45,8 @@ def watch(
         budget: Share of the training's time that recording may take, by leaving out steps; None records every
             step, whatever it costs.
         activations: Record also, at some of the steps, statistics of activations: mean, deviation, dead and
-            saturated units, and gradients with respect to layers' outputs.
+            saturated units, and gradients with respect to layers' outputs. Not of models that are compiled. On a
+            GPU this waits for it at those steps.
         layers: A regular expression: only layers in whose name it is found are shown.
         fold: See above.
 
@@ -83,7 +84,16 @@ def _subject(
     root = None if runs is None else Path(runs).expanduser()
     journal = Journal(name or _name_of(models), root, about)
     try:
-        return Subject(models, optimizers, journal, guard, budget=budget, pattern=pattern, fold=fold)
+        return Subject(
+            models,
+            optimizers,
+            journal,
+            guard,
+            budget=budget,
+            pattern=pattern,
+            fold=fold,
+            activations=activations,
+        )
     except Exception as error:
         journal.end(0, "failed", reason_of(error))
         raise

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from gradtui import data, nets
 from gradtui.experiment import Experiment, data_shape, from_dict
 from gradtui.nets import Net
-from gradtui.probe import signals as signals_module
+from gradtui.probe import sightings as sightings_module
 from gradtui.probe.signals import MEASURES, SignalProbe, Signals
 
 
@@ -188,7 +188,7 @@ def test_numbers_that_are_not_finite_are_counted_where_they_are() -> None:
 def test_little_is_held_back_at_a_time_without_changing_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x, y = build(OTHERS[2])
     at_once = look(net, x, y).layers
-    monkeypatch.setattr(signals_module, "HELD", 3000)
+    monkeypatch.setattr(sightings_module, "HELD", 3000)
     for name, values in look(net, x, y).layers.items():
         np.testing.assert_allclose(values, at_once[name], rtol=1e-6, err_msg=name)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -10,11 +11,13 @@ from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
 from gradtui.experiment.edits import cure
-from gradtui.runs.folder import new_folder
+from gradtui.runs.folder import new_folder, runs_root
+from gradtui.runs.label import Label, write_label
 from gradtui.runs.meta import Parent
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.charts.waterfall import Waterfall
+from gradtui.ui.screens.compare import CompareScreen
 from gradtui.ui.screens.layer import LayerScreen
 from gradtui.ui.screens.trials import TrialsScreen
 from gradtui.ui.theme import DARK, LIGHT
@@ -48,8 +51,12 @@ async def settled(pilot: Pilot[None], calm: int = 3) -> None:
     assert isinstance(app, GradtuiApp)
     while still < calm:
         await pilot.pause(0.06)
-        watching = app.lab.watching if app.lab is not None else None
-        seen = watching is None or (watching.sight is not None and watching.sight.look == watching.look)
+        watching = [app.lab.watching] if app.lab is not None and app.lab.watching is not None else []
+        waiting = False
+        if isinstance(app.screen, CompareScreen):
+            watching += [entry.watching for entry in app.screen.entries]
+            waiting = bool(app.screen._fresh)
+        seen = not waiting and all(one.sight is not None and one.sight.look == one.look for one in watching)
         now = picture(app)
         still = still + 1 if seen and now == before else 0
         before = now
@@ -123,6 +130,33 @@ def _then(first: Prepare, *keys: str) -> Prepare:
     return both
 
 
+async def _compared(pilot: Pilot[None]) -> None:
+    """The run on the screen beside a copy of itself that has another name."""
+    await _watching(pilot)
+    (run,) = runs_root().iterdir()
+    shutil.copytree(run, run.with_name(f"{run.name}-b"))
+    write_label(run.with_name(f"{run.name}-b"), Label("its copy"))
+    await pilot.press("r")
+    await until(pilot, lambda: "its copy" in screen_text(pilot.app))
+    await pilot.press("a", "c")
+    await until(pilot, lambda: screen_text(pilot.app).count("✖ vanishing") == 2)
+    await settled(pilot, 12)
+
+
+async def _studies(pilot: Pilot[None]) -> None:
+    await lab_of(pilot)
+    await pilot.press("S")
+    await until(pilot, lambda: "time-lags" in screen_text(pilot.app))
+    await settled(pilot)
+
+
+async def _study(pilot: Pilot[None]) -> None:
+    await _studies(pilot)
+    await pilot.press("enter")
+    await until(pilot, lambda: "space trains them" in screen_text(pilot.app))
+    await settled(pilot)
+
+
 # name: (whether a run is shown, what is done before the picture is taken)
 SCREENS: dict[str, tuple[bool, Prepare]] = {
     "idle": (False, _idle),
@@ -137,6 +171,9 @@ SCREENS: dict[str, tuple[bool, Prepare]] = {
     "presets": (False, _keys("p", *"cure")),
     "cures": (True, _then(_watching, "c")),
     "runs": (True, _then(_watching, "r")),
+    "compare": (True, _compared),
+    "studies": (False, _studies),
+    "study": (False, _study),
     "find": (True, _then(_watching, "slash", *"dense1")),
     "keys": (True, _then(_watching, "question_mark")),
     "save": (False, _keys("s")),

@@ -38,6 +38,11 @@ def _configure(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help="where the trainers run")
     parser.add_argument(
+        "--address",
+        metavar="ADDR",
+        help="of the Ray cluster: auto, host:port or ray://host:port; without it, one is made of this machine",
+    )
+    parser.add_argument(
         "--fresh",
         action="store_true",
         help="train all of it anew; without it, what was trained before is kept",
@@ -59,9 +64,8 @@ def _execute(args: Namespace) -> int:
     from gradtui.study.engines import engine_of
     from gradtui.study.study import Study
 
-    study = Study(
-        spec, runs=chosen_root(args), jobs=args.jobs, engine=engine_of(args.engine), fresh=args.fresh
-    )
+    engine = engine_of(args.engine, **({} if args.address is None else {"address": args.address}))
+    study = Study(spec, runs=chosen_root(args), jobs=args.jobs, engine=engine, fresh=args.fresh)
     with Interruptions() as interruptions:
         state = _wait(study, interruptions, quiet=args.quiet)
     if state.problem:
@@ -97,6 +101,8 @@ def _checked(args: Namespace) -> StudySpec:
 
     if args.jobs is not None and args.jobs < 1:
         raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
+    if args.address is not None and args.engine != "ray":
+        raise BadInput("--address: is of a Ray cluster, and wants --engine ray")
     for name in OUTPUTS:
         path: Path | None = getattr(args, name)
         # After hours of training it would be too late to hear of it.

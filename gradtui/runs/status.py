@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Literal
 
 from gradtui.runs import process, tail
+from gradtui.runs.errors import RunError
 from gradtui.runs.events import Course, EventLog
 from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta
@@ -46,6 +47,15 @@ class RunStatus:
 def read_status(folder: Path) -> RunStatus:
     """The status of the run in that folder now. Raises RunError where run.json is there but corrupt."""
     return status_by(folder, read_meta(folder) if (folder / RUN_FILE).exists() else None)
+
+
+def is_in_use(folder: Path) -> bool:
+    """Whether a trainer is at the run. Not where it is damaged: who is to train it will say so."""
+    try:
+        # A trainer that takes one run after another lives on when a run has ended.
+        return (folder / RUN_FILE).exists() and read_status(folder).live
+    except RunError:
+        return False
 
 
 def status_by(folder: Path, meta: RunMeta | None) -> RunStatus:

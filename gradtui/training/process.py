@@ -19,16 +19,16 @@ from msgspec.structs import replace
 from gradtui import __version__
 from gradtui.experiment import load, to_dict
 from gradtui.runs.control import ControlReader
-from gradtui.runs.errors import RunError
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, write_meta
 from gradtui.runs.start import read_start
-from gradtui.runs.status import read_status
+from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.failures import reason_of
+from gradtui.training.parent import end_with_parent
 from gradtui.training.stopping import StopRequest
 
-USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker"
+USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker | --tied-worker"
 
 
 def main(arguments: list[str]) -> int:
@@ -41,7 +41,10 @@ def main(arguments: list[str]) -> int:
         return 2
     for harmless in (signal.SIGHUP, signal.SIGINT):
         signal.signal(harmless, signal.SIG_IGN)
-    if arguments == ["--worker"]:
+    if arguments in (["--worker"], ["--tied-worker"]):
+        if arguments == ["--tied-worker"]:
+            # SIGTERM: the run that it is at ends after its step, and goes on from there some day.
+            end_with_parent(signal.SIGTERM)
         from gradtui.training.turns import take_turns
 
         return take_turns()
@@ -121,16 +124,6 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
     if start.preflight:
         return preflight(folder, exp, meta)
     return train(folder, exp, meta, stop, wishes=wishes, start=start, shared=shared)
-
-
-def is_in_use(folder: Path) -> bool:
-    """Whether a trainer is at the run."""
-    try:
-        # A trainer that takes one run after another lives on when a run has ended.
-        return (folder / RUN_FILE).exists() and read_status(folder).live
-    except RunError:
-        # Said later, as the reason why the training failed.
-        return False
 
 
 def _detach(folder: Path) -> None:

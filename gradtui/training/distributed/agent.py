@@ -12,9 +12,9 @@ import traceback
 from pathlib import Path
 
 from gradtui.runs.events import EventLog
+from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.failures import reason_of
-from gradtui.training.process import is_in_use
 
 
 def main(folder: Path, processes: int) -> int:

@@ -5,23 +5,21 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import time
 from pathlib import Path
-from threading import Thread
 
 from gradtui.experiment import load
 from gradtui.runs.folder import EXPERIMENT_FILE
 from gradtui.training.failures import TrainingFailed
+from gradtui.training.parent import end_with_parent
 from gradtui.training.process import train_folder
-
-LOOK_SECONDS = 0.5
 
 
 def main(folder: Path) -> int:
     """Lead or help. Returns the exit code."""
     for harmless in (signal.SIGHUP, signal.SIGINT):
         signal.signal(harmless, signal.SIG_IGN)
-    Thread(target=_end_with, args=(os.getppid(),), daemon=True).start()
+    # torchrun gives each process a session of its own: killed, it would leave them behind.
+    end_with_parent(signal.SIGKILL)
     if os.environ["RANK"] == "0":
         return train_folder(folder, shared=True)
     # The leader decides when a training ends, and it hears of it as well.
@@ -42,13 +40,6 @@ def _help(folder: Path) -> int:
         return 1
     team.part_company()
     return 0
-
-
-def _end_with(parent: int) -> None:
-    """torchrun gives each process a session of its own: killed, it would leave them behind."""
-    while os.getppid() == parent:
-        time.sleep(LOOK_SECONDS)
-    os.kill(os.getpid(), signal.SIGKILL)
 
 
 if __name__ == "__main__":

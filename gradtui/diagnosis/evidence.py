@@ -128,11 +128,12 @@ class Evidence:
         return replace(self, **cut, evaluations=evaluations, finished=self.finished and step >= self.step)
 
     def hidden(self) -> list[int]:
-        """Indices of the hidden layers: without the output layer, embeddings, projections and gates."""
+        """Indices of the hidden layers: without the output layer, embeddings, projections and gates, and without
+        what a script has for normalisation, which is no layer of weights."""
         return [
             index
             for index, kind in enumerate(self.kinds[:-1])
-            if kind not in BESIDE_THE_PATH and kind != "embedding"
+            if kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind
         ]
 
     def path(self) -> list[int]:

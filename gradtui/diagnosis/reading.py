@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from gradtui.diagnosis.absent import without_absent
 from gradtui.diagnosis.evidence import Evaluation, Evidence, Series
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.shapes import net_shape
@@ -126,7 +127,7 @@ def evidence_of(run: ReadableRun) -> Evidence:
     def measure(name: str) -> Series:
         return _series(run.table_or_empty(name))
 
-    return Evidence(
+    evidence = Evidence(
         layers=tuple(layer.name for layer in layers),
         kinds=tuple(layer.kind for layer in layers),
         parameters=tuple(layer.parameters for layer in layers),
@@ -149,6 +150,7 @@ def evidence_of(run: ReadableRun) -> Evidence:
         finished=finished,
         steps_planned=meta.steps if meta else 0,
     )
+    return without_absent(evidence) if meta and meta.kind == "script" else evidence
 
 
 def _series(table: Rows) -> Series:

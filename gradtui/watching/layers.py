@@ -79,10 +79,11 @@ def _of_one(model: nn.Module, prefix: str, order: Sequence[int], taken: set[int]
         taken.update(map(id, own))
         if not own:
             continue
-        shown = name or type(model).__name__
+        # The model itself may own some: it goes by the name that it was given.
+        shown = ".".join(part for part in (prefix, name) if part) or type(model).__name__
         layers.append(
             Layer(
-                name=f"{prefix}.{shown}" if prefix else shown,
+                name=shown,
                 kind=type(modules.get(name, owners[0])).__name__.lower(),
                 count=sum(p.numel() for p in own),
                 parameters=tuple(weakref.ref(p) for p in own),

@@ -9,13 +9,18 @@ import numpy as np
 from gradtui.ui.charts.axis import GUTTER
 from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.frame import Frame
-from gradtui.ui.charts.palette import CURVES, RUN, RUNS, SERIES
+from gradtui.ui.charts.palette import CURVES, RUN, RUN_WEAK, RUNS, SERIES, WEAK
 from gradtui.ui.charts.series import Curve
 
 
 def ink_of(index: int, curve: Curve) -> int:
     """The slot of the curve of that index. A run keeps its colour, also where another has no such curve."""
     return RUN + (ord(curve.sign) - ord("A")) % RUNS if curve.sign else SERIES + index % CURVES
+
+
+def weak_ink_of(index: int, curve: Curve) -> int:
+    """The slot of what lies behind it."""
+    return ink_of(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
 
 
 def draw_ends(cells: Cells, frame: Frame, curves: Sequence[Curve]) -> None:

@@ -10,12 +10,12 @@ import numpy as np
 from gradtui.ui.charts.axis import GUTTER
 from gradtui.ui.charts.band import draw_band
 from gradtui.ui.charts.cells import Cells
-from gradtui.ui.charts.curve_ends import draw_ends, ink_of
+from gradtui.ui.charts.curve_ends import draw_ends, ink_of, weak_ink_of
 from gradtui.ui.charts.curve_legend import MARKERS, draw_legend
 from gradtui.ui.charts.frame import Frame, Places, draw_step_axis, draw_value_axis
 from gradtui.ui.charts.lines import bucketed, draw_line
 from gradtui.ui.charts.marks import NOTHING, Marks, draw_marks
-from gradtui.ui.charts.palette import CURSOR, CURVES, TEXT, WEAK, Palette
+from gradtui.ui.charts.palette import CURSOR, CURVES, TEXT, Palette
 from gradtui.ui.charts.scale import Scale
 from gradtui.ui.charts.series import Curve, Series, curve_of
 from gradtui.ui.charts.smoothing import steps_of
@@ -195,14 +195,13 @@ def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: P
     for index, curve in enumerate(curves):
         if curve.low is not None and curve.high is not None:
             low, high = (_on(frame, bound) for bound in (curve.low, curve.high))
-            weak = ink_of(index, curve) if curve.sign else WEAK + index % CURVES
-            draw_band(cells, frame, curve.x, low, high, palette, weak)
+            draw_band(cells, frame, curve.x, low, high, palette, weak_ink_of(index, curve))
     for index, curve in enumerate(curves):
         # Of many runs, what was there before would be a fog.
         if curve.behind is not None and not curve.sign:
             dots = palette.depth != "none" and not palette.ascii
             marker = "braille" if dots else ":" if palette.ascii else "·"
-            _draw(cells, frame, curve, curve.behind, marker, WEAK + index % CURVES)
+            _draw(cells, frame, curve, curve.behind, marker, weak_ink_of(index, curve))
 
 
 def _draw(cells: Cells, frame: Frame, curve: Curve, y: np.ndarray, marker: str, ink: int) -> None:

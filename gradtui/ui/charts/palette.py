@@ -54,7 +54,9 @@ WEAK = SERIES + CURVES
 RUNS = 8
 RUN = WEAK + CURVES
 """The first of RUNS slots for runs that are held against each other, in colours that colour-blind eyes tell apart."""
-SLOTS = RUN + RUNS
+RUN_WEAK = RUN + RUNS
+"""The first of as many for the spread behind each of them."""
+SLOTS = RUN_WEAK + RUNS
 
 # On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
 # Blue to yellow is the axis that all common colour blindnesses keep.
@@ -82,7 +84,7 @@ _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
     ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red", OTHER: "red",
     SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
-    **dict.fromkeys(range(WEAK, RUN), "bright_black"),
+    **dict.fromkeys([*range(WEAK, RUN), *range(RUN_WEAK, SLOTS)], "bright_black"),
     RUN: "blue", RUN + 1: "yellow", RUN + 2: "magenta", RUN + 3: "green", RUN + 4: "cyan", RUN + 5: "red",
     RUN + 6: "bright_blue", RUN + 7: "bright_black",
 }  # fmt: skip
@@ -204,7 +206,9 @@ class Palette:
         for index, rgb in enumerate(self.series[:CURVES]):
             table[SERIES + index] = rgb
             table[WEAK + index] = mix(rgb, self.ground, 0.55)
-        table[RUN : RUN + RUNS] = _RUNS_DARK if self.dark else _RUNS_LIGHT
+        for index, rgb in enumerate(_RUNS_DARK if self.dark else _RUNS_LIGHT):
+            table[RUN + index] = rgb
+            table[RUN_WEAK + index] = mix(rgb, self.ground, 0.55)
         return table
 
     @cached_property
@@ -219,7 +223,8 @@ class Palette:
         return style + Style(
             bold=ink in (NAN_INK, INF_INK, TEXT) or None,
             reverse=(self.depth == "none" and fill in (NAN_FILL, INF_FILL)) or None,
-            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or WEAK <= ink < RUN)) or None,
+            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or WEAK <= ink < RUN or ink >= RUN_WEAK))
+            or None,
         )
 
     def mark(self, kind: int) -> tuple[str, int, int]:

@@ -53,7 +53,7 @@ def run_columns() -> tuple[Column[StudyRow], ...]:
     return (
         Column("state", "state", _state, BAR, rank=1, value=lambda row: (row.state, -row.share)),
         Column("name", "experiment", lambda row: printable(row.name), 26, 60, rank=0, value=lambda row: row.name),
-        Column("findings", "findings", _findings, 12, 30, rank=3, value=lambda row: row.codes or None),
+        Column("findings", "findings", _findings, 14, 30, rank=3, value=lambda row: row.codes or None),
         _figure("train", "accuracy", 6, 2, lambda value: f"{value:.1%}"),
         _figure("test", "test_accuracy", 6, 4, lambda value: f"{value:.1%}"),
         _figure("loss", "loss", 7, 5, lambda value: f"{value:.3g}"),

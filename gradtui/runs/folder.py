@@ -10,6 +10,7 @@ replace), so it can be read at any moment, from any process, also over a network
     <table>.<bucket>.f32   the same rows summarised by buckets of 16, 256, 4096 … rows
     events.jsonl           what happened, one JSON object a line, each with "event" and "time", mostly "step"
     control.jsonl          what viewers wish, one JSON object a line
+    label.json             the name and the tags that people gave it: written by viewers, each time whole
     checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it broke; parent-<n>,
                            from which a fork begins
     trainer.log            what the trainer printed

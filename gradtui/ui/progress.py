@@ -28,6 +28,8 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
     if watching.stillborn:
         return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status
+    if watching.gone:
+        return Progress(title, detail, "stopped", "deleted · r, then u brings it back")
     if watching.preflight and status.state == "finished":
         return Progress(title, detail, "idle", "at initialisation, nothing trained · press space to train")
     return Progress(

@@ -86,6 +86,8 @@ class Watching:
         """What is seen there."""
         self.title = folder.name
         """What the run is called."""
+        self.gone = False
+        """Whether its folder was deleted while it was followed."""
         self.measures: tuple[str, ...] = ()
         """What the run records of its layers."""
         self.painted = threading.Event()
@@ -165,6 +167,10 @@ class Watching:
         """Read what is new, and say whether there is anything to show: news of the run, or another look."""
         if follower.measure != look.measure:
             follower.watch(look.measure)
+        self.gone = not self.folder.is_dir()
+        if self.gone:
+            # Deleted, perhaps for a moment only: what was read of it stays as it was.
+            return False
         # Whoever renames it does not write into what is followed.
         self.title = run.name
         snapshot = follower.poll()

@@ -210,6 +210,26 @@ async def test_deleted_runs_come_back(three: list[Path]) -> None:
         await until(pilot, lambda: "nothing was deleted" in screen_text(app))
 
 
+async def test_the_run_on_the_screen_stays_there_when_it_is_deleted_and_comes_back(
+    three: list[Path],
+) -> None:
+    app = GradtuiApp(attach=three[2])
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "diverged" in screen_text(app))
+        screen = await opened(pilot, 3)
+        await pilot.press("d")
+        await until(pilot, lambda: len(screen.listing.runs) == 2)
+        await pilot.press("escape")
+        await until(pilot, lambda: "deleted · r, then u brings it back" in screen_text(app))
+        assert lab.watching is not None
+        assert lab.watching.snapshot.step == 60
+        await pilot.press("r")
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+        await pilot.press("u", "escape")
+        await until(pilot, lambda: "diverged" in screen_text(app).splitlines()[0])
+
+
 async def test_a_live_run_is_stopped_before_it_can_be_deleted(make_run: MakeRun) -> None:
     folder = make_run(named("alive"), end=None)
     app = GradtuiApp()

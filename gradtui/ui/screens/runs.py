@@ -2,43 +2,33 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from gradtui.runs import trash
-from gradtui.runs.errors import RunError
 from gradtui.runs.filter import FilterError, parse_filter
-from gradtui.runs.label import name_of, tags_of
 from gradtui.runs.library import Library, RunInfo
-from gradtui.ui.library import deeds
-from gradtui.ui.library.ask import AskScreen
-from gradtui.ui.library.columns import columns
+from gradtui.ui.library.doing import Doing
 from gradtui.ui.library.keys import HELP, HINT, KEYS
 from gradtui.ui.library.lines import Count, RunDetail, RunsBar
-from gradtui.ui.library.listing import Listing
 from gradtui.ui.panes.key_line import KeyLine
 from gradtui.ui.panes.row_table import RowTable
 
 PACE = 1.0
 """Seconds between two looks at the folder: runs of other terminals appear and end."""
-MOST_COMPARED = 8
 
 NONE_YET = "No run yet. Press esc, then space: it trains."
 NONE_FITS = "No run fits. Press esc: all of them."
 
 
-class RunsScreen(Screen["Path | None"]):
+class RunsScreen(Doing):
     """Choose a run; answers with its folder.
 
     Args:
@@ -71,11 +61,8 @@ class RunsScreen(Screen["Path | None"]):
             return isinstance(message, RunsScreen.Read)
 
     def __init__(self, root: Path) -> None:
-        super().__init__()
-        self.root = root
-        self.listing = Listing(columns())
+        super().__init__(root)
         self._read_once = False
-        self._wake = threading.Event()
 
     def compose(self) -> ComposeResult:
         """How many, which, the list, and all of one."""
@@ -94,7 +81,7 @@ class RunsScreen(Screen["Path | None"]):
 
     def on_unmount(self) -> None:
         """The thread need not sleep to its end."""
-        self._wake.set()
+        self.wake.set()
 
     # -- reading
 
@@ -104,9 +91,9 @@ class RunsScreen(Screen["Path | None"]):
         worker, library = get_current_worker(), Library(self.root)
         trash.purge(self.root)
         while not worker.is_cancelled:
-            self._wake.clear()
+            self.wake.clear()
             self.post_message(self.Read(library.read()))
-            self._wake.wait(PACE)
+            self.wake.wait(PACE)
 
     @on(Read)
     def _read(self, event: Read) -> None:
@@ -239,87 +226,3 @@ class RunsScreen(Screen["Path | None"]):
         """See the run under the cursor."""
         if self.listing.here is not None:
             self.dismiss(self.listing.here.run)
-
-    def action_copy(self) -> None:
-        """The run's folder on the clipboard."""
-        if self.listing.here is not None:
-            self.app.copy_to_clipboard(str(self.listing.here.run))
-            self.notify("copied the run's path", timeout=2)
-
-    def action_compare(self) -> None:
-        """The marked ones over each other; this one too where only one is marked."""
-        runs, here = self.listing.chosen, self.listing.here
-        if here is not None and len(runs) < 2 and here not in runs:
-            runs.append(here)
-        if not 2 <= len(runs) <= MOST_COMPARED:
-            said = f"mark 2 to {MOST_COMPARED} runs with space; {len(self.listing.marked)} are marked"
-            self.notify(said, severity="warning")
-            return
-        from gradtui.ui.screens.compare import CompareScreen
-
-        def take(folder: Path | None) -> None:
-            if folder is not None:
-                self.dismiss(folder)
-
-        self.app.push_screen(CompareScreen([run.run for run in runs]), take)
-
-    def action_rename(self) -> None:
-        """Ask what to call the run under the cursor."""
-        run = self.listing.here
-        if run is None:
-            return
-
-        def take(text: str | None) -> None:
-            if text is not None:
-                self.do(partial(deeds.rename, run, name_of(text)))
-
-        hint = "⏎ take   esc back   empty: its own name again"
-        self.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
-
-    def action_tag(self) -> None:
-        """Ask for the tags of the chosen runs: those that all of them have can be typed away."""
-        runs = self.listing.chosen
-        if not runs:
-            return
-        common = set(runs[0].label.tags).intersection(*(run.label.tags for run in runs))
-        value = " ".join(tag for tag in runs[0].label.tags if tag in common)
-
-        def take(text: str | None) -> None:
-            if text is not None:
-                self.do(partial(deeds.tag, runs, common, tags_of(text)))
-
-        title = f"Tags of {deeds.several(len(runs))}"
-        hint = "words between blanks   ⏎ take   esc back" + (
-            "" if len(runs) == 1 else "   others of each stay"
-        )
-        self.app.push_screen(AskScreen(title, value + " " if value else "", hint, tags_of), take)
-
-    def action_delete(self) -> None:
-        """Delete the chosen runs; a key brings them back."""
-        runs = self.listing.chosen
-        live = [run for run in runs if run.status.live]
-        if live:
-            self.notify(
-                f"{live[0].name} is still training: x stops it first", severity="warning", markup=False
-            )
-        elif runs:
-            self.do(partial(deeds.delete, runs))
-
-    def action_undelete(self) -> None:
-        """Bring back what was deleted last."""
-        self.do(partial(deeds.undelete, self.root))
-
-    def action_stop(self) -> None:
-        """End the training of the chosen runs."""
-        self.do(partial(deeds.stop, self.listing.chosen))
-
-    @work(thread=True, group="deeds")
-    def do(self, deed: Callable[[], str]) -> None:
-        """Do something to files, say what it was, and look again."""
-        try:
-            said = deed()
-        except RunError as error:
-            self.app.call_from_thread(self.notify, str(error), severity="error", markup=False)
-        else:
-            self.app.call_from_thread(self.notify, said, timeout=3, markup=False)
-        self._wake.set()

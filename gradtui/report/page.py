@@ -41,7 +41,7 @@ def print_report(
         _verdict(summary, judgement, paper),
         gradient_charts(summary["layers"], paper),
         curves(run, evaluations, paper),
-        [*_figures(summary, run.parent), *breaks_of(events)],
+        [*_figures(summary, run.parent), *_meaning(run), *breaks_of(events)],
         _cures(judgement.findings, paper, most_cures),
         _where(run),
     )
@@ -120,6 +120,13 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
         yield _row("measuring", f"{share(summary['overhead'])} of the step time")
+
+
+def _meaning(run: Run) -> Iterator[Text]:
+    """Which gradient a watched script's numbers are of: scripts clip, scale and accumulate as they like."""
+    meaning = run.meta.data.get("gradient") if run.meta else None
+    if isinstance(meaning, str):
+        yield Text(f"{'gradient':<10}{meaning}")
 
 
 def _row(name: str, *figures: str) -> Text:

@@ -53,6 +53,9 @@ def _seconds(run: Run, events: Sequence[Event]) -> float:
         end = scalars.row_of(following[0][0] + 1) if following else rows
         if end:
             total += max(0.0, float(scalars.read(end - 1, end)["time"][0]) - began)
+    if run.meta and run.meta.kind == "script" and events:
+        # Its last steps may have left no row.
+        total = max(total, float(events[-1]["time"]) - stretches[0][1])
     return total
 
 

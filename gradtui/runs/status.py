@@ -10,7 +10,7 @@ from typing import Literal
 
 from gradtui.runs import process, tail
 from gradtui.runs.errors import RunError
-from gradtui.runs.events import Course, EventLog
+from gradtui.runs.events import Course, EventLog, step_of
 from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta
 
@@ -69,6 +69,9 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
     """The status by a meta and events that were read just now; `step` is the last one on disk."""
     if meta is None:
         return _before_the_trainer(folder)
+    if meta.kind == "script":
+        # Of most of its steps nothing may have been recorded; its events know better.
+        step = max(step, *(step_of(event) or 0 for event in events.entries), 0)
     course = events.course
     if not course.end and not is_alive(folder, meta):
         # It may have said how it ended just before it went.

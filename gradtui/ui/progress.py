@@ -19,8 +19,9 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
         return Progress(draft.name, draft.data.source, "idle", "press space to train")
     snapshot = watching.snapshot
     title = watching.title
-    script = snapshot is not None and snapshot.meta is not None and snapshot.meta.kind == "script"
-    detail: str = watching.experiment.data.source if watching.experiment else "script" if script else ""
+    detail: str = (
+        watching.experiment.data.source if watching.experiment else "script" if watching.script else ""
+    )
     if cure_of(watching):
         detail += f" · with {cure_of(watching)}"
     if snapshot is None:

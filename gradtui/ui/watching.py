@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 import time
 from dataclasses import dataclass
@@ -297,6 +298,25 @@ class Watching:
         """Whether it is a measurement at initialisation, and no training."""
         meta = self.snapshot.meta if self.snapshot is not None else None
         return meta is not None and meta.preflight
+
+    @property
+    def script(self) -> bool:
+        """Whether it is somebody's own training that is watched."""
+        meta = self.snapshot.meta if self.snapshot is not None else None
+        return meta is not None and meta.kind == "script"
+
+    @property
+    def lr(self) -> float:
+        """The newest learning rate; 0 where none is known."""
+        curve = self.snapshot.curves.get("lr") if self.snapshot is not None else None
+        known = [] if curve is None else [float(f"{rate:.7g}") for rate in curve.mean if math.isfinite(rate)]
+        return known[-1] if known else 0.0
+
+    @property
+    def deaf(self) -> bool:
+        """Whether it is a script that has never asked what is wished."""
+        events = self.snapshot.events if self.snapshot is not None else ()
+        return self.script and not any(event.get("event") == "listening" for event in events)
 
     @property
     def live(self) -> bool:

@@ -154,8 +154,7 @@ class Subject:
             shown,
             _device_of(shown),
             order=order,
-            gradient="before clipping, at the end of the backward pass; "
-            "grad_norm_clipped: as the optimizer was given it",
+            gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )
         return Layout(sizes, len(places) - sum(sizes)), tuple(layer.name for layer in shown)
 

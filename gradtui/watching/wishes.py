@@ -36,6 +36,8 @@ class WishList:
         self._paused = False
         self._stop = False
         self._single = 0
+        # From here on it is worth wishing something.
+        journal.event("listening", 0)
 
     def take(self, step: int) -> Wishes:
         """The wishes since the last time; looks at the disk at most every POLL_SECONDS."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from torch import nn
 
 import gradtui
+from gradtui.cli import main
 from gradtui.runs.reader import Run
 from gradtui.watching.probe import Probe
 from tests.watching.conftest import oracle
@@ -58,3 +60,23 @@ def test_every_layers_norm_at_every_step(opened: Opened) -> None:
     np.testing.assert_array_equal(steps, np.arange(1, 21))
     np.testing.assert_allclose(values, losses, rtol=1e-6)
     assert run.status.state == "finished"
+
+
+def test_the_run_says_what_it_shows(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
+    model, (x, y) = net(), batch()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    probe = gradtui.watch(model, optimizer)
+    for _ in range(3):
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+    run = opened(probe)
+    assert main(["diagnose", str(run.folder)]) == 0
+    page = capsys.readouterr().out
+    assert "before clipping" in page
+    assert "of the step time" in page
+    assert main(["diagnose", str(run.folder), "--json"]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["steps"] == 3
+    assert said["overhead"] == pytest.approx(probe.overhead)
+    assert [layer["name"] for layer in said["layers"]] == ["0", "2", "4", "6"]

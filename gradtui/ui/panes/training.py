@@ -22,6 +22,8 @@ _FIELDS = (
     ("run.steps", "steps"),
     ("seed", "seed"),
 )
+_WISHES = (("optimizer.lr", "lr"), ("cures.clip_norm", "clip norm"))
+"""Of a script, what it may be asked for."""
 
 
 class TrainingPane(Vertical):
@@ -35,6 +37,9 @@ class TrainingPane(Vertical):
     experiment: reactive[Experiment | None] = reactive(None)
     running: reactive[Experiment | None] = reactive(None)
     """What is being trained, with the live changes that were wished; None when nothing is."""
+
+    script: reactive[bool] = reactive(False)
+    """Whether somebody's own training is on the screen, which can only be asked for something."""
 
     def compose(self) -> ComposeResult:
         """The list."""
@@ -52,11 +57,16 @@ class TrainingPane(Vertical):
         """Mark anew what differs from the run."""
         self._fill()
 
+    def watch_script(self) -> None:
+        """Other fields."""
+        self.border_title = "Wishes of the script" if self.script else "Training"
+        self._fill()
+
     def _fill(self) -> None:
         if self.experiment is None or not self.is_mounted:
             return
         rows = []
-        for path, label in _FIELDS:
+        for path, label in _WISHES if self.script else _FIELDS:
             value = value_at(self.experiment, path)
             changed = self.running is not None and value_at(self.running, path) != value
             rows.append(Row(path, label, show(path, value), changed))

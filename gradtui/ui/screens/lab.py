@@ -170,7 +170,7 @@ class LabScreen(Comparing):
     def panes(self) -> list[tuple[str, Widget]]:
         """What can be focused, in reading order, each with its tab."""
         found: list[tuple[str, Widget]] = [
-            ("net", self.query_one(ModelPane)),
+            *([] if self.has_class("-script") else [("net", self.query_one(ModelPane))]),
             ("net", self.bench.query_one(FieldList)),
             *([("net", self.query_one(BlockPane))] if self.drawn or self.narrow else []),
             ("gradient", self.query_one(GradientPane)),
@@ -399,6 +399,22 @@ class LabScreen(Comparing):
         if self.watching is not None and self.watching.snapshot is not None:
             await self.paint(self.watching)
 
+    def _make_room(self, watching: Watching) -> None:
+        """A script has a net of its own, and the builder's would only be taken for it."""
+        if watching.script == self.has_class("-script"):
+            return
+        self.set_class(watching.script, "-script")
+        self.query_one(TrainingPane).script = watching.script
+        if not watching.script:
+            return
+        if self.query_one(ModelPane).has_focus:
+            self.query_one(GradientPane).focus()
+        if watching.lr > 0:
+            from gradtui.experiment.overrides import set_fields
+
+            # What is wished for is more or less than what it has.
+            self.bench.adopt(set_fields(self.draft, {"optimizer.lr": watching.lr}))
+
     async def paint(self, watching: Watching) -> None:
         """Hand each pane what is its own."""
         if self.adopting and watching.experiment is not None:
@@ -406,6 +422,7 @@ class LabScreen(Comparing):
             self.bench.adopt(watching.experiment)
             self.query_one(BlockPane).experiment = watching.experiment
         self.show_status()
+        self._make_room(watching)
         self.query_one(TrainingPane).running = watching.experiment if watching.live else None
         if watching.experiment is not None and not watching.preflight:
             self.query_one(BlockPane).before = watching.experiment

@@ -119,5 +119,11 @@ class Training(Travelling):
 
     def wish(self, wish: WishName, **fields: object) -> None:
         """Send a wish to the trainer; where that cannot be, say why."""
-        if self.watching is not None and not self.watching.send(wish, **fields):
+        if self.watching is not None and self.watching.deaf:
+            self.notify(
+                "This script does not ask what is wished: it would call probe.control().",
+                severity="warning",
+                markup=False,
+            )
+        elif self.watching is not None and not self.watching.send(wish, **fields):
             self.notify(self.watching.problem, severity="error", markup=False)

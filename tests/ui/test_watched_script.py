@@ -1,0 +1,96 @@
+"""A watched script on the screen: its own learning rate to wish another for, and nothing of the builder's net."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gradtui.runs.folder import CONTROL_FILE, new_folder, runs_root
+from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.writer import RunWriter
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.panes.model import ModelPane
+from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+
+__all__ = ["no_standby"]
+
+
+def script_run(*, listening: bool) -> tuple[Path, RunWriter]:
+    """A live run as `gradtui.watch` writes it."""
+    folder = new_folder(runs_root(), "mine")
+    layers = ("h.0.attn", "h.0.mlp", "head")
+    tables = {
+        "scalars": TableMeta(("lr", "grad_norm"), "scalars"),
+        "grad_norm": TableMeta(layers),
+        "logged_loss": TableMeta(("loss",), "scalars"),
+    }
+    meta = RunMeta.of_this_process(
+        id=folder.name,
+        name="mine",
+        kind="script",
+        layers=tuple(LayerMeta(name, "linear", 10) for name in layers),
+        tables=tables,
+    )
+    write_meta(folder, meta)
+    writer = RunWriter(folder, {name: table.columns for name, table in tables.items()})
+    writer.event("phase", 0, phase="training", text="training")
+    if listening:
+        writer.event("listening", 0)
+    for step in range(1, 41):
+        moment = meta.started + step / 100
+        writer.append("logged_loss", step, (2.5 - step / 50,), moment)
+        if step % 10 == 1:
+            writer.append("scalars", step, (0.05, 1.0), moment)
+            writer.append("grad_norm", step, (0.5, 0.6, 0.7), moment)
+    writer.flush()
+    return folder, writer
+
+
+async def test_the_scripts_learning_rate_can_be_wished_for(home: Path) -> None:
+    folder, writer = script_run(listening=True)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "Wishes of the script" in screen_text(app))
+        assert not lab.query_one(ModelPane).display
+        fields = lab.query_one("#training-fields", FieldList)
+        assert [(row.label, row.text) for row in fields.rows] == [("lr", "0.05"), ("clip norm", "off")]
+        # What is logged is a curve like any other, at steps of its own.
+        await until(pilot, lambda: "batch 1.7" in screen_text(app))
+        assert "step 40" in screen_text(app)
+        fields.focus()
+        await pilot.press("right")
+        await until(pilot, lambda: (folder / CONTROL_FILE).exists())
+        wish = json.loads((folder / CONTROL_FILE).read_text())
+        assert wish["wish"] == "set"
+        assert wish["set"]["optimizer.lr"] > 0.05
+    writer.close()
+
+
+async def test_a_script_that_does_not_ask_is_said_to_be_deaf(home: Path) -> None:
+    folder, writer = script_run(listening=False)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "Wishes of the script" in screen_text(app))
+        await pilot.press("space")
+        await until(pilot, lambda: any("probe.control()" in toast.message for toast in app._notifications))
+        assert not (folder / CONTROL_FILE).exists()
+    writer.close()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (200, 50)])
+async def test_every_size_shows_it(home: Path, size: tuple[int, int]) -> None:
+    folder, writer = script_run(listening=True)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=size) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "mine" in screen_text(app))
+        for tab in ("net", "gradient", "curves", "findings"):
+            lab.action_tab(tab)
+            await pilot.pause()
+        assert not lab.query_one(ModelPane).display
+    writer.close()

@@ -70,7 +70,7 @@ class Activations:
         self._sightings = Sightings(len(self._layers))
         self._seen, self._active, self._current = set(), set(), None
         if self._handle is None:
-            self._handle = register_module_forward_hook(self._look)
+            self._handle = register_module_forward_hook(self._called)
 
     def disarm(self) -> None:
         """Look no more, and forget what was seen."""
@@ -88,10 +88,13 @@ class Activations:
         self.disarm()
         return results
 
+    def _called(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        # Where a model is compiled after all, nothing of this is left in what is compiled.
+        if not torch.compiler.is_compiling() and torch.is_grad_enabled():
+            self._look(module, inputs, output)
+
     @guarded()
     def _look(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if torch.compiler.is_compiling() or not torch.is_grad_enabled():
-            return
         index = self._inner.get(id(module))
         if index is None and (self._current is None or type(module) not in FUNCTIONS):
             return

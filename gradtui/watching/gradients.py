@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from gradtui.probe.dense import gradient_norms
 
@@ -93,12 +94,19 @@ class Arrivals:
         self._arrived = arrived
         self._waiting = -1
         self._handles: list[Any] = []
-        trained = [p for reference in parameters if (p := reference()) is not None and p.requires_grad]
+        known = [p for reference in parameters if (p := reference()) is not None]
+        # Of a lazy module a parameter is nothing yet, not even something to hang a hook on.
+        trained = [p for p in known if p.requires_grad and not is_lazy(p)]
         chosen = {int(place) for place in np.linspace(0, len(trained) - 1, SENTINELS)} if trained else set()
         self._first = weakref.ref(trained[0]) if trained else None
         for place in sorted(chosen):
             hook = trained[place].register_post_accumulate_grad_hook(self._hook)  # type: ignore[no-untyped-call]
             self._handles.append(hook)
+
+    @property
+    def listening(self) -> bool:
+        """Whether any parameter could be found to tell."""
+        return bool(self._handles)
 
     def _hook(self, parameter: Tensor) -> None:
         try:

@@ -47,10 +47,10 @@ class Guard:
         warn(f"gradtui has stopped watching: {reason}")
 
 
-def warn(text: str) -> None:
-    """Warn, also where the script makes errors of warnings: then on stderr."""
+def warn(text: str, level: int = 2) -> None:
+    """Warn, also where the script makes errors of warnings: then on stderr. `level`: as of warnings.warn."""
     try:
-        warnings.warn(text, WatchWarning, stacklevel=2)
+        warnings.warn(text, WatchWarning, stacklevel=level)
     except Warning:
         print(text, file=sys.stderr)
 

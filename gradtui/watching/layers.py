@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import nn
+from torch.nn.parameter import is_lazy
 
-WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.", "module.")
-"""What torch.compile, FSDP, activation checkpointing and (Distributed)DataParallel put before a module's name."""
+WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+"""What torch.compile, FSDP and activation checkpointing put into a module's name."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,9 +31,10 @@ class Layer:
 def unwrapped(model: nn.Module) -> nn.Module:
     """The model inside of what torch.compile and (Distributed)DataParallel make of it."""
     while True:
-        inner = model._modules.get("_orig_mod")
+        children = dict(model.named_children())
+        inner = children.get("_orig_mod")
         if inner is None and type(model).__name__ in ("DistributedDataParallel", "DataParallel"):
-            inner = model._modules.get("module")
+            inner = children.get("module")
         if inner is None:
             return model
         model = inner
@@ -41,7 +43,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 def plain_name(name: str) -> str:
     """A module's name without those of wrappers: what it is called in the script that wrote it."""
     path = f"{name}."
-    for wrapper in WRAPPERS[:-1]:
+    for wrapper in WRAPPERS:
         path = path.replace(wrapper, "")
     return path.removesuffix(".")
 
@@ -85,7 +87,7 @@ def _of_one(model: nn.Module, prefix: str, order: Sequence[int], taken: set[int]
             Layer(
                 name=shown,
                 kind=type(modules.get(name, owners[0])).__name__.lower(),
-                count=sum(p.numel() for p in own),
+                count=sum(0 if is_lazy(p) else p.numel() for p in own),
                 parameters=tuple(weakref.ref(p) for p in own),
                 modules=tuple(weakref.ref(owner) for owner in owners),
             )
@@ -108,14 +110,15 @@ def _blocks(modules: Mapping[str, nn.Module]) -> set[str]:
     families: dict[tuple[str, type], list[str]] = {}
     for name, module in modules.items():
         parent, _, last = name.rpartition(".")
-        if last.isdigit() and module._modules:
+        if last.isdigit() and any(True for _ in module.children()):
             families.setdefault((parent, type(module)), []).append(name)
     return {name for family in families.values() if len(family) > 1 for name in family}
 
 
 def _folded(name: str, blocks: set[str]) -> str:
-    parts = name.split(".")
+    # A weight that is made of others (weight norm, spectral norm) is its layer's all the same.
+    parts = name.partition("parametrizations.")[0].removesuffix(".").split(".")
     for end in range(len(parts) - 1, 0, -1):
         if ".".join(parts[:end]) in blocks:
             return ".".join(parts[: end + 1])
-    return name
+    return ".".join(parts)

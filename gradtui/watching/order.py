@@ -21,7 +21,7 @@ class CallOrder:
         self._handles: list[Any] = []
         for model in models:
             modules = list(model.modules())
-            if any(_is_compiled(module) for module in modules):
+            if is_compiled(model):
                 continue
             begun, ended = _Noting(self), _Leaving(self, len(self._handles), 0)
             first = len(self._handles)
@@ -39,8 +39,14 @@ class CallOrder:
             handle.remove()
 
 
-def _is_compiled(module: nn.Module) -> bool:
-    return "_orig_mod" in module._modules or getattr(module, "_compiled_call_impl", None) is not None
+def is_compiled(model: nn.Module) -> bool:
+    """Whether any module in it is compiled, or handed to torch.compile to be."""
+    return any(
+        isinstance(module, torch.jit.ScriptModule)
+        or hasattr(module, "_orig_mod")
+        or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
 
 
 class _Hook:

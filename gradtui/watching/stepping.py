@@ -132,6 +132,8 @@ class Stepping:
     def place(self, places: Mapping[int, int]) -> None:
         """Say which place each parameter, by id, has among all that are watched."""
         self._places = places
+        if places and not self._arrivals.listening:
+            self._arrivals = Arrivals(self.parameters, self._arrive, self._wanted)
         # In place: a step that was seen before anybody knew is about these too.
         self.positions[:] = [places.get(id(r()), 0) for r in self.parameters]
 

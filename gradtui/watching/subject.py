@@ -16,7 +16,7 @@ from gradtui.watching.ending import Ending
 from gradtui.watching.guard import Guard
 from gradtui.watching.journal import Journal
 from gradtui.watching.layers import Layer, layers_of, unwrapped
-from gradtui.watching.order import CallOrder
+from gradtui.watching.order import CallOrder, is_compiled
 from gradtui.watching.recorder import Recorder
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
@@ -58,7 +58,8 @@ class Subject:
         layers_of(models, pattern=pattern)
         device = _device_of(everything)
         stopwatch = Stopwatch()
-        self._activations = Activations(guard, stopwatch) if activations else None
+        seen = activations and not any(map(is_compiled, models.values()))
+        self._activations = Activations(guard, stopwatch) if seen else None
         self.recorder = Recorder(
             journal, guard, device, budget, stopwatch, self._describe, self._check, self._activations
         )

@@ -57,7 +57,7 @@ def watch(
     try:
         return Probe(_subject(model, optimizer, name, runs, budget, activations, layers, fold, guard))
     except Exception as error:
-        warn(f"gradtui cannot watch this training: {reason_of(error)}")
+        warn(f"gradtui cannot watch this training: {reason_of(error)}", level=3)
         return Probe()
 
 

@@ -26,6 +26,7 @@ from gradtui.runs.library import list_runs
 from gradtui.runs.reader import Run
 from gradtui.watching.guard import WatchWarning
 from gradtui.watching.probe import Probe
+from tests.watching.conftest import oracle
 
 Opened = Callable[[Probe], Run]
 
@@ -301,3 +302,32 @@ def test_layers_are_chosen_and_named(home: Path, opened: Opened) -> None:
     assert names(fold=False)[:3] == ["h.0.ln", "h.0.mlp.0", "h.0.mlp.2"]
     assert names(layers=r"mlp$") == ["h.0.mlp", "h.1.mlp", "h.2.mlp"]
     assert len(list_runs(home)) == 3
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(4, 4)), ["0", "1"]),
+        (lambda: nn.LazyLinear(4), ["0", "1"]),
+        (lambda: nn.TransformerEncoderLayer(4, 2, 8), ["0.self_attn", "0.self_attn.out_proj", "0.norm1"]),
+        (lambda: nn.DataParallel(nn.Linear(4, 4)), ["0.module", "1"]),
+        (lambda: torch.jit.trace(nn.Linear(4, 4), torch.zeros(1, 4)), ["0", "1"]),
+    ],
+    ids=["parametrised", "lazy", "transformer", "parallel", "traced"],
+)
+@pytest.mark.filterwarnings("ignore:.*torch.jit")
+@pytest.mark.usefixtures("home", "silence")
+def test_models_out_of_the_ordinary(make: Callable[[], nn.Module], names: list[str], opened: Opened) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(make(), nn.Linear(4, 2))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    probe = gradtui.watch(model, optimizer, budget=None, activations=True)
+    expected = []
+    for _ in range(3):
+        optimizer.zero_grad()
+        model(torch.randn(3, 4)).square().sum().backward()
+        expected.append(oracle(list(model.parameters())))
+        optimizer.step()
+    run = opened(probe)
+    assert run.layer_names[: len(names)] == names
+    np.testing.assert_allclose(run.scalars("grad_norm")[1], expected, rtol=1e-5)

@@ -14,6 +14,7 @@ import pytest
 import gradtui
 from gradtui.runs.follower import Follower
 from gradtui.runs.library import list_runs
+from gradtui.runs.reader import Run
 
 SCRIPTS = Path(__file__).parent / "scripts"
 FIRST_AND_LAST = {
@@ -44,6 +45,14 @@ LAYERS = {
 }
 
 
+def begun(root: Path, process: subprocess.Popen[str]) -> Run:
+    """The run of a script, once it is there."""
+    while not (found := list_runs(root)):
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+    return gradtui.open_run(found[0].run)
+
+
 @pytest.mark.parametrize(
     ("name", "steps"),
     [
@@ -51,7 +60,7 @@ LAYERS = {
         ("conv", 96),
         ("gan", 150),
         ("lstm", 120),
-        pytest.param("residual", 60, marks=pytest.mark.long),
+        pytest.param("residual", 200, marks=pytest.mark.long),
     ],
 )
 def test_a_published_script_is_watched_while_it_runs(tmp_path: Path, name: str, steps: int) -> None:
@@ -62,17 +71,20 @@ def test_a_published_script_is_watched_while_it_runs(tmp_path: Path, name: str, 
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
+        # Some fifty lines: the script cannot get further ahead of who reads what it prints.
+        pipesize=4096,
     ) as process:
-        follower, live = None, []
-        while process.poll() is None:
-            found = list_runs(tmp_path / "runs")
-            if found and follower is None and found[0].status.live:
-                follower = Follower(gradtui.open_run(found[0].run))
-            snapshot = follower.poll() if follower else None
+        follower = Follower(begun(tmp_path / "runs", process))
+        live, lines = [], []
+        assert process.stdout is not None
+        assert process.stderr is not None
+        for line in process.stdout:
+            lines.append(line)
+            snapshot = follower.poll()
             if snapshot is not None and snapshot.status.state == "running":
                 live.append(snapshot.step)
-            time.sleep(0.05)
-        output, errors = process.communicate()
+            time.sleep(0.01)
+        errors = process.stderr.read()
     assert errors == ""
     # It was seen to grow.
     assert len(set(live)) > 1
@@ -80,7 +92,7 @@ def test_a_published_script_is_watched_while_it_runs(tmp_path: Path, name: str, 
     run = gradtui.open_run(info.run)
     assert (run.name, run.status.state) == (name, "finished")
     assert run.layer_names == LAYERS[name]
-    said = np.array([[float(word) for word in line.split()] for line in output.splitlines()])
+    said = np.array([[float(word) for word in line.split()] for line in lines])
     recorded, norms = run.layers("grad_norm")
     assert recorded[0] == 1
     assert len(recorded) >= (3 if name == "residual" else 5)

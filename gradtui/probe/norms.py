@@ -56,7 +56,7 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
 
     On the CPU summed in float32, and again in float64 where that is out of range: that is three times as quick.
     """
-    if any(tensor.device.type != "cpu" or tensor.dtype != torch.float32 for tensor in tensors):
+    if {(tensor.is_cpu, tensor.dtype) for tensor in tensors} != {(True, torch.float32)}:
         return tensor_norms(tensors).cpu().numpy().astype(np.float64)
     norms = torch.stack(torch._foreach_norm(tensors)).double().numpy()
     doubtful = _doubtful(norms, np.array([tensor.numel() for tensor in tensors]))

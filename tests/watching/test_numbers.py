@@ -315,6 +315,7 @@ def test_without_an_optimizer_steps_are_told(opened: Opened) -> None:
     np.testing.assert_allclose(run.layers("grad_norm")[1], expected, rtol=1e-5)
 
 
+@pytest.mark.long
 def test_a_compiled_model(opened: Opened) -> None:
     model = net()
     compiled = torch.compile(model, backend="aot_eager")

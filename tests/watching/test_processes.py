@@ -77,6 +77,7 @@ def test_a_script_that_ends(tmp_path: Path) -> None:
     assert run.meta.kind == "script"
 
 
+@pytest.mark.long
 def test_a_script_that_fails(tmp_path: Path) -> None:
     process = start(tmp_path, "step(model, optimizer); raise ValueError('no such luck')")
     assert "no such luck" in process.communicate(timeout=60)[1]
@@ -84,6 +85,7 @@ def test_a_script_that_fails(tmp_path: Path) -> None:
     assert (status.state, status.reason, status.step) == ("failed", "ValueError: no such luck", 1)
 
 
+@pytest.mark.long
 def test_with_says_how_its_block_ended(tmp_path: Path) -> None:
     body = """
         for number in range(2):
@@ -169,6 +171,7 @@ def test_children_write_nothing(tmp_path: Path, how: str) -> None:
     assert [event["event"] for event in run.events()].count("end") == 1
 
 
+@pytest.mark.long
 def test_wishes_reach_a_script_that_asks(tmp_path: Path) -> None:
     from gradtui.runs.control import send
 

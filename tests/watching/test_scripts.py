@@ -57,9 +57,9 @@ def begun(root: Path, process: subprocess.Popen[str]) -> Run:
     ("name", "steps"),
     [
         ("gpt", 120),
-        ("conv", 96),
+        pytest.param("conv", 96, marks=pytest.mark.long),
         ("gan", 150),
-        ("lstm", 120),
+        pytest.param("lstm", 120, marks=pytest.mark.long),
         pytest.param("residual", 200, marks=pytest.mark.long),
     ],
 )

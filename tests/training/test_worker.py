@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -93,6 +95,29 @@ def test_one_that_is_killed_says_by_what() -> None:
     assert open_run(folder).status.state == "died"
     assert not worker.free
     worker.close()
+
+
+@pytest.mark.long
+def test_one_that_is_tied_ends_its_run_after_a_step_when_its_keeper_is_killed() -> None:
+    folder = create_run(small(10_000_000))
+    keeper = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time; from pathlib import Path; from gradtui.training.worker import Worker; "
+            "Worker(tied=True).start(Path(sys.argv[1])); time.sleep(600)",
+            str(folder),
+        ]
+    )
+    wait_for_steps(folder, 5)
+    keeper.kill()
+    keeper.wait()
+    meta = open_run(folder).meta
+    assert meta is not None
+    assert gone(meta.pid)
+    run = open_run(folder)
+    assert run.status.state == "stopped"
+    assert list((folder / "checkpoints").glob(f"step-*{run.steps}.safetensors")), "it can be gone on with"
 
 
 def wait_for_steps(folder: Path, steps: int) -> None:

@@ -1,0 +1,143 @@
+"""What sits on a machine of a cluster, here in this process: real trainers, shared folders and copies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from gradtui.experiment import Experiment, from_dict
+from gradtui.runs.control import send
+from gradtui.runs.folder import CONTROL_FILE
+from gradtui.runs.process import start_ticks
+from gradtui.runs.reader import open_run
+from gradtui.runs.writer import RunWriter
+from gradtui.study.engines import LOST
+from gradtui.study.engines.cluster.engine import token_of
+from gradtui.study.engines.cluster.mirror import Sender, receive
+from gradtui.study.engines.cluster.seat import Look, Seat
+from gradtui.training.launch import create_run, write_experiment
+from tests.study.made import sick_run
+
+
+def small(steps: int) -> Experiment:
+    run = {"steps": steps, "device": "cpu", "eval_every": 0, "threads": 1, "checkpoint_every": 50}
+    return from_dict({"name": "small", "net": [{"width": 8, "repeat": 2}], "run": run})
+
+
+@pytest.fixture
+def seat(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Seat]:
+    monkeypatch.chdir(tmp_path)
+    seat = Seat(str(tmp_path))
+    yield seat
+    seat.leave()
+
+
+def until(seat: Seat, enough: Callable[[Look], object], wishes: bytes = b"") -> Look:
+    deadline = time.monotonic() + 60
+    while not enough(look := seat.look(wishes)):
+        assert time.monotonic() < deadline
+        wishes = b""
+    return look
+
+
+def ended(look: Look) -> bool:
+    return look.code is not None
+
+
+def test_a_folder_is_known_by_what_stands_in_it_not_by_its_name(seat: Seat, tmp_path: Path) -> None:
+    run = create_run(small(1))
+    token = token_of(run.parent)
+    assert token == token_of(run.parent)
+    assert seat.sees(str(run), token)
+    twin = create_run(small(1), tmp_path / "elsewhere" / "runs")
+    assert token_of(twin.parent) != token
+    assert not seat.sees(str(twin), token)
+    assert not seat.sees(str(run.with_name("another")), token)
+    assert not seat.sees("/nowhere/at/all", token)
+
+
+def test_who_is_told_to_stop_before_it_began_never_begins(seat: Seat) -> None:
+    run = create_run(small(10))
+    seat.train(str(run), None)
+    send(run, "stop")
+    assert seat.look(b"") == Look(LOST, [])
+    assert not (run / "run.json").exists()
+
+
+def test_a_run_that_somebody_else_is_at_is_waited_for_and_not_trained_again(seat: Seat) -> None:
+    sleeper = Popen(["sleep", "600"])
+    run = sick_run(small(60), end=None)
+    meta = (run / "run.json").read_text()
+    assert str(os.getpid()) in meta
+    meta = meta.replace(f'"pid": {os.getpid()}', f'"pid": {sleeper.pid}')
+    (run / "run.json").write_text(meta.replace(str(start_ticks(os.getpid())), str(start_ticks(sleeper.pid))))
+    before = (run / "scalars.f32").read_bytes()
+    seat.train(str(run), None)
+    assert seat.look(b"") == Look(None, [])
+    writer = RunWriter(run, {})
+    writer.event("end", step=60, status="finished", reason="")
+    writer.close()
+    assert seat.look(b"") == Look(0, [])
+    sleeper.kill()
+    sleeper.wait()
+    assert (run / "scalars.f32").read_bytes() == before
+
+
+@pytest.mark.long
+def test_a_copy_says_while_it_trains_what_is_new_hears_wishes_and_goes_on_elsewhere(
+    seat: Seat, tmp_path: Path
+) -> None:
+    run = create_run(small(1_000_000))
+    seat.train(str(run), Sender(run).news())
+    deadline = time.monotonic() + 60
+    while open_run(run).steps < 100:
+        assert time.monotonic() < deadline
+        receive(run, seat.look(b"").news)
+    assert open_run(run).status.state == "running"
+    send(run, "stop")
+    look = until(seat, lambda look: receive(run, look.news) or ended(look), (run / CONTROL_FILE).read_bytes())
+    assert look.code == 0
+    stopped = open_run(run)
+    assert stopped.status.state == "stopped"
+    assert sorted((run / "checkpoints").glob("step-*"))
+
+    # Elsewhere, and only to some steps more.
+    taken = stopped.steps
+    more = small(taken + 50)
+    write_experiment(run, more)
+    other = Seat(str(tmp_path))
+    other.train(str(run), Sender(run).news())
+    look = until(other, lambda look: receive(run, look.news) or ended(look))
+    other.leave()
+    assert look.code == 0
+    gone_on = open_run(run)
+    assert gone_on.status.state == "finished"
+    [resumed] = [event["step"] for event in gone_on.events() if event["event"] == "resumed_from"]
+    assert resumed == taken
+    steps, losses = gone_on.scalars("loss")
+    assert steps.tolist() == list(range(1, more.run.steps + 1))
+
+    alone = create_run(more)
+    seat.train(str(alone), None)
+    assert until(seat, ended).code == 0
+    assert open_run(alone).scalars("loss")[1].tolist() == losses.tolist(), "as if it had never moved"
+
+
+@pytest.mark.long
+def test_a_trainer_that_is_killed_is_said_by_its_signal_and_the_next_run_gets_another(seat: Seat) -> None:
+    first, second = create_run(small(1_000_000)), create_run(small(20))
+    seat.train(str(first), None)
+    until(seat, lambda look: open_run(first).steps)
+    meta = open_run(first).meta
+    assert meta is not None
+    os.kill(meta.pid, signal.SIGKILL)
+    assert until(seat, ended).code == -signal.SIGKILL
+    seat.train(str(second), None)
+    assert until(seat, ended).code == 0
+    assert open_run(second).status.state == "finished"

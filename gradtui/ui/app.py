@@ -7,6 +7,7 @@ import gc
 import io
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +24,7 @@ from gradtui.ui.pace import PacedApp
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.terminal.frugal import FrugalApp
 from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
+from gradtui.ui.warming import import_lab
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
@@ -182,6 +184,9 @@ def run_app(experiment: Experiment | None = None, attach: Path | None = None) ->
         # Textual writes there. Whoever asks for Unicode gets it, whatever Python made of the locale.
         sys.__stderr__.reconfigure(encoding="utf-8", errors="backslashreplace")
     quicken()
+    if attach is not None:
+        # Its picture is waited for: what draws it is imported beside the first frame, not after it.
+        threading.Thread(target=import_lab, daemon=True).start()
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)

@@ -11,6 +11,13 @@ import sys
 from types import ModuleType
 
 
+def import_lab() -> None:
+    """All that shows a run, in the order in which it is needed."""
+    from gradtui.ui.screens import lab  # noqa: F401
+
+    import_charts()
+
+
 def import_charts() -> None:
     """What reads and draws a run; first what is drawn first."""
     from gradtui.ui import sight  # noqa: F401

@@ -34,7 +34,7 @@ def print_study(state: StudyState) -> None:
         chart_lines(state.charts, paper),
         _findings(state, paper),
         _ranking(state, paper) if state.ranked else _table(state),
-        _broken(state),
+        _remarks(state),
         _where(state),
     )
 
@@ -114,10 +114,12 @@ def _table(state: StudyState) -> Iterator[Text]:
         yield Text(f"… and {len(points) - MOST_ROWS} more: --csv FILE has them all", "dim")
 
 
-def _broken(state: StudyState) -> Iterator[Text]:
+def _remarks(state: StudyState) -> Iterator[Text]:
     for row in state.rows:
         if row.state in ("failed", "died"):
             yield Text(f"✖ {row.name}: {row.state}{f', {row.reason}' if row.reason else ''}", "red")
+        elif row.state == "finished" and row.reason:
+            yield Text(f"  {row.name}: {row.reason}", "dim")
 
 
 def _where(state: StudyState) -> Iterator[Text]:

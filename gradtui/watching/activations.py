@@ -117,7 +117,7 @@ class Activations:
         self._seen.add(index)
         if output.requires_grad:
             sightings = self._sightings
-            output.register_hook(lambda gradient: self._gradient(sightings, index, gradient))
+            output.register_hook(lambda gradient: self._gradient(sightings, index, gradient))  # type: ignore[no-untyped-call]
         self._sightings.output(index, output)
 
     def _activation(self, module: nn.Module, inputs: Any, output: Tensor) -> None:

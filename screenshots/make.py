@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import subprocess
 import sys
 import tempfile
 import time
@@ -62,7 +63,33 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "rnn": ((120, 36), "adding-rnn", LAGS),
     "lstm": ((120, 36), "adding-lstm", LAGS),
     "pretrained": ((120, 36), "pretrain-autoencoder", TRAINED),
+    "runs": ((120, 36), "sigmoid-20", ("r",)),
+    "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "c")),
+    "study": ((120, 36), "sigmoid-20", ("S", "enter")),
+    "watched": ((120, 36), "sigmoid-20", ("r", "enter", "g")),
 }
+
+MANY = (
+    "residual-57",
+    "plain-57",
+    "cure-dead-elu",
+    "dead-bias",
+    "explode-relu-gain",
+    "batchnorm-20",
+    "relu-20",
+)
+SCRIPT = FOLDER.parent / "tests" / "watching" / "scripts" / "gpt.py"
+
+# name: what is trained before, each as the command line has it
+BEFORE: dict[str, Sequence[Sequence[str]]] = {
+    "runs": [("-m", "gradtui", "run", preset) for preset in (*MANY, "sigmoid-20")],
+    "compare": [("-m", "gradtui", "run", preset) for preset in ("batchnorm-20", "relu-20", "sigmoid-20")],
+    "study": [("-m", "gradtui", "study", "degradation")],
+    "watched": [(str(SCRIPT),)],
+}
+
+# name: the study whose charts these are
+CHARTS = {"degradation": "degradation", "cures-ranked": "cures"}
 
 
 async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
@@ -95,11 +122,21 @@ async def take(name: str) -> Path:
         return Path(app.save_screenshot(f"{name}.svg", str(FOLDER)))
 
 
+def run(*arguments: str) -> None:
+    """Run Python with these arguments, to its end."""
+    subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+
+
 def main(names: Sequence[str]) -> None:
     """Take the pictures of these names (none: all), each in a home of its own: settings are kept there."""
-    for name in names or PICTURES:
+    for name in names or (*PICTURES, *CHARTS):
         with tempfile.TemporaryDirectory() as home:
             os.environ["GRADTUI_HOME"] = home
+            if name in CHARTS:
+                run("-m", "gradtui", "study", CHARTS[name], "--quiet", "--svg", str(FOLDER / f"{name}.svg"))
+                continue
+            for arguments in BEFORE.get(name, ()):
+                run(*arguments)
             print(asyncio.run(take(name)))
 
 

@@ -91,7 +91,7 @@ def activations(exp: Experiment, data: DataShape, batch: int) -> int:
         tape.kept += 2 * data.input[0]  # numbers of tokens are 64 bits wide
     else:
         signal = first_input(exp, data)
-    value = _Value(signal)
+    value = _Value(signal, given=not tokens)
     for number, group in enumerate(exp.net):
         if group.block == "dense" and number > 0:
             value = _summary(value, tokens)
@@ -110,8 +110,10 @@ def activations(exp: Experiment, data: DataShape, batch: int) -> int:
 class _Value:
     """A tensor of one example that is kept or not."""
 
-    def __init__(self, shape: Shape, numbers: int = 0) -> None:
+    def __init__(self, shape: Shape, numbers: int = 0, *, given: bool = False) -> None:
         self.shape = shape
+        self.given = given
+        """Whether it is data, which nothing is learned by changing: no slope is needed there."""
         self.numbers = numbers or prod(shape)
         """More than the shape's where it is a view of a larger one: what is kept is the whole."""
         self.kept = False
@@ -152,6 +154,8 @@ class _Tape:
         """A nonlinearity."""
         if kind == "identity":
             return value
+        if value.given and kind != "prelu":
+            return _Value(value.shape, given=True)
         result = _Value(value.shape)
         self.keep(result if kind in KEEP_RESULT else value)
         return result
@@ -160,10 +164,12 @@ class _Tape:
         """A normalisation, and the means and deviations that it divided by."""
         if kind == "none":
             return value
-        self.keep(value)
         if kind == "rms":
             # torch composes it of a product with the root and one with the scale, and keeps what is between.
             self.kept += prod(value.shape)
+            if value.given:
+                return _Value(value.shape)
+        self.keep(value)
         if kind == "batch":
             self.shared += 2 * value.width
         self.kept += value.rows * {"rms": 1, "layer": 2, "group": 2 * norm_groups(value.width)}.get(kind, 0)
@@ -173,10 +179,10 @@ class _Tape:
 def _summary(value: _Value, tokens: bool) -> _Value:
     """An image's means are new numbers; the last step of a sequence is a view that holds on to all steps."""
     if len(value.shape) == 3:
-        return _Value(summarised(value.shape, tokens))
+        return _Value(summarised(value.shape, tokens), given=value.given)
     if value.shape == summarised(value.shape, tokens):
         return value
-    last = _Value(summarised(value.shape, tokens), value.numbers)
+    last = _Value(summarised(value.shape, tokens), value.numbers, given=value.given)
     last.kept = value.kept
     return last
 

@@ -101,6 +101,13 @@ def test_attention_keeps_no_maps(source: str, norm: str, heads: int, shortcut: s
         assert ours(exp, BATCH) == pytest.approx(saved_bytes(exp, BATCH), rel=0.05)
 
 
+@pytest.mark.parametrize("activation", ["leaky_relu", "prelu", "relu", "gelu"])
+@pytest.mark.parametrize("norm", ["none", "layer", "rms"])
+def test_data_need_no_slope(activation: str, norm: str) -> None:
+    exp = from_dict({"net": [{"width": 64, "order": "pre", "activation": activation, "norm": norm}]})
+    assert ours(exp, BATCH) == pytest.approx(saved_bytes(exp, BATCH), rel=0.02)
+
+
 @given(experiments())
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_of_any_net(exp: Experiment) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from rich.text import Text
 
 from gradtui.report.charts import Paper
-from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, LineChart, MapChart
+from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, Line, LineChart, MapChart
 from gradtui.ui.charts.curves import Series
 from gradtui.ui.charts.palette import CURVES
 from gradtui.ui.charts.text import text_chart
@@ -27,6 +27,8 @@ STYLES = {
     "dead": "magenta",
     "failed": "bold red",
 }
+BETWEEN = 400
+"""Points of a curve, as many as a wide terminal has dots across."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _CELL = 6
 """Columns of a map's cell."""
@@ -46,18 +48,9 @@ def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
     # More curves than there are colours and markers could not be told apart.
     for first in range(0, len(chart.lines), CURVES):
         yield Text(chart.title, "bold")
-        series = [
-            Series(
-                line.name or chart.y_label,
-                np.log10(line.x) if chart.log_x else line.x,
-                line.mean,
-                low=line.low,
-                high=line.high,
-            )
-            for line in chart.lines[first : first + CURVES]
-        ]
+        curves = (series(line, chart) for line in chart.lines[first : first + CURVES])
         drawn = text_chart(
-            series,
+            [curve for curve in curves if curve is not None],
             width=paper.width,
             height=HEIGHT,
             log=chart.log_y,
@@ -68,6 +61,23 @@ def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
         yield from (Text.from_ansi(line) for line in drawn.split("\n"))
         label = f"log10 of {chart.x_label}" if chart.log_x else chart.x_label
         yield Text(f"{label}; shaded: all seeds".center(paper.width).rstrip(), "dim")
+
+
+def series(line: Line, chart: LineChart, sign: str = "") -> Series | None:
+    """A curve with its spread, of what has ended; None before there is anything. `sign` as in Series."""
+    known = np.isfinite(line.mean)
+    if not known.any():
+        return None
+    x = (np.log10(line.x) if chart.log_x else line.x)[known]
+    # A band between two points runs from spread to spread, as the line does from mean to mean.
+    between = np.union1d(x, np.linspace(x[0], x[-1], BETWEEN))
+    there, back = (np.log10, lambda y: 10.0**y) if chart.log_y else (np.asarray, np.asarray)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean, low, high = (
+            back(np.interp(between, x, there(values[known]))) for values in (line.mean, line.low, line.high)
+        )
+    name = line.name or chart.y_label
+    return Series(name, between, mean, low=low, high=high, noisy=False, sign=sign)
 
 
 def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
 
 from gradtui.report.charts import Paper
-from gradtui.report.study_charts import study_chart
+from gradtui.report.study_charts import series, study_chart
 from gradtui.report.study_json import study_object
 from gradtui.report.study_page import print_study
 from gradtui.report.study_svg import svg_of
@@ -141,3 +142,37 @@ def test_the_object_holds_runs_table_findings_and_ranking() -> None:
     (best,) = told["ranking"]
     assert best["healed"]
     assert best["accuracy"]["train"] == 0.95
+
+
+def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_not_ended() -> None:
+    x = np.array([1.0, 10.0, 100.0, 1000.0])
+    line = Line(
+        "a",
+        x,
+        np.array([1.0, 2, 4, np.nan]),
+        np.array([0.5, 1, 2, np.nan]),
+        np.array([2.0, 4, 8, np.nan]),
+        (),
+    )
+    chart = LineChart("t", "x", "y", (line,), log_x=True)
+    drawn = series(line, chart, "B")
+    assert drawn is not None
+    assert (drawn.x[0], drawn.x[-1], drawn.sign) == (0.0, 2.0, "B")
+    at = np.searchsorted(drawn.x, [0.0, 0.5, 1.0, 2.0])
+    np.testing.assert_allclose(np.asarray(drawn.y)[at], [1, 1.5, 2, 4], atol=0.01)
+    np.testing.assert_allclose(np.asarray(drawn.high)[at], [2, 3, 4, 8], atol=0.02)
+    halves = series(line, LineChart("t", "x", "y", (line,), log_x=True, log_y=True))
+    assert halves is not None
+    np.testing.assert_allclose(np.asarray(halves.low)[at[1]], np.sqrt(0.5), rtol=0.01)
+    nothing = Line("b", x, x * np.nan, x * np.nan, x * np.nan, ())
+    assert series(nothing, chart) is None
+
+
+def test_the_band_of_a_printed_curve_leans_with_it_and_has_no_steps() -> None:
+    """A band that opens from nothing to all: its upper edge climbs row by row, not in one step."""
+    x = np.array([0.0, 10.0])
+    opens = Line("a", x, np.array([0.0, 0.5]), np.array([0.0, 0.0]), np.array([0.0, 1.0]), ())
+    chart = LineChart("t", "x", "y", (opens,), y_range=(0.0, 1.0))
+    starts = [text.index("░") for text in text_of(chart) if "░" in text]
+    assert len(starts) > 10
+    assert all(above > below for above, below in itertools.pairwise(starts[:-1]))

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from gradtui.experiment import to_dict
 from gradtui.runs.folder import runs_root
-from gradtui.study.chart import Line, LineChart
 from gradtui.study.engines import MakeEngine
 from gradtui.study.engines.local import LocalEngine
 from gradtui.study.folder import KEEPER_FILE, STUDY_FILE
@@ -22,7 +20,6 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab import LabScreen
 from gradtui.ui.screens.studies import StudiesScreen
 from gradtui.ui.screens.study import StudyScreen
-from gradtui.ui.studies.chart import series
 from gradtui.ui.studies.desk import Desk, Viewed
 from tests.study.made import Launcher, Trainer, sigmoids
 from tests.ui.test_ascii import alien
@@ -227,27 +224,3 @@ async def test_ascii_only() -> None:
         await until(pilot, lambda: "v all 4 trained" in screen_text(app))
         await pilot.pause(0.6)
         assert alien(app) == set()
-
-
-def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_not_ended() -> None:
-    x = np.array([1.0, 10.0, 100.0, 1000.0])
-    line = Line(
-        "a",
-        x,
-        np.array([1.0, 2, 4, np.nan]),
-        np.array([0.5, 1, 2, np.nan]),
-        np.array([2.0, 4, 8, np.nan]),
-        (),
-    )
-    chart = LineChart("t", "x", "y", (line,), log_x=True)
-    drawn = series(line, 1, chart)
-    assert drawn is not None
-    assert (drawn.x[0], drawn.x[-1], drawn.sign) == (0.0, 2.0, "B")
-    at = np.searchsorted(drawn.x, [0.0, 0.5, 1.0, 2.0])
-    np.testing.assert_allclose(np.asarray(drawn.y)[at], [1, 1.5, 2, 4], atol=0.01)
-    np.testing.assert_allclose(np.asarray(drawn.high)[at], [2, 3, 4, 8], atol=0.02)
-    halves = series(line, 0, LineChart("t", "x", "y", (line,), log_x=True, log_y=True))
-    assert halves is not None
-    np.testing.assert_allclose(np.asarray(halves.low)[at[1]], np.sqrt(0.5), rtol=0.01)
-    nothing = Line("b", x, x * np.nan, x * np.nan, x * np.nan, ())
-    assert series(nothing, 0, chart) is None

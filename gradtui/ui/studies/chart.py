@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
 from gradtui.report.charts import Paper
-from gradtui.report.study_charts import study_chart
-from gradtui.study.chart import Chart, Line, LineChart
-from gradtui.ui.charts.plot import CurvePlot, Series
+from gradtui.report.study_charts import series, study_chart
+from gradtui.study.chart import Chart, LineChart
+from gradtui.ui.charts.plot import CurvePlot
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-BETWEEN = 400
-"""Points of a curve, as many as a wide terminal has dots across."""
 
 
 class StudyChart(Vertical, can_focus=True):
@@ -77,7 +74,7 @@ class StudyChart(Vertical, can_focus=True):
         if isinstance(chart, LineChart):
             plot.y_range = chart.y_range
             plot.logarithmic = chart.log_y
-            drawn = [series(line, at, chart) for at, line in enumerate(chart.lines)]
+            drawn = [series(line, chart, LETTERS[at % len(LETTERS)]) for at, line in enumerate(chart.lines)]
             plot.update([curve for curve in drawn if curve is not None])
             across = f"log10 of {chart.x_label}" if chart.log_x else chart.x_label
             caption = [f"{across} · shaded: all seeds", place]
@@ -90,19 +87,3 @@ class StudyChart(Vertical, can_focus=True):
         if said != self._said:
             self._said = said
             self.border_title, self.border_subtitle = map(Content, said)
-
-
-def series(line: Line, at: int, chart: LineChart) -> Series | None:
-    """A curve with its spread, of what has ended; None before there is anything."""
-    known = np.isfinite(line.mean)
-    if not known.any():
-        return None
-    x = (np.log10(line.x) if chart.log_x else line.x)[known]
-    # A band between two points runs from spread to spread, as the line does from mean to mean.
-    between = np.union1d(x, np.linspace(x[0], x[-1], BETWEEN))
-    there, back = (np.log10, lambda y: 10.0**y) if chart.log_y else (np.asarray, np.asarray)
-    with np.errstate(divide="ignore", invalid="ignore"):
-        mean, low, high = (
-            back(np.interp(between, x, there(values[known]))) for values in (line.mean, line.low, line.high)
-        )
-    return Series(line.name, between, mean, low=low, high=high, noisy=False, sign=LETTERS[at % len(LETTERS)])

@@ -11,7 +11,7 @@ from gradtui.experiment import load
 from gradtui.runs.control import ControlReader
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.panes.trial_profiles import TrialProfile, among, fitting
+from gradtui.ui.panes.small_profiles import Multiple, SmallProfile, among, fitting
 from gradtui.ui.panes.trial_table import Columns, Line, TrialTable, power
 from gradtui.ui.screens.trials import TrialsScreen
 from tests.study.made import Launcher, Trainer, heals, sick_run, sigmoids
@@ -57,7 +57,7 @@ async def test_every_end_is_said_in_figures_and_the_sick_net_stands_beside_its_c
     async with app.run_test(size=size) as pilot:
         screen, _ = await shown(pilot, trials)
         await until(pilot, lambda: "done: 1 of 3 healed" in screen_text(app))
-        await until(pilot, lambda: bool(screen.query(TrialProfile)))
+        await until(pilot, lambda: bool(screen.query(SmallProfile)))
         await pilot.pause(0.1)
         text = screen_text(app)
         assert all(len(line) == size[0] for line in text.splitlines())
@@ -73,7 +73,7 @@ async def test_every_end_is_said_in_figures_and_the_sick_net_stands_beside_its_c
         assert "the trainer could not start: Killed by a meteorite"[: size[0] - 40] in lines[4]
         assert "healed: vanishing gone" in text
         assert "why    ReLU's slope" in text
-        drawn = [profile for profile in screen.query(TrialProfile) if profile.display]
+        drawn = [profile for profile in screen.query(SmallProfile) if profile.display]
         assert [str(profile.border_title) for profile in drawn[:2]] == [
             "✖ no cure",
             "✓ ReLU and He's weights",
@@ -238,14 +238,24 @@ def test_as_many_charts_as_can_be_read(width: int, height: int, wanted: int, gri
     assert fitting(width, height, wanted) == grid
 
 
-def test_the_chosen_one_is_drawn_even_where_only_a_few_are() -> None:
-    trials = Trials(sick_run(), CURES, jobs=1, start=Launcher(heals))
-    while not trials.poll().done:
-        pass
-    rows = trials.state.in_order()
-    assert [row.key for row in among(rows, 2, rows[3].key)] == ["", rows[3].key]
-    assert [row.key for row in among(rows, 2, "")] == ["", rows[1].key]
-    assert among(rows, 0, "") == []
+@pytest.mark.parametrize(
+    ("count", "chosen", "shown"),
+    [
+        (9, "s", "sabcdef"),
+        (2, "s", "sa"),
+        (2, "d", "sd"),
+        (4, "c", "sabc"),
+        (4, "d", "sdef"),
+        (5, "e", "scdef"),
+        (1, "d", "d"),
+        (4, "not begun", "sabc"),
+        (0, "s", ""),
+    ],
+)
+def test_the_sick_net_stands_beside_the_page_of_the_chosen_one(count: int, chosen: str, shown: str) -> None:
+    given = [Multiple((key, key.upper()), key) for key in "sabcdef"]
+    for key in {chosen, chosen.upper()}:
+        assert "".join(one.name for one in among(given, count, key)) == shown
 
 
 @pytest.mark.parametrize(

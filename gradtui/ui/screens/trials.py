@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from functools import partial
 from pathlib import Path
@@ -15,9 +16,9 @@ from textual.worker import get_current_worker
 
 from gradtui.study.state import TrialRow, TrialsState
 from gradtui.ui.panes.key_line import KeyLine
+from gradtui.ui.panes.small_profiles import Multiple, SmallProfiles
 from gradtui.ui.panes.trial_lines import CureLines, Illness, TrialsBar
-from gradtui.ui.panes.trial_profiles import TrialProfiles
-from gradtui.ui.panes.trial_table import TrialTable, line_of
+from gradtui.ui.panes.trial_table import TrialTable, line_of, verdict_mark
 
 if TYPE_CHECKING:
     from gradtui.study.trials import Trials
@@ -79,7 +80,7 @@ class TrialsScreen(Screen["Path | None"]):
         yield Illness()
         yield TrialTable()
         yield CureLines()
-        yield TrialProfiles()
+        yield SmallProfiles()
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -121,7 +122,8 @@ class TrialsScreen(Screen["Path | None"]):
             return
         self.query_one(TrialTable).cursor = self.rows.index(row)
         self.query_one(CureLines).row = row
-        self.query_one(TrialProfiles).paint(self.rows, row.key)
+        drawn = [multiple_of(row) for row in self.rows if row.gradients is not None or row.live]
+        self.query_one(SmallProfiles).paint(drawn, row.key)
 
     @property
     def row(self) -> TrialRow | None:
@@ -176,6 +178,18 @@ class TrialsScreen(Screen["Path | None"]):
     def action_stop(self) -> None:
         """End those that still train; a matter of files, so not in the painting thread."""
         self.run_worker(self.trials.stop, thread=True, group="stop")
+
+
+def multiple_of(row: TrialRow) -> Multiple:
+    """What is drawn of one of them."""
+    return Multiple(
+        (row.key,),
+        row.name,
+        verdict_mark(row)[0] if row.state in ("finished", "diverged") else "",
+        row.outcome.drop if row.outcome is not None else math.nan,
+        row.gradients,
+        row.healthy,
+    )
 
 
 def tend(trials: Trials) -> None:

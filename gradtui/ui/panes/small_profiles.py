@@ -1,0 +1,153 @@
+"""Small multiples: the gradient over depth of several trainings side by side, on one scale."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from textual.app import ComposeResult
+from textual.containers import Grid, Vertical
+from textual.content import Content
+
+from gradtui.ui.charts.profile import ProfileChart
+from gradtui.ui.charts.scale import Scale, log10_of
+from gradtui.ui.panes.trial_table import power
+
+Floats = NDArray[np.float64]
+
+WIDTH, HEIGHT = 36, 8
+"""Cells of one, its frame included, at least."""
+MOST = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Multiple:
+    """What is drawn of one training, or of several that tell the same."""
+
+    keys: tuple[str, ...]
+    """Of the rows that it stands for."""
+    name: str
+    mark: str = ""
+    """A sign of what became of it; empty before that is known."""
+    drop: float = math.nan
+    """log10 of the gradient of the first hidden layer ÷ the last one's; NaN where it is unknown."""
+    gradients: Floats | None = None
+    """Of every layer, (layers,); None before its first step."""
+    healthy: tuple[Floats, Floats] | None = None
+    """Between which they would lie in a net that is well, (layers,) each."""
+
+
+class SmallProfile(Vertical):
+    """One training's, in a frame that says whose it is."""
+
+    DEFAULT_CSS = """
+    SmallProfile {
+        border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
+        &.-chosen { border: round $accent; border-title-color: $accent; }
+        &:nocolor.-chosen { border: heavy $accent; border-title-style: reverse; }
+        & ProfileChart { height: 1fr; }
+    }
+    """
+
+    def __init__(self, scale: Scale) -> None:
+        super().__init__()
+        self.scale = scale
+        self._said = (Content(), Content())
+
+    def compose(self) -> ComposeResult:
+        """The chart."""
+        yield ProfileChart(self.scale)
+
+    def paint(self, one: Multiple, chosen: bool) -> None:
+        """Show a training as it stands."""
+        said = (
+            Content(f"{one.mark} {one.name}".strip()),
+            Content("" if math.isnan(one.drop) else f"first ÷ last {power(one.drop)}"),
+        )
+        if said != self._said:
+            # To write on the frame paints all of it, so only what is new is written.
+            self._said = said
+            self.border_title, self.border_subtitle = said
+        self.set_class(chosen, "-chosen")
+        chart = self.query_one(ProfileChart)
+        if one.gradients is None:
+            chart.update(None)
+            return
+        healthy = None
+        if one.healthy is not None:
+            healthy = (log10_of(one.healthy[0]), log10_of(one.healthy[1]))
+        chart.update(log10_of(one.gradients), corridor=healthy)
+
+
+class SmallProfiles(Grid):
+    """As many as there is room for: the sick net, and beside it the page of the others that holds the chosen one."""
+
+    DEFAULT_CSS = """
+    SmallProfiles { height: 1fr; grid-gutter: 0; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = Scale()
+        self._given: tuple[Multiple, ...] = ()
+        self._chosen = ""
+        self._grid = (0, 0, 0)
+
+    def paint(self, given: Sequence[Multiple], chosen: str) -> None:
+        """Show these, in this order, the sick net first; `chosen` is the key of a row."""
+        self._given, self._chosen = tuple(given), chosen
+        self._paint()
+
+    def on_resize(self) -> None:
+        """There is room for more, or for fewer."""
+        self._paint()
+
+    def _paint(self) -> None:
+        across, down = fitting(self.size.width, self.size.height, len(self._given))
+        shown = among(self._given, across * down, self._chosen)
+        each = self.size.height // max(1, down)
+        if (across, down, each) != self._grid:
+            self._grid = (across, down, each)
+            # All as high as each other: a scale looks the same only in as many rows.
+            self.styles.grid_rows = str(each)
+            self.styles.grid_size_columns, self.styles.grid_size_rows = max(1, across), max(1, down)
+        there = list(self.query(SmallProfile))
+        for profile in there[len(shown) :]:
+            profile.display = False
+        if len(there) < len(shown):
+            self.mount(*(SmallProfile(self.scale) for _ in shown[len(there) :]))
+            # They have no chart yet.
+            self.call_after_refresh(self._paint)
+            return
+        values = [log10_of(one.gradients) for one in self._given if one.gradients is not None]
+        if values:
+            # All of them at once, before any is drawn, and also those on other pages: one scale.
+            self.scale.include(np.concatenate(values))
+        for profile, one in zip(there, shown, strict=False):
+            profile.display = True
+            profile.paint(one, self._chosen in one.keys)
+
+
+def fitting(width: int, height: int, wanted: int) -> tuple[int, int]:
+    """Columns and rows of charts that fit, no more rows than are needed; 0 where none does."""
+    across, most = min(MOST, width // WIDTH), height // HEIGHT
+    if not (across and most and wanted):
+        return 0, 0
+    down = min(most, -(-wanted // across), max(1, MOST // across))
+    return min(across, -(-wanted // down)), down
+
+
+def among(given: Sequence[Multiple], count: int, chosen: str) -> list[Multiple]:
+    """So many: the first, which the others are held against, and the page of the others that holds the chosen one."""
+    if count < 1:
+        return []
+    at = next((at for at, one in enumerate(given) if chosen in one.keys), 0)
+    if count == 1:
+        return list(given[at : at + 1])
+    page = count - 1
+    # The last page is a full one too.
+    start = max(1, min(1 + max(0, at - 1) // page * page, len(given) - page))
+    return [*given[:1], *given[start : start + page]]

@@ -238,6 +238,9 @@ def _weigh(tape: _Tape, group: Group, value: _Value, output: Shape) -> _Value:
     if group.block in RECURRENT:
         twice = group.activation not in KEEP_RESULT and group.activation != "identity"
         tape.kept += prod(output) * CELL.get(group.block, 2 if twice else 1)
+        # The state before the first step is one more, where states are kept; of lstm one of all is not needed.
+        first = {"lstm": -1, "rnn": int(group.activation in KEEP_RESULT)}.get(group.block, 0)
+        tape.kept += first * output[-1]
     return result
 
 

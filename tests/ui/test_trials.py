@@ -79,7 +79,7 @@ async def test_every_end_is_said_in_figures_and_the_sick_net_stands_beside_its_c
             "✓ ReLU and He's weights",
         ]
         assert len(drawn) == (2 if size == (80, 24) else 3)
-        assert len({profile.scale for profile in drawn}) == 1
+        assert len({profile.chart.scale for profile in drawn}) == 1
         assert len({profile.size.height for profile in drawn}) == 1
 
 

@@ -54,12 +54,13 @@ class SmallProfile(Vertical):
 
     def __init__(self, scale: Scale) -> None:
         super().__init__()
-        self.scale = scale
+        # Kept, for it may be painted between being mounted and having been composed: two sizes follow each other.
+        self.chart = ProfileChart(scale)
         self._said = (Content(), Content())
 
     def compose(self) -> ComposeResult:
         """The chart."""
-        yield ProfileChart(self.scale)
+        yield self.chart
 
     def paint(self, one: Multiple, chosen: bool) -> None:
         """Show a training as it stands."""
@@ -72,14 +73,13 @@ class SmallProfile(Vertical):
             self._said = said
             self.border_title, self.border_subtitle = said
         self.set_class(chosen, "-chosen")
-        chart = self.query_one(ProfileChart)
         if one.gradients is None:
-            chart.update(None)
+            self.chart.update(None)
             return
         healthy = None
         if one.healthy is not None:
             healthy = (log10_of(one.healthy[0]), log10_of(one.healthy[1]))
-        chart.update(log10_of(one.gradients), corridor=healthy)
+        self.chart.update(log10_of(one.gradients), corridor=healthy)
 
 
 class SmallProfiles(Grid):
@@ -118,10 +118,9 @@ class SmallProfiles(Grid):
         for profile in there[len(shown) :]:
             profile.display = False
         if len(there) < len(shown):
-            self.mount(*(SmallProfile(self.scale) for _ in shown[len(there) :]))
-            # They have no chart yet.
-            self.call_after_refresh(self._paint)
-            return
+            more = [SmallProfile(self.scale) for _ in shown[len(there) :]]
+            self.mount(*more)
+            there += more
         values = [log10_of(one.gradients) for one in self._given if one.gradients is not None]
         if values:
             # All of them at once, before any is drawn, and also those on other pages: one scale.

@@ -20,6 +20,7 @@ from gradtui.ui.studies.chart import StudyChart
 from gradtui.ui.studies.columns import run_columns
 from gradtui.ui.studies.desk import Viewed
 from gradtui.ui.studies.lines import StudyBar, StudyWords
+from gradtui.ui.studies.profiles import profiles_of
 
 PACE = 0.25
 """Seconds between two looks at a study."""
@@ -36,7 +37,8 @@ class StudyScreen(Screen[Path | None]):
         "## Study\n\n`space` trains what is left of it, several at once; `x` ends what runs, and it can be gone on "
         "with later: what was trained is not trained again. **train** is the accuracy on the training set, "
         "**1st÷last** the gradient of the first hidden layer over the last one's. The shaded band is the spread of all "
-        "seeds; a broken line on a map is where theory puts the border."
+        "seeds; a broken line on a map is where theory puts the border. Behind bars, `c` shows the gradient of each "
+        "layer of each of them, all on one scale."
     )
     BINDINGS = [
         Binding("space", "begin", "train", key_display="space", tooltip="Train what is left.", id="study.begin"),
@@ -128,7 +130,7 @@ class StudyScreen(Screen[Path | None]):
         line = self.query_one(StudyBar)
         line.state, line.begun = state, self.viewed.begun
         self.query_one(StudyWords).state = state
-        self.query_one(StudyChart).show(state.charts)
+        self.query_one(StudyChart).show(state.charts, profiles_of(state), state.name)
         self.sift(state)
         self.refresh_bindings()
 
@@ -143,6 +145,8 @@ class StudyScreen(Screen[Path | None]):
         self.query_one(RowTable).show(
             self.rows, self.at, by=self.by, descending=self.descending, nothing="reading …"
         )
+        if self.rows:
+            self.query_one(StudyChart).point(self.rows[self.at].key)
 
     @property
     def at(self) -> int:

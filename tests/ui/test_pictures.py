@@ -25,6 +25,7 @@ from tests.study.made import Launcher, sick_run, sigmoids, write_run
 from tests.ui.conftest import MakeRun
 from tests.ui.pictures import picture
 from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+from tests.ui.test_studies import profiled
 
 __all__ = ["no_standby"]
 
@@ -157,6 +158,12 @@ async def _study(pilot: Pilot[None]) -> None:
     await settled(pilot)
 
 
+async def _multiples(pilot: Pilot[None]) -> None:
+    await profiled(pilot)
+    await pilot.press("down", "down")
+    await settled(pilot)
+
+
 # name: (whether a run is shown, what is done before the picture is taken)
 SCREENS: dict[str, tuple[bool, Prepare]] = {
     "idle": (False, _idle),
@@ -174,6 +181,7 @@ SCREENS: dict[str, tuple[bool, Prepare]] = {
     "compare": (True, _compared),
     "studies": (False, _studies),
     "study": (False, _study),
+    "study-gradients": (False, _multiples),
     "find": (True, _then(_watching, "slash", *"dense1")),
     "keys": (True, _then(_watching, "question_mark")),
     "save": (False, _keys("s")),

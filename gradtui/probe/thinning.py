@@ -47,6 +47,14 @@ class Thinning:
         # The cheapest of the last: the first also pays for what happens only once.
         return self.samples + min(self._recent) <= left
 
+    def period(self, steps: int) -> float:
+        """Steps from one sample to the next that keep within the share, where so many have been taken in all. It is
+        for those who have to know long before a step whether it is a sample."""
+        if not self._recent or self.training <= 0:
+            return 1.0
+        allowed = self.share * self.training
+        return steps * min(self._recent) / max(allowed - self.every_step, self.LEAST * allowed)
+
     def add(self, training: float, every_step: float, sample: float | None) -> None:
         """Count a step: its seconds without the probe, the probe's, and the sample's if it was one."""
         self.steps += 1

@@ -58,8 +58,10 @@ class Gradients:
         return Reading(gradient_norms(gradients), present, stamp)
 
     def unchanged(self, since: Reading) -> bool:
-        """Whether the gradients are those that were read."""
-        return self._look()[2] == since.stamp
+        """Whether the gradients are those that were read; not where that cannot be told."""
+        _, gradients, stamp = self._look()
+        # What is done in place to a sharded tensor is not counted, neither with it nor with this process's part.
+        return stamp == since.stamp and not any(hasattr(gradient, "placements") for gradient in gradients)
 
     def _look(self) -> tuple[NDArray[np.bool_], list[Tensor], Stamp]:
         found = [None if (p := reference()) is None else p.grad for reference in self._parameters]

@@ -48,6 +48,13 @@ def plain_name(name: str) -> str:
     return path.removesuffix(".")
 
 
+def class_name(model: nn.Module) -> str:
+    """The class of a model as the script knows it: fully_shard (FSDP2) makes one of its own of it."""
+    kinds = type(unwrapped(model)).__mro__
+    sharded = len(kinds) > 2 and kinds[1].__name__ == "FSDPModule"
+    return kinds[2 if sharded else 0].__name__
+
+
 def layers_of(
     models: Mapping[str, nn.Module], order: Sequence[int] = (), pattern: str = "", *, fold: bool = True
 ) -> list[Layer]:
@@ -82,11 +89,11 @@ def _of_one(model: nn.Module, prefix: str, order: Sequence[int], taken: set[int]
         if not own:
             continue
         # The model itself may own some: it goes by the name that it was given.
-        shown = ".".join(part for part in (prefix, name) if part) or type(model).__name__
+        shown = ".".join(part for part in (prefix, name) if part) or class_name(model)
         layers.append(
             Layer(
                 name=shown,
-                kind=type(modules.get(name, owners[0])).__name__.lower(),
+                kind=class_name(modules.get(name, owners[0])).lower(),
                 count=sum(0 if is_lazy(p) else p.numel() for p in own),
                 parameters=tuple(weakref.ref(p) for p in own),
                 modules=tuple(weakref.ref(owner) for owner in owners),

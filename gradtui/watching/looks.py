@@ -15,6 +15,7 @@ from gradtui.probe.transfer import Transfer
 from gradtui.watching.activations import MEASURES as ACTIVATION_MEASURES
 from gradtui.watching.activations import Activations
 from gradtui.watching.journal import Journal
+from gradtui.watching.parts import Part, Parts
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
 
@@ -40,6 +41,24 @@ class _Move(NamedTuple):
     """… and of how far these moved."""
 
 
+class _Moves(NamedTuple):
+    """A round's, on the host."""
+
+    weights: NDArray[Any]
+    """(layers,) norms of the weights before it …"""
+    change: NDArray[Any]
+    """… and of how far they moved."""
+
+    @property
+    def norms(self) -> NDArray[Any]:
+        """Both, one after the other."""
+        return np.concatenate(self)
+
+    def with_norms(self, norms: NDArray[Any]) -> _Moves:
+        """Others in their place."""
+        return _Moves(*np.split(norms, 2))
+
+
 class Looks:
     """Measures single steps, of all optimizers that take one in a round.
 
@@ -52,9 +71,11 @@ class Looks:
         journal: Journal,
         device: torch.device,
         thinning: Thinning,
+        parts: Parts,
         activations: Activations | None = None,
     ) -> None:
         """`activations` are looked at too, where they are wanted; that waits for the device."""
+        self._parts = parts
         self._activations = activations
         self.armed = False
         """Whether activations are being looked at."""
@@ -77,9 +98,9 @@ class Looks:
         """What is recorded."""
         return MEASURES if self._activations is None else (*MEASURES, *ACTIVATION_MEASURES)
 
-    def plan(self) -> None:
-        """Decide whether to look at the next step."""
-        self.due = self.thinning.due()
+    def plan(self, step: int) -> None:
+        """Decide whether to look at that step, which is the next."""
+        self.due = self._parts.due("looks", step, self.thinning)
         if self.due and self._activations is not None:
             self.armed = True
             self._activations.arm()
@@ -137,11 +158,13 @@ class Looks:
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived."""
         for (step, moment, moves), (values, _) in self._transfer.receive(wait=wait):
-            weights, ratio = self._unpack(moves, values)
+            self._parts.add("looks", Part(step, moment, self._unpack(moves, values)))
+        for step, moment, (weights, change) in self._parts.whole("looks"):
+            ratio = np.divide(change, weights, out=np.full(len(weights), np.nan), where=weights != 0)
             self._journal.row("weight_norm", step, weights, moment)
             self._journal.row("update_ratio", step, ratio, moment)
 
-    def _unpack(self, moves: list[_Move], values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    def _unpack(self, moves: list[_Move], values: NDArray[Any]) -> _Moves:
         count = self._layout.parameters
         weights, change, present = np.zeros(count), np.zeros(count), np.zeros(count, bool)
         at = 0
@@ -151,13 +174,11 @@ class Looks:
             at += 3 * size
             share = np.divide(moved, sampled, out=np.zeros(size), where=sampled != 0)
             # Where no number was left out this is what was measured; a parameter of zeros has moved all the same.
-            weights[move.positions] = whole
-            change[move.positions] = np.where(sampled != 0, share * whole, moved)
+            moved = np.where(sampled != 0, share * whole, moved)
+            weights[move.positions] = self._layout.counted(whole, move.positions)
+            change[move.positions] = self._layout.counted(moved, move.positions)
             present[move.positions] = True
-        norms = self._layout.fold(weights, present)
-        moved = self._layout.fold(change, present)
-        ratio = np.divide(moved, norms, out=np.full(len(norms), np.nan), where=norms != 0)
-        return norms, ratio
+        return _Moves(self._layout.fold(weights, present), self._layout.fold(change, present))
 
     def _sample(self, weight: Tensor) -> Tensor:
         count = weight.numel()

@@ -19,6 +19,7 @@ from gradtui.watching.guard import Guard
 from gradtui.watching.journal import Journal
 from gradtui.watching.logged import Logged
 from gradtui.watching.looks import Looks
+from gradtui.watching.parts import Part, Parts
 from gradtui.watching.rounds import Layout, Row, pack, unpack
 from gradtui.watching.stepping import Step, Stepping
 from gradtui.watching.stopwatch import Stopwatch
@@ -56,6 +57,7 @@ class Recorder:
         stopwatch: Stopwatch,
         describe: Callable[[], tuple[Layout, tuple[str, ...]]],
         check: Callable[[], None],
+        parts: Parts,
         activations: Activations | None = None,
     ) -> None:
         """`describe` is called when the first step begins, and gives the layers and their names; `check` when an
@@ -73,8 +75,9 @@ class Recorder:
         share = LOOKS_SHARE if budget is None else budget * (1 - ROWS_SHARE)
         self._rows = Thinning((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
         self._looks = Looks(
-            journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)), activations
+            journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)), parts, activations
         )
+        self._parts = parts
         self._transfer: Transfer[Sent] = Transfer(device)
         self._describe = describe
         self.steppings: Sequence[Stepping] = ()
@@ -124,7 +127,8 @@ class Recorder:
 
     def left_out(self, watched: Stepping, step: Step | None) -> None:
         """An optimizer's gradients came and went: a step that a scaler left out, if they had overflowed."""
-        if not self._overflowed(watched, step):
+        # An overflow in another process's part is not seen here, and steps must be counted alike.
+        if self._parts.shared or not self._overflowed(watched, step):
             return
         if self._open and watched.number in self._round:
             self._close()
@@ -163,6 +167,8 @@ class Recorder:
         elif steps or looked:
             self.catch_up()
             self._count(bool(steps), looked)
+        elif self._parts.shared:
+            self._plan()
 
     def _loss_scale(self) -> float:
         known = (stepping.scaler.factor() for stepping in self.steppings)
@@ -177,8 +183,11 @@ class Recorder:
             rows, looks = lap["rows"], lap["looks"]
             self._rows.add(lap["training"], 0.0 if recorded else rows, rows if recorded else None)
             self._looks.thinning.add(lap["training"], 0.0 if looked else looks, looks if looked else None)
-        self.due = self._budget is None or self._rows.due()
-        self._looks.plan()
+        self._plan()
+
+    def _plan(self) -> None:
+        self.due = self._budget is None or self._parts.due("rows", self.step + 1, self._rows)
+        self._looks.plan(self.step + 1)
 
     def publish(self) -> None:
         """Write what is known, be it by copying it from the host: rows of quick steps wait for each other, for
@@ -188,8 +197,10 @@ class Recorder:
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded."""
         for (step, moment, steps), (values, numbers) in self._transfer.receive(wait=wait):
-            self._write(step, moment, self._unpacked(steps, values, numbers))
-        if self._looks.waiting:
+            self._parts.add("rows", Part(step, moment, self._unpacked(steps, values, numbers)))
+        for step, moment, row in self._parts.whole("rows"):
+            self._write(step, moment, row)
+        if self._looks.waiting or self._parts.shared:
             with self.stopwatch.on("looks"):
                 self._looks.catch_up(wait=wait)
         self.logged.catch_up(wait=wait)
@@ -203,6 +214,9 @@ class Recorder:
     def finish(self) -> None:
         """Write all that was recorded, and what that has cost."""
         self.catch_up(wait=True)
+        if self._parts.shared:
+            self._parts.settle()
+            self.catch_up()
         self._tell_cost()
 
     def _tell_cost(self) -> None:

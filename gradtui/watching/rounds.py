@@ -46,6 +46,21 @@ class Row(NamedTuple):
     parts: dict[int, tuple[float, tuple[float, ...]]]
     """Of each optimizer that took a step: its parameters' norm before clipping, and its learning rates."""
 
+    @property
+    def norms(self) -> Floats:
+        """All norms, (layers + 2 + optimizers,)."""
+        parts = [norm for norm, _ in self.parts.values()]
+        return np.concatenate([self.layers, [self.total, self.clipped], parts])
+
+    def with_norms(self, norms: Floats) -> Row:
+        """The same with other norms, as `norms` gave them."""
+        size = len(self.layers)
+        total, clipped, *rest = norms[size:].tolist()
+        parts = {
+            number: (norm, lrs) for norm, (number, (_, lrs)) in zip(rest, self.parts.items(), strict=True)
+        }
+        return Row(norms[:size], total, clipped, self.skipped, parts)
+
 
 def pack(steps: Sequence[Step]) -> Packed:
     """Everything of a round in one array and some numbers, none of which has been waited for."""
@@ -99,6 +114,7 @@ def unpack(
         if _grew(first, last):
             # More came in after the pass that was seen: then that was not the gradient before clipping.
             first = last
+        first, last = layout.counted(first, where), layout.counted(last, where)
         before[where], after[where], present[where] = first, last, True
         parts[step.number] = (_norm(first), lrs)
         skipped |= step.skipped or overflow > 0
@@ -117,12 +133,20 @@ def _norm(norms: Floats) -> float:
 class Layout:
     """Which parameters are whose: those of the first layer, of the second, …, and of no layer that is shown."""
 
-    def __init__(self, sizes: Sequence[int], rest: int = 0) -> None:
-        """`sizes`: parameter tensors of each layer; `rest`: of none, at the end."""
+    def __init__(
+        self, sizes: Sequence[int], rest: int = 0, elsewhere: NDArray[np.bool_] | None = None
+    ) -> None:
+        """`sizes`: parameter tensors of each layer; `rest`: of none, at the end; `elsewhere`, (parameters,): which
+        are counted by another process."""
+        self._elsewhere = elsewhere
         self._sizes = np.asarray(sizes, np.intp)
         self._starts = np.cumsum(self._sizes) - self._sizes
         self._shown = int(self._sizes.sum())
         self.parameters = self._shown + rest
+
+    def counted(self, norms: Floats, where: NDArray[np.intp]) -> Floats:
+        """Norms of the parameters at these places, 0 of those that another process counts."""
+        return norms if self._elsewhere is None else np.where(self._elsewhere[where], 0.0, norms)
 
     def fold(self, norms: Floats, present: NDArray[np.bool_]) -> Floats:
         """(layers,) from norms (parameters,); NaN where none of a layer's is there."""

@@ -17,6 +17,7 @@ from gradtui.watching.guard import Guard
 from gradtui.watching.journal import Journal
 from gradtui.watching.layers import Layer, layers_of, unwrapped
 from gradtui.watching.order import CallOrder, is_compiled
+from gradtui.watching.parts import Parts
 from gradtui.watching.recorder import Recorder
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
@@ -40,6 +41,7 @@ class Subject:
         optimizers: Mapping[str, Optimizer],
         journal: Journal,
         guard: Guard,
+        parts: Parts,
         *,
         budget: float | None,
         pattern: str,
@@ -48,8 +50,9 @@ class Subject:
     ) -> None:
         """Raises re.error on a wrong pattern."""
         self.guard = guard
-        self.folder: Path = journal.folder
+        self.folder: Path | None = journal.folder if parts.writes else None
         self._journal = journal
+        self._parts = parts
         self._models = {name: weakref.ref(model) for name, model in models.items()}
         self._pattern, self._fold = pattern, fold
         self._order = CallOrder(unwrapped(model) for model in models.values())
@@ -58,10 +61,10 @@ class Subject:
         layers_of(models, pattern=pattern)
         device = _device_of(everything)
         stopwatch = Stopwatch()
-        seen = activations and not any(map(is_compiled, models.values()))
+        seen = activations and parts.writes and not any(map(is_compiled, models.values()))
         self._activations = Activations(guard, stopwatch) if seen else None
         self.recorder = Recorder(
-            journal, guard, device, budget, stopwatch, self._describe, self._check, self._activations
+            journal, guard, device, budget, stopwatch, self._describe, self._check, parts, self._activations
         )
         parameters = [reference for layer in everything for reference in layer.parameters]
         self._parameters = parameters
@@ -93,6 +96,8 @@ class Subject:
 
     def wishes(self) -> Wishes:
         """What was wished in the app."""
+        if self.folder is None:
+            return Wishes()
         if self._wishes is None:
             self._wishes = WishList(self._journal)
         # Whoever pauses now shall see the step that came before.
@@ -111,6 +116,7 @@ class Subject:
             self.recorder.finish()
         finally:
             self._look_away()
+            self._parts.close()
             self._journal.end(self.recorder.step, *ending)
 
     def give_up(self, reason: str) -> None:
@@ -119,6 +125,7 @@ class Subject:
         # What was measured before is as good as ever, unless it is the disk.
         with contextlib.suppress(Exception):
             self.recorder.catch_up(wait=True)
+        self._parts.close()
         self._journal.end(self.recorder.step, "stopped", f"no longer recorded: {reason}")
 
     def _look_away(self) -> None:
@@ -141,10 +148,8 @@ class Subject:
         shown = layers_of(models, called, self._pattern, fold=self._fold)
         names = {layer.name for layer in shown}
         others = [layer for layer in layers_of(models, called, fold=self._fold) if layer.name not in names]
-        places: dict[int, int] = {}
-        for layer in (*shown, *others):
-            for reference in layer.parameters:
-                places[id(reference())] = len(places)
+        parameters = [reference() for layer in (*shown, *others) for reference in layer.parameters]
+        places = {id(parameter): place for place, parameter in enumerate(parameters)}
         sizes = [len(layer.parameters) for layer in shown]
         if self._activations is not None:
             self._activations.configure(shown)
@@ -157,7 +162,8 @@ class Subject:
             order=order,
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )
-        return Layout(sizes, len(places) - sum(sizes)), tuple(layer.name for layer in shown)
+        layout = Layout(sizes, len(places) - sum(sizes), self._parts.elsewhere(parameters))
+        return layout, tuple(layer.name for layer in shown)
 
 
 def _device_of(layers: Sequence[Layer]) -> torch.device:

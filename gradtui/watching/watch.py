@@ -11,9 +11,11 @@ from typing import Any
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtui.watching.distributed.joining import parts_of
+from gradtui.watching.distributed.unwritten import Unwritten
 from gradtui.watching.guard import Guard, reason_of, warn
 from gradtui.watching.journal import Journal
-from gradtui.watching.layers import unwrapped
+from gradtui.watching.layers import class_name
 from gradtui.watching.probe import Probe
 from gradtui.watching.subject import Subject
 
@@ -50,6 +52,9 @@ def watch(
         layers: A regular expression: only layers in whose name it is found are shown.
         fold: See above.
 
+    Of several processes (DDP, torchrun) process 0 alone writes, and the probes of the others do nothing. Where they
+    hold parts of the parameters (fully_shard) each has to call this, after the model was sharded.
+
     Never raises and never changes a number of the training. Where something goes wrong it warns once
     (WatchWarning), and from then on does nothing.
     """
@@ -71,24 +76,29 @@ def _subject(
     pattern: str,
     fold: bool,
     guard: Guard,
-) -> Subject:
+) -> Subject | None:
+    """None where another process does all there is to do."""
     models = _named(model, nn.Module, "model")
+    parts = parts_of(models.values())
+    if parts is None:
+        return None
     optimizers = _named(optimizer, Optimizer, "optimizer")
     if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
         optimizers = _by_model(models, list(optimizers.values()))
     about = {
-        "model": {label: type(unwrapped(one)).__name__ for label, one in models.items()},
+        "model": {label: class_name(one) for label, one in models.items()},
         "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
         "script": sys.argv[0] if sys.argv else "",
     }
     root = None if runs is None else Path(runs).expanduser()
-    journal = Journal(name or _name_of(models), root, about)
+    journal = Journal(name or _name_of(models), root, about) if parts.writes else Unwritten()
     try:
         return Subject(
             models,
             optimizers,
             journal,
             guard,
+            parts,
             budget=budget,
             pattern=pattern,
             fold=fold,
@@ -127,5 +137,5 @@ def _by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> d
 
 def _name_of(models: Mapping[str, nn.Module]) -> str:
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
-    classes = " and ".join(type(unwrapped(model)).__name__ for model in models.values())
+    classes = " and ".join(class_name(model) for model in models.values())
     return f"{script} · {classes}" if script else classes

@@ -20,6 +20,8 @@ MEASUREMENTS = {
     "latency": "from a step to the viewer",
 }
 """Each is a module in `measurements`, with a function `measure`."""
+ON_REQUEST = {"peers": "what others' recorders cost the same trainings"}
+"""… and so are these, which are measured where they are asked for."""
 
 
 def run(names: Sequence[str], quick: bool, say: Callable[[str], None]) -> tuple[list[Measured], bool]:
@@ -30,7 +32,7 @@ def run(names: Sequence[str], quick: bool, say: Callable[[str], None]) -> tuple[
     figures: list[Measured] = []
     complete = True
     for name in names:
-        say(f"{name}: {MEASUREMENTS[name]} … ")
+        say(f"{name}: {(MEASUREMENTS | ON_REQUEST)[name]} … ")
         began = time.monotonic()
         try:
             with Home() as home:

@@ -16,15 +16,15 @@ def cores() -> int:
     return os.cpu_count() or 1
 
 
-def describe() -> str:
-    """One line: the machine, how busy it is already, and the versions."""
+def describe(*packages: str) -> str:
+    """One line: the machine, how busy it is already, and the versions, also of these packages."""
     load = os.getloadavg()[0]
     words = [
         f"gradtui {__version__}",
         f"{platform.system()} {platform.machine()}, {cores()} cores, load {load:.1f}",
         f"Python {platform.python_version()}",
         # By the package's own word: torch takes seconds to import.
-        *(f"{name} {_version(name)}" for name in ("textual", "torch", "numpy")),
+        *(f"{name} {_version(name)}" for name in ("textual", "torch", "numpy", *packages)),
     ]
     return " · ".join(words)
 

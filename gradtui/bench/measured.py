@@ -17,6 +17,8 @@ class Measured:
     budget: float | None = None
     at_least: bool = False
     """The budget is the least that will do; else it is the most."""
+    spread: tuple[float, float] | None = None
+    """The quartiles of what was measured several times; None where they are not told."""
 
     @property
     def ok(self) -> bool:
@@ -28,4 +30,5 @@ class Measured:
     def to_json(self) -> dict[str, Any]:
         """As `gradtui bench --json` says it: four digits are more than any of these figures holds from day to day."""
         value = float(f"{self.value:.4g}") if math.isfinite(self.value) else self.value
-        return {"name": self.name, "value": value, "unit": self.unit, "budget": self.budget, "ok": self.ok}
+        said = {"name": self.name, "value": value, "unit": self.unit, "budget": self.budget, "ok": self.ok}
+        return said if self.spread is None else {**said, "spread": list(self.spread)}

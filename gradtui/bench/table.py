@@ -17,6 +17,8 @@ def rows_of(figures: Sequence[Measured]) -> list[tuple[str, str, str, str]]:
 
 def _row(figure: Measured) -> tuple[str, str, str, str]:
     value = _join(figure.value, figure.unit)
+    if figure.spread is not None:
+        value += " ({} to {})".format(*map(_number, figure.spread))
     if figure.budget is None:
         return figure.name, value, "", ""
     sign, missed = ("≥", "too little") if figure.at_least else ("≤", "over budget")

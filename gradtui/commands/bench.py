@@ -24,6 +24,11 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--quick", action="store_true", help="fewer repetitions: a fifth of the time, and more noise"
     )
+    parser.add_argument(
+        "--peers",
+        action="store_true",
+        help="what wandb, TensorBoard and a plain loop cost beside gradtui, as far as they are installed",
+    )
     add_json(parser)
 
 
@@ -32,9 +37,11 @@ def _execute(args: Namespace) -> int:
     from gradtui.bench.machine import describe
     from gradtui.bench.signals import ending
 
-    names, machine = _chosen(args), describe()
+    names, machine = _chosen(args), describe("wandb", "tensorboard") if args.peers else describe()
     if args.json:
         _say(f"{machine}\n")
+    if args.peers:
+        _name_missing()
     with ending():
         figures, complete = run(names, args.quick, _say)
     if args.json:
@@ -59,7 +66,16 @@ def _chosen(args: Namespace) -> list[str]:
         if name not in MEASUREMENTS:
             hint = nearest(name, MEASUREMENTS) or f"; expected {', '.join(MEASUREMENTS)}"
             raise BadInput(f"{name}: no such measurement{hint}")
-    return [name for name in MEASUREMENTS if name in args.names or not args.names]
+    everything = not args.names and not args.peers
+    named = [name for name in MEASUREMENTS if name in args.names or everything]
+    return [*named, "peers"] if args.peers else named
+
+
+def _name_missing() -> None:
+    from gradtui.bench.peers.kinds import missing
+
+    if names := missing():
+        _say(f"not installed, so not compared with: {', '.join(names)} (pip install 'gradtui[peers]')\n")
 
 
 def _say(text: str) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.bench.catalogue import MEASUREMENTS
+from gradtui.bench.catalogue import MEASUREMENTS, ON_REQUEST
 from gradtui.bench.processes import descendants
 from gradtui.runs.process import is_alive
 
@@ -25,13 +25,13 @@ def bench(*words: str, timeout: float = 120) -> subprocess.CompletedProcess[str]
 
 def test_every_measurement_is_there() -> None:
     folder = Path(import_module("gradtui.bench.measurements").__file__ or "").parent
-    assert {path.stem for path in folder.glob("[a-z]*.py")} == set(MEASUREMENTS)
-    for name in MEASUREMENTS:
+    assert {path.stem for path in folder.glob("[a-z]*.py")} == set(MEASUREMENTS | ON_REQUEST)
+    for name in MEASUREMENTS | ON_REQUEST:
         assert callable(import_module(f"gradtui.bench.measurements.{name}").measure)
 
 
 def test_nothing_of_it_imports_torch() -> None:
-    modules = ", ".join(f"gradtui.bench.measurements.{name}" for name in MEASUREMENTS)
+    modules = ", ".join(f"gradtui.bench.measurements.{name}" for name in MEASUREMENTS | ON_REQUEST)
     code = f"import sys, {modules}; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
@@ -56,6 +56,22 @@ def test_figures_for_programs() -> None:
     progress = done.stderr.splitlines()
     assert "cores" in progress[0]
     assert [line.partition(":")[0] for line in progress[1:]] == ["charts"]
+
+
+@pytest.mark.long
+def test_others_are_compared_with_where_they_are_installed() -> None:
+    from gradtui.bench.peers.kinds import KINDS, installed, missing
+
+    done = bench("--peers", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    figures = {figure["name"]: figure for figure in json.loads(done.stdout)}
+    for name, kind in KINDS.items():
+        assert (f"50 × 128: {kind.text}" in figures) == (name in installed())
+    every_step = figures["50 × 128: gradtui, every step"]
+    assert every_step["unit"] == "×"
+    assert every_step["spread"][0] <= every_step["value"] <= every_step["spread"][1]
+    for library in missing():
+        assert library in done.stderr
 
 
 @pytest.mark.long

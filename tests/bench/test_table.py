@@ -44,6 +44,7 @@ def test_a_figure_for_people() -> None:
             Measured("second", 1234.5, "ms", budget=300),
             Measured("third", 17.1, "a second", budget=18, at_least=True),
             Measured("fourth", 0.5, "ms"),
+            Measured("fifth", 1.05, "×", budget=1.06, spread=(1.041, 1.0789)),
         ]
     )
     assert heading == ("measured", "value", "budget", "")
@@ -52,4 +53,5 @@ def test_a_figure_for_people() -> None:
         ("second", "1,230 ms", "≤ 300 ms", "✖ over budget"),
         ("third", "17.1 a second", "≥ 18 a second", "✖ too little"),
         ("fourth", "0.5 ms", "", ""),
+        ("fifth", "1.05× (1.04 to 1.08)", "≤ 1.06×", "✓"),
     ]

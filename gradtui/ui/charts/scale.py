@@ -22,6 +22,9 @@ PATIENCE = 50
 _FARTHEST = {"log": 99.0, "linear": 1e100}
 """Values beyond are drawn at the edge: labels have room for five characters, and floats for differences."""
 
+NOTHING = 1e-100
+"""Size of a value below which a linear axis takes it for 0."""
+
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
 
 
@@ -72,7 +75,8 @@ class Scale:
             return False
         far = _FARTHEST[self.kind]
         low, high = np.clip([finite.min(), finite.max()], -far, far).tolist()
-        low, high = self._rounded(low, high)
+        # What is that near to 0 has no digits left to tell it from 0 by.
+        low, high = self._rounded(*(0.0 if abs(end) < NOTHING else end for end in (low, high)))
         if self._untouched:
             self._untouched = False
             return self._set(low, high)

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -79,6 +79,7 @@ def test_a_linear_scale_keeps_what_it_was_given() -> None:
     assert (scale.low, scale.high) == (0, 2)
 
 
+@example([np.array([5e-324, 0.0])], "linear", 1)
 @given(st.lists(anything, min_size=1, max_size=5), st.sampled_from(["log", "linear"]), st.integers(1, 40))
 def test_every_finite_value_lies_inside_and_ticks_fit(frames: list[np.ndarray], kind: str, room: int) -> None:
     scale = Scale(kind)  # type: ignore[arg-type]

@@ -135,6 +135,9 @@ async def test_keys_for_all_screens_wait_for_the_lab() -> None:
         app.action_command_palette()
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
         assert app.lab in app.screen_stack
+        # It looks for its list of commands, which must not be gone with the test.
+        await until(pilot, lambda: bool(app.screen.query("CommandList")))
+        await app.screen.workers.wait_for_complete()
 
 
 async def choose(pilot: Pilot[None], words: str) -> None:

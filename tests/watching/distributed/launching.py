@@ -28,18 +28,22 @@ x, y, net = torch.load(os.environ["MATERIAL"], weights_only=False)
 """
 
 
-WHO_WRITES = r"""
-os.write(1, f"{'writes' if probe.run else 'silent'} {rank}\n".encode())
+# Not by Python's own end, at which gloo's threads abort one process in five, whether it is watched or not.
+TAIL = r"""
+import os
+probe.close()
+os.write(1, f"{'writes' if probe.run else 'silent'} {os.environ['RANK']}\n".encode())
+os._exit(0)
 """
 
 
 def launch(
-    folder: Path, body: str, material: Path, *, processes: int = 2, timeout: float = 120
+    folder: Path, body: str, material: Path, *, head: str = HEAD, processes: int = 2, timeout: float = 120
 ) -> subprocess.CompletedProcess[str]:
-    """Run HEAD and `body` in so many processes; `material` holds inputs, targets and a model. Runs are made in
-    `folder`/runs."""
+    """Run `head` and `body` in so many processes; `material` holds inputs, targets and a model. Runs are made in
+    `folder`/runs. At the end each process says whether it writes one."""
     script = folder / "train.py"
-    script.write_text(HEAD + body)
+    script.write_text(head + body + TAIL)
     # --standalone finds a port that is free.
     words = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
     environment = {

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from tests.watching.conftest import oracle
-from tests.watching.distributed.launching import WHO_WRITES, launch, the_run
+from tests.watching.distributed.launching import launch, the_run
 from tests.watching.distributed.test_replicated import material
 
 pytestmark = pytest.mark.long
@@ -60,9 +60,7 @@ def expected(x: torch.Tensor, y: torch.Tensor, net: nn.Module, steps: int) -> di
 def test_norms_are_those_of_whole_layers(tmp_path: Path, processes: int) -> None:
     path, x, y, net = material(tmp_path)
     truth = expected(x, y, net, 20)
-    done = launch(
-        tmp_path, SHARD + TRAIN.format(budget=None, steps=20) + WHO_WRITES, path, processes=processes
-    )
+    done = launch(tmp_path, SHARD + TRAIN.format(budget=None, steps=20), path, processes=processes)
     assert done.returncode == 0, done.stderr
     assert sorted(done.stdout.splitlines()) == [
         *(f"silent {rank}" for rank in range(1, processes)),
@@ -90,14 +88,14 @@ def test_norms_are_those_of_whole_layers(tmp_path: Path, processes: int) -> None
 
 def test_within_a_budget_the_steps_that_are_there_are_right(tmp_path: Path) -> None:
     path, x, y, net = material(tmp_path)
-    truth = expected(x, y, net, 400)
-    done = launch(tmp_path, SHARD + TRAIN.format(budget=0.01, steps=400), path)
+    truth = expected(x, y, net, 200)
+    done = launch(tmp_path, SHARD + TRAIN.format(budget=0.01, steps=200), path)
     assert done.returncode == 0, done.stderr
     run = the_run(tmp_path)
     steps, norms = run.layers("grad_norm")
-    assert 10 < len(steps) < 400
+    assert 5 < len(steps) < 200
     # The last ones too: both processes have gone on to measure the same.
-    assert steps[-1] > 300
+    assert steps[-1] > 100
     np.testing.assert_allclose(norms, truth["layers"][steps - 1], rtol=1e-2)
 
 
@@ -168,9 +166,8 @@ from torch.distributed.fsdp import FullyShardedDataParallel
 model = FullyShardedDataParallel(net, device_id=torch.device("cpu"))
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
 probe = gradtui.watch(model, optimizer)
-print(probe.run)
 """
     done = launch(tmp_path, body, path, processes=2)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["None", "None"]
+    assert sorted(done.stdout.splitlines()) == ["silent 0", "silent 1"]
     assert done.stderr.count("fully_shard (FSDP2) is") == 2

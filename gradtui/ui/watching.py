@@ -112,6 +112,7 @@ class Watching:
         """The steps that broke it, as its trainer has found them."""
         self._screen = screen
         self._wake = threading.Event()
+        self._closed = False
         self._news: list[News] = []
         self._events_read = 0
         self._judged_at = 0.0
@@ -131,8 +132,14 @@ class Watching:
         self.look = look
         self._wake.set()
 
+    def close(self) -> None:
+        """Nobody looks any more: whoever follows it stops at once. An app is gone only when its threads are."""
+        self._closed = True
+        self._wake.set()
+        self.painted.set()
+
     def follow(self, worker: Worker[None]) -> None:
-        """Read the folder until the worker is cancelled. Runs in a thread."""
+        """Read the folder until it is closed or the worker is cancelled. Runs in a thread."""
         from gradtui.diagnosis import LiveDiagnosis
         from gradtui.runs.errors import RunError
         from gradtui.runs.follower import Follower
@@ -141,7 +148,7 @@ class Watching:
         try:
             run = open_run(self.folder)
             follower, diagnosis = Follower(run), LiveDiagnosis()
-            while not worker.is_cancelled:
+            while not (self._closed or worker.is_cancelled):
                 began = time.monotonic()
                 self._wake.clear()
                 look = self.look
@@ -155,8 +162,8 @@ class Watching:
                         self._post(worker if first else None)
                     self._judge(run, diagnosis, look)
                     self._post(worker)
-                if not self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began))):
-                    continue
+                if not self._closed:
+                    self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began)))
         except Exception as error:
             # One line, whatever it is: a run that cannot be read must not take the screen down with it.
             known = isinstance(error, RunError | OSError)
@@ -194,6 +201,8 @@ class Watching:
     def _post(self, worker: Worker[None] | None = None) -> None:
         """Hand the state over; with a worker, wait until it was painted."""
         self.painted.clear()
+        if self._closed:
+            return
         self._screen.post_message(Followed(self))
         # Also where a key is held down: its pictures would pile up in a slow line as well as any.
         while worker is not None and not self.painted.wait(0.5) and not worker.is_cancelled:

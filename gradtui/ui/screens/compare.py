@@ -126,6 +126,11 @@ class CompareScreen(Screen["Path | None"]):
             self.run_worker(partial(_follow, entry.watching), thread=True, group="follow")
         self.set_interval(PACE, self.paint_fresh)
 
+    def on_unmount(self) -> None:
+        """Leaving is not to wait until the next look at a folder."""
+        for entry in self.entries:
+            entry.watching.close()
+
     # -- painting
 
     @on(Followed)

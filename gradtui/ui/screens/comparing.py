@@ -107,6 +107,8 @@ class Comparing(Training):
 
     def compare_with(self, folder: Path | None) -> None:
         """Hold the run on the screen against that one; None is against none."""
+        if self.partner is not None:
+            self.partner.close()
         self.partner = None if folder is None else Watching(self, folder, beside=True)
         if self.partner is not None:
             self.follow_partner(self.partner)

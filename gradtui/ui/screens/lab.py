@@ -331,6 +331,8 @@ class LabScreen(Comparing):
         self.adopting = adopt
         self.compare_with(against)
         self.orphan = against is None
+        if self.watching is not None:
+            self.watching.close()
         self.watching = Watching(self, folder, trainer)
         if isinstance(self.app, KeepingApp):
             self.watching.pace = 1 / self.app.settings.redraws
@@ -349,6 +351,12 @@ class LabScreen(Comparing):
             if self.narrow:
                 self.call_after_refresh(self.query_one(GradientPane).focus)
         self.follow(self.watching)
+
+    def on_unmount(self) -> None:
+        """Leaving is not to wait until the next look at a folder."""
+        for watching in (self.watching, self.partner):
+            if watching is not None:
+                watching.close()
 
     @work(thread=True, exclusive=True, group="follow")
     def follow(self, watching: Watching) -> None:

@@ -122,6 +122,7 @@ class LayerScreen(Travelling):
 
     def on_unmount(self) -> None:
         """The thread need not sleep to its end."""
+        self.workers.cancel_node(self)
         self._wake.set()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:

@@ -81,6 +81,7 @@ class RunsScreen(Doing):
 
     def on_unmount(self) -> None:
         """The thread need not sleep to its end."""
+        self.workers.cancel_node(self)
         self.wake.set()
 
     # -- reading

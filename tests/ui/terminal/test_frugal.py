@@ -35,6 +35,14 @@ class Line(HeadlessDriver):
         Line.terminal.feed(data)
 
 
+async def calm() -> None:
+    """Wait until nothing more is sent."""
+    before = -1
+    while before != Line.sent:
+        before = Line.sent
+        await asyncio.sleep(0.25)
+
+
 def meant(app: GradtuiApp) -> list[str]:
     """The lines as the app has composed them."""
     return [strip.text for strip in app.screen._compositor.render_strips()]
@@ -51,13 +59,13 @@ async def test_whatever_is_opened_and_closed_the_terminal_shows_what_the_app_mea
     async def play() -> None:
         while not isinstance(app.screen, LabScreen):
             await asyncio.sleep(0.05)
-        await asyncio.sleep(1.0)
+        await calm()
         for keys in (["g", "right", "right", "up", "up"], ["p", "c", "u"], ["escape"], ["enter"], ["escape"],
                      ["plus", "plus", "m"], ["o", "down"], ["escape"], ["z"], ["z"], ["tab", "tab"]):  # fmt: skip
             for key in keys:
                 app.simulate_key(key)
                 await asyncio.sleep(0.05)
-            await asyncio.sleep(0.8)
+            await calm()
             assert Line.terminal.text() == meant(app), keys
         quiet = Line.sent
         await asyncio.sleep(1.0)

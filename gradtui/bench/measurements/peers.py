@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import ExitStack
 from statistics import median, quantiles
@@ -12,9 +13,12 @@ from gradtui.bench.errors import CannotMeasure
 from gradtui.bench.home import Home
 from gradtui.bench.measured import Measured
 from gradtui.bench.peers.kinds import BARE, KINDS, MODELS, installed
+from gradtui.bench.processes import descendants, wait_idle
 
 TURNS = {"mlp": (40, 10), "transformer": (30, 3), "residual": (10, 1)}
 """Of each model how often it is each kind's turn, and for how many steps."""
+STILL = 10.0
+"""Seconds that may be waited for whoever still writes after its turn."""
 BUDGETS = {
     ("mlp", "every-step"): 1.06,
     ("mlp", "budget"): 1.01,
@@ -33,8 +37,8 @@ class Turn(NamedTuple):
 
 
 def measure(home: Home, quick: bool) -> Iterator[Measured]:
-    """By turns, in an order that goes round: what keeps the machine busy does so for all. A ratio is that of two
-    turns of one round; the figure is the median of all rounds, and between the quartiles lies half of them.
+    """By turns, in an order that is drawn for each round: what keeps the machine busy does so for all. A ratio is
+    that of two turns of one round; the figure is the median of all rounds, and between the quartiles lies half of them.
 
     The processor's time is that of all threads of the training's process: less than what one waits for where
     writing is left to others (wandb has a process for that), but the same on a busy machine as on an idle one.
@@ -57,9 +61,9 @@ def _compare(home: Home, model: str, quick: bool) -> Iterator[Measured]:
             # Imports, caches, and what is set up at the first steps.
             _turn(trainers[kind], kind, 3)
         turns: list[dict[str, Turn]] = []
-        for number in range(rounds):
-            first = number % len(kinds)
-            order = kinds[first:] + kinds[:first]
+        draw = random.Random(0)
+        for _ in range(rounds):
+            order = draw.sample(kinds, len(kinds))
             turns.append({kind: _turn(trainers[kind], kind, steps) for kind in order})
         sizes = {kind: _end(trainers[kind], kind) for kind in kinds}
     for kind in kinds:
@@ -87,7 +91,11 @@ def _turn(trainer: Popen[bytes], kind: str, steps: int) -> Turn:
         trainer.stdin.flush()
     except OSError:
         pass  # What it says, or does not say, is looked at next.
-    return Turn(*_answer(trainer, kind, 2))
+    turn = Turn(*_answer(trainer, kind, 2))
+    if KINDS[kind].needs:
+        # What it has left to threads and processes of its own must not fall into the next one's turn.
+        wait_idle([trainer.pid, *descendants(trainer.pid)], STILL)
+    return turn
 
 
 def _end(trainer: Popen[bytes], kind: str) -> float:

@@ -2,7 +2,7 @@
 
 ``python -m gradtui.bench.peers.trainer MODEL KIND FOLDER`` answers each line on stdin, a number of steps, by the
 seconds that they took, and those that the processor worked on them; when stdin closes, by the bytes that FOLDER holds
-for each step.
+for each step. One more step before them is not counted: the others have had the processor's caches meanwhile.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ def main(model: str, kind: str, folder: Path) -> None:
     folder.mkdir()
     recorder = RECORDERS[kind](learning, folder)
     step = 0
-    for line in sys.stdin:
-        recorder.resume()
-        begin, used = time.perf_counter(), time.process_time()
-        for _ in range(int(line)):
+
+    def go_on(steps: int) -> None:
+        nonlocal step
+        for _ in range(steps):
             step += 1
             optimizer.zero_grad()
             loss = loss_of_next()
@@ -35,6 +35,12 @@ def main(model: str, kind: str, folder: Path) -> None:
             recorder.backward(step)
             optimizer.step()
             recorder.stepped(step, loss)
+
+    for line in sys.stdin:
+        go_on(1)
+        recorder.resume()
+        begin, used = time.perf_counter(), time.process_time()
+        go_on(int(line))
         print(time.perf_counter() - begin, time.process_time() - used, flush=True)
     recorder.close()
     size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file() and not path.is_symlink())

@@ -80,4 +80,4 @@ def test_a_trainer_answers_turn_by_turn(tmp_path: Path) -> None:
     assert all(float(word) > 0 for turn in turns for word in turn.split())
     assert float(size) > 200
     (folder,) = (tmp_path / "runs").iterdir()
-    assert gradtui.open_run(folder).layers("grad_norm")[0].tolist() == [1, 2, 3, 4, 5]
+    assert gradtui.open_run(folder).layers("grad_norm")[0].tolist() == [1, 2, 3, 4, 5, 6, 7]

@@ -5,7 +5,7 @@ A float32 sum of squares reads 0 below about 1e-23 and infinity above 1e18, exac
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from torch import Tensor
 LEAST_SQUARE = 1.2e-38
 """A sum of n float32 squares of at least n times this is as exact as float32 is: the squares that fell below
 the normal range were each rounded by 7e-46 at most, together by less than 1e-7 of the sum."""
+SURELY_IN_RANGE = (LEAST_SQUARE * 2**40) ** 0.5
+"""So large a norm is exact whatever the tensor's size: none has more than 2^40 numbers."""
 
 
 def scaled_row_norms(rows: Tensor) -> Tensor:
@@ -29,26 +31,11 @@ def tensor_norms(tensors: list[Tensor]) -> Tensor:
     """L2 norm (tensors,) of each tensor, accumulated in float64, on their device, without waiting for it.
 
     For gradients that are not views of a buffer of ours: one fused call over all of them, of any
-    floating-point types. `fold_by_layer` makes norms of layers of them on the host.
+    floating-point types.
     """
     if tensors[0].device.type == "mps":
         return torch.cat([scaled_row_norms(tensor.float().reshape(1, -1)) for tensor in tensors])
     return torch.stack(torch._foreach_norm(tensors, 2, dtype=torch.float64))
-
-
-def fold_by_layer(norms: np.ndarray, sizes: Sequence[int]) -> np.ndarray:
-    """L2 norm (layers,) of layers that own the next `sizes` of the given norms each.
-
-    A layer of no tensors is NaN: it has no gradient, which is not a gradient of zero.
-    """
-    counts = np.asarray(sizes, np.intp)
-    squares = np.square(norms, dtype=np.float64)
-    folded = np.full(len(counts), np.nan)
-    some = counts > 0
-    if some.any():
-        starts = np.cumsum(counts) - counts
-        folded[some] = np.sqrt(np.add.reduceat(squares, starts[some]))
-    return folded
 
 
 def wide_norms(tensors: list[Tensor]) -> np.ndarray:
@@ -58,9 +45,19 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
     """
     if {(tensor.is_cpu, tensor.dtype) for tensor in tensors} != {(True, torch.float32)}:
         return tensor_norms(tensors).cpu().numpy().astype(np.float64)
-    norms = torch.stack(torch._foreach_norm(tensors)).double().numpy()
-    doubtful = _doubtful(norms, np.array([tensor.numel() for tensor in tensors]))
-    if len(doubtful):
+    return host_norms(tensors)
+
+
+def host_norms(tensors: list[Tensor]) -> np.ndarray:
+    """`wide_norms` of what is known to be in float32 and on the CPU: somebody's script waits for them."""
+    norms: np.ndarray = torch.stack(torch._foreach_norm(tensors)).double().numpy()
+    # In Python: between two steps nothing is in the processor's caches, and numpy is the slower for some hundred.
+    doubtful = [
+        at
+        for at, norm in enumerate(norms.tolist())
+        if not SURELY_IN_RANGE <= norm < math.inf and _is_doubtful(norm, tensors[at].numel())
+    ]
+    if doubtful:
         norms[doubtful] = tensor_norms([tensors[at] for at in doubtful]).numpy()
     return norms
 
@@ -76,6 +73,10 @@ def wide_row_norms(rows: Tensor) -> np.ndarray:
     return norms
 
 
-def _doubtful(norms: np.ndarray, counts: np.ndarray | int) -> np.ndarray:
-    """Which float32 norms of so many numbers are out of range or not finite."""
-    return np.flatnonzero(~((np.square(norms) >= counts * LEAST_SQUARE) & (norms < np.inf)))
+def _doubtful(norms: np.ndarray, count: int) -> np.ndarray:
+    """Which float32 norms of so many numbers each are out of range or not finite."""
+    return np.flatnonzero(~((np.square(norms) >= count * LEAST_SQUARE) & (norms < np.inf)))
+
+
+def _is_doubtful(norm: float, count: int) -> bool:
+    return not (norm * norm >= count * LEAST_SQUARE and norm < math.inf)

@@ -51,6 +51,8 @@ class Gradients:
 
     def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]]) -> None:
         self._parameters = parameters
+        self._all = np.ones(len(parameters), bool)
+        self._all.setflags(write=False)
 
     def read(self) -> Reading:
         """The norms now, without waiting for a device."""
@@ -66,7 +68,9 @@ class Gradients:
     def _look(self) -> tuple[NDArray[np.bool_], list[Tensor], Stamp]:
         found = [None if (p := reference()) is None else p.grad for reference in self._parameters]
         gradients = [gradient for gradient in found if gradient is not None]
-        present = np.fromiter((gradient is not None for gradient in found), bool, len(found))
+        present = self._all
+        if len(gradients) < len(found):
+            present = np.fromiter((gradient is not None for gradient in found), bool, len(found))
         return present, gradients, (list(map(id, gradients)), _versions(gradients))
 
 

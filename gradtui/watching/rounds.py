@@ -6,6 +6,7 @@ optimizer that took none moves has no number in that row. With one optimizer a r
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -14,7 +15,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.probe.norms import fold_by_layer
 from gradtui.probe.transfer import Number
 from gradtui.watching.gradients import Reading
 from gradtui.watching.stepping import Step
@@ -109,12 +109,12 @@ def unpack(
             taken.append(np.asarray(values[at : at + size], np.float64))
             at += size
         where = step.positions[readings[-1].present]
-        scales = [after_scale] if len(readings) == 1 else [before_scale, after_scale]
-        first, last = taken[0] / scales[0], taken[-1] / scales[-1]
-        if _grew(first, last):
-            # More came in after the pass that was seen: then that was not the gradient before clipping.
-            first = last
-        first, last = layout.counted(first, where), layout.counted(last, where)
+        first = last = layout.counted(taken[-1] / after_scale, where)
+        if len(readings) == 2:
+            first = layout.counted(taken[0] / before_scale, where)
+            if _grew(first, last):
+                # More came in after the pass that was seen: then that was not the gradient before clipping.
+                first = last
         before[where], after[where], present[where] = first, last, True
         parts[step.number] = (_norm(first), lrs)
         skipped |= step.skipped or overflow > 0
@@ -127,7 +127,7 @@ def _grew(first: Floats, last: Floats) -> bool:
 
 
 def _norm(norms: Floats) -> float:
-    return float(np.sqrt(np.square(norms).sum()))
+    return math.sqrt(np.dot(norms, norms))
 
 
 class Layout:
@@ -153,6 +153,9 @@ class Layout:
         if not len(self._sizes):
             return np.zeros(0)
         here = present[: self._shown]
-        counts = np.add.reduceat(here.astype(np.intp), self._starts)
-        folded: Floats = fold_by_layer(norms[: self._shown][here], counts.tolist())
+        squares = np.square(norms[: self._shown])
+        if here.all():
+            return np.sqrt(np.add.reduceat(squares, self._starts))
+        folded = np.sqrt(np.add.reduceat(np.where(here, squares, 0.0), self._starts))
+        folded[~np.logical_or.reduceat(here, self._starts)] = np.nan
         return folded

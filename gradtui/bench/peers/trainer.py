@@ -37,6 +37,8 @@ def main(model: str, kind: str, folder: Path) -> None:
             recorder.stepped(step, loss)
 
     for line in sys.stdin:
+        # Before each: what the others' turns took was no time of this training, nor is the step that is not counted.
+        recorder.resume()
         go_on(1)
         recorder.resume()
         begin, used = time.perf_counter(), time.process_time()

@@ -6,6 +6,7 @@ A float32 sum of squares reads 0 below about 1e-23 and infinity above 1e18, exac
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import torch
@@ -55,7 +56,7 @@ def host_norms(tensors: list[Tensor]) -> np.ndarray:
     doubtful = [
         at
         for at, norm in enumerate(norms.tolist())
-        if not SURELY_IN_RANGE <= norm < math.inf and _is_doubtful(norm, tensors[at].numel())
+        if not (SURELY_IN_RANGE <= norm < math.inf or _in_range(norm, tensors[at].numel()))
     ]
     if doubtful:
         norms[doubtful] = tensor_norms([tensors[at] for at in doubtful]).numpy()
@@ -68,15 +69,11 @@ def wide_row_norms(rows: Tensor) -> np.ndarray:
         return scaled_row_norms(rows).cpu().numpy().astype(np.float64)
     wide = None if rows.device.type == "cpu" else torch.float64
     norms: np.ndarray = torch.linalg.vector_norm(rows, dim=1, dtype=wide).cpu().double().numpy()
-    if wide is None and len(doubtful := _doubtful(norms, rows.shape[1])):
+    if wide is None and len(doubtful := np.flatnonzero(~_in_range(norms, rows.shape[1]))):
         norms[doubtful] = torch.linalg.vector_norm(rows[doubtful], dim=1, dtype=torch.float64).numpy()
     return norms
 
 
-def _doubtful(norms: np.ndarray, count: int) -> np.ndarray:
-    """Which float32 norms of so many numbers each are out of range or not finite."""
-    return np.flatnonzero(~((np.square(norms) >= count * LEAST_SQUARE) & (norms < np.inf)))
-
-
-def _is_doubtful(norm: float, count: int) -> bool:
-    return not (norm * norm >= count * LEAST_SQUARE and norm < math.inf)
+def _in_range(norm: Any, count: int) -> Any:
+    """Whether the float32 norm of so many numbers is exact and finite; a float, or an array of such norms."""
+    return (norm * norm >= count * LEAST_SQUARE) & (norm < math.inf)

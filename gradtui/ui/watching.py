@@ -162,6 +162,7 @@ class Watching:
                         self._post(worker if first else None)
                     self._judge(run, diagnosis, look)
                     self._post(worker)
+                # Asked once more: a call that came before the clearing is lost.
                 if not self._closed:
                     self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began)))
         except Exception as error:

@@ -153,9 +153,7 @@ class Layout:
         if not len(self._sizes):
             return np.zeros(0)
         here = present[: self._shown]
-        squares = np.square(norms[: self._shown])
-        if here.all():
-            return np.sqrt(np.add.reduceat(squares, self._starts))
-        folded = np.sqrt(np.add.reduceat(np.where(here, squares, 0.0), self._starts))
+        squares = np.where(here, np.square(norms[: self._shown]), 0.0)
+        folded: Floats = np.sqrt(np.add.reduceat(squares, self._starts))
         folded[~np.logical_or.reduceat(here, self._starts)] = np.nan
         return folded

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import pkgutil
 import subprocess
-import sys
 import sysconfig
 from pathlib import Path
 
@@ -13,23 +11,9 @@ import pytest
 import gradtui.diagnosis
 import gradtui.experiment
 import gradtui.runs
+from tests.support.imports import loaded_by, modules_of
 
 ROOT = Path(__file__).parents[1]
-
-
-def loaded_by(*modules: str) -> set[str]:
-    """Top-level names in sys.modules after importing these in a fresh process."""
-    code = f"import sys, {', '.join(modules)}; print(*{{name.split('.')[0] for name in sys.modules}})"
-    output = subprocess.run(
-        [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
-    )
-    return set(output.stdout.split())
-
-
-def modules_of(package: object) -> list[str]:
-    """The package and all that lies in it, by name."""
-    name, path = package.__name__, package.__path__  # type: ignore[attr-defined]
-    return [name, *(module.name for module in pkgutil.walk_packages(path, f"{name}."))]
 
 
 def test_importing_gradtui_costs_nothing() -> None:

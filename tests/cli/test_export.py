@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.cli.commanding import gradtui
-from tests.runs.export.made import made_run
+from tests.support.command_line import gradtui
+from tests.support.exported_run import made_run
 
 
 def test_a_run_is_exported_and_said_in_one_line(tmp_path: Path) -> None:

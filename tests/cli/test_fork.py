@@ -13,7 +13,7 @@ from gradtui import open_run
 from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.reader import Run
 from gradtui.training.checkpoints.files import listed, rewinds
-from tests.cli.commanding import gradtui, strictly
+from tests.support.command_line import gradtui, strictly
 
 
 @dataclass

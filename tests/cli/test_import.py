@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.export.export import export
-from tests.cli.commanding import gradtui
-from tests.runs.export.made import made_run
+from tests.support.command_line import gradtui
+from tests.support.exported_run import made_run
 
 
 def test_where_there_is_nothing_to_import_one_line_says_so(tmp_path: Path) -> None:

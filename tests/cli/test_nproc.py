@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.commanding import gradtui, strictly
+from tests.support.command_line import gradtui, strictly
 
 
 @pytest.mark.parametrize("number", ["0", "-2", "65"])

@@ -8,7 +8,7 @@ import pytest
 
 from gradtui.cli import main
 from gradtui.experiment import net_shape, resolve
-from tests.cli.commanding import gradtui, strictly
+from tests.support.command_line import gradtui, strictly
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.reader import Run
 from gradtui.training.checkpoints.files import listed
 from gradtui.training.checkpoints.tensors import read
-from tests.cli.commanding import gradtui, start, strictly
+from tests.support.command_line import gradtui, start, strictly
 
 STEPS = 3000
 FILES = {

@@ -14,7 +14,7 @@ import pytest
 from gradtui import open_run
 from gradtui.diagnosis.findings import CODES
 from gradtui.experiment import net_shape, resolve
-from tests.cli.commanding import gradtui, gradtui_on_a_terminal, strictly
+from tests.support.command_line import gradtui, gradtui_on_a_terminal, strictly
 
 
 @dataclass

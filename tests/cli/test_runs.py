@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gradtui.runs.label import Label, write_label
-from tests.cli.commanding import gradtui, strictly
-from tests.runs.test_library import make
+from tests.support.command_line import gradtui, strictly
+from tests.support.run_folders import make
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import pytest
 from gradtui import open_run
 from gradtui.runs.process import is_alive
 from gradtui.runs.reader import Run
-from tests.cli.commanding import start, strictly
+from tests.support.command_line import start, strictly
 
 FOR_EVER = ["run", "--set", "net.0.repeat=2", "--steps", "100000000", "--json"]
 

@@ -11,7 +11,7 @@ import pytest
 
 from gradtui.runs.reader import open_run
 from gradtui.study.presets import names
-from tests.cli.commanding import gradtui, gradtui_on_a_terminal, strictly
+from tests.support.command_line import gradtui, gradtui_on_a_terminal, strictly
 
 TINY = """
 name = "tiny"

@@ -15,7 +15,7 @@ import pytest
 from gradtui.runs.process import is_alive
 from gradtui.runs.reader import Run, open_run
 from gradtui.study.folder import Journal
-from tests.cli.commanding import start, strictly
+from tests.support.command_line import start, strictly
 
 pytestmark = pytest.mark.long
 

@@ -9,7 +9,7 @@ import pytest
 import gradtui as package
 from gradtui.cli import COMMANDS, main
 from gradtui.experiment.presets import describe, names
-from tests.cli.commanding import gradtui, start, strictly
+from tests.support.command_line import gradtui, start, strictly
 
 
 def test_help_names_every_command(home: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from gradtui.diagnosis import diagnose
 from gradtui.diagnosis.corridor import corridor_of
-from tests.diagnosis.made import evidence
+from tests.support.evidence import evidence
 
 
 def test_updates_have_a_healthy_size_of_their_own() -> None:

@@ -6,8 +6,7 @@ import numpy as np
 
 from gradtui.diagnosis import LiveDiagnosis
 from gradtui.diagnosis.live import GONE, GONE_STEPS
-from tests.diagnosis.made import curve, evidence
-from tests.diagnosis.test_rules import live
+from tests.support.evidence import curve, evidence, live
 
 STARVED = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=200), update=6e-7)
 WELL = evidence(layers=20, drop=0.1, loss=curve(2.35, 1.0, steps=400))

@@ -12,7 +12,7 @@ from gradtui.diagnosis import Evidence, LiveDiagnosis, diagnose, evidence_of, re
 from gradtui.experiment import resolve, set_fields
 from gradtui.runs.reader import open_run
 from gradtui.training.launch import create_run
-from tests.diagnosis.test_rules import live
+from tests.support.evidence import live
 
 pytestmark = pytest.mark.long
 

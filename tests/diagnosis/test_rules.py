@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from gradtui.diagnosis import CODES, Evidence, Finding, Series, diagnose, remarks
-from tests.diagnosis.made import CHANCE, curve, evidence, experiment
+from tests.support.evidence import CHANCE, curve, evidence, experiment, live
 
 AT_CHANCE = curve(2.35, 2.31, 2.30)
 LEARNED = curve(2.4, 1.0, 0.2)
@@ -26,16 +26,6 @@ def codes(made: Evidence, partner: Evidence | None = None) -> list[str]:
 def only(made: Evidence, partner: Evidence | None = None) -> Finding:
     (finding,) = diagnose(made, partner)
     return finding
-
-
-def live(made: Evidence, step: int) -> Evidence:
-    """The same run while it was training, at that step."""
-    parts = {
-        field.name: getattr(made, field.name).upto(step)
-        for field in dataclasses.fields(made)
-        if isinstance(getattr(made, field.name), Series)
-    }
-    return dataclasses.replace(made, finished=False, evaluations=(), **parts)
 
 
 class TestVanishing:

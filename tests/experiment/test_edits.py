@@ -11,7 +11,7 @@ from gradtui.experiment import Experiment, from_dict, net_shape, resolve, set_fi
 from gradtui.experiment.edits import CURES, Cure, cure
 from gradtui.experiment.edits_net import fewer_layers
 from gradtui.experiment.validate import check
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 SICK = resolve("sigmoid-20")
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from gradtui.experiment import Experiment, Optimizer, data_shape, from_dict, net_shape, resolve, set_fields
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.memory import activations, examples, memory_of, states
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 torch = pytest.importorskip("torch")
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from gradtui.experiment import Experiment, ExperimentError, Group, parse_assignments, resolve, set_fields
 from gradtui.experiment.overrides import diff
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 DEFAULT = resolve("sigmoid-20")
 

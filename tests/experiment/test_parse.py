@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtui.experiment import Experiment, ExperimentError, dumps, from_dict, load, loads, resolve, to_dict
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 
 @given(experiments())

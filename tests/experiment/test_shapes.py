@@ -12,7 +12,7 @@ from gradtui.experiment import Experiment, ExperimentError, from_dict, net_shape
 from gradtui.experiment.block_shapes import norm_groups
 from gradtui.experiment.data_shapes import DataShape
 from gradtui.experiment.shapes import NetShape
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 
 def shape_of(data: dict[str, Any], *net: dict[str, Any]) -> NetShape:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 
 from gradtui.experiment import Experiment, ExperimentError, from_dict, net_shape
 from gradtui.experiment.validate import depth_of
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 
 def groups(*blocks: str | dict[str, Any]) -> list[dict[str, Any]]:

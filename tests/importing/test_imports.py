@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gradtui.importing
 import gradtui.runs.export
-from tests.test_imports import loaded_by, modules_of
+from tests.support.imports import loaded_by, modules_of
 
 HEAVY = {"torch", "textual", "tensorboard", "wandb", "pyarrow", "google"}
 

@@ -15,7 +15,7 @@ from gradtui.importing.errors import ImportFailed
 from gradtui.importing.load import load
 from gradtui.runs.export.export import export
 from gradtui.runs.reader import Run
-from tests.runs.export.made import made_run
+from tests.support.exported_run import made_run
 
 pytest.importorskip("tensorboard")
 

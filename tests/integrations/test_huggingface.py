@@ -7,46 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.utils.data import SequentialSampler
+from torch import nn
 
 pytest.importorskip("transformers")
 pytest.importorskip("accelerate")
 
-from transformers import Trainer, TrainingArguments
 
 import gradtui
 from gradtui.integrations.huggingface import GradtuiCallback
 from gradtui.watching.guard import WatchWarning
-from tests.integrations.material import BATCH, LR, examples, net, plain
-
-
-class Classifier(nn.Module):
-    def __init__(self) -> None:
-        super().__init__()
-        self.net = net()
-
-    def forward(self, x: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        logits = self.net(x)
-        return {"loss": nn.functional.cross_entropy(logits, labels), "logits": logits}
-
-
-class InOrder(Trainer):
-    def _get_train_sampler(self, *arguments: object) -> SequentialSampler:
-        return SequentialSampler(self.train_dataset)
-
-
-def trainer(
-    folder: Path, model: nn.Module, callback: GradtuiCallback | None = None, **options: object
-) -> Trainer:
-    x, y = examples()
-    arguments = TrainingArguments(
-        output_dir=str(folder / "out"), per_device_train_batch_size=BATCH, num_train_epochs=1,
-        learning_rate=LR, lr_scheduler_type="constant", optim="sgd", use_cpu=True, logging_steps=1,
-        report_to=[], save_strategy="no", disable_tqdm=True, **options,
-    )  # fmt: skip
-    data = [{"x": one, "labels": label} for one, label in zip(x, y, strict=True)]
-    return InOrder(model=model, args=arguments, train_dataset=data, callbacks=[callback] if callback else [])
+from tests.integrations.material import LR, plain
+from tests.support.transformers_trainer import Classifier, trainer
 
 
 @pytest.mark.parametrize("clip", [None, 0.3])

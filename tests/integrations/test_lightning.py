@@ -7,33 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 pytest.importorskip("lightning")
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Trainer
 
 import gradtui
 from gradtui.integrations.lightning import GradtuiCallback
 from gradtui.watching.guard import WatchWarning
-from tests.integrations.material import BATCH, LR, examples, net, plain
-
-
-class Classifier(LightningModule):
-    def __init__(self, fails_at: int | None = None) -> None:
-        super().__init__()
-        self.net = net()
-        self.fails_at = fails_at
-
-    def training_step(self, batch: tuple[Tensor, Tensor], number: int) -> Tensor:
-        if number == self.fails_at:
-            raise RuntimeError("no more data")
-        x, y = batch
-        return nn.functional.cross_entropy(self.net(x), y)
-
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        return torch.optim.SGD(self.parameters(), lr=LR)
+from tests.integrations.material import BATCH, LR, examples, plain
+from tests.support.lightning_model import Classifier
 
 
 def trainer(folder: Path, callback: GradtuiCallback, **options: object) -> Trainer:

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from gradtui.experiment import Experiment, net_shape
 from gradtui.experiment.data_shapes import TOKEN_SOURCES, DataShape, data_shape
 from gradtui.nets import Net, build
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 BATCH = 3
 

@@ -15,9 +15,8 @@ from gradtui.report.study_page import print_study
 from gradtui.report.study_svg import svg_of
 from gradtui.report.wire import to_json
 from gradtui.study.chart import Bar, BarChart, Chart, Edge, Line, LineChart, MapChart
-from tests.cli.commanding import strictly
-from tests.study.made import Launcher
-from tests.study.test_study import DEPTHS, TWO_SEEDS, degrades, heals, settled, study
+from tests.support.command_line import strictly
+from tests.support.studies import DEPTHS, TWO_SEEDS, Launcher, degrades, relu_heals, settled, study
 
 PAPER = Paper(80, colour=False, ascii=False)
 NAN = float("nan")
@@ -121,7 +120,7 @@ def test_a_page_says_what_was_found_and_where_it_is(capsys: pytest.CaptureFixtur
 
 
 def test_a_study_without_a_grid_is_ranked(capsys: pytest.CaptureFixture[str]) -> None:
-    print_study(settled(study(TWO_SEEDS, Launcher(heals))))
+    print_study(settled(study(TWO_SEEDS, Launcher(relu_heals))))
     page = capsys.readouterr().out
     (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
     assert "ReLU and He's weights" in ranked
@@ -130,7 +129,7 @@ def test_a_study_without_a_grid_is_ranked(capsys: pytest.CaptureFixture[str]) ->
 
 
 def test_the_object_holds_runs_table_findings_and_ranking() -> None:
-    state = settled(study(TWO_SEEDS, Launcher(heals)))
+    state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     told = strictly(to_json(study_object(state)))
     assert (told["name"], told["status"], told["study"]) == ("two seeds", "finished", str(state.folder))
     sick = told["runs"][0]

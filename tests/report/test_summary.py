@@ -14,7 +14,7 @@ from gradtui.report.summary import summarise
 from gradtui.report.wire import to_json
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
-from tests.cli.commanding import strictly
+from tests.support.command_line import strictly
 
 LAYERS = ("dense1", "output")
 TABLES = {"scalars": ("loss",), "grad_norm": LAYERS, "dead_fraction": LAYERS}

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 from gradtui.runs import folder as layout
-
-from .making import describe, write_rows
+from tests.support.run_folders import describe, write_rows
 
 
 def three_lines() -> str:

@@ -19,8 +19,7 @@ from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.source import Source
 from gradtui.runs.writer import RunWriter
-
-from .making import assert_summarises, columns_of, describe
+from tests.support.run_folders import assert_summarises, columns_of, describe
 
 
 class Training:

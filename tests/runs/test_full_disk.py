@@ -15,8 +15,14 @@ import pytest
 
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-
-from .making import assert_same_tables, columns_of, describe, level_on_disk, rows_on_disk, write_rows
+from tests.support.run_folders import (
+    assert_same_tables,
+    columns_of,
+    describe,
+    level_on_disk,
+    rows_on_disk,
+    write_rows,
+)
 
 LIMITED = """
 import json, resource, signal, sys

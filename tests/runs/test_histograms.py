@@ -29,8 +29,7 @@ from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import Run, open_run
 from gradtui.runs.status import read_status
 from gradtui.runs.writer import RunWriter
-
-from .making import describe
+from tests.support.run_folders import describe
 
 
 def described(folder: Path, layers: int = 3) -> RunMeta:

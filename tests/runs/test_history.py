@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from gradtui.runs.history import History
 from gradtui.runs.summary import Summary
 from gradtui.runs.table import Table
-
-from .making import assert_summarises, write_rows
-from .strategies import cuts, matrices
+from tests.support.run_folders import assert_summarises, write_rows
+from tests.support.run_tables import cuts, matrices
 
 
 def same(one: Summary, other: Summary) -> None:

@@ -13,8 +13,7 @@ from gradtui.runs.folder import record_dtype, table_path
 from gradtui.runs.follower import Follower
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-
-from .making import assert_same_tables, columns_of, describe, level_on_disk
+from tests.support.run_folders import assert_same_tables, columns_of, describe, level_on_disk
 
 COLUMNS = {"grad_norm": ["a", "b"]}
 

@@ -16,8 +16,7 @@ import pytest
 from gradtui.runs.follower import Follower
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-
-from .making import assert_same_tables, columns_of, describe, rows_on_disk, write_rows
+from tests.support.run_folders import assert_same_tables, columns_of, describe, rows_on_disk, write_rows
 
 VICTIM = """
 import mmap, struct, sys, time

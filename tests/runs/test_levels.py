@@ -11,9 +11,15 @@ from hypothesis import strategies as st
 
 from gradtui.runs.folder import level_path, table_path
 from gradtui.runs.writer import RunWriter
-
-from .making import assert_same_tables, assert_summarises, buckets_of, level_on_disk, rows_on_disk, write_rows
-from .strategies import cuts, matrices
+from tests.support.run_folders import (
+    assert_same_tables,
+    assert_summarises,
+    buckets_of,
+    level_on_disk,
+    rows_on_disk,
+    write_rows,
+)
+from tests.support.run_tables import cuts, matrices
 
 
 @settings(max_examples=40, deadline=None)

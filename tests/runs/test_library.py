@@ -16,19 +16,7 @@ from gradtui.runs.label import Label, write_label
 from gradtui.runs.library import Library, find_run, list_runs
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-
-from .making import columns_of, describe, write_rows
-
-
-def make(root: Path, identity: str, *, started: float, end: str | None = "finished", **meta: object) -> Path:
-    folder = root / identity
-    writer = RunWriter(folder, columns_of(describe(folder, started=started, **meta)))  # type: ignore[arg-type]
-    folder.mkdir(exist_ok=True)
-    writer.append("scalars", 40, [1, 2, 3])
-    if end:
-        writer.event("end", status=end)
-    writer.close()
-    return folder
+from tests.support.run_folders import columns_of, describe, make, write_rows
 
 
 @pytest.fixture

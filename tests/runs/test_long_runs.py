@@ -15,8 +15,7 @@ from gradtui.runs.folder import record_dtype, table_path
 from gradtui.runs.follower import CURVE_BUCKETS, TIMELINE_ROWS, Follower
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-
-from .making import assert_summarises, columns_of, describe
+from tests.support.run_folders import assert_summarises, columns_of, describe
 
 ROWS, LAYERS = 1_000_000, 50
 

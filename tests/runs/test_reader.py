@@ -13,8 +13,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-
-from .making import columns_of, describe, write_rows
+from tests.support.run_folders import columns_of, describe, write_rows
 
 
 def test_numbers_come_back_as_arrays(tmp_path: Path) -> None:

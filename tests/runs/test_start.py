@@ -13,8 +13,7 @@ from gradtui.runs.library import list_runs
 from gradtui.runs.meta import Parent, read_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.start import Start, read_start, write_start
-
-from .making import describe
+from tests.support.run_folders import describe
 
 FORK = Start(
     parent=Parent("20260101-000000-x", 120, "relu"), checkpoint="checkpoints/parent-000000120.safetensors"

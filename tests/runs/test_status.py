@@ -14,8 +14,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.events import EventLog
 from gradtui.runs.status import RunStatus, current_status, read_status
 from gradtui.runs.writer import RunWriter
-
-from .making import columns_of, describe
+from tests.support.run_folders import columns_of, describe
 
 TRAINING = {"event": "phase", "phase": "training"}
 

@@ -12,9 +12,8 @@ from hypothesis import strategies as st
 from gradtui.runs import table as reading
 from gradtui.runs.folder import level_path, record_size, table_path
 from gradtui.runs.table import Table, bucket_edges, coarsest_bucket
-
-from .making import assert_summarises, buckets_of, write_rows
-from .strategies import matrices
+from tests.support.run_folders import assert_summarises, buckets_of, write_rows
+from tests.support.run_tables import matrices
 
 
 def written(folder: Path, values: np.ndarray, **fields: float) -> Table:

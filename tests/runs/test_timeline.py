@@ -10,9 +10,8 @@ from hypothesis import strategies as st
 from gradtui.runs.history import History
 from gradtui.runs.table import Table
 from gradtui.runs.timeline import Timeline
-
-from .making import assert_summarises, write_rows
-from .strategies import matrices
+from tests.support.run_folders import assert_summarises, write_rows
+from tests.support.run_tables import matrices
 
 
 def timeline_of(folder: Path, values: np.ndarray, most: int, *, first: int = 1) -> Timeline:

@@ -7,8 +7,7 @@ import pytest
 from gradtui.runs import trash
 from gradtui.runs.errors import RunError
 from gradtui.runs.library import list_runs
-
-from .test_library import make
+from tests.support.run_folders import make
 
 
 @pytest.fixture

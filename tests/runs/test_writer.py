@@ -15,8 +15,7 @@ import pytest
 
 from gradtui.runs import records
 from gradtui.runs.writer import RunWriter
-
-from .making import rows_on_disk
+from tests.support.run_folders import rows_on_disk
 
 COLUMNS = {"scalars": ["loss", "lr"], "grad_norm": ["a", "b", "c"]}
 

@@ -11,7 +11,7 @@ from gradtui.experiment import Experiment, set_fields
 from gradtui.experiment.overrides import diff
 from gradtui.runs.reader import open_run
 from gradtui.study.candidates import ENOUGH, HOLDING_BACK, candidates, same
-from tests.study.made import sick_run, sigmoids
+from tests.support.studies import sick_run, sigmoids
 
 
 def found_in(experiment: Experiment) -> list[Finding]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gradtui.study
-from tests.test_imports import loaded_by, modules_of
+from tests.support.imports import loaded_by, modules_of
 
 
 def test_a_study_needs_neither_torch_nor_textual() -> None:

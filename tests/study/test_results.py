@@ -10,13 +10,12 @@ import pytest
 
 from gradtui.study.results import records, table, write_csv, write_parquet
 from gradtui.study.study_state import StudyState
-from tests.study.made import Launcher
-from tests.study.test_study import TWO_SEEDS, heals, settled, study
+from tests.support.studies import TWO_SEEDS, Launcher, relu_heals, settled, study
 
 
 @pytest.fixture
 def state() -> StudyState:
-    return settled(study(TWO_SEEDS, Launcher(heals)))
+    return settled(study(TWO_SEEDS, Launcher(relu_heals)))
 
 
 def test_a_row_of_each_run(state: StudyState, tmp_path: Path) -> None:

@@ -10,65 +10,27 @@ import pytest
 
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
-from gradtui.study.engines import MakeEngine, Start
 from gradtui.study.engines.local import LocalEngine
 from gradtui.study.folder import KEEPER_FILE, Journal, folder_of, list_studies, studies_root
 from gradtui.study.parse import loads
 from gradtui.study.spec import StudySpec
 from gradtui.study.study import Study
-from gradtui.study.study_state import StudyState
-from tests.study.made import Launcher, Trainer, write_run
-
-TWO_SEEDS = """
-name = "two seeds"
-seeds = [0, 1]
-base = { net = [{ width = 16, repeat = 12 }], run = { steps = 60, eval_every = 0 } }
-[[change]]
-name = "no cure"
-[[change]]
-cure = "relu"
-[compare]
-kind = "bars"
-x = "change"
-"""
-
-DEPTHS = """
-name = "depths"
-base = { net = [{ width = 16, repeat = 2 }], run = { steps = 60, eval_every = 0 } }
-grid = { net.0.repeat = [2, 10, 20] }
-compare = { x = "depth", y = ["train_accuracy", "test_accuracy"] }
-"""
-
-
-def engine(start: Start) -> MakeEngine:
-    return lambda jobs, threads: LocalEngine(jobs, threads, start)
-
-
-def study(text: str, start: Start, *, jobs: int = 2, fresh: bool = False) -> Study:
-    return Study(loads(text), jobs=jobs, engine=engine(start), fresh=fresh)
-
-
-def settled(study: Study) -> StudyState:
-    """Until nothing changes any more."""
-    state = study.poll()
-    while (following := study.poll()) is not state:
-        state = following
-    return state
+from tests.support.studies import (
+    DEPTHS,
+    TWO_SEEDS,
+    Launcher,
+    Trainer,
+    degrades,
+    engine,
+    relu_heals,
+    settled,
+    study,
+    write_run,
+)
 
 
 def learns(trainer: Trainer) -> None:
     trainer.train(decades=0.3, learns=True)
-
-
-def heals(trainer: Trainer) -> None:
-    relu = trainer.experiment.net[0].activation == "relu"
-    trainer.train(decades=0.3, learns=True) if relu else trainer.train(accuracy=0.1)
-
-
-def degrades(trainer: Trainer) -> None:
-    """Even gradients, and the deeper the less is learned: on the training set too."""
-    repeat = trainer.experiment.net[0].repeat
-    trainer.train(decades=0.3, learns=repeat < 20, accuracy={2: 0.95, 10: 0.93, 20: 0.3}[repeat])
 
 
 # -- side by side
@@ -81,7 +43,7 @@ def test_as_many_run_as_there_are_jobs_seed_by_seed() -> None:
     assert [trainer.experiment.seed for trainer in launcher.started] == [0, 0]
     assert [row.state for row in state.rows] == ["starting", "starting", "waiting", "waiting"]
     assert (state.status, state.total, state.ended) == ("running", 4, 0)
-    heals(launcher.started[1])
+    relu_heals(launcher.started[1])
     state = settled(running)
     assert len(launcher.running) == 2
     assert [row.state for row in state.rows] == ["starting", "finished", "starting", "waiting"]
@@ -89,7 +51,7 @@ def test_as_many_run_as_there_are_jobs_seed_by_seed() -> None:
 
 
 def test_each_is_an_ordinary_run_in_the_folder_of_runs() -> None:
-    launcher = Launcher(heals)
+    launcher = Launcher(relu_heals)
     state = settled(study(TWO_SEEDS, launcher))
     assert state.status == "finished"
     for row in state.rows:
@@ -104,7 +66,7 @@ def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
         if trainer.experiment.seed == 1 and trainer.experiment.net[0].activation == "relu":
             trainer.train(steps=5, end="failed", reason="out of memory: say")
         else:
-            heals(trainer)
+            relu_heals(trainer)
 
     state = settled(study(TWO_SEEDS, Launcher(train)))
     assert state.status == "failed"
@@ -125,7 +87,7 @@ def test_a_folder_that_takes_no_file_is_one_line() -> None:
 
 
 def test_changes_are_ranked_over_their_seeds() -> None:
-    state = settled(study(TWO_SEEDS, Launcher(heals)))
+    state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     (one,) = state.ranked
     assert one.change == "ReLU and He's weights"
     assert one.seeds == 2
@@ -171,8 +133,8 @@ def test_a_deep_net_whose_gradient_vanishes_is_not_called_degraded() -> None:
 
 
 def test_what_has_ended_is_not_trained_again_and_what_was_added_is() -> None:
-    first = settled(study(TWO_SEEDS, Launcher(heals)))
-    launcher = Launcher(heals)
+    first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
+    launcher = Launcher(relu_heals)
     state = settled(study(TWO_SEEDS.replace("[0, 1]", "[0, 1, 2]"), launcher))
     assert state.folder == first.folder
     assert [trainer.experiment.seed for trainer in launcher.started] == [2, 2]
@@ -184,17 +146,17 @@ def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
     first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
     before = settled(study(TWO_SEEDS, first))
     assert before.status == "stopped"
-    second = Launcher(heals)
+    second = Launcher(relu_heals)
     state = settled(study(TWO_SEEDS, second))
     assert state.status == "finished"
     assert [trainer.folder for trainer in second.started] == [trainer.folder for trainer in first.started]
 
 
 def test_a_run_that_was_deleted_is_trained_again() -> None:
-    first = settled(study(TWO_SEEDS, Launcher(heals)))
+    first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     assert first.rows[1].folder is not None
     shutil.rmtree(first.rows[1].folder)
-    launcher = Launcher(heals)
+    launcher = Launcher(relu_heals)
     assert settled(study(TWO_SEEDS, launcher)).status == "finished"
     assert len(launcher.started) == 1
 
@@ -206,7 +168,7 @@ def test_a_run_that_trains_still_is_followed() -> None:
     for trainer in first.started:
         write_run(trainer.folder, trainer.experiment, steps=30, end=None)
     left.close()
-    second = Launcher(heals)
+    second = Launcher(relu_heals)
     again = study(TWO_SEEDS, second)
     state = settled(again)
     assert [row.state for row in state.rows] == ["running", "running", "waiting", "waiting"]
@@ -216,8 +178,8 @@ def test_a_run_that_trains_still_is_followed() -> None:
 
 
 def test_fresh_begins_anew_in_a_folder_of_its_own_and_the_newest_is_gone_on_with() -> None:
-    first = settled(study(TWO_SEEDS, Launcher(heals)))
-    launcher = Launcher(heals)
+    first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
+    launcher = Launcher(relu_heals)
     second = settled(study(TWO_SEEDS, launcher, fresh=True))
     assert len(launcher.started) == 4
     assert second.folder != first.folder
@@ -227,7 +189,7 @@ def test_fresh_begins_anew_in_a_folder_of_its_own_and_the_newest_is_gone_on_with
 
 
 def test_while_another_process_keeps_it_this_one_looks_on_and_then_takes_over() -> None:
-    launcher = Launcher(heals)
+    launcher = Launcher(relu_heals)
     looking = study(TWO_SEEDS, launcher)
     looking.folder.mkdir(parents=True)
     keeper = looking.folder / KEEPER_FILE

@@ -7,8 +7,7 @@ import pytest
 from gradtui.report.study_page import print_study
 from gradtui.study.engines import LOST
 from gradtui.study.training import RETRIES
-from tests.study.made import Launcher
-from tests.study.test_study import TWO_SEEDS, heals, settled, study
+from tests.support.studies import TWO_SEEDS, Launcher, relu_heals, settled, study
 
 
 def test_one_is_begun_again_in_its_folder_and_its_row_says_so(capsys: pytest.CaptureFixture[str]) -> None:
@@ -24,7 +23,7 @@ def test_one_is_begun_again_in_its_folder_and_its_row_says_so(capsys: pytest.Cap
     assert row.live
     assert row.reason == "retried: its machine was lost"
     for trainer in launcher.running:
-        heals(trainer)
+        relu_heals(trainer)
     state = settled(running)
     assert state.status == "finished"
     assert [row.reason for row in state.rows] == ["", "retried: its machine was lost", "", ""]

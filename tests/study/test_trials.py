@@ -20,7 +20,7 @@ from gradtui.study.state import TrialsState
 from gradtui.study.trials import Trials
 from gradtui.study.watched import seconds_of
 from gradtui.training.launch import create_run, start_trainer
-from tests.study.made import Launcher, Trainer, heals, sick_run, sigmoids, write_run
+from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids, write_run
 
 CURES = ["relu", "elu", "tanh-xavier"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gradtui.experiment import net_shape
 from gradtui.training.bench import DENSE_50, RESIDUAL_1000, cost_of
-from tests.training.making import small
+from tests.support.trainings import small
 
 
 def test_it_measures_three_kinds_of_steps() -> None:

@@ -13,7 +13,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.training import controls as controls_module
 from gradtui.training.controls import Controls
 from gradtui.training.session import Session, build
-from tests.training.making import small
+from tests.support.trainings import small
 
 
 class Desk:

@@ -13,7 +13,7 @@ from gradtui.training import evaluation
 from gradtui.training.evaluation import evaluate
 from gradtui.training.session import build
 from gradtui.training.step import Stepper
-from tests.training.making import small
+from tests.support.trainings import small
 
 
 def test_loss_and_accuracy_over_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ import torch
 from gradtui.experiment import ExperimentError, net_shape
 from gradtui.training import device, memory
 from gradtui.training.failures import TrainingFailed, reason_of
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 
 def test_memory_that_torch_does_not_get() -> None:

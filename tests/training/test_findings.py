@@ -9,7 +9,7 @@ import pytest
 from gradtui.diagnosis import diagnose, evidence_of
 from gradtui.experiment import set_fields
 from gradtui.training import findings
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 STARVED = {
     "data.source": "digits",

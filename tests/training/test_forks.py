@@ -26,8 +26,8 @@ from gradtui.training.launch import create_run
 from gradtui.training.run import train
 from gradtui.training.session import build
 from gradtui.training.stopping import StopRequest
+from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
-from tests.training.making import small, trained
 
 PARENT = small(
     run__steps=40,

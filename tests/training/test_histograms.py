@@ -27,8 +27,8 @@ from gradtui.training.recorder import tables_of
 from gradtui.training.run import train
 from gradtui.training.session import build
 from gradtui.training.stopping import StopRequest
+from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
-from tests.training.making import small, trained
 
 
 def plain_gradients(exp: Experiment, steps: int) -> list[list[Tensor]]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from gradtui.experiment import load
 from gradtui.runs.folder import EXPERIMENT_FILE, runs_root
 from gradtui.training.launch import create_run
-from tests.training.making import small
+from tests.support.trainings import small
 
 
 def test_a_new_run_holds_the_experiment() -> None:

@@ -16,7 +16,7 @@ from gradtui.runs.control import send
 from gradtui.runs.folder import record_dtype
 from gradtui.training import controls
 from gradtui.training.stopping import StopRequest
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 SAMPLED = (*MEASURES, "update_ratio", "weight_norm")
 

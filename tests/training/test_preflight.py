@@ -19,7 +19,7 @@ from gradtui.runs.reader import Run, open_run
 from gradtui.runs.start import read_start
 from gradtui.training.launch import create_run, start_trainer
 from gradtui.training.preflight import preflight
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 CASES: dict[str, dict[str, Any]] = {
     "plain": {},

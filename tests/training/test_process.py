@@ -16,7 +16,7 @@ from gradtui.experiment import dumps, set_fields
 from gradtui.runs import process
 from gradtui.runs.reader import Run, open_run
 from gradtui.training.launch import Standby, create_run, start_trainer
-from tests.training.making import small
+from tests.support.trainings import small
 
 ENDLESS = {"run.steps": 10_000_000}
 

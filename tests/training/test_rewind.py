@@ -22,7 +22,7 @@ from gradtui.training.checkpoints.state import restore
 from gradtui.training.checkpoints.tensors import read
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 BN = {"net.0.norm": "batch", "net.0.activation": "relu", "optimizer.momentum": 0.9, "run.steps": 200}
 TOO_FAST = {"optimizer.lr": 1e30}

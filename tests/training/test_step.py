@@ -13,7 +13,7 @@ from gradtui import data, nets
 from gradtui.experiment import Experiment, from_dict, set_fields
 from gradtui.training.session import Session, build
 from gradtui.training.step import Outcome, Stepper
-from tests.training.making import small
+from tests.support.trainings import small
 
 
 def step(stepper: Stepper) -> Outcome:

@@ -19,17 +19,10 @@ from textual.widgets import Input
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.ascii import AsciiFilter, ascii_wanted, in_ascii
+from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
-
-ASCII = {"GRADTUI_CHARSET": "ascii"}
-
-
-def alien(app: GradtuiApp) -> set[str]:
-    """What is on the screen and no ASCII."""
-    return {character for character in screen_text(app) if not character.isascii()}
 
 
 def kept(app: GradtuiApp) -> str:

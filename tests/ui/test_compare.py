@@ -20,9 +20,8 @@ from gradtui.ui.compare.waterfalls import RunWaterfall
 from gradtui.ui.screens.compare import CompareScreen
 from gradtui.ui.screens.lab import LabScreen
 from gradtui.ui.screens.runs import RunsScreen
+from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
-from tests.ui.test_ascii import alien
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

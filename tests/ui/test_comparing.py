@@ -19,9 +19,9 @@ from gradtui.ui.charts.profile import ProfileChart
 from gradtui.ui.panes.findings import FindingsPane
 from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.treatment import treatments
-from tests.study.made import Launcher, sick_run
+from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.studies import Launcher, sick_run
 from tests.ui.conftest import MakeRun
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

@@ -25,7 +25,7 @@ from gradtui.ui.look import Look
 from gradtui.ui.panes.curves import CurvePane
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
-from tests.ui.pictures import picture
+from tests.support.pictures import picture
 
 SCALARS = ("loss", "accuracy", "lr", "clipped")
 

@@ -15,8 +15,8 @@ from gradtui.ui.key_list import deeds_of
 from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.screens.help import KeysScreen, KeyTable
+from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

@@ -6,13 +6,9 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.app import App
-from textual.pilot import Pilot
 
 from gradtui.experiment import dumps, resolve
 from gradtui.runs.control import ControlReader
@@ -22,37 +18,8 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.panes.status import StatusBar
-from gradtui.ui.screens.lab import LabScreen
+from tests.support.lab import lab_of, screen_text, until
 from tests.ui.conftest import MakeRun
-
-
-@pytest.fixture(autouse=True)
-def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests train nothing, so no process need import torch for them."""
-    monkeypatch.setattr("gradtui.ui.trainers.Trainers.warm", lambda self: None)
-
-
-async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:
-    """Wait for something to become true on the screen."""
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end, screen_text(pilot.app)
-        await pilot.pause(0.02)
-
-
-async def lab_of(pilot: Pilot[None]) -> LabScreen:
-    """The lab, once it is open."""
-    app = pilot.app
-    assert isinstance(app, GradtuiApp)
-    await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.is_mounted)
-    await pilot.pause()
-    assert isinstance(app.lab, LabScreen)
-    return app.lab
-
-
-def screen_text(app: App[None]) -> str:
-    """What a person reads."""
-    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
 async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> None:

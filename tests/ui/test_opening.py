@@ -7,7 +7,7 @@ import msgspec
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.opening import OpeningScreen
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

@@ -17,9 +17,9 @@ from textual.widgets import Static
 from gradtui.ui import pace
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.pace import QUESTION, PacedApp
+from tests.support.lab import lab_of, no_standby
 from tests.ui.terminal.flood import KEYS, SIZE
 from tests.ui.terminal.line import SlowLine
-from tests.ui.test_lab import lab_of, no_standby
 
 __all__ = ["no_standby"]
 

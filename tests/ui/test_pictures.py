@@ -21,10 +21,10 @@ from gradtui.ui.screens.compare import CompareScreen
 from gradtui.ui.screens.layer import LayerScreen
 from gradtui.ui.screens.trials import TrialsScreen
 from gradtui.ui.theme import DARK, LIGHT
-from tests.study.made import Launcher, sick_run, sigmoids, write_run
+from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.pictures import picture
+from tests.support.studies import Launcher, sick_run, sigmoids, write_run
 from tests.ui.conftest import MakeRun
-from tests.ui.pictures import picture
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 from tests.ui.test_studies import profiled
 
 __all__ = ["no_standby"]

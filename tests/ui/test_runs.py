@@ -20,9 +20,8 @@ from gradtui.ui.library import words
 from gradtui.ui.panes.row_table import RowTable
 from gradtui.ui.screens.lab import LabScreen
 from gradtui.ui.screens.runs import RunsScreen
+from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
-from tests.ui.test_ascii import alien
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

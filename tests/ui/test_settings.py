@@ -24,8 +24,8 @@ from gradtui.ui.keymap import keymap_of
 from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.settings import Settings, changed, put, read_settings, settings_path, write_settings
 from gradtui.ui.theme import DARK
+from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

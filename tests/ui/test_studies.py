@@ -24,9 +24,8 @@ from gradtui.ui.screens.studies import StudiesScreen
 from gradtui.ui.screens.study import StudyScreen
 from gradtui.ui.studies.desk import Desk, Viewed
 from gradtui.ui.studies.profiles import profiles_of
-from tests.study.made import Launcher, Trainer, sigmoids
-from tests.ui.test_ascii import alien
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import alien, lab_of, no_standby, screen_text, until
+from tests.support.studies import Launcher, Trainer, sigmoids
 
 __all__ = ["no_standby"]
 

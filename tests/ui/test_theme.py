@@ -12,8 +12,8 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.fitting import Uncoloured
 from gradtui.ui.theme import DARK, LIGHT, fitting_theme
+from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

@@ -14,8 +14,8 @@ from gradtui.ui.charts.waterfall import Waterfall
 from gradtui.ui.panes.gradient import GradientPane
 from gradtui.ui.screens.lab import LabScreen
 from gradtui.ui.screens.layer import LayerScreen
+from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

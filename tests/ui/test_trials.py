@@ -14,9 +14,8 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.panes.small_profiles import Multiple, SmallProfile, among, fitting
 from gradtui.ui.panes.trial_table import Columns, Line, TrialTable, power
 from gradtui.ui.screens.trials import TrialsScreen
-from tests.study.made import Launcher, Trainer, heals, sick_run, sigmoids
-from tests.ui.test_ascii import ASCII, alien
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
+from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
 
 __all__ = ["no_standby"]
 

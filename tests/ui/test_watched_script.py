@@ -13,7 +13,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.panes.model import ModelPane
-from tests.ui.test_lab import lab_of, no_standby, screen_text, until
+from tests.support.lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]
 

@@ -72,12 +72,12 @@ def given(folder: Path, section: str) -> dict[str, Any]:
     names: dict[str, Any] = {}
     exec(HEAD, names)
     if section == "Lightning":
-        from tests.integrations.test_lightning import Classifier
+        from tests.support.lightning_model import Classifier
 
         names["lightning_module"] = Classifier()
     if section == "Hugging Face's Trainer":
-        from tests.integrations.test_huggingface import Classifier as Model
-        from tests.integrations.test_huggingface import trainer
+        from tests.support.transformers_trainer import Classifier as Model
+        from tests.support.transformers_trainer import trainer
 
         made = trainer(folder, Model())
         names |= {"hf_model": made.model, "hf_arguments": made.args, "hf_dataset": made.train_dataset}

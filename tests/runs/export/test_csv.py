@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gradtui.runs.export.export import export
-from tests.runs.export.made import LAYERS, made_run
+from tests.support.exported_run import LAYERS, made_run
 
 
 def read(path: Path) -> dict[str, list[str]]:

@@ -10,8 +10,8 @@ import pytest
 from gradtui.runs.errors import RunError
 from gradtui.runs.export import KINDS
 from gradtui.runs.export.export import export
-from tests.runs.export.made import made_run
-from tests.runs.making import describe
+from tests.support.exported_run import made_run
+from tests.support.run_folders import describe
 
 
 def test_what_is_there_is_replaced_only_by_force(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gradtui.runs.export import sheets
 from gradtui.runs.export.export import export
-from tests.runs.export.made import LAYERS, made_run
+from tests.support.exported_run import LAYERS, made_run
 
 parquet = pytest.importorskip("pyarrow.parquet")
 

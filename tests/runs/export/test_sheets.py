@@ -10,7 +10,7 @@ import pytest
 from gradtui.runs.export import sheets
 from gradtui.runs.export.sheets import EVALUATION, Piece, sheet_of_all, sheets_of
 from gradtui.runs.reader import Run
-from tests.runs.export.made import LAYERS, made_run
+from tests.support.exported_run import LAYERS, made_run
 
 
 def plainly(run: Run) -> dict[int, dict[str, float]]:

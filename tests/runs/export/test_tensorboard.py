@@ -13,7 +13,7 @@ from gradtui.experiment import loads
 from gradtui.runs.export.export import export
 from gradtui.runs.export.sheets import EVALUATION
 from gradtui.runs.reader import Run
-from tests.runs.export.made import LAYERS, PARAMETERS, made_run
+from tests.support.exported_run import LAYERS, PARAMETERS, made_run
 
 event_accumulator = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
 

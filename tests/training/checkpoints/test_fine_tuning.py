@@ -18,7 +18,7 @@ from gradtui.training.checkpoints.files import listed
 from gradtui.training.checkpoints.fine_tuning import load_layers
 from gradtui.training.checkpoints.tensors import read
 from gradtui.training.session import build
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 DEEP = {"net.0.repeat": 3, "net.0.norm": "batch", "net.0.activation": "prelu"}
 

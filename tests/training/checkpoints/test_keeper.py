@@ -21,7 +21,7 @@ from gradtui.training.checkpoints.keeper import Checkpoints
 from gradtui.training.checkpoints.tensors import read
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.session import build
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 
 def told(run: Run, *kinds: str) -> list[tuple[Any, ...]]:

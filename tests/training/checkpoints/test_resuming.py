@@ -24,8 +24,8 @@ from gradtui.training.checkpoints.resuming import later_changes
 from gradtui.training.checkpoints.tensors import CheckpointError
 from gradtui.training.run import train
 from gradtui.training.stopping import Ending, StopRequest
+from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
-from tests.training.making import small, trained
 
 pytestmark = pytest.mark.usefixtures("at_once")
 

@@ -15,7 +15,7 @@ from gradtui import open_run
 from gradtui.experiment import from_dict
 from gradtui.runs.control import send
 from gradtui.training.launch import Trainer, create_run, start_trainer, write_experiment
-from tests.training.distributed.test_shared import DENSE, trained
+from tests.support.shared_training import DENSE, trained
 
 pytestmark = [
     pytest.mark.long,

@@ -10,18 +10,11 @@ import pytest
 from gradtui import open_run
 from gradtui.experiment import from_dict
 from gradtui.runs.control import send
-from gradtui.runs.reader import Run
 from gradtui.training.launch import create_run, start_trainer
+from tests.support.shared_training import DENSE, trained
 
 pytestmark = pytest.mark.long
 
-DENSE = {
-    "name": "dense",
-    "data": {"batch_size": 64},
-    "net": [{"width": 24, "repeat": 6, "activation": "tanh", "norm": "layer"}],
-    "optimizer": {"lr": 0.05, "momentum": 0.9},
-    "run": {"steps": 30, "device": "cpu", "eval_every": 10},
-}
 CASES = {
     "of one size": (DENSE, 2),
     "of three sizes": ({**DENSE, "data": {"batch_size": 50}}, 3),
@@ -55,14 +48,6 @@ CASES = {
         2,
     ),
 }
-
-
-def trained(root: Path, what: dict[str, object], processes: int) -> Run:
-    folder = create_run(from_dict(what), root)
-    code = start_trainer(folder, processes).wait(120)
-    run = open_run(folder)
-    assert (code, run.status.state) == (0, "finished"), "\n".join(run.log_tail())
-    return run
 
 
 @pytest.mark.parametrize("case", CASES)

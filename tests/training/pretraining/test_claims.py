@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradtui.experiment import resolve, set_fields
-from tests.training.making import trained
+from tests.support.trainings import trained
 
 CLAIMS = {
     # Training accuracy, and decades a layer that the gradient loses towards the input at the first step.

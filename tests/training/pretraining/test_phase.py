@@ -21,7 +21,7 @@ from gradtui.training.pretraining.hidden import hidden_layers, through
 from gradtui.training.pretraining.phase import Pretraining
 from gradtui.training.session import Session, build
 from gradtui.training.stopping import StopRequest
-from tests.training.making import small, trained
+from tests.support.trainings import small, trained
 
 EPOCHS = 3
 

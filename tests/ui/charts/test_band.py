@@ -11,7 +11,7 @@ from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.frame import Frame
 from gradtui.ui.charts.palette import WEAK, Palette
 from gradtui.ui.charts.scale import Scale
-from tests.ui.charts.drawn import ALL, MONO, PLAIN, TRUE, lines
+from tests.support.drawn import ALL, MONO, PLAIN, TRUE, lines
 
 nan = np.nan
 

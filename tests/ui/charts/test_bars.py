@@ -26,7 +26,7 @@ from gradtui.ui.charts.palette import (
 )
 from gradtui.ui.charts.rulers import draw_ruler, draw_value_axis
 from gradtui.ui.charts.scale import Scale
-from tests.ui.charts.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
+from tests.support.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
 
 
 def scale_of(low: float, high: float) -> Scale:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.palette import AXIS, NAN_FILL, NAN_INK, TEXT
-from tests.ui.charts.drawn import TRUE
+from tests.support.drawn import TRUE
 
 
 @given(

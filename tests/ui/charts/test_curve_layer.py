@@ -14,7 +14,7 @@ from gradtui.ui.charts.curves import CurveLayer, Series, View, draw_layer, draw_
 from gradtui.ui.charts.marks import Clipped, Mark, Marks
 from gradtui.ui.charts.palette import CURSOR, SERIES, SICK, WEAK, Palette
 from gradtui.ui.charts.smoothing import LEVELS, smoothed, steps_of
-from tests.ui.charts.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
+from tests.support.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
 
 nan = np.nan
 STEPS = np.arange(1, 501)

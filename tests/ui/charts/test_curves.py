@@ -12,7 +12,7 @@ from gradtui.ui.charts.axis import GUTTER
 from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.curves import LEAST, Series, bucketed, draw_curves
 from gradtui.ui.charts.palette import NAN_FILL, SERIES, SICK, Palette
-from tests.ui.charts.drawn import ALL, MONO, PLAIN, TRUE, lines
+from tests.support.drawn import ALL, MONO, PLAIN, TRUE, lines
 
 nan = np.nan
 values = st.floats(width=64) | st.sampled_from([nan, np.inf, -np.inf])

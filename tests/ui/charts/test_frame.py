@@ -12,7 +12,7 @@ from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.frame import Frame, draw_step_axis
 from gradtui.ui.charts.palette import NAN_FILL, TEXT
 from gradtui.ui.charts.scale import Scale
-from tests.ui.charts.drawn import PLAIN, TRUE, lines
+from tests.support.drawn import PLAIN, TRUE, lines
 
 NO_BREAKS = np.zeros(0, np.intp)
 

@@ -13,7 +13,7 @@ from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.heat import draw_heat, draw_steps, heat_codes, rows_per_line, step_label, thinned
 from gradtui.ui.charts.palette import INF_FILL, NAN_FILL, NONE, RAMP, STEPS, Palette
 from gradtui.ui.charts.scale import Scale
-from tests.ui.charts.drawn import ALL, ANSI, MONO, PLAIN, TRUE, lines
+from tests.support.drawn import ALL, ANSI, MONO, PLAIN, TRUE, lines
 
 nan, inf = np.nan, np.inf
 

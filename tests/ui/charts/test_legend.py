@@ -12,7 +12,7 @@ from gradtui.ui.charts.cells import Cells
 from gradtui.ui.charts.legend import ScaleLegend, draw_legend
 from gradtui.ui.charts.palette import RAMP, STEPS, Palette
 from gradtui.ui.charts.scale import Scale
-from tests.ui.charts.drawn import ALL, MONO, TRUE, lines
+from tests.support.drawn import ALL, MONO, TRUE, lines
 
 
 def drawn(width: int, palette: Palette, low: float = -12, high: float = 0) -> Cells:

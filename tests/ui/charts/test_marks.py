@@ -13,7 +13,7 @@ from gradtui.ui.charts.frame import Frame
 from gradtui.ui.charts.marks import KINDS, Clipped, Mark, Marks, draw_marks, legend_of, said_at
 from gradtui.ui.charts.palette import SICK, Palette
 from gradtui.ui.charts.scale import Scale
-from tests.ui.charts.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
+from tests.support.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
 
 
 def frame(low: float = 0, high: float = 100, columns: int = 101) -> Frame:

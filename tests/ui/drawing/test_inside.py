@@ -13,7 +13,7 @@ from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.ui.drawing.inside import inside
 from gradtui.ui.drawing.outline import Outline
 from gradtui.ui.drawing.steps import Chain, Fork, Inside, Mark, Merge, Wire
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 KINDS = {"qkv": "weights", "out": "weights", "mlp": "weights", "after": "activation"}
 

@@ -13,7 +13,7 @@ from gradtui.experiment import Experiment, from_dict, net_shape, resolve
 from gradtui.experiment.presets import names
 from gradtui.ui.drawing.net import BESIDE, draw
 from gradtui.ui.drawing.outline import Outline
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 
 def drawn(exp: Experiment, chosen: int, width: int) -> list[str]:

@@ -14,7 +14,7 @@ from gradtui.experiment.memory import memory_of
 from gradtui.ui.drawing.changes import Change, changes
 from gradtui.ui.drawing.notes import MOST_CHANGES, differences, expectation, figures, short, size
 from gradtui.ui.drawing.outline import Outline
-from tests.experiment.strategies import experiments
+from tests.support.experiments import experiments
 
 
 def net_of(*widths: int) -> Experiment:

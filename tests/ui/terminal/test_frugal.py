@@ -9,9 +9,9 @@ from textual.drivers.headless_driver import HeadlessDriver
 
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab import LabScreen
+from tests.support.lab import no_standby
 from tests.ui.conftest import MakeRun
 from tests.ui.terminal.screen import Terminal
-from tests.ui.test_lab import no_standby
 
 __all__ = ["no_standby"]
 

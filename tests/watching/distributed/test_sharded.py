@@ -10,9 +10,9 @@ import pytest
 import torch
 from torch import nn
 
+from tests.support.replicated_net import material
 from tests.watching.conftest import oracle
 from tests.watching.distributed.launching import launch, the_run
-from tests.watching.distributed.test_replicated import material
 
 pytestmark = pytest.mark.long
 

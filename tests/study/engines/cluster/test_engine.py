@@ -19,7 +19,7 @@ from gradtui.study.engines import engine_of
 from gradtui.study.parse import loads
 from gradtui.study.study import Study
 from gradtui.study.study_state import StudyState
-from tests.cli.commanding import start, strictly
+from tests.support.command_line import start, strictly
 
 ray = pytest.importorskip("ray")
 

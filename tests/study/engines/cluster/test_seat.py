@@ -22,7 +22,7 @@ from gradtui.study.engines.cluster.engine import token_of
 from gradtui.study.engines.cluster.mirror import Sender, receive
 from gradtui.study.engines.cluster.seat import Look, Seat
 from gradtui.training.launch import create_run, write_experiment
-from tests.study.made import sick_run
+from tests.support.studies import sick_run
 
 
 def small(steps: int) -> Experiment:

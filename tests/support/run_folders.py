@@ -100,3 +100,14 @@ def assert_summarises(got: tuple[np.ndarray, np.ndarray, np.ndarray], values: np
         sizes = np.abs(values[:, finite].astype(np.float64)).mean(axis=0)
         allowed = sizes * 1e-7 * (np.log2(len(values)) + 2) + 1e-44
         assert (np.abs(np.float64(got[1])[finite] - mean[finite]) <= allowed).all()
+
+
+def make(root: Path, identity: str, *, started: float, end: str | None = "finished", **meta: object) -> Path:
+    folder = root / identity
+    writer = RunWriter(folder, columns_of(describe(folder, started=started, **meta)))  # type: ignore[arg-type]
+    folder.mkdir(exist_ok=True)
+    writer.append("scalars", 40, [1, 2, 3])
+    if end:
+        writer.event("end", status=end)
+    writer.close()
+    return folder

@@ -14,6 +14,11 @@ from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
 from gradtui.runs.start import read_start
 from gradtui.runs.writer import RunWriter
+from gradtui.study.engines import MakeEngine, Start
+from gradtui.study.engines.local import LocalEngine
+from gradtui.study.parse import loads
+from gradtui.study.study import Study
+from gradtui.study.study_state import StudyState
 
 SCALARS = ("loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped")
 CHANCE = 2.3026
@@ -133,3 +138,52 @@ def heals(trainer: Trainer) -> None:
         trainer.train()
     else:
         trainer.train(decades=0.3, learns=True)
+
+
+TWO_SEEDS = """
+name = "two seeds"
+seeds = [0, 1]
+base = { net = [{ width = 16, repeat = 12 }], run = { steps = 60, eval_every = 0 } }
+[[change]]
+name = "no cure"
+[[change]]
+cure = "relu"
+[compare]
+kind = "bars"
+x = "change"
+"""
+
+
+DEPTHS = """
+name = "depths"
+base = { net = [{ width = 16, repeat = 2 }], run = { steps = 60, eval_every = 0 } }
+grid = { net.0.repeat = [2, 10, 20] }
+compare = { x = "depth", y = ["train_accuracy", "test_accuracy"] }
+"""
+
+
+def study(text: str, start: Start, *, jobs: int = 2, fresh: bool = False) -> Study:
+    return Study(loads(text), jobs=jobs, engine=engine(start), fresh=fresh)
+
+
+def settled(study: Study) -> StudyState:
+    """Until nothing changes any more."""
+    state = study.poll()
+    while (following := study.poll()) is not state:
+        state = following
+    return state
+
+
+def relu_heals(trainer: Trainer) -> None:
+    relu = trainer.experiment.net[0].activation == "relu"
+    trainer.train(decades=0.3, learns=True) if relu else trainer.train(accuracy=0.1)
+
+
+def degrades(trainer: Trainer) -> None:
+    """Even gradients, and the deeper the less is learned: on the training set too."""
+    repeat = trainer.experiment.net[0].repeat
+    trainer.train(decades=0.3, learns=repeat < 20, accuracy={2: 0.95, 10: 0.93, 20: 0.3}[repeat])
+
+
+def engine(start: Start) -> MakeEngine:
+    return lambda jobs, threads: LocalEngine(jobs, threads, start)

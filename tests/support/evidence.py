@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -103,3 +104,13 @@ def evidence(
         "evaluations": (Evaluation(count, float(values[-1]), accuracy),),
     }
     return Evidence(**{**fields, **more})
+
+
+def live(made: Evidence, step: int) -> Evidence:
+    """The same run while it was training, at that step."""
+    parts = {
+        field.name: getattr(made, field.name).upto(step)
+        for field in dataclasses.fields(made)
+        if isinstance(getattr(made, field.name), Series)
+    }
+    return dataclasses.replace(made, finished=False, evaluations=(), **parts)

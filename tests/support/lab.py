@@ -1,0 +1,50 @@
+"""Drive the lab as a person does, and read what its screen shows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab import LabScreen
+
+
+@pytest.fixture(autouse=True)
+def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
+    """These tests train nothing, so no process need import torch for them."""
+    monkeypatch.setattr("gradtui.ui.trainers.Trainers.warm", lambda self: None)
+
+
+async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:
+    """Wait for something to become true on the screen."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, screen_text(pilot.app)
+        await pilot.pause(0.02)
+
+
+async def lab_of(pilot: Pilot[None]) -> LabScreen:
+    """The lab, once it is open."""
+    app = pilot.app
+    assert isinstance(app, GradtuiApp)
+    await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.is_mounted)
+    await pilot.pause()
+    assert isinstance(app.lab, LabScreen)
+    return app.lab
+
+
+def screen_text(app: App[None]) -> str:
+    """What a person reads."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+
+ASCII = {"GRADTUI_CHARSET": "ascii"}
+
+
+def alien(app: GradtuiApp) -> set[str]:
+    """What is on the screen and no ASCII."""
+    return {character for character in screen_text(app) if not character.isascii()}

@@ -19,7 +19,7 @@ from textual.pilot import Pilot
 
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.lab import LabScreen
+from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 FOLDER = Path(__file__).parent
 

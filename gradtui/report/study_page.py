@@ -18,8 +18,7 @@ from gradtui.runs.digest import profile_of
 from gradtui.study.charts import spread
 from gradtui.study.results import table
 from gradtui.study.study_state import StudyRow, StudyState
-from gradtui.ui.library.words import blocks
-from gradtui.words import seconds
+from gradtui.words import blocks, seconds
 
 MOST_ROWS = 60
 """Of the table; --csv has them all."""

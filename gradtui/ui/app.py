@@ -18,8 +18,7 @@ from textual.screen import Screen
 
 from gradtui.ui.fitting import FittingApp
 from gradtui.ui.keeping import KeepingApp
-from gradtui.ui.keymap import keymap_of, without_key
-from gradtui.ui.keys import LAB_KEYS
+from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
 from gradtui.ui.pace import PacedApp
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.terminal.frugal import FrugalApp
@@ -28,7 +27,7 @@ from gradtui.ui.warming import import_lab
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
-    from gradtui.ui.screens.lab import LabScreen
+    from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 MOST_THREADS = 32
 """They are made when they are needed."""
@@ -106,7 +105,7 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
         """Put the lab over the opening screen, and hand on the keys that were pressed meanwhile."""
         from gradtui.experiment import resolve
         from gradtui.experiment.presets import names
-        from gradtui.ui.screens.lab import LabScreen
+        from gradtui.ui.screens.lab.lab_screen import LabScreen
 
         opening = self.screen
         self.lab = LabScreen(self.experiment or resolve(names()[0]), self.attach)
@@ -152,7 +151,7 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every key of the screen is also a command, so that nothing need be remembered."""
-        from gradtui.ui.commands import commands_of
+        from gradtui.ui.key_actions import commands_of
 
         return commands_of(self, screen)
 

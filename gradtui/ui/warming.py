@@ -13,7 +13,7 @@ from types import ModuleType
 
 def import_lab() -> None:
     """All that shows a run, in the order in which it is needed."""
-    from gradtui.ui.screens import lab  # noqa: F401
+    from gradtui.ui.screens.lab import lab_screen  # noqa: F401
 
     import_charts()
 

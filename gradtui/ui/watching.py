@@ -17,7 +17,7 @@ from textual.worker import Worker
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.edit.values import show
 from gradtui.ui.look import Look
-from gradtui.ui.panes.vitals import Vital, vitals_of
+from gradtui.ui.screens.lab.stats_pane import RunStat, run_stats
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Evidence, Finding, LiveDiagnosis
@@ -100,7 +100,7 @@ class Watching:
         """What the diagnosis says at the step looked at; None before it can say anything …"""
         self.standing: tuple[Finding, ...] | None = None
         """… and at the newest step."""
-        self.vitals: tuple[Vital, ...] = ()
+        self.stats: tuple[RunStat, ...] = ()
         """Figures of the run as a whole, at that step."""
         self.outcome: Outcome | None = None
         """How it stands now, in the figures that cures are compared by."""
@@ -265,7 +265,7 @@ class Watching:
             self._figures_of = look.at
             rows = {name: moment_row(run, name, look.at) for name in FIGURES}
             known = {name: row for name, row in rows.items() if row is not None}
-            self.vitals = vitals_of(snapshot, known, tuple(run.layer_names))
+            self.stats = run_stats(snapshot, known, tuple(run.layer_names))
         if due:
             # A look that takes long is taken seldom: the picture must not wait for it.
             self._judged_at = time.monotonic() + 19 * (time.monotonic() - now)

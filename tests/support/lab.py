@@ -10,13 +10,13 @@ from textual.app import App
 from textual.pilot import Pilot
 
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.lab import LabScreen
+from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 
 @pytest.fixture(autouse=True)
 def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
     """These tests train nothing, so no process need import torch for them."""
-    monkeypatch.setattr("gradtui.ui.trainers.Trainers.warm", lambda self: None)
+    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:

@@ -11,7 +11,7 @@ from gradtui.experiment import Experiment, ExperimentError, Group, resolve, set_
 from gradtui.experiment.overrides import diff
 from gradtui.experiment.presets import names
 from gradtui.ui.edit.clipboard import LONGEST, copied, pasted
-from gradtui.ui.panes.workbench import Workbench
+from gradtui.ui.screens.lab.workbench import Workbench
 from tests.support.experiments import experiments
 
 HERE = set_fields(resolve("sigmoid-20"), {"optimizer.momentum": 0.9, "cures.clip_norm": 1.0})

@@ -13,13 +13,11 @@ from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.charts.plot import CurvePlot
 from gradtui.ui.charts.waterfall import Waterfall
-from gradtui.ui.compare.curves import OverlaidCurves
-from gradtui.ui.compare.differences import DifferenceTable
-from gradtui.ui.compare.profiles import OverlaidProfiles
-from gradtui.ui.compare.waterfalls import RunWaterfall
-from gradtui.ui.screens.compare import CompareScreen
-from gradtui.ui.screens.lab import LabScreen
-from gradtui.ui.screens.runs import RunsScreen
+from gradtui.ui.screens.compare.compare_screen import CompareScreen
+from gradtui.ui.screens.compare.differences import DifferenceTable
+from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles, RunWaterfall
+from gradtui.ui.screens.lab.lab_screen import LabScreen
+from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 

@@ -16,8 +16,8 @@ from gradtui.runs.reader import open_run
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.charts.profile import ProfileChart
-from gradtui.ui.panes.findings import FindingsPane
-from gradtui.ui.panes.gradient import GradientPane
+from gradtui.ui.screens.lab.findings_pane import FindingsPane
+from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.treatment import treatments
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, sick_run
@@ -106,7 +106,7 @@ async def test_a_twin_that_cannot_be_started_is_said(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gradtui.ui.trainers.create_run", full)
+    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.create_run", full)
     app = GradtuiApp(attach=make_run(steps=200))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)

@@ -22,7 +22,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.ui.charts.axis import GUTTER
 from gradtui.ui.charts.plot import CurvePlot
 from gradtui.ui.look import Look
-from gradtui.ui.panes.curves import CurvePane
+from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
 from tests.support.pictures import picture

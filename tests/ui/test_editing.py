@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 
 from gradtui.experiment import Data, Experiment, ExperimentError, Group, Optimizer, Run, resolve, set_fields
 from gradtui.experiment.fields import fields_of
-from gradtui.ui.draft import Draft
-from gradtui.ui.edit.stepping import step
-from gradtui.ui.edit.values import info_at, show, typed, value_at
+from gradtui.ui.edit.values import Draft, info_at, show, step, typed, value_at
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.training.schedules import factor
 from gradtui.ui.charts.marks import KINDS, Mark
-from gradtui.ui.panes.happenings import Happenings, jumps_of
+from gradtui.ui.screens.lab.event_marks import EventMarks, jumps_of
 
 SCALARS = ("loss", "lr", "clipped")
 
@@ -60,7 +60,7 @@ def story(tmp_path: Path) -> Story:
 
 def told(story: Story, *findings: tuple[str, int]) -> dict[float, str]:
     """Kind and text of each mark by its step."""
-    marks = Happenings().marks(story.snapshot(), findings)
+    marks = EventMarks().marks(story.snapshot(), findings)
     return {mark.step: f"{mark.kind}: {mark.text}" for mark in marks.signs}
 
 
@@ -93,7 +93,7 @@ def test_what_was_done_after_the_step_that_a_run_was_taken_back_to_is_gone(story
     story.rows([0.1] * 20).event("checkpoint", 10, path="x").event("paused", 15).event("rewound", 10)
     story.event("checkpoint", 18, path="y")
     snapshot = story.snapshot()
-    marks = Happenings().marks(snapshot, ())
+    marks = EventMarks().marks(snapshot, ())
     assert [(mark.step, mark.kind) for mark in marks.signs] == [
         (10, "checkpoint"),
         (10, "rewound"),
@@ -111,7 +111,7 @@ def test_findings_of_the_run_and_of_who_looks_each_once(story: Story) -> None:
 
 def test_events_are_read_once_and_anew_when_another_run_comes(story: Story) -> None:
     story.rows([0.1] * 20).event("paused", 5)
-    happenings = Happenings()
+    happenings = EventMarks()
     first = happenings.marks(story.snapshot(), ())
     assert happenings.marks(story.snapshot(), ()).same_as(first)
     story.event("resumed", 7)
@@ -122,7 +122,7 @@ def test_events_are_read_once_and_anew_when_another_run_comes(story: Story) -> N
 
 def test_clipped_steps_are_no_signs(story: Story) -> None:
     snapshot = story.rows([0.1] * 20, [float(step % 2) for step in range(20)]).snapshot()
-    marks = Happenings().marks(snapshot, ())
+    marks = EventMarks().marks(snapshot, ())
     assert marks.signs == ()
     assert marks.clipped is not None
     assert np.asarray(marks.clipped.share).sum() == 10
@@ -130,14 +130,14 @@ def test_clipped_steps_are_no_signs(story: Story) -> None:
 
 
 def test_never_clipped_is_no_band(story: Story) -> None:
-    assert Happenings().marks(story.rows([0.1] * 20).snapshot(), ()).clipped is None
+    assert EventMarks().marks(story.rows([0.1] * 20).snapshot(), ()).clipped is None
 
 
 @pytest.mark.parametrize("steps", [100, 500, 3000, 20_000])
 def test_a_step_schedule_is_marked_where_it_steps(tmp_path: Path, steps: int) -> None:
     optimizer = Optimizer(lr=0.1, schedule="step")
     story = Story(tmp_path, steps).rows([0.1 * factor(optimizer, s, steps) for s in range(1, steps + 1)])
-    signs = Happenings().marks(story.snapshot(), ()).signs
+    signs = EventMarks().marks(story.snapshot(), ()).signs
     assert [mark.text for mark in signs] == ["lr 0.1 → 0.01", "lr 0.01 → 0.001"]
     stride = max(1, steps // 200)
     assert signs[0].step == pytest.approx(steps // 2 + 1, abs=stride)
@@ -150,7 +150,7 @@ def test_a_step_schedule_is_marked_where_it_steps(tmp_path: Path, steps: int) ->
 )
 def test_a_slope_is_no_event(tmp_path: Path, steps: int, optimizer: Optimizer) -> None:
     story = Story(tmp_path, steps).rows([0.1 * factor(optimizer, s, steps) for s in range(1, steps + 1)])
-    assert Happenings().marks(story.snapshot(), ()).signs == ()
+    assert EventMarks().marks(story.snapshot(), ()).signs == ()
 
 
 @pytest.mark.parametrize("steps", [500, 5000])
@@ -158,7 +158,7 @@ def test_a_wish_is_not_marked_again_where_the_rate_jumps(tmp_path: Path, steps: 
     half = steps // 2 + 3
     story = Story(tmp_path, steps).rows([0.1] * half + [0.01] * (steps - half))
     story.event("control", half, wish="set", set={"optimizer.lr": 0.01})
-    assert Happenings().marks(story.snapshot(), ()).signs == (Mark(half, "lr", "lr 0.01"),)
+    assert EventMarks().marks(story.snapshot(), ()).signs == (Mark(half, "lr", "lr 0.01"),)
 
 
 def test_jumps() -> None:
@@ -177,4 +177,4 @@ def test_every_kind_that_is_told_has_a_sign(story: Story) -> None:
         "finding", 6, code="x"
     )
     story.event("broke", 55).event("recovered", 58)
-    assert {mark.kind for mark in Happenings().marks(story.snapshot(), ()).signs} == set(KINDS)
+    assert {mark.kind for mark in EventMarks().marks(story.snapshot(), ()).signs} == set(KINDS)

@@ -11,10 +11,10 @@ from textual.widgets import Input
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.key_list import deeds_of
+from gradtui.ui.key_actions import key_actions
 from gradtui.ui.keys import LAB_KEYS
-from gradtui.ui.panes.model import ModelPane
 from gradtui.ui.screens.help import KeysScreen, KeyTable
+from gradtui.ui.screens.lab.model_pane import ModelPane
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -175,7 +175,7 @@ async def test_the_palette_offers_everything_once_and_says_its_keys(make_run: Ma
             await pilot.pause()
             commands = list(app.get_system_commands(lab))
             titles = [command.title for command in commands]
-            done = [deed for _, deeds in deeds_of(lab) for deed in deeds if deed.enabled]
+            done = [deed for _, deeds in key_actions(lab) for deed in deeds if deed.enabled]
             for deed in done:
                 if deed.action != "command_palette":
                     said = next(c for c in commands if c.title.lower() == deed.description.lower()).help

@@ -16,8 +16,8 @@ from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.panes.model import ModelPane
-from gradtui.ui.panes.status import StatusBar
+from gradtui.ui.screens.lab.model_pane import ModelPane
+from gradtui.ui.widgets.status_bar import StatusBar
 from tests.support.lab import lab_of, screen_text, until
 from tests.ui.conftest import MakeRun
 

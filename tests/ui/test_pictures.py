@@ -17,8 +17,8 @@ from gradtui.runs.meta import Parent
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.charts.waterfall import Waterfall
-from gradtui.ui.screens.compare import CompareScreen
-from gradtui.ui.screens.layer import LayerScreen
+from gradtui.ui.screens.compare.compare_screen import CompareScreen
+from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.screens.trials import TrialsScreen
 from gradtui.ui.theme import DARK, LIGHT
 from tests.support.lab import lab_of, no_standby, screen_text, until
@@ -41,7 +41,7 @@ def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """No cursor that blinks, no names that hold the date or a folder of this machine, no clock."""
     monkeypatch.setattr("textual.widgets.Input.cursor_blink", False)
     monkeypatch.setattr("gradtui.runs.folder.time.strftime", lambda form: "20260101-120000")
-    monkeypatch.setattr("gradtui.ui.library.words.ago", lambda seconds: "now")
+    monkeypatch.setattr("gradtui.words.ago", lambda seconds: "now")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRADTUI_HOME", "home")
 

@@ -9,6 +9,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+from gradtui import words
 from gradtui.experiment import resolve, set_fields
 from gradtui.runs import trash
 from gradtui.runs.control import ControlReader
@@ -16,10 +17,9 @@ from gradtui.runs.folder import runs_root
 from gradtui.runs.label import Label, read_label, write_label
 from gradtui.runs.library import list_runs
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.library import words
-from gradtui.ui.panes.row_table import RowTable
-from gradtui.ui.screens.lab import LabScreen
-from gradtui.ui.screens.runs import RunsScreen
+from gradtui.ui.screens.lab.lab_screen import LabScreen
+from gradtui.ui.screens.runs.runs_screen import RunsScreen
+from gradtui.ui.widgets.row_table import RowTable
 from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 

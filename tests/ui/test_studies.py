@@ -19,7 +19,7 @@ from gradtui.study.presets import names
 from gradtui.study.spec import Change, Compare, StudySpec
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.panes.small_profiles import SmallProfile
-from gradtui.ui.screens.lab import LabScreen
+from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.studies import StudiesScreen
 from gradtui.ui.screens.study import StudyScreen
 from gradtui.ui.studies.desk import Desk, Viewed

@@ -12,7 +12,7 @@ from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.panes.model import ModelPane
+from gradtui.ui.screens.lab.model_pane import ModelPane
 from tests.support.lab import lab_of, no_standby, screen_text, until
 
 __all__ = ["no_standby"]

@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.study.state import TrialRow, TrialsState
-from gradtui.ui.panes.status import bar
+from gradtui.ui.widgets.status_bar import bar
 
 
 class TrialsBar(Widget):

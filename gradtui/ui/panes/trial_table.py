@@ -14,7 +14,7 @@ from textual.reactive import reactive
 from textual.style import Style
 from textual.widget import Widget
 
-from gradtui.ui.panes.status import bar
+from gradtui.ui.widgets.status_bar import bar
 
 if TYPE_CHECKING:
     from gradtui.study.state import TrialRow

@@ -16,7 +16,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Markdown
 
-from gradtui.ui.key_list import Deed, deeds_of, help_of
+from gradtui.ui.key_actions import KeyAction, help_of, key_actions
 
 
 class KeyTable(Widget):
@@ -32,10 +32,10 @@ class KeyTable(Widget):
     }
     """
 
-    def __init__(self, title: str, deeds: list[Deed], key_width: int, said_width: int) -> None:
+    def __init__(self, title: str, actions: list[KeyAction], key_width: int, said_width: int) -> None:
         super().__init__()
         self.group_title = title
-        self.deeds = deeds
+        self.actions = actions
         self.key_width = key_width
         self.said_width = said_width
 
@@ -50,10 +50,10 @@ class KeyTable(Widget):
         table.add_column(width=self.key_width, justify="right")
         table.add_column(width=self.said_width)
         table.add_column(ratio=1)
-        for deed in self.deeds:
-            dim = "" if deed.enabled else "dim"
-            keys, said = Text(" ".join(deed.keys), key), Text(deed.description, dim)
-            table.add_row(keys, said, Text(deed.tooltip, tooltip))
+        for action in self.actions:
+            dim = "" if action.enabled else "dim"
+            keys, said = Text(" ".join(action.keys), key), Text(action.description, dim)
+            table.add_row(keys, said, Text(action.tooltip, tooltip))
         return Group(Text(self.group_title, title), table) if self.group_title else table
 
 
@@ -89,13 +89,13 @@ class KeysScreen(ModalScreen[None]):
     def __init__(self, screen: Screen[Any], words: Callable[[str], str] = str) -> None:
         super().__init__()
         self.help_text = words(help_of(screen))
-        self.groups = [(title_of(node, self.help_text), deeds) for node, deeds in deeds_of(screen)]
+        self.groups = [(title_of(node, self.help_text), actions) for node, actions in key_actions(screen)]
 
     def compose(self) -> ComposeResult:
         """The pane's own words, then the keys."""
-        deeds = [deed for _, group in self.groups for deed in group]
-        key_width = min(18, max(len(" ".join(deed.keys)) for deed in deeds))
-        said_width = min(22, max(len(deed.description) for deed in deeds))
+        actions = [action for _, group in self.groups for action in group]
+        key_width = min(18, max(len(" ".join(action.keys)) for action in actions))
+        said_width = min(22, max(len(action.description) for action in actions))
         with VerticalScroll() as frame:
             frame.border_title = "Keys"
             frame.border_subtitle = "↑↓ more · esc back"

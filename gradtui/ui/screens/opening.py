@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from gradtui.ui.keys import LAB_KEYS, WHILE_TRAINING
-from gradtui.ui.panes.key_line import KeyLine
+from gradtui.ui.widgets.key_line import KeyLine
 
 
 class OpeningScreen(Screen[None]):

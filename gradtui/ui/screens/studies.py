@@ -17,12 +17,12 @@ from textual.widgets import Static
 from gradtui.experiment.errors import ExperimentError
 from gradtui.study.presets import resolve
 from gradtui.study.spec import StudySpec
-from gradtui.ui.library.ask import AskScreen
-from gradtui.ui.panes.key_line import KeyLine
-from gradtui.ui.panes.row_table import RowTable
+from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.study import StudyScreen
 from gradtui.ui.studies.columns import offer_columns
 from gradtui.ui.studies.desk import Desk, Offer
+from gradtui.ui.widgets.key_line import KeyLine
+from gradtui.ui.widgets.row_table import RowTable
 
 
 class StudiesScreen(Screen["Path | None"]):

@@ -14,13 +14,13 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from gradtui.study.study_state import StudyRow, StudyState
-from gradtui.ui.panes.key_line import KeyLine
-from gradtui.ui.panes.row_table import RowTable, in_order
 from gradtui.ui.studies.chart import StudyChart
 from gradtui.ui.studies.columns import run_columns
 from gradtui.ui.studies.desk import Viewed
 from gradtui.ui.studies.lines import StudyBar, StudyWords
 from gradtui.ui.studies.profiles import profiles_of
+from gradtui.ui.widgets.key_line import KeyLine
+from gradtui.ui.widgets.row_table import RowTable, in_order
 
 PACE = 0.25
 """Seconds between two looks at a study."""

@@ -15,10 +15,10 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from gradtui.study.state import TrialRow, TrialsState
-from gradtui.ui.panes.key_line import KeyLine
 from gradtui.ui.panes.small_profiles import Multiple, SmallProfiles
 from gradtui.ui.panes.trial_lines import CureLines, Illness, TrialsBar
 from gradtui.ui.panes.trial_table import TrialTable, line_of, verdict_mark
+from gradtui.ui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
     from gradtui.study.trials import Trials
@@ -166,7 +166,7 @@ class TrialsScreen(Screen["Path | None"]):
 
     def action_save(self) -> None:
         """Save the experiment with this cure as TOML."""
-        from gradtui.ui.screens.save import SaveScreen
+        from gradtui.ui.screens.dialogs import SaveScreen
 
         def said(path: Path | None) -> None:
             if path is not None:

@@ -8,13 +8,13 @@ from typing import Any
 
 from textual.content import Content
 
+from gradtui import words
 from gradtui.study.study_state import StudyRow
-from gradtui.ui.library import words
-from gradtui.ui.library.columns import printable
-from gradtui.ui.panes.row_table import Column
-from gradtui.ui.panes.status import MARKS, bar
 from gradtui.ui.panes.trial_table import power
+from gradtui.ui.screens.runs.run_columns import printable
 from gradtui.ui.studies.desk import Offer
+from gradtui.ui.widgets.row_table import Column
+from gradtui.ui.widgets.status_bar import MARKS, bar
 
 BAR = 12
 """Columns of the state of a run."""

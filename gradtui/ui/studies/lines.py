@@ -7,8 +7,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.study.study_state import StudyState
-from gradtui.ui.library.columns import printable
-from gradtui.ui.panes.status import bar
+from gradtui.ui.screens.runs.run_columns import printable
+from gradtui.ui.widgets.status_bar import bar
 from gradtui.words import seconds
 
 

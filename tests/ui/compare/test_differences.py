@@ -3,9 +3,8 @@ from __future__ import annotations
 import pytest
 
 from gradtui.experiment import Experiment, resolve, set_fields
-from gradtui.ui.compare.differences import differing
-from gradtui.ui.compare.profiles import places
-from gradtui.ui.compare.waterfalls import NARROWEST, abreast
+from gradtui.ui.screens.compare.differences import differing
+from gradtui.ui.screens.compare.overlays import NARROWEST, abreast, places
 
 SIGMOID = resolve("sigmoid-20")
 

@@ -12,17 +12,16 @@ from textual import on
 from textual.app import App, ComposeResult
 
 from gradtui.experiment import Experiment, from_dict, resolve, set_fields
-from gradtui.ui.panes.blocks import BlockPane
-from gradtui.ui.panes.blocks_sheet import BlockSheet
+from gradtui.ui.screens.lab.net_pane import NetDrawing, NetPane
 
 
 class Stage(App[None]):
     def __init__(self, experiment: Experiment | None = None, before: Experiment | None = None) -> None:
         super().__init__()
         self.said: list[tuple[str, int]] = []
-        self.pane = BlockPane()
-        self.pane.set_reactive(BlockPane.before, before)
-        self.pane.set_reactive(BlockPane.experiment, experiment)
+        self.pane = NetPane()
+        self.pane.set_reactive(NetPane.before, before)
+        self.pane.set_reactive(NetPane.experiment, experiment)
 
     def compose(self) -> ComposeResult:
         yield self.pane
@@ -30,18 +29,18 @@ class Stage(App[None]):
     def on_mount(self) -> None:
         self.pane.focus()
 
-    @on(BlockPane.Chosen)
-    def chosen(self, event: BlockPane.Chosen) -> None:
+    @on(NetPane.Chosen)
+    def chosen(self, event: NetPane.Chosen) -> None:
         self.said.append(("chosen", event.index))
 
-    @on(BlockPane.Edit)
-    def edit(self, event: BlockPane.Edit) -> None:
+    @on(NetPane.Edit)
+    def edit(self, event: NetPane.Edit) -> None:
         self.said.append(("edit", event.index))
 
     @property
     def lines(self) -> list[str]:
         """All of the picture, in view or not."""
-        return self.pane.query_one(BlockSheet).render().plain.split("\n")
+        return self.pane.query_one(NetDrawing).render().plain.split("\n")
 
     def painted(self) -> list[str]:
         """What is on the screen."""
@@ -96,15 +95,15 @@ async def test_a_click_chooses_and_a_second_one_edits() -> None:
     app = Stage(six())
     async with app.run_test(size=(50, 40)) as pilot:
         row = next(y for y, line in enumerate(app.painted()) if " 2  dense 16" in line)
-        await pilot.click(BlockPane, offset=(10, row))
+        await pilot.click(NetPane, offset=(10, row))
         await pilot.pause()
         assert app.said == [("chosen", 1)]
         assert app.pane.chosen == 1
         row = next(y for y, line in enumerate(app.painted()) if " 2  dense 16" in line)
-        await pilot.click(BlockPane, offset=(10, row), times=2)
+        await pilot.click(NetPane, offset=(10, row), times=2)
         await pilot.pause()
         assert app.said[-1] == ("edit", 1)
-        await pilot.click(BlockPane, offset=(10, 0))
+        await pilot.click(NetPane, offset=(10, 0))
         assert app.pane.chosen == 1, "beside every group"
 
 
@@ -180,12 +179,12 @@ def test_neither_torch_nor_numpy_before_the_first_frame() -> None:
         import asyncio, sys
         from textual.app import App
         from gradtui.experiment import resolve
-        from gradtui.ui.panes.blocks import BlockPane
+        from gradtui.ui.screens.lab.net_pane import NetPane
 
         class Stage(App):
             def compose(self):
-                pane = BlockPane()
-                pane.set_reactive(BlockPane.experiment, resolve("sigmoid-20"))
+                pane = NetPane()
+                pane.set_reactive(NetPane.experiment, resolve("sigmoid-20"))
                 yield pane
 
         def there():

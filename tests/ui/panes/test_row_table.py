@@ -6,7 +6,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from gradtui.ui.panes.row_table import SIGNS, Column, RowTable, in_order, placed
+from gradtui.ui.widgets.row_table import SIGNS, Column, RowTable, in_order, placed
 
 Row = tuple[str, float | None]
 

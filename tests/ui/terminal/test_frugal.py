@@ -8,7 +8,7 @@ from typing import Any
 from textual.drivers.headless_driver import HeadlessDriver
 
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.lab import LabScreen
+from gradtui.ui.screens.lab.lab_screen import LabScreen
 from tests.support.lab import no_standby
 from tests.ui.conftest import MakeRun
 from tests.ui.terminal.screen import Terminal
@@ -51,7 +51,7 @@ def meant(app: GradtuiApp) -> list[str]:
 async def test_whatever_is_opened_and_closed_the_terminal_shows_what_the_app_means(
     make_run: MakeRun, monkeypatch: Any
 ) -> None:
-    monkeypatch.setattr("gradtui.ui.screens.lab.STATUS_SECONDS", 1e6)
+    monkeypatch.setattr("gradtui.ui.screens.lab.lab_screen.STATUS_SECONDS", 1e6)
     Line.terminal = Terminal(*SIZE)
     app = GradtuiApp(attach=make_run(steps=200))
     app.driver_class = Line

@@ -1,1 +1,0 @@
-"""Runs held against each other: over each other where one chart can hold them, side by side where not."""

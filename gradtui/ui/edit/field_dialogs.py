@@ -1,0 +1,269 @@
+"""All fields of some parts of the experiment (a group of blocks; or data, optimizer, cures …) in one dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
+from gradtui.experiment.fields import fields_of
+from gradtui.ui.edit.field_list import FieldList, Row
+from gradtui.ui.edit.values import Draft, info_at, put, show, step, typed, value_at
+from gradtui.ui.widgets.key_line import KeyLine
+
+_RECURRENT = ("rnn", "lstm", "gru")
+
+# Fields that only some groups read; elsewhere they are hidden, so that no one turns a knob that does nothing.
+_READ_BY: dict[str, Callable[[Group], bool]] = {
+    "kernel": lambda group: group.block == "conv",
+    "stride": lambda group: group.block == "conv",
+    "heads": lambda group: group.block == "attention",
+    "activation": lambda group: group.block not in ("lstm", "gru"),
+    "slope": lambda group: group.activation in ("leaky_relu", "prelu"),
+    "branch_gain": lambda group: group.shortcut != "none",
+    "recurrent_init": lambda group: group.block in _RECURRENT,
+    "recurrent_gain": lambda group: group.block in _RECURRENT,
+    "forget_bias": lambda group: group.block == "lstm",
+}
+
+
+class SettingsScreen(ModalScreen[Experiment]):
+    """Edits parts of an experiment; answers with the experiment as it stands when it closes.
+
+    Args:
+        experiment: what is edited.
+        parts: dotted paths of the parts (``net.0``, ``data``, ``cures.pretrain``); "" is the experiment itself.
+        title: what the frame says.
+    """
+
+    DEFAULT_CSS = """
+    SettingsScreen {
+        align: center middle;
+        & > Vertical {
+            width: 72; max-width: 96%; height: auto; max-height: 90%;
+            border: round $accent; border-title-color: $accent; border-subtitle-color: $text-muted;
+            background: $surface;
+        }
+        & VerticalScroll { height: auto; max-height: 24; scrollbar-size-vertical: 1; }
+        & FieldList { background: $surface; }
+        & #doc {
+            padding: 0 1; height: auto; min-height: 4; max-height: 6;
+            color: $text-muted; border-top: solid $border;
+        }
+    }
+    """
+    BINDINGS = [
+        Binding("escape", "close", "done", tooltip="Close and keep the changes.", id="settings.done"),
+        Binding("u", "undo", "undo", id="settings.undo"),
+        Binding("U", "redo", "redo", show=False, id="settings.redo"),
+    ]
+
+    def __init__(self, experiment: Experiment, parts: tuple[str, ...], title: str) -> None:
+        super().__init__()
+        self.draft = Draft(experiment)
+        self.parts = parts
+        self.frame_title = title
+
+    def compose(self) -> ComposeResult:
+        """The list of fields, what the chosen one means, and the keys."""
+        with Vertical() as frame:
+            frame.border_title = self.frame_title
+            with VerticalScroll(can_focus=False):
+                yield FieldList(label_width=18 if len(self.parts) == 1 else 24)
+            yield Static(id="doc")
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Fill the list."""
+        self.show()
+        self.query_one(FieldList).focus()
+
+    def paths(self) -> Iterable[str]:
+        """The dotted paths of the parts' own fields, less those that this group does not read."""
+        for path in self.parts:
+            part = value_at(self.draft.experiment, path)
+            for info in fields_of(type(part)):  # type: ignore[arg-type]
+                reads = _READ_BY.get(info.name)
+                if reads is None or not isinstance(part, Group) or reads(part):
+                    yield f"{path}.{info.name}" if path else info.name
+
+    def show(self) -> None:
+        """Everything as the draft has it now."""
+        experiment = self.draft.experiment
+        before = self.draft.past[0] if self.draft.past else experiment
+        rows = []
+        for path in self.paths():
+            value = value_at(experiment, path)
+            try:
+                changed = value_at(before, path) != value
+            except (IndexError, AttributeError):
+                changed = True
+            label = path if len(self.parts) > 1 else path.rsplit(".", 1)[-1]
+            rows.append(Row(path, label, show(path, value), changed))
+        fields = self.query_one(FieldList)
+        fields.show(rows)
+        self.query_one(Vertical).border_subtitle = Content(_size(experiment))
+        self.explain(rows[fields.cursor].path)
+
+    def explain(self, path: str, problem: str = "") -> None:
+        """What a field means, or why it would not change."""
+        if problem:
+            self.query_one("#doc", Static).update(Content.styled(problem, "$error"))
+            return
+        info = info_at(path)
+        text = Content(info.doc)
+        if info.kind == "choice":
+            now = value_at(self.draft.experiment, path)
+            marked = (Content.styled(c, "bold $foreground" if c == now else "") for c in info.choices)
+            text += Content("\n") + Content("  ").join(marked)
+        self.query_one("#doc", Static).update(text)
+
+    @on(FieldList.Moved)
+    def _moved(self, event: FieldList.Moved) -> None:
+        self.explain(event.path)
+
+    @on(FieldList.Stepped)
+    def _stepped(self, event: FieldList.Stepped) -> None:
+        value = step(info_at(event.path), value_at(self.draft.experiment, event.path), event.up)
+        try:
+            self.draft = self.draft.change(put(self.draft.experiment, event.path, value))
+        except ExperimentError as error:
+            self.explain(event.path, str(error))
+        else:
+            self.show()
+
+    @on(FieldList.Typing)
+    def _typing(self, event: FieldList.Typing) -> None:
+        def take(experiment: Experiment | None) -> None:
+            if experiment is not None:
+                self.draft = self.draft.change(experiment)
+                self.show()
+
+        self.app.push_screen(ValueScreen(self.draft.experiment, event.path, event.keys), take)
+
+    def action_undo(self) -> None:
+        """One change back."""
+        self.draft = self.draft.undo()
+        self.show()
+
+    def action_redo(self) -> None:
+        """One change forth."""
+        self.draft = self.draft.redo()
+        self.show()
+
+    def action_close(self) -> None:
+        """Keep the changes."""
+        self.dismiss(self.draft.experiment)
+
+
+def _size(experiment: Experiment) -> str:
+    """How large the net is, or why nobody can tell: the data's file may have gone."""
+    try:
+        shape = net_shape(experiment)
+    except ExperimentError as error:
+        return str(error)
+    return f"{shape.parameters:,} parameters · {shape.depth:,} layers deep"
+
+
+class ValueScreen(ModalScreen[Experiment | None]):
+    """Asks for the value of one field; answers with the changed experiment, or None.
+
+    Args:
+        experiment: what is edited.
+        path: the field's dotted path.
+        keys: what was typed already; emptied when the dialog is there to be typed into.
+    """
+
+    DEFAULT_CSS = """
+    ValueScreen {
+        align: center middle;
+        & > Vertical {
+            width: 64; max-width: 94%; height: auto; max-height: 90%;
+            border: round $accent; border-title-color: $accent; padding: 0 1;
+            background: $surface;
+        }
+        & Input { border: tall $border; background: $panel; margin: 1 0 0 0; }
+        & Input.-bad { border: tall $error; }
+        & OptionList { height: auto; max-height: 14; border: none; background: $surface; margin: 1 0 0 0; }
+        & #explain { color: $text-muted; }
+        & #verdict { height: 2; color: $text-muted; }
+        & #verdict.-bad { color: $error; }
+    }
+    """
+    BINDINGS = [Binding("escape", "dismiss(None)", "back")]
+
+    def __init__(self, experiment: Experiment, path: str, keys: list[str] | None = None) -> None:
+        super().__init__()
+        self.experiment = experiment
+        self.path = path
+        self.keys = [] if keys is None else keys
+        self.field = info_at(path)
+
+    def compose(self) -> ComposeResult:
+        """The field's text, and an input or the list of choices."""
+        value = value_at(self.experiment, self.path)
+        with Vertical() as box:
+            box.border_title = self.path
+            yield Static(Content(self.field.doc), id="explain")
+            if self.field.kind == "choice":
+                yield OptionList(*(Option(choice, id=choice) for choice in self.field.choices))
+            else:
+                yield Input(show(self.path, value), select_on_focus=not self.keys)
+            yield Static("", id="verdict")
+
+    def on_mount(self) -> None:
+        """Start where the value is."""
+        value = value_at(self.experiment, self.path)
+        if self.field.kind == "choice":
+            choices = self.query_one(OptionList)
+            choices.highlighted = list(self.field.choices).index(str(value))
+        else:
+            typed_into = self.query_one(Input)
+            if self.keys:
+                typed_into.value = "".join(self.keys)
+                typed_into.cursor_position = len(self.keys)
+            self.judge(typed_into.value)
+        self.keys.clear()
+
+    def judge(self, text: str) -> Experiment | None:
+        """Say in one line whether the text will do; the experiment it makes, or None."""
+        verdict = self.query_one("#verdict", Static)
+        try:
+            experiment = typed(self.experiment, self.path, text)
+        except ExperimentError as error:
+            verdict.update(Content(str(error)))
+            experiment = None
+        else:
+            verdict.update(Content("⏎ take   esc back"))
+        verdict.set_class(experiment is None, "-bad")
+        for field in self.query(Input):
+            field.set_class(experiment is None, "-bad")
+        return experiment
+
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        self.judge(event.value)
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        experiment = self.judge(event.value)
+        if experiment is not None:
+            self.dismiss(experiment)
+
+    @on(OptionList.OptionHighlighted)
+    def _considered(self, event: OptionList.OptionHighlighted) -> None:
+        self.judge(str(event.option.id))
+
+    @on(OptionList.OptionSelected)
+    def _chosen(self, event: OptionList.OptionSelected) -> None:
+        experiment = self.judge(str(event.option.id))
+        if experiment is not None:
+            self.dismiss(experiment)

@@ -1,0 +1,1 @@
+"""Two to eight runs drawn over each other."""

@@ -1,0 +1,177 @@
+"""What differs between runs: how they ended, and the fields of their experiments that are not the same."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from textual.app import ComposeResult
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from gradtui import words
+from gradtui.experiment import Experiment, to_dict
+from gradtui.experiment.overrides import diff
+from gradtui.ui.edit.values import show, value_at
+from gradtui.ui.screens.compare.runs_legend import Entry
+from gradtui.ui.screens.runs.run_columns import printable
+from gradtui.ui.screens.runs.run_lines import group_words
+
+FIELD = 24
+"""Columns of a field's path, at most."""
+ABSENT = "–"
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One line: a figure or a field, and what each run has there."""
+
+    field: str
+    values: tuple[str, ...]
+    ill: tuple[bool, ...] = ()
+    """Which of them are sick."""
+
+
+def outcomes(entries: Sequence[Entry]) -> list[Difference]:
+    """How each run stands, in the figures that all of them have."""
+    found = [
+        Difference("found", tuple(_found(entry) for entry in entries), tuple(bool(e.codes) for e in entries))
+    ]
+    figures: dict[str, Callable[[Entry], str]] = {
+        "step": lambda entry: f"{entry.newest:,}",
+        "loss": partial(_figure, name="loss", form=words.number),
+        "train": partial(_figure, name="accuracy", form=words.percent),
+        "test": partial(_figure, name="test_accuracy", form=words.percent),
+        "a step takes": partial(_figure, name="seconds", form=_milliseconds),
+        "first ÷ last": partial(_figure, name="drop", form=_power),
+    }
+    return found + [Difference(name, tuple(map(figure, entries))) for name, figure in figures.items()]
+
+
+def _found(entry: Entry) -> str:
+    if entry.codes:
+        return "✖ " + ", ".join(entry.codes)
+    return "✓ nothing" if entry.watching.standing is not None else ABSENT
+
+
+def _figure(entry: Entry, name: str, form: Callable[[float], str]) -> str:
+    outcome = entry.watching.outcome
+    value: float = math.nan if outcome is None else getattr(outcome, name)
+    # A loss that is not a number is what one looks for; of other figures NaN says that there is none.
+    known = outcome is not None and (name == "loss" or not math.isnan(value))
+    return form(value) if known else ABSENT
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{seconds * 1000:.3g} ms"
+
+
+def _power(decades: float) -> str:
+    return f"10^{decades:+.1f}" if math.isfinite(decades) else f"{decades}"
+
+
+def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:
+    """The fields in which not all of them are the same, in the order of the file. None is a script's own training.
+
+    Where nets have another number of groups, each group is one line, in words.
+    """
+    known = [experiment for experiment in experiments if experiment is not None]
+    paths: dict[str, None] = {}
+    for other in known[1:]:
+        paths.update(dict.fromkeys(diff(known[0], other)))
+    for said_above in ("name", "description"):
+        paths.pop(said_above, None)
+    if "net" in paths:
+        paths = {path: None for path in paths if path.partition(".")[0] != "net"}
+        most = max(len(experiment.net) for experiment in known)
+        groups = [f"net.{index}" for index in range(most)]
+        return [*_group_lines(experiments, groups), *(_field_line(experiments, path) for path in paths)]
+    return [_field_line(experiments, path) for path in paths]
+
+
+def _field_line(experiments: Sequence[Experiment | None], path: str) -> Difference:
+    return Difference(
+        path, tuple(ABSENT if e is None else show(path, value_at(e, path)) for e in experiments)
+    )
+
+
+def _group_lines(experiments: Sequence[Experiment | None], paths: Sequence[str]) -> list[Difference]:
+    nets = [to_dict(experiment)["net"] if experiment is not None else [] for experiment in experiments]
+    lines = [
+        Difference(path, tuple(group_words(net[index]) if index < len(net) else ABSENT for net in nets))
+        for index, path in enumerate(paths)
+    ]
+    return [line for line in lines if len(set(line.values)) > 1]
+
+
+class DifferenceTable(Widget):
+    """One text."""
+
+    DEFAULT_CSS = "DifferenceTable { height: auto; text-wrap: nowrap; }"
+
+    heads: reactive[tuple[str, ...]] = reactive((), layout=True)
+    figures: reactive[tuple[Difference, ...]] = reactive((), layout=True)
+    fields: reactive[tuple[Difference, ...]] = reactive((), layout=True)
+    note: reactive[str] = reactive("", layout=True)
+
+    def render(self) -> Content:
+        """Names of the runs, their figures, and what differs."""
+        width, count = self.container_size.width - 2, max(1, len(self.heads))
+        lines = [*self.figures, *self.fields]
+        field = min(FIELD, max((len(line.field) for line in lines), default=8))
+        each = max(6, (width - field) // count - 1)
+        said = [_line("", self.heads, field, each, "bold")]
+        said += [_line(line.field, line.values, field, each, ill=line.ill) for line in self.figures]
+        said.append(Content.styled("─" * width, "$border"))
+        said += [_line(line.field, line.values, field, each) for line in self.fields]
+        if self.note:
+            said.append(Content.styled(self.note, "$secondary"))
+        return Content("\n").join(said)
+
+
+def _line(
+    field: str, values: Sequence[str], width: int, each: int, style: str = "", ill: Sequence[bool] = ()
+) -> Content:
+    line = Content.styled(field, "$secondary").truncate(width, ellipsis=True, pad=True)
+    for index, value in enumerate(values):
+        tone = "$error" if index < len(ill) and ill[index] else style
+        cell = Content.styled(printable(value), tone) if tone else Content(printable(value))
+        line += Content(" ") + cell.truncate(each, ellipsis=True, pad=True)
+    return line
+
+
+class Differences(VerticalScroll, can_focus=True):
+    """The table in its frame; it scrolls."""
+
+    HELP = (
+        "## Differences\n\nAbove, how each run stands; beneath, the fields of the experiments in which not all are the "
+        "same. `↑ ↓` scroll, `z` gives the table the whole screen."
+    )
+    ALLOW_MAXIMIZE = True
+    DEFAULT_CSS = "Differences { scrollbar-size-vertical: 1; padding: 0 1; }"
+
+    def __init__(self) -> None:
+        super().__init__(classes="pane", id="differences-pane")
+        self.border_title = "Differences"
+
+    def compose(self) -> ComposeResult:
+        """The table."""
+        yield DifferenceTable()
+
+    def overlay(self, entries: Sequence[Entry]) -> None:
+        """Show how all of them stand."""
+        table = self.query_one(DifferenceTable)
+        table.heads = tuple(f"{entry.letter} {entry.watching.title}" for entry in entries)
+        table.figures = tuple(outcomes(entries))
+        experiments = [entry.watching.experiment for entry in entries]
+        fields = differing(experiments)
+        table.fields = tuple(fields)
+        known = sum(experiment is not None for experiment in experiments)
+        if known < 2:
+            table.note = "of a script's own training there is no experiment to compare"
+        else:
+            table.note = "" if fields else "the experiments are the same"

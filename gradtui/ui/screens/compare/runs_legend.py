@@ -1,0 +1,105 @@
+"""One of the runs that are compared."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import get_character_cell_size
+
+from gradtui.ui.charts.cell_chart import CellChart
+from gradtui.ui.charts.cells import Cells
+from gradtui.ui.charts.palette import AXIS, RUN, RUNS, TEXT, Palette
+from gradtui.ui.watching import Watching
+from gradtui.ui.widgets.status_bar import MARKS
+
+LETTERS = "ABCDEFGH"
+"""What runs are called in charts. A letter has a colour of its own; who sees no colour has the letter."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run under its letter. Its watching changes as the run is followed."""
+
+    letter: str
+    watching: Watching
+
+    @property
+    def newest(self) -> int:
+        """The last recorded step; 0 before the first."""
+        snapshot = self.watching.snapshot
+        return snapshot.step if snapshot is not None else 0
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """Of what was found in it, the weighty ones."""
+        return tuple(found.code for found in self.watching.standing or () if found.severity != "info")
+
+
+def newest_of(entries: Sequence[Entry]) -> int:
+    """The last step that any of them has recorded."""
+    return max((entry.newest for entry in entries), default=0)
+
+
+Part = tuple[str, str, str]
+"""Letter, name and state of a run."""
+
+
+class RunsLegend(CellChart):
+    """One line; names give way where there is no room for all."""
+
+    DEFAULT_CSS = """
+    RunsLegend { height: 1; padding: 0 1; background: $panel; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._parts: tuple[Part, ...] = ()
+
+    def update(self, entries: Sequence[Entry]) -> None:
+        """Show how they stand."""
+        parts = tuple((entry.letter, one_wide(entry.watching.title), _state(entry)) for entry in entries)
+        if parts != self._parts:
+            self._parts = parts
+            self.repaint()
+
+    def stale(self) -> object:
+        """Other words."""
+        return self._parts
+
+    def draw(self, height: int, width: int, palette: Palette) -> Cells:
+        """Letter, name and state of each, as far as they fit."""
+        cells = Cells(height, width)
+        if not self._parts:
+            return cells
+        each = width // len(self._parts)
+        longest = max(len(name) + len(state) for _, name, state in self._parts) + 7
+        for index, (letter, name, state) in enumerate(self._parts):
+            start = index * min(each, longest)
+            ink = RUN + LETTERS.index(letter) % RUNS
+            cells.write(0, start, f"{letter} {palette.glyphs.line}", ink)
+            room = each - 5
+            if len(name) + len(state) + 1 > room:
+                state = state[:1]
+            if len(name) > room - len(state) - 1:
+                name = name[: max(0, room - len(state) - 2)] + "…"
+            cells.write(0, start + 4, name, TEXT)
+            cells.write(0, start + 5 + len(name), state, AXIS)
+        return cells
+
+
+def _state(entry: Entry) -> str:
+    state, snapshot = entry.watching.state, entry.watching.snapshot
+    mark = MARKS[state][0]
+    if entry.watching.live and snapshot is not None:
+        of = f"/{snapshot.steps:,}" if snapshot.steps else ""
+        return f"{mark} {snapshot.step:,}{of}"
+    return f"{mark} {state}"
+
+
+def one_wide(text: str) -> str:
+    """A name in which every character takes one cell: a chart knows no others."""
+    return "".join(
+        character if character.isprintable() and get_character_cell_size(character) == 1 else "·"
+        for character in text
+    )

@@ -1,0 +1,282 @@
+"""A list to choose from, by arrows or by typing: presets, cures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, OptionList, Static
+from textual.widgets.option_list import Option
+
+from gradtui.experiment import Experiment, dumps
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+    from gradtui.ui.watching import Watching
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry: what is answered, what is read, and the text that explains it."""
+
+    key: str
+    title: str
+    line: str
+    marked: bool = False
+    """Stands out, as what is advised."""
+
+
+class ChooseScreen(ModalScreen[str | None]):
+    """Answers with the key of a choice, or None.
+
+    Args:
+        title: what the frame says.
+        choices: in the order in which they are shown.
+        title_width: columns of the titles; 0 puts each line beneath its title.
+    """
+
+    DEFAULT_CSS = """
+    ChooseScreen {
+        align: center middle;
+        & > Vertical {
+            width: 96%; max-width: 110; height: 84%; border: round $accent;
+            border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface;
+        }
+        & Input, & Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
+        & OptionList { height: 1fr; border: none; background: $surface; padding: 0; scrollbar-size-vertical: 1; }
+        & OptionList.-flat { text-wrap: nowrap; text-overflow: ellipsis; }
+        & .option-list--option { padding: 0 1; }
+        & OptionList > .option-list--option-highlighted { background: $block-cursor-background; }
+    }
+    """
+    BINDINGS = [
+        Binding("escape", "dismiss(None)", "back"),
+        Binding("down", "move(1)", show=False),
+        Binding("up", "move(-1)", show=False),
+        Binding("pagedown", "move(10)", show=False),
+        Binding("pageup", "move(-10)", show=False),
+    ]
+
+    def __init__(self, title: str, choices: Sequence[Choice], title_width: int = 24) -> None:
+        super().__init__()
+        self.frame_title = title
+        self.choices = choices
+        self.title_width = title_width
+
+    def compose(self) -> ComposeResult:
+        """What to look for, and what there is."""
+        with Vertical() as frame:
+            frame.border_title = self.frame_title
+            frame.border_subtitle = "type to search · ↑↓ choose · ⏎ take · esc back"
+            yield Input(placeholder="search")
+            found = OptionList(classes="-flat" if self.title_width else "")
+            # The keys are the input's; the arrows reach the list through the screen.
+            found.can_focus = False
+            yield found
+
+    def on_mount(self) -> None:
+        """All of them."""
+        self.search("")
+
+    def search(self, words: str) -> None:
+        """Those that hold every word."""
+        wanted = words.lower().split()
+        found = self.query_one(OptionList)
+        found.clear_options()
+        for choice in self.choices:
+            if all(word in f"{choice.title} {choice.line}".lower() for word in wanted):
+                between = "\n  " if not self.title_width else " " * (self.title_width - len(choice.title))
+                colour = "bold $accent" if choice.marked else "bold"
+                title = f"{choice.title}  advised" if choice.marked else choice.title
+                text = Content.assemble((title, colour), between, (choice.line, "$secondary"))
+                found.add_option(Option(text, id=choice.key))
+        found.highlighted = 0 if found.option_count else None
+
+    @on(Input.Changed)
+    def _searching(self, event: Input.Changed) -> None:
+        self.search(event.value)
+
+    @on(Input.Submitted)
+    def _submitted(self) -> None:
+        found = self.query_one(OptionList)
+        if found.highlighted is not None:
+            self.dismiss(found.get_option_at_index(found.highlighted).id)
+
+    @on(OptionList.OptionSelected)
+    def _clicked(self, event: OptionList.OptionSelected) -> None:
+        self.dismiss(event.option.id)
+
+    def action_move(self, by: int) -> None:
+        """Another choice."""
+        found = self.query_one(OptionList)
+        if found.option_count:
+            found.highlighted = max(0, min((found.highlighted or 0) + by, found.option_count - 1))
+
+
+def find_layer(app: App[Any], watching: Watching, take: Callable[[int], None]) -> None:
+    """Let the person choose one of a run's layers; `take` gets its index."""
+    from gradtui.ui.screens.dialogs import Choice, ChooseScreen
+
+    meta = watching.snapshot.meta if watching.snapshot is not None else None
+    if meta is None or not meta.layers:
+        return
+    choices = [
+        Choice(
+            str(index),
+            layer.name,
+            f"layer {index + 1:,} of {len(meta.layers):,} · {layer.kind} · {layer.parameters:,} parameters",
+        )
+        for index, layer in enumerate(meta.layers)
+    ]
+
+    def chosen(key: str | None) -> None:
+        if key is not None:
+            take(int(key))
+
+    app.push_screen(ChooseScreen("Layers", choices), chosen)
+
+
+class AskScreen(ModalScreen["str | None"]):
+    """Answers with the text, or None.
+
+    Args:
+        title: what is asked.
+        value: what stands there at first.
+        hint: said beneath it.
+        check: raises ValueError, one line, where the text will not do.
+    """
+
+    DEFAULT_CSS = """
+    AskScreen {
+        align: center middle;
+        & > Vertical {
+            width: 72; max-width: 94%; height: auto; border: round $accent; border-title-color: $accent;
+            background: $surface; padding: 0 1;
+        }
+        & Input { border: tall $border; background: $panel; }
+        & Static { color: $text-muted; }
+        & Static.-bad { color: $error; }
+    }
+    """
+    BINDINGS = [Binding("escape", "dismiss(None)", "back")]
+
+    def __init__(self, title: str, value: str, hint: str, check: Callable[[str], object]) -> None:
+        super().__init__()
+        self.frame_title = title
+        self.value = value
+        self.hint = hint
+        self.check = check
+
+    def compose(self) -> ComposeResult:
+        """The line, and what is said of it."""
+        with Vertical() as frame:
+            frame.border_title = Content(self.frame_title)
+            yield Input(self.value, select_on_focus=False)
+            yield Static(Content(self.hint))
+
+    def _problem(self, text: str) -> str:
+        try:
+            self.check(text)
+        except ValueError as error:
+            return str(error)
+        return ""
+
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        problem, said = self._problem(event.value), self.query_one(Static)
+        said.update(Content(problem or self.hint))
+        said.set_class(bool(problem), "-bad")
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        if not self._problem(event.value):
+            self.dismiss(event.value)
+
+
+class SaveScreen(ModalScreen[Path | None]):
+    """Asks for a file's name and writes the experiment there; answers with the file."""
+
+    DEFAULT_CSS = """
+    SaveScreen {
+        align: center middle;
+        & > Vertical {
+            width: 70; max-width: 94%; height: auto; border: round $accent; border-title-color: $accent;
+            background: $surface; padding: 0 1;
+        }
+        & Input { border: tall $border; background: $panel; }
+        & Static { color: $text-muted; }
+        & Static.-bad { color: $error; }
+    }
+    """
+    BINDINGS = [Binding("escape", "dismiss(None)", "back")]
+
+    def __init__(self, experiment: Experiment) -> None:
+        super().__init__()
+        self.experiment = experiment
+
+    def compose(self) -> ComposeResult:
+        """The name."""
+        with Vertical() as frame:
+            frame.border_title = "Save the experiment"
+            yield Input("-".join(self.experiment.name.split()).replace("/", "-") + ".toml")
+            yield Static("⏎ save   esc back", id="save-verdict")
+
+    @on(Input.Changed)
+    def _typing(self, event: Input.Changed) -> None:
+        there = bool(event.value) and Path(event.value).expanduser().exists()
+        self._say("there is such a file: ⏎ replaces it" if there else "⏎ save   esc back", bad=there)
+
+    @on(Input.Submitted)
+    def _typed(self, event: Input.Submitted) -> None:
+        path = Path(event.value).expanduser()
+        try:
+            path.write_text(dumps(self.experiment), encoding="utf-8")
+        except OSError as error:
+            self._say(f"{path}: {error.strerror}", bad=True)
+        else:
+            self.dismiss(path)
+
+    def _say(self, text: str, bad: bool) -> None:
+        verdict = self.query_one("#save-verdict", Static)
+        verdict.update(Content(text))
+        verdict.set_class(bad, "-bad")
+
+
+class LogScreen(ModalScreen[None]):
+    """Shows text as it is: a log may hold anything, so it is never read as markup."""
+
+    DEFAULT_CSS = """
+    LogScreen {
+        align: center middle;
+        & > VerticalScroll {
+            width: 90%; height: 80%; border: round $accent; border-title-color: $accent;
+            background: $surface; padding: 0 1;
+        }
+    }
+    """
+    BINDINGS = [Binding("escape,L,q", "dismiss(None)", "back")]
+
+    def __init__(self, title: str, lines: list[str]) -> None:
+        super().__init__()
+        self.log_title = title
+        self.lines = lines
+
+    def compose(self) -> ComposeResult:
+        """The lines, the newest in view."""
+        with VerticalScroll() as frame:
+            frame.border_title = self.log_title
+            frame.border_subtitle = "esc back"
+            yield Static(Content("\n".join(self.lines) or "The trainer printed nothing."))
+
+    def on_mount(self) -> None:
+        """The end is what matters."""
+        self.query_one(VerticalScroll).scroll_end(animate=False)

@@ -1,0 +1,102 @@
+"""What a training costs, and how its units fare: the prices of activations and clipping, as figures."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from gradtui.runs.follower import Snapshot
+    from gradtui.runs.summary import Floats
+
+
+@dataclass(frozen=True)
+class RunStat:
+    """One line: what it is, its figure, and whether it is a bad one."""
+
+    label: str
+    figure: str
+    bad: bool = False
+
+
+class StatsPane(Widget):
+    """A few figures of the run, a line each."""
+
+    HELP = (
+        "## Figures\n\n**a step**: time of one step, the price of an activation. **clipped**: share of steps whose "
+        "gradient was cut. **dead**: units that never fire, in the worst layer. **mean**: the activation's mean in "
+        "the layer where it is farthest from zero. **slope**: what PReLU has learned. **probe**: what measuring costs."
+    )
+    DEFAULT_CSS = """
+    StatsPane { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    StatsPane.-empty { display: none; }
+    """
+
+    stats: reactive[tuple[RunStat, ...]] = reactive(())
+
+    def on_mount(self) -> None:
+        """The frame's title; no frame before there are figures."""
+        self.border_title = "Figures"
+        self.add_class("-empty")
+
+    def watch_stats(self, before: tuple[RunStat, ...], stats: tuple[RunStat, ...]) -> None:
+        """Seen only where there is something to see; laid out anew only where lines come or go."""
+        self.set_class(not stats, "-empty")
+        if len(before) != len(stats):
+            self.refresh(layout=True)
+
+    def render(self) -> Content:
+        """Labels on the left, figures beside them."""
+        return Content("\n").join(
+            Content.assemble(
+                (f"{stat.label:<12}", "$secondary"),
+                (f"✖ {stat.figure}", "$error") if stat.bad else stat.figure,
+            )
+            for stat in self.stats
+        )
+
+
+def run_stats(
+    snapshot: Snapshot, layers: Mapping[str, Floats], names: tuple[str, ...]
+) -> tuple[RunStat, ...]:
+    """The lines for a run's state.
+
+    Args:
+        snapshot: the state.
+        layers: the newest row of other measures, (layers,) each.
+        names: the layers.
+    """
+    found = []
+    if snapshot.rate:
+        found.append(RunStat("a step", f"{1000 / snapshot.rate:.3g} ms"))
+    if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
+        found.append(RunStat("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
+    found += _worst("dead", layers.get("dead_fraction"), names, "{:.0%}", bad_above=0.55)
+    found += _worst("saturated", layers.get("saturated_fraction"), names, "{:.0%}", bad_above=0.9)
+    found += _worst("mean", layers.get("activation_mean"), names, "{:+.2f}")
+    found += _worst("slope", layers.get("slope"), names, "{:.3f}")
+    cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
+    if cost:
+        found.append(RunStat("probe", f"{cost[-1]:.1%} of the time"))
+    return tuple(found)
+
+
+def _worst(
+    label: str, row: Floats | None, names: tuple[str, ...], form: str, bad_above: float = math.inf
+) -> list[RunStat]:
+    """The value farthest from zero, and its layer; nothing where no layer has one."""
+    known = (
+        [] if row is None else [(abs(v), v, n) for v, n in zip(row.tolist(), names, strict=False) if v == v]
+    )
+    if not known:
+        return []
+    size, value, name = max(known)
+    where = f" in {name}" if size else ""
+    return [RunStat(label, form.format(value) + where, size > bad_above)]

@@ -1,0 +1,188 @@
+"""The left column: it owns the experiment that is being edited, and every way to edit it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.message import Message
+from textual.reactive import var
+
+from gradtui.experiment import Experiment, ExperimentError
+from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.edit.values import Draft, info_at, put, value_at
+from gradtui.ui.screens.lab.findings_pane import FindingsPane
+from gradtui.ui.screens.lab.model_pane import ModelPane
+from gradtui.ui.screens.lab.stats_pane import StatsPane
+from gradtui.ui.screens.lab.training_pane import TrainingPane
+
+_ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
+
+
+class Workbench(Vertical):
+    """Model, training numbers and findings. Its panes say what the person wishes; here it becomes a draft.
+
+    Args:
+        experiment: what it opens on.
+    """
+
+    draft: var[Draft]
+
+    @dataclass
+    class Edited(Message):
+        """The experiment changed."""
+
+        before: Experiment
+        after: Experiment
+
+    def __init__(self, experiment: Experiment, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.draft = Draft(experiment)
+
+    @property
+    def experiment(self) -> Experiment:
+        """The experiment as it is edited now."""
+        return self.draft.experiment
+
+    def compose(self) -> ComposeResult:
+        """Model above, numbers beneath, figures of the run, findings in what is left."""
+        yield ModelPane()
+        yield TrainingPane(classes="pane")
+        yield StatsPane(classes="pane")
+        yield FindingsPane(classes="pane")
+
+    def on_mount(self) -> None:
+        """Fill the panes."""
+        self.show()
+
+    def show(self) -> None:
+        """The panes show the draft."""
+        self.query_one(ModelPane).experiment = self.experiment
+        self.query_one(TrainingPane).experiment = self.experiment
+
+    def adopt(self, experiment: Experiment) -> None:
+        """Take over the experiment of a run that was opened; what was edited before is one undo away."""
+        self.draft = self.draft.change(experiment)
+        self.show()
+
+    def take(self, experiment: Experiment | None) -> None:
+        """An edited experiment (None: the dialog was left)."""
+        if experiment is not None:
+            self._go(self.draft.change(experiment))
+
+    def _go(self, draft: Draft) -> None:
+        before, self.draft = self.experiment, draft
+        if draft.experiment != before:
+            self.show()
+            self.post_message(self.Edited(before, draft.experiment))
+
+    def put(self, path: str, value: object) -> None:
+        """Edit one field; what is not allowed is said in one line."""
+        try:
+            self.take(put(self.experiment, path, value))
+        except ExperimentError as error:
+            self.query_one(ModelPane).stay()
+            self.notify(str(error), severity="error", markup=False)
+
+    @on(FieldList.Stepped)
+    def _stepped(self, event: FieldList.Stepped) -> None:
+        from gradtui.ui.edit.values import step
+
+        event.stop()
+        value = value_at(self.experiment, event.path)
+        self.put(event.path, step(info_at(event.path), value, event.up))
+
+    @on(FieldList.Typing)
+    def _typing(self, event: FieldList.Typing) -> None:
+        from gradtui.ui.edit.field_dialogs import ValueScreen
+
+        event.stop()
+        self.app.push_screen(ValueScreen(self.experiment, event.path, event.keys), self.take)
+
+    @on(ModelPane.Changed)
+    def _groups_changed(self, event: ModelPane.Changed) -> None:
+        event.stop()
+        self.put("net", event.net)
+
+    @on(ModelPane.Edit)
+    def _edit_group(self, event: ModelPane.Edit) -> None:
+        event.stop()
+        self.edit_group(event.index)
+
+    def edit_group(self, index: int) -> None:
+        """The dialog with every field of a group."""
+        self.open_settings((f"net.{index}",), f"Group {index + 1} of the net")
+
+    def open_settings(self, parts: tuple[str, ...] = _ALL_PARTS, title: str = "Experiment") -> None:
+        """The dialog with every field of some parts; without arguments, of all but the net."""
+        from gradtui.ui.edit.field_dialogs import SettingsScreen
+
+        self.app.push_screen(SettingsScreen(self.experiment, parts, title), self.take)
+
+    def choose_preset(self) -> None:
+        """Open one of the recipes that ship."""
+        from gradtui.experiment.presets import describe, load_preset, names
+        from gradtui.ui.screens.dialogs import Choice, ChooseScreen
+
+        def take(name: str | None) -> None:
+            if name is not None:
+                self.take(load_preset(name))
+
+        choices = [Choice(name, name, describe(name)) for name in names()]
+        self.app.push_screen(ChooseScreen("Presets", choices), take)
+
+    def choose_cure(self, advised: Sequence[str] = ()) -> None:
+        """Apply a cure that would change something; those that a diagnosis advises (by key) come first."""
+        from gradtui.experiment.edits import CURES
+        from gradtui.ui.screens.dialogs import Choice, ChooseScreen
+
+        offered = {cure.key: cure for cure in CURES if cure.set_of(self.experiment)}
+        # Two findings may advise the same cure.
+        keys = list(dict.fromkeys([*(key for key in advised if key in offered), *offered]))
+        choices = [Choice(k, offered[k].name, offered[k].why, marked=k in advised) for k in keys]
+
+        def take(key: str | None) -> None:
+            if key is not None:
+                self.take(offered[key].apply(self.experiment))
+                said = ", ".join(f"{path} = {value}" for path, value in offered[key].set_of(before).items())
+                self.notify(f"{said}\nPrice: {offered[key].price}", title=offered[key].name, markup=False)
+
+        before = self.experiment
+        self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
+
+    def copy(self) -> None:
+        """Put the experiment on the clipboard as TOML; a terminal over SSH passes it on to the person's own."""
+        from gradtui.ui.edit.clipboard import copied
+
+        self.app.copy_to_clipboard(copied(self.experiment))
+        self.notify(f"{self.experiment.name}, as TOML", title="copied", timeout=2, markup=False)
+
+    def paste(self, text: str) -> None:
+        """Take over an experiment, or a part of one, from text; what is wrong with it is said in one line."""
+        from gradtui.ui.edit.clipboard import pasted
+
+        before = self.experiment
+        try:
+            self.take(pasted(text, before))
+        except ExperimentError as error:
+            self.notify(str(error), title="not pasted", severity="error", markup=False)
+            return
+        if self.experiment == before:
+            self.notify("it is what you have already", title="pasted", timeout=2)
+        else:
+            self.notify("u takes it back", title="pasted", timeout=2)
+
+    def undo(self) -> None:
+        """Take the last edit back."""
+        if not self.draft.past:
+            self.notify("nothing to undo", timeout=1.5)
+        self._go(self.draft.undo())
+
+    def redo(self) -> None:
+        """Take the last undo back."""
+        if not self.draft.future:
+            self.notify("nothing to redo", timeout=1.5)
+        self._go(self.draft.redo())

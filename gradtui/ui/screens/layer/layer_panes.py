@@ -1,0 +1,148 @@
+"""The frames of the layer page: a few curves of one layer, or its histogram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from gradtui.runs.histograms import Histogram
+from gradtui.runs.meta import LayerMeta
+from gradtui.runs.moment import moment_of
+from gradtui.runs.reader import Run
+from gradtui.runs.summary import Summary
+from gradtui.ui.charts.histogram import HistogramChart
+from gradtui.ui.charts.plot import CurvePlot, Series
+
+
+@dataclass(frozen=True)
+class Curves:
+    """What one frame draws: measures by the name that their curve has."""
+
+    id: str
+    title: str
+    measures: tuple[tuple[str, str], ...]
+    logarithmic: bool
+
+
+GRADIENT = Curves(
+    "layer-gradient", "Gradient", (("grad_norm", "weights'"), ("output_grad_rms", "output's")), True
+)
+ACTIVATION = Curves(
+    "layer-activation",
+    "Activation",
+    (
+        ("activation_mean", "mean"),
+        ("activation_std", "spread"),
+        ("dead_fraction", "dead"),
+        ("saturated_fraction", "saturated"),
+    ),
+    False,
+)
+WEIGHTS = Curves(
+    "layer-weights", "Weights", (("update_ratio", "update ÷ weight"), ("weight_norm", "norm")), True
+)
+
+
+class LayerCurves(Vertical, can_focus=True):
+    """Curves of one layer over the steps."""
+
+    ALLOW_MAXIMIZE = True
+
+    def __init__(self, curves: Curves) -> None:
+        super().__init__(id=curves.id, classes="pane")
+        self.curves = curves
+
+    def compose(self) -> ComposeResult:
+        """One chart."""
+        yield CurvePlot(logarithmic=self.curves.logarithmic, placeholder="nothing recorded yet")
+
+    def on_mount(self) -> None:
+        """The frame's title."""
+        self.border_title = self.curves.title + (" · log" if self.curves.logarithmic else "")
+
+    def paint(self, view: LayerView, at: int | None, x_end: float | None) -> None:
+        """Draw the curves of a layer, the cursor at the step looked at."""
+        series = []
+        for measure, name in self.curves.measures:
+            curve = view.curves.get(measure)
+            if curve is not None and len(curve) and (curve.mean == curve.mean).any():
+                series.append(Series(name, curve.step, curve.mean))
+        plot = self.query_one(CurvePlot)
+        plot.update(series, x_end=x_end)
+        plot.cursor = at
+
+
+class LayerHistogram(Vertical, can_focus=True):
+    """The sizes of one layer's gradients over the steps."""
+
+    ALLOW_MAXIMIZE = True
+
+    def __init__(self) -> None:
+        super().__init__(id="layer-histogram", classes="pane")
+
+    def compose(self) -> ComposeResult:
+        """One chart."""
+        yield HistogramChart()
+
+    def on_mount(self) -> None:
+        """The frame's title."""
+        self.border_title = "Gradient of each weight, by size"
+
+    def paint(self, view: LayerView, at: int | None) -> None:
+        """Draw the histogram of a layer."""
+        found = view.histogram
+        chart = self.query_one(HistogramChart)
+        last = max(view.step, int(found.steps[-1]) if len(found.steps) else 0)
+        chart.update(found.shares, found.edges, found.steps, last, found.nonfinite > 0)
+        chart.step = at
+        zeros = found.zeros[found.steps <= at] if at is not None else found.zeros
+        exact = f" · {float(zeros[-1]):.1%} exactly zero" if len(zeros) and zeros[-1] > 0 else ""
+        self.border_subtitle = f"brighter: more of them{exact}"
+
+
+BUCKETS = 240
+"""Points of a curve."""
+HISTOGRAM_ROWS = 128
+
+
+@dataclass(frozen=True, eq=False)
+class LayerView:
+    """One layer over the whole run, and its figures at a step."""
+
+    index: int
+    count: int
+    """How many layers there are."""
+    layer: LayerMeta
+    step: int
+    """The last recorded step up to the one looked at."""
+    curves: Mapping[str, Summary]
+    """Of each measure its course, statistics of the shape (n,); NaN where the measure does not apply."""
+    figures: Mapping[str, float]
+    """The newest value of each measure up to that step."""
+    histogram: Histogram
+
+
+def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
+    """Read one layer; None while the net is not built. `at`: the step looked at, None is the newest."""
+    meta = run.meta
+    if meta is None or not meta.layers:
+        return None
+    index = max(0, min(index, len(meta.layers) - 1))
+    curves, figures, step = {}, {}, 0
+    for measure in run.measures:
+        table = run.table(measure)
+        if len(table.columns) != len(meta.layers):
+            # By time lag, not by layer.
+            continue
+        curves[measure] = table.summary(buckets=BUCKETS).column(index)
+        moment = moment_of(table, at, 1)
+        if len(moment.rows):
+            figures[measure] = float(moment.rows[-1][index])
+            step = max(step, moment.step)
+    layer = meta.layers[index]
+    return LayerView(
+        index, len(meta.layers), layer, step, curves, figures, run.histogram(layer.name, HISTOGRAM_ROWS)
+    )

@@ -1,0 +1,101 @@
+"""What is said over and under the list of runs: how many there are, and all of the one under the cursor."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from gradtui.runs.library import RunInfo
+from gradtui.ui.screens.runs.run_columns import printable
+
+
+@dataclass(frozen=True)
+class Count:
+    """How many runs there are, and of how many one sees lines."""
+
+    runs: int = 0
+    shown: int = 0
+    marked: int = 0
+    place: str = ""
+    """The folder of the runs."""
+    read: bool = False
+    """Whether it was looked at yet."""
+
+
+class RunsBar(Widget):
+    """The first line."""
+
+    DEFAULT_CSS = """
+    RunsBar { height: 1; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap; }
+    """
+
+    count: reactive[Count] = reactive(Count())
+
+    def render(self) -> Content:
+        """How many, and where they lie."""
+        count, width = self.count, self.content_size.width
+        left = Content.assemble(("gradtui", "bold $accent"), "  ", ("runs", "bold"), "  ")
+        if count.shown != count.runs:
+            left += Content(f"{count.shown:,} of {count.runs:,}")
+        else:
+            left += Content(f"{count.runs:,}" if count.read else "…")
+        if count.marked:
+            left += Content.styled(f"  ● {count.marked:,} marked", "$accent")
+        room = width - left.cell_length - 2
+        # A path is known by its end.
+        place = count.place if len(count.place) <= room else "…" + count.place[1 - room :] if room > 1 else ""
+        right = Content.styled(place, "$secondary")
+        gap = max(2, width - left.cell_length - right.cell_length)
+        return (left + Content(" " * gap) + right).truncate(width)
+
+
+class RunDetail(Widget):
+    """Two lines on the run under the cursor: what it is, and where it is or what came of it."""
+
+    DEFAULT_CSS = """
+    RunDetail { height: 3; padding: 0 1; border-top: solid $border; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    info: reactive[RunInfo | None] = reactive(None)
+
+    def render(self) -> Content:
+        """What is trained; then the reason of its end, whose twin it is, or its folder."""
+        info = self.info
+        if info is None:
+            return Content("")
+        what = net_of(info.experiment) if info.experiment is not None else "a script's own training"
+        first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
+        said = [printable(info.status.reason)] if info.status.reason else []
+        if info.parent is not None:
+            said.append(f"held against {printable(info.parent.run)}")
+        said.append(printable(str(info.run)))
+        if len(" · ".join(said)) > self.content_size.width:
+            said[-1] = printable(info.id)
+        return first + Content("\n") + Content.styled(" · ".join(said), "$secondary")
+
+
+def net_of(experiment: Mapping[str, Any]) -> str:
+    """The net, its data and its optimizer in a few words. Says less where the words are of another version."""
+    try:
+        groups = " › ".join(group_words(group) for group in experiment["net"])
+        optimizer = experiment["optimizer"]
+        return f"{experiment['data']['source']} › {groups}  ·  {optimizer['kind']} {optimizer['lr']:g}"
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def group_words(group: Mapping[str, Any]) -> str:
+    """A group of blocks, as plain data. Raises KeyError where it is of another version."""
+    words = [f"{group['repeat']}×{group['block']} {group['width']}"]
+    if group["block"] not in ("lstm", "gru"):
+        words.append(group["activation"])
+    words.append(group["init"] if group["gain"] == 1 else f"{group['init']}×{group['gain']:g}")
+    words += [f"{group['norm']} norm"] if group["norm"] != "none" else []
+    if group["shortcut"] != "none":
+        words.append("shortcut" if group["shortcut"] == "identity" else group["shortcut"])
+    return " ".join(words)

@@ -1,0 +1,184 @@
+"""The first line: whose screen this is, what is trained, and how far it is."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from gradtui.experiment import Experiment
+from gradtui.words import seconds
+
+if TYPE_CHECKING:
+    from gradtui.runs.follower import Snapshot
+    from gradtui.ui.watching import Watching
+
+# state → (mark, colour); the mark differs too, for those who see no colour.
+MARKS = {
+    "idle": ("○", "$secondary"),
+    "starting": ("◌", "$accent"),
+    "running": ("●", "$success"),
+    "paused": ("‖", "$warning"),
+    "finished": ("✓", "$success"),
+    "stopped": ("■", "$secondary"),
+    "diverged": ("✖", "$error"),
+    "failed": ("✖", "$error"),
+    "died": ("✖", "$error"),
+}
+
+
+@dataclass(frozen=True)
+class Progress:
+    """What the line says of a run."""
+
+    title: str
+    detail: str = ""
+    state: str = "idle"
+    words: str = ""
+    """What it is doing, or how it ended, in a few words."""
+    step: int = 0
+    steps: int = 0
+    """Planned; 0 is unknown."""
+    rate: float = 0.0
+    """Steps a second."""
+    seconds_left: float | None = None
+    at: int | None = None
+    """The step that is looked at, where that is not the newest."""
+
+
+class StatusBar(Widget):
+    """One line; the progress bar takes what the words leave."""
+
+    DEFAULT_CSS = """
+    StatusBar { height: 1; padding: 0 1; background: $panel; color: $foreground; }
+    """
+
+    progress: reactive[Progress] = reactive(Progress(""))
+
+    def render(self) -> Content:
+        """Name on the left; state, step, bar, rate and time left on the right."""
+        p, width = self.progress, self.content_size.width
+        mark, colour = MARKS.get(p.state, MARKS["idle"])
+        left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
+        if p.detail and width >= 100:
+            left += Content.styled(f" · {p.detail}", "$secondary")
+        right = Content.styled(f"{mark} {p.words}", colour)
+        if p.state != "idle" and p.step:
+            of = f"/{p.steps:,}" if p.steps else ""
+            right += Content(f"  step {p.step:,}{of}")
+            tail = Content("")
+            if p.state == "running" and p.rate > 0:
+                tail += Content.styled(
+                    f"  {p.rate:,.3g}/s" if p.rate < 1000 else f"  {p.rate:,.0f}/s", "$secondary"
+                )
+                if p.seconds_left is not None and width >= 70:
+                    tail += Content.styled(f"  {seconds(p.seconds_left)} left", "$secondary")
+            room = width - left.cell_length - right.cell_length - tail.cell_length - 3
+            if p.steps and room >= 8 and p.state in ("running", "paused"):
+                right += Content(" ") + bar(p.step / p.steps, min(24, room))
+            right += tail
+        if p.at is not None:
+            right = self._looking_back(p.at, right, width - left.cell_length - 2)
+        gap = max(2, width - left.cell_length - right.cell_length)
+        return left + Content(" " * gap) + right
+
+    def _looking_back(self, at: int, right: Content, room: int) -> Content:
+        """What one looks at goes before how the run stands: of that, what there is room for."""
+        p = self.progress
+        mark, colour = MARKS.get(p.state, MARKS["idle"])
+        short = Content.assemble((mark, colour), f" step {p.step:,}" + (f"/{p.steps:,}" if p.steps else ""))
+        where = [
+            Content.styled(text, "$accent reverse")
+            for text in (f" ◷ looking at step {at:,} · esc live ", f" ◷ step {at:,} · esc live ")
+        ]
+        for told, stands in ((where[0], right), (where[1], right), (where[1], short)):
+            both = told + "  " + stands
+            if both.cell_length <= room:
+                return both
+        return where[1] + " " + Content.styled(mark, colour)
+
+
+def bar(share: float, width: int) -> Content:
+    """A thin bar, filled to a share of its width."""
+    full = round(max(0.0, min(1.0, share)) * width)
+    return Content.assemble(("━" * full, "$accent"), ("─" * (width - full), "$border"))
+
+
+def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
+    """The first line for a run, or for an experiment that has not been started."""
+    if watching is None:
+        return Progress(draft.name, draft.data.source, "idle", "press space to train")
+    snapshot = watching.snapshot
+    title = watching.title
+    detail: str = (
+        watching.experiment.data.source if watching.experiment else "script" if watching.script else ""
+    )
+    if cure_of(watching):
+        detail += f" · with {cure_of(watching)}"
+    if snapshot is None:
+        return Progress(title, detail, watching.state, watching.problem or "starting")
+    if watching.stillborn:
+        return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
+    status = snapshot.status
+    if watching.gone:
+        return Progress(title, detail, "stopped", "deleted · r, then u brings it back")
+    if watching.preflight and status.state == "finished":
+        return Progress(title, detail, "idle", "at initialisation, nothing trained · press space to train")
+    return Progress(
+        title=title,
+        detail=detail,
+        state=status.state,
+        words=_words(status.state, _phase_text(snapshot), status.reason),
+        at=watching.at,
+        step=snapshot.step,
+        steps=snapshot.steps,
+        rate=snapshot.rate or 0.0,
+        seconds_left=snapshot.seconds_left,
+    )
+
+
+_PHASES = {"importing": "importing torch", "building": "building the net"}
+
+BRIEF = 0.5
+"""Seconds that an evaluation must last to be worth a word: shorter ones would only flicker."""
+
+
+def _phase_text(snapshot: Snapshot) -> str:
+    """What the trainer is at, in its own words where they say more than the phase's name."""
+    phase = snapshot.status.phase
+    said = next((event for event in reversed(snapshot.events) if event.get("event") == "phase"), {})
+    if phase == "evaluating":
+        return phase if time.time() - float(said.get("time", 0.0)) > BRIEF else "training"
+    if phase == "pretraining":
+        return str(said.get("text") or phase)
+    return _PHASES.get(phase, phase)
+
+
+def _words(state: str, phase: str, reason: str) -> str:
+    if state in ("starting", "running"):
+        return phase or state
+    if state == "died":
+        return f"trainer {reason or 'died'} · L log"
+    if state == "failed":
+        return f"failed: {reason} · L log" if reason else "failed · L log"
+    if state == "diverged":
+        return f"diverged: {reason}" if reason else state
+    return state
+
+
+def cure_of(watching: Watching) -> str:
+    """What a run has that the one which it is held against has not, in words; "" where it is no twin."""
+    from gradtui.experiment.edits import cure
+
+    parent = watching.parent
+    if parent is None:
+        return ""
+    where = f", from step {parent.step:,} on" if parent.step else ""
+    try:
+        return cure(parent.cure).name + where
+    except KeyError:
+        return f"changes{where}"

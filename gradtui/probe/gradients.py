@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -29,13 +28,8 @@ BLOCK = 65_536
 """Numbers converted to float64 at a time: the copy stays in the processor's cache, however large a layer."""
 
 
-class Norms(NamedTuple):
-    """L2 norms of a buffer, as they were measured; `FlatGradients.fold` makes norms of layers of them."""
-
-    values: np.ndarray | Tensor
-    """Of rows or layers; on the host from the CPU, else on their device."""
-    folded: bool
-    """Whether they are the layers'."""
+RowNorms = np.ndarray | Tensor
+"""L2 norms (rows,) of a buffer's rows in float32 or float64: on the host from the CPU, else on their device."""
 
 
 class FlatGradients:
@@ -104,62 +98,62 @@ class FlatGradients:
                 marks[p.storage_offset() : p.storage_offset() + p.numel()] = 1.0
         return marks
 
-    def measure(self, flat: Tensor | None = None) -> Norms:
-        """Norms of the gradients, or of another buffer laid out alike, without waiting for a device.
+    def row_norms(self, flat: Tensor | None = None) -> RowNorms:
+        """Return the norms of the rows of the gradients, or of another buffer laid out alike, without waiting for a
+        device.
 
-        Does as little as it can: what need not see the gradients themselves is left to `fold`, for later.
+        This does as little as it can: `fold` makes norms of layers of them later, when there is time. On the CPU,
+        where the norm of a layer is out of the range of float32, the norms of its rows are taken in float64.
         """
         rows = self._gradient_rows if flat is None else flat.view(-1, self.row_length)
         if rows.device.type == "cpu":
-            values = torch.linalg.vector_norm(rows, dim=1).numpy()
+            values: np.ndarray = torch.linalg.vector_norm(rows, dim=1).numpy()
             # Not values.min(), which takes a detour through Python. Comparisons with NaN are false.
             if np.minimum.reduce(values) >= self._least_row and np.maximum.reduce(values) < np.inf:
-                return Norms(values, False)
-            squares = self._squares(values)
-            self._widen(squares, rows)
-            return Norms(np.sqrt(squares), True)
+                return values
+            return self._widened(values, rows)
         if rows.device.type == "mps":  # has no float64
-            return Norms(scaled_row_norms(rows), False)
-        return Norms(torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64), False)
+            return scaled_row_norms(rows)
+        norms: Tensor = torch.linalg.vector_norm(rows, dim=1, dtype=torch.float64)
+        return norms
 
-    def fold(self, values: np.ndarray, folded: bool) -> np.ndarray:
-        """L2 norm (layers,) of each layer in float64, from what `measure` gave, on the host."""
-        if folded:
-            return values
-        result: np.ndarray = np.sqrt(self._squares(values))
+    def fold(self, row_norms: np.ndarray) -> np.ndarray:
+        """Return the L2 norm (layers,) of each layer in float64, from what `row_norms` gave, on the host."""
+        result: np.ndarray = np.sqrt(self._squares(row_norms))
         return result
 
-    def total(self, norms: Norms) -> float | Tensor:
-        """L2 norm of the whole buffer: on the CPU a number, else a tensor () that nobody has waited for."""
-        values = norms.values
-        if isinstance(values, np.ndarray):
-            return math.sqrt(np.square(values, dtype=np.float64).sum())
-        if values.dtype == torch.float32:
-            return scaled_row_norms(values.unsqueeze(0)).squeeze(0)
-        norm: Tensor = torch.linalg.vector_norm(values)
+    def total(self, row_norms: RowNorms) -> float | Tensor:
+        """Return the L2 norm of the whole buffer: on the CPU a number, else a tensor () that nobody has waited for."""
+        if isinstance(row_norms, np.ndarray):
+            return math.sqrt(np.square(row_norms, dtype=np.float64).sum())
+        if row_norms.dtype == torch.float32:
+            return scaled_row_norms(row_norms.unsqueeze(0)).squeeze(0)
+        norm: Tensor = torch.linalg.vector_norm(row_norms)
         return norm
 
     def layer_norms(self, flat: Tensor | None = None) -> np.ndarray:
-        """As `measure`, but the layers' norms (layers,) on the host: waits for the device."""
-        values, folded = self.measure(flat)
-        return self.fold(values if isinstance(values, np.ndarray) else values.cpu().numpy(), folded)
+        """Return the L2 norm (layers,) of each layer on the host. Waits for the device."""
+        norms = self.row_norms(flat)
+        return self.fold(norms if isinstance(norms, np.ndarray) else norms.cpu().numpy())
 
     def _squares(self, row_norms: np.ndarray) -> np.ndarray:
         return np.add.reduceat(np.square(row_norms, dtype=np.float64), self.rows)
 
-    def _widen(self, squares: np.ndarray, rows: Tensor) -> None:
-        """Sum the layers again whose square is out of what float32 holds."""
+    def _widened(self, row_norms: np.ndarray, rows: Tensor) -> np.ndarray:
+        """Return the row norms in float64, summed again for the layers whose square is out of what float32 holds."""
         # A NaN stays one however wide the sum.
+        squares = self._squares(row_norms)
         outside = np.flatnonzero((squares < self._least) | np.isinf(squares))
+        wide: np.ndarray = row_norms.astype(np.float64)
         step = BLOCK // self.row_length
         for first, last in _runs(outside):
-            start, stop = int(self.rows[first]), int(self.ends[last])
-            wide = [
-                torch.linalg.vector_norm(rows[at : min(at + step, stop)], dim=1, dtype=torch.float64)
-                for at in range(start, stop, step)
-            ]
-            fresh = torch.cat(wide).square_().numpy()
-            squares[first : last + 1] = np.add.reduceat(fresh, self.rows[first : last + 1] - start)
+            stop = int(self.ends[last])
+            for at in range(int(self.rows[first]), stop, step):
+                block = rows[at : min(at + step, stop)]
+                wide[at : at + len(block)] = torch.linalg.vector_norm(
+                    block, dim=1, dtype=torch.float64
+                ).numpy()
+        return wide
 
 
 def _first_owners(layers: Sequence[Sequence[nn.Parameter]]) -> list[list[nn.Parameter]]:

@@ -19,7 +19,6 @@ import torch
 from gradtui import data, nets
 from gradtui.data import loss_and_accuracy
 from gradtui.experiment import Experiment, from_dict
-from gradtui.probe.gradients import Norms
 from gradtui.training.controls import Controls
 from gradtui.training.loop import Loop
 from gradtui.training.recorder import Recorder, tables_of
@@ -117,7 +116,7 @@ def _bare(exp: Experiment) -> Callable[[], None]:
 
 def _own(session: Session) -> Callable[[], None]:
     stepper = Stepper(session)
-    unknown = Norms(torch.zeros(0).numpy(), True)
+    unknown = torch.zeros(0).numpy()
 
     def step() -> None:
         loss, accuracy = stepper.forward()

@@ -35,10 +35,10 @@ class Histograms:
         """The last step recorded. Who takes up a run begins with a row."""
         self._row: np.ndarray | None = None
 
-    def look(self, step: int, *, last: bool) -> None:
+    def look(self, step: int, *, asked: bool) -> None:
         """After the gradients of a step are measured, and before they are clipped: count them where that is
-        due, and at the last step."""
-        if last or not self._last or step - self._last >= gap_after(self._last, self._planned):
+        due or `asked` for."""
+        if asked or not self._last or step - self._last >= gap_after(self._last, self._planned):
             self._row = to_row(self._sizes.count())
 
     def write(self, step: int, moment: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict
 
 from gradtui.training.aftermath import Aftermath
@@ -16,6 +15,7 @@ from gradtui.training.findings import Findings
 from gradtui.training.recorder import PATIENCE, Recorder
 from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
+from gradtui.training.step import take_step
 from gradtui.training.stopping import Ending, StopRequest, wished_end
 
 SAVING_SECONDS = 0.3
@@ -100,33 +100,11 @@ class Loop:
 
     def step(self) -> None:
         """Take one step and record it."""
-        session, stepper, sampler = self.session, self.stepper, self.sampler
-        clock = sampler.clock
-        begin = clock()
+        begin = self.sampler.clock()
         self.rewind.look()
-        ready = clock()
-        sampler.begin(last=session.step + 1 == session.exp.run.steps)
-        loss, accuracy = stepper.forward()
-        if sampler.active:
-            sampler.after_forward()
-        mean_loss = stepper.backward(loss)
-        if sampler.active:
-            sampler.before_move(stepper.reduction * session.scale.value)
-        measuring = clock()
-        norms, penalty = stepper.measure()
-        measured = clock()
-        if sampler.active:
-            sampler.before_clip()
-        outcome = stepper.move(mean_loss, accuracy, norms, penalty)
-        recording = clock()
-        moment = time.time()
-        self.recorder.record(session.step, moment, outcome)
-        end = clock()
-        every_step = (ready - begin) + (measured - measuring) + (end - recording)
-        if sampler.active:
-            sampler.after_move(session.step, moment)
-            end = clock()
-        sampler.count(end - begin, every_step)
+        spent = self.sampler.clock() - begin
+        last = self.session.step + 1 == self.session.exp.run.steps
+        take_step(self.stepper, self.sampler, self.recorder.record, sample=last, spent=spent)
 
     def _evaluate(self, *, whole: bool) -> None:
         self.recorder.catch_up()

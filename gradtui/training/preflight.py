@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,8 +12,7 @@ from gradtui.training.checkpoints.fine_tuning import load_layers
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.run import built, described
 from gradtui.training.sampling import Sampler
-from gradtui.training.session import Session
-from gradtui.training.step import Outcome, Stepper
+from gradtui.training.step import Stepper, take_step
 from gradtui.training.stopping import Ending
 
 STEP = 1
@@ -38,24 +36,11 @@ def preflight(folder: Path, exp: Experiment, meta: RunMeta) -> Ending:
     recorder = Recorder(folder, session, tables)
     try:
         recorder.writer.event("phase", 0, phase="measuring", text="one batch forward and back")
-        _measure(session, recorder)
+        take_step(
+            Stepper(session), Sampler(session, recorder.writer), recorder.record, sample=True, move=False
+        )
     finally:
         recorder.close()
     if recorder.writer.error is not None:
         raise recorder.writer.error
     return "finished", ""
-
-
-def _measure(session: Session, recorder: Recorder) -> None:
-    stepper, sampler = Stepper(session), Sampler(session, recorder.writer)
-    sampler.begin(last=True)
-    loss, accuracy = stepper.forward()
-    sampler.after_forward()
-    mean_loss = stepper.backward(loss)
-    sampler.before_move(stepper.reduction * session.scale.value)
-    norms, penalty = stepper.measure()
-    sampler.before_clip()
-    moment = time.time()
-    outcome = Outcome(mean_loss, accuracy, penalty, norms, None, session.lr, session.scale.value, False)
-    recorder.record(STEP, moment, outcome)
-    sampler.unmoved(STEP, moment)

@@ -13,7 +13,7 @@ from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
 from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
-from gradtui.training.step import Outcome
+from gradtui.training.step import StepResult
 from gradtui.training.watch import Watch
 
 PATIENCE = 20
@@ -29,7 +29,6 @@ class _Row(NamedTuple):
     scale: float
     skipped: bool
     clips: bool
-    folded: bool
 
 
 class Recorder:
@@ -67,20 +66,20 @@ class Recorder:
         """Whether the last loss that has arrived was a number."""
         return self._bad == 0
 
-    def record(self, step: int, moment: float, outcome: Outcome) -> None:
+    def record(self, step: int, moment: float, result: StepResult) -> None:
         """Take a step's numbers; they are written as soon as the device has delivered them."""
-        clipped, (values, folded) = outcome.clipped, outcome.norms
-        row = _Row(step, moment, outcome.lr, outcome.scale, outcome.skipped, clipped is not None, folded)
-        numbers = [outcome.loss, outcome.accuracy, outcome.penalty]
-        self._transfer.send(row, values, numbers if clipped is None else [*numbers, clipped])
+        clipped = result.clipped
+        row = _Row(step, moment, result.lr, result.scale, result.skipped, clipped is not None)
+        numbers = [result.loss, result.accuracy, result.penalty]
+        self._transfer.send(row, result.norms, numbers if clipped is None else [*numbers, clipped])
         self.catch_up(wait=False)
 
     def catch_up(self, *, wait: bool = True) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded so far."""
-        for row, (values, numbers) in self._transfer.receive(wait=wait):
+        for row, (norms, numbers) in self._transfer.receive(wait=wait):
             # Steps that were taken before it was known that they are in vain.
             if not self.diverged:
-                self._write(row, self._flat.fold(values, row.folded), numbers)
+                self._write(row, self._flat.fold(norms), numbers)
 
     def close(self) -> None:
         """Write all that was recorded, and end the writer's thread."""

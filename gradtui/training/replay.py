@@ -22,7 +22,7 @@ from gradtui.training.recorder import Recorder
 from gradtui.training.rows import Rows
 from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
-from gradtui.training.step import Stepper
+from gradtui.training.step import take_step
 
 LONGEST = 20.0
 """Seconds that it may take: somebody waits for the training to go on."""
@@ -83,22 +83,7 @@ class Replay:
                 return Replayed(None, "the training was told to end")
             while changes and changes[0][0] <= session.step:
                 use(session, point._replace(exp=changes.pop(0)[1]))
-            loss = _look(stepper, sampler, float(row["time"]))
-            if not np.array_equal(np.float32(loss), row["values"][column], equal_nan=True):
+            result = take_step(stepper, sampler, sample=True, moment=float(row["time"]))
+            if not np.array_equal(np.float32(float(result.loss)), row["values"][column], equal_nan=True):
                 return Replayed(None, f"step {row['step']} came to another loss the second time")
         return Replayed(rows)
-
-
-def _look(stepper: Stepper, sampler: Sampler, moment: float) -> float:
-    """Take a step, recording everything of it but what is recorded of every step. Returns its loss."""
-    session = stepper.session
-    sampler.begin(last=True)
-    loss, accuracy = stepper.forward()
-    sampler.after_forward()
-    mean_loss = stepper.backward(loss)
-    sampler.before_move(stepper.reduction * session.scale.value)
-    norms, penalty = stepper.measure()
-    sampler.before_clip()
-    outcome = stepper.move(mean_loss, accuracy, norms, penalty)
-    sampler.after_move(session.step, moment)
-    return float(outcome.loss)

@@ -38,16 +38,16 @@ class Sampler:
         self.clock = clock_of(session.device)
         self._probe = SignalProbe(session.net.layers, session.net, self.clock)
         self._histograms = Histograms(session, writer)
-        self._last = False
+        self._asked = False
         self._before: torch.Tensor | None = None
         self._seconds = 0.0
         self._every = max(1, session.exp.run.steps // LOOKS)
         self._slopes = _slopes(session)
 
-    def begin(self, *, last: bool) -> None:
-        """Before a step: look at it if it is due, or the last."""
-        self._last = last
-        self.active = last or self.thinning.due() or self._allowed()
+    def begin(self, *, sample: bool) -> None:
+        """Begin a step, and sample it if that is due or `sample` asks for it."""
+        self._asked = sample
+        self.active = sample or self.thinning.due() or self._allowed()
         if self.active:
             self._wait()
             self._probe.arm()
@@ -60,8 +60,8 @@ class Sampler:
         """Between a sampled step's forward and backward."""
         self._probe.after_forward()
 
-    def before_move(self, scale: float) -> None:
-        """After a sampled step's backward; `scale` is what the mean loss was multiplied by."""
+    def after_backward(self, scale: float) -> None:
+        """Take what a sampled step's backward pass showed; `scale` is what the mean loss was multiplied by."""
         signals = self._probe.collect(scale)
         begin = self.clock()
         self._before = self._session.flat.weights.clone()
@@ -71,26 +71,22 @@ class Sampler:
     def before_clip(self) -> None:
         """When a sampled step's gradients are as they are recorded: with penalties, unscaled, unclipped."""
         begin = self.clock()
-        self._histograms.look(self._session.step + 1, last=self._last)
+        self._histograms.look(self._session.step + 1, asked=self._asked)
         self._seconds += self.clock() - begin
 
-    def after_move(self, step: int, moment: float) -> None:
-        """After the weights of a sampled step have moved: write its rows."""
+    def write(self, step: int, moment: float, *, moved: bool) -> None:
+        """Write the rows of a sampled step; `update_ratio` only where it has `moved` the weights."""
         assert self._before is not None
         begin = self.clock()
         flat = self._session.flat
         weights = flat.layer_norms(self._before)
-        change = flat.layer_norms(self._before.sub_(flat.weights))
-        ratio = np.divide(change, weights, out=np.full_like(change, np.nan), where=weights != 0)
-        self._writer.append("update_ratio", step, ratio, moment)
+        if moved:
+            change = flat.layer_norms(self._before.sub_(flat.weights))
+            ratio = np.divide(change, weights, out=np.full_like(change, np.nan), where=weights != 0)
+            self._writer.append("update_ratio", step, ratio, moment)
         self._write(step, weights, moment)
         self._wait()
         self._seconds += self.clock() - begin
-
-    def unmoved(self, step: int, moment: float) -> None:
-        """In place of that where nothing is moved: write the same rows, but for the update's."""
-        assert self._before is not None
-        self._write(step, self._session.flat.layer_norms(self._before), moment)
 
     def _write(self, step: int, weights: np.ndarray, moment: float) -> None:
         layers = self._signals.layers

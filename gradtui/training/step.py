@@ -1,30 +1,36 @@
-"""One optimizer step, from a batch to moved weights."""
+"""One training step: forward, backward, measuring, clipping, and the move of the weights.
+
+`take_step` is the only place that says in which order a step is taken and measured. The training loop, the replay of a
+broken training and the preflight all call it, so that what they record of a step cannot differ.
+"""
 
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from gradtui.data import loss_and_accuracy
-from gradtui.probe.gradients import Norms
+from gradtui.experiment import Cures
+from gradtui.probe.gradients import FlatGradients, RowNorms
 from gradtui.training import optimizers
-from gradtui.training.clipping import clip
-from gradtui.training.penalties import Penalties
 from gradtui.training.precision import autocast
+from gradtui.training.sampling import Sampler
 from gradtui.training.session import Session
 
 
-class Outcome(NamedTuple):
-    """What a step gave. Tensors stand on the device, and nobody has waited for them."""
+class StepResult(NamedTuple):
+    """A StepResult holds the numbers of one step. Its tensors are on the device and may not be computed yet."""
 
     loss: Tensor
     """Mean over the batch, without penalties, whatever `optimizer.loss` says: so it compares to chance."""
     accuracy: Tensor
     penalty: float | Tensor
-    norms: Norms
+    norms: RowNorms
     """Of the gradients: with penalties, before clipping, without the loss's scale."""
     clipped: float | Tensor | None
     """Norm of all gradients together after clipping; None where nothing clips."""
@@ -34,24 +40,24 @@ class Outcome(NamedTuple):
 
 
 class Stepper:
-    """Takes the steps of a session."""
+    """A Stepper computes the parts of a session's steps."""
 
     def __init__(self, session: Session) -> None:
         self.session = session
         self.reduction = session.batch_size if session.exp.optimizer.loss == "sum" else 1
         """The loss that is trained on is the mean loss times this."""
-        self._measure = loss_and_accuracy(session.dataset.shape.task, session.exp.optimizer.loss)
+        self._loss_and_accuracy = loss_and_accuracy(session.dataset.shape.task, session.exp.optimizer.loss)
         self._penalties = Penalties(session.flat)
         self._autocast = autocast(session.exp.run, session.device)
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        """The loss to train on and the accuracy of the next batch; all gradients are cleared."""
+        """Return the loss to train on and the accuracy of the next batch, and clear all gradients."""
         s = self.session
         x, y = self._batch()
         s.flat.zero_()
         with self._autocast:
             outputs = s.net(x)
-        return self._measure(outputs.float(), y)
+        return self._loss_and_accuracy(outputs.float(), y)
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         return next(self.session.batches)
@@ -63,15 +69,15 @@ class Stepper:
         loss = loss.detach()
         return loss if self.reduction == 1 else loss / self.reduction
 
-    def measure(self) -> tuple[Norms, float | Tensor]:
-        """Norms of the gradients as they shall be recorded, and the penalty."""
+    def measure(self) -> tuple[RowNorms, float | Tensor]:
+        """Unscale the gradients and add the penalties'. Returns their norms as they are recorded, and the penalty."""
         s = self.session
         if s.scale.value != 1:
             s.flat.gradients.mul_(1 / s.scale.value)
         penalty = self._penalties.add(s.exp.cures)
-        return s.flat.measure(), penalty
+        return s.flat.row_norms(), penalty
 
-    def move(self, loss: Tensor, accuracy: Tensor, norms: Norms, penalty: float | Tensor) -> Outcome:
+    def move(self, loss: Tensor, accuracy: Tensor, norms: RowNorms, penalty: float | Tensor) -> StepResult:
         """Clip, and move the weights. Waits for the device only where fp16's scale must know of overflows."""
         s = self.session
         scale, lr, cures = s.scale.value, s.lr, s.exp.cures
@@ -84,4 +90,114 @@ class Stepper:
             optimizers.set_rate(s.optimizer, lr)
             s.optimizer.step()
         s.step += 1
-        return Outcome(loss, accuracy, penalty, norms, clipped, lr, scale, not taken)
+        return StepResult(loss, accuracy, penalty, norms, clipped, lr, scale, not taken)
+
+
+def take_step(
+    stepper: Stepper,
+    sampler: Sampler,
+    record: Callable[[int, float, StepResult], None] | None = None,
+    *,
+    sample: bool = False,
+    move: bool = True,
+    moment: float | None = None,
+    spent: float = 0.0,
+) -> StepResult:
+    """Take one step and measure it.
+
+    Args:
+        sampler: writes what is sampled of the step where a sample is due, and counts what measuring costs.
+        record: takes the step's number, the time and the result of every step.
+        sample: whether to take a sample in any case.
+        move: whether to clip the gradients and to move the weights. Without, the session stays before the step.
+        moment: the time of the step's rows in seconds since 1970; by default now.
+        spent: seconds that the caller has already spent on recording this step.
+    """
+    session, clock = stepper.session, sampler.clock
+    step = session.step + 1
+    begin = clock()
+    sampler.begin(sample=sample)
+    loss, accuracy = stepper.forward()
+    if sampler.active:
+        sampler.after_forward()
+    mean_loss = stepper.backward(loss)
+    if sampler.active:
+        sampler.after_backward(stepper.reduction * session.scale.value)
+    measuring = clock()
+    norms, penalty = stepper.measure()
+    measured = clock()
+    if sampler.active:
+        sampler.before_clip()
+    if move:
+        result = stepper.move(mean_loss, accuracy, norms, penalty)
+    else:
+        result = StepResult(
+            mean_loss, accuracy, penalty, norms, None, session.lr, session.scale.value, skipped=False
+        )
+    recording = clock()
+    moment = time.time() if moment is None else moment
+    if record is not None:
+        record(step, moment, result)
+    end = clock()
+    every_step = spent + (measured - measuring) + (end - recording)
+    if sampler.active:
+        sampler.write(step, moment, moved=move)
+        end = clock()
+    sampler.count(spent + end - begin, every_step)
+    return result
+
+
+def clip(flat: FlatGradients, total: float | Tensor, cures: Cures) -> float | Tensor:
+    """Clip the gradients in place: each number first, then the norm of all together.
+
+    `total` is their norm. Returns their norm afterwards, and waits for the device as little as possible.
+
+    By norm as torch.nn.utils.clip_grad_norm_ (Pascanu, Mikolov, Bengio 2013), but with the norm taken wide
+    and without the 1e-6 that torch adds to it: a norm of 1e25 is clipped rightly. As there, a norm that is
+    infinite or NaN makes the gradients that were so NaN.
+    """
+    if cures.clip_value:
+        flat.gradients.clamp_(-cures.clip_value, cures.clip_value)
+        total = flat.total(flat.row_norms())
+    if cures.clip_norm and isinstance(total, Tensor):
+        shrink = (cures.clip_norm / total).clamp(max=1.0)
+        flat.gradients.mul_(shrink)
+        total = total * shrink
+    elif cures.clip_norm and not total <= cures.clip_norm:
+        # On the CPU the number is known, and a pass over all gradients that changes none is spared.
+        flat.gradients.mul_(cures.clip_norm / total)
+        total = total * (cures.clip_norm / total)
+    return total
+
+
+class Penalties:
+    """A Penalties object adds to the gradients what the penalties l1 · Σ|w| and l2/2 · Σw² on the weights add.
+
+    Biases, norms' scales and learned scalars have no penalty. Unlike AdamW's decay the penalties are part of the loss:
+    their gradient is recorded, clipped, and goes through the optimizer's rule like any other.
+    """
+
+    def __init__(self, flat: FlatGradients) -> None:
+        self._flat = flat
+        self._mask: Tensor | None = None
+
+    def add(self, cures: Cures) -> float | Tensor:
+        """Add the gradients; returns the penalty's value () on the device, 0.0 where there is none."""
+        if not cures.l1 and not cures.l2:
+            return 0.0
+        if self._mask is None:
+            self._mask = self._flat.marked(_is_weight)
+        weights = self._flat.weights * self._mask
+        value = weights.new_zeros(())
+        if cures.l1:
+            self._flat.gradients.add_(weights.sign(), alpha=cures.l1)
+            value = value + cures.l1 * weights.abs().sum()
+        if cures.l2:
+            self._flat.gradients.add_(weights, alpha=cures.l2)
+            value = value + 0.5 * cures.l2 * weights.square().sum()
+        return value
+
+
+def _is_weight(parameter: nn.Parameter) -> bool:
+    """Return whether it is a matrix or kernel."""
+    return parameter.dim() > 1

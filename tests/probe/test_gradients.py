@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradtui.probe.gradients import FlatGradients, Norms
+from gradtui.probe.gradients import FlatGradients
 
 
 def oracle(tensors: list[Tensor]) -> float:
@@ -170,11 +170,11 @@ def test_norms_of_rows_from_another_device_fold_to_the_same() -> None:
         assert p.grad is not None
         p.grad.copy_(torch.randn(p.shape) * 1e-25)
     rows = flat.gradients.view(-1, flat.row_length).double().norm(dim=1)
-    np.testing.assert_allclose(flat.fold(rows.numpy(), folded=False), flat.layer_norms(), rtol=1e-6)
+    np.testing.assert_allclose(flat.fold(rows.numpy()), flat.layer_norms(), rtol=1e-6)
     expected = flat.gradients.double().norm().item()
-    assert flat.total(flat.measure()) == pytest.approx(expected, rel=1e-6)
-    assert float(flat.total(Norms(rows, False))) == pytest.approx(expected, rel=1e-6)
-    assert float(flat.total(Norms(rows.float(), False))) == pytest.approx(expected, rel=1e-6)
+    assert flat.total(flat.row_norms()) == pytest.approx(expected, rel=1e-6)
+    assert float(flat.total(rows)) == pytest.approx(expected, rel=1e-6)
+    assert float(flat.total(rows.float())) == pytest.approx(expected, rel=1e-6)
 
 
 def test_marks_lie_where_the_chosen_parameters_lie() -> None:

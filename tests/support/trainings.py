@@ -14,6 +14,7 @@ from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run, open_run
 from gradtui.training.loop import Ending
 from gradtui.training.run import train
+from gradtui.training.step import Stepper, StepResult
 from gradtui.training.stopping import StopRequest
 
 torch.set_num_threads(1)
@@ -44,3 +45,11 @@ def trained(folder: Path, exp: Experiment, stop: StopRequest | None = None) -> t
     )
     ending = train(folder, exp, meta, stop or StopRequest())
     return open_run(folder), ending
+
+
+def plain_step(stepper: Stepper) -> StepResult:
+    """Take a step, of which nothing is recorded."""
+    loss, accuracy = stepper.forward()
+    mean_loss = stepper.backward(loss)
+    norms, penalty = stepper.measure()
+    return stepper.move(mean_loss, accuracy, norms, penalty)

@@ -10,7 +10,7 @@ from torch import nn
 
 from gradtui.experiment import Cures
 from gradtui.probe.gradients import FlatGradients
-from gradtui.training.clipping import clip
+from gradtui.training.step import clip
 
 
 def gradients(scale: float) -> tuple[FlatGradients, list[nn.Parameter]]:
@@ -26,7 +26,7 @@ def gradients(scale: float) -> tuple[FlatGradients, list[nn.Parameter]]:
 
 
 def clipped(flat: FlatGradients, cures: Cures) -> float:
-    return float(clip(flat, flat.total(flat.measure()), cures))
+    return float(clip(flat, flat.total(flat.row_norms()), cures))
 
 
 def norm_of(flat: FlatGradients) -> float:

@@ -13,7 +13,7 @@ from gradtui.training import evaluation
 from gradtui.training.evaluation import evaluate
 from gradtui.training.session import build
 from gradtui.training.step import Stepper
-from tests.support.trainings import small
+from tests.support.trainings import plain_step, small
 
 
 def test_loss_and_accuracy_over_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -41,10 +41,7 @@ def test_evaluating_changes_no_bit_of_the_training() -> None:
         session = build(small(net__0__norm="batch"))
         stepper = Stepper(session)
         for _ in range(10):
-            loss, accuracy = stepper.forward()
-            mean = stepper.backward(loss)
-            norms, penalty = stepper.measure()
-            stepper.move(mean, accuracy, norms, penalty)
+            mean = plain_step(stepper).loss
             state = torch.get_rng_state()
             if evaluating:
                 evaluate(session, whole=False, cancelled=lambda: False)

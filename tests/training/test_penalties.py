@@ -8,7 +8,7 @@ from torch import nn
 
 from gradtui.experiment import Cures
 from gradtui.probe.gradients import FlatGradients
-from gradtui.training.penalties import Penalties
+from gradtui.training.step import Penalties
 
 
 @pytest.mark.parametrize(("l1", "l2"), [(0.3, 0.0), (0.0, 0.2), (0.3, 0.2)])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import math
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from gradtui.training.checkpoints.state import restore
 from gradtui.training.checkpoints.tensors import read
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
-from tests.support.trainings import small, trained
+from tests.support.trainings import plain_step, small, trained
 
 BN = {"net.0.norm": "batch", "net.0.activation": "relu", "optimizer.momentum": 0.9, "run.steps": 200}
 TOO_FAST = {"optimizer.lr": 1e30}
@@ -69,13 +70,6 @@ def rewound(exp: Experiment, path: Path) -> Session:
     return session
 
 
-def take_step(session: Session, stepper: Stepper) -> float:
-    loss, accuracy = stepper.forward()
-    mean = stepper.backward(loss)
-    norms, penalty = stepper.measure()
-    return float(stepper.move(mean, accuracy, norms, penalty).loss)
-
-
 def weights(run: Run) -> dict[str, torch.Tensor]:
     return read(listed(run.folder)[0][1])[0]
 
@@ -104,7 +98,7 @@ def test_a_step_that_broke_is_told_with_its_layer_its_examples_and_the_way_back(
     while session.step < step - 1:
         if session.step == 120:
             session.change(TOO_FAST)
-        assert np.float32(take_step(session, stepper)) == losses[session.step - 1]
+        assert np.float32(float(plain_step(stepper).loss)) == losses[session.step - 1]
     seen: dict[str, bool] = {}
     for layer in session.net.layers:
         layer.module.register_forward_hook(
@@ -147,7 +141,7 @@ def test_the_last_steps_are_there_at_full_resolution_and_the_others_are_as_they_
             for layer in session.net.layers
         ]
         np.testing.assert_allclose(at[step], ours, rtol=1e-6)
-        take_step(session, stepper)
+        plain_step(stepper)
     # The diagnosis sees at which layer it began.
     (found,) = [finding for finding in run.findings if finding["code"] == "nonfinite"]
     assert f"At step {last} {broke['layer']} is the first layer whose output" in found["evidence"]
@@ -260,7 +254,7 @@ def test_a_replay_that_would_take_too_long_or_differs_is_left_and_the_reason_sai
     run, _ = trained(tmp_path / "long", exp)
     assert "would take longer" in story(run, "broke")[0]["why"]
     monkeypatch.undo()
-    monkeypatch.setattr(replay, "_look", lambda *_: 0.123)
+    monkeypatch.setattr(replay, "take_step", lambda *_, **__: SimpleNamespace(loss=0.123))
     run, _ = trained(tmp_path / "other", exp)
     (broke,) = story(run, "broke")
     assert "came to another loss" in broke["why"]

@@ -12,19 +12,12 @@ from torch.nn import functional as F
 from gradtui import data, nets
 from gradtui.experiment import Experiment, from_dict, set_fields
 from gradtui.training.session import Session, build
-from gradtui.training.step import Outcome, Stepper
-from tests.support.trainings import small
-
-
-def step(stepper: Stepper) -> Outcome:
-    loss, accuracy = stepper.forward()
-    mean = stepper.backward(loss)
-    norms, penalty = stepper.measure()
-    return stepper.move(mean, accuracy, norms, penalty)
+from gradtui.training.step import Stepper
+from tests.support.trainings import plain_step, small
 
 
 def plain_losses(exp: Experiment, steps: int) -> list[float]:
-    """torch used the plain way: parameters one by one, loss.backward(), clip_grad_norm_, step()."""
+    """torch used the plain way: parameters one by one, loss.backward(), clip_grad_norm_, plain_step()."""
     dataset = data.load(exp.data, exp.seed)
     net = nets.build(exp, dataset.shape, generator_seed=exp.seed)
     optimizer = torch.optim.SGD(net.parameters(), exp.optimizer.lr, momentum=exp.optimizer.momentum)
@@ -58,7 +51,7 @@ def plain_losses(exp: Experiment, steps: int) -> list[float]:
 def test_the_losses_are_those_of_a_plain_loop(changes: dict[str, Any]) -> None:
     exp = set_fields(small(), changes)
     stepper = Stepper(build(exp))
-    ours = [float(step(stepper).loss) for _ in range(25)]
+    ours = [float(plain_step(stepper).loss) for _ in range(25)]
     assert ours == pytest.approx(plain_losses(exp, 25), rel=1e-4)
     # That the net moved at all: by far more than what the two loops may differ by.
     assert ours[-1] != pytest.approx(ours[0], rel=1e-3)
@@ -70,17 +63,17 @@ def test_the_same_experiment_gives_the_same_bits() -> None:
     for _ in range(2):
         stepper = Stepper(build(exp))
         torch.rand(7)  # whatever else draws random numbers
-        runs.append([float(step(stepper).loss) for _ in range(30)])
+        runs.append([float(plain_step(stepper).loss) for _ in range(30)])
     assert runs[0] == runs[1]
     other = Stepper(build(set_fields(exp, {"seed": 1})))
-    assert float(step(other).loss) != runs[0][0]
+    assert float(plain_step(other).loss) != runs[0][0]
 
 
 def test_the_norms_recorded_are_those_before_clipping_with_the_penalties_in() -> None:
     exp = small(cures__clip_norm=0.01, cures__l2=0.5)
     session = build(exp)
     copy = nets.build(exp, session.dataset.shape, generator_seed=exp.seed)
-    outcome = step(Stepper(session))
+    outcome = plain_step(Stepper(session))
     x, y = next(data.batches(session.dataset, 16, exp.seed))
     loss = F.cross_entropy(copy(x), y)
     weights = [p for p in copy.parameters() if p.dim() > 1]
@@ -89,9 +82,8 @@ def test_the_norms_recorded_are_those_before_clipping_with_the_penalties_in() ->
         torch.cat([p.grad.reshape(-1) for p in layer.parameters if p.grad is not None]).norm().item()
         for layer in copy.layers
     ]
-    values, folded = outcome.norms
-    assert isinstance(values, np.ndarray)
-    np.testing.assert_allclose(session.flat.fold(values, folded), expected, rtol=1e-5)
+    assert isinstance(outcome.norms, np.ndarray)
+    np.testing.assert_allclose(session.flat.fold(outcome.norms), expected, rtol=1e-5)
     assert float(outcome.penalty) == pytest.approx(0.25 * sum(w.square().sum().item() for w in weights))
     assert outcome.clipped == pytest.approx(0.01)
 
@@ -103,7 +95,7 @@ def test_the_rate_follows_schedule_and_change() -> None:
     for number in range(8):
         if number == 5:
             session.change({"optimizer.lr": 1.0})
-        rates.append(step(stepper).lr)
+        rates.append(plain_step(stepper).lr)
     assert rates == pytest.approx([0.05, 0.1, 0.1, 0.1, 0.01, 0.1, 0.01, 0.01])
 
 
@@ -123,13 +115,13 @@ def overflowing() -> Session:
 def test_a_step_that_overflows_in_fp16_is_left_out_and_halves_the_scale() -> None:
     session = overflowing()
     before = session.flat.weights.clone()
-    outcome = step(Stepper(session))
+    outcome = plain_step(Stepper(session))
     assert outcome.skipped
     assert torch.equal(session.flat.weights, before)
     assert session.scale.value == outcome.scale / 2
     assert not np.isfinite(session.flat.layer_norms()).all()
     stepper = Stepper(session)
-    outcomes = [step(stepper) for _ in range(12)]
+    outcomes = [plain_step(stepper) for _ in range(12)]
     assert not outcomes[-1].skipped
     assert session.flat.weights.isfinite().all()
 
@@ -139,7 +131,7 @@ def test_frozen_layers_stay_and_still_show_their_gradient() -> None:
     before = [p.detach().clone() for p in session.net.layers[0].parameters]
     stepper = Stepper(session)
     for _ in range(3):
-        step(stepper)
+        plain_step(stepper)
     for p, old in zip(session.net.layers[0].parameters, before, strict=True):
         assert torch.equal(p, old)
     assert (session.flat.layer_norms() > 0).all()

@@ -15,6 +15,7 @@ from gradtui.training.checkpoints.state import SessionState, is_finite, restore
 from gradtui.training.checkpoints.tensors import read, write
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
+from tests.support.trainings import plain_step
 
 SPIRALS = {"source": "spirals", "samples": 100, "batch_size": 16}
 DIGITS = {"source": "digits", "batch_size": 16}
@@ -58,11 +59,8 @@ def steps(session: Session, count: int) -> list[float]:
     stepper = Stepper(session)
     numbers = []
     for _ in range(count):
-        loss, accuracy = stepper.forward()
-        mean = stepper.backward(loss)
-        norms, penalty = stepper.measure()
-        outcome = stepper.move(mean, accuracy, norms, penalty)
-        numbers += [float(outcome.loss), float(session.flat.total(norms)), outcome.lr, outcome.scale]
+        outcome = plain_step(stepper)
+        numbers += [float(outcome.loss), float(session.flat.total(outcome.norms)), outcome.lr, outcome.scale]
     return numbers
 
 

@@ -8,18 +8,7 @@ from __future__ import annotations
 
 import re
 
-MEASURES = (
-    "grad_norm",
-    "output_grad_rms",
-    "activation_mean",
-    "activation_std",
-    "dead_fraction",
-    "saturated_fraction",
-    "nonfinite",
-    "update_ratio",
-    "weight_norm",
-)
-"""Tables of one column a layer, by which a run of ours that was exported is known again."""
+from gradtui import metrics
 
 _NORM = r"(?:(?:grad(?:ient)?s?)(?:_l2)?(?:_norms?)?|grad_2(?:\.0)?_norm)"
 _BEFORE = re.compile(rf"(?:\w+/)?{_NORM}[/.:](?P<layer>.+)", re.IGNORECASE)
@@ -62,10 +51,12 @@ _EVALUATIONS = {
 
 
 def measured(tag: str) -> tuple[str, str] | None:
-    """(measure, layer or parameter) of a number about one layer; None of any other."""
-    measure, _, layer = tag.partition("/")
-    if measure in MEASURES[1:] and layer:
-        return measure, layer
+    """Return (metric, layer or parameter) of a number about one layer; None of any other."""
+    name, _, layer = tag.partition("/")
+    metric = metrics.find(name)
+    # The gradient's norm has many spellings, which gradient_of knows.
+    if layer and metric is not None and metric.axis == "layer" and name != "grad_norm":
+        return name, layer
     parameter = gradient_of(tag)
     return None if parameter is None else ("grad_norm", parameter)
 

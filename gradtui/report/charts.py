@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from gradtui.diagnosis.contrast import contrast
+from gradtui.metrics import gradient_headline
 from gradtui.ui.charts.curves import Series
 from gradtui.ui.charts.scale import Scale, log10_of
 from gradtui.ui.charts.text import text_chart, text_profile
@@ -46,7 +46,7 @@ def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[
     scale.include(np.concatenate([log10_of(row) for row in rows.values()]))
     for end, norms in rows.items():
         yield Text(f"Gradient of each layer at the {end} step (norm)", "bold")
-        yield Text(contrast([layer["name"] for layer in layers], norms.tolist()).text)
+        yield Text(gradient_headline([layer["name"] for layer in layers], norms.tolist()).text)
         yield from profile(log10_of(norms), paper, scale)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
-from gradtui.diagnosis.contrast import contrast
+from gradtui.metrics import gradient_headline
 from gradtui.report.charts import Paper, profile
 from gradtui.report.page import print_sections, stdout_paper
 from gradtui.report.summary import shortest
@@ -97,7 +97,7 @@ def _figure_of(measured: float, between: str, expected: Sequence[float]) -> Text
 def _norms(run: Run, paper: Paper) -> Iterator[Text]:
     norms = _row(run, "grad_norm")
     yield Text("Gradient of each layer at initialisation (norm)", "bold")
-    yield Text(contrast(run.layer_names, norms.tolist()).text)
+    yield Text(gradient_headline(run.layer_names, norms.tolist()).text)
     yield from profile(log10_of(norms), paper)
 
 

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import NDArray
 
+from gradtui import metrics
 from gradtui.diagnosis.corridor import corridor_of
 from gradtui.diagnosis.evidence import BESIDE_THE_PATH
 from gradtui.diagnosis.theory import Prediction, predict
@@ -123,11 +124,12 @@ def _theory(
     measure: str, names: tuple[str, ...], values: Floats, experiment: Experiment | None
 ) -> Wide | None:
     """The predicted profile at the level of the layer (or lag) that theory starts from; None where it is silent."""
-    if experiment is None or measure not in ("output_grad_rms", "hidden_grad") or not len(values):
+    metric = metrics.find(measure)
+    if experiment is None or metric is None or not metric.predicted or not len(values):
         return None
     expected = _predicted(experiment)
     found = np.full(len(values), np.nan)
-    if measure == "hidden_grad":
+    if metric.axis == "lag":
         count = min(len(found), len(expected.log10_lags))
         found[:count] = expected.log10_lags[:count]
         start = 0

@@ -65,8 +65,10 @@ class Travelling(Screen[Any]):
 
     def action_measure(self, forward: bool) -> None:
         """Draw the next measure of the layers that the run records."""
-        from gradtui.ui.measures import following
+        from gradtui.metrics import next_drawn
 
         if self.watching is not None:
             look = self.watching.look
-            self.look_at(replace(look, measure=following(look.measure, self.watching.measures, forward).name))
+            self.look_at(
+                replace(look, measure=next_drawn(look.measure, self.watching.measures, forward).name)
+            )

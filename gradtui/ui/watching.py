@@ -14,6 +14,7 @@ from textual.message import Message
 from textual.screen import Screen
 from textual.worker import Worker
 
+from gradtui import metrics
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.edit.values import show
 from gradtui.ui.look import Look
@@ -43,9 +44,6 @@ JUDGE_PACE = 1.0
 
 EARLY = 20
 """Steps before which nothing found means nothing."""
-
-FIGURES = ("dead_fraction", "saturated_fraction", "activation_mean", "slope")
-"""Measures of which the newest row is read besides the one that is drawn."""
 
 News = tuple[str, str, Literal["information", "warning", "error"]]
 """Title, text and severity of something to be announced."""
@@ -263,7 +261,7 @@ class Watching:
             self.findings = self.standing
         if not self._beside and (due or look.at != self._figures_of):
             self._figures_of = look.at
-            rows = {name: moment_row(run, name, look.at) for name in FIGURES}
+            rows = {metric.name: moment_row(run, metric.name, look.at) for metric in metrics.with_figure()}
             known = {name: row for name, row in rows.items() if row is not None}
             self.stats = run_stats(snapshot, known, tuple(run.layer_names))
         if due:

@@ -16,8 +16,8 @@ from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
+from gradtui import metrics
 from gradtui.ui.charts.waterfall import CapacityChanged, StepSelected
-from gradtui.ui.measures import following, measure_named
 from gradtui.ui.screens.compare.differences import Differences
 from gradtui.ui.screens.compare.overlays import PARTS, OverlaidCurves, OverlaidProfiles, Waterfalls
 from gradtui.ui.screens.compare.runs_legend import LETTERS, Entry, RunsLegend, newest_of
@@ -152,12 +152,12 @@ class CompareScreen(Screen["Path | None"]):
 
     async def paint(self) -> None:
         """Hand each pane all of them."""
-        measure = measure_named(self.entries[0].watching.look.measure)
+        metric = metrics.get(self.entries[0].watching.look.measure)
         self.query_one(RunsLegend).update(self.entries)
         for pane in self.query(OverlaidCurves):
             await pane.overlay(self.entries, self.part, self.at)
-        self.query_one(OverlaidProfiles).overlay(self.entries, measure)
-        await self.query_one(Waterfalls).overlay(self.entries, measure)
+        self.query_one(OverlaidProfiles).overlay(self.entries, metric)
+        await self.query_one(Waterfalls).overlay(self.entries, metric)
         self.query_one(Differences).overlay(self.entries)
 
     @on(CapacityChanged)
@@ -246,9 +246,9 @@ class CompareScreen(Screen["Path | None"]):
     def action_measure(self, forward: bool) -> None:
         """Another measure of the layers, of all runs that record it."""
         recorded = {name for entry in self.entries for name in entry.watching.measures}
-        measure = following(self.entries[0].watching.look.measure, tuple(recorded), forward)
+        metric = metrics.next_drawn(self.entries[0].watching.look.measure, tuple(recorded), forward)
         for entry in self.entries:
-            entry.watching.look_at(replace(entry.watching.look, measure=measure.name))
+            entry.watching.look_at(replace(entry.watching.look, measure=metric.name))
 
     def action_part(self) -> None:
         """Batches, the training set, the test set."""

@@ -13,11 +13,11 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.reactive import reactive
 
+from gradtui.metrics import Metric
 from gradtui.ui.charts.legend import ScaleLegend
 from gradtui.ui.charts.plot import CurvePlot, Series
 from gradtui.ui.charts.scale import Scale, log10_of
 from gradtui.ui.charts.waterfall import Waterfall
-from gradtui.ui.measures import Measure
 from gradtui.ui.screens.compare.runs_legend import Entry, newest_of
 from gradtui.ui.screens.lab.curve_pane import CurvePane
 
@@ -127,12 +127,12 @@ class OverlaidProfiles(Vertical, can_focus=True):
         """Beneath it."""
         self.border_subtitle = Content(caption)
 
-    def overlay(self, entries: Sequence[Entry], measure: Measure) -> None:
+    def overlay(self, entries: Sequence[Entry], metric: Metric) -> None:
         """Show the step that each of them is looked at."""
         plot = self.query_one(CurvePlot)
-        values = {entry.letter: seen(entry, measure) for entry in entries}
+        values = {entry.letter: seen(entry, metric) for entry in entries}
         depths = sorted({len(row) for row in values.values() if len(row)})
-        plot.logarithmic = measure.scale == "log"
+        plot.logarithmic = metric.scale == "log"
         plot.update(
             [
                 Series("", places(len(row), relative=len(depths) > 1), row, noisy=False, sign=letter)
@@ -140,17 +140,17 @@ class OverlaidProfiles(Vertical, can_focus=True):
                 if len(row)
             ]
         )
-        self.heading = measure.title
+        self.heading = metric.title
         if len(depths) > 1:
-            self.caption = f"first to last of {', '.join(map(str, depths))} {measure.axis}s"
+            self.caption = f"first to last of {', '.join(map(str, depths))} {metric.axis}s"
         elif depths:
-            self.caption = f"{measure.axis} 1 to {depths[0]:,}"
+            self.caption = f"{metric.axis} 1 to {depths[0]:,}"
 
 
-def seen(entry: Entry, measure: Measure) -> NDArray[np.floating]:
+def seen(entry: Entry, metric: Metric) -> NDArray[np.floating]:
     """The row of a run at the step looked at, (layers,); none before there is one of this measure."""
     sight = entry.watching.sight
-    return sight.values if sight is not None and sight.look.measure == measure.name else np.zeros(0)
+    return sight.values if sight is not None and sight.look.measure == metric.name else np.zeros(0)
 
 
 def places(count: int, *, relative: bool) -> NDArray[np.float64]:
@@ -209,19 +209,19 @@ class Waterfalls(Vertical, can_focus=True):
         super().__init__(classes="pane", id="waterfalls-pane")
         self.border_title = "Waterfalls"
         self._entries: Sequence[Entry] = ()
-        self._measure: Measure | None = None
+        self._metric: Metric | None = None
         self._scale = Scale()
 
     def compose(self) -> ComposeResult:
         """A place for them."""
         yield Grid()
 
-    async def overlay(self, entries: Sequence[Entry], measure: Measure) -> None:
+    async def overlay(self, entries: Sequence[Entry], metric: Metric) -> None:
         """Show all that each of them has recorded."""
         self._entries = entries
-        if measure is not self._measure:
-            self._measure = measure
-            self._scale = Scale(measure.scale, measure.low, measure.high)
+        if metric is not self._metric:
+            self._metric = metric
+            self._scale = Scale(metric.scale, metric.low, metric.high)
             await self.query("RunWaterfall, ScaleLegend").remove()
             await self.query_one(Grid).mount(*(RunWaterfall(self._scale) for _ in entries))
             await self.mount(ScaleLegend(self._scale))
@@ -229,9 +229,9 @@ class Waterfalls(Vertical, can_focus=True):
         sights = [
             entry.watching.sight
             for entry in entries
-            if entry.watching.sight is not None and entry.watching.sight.look.measure == measure.name
+            if entry.watching.sight is not None and entry.watching.sight.look.measure == metric.name
         ]
-        units = log10_of if measure.scale == "log" else np.asarray
+        units = log10_of if metric.scale == "log" else np.asarray
         matrices = {id(sight): units(sight.matrix) for sight in sights}
         if matrices:
             # All of them at once, before any is drawn: one scale.

@@ -22,11 +22,10 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from gradtui.diagnosis.contrast import Contrast
+    from gradtui.metrics import HeadlineText, Metric
     from gradtui.ui.charts.layer_chart import LayerChart, LayerSelected
     from gradtui.ui.charts.profile import ProfileChart
     from gradtui.ui.charts.waterfall import StepSelected, Waterfall
-    from gradtui.ui.measures import Measure
     from gradtui.ui.sight import Sight
     from gradtui.ui.watching import Watching
 
@@ -189,17 +188,17 @@ class GradientPane(Vertical, can_focus=True):
         sight = watching.sight
         if sight is None or not len(sight.values):
             return
+        from gradtui import metrics
         from gradtui.ui.charts.legend import ScaleLegend
         from gradtui.ui.charts.scale import log10_of
-        from gradtui.ui.measures import measure_named
 
-        measure = measure_named(sight.look.measure)
-        units = log10_of if measure.scale == "log" else _plain
-        profile, waterfall = await self._charts(watching.folder, measure)
+        metric = metrics.get(sight.look.measure)
+        units = log10_of if metric.scale == "log" else _plain
+        profile, waterfall = await self._charts(watching.folder, metric)
         self._sight = sight
         self._other = _alike(sight, partner.sight if partner is not None else None)
         headline = self.query_one(Headline)
-        said = measure.headline(sight.names, sight.values.tolist())
+        said = metric.headline(sight.names, sight.values.tolist())
         headline.sentence = headline_of(said, well=watching.findings == ())
         # The waterfall first: it sees every step, so it settles the scale that both share.
         waterfall.update(units(sight.matrix), sight.steps, sight.last)
@@ -213,7 +212,7 @@ class GradientPane(Vertical, can_focus=True):
         )
         waterfall.step = sight.step if sight.look.at is not None else None
         self.query_one(ScaleLegend).update()
-        self.heading = measure.title
+        self.heading = metric.title
         self._tell()
 
     def _tell(self) -> None:
@@ -247,30 +246,30 @@ class GradientPane(Vertical, can_focus=True):
         for chart in self.query("ProfileChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
 
-    async def _charts(self, folder: Path, measure: Measure) -> tuple[ProfileChart, Waterfall]:
+    async def _charts(self, folder: Path, metric: Metric) -> tuple[ProfileChart, Waterfall]:
         """The charts; they take the place of the invitation with the first numbers of a run."""
         from gradtui.ui.charts.legend import ScaleLegend
         from gradtui.ui.charts.profile import ProfileChart
         from gradtui.ui.charts.scale import Scale
         from gradtui.ui.charts.waterfall import Waterfall
 
-        if self._shown != (folder, measure.name):
-            cursor, window = self._kept(folder, measure)
-            scale = Scale(measure.scale, measure.low, measure.high)
+        if self._shown != (folder, metric.name):
+            cursor, window = self._kept(folder, metric)
+            scale = Scale(metric.scale, metric.low, metric.high)
             await self.query("#invite, ProfileChart, Waterfall, ScaleLegend").remove()
-            start = 0 if measure.axis == "lag" else 1
-            profile = ProfileChart(scale, of=measure.axis, start=start, id="profile")
+            start = 0 if metric.axis == "lag" else 1
+            profile = ProfileChart(scale, of=metric.axis, start=start, id="profile")
             waterfall = Waterfall(scale, id="waterfall")
             await self.mount(profile, waterfall, ScaleLegend(scale))
             for chart in (profile, waterfall):
                 chart.cursor, chart.window = cursor, window
-            self._shown = (folder, measure.name)
+            self._shown = (folder, metric.name)
         return self.query_one(ProfileChart), self.query_one(Waterfall)
 
-    def _kept(self, folder: Path, measure: Measure) -> tuple[int | None, tuple[int, int] | None]:
+    def _kept(self, folder: Path, metric: Metric) -> tuple[int | None, tuple[int, int] | None]:
         """Where the cursor stands and what is in view, if another measure of the same layers is drawn."""
         chart = self._profile()
-        if chart is None or self._shown is None or self._shown[0] != folder or chart.of != measure.axis:
+        if chart is None or self._shown is None or self._shown[0] != folder or chart.of != metric.axis:
             return None, None
         return chart.cursor, chart.window
 
@@ -420,11 +419,11 @@ def _legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
-def headline_of(contrast: Contrast, *, well: bool = False) -> Content:
+def headline_of(said: HeadlineText, *, well: bool = False) -> Content:
     """The sentence with its mark and colour.
 
     well: whether a diagnosis found nothing. A net that has learned may well be steep: that alarms nobody.
     """
-    tone = "uneven" if well and contrast.tone in ("weak", "strong") else contrast.tone
+    tone = "uneven" if well and said.tone in ("weak", "strong") else said.tone
     mark, colour = _TONES[tone]
-    return Content.styled(f"{mark}{contrast.text}", colour)
+    return Content.styled(f"{mark}{said.text}", colour)

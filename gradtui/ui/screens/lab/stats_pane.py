@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,9 +9,12 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from gradtui import metrics
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gradtui.metrics import Metric
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Floats
 
@@ -78,25 +80,22 @@ def run_stats(
         found.append(RunStat("a step", f"{1000 / snapshot.rate:.3g} ms"))
     if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
         found.append(RunStat("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
-    found += _worst("dead", layers.get("dead_fraction"), names, "{:.0%}", bad_above=0.55)
-    found += _worst("saturated", layers.get("saturated_fraction"), names, "{:.0%}", bad_above=0.9)
-    found += _worst("mean", layers.get("activation_mean"), names, "{:+.2f}")
-    found += _worst("slope", layers.get("slope"), names, "{:.3f}")
+    for metric in metrics.with_figure():
+        found += _worst(metric, layers.get(metric.name), names)
     cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
     if cost:
         found.append(RunStat("probe", f"{cost[-1]:.1%} of the time"))
     return tuple(found)
 
 
-def _worst(
-    label: str, row: Floats | None, names: tuple[str, ...], form: str, bad_above: float = math.inf
-) -> list[RunStat]:
+def _worst(metric: Metric, row: Floats | None, names: tuple[str, ...]) -> list[RunStat]:
     """The value farthest from zero, and its layer; nothing where no layer has one."""
     known = (
         [] if row is None else [(abs(v), v, n) for v, n in zip(row.tolist(), names, strict=False) if v == v]
     )
     if not known:
         return []
+    assert metric.figure is not None
     size, value, name = max(known)
     where = f" in {name}" if size else ""
-    return [RunStat(label, form.format(value) + where, size > bad_above)]
+    return [RunStat(metric.label, metric.figure.format.format(value) + where, size > metric.figure.bad_above)]

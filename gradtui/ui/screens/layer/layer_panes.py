@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from textual.app import ComposeResult
 from textual.containers import Vertical
 
+from gradtui import metrics
+from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
 from gradtui.runs.moment import moment_of
@@ -19,31 +21,16 @@ from gradtui.ui.charts.plot import CurvePlot, Series
 
 @dataclass(frozen=True)
 class Curves:
-    """What one frame draws: measures by the name that their curve has."""
+    """A Curves says which of the metrics' charts of curves one frame draws."""
 
-    id: str
+    chart: CurveChart
     title: str
-    measures: tuple[tuple[str, str], ...]
     logarithmic: bool
 
 
-GRADIENT = Curves(
-    "layer-gradient", "Gradient", (("grad_norm", "weights'"), ("output_grad_rms", "output's")), True
-)
-ACTIVATION = Curves(
-    "layer-activation",
-    "Activation",
-    (
-        ("activation_mean", "mean"),
-        ("activation_std", "spread"),
-        ("dead_fraction", "dead"),
-        ("saturated_fraction", "saturated"),
-    ),
-    False,
-)
-WEIGHTS = Curves(
-    "layer-weights", "Weights", (("update_ratio", "update ÷ weight"), ("weight_norm", "norm")), True
-)
+GRADIENT = Curves("gradient", "Gradient", True)
+ACTIVATION = Curves("activation", "Activation", False)
+WEIGHTS = Curves("weights", "Weights", True)
 
 
 class LayerCurves(Vertical, can_focus=True):
@@ -52,7 +39,7 @@ class LayerCurves(Vertical, can_focus=True):
     ALLOW_MAXIMIZE = True
 
     def __init__(self, curves: Curves) -> None:
-        super().__init__(id=curves.id, classes="pane")
+        super().__init__(id=f"layer-{curves.chart}", classes="pane")
         self.curves = curves
 
     def compose(self) -> ComposeResult:
@@ -66,8 +53,9 @@ class LayerCurves(Vertical, can_focus=True):
     def paint(self, view: LayerView, at: int | None, x_end: float | None) -> None:
         """Draw the curves of a layer, the cursor at the step looked at."""
         series = []
-        for measure, name in self.curves.measures:
-            curve = view.curves.get(measure)
+        for metric in metrics.registered():
+            chart, name = metric.curve or (None, "")
+            curve = view.curves.get(metric.name) if chart == self.curves.chart else None
             if curve is not None and len(curve) and (curve.mean == curve.mean).any():
                 series.append(Series(name, curve.step, curve.mean))
         plot = self.query_one(CurvePlot)

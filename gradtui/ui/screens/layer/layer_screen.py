@@ -16,6 +16,7 @@ from textual.widget import Widget
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
+from gradtui import metrics
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.ui.charts.histogram import HistogramChart
@@ -36,18 +37,6 @@ from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 
 PACE = 0.5
 """Seconds between two readings of a run that trains, at least."""
-
-FIGURES = (
-    ("grad_norm", "gradient", "{:.2e}"),
-    ("output_grad_rms", "of its output", "{:.2e}"),
-    ("update_ratio", "update ÷ weight", "{:.1e}"),
-    ("weight_norm", "weight norm", "{:.3g}"),
-    ("activation_mean", "mean", "{:+.3f}"),
-    ("activation_std", "spread", "{:.3g}"),
-    ("dead_fraction", "dead", "{:.0%}"),
-    ("saturated_fraction", "saturated", "{:.0%}"),
-    ("slope", "slope", "{:.3f}"),
-)
 
 
 class LayerScreen(Travelling):
@@ -232,8 +221,10 @@ class LayerScreen(Travelling):
 def _figures(figures: Mapping[str, float]) -> Content:
     """Those that apply to the layer, in one line."""
     parts = [
-        Content.assemble((f"{label} ", "$secondary"), form.format(figures[measure]))
-        for measure, label, form in FIGURES
-        if measure in figures and (figures[measure] == figures[measure] or measure == "grad_norm")
+        Content.assemble((f"{metric.label} ", "$secondary"), metric.format.format(value))
+        for metric in metrics.registered()
+        if metric.label
+        and (value := figures.get(metric.name)) is not None
+        and (value == value or metric.every_step)
     ]
     return Content("  ").join(parts)

@@ -1,4 +1,4 @@
-"""The sentence over the bars."""
+"""The metric registry: what it says of each metric, and that one added from outside is drawn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.diagnosis.contrast import contrast
+from gradtui.metrics import gradient_headline
 
 
 @pytest.mark.parametrize(
@@ -29,10 +29,10 @@ from gradtui.diagnosis.contrast import contrast
         ([1.0, 0.0], "no gradient at all at the output", "broken"),
     ],
 )
-def test_sentences(norms: list[float], text: str, tone: str) -> None:
-    assert contrast(["a", "b"], norms) == (text, tone)
+def test_gradient_headline_compares_first_and_last_layer(norms: list[float], text: str, tone: str) -> None:
+    assert gradient_headline(["a", "b"], norms) == (text, tone)
 
 
 @given(st.lists(st.floats().map(abs), min_size=0, max_size=5))
-def test_any_norms_make_one_line(norms: list[float]) -> None:
-    assert "\n" not in contrast([str(i) for i in range(len(norms))], norms).text
+def test_gradient_headline_of_any_norms_is_one_line(norms: list[float]) -> None:
+    assert "\n" not in gradient_headline([str(i) for i in range(len(norms))], norms).text

@@ -1,0 +1,360 @@
+"""The registry of every per-layer metric that gradtui records: one row each, read by all that measures or shows them.
+
+A metric is one number a layer (or a time lag of a recurrent net) at a step, and the name of the table of the run
+folder that holds it. To add one, write its row here and its computation in `gradtui.probe`. The trainer, the
+monitor of other people's scripts, the charts, the layer page, the figures of the lab and the import of other
+programs' logs read this registry. It imports neither torch nor numpy nor textual, so that all of them can.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+from gradtui.words import compare_decades
+
+Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
+"""How alarming a headline is, and in which direction; "none" says nothing of health."""
+
+Source = Literal["gradients", "outputs", "weights", "slopes", "hidden states"]
+"""What a metric is computed from, which also says when and of which nets:
+
+gradients: the gradients of the parameters, every step, of all nets;
+outputs: the layers' outputs and what flows back into them, at sampled steps, of all nets;
+weights: the weights before and after an optimizer's step, at sampled steps, of all nets;
+slopes: the learned slopes, at sampled steps, of nets with PReLU;
+hidden states: the hidden states over time, at sampled steps, of recurrent nets.
+"""
+
+CurveChart = Literal["gradient", "activation", "weights"]
+"""The charts of curves on the page of one layer."""
+
+EVEN_DECADES = 0.9
+WEAK_DECADES = -2.0
+STRONG_DECADES = 1.0
+"""log10 of the gradient at the input over that at the output. Measured on labelled nets: healthy ones keep within
+0.9 decades, vanishing ones lie below -2, exploding ones above 1; what lies between is stated without alarm."""
+
+STANDSTILL_RATIO = 1e-6
+JUMP_RATIO = 0.1
+"""Update ÷ weight of one step below which a layer stands still, and above which it jumps."""
+
+
+class HeadlineText(NamedTuple):
+    """A HeadlineText is the sentence over a chart, and how alarming it is."""
+
+    text: str
+    tone: Tone
+
+
+MakeHeadline = Callable[[Sequence[str], Sequence[float]], HeadlineText]
+"""Makes the sentence from the names of the layers (or lags) and their values at one step."""
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A Figure is a metric's line among the figures of the lab: the layer whose value is farthest from zero."""
+
+    format: str
+    bad_above: float = math.inf
+    """A value beyond this is marked as a bad one."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metric:
+    """A Metric is one per-layer quantity: how it is recorded, what it means, and how it is drawn."""
+
+    name: str
+    """The table of the run folder. It is part of the format on disk: it never changes."""
+    title: str
+    """The title of its chart over the layers."""
+    unit: str
+    source: Source
+    headline: MakeHeadline
+    drawn: bool = True
+    """Whether it has a chart over the layers, which a key leads to."""
+    scale: Literal["log", "linear"] = "log"
+    low: float | None = None
+    high: float | None = None
+    """The ends that a linear axis starts with; it grows when values lie outside."""
+    axis: Literal["layer", "lag"] = "layer"
+    """What its columns stand for: the layers in forward order, or time lags from 0."""
+    baseline: Literal["last hidden layer"] | None = None
+    """What a value is compared with to be called healthy; None compares with nothing."""
+    healthy: tuple[float, float] | None = None
+    """The lowest and the highest healthy value, as factors of the baseline where there is one."""
+    grows_with_parameters: bool = False
+    """Whether it grows with the root of a layer's number of parameters, which is no sign of bad health."""
+    predicted: bool = False
+    """Whether theory predicts its shape before training."""
+    label: str = ""
+    """Its name in the line of figures on the page of one layer; empty leaves it out."""
+    format: str = "{:.3g}"
+    curve: tuple[CurveChart, str] | None = None
+    """The chart of the page of one layer that draws its curve, and what the curve is called there."""
+    figure: Figure | None = None
+    """How the lab's figures show it; None leaves it out."""
+
+    @property
+    def every_step(self) -> bool:
+        """Whether it is recorded at each step, rather than at sampled steps only."""
+        return self.source == "gradients"
+
+
+def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineText:
+    """Return one sentence that compares the gradient of the first layer with that of the last.
+
+    Args:
+        names: the layers, input to output.
+        norms: their gradient norms at one step, any float including 0, NaN and infinity.
+    """
+    if len(norms) < 2:
+        return HeadlineText("one layer: nothing to compare", "none")
+    broken = [
+        name for name, norm in zip(names, norms, strict=True) if not (math.isfinite(norm) and norm >= 0)
+    ]
+    if broken:
+        many = f"{len(broken):,} of {len(norms):,} layers" if len(broken) > 1 else broken[0]
+        return HeadlineText(f"the gradient is not a finite number in {many}", "broken")
+    first, last = float(norms[0]), float(norms[-1])
+    if first == 0 and last == 0:
+        return HeadlineText("no gradient at all", "broken")
+    if first == 0:
+        return HeadlineText("no gradient at all reaches the input", "weak")
+    if last == 0:
+        return HeadlineText("no gradient at all at the output", "broken")
+    decades = math.log10(first) - math.log10(last)
+    return HeadlineText(compare_decades(decades), _tone(decades))
+
+
+def _tone(decades: float) -> Tone:
+    if abs(decades) <= EVEN_DECADES:
+        return "even"
+    if decades < 0:
+        return "weak" if decades < WEAK_DECADES else "uneven"
+    return "strong" if decades > STRONG_DECADES else "uneven"
+
+
+def lag_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
+    """Return one sentence that compares the gradient at the longest time lag with that at the shortest."""
+    found = gradient_headline(names[::-1], list(values)[::-1])
+    return HeadlineText(found.text.replace("at the input", f"{names[-1]} steps back"), found.tone)
+
+
+def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
+    """Return one sentence on how far one step moves the first layer's weights."""
+    if not values or values[0] != values[0]:
+        return HeadlineText("no update measured", "none")
+    text = f"a step moves the weights of {names[0]} by {values[0]:.1e} of their size"
+    if values[0] < STANDSTILL_RATIO:
+        return HeadlineText(f"{text}: they stand still", "weak")
+    if values[0] > JUMP_RATIO:
+        return HeadlineText(f"{text}: they jump", "strong")
+    return HeadlineText(text, "even")
+
+
+def extremes_headline(format_: str, noun: str) -> MakeHeadline:
+    """Return a maker of sentences that name the layers with the lowest and the highest value.
+
+    Args:
+        format_: a format specification of one value, such as ".0%".
+        noun: what the values are called.
+    """
+
+    def headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
+        known = [(value, name) for value, name in zip(values, names, strict=True) if value == value]
+        if not known:
+            return HeadlineText(f"no {noun} measured", "none")
+        (low, low_name), (high, high_name) = min(known), max(known)
+        return HeadlineText(
+            f"{noun} from {format(low, format_)} ({low_name}) to {format(high, format_)} ({high_name})",
+            "none",
+        )
+
+    return headline
+
+
+_WITHIN = (10.0**-EVEN_DECADES, 10.0**EVEN_DECADES)
+
+_RECORDED = (
+    Metric(
+        name="grad_norm",
+        title="Gradient of each layer",
+        unit="L2 norm of the gradient of the layer's parameters, before clipping",
+        source="gradients",
+        headline=gradient_headline,
+        baseline="last hidden layer",
+        healthy=_WITHIN,
+        grows_with_parameters=True,
+        label="gradient",
+        format="{:.2e}",
+        curve=("gradient", "weights'"),
+    ),
+    Metric(
+        name="output_grad_rms",
+        title="Gradient of each layer's output",
+        unit="RMS of the gradient of the loss with respect to the layer's output, its pre-activation",
+        source="outputs",
+        headline=gradient_headline,
+        baseline="last hidden layer",
+        healthy=_WITHIN,
+        predicted=True,
+        label="of its output",
+        format="{:.2e}",
+        curve=("gradient", "output's"),
+    ),
+    Metric(
+        name="update_ratio",
+        title="Update ÷ weight of each layer",
+        unit="norm of a step's change over the norm of the weights before it; NaN where that is 0",
+        source="weights",
+        headline=update_headline,
+        healthy=(1e-4, 1e-2),
+        label="update ÷ weight",
+        format="{:.1e}",
+        curve=("weights", "update ÷ weight"),
+    ),
+    Metric(
+        name="weight_norm",
+        title="Weight norm of each layer",
+        unit="L2 norm of the weights before the step",
+        source="weights",
+        headline=extremes_headline(".3g", "weight norm"),
+        label="weight norm",
+        curve=("weights", "norm"),
+    ),
+    Metric(
+        name="activation_mean",
+        title="Mean activation of each layer",
+        unit="mean of the activation's output (of the layer's own where it has none)",
+        source="outputs",
+        headline=extremes_headline("+.3f", "mean"),
+        scale="linear",
+        low=-1.0,
+        high=1.0,
+        label="mean",
+        format="{:+.3f}",
+        curve=("activation", "mean"),
+        figure=Figure("{:+.2f}"),
+    ),
+    Metric(
+        name="activation_std",
+        title="Spread of each layer's activation",
+        unit="standard deviation of the activation's output",
+        source="outputs",
+        headline=extremes_headline(".2e", "spread"),
+        label="spread",
+        curve=("activation", "spread"),
+    ),
+    Metric(
+        name="dead_fraction",
+        title="Dead units of each layer",
+        unit="share of units whose activation has no derivative for any example; NaN where none can die",
+        source="outputs",
+        headline=extremes_headline(".0%", "dead units"),
+        scale="linear",
+        low=0.0,
+        high=1.0,
+        label="dead",
+        format="{:.0%}",
+        curve=("activation", "dead"),
+        figure=Figure("{:.0%}", bad_above=0.55),
+    ),
+    Metric(
+        name="saturated_fraction",
+        title="Saturated units of each layer",
+        unit="share of outputs at the flat ends of sigmoid or tanh; NaN for other activations",
+        source="outputs",
+        headline=extremes_headline(".0%", "saturated"),
+        scale="linear",
+        low=0.0,
+        high=1.0,
+        label="saturated",
+        format="{:.0%}",
+        curve=("activation", "saturated"),
+        figure=Figure("{:.0%}", bad_above=0.9),
+    ),
+    Metric(
+        name="nonfinite",
+        title="Numbers of each layer that are not finite",
+        unit="count of numbers in the layer's output that are NaN or infinite",
+        source="outputs",
+        headline=extremes_headline(".0f", "numbers that are not finite"),
+        drawn=False,
+    ),
+    Metric(
+        name="slope",
+        title="Learned slope of each layer",
+        unit="mean of PReLU's learned slopes; NaN in other layers",
+        source="slopes",
+        headline=extremes_headline(".3f", "slope"),
+        scale="linear",
+        low=0.0,
+        high=0.5,
+        label="slope",
+        format="{:.3f}",
+        figure=Figure("{:.3f}"),
+    ),
+    Metric(
+        name="hidden_grad",
+        title="Gradient of the hidden state by time lag",
+        unit="RMS of the gradient with respect to the last recurrent layer's hidden state",
+        source="hidden states",
+        headline=lag_headline,
+        axis="lag",
+        predicted=True,
+    ),
+)
+
+_metrics = {metric.name: metric for metric in _RECORDED}
+
+
+def register(metric: Metric) -> Metric:
+    """Add a metric behind the others and return it; raise ValueError where its name is taken."""
+    if metric.name in _metrics:
+        raise ValueError(f"a metric named {metric.name!r} is registered already")
+    _metrics[metric.name] = metric
+    return metric
+
+
+def unregister(name: str) -> None:
+    """Remove a metric, as a test does after it has added one."""
+    del _metrics[name]
+
+
+def registered() -> tuple[Metric, ...]:
+    """Return all metrics, in the order in which a key goes through them."""
+    return tuple(_metrics.values())
+
+
+def find(name: str) -> Metric | None:
+    """Return the metric of a table, or None where no metric has that name."""
+    return _metrics.get(name)
+
+
+def get(name: str) -> Metric:
+    """Return the metric of a table; raise KeyError where no metric has that name."""
+    return _metrics[name]
+
+
+def names_from(source: Source) -> tuple[str, ...]:
+    """Return the names of the metrics that are computed from this source."""
+    return tuple(metric.name for metric in _metrics.values() if metric.source == source)
+
+
+def with_figure() -> tuple[Metric, ...]:
+    """Return the metrics that the lab's figures show, in their order there: those that can be bad come first."""
+    shown = [metric for metric in _metrics.values() if metric.figure is not None]
+    return tuple(
+        sorted(shown, key=lambda metric: metric.figure is None or math.isinf(metric.figure.bad_above))
+    )
+
+
+def next_drawn(name: str, recorded: Sequence[str], forward: bool = True) -> Metric:
+    """Return the metric after (or before) one, among those that have a chart and that a run has recorded."""
+    shown = [metric for metric in _metrics.values() if metric.drawn and metric.name in recorded]
+    shown = shown or [get("grad_norm")]
+    here = next((index for index, metric in enumerate(shown) if metric.name == name), -1)
+    return shown[(here + (1 if forward else -1)) % len(shown)]

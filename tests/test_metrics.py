@@ -1,4 +1,4 @@
-"""The metric registry: what it says of each metric, and that one added from outside is drawn."""
+"""The metric registry: its order, what it says of each metric, and the sentences over the charts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.metrics import gradient_headline
+from gradtui import metrics
+from gradtui.metrics import gradient_headline, update_headline
+from tests.support.imports import loaded_by
 
 
 @pytest.mark.parametrize(
@@ -36,3 +38,50 @@ def test_gradient_headline_compares_first_and_last_layer(norms: list[float], tex
 @given(st.lists(st.floats().map(abs), min_size=0, max_size=5))
 def test_gradient_headline_of_any_norms_is_one_line(norms: list[float]) -> None:
     assert "\n" not in gradient_headline([str(i) for i in range(len(norms))], norms).text
+
+
+def test_update_headline_names_standstill_and_jumps() -> None:
+    assert update_headline(["a"], [1e-7]).tone == "weak"
+    assert update_headline(["a"], [1e-3]) == (
+        "a step moves the weights of a by 1.0e-03 of their size",
+        "even",
+    )
+    assert update_headline(["a"], [0.5]).text.endswith("they jump")
+    assert update_headline(["a"], [math.nan]).text == "no update measured"
+
+
+def test_lag_headline_compares_the_longest_lag_with_the_shortest() -> None:
+    found = metrics.get("hidden_grad").headline(["0", "1", "2"], [1.0, 0.1, 1e-6])
+    assert found == ("1.0 million times weaker 2 steps back", "weak")
+
+
+def test_extremes_headline_leaves_out_layers_that_have_no_value() -> None:
+    headline = metrics.get("dead_fraction").headline
+    assert headline(["a", "b", "c"], [0.5, math.nan, 0.1]).text == "dead units from 10% (c) to 50% (a)"
+    assert headline(["a"], [math.nan]).text == "no dead units measured"
+
+
+def test_next_drawn_goes_round_the_recorded_metrics_that_have_a_chart() -> None:
+    recorded = ["weight_norm", "grad_norm", "nonfinite", "of a later version"]
+    assert metrics.next_drawn("grad_norm", recorded).name == "weight_norm"
+    assert metrics.next_drawn("weight_norm", recorded).name == "grad_norm"
+    assert metrics.next_drawn("grad_norm", recorded, forward=False).name == "weight_norm"
+    assert metrics.next_drawn("grad_norm", []).name == "grad_norm"
+
+
+def test_register_refuses_a_name_that_is_taken() -> None:
+    with pytest.raises(ValueError, match="'grad_norm' is registered already"):
+        metrics.register(metrics.get("grad_norm"))
+
+
+def test_only_the_gradient_of_the_parameters_is_recorded_at_every_step() -> None:
+    assert [metric.name for metric in metrics.registered() if metric.every_step] == ["grad_norm"]
+
+
+def test_figures_that_can_be_bad_come_first() -> None:
+    names = [metric.name for metric in metrics.with_figure()]
+    assert names == ["dead_fraction", "saturated_fraction", "activation_mean", "slope"]
+
+
+def test_the_registry_is_cheap_to_import() -> None:
+    assert not {"numpy", "torch", "textual"} & loaded_by("gradtui.metrics")

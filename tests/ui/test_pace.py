@@ -17,9 +17,9 @@ from textual.widgets import Static
 from gradtui.ui import pace
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.pace import QUESTION, PacedApp
+from tests.support.flood_app import KEYS, SIZE
 from tests.support.lab import lab_of, no_standby
-from tests.ui.terminal.flood import KEYS, SIZE
-from tests.ui.terminal.line import SlowLine
+from tests.support.slow_line import SlowLine
 
 __all__ = ["no_standby"]
 
@@ -235,7 +235,7 @@ def pressed(line: SlowLine, key: str) -> float:
 
 def flood(mode: str, **options: Any) -> SlowLine:
     """The flooding app at the near end of a line."""
-    return SlowLine("tests.ui.terminal.flood", mode, size=SIZE, **options)
+    return SlowLine("tests.support.flood_app", mode, size=SIZE, **options)
 
 
 def started(line: SlowLine) -> None:

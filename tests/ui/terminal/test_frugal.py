@@ -10,8 +10,8 @@ from textual.drivers.headless_driver import HeadlessDriver
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from tests.support.lab import no_standby
+from tests.support.terminal_screen import TerminalScreen
 from tests.ui.conftest import MakeRun
-from tests.ui.terminal.screen import Terminal
 
 __all__ = ["no_standby"]
 
@@ -21,7 +21,7 @@ SIZE = (100, 30)
 class Line(HeadlessDriver):
     """Hands what the app writes to a terminal."""
 
-    terminal: Terminal
+    terminal: TerminalScreen
     sent = 0
 
     @property
@@ -52,7 +52,7 @@ async def test_whatever_is_opened_and_closed_the_terminal_shows_what_the_app_mea
     make_run: MakeRun, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("gradtui.ui.screens.lab.lab_screen.STATUS_SECONDS", 1e6)
-    Line.terminal = Terminal(*SIZE)
+    Line.terminal = TerminalScreen(*SIZE)
     app = GradtuiApp(attach=make_run(steps=200))
     app.driver_class = Line
 
@@ -66,7 +66,7 @@ async def test_whatever_is_opened_and_closed_the_terminal_shows_what_the_app_mea
                 app.simulate_key(key)
                 await asyncio.sleep(0.05)
             await calm()
-            assert Line.terminal.text() == meant(app), keys
+            assert Line.terminal.lines() == meant(app), keys
         quiet = Line.sent
         await asyncio.sleep(1.0)
         assert Line.sent == quiet, "nothing is sent where nothing happens"

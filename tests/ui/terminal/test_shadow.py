@@ -12,7 +12,7 @@ from textual.strip import Strip
 
 from gradtui.ui.terminal.ink import Ink
 from gradtui.ui.terminal.shadow import Shadow
-from tests.ui.terminal.screen import Terminal
+from tests.support.terminal_screen import TerminalScreen
 
 STYLES = [
     None,
@@ -25,7 +25,11 @@ WIDTH = 24
 
 texts = st.text(alphabet="ab ▀█·┤é漢字×\u0301", min_size=1, max_size=6)
 segments = st.tuples(texts, st.sampled_from(STYLES)).map(lambda pair: Segment(*pair))
-strips = st.lists(segments, max_size=6).map(lambda parts: Strip(parts).adjust_cell_length(WIDTH, Style()))
+# No line begins with a combining mark: a terminal may put it on the line before.
+lines = st.lists(segments, max_size=6).filter(
+    lambda parts: not parts or not parts[0].text.startswith("\u0301")
+)
+strips = lines.map(lambda parts: Strip(parts).adjust_cell_length(WIDTH, Style()))
 
 
 def whole(strip: Strip) -> str:
@@ -41,7 +45,7 @@ def whole(strip: Strip) -> str:
 def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everything(
     first: list[Strip], later: list[tuple[int, Strip]]
 ) -> None:
-    shadow, frugal, lavish = Shadow(), Terminal(WIDTH, 3), Terminal(WIDTH, 3)
+    shadow, frugal, lavish = Shadow(), TerminalScreen(WIDTH, 3), TerminalScreen(WIDTH, 3)
     shadow.keep([[strip] for strip in first], WIDTH)
     for y, strip in enumerate(first):
         for terminal in (frugal, lavish):
@@ -51,7 +55,7 @@ def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everyth
         frugal.feed(shadow.changes(y, 0, strip, ink) + ink.reset())
         lavish.feed(f"\x1b[{y + 1};1H{whole(strip)}")
         assert frugal.cells == lavish.cells
-        assert frugal.look == ("", "", frozenset()), "whoever writes next finds a plain terminal"
+        assert frugal.plain, "what is written next is plain"
 
 
 def test_what_stands_there_already_costs_nothing() -> None:

@@ -1,1 +1,0 @@
-"""One file a measurement: what is done, how often, and what it is held against."""

@@ -1,0 +1,1 @@
+"""One file a measurement: what is done, how often, and its budget."""

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
+from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.series import Series
+from gradtui.charts.text import text_chart, text_profile
 from gradtui.metrics import gradient_headline
-from gradtui.ui.charts.curves import Series
-from gradtui.ui.charts.scale import Scale, log10_of
-from gradtui.ui.charts.text import text_chart, text_profile
 
 if TYPE_CHECKING:
     from gradtui.runs.reader import Run

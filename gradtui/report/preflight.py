@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
+from gradtui.charts.scale import log10_of
 from gradtui.metrics import gradient_headline
 from gradtui.report.charts import Paper, profile
 from gradtui.report.page import print_sections, stdout_paper
 from gradtui.report.summary import shortest
-from gradtui.ui.charts.scale import log10_of
 from gradtui.words import compare_decades, figure, share
 
 if TYPE_CHECKING:

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from rich.text import Text
 
+from gradtui.charts.palette import CURVES
+from gradtui.charts.series import Series
+from gradtui.charts.text import text_chart
 from gradtui.report.charts import Paper
 from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, Line, LineChart, MapChart
-from gradtui.ui.charts.curves import Series
-from gradtui.ui.charts.palette import CURVES
-from gradtui.ui.charts.text import text_chart
 
 HEIGHT = 16
 NAMES = 34

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradtui.report.svg import COLOURS, GRID, TEXT, WEAK, Point, Svg
+from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.svg import COLOURS, GRID, TEXT, WEAK, Point, Svg
 from gradtui.study.chart import OUTCOMES, BarChart, Chart, Floats, Line, LineChart, MapChart
-from gradtui.ui.charts.scale import Scale, log10_of
 
 WIDTH = 720.0
 LEFT, RIGHT, TOP = 64.0, 24.0, 44.0

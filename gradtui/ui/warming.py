@@ -21,11 +21,11 @@ def import_lab() -> None:
 def import_charts() -> None:
     """What reads and draws a run; first what is drawn first."""
     from gradtui.ui import sight  # noqa: F401
-    from gradtui.ui.charts import legend, profile, waterfall  # noqa: F401
+    from gradtui.ui.widgets import layer_charts, waterfall  # noqa: F401
 
     with contextlib.suppress(ImportError):  # its wheel may lack the compiled part: the curves say so
         import_plotext()
-    from gradtui.ui.charts import plot  # noqa: F401
+    from gradtui.ui.widgets import curve_plot  # noqa: F401
 
 
 def import_plotext() -> None:

@@ -14,11 +14,12 @@ from textual.app import ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
-from gradtui.ui.charts.histogram import HistogramChart
-from gradtui.ui.charts.plot import CurvePlot, Series
-from gradtui.ui.charts.profile import ProfileChart
-from gradtui.ui.charts.waterfall import Waterfall
+from gradtui.charts.series import Series
 from gradtui.ui.terminal.frugal import FrugalApp
+from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.ui.widgets.histogram_chart import HistogramChart
+from gradtui.ui.widgets.layer_charts import ProfileChart
+from gradtui.ui.widgets.waterfall import Waterfall
 
 SIZES = ((80, 24), (200, 50))
 LAYERS = (10, 50, 1000)

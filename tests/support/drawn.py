@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from rich.style import Style
+from textual.strip import Strip
 
-from gradtui.ui.charts.cells import Cells
-from gradtui.ui.charts.palette import Palette, palette_on
+from gradtui.charts.cells import Cells
+from gradtui.charts.palette import Palette, palette_on
 
 TRUE = palette_on("true", False, True, (17, 20, 27), (213, 217, 226), Style.parse("#d5d9e2 on #11141b"))
 ANSI = palette_on("ansi", False, True, (0, 0, 0), (255, 255, 255), Style())
@@ -18,3 +19,8 @@ ALL: tuple[Palette, ...] = (TRUE, ANSI, MONO, PLAIN, ASCII)
 def lines(cells: Cells) -> list[str]:
     """Every row as text."""
     return [cells.text(row) for row in range(cells.shape[0])]
+
+
+def strip_of(cells: Cells, row: int, palette: Palette) -> Strip:
+    """Return a row as a line of a widget, whose width is measured from its text."""
+    return Strip(cells.segments(row, palette))

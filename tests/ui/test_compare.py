@@ -11,13 +11,13 @@ from textual.pilot import Pilot
 from gradtui.experiment import resolve, set_fields
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.charts.plot import CurvePlot
-from gradtui.ui.charts.waterfall import Waterfall
 from gradtui.ui.screens.compare.compare_screen import CompareScreen
 from gradtui.ui.screens.compare.differences import DifferenceTable
 from gradtui.ui.screens.compare.overlays import OverlaidCurves, OverlaidProfiles, RunWaterfall
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
+from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 

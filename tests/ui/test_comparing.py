@@ -15,10 +15,10 @@ from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.charts.profile import ProfileChart
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.treatment import treatments
+from gradtui.ui.widgets.layer_charts import ProfileChart
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, sick_run
 from tests.ui.conftest import MakeRun

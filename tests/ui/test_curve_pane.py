@@ -15,16 +15,16 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 from textual.widgets import Footer
 
+from gradtui.charts.layer_axis import GUTTER
 from gradtui.runs.follower import Follower
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.ui.charts.axis import GUTTER
-from gradtui.ui.charts.plot import CurvePlot
 from gradtui.ui.look import Look
 from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
+from gradtui.ui.widgets.curve_plot import CurvePlot
 from tests.support.pictures import picture
 
 SCALARS = ("loss", "accuracy", "lr", "clipped")

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gradtui.charts.marks import KINDS, Mark
 from gradtui.experiment import Optimizer
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.training.schedules import factor
-from gradtui.ui.charts.marks import KINDS, Mark
 from gradtui.ui.screens.lab.event_marks import EventMarks, jumps_of
 
 SCALARS = ("loss", "lr", "clipped")

@@ -16,11 +16,11 @@ from gradtui.runs.label import Label, write_label
 from gradtui.runs.meta import Parent
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.charts.waterfall import Waterfall
 from gradtui.ui.screens.compare.compare_screen import CompareScreen
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.screens.trials import TrialsScreen
 from gradtui.ui.theme import DARK, LIGHT
+from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.pictures import picture
 from tests.support.studies import Launcher, sick_run, sigmoids, write_run

@@ -9,11 +9,11 @@ from textual.pilot import Pilot
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.charts.profile import ProfileChart
-from gradtui.ui.charts.waterfall import Waterfall
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
+from gradtui.ui.widgets.layer_charts import ProfileChart
+from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import SCALARS, MakeRun
 

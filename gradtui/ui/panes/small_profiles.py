@@ -12,9 +12,9 @@ from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.content import Content
 
-from gradtui.ui.charts.profile import ProfileChart
-from gradtui.ui.charts.scale import Scale, log10_of
+from gradtui.charts.scale import Scale, log10_of
 from gradtui.ui.panes.trial_table import power
+from gradtui.ui.widgets.layer_charts import ProfileChart
 
 Floats = NDArray[np.float64]
 

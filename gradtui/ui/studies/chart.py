@@ -13,8 +13,8 @@ from textual.widgets import Static
 from gradtui.report.charts import Paper
 from gradtui.report.study_charts import series, study_chart
 from gradtui.study.chart import Chart, LineChart
-from gradtui.ui.charts.plot import CurvePlot
 from gradtui.ui.panes.small_profiles import Multiple, SmallProfiles
+from gradtui.ui.widgets.curve_plot import CurvePlot
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 

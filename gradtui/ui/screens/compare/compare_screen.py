@@ -17,7 +17,6 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from gradtui import metrics
-from gradtui.ui.charts.waterfall import CapacityChanged, StepSelected
 from gradtui.ui.screens.compare.differences import Differences
 from gradtui.ui.screens.compare.overlays import PARTS, OverlaidCurves, OverlaidProfiles, Waterfalls
 from gradtui.ui.screens.compare.runs_legend import LETTERS, Entry, RunsLegend, newest_of
@@ -25,6 +24,7 @@ from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.tab_line import TabLine
+from gradtui.ui.widgets.waterfall import CapacityChanged, StepSelected
 
 PACE = 0.2
 """Seconds between two paintings at least: many runs may train at once."""

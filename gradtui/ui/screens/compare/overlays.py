@@ -13,16 +13,17 @@ from textual.content import Content
 from textual.css.query import NoMatches
 from textual.reactive import reactive
 
+from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.series import Series
 from gradtui.metrics import Metric
-from gradtui.ui.charts.legend import ScaleLegend
-from gradtui.ui.charts.plot import CurvePlot, Series
-from gradtui.ui.charts.scale import Scale, log10_of
-from gradtui.ui.charts.waterfall import Waterfall
 from gradtui.ui.screens.compare.runs_legend import Entry, newest_of
 from gradtui.ui.screens.lab.curve_pane import CurvePane
+from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.ui.widgets.layer_charts import ScaleLegend
+from gradtui.ui.widgets.waterfall import Waterfall
 
 if TYPE_CHECKING:
-    from gradtui.ui.charts.plot import Series
+    from gradtui.charts.series import Series
 
 PARTS = ("batch", "train", "test")
 """What of a run is drawn: its batches, or what was evaluated of the training or the test set."""
@@ -77,7 +78,7 @@ class OverlaidCurves(CurvePane):
 
 def curve(entry: Entry, what: str, part: str) -> Series | None:
     """What is drawn of a run; None where it has nothing of the kind."""
-    from gradtui.ui.charts.plot import Series
+    from gradtui.charts.series import Series
 
     snapshot = entry.watching.snapshot
     if snapshot is None:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from rich.cells import get_character_cell_size
 
-from gradtui.ui.charts.cell_chart import CellChart
-from gradtui.ui.charts.cells import Cells
-from gradtui.ui.charts.palette import AXIS, RUN, RUNS, TEXT, Palette
+from gradtui.charts.cells import Cells
+from gradtui.charts.palette import AXIS, RUN, RUNS, TEXT, Palette
 from gradtui.ui.watching import Watching
+from gradtui.ui.widgets.cell_chart import CellChart
 from gradtui.ui.widgets.status_bar import MARKS
 
 LETTERS = "ABCDEFGH"

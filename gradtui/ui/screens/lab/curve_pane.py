@@ -17,10 +17,12 @@ from gradtui.ui.watching import Watching
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from gradtui.charts.marks import Marks
+    from gradtui.charts.series import Series
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
-    from gradtui.ui.charts.plot import CurvePlot, Marks, Series
     from gradtui.ui.screens.lab.event_marks import EventMarks
+    from gradtui.ui.widgets.curve_plot import CurvePlot
 
 PAGE = 10
 """Columns that a key with shift moves by."""
@@ -124,7 +126,7 @@ class CurvePane(Vertical, can_focus=True):
 
     async def plot(self) -> CurvePlot:
         """The chart; it is mounted when there is something to show."""
-        from gradtui.ui.charts.plot import CurvePlot
+        from gradtui.ui.widgets.curve_plot import CurvePlot
 
         if not self.query(CurvePlot):
             accuracy = self.what == "accuracy"
@@ -195,7 +197,7 @@ class CurvePane(Vertical, can_focus=True):
 
     def action_smooth(self) -> None:
         """Off, light, strong, and off again."""
-        from gradtui.ui.charts.smoothing import following
+        from gradtui.charts.series import following
 
         self.smoothing = following(self.smoothing)
 
@@ -238,7 +240,7 @@ class CurvePane(Vertical, can_focus=True):
 
 def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[Series]:
     """The batch of each step, and what was evaluated of train and test."""
-    from gradtui.ui.charts.plot import Series
+    from gradtui.charts.series import Series
 
     if what not in curves:
         return []
@@ -258,7 +260,7 @@ def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> lis
 
 def _before(snapshot: Snapshot, what: str) -> list[Series]:
     """The batches of the run that this one is held against."""
-    from gradtui.ui.charts.plot import Series
+    from gradtui.charts.series import Series
 
     curve = snapshot.curves.get(what)
     return [] if curve is None or not len(curve) else [Series("without", curve.step, curve.mean, guest=True)]
@@ -266,7 +268,7 @@ def _before(snapshot: Snapshot, what: str) -> list[Series]:
 
 def _reconstruction(snapshot: Snapshot) -> list[Series]:
     """What layer-wise pretraining makes of its inputs: one curve, layer after layer."""
-    from gradtui.ui.charts.plot import Series
+    from gradtui.charts.series import Series
 
     # A run that was taken up again in mid-pretraining began that anew.
     taken_up = max(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradtui.ui.charts.marks import Clipped, Mark, Marks
+from gradtui.charts.marks import Clipped, Mark, Marks
 from gradtui.ui.edit.values import show
 
 if TYPE_CHECKING:

@@ -23,11 +23,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from gradtui.metrics import HeadlineText, Metric
-    from gradtui.ui.charts.layer_chart import LayerChart, LayerSelected
-    from gradtui.ui.charts.profile import ProfileChart
-    from gradtui.ui.charts.waterfall import StepSelected, Waterfall
     from gradtui.ui.sight import Sight
     from gradtui.ui.watching import Watching
+    from gradtui.ui.widgets.layer_charts import LayerChart, LayerSelected, ProfileChart
+    from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
 _TONES = {
     "even": ("✓ ", "$success"),
@@ -189,8 +188,8 @@ class GradientPane(Vertical, can_focus=True):
         if sight is None or not len(sight.values):
             return
         from gradtui import metrics
-        from gradtui.ui.charts.legend import ScaleLegend
-        from gradtui.ui.charts.scale import log10_of
+        from gradtui.charts.scale import log10_of
+        from gradtui.ui.widgets.layer_charts import ScaleLegend
 
         metric = metrics.get(sight.look.measure)
         units = log10_of if metric.scale == "log" else _plain
@@ -248,10 +247,9 @@ class GradientPane(Vertical, can_focus=True):
 
     async def _charts(self, folder: Path, metric: Metric) -> tuple[ProfileChart, Waterfall]:
         """The charts; they take the place of the invitation with the first numbers of a run."""
-        from gradtui.ui.charts.legend import ScaleLegend
-        from gradtui.ui.charts.profile import ProfileChart
-        from gradtui.ui.charts.scale import Scale
-        from gradtui.ui.charts.waterfall import Waterfall
+        from gradtui.charts.scale import Scale
+        from gradtui.ui.widgets.layer_charts import ProfileChart, ScaleLegend
+        from gradtui.ui.widgets.waterfall import Waterfall
 
         if self._shown != (folder, metric.name):
             cursor, window = self._kept(folder, metric)
@@ -274,12 +272,12 @@ class GradientPane(Vertical, can_focus=True):
         return chart.cursor, chart.window
 
     def _profile(self) -> ProfileChart | None:
-        from gradtui.ui.charts.profile import ProfileChart
+        from gradtui.ui.widgets.layer_charts import ProfileChart
 
         return next(iter(self.query(ProfileChart)), None)
 
     def _layer_charts(self) -> list[LayerChart]:
-        from gradtui.ui.charts.layer_chart import LayerChart
+        from gradtui.ui.widgets.layer_charts import LayerChart
 
         return list(self.query(LayerChart))
 
@@ -344,7 +342,7 @@ class GradientPane(Vertical, can_focus=True):
 
     def action_time(self, lines: int) -> None:
         """So many lines of the waterfall later (earlier)."""
-        from gradtui.ui.charts.waterfall import Waterfall
+        from gradtui.ui.widgets.waterfall import Waterfall
 
         for waterfall in self.query(Waterfall):
             if self._sight is not None:
@@ -358,7 +356,7 @@ class GradientPane(Vertical, can_focus=True):
 
     def on_capacity_changed(self) -> None:
         """More or fewer rows fit."""
-        from gradtui.ui.charts.waterfall import Waterfall
+        from gradtui.ui.widgets.waterfall import Waterfall
 
         for waterfall in self.query(Waterfall):
             self.post_message(self.Rows(waterfall.capacity))

@@ -9,14 +9,15 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from gradtui import metrics
+from gradtui.charts.series import Series
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
 from gradtui.runs.moment import moment_of
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Summary
-from gradtui.ui.charts.histogram import HistogramChart
-from gradtui.ui.charts.plot import CurvePlot, Series
+from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.ui.widgets.histogram_chart import HistogramChart
 
 
 @dataclass(frozen=True)

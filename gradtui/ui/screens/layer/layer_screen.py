@@ -19,7 +19,6 @@ from textual.worker import get_current_worker
 from gradtui import metrics
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
-from gradtui.ui.charts.histogram import HistogramChart
 from gradtui.ui.keys import TRAVEL_KEYS
 from gradtui.ui.screens.layer.layer_panes import (
     ACTIVATION,
@@ -32,6 +31,7 @@ from gradtui.ui.screens.layer.layer_panes import (
 )
 from gradtui.ui.time_cursor import Travelling
 from gradtui.ui.watching import Watching
+from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 

@@ -1,0 +1,276 @@
+"""Bars of one value a layer as cells: eighth blocks from below, spread in weaker tones, marks for what is no number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.layer_axis import GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
+from gradtui.charts.palette import (
+    AXIS,
+    CORRIDOR,
+    CURSOR,
+    INF_FILL,
+    NAN_FILL,
+    NONE,
+    OTHER,
+    RAMP,
+    RAMP_MIDDLE,
+    RAMP_WEAK,
+    SICK,
+    TEXT,
+    THEORY,
+    TYPICAL,
+    Palette,
+    steps_of,
+)
+from gradtui.charts.scale import Scale
+
+Bins = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """One value a layer on the chart's scale (log10 where it is a log scale), and what may be drawn with it.
+
+    Every array has shape (layers,). spread: the lowest and highest value of a layer over some window of time;
+    typical: its median there; theory: a predicted profile; other: another
+    run's profile; corridor: the healthy range, two numbers or two arrays.
+    NaN in an overlay leaves that layer out.
+    """
+
+    values: Floats
+    spread: tuple[Floats, Floats] | None = None
+    typical: Floats | None = None
+    theory: Floats | None = None
+    corridor: tuple[Floats, Floats] | None = None
+    other: Floats | None = None
+
+
+def eighths(values: Floats, scale: Scale, rows: int) -> Bins:
+    """Heights in eighths of a row: at least 1, and a tick's value ends in the middle of the row of its label.
+
+    NaN gives 0. Any shape.
+    """
+    share = scale.share(values)
+    height = 4 + share * 8 * (rows - 1) if rows > 1 else 1 + share * 7
+    return np.where(np.isnan(share), 0, np.rint(np.nan_to_num(height))).astype(np.int64)
+
+
+def draw_bars(
+    cells: Cells,
+    profile: Profile,
+    axis: LayerAxis,
+    scale: Scale,
+    palette: Palette,
+    rows: int,
+    cursor: int | None,
+) -> None:
+    """Fill the first `rows` rows right of the gutter."""
+    if not axis.bins or rows < 1:
+        return
+    folded = fold(profile.values, axis)
+    low, middle, high = (eighths(part, scale, rows) for part in (folded.low, folded.middle, folded.high))
+    if profile.spread is not None:
+        below, above = fold(profile.spread[0], axis).low, fold(profile.spread[1], axis).high
+        low = np.where(np.isnan(below), low, np.minimum(middle, eighths(below, scale, rows)))
+        high = np.where(np.isnan(above), high, np.maximum(middle, eighths(above, scale, rows)))
+        low, high = np.where(middle, low, 0), np.where(middle, high, 0)
+    area = (slice(0, rows), slice(GUTTER, GUTTER + axis.used))
+    ground = _ground(profile, axis, scale, rows, cursor)
+    upward = np.arange(rows)[::-1, None]
+    # Coloured by the row, not by the bar: the tip has the colour of its value, the axis beside it is the legend of
+    # the waterfall beneath, and a row of one style is a tenth of the bytes of a row of one style a bar.
+    step = steps_of(upward / max(1, rows - 1)).astype(np.int64)
+    painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
+    codes, ink, fill = painter(8 * upward, low, middle, high, step, palette)
+    at = axis.bin_of_column[: axis.used]
+    gap = axis.bar_of_column[: axis.used] < 0
+    cells.codes[area] = np.where(gap, ord(" "), codes[:, at])
+    cells.ink[area] = np.where(gap, RAMP + step, ink[:, at])
+    cells.fill[area] = fill[:, at] * ~gap
+    if palette.depth == "true":
+        cells.fill[area] = np.where(cells.fill[area] == NONE, ground, cells.fill[area])
+    else:
+        # A ground of few colours would look like bars; characters in what is empty do not.
+        empty = cells.codes[area] == ord(" ")
+        cursor_column = np.diff(ground == CURSOR, axis=1, prepend=False) & (ground == CURSOR)
+        marks = ((ground == CORRIDOR, palette.glyphs.ground), (cursor_column, palette.glyphs.rule))
+        for where, character in marks:
+            there = empty & where
+            cells.codes[area][there] = ord(character)
+            cells.ink[area][there] = AXIS
+    _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)
+    _overlay(cells, profile.theory, axis, scale, palette, rows, THEORY)
+    _overlay(cells, profile.other, axis, scale, palette, rows, OTHER)
+    _marks(cells, folded.kind, middle, axis, palette, rows)
+
+
+def _ground(
+    profile: Profile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
+) -> NDArray[np.uint8]:
+    """What lies behind the bars, (rows, used): the corridor, and the layer under the cursor."""
+    ground = np.zeros((rows, axis.used), np.uint8)
+    if profile.corridor is not None:
+        layers = profile.values.shape
+        limits = [np.broadcast_to(np.asarray(limit, np.float64), layers) for limit in profile.corridor]
+        bottom, top = (eighths(fold(limit, axis).middle, scale, rows) for limit in limits)
+        middle = 8 * np.arange(rows)[::-1, None] + 4
+        inside = (bottom <= middle) & (middle <= top) & (top > 0)
+        ground[inside[:, axis.bin_of_column[: axis.used]]] = CORRIDOR
+    if cursor is not None and (columns := axis.columns_of(cursor)):
+        ground[:, columns[0] : columns[1] + 1] = CURSOR
+    return ground
+
+
+Painted = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def _painted(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
+    """Tones as colours: one edge can be drawn in a cell, the lower tone as ink and the upper as fill."""
+    blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
+    top = base + 8
+    strong, half, weak = RAMP + step, RAMP_MIDDLE + step, RAMP_WEAK + step
+    below_low, below_middle, below_high = top <= low, top <= middle, top <= high
+    low_inside, middle_inside, high_inside = ((base < edge) & (edge < top) for edge in (low, middle, high))
+    only_high = high_inside & (base >= middle)
+    level = np.select(
+        [below_low, below_middle & low_inside, below_middle, middle_inside, below_high, only_high],
+        [8, low - base, 8, middle - base, 8, high - base],
+        0,
+    )
+    ink = np.select(
+        [below_middle & (base >= low), middle_inside & (base >= low), (high > base) & (base >= middle)],
+        [half, half, weak],
+        strong,
+    )
+    more_above = middle_inside & (high - middle > (top - middle) / 2)
+    fill = np.select([below_middle & low_inside, more_above], [half, weak], NONE)
+    return blocks[level], ink.astype(np.uint8), fill.astype(np.uint8)
+
+
+def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
+    """Tones as shaded blocks, to the row: where colours cannot be mixed or are not wanted."""
+    blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
+    full, three, _, quarter = (ord(c) for c in palette.glyphs.shades[:0:-1])
+    centre = base + 4
+    codes = np.select(
+        [base + 8 <= low, base + 8 <= middle, base < middle, centre <= high],
+        [full, np.where(low < middle, three, full), blocks[np.clip(middle - base, 0, 8)], quarter],
+        ord(" "),
+    )
+    codes = np.where((base >= middle) & (high <= middle), ord(" "), codes)
+    ink = np.broadcast_to(RAMP + step, codes.shape)
+    return codes.astype(np.uint32), ink.astype(np.uint8), np.zeros(codes.shape, np.uint8)
+
+
+def _overlay(
+    cells: Cells, values: Floats | None, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, slot: int
+) -> None:
+    """A mark at the height of each value, over whatever is there: THEORY as a thin line, OTHER as a broken one,
+    TYPICAL as dots."""
+    if values is None:
+        return
+    line = slot in (THEORY, OTHER)
+    at = (axis.bin_of_column if line else axis.bar_of_column)[: axis.used]
+    height = eighths(fold(values, axis).middle, scale, rows)[at]
+    # One dot a bar, in its middle: a row of them would look like a line of its own.
+    here = (at >= 0) if line else np.isin(np.arange(axis.used), _middles(at))
+    if slot == OTHER:
+        here &= np.arange(axis.used) % 2 == 0
+    columns = np.flatnonzero((height > 0) & here)
+    height = np.minimum(height[columns], 8 * rows - 1)
+    where = (rows - 1 - height // 8, GUTTER + columns)
+    glyphs = palette.glyphs
+    marks = np.array([ord(c) for c in (glyphs.thin if line else glyphs.dot * 8)], np.uint32)
+    if palette.depth != "none" and not palette.ascii:
+        # A cell that is a bar for the better part stays one behind the mark.
+        bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
+        cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
+    cells.codes[where] = marks[height % 8]
+    cells.ink[where] = slot
+
+
+def _middles(bars: NDArray[np.intp]) -> NDArray[np.intp]:
+    """The middle column of each bar; `bars` is the bar of each column, -1 in gaps."""
+    starts = np.flatnonzero((np.diff(bars, prepend=-1) != 0) & (bars >= 0))
+    ends = np.flatnonzero((np.diff(bars, append=-1) != 0) & (bars >= 0))
+    return np.asarray((starts + ends) // 2)
+
+
+def _marks(
+    cells: Cells, kind: NDArray[np.uint8], middle: Bins, axis: LayerAxis, palette: Palette, rows: int
+) -> None:
+    """The sign of zeros, infinities and NaN on the bottom row, and a veil where there is nothing else to see."""
+    bars = axis.bar_of_column[: axis.used]
+    for what, veil in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL)):
+        columns = GUTTER + np.flatnonzero((kind[bars] == what) & (bars >= 0))
+        if not columns.size:
+            continue
+        if veil:
+            empty = columns[middle[bars[columns - GUTTER]] == 0]
+            cells.codes[:rows, empty] = ord(palette.glyphs.shades[1])
+            cells.ink[:rows, empty] = SICK if what == NAN else veil
+        sign, ink, fill = palette.mark(what)
+        cells.codes[rows - 1, columns] = ord(sign)
+        cells.ink[rows - 1, columns] = ink
+        if fill:
+            cells.fill[rows - 1, columns] = fill
+
+
+def draw_value_axis(cells: Cells, scale: Scale, palette: Palette, rows: int) -> None:
+    """The gutter: labels of decades and the axis."""
+    glyphs = palette.glyphs
+    for row in range(rows):
+        cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
+    room = rows if rows < 5 else (rows + 1) // 2
+    for value in scale.ticks(room):
+        height = int(eighths(np.array([value]), scale, rows)[0])
+        row = rows - 1 - min(height, 8 * rows - 1) // 8
+        cells.write(row, 0, scale.label(value).rjust(GUTTER - 1) + glyphs.tick, AXIS)
+
+
+def draw_ruler(
+    cells: Cells,
+    axis: LayerAxis,
+    palette: Palette,
+    row: int,
+    cursor: int | None,
+    name: str = "layer",
+    start: int = 1,
+) -> None:
+    """The numbers of the layers beneath them; the layer under the cursor is pointed at.
+
+    name: what is numbered, at most five characters; start: the number of the first.
+    """
+    cells.write(row, 0, name[: GUTTER - 1].rjust(GUTTER - 1), AXIS)
+    if not axis.bins:
+        return
+    step = _ruler_step(axis)
+    round_ones = [n for n in range(axis.first, axis.last + 1) if (n + start) % step == 0]
+    taken = np.zeros(axis.width + 2, bool)
+    for layer in [cursor, axis.first, axis.last, *round_ones]:
+        if layer is None or (columns := axis.columns_of(layer)) is None:
+            continue
+        text = str(layer + start)
+        column = (columns[0] + columns[1] + 1 - len(text)) // 2
+        if layer == cursor:
+            text, column = palette.glyphs.pointer + text, sum(columns) // 2
+        column = max(0, min(axis.width - len(text), column))
+        if not taken[column : column + len(text) + 2].any():
+            taken[column + 1 : column + len(text) + 1] = True
+            cells.write(row, GUTTER + column, text, TEXT if layer == cursor else AXIS)
+
+
+def _ruler_step(axis: LayerAxis) -> int:
+    """Layers between two numbers: 1, 2, 5 × 10^k, with room for a few digits and air."""
+    least = 6 * axis.shown / max(1, axis.used)
+    step, factors = 1, (2, 2.5, 2)
+    for i in range(60):
+        if step >= least:
+            break
+        step = int(step * factors[i % 3])
+    return step

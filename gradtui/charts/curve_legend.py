@@ -1,0 +1,139 @@
+"""Names and values of the curves, in the corner that they leave free: the newest values, or those at the cursor."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.frame import Frame
+from gradtui.charts.layer_axis import GUTTER
+from gradtui.charts.palette import AXIS, CURVES, NONE, RUN, RUN_WEAK, RUNS, SERIES, SICK, TEXT, WEAK, Palette
+from gradtui.charts.series import Curve
+
+MARKERS = "*+xo"
+"""Of curves that no colour tells apart."""
+
+VALUE = len("1.234e-05")
+"""Columns that a value takes at most, but for a sign."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line of the legend: the sign of a curve (none of a heading) and what stands beside it."""
+
+    text: str
+    ink: int
+    sign: str = ""
+    sign_ink: int = NONE
+
+    @property
+    def width(self) -> int:
+        """Columns, with a blank before and after."""
+        return len(self.sign) + len(self.text) + 2
+
+
+def draw_legend(
+    cells: Cells,
+    bare: Cells,
+    frame: Frame,
+    curves: Sequence[Curve],
+    palette: Palette,
+    *,
+    cursor: float | None,
+    over: float,
+    top: int,
+) -> None:
+    """Write the richest legend that hides nothing, or else the shortest where it hides least, if it fits at all.
+
+    bare: the curves without anything over them; over: the steps that they are smoothed over; top: the first row.
+    """
+    rows, width = frame.top + frame.rows - top, cells.shape[1]
+    found: tuple[list[Line], int, int, int] | None = None
+    for lines in _choices(curves, palette, cursor, over):
+        wide = max(line.width for line in lines)
+        # At the cursor the values are what one looks for: they may take more room, and must not jump about.
+        most = rows if cursor is not None else rows * 0.6
+        if cursor is not None:
+            wide = max(wide, max(len(curve.name) for curve in curves) + VALUE + 4)
+        if wide > frame.columns * 0.6 or len(lines) > most:
+            continue
+        places = [
+            (row, column) for row in (top, top + rows - len(lines)) for column in (width - wide, GUTTER)
+        ]
+        hidden = [
+            np.count_nonzero(bare.codes[row : row + len(lines), column : column + wide] != ord(" "))
+            for row, column in places
+        ]
+        row, column = places[int(np.argmin(hidden))]
+        found = (lines, wide, row, column)
+        if not min(hidden):
+            break
+    if found is None:
+        return
+    lines, wide, row, column = found
+    for index, line in enumerate(lines):
+        cells.write(row + index, column, " " + (line.sign + line.text).ljust(wide - 1), line.ink)
+        cells.write(row + index, column + 1, line.sign, line.sign_ink)
+
+
+def _choices(
+    curves: Sequence[Curve], palette: Palette, cursor: float | None, over: float
+) -> list[list[Line]]:
+    """Legends, the richest first."""
+    values = []
+    for index, curve in enumerate(curves):
+        value = curve.at(cursor)
+        text = "–" if value is None and not palette.ascii else "-" if value is None else f"{value:.4g}"
+        sick = value is not None and not math.isfinite(value)
+        values.append(
+            Line(
+                " ".join(("", *filter(None, (curve.name,)), text)),
+                SICK if sick else TEXT,
+                curve.sign or sign_of(index, palette),
+                ink_of(index, curve),
+            )
+        )
+    at = [] if cursor is None else [Line(f"step {cursor:,.0f}", TEXT)]
+    names = [curve.name for curve in curves if curve.smooth]
+    if not names:
+        return [[*at, *values], values]
+    who = "" if len(names) == len(curves) else ", ".join(names) + " "
+    said = [Line(f"{who}smoothed{more}", AXIS) for more in (f" over {over:,g} steps", "")]
+    return [[*at, said[0], *values], [*at, said[1], *values], [said[1], *values], [*at, *values], values]
+
+
+def sign_of(index: int, palette: Palette) -> str:
+    """What stands for a curve in the legend."""
+    plain = palette.ascii or (palette.depth == "none" and index > 0)
+    return MARKERS[index % CURVES] if plain else palette.glyphs.line
+
+
+def ink_of(index: int, curve: Curve) -> int:
+    """The slot of the curve of that index. A run keeps its colour, also where another has no such curve."""
+    return RUN + (ord(curve.sign) - ord("A")) % RUNS if curve.sign else SERIES + index % CURVES
+
+
+def weak_ink_of(index: int, curve: Curve) -> int:
+    """The slot of what lies behind it."""
+    return ink_of(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
+
+
+def draw_ends(cells: Cells, frame: Frame, curves: Sequence[Curve]) -> None:
+    """Write each sign where its curve ends, or as near above or beneath as no other sign stands."""
+    taken: set[tuple[int, int]] = set()
+    for index, curve in enumerate(curves):
+        known = np.flatnonzero(np.isfinite(curve.y) & (curve.x >= frame.low) & (curve.x <= frame.high))
+        if not curve.sign or not len(known):
+            continue
+        last = known[-1]
+        column = int(frame.places(curve.x[last : last + 1])[0])
+        share = float(frame.scale.share(curve.y[last]))
+        middle = round((1 - min(1.0, max(0.0, share))) * (frame.rows - 1))
+        near = sorted(range(frame.rows), key=lambda row, middle=middle: abs(row - middle))  # type: ignore[misc]
+        row = next((row for row in near if (row, column) not in taken), middle)
+        taken.add((row, column))
+        cells.write(frame.top + row, GUTTER + column, curve.sign, ink_of(index, curve))

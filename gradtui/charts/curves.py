@@ -1,0 +1,220 @@
+"""Curves as cells: lines and their axes, which cost something to draw, and what is laid over them, which does not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.curve_legend import MARKERS, draw_ends, draw_legend, ink_of, weak_ink_of
+from gradtui.charts.frame import Frame, Places, draw_step_axis, draw_value_axis
+from gradtui.charts.layer_axis import GUTTER
+from gradtui.charts.lines import bucketed, draw_band, draw_line
+from gradtui.charts.marks import NOTHING, Marks, draw_marks
+from gradtui.charts.palette import CURSOR, CURVES, TEXT, Palette
+from gradtui.charts.scale import Scale
+from gradtui.charts.series import Curve, Series, curve_of, steps_of
+
+__all__ = ["LEAST", "CurveLayer", "Series", "View", "bucketed", "draw_curves", "draw_layer", "draw_over"]
+
+LEAST = (GUTTER + 8, 3)
+"""Columns and rows below which there is nothing to see in a curve."""
+
+LEAST_FOR_MARKS = 8
+"""Rows of curves from which on the marks have a row of their own; below, they stand on the uppermost."""
+
+NARROWEST = 1e-12
+"""Width of a stretch of x, beside x itself, from which on it can be drawn."""
+
+Range = tuple[float, float]
+
+
+@dataclass(frozen=True)
+class View:
+    """How curves are looked at."""
+
+    log: bool = False
+    """The y axis shows log10."""
+    complement: bool = False
+    """A log axis shows 1 - y: of an accuracy near 1, the error is what still changes."""
+    smoothing: str = "off"
+    """One of smoothing.LEVELS."""
+    window: Range | None = None
+    """The stretch of x that is drawn; None is all of it."""
+    x_end: float | None = None
+    """How far the x axis reaches at least: the planned steps."""
+    y_range: Range | None = None
+    """Values that the linear y axis holds at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class CurveLayer:
+    """What was drawn of curves, without what is laid over it."""
+
+    cells: Cells
+    frame: Frame
+    curves: tuple[Curve, ...]
+    breaks: Places
+    """Columns in which a value is not finite."""
+    over: float
+    """The steps that noisy curves are smoothed over; 0 is none."""
+
+
+def draw_layer(
+    height: int, width: int, series: Sequence[Series], palette: Palette, view: View, *, marked: bool = False
+) -> CurveLayer | None:
+    """Draw the curves; None where no series has a finite value or there is no room. marked: marks will follow."""
+    if width < LEAST[0] or height < LEAST[1]:
+        return None
+    known = [one for one in series if np.size(one.x)]
+    complement = view.log and view.complement
+    whole = _reach(known, view)
+    over = steps_of(view.smoothing, whole[1] - whole[0])
+    curves = tuple(curve_of(one, log=view.log, complement=complement, over=over) for one in series)
+    top = 1 if marked and height - 1 > LEAST_FOR_MARKS else 0
+    frame = _frame(curves, view, whole, (height - 1 - top, width - GUTTER), top)
+    if frame is None:
+        return None
+    cells = Cells(height, width)
+    _draw_behind(cells, frame, curves, palette)
+    for index, curve in enumerate(curves):
+        _draw(cells, frame, curve, curve.y, _marker(index, curve, palette), ink_of(index, curve))
+    draw_ends(cells, frame, curves)
+    draw_value_axis(cells, frame, palette)
+    breaks = np.unique(np.concatenate([frame.seen(curve.x[curve.broken]) for curve in curves]))
+    return CurveLayer(cells, frame, curves, breaks, over)
+
+
+def draw_over(
+    layer: CurveLayer,
+    palette: Palette,
+    *,
+    marks: Marks = NOTHING,
+    cursor: float | None = None,
+    legend: bool = True,
+) -> Cells:
+    """The chart: the layer with its x axis, what happened, the cursor and the values there."""
+    cells, frame = layer.cells.copy(), layer.frame
+    place = None if cursor is None else frame.place(cursor)
+    if place is not None:
+        column = cells.codes[: frame.top + frame.rows, GUTTER + place]
+        blank = column == ord(" ")
+        column[blank] = ord(palette.glyphs.rule)
+        cells.ink[: frame.top + frame.rows, GUTTER + place][blank] = TEXT
+        cells.fill[: frame.top + frame.rows, GUTTER + place] = CURSOR
+    draw_step_axis(cells, frame, palette, cursor, layer.breaks)
+    if legend:
+        draw_legend(
+            cells,
+            layer.cells,
+            frame,
+            layer.curves,
+            palette,
+            cursor=cursor,
+            over=layer.over,
+            top=1 if marks else frame.top,
+        )
+    draw_marks(cells, frame, marks, palette)
+    return cells
+
+
+def draw_curves(
+    cells: Cells,
+    series: Sequence[Series],
+    palette: Palette,
+    *,
+    log: bool = False,
+    x_end: float | None = None,
+    y_range: Range | None = None,
+) -> bool:
+    """Fill the cells; False, and nothing drawn, where no series has a finite value or there is no room.
+
+    For text that stays as it is: the widget keeps the layer, and lays marks and cursor over it.
+    """
+    height, width = cells.shape
+    layer = draw_layer(height, width, series, palette, View(log=log, x_end=x_end, y_range=y_range))
+    if layer is None:
+        return False
+    drawn = draw_over(layer, palette)
+    cells.codes[:], cells.ink[:], cells.fill[:] = drawn.codes, drawn.ink, drawn.fill
+    return True
+
+
+def _reach(series: Sequence[Series], view: View) -> Range:
+    """The x axis of everything."""
+    ends = [np.asarray(one.x, np.float64).ravel()[[0, -1]].tolist() for one in series]
+    low = min((first for first, _ in ends), default=0.0)
+    high = max([last for _, last in ends] + ([view.x_end] if view.x_end else []), default=1.0)
+    # Runs count their steps from 1; an axis from 0 has rounder numbers.
+    low = 0.0 if 0 < low <= 0.1 * high else low
+    return low, high if high > low else low + 1
+
+
+def _frame(
+    curves: Sequence[Curve], view: View, whole: Range, size: tuple[int, int], top: int
+) -> Frame | None:
+    low, high = view.window or whole
+    # Numbers that close have no axis between them.
+    high = high if high - low > NARROWEST * max(1.0, abs(low)) else low + 1
+    scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
+    # Of a stretch in which there is nothing, the axis of the whole is as good as any.
+    for stretch in ((low, high), whole):
+        numbers = _numbers(curves, stretch, log=view.log)
+        floor = bool(np.isneginf(numbers).any())
+        if floor or np.isfinite(numbers).any():
+            break
+    else:
+        return None
+    scale.include(numbers)
+    if floor:
+        scale.low -= 1
+    rows, columns = size
+    return Frame(low, high, scale, columns, rows, top, floor)
+
+
+def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarray:
+    """What the y axis has to hold: of a guest on a linear axis no more than three times what the others need."""
+    own, guests = (
+        np.concatenate([np.zeros(0), *(curve.extent(*stretch) for curve in curves if curve.guest is guest)])
+        for guest in (False, True)
+    )
+    finite = own[np.isfinite(own)]
+    if finite.size and not log:
+        span = finite.max() - finite.min()
+        guests = np.clip(guests, finite.min() - span, finite.max() + span)
+    return np.concatenate([own, guests])
+
+
+def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: Palette) -> None:
+    """What is weaker than any curve and must hide none: ranges, and what was smoothed."""
+    for index, curve in enumerate(curves):
+        if curve.low is not None and curve.high is not None:
+            low, high = (_on(frame, bound) for bound in (curve.low, curve.high))
+            draw_band(cells, frame, curve.x, low, high, palette, weak_ink_of(index, curve))
+    for index, curve in enumerate(curves):
+        # Of many runs, what was there before would be a fog.
+        if curve.behind is not None and not curve.sign:
+            dots = palette.depth != "none" and not palette.ascii
+            marker = "braille" if dots else ":" if palette.ascii else "·"
+            _draw(cells, frame, curve, curve.behind, marker, weak_ink_of(index, curve))
+
+
+def _draw(cells: Cells, frame: Frame, curve: Curve, y: np.ndarray, marker: str, ink: int) -> None:
+    part = curve.within(frame.low, frame.high)
+    drawn = np.clip(_on(frame, y)[part], frame.scale.low, frame.scale.high)
+    draw_line(cells, frame, curve.x[part], drawn, marker, ink)
+
+
+def _on(frame: Frame, y: np.ndarray) -> np.ndarray:
+    """What is exactly 0 has a place on a log axis too: its floor."""
+    return np.where(np.isneginf(y), frame.scale.low, y) if frame.floor else y
+
+
+def _marker(index: int, curve: Curve, palette: Palette) -> str:
+    """Braille, or a character of its own where colour cannot tell curves apart."""
+    dots = palette.depth != "none" and not palette.ascii
+    if curve.sign and not dots:
+        return curve.sign
+    return "braille" if dots or (index == 0 and not palette.ascii) else MARKERS[index % CURVES]

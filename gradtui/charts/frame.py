@@ -1,0 +1,122 @@
+"""Where steps and values lie in a chart of curves, and the axes that say so."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.heat import step_label
+from gradtui.charts.layer_axis import GUTTER, Floats
+from gradtui.charts.palette import AXIS, NAN_FILL, NAN_INK, TEXT, Palette
+from gradtui.charts.scale import Scale
+
+Places = NDArray[np.intp]
+
+
+@dataclass(frozen=True, eq=False)
+class Frame:
+    """The area of the curves: `columns` from the gutter on, `rows` from row `top` on; x from low to high."""
+
+    low: float
+    high: float
+    scale: Scale
+    columns: int
+    rows: int
+    top: int = 0
+    floor: bool = False
+    """Whether the lowest row of a log axis is exactly 0."""
+
+    def places(self, x: Floats, parts: int = 1) -> Places:
+        """The columns of x, counted from the gutter, or their `parts`; of those outside, numbers outside. Any shape."""
+        share = (np.asarray(x, np.float64) - self.low) / (self.high - self.low)
+        # Far outside is outside enough: more would not be a whole number.
+        column = np.clip(share, -2, 3) * (self.columns - 1) + 0.5
+        return np.floor(column * parts).astype(np.intp)
+
+    def seen(self, x: Floats) -> Places:
+        """As `places`, without those outside."""
+        places = self.places(x)
+        return places[(places >= 0) & (places < self.columns)]
+
+    def place(self, x: float) -> int | None:
+        """The column of one x; None outside."""
+        found = self.seen(np.array([x])).tolist()
+        return found[0] if found else None
+
+    def x_at(self, column: float) -> float:
+        """What the middle of a column stands for."""
+        return self.low + column / max(1, self.columns - 1) * (self.high - self.low)
+
+    def step_beside(self, step: float, by: int) -> int:
+        """The step that stands `by` columns from another one's; at least one step away, where columns are less."""
+        share = (step - self.low) / (self.high - self.low)
+        there = round(self.x_at(round(share * (self.columns - 1)) + by))
+        return max(there, round(step) + 1) if by > 0 else min(there, round(step) - 1)
+
+    def stretches(self, x: Floats, parts: int = 1) -> tuple[Places, Places]:
+        """Which points (first, one after the last) fall into each of `parts` of each column, both (columns × parts,).
+
+        A point holds until the next one: a part without one of its own belongs to the one before. Where there is
+        none before, or nothing after it, first and last are the same.
+        """
+        at = np.searchsorted(self.places(x, parts), np.arange(self.columns * parts + 1), side="left")
+        first, last = at[:-1], at[1:]
+        held = (first == last) & (first > 0) & (first < len(x))
+        return np.where(held, first - 1, first), last
+
+
+def draw_value_axis(cells: Cells, frame: Frame, palette: Palette) -> None:
+    """The gutter: labels of values and the axis."""
+    glyphs, scale, rows = palette.glyphs, frame.scale, frame.rows
+    for row in range(frame.top + rows):
+        cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
+    labels = {value: scale.label(value) for value in scale.ticks(max(2, (rows + 1) // 3))}
+    if frame.floor:
+        labels[scale.low] = "0"
+    for value, text in labels.items():
+        row = frame.top + round((1 - float(scale.share(np.array(value)))) * (rows - 1))
+        cells.write(row, 0, text.rjust(GUTTER - 1) + glyphs.tick, AXIS)
+
+
+def draw_step_axis(
+    cells: Cells, frame: Frame, palette: Palette, cursor: float | None, breaks: Places
+) -> None:
+    """The row of steps beneath, with a red sign in the columns `breaks`, where a value is not finite.
+
+    The step under the cursor is pointed at. Labels give way to the signs, and to the pointer.
+    """
+    height, width = cells.shape
+    row, glyphs = height - 1, palette.glyphs
+    cells.write(row, GUTTER - 1, glyphs.corner + glyphs.floor * frame.columns, AXIS)
+    taken = np.zeros(width, bool)
+    taken[GUTTER + breaks] = True
+    place = None if cursor is None else frame.place(cursor)
+    if cursor is not None and place is not None:
+        label, column = _label(cursor, frame), GUTTER + place
+        cells.write(row, column, glyphs.pointer, TEXT)
+        for first in (column + 1, column - len(label)):
+            last = first + len(label)
+            if first >= GUTTER and last <= width and not taken[first:last].any():
+                cells.write(row, first, label, TEXT)
+                taken[max(0, first - 1) : last + 1] = True
+                break
+        taken[column - 1 : column + 2] = True
+    ruler = Scale("linear", frame.low, frame.high)
+    for value in ruler.ticks(max(3, frame.columns // 10)):
+        text = _label(value, frame)
+        column = GUTTER + int(frame.places(np.array(value))) - len(text) // 2
+        column = max(GUTTER, min(width - len(text), column))
+        if not taken[column : column + len(text)].any():
+            cells.write(row, column, text, AXIS)
+            taken[column : column + len(text) + 2] = True
+    cells.codes[row, GUTTER + breaks] = ord(glyphs.nan)
+    cells.ink[row, GUTTER + breaks] = NAN_INK
+    cells.fill[row, GUTTER + breaks] = NAN_FILL
+
+
+def _label(value: float, frame: Frame) -> str:
+    whole = value >= 0 and frame.high - frame.low >= 2
+    return step_label(round(value)) if whole else f"{value:.3g}"

@@ -1,0 +1,200 @@
+"""A matrix of values as cells: time downward, two rows of it in a line of text where half blocks can be had."""
+
+from __future__ import annotations
+
+import math
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.layer_axis import ABSENT, FINITE, GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
+from gradtui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, steps_of
+from gradtui.charts.scale import Scale
+
+Codes = NDArray[np.uint8]
+
+_NAN, _INF, _ZERO, _ABSENT = range(STEPS, STEPS + 4)
+_KINDS = STEPS + 4
+_CODE_OF_KIND = {NAN: _NAN, INFINITE: _INF, ZERO: _ZERO, ABSENT: _ABSENT}
+_KIND_OF_CODE = {code: kind for kind, code in _CODE_OF_KIND.items()}
+
+
+def rows_per_line(palette: Palette) -> int:
+    """2 where one cell can hold two colours, else 1: a character has to tell the value."""
+    return 2 if palette.depth == "true" and not palette.ascii else 1
+
+
+def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
+    """(rows, layers) → (rows, bins): the ramp's step of a number, or what else it is."""
+    folded = fold(values, axis)
+    codes = steps_of(scale.share(folded.middle))
+    for kind, code in _CODE_OF_KIND.items():
+        codes[folded.kind == kind] = code
+    return codes
+
+
+def share_codes(shares: Floats, broken: NDArray[np.bool_]) -> Codes:
+    """(rows, bins) of shares → as many codes: nothing is blank, and small shares are seen beside large ones.
+
+    broken: (rows,), of which a sign across the whole row tells that something in them is not finite.
+    """
+    largest = float(shares.max(initial=0.0)) or 1.0
+    codes = np.maximum(steps_of(np.sqrt(shares / largest)), 1).astype(np.uint8)
+    codes[shares <= 0] = _ABSENT
+    codes[broken] = _NAN
+    return codes
+
+
+def thinned(values: Floats, most: int) -> tuple[Floats, int]:
+    """At most `most` rows, each the highest of a power of two of rows (NaN if one was), and that power."""
+    times = 1
+    while math.ceil(len(values) / times) > max(1, most):
+        times *= 2
+    if times == 1:
+        return values, 1
+    return np.maximum.reduceat(values, np.arange(0, len(values), times), axis=0), times
+
+
+def draw_heat(cells: Cells, codes: Codes, axis: LayerAxis, palette: Palette, first_line: int = 0) -> None:
+    """Fill the lines from `first_line` on, right of the gutter; codes (rows, bins) from the top down."""
+    height = cells.shape[0] - first_line
+    if not axis.bins or height < 1:
+        return
+    area = (slice(first_line, None), slice(GUTTER, GUTTER + axis.used))
+    per_line = rows_per_line(palette)
+    shown = np.full((height * per_line, codes.shape[1]), _ABSENT, np.uint8)
+    rest = codes[first_line * per_line :][: len(shown)]
+    shown[: len(rest)] = rest
+    at = axis.bin_of_column[: axis.used]
+    if per_line == 2:
+        key = shown[0::2].astype(np.intp) * _KINDS + shown[1::2]
+        tables = _pairs(palette)
+    else:
+        key = shown.astype(np.intp)
+        tables = _singles(palette)
+    cells.codes[area] = tables[0][key][:, at]
+    cells.ink[area] = tables[1][key][:, at]
+    cells.fill[area] = tables[2][key][:, at]
+
+
+def draw_steps(
+    cells: Cells, starts: NDArray[np.int64], last: int, cursor: int | None, palette: Palette
+) -> None:
+    """The gutter: the first step, round steps beside the lines that hold them, and the step under the cursor.
+
+    starts: the step at which each line begins, (lines,); last: the last step of the last one.
+    """
+    glyphs = palette.glyphs
+    lines = min(len(starts), cells.shape[0])
+    begin, end = starts[:lines].tolist(), [*starts[1:lines].tolist(), last + 1]
+    round_to = _round_steps(max(1, 4 * (end[-1] - begin[0]) // lines)) if lines else 1
+    free = 0
+    for line in range(cells.shape[0]):
+        if line >= lines:
+            cells.write(line, 0, " " * GUTTER)
+            continue
+        start, stop = begin[line], end[line]
+        step = start if line == 0 else -(-start // round_to) * round_to
+        label = step_label(step) if step < stop and line >= free else ""
+        if label:
+            free = line + 2
+        if cursor is not None and (start <= cursor < stop):
+            cells.write(line, 0, step_label(cursor).rjust(GUTTER - 1) + glyphs.right, TEXT)
+        else:
+            cells.write(line, 0, label.rjust(GUTTER - 1) + (glyphs.tick if label else glyphs.rule), AXIS)
+
+
+def step_label(step: int) -> str:
+    """A step in at most five characters: 99999, 120k, 1.25M."""
+    if step < 100_000:
+        return str(step)
+    for unit, letter in ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T")):
+        if step < 1000 * unit:
+            digits = max(0, 2 - int(math.log10(step / unit)))
+            # Cut, not rounded: 999,999 must not become 1000k.
+            cut = math.floor(step / unit * 10**digits) / 10**digits
+            return f"{cut:g}{letter}"
+    return "…"
+
+
+def _round_steps(least: int) -> int:
+    magnitude = int(10 ** (len(str(least)) - 1))
+    return next(f * magnitude for f in (1, 2, 5, 10) if f * magnitude >= least)
+
+
+Tables = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
+
+
+@lru_cache(maxsize=16)
+def _singles(palette: Palette) -> Tables:
+    cells = [palette.shade(step) for step in range(STEPS)]
+    cells += [palette.mark(_KIND_OF_CODE[code]) for code in range(STEPS, _KINDS)]
+    return _tables(cells)
+
+
+@lru_cache(maxsize=16)
+def _pairs(palette: Palette) -> Tables:
+    """What is not a number takes the whole cell, also for one of its two rows: its sign has to be seen."""
+    cells = []
+    for upper in range(_KINDS):
+        for lower in range(_KINDS):
+            worst = next((code for code in (_NAN, _INF) if code in (upper, lower)), None)
+            if worst is not None:
+                cells.append(palette.mark(_KIND_OF_CODE[worst]))
+            elif upper < STEPS:
+                cells.append(("▀", RAMP + upper, RAMP + lower if lower < STEPS else NONE))
+            elif lower < STEPS:
+                cells.append(("▄", RAMP + lower, NONE))
+            else:
+                cells.append(palette.mark(ZERO if _ZERO in (upper, lower) else FINITE))
+    return _tables(cells)
+
+
+def _tables(cells: list[tuple[str, int, int]]) -> Tables:
+    characters, ink, fill = zip(*cells, strict=True)
+    return (
+        np.array([ord(c) for c in characters], np.uint32),
+        np.array(ink, np.uint8),
+        np.array(fill, np.uint8),
+    )
+
+
+_SIGNS = ((NAN, "NaN"), (INFINITE, "infinite"), (ZERO, "zero"))
+
+
+def draw_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
+    """Fill row 0: `1e-12 ▒▒▒ 1e-6 ▓▓▓ 1e0   × NaN  ∞ infinite  0 zero`, the signs where there is room for them."""
+    _, width = cells.shape
+    signs = sum(len(text) + 4 for _, text in _SIGNS)
+    ramp = width - signs if width - signs >= 30 else width
+    column = _draw_ramp(cells, scale, palette, ramp)
+    if ramp == width:
+        return
+    column += 2
+    for kind, text in _SIGNS:
+        sign, ink, fill = palette.mark(kind)
+        cells.write(0, column, sign, ink, fill)
+        cells.write(0, column + 2, text, AXIS)
+        column += len(text) + 4
+
+
+def _draw_ramp(cells: Cells, scale: Scale, palette: Palette, width: int) -> int:
+    """Returns the column after the last label."""
+    ticks = scale.ticks(max(2, min(7, width // 12)))
+    labels = [scale.label(tick) for tick in ticks]
+    spare = width - sum(len(label) + 2 for label in labels)
+    block = max(0, min(12, spare // max(1, len(ticks) - 1)))
+    column = 0
+    for index, (tick, label) in enumerate(zip(ticks, labels, strict=True)):
+        cells.write(0, column, label, AXIS)
+        column += len(label) + 1
+        if index + 1 == len(ticks):
+            break
+        for part in range(block):
+            value = tick + (ticks[index + 1] - tick) * (part + 0.5) / block
+            step = int((value - scale.low) / (scale.high - scale.low) * STEPS)
+            cells.write(0, column + part, *palette.shade(min(STEPS - 1, max(0, step))))
+        column += block + 1
+    return column

@@ -1,0 +1,175 @@
+"""The one layer axis that the profile and the waterfall share: n layers, input to output, on w columns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+GUTTER = 6
+"""Columns left of the layers: five for a label (1e-12, or a step), one for the axis. Charts of one axis share it."""
+
+WIDEST_CELL = 16
+"""Columns a layer gets at most: three layers should read as three bars, not as three walls."""
+
+GAP_FROM = 3
+"""A cell of at least this many columns ends in a gap; narrower ones would lose too much of their bar to it."""
+
+
+@dataclass(frozen=True)
+class LayerAxis:
+    """Maps the layers `first … last` (inclusive, counted from 0) of a net of `layers` onto `width` columns.
+
+    Where the layers fit, each has a cell of one or more columns and the cells fill the width: the remainder of
+    w / n is spread over the cells (into the gaps where there are any), because 51 layers on 80 columns left
+    29 columns empty when every cell had floor(w / n). Where they do not fit, each column stands for
+    floor or ceil(n / w) neighbouring layers.
+    """
+
+    layers: int
+    width: int
+    first: int = 0
+    last: int = -1
+
+    def __post_init__(self) -> None:
+        if self.layers < 0 or self.width < 0:
+            raise ValueError(f"an axis of {self.layers} layers on {self.width} columns")
+        last = self.layers - 1 if self.last < 0 else min(self.last, self.layers - 1)
+        object.__setattr__(self, "last", last)
+        object.__setattr__(self, "first", max(0, min(self.first, last)))
+
+    @property
+    def shown(self) -> int:
+        """Layers in the window."""
+        return self.last - self.first + 1 if self.layers else 0
+
+    @property
+    def folded(self) -> bool:
+        """True when a column stands for more than one layer."""
+        return self.shown > self.width
+
+    @property
+    def bins(self) -> int:
+        """What is drawn side by side: cells of one layer each, or columns of several."""
+        return min(self.shown, self.width)
+
+    @property
+    def used(self) -> int:
+        """Columns that hold something, from the left."""
+        return self.width if self.folded else min(self.width, self.shown * WIDEST_CELL)
+
+    @cached_property
+    def edges(self) -> NDArray[np.intp]:
+        """Shape (bins + 1,): bin b covers the columns edges[b] … edges[b + 1] - 1."""
+        bins = self.bins
+        return np.arange(bins + 1) * self.used // bins if bins else np.zeros(1, np.intp)
+
+    @cached_property
+    def folds(self) -> NDArray[np.intp]:
+        """Shape (bins + 1,): bin b stands for the layers folds[b] … folds[b + 1] - 1."""
+        bins = self.bins
+        return self.first + (np.arange(bins + 1) * self.shown // bins if bins else np.zeros(1, np.intp))
+
+    @cached_property
+    def bin_of_column(self) -> NDArray[np.intp]:
+        """Shape (width,): the bin that a column belongs to, -1 beyond the last."""
+        bins = np.full(self.width, -1, np.intp)
+        bins[: self.used] = np.repeat(np.arange(self.bins), np.diff(self.edges))
+        return bins
+
+    @cached_property
+    def bar_of_column(self) -> NDArray[np.intp]:
+        """Shape (width,): as `bin_of_column`, and -1 in the gaps between bars, which are all equally wide."""
+        bins = self.bin_of_column.copy()
+        cell = self.used // self.bins if self.bins else 0
+        if cell >= GAP_FROM and not self.folded:
+            shown = bins >= 0
+            within = np.arange(self.width)[shown] - self.edges[bins[shown]]
+            bins[np.flatnonzero(shown)[within >= cell - 1]] = -1
+        return bins
+
+    def layers_at(self, column: int) -> tuple[int, int] | None:
+        """The first and the last layer that a column stands for, or None beyond the layers."""
+        if not 0 <= column < self.used or not self.bins:
+            return None
+        at = int(self.bin_of_column[column])
+        return int(self.folds[at]), int(self.folds[at + 1]) - 1
+
+    def columns_of(self, layer: int) -> tuple[int, int] | None:
+        """The first and the last column of a layer, or None outside the window."""
+        if not self.bins or not self.first <= layer <= self.last:
+            return None
+        at = int(np.searchsorted(self.folds, layer, side="right")) - 1
+        return int(self.edges[at]), int(self.edges[at + 1]) - 1
+
+    def zoomed(self, factor: float, around: int) -> tuple[int, int]:
+        """The window (first, last) that shows `factor` times as many layers, with `around` kept in its place."""
+        shown = max(1, min(self.layers, round(self.shown * factor)))
+        if shown == self.shown and factor != 1:
+            shown = max(1, min(self.layers, shown + (1 if factor > 1 else -1)))
+        share = (around - self.first) / max(1, self.shown - 1)
+        first = max(0, min(self.layers - shown, round(around - share * (shown - 1))))
+        return first, first + shown - 1
+
+
+Floats = NDArray[np.floating]
+
+FINITE, ZERO, INFINITE, NAN, ABSENT = range(5)
+"""Kinds of a value on a chart: a number; log10 of zero; infinity; not a number; nothing was recorded."""
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Shape (…, bins) each. Low, middle and high are over the finite layers of a bin (NaN where there are none);
+    kind is the worst of a bin: one NaN among a hundred layers of a column must be seen."""
+
+    low: Floats
+    middle: Floats
+    high: Floats
+    kind: NDArray[np.uint8]
+
+
+def kind_of(values: Floats) -> NDArray[np.uint8]:
+    """FINITE, ZERO (-inf), INFINITE (+inf) or NAN of each value; any shape."""
+    kind = np.zeros(values.shape, np.uint8)
+    kind[np.isneginf(values)] = ZERO
+    kind[np.isposinf(values)] = INFINITE
+    kind[np.isnan(values)] = NAN
+    return kind
+
+
+def fold(values: Floats, axis: LayerAxis) -> Folded:
+    """Reduce the layers (the last dimension, one for each layer of the axis) to the axis' bins.
+
+    A bin is ZERO only when no layer of it is finite; NAN or INFINITE as soon as one layer is.
+    """
+    window = values[..., axis.first : axis.last + 1]
+    kind = kind_of(window)
+    if not axis.bins:
+        none = np.zeros((*window.shape[:-1], 0))
+        return Folded(none, none, none, none.astype(np.uint8))
+    if not axis.folded:
+        finite = np.where(kind == FINITE, window, np.nan)
+        return Folded(finite, finite, finite, kind)
+    starts = axis.folds[:-1] - axis.first
+    sizes = np.diff(axis.folds)
+    # Bins differ by one layer at most, so that all of them fit one rectangle with one column to spare.
+    offsets = np.arange(sizes.max())
+    spare = offsets >= sizes[:, None]
+    members = np.where(spare, 0, starts[:, None] + np.minimum(offsets, sizes[:, None] - 1))
+    kinds = kind[..., members]
+    numbers = np.where(spare | (kinds != FINITE), np.nan, window[..., members])
+    # NaN sorts last: the finite ones stand in front.
+    numbers.sort(axis=-1)
+    count = (~np.isnan(numbers)).sum(axis=-1, keepdims=True)
+    last = np.maximum(count - 1, 0)
+
+    def nth(index: NDArray[np.intp]) -> Floats:
+        return np.take_along_axis(numbers, index, axis=-1)[..., 0]
+
+    middle = nth(last // 2) / 2 + nth((last + 1) // 2) / 2
+    bad = np.where(spare, 0, np.where(kinds == ZERO, FINITE, kinds)).max(axis=-1)
+    worst = np.where((bad == FINITE) & (count[..., 0] == 0), ZERO, bad).astype(np.uint8)
+    return Folded(numbers[..., 0], middle, nth(last), worst)

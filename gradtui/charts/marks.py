@@ -1,0 +1,155 @@
+"""What happened in a run, as signs over its curves: one a column, each kind with a character of its own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.frame import Frame
+from gradtui.charts.layer_axis import GUTTER, Floats
+from gradtui.charts.palette import AXIS, SICK, TEXT, Palette
+
+
+class Kind(NamedTuple):
+    """How one kind of mark looks, and what the legend calls it."""
+
+    sign: str
+    ascii: str
+    words: str
+    ink: int
+
+
+KINDS = {
+    "broke": Kind("✖", "X", "broke", SICK),
+    "finding": Kind("!", "!", "finding", SICK),
+    "rewound": Kind("«", "<", "rewound", TEXT),
+    "lr": Kind("η", "l", "lr", TEXT),
+    "set": Kind("Δ", "s", "setting", TEXT),
+    "paused": Kind("‖", "P", "paused", TEXT),
+    "resumed": Kind("▸", ">", "resumed", TEXT),
+    "recovered": Kind("✓", "v", "recovered", TEXT),
+    "checkpoint": Kind("◆", "c", "saved", AXIS),
+}
+"""Weightiest first: of several in one column, the first is seen, and the cursor names all."""
+
+HIGHEST = 4
+"""Eighths of a row that a bar has where every step was clipped: a wall over half a run would hide what it means."""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Something that happened after a step. kind: one of KINDS; text: what the cursor says of it."""
+
+    step: float
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Clipped:
+    """The share of steps whose gradient was cut, (n,), from each x (n,) until the next."""
+
+    x: ArrayLike
+    share: ArrayLike
+
+
+@dataclass(frozen=True, eq=False)
+class Marks:
+    """All that is marked on one chart."""
+
+    signs: tuple[Mark, ...] = ()
+    clipped: Clipped | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.signs) or self.clipped is not None
+
+    def same_as(self, other: Marks) -> bool:
+        """Whether it marks the same."""
+        one, two = self.clipped, other.clipped
+        if one is None or two is None:
+            return self.signs == other.signs and one is two
+        return (
+            self.signs == other.signs
+            and np.array_equal(np.asarray(one.x), np.asarray(two.x))
+            and np.array_equal(np.asarray(one.share), np.asarray(two.share), equal_nan=True)
+        )
+
+    @cached_property
+    def steps(self) -> Floats:
+        """Where the signs stand, (n,)."""
+        return np.array([mark.step for mark in self.signs], np.float64)
+
+    @cached_property
+    def kinds(self) -> dict[str, Floats]:
+        """The steps of each kind that there is, weightiest first."""
+        kinds = np.array([mark.kind for mark in self.signs])
+        return {name: self.steps[kinds == name] for name in KINDS if name in kinds}
+
+
+NOTHING = Marks()
+
+
+def draw_marks(cells: Cells, frame: Frame, marks: Marks, palette: Palette) -> None:
+    """Fill row 0 right of the gutter: low bars for the share of clipped steps, the signs over them."""
+    levels = np.ceil(_shares(frame, marks) * HIGHEST).astype(np.intp)
+    there = np.flatnonzero(levels)
+    bars = np.array([ord(bar) for bar in palette.glyphs.bars], np.uint32)
+    cells.codes[0, GUTTER + there] = bars[levels[there]]
+    cells.ink[0, GUTTER + there] = AXIS
+    # The weightiest last, so that it is the one to be seen.
+    for name, steps in reversed(marks.kinds.items()):
+        columns = GUTTER + frame.seen(steps)
+        cells.codes[0, columns] = ord(sign_of(KINDS[name], palette))
+        cells.ink[0, columns] = KINDS[name].ink
+
+
+def sign_of(kind: Kind, palette: Palette) -> str:
+    """Its character."""
+    return kind.ascii if palette.ascii else kind.sign
+
+
+def legend_of(frame: Frame, marks: Marks, palette: Palette) -> list[tuple[str, str]]:
+    """Sign and words of each kind that is in view, weightiest first."""
+    said = [
+        (sign_of(KINDS[name], palette), KINDS[name].words)
+        for name, steps in marks.kinds.items()
+        if frame.seen(steps).size
+    ]
+    if _shares(frame, marks).any():
+        said.append((palette.glyphs.bars[HIGHEST - 1], "clipped"))
+    return said
+
+
+def said_at(frame: Frame, marks: Marks, step: float) -> list[str]:
+    """What happened in the column that holds a step, in its order; what happened several times, once."""
+    place = frame.place(step)
+    if place is None:
+        return []
+    found = [marks.signs[index] for index in np.flatnonzero(frame.places(marks.steps) == place).tolist()]
+    here = [mark.text for mark in sorted(found, key=lambda mark: mark.step)]
+    said = [text if times == 1 else f"{times} × {text}" for text, times in Counter(here).items()]
+    share = float(_shares(frame, marks)[place])
+    if share > 0:
+        part = f" {share:.0%} of steps" if share >= 0.01 else " under 1% of steps"
+        said.append("clipped" if share == 1 else f"clipped{part}")
+    return said
+
+
+def _shares(frame: Frame, marks: Marks) -> Floats:
+    """The share of clipped steps in each column, (columns,)."""
+    shares = np.zeros(frame.columns)
+    if marks.clipped is None:
+        return shares
+    x, given = (np.asarray(part, np.float64).ravel() for part in (marks.clipped.x, marks.clipped.share))
+    first, last = frame.stretches(x)
+    there = np.flatnonzero(first < last)
+    total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(given))])
+    shares[there] = (total[last[there]] - total[first[there]]) / (last[there] - first[there])
+    # A difference of sums may miss 0 and 1 by a hair, and any clipped step is to be seen.
+    return np.clip(np.round(shares, 9), 0, 1)

@@ -1,0 +1,325 @@
+"""Colours and characters of the charts: true colour, the terminal's own 16, or none; Unicode or ASCII.
+
+A cell's ink is a small number, a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones of each)
+and the named ones below. Nothing is told by hue alone: lightness runs one way along the ramp, and what is not a
+number has a character of its own besides its colour.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from rich.color import Color as RichColor
+from rich.style import Style
+
+from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Floats
+
+Depth = Literal["true", "ansi", "none"]
+
+STEPS = 24
+NONE = 0
+RAMP = 1
+RAMP_MIDDLE = RAMP + STEPS
+RAMP_WEAK = RAMP_MIDDLE + STEPS
+(
+    NAN_FILL,
+    NAN_INK,
+    INF_FILL,
+    INF_INK,
+    ZERO_INK,
+    AXIS,
+    TEXT,
+    CORRIDOR,
+    CURSOR,
+    THEORY,
+    TYPICAL,
+    SICK,
+    OTHER,
+) = range(RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 13)
+CURVES = 4
+SERIES = OTHER + 1
+"""The first of CURVES slots for curves, in the theme's own colours …"""
+WEAK = SERIES + CURVES
+"""… and of as many for what lies behind each of them."""
+RUNS = 8
+RUN = WEAK + CURVES
+"""The first of RUNS slots for runs that are held against each other, in colours that colour-blind eyes tell apart."""
+RUN_WEAK = RUN + RUNS
+"""The first of as many for the spread behind each of them."""
+SLOTS = RUN_WEAK + RUNS
+
+# On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
+# Blue to yellow is the axis that all common colour blindnesses keep.
+_DARK = (
+    (0.30, 0.10, 285),
+    (0.42, 0.11, 268),
+    (0.55, 0.10, 235),
+    (0.68, 0.10, 190),
+    (0.81, 0.13, 135),
+    (0.93, 0.15, 105),
+)
+_LIGHT = (
+    (0.93, 0.05, 105),
+    (0.81, 0.11, 140),
+    (0.68, 0.11, 190),
+    (0.54, 0.11, 240),
+    (0.40, 0.13, 270),
+    (0.26, 0.11, 290),
+)
+
+# By what terminals paint, not by name: blue is the darkest of every common scheme, yellow and white the lightest.
+_ANSI_DARK = ("blue", "bright_blue", "cyan", "bright_cyan", "bright_green", "bright_yellow")
+_ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
+_ANSI_NAMED = {
+    NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
+    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red", OTHER: "red",
+    SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
+    **dict.fromkeys([*range(WEAK, RUN), *range(RUN_WEAK, SLOTS)], "bright_black"),
+    RUN: "blue", RUN + 1: "yellow", RUN + 2: "magenta", RUN + 3: "green", RUN + 4: "cyan", RUN + 5: "red",
+    RUN + 6: "bright_blue", RUN + 7: "bright_black",
+}  # fmt: skip
+
+# After Okabe and Ito, "Color Universal Design" (2008), moved apart until any two differ for red- and green-blind eyes
+# too, by 11 in CIELAB at least.
+_RUNS_DARK: tuple[RGB, ...] = (
+    (86, 180, 233), (255, 176, 0), (235, 110, 190), (0, 160, 120),
+    (245, 240, 120), (230, 90, 50), (110, 120, 255), (205, 205, 215),
+)  # fmt: skip
+_RUNS_LIGHT: tuple[RGB, ...] = (
+    (0, 120, 200), (214, 90, 0), (150, 40, 130), (0, 140, 100),
+    (84, 74, 20), (180, 20, 50), (50, 40, 170), (136, 140, 150),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Glyphs:
+    """The characters that a chart may use. `bars` fill a cell by eighths from below, `shades` by darkness;
+    `thin` are lines at an eighth's height."""
+
+    bars: str
+    shades: str
+    dithers: str
+    thin: str
+    dot: str
+    nan: str
+    inf: str
+    zero: str
+    ground: str
+    tick: str
+    rule: str
+    corner: str
+    floor: str
+    line: str
+    pointer: str
+    right: str
+
+
+UNICODE = Glyphs(
+    bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█", dithers=" ·░▒▓█", thin="▁▁▁───▔▔", dot="•", nan="×", inf="∞", zero="0",
+    ground="·", tick="┤", rule="│", corner="└", floor="─", line="━", pointer="▲", right="▶",
+)  # fmt: skip
+ASCII = Glyphs(
+    bars=" __--==##", shades=" .:*#", dithers=" .:-=+*#%@", thin="~" * 8, dot="o", nan="N", inf="I", zero="0",
+    ground="'", tick="|", rule="|", corner="+", floor="-", line="*", pointer="^", right=">",
+)  # fmt: skip
+
+
+@lru_cache(maxsize=2)
+def ramp(dark: bool) -> tuple[RGB, ...]:
+    """The 24 colours, low to high, for a dark or a light ground."""
+    return tuple(even_ramp(np.array([lch(*anchor) for anchor in (_DARK if dark else _LIGHT)]), STEPS))
+
+
+class _Styles(dict[int, Style]):
+    def __init__(self, make: Callable[[int, int], Style]) -> None:
+        super().__init__()
+        self._make = make
+
+    def __missing__(self, key: int) -> Style:
+        style = self[key] = self._make(*divmod(key, SLOTS))
+        return style
+
+
+@dataclass(frozen=True)
+class Palette:
+    """What slots look like on one ground. `plain` is the ground's own style and `ground`, `text` its colours."""
+
+    depth: Depth
+    ascii: bool
+    dark: bool
+    ground: RGB
+    text: RGB
+    plain: Style
+    series: tuple[RGB, ...] = ()
+
+    @property
+    def glyphs(self) -> Glyphs:
+        """The characters to use."""
+        return ASCII if self.ascii else UNICODE
+
+    @cached_property
+    def _colours(self) -> list[RichColor | None]:
+        if self.depth == "none":
+            return [None] * SLOTS
+        if self.depth == "ansi":
+            names: list[str | None] = [None] * SLOTS
+            scheme = _ANSI_DARK if self.dark else _ANSI_LIGHT
+            for step in range(STEPS):
+                name = scheme[step * len(scheme) // STEPS]
+                names[RAMP + step] = names[RAMP_MIDDLE + step] = names[RAMP_WEAK + step] = name
+            for slot, name in _ANSI_NAMED.items():
+                names[slot] = name
+            return [None if name is None else RichColor.parse(name) for name in names]
+        return [None if rgb is None else RichColor.from_rgb(*rgb) for rgb in self._rgb]
+
+    @cached_property
+    def _rgb(self) -> list[RGB | None]:
+        table: list[RGB | None] = [None] * SLOTS
+        for step, rgb in enumerate(ramp(self.dark)):
+            table[RAMP + step] = rgb
+            table[RAMP_MIDDLE + step] = mix(rgb, self.ground, 0.25)
+            table[RAMP_WEAK + step] = mix(rgb, self.ground, 0.6)
+        red: RGB = (226, 50, 58) if self.dark else (200, 20, 32)
+        # Light where the ramp is yellow, blue where it is light: off the ramp for colour-blind eyes too.
+        pink: RGB = (240, 130, 255)
+        table[NAN_FILL], table[NAN_INK] = red, (255, 255, 255)
+        table[INF_FILL], table[INF_INK] = pink, (30, 0, 40)
+        table[SICK] = (255, 110, 110) if self.dark else red
+        table[ZERO_INK] = mix(self.text, self.ground, 0.35)
+        table[AXIS] = mix(self.text, self.ground, 0.5)
+        table[TEXT] = self.text
+        table[CORRIDOR] = mix(self.ground, (60, 160, 110), 0.16)
+        table[CURSOR] = mix(self.ground, self.text, 0.18)
+        table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
+        table[TYPICAL] = self.text
+        table[OTHER] = (255, 120, 120) if self.dark else red
+        for index, rgb in enumerate(self.series[:CURVES]):
+            table[SERIES + index] = rgb
+            table[WEAK + index] = mix(rgb, self.ground, 0.55)
+        for index, rgb in enumerate(_RUNS_DARK if self.dark else _RUNS_LIGHT):
+            table[RUN + index] = rgb
+            table[RUN_WEAK + index] = mix(rgb, self.ground, 0.55)
+        return table
+
+    @cached_property
+    def styles(self) -> dict[int, Style]:
+        """The style of a cell by ink × SLOTS + fill, on the plain ground; made when first asked for."""
+        return _Styles(self._make)
+
+    def _make(self, ink: int, fill: int) -> Style:
+        style = self.plain
+        if self.depth != "none":
+            style += Style(color=self._colours[ink], bgcolor=self._colours[fill])
+        return style + Style(
+            bold=ink in (NAN_INK, INF_INK, TEXT) or None,
+            reverse=(self.depth == "none" and fill in (NAN_FILL, INF_FILL)) or None,
+            dim=(self.depth == "none" and (ink in (AXIS, ZERO_INK) or WEAK <= ink < RUN or ink >= RUN_WEAK))
+            or None,
+        )
+
+    def mark(self, kind: int) -> tuple[str, int, int]:
+        """Character, ink and fill of ZERO, INFINITE and NAN."""
+        glyphs = self.glyphs
+        return {
+            NAN: (glyphs.nan, NAN_INK, NAN_FILL),
+            INFINITE: (glyphs.inf, INF_INK, INF_FILL),
+            ZERO: (glyphs.zero, ZERO_INK, NONE),
+            FINITE: (" ", NONE, NONE),
+        }.get(kind, (" ", NONE, NONE))
+
+    def shade(self, step: int) -> tuple[str, int, int]:
+        """Character, ink and fill that tell one of the 24 steps in a single cell, by lightness or by darkness.
+
+        On 16 colours two neighbours on the ramp are mixed by a shaded block, which gives 24 steps out of six.
+        """
+        if self.depth == "ansi":
+            share = step * len(_ANSI_DARK) % STEPS / STEPS
+            upper = min(STEPS - 1, step + STEPS // len(_ANSI_DARK))
+            return self.glyphs.shades[int(share * 4)], RAMP + upper, RAMP + step
+        # Never the blank: that is where nothing was recorded.
+        character = self.glyphs.dithers[1 + step * (len(self.glyphs.dithers) - 1) // STEPS]
+        # On its own colour the character is not seen; it is for who copies or greps the text.
+        return character, RAMP + step, NONE if self.depth == "none" else RAMP + step
+
+
+def steps_of(shares: Floats) -> NDArray[np.uint8]:
+    """The ramp's step (0 … 23) of shares 0 … 1 of the range; NaN gives 0. Any shape."""
+    return np.clip(np.nan_to_num(shares) * STEPS, 0, STEPS - 1).astype(np.uint8)
+
+
+@lru_cache(maxsize=32)
+def palette_on(
+    depth: Depth, ascii: bool, dark: bool, ground: RGB, text: RGB, plain: Style, series: tuple[RGB, ...] = ()
+) -> Palette:
+    """One palette a ground, so that its styles are made once."""
+    return Palette(depth, ascii, dark, ground, text, plain, series)
+
+
+def text_palette(colour: bool, ascii: bool) -> Palette:
+    """For text that leaves the app: the terminal's own 16 colours on its own ground, or none."""
+    return palette_on("ansi" if colour else "none", ascii, True, (0, 0, 0), (255, 255, 255), Style())
+
+
+RGB = tuple[int, int, int]
+
+_LMS = np.array(
+    [
+        [0.4122214708, 0.5363325363, 0.0514459929],
+        [0.2119034982, 0.6806995451, 0.1073969566],
+        [0.0883024619, 0.2817188376, 0.6299787005],
+    ]
+)
+_LAB = np.array(
+    [
+        [0.2104542553, 0.7936177850, -0.0040720468],
+        [1.9779984951, -2.4285922050, 0.4505937099],
+        [0.0259040371, 0.7827717662, -0.8086757660],
+    ]
+)
+
+
+def lch(lightness: float, chroma: float, hue: float) -> NDArray[np.float64]:
+    """OKLab from lightness (0 … 1), chroma (0 … about 0.3) and hue (degrees). Shape (3,)."""
+    angle = np.radians(hue)
+    return np.array([lightness, chroma * np.cos(angle), chroma * np.sin(angle)])
+
+
+def to_lab(rgb: ArrayLike) -> NDArray[np.float64]:
+    """OKLab of sRGB 0 … 255; shape (…, 3) both."""
+    share = np.asarray(rgb, np.float64) / 255
+    linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
+    lab: NDArray[np.float64] = np.cbrt(linear @ _LMS.T) @ _LAB.T
+    return lab
+
+
+def to_rgb(lab: ArrayLike) -> NDArray[np.int64]:
+    """sRGB 0 … 255 of OKLab, clipped to what a screen can show; shape (…, 3) both."""
+    linear = (np.asarray(lab, np.float64) @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_LMS).T
+    linear = np.clip(linear, 0, 1)
+    share = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
+    rgb: NDArray[np.int64] = np.rint(share * 255).astype(np.int64)
+    return rgb
+
+
+def mix(one: RGB, other: RGB, share: float) -> RGB:
+    """`share` of the other colour in the one, mixed as the eye would."""
+    red, green, blue = to_rgb(to_lab(one) * (1 - share) + to_lab(other) * share)
+    return int(red), int(green), int(blue)
+
+
+def even_ramp(anchors: NDArray[np.float64], steps: int) -> list[RGB]:
+    """`steps` colours along the path through the anchors (OKLab, shape (k, 3)), equally far from each other."""
+    lengths = np.linalg.norm(np.diff(anchors, axis=0), axis=1)
+    # A fine polyline in place of the straight pieces' own lengths: clipping to sRGB bends the path.
+    at = np.concatenate([[0], np.cumsum(lengths)])
+    fine = np.stack([np.interp(np.linspace(0, at[-1], 512), at, anchors[:, i]) for i in range(3)], axis=1)
+    seen = to_lab(to_rgb(fine))
+    walked = np.concatenate([[0], np.cumsum(np.linalg.norm(np.diff(seen, axis=0), axis=1))])
+    even = np.linspace(0, walked[-1], steps)
+    colours = to_rgb(np.stack([np.interp(even, walked, seen[:, i]) for i in range(3)], axis=1))
+    return [(int(r), int(g), int(b)) for r, g, b in colours]

@@ -1,0 +1,148 @@
+"""The value axis: which numbers are shown, and where their ticks stand. Shared by charts that show the same measure."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from gradtui.charts.layer_axis import Floats
+
+Kind = Literal["log", "linear"]
+
+LEAST_DECADES = 4
+"""A healthy net spans half a decade; drawn over the whole height, that would look like vanishing (wandb 4699)."""
+
+PATIENCE = 50
+"""Updates in a row that would fit a range smaller by two decades before the axis shrinks to it."""
+
+_FARTHEST = {"log": 99.0, "linear": 1e100}
+"""Values beyond are drawn at the edge: labels have room for five characters, and floats for differences."""
+
+NOTHING = 1e-100
+"""Size of a value below which a linear axis takes it for 0."""
+
+_STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
+
+
+def log10_of(values: ArrayLike) -> NDArray[np.float64]:
+    """log10 of norms: 0 gives -inf, +inf stays, NaN and negative numbers give NaN. Never warns."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return np.log10(np.asarray(values, np.float64))
+
+
+class Scale:
+    """A range of values that grows at once and shrinks reluctantly, so that neither bars nor colours jump.
+
+    kind "log": values are log10 numbers and the range is whole decades, at least `least` of them.
+    kind "linear": values are plain numbers and the range starts as `low … high`.
+    `version` counts the changes of the range: a chart that drew another version repaints whole.
+    """
+
+    def __init__(
+        self,
+        kind: Kind = "log",
+        low: float | None = None,
+        high: float | None = None,
+        *,
+        least: int = LEAST_DECADES,
+    ) -> None:
+        self.kind: Kind = kind
+        self.least = least
+        self._start = (low, high) if low is not None and high is not None else None
+        self.version = 0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the range: a new run begins."""
+        start = self._start or ((-float(self.least), 0.0) if self.kind == "log" else (0.0, 1.0))
+        self.low, self.high = start
+        self._untouched = self._start is None
+        self._calm = 0
+        self._calm_range = (math.inf, -math.inf)
+        self.version += 1
+
+    def include(self, values: Floats) -> bool:
+        """Make room for the finite ones of these (up to 1e99, or 1e100 if linear); True when the range changed.
+
+        Everything that is in view has to be included at each call, or the axis will think it gone.
+        """
+        finite = values[np.isfinite(values)]
+        if not finite.size:
+            return False
+        far = _FARTHEST[self.kind]
+        low, high = np.clip([finite.min(), finite.max()], -far, far).tolist()
+        # What is that near to 0 has no digits left to tell it from 0 by.
+        low, high = self._rounded(*(0.0 if abs(end) < NOTHING else end for end in (low, high)))
+        if self._untouched:
+            self._untouched = False
+            return self._set(low, high)
+        if low < self.low or high > self.high:
+            return self._set(min(low, self.low), max(high, self.high))
+        if self.kind == "linear":
+            return False
+        if (low - self.low) + (self.high - high) < 2:
+            self._calm, self._calm_range = 0, (math.inf, -math.inf)
+            return False
+        self._calm += 1
+        self._calm_range = min(low, self._calm_range[0]), max(high, self._calm_range[1])
+        return self._calm >= PATIENCE and self._set(*self._calm_range)
+
+    def _rounded(self, low: float, high: float) -> tuple[float, float]:
+        if self.kind == "log":
+            low, high = float(math.floor(low)), float(math.ceil(high))
+            # Room is made below, so that what is alike in all layers stands as tall bars.
+            return min(low, high - self.least), high
+        if high - low <= 1e-9 * max(abs(low), abs(high)):
+            room = 0.1 * max(abs(low), abs(high)) or 0.5
+            low, high = low - room, high + room
+        nice = nice_step((high - low) / 8)
+        return math.floor(low / nice) * nice, math.ceil(high / nice) * nice
+
+    def _set(self, low: float, high: float) -> bool:
+        self._calm, self._calm_range = 0, (math.inf, -math.inf)
+        if (low, high) == (self.low, self.high):
+            return False
+        self.low, self.high = low, high
+        self.version += 1
+        return True
+
+    def share(self, values: Floats) -> NDArray[np.float64]:
+        """Where values lie in the range: 0 at its low end, 1 at its high end, clipped; NaN stays. Any shape."""
+        clipped = np.clip(values, self.low, self.high)
+        return np.asarray((clipped - self.low) / (self.high - self.low), np.float64)
+
+    def ticks(self, room: int) -> list[float]:
+        """At most `room` values worth a label, low to high; always at least one."""
+        span = self.high - self.low
+        room = max(1, room)
+        if self.kind == "linear":
+            step = nice_step(span / max(1, room - 1))
+            first = math.ceil(self.low / step - 1e-9)
+            count = math.floor(self.high / step + 1e-9) - first + 1
+            return [(first + i) * step for i in range(count)][:room] or [self.low]
+        step = next((s for s in _STEPS if span / s + 1 <= room), _STEPS[-1])
+        top = math.floor(self.high / step) * step
+        ticks = [float(tick) for tick in range(top, math.ceil(self.low) - 1, -step)][::-1]
+        # Of a scale that no multiple divides in two, the ends.
+        return ticks if len(ticks) > 1 else [self.low, self.high][-room:]
+
+    def label(self, value: float, room: int = 5) -> str:
+        """The value as text of at most `room` characters: 1e-12 on a log axis, else the shortest plain number."""
+        if self.kind == "log":
+            return f"1e{round(value)}"[:room]
+        for digits in (4, 3, 2, 1):
+            text = re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}")
+            if len(text) <= room:
+                return text
+        # Only -1e-10 and its like need six: better none than a wrong one.
+        return "~0" if abs(value) < 1 else "..."
+
+
+def nice_step(step: float) -> float:
+    """The smallest of 1, 2, 5 × 10^k that is at least `step`."""
+    magnitude = 10.0 ** math.floor(math.log10(step))
+    return next((f * magnitude for f in (1, 2, 5) if f * magnitude >= step * (1 - 1e-9)), 10 * magnitude)

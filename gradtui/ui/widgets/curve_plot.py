@@ -1,0 +1,224 @@
+"""Loss and accuracy over the steps: what changes about once a second, drawn by plotext at most twice in one."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+
+from textual import events, on
+from textual.message import Message
+from textual.reactive import var
+from textual.timer import Timer
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.curves import CurveLayer, View, draw_layer, draw_over
+from gradtui.charts.frame import Frame
+from gradtui.charts.layer_axis import GUTTER
+from gradtui.charts.marks import NOTHING, Mark, Marks, legend_of, said_at
+from gradtui.charts.palette import AXIS, Palette
+from gradtui.charts.series import Series
+from gradtui.ui.travel import Travelled
+from gradtui.ui.widgets.cell_chart import CellChart
+
+__all__ = ["CurvePlot", "Mark", "Marks", "Series"]
+
+_Given = tuple[tuple[Series, ...], float | None, Marks]
+"""Curves, the least end of the x axis, and what happened."""
+
+
+class CurvePlot(CellChart):
+    """Curves over a common x axis, with their last values in the legend, and signs of what happened above them.
+
+    A reader may conclude how a figure of the whole net went. A red sign on the axis is where a value was NaN or
+    infinite; the curve has a gap there. `logarithmic` shows log10 of the values, its lowest row exactly 0 where
+    there is such a value. Of a smoothed curve, what was there before lies behind it in a weaker tone; a mesh is the
+    range of the steps that one point stands for. Clicks and `cursor` are for x axes of steps.
+    """
+
+    logarithmic: var[bool] = var(False, init=False)
+    """A logarithmic y axis."""
+    smoothing: var[str] = var("off", init=False)
+    """Running means instead of noisy curves: off, light or strong."""
+    cursor: var[float | None] = var(None, init=False)
+    """The step looked at: the legend has the values there. None is the newest."""
+    window: var[tuple[float, float] | None] = var(None, init=False)
+    """The stretch of x that is shown; None shows all."""
+
+    class Redrawn(Message):
+        """The curves were drawn anew: columns stand for other steps than before, perhaps."""
+
+    class _Loaded(Message):
+        """Plotext is there, or is known to be missing."""
+
+    def __init__(
+        self,
+        *,
+        logarithmic: bool = False,
+        smoothing: str = "off",
+        complement: bool = False,
+        y_range: tuple[float, float] | None = None,
+        pause: float = 0.5,
+        placeholder: str = "no values yet",
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """y_range: values that the linear axis holds at least. complement: the logarithmic one shows 1 - y.
+
+        pause: seconds between two drawings at least.
+        """
+        super().__init__(name=name, id=id, classes=classes)
+        self.set_reactive(CurvePlot.logarithmic, logarithmic)
+        self.set_reactive(CurvePlot.smoothing, smoothing)
+        self.complement = complement
+        self.y_range = y_range
+        self.pause = pause
+        self.placeholder = placeholder
+        self.travels = True
+        """Whether x are steps, to which a click leads."""
+        self.has_legend = True
+        """Whether the newest values, or those at the cursor, stand beside the curves."""
+        self._given: _Given = ((), None, NOTHING)
+        self._shown: _Given = self._given
+        self._version = 0
+        """Counts what was shown."""
+        self._layer: CurveLayer | None = None
+        self._layer_of: tuple[object, ...] = ()
+        self._drawn_at = -float("inf")
+        self._cost = 0.0
+        self._waiting: Timer | None = None
+        self._importing = False
+        self._missing = ""
+
+    def update(self, series: Sequence[Series], *, x_end: float | None = None, marks: Marks = NOTHING) -> None:
+        """Show these curves, soon: drawings are at least `pause` apart. x_end: the x axis reaches at least there."""
+        before = self._given
+        if x_end == before[1] and marks.same_as(before[2]) and _equal(series, before[0]):
+            return
+        self._given = (tuple(series), x_end, marks)
+        if self._waiting is not None and series:
+            return
+        # Never more than a twentieth of a core, however large the pane and slow the machine.
+        rest = self._drawn_at + max(self.pause, 20 * self._cost) - time.monotonic()
+        # Nothing is shown at once: curves of another run must not stand beside what is new.
+        if rest <= 0 or not series or not self.is_running:
+            self._draw_now()
+        else:
+            self._waiting = self.set_timer(rest, self._draw_now)
+
+    def _draw_now(self) -> None:
+        if self._waiting is not None:
+            self._waiting.stop()
+            self._waiting = None
+        if self._given[0] and "plotext" not in sys.modules and not self._missing:
+            self._import()
+            return
+        if self._shown is not self._given:
+            self._shown = self._given
+            self._version += 1
+        self._drawn_at, started = time.monotonic(), time.thread_time()
+        self.repaint()
+        self._cost = time.thread_time() - started if self.pause else 0.0
+
+    def _import(self) -> None:
+        """In a thread: it takes a tenth of a second, in which a key should not have to wait."""
+        if not self._importing:
+            self._importing = True
+            self.run_worker(self._load, thread=True, exit_on_error=False)
+
+    def _load(self) -> None:
+        try:
+            import plotext  # noqa: F401
+        except ImportError:
+            # Its wheels carry a compiled part; where none fits, an installation may come without it.
+            self._missing = "curves need plotext's compiled part: pip install --force-reinstall plotext"
+        self.post_message(self._Loaded())
+
+    @on(_Loaded)
+    def _loaded(self) -> None:
+        self._importing = False
+        self._draw_now()
+
+    # -- drawing
+
+    def draw(self, height: int, width: int, palette: Palette) -> Cells:
+        """The curves with all that lies over them, or a quiet line where there is nothing to draw."""
+        layer = self._drawn_layer(height, width, palette)
+        if layer is not None:
+            return draw_over(layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend)
+        cells = Cells(height, width)
+        text = self._missing or self.placeholder
+        cells.write(height // 2, max(0, (width - len(text)) // 2), text, AXIS)
+        if self._given[0] and "plotext" not in sys.modules and not self._missing and self.is_running:
+            self._import()
+        return cells
+
+    def _drawn_layer(self, height: int, width: int, palette: Palette) -> CurveLayer | None:
+        """The curves alone, drawn anew only where something of them changed: a cursor moves over them for nothing."""
+        series, x_end, marks = self._shown
+        view = View(
+            self.logarithmic, self.complement, self.smoothing, self.window, x_end=x_end, y_range=self.y_range
+        )
+        key = (height, width, palette, view, self._version)
+        if key == self._layer_of:
+            return self._layer
+        ready = series and "plotext" in sys.modules and not self._missing and not self._importing
+        self._layer = draw_layer(height, width, series, palette, view, marked=bool(marks)) if ready else None
+        self._layer_of = key if ready else ()
+        self.post_message(self.Redrawn())
+        return self._layer
+
+    def watch_logarithmic(self) -> None:
+        """The other kind of axis, now."""
+        self._draw_now()
+
+    def watch_smoothing(self) -> None:
+        """More or less of the noise, now."""
+        self._draw_now()
+
+    def watch_window(self) -> None:
+        """Another stretch, now."""
+        self._draw_now()
+
+    def watch_cursor(self) -> None:
+        """The line and the values at it."""
+        self.repaint()
+
+    # -- time
+
+    @property
+    def frame(self) -> Frame | None:
+        """Where steps and values lie; None while there are no curves."""
+        return self._layer.frame if self._layer is not None else None
+
+    def step_beside(self, step: int, columns: int) -> int:
+        """The step so many columns to the right (left) of another one's, which need not be in view."""
+        return self.frame.step_beside(step, columns) if self.frame is not None else step
+
+    @property
+    def signs(self) -> list[tuple[str, str]]:
+        """Sign and words of each kind of mark in view, weightiest first."""
+        return legend_of(self.frame, self._shown[2], self.palette) if self.frame is not None else []
+
+    @property
+    def said(self) -> list[str]:
+        """What happened in the cursor's column."""
+        if self.frame is None or self.cursor is None:
+            return []
+        return said_at(self.frame, self._shown[2], self.cursor)
+
+    def on_click(self, event: events.Click) -> None:
+        """Point at the step of that column, and say so."""
+        offset, layer = event.get_content_offset(self), self._layer
+        if offset is None or layer is None or not self.travels or offset.x < GUTTER:
+            return
+        step = round(layer.frame.x_at(offset.x - GUTTER))
+        ends = [curve.x[[0, -1]].tolist() for curve in layer.curves if len(curve.x)]
+        first, newest = min(low for low, _ in ends), max(high for _, high in ends)
+        self.cursor = None if step > newest else max(first, step)
+        self.post_message(Travelled(None if step > newest else round(max(first, step))))
+
+
+def _equal(one: Sequence[Series], other: Sequence[Series]) -> bool:
+    return len(one) == len(other) and all(a.same_as(b) for a, b in zip(one, other, strict=True))

@@ -1,0 +1,216 @@
+"""The waterfall: the whole run in one picture, layers across as in the profile above it, time downward."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from textual import events
+from textual.message import Message
+from textual.reactive import var
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.heat import draw_heat, draw_steps, heat_codes, rows_per_line, thinned
+from gradtui.charts.layer_axis import Floats
+from gradtui.charts.palette import Palette
+from gradtui.charts.scale import Scale
+from gradtui.ui.widgets.layer_charts import LayerChart
+
+
+class StepHovered(Message):
+    """The mouse came over another line of time: its first step, or None when it left."""
+
+    def __init__(self, chart: Waterfall, step: int | None) -> None:
+        super().__init__()
+        self.chart = chart
+        self.step = step
+
+    @property
+    def control(self) -> Waterfall:
+        """The chart."""
+        return self.chart
+
+
+class StepSelected(Message):
+    """A line of time was clicked: its first step."""
+
+    def __init__(self, chart: Waterfall, step: int) -> None:
+        super().__init__()
+        self.chart = chart
+        self.step = step
+
+    @property
+    def control(self) -> Waterfall:
+        """The chart."""
+        return self.chart
+
+
+class CapacityChanged(Message):
+    """Another number of rows fits now (see `Waterfall.capacity`): whoever folded the matrix should fold it anew."""
+
+    def __init__(self, chart: Waterfall) -> None:
+        super().__init__()
+        self.chart = chart
+
+    @property
+    def control(self) -> Waterfall:
+        """The chart."""
+        return self.chart
+
+
+class Waterfall(LayerChart):
+    """One row a stretch of time, one column a layer (or several), colour by the value on the scale.
+
+    A reader may conclude when and where a measure changed. A cell with × or ∞ holds at least one layer and step
+    that was not a number or infinite; 0 is a value of exactly zero; a blank is time that has not come yet.
+    New rows paint their own lines only, which is what an SSH line can carry.
+    """
+
+    step: var[int | None] = var(None, init=False)
+    """The step pointed at in the gutter."""
+
+    def __init__(
+        self,
+        scale: Scale | None = None,
+        *,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(name=name, id=id, classes=classes)
+        self.scale = scale or Scale()
+        self._matrix: Floats = np.zeros((0, 0))
+        self._steps = np.zeros(0, np.int64)
+        self._last = 0
+        self._hovered_step: int | None = None
+        self._told_capacity = 0
+
+    @property
+    def rows_per_line(self) -> int:
+        """Rows of the matrix that one line of text holds."""
+        return rows_per_line(self.palette)
+
+    @property
+    def capacity(self) -> int:
+        """Rows of a matrix that fit; fold to so many. Before the first layout, what the whole screen would hold."""
+        return max(2, (self.size.height or self.app.size.height) * self.rows_per_line)
+
+    def update(
+        self, matrix: ArrayLike | None, steps: ArrayLike | None = None, last: int | None = None
+    ) -> None:
+        """Show these rows, in units of the scale (log10 for a log scale): shape (rows, layers), oldest first.
+
+        Row i stands for the steps from steps[i] on until the next row's; steps: (rows,), ascending, by default
+        0, 1, 2 …; last: the last step of the last row. Rows beyond `capacity` are thinned.
+        """
+        given = np.zeros((0, 0)) if matrix is None else np.array(matrix, np.float32, ndmin=2)
+        starts = np.arange(len(given)) if steps is None else np.array(steps, np.int64)
+        kept = self._same_rows(given, starts)
+        self._matrix, self._steps = given, starts
+        self._last = last if last is not None else int(starts[-1]) if len(starts) else 0
+        self._layers = given.shape[1]
+        self.scale.include(given)
+        palette = self.palette
+        width, height = self.size
+        whole = self._cells is None or self._drawn_for != (width, height, palette, self.stale())
+        if whole or len(given) > self.capacity or not kept:
+            self.repaint()
+        else:
+            self._paint_from(kept // rows_per_line(palette), palette)
+
+    def _same_rows(self, given: Floats, starts: NDArray[np.int64]) -> int:
+        """How many rows are those that are shown already."""
+        shown, count = self._matrix, len(self._matrix)
+        if given.shape[1] != shown.shape[1] or len(given) < count:
+            return 0
+        old, new = shown, given[:count]
+        same = ((old == new) | (np.isnan(old) & np.isnan(new))).all(axis=1) & (self._steps == starts[:count])
+        other = np.flatnonzero(~same)
+        return int(other[0]) if other.size else count
+
+    def _paint_from(self, line: int, palette: Palette) -> None:
+        cells = self._cells
+        assert cells is not None
+        per_line = rows_per_line(palette)
+        before = cells.copy()
+        # Rows above the line are there already; only their number matters to the drawing.
+        codes = np.zeros((len(self._matrix), self.axis.bins), np.uint8)
+        codes[line * per_line :] = heat_codes(self._matrix[line * per_line :], self.axis, self.scale)
+        draw_heat(cells, codes, self.axis, palette, line)
+        draw_steps(cells, self._steps[::per_line], self._last, self.step, palette)
+        self.refresh_spans(cells.changed(before))
+
+    def stale(self) -> object:
+        """A scale that another chart changed, another window, other numbers."""
+        return self.scale, self.scale.version, self.window, self._layers
+
+    def draw(self, height: int, width: int, palette: Palette) -> Cells:
+        """All lines and the steps at the left."""
+        cells = Cells(height, width)
+        per_line = rows_per_line(palette)
+        rows, times = thinned(self._matrix, height * per_line)
+        if len(rows):
+            draw_heat(cells, heat_codes(rows, self.axis, self.scale), self.axis, palette)
+        draw_steps(cells, self._steps[:: times * per_line], self._last, self.step, palette)
+        return cells
+
+    def watch_cursor(self) -> None:
+        """Nothing here: the layer is pointed at in the profile above."""
+
+    def watch_step(self) -> None:
+        """The pointer in the gutter."""
+        self.repaint()
+
+    @property
+    def line_steps(self) -> NDArray[np.int64]:
+        """The step at which each line that is filled begins, (lines,)."""
+        per_line = self.rows_per_line
+        _, times = thinned(self._matrix, self.size.height * per_line)
+        return self._steps[:: times * per_line]
+
+    def step_at(self, line: int) -> int | None:
+        """The first step of a line of the widget, None where there is nothing yet."""
+        starts = self.line_steps
+        return int(starts[line]) if 0 <= line < len(starts) else None
+
+    def step_beside(self, step: int, lines: int) -> int | None:
+        """The step so many lines below (above) the one that holds a step; None beyond the last, which is now."""
+        starts = self.line_steps
+        if not len(starts):
+            return None
+        line = int(np.searchsorted(starts, step, side="right")) - 1 + lines
+        return None if line >= len(starts) else int(starts[max(0, line)])
+
+    def on_resize(self) -> None:
+        """Also the first layout is a change: until then nobody could know."""
+        self._tell_capacity()
+
+    def notify_style_update(self) -> None:
+        """A theme of 16 colours has one row a line."""
+        super().notify_style_update()
+        if self.is_mounted:
+            self._tell_capacity()
+
+    def _tell_capacity(self) -> None:
+        if self.capacity != self._told_capacity:
+            self._told_capacity = self.capacity
+            self.post_message(CapacityChanged(self))
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        """Say so when another stretch of time is under the mouse."""
+        offset = event.get_content_offset(self)
+        self._hover_step(None if offset is None else self.step_at(offset.y))
+
+    def on_leave(self) -> None:
+        """The mouse went away."""
+        self._hover_step(None)
+
+    def _hover_step(self, step: int | None) -> None:
+        if step != self._hovered_step:
+            self._hovered_step = step
+            self.post_message(StepHovered(self, step))
+
+    def on_click(self, event: events.Click) -> None:
+        """Point at the step; the layer is dealt with by the chart that this is."""
+        offset = event.get_content_offset(self)
+        if offset is not None and (step := self.step_at(offset.y)) is not None:
+            self.post_message(StepSelected(self, step))

@@ -1,0 +1,94 @@
+"""Layers on columns, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gradtui.charts.layer_axis import WIDEST_CELL, LayerAxis
+
+axes = st.builds(
+    LayerAxis, st.integers(0, 3000), st.integers(0, 250), st.integers(0, 3000), st.integers(-1, 3000)
+)
+
+
+def test_cells_fill_the_width() -> None:
+    axis = LayerAxis(3, 10)
+    assert axis.edges.tolist() == [0, 3, 6, 10]
+    assert axis.bin_of_column.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
+
+
+def test_bars_are_equally_wide_and_the_rest_is_gap() -> None:
+    axis = LayerAxis(3, 10)
+    assert axis.bar_of_column.tolist() == [0, 0, -1, 1, 1, -1, 2, 2, -1, -1]
+
+
+def test_narrow_cells_have_no_gap() -> None:
+    assert LayerAxis(4, 8).bar_of_column.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
+
+
+def test_few_layers_do_not_become_walls() -> None:
+    assert LayerAxis(2, 200).used == 2 * WIDEST_CELL
+
+
+def test_too_many_layers_are_folded_evenly() -> None:
+    axis = LayerAxis(10, 4)
+    assert axis.folded
+    assert axis.folds.tolist() == [0, 2, 5, 7, 10]
+    assert [axis.layers_at(column) for column in range(4)] == [(0, 1), (2, 4), (5, 6), (7, 9)]
+
+
+def test_a_window_of_layers() -> None:
+    axis = LayerAxis(100, 5, 10, 14)
+    assert [axis.layers_at(column) for column in range(5)] == [(n, n) for n in range(10, 15)]
+    assert axis.columns_of(12) == (2, 2)
+    assert axis.columns_of(15) is None
+    assert axis.columns_of(9) is None
+
+
+@given(axes)
+def test_every_layer_in_view_has_columns_that_lead_back_to_it(axis: LayerAxis) -> None:
+    if axis.width == 0:
+        return
+    for layer in np.linspace(axis.first, axis.last, min(axis.shown, 40)).astype(int).tolist():
+        columns = axis.columns_of(layer)
+        assert columns is not None
+        for column in columns:
+            first, last = axis.layers_at(column) or (-1, -1)
+            assert first <= layer <= last
+
+
+@given(axes)
+def test_the_columns_in_order_cover_every_layer_once(axis: LayerAxis) -> None:
+    seen = [axis.layers_at(column) for column in range(axis.used)]
+    distinct = [span for i, span in enumerate(seen) if span and (not i or span != seen[i - 1])]
+    layers = [layer for first, last in distinct for layer in range(first, last + 1)]
+    assert layers == (list(range(axis.first, axis.last + 1)) if axis.width and axis.layers else [])
+    assert axis.layers_at(axis.used) is None
+    assert axis.layers_at(-1) is None
+
+
+@given(axes)
+def test_cells_and_folds_differ_by_one_at_most(axis: LayerAxis) -> None:
+    for parts in (np.diff(axis.edges), np.diff(axis.folds)):
+        if parts.size:
+            assert parts.min() >= 1
+            assert parts.max() - parts.min() <= 1
+
+
+@given(st.integers(1, 3000), st.sampled_from([0.25, 0.5, 0.9, 1.1, 2.0, 4.0]), st.data())
+def test_zooming_keeps_the_layer_in_view(layers: int, factor: float, data: st.DataObject) -> None:
+    around = data.draw(st.integers(0, layers - 1))
+    axis = LayerAxis(layers, 80)
+    for _ in range(6):
+        first, last = axis.zoomed(factor, around)
+        assert 0 <= first <= around <= last < layers
+        assert (last - first + 1 < axis.shown) == (factor < 1 < axis.shown)
+        axis = LayerAxis(layers, 80, first, last)
+
+
+def test_no_negative_sizes() -> None:
+    with pytest.raises(ValueError, match="-1 columns"):
+        LayerAxis(3, -1)

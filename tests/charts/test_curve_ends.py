@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rich.style import Style
+
+from gradtui.charts.cells import Cells
+from gradtui.charts.curves import View, draw_layer, draw_over
+from gradtui.charts.layer_axis import GUTTER
+from gradtui.charts.palette import RUN, RUNS, palette_on, text_palette
+from gradtui.charts.series import Series
+
+COLOURS, NONE = text_palette(True, False), text_palette(False, False)
+
+
+def runs(*ends: float) -> list[Series]:
+    return [
+        Series("", [0, 50, 100], [0, end, end], sign=letter)
+        for letter, end in zip("ABCDEFGH", ends, strict=False)
+    ]
+
+
+def drawn(series: list[Series], palette: object = COLOURS) -> Cells:
+    layer = draw_layer(12, 60, series, palette, View())  # type: ignore[arg-type]
+    assert layer is not None
+    return draw_over(layer, palette, legend=False)  # type: ignore[arg-type]
+
+
+def rows_of(cells: Cells, letter: str) -> list[int]:
+    return np.flatnonzero(cells.codes[:-1, -1] == ord(letter)).tolist()
+
+
+def test_the_letter_stands_where_its_curve_ends_in_its_own_colour() -> None:
+    cells = drawn(runs(1.0, 0.5, 0.0))
+    assert [rows_of(cells, letter) for letter in "ABC"] == [[0], [5], [10]]
+    assert [int(cells.ink[row, -1]) for row in (0, 5, 10)] == [RUN, RUN + 1, RUN + 2]
+
+
+def test_letters_that_would_hide_each_other_stand_above_each_other() -> None:
+    cells = drawn(runs(*[0.5] * 4))
+    found = [rows_of(cells, letter) for letter in "ABCD"]
+    assert all(len(rows) == 1 for rows in found)
+    assert len({rows[0] for rows in found}) == 4
+
+
+def test_a_run_keeps_its_colour_where_another_has_no_curve() -> None:
+    series = runs(1.0, 0.5, 0.0)
+    cells = drawn([series[2]])
+    (row,) = rows_of(cells, "C")
+    assert cells.ink[row, -1] == RUN + 2
+
+
+def test_where_nothing_can_be_told_by_colour_the_curve_is_made_of_its_letter() -> None:
+    cells = drawn(runs(1.0, 0.0), NONE)
+    text = "".join(cells.text(row)[GUTTER:] for row in range(11))
+    assert text.count("A") > 20
+    assert text.count("B") > 20
+
+
+def test_a_curve_that_is_no_number_at_its_end_is_named_where_it_was_last_one() -> None:
+    series = [
+        Series("", [0, 50, 100], [1, 1, np.nan], sign="A"),
+        *runs(0.5)[:0],
+        Series("", [0, 100], [0, 0], sign="B"),
+    ]
+    cells = drawn(series)
+    assert rows_of(cells, "A") == []
+    assert (cells.codes[:-1] == ord("A")).sum() == 1
+
+
+@pytest.mark.parametrize("dark", [True, False])
+def test_colours_of_runs_are_told_apart_by_who_sees_no_red_or_green(dark: bool) -> None:
+    """Simulated after Machado, Oliveira and Fernandes (2009), severity 1; CIELAB distances of ten and more are seen
+    at a glance."""
+    ground = (17, 20, 27) if dark else (250, 250, 247)
+    palette = palette_on("true", False, dark, ground, (200, 200, 200), Style())
+    colours = np.array([palette._rgb[RUN + index] for index in range(RUNS)], float) / 255
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    for matrix in (np.eye(3), PROTANOPIA, DEUTERANOPIA):
+        lab = _lab(np.clip(linear @ matrix.T, 0, 1))
+        apart = np.linalg.norm(lab[:, None] - lab[None], axis=-1)
+        np.fill_diagonal(apart, np.inf)
+        assert apart[:5, :5].min() > 14
+        assert apart.min() > 11
+
+
+PROTANOPIA = np.array(
+    [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+)
+DEUTERANOPIA = np.array(
+    [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+)
+
+
+def _lab(linear: np.ndarray) -> np.ndarray:
+    xyz = linear @ np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]).T
+    scaled = xyz / np.array([0.9505, 1.0, 1.089])
+    f = np.where(scaled > 0.008856, np.cbrt(scaled), 7.787 * scaled + 16 / 116)
+    return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=-1)

@@ -1,0 +1,136 @@
+"""The range of values and its ticks."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from gradtui.charts.scale import LEAST_DECADES, PATIENCE, Scale, log10_of
+
+anything = arrays(np.float64, st.integers(0, 30), elements=st.floats(width=64))
+
+
+def test_log10_of_what_is_no_number_is_quiet() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        got = log10_of([0.0, 1e-12, 10.0, np.inf, np.nan, -1.0])
+    np.testing.assert_array_equal(got, [-np.inf, -12.0, 1.0, np.inf, np.nan, np.nan])
+
+
+def test_whole_decades_around_the_values() -> None:
+    scale = Scale()
+    assert scale.include(np.array([-11.7, -0.3]))
+    assert (scale.low, scale.high) == (-12, 0)
+
+
+def test_a_healthy_net_is_not_magnified() -> None:
+    scale = Scale()
+    scale.include(np.array([-1.2, -0.9]))
+    assert (scale.low, scale.high) == (-LEAST_DECADES, 0)
+
+
+def test_grows_at_once_and_shrinks_only_after_patience() -> None:
+    scale = Scale()
+    scale.include(np.array([-2.0, 0.0]))
+    scale.include(np.array([-9.5, 0.0]))
+    assert scale.low == -10
+    version = scale.version
+    quiet = np.array([-4.0, 0.0])
+    for _ in range(PATIENCE - 1):
+        assert not scale.include(quiet)
+    assert scale.version == version
+    assert scale.include(quiet)
+    assert (scale.low, scale.high) == (-4, 0)
+
+
+def test_one_wide_frame_makes_it_wait_again() -> None:
+    scale = Scale()
+    for _ in range(3):
+        scale.include(np.array([-10.0, 0.0]))
+        for _ in range(PATIENCE - 1):
+            scale.include(np.array([-4.0, 0.0]))
+    assert scale.low == -10
+
+
+def test_a_decade_of_slack_is_kept_for_ever() -> None:
+    scale = Scale()
+    scale.include(np.array([-10.0, 0.0]))
+    assert not any(scale.include(np.array([-9.0, 0.0])) for _ in range(10 * PATIENCE))
+
+
+def test_nothing_finite_changes_nothing() -> None:
+    scale = Scale()
+    version = scale.version
+    assert not scale.include(np.array([np.nan, np.inf, -np.inf]))
+    assert scale.version == version
+
+
+def test_a_linear_scale_keeps_what_it_was_given() -> None:
+    scale = Scale("linear", 0.0, 1.0)
+    scale.include(np.array([0.2, 0.4]))
+    assert (scale.low, scale.high) == (0, 1)
+    scale.include(np.array([0.2, 2.0]))
+    assert (scale.low, scale.high) == (0, 2)
+
+
+@example([np.array([5e-324, 0.0])], "linear", 1)
+@given(st.lists(anything, min_size=1, max_size=5), st.sampled_from(["log", "linear"]), st.integers(1, 40))
+def test_every_finite_value_lies_inside_and_ticks_fit(frames: list[np.ndarray], kind: str, room: int) -> None:
+    scale = Scale(kind)  # type: ignore[arg-type]
+    for values in frames:
+        far = 99 if kind == "log" else 1e100
+        values = np.where(np.isfinite(values), np.clip(values, -far, far), values)
+        scale.include(values)
+        finite = values[np.isfinite(values)]
+        assert scale.low < scale.high
+        slack = 1e-6 * (scale.high - scale.low)
+        if finite.size:
+            assert scale.low - slack <= finite.min()
+            assert finite.max() <= scale.high + slack
+        share = scale.share(values)
+        assert np.nanmin(share, initial=0) >= 0
+        assert np.nanmax(share, initial=1) <= 1
+        ticks = scale.ticks(room)
+        assert 1 <= len(ticks) <= room
+        assert all(scale.low - slack <= tick <= scale.high + slack for tick in ticks)
+        assert ticks == sorted(ticks)
+        assert all(len(scale.label(tick)) <= 5 for tick in ticks)
+
+
+def test_decades_are_labelled_as_people_write_them() -> None:
+    scale = Scale()
+    scale.include(np.array([-12.0, 0.0]))
+    assert [scale.label(t) for t in scale.ticks(5)] == ["1e-12", "1e-9", "1e-6", "1e-3", "1e0"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        (1500, "1500"),
+        (1.5e6, "1.5e6"),
+        (7e10, "7e10"),
+        (2e-5, "2e-5"),
+        (1e100, "1e100"),
+        (-0.25, "-0.25"),
+    ],
+)
+def test_plain_numbers(value: float, text: str) -> None:
+    assert Scale("linear").label(value) == text
+
+
+def test_reset_forgets() -> None:
+    scale = Scale()
+    scale.include(np.array([-30.0, 30.0]))
+    version = scale.version
+    scale.reset()
+    assert scale.version > version
+    scale.include(np.array([-1.0, 0.0]))
+    assert scale.low == -LEAST_DECADES
+    assert math.isclose(scale.high, 0)

@@ -1,0 +1,108 @@
+"""The charts of text reports."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from rich.text import Text
+
+from gradtui.charts.series import Series
+from gradtui.charts.text import text_bars, text_chart, text_profile
+
+nan, inf = np.nan, np.inf
+LOSS = [Series("train", np.arange(100), np.linspace(2, 1, 100)), Series("test", [0, 50, 99], [2.5, 2, 1.5])]
+
+
+def test_curves_as_lines_of_text() -> None:
+    text = text_chart(LOSS, width=60, height=10)
+    assert "\x1b" not in text
+    rows = text.split("\n")
+    assert len(rows) == 10
+    assert max(map(len, rows)) <= 60
+    assert "train 1" in text
+    assert "+ test 1.5" in text
+
+
+def test_colour_only_if_asked_and_then_the_same_curves_fit() -> None:
+    coloured = text_chart(LOSS, width=60, height=10, colour=True)
+    assert "\x1b[34m" in coloured
+    assert "38;2" not in coloured
+    assert {len(line) for line in Text.from_ansi(coloured).plain.split("\n")} == {60}
+
+
+def test_nothing_finite() -> None:
+    assert text_chart([Series("loss", [1, 2], [nan, nan])]) == "no finite values"
+
+
+def test_upright_bars() -> None:
+    rows = text_profile(np.linspace(-12, 0, 21), width=90, height=14).split("\n")
+    assert len(rows) == 14
+    assert rows[-1].split()[0] == "layer"
+    assert rows[-1].split()[-1] == "21"
+    assert [row[:6] for row in rows if "┤" in row][-1] == "1e-12┤"
+    filled = [row.count("█") + row.count("▄") for row in rows[:-1]]
+    assert filled == sorted(filled)
+
+
+def test_theory_over_the_bars() -> None:
+    values = np.linspace(-12, 0, 21)
+    assert "─" in text_profile(values, theory=np.full(21, -6.0))
+    assert "~" in text_profile(values, theory=np.full(21, -6.0), ascii=True)
+
+
+def test_lying_bars() -> None:
+    text = text_bars([-2, -1, 0, -inf, nan, inf], ["a", "bb", "c", "dead", "nan", "inf"], width=40)
+    rows = text.split("\n")
+    assert [row.split()[0] for row in rows] == ["a", "bb", "c", "dead", "nan", "inf"]
+    assert rows[0].endswith("1.0e-2")
+    assert rows[2].endswith("1.0e0")
+    lengths = [row.count("█") for row in rows[:3]]
+    assert lengths == sorted(lengths)
+    assert [row.split("│")[1] for row in rows[3:]] == ["0", "×", "∞"]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(-12, "1.0e-12"), (-11.5228787, "3.0e-12"), (2.999999, "1.0e3"), (38, "1.0e38")]
+)
+def test_numbers_as_people_write_them(value: float, text: str) -> None:
+    assert text_bars([value], ["x"]).endswith(text)
+
+
+def test_many_layers_are_folded_into_the_lines() -> None:
+    names = [f"dense{i}" for i in range(1, 1002)]
+    rows = text_bars(np.linspace(-12, 0, 1001), names, height=10).split("\n")
+    assert len(rows) == 10
+    assert rows[0].lstrip().startswith("dense1 … dense100")
+    assert max(map(len, rows)) <= 80
+
+
+numbers = st.floats(-320, 310) | st.sampled_from([nan, inf, -inf])
+
+
+@settings(max_examples=50)
+@given(
+    arrays(np.float64, st.integers(0, 60), elements=numbers),
+    st.integers(0, 60),
+    st.integers(0, 14),
+    st.booleans(),
+    st.booleans(),
+)
+def test_never_raises_and_never_too_wide(
+    values: np.ndarray, width: int, height: int, ascii: bool, colour: bool
+) -> None:
+    upright = text_profile(values, width=width, height=height, ascii=ascii, colour=colour)
+    lying = text_bars(
+        values,
+        [f"layer{i}" for i in range(len(values))],
+        width=width,
+        height=height,
+        ascii=ascii,
+        colour=colour,
+    )
+    for text in (upright, lying):
+        rows = Text.from_ansi(text).plain.split("\n")
+        assert max(map(len, rows)) <= width
+        assert len(rows) <= max(1, height)

@@ -18,14 +18,18 @@ from gradtui.words import compare_decades
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 """How alarming a headline is, and in which direction; "none" says nothing of health."""
 
-Source = Literal["gradients", "outputs", "weights", "slopes", "hidden states"]
-"""What a metric is computed from, which also says when and of which nets:
+Source = Literal[
+    "gradients", "outputs", "output gradients", "activations", "weights", "slopes", "hidden states"
+]
+"""What a metric is computed from, and of which nets:
 
-gradients: the gradients of the parameters, every step, of all nets;
-outputs: the layers' outputs and what flows back into them, at sampled steps, of all nets;
-weights: the weights before and after an optimizer's step, at sampled steps, of all nets;
-slopes: the learned slopes, at sampled steps, of nets with PReLU;
-hidden states: the hidden states over time, at sampled steps, of recurrent nets.
+gradients: the gradients of the layers' parameters before clipping, of all nets;
+outputs: the layers' outputs, of all nets;
+output gradients: the gradients of the loss with respect to the layers' outputs, of all nets;
+activations: the outputs of the layers' activation functions, of all nets;
+weights: the weights before and after an optimizer's step, of all nets;
+slopes: the learned slopes, of nets with PReLU;
+hidden states: the hidden states over time, of recurrent nets.
 """
 
 CurveChart = Literal["gradient", "activation", "weights"]
@@ -96,11 +100,8 @@ class Metric:
     """The chart of the page of one layer that draws its curve, and what the curve is called there."""
     figure: Figure | None = None
     """How the lab's figures show it; None leaves it out."""
-
-    @property
-    def every_step(self) -> bool:
-        """Whether it is recorded at each step, rather than at sampled steps only."""
-        return self.source == "gradients"
+    every_step: bool = False
+    """Whether it is recorded at each step, rather than at sampled steps only."""
 
 
 def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineText:
@@ -184,6 +185,7 @@ _RECORDED = (
         title="Gradient of each layer",
         unit="L2 norm of the gradient of the layer's parameters, before clipping",
         source="gradients",
+        every_step=True,
         headline=gradient_headline,
         baseline="last hidden layer",
         healthy=_WITHIN,
@@ -196,7 +198,7 @@ _RECORDED = (
         name="output_grad_rms",
         title="Gradient of each layer's output",
         unit="RMS of the gradient of the loss with respect to the layer's output, its pre-activation",
-        source="outputs",
+        source="output gradients",
         headline=gradient_headline,
         baseline="last hidden layer",
         healthy=_WITHIN,
@@ -229,7 +231,7 @@ _RECORDED = (
         name="activation_mean",
         title="Mean activation of each layer",
         unit="mean of the activation's output (of the layer's own where it has none)",
-        source="outputs",
+        source="activations",
         headline=extremes_headline("+.3f", "mean"),
         scale="linear",
         low=-1.0,
@@ -243,7 +245,7 @@ _RECORDED = (
         name="activation_std",
         title="Spread of each layer's activation",
         unit="standard deviation of the activation's output",
-        source="outputs",
+        source="activations",
         headline=extremes_headline(".2e", "spread"),
         label="spread",
         curve=("activation", "spread"),
@@ -252,7 +254,7 @@ _RECORDED = (
         name="dead_fraction",
         title="Dead units of each layer",
         unit="share of units whose activation has no derivative for any example; NaN where none can die",
-        source="outputs",
+        source="activations",
         headline=extremes_headline(".0%", "dead units"),
         scale="linear",
         low=0.0,
@@ -266,7 +268,7 @@ _RECORDED = (
         name="saturated_fraction",
         title="Saturated units of each layer",
         unit="share of outputs at the flat ends of sigmoid or tanh; NaN for other activations",
-        source="outputs",
+        source="activations",
         headline=extremes_headline(".0%", "saturated"),
         scale="linear",
         low=0.0,
@@ -337,11 +339,6 @@ def find(name: str) -> Metric | None:
 def get(name: str) -> Metric:
     """Return the metric of a table; raise KeyError where no metric has that name."""
     return _metrics[name]
-
-
-def names_from(source: Source) -> tuple[str, ...]:
-    """Return the names of the metrics that are computed from this source."""
-    return tuple(metric.name for metric in _metrics.values() if metric.source == source)
 
 
 def with_figure() -> tuple[Metric, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.training.checkpoints.rewinding import Rewind
 from gradtui.training.checkpoints.state import Standing
 from gradtui.training.recorder import Recorder
@@ -36,13 +36,13 @@ class Aftermath:
         session: Session,
         recorder: Recorder,
         rewind: Rewind,
-        thinning: Thinning,
+        budget: SamplingBudget,
         cancelled: Callable[[], bool],
     ) -> None:
         self._session = session
         self._recorder = recorder
         self._rewind = rewind
-        self._thinning = thinning
+        self._budget = budget
         self._replay = Replay(session, recorder, rewind, cancelled)
 
     def look(self) -> bool:
@@ -66,7 +66,7 @@ class Aftermath:
         writer = self._recorder.writer
         text = f"looking again at the {last - point.step} steps before it broke"
         writer.event("phase", self._session.step, phase="replaying", text=text)
-        usual = self._thinning.training / max(1, self._thinning.steps)
+        usual = self._budget.training / max(1, self._budget.steps)
         replayed = self._replay.run(point, last, usual)
         if replayed.rows is not None:
             for table, rows in replayed.rows.records().items():

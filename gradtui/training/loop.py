@@ -13,7 +13,7 @@ from gradtui.training.evaluation import evaluate
 from gradtui.training.failures import reason_of
 from gradtui.training.findings import Findings
 from gradtui.training.recorder import PATIENCE, Recorder
-from gradtui.training.sampling import Sampler
+from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
 from gradtui.training.step import take_step
 from gradtui.training.stopping import Ending, StopRequest, wished_end
@@ -34,12 +34,12 @@ class Loop:
         self.controls = controls
         self.stop = stop
         self.stepper = stepper_of(session)
-        self.sampler = Sampler(session, recorder.writer)
+        self.sampler = StepSampler(session, recorder.writer)
         self.findings = Findings(recorder.writer.folder, recorder.writer)
         self.checkpoints = Checkpoints(session, recorder)
         self.rewind = Rewind(session, recorder)
         self.aftermath = Aftermath(
-            session, recorder, self.rewind, self.sampler.thinning, lambda: self.stop.wanted
+            session, recorder, self.rewind, self.sampler.budget, lambda: self.stop.wanted
         )
 
     def run(self) -> Ending:
@@ -123,4 +123,4 @@ class Loop:
         self.recorder.writer.flush()
 
     def _cost(self) -> None:
-        self.recorder.writer.event("cost", self.session.step, overhead=self.sampler.thinning.overhead)
+        self.recorder.writer.event("cost", self.session.step, overhead=self.sampler.budget.overhead)

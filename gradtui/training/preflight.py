@@ -11,7 +11,7 @@ from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.training.checkpoints.fine_tuning import load_layers
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.run import built, described
-from gradtui.training.sampling import Sampler
+from gradtui.training.sampling import StepSampler
 from gradtui.training.step import Stepper, take_step
 from gradtui.training.stopping import Ending
 
@@ -37,7 +37,7 @@ def preflight(folder: Path, exp: Experiment, meta: RunMeta) -> Ending:
     try:
         recorder.writer.event("phase", 0, phase="measuring", text="one batch forward and back")
         take_step(
-            Stepper(session), Sampler(session, recorder.writer), recorder.record, sample=True, move=False
+            Stepper(session), StepSampler(session, recorder.writer), recorder.record, sample=True, move=False
         )
     finally:
         recorder.close()

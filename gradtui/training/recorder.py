@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradtui.probe.transfer import Transfer
+from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
 from gradtui.training.sampling import sampled_tables
@@ -58,7 +58,7 @@ class Recorder:
         """Sees at which step the training breaks."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
-        self._transfer: Transfer[_Row] = Transfer(session.device)
+        self._transfer: HostCopyQueue[_Row] = HostCopyQueue(session.device)
         self._bad = 0
 
     @property

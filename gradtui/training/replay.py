@@ -20,7 +20,7 @@ from gradtui.training.checkpoints.state import Standing
 from gradtui.training.distributed.stepper import stepper_of
 from gradtui.training.recorder import Recorder
 from gradtui.training.rows import Rows
-from gradtui.training.sampling import Sampler
+from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
 from gradtui.training.step import take_step
 
@@ -77,7 +77,7 @@ class Replay:
             return Replayed(None, "the record of these steps is not whole")
         column = table.columns.index("loss")
         changes = self._rewind.changes(point)
-        stepper, sampler = stepper_of(session), Sampler(session, rows)
+        stepper, sampler = stepper_of(session), StepSampler(session, rows)
         for row in recorded:
             if self._cancelled():
                 return Replayed(None, "the training was told to end")

@@ -1,141 +1,187 @@
-"""The closer looks at single steps, as often as their share of the time allows."""
+"""Sample single steps closely, as often as their share of the training's time allows."""
 
 from __future__ import annotations
 
+from typing import Protocol
+
 import numpy as np
+import numpy.typing as npt
 import torch
 
+from gradtui import metrics
 from gradtui.experiment import net_shape
-from gradtui.probe.signals import MEASURES, SignalProbe
-from gradtui.probe.thinning import Thinning, clock_of
+from gradtui.probe.flat_gradients import GradientHistograms
+from gradtui.probe.layer_stats import FORWARD_SOURCES, WeightUpdate, samplers
+from gradtui.probe.sampling_budget import SamplingBudget, clock_of
+from gradtui.probe.signals import SignalProbe
+from gradtui.runs.histograms import TABLE, columns_of, to_row
 from gradtui.runs.meta import TableMeta
-from gradtui.training.histograms import Histograms, histogram_table
-from gradtui.training.rows import TakesRows
 from gradtui.training.session import Session
 
-SHARE = 0.03
-"""Of the training's time, for everything that is recorded …"""
-LOOKS = 25
-"""… but that many samples, spread over the planned steps, where they take no more than"""
-ALLOWANCE = 0.4
-"""seconds in all: a run of two seconds would else show four rows of activations, to save what nobody feels."""
+TIME_SHARE = 0.03
+"""Share of the training's time that all measuring may take."""
+PLANNED_SAMPLES = 25
+CHEAP_SECONDS = 0.4
+"""Beyond that share, PLANNED_SAMPLES spread over the planned steps are taken while all samples together have cost less
+than this. A run of two seconds would else show four rows of activations, to save what nobody feels."""
+
+HISTOGRAM_STEPS = 128
+"""Steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has one at
+every step: so the histograms take a quarter of what that takes."""
+PLANNED_HISTOGRAMS = 25
+"""Histograms of a run too short for that, spread over the planned steps."""
+EARLY_GROWTH = 4
+"""At the beginning, histograms are as far apart as the steps so far over this: slow trainings have a picture soon."""
 
 
-class Sampler:
-    """Records signals, update ratios and weight norms of the steps that it is asked to look at, and of some
-    of them the histograms of the gradients.
+class RowSink(Protocol):
+    """A RowSink takes measured rows: a run's writer, or a list in memory."""
 
-    `update_ratio` is the norm of the step's change over the norm of the weights before it, NaN where that is
-    0; `weight_norm` is the latter. `slope` is what learned slopes (PReLU) are at then, NaN in other layers.
+    def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
+        """Take a row; `values` holds one number a column."""
+        ...
+
+
+class StepSampler:
+    """A StepSampler decides which steps of a session are sampled, and records the metrics of those.
+
+    These are all metrics that `gradtui.probe.layer_stats` computes, the gradient by time lag of recurrent nets, and
+    at some of the sampled steps the histograms of the gradients.
     """
 
-    def __init__(self, session: Session, writer: TakesRows) -> None:
-        self.thinning = Thinning(SHARE)
+    def __init__(self, session: Session, writer: RowSink) -> None:
+        self.budget = SamplingBudget(TIME_SHARE)
         self.active = False
-        """Whether the step under way is being looked at."""
+        """Whether the step under way is being sampled."""
+        self.clock = clock_of(session.device)
         self._session = session
         self._writer = writer
-        self.clock = clock_of(session.device)
         self._probe = SignalProbe(session.net.layers, session.net, self.clock)
-        self._histograms = Histograms(session, writer)
-        self._asked = False
+        self._histograms = HistogramRecorder(session, writer)
+        self._slopes = _learned_slopes(session)
+        self._gradient_samplers = samplers("gradients")
+        self._update_samplers = samplers("weights", "slopes")
+        self._every = max(1, session.exp.run.steps // PLANNED_SAMPLES)
+        self._forced = False
         self._before: torch.Tensor | None = None
+        """The weights before the step under way."""
+        self._rows: dict[str, npt.ArrayLike] = {}
+        """By metric, what has been measured of the step under way."""
         self._seconds = 0.0
-        self._every = max(1, session.exp.run.steps // LOOKS)
-        self._slopes = _slopes(session)
 
     def begin(self, *, sample: bool) -> None:
         """Begin a step, and sample it if that is due or `sample` asks for it."""
-        self._asked = sample
-        self.active = sample or self.thinning.due() or self._allowed()
+        self._forced = sample
+        planned = self._session.step % self._every == 0 and self.budget.samples < CHEAP_SECONDS
+        self.active = sample or self.budget.due() or planned
         if self.active:
             self._wait()
             self._probe.arm()
 
-    def _allowed(self) -> bool:
-        """Whether this step is one of LOOKS, and they are still cheap."""
-        return self._session.step % self._every == 0 and self.thinning.samples < ALLOWANCE
-
     def after_forward(self) -> None:
-        """Between a sampled step's forward and backward."""
+        """Take the hooks off, between a sampled step's forward and backward."""
         self._probe.after_forward()
 
     def after_backward(self, scale: float) -> None:
-        """Take what a sampled step's backward pass showed; `scale` is what the mean loss was multiplied by."""
+        """Measure what a sampled step's passes have shown; `scale` is what the mean loss was multiplied by."""
         signals = self._probe.collect(scale)
         begin = self.clock()
         self._before = self._session.flat.weights.clone()
-        self._signals = signals
+        self._rows = {**signals.layers, **signals.lags}
         self._seconds = self._probe.seconds + self.clock() - begin
 
     def before_clip(self) -> None:
-        """When a sampled step's gradients are as they are recorded: with penalties, unscaled, unclipped."""
+        """Measure a sampled step's gradients as they are recorded: with penalties, unscaled, unclipped."""
         begin = self.clock()
-        self._histograms.look(self._session.step + 1, asked=self._asked)
+        self._histograms.count(self._session.step + 1, forced=self._forced)
+        if self._gradient_samplers:
+            gradients = [[p.grad for p in layer.parameters] for layer in self._session.net.layers]
+            self._rows |= {one.name: one.compute(gradients) for one in self._gradient_samplers}
         self._seconds += self.clock() - begin
 
     def write(self, step: int, moment: float, *, moved: bool) -> None:
-        """Write the rows of a sampled step; `update_ratio` only where it has `moved` the weights."""
+        """Write the rows of a sampled step, without those of the update where no weights were `moved`."""
         assert self._before is not None
         begin = self.clock()
         flat = self._session.flat
-        weights = flat.layer_norms(self._before)
-        if moved:
-            change = flat.layer_norms(self._before.sub_(flat.weights))
-            ratio = np.divide(change, weights, out=np.full_like(change, np.nan), where=weights != 0)
-            self._writer.append("update_ratio", step, ratio, moment)
-        self._write(step, weights, moment)
+        norms = flat.layer_norms(self._before)
+        change = flat.layer_norms(self._before.sub_(flat.weights)) if moved else None
+        update = WeightUpdate(norms, change, self._slopes)
+        self._rows |= {one.name: one.compute(update) for one in self._update_samplers}
+        for name, values in self._rows.items():
+            if values is not None:
+                self._writer.append(name, step, values, moment)
+        self._histograms.write(step, moment)
+        self._before = None
         self._wait()
         self._seconds += self.clock() - begin
 
-    def _write(self, step: int, weights: np.ndarray, moment: float) -> None:
-        layers = self._signals.layers
-        for name in MEASURES:
-            self._writer.append(name, step, layers[name], moment)
-        self._writer.append("weight_norm", step, weights, moment)
-        if self._slopes:
-            slopes = np.full(len(weights), np.nan)
-            slopes[list(self._slopes)] = torch.stack(
-                [w.detach().mean() for w in self._slopes.values()]
-            ).tolist()
-            self._writer.append("slope", step, slopes, moment)
-        if self._signals.hidden_grad is not None:
-            self._writer.append("hidden_grad", step, self._signals.hidden_grad, moment)
-        self._histograms.write(step, moment)
-        self._before = None
-
     def count(self, seconds: float, every_step: float) -> None:
-        """After every step: what it took in all, and what the recording of every step took of that."""
-        known = self.thinning.steps > 0
+        """Count the cost of a step: what it took in all, and what the recording of every step took of that."""
+        known = self.budget.steps > 0
         sample = None
         if self.active:
             # The calls of hooks, and a GPU's kernels, show only in what this step took longer than others.
-            usual = self.thinning.training / self.thinning.steps if known else seconds
+            usual = self.budget.training / self.budget.steps if known else seconds
             sample = max(self._seconds, seconds - every_step - usual)
-        self.thinning.add(seconds - every_step - (sample or 0.0), every_step, sample)
+        self.budget.add(seconds - every_step - (sample or 0.0), every_step, sample)
 
     def _wait(self) -> None:
         if self._session.device.type == "cuda":
             torch.cuda.synchronize(self._session.device)
 
 
-def _slopes(session: Session) -> dict[int, torch.Tensor]:
-    """The learned slopes, by the index of their layer."""
-    found = ((index, layer.activation) for index, layer in enumerate(session.net.layers))
-    return {index: module.weight for index, module in found if isinstance(module, torch.nn.PReLU)}
+class HistogramRecorder:
+    """A HistogramRecorder records the sizes of all layers' gradients at few of the sampled steps.
+
+    So they cost next to nothing on the disk.
+    """
+
+    def __init__(self, session: Session, writer: RowSink) -> None:
+        self._histograms = GradientHistograms(session.flat)
+        self._writer = writer
+        self._planned = session.exp.run.steps
+        self._last = 0
+        """The last step recorded. A run that is resumed begins with a row."""
+        self._row: np.ndarray | None = None
+
+    def count(self, step: int, *, forced: bool) -> None:
+        """Count the gradients of a step, once they are measured and before they are clipped, if that is due or
+        `forced`."""
+        if forced or not self._last or step - self._last >= histogram_gap(self._last, self._planned):
+            self._row = to_row(self._histograms.count())
+
+    def write(self, step: int, moment: float) -> None:
+        """Write what was counted of that step, if anything was."""
+        if self._row is not None:
+            self._writer.append(TABLE, step, self._row, moment)
+            self._row, self._last = None, step
+
+
+def histogram_gap(step: int, planned: int) -> int:
+    """Return how many steps after one with histograms the next with histograms is."""
+    return max(1, min(HISTOGRAM_STEPS, planned // PLANNED_HISTOGRAMS, step // EARLY_GROWTH))
 
 
 def sampled_tables(session: Session) -> dict[str, TableMeta]:
-    """The tables of what is sampled, as they stand in run.json."""
+    """Return the tables of what is sampled, as they stand in run.json."""
     layers = tuple(layer.name for layer in session.net.layers)
-    tables = {
-        name: TableMeta(columns=layers, kind="layers") for name in (*MEASURES, "update_ratio", "weight_norm")
-    }
-    if _slopes(session):
-        tables["slope"] = TableMeta(columns=layers, kind="layers")
+    sampled = samplers(*FORWARD_SOURCES, "gradients", "weights")
+    if _learned_slopes(session):
+        sampled += samplers("slopes")
+    tables = {one.name: TableMeta(columns=layers, kind="layers") for one in sampled}
     recurrent = list(session.net.hidden_states)
     if recurrent:
         shapes = net_shape(session.exp, session.dataset.shape).layers
         lags = next(shape.output[0] for shape in shapes if shape.name == recurrent[-1])
-        tables["hidden_grad"] = TableMeta(columns=tuple(str(lag) for lag in range(lags)), kind="lags")
-    return tables | histogram_table(layers)
+        columns = tuple(str(lag) for lag in range(lags))
+        by_lag = [metric.name for metric in metrics.registered() if metric.axis == "lag"]
+        tables |= {name: TableMeta(columns=columns, kind="lags") for name in by_lag}
+    tables[TABLE] = TableMeta(columns=columns_of(layers), kind="histograms")
+    return tables
+
+
+def _learned_slopes(session: Session) -> dict[int, torch.Tensor]:
+    """The learned slopes, by the index of their layer."""
+    found = ((index, layer.activation) for index, layer in enumerate(session.net.layers))
+    return {index: module.weight for index, module in found if isinstance(module, torch.nn.PReLU)}

@@ -21,7 +21,7 @@ from gradtui.data import Batches, Dataset
 from gradtui.experiment import Experiment, net_shape, set_fields
 from gradtui.experiment.errors import ExperimentError
 from gradtui.nets import Net
-from gradtui.probe.gradients import FlatGradients
+from gradtui.probe.flat_gradients import FlatGradients
 from gradtui.runs.control import LIVE
 from gradtui.training import device, memory, optimizers, schedules
 from gradtui.training.precision import LossScale

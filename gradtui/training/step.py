@@ -16,10 +16,10 @@ from torch import Tensor, nn
 
 from gradtui.data import loss_and_accuracy
 from gradtui.experiment import Cures
-from gradtui.probe.gradients import FlatGradients, RowNorms
+from gradtui.probe.flat_gradients import FlatGradients, RowNorms
 from gradtui.training import optimizers
 from gradtui.training.precision import autocast
-from gradtui.training.sampling import Sampler
+from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
 
 
@@ -95,7 +95,7 @@ class Stepper:
 
 def take_step(
     stepper: Stepper,
-    sampler: Sampler,
+    sampler: StepSampler,
     record: Callable[[int, float, StepResult], None] | None = None,
     *,
     sample: bool = False,

@@ -16,9 +16,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
-from gradtui.probe.sightings import MEASURES as MEASURES
-from gradtui.probe.sightings import Sightings
-from gradtui.probe.units import DEAD
+from gradtui.probe.layer_stats import DEAD, LayerStats
 from gradtui.watching.guard import Guard, guarded
 from gradtui.watching.layers import Layer
 from gradtui.watching.stopwatch import Stopwatch
@@ -54,7 +52,7 @@ class Activations:
         self._inner: dict[int, int] = {}
         self._last: dict[int, int] = {}
         self._handle: Any = None
-        self._sightings = Sightings(0)
+        self._stats = LayerStats(0)
         self._seen: set[int] = set()
         self._active: set[int] = set()
         self._current: tuple[int, Tensor | None] | None = None
@@ -67,7 +65,7 @@ class Activations:
 
     def arm(self) -> None:
         """Look at the next step."""
-        self._sightings = Sightings(len(self._layers))
+        self._stats = LayerStats(len(self._layers))
         self._seen, self._active, self._current = set(), set(), None
         if self._handle is None:
             self._handle = register_module_forward_hook(self._called)
@@ -77,16 +75,16 @@ class Activations:
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
-        self._sightings, self._current = Sightings(len(self._layers)), None
+        self._stats, self._current = LayerStats(len(self._layers)), None
 
     def collect(self, scale: float) -> dict[str, NDArray[np.float64]]:
-        """Each of MEASURES (layers,); what the step did not use is NaN. `scale`: of the loss, by a scaler. Waits."""
+        """By metric (layers,); what the step did not use is NaN. `scale`: of the loss, by a scaler. Waits."""
         self._settle()
-        self._sightings.look()
-        results = self._sightings.results
-        results["output_grad_rms"] /= scale
+        stats = self._stats
+        stats.compute()
+        stats.unscale(scale)
         self.disarm()
-        return results
+        return stats.results
 
     def _called(self, module: nn.Module, inputs: Any, output: Any) -> None:
         # Where a model is compiled after all, nothing of this is left in what is compiled.
@@ -116,9 +114,9 @@ class Activations:
             return
         self._seen.add(index)
         if output.requires_grad:
-            sightings = self._sightings
-            output.register_hook(lambda gradient: self._gradient(sightings, index, gradient))  # type: ignore[no-untyped-call]
-        self._sightings.output(index, output)
+            stats = self._stats
+            output.register_hook(lambda gradient: self._gradient(stats, index, gradient))  # type: ignore[no-untyped-call]
+        self._stats.add_output(index, output)
 
     def _activation(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
         assert self._current is not None
@@ -132,18 +130,18 @@ class Activations:
             function = "relu"
         # What it has overwritten says nothing of its slope.
         before = None if getattr(module, "inplace", False) else inputs[0]
-        self._sightings.activation(index, function, module, before, output)
+        self._stats.add_activation(index, function, module, before, output)
 
     def _settle(self) -> None:
         """No activation module has followed the last layer: its output stands for one."""
         current, self._current = self._current, None
         if current is not None and current[1] is not None and current[0] not in self._active:
             self._active.add(current[0])
-            self._sightings.activation(current[0], "identity", None, None, current[1])
+            self._stats.add_activation(current[0], "identity", None, None, current[1])
 
     @guarded()
-    def _gradient(self, sightings: Sightings, index: int, gradient: Tensor) -> None:
+    def _gradient(self, stats: LayerStats, index: int, gradient: Tensor) -> None:
         # Of a step that is over nothing more is told.
-        if sightings is self._sightings:
+        if stats is self._stats:
             with self._stopwatch.on("looks"):
-                sightings.gradient(index, gradient)
+                stats.add_output_gradient(index, gradient)

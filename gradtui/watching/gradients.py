@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
-from gradtui.probe.dense import gradient_norms
+from gradtui.probe.norms import gradient_norms
 
 Stamp = tuple[list[int], list[int]]
 """Of each gradient which tensor it is, and how often that was written to."""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from gradtui.probe.transfer import Transfer
+from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.runs.meta import TableMeta
 from gradtui.watching.journal import Journal
 from gradtui.watching.stopwatch import Stopwatch
@@ -37,7 +37,7 @@ class Logged:
     def __init__(self, journal: Journal, device: torch.device, stopwatch: Stopwatch) -> None:
         self._journal = journal
         self._stopwatch = stopwatch
-        self._transfer: Transfer[list[_Value]] = Transfer(device, hold=0.0)
+        self._transfer: HostCopyQueue[list[_Value]] = HostCopyQueue(device, hold=0.0)
         self._tables: dict[str, str] = {}
         self._last: dict[str, int] = {}
         self._early: dict[str, bool] = {}

@@ -9,17 +9,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.probe.dense import dense, gradient_norms
-from gradtui.probe.thinning import Thinning
-from gradtui.probe.transfer import Transfer
-from gradtui.watching.activations import MEASURES as ACTIVATION_MEASURES
+from gradtui.probe.host_copy import HostCopyQueue
+from gradtui.probe.layer_stats import WeightUpdate, forward_metrics, samplers
+from gradtui.probe.norms import dense, gradient_norms
+from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.watching.activations import Activations
 from gradtui.watching.journal import Journal
 from gradtui.watching.parts import Part, Parts
 from gradtui.watching.rounds import Layout
 from gradtui.watching.stepping import Stepping
 
-MEASURES = ("update_ratio", "weight_norm")
 NUMBERS = 1 << 24
 """Weights that are copied to see how far they move (64 MiB of float32). Of larger models each parameter gets an
 even share, and of one that is larger than its share so many numbers, evenly spaced, stand for all."""
@@ -70,7 +69,7 @@ class Looks:
         self,
         journal: Journal,
         device: torch.device,
-        thinning: Thinning,
+        thinning: SamplingBudget,
         parts: Parts,
         activations: Activations | None = None,
     ) -> None:
@@ -84,7 +83,7 @@ class Looks:
         self._journal = journal
         self._layout = Layout(())
         self._most = NUMBERS
-        self._transfer: Transfer[tuple[int, float, list[_Move]]] = Transfer(device)
+        self._transfer: HostCopyQueue[tuple[int, float, list[_Move]]] = HostCopyQueue(device)
         self._copies: dict[int, tuple[NDArray[Any], list[Tensor], Norms]] = {}
         self._moves: list[_Move] = []
 
@@ -96,7 +95,8 @@ class Looks:
     @property
     def measures(self) -> tuple[str, ...]:
         """What is recorded."""
-        return MEASURES if self._activations is None else (*MEASURES, *ACTIVATION_MEASURES)
+        weights = tuple(one.name for one in samplers("weights"))
+        return weights if self._activations is None else (*weights, *forward_metrics())
 
     def plan(self, step: int) -> None:
         """Decide whether to look at that step, which is the next."""
@@ -160,9 +160,9 @@ class Looks:
         for (step, moment, moves), (values, _) in self._transfer.receive(wait=wait):
             self._parts.add("looks", Part(step, moment, self._unpack(moves, values)))
         for step, moment, (weights, change) in self._parts.whole("looks"):
-            ratio = np.divide(change, weights, out=np.full(len(weights), np.nan), where=weights != 0)
-            self._journal.row("weight_norm", step, weights, moment)
-            self._journal.row("update_ratio", step, ratio, moment)
+            update = WeightUpdate(weights, change)
+            for one in samplers("weights"):
+                self._journal.row(one.name, step, one.compute(update), moment)
 
     def _unpack(self, moves: list[_Move], values: NDArray[Any]) -> _Moves:
         count = self._layout.parameters

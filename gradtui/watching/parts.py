@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.sampling_budget import SamplingBudget
 
 
 class Measures(Protocol):
@@ -60,7 +60,7 @@ class Parts(Protocol):
         """Wait for what can still come to be known, but not long."""
         ...
 
-    def due(self, kind: str, step: int, thinning: Thinning) -> bool:
+    def due(self, kind: str, step: int, thinning: SamplingBudget) -> bool:
         """Whether to measure that step, as all processes do."""
         ...
 
@@ -93,7 +93,7 @@ class Undivided:
     def settle(self) -> None:
         """See Parts."""
 
-    def due(self, kind: str, step: int, thinning: Thinning) -> bool:
+    def due(self, kind: str, step: int, thinning: SamplingBudget) -> bool:
         """See Parts."""
         return thinning.due()
 

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from gradtui.probe.thinning import Thinning
-from gradtui.probe.transfer import Transfer
+from gradtui.probe.host_copy import HostCopyQueue
+from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.runs.meta import TableMeta
 from gradtui.watching.activations import Activations
 from gradtui.watching.guard import Guard
@@ -73,12 +73,12 @@ class Recorder:
         self._budget = budget
         self._device = device
         share = LOOKS_SHARE if budget is None else budget * (1 - ROWS_SHARE)
-        self._rows = Thinning((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
+        self._rows = SamplingBudget((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
         self._looks = Looks(
-            journal, device, Thinning(share, free=FREE_SECONDS * (1 - ROWS_SHARE)), parts, activations
+            journal, device, SamplingBudget(share, free=FREE_SECONDS * (1 - ROWS_SHARE)), parts, activations
         )
         self._parts = parts
-        self._transfer: Transfer[Sent] = Transfer(device)
+        self._transfer: HostCopyQueue[Sent] = HostCopyQueue(device)
         self._describe = describe
         self.steppings: Sequence[Stepping] = ()
         self._layout: Layout | None = None

@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.probe.transfer import Number
+from gradtui.probe.host_copy import Number
 from gradtui.watching.gradients import Reading
 from gradtui.watching.stepping import Step
 

@@ -14,8 +14,9 @@ from torch.nn import functional as F
 from gradtui import data, nets
 from gradtui.experiment import Experiment, data_shape, from_dict
 from gradtui.nets import Net
-from gradtui.probe import sightings as sightings_module
-from gradtui.probe.signals import MEASURES, SignalProbe, Signals
+from gradtui.probe import layer_stats
+from gradtui.probe.layer_stats import forward_metrics
+from gradtui.probe.signals import SignalProbe, Signals
 
 
 def experiment(*groups: dict[str, Any], **about: Any) -> Experiment:
@@ -188,7 +189,7 @@ def test_numbers_that_are_not_finite_are_counted_where_they_are() -> None:
 def test_little_is_held_back_at_a_time_without_changing_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x, y = build(OTHERS[2])
     at_once = look(net, x, y).layers
-    monkeypatch.setattr(sightings_module, "HELD", 3000)
+    monkeypatch.setattr(layer_stats, "HELD_BYTES", 3000)
     for name, values in look(net, x, y).layers.items():
         np.testing.assert_allclose(values, at_once[name], rtol=1e-6, err_msg=name)
 
@@ -218,7 +219,6 @@ def test_the_gradient_by_time_lag_is_the_total_one(block: str, activation: str) 
     )
     net, x, y = build(exp)
     shown = look(net, x, y)
-    assert shown.hidden_grad is not None
     cell = net.layers[0].module.cell  # type: ignore[union-attr]
     added = [torch.zeros(16, 6, requires_grad=True) for _ in range(7)]
     hidden: Any = torch.zeros(16, 6)
@@ -232,7 +232,7 @@ def test_the_gradient_by_time_lag_is_the_total_one(block: str, activation: str) 
     output = net.layers[-1].module(hidden)
     gradients = torch.autograd.grad(F.mse_loss(output, y), added)
     expected = [g.double().square().mean().sqrt().item() for g in reversed(gradients)]
-    np.testing.assert_allclose(shown.hidden_grad, expected, rtol=1e-5)
+    np.testing.assert_allclose(shown.lags["hidden_grad"], expected, rtol=1e-5)
     everything = torch.stack(gradients).double().square().mean().sqrt().item()
     assert shown.layers["output_grad_rms"][0] == pytest.approx(everything, rel=1e-5)
     assert net.hidden_states == {net.layers[0].name: []}
@@ -241,5 +241,5 @@ def test_the_gradient_by_time_lag_is_the_total_one(block: str, activation: str) 
 def test_a_net_without_recurrent_layers_has_no_time_lags() -> None:
     net, x, y = build(DENSE[0])
     shown = look(net, x, y)
-    assert shown.hidden_grad is None
-    assert set(shown.layers) == set(MEASURES)
+    assert shown.lags == {}
+    assert set(shown.layers) == set(forward_metrics())

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradtui.experiment import Cures
-from gradtui.probe.gradients import FlatGradients
+from gradtui.probe.flat_gradients import FlatGradients
 from gradtui.training.step import clip
 
 

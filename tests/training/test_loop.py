@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from gradtui.experiment import net_shape, set_fields
-from gradtui.probe.signals import MEASURES
+from gradtui.probe.layer_stats import forward_metrics
 from gradtui.runs.control import send
 from gradtui.runs.folder import record_dtype
 from gradtui.training import controls
 from gradtui.training.stopping import StopRequest
 from tests.support.trainings import small, trained
 
-SAMPLED = (*MEASURES, "update_ratio", "weight_norm")
+SAMPLED = (*forward_metrics(), "update_ratio", "weight_norm")
 
 
 def test_every_step_and_every_layer_is_recorded(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from gradtui.experiment import Optimizer
-from gradtui.probe.gradients import FlatGradients
+from gradtui.probe.flat_gradients import FlatGradients
 from gradtui.training import optimizers
 
 THEIRS: dict[str, Any] = {

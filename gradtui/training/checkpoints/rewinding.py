@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradtui.experiment import Experiment
-from gradtui.probe.thinning import clock_of
+from gradtui.probe.sampling_budget import clock_of
 from gradtui.runs.folder import CHECKPOINT_FOLDER
 from gradtui.training.checkpoints.copying import bytes_of, copied
 from gradtui.training.checkpoints.files import rewind_path

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.watching.distributed.paces import FIRST
 from gradtui.watching.distributed.post import Post
 from gradtui.watching.distributed.processes import counted_elsewhere
@@ -74,7 +74,7 @@ class Helper:
     def settle(self) -> None:
         """See Parts. There is nothing to wait for."""
 
-    def due(self, kind: str, step: int, thinning: Thinning) -> bool:
+    def due(self, kind: str, step: int, thinning: SamplingBudget) -> bool:
         """See Parts."""
         return not self._gone and step % self._periods[kind] == 0
 

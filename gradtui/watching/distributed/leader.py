@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.watching.distributed.helper import LONGEST, PATIENCE, Message, interval_of
 from gradtui.watching.distributed.paces import FIRST, next_period
 from gradtui.watching.distributed.post import Post
@@ -78,7 +78,7 @@ class Leader:
         while any(self._own.values()) and self._error is None and time.monotonic() < end:
             time.sleep(QUICK)
 
-    def due(self, kind: str, step: int, thinning: Thinning) -> bool:
+    def due(self, kind: str, step: int, thinning: SamplingBudget) -> bool:
         """See Parts."""
         self._periods[kind] = next_period(self._periods[kind], thinning, step - 1)
         return step % self._periods[kind] == 0

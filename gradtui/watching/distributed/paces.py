@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.sampling_budget import SamplingBudget
 
 FIRST = {"rows": 1, "looks": 16}
 """Periods until more is known."""
@@ -16,7 +16,7 @@ MARGIN = 1.25
 """A period is halved when half of it would be enough by so much: at its edge it would go back and forth."""
 
 
-def next_period(now: int, thinning: Thinning, steps: int) -> int:
+def next_period(now: int, thinning: SamplingBudget, steps: int) -> int:
     """The period that keeps within the thinning's share, when so many steps have been taken."""
     needed = thinning.period(steps)
     if needed > now:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gradtui.probe.thinning import Thinning
+from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.watching.distributed.paces import next_period
 
 
-def costly(cost: float, training: float, steps: int, share: float = 0.01) -> Thinning:
+def costly(cost: float, training: float, steps: int, share: float = 0.01) -> SamplingBudget:
     """Of steps that took `training` seconds each, of which samples took `cost`."""
-    thinning = Thinning(share)
+    thinning = SamplingBudget(share)
     for _ in range(steps):
         thinning.add(training, 0.0, cost)
     return thinning
@@ -32,10 +32,10 @@ def test_it_is_halved_when_half_would_do_with_something_to_spare() -> None:
 
 
 def test_nothing_is_changed_before_anything_is_known() -> None:
-    assert next_period(1, Thinning(0.01), 0) == 1
+    assert next_period(1, SamplingBudget(0.01), 0) == 1
 
 
 def test_a_short_training_is_recorded_from_the_beginning() -> None:
-    thinning = Thinning(0.01, free=0.02)
+    thinning = SamplingBudget(0.01, free=0.02)
     thinning.add(0.001, 0.0, 0.001)
     assert next_period(1, thinning, 1) == 1

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from gradtui.probe.gradients import FlatGradients
+from gradtui.probe.flat_gradients import FlatGradients
 
 
 def oracle(tensors: list[Tensor]) -> float:

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from gradtui.probe import histograms
-from gradtui.probe.gradients import FlatGradients
-from gradtui.probe.histograms import PLACES, GradientSizes
+from gradtui.probe import flat_gradients
+from gradtui.probe.flat_gradients import PLACES, FlatGradients, GradientHistograms
 from gradtui.runs.histograms import HIGHEST, LOWEST
 
 AWKWARD = np.array(
@@ -62,7 +61,7 @@ def layers(draw: st.DrawFn) -> list[np.ndarray]:
 @settings(max_examples=60, deadline=None)
 @given(layers())
 def test_counts_are_those_of_numpys_logarithms(layers: list[np.ndarray]) -> None:
-    np.testing.assert_array_equal(GradientSizes(filled(layers)).count(), [plain(one) for one in layers])
+    np.testing.assert_array_equal(GradientHistograms(filled(layers)).count(), [plain(one) for one in layers])
 
 
 def test_each_power_of_two_begins_at_itself() -> None:
@@ -70,7 +69,7 @@ def test_each_power_of_two_begins_at_itself() -> None:
     powers = np.arange(LOWEST, HIGHEST + 1)
     first = np.ldexp(np.float32(1), powers)
     last = np.nextafter(np.append(first[1:], np.float32(np.inf)), np.float32(0))
-    counts = GradientSizes(filled([first, -last])).count()
+    counts = GradientHistograms(filled([first, -last])).count()
     np.testing.assert_array_equal(counts[:, 1:-1], 1)
     assert not counts[:, [0, -1]].any()
 
@@ -81,8 +80,8 @@ def test_layers_counted_in_pieces_are_counted_once(rows: int, monkeypatch: pytes
     rng = np.random.default_rng(1)
     layers = [rng.normal(size=size).astype(np.float32) for size in (9000, 3, 70, 5000, 1, 1, 640)]
     flat = filled(layers)
-    monkeypatch.setattr(histograms, "BLOCK", rows * flat.row_length)
-    np.testing.assert_array_equal(GradientSizes(flat).count(), [plain(one) for one in layers])
+    monkeypatch.setattr(flat_gradients, "BLOCK", rows * flat.row_length)
+    np.testing.assert_array_equal(GradientHistograms(flat).count(), [plain(one) for one in layers])
 
 
 def test_a_processor_that_reads_subnormals_as_zero_counts_them_all_the_same() -> None:
@@ -91,7 +90,7 @@ def test_a_processor_that_reads_subnormals_as_zero_counts_them_all_the_same() ->
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor cannot")
     try:
-        counts = GradientSizes(flat).count()
+        counts = GradientHistograms(flat).count()
     finally:
         torch.set_flush_denormal(False)
     np.testing.assert_array_equal(counts, [plain(numbers)])
@@ -101,7 +100,7 @@ def test_a_layer_without_parameters_of_its_own_has_no_numbers() -> None:
     shared = nn.Parameter(torch.ones(10))
     flat = FlatGradients([[shared], [shared]])
     flat.gradients[:10] = 3.0
-    counts = GradientSizes(flat).count()
+    counts = GradientHistograms(flat).count()
     assert counts[0].sum() == counts[0, 1 - LOWEST + 1] == 10
     assert not counts[1].any()
 
@@ -109,12 +108,12 @@ def test_a_layer_without_parameters_of_its_own_has_no_numbers() -> None:
 def test_padding_that_became_nan_is_not_counted() -> None:
     flat = FlatGradients([[nn.Parameter(torch.ones(5))], [nn.Parameter(torch.ones(70))]])
     flat.gradients.fill_(torch.nan)
-    counts = GradientSizes(flat).count()
+    counts = GradientHistograms(flat).count()
     assert counts[:, -1].tolist() == counts.sum(axis=1).tolist() == [5, 70]
 
 
 def test_it_leaves_the_gradients_as_they_are() -> None:
     flat = filled([AWKWARD])
     before = flat.gradients.numpy().tobytes()
-    GradientSizes(flat).count()
+    GradientHistograms(flat).count()
     assert flat.gradients.numpy().tobytes() == before

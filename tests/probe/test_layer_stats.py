@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from gradtui.nets.activations import make_activation
-from gradtui.probe.units import DEAD, SATURATED, statistics
+from gradtui.probe.layer_stats import (
+    DEAD,
+    SATURATED,
+    ActivationGroup,
+    activation_mean,
+    activation_std,
+    dead_fraction,
+    saturated_fraction,
+)
 
 STEEPEST = {"sigmoid": 0.25, "tanh": 1.0, "relu": 1.0, "elu": 1.0, "selu": 1.7580993408473766, "gelu": 1.0}
 """The largest derivative; of gelu and silu it is taken as 1."""
+
+
+class Units(NamedTuple):
+    """Each (layers,)."""
+
+    mean: np.ndarray
+    std: np.ndarray
+    dead: np.ndarray
+    saturated: np.ndarray
+
+
+def statistics(
+    function: str, module: nn.Module | None, inputs: list[torch.Tensor], outputs: list[torch.Tensor]
+) -> Units:
+    group = ActivationGroup(function, module, inputs, outputs)
+    metrics = (activation_mean, activation_std, dead_fraction, saturated_fraction)
+    return Units(*(metric(group) for metric in metrics))
 
 
 def slopes(module: nn.Module, x: torch.Tensor) -> torch.Tensor:

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from gradtui.probe.transfer import Transfer
+from gradtui.probe.host_copy import HostCopyQueue
 
 DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.mark.parametrize("device", DEVICES)
 def test_everything_that_was_sent_comes_out_in_order(device: str) -> None:
-    transfer: Transfer[int] = Transfer(torch.device(device))
+    transfer: HostCopyQueue[int] = HostCopyQueue(torch.device(device))
     received = []
     for step in range(30):
         values = torch.full((3,), float(step), dtype=torch.float64, device=device)
@@ -28,8 +28,8 @@ def test_everything_that_was_sent_comes_out_in_order(device: str) -> None:
 
 
 def test_on_the_host_they_are_held_for_a_while_and_come_together() -> None:
-    held: Transfer[int] = Transfer(torch.device("cpu"), hold=1000.0)
-    at_once: Transfer[int] = Transfer(torch.device("cpu"), hold=0.0)
+    held: HostCopyQueue[int] = HostCopyQueue(torch.device("cpu"), hold=1000.0)
+    at_once: HostCopyQueue[int] = HostCopyQueue(torch.device("cpu"), hold=0.0)
     for step in range(20):
         for transfer in (held, at_once):
             transfer.send(step, np.ones(2), [])

@@ -15,7 +15,7 @@ Number = float | Tensor
 Arrived = tuple[np.ndarray, list[float]]
 
 
-class Transfer(Generic[Tag]):
+class HostCopyQueue(Generic[Tag]):
     """A queue of measurements, each an array and some numbers. They come out in the order they were sent in.
 
     On CUDA the copy goes into pinned memory beside the computation; when `depth` of them are under way, sending

@@ -19,12 +19,11 @@ from gradtui.runs.histograms import LOWEST, POWERS, TABLE, Histogram, of_rows, t
 from gradtui.runs.meta import read_meta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.training import histograms
 from gradtui.training.checkpoints.files import path_of
-from gradtui.training.histograms import EVERY, gap_after
 from gradtui.training.loop import Loop
 from gradtui.training.recorder import tables_of
 from gradtui.training.run import train
+from gradtui.training.sampling import HISTOGRAM_STEPS, HistogramRecorder, histogram_gap
 from gradtui.training.session import build
 from gradtui.training.stopping import StopRequest
 from tests.support.trainings import small, trained
@@ -163,7 +162,7 @@ def test_weights_are_the_same_to_the_bit_without(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(Loop, "run", keeping)
     exp = small(run__steps=40, optimizer__momentum=0.9, cures__l2=0.01, cures__clip_norm=0.1)
     run, _ = trained(tmp_path / "with", exp)
-    monkeypatch.setattr(histograms.Histograms, "look", lambda *_, **__: None)
+    monkeypatch.setattr(HistogramRecorder, "count", lambda *_, **__: None)
     other, _ = trained(tmp_path / "without", exp)
     assert len(run.histogram("output").steps) > 5
     assert len(other.histogram("output").steps) == 0
@@ -174,8 +173,8 @@ def test_weights_are_the_same_to_the_bit_without(tmp_path: Path, monkeypatch: py
 def taken_of(steps: int) -> list[int]:
     """The steps that get a row where every one is looked at."""
     taken = [1]
-    while taken[-1] + gap_after(taken[-1], steps) <= steps:
-        taken.append(taken[-1] + gap_after(taken[-1], steps))
+    while taken[-1] + histogram_gap(taken[-1], steps) <= steps:
+        taken.append(taken[-1] + histogram_gap(taken[-1], steps))
     return taken
 
 
@@ -184,8 +183,8 @@ def test_rows_are_dense_at_the_beginning_and_never_far_apart(steps: int) -> None
     taken = taken_of(steps)
     assert taken[:8] == list(range(1, 9))[:steps]
     gaps = np.diff(taken)
-    assert (gaps <= max(1, min(EVERY, steps // 25))).all()
-    assert min(steps, 25) <= len(taken) <= 50 + steps / EVERY
+    assert (gaps <= max(1, min(HISTOGRAM_STEPS, steps // 25))).all()
+    assert min(steps, 25) <= len(taken) <= 50 + steps / HISTOGRAM_STEPS
 
 
 def test_the_last_step_has_a_row(tmp_path: Path) -> None:

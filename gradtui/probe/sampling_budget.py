@@ -9,7 +9,7 @@ from collections.abc import Callable
 import torch
 
 
-class Thinning:
+class SamplingBudget:
     """Says at which steps to take a sample.
 
     Everything the probe spends counts: what every step costs, and what each sample costs beside it. A sample is

@@ -1,0 +1,310 @@
+"""Compute the metrics that are sampled at single steps, one function a metric.
+
+To add a metric, write its row in `gradtui/metrics.py` and a function with its name here:
+
+    @sampler("dead_fraction")
+    def dead_fraction(group: ActivationGroup) -> np.ndarray: ...
+
+The trainer then records it, and so does `gradtui.watch` where it samples tensors of that source. What a function is
+given follows from the metric's source:
+
+outputs: the outputs of some layers, a list of tensors;
+output gradients: the gradients of the loss with respect to some layers' outputs, a list of tensors;
+activations: an `ActivationGroup`, the activations of some layers alike;
+gradients: of every layer the gradients of its parameters before clipping, a list of lists of tensors;
+weights, slopes: a `WeightUpdate` of all layers.
+
+It returns one number a layer, in float64 on the host; of weights None where there is nothing to record.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple, TypeVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from gradtui import metrics
+from gradtui.metrics import Source
+from gradtui.probe.norms import wide_norms, wide_row_norms
+
+HELD_BYTES = 32 << 20
+"""Bytes of tensors that are kept back to be measured together; more are measured sooner."""
+
+DEAD = 1e-3
+"""A unit (a column of a dense layer, a channel of an image) is dead in a batch when the derivative of its activation
+is below this share of its largest value for every example, place and step: of ReLU, when it is 0 or below
+everywhere."""
+SATURATED = 0.05
+"""An output of sigmoid or tanh is saturated when the derivative there is below this share of its largest value: at |x|
+above 4.4 for sigmoid and 2.2 for tanh."""
+
+SELU_SLOPE = 1.0507009873554805
+SELU_SCALE = SELU_SLOPE * 1.6732632423543772
+
+
+class MetricSampler(NamedTuple):
+    """A MetricSampler computes one metric of the registry at sampled steps."""
+
+    name: str
+    source: Source
+    compute: Callable[..., Any]
+    scales_with_loss: bool
+    """Whether the metric is proportional to the loss; it is then divided by what fp16 multiplies the loss by."""
+
+
+SAMPLERS: dict[str, MetricSampler] = {}
+"""By metric, in the order of the tables of a run."""
+
+Compute = TypeVar("Compute", bound=Callable[..., Any])
+
+
+def sampler(name: str, *, scales_with_loss: bool = False) -> Callable[[Compute], Compute]:
+    """Register the function below as the computation of a metric. Raises KeyError where `gradtui.metrics` has none of
+    that name."""
+    source = metrics.get(name).source
+
+    def register(compute: Compute) -> Compute:
+        SAMPLERS[name] = MetricSampler(name, source, compute, scales_with_loss)
+        return compute
+
+    return register
+
+
+def samplers(*sources: Source) -> list[MetricSampler]:
+    """Return the samplers that compute from one of these sources."""
+    return [one for one in SAMPLERS.values() if one.source in sources]
+
+
+FORWARD_SOURCES: tuple[Source, ...] = ("output gradients", "activations", "outputs")
+"""What flows through the layers in the forward and backward pass."""
+
+
+def forward_metrics() -> tuple[str, ...]:
+    """Return the names of the metrics that a `LayerStats` computes."""
+    return tuple(one.name for one in samplers(*FORWARD_SOURCES))
+
+
+@dataclass
+class ActivationGroup:
+    """An ActivationGroup holds the activations of layers with the same function and shape."""
+
+    function: str
+    """The name of the activation function."""
+    module: nn.Module | None
+    """A module of it; computes the derivative where that does not follow from the output."""
+    inputs: list[Tensor] = field(default_factory=list)
+    """Inputs of the activation; may be empty where the derivative follows from the output."""
+    outputs: list[Tensor] = field(default_factory=list)
+    """Outputs of the activation, all of one shape (batch, …)."""
+
+    @cached_property
+    def stack(self) -> Tensor:
+        """The outputs (layers, batch, …) in float32."""
+        return torch.stack(self.outputs).float()
+
+    @cached_property
+    def means(self) -> Tensor:
+        """The mean of each layer's outputs (layers, 1)."""
+        return self.stack.flatten(1).mean(1, keepdim=True)
+
+    @cached_property
+    def slopes(self) -> Tensor | None:
+        """The size of the activation's derivative over its largest value (layers, batch, …).
+
+        None where it never vanishes (identity, learned and leaky slopes) or is not known.
+        """
+        outputs = self.stack
+        match self.function:
+            case "relu":
+                return outputs.sign()
+            case "sigmoid":
+                return 4 * torch.addcmul(outputs, outputs, outputs, value=-1)
+            case "tanh":
+                return torch.addcmul(torch.ones_like(outputs), outputs, outputs, value=-1)
+            case "elu":
+                return outputs.add(1).clamp_(max=1)
+            case "selu":
+                return outputs.add(SELU_SCALE).clamp_(max=SELU_SLOPE).div_(SELU_SCALE)
+        if self.module is None or not self.inputs or not needs_inputs(self.function):
+            return None
+        with torch.enable_grad():
+            x = torch.stack(self.inputs).float().detach().requires_grad_()
+            # Not module(x): that would call our own hooks.
+            (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
+        return slope.abs()
+
+
+def needs_inputs(function: str) -> bool:
+    """Return whether the derivative of this activation can vanish and does not follow from its output."""
+    return function in ("gelu", "silu")
+
+
+@sampler("output_grad_rms", scales_with_loss=True)
+def output_grad_rms(gradients: list[Tensor]) -> np.ndarray:
+    """Return the RMS of the gradient of the loss with respect to each layer's output."""
+    sizes = np.array([gradient.numel() for gradient in gradients])
+    result: np.ndarray = wide_norms(gradients) / np.sqrt(sizes)
+    return result
+
+
+@sampler("activation_mean")
+def activation_mean(group: ActivationGroup) -> np.ndarray:
+    """Return the mean of each layer's activation."""
+    result: np.ndarray = group.means.squeeze(1).cpu().double().numpy()
+    return result
+
+
+@sampler("activation_std")
+def activation_std(group: ActivationGroup) -> np.ndarray:
+    """Return the standard deviation of each layer's activation."""
+    flat = group.stack.flatten(1)
+    count = max(1, flat.shape[1])
+    # Around the mean, not by the mean square: a starved layer's activations differ in their last digits.
+    result: np.ndarray = wide_row_norms(flat - group.means) / count**0.5
+    return result
+
+
+@sampler("dead_fraction")
+def dead_fraction(group: ActivationGroup) -> np.ndarray:
+    """Return the share of each layer's units that are dead, NaN where none can die."""
+    slopes = group.slopes
+    if slopes is None:
+        return np.full(len(group.outputs), np.nan)
+    unit = 2 if slopes.dim() == 5 else slopes.dim() - 1
+    rest = [dim for dim in range(1, slopes.dim()) if dim != unit]
+    largest = slopes.amax(rest) if rest else slopes
+    result: np.ndarray = (largest < DEAD).float().mean(1).cpu().double().numpy()
+    return result
+
+
+@sampler("saturated_fraction")
+def saturated_fraction(group: ActivationGroup) -> np.ndarray:
+    """Return the share of each layer's outputs that are saturated, NaN for all but sigmoid and tanh."""
+    if group.slopes is None or group.function not in ("sigmoid", "tanh"):
+        return np.full(len(group.outputs), np.nan)
+    flat = group.slopes.flatten(1)
+    # Written as numbers, not as truth values: on the CPU torch adds those up several times as slowly.
+    below = torch.lt(flat, SATURATED, out=torch.empty_like(flat))
+    shares: np.ndarray = below.mean(1).cpu().double().numpy()
+    return shares
+
+
+@sampler("nonfinite")
+def nonfinite(outputs: list[Tensor]) -> np.ndarray:
+    """Return how many numbers of each layer's output are NaN or infinite."""
+    counts = np.zeros(len(outputs))
+    for at in np.flatnonzero(~np.isfinite(wide_norms(outputs))):
+        counts[at] = int((~outputs[at].isfinite()).sum())
+    return counts
+
+
+@dataclass(frozen=True)
+class WeightUpdate:
+    """A WeightUpdate holds what is known of the weights before and after an optimizer's step."""
+
+    norms: np.ndarray
+    """L2 norms (layers,) of the weights before the step."""
+    change: np.ndarray | None
+    """L2 norms (layers,) of what the step changed; None where no step was taken."""
+    learned_slopes: dict[int, Tensor] = field(default_factory=dict)
+    """The learned slopes of activations (PReLU), by the index of their layer."""
+
+
+@sampler("update_ratio")
+def update_ratio(update: WeightUpdate) -> np.ndarray | None:
+    """Return the norm of each layer's change over the norm of its weights before, NaN where that is 0."""
+    if update.change is None:
+        return None
+    ratios: np.ndarray = np.full_like(update.change, np.nan)
+    np.divide(update.change, update.norms, out=ratios, where=update.norms != 0)
+    return ratios
+
+
+@sampler("weight_norm")
+def weight_norm(update: WeightUpdate) -> np.ndarray:
+    """Return the L2 norm of each layer's weights before the step."""
+    return update.norms
+
+
+@sampler("slope")
+def slope(update: WeightUpdate) -> np.ndarray | None:
+    """Return the mean of each layer's learned slopes, NaN in other layers."""
+    learned = update.learned_slopes
+    if not learned:
+        return None
+    slopes = np.full(len(update.norms), np.nan)
+    slopes[list(learned)] = torch.stack([weights.detach().mean() for weights in learned.values()]).tolist()
+    return slopes
+
+
+class LayerStats:
+    """A LayerStats takes the tensors that flow through layers at one step, and computes their metrics.
+
+    Tensors of several layers are measured together, which is quicker, but soon enough for them not to fill the
+    memory. Measuring waits for the device.
+    """
+
+    def __init__(self, layers: int) -> None:
+        self._samplers = {source: samplers(source) for source in FORWARD_SOURCES}
+        self.results = {name: np.full(layers, np.nan) for name in forward_metrics()}
+        """By metric (layers,); NaN for layers that the step did not use."""
+        self._outputs: dict[int, Tensor] = {}
+        self._gradients: dict[int, Tensor] = {}
+        self._groups: dict[tuple[str, torch.Size, torch.dtype], tuple[list[int], ActivationGroup]] = {}
+        self._held = 0
+
+    def add_output(self, layer: int, output: Tensor) -> None:
+        """Take a layer's output."""
+        self._outputs[layer] = output.detach()
+        self._hold(output)
+
+    def add_output_gradient(self, layer: int, gradient: Tensor) -> None:
+        """Take the gradient with respect to a layer's output."""
+        self._gradients[layer] = gradient
+        self._hold(gradient)
+
+    def add_activation(
+        self, layer: int, function: str, module: nn.Module | None, inputs: Tensor | None, output: Tensor
+    ) -> None:
+        """Take the output of a layer's activation function, and its input, which may be None where it is not known."""
+        key = (function, output.shape, output.dtype)
+        layers, group = self._groups.setdefault(key, ([], ActivationGroup(function, module)))
+        layers.append(layer)
+        group.outputs.append(output.detach())
+        if needs_inputs(function) and inputs is not None:
+            group.inputs.append(inputs.detach())
+            self._hold(inputs)
+        self._hold(output)
+
+    def compute(self) -> None:
+        """Measure all tensors that are held, and let them go."""
+        self._compute("outputs", list(self._outputs), list(self._outputs.values()))
+        self._outputs.clear()
+        self._compute("output gradients", list(self._gradients), list(self._gradients.values()))
+        self._gradients.clear()
+        while self._groups:
+            layers, group = self._groups.pop(next(iter(self._groups)))
+            with torch.no_grad():
+                self._compute("activations", layers, group)
+        self._held = 0
+
+    def unscale(self, scale: float) -> None:
+        """Divide by `scale` what is proportional to the loss."""
+        for one in samplers(*FORWARD_SOURCES):
+            if one.scales_with_loss:
+                self.results[one.name] /= scale
+
+    def _compute(self, source: Source, layers: list[int], tensors: Any) -> None:
+        if layers:
+            for one in self._samplers[source]:
+                self.results[one.name][layers] = one.compute(tensors)
+
+    def _hold(self, tensor: Tensor) -> None:
+        self._held += tensor.numel() * tensor.element_size()
+        if self._held > HELD_BYTES:
+            self.compute()

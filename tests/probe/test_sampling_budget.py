@@ -1,0 +1,56 @@
+"""Sampling stays within its share of the time, whatever steps and samples cost."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from gradtui.probe.sampling_budget import SamplingBudget
+
+
+def train(budget: SamplingBudget, steps: int, training: float, every_step: float, sample: float) -> list[int]:
+    taken = []
+    for step in range(1, steps + 1):
+        due = budget.due()
+        if due:
+            taken.append(step)
+        budget.add(training, every_step, sample if due else None)
+    return taken
+
+
+def test_the_first_step_is_always_sampled() -> None:
+    assert train(SamplingBudget(0.03), 1, 1e-3, 0.0, 1.0) == [1]
+
+
+@pytest.mark.parametrize("sample", [1e-5, 1e-3, 0.02, 0.3])
+def test_all_costs_together_fill_the_share_and_do_not_pass_it(sample: float) -> None:
+    budget = SamplingBudget(0.03)
+    taken = train(budget, 20_000, 2e-3, 2e-5, sample)
+    assert budget.overhead <= 0.03 + sample / budget.training
+    if len(taken) < 20_000:
+        assert budget.overhead > 0.03 - 2 * sample / budget.training
+
+
+def test_cheap_samples_are_taken_at_every_step() -> None:
+    assert len(train(SamplingBudget(0.03), 1000, 1e-2, 0.0, 1e-4)) == 1000
+
+
+def test_samples_are_spread_evenly() -> None:
+    taken = train(SamplingBudget(0.03), 10_000, 1e-3, 0.0, 6e-3)
+    gaps = [b - a for a, b in pairwise(taken[1:])]
+    assert max(gaps) - min(gaps) <= 2
+    assert gaps[5] == pytest.approx(200, abs=1)
+
+
+def test_a_third_of_the_share_is_kept_for_samples_where_every_step_costs_more_than_all_of_it() -> None:
+    budget = SamplingBudget(0.03)
+    train(budget, 10_000, 1e-3, 1e-4, 2e-3)
+    assert budget.samples / budget.training == pytest.approx(0.01, rel=0.05)
+
+
+def test_one_slow_sample_does_not_end_sampling() -> None:
+    budget = SamplingBudget(0.03)
+    budget.add(1e-3, 0.0, 1e-3)
+    budget.add(1e-3, 0.0, 0.1)
+    assert len(train(budget, 10_000, 1e-3, 0.0, 1e-3)) > 150

@@ -8,11 +8,11 @@ __version__ = "0.1.0"
 __all__ = ["__version__", "open_run", "watch"]
 
 if TYPE_CHECKING:
+    from gradtui.monitor.watch import watch as watch
     from gradtui.runs.reader import open_run as open_run
-    from gradtui.watching.watch import watch as watch
 
 # Loaded at first use: `import gradtui` stays free for scripts, and the command line starts in milliseconds.
-_HOMES = {"open_run": "gradtui.runs.reader", "watch": "gradtui.watching.watch"}
+_HOMES = {"open_run": "gradtui.runs.reader", "watch": "gradtui.monitor.watch"}
 
 
 def __getattr__(name: str) -> Any:

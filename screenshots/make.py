@@ -78,7 +78,7 @@ MANY = (
     "batchnorm-20",
     "relu-20",
 )
-SCRIPT = FOLDER.parent / "tests" / "watching" / "scripts" / "gpt.py"
+SCRIPT = FOLDER.parent / "tests" / "monitor" / "scripts" / "gpt.py"
 
 # name: what is trained before, each as the command line has it
 BEFORE: dict[str, Sequence[Sequence[str]]] = {

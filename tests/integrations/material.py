@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
-from tests.watching.conftest import oracle
+from tests.monitor.conftest import oracle
 
 BATCH = 4
 LR = 0.1

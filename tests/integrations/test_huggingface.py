@@ -15,7 +15,7 @@ pytest.importorskip("accelerate")
 
 import gradtui
 from gradtui.integrations.huggingface import GradtuiCallback
-from gradtui.watching.guard import WatchWarning
+from gradtui.monitor.guard import WatchWarning
 from tests.integrations.material import LR, plain
 from tests.support.transformers_trainer import Classifier, trainer
 

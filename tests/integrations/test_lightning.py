@@ -16,7 +16,7 @@ from lightning.pytorch import Trainer
 
 import gradtui
 from gradtui.integrations.lightning import GradtuiCallback
-from gradtui.watching.guard import WatchWarning
+from gradtui.monitor.guard import WatchWarning
 from tests.integrations.material import BATCH, LR, examples, plain
 from tests.support.lightning_model import Classifier
 

@@ -1,0 +1,99 @@
+"""What people wish of a script from the app, for a script that asks."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from gradtui.monitor.journal import Journal
+from gradtui.runs.control import ControlReader, Wish
+
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What has been wished since the script last asked; it does with it what it likes."""
+
+    lr: float | None = None
+    """A new learning rate; None where none is wished."""
+    clip: float | None = None
+    """A new largest norm of the gradient, 0 for none at all; None where none is wished."""
+    paused: bool = False
+    """Whether to take no step for now."""
+    stop: bool = False
+    """Whether to end the training; once wished for, it stays so."""
+
+
+class WishList:
+    """Hears wishes, and says in the run's events that the script has been told of them."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+        self._reader = ControlReader(journal.folder)
+        self._next = 0.0
+        self._paused = False
+        self._stop = False
+        self._single = 0
+        # From here on it is worth wishing something.
+        journal.event("listening", 0)
+
+    def take(self, step: int) -> Wishes:
+        """The wishes since the last time; looks at the disk at most every POLL_SECONDS."""
+        lr = clip = None
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + POLL_SECONDS
+            for wish in self._reader.poll():
+                changes = self._obey(wish, step)
+                lr = changes.get("optimizer.lr", lr)
+                clip = changes.get("cures.clip_norm", clip)
+        paused = self._paused and not self._stop
+        if paused and self._single:
+            self._single -= 1
+            paused = False
+        return Wishes(lr, clip, paused, self._stop)
+
+    def _obey(self, wish: Wish, step: int) -> dict[str, float]:
+        match wish.wish:
+            case "pause" | "resume" as word:
+                self._pause(word == "pause", step)
+                self._single = 0
+            case "step":
+                self._pause(True, step)
+                self._single += 1
+            case "stop":
+                self._stop = True
+            case "set":
+                return self._set(wish.fields.get("set"), step)
+            case _:
+                self._journal.event(
+                    "refused", step, wish=wish.wish, reason="a script that is watched takes no such wish"
+                )
+                return {}
+        self._journal.event("control", step, wish=wish.wish)
+        return {}
+
+    def _pause(self, paused: bool, step: int) -> None:
+        if paused != self._paused:
+            self._paused = paused
+            self._journal.event("paused" if paused else "resumed", step)
+
+    def _set(self, changes: Any, step: int) -> dict[str, float]:
+        taken: dict[str, float] = {}
+        for field, value in changes.items() if isinstance(changes, dict) else ():
+            usable = isinstance(value, int | float) and not isinstance(value, bool)
+            if field in ("optimizer.lr", "cures.clip_norm") and usable:
+                taken[field] = float(value)
+                continue
+            self._journal.event(
+                "refused",
+                step,
+                wish="set",
+                set={field: value},
+                reason=f"{field}: of a script that is watched only optimizer.lr and cures.clip_norm can be wished",
+            )
+        if taken:
+            self._journal.event("control", step, wish="set", set=taken)
+        return taken

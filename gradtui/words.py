@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 _UNITS = ((18, None), (15, "million billion"), (12, "trillion"), (9, "billion"), (6, "million"))
 
@@ -104,3 +105,30 @@ def _block(value: float, top: float) -> str:
         return "∞" if value > 0 else "0"
     share = max(0.0, 1 - (top - value) / DECADES)
     return _BLOCKS[min(len(_BLOCKS) - 1, int(share * len(_BLOCKS)))]
+
+
+def printable(text: str) -> str:
+    """Return a text on one line, with a dot for each character that cannot be printed: a run may be called anything."""
+    return "".join(character if character.isprintable() else "·" for character in text)
+
+
+def net_in_words(experiment: Mapping[str, Any]) -> str:
+    """Return the net, its data and its optimizer in a few words; "" for an experiment of another version."""
+    try:
+        groups = " › ".join(group_in_words(group) for group in experiment["net"])
+        optimizer = experiment["optimizer"]
+        return f"{experiment['data']['source']} › {groups}  ·  {optimizer['kind']} {optimizer['lr']:g}"
+    except (KeyError, TypeError, ValueError):
+        return ""
+
+
+def group_in_words(group: Mapping[str, Any]) -> str:
+    """Return a group of blocks, given as plain data, in a few words. Raises KeyError where it is of another version."""
+    words = [f"{group['repeat']}×{group['block']} {group['width']}"]
+    if group["block"] not in ("lstm", "gru"):
+        words.append(group["activation"])
+    words.append(group["init"] if group["gain"] == 1 else f"{group['init']}×{group['gain']:g}")
+    words += [f"{group['norm']} norm"] if group["norm"] != "none" else []
+    if group["shortcut"] != "none":
+        words.append("shortcut" if group["shortcut"] == "identity" else group["shortcut"])
+    return " ".join(words)

@@ -92,9 +92,18 @@ BEFORE: dict[str, Sequence[Sequence[str]]] = {
 CHARTS = {"degradation": "degradation", "cures-ranked": "cures"}
 
 
+def _trials_done(lab: LabScreen) -> bool:
+    trials = lab.comparison.trials
+    return trials is None or trials.state.done
+
+
 async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
     end = time.monotonic() + 300
-    while lab.watching is None or lab.watching.live or not (lab.trials is None or lab.trials.state.done):
+    while (
+        lab.watching is None
+        or lab.watching.live
+        or not (lab.comparison.trials is None or lab.comparison.trials.state.done)
+    ):
         if time.monotonic() > end:
             raise TimeoutError("the run did not end")
         await pilot.pause(0.1)

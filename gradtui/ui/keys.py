@@ -25,12 +25,16 @@ TRAVEL_KEYS: list[BindingType] = [
 
 LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
-    Binding("space", "pause", "pause", key_display="space", tooltip="Hold the training.", id="lab.pause"),
-    Binding("space", "resume", "go on", key_display="space", tooltip="Go on training.", id="lab.resume"),
     Binding(
-        "full_stop", "single_step", "step", key_display=".", tooltip="One step, then hold.", id="lab.step"
+        "space", "send('pause')", "pause", key_display="space", tooltip="Hold the training.", id="lab.pause"
     ),
-    Binding("x", "stop", "stop", tooltip="End the training here.", id="lab.stop"),
+    Binding(
+        "space", "send('resume')", "go on", key_display="space", tooltip="Go on training.", id="lab.resume"
+    ),
+    Binding(
+        "full_stop", "send('step')", "step", key_display=".", tooltip="One step, then hold.", id="lab.step"
+    ),
+    Binding("x", "send('stop')", "stop", tooltip="End the training here.", id="lab.stop"),
     Binding(
         "R",
         "restart",
@@ -98,7 +102,7 @@ LAB_KEYS: list[BindingType] = [
 
 WHILE_TRAINING = frozenset(
     {
-        "pause", "resume", "single_step", "stop", "restart",
+        "send", "restart",
         "log", "measure", "first_bad", "live", "find_layer", "treat", "try_all", "alone",
     }
 )  # fmt: skip

@@ -1,74 +1,88 @@
-"""Where one looks in a run: another measure, another step, a stretch of time. For every screen that shows a run."""
+"""The step, the stretch of time and the metric that a screen shows of its run."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from textual import on
-from textual.reactive import var
 from textual.screen import Screen
-
-from gradtui.ui.travel import Travelled
 
 if TYPE_CHECKING:
     from gradtui.ui.look import Look
     from gradtui.ui.watching import Watching
 
 
-class Travelling(Screen[Any]):
-    """Turns the wishes of charts and keys into a look at the run; the reader's thread answers with a sight."""
+class TimeCursor:
+    """A TimeCursor turns keys and clicks into requests to the thread that reads the run.
 
-    watching: var[Watching | None] = var(None)
-    """The run on the screen; None before the first."""
+    Args:
+        screen: the screen that the keys belong to; it notifies, and its key line is refreshed.
+        followed: returns the run on the screen, or None before the first.
+    """
+
+    def __init__(self, screen: Screen[Any], followed: Callable[[], Watching | None]) -> None:
+        self._screen = screen
+        self._followed = followed
 
     @property
     def newest(self) -> int:
-        """The last recorded step of the run on the screen."""
-        snapshot = self.watching.snapshot if self.watching is not None else None
-        return snapshot.step if snapshot is not None else 0
+        """The last recorded step of the run on the screen; 0 where there is none."""
+        run = self._followed()
+        return run.snapshot.step if run is not None and run.snapshot is not None else 0
 
-    def look_at(self, look: Look) -> None:
-        """See something else of the run."""
-        if self.watching is not None and look != self.watching.look:
-            travelled = (look.at is None) != (self.watching.look.at is None)
-            self.watching.look_at(look)
-            if travelled:
-                # The key that leads back to the newest step comes and goes.
-                self.refresh_bindings()
+    @property
+    def in_the_past(self) -> bool:
+        """Return whether another step than the newest is shown."""
+        run = self._followed()
+        return run is not None and run.at is not None
 
-    def travel(self, step: int | None) -> None:
-        """See the run as it was after that step; None is live."""
-        if self.watching is not None:
-            self.look_at(self.watching.look.travelled(step, self.newest))
+    def show(self, **changes: Any) -> None:
+        """Show another metric, number of rows or window of the same run; see Look for the fields."""
+        run = self._followed()
+        if run is not None:
+            self._request(run, replace(run.look, **changes))
 
-    @on(Travelled)
-    def _travelled(self, event: Travelled) -> None:
-        event.stop()
-        self.travel(event.step)
+    def go_to(self, step: int | None) -> None:
+        """Show the run as it was after a step; None is the newest step, whichever that is."""
+        run = self._followed()
+        if run is not None:
+            self._request(run, run.look.travelled(step, self.newest))
 
-    def action_live(self) -> None:
-        """Back to the newest step."""
-        self.travel(None)
-
-    def action_first_bad(self) -> None:
-        """To the first step at which anything was found."""
-        if self.watching is None:
+    def go_to_first_finding(self) -> None:
+        """Show the first step at which anything was found."""
+        run = self._followed()
+        if run is None:
             return
-        if self.watching.first_bad is None:
-            self.notify("nothing bad was found so far", timeout=2)
-        elif self.watching.first_bad >= self.newest:
-            self.notify(f"the newest step, {self.newest:,}, is the first bad one", timeout=2)
-            self.travel(None)
+        if run.first_bad is None:
+            self._screen.notify("nothing bad was found so far", timeout=2)
+        elif run.first_bad >= self.newest:
+            self._screen.notify(f"the newest step, {self.newest:,}, is the first bad one", timeout=2)
+            self.go_to(None)
         else:
-            self.travel(self.watching.first_bad)
+            self.go_to(run.first_bad)
 
-    def action_measure(self, forward: bool) -> None:
-        """Draw the next measure of the layers that the run records."""
+    def zoom(self, factor: float) -> None:
+        """Show `factor` times as much time around the step that is shown; 0 shows the whole run."""
+        run = self._followed()
+        if run is not None:
+            self._request(
+                run, run.look.zoomed(factor, self.newest) if factor > 0 else replace(run.look, window=None)
+            )
+
+    def show_next_metric(self, *, forward: bool) -> None:
+        """Show the next (or previous) metric that the run records of its layers."""
         from gradtui.metrics import next_drawn
 
-        if self.watching is not None:
-            look = self.watching.look
-            self.look_at(
-                replace(look, measure=next_drawn(look.measure, self.watching.measures, forward).name)
-            )
+        run = self._followed()
+        if run is not None:
+            self.show(measure=next_drawn(run.look.measure, run.measures, forward).name)
+
+    def _request(self, run: Watching, look: Look) -> None:
+        if look == run.look:
+            return
+        live_changed = (look.at is None) != (run.look.at is None)
+        run.look_at(look)
+        if live_changed:
+            # The key that leads back to the newest step appears or disappears.
+            self._screen.refresh_bindings()

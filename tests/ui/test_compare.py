@@ -70,7 +70,7 @@ async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await compared(pilot, two)
-        screen.travel(40)
+        screen.go_to(40)
         await until(pilot, lambda: all(e.watching.sight.step == 40 for e in screen.entries))
         await pilot.pause(0.6)
         sick, deep = screen.query_one(OverlaidProfiles).query_one(CurvePlot)._given[0]
@@ -81,7 +81,7 @@ async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list
         assert [plot.cursor for plot in screen.query_one(OverlaidCurves).query(CurvePlot)] == [40]
         assert "step 40" in screen_text(app)
         # Beyond the end of the shorter one, that one shows its last step.
-        screen.travel(90)
+        screen.go_to(90)
         await until(pilot, lambda: [e.watching.sight.step for e in screen.entries] == [60, 90])
         await pilot.press("escape")
         assert screen.at is None

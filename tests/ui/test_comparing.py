@@ -48,7 +48,7 @@ async def test_a_twin_is_held_against_the_run_that_it_names(make_run: MakeRun) -
         assert profile.other is not None
         # At the same step of both, though the other one went on for longer.
         np.testing.assert_allclose(10.0**profile.other, before[99], rtol=1e-5)
-        lab.travel(50)
+        lab.cursor.go_to(50)
         await until(
             pilot, lambda: np.allclose(10.0 ** lab.query_one(ProfileChart)._profile.other, before[49])
         )
@@ -64,7 +64,7 @@ async def test_a_twin_whose_sick_run_was_deleted_is_shown_alone(make_run: MakeRu
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: "at the input" in screen_text(app))
-        assert lab.partner is None
+        assert lab.comparison.partner is None
 
 
 async def test_layers_are_held_against_those_of_the_same_name(make_run: MakeRun) -> None:
@@ -155,15 +155,18 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
         await until(pilot, lambda: "try every cure" in screen_text(app))
         await pilot.press("T")
         await until(pilot, lambda: "healed" in screen_text(app) and "✓ done" in screen_text(app))
-        trials, best = lab.trials, lab.trials.state.row(lab.trials.state.ranked[0])
+        trials, best = (
+            lab.comparison.trials,
+            lab.comparison.trials.state.row(lab.comparison.trials.state.ranked[0]),
+        )
         await pilot.press("enter")
-        await until(pilot, lambda: lab.partner is not None and app.screen is lab)
+        await until(pilot, lambda: lab.comparison.partner is not None and app.screen is lab)
         assert lab.watching.folder == best.folder
-        assert lab.partner.folder == sick
+        assert lab.comparison.partner.folder == sick
         await pilot.press("T")
         # Of the sick net, not of the cured one that is on the screen; and what was trained is not trained again.
         await until(pilot, lambda: "✓ done" in screen_text(app))
-        assert lab.trials is trials
+        assert lab.comparison.trials is trials
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
 

@@ -33,7 +33,11 @@ async def keys_shown(pilot: Pilot[None]) -> KeysScreen:
 
 def listed(screen: KeysScreen) -> dict[str, str]:
     """What the list says each key does, whether or not it is in view."""
-    return {" ".join(deed.keys): deed.description for table in screen.query(KeyTable) for deed in table.deeds}
+    return {
+        " ".join(action.keys): action.description
+        for table in screen.query(KeyTable)
+        for action in table.actions
+    }
 
 
 async def test_the_focused_panes_words_and_keys_come_first() -> None:
@@ -76,12 +80,12 @@ async def test_all_keys_of_the_lab_are_listed_hidden_ones_and_their_tooltips_too
             and lab.check_action(binding.action.partition("(")[0], ()) is not False
         }
         screen = await keys_shown(pilot)
-        deeds = [deed for table in screen.query(KeyTable) for deed in table.deeds]
-        assert expected <= {deed.description for deed in deeds}
+        actions = [action for table in screen.query(KeyTable) for action in table.actions]
+        assert expected <= {action.description for action in actions}
         assert {"undo", "redo", "save", "find", "fill", "quit", "keys"} <= {
-            deed.description for deed in deeds
+            action.description for action in actions
         }
-        assert next(d for d in deeds if d.description == "undo").tooltip == "Take the last edit back."
+        assert next(d for d in actions if d.description == "undo").tooltip == "Take the last edit back."
 
 
 @pytest.mark.parametrize("key", ["question_mark", "escape", "q"])
@@ -157,13 +161,13 @@ async def test_the_palette_does_what_the_focused_pane_can_do() -> None:
         lab = await lab_of(pilot)
         lab.query_one(ModelPane).focus()
         await choose(pilot, "duplicate")
-        await until(pilot, lambda: len(lab.bench.experiment.net) == 2)
+        await until(pilot, lambda: len(lab.workbench.experiment.net) == 2)
         lab.query_one(FieldList).focus()
         await pilot.press("down")
         await choose(pilot, "more")
-        await until(pilot, lambda: lab.bench.experiment.optimizer.lr == 0.002)
+        await until(pilot, lambda: lab.workbench.experiment.optimizer.lr == 0.002)
         await choose(pilot, "undo")
-        await until(pilot, lambda: lab.bench.experiment.optimizer == resolve("sigmoid-20").optimizer)
+        await until(pilot, lambda: lab.workbench.experiment.optimizer == resolve("sigmoid-20").optimizer)
 
 
 async def test_the_palette_offers_everything_once_and_says_its_keys(make_run: MakeRun) -> None:
@@ -175,14 +179,14 @@ async def test_the_palette_offers_everything_once_and_says_its_keys(make_run: Ma
             await pilot.pause()
             commands = list(app.get_system_commands(lab))
             titles = [command.title for command in commands]
-            done = [deed for _, deeds in key_actions(lab) for deed in deeds if deed.enabled]
-            for deed in done:
-                if deed.action != "command_palette":
-                    said = next(c for c in commands if c.title.lower() == deed.description.lower()).help
-                    assert titles.count(deed.description[:1].upper() + deed.description[1:]) == sum(
-                        other.description == deed.description for other in done
+            done = [action for _, actions in key_actions(lab) for action in actions if action.enabled]
+            for action in done:
+                if action.action != "command_palette":
+                    said = next(c for c in commands if c.title.lower() == action.description.lower()).help
+                    assert titles.count(action.description[:1].upper() + action.description[1:]) == sum(
+                        other.description == action.description for other in done
                     )
-                    assert "".join(deed.keys)[:1] in said
+                    assert "".join(action.keys)[:1] in said
         assert {"Theme", "Characters: ASCII only", "Screenshot", "Keys"} <= set(titles)
         assert "Maximize" not in titles, "fill does that"
 

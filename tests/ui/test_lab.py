@@ -26,7 +26,7 @@ async def test_opens_on_the_default_experiment_and_says_which_key_trains() -> No
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        assert lab.bench.experiment == resolve("sigmoid-20")
+        assert lab.workbench.experiment == resolve("sigmoid-20")
         text = screen_text(app)
         assert "sigmoid-20" in text
         assert "press space to train" in text
@@ -44,31 +44,31 @@ async def test_groups_are_added_duplicated_moved_and_removed_and_undone() -> Non
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        start = lab.bench.experiment
+        start = lab.workbench.experiment
         lab.query_one(ModelPane).focus()
         await pilot.press("a")
         await pilot.pause()
-        assert [g.repeat for g in lab.bench.experiment.net] == [20, 1]
+        assert [g.repeat for g in lab.workbench.experiment.net] == [20, 1]
         await pilot.press("right", "right")
         await pilot.pause()
-        assert [g.repeat for g in lab.bench.experiment.net] == [20, 3]
+        assert [g.repeat for g in lab.workbench.experiment.net] == [20, 3]
         await pilot.press("K")
         await pilot.pause()
-        assert [g.repeat for g in lab.bench.experiment.net] == [3, 20]
+        assert [g.repeat for g in lab.workbench.experiment.net] == [3, 20]
         await pilot.press("d")
         await pilot.pause()
-        assert [g.repeat for g in lab.bench.experiment.net] == [3, 3, 20]
+        assert [g.repeat for g in lab.workbench.experiment.net] == [3, 3, 20]
         assert "27 layers" in screen_text(app)
         await pilot.press("backspace", "backspace")
         await pilot.pause()
-        assert len(lab.bench.experiment.net) == 1
+        assert len(lab.workbench.experiment.net) == 1
         await pilot.press("backspace")
         await pilot.pause()
-        assert len(lab.bench.experiment.net) == 1, "the last group stays"
+        assert len(lab.workbench.experiment.net) == 1, "the last group stays"
         for _ in range(10):
             await pilot.press("u")
         await pilot.pause()
-        assert lab.bench.experiment == start
+        assert lab.workbench.experiment == start
 
 
 async def test_every_field_of_a_group_is_changed_by_arrows_and_by_typing() -> None:
@@ -89,7 +89,7 @@ async def test_every_field_of_a_group_is_changed_by_arrows_and_by_typing() -> No
         await pilot.pause()
         await pilot.press("escape")
         await pilot.pause()
-        assert lab.bench.experiment.net[0].width == 48
+        assert lab.workbench.experiment.net[0].width == 48
 
 
 async def test_training_numbers_change_by_arrows() -> None:
@@ -99,17 +99,17 @@ async def test_training_numbers_change_by_arrows() -> None:
         lab.query_one(FieldList).focus()
         await pilot.press("down", "right")
         await pilot.pause()
-        assert lab.bench.experiment.optimizer.lr == 0.002
+        assert lab.workbench.experiment.optimizer.lr == 0.002
 
 
 async def test_what_is_not_allowed_is_said_and_changes_nothing() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        before = lab.bench.experiment
-        lab.bench.put("cures.pretrain.kind", "rbm")
+        before = lab.workbench.experiment
+        lab.workbench.put("cures.pretrain.kind", "rbm")
         await pilot.pause()
-        assert lab.bench.experiment == before
+        assert lab.workbench.experiment == before
         assert any("data.scaling" in str(toast.message) for toast in app._notifications)
 
 
@@ -218,7 +218,7 @@ async def test_digits_that_come_in_a_burst_are_one_value() -> None:
         await until(pilot, lambda: type(app.screen).__name__ == "ValueScreen")
         await pilot.pause()
         await pilot.press("enter")
-        await until(pilot, lambda: lab.bench.experiment.run.steps == 12345)
+        await until(pilot, lambda: lab.workbench.experiment.run.steps == 12345)
         assert app.screen is lab, "one dialog, not five"
 
 
@@ -228,7 +228,7 @@ async def test_another_experiment_leaves_the_running_one_alone(make_run: MakeRun
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
-        lab.bench.take(resolve("plain-5"))
+        lab.workbench.take(resolve("plain-5"))
         await pilot.pause()
         assert ControlReader(folder).poll() == []
 
@@ -242,7 +242,7 @@ async def test_what_the_trainer_took_over_is_shown_whoever_wished_it(make_run: M
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
-        await until(pilot, lambda: lab.bench.experiment.optimizer.lr == 0.002)
+        await until(pilot, lambda: lab.workbench.experiment.optimizer.lr == 0.002)
         assert "○" not in screen_text(app)
 
 
@@ -254,11 +254,11 @@ async def test_nothing_of_one_run_stands_under_the_title_of_another(make_run: Ma
         lab = await lab_of(pilot)
         await until(pilot, lambda: "times weaker" in screen_text(app))
         lab.open_run(other, adopt=True)
-        await until(pilot, lambda: lab.bench.experiment == resolve("plain-5"))
+        await until(pilot, lambda: lab.workbench.experiment == resolve("plain-5"))
         await until(pilot, lambda: "weaker" not in screen_text(app) and "━ batch" not in screen_text(app))
         assert lab.check_action("start", ()), "no trainer is at it, so space trains"
         await pilot.press("u")
-        await until(pilot, lambda: lab.bench.experiment == resolve("sigmoid-20"))
+        await until(pilot, lambda: lab.workbench.experiment == resolve("sigmoid-20"))
 
 
 async def test_presets_are_found_by_typing_and_can_be_undone() -> None:
@@ -270,9 +270,9 @@ async def test_presets_are_found_by_typing_and_can_be_undone() -> None:
         await pilot.press(*"cure-elu")
         await pilot.pause()
         await pilot.press("enter")
-        await until(pilot, lambda: lab.bench.experiment == resolve("cure-elu"))
+        await until(pilot, lambda: lab.workbench.experiment == resolve("cure-elu"))
         await pilot.press("u")
-        await until(pilot, lambda: lab.bench.experiment == resolve("sigmoid-20"))
+        await until(pilot, lambda: lab.workbench.experiment == resolve("sigmoid-20"))
 
 
 async def test_the_experiment_is_saved_as_toml_that_opens(
@@ -286,7 +286,7 @@ async def test_the_experiment_is_saved_as_toml_that_opens(
         await pilot.pause()
         await pilot.press("enter")
         await until(pilot, lambda: (tmp_path / "sigmoid-20.toml").exists())
-        assert resolve("sigmoid-20.toml") == lab.bench.experiment
+        assert resolve("sigmoid-20.toml") == lab.workbench.experiment
 
 
 async def test_palette_reaches_the_lab() -> None:
@@ -313,7 +313,7 @@ async def test_a_cure_that_two_findings_advise_is_offered_once() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        lab.bench.choose_cure(["clip-norm", "smaller-lr", "clip-norm"])
+        lab.workbench.choose_cure(["clip-norm", "smaller-lr", "clip-norm"])
         await until(pilot, lambda: "clip the gradient's norm" in screen_text(app))
         assert screen_text(app).count("clip the gradient's norm  advised") == 1
 

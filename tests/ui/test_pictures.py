@@ -79,7 +79,7 @@ async def _travelled(pilot: Pilot[None]) -> None:
     await _watching(pilot)
     await pilot.press("right", "right", "right", "plus", "right_square_bracket")
     lab = await lab_of(pilot)
-    lab.travel(150)
+    lab.cursor.go_to(150)
     await until(pilot, lambda: "looking at step 150" in screen_text(pilot.app))
     await settled(pilot)
 

@@ -96,7 +96,7 @@ async def test_one_key_goes_to_the_first_bad_step(make_run: MakeRun) -> None:
         await pilot.press("b")
         await until(pilot, lambda: lab.watching.at == 40)
         await until(pilot, lambda: "not a finite number in 21 of 21" in screen_text(app))
-        lab.travel(39)
+        lab.cursor.go_to(39)
         await until(pilot, lambda: lab.watching.sight.step == 39 and np.isfinite(drawn(lab)).all())
         await until(pilot, lambda: not any(f.code == "nonfinite" for f in lab.watching.findings))
 
@@ -166,12 +166,12 @@ async def test_a_narrow_terminal_shows_one_tab_and_reaches_all(make_run: MakeRun
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: "weaker" in screen_text(app))
-        assert lab.tab == "gradient", "a run that is opened is looked at"
+        assert lab.tabs.opened == "gradient", "a run that is opened is looked at"
         seen_tabs = []
         for _ in range(7):
             await pilot.press("tab")
             await pilot.pause(0.1)
-            seen_tabs.append(lab.tab)
+            seen_tabs.append(lab.tabs.opened)
             assert app.focused is not None
             assert app.focused.region.area, "what has the focus is on the screen"
         assert set(seen_tabs) == {"net", "gradient", "curves", "findings"}
@@ -235,12 +235,12 @@ async def test_toml_from_the_clipboard_becomes_the_experiment_and_a_bad_one_chan
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         app.post_message(events.Paste("[optimizer]\nlr = 0.5\n"))
-        await until(pilot, lambda: lab.draft.optimizer.lr == 0.5)
-        before = lab.draft
+        await until(pilot, lambda: lab.workbench.experiment.optimizer.lr == 0.5)
+        before = lab.workbench.experiment
         app.post_message(events.Paste("[optimizer]\nlr = -1\n"))
         await until(pilot, lambda: any("optimizer.lr" in toast.message for toast in app._notifications))
-        assert lab.draft == before
+        assert lab.workbench.experiment == before
         await pilot.press("u")
-        await until(pilot, lambda: lab.draft.optimizer.lr == 0.001)
+        await until(pilot, lambda: lab.workbench.experiment.optimizer.lr == 0.001)
         await pilot.press("Y")
         await until(pilot, lambda: 'name = "sigmoid-20"' in app.clipboard)

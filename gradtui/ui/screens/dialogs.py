@@ -122,11 +122,10 @@ class ChooseScreen(ModalScreen[str | None]):
             found.highlighted = max(0, min((found.highlighted or 0) + by, found.option_count - 1))
 
 
-def find_layer(app: App[Any], watching: Watching, take: Callable[[int], None]) -> None:
+def find_layer(app: App[Any], watching: Watching | None, take: Callable[[int], None]) -> None:
     """Let the person choose one of a run's layers; `take` gets its index."""
-    from gradtui.ui.screens.dialogs import Choice, ChooseScreen
-
-    meta = watching.snapshot.meta if watching.snapshot is not None else None
+    snapshot = watching.snapshot if watching is not None else None
+    meta = snapshot.meta if snapshot is not None else None
     if meta is None or not meta.layers:
         return
     choices = [

@@ -11,10 +11,10 @@ from textual.content import Content
 from gradtui import words
 from gradtui.study.study_state import StudyRow
 from gradtui.ui.panes.trial_table import power
-from gradtui.ui.screens.runs.run_columns import printable
 from gradtui.ui.studies.desk import Offer
 from gradtui.ui.widgets.row_table import Column
 from gradtui.ui.widgets.status_bar import MARKS, bar
+from gradtui.words import printable
 
 BAR = 12
 """Columns of the state of a run."""

@@ -7,9 +7,8 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.study.study_state import StudyState
-from gradtui.ui.screens.runs.run_columns import printable
 from gradtui.ui.widgets.status_bar import bar
-from gradtui.words import seconds
+from gradtui.words import printable, seconds
 
 
 class StudyBar(Widget):

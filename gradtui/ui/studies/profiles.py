@@ -7,7 +7,7 @@ import math
 from gradtui.study.chart import Bar, BarChart
 from gradtui.study.study_state import StudyState
 from gradtui.ui.panes.small_profiles import Multiple
-from gradtui.ui.screens.runs.run_columns import printable
+from gradtui.words import printable
 
 
 def profiles_of(state: StudyState) -> tuple[Multiple, ...]:

@@ -1,4 +1,4 @@
-"""Runs held against each other: curves and layers over each other, their courses side by side, and what differs."""
+"""The comparison of runs: their curves and layers over each other, their waterfalls, and how they differ."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
-from textual.reactive import var
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import get_current_worker
@@ -23,19 +22,19 @@ from gradtui.ui.screens.compare.runs_legend import LETTERS, Entry, RunsLegend, n
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.key_line import KeyLine
-from gradtui.ui.widgets.tab_line import TabLine
+from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
 from gradtui.ui.widgets.waterfall import CapacityChanged, StepSelected
 
-PACE = 0.2
+PAINT_SECONDS = 0.2
 """Seconds between two paintings at least: many runs may train at once."""
 TABS = ("curves", "layers", "waterfalls", "differences")
 
 
 class CompareScreen(Screen["Path | None"]):
-    """Answers with the folder of a run that the person wishes to see alone, or None.
+    """The CompareScreen shows two to eight runs together; it answers with the folder of one to open alone, or None.
 
     Args:
-        folders: of two to eight runs, live or finished.
+        folders: the runs' folders, live or finished.
     """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
@@ -56,41 +55,7 @@ class CompareScreen(Screen["Path | None"]):
         Binding("shift+tab", "pane(-1)", "pane before", show=False, id="compare.before"),
         Binding("escape", "back", "back", key_display="esc", tooltip="Newest step; then back.", id="compare.back"),
     ]  # fmt: skip
-    CSS = """
-    CompareScreen {
-        layout: vertical;
-        & .pane {
-            border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
-            &:focus { border: round $accent; border-title-color: $accent; }
-            &:nocolor:focus { border-title-style: reverse; }
-        }
-        & .-maximized { width: 100%; height: 1fr; }
-        & CurvePlot { height: 1fr; }
-        & TabLine { display: none; }
-        & #charts { height: 1fr; layout: grid; grid-size: 2; grid-rows: 3fr 4fr 3fr; }
-        & Differences { column-span: 2; }
-        &.-wide #charts { grid-size: 6; grid-rows: 1fr 1fr; }
-        &.-wide .pane { column-span: 2; }
-        &.-wide Waterfalls.pane { column-span: 4; }
-
-        &.-narrow, &.-low {
-            & TabLine { display: block; }
-            & #charts { layout: vertical; }
-            & .pane { display: none; width: 100%; height: 1fr; }
-            &.-tab-curves OverlaidCurves { display: block; }
-            &.-tab-layers OverlaidProfiles { display: block; }
-            &.-tab-waterfalls Waterfalls { display: block; }
-            &.-tab-differences Differences { display: block; }
-        }
-    }
-    """
-
-    tab: var[str] = var(TABS[0], init=False)
-    """What a small terminal shows."""
-    part: var[str] = var(PARTS[0], init=False)
-    """What is drawn of loss and accuracy."""
-    at: var[int | None] = var(None, init=False)
-    """The step that is looked at; None is the newest of each."""
+    CSS_PATH = "compare.tcss"
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__()
@@ -98,12 +63,16 @@ class CompareScreen(Screen["Path | None"]):
         self.entries = tuple(
             Entry(letter, watching) for letter, watching in zip(LETTERS, watchings, strict=False)
         )
+        self.tabs = PaneTabs(self, TABS[0], self.panes)
+        self.part = PARTS[0]
+        """Which curves of loss and accuracy are drawn: of batches, of the training or of the test set."""
+        self.at: int | None = None
+        """The step that is shown; None is the newest of each run."""
         self._fresh: set[Watching] = set()
-        """Those that wait to be painted."""
-        self.add_class(f"-tab-{TABS[0]}", update=False)
+        """The runs that wait to be painted."""
 
     def compose(self) -> ComposeResult:
-        """Which letter is whose, and the panes."""
+        """Yield the legend of letters and the panes."""
         yield RunsLegend()
         yield TabLine(TABS)
         with Container(id="charts"):
@@ -115,16 +84,16 @@ class CompareScreen(Screen["Path | None"]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Follow all of them until the screen is left."""
+        """Follow all runs until the screen is left."""
         self.query_one(OverlaidCurves).focus()
         self.query_one(RunsLegend).update(self.entries)
         for entry in self.entries:
-            entry.watching.pace = PACE
+            entry.watching.pace = PAINT_SECONDS
             self.run_worker(partial(_follow, entry.watching), thread=True, group="follow")
-        self.set_interval(PACE, self.paint_fresh)
+        self.set_interval(PAINT_SECONDS, self.paint_fresh)
 
     def on_unmount(self) -> None:
-        """Leaving is not to wait until the next look at a folder."""
+        """End the reading threads."""
         for entry in self.entries:
             entry.watching.close()
 
@@ -140,7 +109,7 @@ class CompareScreen(Screen["Path | None"]):
         self._fresh.add(watching)
 
     async def paint_fresh(self) -> None:
-        """Paint what is new of any of them; then let their readers go on."""
+        """Paint what is new of any run; then let the readers of those go on."""
         if not self._fresh or not self.is_current:
             return
         fresh, self._fresh = self._fresh, set()
@@ -151,7 +120,7 @@ class CompareScreen(Screen["Path | None"]):
                 watching.painted.set()
 
     async def paint(self) -> None:
-        """Hand each pane all of them."""
+        """Hand all runs to each pane."""
         metric = metrics.get(self.entries[0].watching.look.measure)
         self.query_one(RunsLegend).update(self.entries)
         for pane in self.query(OverlaidCurves):
@@ -170,14 +139,8 @@ class CompareScreen(Screen["Path | None"]):
 
     # -- panes
 
-    def watch_tab(self, before: str, tab: str) -> None:
-        """Show what belongs to a tab."""
-        self.remove_class(f"-tab-{before}", update=False)
-        self.add_class(f"-tab-{tab}")
-        self.query_one(TabLine).opened = tab
-
     def panes(self) -> list[tuple[str, Widget]]:
-        """What can be focused, in reading order, each with its tab."""
+        """Return what can be focused, in reading order, each with its tab."""
         loss, accuracy = self.query(OverlaidCurves)
         others = (OverlaidProfiles, Waterfalls, Differences)
         return [
@@ -187,47 +150,31 @@ class CompareScreen(Screen["Path | None"]):
         ]
 
     def action_tab(self, tab: str) -> None:
-        """The first pane of a tab."""
-        self._go(tab, next(pane for name, pane in self.panes() if name == tab))
-
-    @on(TabLine.Chosen)
-    def _tab_chosen(self, event: TabLine.Chosen) -> None:
-        self.action_tab(event.tab)
+        """Focus the first pane of a tab."""
+        self.tabs.focus(tab, self.tabs.first_pane(tab))
 
     def action_pane(self, by: int) -> None:
-        """The next pane (the one before), also where that is on another tab."""
-        panes = self.panes()
-        here = next((i for i, (_, pane) in enumerate(panes) if pane.has_focus), 0)
-        self._go(*panes[(here + by) % len(panes)])
-
-    def _go(self, tab: str, pane: Widget) -> None:
-        if self.maximized is not None:
-            self.minimize()
-        self.tab = tab
-        # What was hidden until now can be focused once its display is known.
-        self.call_after_refresh(pane.focus)
+        """Focus the next pane (-1: the one before), also where that is on another tab."""
+        self.tabs.focus(*self.tabs.beside(by))
 
     def action_fill(self) -> None:
-        """Let the pane that has the focus fill the screen, or all of them have their places again."""
-        if self.maximized is not None:
-            self.minimize()
-        elif self.focused is not None:
-            self.maximize(self.focused, container=False)
+        """Let the pane that has the focus fill the screen, or give all panes their places again."""
+        fill(self)
 
-    # -- looking
+    # -- another step, another metric
 
     @on(Travelled)
     def _travelled(self, event: Travelled) -> None:
         event.stop()
-        self.travel(event.step)
+        self.go_to(event.step)
 
     @on(StepSelected)
     def _step_clicked(self, event: StepSelected) -> None:
         event.stop()
-        self.travel(event.step)
+        self.go_to(event.step)
 
-    def travel(self, step: int | None) -> None:
-        """See all runs as they were after that step, or at their last one before it; None is the newest."""
+    def go_to(self, step: int | None) -> None:
+        """Show all runs as they were after a step, or at their last step before it; None is the newest of each."""
         newest = newest_of(self.entries)
         self.at = None if step is None or step >= newest else max(1, step)
         for entry in self.entries:
@@ -238,36 +185,36 @@ class CompareScreen(Screen["Path | None"]):
         self.refresh_bindings()
 
     def action_time(self, columns: int) -> None:
-        """So many columns of the curves later (earlier)."""
+        """Show the step so many columns of the curves later (earlier)."""
         newest = newest_of(self.entries)
         here = newest if self.at is None else self.at
-        self.travel(self.query(OverlaidCurves).first().step_beside(here, columns))
+        self.go_to(self.query(OverlaidCurves).first().step_beside(here, columns))
 
     def action_measure(self, forward: bool) -> None:
-        """Another measure of the layers, of all runs that record it."""
+        """Draw the next (or previous) metric that any of the runs records of its layers."""
         recorded = {name for entry in self.entries for name in entry.watching.measures}
         metric = metrics.next_drawn(self.entries[0].watching.look.measure, tuple(recorded), forward)
         for entry in self.entries:
             entry.watching.look_at(replace(entry.watching.look, measure=metric.name))
 
     def action_part(self) -> None:
-        """Batches, the training set, the test set."""
+        """Draw the curves of the batches, of the training set, or of the test set, in turn."""
         self.part = PARTS[(PARTS.index(self.part) + 1) % len(PARTS)]
         self.call_later(self.paint)
 
     # -- leaving
 
     def action_back(self) -> None:
-        """All panes again, then the newest step, then back."""
+        """Give all panes their places, or else show the newest step, or else leave the screen."""
         if self.maximized is not None:
             self.minimize()
         elif self.at is not None:
-            self.travel(None)
+            self.go_to(None)
         else:
             self.dismiss(None)
 
     def action_open(self) -> None:
-        """Choose the run to see alone."""
+        """Choose the run to open alone."""
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
         choices = [
@@ -283,5 +230,4 @@ class CompareScreen(Screen["Path | None"]):
 
 
 def _follow(watching: Watching) -> None:
-    """Read a run's folder until the screen is left. Runs in a thread."""
     watching.follow(get_current_worker())

@@ -18,8 +18,6 @@ from gradtui.experiment import Experiment, to_dict
 from gradtui.experiment.overrides import diff
 from gradtui.ui.edit.values import show, value_at
 from gradtui.ui.screens.compare.runs_legend import Entry
-from gradtui.ui.screens.runs.run_columns import printable
-from gradtui.ui.screens.runs.run_lines import group_words
 
 FIELD = 24
 """Columns of a field's path, at most."""
@@ -102,7 +100,9 @@ def _field_line(experiments: Sequence[Experiment | None], path: str) -> Differen
 def _group_lines(experiments: Sequence[Experiment | None], paths: Sequence[str]) -> list[Difference]:
     nets = [to_dict(experiment)["net"] if experiment is not None else [] for experiment in experiments]
     lines = [
-        Difference(path, tuple(group_words(net[index]) if index < len(net) else ABSENT for net in nets))
+        Difference(
+            path, tuple(words.group_in_words(net[index]) if index < len(net) else ABSENT for net in nets)
+        )
         for index, path in enumerate(paths)
     ]
     return [line for line in lines if len(set(line.values)) > 1]
@@ -139,7 +139,7 @@ def _line(
     line = Content.styled(field, "$secondary").truncate(width, ellipsis=True, pad=True)
     for index, value in enumerate(values):
         tone = "$error" if index < len(ill) and ill[index] else style
-        cell = Content.styled(printable(value), tone) if tone else Content(printable(value))
+        cell = Content.styled(words.printable(value), tone) if tone else Content(words.printable(value))
         line += Content(" ") + cell.truncate(each, ellipsis=True, pad=True)
     return line
 

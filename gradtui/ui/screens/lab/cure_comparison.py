@@ -1,91 +1,151 @@
-"""A cure that proves itself: a twin of the sick run trains beside it, and both are drawn over each other."""
+"""A run beside another one: mostly a fork with a cure beside the run that it was forked from."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from textual import work
-from textual.reactive import var
+from textual.screen import Screen
 from textual.worker import get_current_worker
 
-from gradtui.ui.screens.lab.run_controls import Training
+from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.watching import Watching
+from gradtui.ui.widgets.status_bar import cure_of
 
 if TYPE_CHECKING:
-    from gradtui.diagnosis.verdict import Verdict
     from gradtui.study.trials import Trials
-    from gradtui.ui.treatment import Treatment
 
 
-class Comparing(Training):
-    """Holds the run on the screen against another one."""
+class CureComparison:
+    """A CureComparison follows a second run beside the one on the screen, and starts forks with cures.
 
-    partner: var[Watching | None] = var(None)
-    """What the run on the screen is held against: the one without the cure, mostly."""
+    Args:
+        screen: the screen that shows both runs.
+        followed: returns the run on the screen, or None before the first.
+        open_run: shows another run, as ``open_run(folder, adopt=..., against=...)``.
+        controls: what starts the forks.
+    """
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(
+        self,
+        screen: Screen[Any],
+        followed: Callable[[], Watching | None],
+        open_run: Callable[..., None],
+        controls: RunControls,
+    ) -> None:
+        self._screen = screen
+        self._followed = followed
+        self._open_run = open_run
+        self._controls = controls
+        self._asks_parent = False
+        self.partner: Watching | None = None
+        """The run beside the one on the screen; None where nothing is compared."""
         self.trials: Trials | None = None
-        """Every cure of one sick run; they go on while other things are looked at."""
+        """All cures of one run; their trainings go on while other things are shown."""
 
-    # -- starting a twin
+    # -- the second run
 
-    def action_treat(self) -> None:
-        """Choose a cure of the run on the screen, and train a twin with it."""
+    def begin(self, against: Path | None) -> None:
+        """Compare a run that has just been opened; None is with the run that it names as its parent, if any."""
+        self.compare_with(against)
+        self._asks_parent = against is None
+
+    def compare_with(self, folder: Path | None) -> None:
+        """Follow another run beside the one on the screen; None ends the comparison."""
+        self.close()
+        self.partner = None
+        if folder is not None:
+            self.partner = Watching(self._screen, folder, beside=True)
+            read = partial(_follow, self.partner)
+            self._screen.run_worker(read, thread=True, exclusive=True, group="partner")
+        self._screen.refresh_bindings()
+
+    def close(self) -> None:
+        """Stop reading the second run."""
+        if self.partner is not None:
+            self.partner.close()
+
+    def sync(self, run: Watching) -> None:
+        """Find the parent of a new run once, and have both runs show the same metric and step.
+
+        Where the partner is shorter, it shows its last step.
+        """
+        if self._asks_parent and run.parent is not None:
+            from gradtui.runs.folder import is_run_folder
+
+            self._asks_parent = False
+            folder = run.folder.parent / run.parent.run
+            if is_run_folder(folder):
+                self.compare_with(folder)
+        partner = self.partner
+        if partner is None or run.sight is None:
+            return
+        newest, step = partner.snapshot.step if partner.snapshot is not None else 0, run.sight.step
+        look = replace(partner.look, measure=run.look.measure, at=step if newest > step else None, rows=2)
+        if look != partner.look:
+            partner.look_at(look)
+
+    def verdict(self) -> tuple[str, ...]:
+        """Return the cure, when it is judged, and the lines of the verdict; empty before both runs can be judged."""
+        from gradtui.diagnosis.verdict import verdict
+
+        run, partner = self._followed(), self.partner
+        if run is None or partner is None or run.outcome is None or partner.outcome is None:
+            return ()
+        ended = not run.live and not partner.live
+        lines = verdict(partner.outcome, run.outcome).lines()
+        return (cure_of(run), "in the end" if ended else "so far", *lines)
+
+    # -- forks with cures
+
+    def choose_cure(self) -> None:
+        """Ask for a cure of the run on the screen, and train a fork with it beside the run."""
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
         from gradtui.ui.treatment import treatments
 
-        watching = self.watching
-        if watching is None or watching.experiment is None:
-            self.notify("only a run of an experiment can be cured here", severity="warning")
+        run = self._curable()
+        if run is None or run.experiment is None:
             return
-        experiment = watching.experiment
-        advised = [cure.key for finding in watching.standing or () for cure in finding.cures]
-        offers = {offer.key: offer for offer in treatments(watching.folder, experiment, advised)}
+        experiment, folder = run.experiment, run.folder
+        advised = [cure.key for finding in run.standing or () for cure in finding.cures]
+        options = {option.key: option for option in treatments(folder, experiment, advised)}
 
         def take(key: str | None) -> None:
             if key is not None:
-                self.start_twin(offers[key], watching.folder)
+                self._controls.start_fork(options[key], folder)
 
         choices = [
-            Choice(key, offer.title, offer.line(experiment), marked=offer.cure.key in advised)
-            for key, offer in offers.items()
+            Choice(key, option.title, option.line(experiment), marked=option.cure.key in advised)
+            for key, option in options.items()
         ]
-        self.app.push_screen(ChooseScreen("Train a twin with this cure", choices, title_width=0), take)
+        screen = ChooseScreen("Train a twin with this cure", choices, title_width=0)
+        self._screen.app.push_screen(screen, take)
 
-    @work(thread=True, exclusive=True, group="start")
-    def start_twin(self, treatment: Treatment, sick: Path) -> None:
-        """Start it, and hold it against the sick run."""
-        try:
-            trainer = self.have_trainers().start(
-                treatment.experiment, parent=treatment.parent, fork=treatment.fork
-            )
-        except OSError as error:
-            self.app.call_from_thread(
-                self.notify, f"cannot start a run: {error}", severity="error", markup=False
-            )
-            return
-        self.app.call_from_thread(self.open_run, trainer.folder, adopt=True, trainer=trainer, against=sick)
-
-    # -- every cure at once
-
-    def action_try_all(self) -> None:
-        """Have every cure of the sick run trained and ranked: of the one without the cure, where two are compared."""
+    def try_all_cures(self) -> None:
+        """Train and rank every cure of a run: of the one without the cure, where two are compared."""
         from gradtui.ui.screens.trials import TrialsScreen
 
-        watching = self.watching
-        if watching is None or watching.experiment is None:
-            self.notify("only a run of an experiment can be cured here", severity="warning")
+        run = self._curable()
+        if run is None:
             return
-        sick = (self.partner or watching).folder
+        sick = (self.partner or run).folder
 
         def take(folder: Path | None) -> None:
             if folder is not None:
-                self.open_run(folder, adopt=True, against=sick if folder != sick else None)
+                self._open_run(folder, adopt=True, against=sick if folder != sick else None)
 
-        self.app.push_screen(TrialsScreen(self._trials_of(sick)), take)
+        self._screen.app.push_screen(TrialsScreen(self._trials_of(sick)), take)
+
+    def _curable(self) -> Watching | None:
+        """Return the run on the screen if it has an experiment that a cure could change; else notify."""
+        run = self._followed()
+        if run is None or run.experiment is None:
+            self._screen.notify("only a run of an experiment can be cured here", severity="warning")
+            return None
+        return run
 
     def _trials_of(self, sick: Path) -> Trials:
         from gradtui.study.trials import Trials
@@ -99,60 +159,13 @@ class Comparing(Training):
         return self.trials
 
     def still_training(self) -> Path | None:
-        """The run on the screen, if it still trains, or else the first of the cures that does."""
+        """Return the folder of the run on the screen if it still trains, or else of the first cure that does."""
+        run = self._followed()
+        if run is not None and run.live:
+            return run.folder
         trials = self.trials.state.rows if self.trials is not None else ()
-        return super().still_training() or next((row.folder for row in trials if row.live), None)
+        return next((row.folder for row in trials if row.live), None)
 
-    # -- the other run
 
-    def compare_with(self, folder: Path | None) -> None:
-        """Hold the run on the screen against that one; None is against none."""
-        if self.partner is not None:
-            self.partner.close()
-        self.partner = None if folder is None else Watching(self, folder, beside=True)
-        if self.partner is not None:
-            self.follow_partner(self.partner)
-        self.refresh_bindings()
-
-    @work(thread=True, exclusive=True, group="partner")
-    def follow_partner(self, partner: Watching) -> None:
-        """Read its folder until another run is compared with."""
-        partner.follow(get_current_worker())
-
-    async def action_alone(self) -> None:
-        """Compare no more."""
-        self.compare_with(None)
-        if self.watching is not None:
-            await self.paint(self.watching)
-
-    async def paint(self, watching: Watching) -> None:
-        """Show the state of the run on the screen."""
-        raise NotImplementedError
-
-    def find_parent(self, watching: Watching) -> None:
-        """Hold a run against the one that it names itself, where that is still there."""
-        from gradtui.runs.folder import is_run_folder
-
-        if watching.parent is not None and is_run_folder(watching.folder.parent / watching.parent.run):
-            self.compare_with(watching.folder.parent / watching.parent.run)
-
-    def look_beside(self) -> None:
-        """Look at the same measure and the same step of both, or the last step that the other one has."""
-        watching, partner = self.watching, self.partner
-        if watching is None or partner is None or watching.sight is None:
-            return
-        newest = partner.snapshot.step if partner.snapshot is not None else 0
-        step = watching.sight.step
-        at = step if newest > step else None
-        look = replace(partner.look, measure=watching.look.measure, at=at, rows=2)
-        if look != partner.look:
-            partner.look_at(look)
-
-    def verdict(self) -> Verdict | None:
-        """What became of the other run's findings, as far as both have got."""
-        from gradtui.diagnosis.verdict import verdict
-
-        watching, partner = self.watching, self.partner
-        if watching is None or partner is None or watching.outcome is None or partner.outcome is None:
-            return None
-        return verdict(partner.outcome, watching.outcome)
+def _follow(run: Watching) -> None:
+    run.follow(get_current_worker())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual import on
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from gradtui.charts.series import Series
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
+    from gradtui.ui.keeping import KeepingApp
     from gradtui.ui.screens.lab.event_marks import EventMarks
     from gradtui.ui.widgets.curve_plot import CurvePlot
 
@@ -84,6 +86,17 @@ class CurvePane(Vertical, can_focus=True):
     def on_mount(self) -> None:
         """The frame's title."""
         self._entitle()
+
+    def keep_settings(self, app: KeepingApp) -> None:
+        """Draw as the person's settings say, and keep what is changed from now on."""
+
+        def keep(field: str, value: object) -> None:
+            app.keep(**{field: value})
+
+        self.smoothing = app.settings.smoothing
+        self.logarithmic = app.settings.log_loss if self.what == "loss" else app.settings.log_accuracy
+        self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
+        self.watch(self, "logarithmic", partial(keep, f"log_{self.what}"), init=False)
 
     def clear(self) -> None:
         """Another run comes."""

@@ -1,57 +1,62 @@
-"""The lab: builder, controls and charts of one run, live or finished."""
+"""The lab: the builder, the controls and the charts of one run, live or finished."""
 
 from __future__ import annotations
 
 import gc
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
-from textual.screen import ModalScreen
+from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
-from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
-from gradtui.ui import warming
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.keeping import KeepingApp
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
-from gradtui.ui.pace import PacedApp
-from gradtui.ui.screens.lab.cure_comparison import Comparing
+from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
-from gradtui.ui.screens.lab.stats_pane import StatsPane
-from gradtui.ui.screens.lab.training_pane import TrainingPane
+from gradtui.ui.screens.lab.run_controls import RunControls
+from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
+from gradtui.ui.time_cursor import TimeCursor
+from gradtui.ui.travel import Travelled
+from gradtui.ui.warming import import_charts
 from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.key_line import KeyLine
-from gradtui.ui.widgets.status_bar import StatusBar, cure_of, progress_of
-from gradtui.ui.widgets.tab_line import TABS, TabLine
+from gradtui.ui.widgets.status_bar import StatusBar
+from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
 
 if TYPE_CHECKING:
+    from gradtui.runs.control import WishName
     from gradtui.training.launch import Trainer
     from gradtui.ui.studies.desk import Desk
 
+TABS = ("net", "gradient", "curves", "findings")
+
 STATUS_SECONDS = 0.5
-"""How often the first line is looked at again where nothing new comes: an evaluation that lasts should be named."""
+"""Seconds between two paintings of the first line where nothing new comes: a long evaluation should be named."""
 
 
-class LabScreen(Comparing):
-    """Build, train, look. Attributes go down to the panes, their messages come up to here.
+class LabScreen(Screen[Any]):
+    """The LabScreen owns the panes and routes: attributes go down to them, their messages come up to it.
+
+    The rest belongs to its parts: `view` follows and paints the run, `comparison` a second one beside it, `controls`
+    start and steer trainings, `cursor` moves through time and metrics, `tabs` through panes; the workbench edits.
 
     Args:
-        experiment: what the builder opens on.
-        attach: a run's folder to open.
+        experiment: the experiment that the builder opens on.
+        attach: the folder of a run to open.
     """
 
     CSS_PATH = "lab.tcss"
@@ -59,30 +64,28 @@ class LabScreen(Comparing):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     BINDINGS = LAB_KEYS
 
-    tab: var[str] = var(TABS[0], init=False)
-    """What a narrow terminal shows; a wide one shows everything."""
     drawn: var[bool] = var(False, init=False)
-    """Whether the net is drawn where the charts are: until there is a run, and by a key."""
+    """Whether the net is drawn in the place of the charts: until there is a run, and by a key."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()
         self.opens_on = experiment
         self.attach = attach
-        # Where a run comes at once, nobody need see the net first. As classes from the start: each that changes
-        # later has the styles of every widget looked up again, which takes 10 to 20 ms.
+        self.controls = RunControls(self, self.open_run)
+        self.cursor = TimeCursor(self, lambda: self.watching)
+        self.comparison = CureComparison(self, lambda: self.watching, self.open_run, self.controls)
+        self.view = RunView(self, self.controls, self.comparison)
+        # Where a run comes at once, the net is not shown first. Both classes are set from the start: each that
+        # changes later has the styles of every widget looked up again, which takes 10 to 20 ms.
+        self.tabs = PaneTabs(self, TABS[0] if attach is None else "gradient", self.panes)
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
-        self.set_reactive(LabScreen.tab, TABS[0] if attach is None else "gradient")
-        self.add_class(f"-tab-{self.tab}", *(["-drawn"] if self.drawn else []), update=False)
-        self.adopting = False
-        self.painted_state = ""
+        self.set_class(self.drawn, "-drawn", update=False)
         self.desk: Desk | None = None
         """The studies, those under way among them, once they were looked at."""
-        self.orphan = False
-        """Whether it is still to be asked which run the one on the screen is held against."""
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """Training first, then help and the way out, then the rest: a narrow footer is cut at its end."""
+        """Return the keys of training first, then help and quit, then the rest: a narrow key line cuts the end off."""
 
         def rank(active: ActiveBinding) -> int:
             if active.binding.id in TRAINING_KEYS:
@@ -95,9 +98,9 @@ class LabScreen(Comparing):
     # -- the first frame, and what can wait until it is painted
 
     def compose(self) -> ComposeResult:
-        """Text on the left, charts on the right. Nothing here imports numpy."""
+        """Yield text on the left and charts on the right. Nothing here imports numpy."""
         yield StatusBar()
-        yield TabLine()
+        yield TabLine(TABS)
         with Horizontal(id="bench"):
             yield Workbench(self.opens_on, id="side")
             with Vertical(id="sight"):
@@ -110,114 +113,84 @@ class LabScreen(Comparing):
 
     def on_mount(self) -> None:
         """Show the experiment; import and warm everything else once this is on the screen."""
-        self.show_status()
-        self._settle()
-        self.query_one(NetPane).experiment = self.draft
+        self.view.show_status()
+        if isinstance(self.app, KeepingApp):
+            for pane in self.query(CurvePane):
+                pane.keep_settings(self.app)
+        self.query_one(NetPane).experiment = self.workbench.experiment
         self.query_one(ModelPane).focus()
-        self.set_interval(STATUS_SECONDS, self.show_status)
+        self.set_interval(STATUS_SECONDS, self.view.show_status)
         self.call_after_refresh(self.warm_up)
-
-    def _settle(self) -> None:
-        """Curves as the person had them last; what is changed from now on is kept."""
-        app = self.app
-        if not isinstance(app, KeepingApp):
-            return
-        for pane in self.query(CurvePane):
-            pane.smoothing = app.settings.smoothing
-            pane.logarithmic = app.settings.log_loss if pane.what == "loss" else app.settings.log_accuracy
-            self.watch(pane, "smoothing", partial(_keep, app, "smoothing"), init=False)
-            self.watch(pane, "logarithmic", partial(_keep, app, f"log_{pane.what}"), init=False)
 
     @work(thread=True, group="warm")
     def warm_up(self) -> None:
         """Open the run, import what the charts need, and have a trainer ready."""
         if self.attach is not None:
-            self.app.call_from_thread(self.open_run, self.attach, adopt=True)
-        warming.import_charts()
-        self.have_trainers().warm()
+            self.app.call_from_thread(partial(self.open_run, self.attach, adopt=True))
+        import_charts()
+        self.controls.trainers.warm()
         # What has been made until now stays to the end: see app.quicken.
         gc.freeze()
         gc.enable()
 
+    def on_unmount(self) -> None:
+        """End the reading threads, which would else sleep on, and the standby process."""
+        self.view.close()
+        self.comparison.close()
+        self.controls.close()
+
     @property
-    def bench(self) -> Workbench:
-        """The left column."""
+    def watching(self) -> Watching | None:
+        """The run on the screen; None before the first."""
+        return self.view.run
+
+    @property
+    def workbench(self) -> Workbench:
+        """The left column, which owns the edited experiment."""
         return self.query_one(Workbench)
 
     @property
-    def draft(self) -> Experiment:
-        """The experiment that is edited now."""
-        return self.bench.experiment
-
-    @property
     def narrow(self) -> bool:
-        """Whether the terminal shows one tab at a time."""
+        """Return whether the terminal shows one tab at a time."""
         return self.app.size.width < self.HORIZONTAL_BREAKPOINTS[1][0]
 
-    # -- panes, and the tabs that a narrow terminal has in their place
-
-    def watch_tab(self, before: str, tab: str) -> None:
-        """Show what belongs to a tab; a wide terminal does not look at these classes."""
-        self.remove_class(f"-tab-{before}", update=False)
-        self.add_class(f"-tab-{tab}", update=self.narrow)
-        self.query_one(TabLine).opened = tab
-
-    def watch_drawn(self, drawn: bool) -> None:
-        """The net, or the charts."""
-        self.set_class(drawn, "-drawn")
-
     def panes(self) -> list[tuple[str, Widget]]:
-        """What can be focused, in reading order, each with its tab."""
-        found: list[tuple[str, Widget]] = [
+        """Return what can be focused, in reading order, each with its tab."""
+        return [
             *([] if self.has_class("-script") else [("net", self.query_one(ModelPane))]),
-            ("net", self.bench.query_one(FieldList)),
+            ("net", self.workbench.query_one(FieldList)),
             *([("net", self.query_one(NetPane))] if self.drawn or self.narrow else []),
             ("gradient", self.query_one(GradientPane)),
             *(("curves", pane) for pane in self.query(CurvePane)),
             ("findings", self.query_one(FindingsPane)),
         ]
-        return found
 
     def action_pane(self, by: int) -> None:
-        """The next pane (the one before), also where that is on another tab."""
-        panes = self.panes()
-        here = next((i for i, (_, pane) in enumerate(panes) if pane.has_focus), -1 if by > 0 else 0)
-        self._go(*panes[(here + by) % len(panes)])
+        """Focus the next pane (-1: the one before), also where that is on another tab."""
+        self._focus(*self.tabs.beside(by))
 
     def action_tab(self, tab: str) -> None:
-        """The first pane of a tab."""
-        self._go(tab, next(pane for name, pane in self.panes() if name == tab))
+        """Focus the first pane of a tab."""
+        self._focus(tab, self.tabs.first_pane(tab))
 
-    def _go(self, tab: str, pane: Widget) -> None:
-        if self.maximized is not None:
-            self.minimize()
-        self.tab = tab
+    def _focus(self, tab: str, pane: Widget) -> None:
+        self.tabs.focus(tab, pane, restyle=self.narrow)
         if self.narrow or tab in ("gradient", "curves"):
             self.drawn = isinstance(pane, NetPane)
-        # What was hidden until now can be focused once its display is known.
-        self.call_after_refresh(pane.focus)
-
-    @on(TabLine.Chosen)
-    def _tab_chosen(self, event: TabLine.Chosen) -> None:
-        self.action_tab(event.tab)
 
     def action_fill(self) -> None:
-        """Let the pane that has the focus fill the screen, or all of them have their places again."""
-        if self.maximized is not None:
-            self.minimize()
-            return
-        around = self.focused.ancestors_with_self if self.focused is not None else []
-        pane = next((node for node in around if node.has_class("pane")), None)
-        if isinstance(pane, Widget):
-            self.maximize(pane, container=False)
+        """Let the pane that has the focus fill the screen, or give all panes their places again."""
+        fill(self)
 
-    # -- the net as a list and as a picture
+    def watch_drawn(self, drawn: bool) -> None:
+        """Show the drawing of the net, or the charts."""
+        self.set_class(drawn, "-drawn")
 
     def action_draw_net(self) -> None:
-        """The net in place of the charts, or the charts again."""
+        """Draw the net in the place of the charts, or show the charts again."""
         self.drawn = not self.drawn
         if self.drawn:
-            self._go("net", self.query_one(NetPane))
+            self._focus("net", self.query_one(NetPane))
         else:
             self.action_tab("gradient" if self.watching is not None else "net")
 
@@ -231,89 +204,100 @@ class LabScreen(Comparing):
 
     @on(NetPane.Edit)
     def _group_edit(self, event: NetPane.Edit) -> None:
-        self.bench.edit_group(event.index)
-
-    def action_copy(self) -> None:
-        """The experiment as TOML on the clipboard."""
-        self.bench.copy()
-
-    def on_paste(self, event: events.Paste) -> None:
-        """TOML from the clipboard becomes the experiment, or a part of it."""
-        event.stop()
-        self.bench.paste(event.text)
+        self.workbench.edit_group(event.index)
 
     # -- editing, which the workbench does
 
     @on(Workbench.Edited)
     def _edited(self, event: Workbench.Edited) -> None:
-        """Send what a running trainer can take over at once."""
+        """Send the running trainer what it can take over at once."""
         from gradtui.experiment.overrides import diff
         from gradtui.runs.control import LIVE
 
-        self.show_status()
+        self.view.show_status()
         self.query_one(NetPane).experiment = event.after
-        if self.narrow and self.tab != "net" and event.before.net != event.after.net:
-            # A preset or a cure was taken on another tab: here one sees what it is.
+        if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
+            # A preset or a cure was taken on another tab: the net's tab shows what it is.
             self.action_tab("net")
         watching, changed = self.watching, diff(event.before, event.after)
         # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
         if watching is not None and watching.live and changed and set(changed) <= set(LIVE):
-            self.wish("set", set=changed)
+            self.controls.send(watching, "set", set=changed)
+
+    def action_copy(self) -> None:
+        """Copy the experiment to the clipboard as TOML."""
+        self.workbench.copy()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take over pasted TOML as the experiment, or as a part of it."""
+        event.stop()
+        self.workbench.paste(event.text)
 
     def action_all_settings(self) -> None:
-        """Every field that is not the net's."""
-        self.bench.open_settings()
+        """Edit every field that is not the net's."""
+        self.workbench.open_settings()
 
     def action_presets(self) -> None:
         """Open one of the recipes that ship."""
-        self.bench.choose_preset()
+        self.workbench.choose_preset()
 
     def action_cures(self) -> None:
         """Apply a cure to the experiment."""
         findings = self.watching.findings if self.watching is not None else None
-        self.bench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
+        self.workbench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
 
     def action_save(self) -> None:
         """Save the experiment as TOML."""
-        from gradtui.ui.screens.dialogs import SaveScreen
-
-        def said(path: Path | None) -> None:
-            if path is not None:
-                self.notify(f"saved {path}", markup=False)
-
-        self.app.push_screen(SaveScreen(self.bench.experiment), said)
+        self.workbench.save()
 
     def action_undo(self) -> None:
         """Take the last edit back."""
-        self.bench.undo()
+        self.workbench.undo()
 
     def action_redo(self) -> None:
         """Take the last undo back."""
-        self.bench.redo()
+        self.workbench.redo()
+
+    # -- training, and comparing with another run
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """One key, the word that fits: train, pause or go on."""
-        watching = self.watching
-        live = watching is not None and watching.live
-        paused = live and watching is not None and watching.state == "paused"
-        curable = watching is not None and watching.experiment is not None and not watching.preflight
-        return {
-            "start": not live,
-            "preflight": not live,
-            "pause": live and not paused,
-            "resume": paused,
-            "single_step": live,
-            "stop": live,
-            "restart": live,
-            "log": watching is not None,
-            "measure": watching is not None,
-            "first_bad": watching is not None,
-            "live": watching is not None and watching.at is not None,
-            "find_layer": watching is not None,
-            "treat": curable,
-            "try_all": curable,
-            "alone": self.partner is not None,
-        }.get(action, True)
+        """Return whether a key does anything now."""
+        if action == "live":
+            return self.cursor.in_the_past
+        return self.view.allows(str(parameters[0]) if action == "send" else action)
+
+    def action_start(self) -> None:
+        """Train the edited experiment."""
+        self.controls.start(self.workbench.experiment)
+
+    def action_preflight(self) -> None:
+        """Measure the edited experiment at initialisation, beside theory."""
+        self.controls.preflight(self.workbench.experiment)
+
+    def action_restart(self) -> None:
+        """Stop the run on the screen and train the edited experiment from its start."""
+        self.controls.restart(self.watching, self.workbench.experiment)
+
+    def action_send(self, command: WishName) -> None:
+        """Send a command to the trainer: pause, resume, step (once, then pause) or stop."""
+        self.controls.send(self.watching, command)
+
+    def still_training(self) -> Path | None:
+        """Return the folder of a run that still trains: the one on the screen, or else a cure's; None if none does."""
+        return self.comparison.still_training()
+
+    def action_treat(self) -> None:
+        """Choose a cure of the run on the screen, and train a fork with it beside the run."""
+        self.comparison.choose_cure()
+
+    def action_try_all(self) -> None:
+        """Train and rank every cure of the run on the screen."""
+        self.comparison.try_all_cures()
+
+    async def action_alone(self) -> None:
+        """End the comparison with the other run."""
+        self.comparison.compare_with(None)
+        await self.view.paint()
 
     # -- the run on the screen
 
@@ -325,216 +309,89 @@ class LabScreen(Comparing):
         trainer: Trainer | None = None,
         against: Path | None = None,
     ) -> None:
-        """Show a run from now on; with ``adopt``, the builder takes over its experiment. ``against``: the run that
-        it is held against; without one, the one that it names itself."""
-        self.adopting = adopt
-        self.compare_with(against)
-        self.orphan = against is None
-        if self.watching is not None:
-            self.watching.close()
-        self.watching = Watching(self, folder, trainer)
-        if isinstance(self.app, KeepingApp):
-            self.watching.pace = 1 / self.app.settings.redraws
-        if self.measured is not None and folder.parent == self.measured:
-            # What theory speaks of; and the only measure of which the start tells as much as a training.
-            self.watching.look = replace(self.watching.look, measure="output_grad_rms")
-        self.painted_state = ""
+        """Show a run from now on; see RunView.open for the arguments."""
+        self.view.open(folder, adopt=adopt, trainer=trainer, against=against)
         self.drawn = False
-        self.query_one(GradientPane).clear()
-        for pane in self.query(CurvePane):
-            pane.clear()
-        self.show_status()
-        if self.tab == "net":
+        if self.tabs.opened == "net":
             # A narrow terminal turns to what the person started this for.
-            self.tab = "gradient"
+            self.tabs.open("gradient", restyle=self.narrow)
             if self.narrow:
                 self.call_after_refresh(self.query_one(GradientPane).focus)
-        self.follow(self.watching)
-
-    def on_unmount(self) -> None:
-        """Leaving is not to wait until the next look at a folder."""
-        for watching in (self.watching, self.partner):
-            if watching is not None:
-                watching.close()
-
-    @work(thread=True, exclusive=True, group="follow")
-    def follow(self, watching: Watching) -> None:
-        """Read the run's folder until another run is shown."""
-        watching.follow(get_current_worker())
 
     @on(Followed)
     async def _followed(self, event: Followed) -> None:
-        """A new whole state of the run: paint it, then let the reader go on."""
-        if event.watching is self.partner and self.watching is not None:
-            if self.partner.snapshot is None:
-                self.notify(self.partner.problem, severity="error", markup=False)
-                self.compare_with(None)
-            elif not self.covered and self.watching.snapshot is not None:
-                await self.paint(self.watching)
-            event.watching.painted.set()
-            return
-        if event.watching is not self.watching:
-            return
-        if event.watching.snapshot is None:
-            self.notify(event.watching.problem, severity="error", markup=False)
-            self.watching = None
-            self.show_status()
-            self.refresh_bindings()
-            return
-        go_on = event.watching.painted.set
-        if self.covered:
-            go_on()
-            return
-        try:
-            await self.paint(event.watching)
-        finally:
-            # Not before the terminal has it: what is painted meanwhile would pile up in the line.
-            if isinstance(self.app, PacedApp):
-                self.app.pace.after_paint(go_on)
-            else:
-                go_on()
-
-    @property
-    def covered(self) -> bool:
-        """Whether another screen lies over this one and nothing of it can be seen."""
-        stack = self.app.screen_stack
-        above = stack[stack.index(self) + 1 :] if self in stack else []
-        return any(not isinstance(screen, ModalScreen) for screen in above)
+        await self.view.take(event)
 
     async def on_screen_resume(self) -> None:
         """Paint what has happened while another screen lay over this one."""
-        if self.watching is not None and self.watching.snapshot is not None:
-            await self.paint(self.watching)
+        await self.view.paint()
 
-    def _make_room(self, watching: Watching) -> None:
-        """A script has a net of its own, and the builder's would only be taken for it."""
-        if watching.script == self.has_class("-script"):
-            return
-        self.set_class(watching.script, "-script")
-        self.query_one(TrainingPane).script = watching.script
-        if not watching.script:
-            return
-        if self.query_one(ModelPane).has_focus:
-            self.query_one(GradientPane).focus()
-        if watching.lr > 0:
-            from gradtui.experiment.overrides import set_fields
+    # -- another step, another metric, one layer
 
-            # What is wished for is more or less than what it has.
-            self.bench.adopt(set_fields(self.draft, {"optimizer.lr": watching.lr}))
+    @on(Travelled)
+    def _travelled(self, event: Travelled) -> None:
+        event.stop()
+        self.cursor.go_to(event.step)
 
-    async def paint(self, watching: Watching) -> None:
-        """Hand each pane what is its own."""
-        if self.adopting and watching.experiment is not None:
-            self.adopting = False
-            self.bench.adopt(watching.experiment)
-            self.query_one(NetPane).experiment = watching.experiment
-        self.show_status()
-        self._make_room(watching)
-        self.query_one(TrainingPane).running = watching.experiment if watching.live else None
-        if watching.experiment is not None and not watching.preflight:
-            self.query_one(NetPane).before = watching.experiment
-        # A net that was only measured has nothing to be held against.
-        self.query_one(FindingsPane).curable = watching.experiment is not None and not watching.preflight
-        self.query_one(FindingsPane).findings = watching.findings
-        self.query_one(FindingsPane).breaks = watching.breaks
-        self.query_one(TabLine).alarm = bool(watching.findings)
-        for title, text, severity in watching.news():
-            # Of a run that has ended, the panes say it; a toast would only cover the curves.
-            if watching.live:
-                self.notify(text, title=title, severity=severity, timeout=4, markup=False)
-        self.query_one(StatsPane).stats = watching.stats
-        if self.orphan and watching.parent is not None:
-            self.orphan = False
-            self.find_parent(watching)
-        self.look_beside()
-        await self.query_one(GradientPane).paint(watching, self.partner)
-        for pane in self.query(CurvePane):
-            await pane.paint(watching, self.partner)
-        self._judge_cure()
-        if watching.state != self.painted_state:
-            # Only now: the footer makes itself anew each time.
-            self.painted_state = watching.state
-            self.refresh_bindings()
-            if not watching.live:
-                self.warm_again()
+    def action_live(self) -> None:
+        """Show the newest step again."""
+        self.cursor.go_to(None)
 
-    def _judge_cure(self) -> None:
-        """The verdict on a cure, so far or in the end."""
-        found = self.verdict()
-        pane = self.query_one(FindingsPane)
-        if found is None or self.watching is None or self.partner is None:
-            pane.verdict = ()
-            return
-        ended = not self.watching.live and not self.partner.live
-        pane.verdict = (cure_of(self.watching), "in the end" if ended else "so far", *found.lines())
+    def action_first_bad(self) -> None:
+        """Show the first step at which anything was found."""
+        self.cursor.go_to_first_finding()
 
-    def show_status(self) -> None:
-        """The first line."""
-        self.query_one(StatusBar).progress = progress_of(self.watching, self.bench.experiment)
-
-    # -- looking closer
+    def action_measure(self, forward: bool) -> None:
+        """Draw the next (or previous) metric that the run records of its layers."""
+        self.cursor.show_next_metric(forward=forward)
 
     @on(GradientPane.Zoomed)
     def _zoomed(self, event: GradientPane.Zoomed) -> None:
-        if self.watching is not None:
-            look = self.watching.look
-            whole = event.factor <= 0
-            self.look_at(replace(look, window=None) if whole else look.zoomed(event.factor, self.newest))
+        self.cursor.zoom(event.factor)
 
     @on(GradientPane.Rows)
     def _rows(self, event: GradientPane.Rows) -> None:
-        if self.watching is not None:
-            self.look_at(replace(self.watching.look, rows=event.rows))
+        self.cursor.show(rows=event.rows)
 
     @on(GradientPane.Opened)
     def _layer_opened(self, event: GradientPane.Opened) -> None:
         from gradtui.ui.screens.layer.layer_screen import LayerScreen
 
         if self.watching is not None:
-            self.app.push_screen(LayerScreen(self.watching, event.layer), self._back_from_layer)
-
-    def _back_from_layer(self, layer: int | None) -> None:
-        self.query_one(GradientPane).point_at(layer)
+            point_at = self.query_one(GradientPane).point_at
+            self.app.push_screen(LayerScreen(self.watching, event.layer), point_at)
 
     def action_find_layer(self) -> None:
         """Point at a layer by its name."""
         from gradtui.ui.screens.dialogs import find_layer
 
-        if self.watching is not None:
-            find_layer(self.app, self.watching, self.query_one(GradientPane).point_at)
+        find_layer(self.app, self.watching, self.query_one(GradientPane).point_at)
+
+    # -- other screens
+
+    def _open_chosen(self, folder: Path | None) -> None:
+        if folder is not None:
+            self.open_run(folder, adopt=True)
 
     def action_runs(self) -> None:
-        """Choose another run."""
+        """Choose another run from the list."""
         from gradtui.runs.folder import runs_root
         from gradtui.ui.screens.runs.runs_screen import RunsScreen
 
-        def take(folder: Path | None) -> None:
-            if folder is not None:
-                self.open_run(folder, adopt=True)
-
-        self.app.push_screen(RunsScreen(runs_root()), take)
+        self.app.push_screen(RunsScreen(runs_root()), self._open_chosen)
 
     def action_studies(self) -> None:
-        """Many trainings that answer one question."""
+        """Open the list of studies."""
         from gradtui.runs.folder import runs_root
         from gradtui.ui.screens.studies import StudiesScreen
         from gradtui.ui.studies.desk import Desk
 
-        def take(folder: Path | None) -> None:
-            if folder is not None:
-                self.open_run(folder, adopt=True)
-
         self.desk = self.desk or Desk(runs_root())
-        self.app.push_screen(StudiesScreen(self.desk), take)
+        self.app.push_screen(StudiesScreen(self.desk), self._open_chosen)
 
     def action_log(self) -> None:
-        """What the trainer printed."""
+        """Show the last lines that the trainer printed."""
         from gradtui.ui.screens.dialogs import LogScreen
 
         if self.watching is not None:
             self.app.push_screen(LogScreen(f"{self.watching.folder.name} · trainer.log", self.watching.log()))
-
-
-def _keep(app: KeepingApp, field: str, value: object) -> None:
-    """Let a setting be so from now on."""
-    app.keep(**{field: value})

@@ -1,4 +1,4 @@
-"""Starting, pausing and ending trainings by keys."""
+"""Starting trainers from the lab, and sending them commands."""
 
 from __future__ import annotations
 
@@ -6,137 +6,30 @@ import contextlib
 import shutil
 import tempfile
 import threading
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from textual import work
+from textual.screen import Screen
 
 from gradtui.experiment import Experiment
 from gradtui.training.launch import Standby, Trainer, create_run, start_trainer
-from gradtui.ui.time_cursor import Travelling
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gradtui.experiment import Experiment
     from gradtui.runs.control import WishName
     from gradtui.runs.meta import Parent
     from gradtui.training.forks import Fork
-    from gradtui.training.launch import Trainer
-
-
-class Training(Travelling):
-    """Has trainers, starts them on the draft, and sends the person's wishes to the one on the screen."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.measured: Path | None = None
-        """Where nets are measured before they are trained; it goes with the app."""
-        self.trainers: Trainers | None = None
-        self.trainers_lock = threading.Lock()
-
-    @property
-    def draft(self) -> Experiment:
-        """The experiment that a start would train."""
-        raise NotImplementedError
-
-    def open_run(
-        self,
-        folder: Path,
-        *,
-        adopt: bool = False,
-        trainer: Trainer | None = None,
-        against: Path | None = None,
-    ) -> None:
-        """Show a run from now on."""
-        raise NotImplementedError
-
-    def have_trainers(self) -> Trainers:
-        """The trainers of this app; from any thread."""
-        from gradtui.ui.screens.lab.run_controls import Trainers
-
-        with self.trainers_lock:
-            if self.trainers is None:
-                self.trainers = Trainers()
-            return self.trainers
-
-    @work(thread=True, exclusive=True, group="warm")
-    def warm_again(self) -> None:
-        """Have the next trainer ready."""
-        self.have_trainers().warm()
-
-    def on_unmount(self) -> None:
-        """The standby ends with the app."""
-        if self.trainers is not None:
-            self.trainers.close()
-        if self.measured is not None:
-            shutil.rmtree(self.measured, ignore_errors=True)
-
-    def still_training(self) -> Path | None:
-        """The folder of the run on the screen, if it still trains."""
-        return self.watching.folder if self.watching is not None and self.watching.live else None
-
-    @work(thread=True, exclusive=True, group="start")
-    def start_training(self, experiment: Experiment, *, measure: bool = False) -> None:
-        """Start a trainer (a matter of files and processes, so not in the painting thread).
-
-        measure: have one batch go through the net at initialisation, and train nothing.
-        """
-        try:
-            if measure and self.measured is None:
-                self.measured = Path(tempfile.mkdtemp(prefix="gradtui-"))
-            trainer = self.have_trainers().start(experiment, measure_in=self.measured if measure else None)
-        except OSError as error:
-            self.app.call_from_thread(
-                self.notify, f"cannot start a run: {error}", severity="error", markup=False
-            )
-            return
-        self.app.call_from_thread(self.open_run, trainer.folder, trainer=trainer)
-
-    def action_start(self) -> None:
-        """Train the draft."""
-        self.start_training(self.draft)
-
-    def action_preflight(self) -> None:
-        """Measure the draft at initialisation, beside theory."""
-        self.start_training(self.draft, measure=True)
-
-    def action_restart(self) -> None:
-        """Stop what runs and train the draft from its start."""
-        if self.watching is not None and self.watching.live:
-            self.watching.send("stop")
-        self.action_start()
-
-    def action_pause(self) -> None:
-        """Hold the training after the step that it is in."""
-        self.wish("pause")
-
-    def action_resume(self) -> None:
-        """Go on."""
-        self.wish("resume")
-
-    def action_single_step(self) -> None:
-        """One step, then hold."""
-        self.wish("step")
-
-    def action_stop(self) -> None:
-        """End the training here."""
-        self.wish("stop")
-
-    def wish(self, wish: WishName, **fields: object) -> None:
-        """Send a wish to the trainer; where that cannot be, say why."""
-        if self.watching is not None and self.watching.deaf:
-            self.notify(
-                "This script does not ask what is wished: it would call probe.control().",
-                severity="warning",
-                markup=False,
-            )
-        elif self.watching is not None and not self.watching.send(wish, **fields):
-            self.notify(self.watching.problem, severity="error", markup=False)
+    from gradtui.ui.treatment import Treatment
+    from gradtui.ui.watching import Watching
 
 
 class Trainers:
-    """Starts trainings. Every method may be called from any thread."""
+    """The trainer processes that the app starts: one kept warm, and those that run.
+
+    A process needs about three seconds to import torch, so one that has done so waits from the app's first moments
+    on. It ends with the app; a trainer that runs does not. Every method may be called from any thread.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -145,14 +38,14 @@ class Trainers:
         self.running: list[Trainer] = []
 
     def warm(self) -> None:
-        """Have a standby, unless there is one; where no process can be made, a start will say so."""
+        """Start a standby process, unless there is one. Where none can be started, a later start reports it."""
         with self._lock, contextlib.suppress(OSError):
             if self._standby is None and not self._closed:
                 self._standby = Standby()
 
     @property
     def ready(self) -> bool:
-        """Whether a start would be immediate."""
+        """Return whether a start would be immediate."""
         standby = self._standby
         return standby is not None and standby.ready
 
@@ -164,11 +57,11 @@ class Trainers:
         fork: Fork | None = None,
         measure_in: Path | None = None,
     ) -> Trainer:
-        """Train an experiment; answers at once.
+        """Train an experiment, and return its trainer without waiting for it.
 
         Args:
             experiment: what to train.
-            parent: the run that it shall be held against, from the start.
+            parent: the run that it is compared with from the start.
             fork: a place in a run from which it goes on.
             measure_in: a folder, for a run that measures one batch at initialisation and trains nothing.
 
@@ -190,9 +83,93 @@ class Trainers:
         return trainer
 
     def close(self) -> None:
-        """End the standby; trainers that run go on."""
+        """End the standby process; trainers that run go on."""
         with self._lock:
             self._closed = True
             if self._standby is not None:
                 self._standby.close()
                 self._standby = None
+
+
+class RunControls:
+    """RunControls start, pause and stop trainings for a screen.
+
+    Args:
+        screen: the screen whose workers start the processes, and that shows what went wrong.
+        open_run: shows a run that was started; called in the screen's thread as
+            ``open_run(folder, trainer=..., adopt=..., against=...)``.
+    """
+
+    def __init__(self, screen: Screen[Any], open_run: Callable[..., None]) -> None:
+        self._screen = screen
+        self._open_run = open_run
+        self._preflights: Path | None = None
+        self.trainers = Trainers()
+
+    def warm(self) -> None:
+        """Have the next trainer ready, without waiting for it."""
+        self._screen.run_worker(self.trainers.warm, thread=True, exclusive=True, group="warm")
+
+    def is_preflight(self, folder: Path) -> bool:
+        """Return whether a folder holds a net that was only measured at initialisation by this app."""
+        return self._preflights is not None and folder.parent == self._preflights
+
+    def start(self, experiment: Experiment) -> None:
+        """Train an experiment and show its run."""
+        self._launch(lambda: self.trainers.start(experiment))
+
+    def restart(self, run: Watching | None, experiment: Experiment) -> None:
+        """Stop a run if it still trains, and train an experiment from its start."""
+        if run is not None and run.live:
+            run.send("stop")
+        self.start(experiment)
+
+    def preflight(self, experiment: Experiment) -> None:
+        """Send one batch through a net at initialisation, train nothing, and show what was measured."""
+
+        def measure() -> Trainer:
+            if self._preflights is None:
+                self._preflights = Path(tempfile.mkdtemp(prefix="gradtui-"))
+            return self.trainers.start(experiment, measure_in=self._preflights)
+
+        self._launch(measure)
+
+    def start_fork(self, option: Treatment, against: Path) -> None:
+        """Train a run's net with a cure, and show it beside that run."""
+        self._launch(
+            lambda: self.trainers.start(option.experiment, parent=option.parent, fork=option.fork),
+            adopt=True,
+            against=against,
+        )
+
+    def _launch(self, start: Callable[[], Trainer], **shown: Any) -> None:
+        """Start a trainer in a thread, for that takes files and processes, and then show its run."""
+
+        def launch() -> None:
+            app = self._screen.app
+            try:
+                trainer = start()
+            except OSError as error:
+                message = f"cannot start a run: {error}"
+                app.call_from_thread(self._screen.notify, message, severity="error", markup=False)
+            else:
+                app.call_from_thread(partial(self._open_run, trainer.folder, trainer=trainer, **shown))
+
+        self._screen.run_worker(launch, thread=True, exclusive=True, group="start")
+
+    def send(self, run: Watching | None, command: WishName, **fields: object) -> None:
+        """Send a command to the trainer of a run; where that is impossible, show why."""
+        if run is not None and run.deaf:
+            self._screen.notify(
+                "This script does not ask what is wished: it would call probe.control().",
+                severity="warning",
+                markup=False,
+            )
+        elif run is not None and not run.send(command, **fields):
+            self._screen.notify(run.problem, severity="error", markup=False)
+
+    def close(self) -> None:
+        """End the standby process and delete what was only measured. Trainings go on."""
+        self.trainers.close()
+        if self._preflights is not None:
+            shutil.rmtree(self._preflights, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from textual import on
 from textual.app import ComposeResult
@@ -152,6 +153,16 @@ class Workbench(Vertical):
 
         before = self.experiment
         self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
+
+    def save(self) -> None:
+        """Ask for a file and write the experiment there as TOML."""
+        from gradtui.ui.screens.dialogs import SaveScreen
+
+        def said(path: Path | None) -> None:
+            if path is not None:
+                self.notify(f"saved {path}", markup=False)
+
+        self.app.push_screen(SaveScreen(self.experiment), said)
 
     def copy(self) -> None:
         """Put the experiment on the clipboard as TOML; a terminal over SSH passes it on to the person's own."""

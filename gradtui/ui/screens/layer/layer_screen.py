@@ -1,8 +1,7 @@
-"""The layer page: one layer in depth, its neighbours one key away."""
+"""The page of one layer; a key shows its neighbour."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -12,7 +11,7 @@ from textual.binding import Binding
 from textual.containers import Grid
 from textual.content import Content
 from textual.message import Message
-from textual.widget import Widget
+from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
@@ -20,6 +19,7 @@ from gradtui import metrics
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.ui.keys import TRAVEL_KEYS
+from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.layer.layer_panes import (
     ACTIVATION,
     GRADIENT,
@@ -29,36 +29,29 @@ from gradtui.ui.screens.layer.layer_panes import (
     LayerView,
     view_layer,
 )
-from gradtui.ui.time_cursor import Travelling
+from gradtui.ui.time_cursor import TimeCursor
+from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
+from gradtui.ui.widgets.tab_line import fill
 
-PACE = 0.5
+READING_SECONDS = 0.5
 """Seconds between two readings of a run that trains, at least."""
 
 
-class LayerScreen(Travelling):
-    """Everything of one layer: its curves, the sizes of its gradients, its activations and weights.
+class LayerScreen(Screen[int]):
+    """The LayerScreen shows one layer of a run: its curves, the sizes of its gradients, its activations and weights.
+
+    It answers with the index of the layer that was shown last.
 
     Args:
         watching: the run.
         layer: index of the layer, from 0.
     """
 
-    CSS = """
-    LayerScreen {
-        & #layer-title { height: 2; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-        & Grid { grid-size: 2 2; height: 1fr; }
-        & .pane {
-            border: round $border; border-title-color: $text-muted; border-subtitle-color: $text-muted;
-            &:focus { border: round $accent; border-title-color: $accent; }
-        }
-        & .-maximized { width: 100%; height: 1fr; }
-        & CurvePlot, & HistogramChart { height: 1fr; }
-    }
-    """
+    CSS_PATH = "layer.tcss"
     HELP = (
         "## Layer\n\nAll that was recorded of one layer. **Gradient of each weight, by size**: time downward, size "
         "across; what wanders to the left starves, what wanders to the right blows up."
@@ -83,22 +76,23 @@ class LayerScreen(Travelling):
 
     @dataclass
     class Read(Message):
-        """The layer has been read anew."""
+        """The layer was read again."""
 
         view: LayerView
 
         def can_replace(self, message: Message) -> bool:
-            """A newer view is whole."""
+            """Return whether a newer view makes this one worthless: each holds all that is shown."""
             return isinstance(message, LayerScreen.Read)
 
     def __init__(self, watching: Watching, layer: int) -> None:
         super().__init__()
-        self.set_reactive(LayerScreen.watching, watching)
+        self.watching = watching
         self.index = layer
-        self._wake = threading.Event()
+        self.cursor = TimeCursor(self, lambda: watching)
+        self._loop = ReaderLoop()
 
     def compose(self) -> ComposeResult:
-        """Who it is, and four charts."""
+        """Yield the name of the layer and four charts."""
         yield StatusBar()
         yield Static(id="layer-title")
         with Grid():
@@ -109,43 +103,40 @@ class LayerScreen(Travelling):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Read on until the page is left."""
+        """Read the layer again and again until the page is left."""
         self.query_one(LayerCurves).focus()
-        self.set_interval(PACE, self._show_status)
+        self.set_interval(READING_SECONDS, self._show_status)
         self._show_status()
         self.read()
 
     def on_unmount(self) -> None:
-        """The thread need not sleep to its end."""
-        self.workers.cancel_node(self)
-        self._wake.set()
+        """End the reading thread."""
+        self._loop.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """All measures are on this page already."""
+        """Return whether a key does anything here: all metrics are on this page already."""
         if action == "measure":
             return False
-        return self.watching is not None and self.watching.at is not None if action == "live" else True
+        return self.cursor.in_the_past if action == "live" else True
 
     def _show_status(self) -> None:
-        if self.watching is not None and self.watching.experiment is not None:
+        if self.watching.experiment is not None:
             self.query_one(StatusBar).progress = progress_of(self.watching, self.watching.experiment)
 
     @work(thread=True, exclusive=True, group="layer")
     def read(self) -> None:
-        """Read the layer at once, then whenever the run has grown or the person looks elsewhere."""
-        worker, watching = get_current_worker(), self.watching
-        assert watching is not None
+        """Read the layer at once, then whenever the run has grown or another step or layer is asked for."""
+        watching, shown = self.watching, None
+        worker = get_current_worker()
         try:
-            run, seen = open_run(watching.folder), None
-            while not worker.is_cancelled:
-                self._wake.clear()
+            run = open_run(watching.folder)
+            for _ in self._loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
                 now = (self.index, watching.at, watching.snapshot.step if watching.snapshot else 0)
-                if now != seen:
+                if now != shown:
                     view = view_layer(run, self.index, watching.at)
                     if view is not None:
                         self.post_message(self.Read(view))
-                    seen = now
-                self._wake.wait(PACE)
+                    shown = now
         except (OSError, RunError) as error:
             self.app.call_from_thread(self.notify, str(error), severity="error", markup=False)
 
@@ -153,7 +144,7 @@ class LayerScreen(Travelling):
     def _read(self, event: Read) -> None:
         event.stop()
         view, watching = event.view, self.watching
-        if watching is None or view.index != self.index:
+        if view.index != self.index:
             return
         self.query_one("#layer-title", Static).update(self._title(view))
         steps = watching.snapshot.steps if watching.snapshot else 0
@@ -162,13 +153,13 @@ class LayerScreen(Travelling):
         self.query_one(LayerHistogram).paint(view, watching.at)
 
     def _title(self, view: LayerView) -> Content:
-        """Name, place and size; then the figures."""
+        """Return name, place, size and findings of the layer; beneath, its figures."""
         layer = view.layer
         title = Content.assemble(
             (layer.name, "bold $accent"),
             f"  layer {view.index + 1:,} of {view.count:,} · {layer.kind} · {layer.parameters:,} parameters",
         )
-        for finding in (self.watching.findings if self.watching is not None else None) or ():
+        for finding in self.watching.findings or ():
             if layer.name in finding.layers:
                 title += Content.assemble(
                     "  ", (f"✖ {finding.code} since step {finding.step:,}", "bold $error")
@@ -176,50 +167,63 @@ class LayerScreen(Travelling):
         return title + Content("\n") + _figures(view.figures)
 
     def action_back(self) -> None:
-        """Back to all layers; the one that was looked at is pointed at there."""
+        """Give all charts their places again, or else go back to all layers."""
         if self.maximized is not None:
             self.minimize()
         else:
             self.dismiss(self.index)
 
-    def _go(self, layer: int) -> None:
-        meta = self.watching.snapshot.meta if self.watching is not None and self.watching.snapshot else None
+    def _show_layer(self, layer: int) -> None:
+        meta = self.watching.snapshot.meta if self.watching.snapshot else None
         last = len(meta.layers) - 1 if meta is not None else 0
         self.index = max(0, min(last, layer))
-        self._wake.set()
+        self._loop.wake()
 
     def action_neighbour(self, by: int) -> None:
-        """Another layer."""
-        self._go(self.index + by)
+        """Show the layer so many places further on."""
+        self._show_layer(self.index + by)
 
     def action_find_layer(self) -> None:
-        """A layer by its name."""
+        """Show a layer by its name."""
         from gradtui.ui.screens.dialogs import find_layer
 
-        if self.watching is not None:
-            find_layer(self.app, self.watching, self._go)
+        find_layer(self.app, self.watching, self._show_layer)
+
+    # -- another step
 
     def action_time(self, lines: int) -> None:
-        """So many lines of the histogram later (earlier)."""
-        if self.watching is not None:
-            self.travel(self.query_one(HistogramChart).step_beside(self.watching.at, lines))
+        """Show the step so many lines of the histogram later (earlier)."""
+        self._go_to(self.query_one(HistogramChart).step_beside(self.watching.at, lines))
 
-    def travel(self, step: int | None) -> None:
-        """See the layer as it was after that step."""
-        super().travel(step)
-        self._wake.set()
+    @on(Travelled)
+    def _travelled(self, event: Travelled) -> None:
+        event.stop()
+        self._go_to(event.step)
+
+    def action_live(self) -> None:
+        """Show the newest step again."""
+        self._go_to(None)
+
+    def action_first_bad(self) -> None:
+        """Show the first step at which anything was found."""
+        self.cursor.go_to_first_finding()
+        self._step_changed()
+
+    def _go_to(self, step: int | None) -> None:
+        self.cursor.go_to(step)
+        self._step_changed()
+
+    def _step_changed(self) -> None:
+        self._loop.wake()
         self._show_status()
 
     def action_fill(self) -> None:
-        """Let the chart that has the focus fill the screen, or all of them have their places again."""
-        if self.maximized is not None:
-            self.minimize()
-        elif isinstance(self.focused, Widget):
-            self.maximize(self.focused, container=False)
+        """Let the chart that has the focus fill the screen, or give all charts their places again."""
+        fill(self)
 
 
 def _figures(figures: Mapping[str, float]) -> Content:
-    """Those that apply to the layer, in one line."""
+    """Return the figures that apply to the layer, in one line."""
     parts = [
         Content.assemble((f"{metric.label} ", "$secondary"), metric.format.format(value))
         for metric in metrics.registered()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import msgspec
-from textual import work
 from textual.screen import Screen
 
 from gradtui.runs import trash
@@ -17,65 +16,65 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.label import name_of, read_label, retagged, tags_of, write_label
 from gradtui.runs.library import RunInfo
 from gradtui.ui.screens.dialogs import AskScreen
-from gradtui.ui.screens.runs.run_columns import columns
-from gradtui.ui.screens.runs.run_list import Listing
+from gradtui.ui.screens.runs.run_list import RunList
 
-MOST_COMPARED = 8
+MAX_COMPARED = 8
 
 
-class Doing(Screen[Path | None]):
-    """A screen with a list of runs.
+class RunActions:
+    """RunActions ask what is needed and then change the chosen runs of a list, in a thread.
 
     Args:
+        screen: the screen that shows the list; dialogs lie over it, and it says what was done.
         root: the folder of the runs.
+        runs: the list, with the cursor and the marks.
+        changed: called, in any thread, when files have changed.
     """
 
-    def __init__(self, root: Path) -> None:
-        super().__init__()
-        self.root = root
-        self.listing = Listing(columns())
-        self.wake = threading.Event()
-        """Set where the folder should be looked at at once."""
+    def __init__(self, screen: Screen[Any], root: Path, runs: RunList, changed: Callable[[], object]) -> None:
+        self._screen = screen
+        self._root = root
+        self._runs = runs
+        self._changed = changed
 
-    def action_copy(self) -> None:
-        """The run's folder on the clipboard."""
-        if self.listing.here is not None:
-            self.app.copy_to_clipboard(str(self.listing.here.run))
-            self.notify("copied the run's path", timeout=2)
+    def copy_path(self) -> None:
+        """Copy the folder of the run under the cursor to the clipboard."""
+        if self._runs.here is not None:
+            self._screen.app.copy_to_clipboard(str(self._runs.here.run))
+            self._screen.notify("copied the run's path", timeout=2)
 
-    def action_compare(self) -> None:
-        """The marked ones over each other; this one too where only one is marked."""
-        runs, here = self.listing.chosen, self.listing.here
+    def compare(self, opened: Callable[[Path | None], None]) -> None:
+        """Compare the marked runs, and the one under the cursor where only one is marked.
+
+        opened: called with the folder of a run that is opened there, or None.
+        """
+        runs, here = self._runs.chosen, self._runs.here
         if here is not None and len(runs) < 2 and here not in runs:
             runs.append(here)
-        if not 2 <= len(runs) <= MOST_COMPARED:
-            said = f"mark 2 to {MOST_COMPARED} runs with space; {len(self.listing.marked)} are marked"
-            self.notify(said, severity="warning")
+        if not 2 <= len(runs) <= MAX_COMPARED:
+            said = f"mark 2 to {MAX_COMPARED} runs with space; {len(self._runs.marked)} are marked"
+            self._screen.notify(said, severity="warning")
             return
         from gradtui.ui.screens.compare.compare_screen import CompareScreen
 
-        def take(folder: Path | None) -> None:
-            if folder is not None:
-                self.dismiss(folder)
+        self._screen.app.push_screen(CompareScreen([run.run for run in runs]), opened)
 
-        self.app.push_screen(CompareScreen([run.run for run in runs]), take)
-
-    def action_rename(self) -> None:
-        """Ask what to call the run under the cursor."""
-        run = self.listing.here
+    def rename(self) -> None:
+        """Ask for a name for the run under the cursor."""
+        run = self._runs.here
         if run is None:
             return
 
         def take(text: str | None) -> None:
             if text is not None:
-                self.do(partial(rename, run, name_of(text)))
+                self._do(partial(rename_run, run, name_of(text)))
 
         hint = "⏎ take   esc back   empty: its own name again"
-        self.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
+        self._screen.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
 
-    def action_tag(self) -> None:
-        """Ask for the tags of the chosen runs: those that all of them have can be typed away."""
-        runs = self.listing.chosen
+    def tag(self) -> None:
+        """Ask for the tags of the chosen runs: those that all of them have can be deleted there."""
+        runs = self._runs.chosen
         if not runs:
             return
         common = set(runs[0].label.tags).intersection(*(run.label.tags for run in runs))
@@ -83,53 +82,60 @@ class Doing(Screen[Path | None]):
 
         def take(text: str | None) -> None:
             if text is not None:
-                self.do(partial(tag, runs, common, tags_of(text)))
+                self._do(partial(tag_runs, runs, common, tags_of(text)))
 
-        title = f"Tags of {several(len(runs))}"
-        hint = "words between blanks   ⏎ take   esc back" + (
-            "" if len(runs) == 1 else "   others of each stay"
-        )
-        self.app.push_screen(AskScreen(title, value + " " if value else "", hint, tags_of), take)
+        hint = "words between blanks   ⏎ take   esc back"
+        if len(runs) > 1:
+            hint += "   others of each stay"
+        title = f"Tags of {_count(runs)}"
+        self._screen.app.push_screen(AskScreen(title, value + " " if value else "", hint, tags_of), take)
 
-    def action_delete(self) -> None:
+    def delete(self) -> None:
         """Delete the chosen runs; a key brings them back."""
-        runs = self.listing.chosen
+        runs = self._runs.chosen
         live = [run for run in runs if run.status.live]
         if live:
-            self.notify(
-                f"{live[0].name} is still training: x stops it first", severity="warning", markup=False
-            )
+            said = f"{live[0].name} is still training: x stops it first"
+            self._screen.notify(said, severity="warning", markup=False)
         elif runs:
-            self.do(partial(delete, runs))
+            self._do(partial(delete_runs, runs))
 
-    def action_undelete(self) -> None:
+    def undelete(self) -> None:
         """Bring back what was deleted last."""
-        self.do(partial(undelete, self.root))
+        self._do(partial(undelete_runs, self._root))
 
-    def action_stop(self) -> None:
+    def stop(self) -> None:
         """End the training of the chosen runs."""
-        self.do(partial(stop, self.listing.chosen))
+        self._do(partial(stop_runs, self._runs.chosen))
 
-    @work(thread=True, group="deeds")
-    def do(self, deed: Callable[[], str]) -> None:
-        """Do something to files, say what it was, and look again."""
-        try:
-            said = deed()
-        except RunError as error:
-            self.app.call_from_thread(self.notify, str(error), severity="error", markup=False)
-        else:
-            self.app.call_from_thread(self.notify, said, timeout=3, markup=False)
-        self.wake.set()
+    def _do(self, change: Callable[[], str]) -> None:
+        """Change files in a thread, show what was done, and have the folder read again."""
+
+        def do() -> None:
+            call, notify = self._screen.app.call_from_thread, self._screen.notify
+            try:
+                said = change()
+            except RunError as error:
+                call(notify, str(error), severity="error", markup=False)
+            else:
+                call(notify, said, timeout=3, markup=False)
+            self._changed()
+
+        self._screen.run_worker(do, thread=True, group="change")
 
 
-def rename(run: RunInfo, name: str) -> str:
-    """Call a run something else; nothing gives it its own name back."""
+# The functions below read and write files. Each returns in one line what it did, and raises RunError, in one line,
+# where it could not.
+
+
+def rename_run(run: RunInfo, name: str) -> str:
+    """Give a run another name; an empty name is its own name again."""
     write_label(run.run, msgspec.structs.replace(read_label(run.run), name=name))
     return f"called {name}" if name else "called by its own name again"
 
 
-def tag(runs: Sequence[RunInfo], before: Collection[str], after: Collection[str]) -> str:
-    """Give runs other tags: what was typed away goes from all of them, what was typed in comes to all."""
+def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection[str]) -> str:
+    """Change the tags of runs: tags only in `before` are removed from all of them, tags only in `after` added."""
     add, remove = set(after) - set(before), set(before) - set(after)
     for run in runs:
         label = read_label(run.run)
@@ -137,29 +143,28 @@ def tag(runs: Sequence[RunInfo], before: Collection[str], after: Collection[str]
         if other != label:
             write_label(run.run, other)
     said = [f"+{name}" for name in sorted(add)] + [f"−{name}" for name in sorted(remove)]
-    return f"{several(len(runs))}: {' '.join(said) or 'no other tags'}"
+    return f"{_count(runs)}: {' '.join(said) or 'no other tags'}"
 
 
-def delete(runs: Sequence[RunInfo]) -> str:
-    """Into the trash, from which they come back together."""
+def delete_runs(runs: Sequence[RunInfo]) -> str:
+    """Move runs into the trash, from which they come back together."""
     trash.delete([run.run for run in runs])
-    return f"{several(len(runs))} deleted · u brings back what was deleted, for a week"
+    return f"{_count(runs)} deleted · u brings back what was deleted, for a week"
 
 
-def undelete(root: Path) -> str:
+def undelete_runs(root: Path) -> str:
     """Bring back what was deleted last."""
     back = trash.undelete(root)
-    return f"{several(len(back))} brought back" if back else "nothing was deleted within a week"
+    return f"{_count(back)} brought back" if back else "nothing was deleted within a week"
 
 
-def stop(runs: Sequence[RunInfo]) -> str:
-    """Ask trainers to end."""
+def stop_runs(runs: Sequence[RunInfo]) -> str:
+    """Ask the trainers of the runs that still train to stop."""
     live = [run for run in runs if run.status.live]
     for run in live:
         send(run.run, "stop")
-    return f"stopping {several(len(live))}" if live else "nothing to stop: no trainer is at it"
+    return f"stopping {_count(live)}" if live else "nothing to stop: no trainer is at it"
 
 
-def several(count: int) -> str:
-    """A count of runs in words."""
-    return "1 run" if count == 1 else f"{count:,} runs"
+def _count(runs: Sequence[object]) -> str:
+    return "1 run" if len(runs) == 1 else f"{len(runs):,} runs"

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.runs.library import RunInfo
-from gradtui.ui.screens.runs.run_columns import printable
+from gradtui.words import net_in_words, printable
 
 
 @dataclass(frozen=True)
@@ -68,7 +66,7 @@ class RunDetail(Widget):
         info = self.info
         if info is None:
             return Content("")
-        what = net_of(info.experiment) if info.experiment is not None else "a script's own training"
+        what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
         said = [printable(info.status.reason)] if info.status.reason else []
         if info.parent is not None:
@@ -77,25 +75,3 @@ class RunDetail(Widget):
         if len(" · ".join(said)) > self.content_size.width:
             said[-1] = printable(info.id)
         return first + Content("\n") + Content.styled(" · ".join(said), "$secondary")
-
-
-def net_of(experiment: Mapping[str, Any]) -> str:
-    """The net, its data and its optimizer in a few words. Says less where the words are of another version."""
-    try:
-        groups = " › ".join(group_words(group) for group in experiment["net"])
-        optimizer = experiment["optimizer"]
-        return f"{experiment['data']['source']} › {groups}  ·  {optimizer['kind']} {optimizer['lr']:g}"
-    except (KeyError, TypeError, ValueError):
-        return ""
-
-
-def group_words(group: Mapping[str, Any]) -> str:
-    """A group of blocks, as plain data. Raises KeyError where it is of another version."""
-    words = [f"{group['repeat']}×{group['block']} {group['width']}"]
-    if group["block"] not in ("lstm", "gru"):
-        words.append(group["activation"])
-    words.append(group["init"] if group["gain"] == 1 else f"{group['init']}×{group['gain']:g}")
-    words += [f"{group['norm']} norm"] if group["norm"] != "none" else []
-    if group["shortcut"] != "none":
-        words.append("shortcut" if group["shortcut"] == "identity" else group["shortcut"])
-    return " ".join(words)

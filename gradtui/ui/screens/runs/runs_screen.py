@@ -7,29 +7,85 @@ from pathlib import Path
 
 from textual import events, on, work
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
+from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
 from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library, RunInfo
-from gradtui.ui.screens.runs.run_actions import Doing
+from gradtui.ui.reader_loop import ReaderLoop
+from gradtui.ui.screens.runs.run_actions import RunActions
 from gradtui.ui.screens.runs.run_lines import Count, RunDetail, RunsBar
-from gradtui.ui.screens.runs.runs_keys import HELP, HINT, KEYS
+from gradtui.ui.screens.runs.run_list import RunList, columns
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
 
-PACE = 1.0
-"""Seconds between two looks at the folder: runs of other terminals appear and end."""
+HINT = "findings:vanishing  depth>20  accuracy<50%  status:finished  tag:paper  name:sig*  optimizer.lr>0.1  -tag:old"
+
+HELP = (
+    "## Runs\n\n**gradient** is the gradient of each layer at the last step, from input to output: the highest block "
+    "is the largest, the lowest eight decades below it. `× ∞ 0` are no number, infinite, exactly zero.\n\n"
+    "A **filter** is words between blanks, all of which must fit: `sigmoid` is a part of a name, folder or tag; "
+    "`findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`; `depth>20`, `accuracy<50%`, "
+    "`train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, `optimizer.lr>=0.1`; and "
+    "`-` before a word turns it round. `findings:none` are healthy.\n\n"
+    "What is **deleted** lies in the trash for a week, and `u` brings it back. Names and tags are written beside "
+    "the run; what its trainer writes stays as it is."
+)
+
+KEYS: list[BindingType] = [
+    Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="runs.open"),
+    Binding(
+        "space", "mark", "mark", key_display="space", tooltip="For what is done to several.", id="runs.mark"
+    ),
+    Binding("slash", "filter", "filter", key_display="/", tooltip="Only some of them.", id="runs.filter"),
+    Binding("c", "compare", "compare", tooltip="The marked ones over each other.", id="runs.compare"),
+    Binding("t", "tag", "tag", tooltip="Give the marked ones (or this one) tags.", id="runs.tag"),
+    Binding("n", "rename", "name", tooltip="Call this run something else.", id="runs.name"),
+    Binding("d,delete", "delete", "delete", tooltip="The marked ones, or this one.", id="runs.delete"),
+    Binding(
+        "u",
+        "undelete",
+        "undelete",
+        show=False,
+        tooltip="Bring back what was deleted last.",
+        id="runs.undelete",
+    ),
+    Binding("x", "stop", "stop", tooltip="End the training of the marked ones, or this one.", id="runs.stop"),
+    Binding(
+        "greater_than_sign,right",
+        "sort(1)",
+        "sort",
+        key_display="←→",
+        tooltip="By the next column.",
+        id="runs.sort",
+    ),
+    Binding("less_than_sign,left", "sort(-1)", "sort by the column before", show=False, id="runs.sort-back"),
+    Binding("o", "reverse", "order", show=False, tooltip="The other way round.", id="runs.order"),
+    Binding("a", "mark_all", "mark all", show=False, tooltip="All that are shown, or none.", id="runs.all"),
+    Binding("y", "copy", "copy path", show=False, tooltip="The folder to the clipboard.", id="runs.copy"),
+    Binding("up,k", "move(-1)", "run before", show=False, id="runs.up"),
+    Binding("down,j", "move(1)", "next run", show=False, id="runs.down"),
+    Binding("pageup", "page(-1)", "page up", show=False, id="runs.page-up"),
+    Binding("pagedown", "page(1)", "page down", show=False, id="runs.page-down"),
+    Binding("home,g", "move(-1000000)", "first run", show=False, id="runs.first"),
+    Binding("end,G", "move(1000000)", "last run", show=False, id="runs.last"),
+    Binding("escape,r", "back", "back", key_display="esc", tooltip="All runs; then back.", id="runs.back"),
+]
+
+READING_SECONDS = 1.0
+"""Seconds between two readings of the folder: runs of other terminals appear and end."""
 
 NONE_YET = "No run yet. Press esc, then space: it trains."
 NONE_FITS = "No run fits. Press esc: all of them."
 
 
-class RunsScreen(Doing):
-    """Choose a run; answers with its folder.
+class RunsScreen(Screen["Path | None"]):
+    """The RunsScreen shows the list of runs; it answers with the folder of one to open, or None.
 
     Args:
         root: the folder of the runs.
@@ -38,17 +94,7 @@ class RunsScreen(Doing):
     HELP = HELP
     BINDINGS = KEYS
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
-    CSS = """
-    RunsScreen {
-        layout: vertical;
-        & > Input, & > Input:focus { border: none; height: 1; padding: 0 1; background: $surface; }
-        & > Input:focus { background: $panel; }
-        & > #said { height: 1; padding: 0 1; color: $secondary; text-wrap: nowrap; display: none; }
-        & > #said.-typing { display: block; }
-        & > #said.-bad { display: block; color: $error; }
-        &.-low > RunDetail { height: 2; border-top: none; background: $surface; }
-    }
-    """
+    CSS_PATH = "runs.tcss"
 
     @dataclass
     class Read(Message):
@@ -61,7 +107,11 @@ class RunsScreen(Doing):
             return isinstance(message, RunsScreen.Read)
 
     def __init__(self, root: Path) -> None:
-        super().__init__(root)
+        super().__init__()
+        self.root = root
+        self.listing = RunList(columns())
+        self.loop = ReaderLoop()
+        self.actions = RunActions(self, root, self.listing, self.loop.wake)
         self._read_once = False
 
     def compose(self) -> ComposeResult:
@@ -80,9 +130,8 @@ class RunsScreen(Doing):
         self.read()
 
     def on_unmount(self) -> None:
-        """The thread need not sleep to its end."""
-        self.workers.cancel_node(self)
-        self.wake.set()
+        """End the reading thread."""
+        self.loop.close()
 
     # -- reading
 
@@ -91,10 +140,8 @@ class RunsScreen(Doing):
         """List the runs; on a network file system that may take a while."""
         worker, library = get_current_worker(), Library(self.root)
         trash.purge(self.root)
-        while not worker.is_cancelled:
-            self.wake.clear()
+        for _ in self.loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
             self.post_message(self.Read(library.read()))
-            self.wake.wait(PACE)
 
     @on(Read)
     def _read(self, event: Read) -> None:
@@ -227,3 +274,36 @@ class RunsScreen(Doing):
         """See the run under the cursor."""
         if self.listing.here is not None:
             self.dismiss(self.listing.here.run)
+
+    def action_copy(self) -> None:
+        """Copy the path of the run under the cursor."""
+        self.actions.copy_path()
+
+    def action_compare(self) -> None:
+        """Compare the marked runs; a run that is opened there is the answer of this screen too."""
+
+        def take(folder: Path | None) -> None:
+            if folder is not None:
+                self.dismiss(folder)
+
+        self.actions.compare(take)
+
+    def action_rename(self) -> None:
+        """Give the run under the cursor another name."""
+        self.actions.rename()
+
+    def action_tag(self) -> None:
+        """Change the tags of the chosen runs."""
+        self.actions.tag()
+
+    def action_delete(self) -> None:
+        """Delete the chosen runs."""
+        self.actions.delete()
+
+    def action_undelete(self) -> None:
+        """Bring back what was deleted last."""
+        self.actions.undelete()
+
+    def action_stop(self) -> None:
+        """End the training of the chosen runs."""
+        self.actions.stop()

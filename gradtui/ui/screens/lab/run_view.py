@@ -1,0 +1,205 @@
+"""The run that the lab shows: it is followed in a thread, and each of its states is painted into the panes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import ModalScreen, Screen
+from textual.worker import get_current_worker
+
+from gradtui.ui.keeping import KeepingApp
+from gradtui.ui.pace import PacedApp
+from gradtui.ui.screens.lab.cure_comparison import CureComparison
+from gradtui.ui.screens.lab.curve_pane import CurvePane
+from gradtui.ui.screens.lab.findings_pane import FindingsPane
+from gradtui.ui.screens.lab.gradient_pane import GradientPane
+from gradtui.ui.screens.lab.model_pane import ModelPane
+from gradtui.ui.screens.lab.net_pane import NetPane
+from gradtui.ui.screens.lab.run_controls import RunControls
+from gradtui.ui.screens.lab.stats_pane import StatsPane
+from gradtui.ui.screens.lab.training_pane import TrainingPane
+from gradtui.ui.screens.lab.workbench import Workbench
+from gradtui.ui.watching import Followed, Watching
+from gradtui.ui.widgets.status_bar import StatusBar, progress_of
+from gradtui.ui.widgets.tab_line import TabLine
+
+if TYPE_CHECKING:
+    from gradtui.training.launch import Trainer
+
+
+class RunView:
+    """A RunView follows the run on the lab screen and hands each of its states to the panes.
+
+    Args:
+        screen: the lab.
+        controls: they know which runs are preflights, and have the next trainer ready when a run has ended.
+        comparison: the second run, which is painted beside this one.
+    """
+
+    def __init__(self, screen: Screen[Any], controls: RunControls, comparison: CureComparison) -> None:
+        self._screen = screen
+        self._controls = controls
+        self._comparison = comparison
+        self._adopting = False
+        self._painted_state = ""
+        self.run: Watching | None = None
+        """The run on the screen; None before the first."""
+
+    def open(self, folder: Path, *, adopt: bool, trainer: Trainer | None, against: Path | None) -> None:
+        """Follow another run from now on.
+
+        Args:
+            folder: the run's folder.
+            adopt: whether the builder takes over the run's experiment.
+            trainer: the trainer of the run, where this app started it.
+            against: the run that it is compared with; None is the one that the run names as its parent, if any.
+        """
+        self.close()
+        self._adopting = adopt
+        self._painted_state = ""
+        self.run = run = Watching(self._screen, folder, trainer)
+        self._comparison.begin(against)
+        if isinstance(self._screen.app, KeepingApp):
+            run.pace = 1 / self._screen.app.settings.redraws
+        if self._controls.is_preflight(folder):
+            # The metric that theory predicts, and the only one of which the start tells as much as a training.
+            run.look = replace(run.look, measure="output_grad_rms")
+        self._screen.query_one(GradientPane).clear()
+        for pane in self._screen.query(CurvePane):
+            pane.clear()
+        self.show_status()
+        self._screen.run_worker(partial(_follow, run), thread=True, exclusive=True, group="follow")
+
+    def close(self) -> None:
+        """Stop reading the run."""
+        if self.run is not None:
+            self.run.close()
+
+    async def take(self, event: Followed) -> None:
+        """Paint a new state of the run or of its partner, then let its reader go on."""
+        run = event.watching
+        if run is self._comparison.partner and self.run is not None:
+            if run.snapshot is None:
+                self._screen.notify(run.problem, severity="error", markup=False)
+                self._comparison.compare_with(None)
+            elif not self._covered:
+                await self.paint()
+            run.painted.set()
+        elif run is self.run and run.snapshot is None:
+            self._screen.notify(run.problem, severity="error", markup=False)
+            self.run = None
+            self.show_status()
+            self._screen.refresh_bindings()
+        elif run is self.run and self._covered:
+            run.painted.set()
+        elif run is self.run:
+            try:
+                await self.paint()
+            finally:
+                # Not before the terminal has it: what is painted meanwhile would pile up in the line.
+                if isinstance(self._screen.app, PacedApp):
+                    self._screen.app.pace.after_paint(run.painted.set)
+                else:
+                    run.painted.set()
+
+    @property
+    def _covered(self) -> bool:
+        """Return whether another screen lies over the lab and hides all of it."""
+        stack = self._screen.app.screen_stack
+        above = stack[stack.index(self._screen) + 1 :] if self._screen in stack else []
+        return any(not isinstance(screen, ModalScreen) for screen in above)
+
+    def allows(self, action: str) -> bool:
+        """Return whether an action or a command does anything in the state of the run; others than its own always do.
+
+        Of train, pause and resume, which share a key, at most one does.
+        """
+        run = self.run
+        live = run is not None and run.live
+        paused = live and run is not None and run.state == "paused"
+        curable = run is not None and run.experiment is not None and not run.preflight
+        return {
+            "start": not live,
+            "preflight": not live,
+            "pause": live and not paused,
+            "resume": paused,
+            "step": live,
+            "stop": live,
+            "restart": live,
+            "log": run is not None,
+            "measure": run is not None,
+            "first_bad": run is not None,
+            "find_layer": run is not None,
+            "treat": curable,
+            "try_all": curable,
+            "alone": self._comparison.partner is not None,
+        }.get(action, True)
+
+    def show_status(self) -> None:
+        """Paint the first line."""
+        draft = self._screen.query_one(Workbench).experiment
+        self._screen.query_one(StatusBar).progress = progress_of(self.run, draft)
+
+    async def paint(self) -> None:
+        """Hand each pane its part of the run's state; nothing before the run has any."""
+        run, screen = self.run, self._screen
+        if run is None or run.snapshot is None:
+            return
+        trained = run.experiment is not None and not run.preflight
+        if self._adopting and run.experiment is not None:
+            self._adopting = False
+            screen.query_one(Workbench).adopt(run.experiment)
+            screen.query_one(NetPane).experiment = run.experiment
+        self.show_status()
+        self._hide_builder(run)
+        screen.query_one(TrainingPane).running = run.experiment if run.live else None
+        if trained:
+            screen.query_one(NetPane).before = run.experiment
+        findings = screen.query_one(FindingsPane)
+        # A net that was only measured has nothing that a cure could be compared with.
+        findings.curable = trained
+        findings.findings = run.findings
+        findings.breaks = run.breaks
+        screen.query_one(TabLine).alarm = bool(run.findings)
+        for title, text, severity in run.news():
+            # Once a run has ended, the panes show its news; a toast would only cover the curves.
+            if run.live:
+                screen.notify(text, title=title, severity=severity, timeout=4, markup=False)
+        screen.query_one(StatsPane).stats = run.stats
+        self._comparison.sync(run)
+        partner = self._comparison.partner
+        await screen.query_one(GradientPane).paint(run, partner)
+        for pane in screen.query(CurvePane):
+            await pane.paint(run, partner)
+        findings.verdict = self._comparison.verdict()
+        if run.state != self._painted_state:
+            # Only now: the key line is built anew each time.
+            self._painted_state = run.state
+            screen.refresh_bindings()
+            if not run.live:
+                self._controls.warm()
+
+    def _hide_builder(self, run: Watching) -> None:
+        """Hide the builder while a script's run is shown: its net would be taken for the script's."""
+        screen = self._screen
+        if run.script == screen.has_class("-script"):
+            return
+        screen.set_class(run.script, "-script")
+        screen.query_one(TrainingPane).script = run.script
+        if not run.script:
+            return
+        if screen.query_one(ModelPane).has_focus:
+            screen.query_one(GradientPane).focus()
+        if run.lr > 0:
+            from gradtui.experiment.overrides import set_fields
+
+            # So that the rate that is sent starts from the one that the script has.
+            workbench = screen.query_one(Workbench)
+            workbench.adopt(set_fields(workbench.experiment, {"optimizer.lr": run.lr}))
+
+
+def _follow(run: Watching) -> None:
+    run.follow(get_current_worker())

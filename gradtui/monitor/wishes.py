@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtui.monitor.journal import Journal
-from gradtui.runs.control import ControlReader, Wish
+from gradtui.runs.control import ControlReader, StepControl, Wish
 
 POLL_SECONDS = 0.05
 
@@ -33,9 +33,7 @@ class WishList:
         self._journal = journal
         self._reader = ControlReader(journal.folder)
         self._next = 0.0
-        self._paused = False
-        self._stop = False
-        self._single = 0
+        self._steps = StepControl()
         # From here on it is worth wishing something.
         journal.event("listening", 0)
 
@@ -49,36 +47,21 @@ class WishList:
                 changes = self._obey(wish, step)
                 lr = changes.get("optimizer.lr", lr)
                 clip = changes.get("cures.clip_norm", clip)
-        paused = self._paused and not self._stop
-        if paused and self._single:
-            self._single -= 1
-            paused = False
-        return Wishes(lr, clip, paused, self._stop)
+        paused = not self._steps.may_step() and not self._steps.stopped
+        return Wishes(lr, clip, paused, self._steps.stopped)
 
     def _obey(self, wish: Wish, step: int) -> dict[str, float]:
         match wish.wish:
-            case "pause" | "resume" as word:
-                self._pause(word == "pause", step)
-                self._single = 0
-            case "step":
-                self._pause(True, step)
-                self._single += 1
-            case "stop":
-                self._stop = True
+            case "pause" | "resume" | "step" | "stop" as command:
+                for event, fields in self._steps.apply(command):
+                    self._journal.event(event, step, **fields)
             case "set":
                 return self._set(wish.fields.get("set"), step)
             case _:
                 self._journal.event(
                     "refused", step, wish=wish.wish, reason="a script that is watched takes no such wish"
                 )
-                return {}
-        self._journal.event("control", step, wish=wish.wish)
         return {}
-
-    def _pause(self, paused: bool, step: int) -> None:
-        if paused != self._paused:
-            self._paused = paused
-            self._journal.event("paused" if paused else "resumed", step)
 
     def _set(self, changes: Any, step: int) -> dict[str, float]:
         taken: dict[str, float] = {}

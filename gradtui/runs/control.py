@@ -66,6 +66,42 @@ def _is_torn(descriptor: int) -> bool:
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
 
+class StepControl:
+    """A StepControl applies the commands pause, resume, step and stop, and says whether a step may be taken."""
+
+    def __init__(self) -> None:
+        self.paused = False
+        self.stopped = False
+        self._single_steps = 0
+
+    def apply(self, command: str) -> list[tuple[str, dict[str, Any]]]:
+        """Apply one of the four commands, and return the events that it causes: their names and fields.
+
+        To pause a paused training, or to resume one that runs, causes none.
+        """
+        control = ("control", {"wish": command})
+        if command == "stop":
+            self.stopped = True
+            return [control]
+        changed = self.paused == (command == "resume")
+        self.paused = command != "resume"
+        if command == "step":
+            self._single_steps += 1
+        elif changed:
+            self._single_steps = 0
+        else:
+            return []
+        return [("paused" if self.paused else "resumed", {}), control] if changed else [control]
+
+    def may_step(self) -> bool:
+        """Return whether a step may be taken now; while paused, each single step is granted once."""
+        if self.paused and not self.stopped:
+            if not self._single_steps:
+                return False
+            self._single_steps -= 1
+        return not self.stopped
+
+
 class ControlReader:
     """The trainer's end. `poll` costs one stat where nothing is new, so it can be called at every step.
 

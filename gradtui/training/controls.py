@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.experiment.errors import ExperimentError
-from gradtui.runs.control import ControlReader, Wish
+from gradtui.runs.control import ControlReader, StepControl, Wish
 from gradtui.runs.writer import RunWriter
 from gradtui.training.session import Session
 
@@ -38,15 +38,18 @@ class Controls:
         the step from which it is resumed. It is changed again at those steps, unless a viewer changes
         something before.
         """
-        self.stopped = False
-        self.paused = False
+        self._steps = StepControl()
         self._reader = reader or ControlReader(folder)
         self._later = list(later)
         self._saving = False
         self._session = session
         self._writer = writer
         self._next = 0.0
-        self._single = 0
+
+    @property
+    def stopped(self) -> bool:
+        """Whether a viewer has asked the training to end."""
+        return self._steps.stopped
 
     def look(self) -> None:
         """Obey what is new, at most every POLL_SECONDS."""
@@ -61,13 +64,11 @@ class Controls:
 
     def may_step(self) -> bool:
         """Whether to take a step now. While paused this sleeps a little and looks again."""
-        if not self.paused or self.stopped:
-            return not self.stopped
-        if self._single:
-            self._single -= 1
+        if self._steps.may_step():
             return True
-        time.sleep(PAUSED_SECONDS)
-        self._next = 0.0
+        if not self.stopped:
+            time.sleep(PAUSED_SECONDS)
+            self._next = 0.0
         return False
 
     def checkpoint_wished(self) -> bool:
@@ -77,26 +78,15 @@ class Controls:
 
     def _obey(self, wish: Wish) -> None:
         match wish.wish:
-            case "pause" if not self.paused:
-                self.paused = True
-                self._event("paused")
-            case "resume" if self.paused:
-                self.paused, self._single = False, 0
-                self._event("resumed")
-            case "step":
-                if not self.paused:
-                    self.paused = True
-                    self._event("paused")
-                self._single += 1
-            case "stop":
-                self.stopped = True
+            case "pause" | "resume" | "step" | "stop" as command:
+                for event, fields in self._steps.apply(command):
+                    self._event(event, **fields)
+                return
             case "checkpoint":
                 self._saving = True
             case "set":
                 if self._set(wish.fields.get("set")):
                     self._later.clear()
-                return
-            case "pause" | "resume":
                 return
             case _:
                 self._event("refused", wish=wish.wish, reason=f"this trainer knows no wish {wish.wish!r}")

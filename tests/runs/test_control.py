@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.control import ControlReader, send
+from gradtui.runs.control import ControlReader, StepControl, send
 from gradtui.runs.errors import RunError
 
 
@@ -78,3 +78,20 @@ def test_a_folder_that_is_gone_is_named_in_one_line(tmp_path: Path) -> None:
         send(tmp_path / "gone", "stop")
     assert str(caught.value) == f"{tmp_path / 'gone' / 'control.jsonl'}: No such file or directory"
     assert ControlReader(tmp_path / "gone").poll() == []
+
+
+def test_single_steps_are_granted_once_each_and_resume_forgets_the_rest() -> None:
+    control = StepControl()
+    assert control.may_step()
+    assert [name for name, _ in control.apply("step")] == ["paused", "control"]
+    assert control.apply("step") == [("control", {"wish": "step"})]
+    assert control.apply("pause") == []
+    assert [control.may_step() for _ in range(3)] == [True, True, False]
+    control.apply("step")
+    assert [name for name, _ in control.apply("resume")] == ["resumed", "control"]
+    assert control.apply("resume") == []
+    control.apply("pause")
+    assert not control.may_step()
+    assert control.apply("stop") == [("control", {"wish": "stop"})]
+    assert control.stopped
+    assert not control.may_step()

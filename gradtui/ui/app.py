@@ -16,12 +16,10 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
-from gradtui.ui.fitting import FittingApp
-from gradtui.ui.keeping import KeepingApp
 from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
-from gradtui.ui.pace import PacedApp
 from gradtui.ui.screens.opening import OpeningScreen
-from gradtui.ui.terminal.frugal import FrugalApp
+from gradtui.ui.settings_store import SettingsStore
+from gradtui.ui.terminal.terminal_app import TerminalApp
 from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
 from gradtui.ui.warming import import_lab
 
@@ -33,8 +31,8 @@ MOST_THREADS = 32
 """They are made when they are needed."""
 
 
-class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
-    """The lab of one person at one terminal.
+class GradtuiApp(TerminalApp):
+    """A GradtuiApp is the lab of one person at one terminal.
 
     Args:
         experiment: what the builder opens on; None is the default preset.
@@ -64,12 +62,13 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
         terminal: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__()
+        self.settings_store = SettingsStore(self)
         for theme in (DARK, LIGHT, ANSI_LIGHT):
             self.register_theme(theme)
         fitting = DARK.name if terminal is None else fitting_theme(self.console.color_system, terminal)
         self.theme = self._settled_theme() or fitting
         self._theme_seen = self.theme
-        self.fit_characters(self.settings.charset, terminal or {})
+        self.fit_characters(self.settings_store.settings.charset, terminal or {})
         self._settle_keys()
         self.experiment = experiment
         self.attach = attach
@@ -84,18 +83,20 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
         asyncio.get_running_loop().set_default_executor(readers)
 
     def _settled_theme(self) -> str:
-        theme = self.settings.theme
+        store = self.settings_store
+        theme = store.settings.theme
         if theme and theme not in self.available_themes:
-            self.settings_problem = f'{self.settings_file}: theme: none is called "{theme}"'
+            store.problem = f'{store.path}: theme: none is called "{theme}"'
             return ""
         return theme
 
     def _settle_keys(self) -> None:
-        keys, bindings = self.settings.keys, [*LAB_KEYS, *self.BINDINGS]
+        store = self.settings_store
+        keys, bindings = store.settings.keys, [*LAB_KEYS, *self.BINDINGS]
         self.set_keymap(keymap_of(keys, bindings))
         lost = without_key(keys, bindings)
-        if lost and not self.settings_problem:
-            self.settings_problem = f"{self.settings_file}: keys: none is left for {', '.join(lost)}"
+        if lost and not store.problem:
+            store.problem = f"{store.path}: keys: none is left for {', '.join(lost)}"
 
     def get_default_screen(self) -> Screen[Any]:
         """The first frame; the lab follows it."""
@@ -110,24 +111,28 @@ class GradtuiApp(PacedApp, FittingApp, KeepingApp, FrugalApp):
         opening = self.screen
         self.lab = LabScreen(self.experiment or resolve(names()[0]), self.attach)
         await self.push_screen(self.lab)
-        if self.settings_problem:
-            self.notify(self.settings_problem, severity="warning", timeout=10, markup=False)
+        if self.settings_store.problem:
+            self.notify(self.settings_store.problem, severity="warning", timeout=10, markup=False)
         if isinstance(opening, OpeningScreen):
             for key in opening.keys:
                 self.simulate_key(key)
 
-    # -- what is settled here
+    # -- the settings
+
+    def on_unmount(self) -> None:
+        """Write the last change too, when the person leaves at once."""
+        self.settings_store.write()
 
     def watch_theme(self, theme: str) -> None:
         """Keep what the person chose; not what the terminal made the app begin with."""
         if self.is_running and theme != self._theme_seen:
             self._theme_seen = theme
-            self.keep(theme=theme)
+            self.settings_store.change(theme=theme)
 
     def action_toggle_ascii(self) -> None:
         """ASCII only, or all characters."""
         self.ascii = not self.ascii
-        self.keep(charset="ascii" if self.ascii else "unicode")
+        self.settings_store.change(charset="ascii" if self.ascii else "unicode")
 
     # -- what is offered
 

@@ -68,12 +68,6 @@ def settings_path() -> Path:
     return platformdirs.user_config_path("gradtui", appauthor=False) / FILE
 
 
-def settings_of(app: object) -> Settings:
-    """The settings of the app that a widget lives in; of another app than gradtui's, what holds by default."""
-    settings = getattr(app, "settings", None)
-    return settings if isinstance(settings, Settings) else Settings()
-
-
 def read_settings(path: Path) -> tuple[Settings, str]:
     """The settings, and in one line what is wrong with the file. A field that is wrong has its default."""
     try:

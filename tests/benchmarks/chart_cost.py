@@ -15,7 +15,7 @@ from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
 from gradtui.charts.series import Series
-from gradtui.ui.terminal.frugal import FrugalApp
+from gradtui.ui.terminal.terminal_app import TerminalApp
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.layer_charts import ProfileChart
@@ -52,7 +52,7 @@ class _CountingDriver(HeadlessDriver):
         _CountingDriver.written += len(data.encode())
 
 
-class _Stage(FrugalApp):
+class _Stage(TerminalApp):
     """An app that sends what the lab would send: only the cells that changed."""
 
     def __init__(self, chart: Widget) -> None:

@@ -17,8 +17,7 @@ from textual.message import Message
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
-from gradtui.ui.pace import PacedApp
-from gradtui.ui.terminal.frugal import FrugalApp
+from gradtui.ui.terminal.terminal_app import TerminalApp
 
 PERIOD = 0.1
 SIZE = (100, 40)
@@ -44,7 +43,7 @@ def states() -> Iterator[str]:
         yield from made
 
 
-class Flood(PacedApp, FrugalApp):
+class Flood(TerminalApp):
     """One line that answers keys, and the flood beneath it."""
 
     paced = True
@@ -80,7 +79,7 @@ class Flood(PacedApp, FrugalApp):
     def _show(self, event: State) -> None:
         self.query_one("#flood", Static).update(event.text)
         if self.paced:
-            self.pace.after_paint(self.painted.set)
+            self.backpressure.after_paint(self.painted.set)
         else:
             self.painted.set()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable
 
 import pyte
@@ -85,6 +86,18 @@ class TerminalScreen:
 
 
 class _Screen(pyte.Screen):
+    def draw(self, data: str) -> None:
+        # pyte wraps the line before it sees that a combining mark belongs to the character in the last column.
+        for part in [data] if data.isascii() else data:
+            if unicodedata.combining(part[0]) and self.cursor.x == self.columns:
+                row, column = self.buffer[self.cursor.y], self.columns - 1
+                column -= row[column].data == ""
+                joined = unicodedata.normalize("NFC", row[column].data + part)
+                row[column] = row[column]._replace(data=joined)
+                self.dirty.add(self.cursor.y)
+            else:
+                super().draw(part)
+
     def select_graphic_rendition(self, *attributes: int, private: bool = False) -> None:
         # pyte knows no dim; blinking, which no program here uses, stands in for it.
         translated: list[int] = []

@@ -205,11 +205,11 @@ async def test_two_apps_do_not_undo_each_others_choices() -> None:
     one, other = GradtuiApp(), GradtuiApp()
     async with one.run_test() as pilot:
         await lab_of(pilot)
-        one.keep(log_loss=True)
+        one.settings_store.change(log_loss=True)
     async with other.run_test() as pilot:
         await lab_of(pilot)
-        other.keep(smoothing="light")
-        other.keep(smoothing="strong")
+        other.settings_store.change(smoothing="light")
+        other.settings_store.change(smoothing="strong")
     assert read_settings(settings_path())[0] == Settings(log_loss=True, smoothing="strong")
 
 
@@ -245,10 +245,12 @@ async def test_a_folder_that_cannot_be_written_breaks_nothing(
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
         app.theme = "nord"
-        await until(pilot, lambda: f"{app.settings_file}: Not a directory" in toasts(app).splitlines())
-        app.keep(log_loss=True)
+        await until(pilot, lambda: f"{app.settings_store.path}: Not a directory" in toasts(app).splitlines())
+        app.settings_store.change(log_loss=True)
         await pilot.pause(0.3)
-        assert toasts(app).splitlines().count(f"{app.settings_file}: Not a directory") == 1, "once is enough"
+        assert toasts(app).splitlines().count(f"{app.settings_store.path}: Not a directory") == 1, (
+            "once is enough"
+        )
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anything")

@@ -10,7 +10,7 @@ from textual.color import Color
 
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.fitting import Uncoloured
+from gradtui.ui.terminal.terminal_caps import NoColourFilter
 from gradtui.ui.theme import DARK, LIGHT, fitting_theme
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
@@ -91,7 +91,7 @@ def test_another_ground_is_told_by_reversing() -> None:
         Segment("cursor", Style.parse("black on white")),
         Segment("none"),
     ]
-    plain, cursor, none = Uncoloured().apply(line, Color(0, 0, 0))
+    plain, cursor, none = NoColourFilter().apply(line, Color(0, 0, 0))
     for segment in (plain, cursor):
         assert segment.style is not None
         assert segment.style.color == segment.style.bgcolor == RichColor.default()

@@ -1,1 +1,1 @@
-"""What goes over the line to the person's terminal: as little as will do."""
+"""The terminal of the person: what it can show, and how it is sent no more than it can take."""

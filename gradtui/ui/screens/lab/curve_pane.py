@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from gradtui.charts.series import Series
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
-    from gradtui.ui.keeping import KeepingApp
     from gradtui.ui.screens.lab.event_marks import EventMarks
+    from gradtui.ui.settings_store import SettingsStore
     from gradtui.ui.widgets.curve_plot import CurvePlot
 
 PAGE = 10
@@ -87,14 +87,14 @@ class CurvePane(Vertical, can_focus=True):
         """The frame's title."""
         self._entitle()
 
-    def keep_settings(self, app: KeepingApp) -> None:
+    def keep_settings(self, store: SettingsStore) -> None:
         """Draw as the person's settings say, and keep what is changed from now on."""
 
         def keep(field: str, value: object) -> None:
-            app.keep(**{field: value})
+            store.change(**{field: value})
 
-        self.smoothing = app.settings.smoothing
-        self.logarithmic = app.settings.log_loss if self.what == "loss" else app.settings.log_accuracy
+        self.smoothing = store.settings.smoothing
+        self.logarithmic = store.settings.log_loss if self.what == "loss" else store.settings.log_accuracy
         self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
         self.watch(self, "logarithmic", partial(keep, f"log_{self.what}"), init=False)
 

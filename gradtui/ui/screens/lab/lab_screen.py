@@ -18,7 +18,6 @@ from textual.widgets import OptionList
 
 from gradtui.experiment import Experiment
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.keeping import KeepingApp
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.curve_pane import CurvePane
@@ -29,6 +28,7 @@ from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
+from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeCursor
 from gradtui.ui.travel import Travelled
 from gradtui.ui.warming import import_charts
@@ -114,9 +114,9 @@ class LabScreen(Screen[Any]):
     def on_mount(self) -> None:
         """Show the experiment; import and warm everything else once this is on the screen."""
         self.view.show_status()
-        if isinstance(self.app, KeepingApp):
+        if (store := store_of(self.app)) is not None:
             for pane in self.query(CurvePane):
-                pane.keep_settings(self.app)
+                pane.keep_settings(store)
         self.query_one(NetPane).experiment = self.workbench.experiment
         self.query_one(ModelPane).focus()
         self.set_interval(STATUS_SECONDS, self.view.show_status)

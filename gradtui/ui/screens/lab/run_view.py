@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
-from gradtui.ui.keeping import KeepingApp
-from gradtui.ui.pace import PacedApp
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -22,6 +20,8 @@ from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.stats_pane import StatsPane
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
+from gradtui.ui.settings_store import settings_of
+from gradtui.ui.terminal.terminal_app import after_paint
 from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import TabLine
@@ -62,8 +62,7 @@ class RunView:
         self._painted_state = ""
         self.run = run = Watching(self._screen, folder, trainer)
         self._comparison.begin(against)
-        if isinstance(self._screen.app, KeepingApp):
-            run.pace = 1 / self._screen.app.settings.redraws
+        run.pace = 1 / settings_of(self._screen.app).redraws
         if self._controls.is_preflight(folder):
             # The metric that theory predicts, and the only one of which the start tells as much as a training.
             run.look = replace(run.look, measure="output_grad_rms")
@@ -100,10 +99,7 @@ class RunView:
                 await self.paint()
             finally:
                 # Not before the terminal has it: what is painted meanwhile would pile up in the line.
-                if isinstance(self._screen.app, PacedApp):
-                    self._screen.app.pace.after_paint(run.painted.set)
-                else:
-                    run.painted.set()
+                after_paint(self._screen.app, run.painted.set)
 
     @property
     def _covered(self) -> bool:

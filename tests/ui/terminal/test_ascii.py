@@ -18,7 +18,7 @@ from textual.widgets import Input
 
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.ascii import AsciiFilter, ascii_wanted, in_ascii
+from gradtui.ui.terminal.ascii import AsciiFilter, ascii_wanted, in_ascii
 from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
 from tests.ui.conftest import MakeRun
 
@@ -27,7 +27,7 @@ __all__ = ["no_standby"]
 
 def kept(app: GradtuiApp) -> str:
     """What the settings' file says."""
-    return app.settings_file.read_text() if app.settings_file.exists() else ""
+    return app.settings_store.path.read_text() if app.settings_store.path.exists() else ""
 
 
 # -- when

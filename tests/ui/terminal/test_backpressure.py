@@ -14,9 +14,10 @@ from textual.app import ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widgets import Static
 
-from gradtui.ui import pace
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.pace import QUESTION, PacedApp
+from gradtui.ui.terminal import backpressure
+from gradtui.ui.terminal.backpressure import QUESTION
+from gradtui.ui.terminal.terminal_app import TerminalApp
 from tests.support.flood_app import KEYS, SIZE
 from tests.support.lab import lab_of, no_standby
 from tests.support.slow_line import SlowLine
@@ -54,7 +55,7 @@ class Mute(Terminal):
     input_tty = False
 
 
-class Small(PacedApp):
+class Small(TerminalApp):
     """One line."""
 
     def compose(self) -> ComposeResult:
@@ -64,7 +65,7 @@ class Small(PacedApp):
     def show(self, text: str, go_on: Callable[[], object]) -> None:
         """As a reader's state is shown."""
         self.query_one(Static).update(text)
-        self.pace.after_paint(go_on)
+        self.backpressure.after_paint(go_on)
 
     @property
     def terminal(self) -> Terminal:
@@ -106,7 +107,7 @@ async def test_the_reader_goes_on_when_the_answer_comes_and_not_before() -> None
         assert not went
         app.terminal.answer()
         await until(lambda: went == [1])
-        assert 0.1 <= app.pace.lag < 1
+        assert 0.1 <= app.backpressure.lag < 1
 
 
 async def test_at_most_one_question_is_under_way() -> None:
@@ -129,7 +130,7 @@ async def test_at_most_one_question_is_under_way() -> None:
 async def test_a_state_in_which_nothing_is_new_is_done_at_once_and_nothing_is_asked() -> None:
     went: list[int] = []
     async with running() as app:
-        app.pace.after_paint(lambda: went.append(1))
+        app.backpressure.after_paint(lambda: went.append(1))
         await until(lambda: went == [1], 1.0)
         assert app.terminal.asked == 0
 
@@ -137,7 +138,7 @@ async def test_a_state_in_which_nothing_is_new_is_done_at_once_and_nothing_is_as
 async def test_a_terminal_that_does_not_answer_is_waited_for_twice_and_asked_once(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(pace, "PATIENCE", 0.2)
+    monkeypatch.setattr(backpressure, "ANSWER_SECONDS", 0.2)
     went: list[float] = []
     async with running() as app:
         for text in ("1", "2", "3", "4"):
@@ -195,7 +196,7 @@ async def test_a_question_under_way_is_waited_for_before_the_terminal_is_given_a
         app._suspend_signal()
         assert 0.19 < time.monotonic() - began < 0.4
         app._resume_signal()
-        assert not app.pace.asking
+        assert not app.backpressure.asking
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -219,7 +220,7 @@ async def test_who_runs_without_a_terminal_waits_for_nothing() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
-        app.pace.after_paint(lambda: went.append(1))
+        app.backpressure.after_paint(lambda: went.append(1))
         assert went == [1]
 
 

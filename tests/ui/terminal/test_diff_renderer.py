@@ -10,8 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 from textual.strip import Strip
 
-from gradtui.ui.terminal.ink import Ink
-from gradtui.ui.terminal.shadow import Shadow
+from gradtui.ui.terminal.diff_renderer import Pen, TerminalCells
 from tests.support.terminal_screen import TerminalScreen
 
 STYLES = [
@@ -45,14 +44,14 @@ def whole(strip: Strip) -> str:
 def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everything(
     first: list[Strip], later: list[tuple[int, Strip]]
 ) -> None:
-    shadow, frugal, lavish = Shadow(), TerminalScreen(WIDTH, 3), TerminalScreen(WIDTH, 3)
-    shadow.keep([[strip] for strip in first], WIDTH)
+    cells, frugal, lavish = TerminalCells(), TerminalScreen(WIDTH, 3), TerminalScreen(WIDTH, 3)
+    cells.replace([[strip] for strip in first], WIDTH)
     for y, strip in enumerate(first):
         for terminal in (frugal, lavish):
             terminal.feed(f"\x1b[{y + 1};1H{whole(strip)}")
     for y, strip in later:
-        ink = Ink(ColorSystem.TRUECOLOR)
-        frugal.feed(shadow.changes(y, 0, strip, ink) + ink.reset())
+        pen = Pen(ColorSystem.TRUECOLOR)
+        frugal.feed(cells.changes(y, 0, strip, pen) + pen.reset())
         lavish.feed(f"\x1b[{y + 1};1H{whole(strip)}")
         assert frugal.cells == lavish.cells
         assert frugal.plain, "what is written next is plain"
@@ -60,29 +59,29 @@ def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everyth
 
 def test_what_stands_there_already_costs_nothing() -> None:
     strip = Strip([Segment("hello ", Style.parse("red")), Segment("world" + " " * 13)])
-    shadow, ink = Shadow(), Ink(ColorSystem.TRUECOLOR)
-    shadow.keep([[strip]], WIDTH)
-    assert shadow.changes(0, 0, strip, ink) == ""
-    assert ink.reset() == ""
+    cells, pen = TerminalCells(), Pen(ColorSystem.TRUECOLOR)
+    cells.replace([[strip]], WIDTH)
+    assert cells.changes(0, 0, strip, pen) == ""
+    assert pen.reset() == ""
 
 
 def test_one_cell_that_changed_is_all_that_is_sent() -> None:
     before = Strip([Segment("a" * WIDTH, Style.parse("red"))])
     after = Strip([Segment("a" * 10 + "b" + "a" * (WIDTH - 11), Style.parse("red"))])
-    shadow, ink = Shadow(), Ink(ColorSystem.TRUECOLOR)
-    shadow.keep([[before]], WIDTH)
-    assert shadow.changes(0, 0, after, ink) == "\x1b[1;11H\x1b[0;31mb"
+    cells, pen = TerminalCells(), Pen(ColorSystem.TRUECOLOR)
+    cells.replace([[before]], WIDTH)
+    assert cells.changes(0, 0, after, pen) == "\x1b[1;11H\x1b[0;31mb"
 
 
 def test_letters_of_another_colour_on_the_same_ground_need_one_colour() -> None:
-    ink = Ink(ColorSystem.TRUECOLOR)
-    ink.to(Style.parse("#010203 on #0a0b0c"))
-    assert ink.to(Style.parse("#040506 on #0a0b0c")) == "\x1b[38;2;4;5;6m"
-    assert ink.to(Style.parse("bold #040506 on #0a0b0c")).startswith("\x1b[0;1;")
+    pen = Pen(ColorSystem.TRUECOLOR)
+    pen.to(Style.parse("#010203 on #0a0b0c"))
+    assert pen.to(Style.parse("#040506 on #0a0b0c")) == "\x1b[38;2;4;5;6m"
+    assert pen.to(Style.parse("bold #040506 on #0a0b0c")).startswith("\x1b[0;1;")
 
 
 def test_of_a_terminal_that_somebody_else_wrote_on_nothing_is_known() -> None:
-    shadow = Shadow()
-    shadow.keep([[Strip([Segment("a" * WIDTH)])]], WIDTH)
-    shadow.forget()
-    assert shadow.height == 0
+    cells = TerminalCells()
+    cells.replace([[Strip([Segment("a" * WIDTH)])]], WIDTH)
+    cells.forget()
+    assert cells.height == 0

@@ -1,0 +1,170 @@
+"""A Backpressure holds back the readers of runs until the terminal has shown what was painted.
+
+On a slow SSH line, bytes pile up far from here, where no queue of this process shows them: soon a key is answered
+behind seconds of old pictures. So after each painting the terminal is asked for its cursor. It answers in order, when
+it has drawn all that came before the question; only then may the readers go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+from textual.app import App
+
+QUESTION = "\x1b[6n"
+"""Asks for the place of the cursor. The answer is a `CursorPosition` event."""
+
+ANSWER_SECONDS = 1.0
+"""How long one answer is waited for."""
+UNANSWERED_LIMIT = 2
+"""Questions in a row without an answer after which the terminal counts as one that does not answer."""
+LAST_ANSWER_SECONDS = 0.2
+"""How long an answer under way is waited for at the end, so that the person's shell does not get it."""
+NOTHING_PAINTED_SECONDS = 0.05
+"""After this time a state that was not painted, because nothing in it was new, counts as shown."""
+QUEUE_POLL_SECONDS = 0.02
+"""Between two looks at the bytes still to be written to a terminal that does not answer."""
+
+GoOn = Callable[[], object]
+
+
+class Backpressure:
+    """A Backpressure calls readers back when what was painted has arrived. It lives in the app's own thread.
+
+    At most one question is under way. A terminal that does not answer, or no terminal at all, is not asked; its
+    readers go on when the writer thread has written what was painted. A late answer still counts.
+    """
+
+    def __init__(self, app: App[Any]) -> None:
+        self.lag = 0.0
+        """Seconds that the last answer took."""
+        self._app = app
+        self._unpainted: list[GoOn] = []
+        self._painted: list[GoOn] = []
+        self._asked: list[GoOn] = []
+        self._asked_at: float | None = None
+        self._timeout: asyncio.TimerHandle | None = None
+        self._unanswered = 0
+        self._silent = False
+
+    def after_paint(self, go_on: GoOn) -> None:
+        """Call `go_on` once what is about to be painted is on the terminal."""
+        if self._app.is_headless:
+            go_on()
+            return
+        self._unpainted.append(go_on)
+        asyncio.get_running_loop().call_later(NOTHING_PAINTED_SECONDS, self._check_painted, go_on)
+
+    def painted(self) -> None:
+        """Ask the terminal, because something was sent to it."""
+        if self._unpainted:
+            self._painted += self._unpainted
+            self._unpainted = []
+            self._ask()
+
+    def answered(self) -> None:
+        """Let the readers go on, because the terminal has said where its cursor is."""
+        if self._asked_at is None:
+            return  # shift+F3 looks the same on some terminals
+        self.lag = time.monotonic() - self._asked_at
+        self._unanswered = 0
+        self._forget_question()
+        if self._painted:
+            self._ask()
+
+    @property
+    def asking(self) -> bool:
+        """Whether a question is under way that may still be answered."""
+        return self._asked_at is not None and self._unanswered < UNANSWERED_LIMIT
+
+    # -- the terminal given away and taken back
+
+    def suspend(self) -> None:
+        """Ask nothing from now on, because another program gets the terminal; wait for an answer under way."""
+        self._silent = True
+        if self.asking:
+            # The thread that reads the terminal takes the answer in meanwhile.
+            time.sleep(LAST_ANSWER_SECONDS)
+
+    def resume(self) -> None:
+        """Ask again, because the terminal is the app's again; what it was asked before is forgotten."""
+        self._silent = False
+        self._forget_question()
+        self._release(self._painted)
+
+    def finish(self, then: GoOn) -> None:
+        """Ask nothing from now on, and call `then` when the answer under way is here, or after a moment."""
+        self._silent = True
+        began = time.monotonic()
+
+        def poll() -> None:
+            if self.asking and time.monotonic() - began < LAST_ANSWER_SECONDS:
+                asyncio.get_running_loop().call_later(0.01, poll)
+            else:
+                then()
+
+        poll()
+
+    # -- asking
+
+    def _ask(self) -> None:
+        if not self._can_ask():
+            self._when_written()
+        elif self._asked_at is None:
+            self._asked, self._painted = self._painted, []
+            self._asked_at = time.monotonic()
+            self._app._driver.write(QUESTION)  # type: ignore[union-attr]
+            self._wait()
+        elif self._timeout is None:
+            self._wait()
+
+    def _can_ask(self) -> bool:
+        # Only drivers of a real terminal have it, and only they read answers.
+        terminal = getattr(self._app._driver, "input_tty", False)
+        return bool(terminal) and not self._silent and self._unanswered < UNANSWERED_LIMIT
+
+    def _wait(self) -> None:
+        self._timeout = asyncio.get_running_loop().call_later(ANSWER_SECONDS, self._no_answer)
+
+    def _no_answer(self) -> None:
+        """Let the readers go on without an answer; the question stays the only one."""
+        self._timeout = None
+        self._unanswered += 1
+        self._release(self._asked)
+        self._release(self._painted)
+
+    def _forget_question(self) -> None:
+        if self._timeout is not None:
+            self._timeout.cancel()
+        self._timeout = self._asked_at = None
+        self._release(self._asked)
+
+    # -- going on
+
+    def _check_painted(self, go_on: GoOn) -> None:
+        """Paint what is dirty first; then the state is either painted or held nothing new."""
+        if go_on in self._unpainted:
+            self._app.call_after_refresh(self._nothing_new, go_on)
+
+    def _nothing_new(self, go_on: GoOn) -> None:
+        if go_on in self._unpainted:
+            self._unpainted.remove(go_on)
+            go_on()
+
+    def _when_written(self) -> None:
+        """Without answers, the bytes that wait in this process are all that can be known."""
+        thread = getattr(self._app._driver, "_writer_thread", None)
+        queue = getattr(thread, "_queue", None)
+        if queue is not None and queue.qsize() and not self._silent:
+            asyncio.get_running_loop().call_later(QUEUE_POLL_SECONDS, self._when_written)
+        else:
+            self._release(self._painted)
+
+    @staticmethod
+    def _release(readers: list[GoOn]) -> None:
+        for go_on in readers:
+            go_on()
+        readers.clear()

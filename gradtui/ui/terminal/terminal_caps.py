@@ -1,0 +1,74 @@
+"""A TerminalCaps adapts lines and key names to what the terminal can show: all characters or ASCII, colours or none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Any
+
+from rich.color import Color as RichColor
+from rich.segment import Segment
+from rich.style import Style
+from textual.app import App
+from textual.color import Color
+from textual.filter import LineFilter, Monochrome
+
+from gradtui.ui.terminal.ascii import AsciiFilter
+
+_KEY_NAMES = {"⏎": "enter", "⌫": "bksp"}
+_ARROW_NAMES = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
+
+_NO_COLOUR = Style(color=RichColor.default(), bgcolor=RichColor.default())
+_REVERSE = _NO_COLOUR + Style(reverse=True)
+
+
+class NoColourFilter(LineFilter):
+    """A NoColourFilter uses the terminal's own letters and ground, reversed where the ground would be another.
+
+    Textual's filter for NO_COLOR makes greys of colours, and black of a terminal's own 16, letters and ground alike.
+    """
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the same text without colours."""
+        return [Segment(text, style and _without_colour(style), control) for text, style, control in segments]
+
+
+@lru_cache(1024)
+def _without_colour(style: Style) -> Style:
+    ground = style.bgcolor
+    return style + (_NO_COLOUR if ground is None or ground.is_default else _REVERSE)
+
+
+class TerminalCaps:
+    """A TerminalCaps holds the filters that lines go through on their way to the terminal; no widget knows of it."""
+
+    def __init__(self) -> None:
+        self._ascii = AsciiFilter()
+        self._no_colour = NoColourFilter()
+
+    def filters(self, app: App[Any], ascii: bool, filters: Sequence[LineFilter]) -> list[LineFilter]:
+        """Return Textual's filters, adapted to the app's colours, and that for ASCII where it is wanted."""
+        found = list(filters)
+        if app.no_color and app.native_ansi_color:
+            found = [self._no_colour if isinstance(one, Monochrome) else one for one in found]
+        return [*found, self._ascii] if ascii else found
+
+    def key_display(self, display: str, *, chosen: bool) -> str:
+        """Return how a key is shown in ASCII: by a name, where its sign has no stand-in that is understood.
+
+        chosen: whether the sign was chosen for the footer, where signs stand side by side and < and > will do.
+        """
+        if display.isascii():
+            return display
+        return name_keys(display if chosen else _replaced(display, _ARROW_NAMES))
+
+
+def name_keys(text: str) -> str:
+    """Return a text in which keys have names in place of signs that ASCII lacks."""
+    return _replaced(text, _KEY_NAMES)
+
+
+def _replaced(text: str, names: Mapping[str, str]) -> str:
+    for sign, name in names.items():
+        text = text.replace(sign, name)
+    return text

@@ -8,24 +8,27 @@ a user's configuration.
 from __future__ import annotations
 
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 FILE = "settings.toml"
 
 
 @dataclass(frozen=True)
 class Settings:
-    """All of them, and what holds where nothing was settled."""
+    """Settings hold every field of the file, with the defaults of those that are not in it.
+
+    A dataclass, which msgspec checks as well as a struct of its own: the app needs settings before its first frame,
+    and most people have no file for which msgspec would have to be imported.
+    """
 
     theme: str = ""
     """Name of a theme, as the command palette lists them; "" fits the terminal."""
-    charset: str = "auto"
+    charset: Literal["auto", "unicode", "ascii"] = "auto"
     """Characters to draw with: "unicode", "ascii", or "auto", as terminal and locale say."""
-    smoothing: str = "off"
+    smoothing: Literal["off", "light", "strong"] = "off"
     """Of the batch curves: "off", "light" or "strong"."""
     log_loss: bool = False
     """Draw the loss on a logarithmic axis."""
@@ -37,29 +40,24 @@ class Settings:
     """Other keys, by the id of what they do: `"lab.stop" = "X"`. Several are separated by commas. In the file it
     is the table `[keys]`; the app never writes it."""
 
+    def __post_init__(self) -> None:
+        if not 1 <= self.redraws <= 20:
+            raise ValueError(f"redraws = {self.redraws}")
 
-def _one_of(*words: str) -> tuple[Callable[[object], bool], str]:
-    return words.__contains__, " or ".join(f'"{word}"' for word in words)
 
-
-_FLAG: tuple[Callable[[object], bool], str] = (lambda value: isinstance(value, bool), "true or false")
-
-_ALLOWED: dict[str, tuple[Callable[[object], bool], str]] = {
-    "theme": (lambda value: isinstance(value, str), "a theme's name"),
-    "charset": _one_of("auto", "unicode", "ascii"),
-    "smoothing": _one_of("off", "light", "strong"),
-    "log_loss": _FLAG,
-    "log_accuracy": _FLAG,
-    "redraws": (
-        lambda value: isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= 20,
-        "a whole number from 1 to 20",
-    ),
+ALLOWED = {
+    "theme": "a theme's name",
+    "charset": '"auto" or "unicode" or "ascii"',
+    "smoothing": '"off" or "light" or "strong"',
+    "log_loss": "true or false",
+    "log_accuracy": "true or false",
+    "redraws": "a whole number from 1 to 20",
 }
-"""What may stand in a field, as a test and in words."""
+"""The fields that the app itself changes, each with what is allowed there, in words."""
 
 
 def settings_path() -> Path:
-    """Where the settings are kept."""
+    """Return the path of the settings file, which need not exist."""
     home = os.environ.get("GRADTUI_HOME")
     if home:
         return Path(home).expanduser() / FILE
@@ -69,7 +67,7 @@ def settings_path() -> Path:
 
 
 def read_settings(path: Path) -> tuple[Settings, str]:
-    """The settings, and in one line what is wrong with the file. A field that is wrong has its default."""
+    """Return the settings, and in one line what is wrong with the file. A field that is wrong has its default."""
     try:
         text = path.read_text(encoding="utf-8")
     except FileNotFoundError:
@@ -82,20 +80,33 @@ def read_settings(path: Path) -> tuple[Settings, str]:
         found = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         return Settings(), f"{path}: {error}; defaults hold, and nothing is kept until it is mended"
-    known, wrong = {}, []
-    for name, (allowed, words) in _ALLOWED.items():
-        if name in found and not allowed(found[name]):
-            wrong.append(f"{name}: {_shown(found[name])} is not allowed; expected {words}")
-        elif name in found:
-            known[name] = found[name]
+    known = {name: found[name] for name in ALLOWED if name in found and _is_allowed(name, found[name])}
+    wrong = [
+        f"{name}: {_shown(found[name])} is not allowed; expected {words}"
+        for name, words in ALLOWED.items()
+        if name in found and name not in known
+    ]
     keys, strange = _keys(found.get("keys", {}))
     wrong += strange
     more = f" (and {len(wrong) - 1} more)" if len(wrong) > 1 else ""
     return Settings(**known, keys=keys), f"{path}: {wrong[0]}{more}" if wrong else ""
 
 
+def _is_allowed(name: str, value: object) -> bool:
+    import msgspec
+
+    try:
+        msgspec.convert({name: value}, Settings)
+    except msgspec.ValidationError:
+        return False
+    return name in ALLOWED
+
+
 def _keys(found: object, before: str = "") -> tuple[dict[str, str], list[str]]:
-    """The keys by id. Without quotes, `lab.stop` is a table within a table to TOML: that is meant too."""
+    """Return the keys by id, and what is wrong with others.
+
+    Without quotes, `lab.stop` is a table within a table to TOML: that is read as an id too.
+    """
     if not isinstance(found, dict):
         return {}, [f"keys: {_shown(found)} is not allowed; expected a table"]
     keys: dict[str, str] = {}
@@ -121,9 +132,9 @@ def _shown(value: object) -> str:
 
 
 def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
-    """The settings with other values. Raises ValueError on a field that there is not or a value that is not allowed."""
+    """Return the settings with other values. Raises ValueError on an unknown field or a value that is not allowed."""
     for name, value in changes.items():
-        if name not in _ALLOWED or not _ALLOWED[name][0](value):
+        if not _is_allowed(name, value):
             raise ValueError(f"{name} = {value!r}")
     return replace(settings, **changes)
 
@@ -131,7 +142,7 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
     """Put other values into the file, at once and whole.
 
-    It is read anew for it: another app may have written it meanwhile.
+    The file is read again for it: another app may have written it meanwhile.
 
     Raises:
         OSError: it cannot be written.
@@ -139,7 +150,7 @@ def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
     """
     from gradtui.runs.atomic import replacing
 
-    # Who keeps their settings elsewhere, behind a link, wants them to stay there.
+    # A file that is kept elsewhere, behind a link, stays there.
     path = Path(os.path.realpath(path))
     try:
         before = path.read_bytes().decode()
@@ -156,24 +167,17 @@ _HEAD = "# gradtui's settings; gradtui/ui/settings.py explains every field.\n"
 
 
 def put(text: str, changes: Mapping[str, Any]) -> str:
-    """TOML with other values at its top level, and everything else in it as it was. Raises ValueError on no TOML."""
+    """Return TOML with other values at its top level, and everything else in it as it was written.
+
+    Raises:
+        ValueError: the text is no TOML.
+    """
     import tomllib
 
-    import tomli_w
+    import tomlkit
 
-    wanted = tomllib.loads(text) | dict(changes)
-    table = re.search(r"^[ \t]*\[", text, re.M)
-    top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
-    for name, value in changes.items():
-        line = tomli_w.dumps({name: value}).strip()
-        here = re.compile(rf"""^[ \t]*{name}[ \t]*=[ \t]*("(?:[^"\\\n]|\\.)*"|'[^'\n]*'|[^\s#]+)""", re.M)
-        top, found = here.subn(line.replace("\\", r"\\"), top, count=1)
-        if not found:
-            top = f"{top.rstrip()}\n{line}\n" + ("\n" if rest else "")
-    after = top.lstrip("\n") + rest
-    try:
-        faithful = tomllib.loads(after) == wanted
-    except tomllib.TOMLDecodeError:
-        faithful = False
-    # What is written in a way that this does not read loses its comments, but nothing else.
-    return after if faithful else tomli_w.dumps(wanted)
+    # tomlkit's own errors are not all ValueErrors.
+    tomllib.loads(text)
+    document = tomlkit.parse(text)
+    document.update(changes)
+    return tomlkit.dumps(document)

@@ -14,10 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis.quadrature import Array, erf, normal_nodes
+from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 
-SELU_ALPHA = 1.6732632423543772  # Klambauer et al. 2017, as torch.nn.SELU has it
-SELU_SCALE = 1.0507009873554805
-PIECEWISE = {"identity": 1.0, "relu": 0.0}  # slope on the negative side
+STEP = 1e-5
+"""The distance over which an activation is differentiated whose derivative is not written down here."""
 
 Pair = tuple[Array, Array]
 
@@ -91,9 +91,22 @@ _FUNCTIONS: dict[str, Callable[[Array, float], Pair]] = {
 
 
 def value_and_slope(activation: str, x: Array, slope: float = 0.0) -> Pair:
-    """f(x) and f′(x). `slope` is the negative side's of leaky_relu and prelu."""
-    function = _FUNCTIONS.get(activation)
-    return function(x, slope) if function else _bent(x, PIECEWISE.get(activation, slope))
+    """Return f(x) and f′(x). `slope` is the negative side's of leaky_relu and prelu.
+
+    An activation that is in the table of activations only is evaluated number by number, and differentiated by
+    differences.
+    """
+    if function := _FUNCTIONS.get(activation):
+        return function(x, slope)
+    row = ACTIVATIONS[activation]
+    if row.piecewise_linear:
+        return _bent(x, row.negative_slope(slope))
+    step = STEP * np.maximum(1.0, np.abs(x))
+    low, value, high = (
+        np.array([row.value(float(number), slope) for number in numbers])
+        for numbers in (x - step, x, x + step)
+    )
+    return value, (high - low) / (2.0 * step)
 
 
 @lru_cache(maxsize=4096)
@@ -102,8 +115,8 @@ def moments(activation: str, slope: float, mean: float, variance: float) -> Mome
 
     Kept in a cache, so a thousand layers at their fixed point cost one evaluation.
     """
-    if mean == 0.0 and activation not in _FUNCTIONS:
-        return _bent_moments(PIECEWISE.get(activation, slope), variance)
+    if mean == 0.0 and activation not in _FUNCTIONS and ACTIVATIONS[activation].piecewise_linear:
+        return _bent_moments(ACTIVATIONS[activation].negative_slope(slope), variance)
     x, weights = normal_nodes(mean, math.sqrt(max(variance, 0.0)))
     value, derivative = value_and_slope(activation, x, slope)
     weighted = weights * value

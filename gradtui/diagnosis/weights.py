@@ -7,6 +7,7 @@ with a slope below zero), an orthogonal matrix √(fan_in/its longer side), norm
 
 from __future__ import annotations
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.spec import Experiment, Group
 
 DIGITS = 0.2346
@@ -31,7 +32,7 @@ def _rule(group: Group, fan_in: int, fan_out: int) -> float:
         case "xavier":
             return 2.0 * fan_in / (fan_in + fan_out)
         case "he" | "fixup":
-            slope = group.slope if group.activation in ("leaky_relu", "prelu") else 0.0
+            slope = ACTIVATIONS[group.activation].he_slope(group.slope)
             return 2.0 / (1.0 + slope * slope)
         case "orthogonal":
             return fan_in / max(fan_in, fan_out)

@@ -13,6 +13,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.spec import Group
 
 LayerKind = Literal[
@@ -59,8 +60,13 @@ def closing_parameters(group: Group) -> int:
     """Norm and learned slope between a last group of order "pre" and the output layer."""
     if group.order == "post":
         return 0
-    slope = group.activation == "prelu" and group.block in ("dense", "conv")
-    return norm_parameters(group.norm, group.width) + int(slope)
+    learned = activation_parameters(group) if group.block in ("dense", "conv") else 0
+    return norm_parameters(group.norm, group.width) + learned
+
+
+def activation_parameters(group: Group) -> int:
+    """Return the learned parameters of one activation of a group: prelu's slope."""
+    return 0 if group.block in ("lstm", "gru") else ACTIVATIONS[group.activation].parameters
 
 
 class Blocks:
@@ -96,8 +102,7 @@ def _stack(group: Group, signal: Shape, stride: int) -> Made:
         parameters = _weights(group, size) + norm_parameters(
             group.norm, width if group.order == "post" else size
         )
-        if group.activation == "prelu" and group.block not in ("lstm", "gru"):
-            parameters += 1
+        parameters += activation_parameters(group)
         if group.shortcut == "rezero" and number == group.layers:
             parameters += 1
         made.append((f".{number}" if group.layers > 1 else "", group.block, parameters, output))
@@ -113,7 +118,7 @@ def _attention(group: Group, signal: Shape) -> Made:
     width, norm = group.width, norm_parameters(group.norm, group.width)
     steps = signal[:-1]
     before, after = (norm, 0) if group.order == "pre" else (0, norm)
-    slope = 1 if group.activation == "prelu" else 0
+    slope = activation_parameters(group)
     scalar = 1 if group.shortcut == "rezero" else 0
     made: Made = []
     if signal[-1] != width:

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.flow import RECURRENT
 
 if TYPE_CHECKING:
-    from gradtui.experiment.spec import Activation, Block, Experiment, Group, Init
+    from gradtui.experiment.spec import Block, Experiment, Group
 
 STACKED: frozenset[Block] = frozenset({"dense", "conv"})
 """Blocks whose activation stands between weights; a recurrent cell's is part of the cell."""
@@ -38,7 +39,7 @@ def use_relu(exp: Experiment) -> Experiment:
 
     Price: a unit that is never active gets no gradient and may stay dead; outputs are not centred on zero.
     """
-    return _activate(exp, "relu", "he")
+    return _activate(exp, "relu")
 
 
 def use_leaky_relu(exp: Experiment, slope: float = 0.01) -> Experiment:
@@ -46,7 +47,7 @@ def use_leaky_relu(exp: Experiment, slope: float = 0.01) -> Experiment:
 
     Price: one more number to choose, and almost nothing in time; inactive units learn slowly.
     """
-    return _activate(exp, "leaky_relu", "he", slope=slope)
+    return _activate(exp, "leaky_relu", slope=slope)
 
 
 def use_prelu(exp: Experiment) -> Experiment:
@@ -55,7 +56,7 @@ def use_prelu(exp: Experiment) -> Experiment:
     Price: one parameter a layer, and the activation takes about seven times as long as leaky ReLU on a CPU.
     """
     # 0.25 is where its authors start (He et al. 2015); from 0.01 dead layers stay dead.
-    return _activate(exp, "prelu", "he", slope=0.25)
+    return _activate(exp, "prelu", slope=0.25)
 
 
 def use_elu(exp: Experiment) -> Experiment:
@@ -63,7 +64,7 @@ def use_elu(exp: Experiment) -> Experiment:
 
     Price: an exponential for every unit: about five times the time of leaky ReLU on large layers.
     """
-    return _activate(exp, "elu", "lecun")
+    return _activate(exp, "elu")
 
 
 def use_tanh_xavier(exp: Experiment) -> Experiment:
@@ -71,7 +72,7 @@ def use_tanh_xavier(exp: Experiment) -> Experiment:
 
     Price: it still saturates: very deep nets lose the gradient more slowly, but they lose it.
     """
-    return _activate(exp, "tanh", "xavier")
+    return _activate(exp, "tanh")
 
 
 def use_lstm(exp: Experiment) -> Experiment:
@@ -141,8 +142,9 @@ def gain_one(exp: Experiment) -> Experiment:
     return replace(exp, net=tuple(replace(group, gain=1.0, recurrent_gain=1.0) for group in exp.net))
 
 
-def _activate(exp: Experiment, activation: Activation, init: Init, **more: Any) -> Experiment:
-    return _each(exp, STACKED, activation=activation, init=init, gain=1.0, **more)
+def _activate(exp: Experiment, name: str, **more: Any) -> Experiment:
+    """Return the experiment with this activation and the weights that fit it."""
+    return _each(exp, STACKED, activation=name, init=ACTIVATIONS[name].init, gain=1.0, **more)
 
 
 def _recurrent(exp: Experiment, **changes: Any) -> Experiment:

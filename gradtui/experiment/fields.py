@@ -17,6 +17,8 @@ from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields as struct_fields
 
 from gradtui.experiment import spec
+from gradtui.experiment.activations import ACTIVATIONS
+from gradtui.experiment.optimizers import OPTIMIZERS
 
 Kind = Literal["choice", "int", "float", "text", "float-or-word"]
 
@@ -62,12 +64,17 @@ class FieldInfo:
         return f" from {low} to {'below ' if self.high_open else ''}{high}"
 
 
-@cache
 def fields_of(part: type[Struct]) -> tuple[FieldInfo, ...]:
     """The fields of ``Data``, ``Group``, ``Optimizer`` …, in the order of ``spec.py``.
 
     Fields that are parts themselves (``Experiment.data``, ``Cures.pretrain``) are left out: see ``parts_of``.
     """
+    return _fields_of(part, tuple(ACTIVATIONS), tuple(OPTIMIZERS))
+
+
+@cache
+def _fields_of(part: type[Struct], *choices: tuple[str, ...]) -> tuple[FieldInfo, ...]:
+    """Return the fields of a part. The ``choices`` are words that can be registered, for the cache to know of them."""
     hints = get_type_hints(part, include_extras=True)
     docs = _docs().get(part.__name__, {})
     inner = parts_of(part)
@@ -94,6 +101,8 @@ def _info(name: str, hint: Any, default: object, doc: str) -> FieldInfo:
     low, high, low_open, high_open = _bounds(hint, meta)
     words: tuple[str, ...] = ()
     kind: Kind
+    if meta and meta.extra:
+        return FieldInfo(name, "choice", default, choices=tuple(meta.extra["choices"]), doc=doc)
     if get_origin(hint) is Literal:
         return FieldInfo(name, "choice", default, choices=get_args(hint), doc=doc)
     if get_origin(hint) in (Union, UnionType):

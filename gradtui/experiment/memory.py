@@ -17,16 +17,16 @@ from __future__ import annotations
 from math import prod
 from typing import NamedTuple
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.block_shapes import HIDDEN, Shape, norm_groups, output_of
 from gradtui.experiment.data_shapes import TOKEN_SOURCES, DataShape, data_shape
 from gradtui.experiment.flow import RECURRENT
+from gradtui.experiment.optimizers import OPTIMIZERS
 from gradtui.experiment.shapes import first_input, net_shape, summarised
 from gradtui.experiment.spec import Experiment, Group, Optimizer
 
 FLOAT = 4
 """Bytes of a number."""
-KEEP_RESULT = frozenset({"sigmoid", "tanh", "relu"})
-"""Nonlinearities whose slope follows from what they gave; of the others, but for identity, from what they read."""
 CELL = {"lstm": 7, "gru": 7}
 """Numbers that a cell keeps for each unit and step: of lstm four gates, the cell state, its tanh and the hidden
 state; of gru as many, its gates' halves among them."""
@@ -66,8 +66,7 @@ def memory_of(exp: Experiment, parameters: int | None = None, data: DataShape | 
 
 def states(optimizer: Optimizer) -> int:
     """Numbers that the optimizer keeps for each weight."""
-    own = {"sgd": 0, "rmsprop": 1, "adam": 2, "adamw": 2}[optimizer.kind]
-    return own + int(optimizer.kind in ("sgd", "rmsprop") and optimizer.momentum > 0)
+    return OPTIMIZERS[optimizer.kind].states(optimizer.momentum)
 
 
 def examples(exp: Experiment) -> int:
@@ -152,12 +151,13 @@ class _Tape:
 
     def activation(self, kind: str, value: _Value) -> _Value:
         """A nonlinearity."""
-        if kind == "identity":
+        activation = ACTIVATIONS[kind]
+        if activation.kept_for_backward == "nothing":
             return value
-        if value.given and kind != "prelu":
+        if value.given and not activation.parameters:
             return _Value(value.shape, given=True)
         result = _Value(value.shape)
-        self.keep(result if kind in KEEP_RESULT else value)
+        self.keep(result if activation.kept_for_backward == "output" else value)
         return result
 
     def norm(self, kind: str, value: _Value) -> _Value:
@@ -236,10 +236,10 @@ def _weigh(tape: _Tape, group: Group, value: _Value, output: Shape) -> _Value:
     tape.keep(value)
     result = _Value(output)
     if group.block in RECURRENT:
-        twice = group.activation not in KEEP_RESULT and group.activation != "identity"
-        tape.kept += prod(output) * CELL.get(group.block, 2 if twice else 1)
+        keeps = ACTIVATIONS[group.activation].kept_for_backward
+        tape.kept += prod(output) * CELL.get(group.block, 2 if keeps == "input" else 1)
         # The state before the first step is one more, where states are kept; of lstm one of all is not needed.
-        first = {"lstm": -1, "rnn": int(group.activation in KEEP_RESULT)}.get(group.block, 0)
+        first = {"lstm": -1, "rnn": int(keeps == "output")}.get(group.block, 0)
         tape.kept += first * output[-1]
     return result
 

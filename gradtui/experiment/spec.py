@@ -11,10 +11,13 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
+from gradtui.experiment.activations import ACTIVATIONS
+from gradtui.experiment.optimizers import OPTIMIZERS
+
 Block = Literal["dense", "conv", "rnn", "lstm", "gru", "attention"]
-Activation = Literal[
-    "identity", "sigmoid", "tanh", "relu", "leaky_relu", "prelu", "elu", "selu", "gelu", "silu"
-]
+ActivationName = Annotated[str, Meta(extra={"choices": ACTIVATIONS})]
+OptimizerName = Annotated[str, Meta(extra={"choices": OPTIMIZERS})]
+"""Words of a table that can grow; ``validate.py`` checks them."""
 Norm = Literal["none", "batch", "layer", "group", "rms"]
 Shortcut = Literal["none", "identity", "rezero", "highway"]
 Init = Literal["torch", "xavier", "he", "lecun", "orthogonal", "normal", "fixup"]
@@ -62,7 +65,7 @@ class Group(Part, frozen=True):
     """Blocks in the group."""
     layers: Annotated[int, Meta(ge=1, le=16)] = 1
     """Weight layers inside one block; 2 with a shortcut is the basic residual block."""
-    activation: Activation = "sigmoid"
+    activation: ActivationName = "sigmoid"
     """The nonlinearity. lstm and gru have their own and ignore it."""
     slope: Annotated[float, Meta(ge=0.0, le=1.0)] = 0.01
     """Of leaky_relu; where the learned slope of prelu starts."""
@@ -101,7 +104,7 @@ class Group(Part, frozen=True):
 class Optimizer(Part, frozen=True):
     """How the weights move."""
 
-    kind: Literal["sgd", "adam", "adamw", "rmsprop"] = "sgd"
+    kind: OptimizerName = "sgd"
     """The rule."""
     lr: Positive = 0.1
     """Learning rate."""

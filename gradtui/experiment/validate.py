@@ -8,11 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.flow import RECURRENT, SEQUENTIAL, check_flow
+from gradtui.experiment.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from gradtui.experiment.spec import Experiment, Group
 
 MOST_LAYERS = 100_000
@@ -26,6 +30,9 @@ PATHS = {
 
 def check(exp: Experiment) -> None:
     """Raises ExperimentError at the first rule that the experiment breaks. Opens no file."""
+    for index, group in enumerate(exp.net):
+        _check_name(f"net.{index}.activation", group.activation, ACTIVATIONS)
+    _check_name("optimizer.kind", exp.optimizer.kind, OPTIMIZERS)
     if exp.data.source in PATHS and not exp.data.path:
         raise ExperimentError("data.path", exp.data.path, PATHS[exp.data.source])
     check_flow(exp)
@@ -37,6 +44,11 @@ def check(exp: Experiment) -> None:
             )
     _check_size(exp)
     _check_pretraining(exp)
+
+
+def _check_name(at: str, name: str, known: Collection[str]) -> None:
+    if name not in known:
+        raise ExperimentError(at, name, "one of " + ", ".join(known))
 
 
 def depth_of(exp: Experiment) -> int:

@@ -16,22 +16,18 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.monitor.guard import Guard, guarded
 from gradtui.monitor.layers import Layer
 from gradtui.monitor.stopwatch import Stopwatch
-from gradtui.probe.layer_stats import DEAD, LayerStats
+from gradtui.probe.layer_stats import LayerStats, function_of
 
+# An identity does nothing: what is behind it is the layer's activation.
 FUNCTIONS: dict[type[nn.Module], str] = {
-    nn.ReLU: "relu",
-    nn.ReLU6: "relu",
-    nn.LeakyReLU: "leaky_relu",
-    nn.PReLU: "prelu",
-    nn.Sigmoid: "sigmoid",
-    nn.Tanh: "tanh",
-    nn.ELU: "elu",
-    nn.SELU: "selu",
-    nn.GELU: "gelu",
-    nn.SiLU: "silu",
+    getattr(nn, module): activation.name
+    for activation in ACTIVATIONS.values()
+    for module in activation.modules
+    if activation.kept_for_backward != "nothing"
 }
 """Modules known as activation functions. One that the script calls as a plain function is not seen: then what
 is told of a layer's activation is told of its output."""
@@ -125,9 +121,7 @@ class Activations:
         if index in self._active:
             return
         self._active.add(index)
-        function = FUNCTIONS[type(module)]
-        if function == "leaky_relu" and getattr(module, "negative_slope", 1.0) < DEAD:
-            function = "relu"
+        function = function_of(FUNCTIONS[type(module)], module)
         # What it has overwritten says nothing of its slope.
         before = None if getattr(module, "inplace", False) else inputs[0]
         self._stats.add_activation(index, function, module, before, output)

@@ -7,35 +7,38 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.block_shapes import norm_groups
-from gradtui.experiment.spec import Activation, Norm
+from gradtui.experiment.spec import Norm
 
 EPSILON = 1e-5
 """Added under the root of every normalisation (torch's default of batch norm)."""
 
-_PLAIN: dict[str, Callable[[], nn.Module]] = {
-    "identity": nn.Identity,
-    "sigmoid": nn.Sigmoid,
-    "tanh": nn.Tanh,
-    "relu": nn.ReLU,
-    "elu": nn.ELU,
-    "selu": nn.SELU,
-    "gelu": nn.GELU,
-    "silu": nn.SiLU,
+Factory = Callable[[float], nn.Module]
+"""Makes an activation's module for a group with this `slope`."""
+
+FACTORIES: dict[str, Factory] = {
+    "leaky_relu": nn.LeakyReLU,
+    # One learned slope for the layer, not one a channel: the lab shows it over time.
+    "prelu": lambda slope: nn.PReLU(init=slope),
 }
+"""Activations that are not simply a class of torch.nn called without arguments."""
 
 
-def make_activation(kind: Activation, slope: float) -> nn.Module:
-    """The nonlinearity, a module of its own for each layer, so that a probe can look at one layer's output.
+def register(name: str, factory: Factory) -> None:
+    """Say how the module of a registered activation is made. Raises KeyError where the table has no such name."""
+    FACTORIES[ACTIVATIONS[name].name] = factory
 
-    ``slope`` is leaky_relu's, and where prelu's one learned slope starts (one for the layer, not one a
-    channel: the lab shows it over time).
+
+def make_activation(kind: str, slope: float) -> nn.Module:
+    """Return a new module of an activation: one for each layer, so that a probe can look at one layer's output.
+
+    ``slope`` is leaky_relu's, and where prelu's learned slope starts.
     """
-    if kind == "leaky_relu":
-        return nn.LeakyReLU(slope)
-    if kind == "prelu":
-        return nn.PReLU(init=slope)
-    return _PLAIN[kind]()
+    if factory := FACTORIES.get(kind):
+        return factory(slope)
+    made: nn.Module = getattr(nn, ACTIVATIONS[kind].modules[0])()
+    return made
 
 
 def make_norm(kind: Norm, width: int, rank: int) -> nn.Module | None:

@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.spec import Experiment, Group, Init, RecurrentInit
 
 GATE_BIAS = -1.0
@@ -40,7 +41,7 @@ def deviation(init: Init, fan_in: int, fan_out: int, negative_slope: float = 0.0
 
 def negative_slope(group: Group) -> float:
     """The activation's slope below zero, where He's variance takes it into account."""
-    return group.slope if group.activation in ("leaky_relu", "prelu") else 0.0
+    return ACTIVATIONS[group.activation].he_slope(group.slope)
 
 
 class Start:

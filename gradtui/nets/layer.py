@@ -8,7 +8,6 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.experiment.block_shapes import LayerKind
-from gradtui.experiment.spec import Activation
 
 
 @dataclass(frozen=True)
@@ -27,7 +26,7 @@ class Layer:
     """The module whose output is the layer's activation: with order "post" it follows the weights (and the
     addition of an identity shortcut), with "pre" it feeds them. A recurrent layer is its own. None: there
     is none."""
-    function: Activation
+    function: str
     """Which nonlinearity ``activation`` is; "tanh" of lstm and gru, "identity" where there is none."""
 
     @property

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtui import metrics
+from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 from gradtui.metrics import Source
 from gradtui.probe.norms import wide_norms, wide_row_norms
 
@@ -43,8 +44,18 @@ SATURATED = 0.05
 """An output of sigmoid or tanh is saturated when the derivative there is below this share of its largest value: at |x|
 above 4.4 for sigmoid and 2.2 for tanh."""
 
-SELU_SLOPE = 1.0507009873554805
-SELU_SCALE = SELU_SLOPE * 1.6732632423543772
+
+SLOPES_FROM_OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
+    "relu": lambda outputs: outputs.sign(),
+    "sigmoid": lambda outputs: 4 * torch.addcmul(outputs, outputs, outputs, value=-1),
+    "tanh": lambda outputs: torch.addcmul(torch.ones_like(outputs), outputs, outputs, value=-1),
+    "elu": lambda outputs: outputs.add(1).clamp_(max=1),
+    "selu": lambda outputs: (
+        outputs.add(SELU_SCALE * SELU_ALPHA).clamp_(max=SELU_SCALE).div_(SELU_SCALE * SELU_ALPHA)
+    ),
+}
+"""Activations whose derivative follows from their output, in float32: that derivative over its largest value. Of all
+others torch computes it from the input, which takes longer."""
 
 
 class MetricSampler(NamedTuple):
@@ -118,30 +129,26 @@ class ActivationGroup:
 
         None where it never vanishes (identity, learned and leaky slopes) or is not known.
         """
-        outputs = self.stack
-        match self.function:
-            case "relu":
-                return outputs.sign()
-            case "sigmoid":
-                return 4 * torch.addcmul(outputs, outputs, outputs, value=-1)
-            case "tanh":
-                return torch.addcmul(torch.ones_like(outputs), outputs, outputs, value=-1)
-            case "elu":
-                return outputs.add(1).clamp_(max=1)
-            case "selu":
-                return outputs.add(SELU_SCALE).clamp_(max=SELU_SLOPE).div_(SELU_SCALE)
+        if from_outputs := SLOPES_FROM_OUTPUTS.get(self.function):
+            return from_outputs(self.stack)
         if self.module is None or not self.inputs or not needs_inputs(self.function):
             return None
         with torch.enable_grad():
             x = torch.stack(self.inputs).float().detach().requires_grad_()
             # Not module(x): that would call our own hooks.
             (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
-        return slope.abs()
+        return slope.abs() / ACTIVATIONS[self.function].steepest
 
 
 def needs_inputs(function: str) -> bool:
     """Return whether the derivative of this activation can vanish and does not follow from its output."""
-    return function in ("gelu", "silu")
+    activation = ACTIVATIONS.get(function)
+    return activation is not None and activation.derivative_vanishes and function not in SLOPES_FROM_OUTPUTS
+
+
+def function_of(name: str, module: nn.Module) -> str:
+    """Return the activation function to reckon with: a leaky slope of next to nothing is a ReLU."""
+    return "relu" if getattr(module, "negative_slope", 1.0) < DEAD else name
 
 
 @sampler("output_grad_rms", scales_with_loss=True)
@@ -184,8 +191,8 @@ def dead_fraction(group: ActivationGroup) -> np.ndarray:
 
 @sampler("saturated_fraction")
 def saturated_fraction(group: ActivationGroup) -> np.ndarray:
-    """Return the share of each layer's outputs that are saturated, NaN for all but sigmoid and tanh."""
-    if group.slopes is None or group.function not in ("sigmoid", "tanh"):
+    """Return the share of each layer's outputs that are saturated, NaN where the activation has no two bounds."""
+    if group.slopes is None or not ACTIVATIONS[group.function].saturates:
         return np.full(len(group.outputs), np.nan)
     flat = group.slopes.flatten(1)
     # Written as numbers, not as truth values: on the CPU torch adds those up several times as slowly.

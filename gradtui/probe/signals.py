@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from gradtui.probe.layer_stats import DEAD, LayerStats, needs_inputs
+from gradtui.probe.layer_stats import LayerStats, function_of, needs_inputs
 from gradtui.probe.norms import wide_norms
 
 
@@ -162,11 +162,10 @@ class SignalProbe:
 
 
 def _function(layer: HookedLayer) -> str:
-    """Return the activation function to reckon with: a leaky slope of next to nothing is a ReLU."""
+    """Return the activation function of a layer, as far as its derivative is known."""
     if layer.activation is None:
         return "identity"
     if layer.activation is layer.module and needs_inputs(layer.function):
         # A recurrent layer keeps the pre-activations in its cells, so their derivative is not known.
         return "identity"
-    slope = getattr(layer.activation, "negative_slope", 1.0)
-    return "relu" if layer.function == "leaky_relu" and slope < DEAD else layer.function
+    return function_of(layer.function, layer.activation)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gradtui.experiment import Experiment, from_dict, net_shape, set_fields
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff
 from gradtui.runs.errors import RunError
@@ -94,7 +95,7 @@ def _problem(fork: Fork, exp: Experiment, field: str) -> str:
         return f"comes before the first step, and a fork goes on from step {fork.step}"
     if part == "net" and rest:
         index, _, name = rest.partition(".")
-        learned = name == "slope" and exp.net[int(index)].activation == "prelu"
+        learned = name == "slope" and ACTIVATIONS[exp.net[int(index)].activation].parameters > 0
         if name in BEGINNING or learned:
             return f"says how weights start, and a fork goes on with those of step {fork.step}"
     return ""

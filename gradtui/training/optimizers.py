@@ -6,10 +6,13 @@ fused call takes the place of several calls for each of 2,000 parameters.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from gradtui.experiment import Optimizer
+from gradtui.experiment.optimizers import OPTIMIZERS
 
 FUSED = ("cpu", "cuda", "mps")
 
@@ -22,15 +25,27 @@ def build(spec: Optimizer, weights: Tensor, gradients: Tensor) -> torch.optim.Op
     whole = nn.Parameter(weights)
     whole.grad = gradients
     fused = weights.device.type in FUSED
-    match spec.kind:
-        case "sgd":
-            return torch.optim.SGD([whole], spec.lr, momentum=spec.momentum, fused=fused)
-        case "adam":
-            return torch.optim.Adam([whole], spec.lr, fused=fused)
-        case "adamw":
-            return torch.optim.AdamW([whole], spec.lr, weight_decay=spec.weight_decay, fused=fused)
-        case "rmsprop":
-            return torch.optim.RMSprop([whole], spec.lr, momentum=spec.momentum)
+    return FACTORIES[spec.kind]([whole], spec, fused)
+
+
+Factory = Callable[[list[nn.Parameter], Optimizer, bool], torch.optim.Optimizer]
+"""Makes an optimizer over these weights, fused where the last argument says that the device can."""
+
+FACTORIES: dict[str, Factory] = {
+    "sgd": lambda weights, spec, fused: torch.optim.SGD(
+        weights, spec.lr, momentum=spec.momentum, fused=fused
+    ),
+    "adam": lambda weights, spec, fused: torch.optim.Adam(weights, spec.lr, fused=fused),
+    "adamw": lambda weights, spec, fused: torch.optim.AdamW(
+        weights, spec.lr, weight_decay=spec.weight_decay, fused=fused
+    ),
+    "rmsprop": lambda weights, spec, _: torch.optim.RMSprop(weights, spec.lr, momentum=spec.momentum),
+}
+
+
+def register(name: str, factory: Factory) -> None:
+    """Say how a registered optimizer is made. Raises KeyError where the table has no such name."""
+    FACTORIES[OPTIMIZERS[name].name] = factory
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:

@@ -8,7 +8,15 @@ from __future__ import annotations
 from dataclasses import replace
 from math import sqrt
 
-from gradtui.experiment.block_shapes import GATES, Shape, norm_groups, norm_parameters, output_of
+from gradtui.experiment.activations import ACTIVATIONS
+from gradtui.experiment.block_shapes import (
+    GATES,
+    Shape,
+    activation_parameters,
+    norm_groups,
+    norm_parameters,
+    output_of,
+)
 from gradtui.experiment.flow import RECURRENT
 from gradtui.ui.drawing.curve import curve
 from gradtui.ui.drawing.outline import Outline, start
@@ -30,7 +38,7 @@ class Operations:
     @property
     def learned(self) -> int:
         """Parameters of a nonlinearity: prelu's slope."""
-        return int(self.group.activation == "prelu" and self.group.block not in ("lstm", "gru"))
+        return activation_parameters(self.group)
 
     def stride(self, number: int) -> str:
         """``/2`` of the first layer of a block that makes an image smaller."""
@@ -104,7 +112,7 @@ class Operations:
     def activation(self) -> Row:
         """The nonlinearity with its curve."""
         group = self.group
-        slope = f"slope {group.slope:g}" if group.activation in ("leaky_relu", "prelu") else ""
+        slope = f"slope {group.slope:g}" if ACTIVATIONS[group.activation].takes_slope else ""
         note = "learned" if self.learned else ""
         return Row(group.activation, slope, note, self.learned, curve(group.activation, group.slope))
 

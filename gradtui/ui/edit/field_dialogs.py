@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.fields import fields_of
 from gradtui.ui.edit.field_list import FieldList, Row
 from gradtui.ui.edit.values import Draft, info_at, put, show, step, typed, value_at
@@ -27,7 +28,7 @@ _READ_BY: dict[str, Callable[[Group], bool]] = {
     "stride": lambda group: group.block == "conv",
     "heads": lambda group: group.block == "attention",
     "activation": lambda group: group.block not in ("lstm", "gru"),
-    "slope": lambda group: group.activation in ("leaky_relu", "prelu"),
+    "slope": lambda group: ACTIVATIONS[group.activation].takes_slope,
     "branch_gain": lambda group: group.shortcut != "none",
     "recurrent_init": lambda group: group.block in _RECURRENT,
     "recurrent_gain": lambda group: group.block in _RECURRENT,

@@ -1,0 +1,142 @@
+"""The table of activation functions: everything that gradtui knows about each of them.
+
+To add an activation, write its row in `ROWS`. Where torch.nn has the module, that is all; else register a factory of
+the module in `gradtui/nets/activations.py`, which is the only other file that has to know it.
+
+Elsewhere in a program, `register` adds a row and `gradtui.nets.activations.register` the module.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Literal
+
+from msgspec import Struct
+
+SELU_SCALE = 1.0507009873554805
+SELU_ALPHA = 1.6732632423543772
+"""SELU's two constants (Klambauer et al. 2017), as torch.nn.SELU has them."""
+
+
+class Activation(Struct, frozen=True, kw_only=True):
+    """An Activation holds the facts about one activation function f."""
+
+    name: str
+    """Its word in experiment files."""
+    value: Callable[[float, float], float]
+    """f(x) for any finite number x; the second argument is the group's `slope`, which most ignore."""
+    modules: tuple[str, ...] = ()
+    """The classes of torch.nn that compute it. A net is built with the first, which is called without arguments unless
+    `gradtui.nets.activations` has a factory; watched scripts may use any of them."""
+    init: str = "he"
+    """The rule of initialisation that fits it."""
+    piecewise_linear: bool = False
+    """Whether f is a straight line on each side of 0, of slope 1 above."""
+    derivative_vanishes: bool = True
+    """Whether the derivative comes near 0 somewhere, so that a unit can be dead."""
+    saturates: bool = False
+    """Whether the output has a bound on both sides, near which the derivative is small."""
+    steepest: float = 1.0
+    """The largest derivative, to which a derivative is compared before a unit is called dead or saturated."""
+    kept_for_backward: Literal["input", "output", "nothing"] = "input"
+    """The tensor that torch keeps from the forward pass for the backward pass."""
+    takes_slope: bool = False
+    """Whether it reads the group's `slope`, the slope below 0."""
+    parameters: int = 0
+    """The number of learned parameters of one module."""
+
+    def negative_slope(self, slope: float) -> float:
+        """Return the slope below 0 of a piecewise linear activation whose group has this `slope`."""
+        return 0.0 - self.value(-1.0, slope)
+
+    def he_slope(self, slope: float) -> float:
+        """Return the slope below 0 that He's initialisation takes into account: 0 unless the group gives it."""
+        return slope if self.takes_slope else 0.0
+
+
+def _sigmoid(x: float) -> float:
+    return 0.5 * (1.0 + math.tanh(0.5 * x))
+
+
+def _elu(x: float) -> float:
+    return x if x > 0 else math.expm1(x)
+
+
+def _leaky_relu(x: float, slope: float) -> float:
+    return x if x > 0 else slope * x
+
+
+ROWS = (
+    Activation(
+        name="identity",
+        value=lambda x, _: x,
+        modules=("Identity",),
+        init="lecun",
+        piecewise_linear=True,
+        derivative_vanishes=False,
+        kept_for_backward="nothing",
+    ),
+    Activation(
+        name="sigmoid",
+        value=lambda x, _: _sigmoid(x),
+        modules=("Sigmoid",),
+        init="xavier",
+        saturates=True,
+        steepest=0.25,
+        kept_for_backward="output",
+    ),
+    Activation(
+        name="tanh",
+        value=lambda x, _: math.tanh(x),
+        modules=("Tanh",),
+        init="xavier",
+        saturates=True,
+        kept_for_backward="output",
+    ),
+    Activation(
+        name="relu",
+        value=lambda x, _: max(0.0, x),
+        modules=("ReLU", "ReLU6"),
+        piecewise_linear=True,
+        kept_for_backward="output",
+    ),
+    Activation(
+        name="leaky_relu",
+        value=_leaky_relu,
+        modules=("LeakyReLU",),
+        piecewise_linear=True,
+        derivative_vanishes=False,
+        takes_slope=True,
+    ),
+    Activation(
+        name="prelu",
+        value=_leaky_relu,
+        modules=("PReLU",),
+        piecewise_linear=True,
+        derivative_vanishes=False,
+        takes_slope=True,
+        parameters=1,
+    ),
+    Activation(name="elu", value=lambda x, _: _elu(x), modules=("ELU",), init="lecun"),
+    Activation(
+        name="selu",
+        value=lambda x, _: SELU_SCALE * (x if x > 0 else SELU_ALPHA * math.expm1(x)),
+        modules=("SELU",),
+        init="lecun",
+        steepest=SELU_SCALE * SELU_ALPHA,
+    ),
+    # The derivatives of these two exceed 1 a little; 1 is what they are compared to.
+    Activation(name="gelu", value=lambda x, _: x / 2 * (1 + math.erf(x / math.sqrt(2))), modules=("GELU",)),
+    Activation(name="silu", value=lambda x, _: x * _sigmoid(x), modules=("SiLU",)),
+)
+
+ACTIVATIONS: dict[str, Activation] = {row.name: row for row in ROWS}
+"""By name, in the order in which they are offered."""
+
+
+def register(activation: Activation) -> None:
+    """Add an activation to the table. Raises ValueError where the name is taken."""
+    if activation.name in ACTIVATIONS:
+        raise ValueError(f"the activation {activation.name!r} is registered already")
+    ACTIVATIONS[activation.name] = activation

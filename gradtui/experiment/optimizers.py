@@ -1,0 +1,43 @@
+"""The table of optimizers: everything that gradtui knows about each of them.
+
+To add an optimizer, write its row in `ROWS` and a factory of torch's in `gradtui/training/optimizers.py`.
+
+Elsewhere in a program, `register` adds a row and `gradtui.training.optimizers.register` the factory.
+"""
+
+from __future__ import annotations
+
+from msgspec import Struct
+
+
+class OptimizerKind(Struct, frozen=True, kw_only=True):
+    """An OptimizerKind holds the facts about one rule by which weights move."""
+
+    name: str
+    """Its word in experiment files."""
+    state_tensors: int = 0
+    """The numbers that it keeps for each weight, without momentum's."""
+    takes_momentum: bool = False
+    """Whether it reads `momentum`, for which it then keeps one more number for each weight."""
+
+    def states(self, momentum: float) -> int:
+        """Return the numbers that it keeps for each weight with this momentum."""
+        return self.state_tensors + int(self.takes_momentum and momentum > 0)
+
+
+ROWS = (
+    OptimizerKind(name="sgd", takes_momentum=True),
+    OptimizerKind(name="adam", state_tensors=2),
+    OptimizerKind(name="adamw", state_tensors=2),
+    OptimizerKind(name="rmsprop", state_tensors=1, takes_momentum=True),
+)
+
+OPTIMIZERS: dict[str, OptimizerKind] = {row.name: row for row in ROWS}
+"""By name, in the order in which they are offered."""
+
+
+def register(kind: OptimizerKind) -> None:
+    """Add an optimizer to the table. Raises ValueError where the name is taken."""
+    if kind.name in OPTIMIZERS:
+        raise ValueError(f"the optimizer {kind.name!r} is registered already")
+    OPTIMIZERS[kind.name] = kind

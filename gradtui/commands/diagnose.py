@@ -18,20 +18,20 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _execute(args: Namespace) -> int:
     from gradtui.report.judgement import judge
-    from gradtui.report.summary import summarise
+    from gradtui.report.run_json import run_object
 
     codes = chosen_codes(args)
     run = chosen_run(args)
     judgement = judge(run)
-    summary = summarise(run, judgement.findings)
+    summary = run_object(run, judgement.findings)
     if args.json:
-        from gradtui.report.wire import to_json
+        from gradtui.report.output import to_json
 
         print(to_json(summary))
     else:
-        from gradtui.report.page import print_report
+        from gradtui.report.run_page import print_run
 
-        print_report(run, summary, judgement)
+        print_run(run, summary, judgement)
     return exit_code(judgement, codes)
 
 

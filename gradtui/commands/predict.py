@@ -30,7 +30,7 @@ def _execute(args: Namespace) -> int:
     experiment = chosen_experiment(args)
     prediction = predict(experiment)
     if args.json:
-        from gradtui.report.wire import to_json
+        from gradtui.report.output import to_json
 
         told = prediction.to_json()
         print(to_json({key: told[key] for key in KEYS}))
@@ -43,8 +43,8 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
     import numpy as np
     from rich.text import Text
 
-    from gradtui.report.charts import profile
-    from gradtui.report.page import print_sections, stdout_paper
+    from gradtui.report.output import print_sections, stdout_paper
+    from gradtui.report.run_charts import profile_chart
     from gradtui.words import compare_decades
 
     paper, title = stdout_paper(), Text(experiment.name, "bold")
@@ -57,7 +57,7 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
         [title, Text(f"Expected: the gradient is {compare_decades(decades[0] - decades[-1])}.")],
         [
             Text("RMS gradient with respect to each hidden pre-activation, the last one's being 1", "bold"),
-            *profile(decades, paper),
+            *profile_chart(decades, paper),
         ]
         if len(decades) > 1
         else [],

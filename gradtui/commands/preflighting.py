@@ -38,8 +38,8 @@ def _measured(experiment: Experiment, root: Path, interruptions: Interruptions, 
     from gradtui.commands.run import reason
     from gradtui.commands.tied import wait_for
     from gradtui.diagnosis.theory import predict
-    from gradtui.report.preflight import print_preflight, summarise
-    from gradtui.report.wire import to_json
+    from gradtui.report.output import to_json
+    from gradtui.report.preflight_page import preflight_object, print_preflight
     from gradtui.runs.reader import open_run
     from gradtui.training.launch import create_run, start_trainer
 
@@ -55,7 +55,7 @@ def _measured(experiment: Experiment, root: Path, interruptions: Interruptions, 
     prediction = predict(experiment)
     if as_json:
         told = prediction.to_json()
-        print(to_json(summarise(run, {key: told[key] for key in KEYS})))
+        print(to_json(preflight_object(run, {key: told[key] for key in KEYS})))
     else:
         print_preflight(run, prediction)
     return DONE

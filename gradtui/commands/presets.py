@@ -13,11 +13,11 @@ def _execute(args: Namespace) -> int:
 
     presets = [{"name": name, "description": describe(name)} for name in names()]
     if args.json:
-        from gradtui.report.wire import to_json
+        from gradtui.report.output import to_json
 
         print(to_json(presets))
     else:
-        from gradtui.report.table import print_table
+        from gradtui.report.output import print_table
 
         print_table([(preset["name"], preset["description"]) for preset in presets])
     return DONE

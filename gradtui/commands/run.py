@@ -125,23 +125,23 @@ def _nothing(*_: object) -> None:
 
 def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by: int | None) -> int:
     from gradtui.report.judgement import judge
-    from gradtui.report.summary import summarise
+    from gradtui.report.run_json import run_object
     from gradtui.runs.reader import open_run
 
     run = open_run(trainer.folder)
     judgement = judge(run)
-    summary = summarise(run, judgement.findings)
+    summary = run_object(run, judgement.findings)
     if summary["status"] not in ENDS:
         # Gone before it could write anything; for the run folder it may still be about to start.
         summary["status"] = "failed"
     if as_json:
-        from gradtui.report.wire import to_json
+        from gradtui.report.output import to_json
 
         print(to_json(summary))
     else:
-        from gradtui.report.page import print_report
+        from gradtui.report.run_page import print_run
 
-        print_report(run, summary, judgement, most_cures=CURES_SHOWN)
+        print_run(run, summary, judgement, most_cures=CURES_SHOWN)
     if summary["status"] == "failed":
         print(f"gradtui: the training failed: {reason(run, trainer)}", file=sys.stderr)
     if cut_short_by is not None:

@@ -31,7 +31,7 @@ def _execute(args: Namespace) -> int:
         raise BadInput(f"--filter: {error}") from None
     runs = [info for info in list_runs(root) if chosen.matches(info)]
     if args.json:
-        from gradtui.report.wire import to_json
+        from gradtui.report.output import to_json
 
         rows = [
             {
@@ -45,7 +45,7 @@ def _execute(args: Namespace) -> int:
         ]
         print(to_json(rows))
     elif runs:
-        from gradtui.report.table import print_table
+        from gradtui.report.output import print_table
 
         print_table(
             [

@@ -82,11 +82,11 @@ def _list(args: Namespace) -> int:
 
     studies = [{"name": name, "description": load_preset(name).description} for name in names()]
     if args.json:
-        from gradtui.report.wire import to_json
+        from gradtui.report.output import to_json
 
         print(to_json(studies))
     else:
-        from gradtui.report.table import print_table
+        from gradtui.report.output import print_table
 
         print_table([(study["name"], study["description"]) for study in studies])
     return DONE
@@ -174,7 +174,7 @@ def _write(args: Namespace, state: StudyState) -> None:
 
 
 def _as_text(state: StudyState) -> str:
-    from gradtui.report.charts import Paper
+    from gradtui.report.output import Paper
     from gradtui.report.study_charts import chart_lines
 
     paper = Paper(TEXT_WIDTH, colour=False, ascii=False)
@@ -183,8 +183,8 @@ def _as_text(state: StudyState) -> str:
 
 def _report(state: StudyState, *, as_json: bool) -> None:
     if as_json:
+        from gradtui.report.output import to_json
         from gradtui.report.study_json import study_object
-        from gradtui.report.wire import to_json
 
         print(to_json(study_object(state)))
     else:

@@ -11,7 +11,7 @@ from rich.text import Text
 from gradtui.charts.palette import CURVES
 from gradtui.charts.series import Series
 from gradtui.charts.text import text_chart
-from gradtui.report.charts import Paper
+from gradtui.report.output import Paper
 from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, Line, LineChart, MapChart
 
 HEIGHT = 16

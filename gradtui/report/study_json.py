@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from gradtui.report.summary import summarise
+from gradtui.report.run_json import run_object
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.study.results import table
@@ -37,7 +37,7 @@ def _run(row: StudyRow) -> dict[str, Any]:
     figures = NOTHING
     if row.folder is not None:
         try:
-            summary = summarise(open_run(row.folder), ())
+            summary = run_object(open_run(row.folder), ())
             figures = {name: summary[name] for name in NOTHING}
         except (RunError, OSError):
             # Deleted since.

@@ -10,10 +10,8 @@ from typing import Any
 from rich.text import Text
 
 from gradtui.diagnosis.verdict import Outcome
-from gradtui.report.charts import Paper
-from gradtui.report.page import print_sections, stdout_paper
+from gradtui.report.output import Paper, aligned, print_sections, stdout_paper
 from gradtui.report.study_charts import chart_lines
-from gradtui.report.table import aligned
 from gradtui.runs.digest import profile_of
 from gradtui.study.charts import spread
 from gradtui.study.results import table

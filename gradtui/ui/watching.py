@@ -23,7 +23,7 @@ from gradtui.ui.screens.lab.stats_pane import RunStat, run_stats
 if TYPE_CHECKING:
     from gradtui.diagnosis import Evidence, Finding, LiveDiagnosis
     from gradtui.diagnosis.verdict import Outcome
-    from gradtui.report.breaks import Break
+    from gradtui.report.divergences import Divergence
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Follower, Snapshot
     from gradtui.runs.meta import Parent
@@ -106,7 +106,7 @@ class Watching:
         """The run that it is held against, by its own account."""
         self.first_bad: int | None = None
         """The first step at which anything was found, as is known by now."""
-        self.breaks: tuple[Break, ...] = ()
+        self.breaks: tuple[Divergence, ...] = ()
         """The steps that broke it, as its trainer has found them."""
         self._screen = screen
         self._wake = threading.Event()
@@ -209,11 +209,11 @@ class Watching:
 
     def _read_events(self, run: Run, snapshot: Snapshot) -> None:
         """Take over what the trainer says it has changed, also at the wish of another viewer."""
-        from gradtui.report.breaks import breaks
+        from gradtui.report.divergences import divergences
 
         first = self._events_read == 0
         if len(snapshot.events) != self._events_read:
-            self.breaks = tuple(breaks(snapshot.events))
+            self.breaks = tuple(divergences(snapshot.events))
         if self.experiment is None or len(snapshot.events) < self._events_read:
             self.experiment, self._events_read = run.experiment, 0
         for event in snapshot.events[self._events_read :]:

@@ -9,8 +9,7 @@ from collections.abc import Callable, Sequence
 from importlib import import_module
 
 from gradtui.experiment.errors import nearest
-from gradtui.report.table import print_table
-from gradtui.report.wire import to_json
+from gradtui.report.output import print_table, to_json
 from tests.benchmarks.figures import CannotMeasure, Measured, machine_line, rows_of
 
 MEASUREMENTS = {

@@ -8,12 +8,11 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from gradtui.report.charts import Paper
+from gradtui.report.output import Paper, to_json
 from gradtui.report.study_charts import series, study_chart
 from gradtui.report.study_json import study_object
 from gradtui.report.study_page import print_study
 from gradtui.report.study_svg import svg_of
-from gradtui.report.wire import to_json
 from gradtui.study.chart import Bar, BarChart, Chart, Edge, Line, LineChart, MapChart
 from tests.support.command_line import strictly
 from tests.support.studies import DEPTHS, TWO_SEEDS, Launcher, degrades, relu_heals, settled, study

@@ -10,7 +10,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.widgets import Static
 
-from gradtui.report.charts import Paper
+from gradtui.report.output import Paper
 from gradtui.report.study_charts import series, study_chart
 from gradtui.study.chart import Chart, LineChart
 from gradtui.ui.panes.small_profiles import Multiple, SmallProfiles

@@ -12,7 +12,7 @@ from textual.widgets import Static
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
-    from gradtui.report.breaks import Break
+    from gradtui.report.divergences import Divergence
 
 _MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info": ("i", "$primary")}
 
@@ -34,7 +34,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
     curable = True
     """Whether the keys that train cures do anything here; set before the findings."""
 
-    breaks: reactive[tuple[Break, ...]] = reactive(())
+    breaks: reactive[tuple[Divergence, ...]] = reactive(())
     """The steps that broke the run."""
 
     verdict: reactive[tuple[str, ...]] = reactive(())

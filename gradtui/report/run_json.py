@@ -1,4 +1,4 @@
-"""A run in one object, as ``gradtui run --json`` and ``gradtui diagnose --json`` print it.
+"""A run as one JSON object, as `gradtui run --json` and `gradtui diagnose --json` print it.
 
 A value is None (``null``) where nothing of the kind was recorded; NaN and infinity are values like others.
 """
@@ -16,18 +16,16 @@ if TYPE_CHECKING:
     from gradtui.runs.events import Event
     from gradtui.runs.reader import Run
 
-ENDED_BADLY = "failed"
 
-
-def summarise(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
-    """The run as it stands now, in DESIGN's keys; layers from input to output. Cheap however long the run is."""
+def run_object(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
+    """Return the run as it stands now, its layers from input to output; cheap however long the run is."""
     status = run.status
     events = run.events()
     return {
         "run": str(run.folder),
         "name": run.name,
-        # A trainer that died wrote no end; for whoever asks, its training failed.
-        "status": ENDED_BADLY if status.state == "died" else status.state,
+        # A trainer that died wrote no end; to the caller, its training failed.
+        "status": "failed" if status.state == "died" else status.state,
         "steps": status.step,
         "seconds": _seconds(run, events),
         "loss": _loss(run),
@@ -39,8 +37,10 @@ def summarise(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
 
 
 def _seconds(run: Run, events: Sequence[Event]) -> float:
-    """Wall time from the start of training to the last recorded step; of a run that was resumed, without the time
-    in which nobody trained it."""
+    """Return the wall time from the start of training to the last recorded step.
+
+    Of a run that was resumed, the time between its stretches of training does not count.
+    """
     scalars = run.table_or_empty("scalars")
     rows = scalars.rows
     if not rows:
@@ -60,7 +60,7 @@ def _seconds(run: Run, events: Sequence[Event]) -> float:
 
 
 def _stretches(events: Sequence[Event]) -> list[tuple[int, float]]:
-    """After which step, and when, each stretch of training began whose steps still stand."""
+    """Return (step before it, begin) of each stretch of training whose steps no rollback has undone."""
     stretches: list[tuple[int, float]] = []
     step: int | None = 0
     for event in events:
@@ -93,7 +93,7 @@ def _accuracy(events: Sequence[Event]) -> dict[str, float | None]:
 
 
 def _last_of(events: Sequence[Event], kind: str, key: str) -> float | None:
-    """The newest value of that key; None where no event of the kind has it, or has it only as NaN (no such figure)."""
+    """Return the newest value of a key; None where no event of the kind has it, or where it is NaN (no such figure)."""
     values = [event[key] for event in events if event["event"] == kind and key in event]
     if not values or not isinstance(values[-1], int | float) or math.isnan(values[-1]):
         return None
@@ -123,9 +123,9 @@ def _layers(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def _ends(run: Run, measure: str, layers: int) -> tuple[list[Any], list[Any]]:
-    """The measure of each layer at its first and its last recorded step; None where there is none."""
-    table = run.table_or_empty(measure)
+def _ends(run: Run, metric: str, layers: int) -> tuple[list[Any], list[Any]]:
+    """Return the metric of each layer at its first and at its last recorded step; None where there is none."""
+    table = run.table_or_empty(metric)
     if not table.rows or len(table.columns) != layers:
         nothing = [None] * layers
         return nothing, nothing
@@ -136,5 +136,5 @@ def _ends(run: Run, measure: str, layers: int) -> tuple[list[Any], list[Any]]:
 
 
 def shortest(value: np.float32) -> float:
-    """The shortest number that is this float32: its double has a tail of digits that mean nothing."""
+    """Return the number with the fewest digits that is this float32: its double has digits that mean nothing."""
     return float(str(value))

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from gradtui import open_run
-from gradtui.report.summary import summarise
-from gradtui.report.wire import to_json
+from gradtui.report.output import to_json
+from gradtui.report.run_json import run_object
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
 from tests.support.command_line import strictly
@@ -49,7 +49,7 @@ def write(folder: Path, losses: list[float], **events: Any) -> None:
 
 def summary(folder: Path) -> Any:
     """As a program reads it."""
-    return strictly(to_json(summarise(open_run(folder), [])))
+    return strictly(to_json(run_object(open_run(folder), [])))
 
 
 def test_before_the_first_step_everything_is_missing_not_zero(folder: Path) -> None:

@@ -1,20 +1,17 @@
-"""A run on one page of text: the verdict, the gradient over depth, the curves, the figures, the findings."""
+"""A run on one page of text: the findings, the gradient over depth, the curves, the figures, the cures."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from shlex import quote
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
 from rich.text import Text
 
-from gradtui.report.breaks import lines as breaks_of
-from gradtui.report.charts import Paper, curves, gradient_charts
+from gradtui.report.divergences import divergences
+from gradtui.report.output import Paper, print_sections, stdout_paper
+from gradtui.report.run_charts import curve_charts, gradient_charts
 from gradtui.runs.events import way_back
 from gradtui.runs.folder import runs_root
 from gradtui.words import figure, seconds, share
@@ -22,17 +19,24 @@ from gradtui.words import figure, seconds, share
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
     from gradtui.report.judgement import Judgement
+    from gradtui.runs.events import Event
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
 
-WIDEST = 100
 MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("·", "cyan")}
 
 
-def print_report(
+def print_run(
     run: Run, summary: dict[str, Any], judgement: Judgement, *, most_cures: int | None = None
 ) -> None:
-    """Print the page of a run to stdout, with at most so many cures."""
+    """Print the page of a run to stdout.
+
+    Args:
+        run: the run.
+        summary: its `run_object`.
+        judgement: its findings.
+        most_cures: the number of cures to print at most; None prints all.
+    """
     paper, events = stdout_paper(), run.events()
     evaluations = [event for event in events if event["event"] == "evaluation"]
     print_sections(
@@ -40,37 +44,11 @@ def print_report(
         _headline(run, summary),
         _verdict(summary, judgement, paper),
         gradient_charts(summary["layers"], paper),
-        curves(run, evaluations, paper),
-        [*_figures(summary, run.parent), *_meaning(run), *breaks_of(events)],
+        curve_charts(run, evaluations, paper),
+        [*_figures(summary, run.parent), *_meaning(run), *divergence_lines(events)],
         _cures(judgement.findings, paper, most_cures),
         _where(run),
     )
-
-
-def stdout_paper() -> Paper:
-    """As wide as the terminal (COLUMNS overrides it), at most 100; in colour only on a terminal without NO_COLOR."""
-    width = min(WIDEST, shutil.get_terminal_size((WIDEST, 24)).columns)
-    colour = Console().color_system is not None and "NO_COLOR" not in os.environ and sys.stdout.isatty()
-    return Paper(width, colour, ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
-
-
-def print_sections(paper: Paper, *sections: Iterable[Text]) -> None:
-    """Print to stdout, an empty line between the sections that hold something."""
-    console = Console(
-        width=paper.width,
-        color_system="auto" if paper.colour else None,
-        highlight=False,
-        markup=False,
-        emoji=False,
-    )
-    written = False
-    for section in sections:
-        for number, line in enumerate(section):
-            if written and number == 0:
-                console.print()
-            # Not wrapped: paths and commands are there to be copied.
-            console.print(line, soft_wrap=True)
-            written = True
 
 
 def _headline(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
@@ -122,8 +100,15 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
         yield _row("measuring", f"{share(summary['overhead'])} of the step time")
 
 
+def divergence_lines(events: Sequence[Event]) -> Iterator[Text]:
+    """Yield two lines for each step at which the run diverged."""
+    for step, what, batch in divergences(events):
+        yield Text(f"broke     step {step:,}: {what}", "yellow")
+        yield Text(f"{'':<10}{batch}", "dim")
+
+
 def _meaning(run: Run) -> Iterator[Text]:
-    """Which gradient a watched script's numbers are of: scripts clip, scale and accumulate as they like."""
+    """Say which gradient a script's numbers are of, because scripts clip, scale and accumulate in their own ways."""
     meaning = run.meta.data.get("gradient") if run.meta else None
     if isinstance(meaning, str):
         yield Text(f"{'gradient':<10}{meaning}")

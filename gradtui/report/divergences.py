@@ -1,4 +1,4 @@
-"""What broke a run, in a line or two for each step that did."""
+"""The steps at which a run diverged, each in a sentence or two."""
 
 from __future__ import annotations
 
@@ -6,30 +6,29 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from rich.text import Text
-
 from gradtui.words import figure
 
 if TYPE_CHECKING:
     from gradtui.runs.events import Event
 
-SHOWN = 8
+EXAMPLES_SHOWN = 8
 """Examples of the batch that are named; the event names all of them."""
-NAMES = {"loss": "the loss", "grad_norm": "the gradient's norm"}
+
+_QUANTITIES = {"loss": "the loss", "grad_norm": "the gradient's norm"}
 
 
-class Break(NamedTuple):
-    """A step that broke a run, in words."""
+class Divergence(NamedTuple):
+    """A Divergence tells one step at which the loss or the gradient became non-finite or blew up."""
 
     step: int
     what: str
-    """Of which number one saw it, and in which layer."""
+    """Which number showed it, and in which layer."""
     batch: str
-    """The examples that it was taken on."""
+    """The examples of that step."""
 
 
-def breaks(events: Iterable[Event]) -> Iterator[Break]:
-    """The steps that broke the run, without those that it was taken back behind."""
+def divergences(events: Iterable[Event]) -> Iterator[Divergence]:
+    """Yield the divergences of a run, without those that a rollback has undone."""
     standing: list[Event] = []
     for event in events:
         if event["event"] == "broke":
@@ -37,24 +36,20 @@ def breaks(events: Iterable[Event]) -> Iterator[Break]:
         elif event["event"] == "rewound":
             standing = [one for one in standing if one["step"] <= event["step"]]
     for event in standing:
-        what = f"{_what(event)}; {_where(event)}"
-        yield Break(event["step"], what, f"on {_examples(event['batch'])} of the training set")
-
-
-def lines(events: Iterable[Event]) -> Iterator[Text]:
-    """The same, as a report has it."""
-    for step, what, batch in breaks(events):
-        yield Text(f"broke     step {step:,}: {what}", "yellow")
-        yield Text(f"{'':<10}{batch}", "dim")
+        yield Divergence(
+            event["step"],
+            f"{_what(event)}; {_where(event)}",
+            f"on {_examples(event['batch'])} of the training set",
+        )
 
 
 def _what(event: Event) -> str:
     value = event[event["measure"]]
     if event["reason"] == "blow-up":
-        return f"{NAMES[event['measure']]} rose to {figure(value)}, usually {figure(event['usual'])}"
+        return f"{_QUANTITIES[event['measure']]} rose to {figure(value)}, usually {figure(event['usual'])}"
     before = event["before"]
     after = f" after {figure(before)}" if event["measure"] == "loss" and math.isfinite(before) else ""
-    return f"{NAMES[event['measure']]} is {figure(value)}{after}"
+    return f"{_QUANTITIES[event['measure']]} is {figure(value)}{after}"
 
 
 def _where(event: Event) -> str:
@@ -65,6 +60,6 @@ def _where(event: Event) -> str:
 
 
 def _examples(batch: Sequence[int]) -> str:
-    if len(batch) <= SHOWN:
+    if len(batch) <= EXAMPLES_SHOWN:
         return f"examples {', '.join(map(str, batch))}"
-    return f"examples {', '.join(map(str, batch[:SHOWN]))} … ({len(batch):,})"
+    return f"examples {', '.join(map(str, batch[:EXAMPLES_SHOWN]))} … ({len(batch):,})"

@@ -1,4 +1,4 @@
-"""What a net is like before any step: its gradient over depth as measured, and as theory expects it."""
+"""A net before its first step, on one page of text: its gradient over depth as measured and as theory predicts it."""
 
 from __future__ import annotations
 
@@ -11,28 +11,30 @@ from rich.text import Text
 
 from gradtui.charts.scale import log10_of
 from gradtui.metrics import gradient_headline
-from gradtui.report.charts import Paper, profile
-from gradtui.report.page import print_sections, stdout_paper
-from gradtui.report.summary import shortest
+from gradtui.report.output import Paper, print_sections, stdout_paper
+from gradtui.report.run_charts import profile_chart
+from gradtui.report.run_json import shortest
 from gradtui.words import compare_decades, figure, share
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
     from gradtui.runs.reader import Run
 
-MEASURES = ("grad_norm", "output_grad_rms", "activation_mean", "activation_std", "dead_fraction")
-MANY = 0.05
-"""Of a layer's units: so many are dead at initialisation in no net that is well."""
+METRICS = ("grad_norm", "output_grad_rms", "activation_mean", "activation_std", "dead_fraction")
+DEAD_FRACTION_SHOWN = 0.05
+"""Share of a layer's units that are dead at initialisation in no healthy net."""
 
 
-def summarise(run: Run, prediction: dict[str, Any]) -> dict[str, Any]:
-    """The measured net in one object, with its prediction as `gradtui predict --json` prints it; None where no unit of
-    a layer can die."""
-    rows = {measure: _row(run, measure) for measure in MEASURES}
+def preflight_object(run: Run, prediction: dict[str, Any]) -> dict[str, Any]:
+    """Return the measured net as one JSON object; a dead fraction is None where no unit of the layer can die.
+
+    prediction: as `gradtui predict --json` prints it.
+    """
+    rows = {metric: _row(run, metric) for metric in METRICS}
     meta = run.meta
     return {
         "layers": [
-            {"name": name, **{measure: _value(measure, row[index]) for measure, row in rows.items()}}
+            {"name": name, **{metric: _value(metric, row[index]) for metric, row in rows.items()}}
             for index, name in enumerate(run.layer_names)
         ],
         "loss": shortest(run.scalars("loss")[1][-1]),
@@ -42,7 +44,7 @@ def summarise(run: Run, prediction: dict[str, Any]) -> dict[str, Any]:
 
 
 def print_preflight(run: Run, prediction: Prediction) -> None:
-    """Print the page of a net to stdout."""
+    """Print the page of a measured net to stdout."""
     paper = stdout_paper()
     print_sections(
         paper,
@@ -65,7 +67,7 @@ def _headline(run: Run) -> Iterator[Text]:
 
 
 def _depth(run: Run, prediction: Prediction) -> Iterator[Text]:
-    """D0 in words and figures, and what theory says to it."""
+    """Yield how the gradient changes over depth and over time, in words and figures, beside theory."""
     from gradtui.diagnosis import evidence_of
     from gradtui.diagnosis.profile import over_depth, over_lags
 
@@ -98,21 +100,21 @@ def _norms(run: Run, paper: Paper) -> Iterator[Text]:
     norms = _row(run, "grad_norm")
     yield Text("Gradient of each layer at initialisation (norm)", "bold")
     yield Text(gradient_headline(run.layer_names, norms.tolist()).text)
-    yield from profile(log10_of(norms), paper)
+    yield from profile_chart(log10_of(norms), paper)
 
 
 def _signals(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
-    """Only where there is a theory to hold it against: the norms above show the same shape."""
+    """Yield the gradient of the outputs where theory predicts it; without that, the norms above show the same shape."""
     values = log10_of(_row(run, "output_grad_rms"))
     theory = _theory(run.layer_names, values, prediction)
     if theory is None:
         return
     yield Text("RMS gradient with respect to each layer's output, and the line that theory draws", "bold")
-    yield from profile(values, paper, theory=theory)
+    yield from profile_chart(values, paper, theory=theory)
 
 
 def _theory(names: list[str], values: np.ndarray, prediction: Prediction) -> np.ndarray | None:
-    """The predicted profile at the level of the last hidden layer; None where theory is silent."""
+    """Return the predicted values, at the level of the last hidden layer; None where theory predicts nothing."""
     if len(prediction.log10_profile) < 2 or prediction.layers[-1] not in names:
         return None
     level = values[names.index(prediction.layers[-1])]
@@ -130,18 +132,18 @@ def _figures(run: Run) -> Iterator[Text]:
         f"{'activations':<12}deviation {figure(spread[0])} in the first layer, {figure(spread[-1])} in the last"
     )
     dead = _row(run, "dead_fraction")
-    if np.nanmax(dead, initial=0.0) >= MANY:
+    if np.nanmax(dead, initial=0.0) >= DEAD_FRACTION_SHOWN:
         worst = int(np.nanargmax(dead))
         yield Text(f"{'dead units':<12}{share(float(dead[worst]))} of {run.layer_names[worst]}", "yellow")
 
 
-def _row(run: Run, measure: str) -> np.ndarray:
-    values: np.ndarray = run.layers(measure)[1][-1]
+def _row(run: Run, metric: str) -> np.ndarray:
+    values: np.ndarray = run.layers(metric)[1][-1]
     return values
 
 
-def _value(measure: str, value: np.float32) -> float | None:
-    return None if measure == "dead_fraction" and np.isnan(value) else shortest(value)
+def _value(metric: str, value: np.float32) -> float | None:
+    return None if metric == "dead_fraction" and np.isnan(value) else shortest(value)
 
 
 def _decades(value: float) -> str:

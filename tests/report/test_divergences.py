@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from gradtui.report.breaks import SHOWN, lines
+from gradtui.report.divergences import EXAMPLES_SHOWN
+from gradtui.report.run_page import divergence_lines
 
 
 def broke(step: int, **fields: Any) -> dict[str, Any]:
@@ -16,7 +17,7 @@ def broke(step: int, **fields: Any) -> dict[str, Any]:
 
 
 def told(*events: dict[str, Any]) -> list[str]:
-    return [line.plain for line in lines(events)]
+    return [line.plain for line in divergence_lines(events)]
 
 
 def test_a_number_that_is_none_is_told_with_its_layer_and_its_examples() -> None:
@@ -32,7 +33,7 @@ def test_a_blow_up_is_told_with_what_was_usual() -> None:
     first, second = told(broke(2000, reason="blow-up", loss=1e9, batch=list(range(40))))
     assert "step 2,000: the loss rose to 1e+09, usually 2; dense5 has the longest gradient" in first
     assert second.endswith("6, 7 … (40) of the training set")
-    assert second.count(",") == SHOWN - 1
+    assert second.count(",") == EXAMPLES_SHOWN - 1
 
 
 def test_what_the_run_was_taken_back_behind_is_not_told() -> None:

@@ -1,9 +1,8 @@
-"""The charts of a run's page, as lines of text drawn like those on the screen."""
+"""The charts of a run's page, as lines of text that are drawn like those on the screen."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,31 +12,23 @@ from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import Series
 from gradtui.charts.text import text_chart, text_profile
 from gradtui.metrics import gradient_headline
+from gradtui.report.output import Paper
 
 if TYPE_CHECKING:
     from gradtui.runs.reader import Run
 
-BARS_HEIGHT = 9
+PROFILE_HEIGHT = 9
 CURVES_HEIGHT = 9
-LEAST_FOR_TWO = 72
+SIDE_BY_SIDE_FROM = 72
 """Columns from which on two charts stand side by side."""
 GAP = 2
-
-
-@dataclass(frozen=True)
-class Paper:
-    """What is written on."""
-
-    width: int
-    colour: bool
-    ascii: bool
-    """Whether it takes nothing but ASCII."""
+"""Columns between them."""
 
 
 def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[Text]:
-    """The gradient of each layer at the first and at the last step, on one scale.
+    """Yield the gradient of each layer at the first and at the last step, on one scale.
 
-    layers: of the summary. Nothing where no gradient was recorded.
+    layers: those of `run_object`. Nothing is drawn where no gradient was recorded.
     """
     if not layers or layers[0]["grad_norm"]["first"] is None:
         return
@@ -47,17 +38,17 @@ def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[
     for end, norms in rows.items():
         yield Text(f"Gradient of each layer at the {end} step (norm)", "bold")
         yield Text(gradient_headline([layer["name"] for layer in layers], norms.tolist()).text)
-        yield from profile(log10_of(norms), paper, scale)
+        yield from profile_chart(log10_of(norms), paper, scale)
 
 
-def profile(
+def profile_chart(
     values: np.ndarray, paper: Paper, scale: Scale | None = None, theory: np.ndarray | None = None
 ) -> list[Text]:
-    """Upright bars of log10 numbers, (layers,); `theory`: what is expected of them, NaN where it says nothing."""
+    """Return upright bars of log10 values, (layers,); theory: the predicted values, NaN where there are none."""
     chart = text_profile(
         values,
         width=paper.width,
-        height=BARS_HEIGHT,
+        height=PROFILE_HEIGHT,
         theory=theory,
         scale=scale,
         colour=paper.colour,
@@ -66,14 +57,14 @@ def profile(
     return _lines(chart)
 
 
-def curves(run: Run, evaluations: Sequence[Any], paper: Paper) -> Iterator[Text]:
-    """Loss and accuracy over the steps, side by side where there is room."""
-    two = paper.width >= LEAST_FOR_TWO
+def curve_charts(run: Run, evaluations: Sequence[Any], paper: Paper) -> Iterator[Text]:
+    """Yield loss and accuracy over the steps, side by side where there is room."""
+    two = paper.width >= SIDE_BY_SIDE_FROM
     each = Paper((paper.width - GAP) // 2, paper.colour, paper.ascii) if two else paper
     charts = [
         chart
         for name, y_range in (("loss", None), ("accuracy", (0.0, 1.0)))
-        if (chart := _curve(run, name, evaluations, y_range, each))
+        if (chart := _curve_chart(run, name, evaluations, y_range, each))
     ]
     if two and len(charts) == 2:
         for left, right in zip(*charts, strict=True):
@@ -84,7 +75,7 @@ def curves(run: Run, evaluations: Sequence[Any], paper: Paper) -> Iterator[Text]
             yield from chart
 
 
-def _curve(
+def _curve_chart(
     run: Run, name: str, evaluations: Sequence[Any], y_range: tuple[float, float] | None, paper: Paper
 ) -> list[Text]:
     table = run.scalar_table(name)

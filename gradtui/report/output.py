@@ -1,0 +1,91 @@
+"""Writing to stdout: sections of text on paper of some width, tables of plain lines, and strict JSON."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import shutil
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.text import Text
+
+WIDEST_PAGE = 100
+"""Columns of a page on a wider terminal."""
+
+
+@dataclass(frozen=True)
+class Paper:
+    """A Paper says how wide a page is, and whether it takes colours and characters beyond ASCII."""
+
+    width: int
+    colour: bool
+    ascii: bool
+
+
+def stdout_paper() -> Paper:
+    """Return the paper of stdout: as wide as the terminal (COLUMNS overrides it), at most 100 columns.
+
+    It has colours only on a terminal, and not where NO_COLOR is set.
+    """
+    from rich.console import Console
+
+    width = min(WIDEST_PAGE, shutil.get_terminal_size((WIDEST_PAGE, 24)).columns)
+    colour = Console().color_system is not None and "NO_COLOR" not in os.environ and sys.stdout.isatty()
+    return Paper(width, colour, ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
+
+
+def print_sections(paper: Paper, *sections: Iterable[Text]) -> None:
+    """Print sections of lines to stdout, with an empty line between those that hold something."""
+    from rich.console import Console
+
+    console = Console(
+        width=paper.width,
+        color_system="auto" if paper.colour else None,
+        highlight=False,
+        markup=False,
+        emoji=False,
+    )
+    written = False
+    for section in sections:
+        for number, line in enumerate(section):
+            if written and number == 0:
+                console.print()
+            # Not wrapped: paths and commands are there to be copied.
+            console.print(line, soft_wrap=True)
+            written = True
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows of equally many cells as lines, with columns two spaces apart; the last may be of any length.
+
+    They are plain lines, not a drawn grid: they survive grep, cut and a narrow window.
+    """
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    padded = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows)
+    return ["  ".join(cells).rstrip() for cells in padded]
+
+
+def print_table(rows: Sequence[Sequence[str]]) -> None:
+    """Print rows in aligned columns to stdout."""
+    for line in aligned(rows):
+        print(line)
+
+
+def to_json(value: Any) -> str:
+    """Return one line of strict JSON; numbers that are not finite become the strings "nan", "inf" and "-inf"."""
+    return json.dumps(_strict(value), ensure_ascii=False, allow_nan=False)
+
+
+def _strict(value: Any) -> Any:
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _strict(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_strict(item) for item in value]
+    return value

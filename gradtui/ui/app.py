@@ -1,4 +1,4 @@
-"""The application: themes, the lab, and what the command palette offers. It only composes."""
+"""The application: themes, the lab, and what the command palette offers."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,19 +17,19 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.terminal.terminal_app import TerminalApp
 from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
-from gradtui.ui.warming import import_lab
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
     from gradtui.ui.screens.lab.lab_screen import LabScreen
 
-MOST_THREADS = 32
-"""They are made when they are needed."""
+MAX_THREADS = 32
+"""Threads are only made when they are needed."""
 
 
 class GradtuiApp(TerminalApp):
@@ -36,13 +37,13 @@ class GradtuiApp(TerminalApp):
 
     Args:
         experiment: what the builder opens on; None is the default preset.
-        attach: a run's folder to open, live or finished.
-        terminal: the environment, which says what the terminal can show; None, as for pictures, is everything.
+        attach: the folder of a run to open, live or finished.
+        terminal: the environment variables that say what the terminal can show; None, as for pictures, is everything.
     """
 
     TITLE = "gradtui"
     BINDINGS = [
-        # Also in dialogs; where one types, it is a character like others.
+        # Also in dialogs; in a text field it is a character like others.
         Binding(
             "question_mark",
             "toggle_keys",
@@ -75,11 +76,14 @@ class GradtuiApp(TerminalApp):
         self.lab: LabScreen | None = None
 
     def on_load(self) -> None:
-        """Have a thread for each reader that a screen may need: asyncio's own are four more than there are cores, and
-        a run that is followed keeps one as long as it is on the screen."""
+        """Provide a thread for each reader that a screen may need.
+
+        asyncio has by default only four more than there are cores, and a run that is followed keeps one as long as
+        it is on the screen.
+        """
         from concurrent.futures import ThreadPoolExecutor
 
-        readers = ThreadPoolExecutor(MOST_THREADS, thread_name_prefix="gradtui")
+        readers = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="gradtui")
         asyncio.get_running_loop().set_default_executor(readers)
 
     def _settled_theme(self) -> str:
@@ -99,7 +103,7 @@ class GradtuiApp(TerminalApp):
             store.problem = f"{store.path}: keys: none is left for {', '.join(lost)}"
 
     def get_default_screen(self) -> Screen[Any]:
-        """The first frame; the lab follows it."""
+        """Return the screen of the first frame; the lab follows it."""
         return OpeningScreen(self.experiment.name if self.experiment else "")
 
     async def action_open_lab(self) -> None:
@@ -124,17 +128,17 @@ class GradtuiApp(TerminalApp):
         self.settings_store.write()
 
     def watch_theme(self, theme: str) -> None:
-        """Keep what the person chose; not what the terminal made the app begin with."""
+        """Keep a theme that the person chose; not the one that fits the terminal."""
         if self.is_running and theme != self._theme_seen:
             self._theme_seen = theme
             self.settings_store.change(theme=theme)
 
     def action_toggle_ascii(self) -> None:
-        """ASCII only, or all characters."""
+        """Draw with ASCII only, or with all characters again."""
         self.ascii = not self.ascii
         self.settings_store.change(charset="ascii" if self.ascii else "unicode")
 
-    # -- what is offered
+    # -- the list of keys and the command palette
 
     def action_toggle_keys(self) -> None:
         """Show or hide the list of all keys."""
@@ -148,17 +152,39 @@ class GradtuiApp(TerminalApp):
             self.push_screen(KeysScreen(self.screen, self.name_keys))
 
     def action_command_palette(self) -> None:
-        """Show what can be done; a moment later, if the lab is not there yet."""
+        """Show the command palette; a moment later, if the lab is not there yet."""
         if isinstance(self.screen, OpeningScreen):
             self.screen.keys.append("ctrl+p")
         else:
             super().action_command_palette()
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        """Every key of the screen is also a command, so that nothing need be remembered."""
-        from gradtui.ui.key_actions import commands_of
+        """Offer every key of the screen as a command too, so that none need be remembered.
 
-        return commands_of(self, screen)
+        Textual's own commands are left out where there is a key for the same.
+        """
+        from textual.markup import escape
+
+        from gradtui.ui.key_actions import key_actions
+
+        for _, actions in key_actions(screen):
+            for action in actions:
+                if action.enabled and action.action != "command_palette":
+                    said = "  ".join(filter(None, (" ".join(action.keys), action.tooltip)))
+                    # The palette awaits what the callback returns; an action is one of its own pane, so it runs there.
+                    run = partial(self.run_action, action.action, action.node)
+                    yield SystemCommand(
+                        action.description[:1].upper() + action.description[1:], escape(said), run
+                    )
+        yield SystemCommand("Theme", "Other colours; the choice is kept", self.action_change_theme)
+        if self.ascii:
+            yield SystemCommand("Characters: Unicode", "Draw with all characters", self.action_toggle_ascii)
+        else:
+            said = "Draw with ASCII only, for terminals that show nothing else"
+            yield SystemCommand("Characters: ASCII only", said, self.action_toggle_ascii)
+        # A moment later, so that the palette is not on the picture.
+        said = "Save a picture of the screen, as SVG, in this folder"
+        yield SystemCommand("Screenshot", said, lambda: self.set_timer(0.1, self.action_picture))
 
     def action_picture(self) -> None:
         """Save the screen as SVG."""
@@ -171,26 +197,32 @@ class GradtuiApp(TerminalApp):
 
 
 def quicken() -> None:
-    """Have this process answer keys at once, whatever else it does.
+    """Let this process answer keys at once, whatever else it does.
 
-    The collector would look through the 130,000 objects of the imports every few seconds, for 40 to 130 ms each time:
-    the lab takes them out of its sight when it has opened. And a thread that reads a run lets go of the interpreter
-    after half a millisecond instead of five.
+    The garbage collector would look through the 130,000 objects of the imports every few seconds, for 40 to 130 ms
+    each time: the lab excludes them from collection when it has opened. And a thread that reads a run lets go of the
+    interpreter after half a millisecond instead of five.
     """
     gc.disable()
     sys.setswitchinterval(0.0005)
+
+
+def _import_lab() -> None:
+    from gradtui.ui.screens.lab import lab_screen  # noqa: F401
+
+    import_charts()
 
 
 def run_app(experiment: Experiment | None = None, attach: Path | None = None) -> Path | None:
     """Open the app and return, when the person leaves, the folder of a run that still trains (or None)."""
     app = GradtuiApp(experiment, attach, os.environ)
     if isinstance(sys.__stderr__, io.TextIOWrapper):
-        # Textual writes there. Whoever asks for Unicode gets it, whatever Python made of the locale.
+        # Textual writes there: in Unicode, whatever Python made of the locale.
         sys.__stderr__.reconfigure(encoding="utf-8", errors="backslashreplace")
     quicken()
     if attach is not None:
-        # Its picture is waited for: what draws it is imported beside the first frame, not after it.
-        threading.Thread(target=import_lab, daemon=True).start()
+        # The run should be seen soon: what draws it is imported beside the first frame, not after it.
+        threading.Thread(target=_import_lab, daemon=True).start()
     app.run()
     if app.return_code:
         raise SystemExit(app.return_code)

@@ -17,6 +17,7 @@ from textual.widget import Widget
 from textual.widgets import OptionList
 
 from gradtui.experiment import Experiment
+from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
@@ -31,7 +32,6 @@ from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeCursor
 from gradtui.ui.travel import Travelled
-from gradtui.ui.warming import import_charts
 from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar

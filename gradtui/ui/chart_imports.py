@@ -1,6 +1,6 @@
-"""What the charts need, imported in a thread while the screens are being put up.
+"""The imports of the charts, which a thread does while the first frames are painted.
 
-None of it is needed for the first frame, and all of it a moment later: numpy alone takes a tenth of a second.
+None of them is needed for the first frame, and all a moment later: numpy alone takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -11,15 +11,8 @@ import sys
 from types import ModuleType
 
 
-def import_lab() -> None:
-    """All that shows a run, in the order in which it is needed."""
-    from gradtui.ui.screens.lab import lab_screen  # noqa: F401
-
-    import_charts()
-
-
 def import_charts() -> None:
-    """What reads and draws a run; first what is drawn first."""
+    """Import what reads and draws a run, in the order in which it is drawn."""
     from gradtui.ui import sight  # noqa: F401
     from gradtui.ui.widgets import layer_charts, waterfall  # noqa: F401
 
@@ -29,9 +22,10 @@ def import_charts() -> None:
 
 
 def import_plotext() -> None:
-    """Plotext, without the pages of its interactive manual, which are two thirds of what its import takes.
+    """Import plotext without the pages of its manual, which are two thirds of what its import takes.
 
-    Raises ImportError where plotext does.
+    Raises:
+        ImportError: plotext cannot be imported.
     """
     manual = "plotext._doc.doc"
     if "plotext" not in sys.modules and importlib.util.find_spec("plotext") is not None:

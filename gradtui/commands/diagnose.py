@@ -17,13 +17,13 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    from gradtui.report.judgement import judge
+    from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.report.run_json import run_object
 
     codes = chosen_codes(args)
     run = chosen_run(args)
-    judgement = judge(run)
-    summary = run_object(run, judgement.findings)
+    diagnosis = diagnose_run(run)
+    summary = run_object(run, diagnosis.findings)
     if args.json:
         from gradtui.report.output import to_json
 
@@ -31,8 +31,8 @@ def _execute(args: Namespace) -> int:
     else:
         from gradtui.report.run_page import print_run
 
-        print_run(run, summary, judgement)
-    return exit_code(judgement, codes)
+        print_run(run, summary, diagnosis)
+    return exit_code(diagnosis, codes)
 
 
 COMMAND = Command(

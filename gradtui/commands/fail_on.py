@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from gradtui.commands.command import DONE, FOUND, BadInput
 
 if TYPE_CHECKING:
-    from gradtui.report.judgement import Judgement
+    from gradtui.diagnosis.monitor import RunDiagnosis
 
 
 def add_fail_on(parser: ArgumentParser) -> None:
@@ -37,6 +37,6 @@ def chosen_codes(args: Namespace) -> frozenset[str]:
     return codes
 
 
-def exit_code(judgement: Judgement, codes: Collection[str]) -> int:
+def exit_code(diagnosis: RunDiagnosis, codes: Collection[str]) -> int:
     """FOUND where a finding has one of the codes."""
-    return FOUND if any(finding.code in codes for finding in judgement.findings) else DONE
+    return FOUND if any(finding.code in codes for finding in diagnosis.findings) else DONE

@@ -124,13 +124,13 @@ def _nothing(*_: object) -> None:
 
 
 def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by: int | None) -> int:
-    from gradtui.report.judgement import judge
+    from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.report.run_json import run_object
     from gradtui.runs.reader import open_run
 
     run = open_run(trainer.folder)
-    judgement = judge(run)
-    summary = run_object(run, judgement.findings)
+    diagnosis = diagnose_run(run)
+    summary = run_object(run, diagnosis.findings)
     if summary["status"] not in ENDS:
         # Gone before it could write anything; for the run folder it may still be about to start.
         summary["status"] = "failed"
@@ -141,12 +141,12 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by
     else:
         from gradtui.report.run_page import print_run
 
-        print_run(run, summary, judgement, most_cures=CURES_SHOWN)
+        print_run(run, summary, diagnosis, most_cures=CURES_SHOWN)
     if summary["status"] == "failed":
         print(f"gradtui: the training failed: {reason(run, trainer)}", file=sys.stderr)
     if cut_short_by is not None:
         return 128 + cut_short_by
-    return TRAINING_FAILED if summary["status"] == "failed" else exit_code(judgement, codes)
+    return TRAINING_FAILED if summary["status"] == "failed" else exit_code(diagnosis, codes)
 
 
 def reason(run: Run, trainer: Trainer) -> str:

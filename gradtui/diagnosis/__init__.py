@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from gradtui.diagnosis.findings import CODES as CODES
     from gradtui.diagnosis.findings import CureOffer as CureOffer
     from gradtui.diagnosis.findings import Finding as Finding
-    from gradtui.diagnosis.live import LiveDiagnosis as LiveDiagnosis
-    from gradtui.diagnosis.live import Look as Look
+    from gradtui.diagnosis.monitor import LiveDiagnosis as LiveDiagnosis
+    from gradtui.diagnosis.monitor import RunMonitor as RunMonitor
     from gradtui.diagnosis.reading import evidence_of as evidence_of
     from gradtui.diagnosis.rules import diagnose as diagnose
     from gradtui.diagnosis.rules import remarks as remarks
@@ -27,9 +27,9 @@ _HOMES = {
     "CureOffer": "findings",
     "Evidence": "evidence",
     "Finding": "findings",
-    "LiveDiagnosis": "live",
-    "Look": "live",
+    "LiveDiagnosis": "monitor",
     "Prediction": "theory",
+    "RunMonitor": "monitor",
     "Series": "evidence",
     "diagnose": "rules",
     "evidence_of": "reading",
@@ -43,8 +43,8 @@ __all__ = [
     "Evidence",
     "Finding",
     "LiveDiagnosis",
-    "Look",
     "Prediction",
+    "RunMonitor",
     "Series",
     "diagnose",
     "evidence_of",

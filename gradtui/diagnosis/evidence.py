@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradtui.experiment.shapes import BESIDE_THE_PATH
+
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Experiment
 
 Floats = NDArray[np.float64]
 Steps = NDArray[np.int64]
-
-BESIDE_THE_PATH = frozenset({"shortcut", "gate", "input"})
-"""Kinds of layers that stand beside the path from input to output, as gradtui.experiment.shapes has them."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,13 +127,8 @@ class Evidence:
         return replace(self, **cut, evaluations=evaluations, finished=self.finished and step >= self.step)
 
     def hidden(self) -> list[int]:
-        """Indices of the hidden layers: without the output layer, embeddings, projections and gates, and without
-        what a script has for normalisation, which is no layer of weights."""
-        return [
-            index
-            for index, kind in enumerate(self.kinds[:-1])
-            if kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind
-        ]
+        """Return the indices of the hidden layers, as `hidden_layers` has them."""
+        return hidden_layers(self.kinds)
 
     def path(self) -> list[int]:
         """Indices of the hidden layers that are compared over depth.
@@ -153,6 +147,24 @@ class Evidence:
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
         """The names of those layers."""
         return tuple(self.layers[index] for index in indices)
+
+
+def hidden_layers(kinds: Sequence[str]) -> list[int]:
+    """Return the indices of the hidden layers, by the kinds of all layers from input to output.
+
+    The output layer, embeddings, projections and gates are left out, and so are the normalisations of a script's net,
+    which are no layers of weights.
+    """
+    return [
+        index
+        for index, kind in enumerate(kinds[:-1])
+        if kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind
+    ]
+
+
+def last_hidden_layer(kinds: Sequence[str]) -> int:
+    """Return the index of the last hidden layer, with which the others are compared; -1 where there is none."""
+    return max(hidden_layers(kinds), default=-1)
 
 
 def _block(layer: str) -> str:

@@ -18,7 +18,7 @@ from gradtui.words import figure, seconds, share
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
-    from gradtui.report.judgement import Judgement
+    from gradtui.diagnosis.monitor import RunDiagnosis
     from gradtui.runs.events import Event
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
@@ -27,14 +27,14 @@ MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": 
 
 
 def print_run(
-    run: Run, summary: dict[str, Any], judgement: Judgement, *, most_cures: int | None = None
+    run: Run, summary: dict[str, Any], diagnosis: RunDiagnosis, *, most_cures: int | None = None
 ) -> None:
     """Print the page of a run to stdout.
 
     Args:
         run: the run.
         summary: its `run_object`.
-        judgement: its findings.
+        diagnosis: its findings and remarks.
         most_cures: the number of cures to print at most; None prints all.
     """
     paper, events = stdout_paper(), run.events()
@@ -42,11 +42,11 @@ def print_run(
     print_sections(
         paper,
         _headline(run, summary),
-        _verdict(summary, judgement, paper),
+        _verdict(summary, diagnosis, paper),
         gradient_charts(summary["layers"], paper),
         curve_charts(run, evaluations, paper),
         [*_figures(summary, run.parent), *_meaning(run), *divergence_lines(events)],
-        _cures(judgement.findings, paper, most_cures),
+        _cures(diagnosis.findings, paper, most_cures),
         _where(run),
     )
 
@@ -67,13 +67,13 @@ def _headline(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
         yield Text(f"from {whose}{parent.cure and f', cured by {parent.cure}'}", "dim")
 
 
-def _verdict(summary: dict[str, Any], judgement: Judgement, paper: Paper) -> Iterator[Text]:
+def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> Iterator[Text]:
     if not summary["layers"] or not summary["steps"]:
         yield Text("Nothing was recorded.", "yellow")
         return
-    if not judgement.findings:
+    if not diagnosis.findings:
         yield Text("✔ healthy: nothing found that keeps this net from learning", "green")
-    for finding in (*judgement.findings, *judgement.remarks):
+    for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = MARKS[finding.severity]
         where = _span(finding.layers)
         yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step}{where}", style)

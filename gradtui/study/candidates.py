@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from msgspec.structs import replace
 
 from gradtui.diagnosis.cures import HEALTHY, offers
-from gradtui.diagnosis.findings import CureOffer, Finding
+from gradtui.diagnosis.findings import CureOffer, Finding, codes_with
 from gradtui.experiment import Experiment, set_fields
 from gradtui.experiment.edits import CURES, cure
 
 ENOUGH = 8
 """Cures that are tried at least, where so many there are: what nobody advised may be the best."""
 
-STARVING = frozenset({"vanishing", "no-gradient", "underflow", "overclipped"})
+STARVING = codes_with("starves")
 """Findings of a gradient that is too small …"""
 HOLDING_BACK = frozenset(
     {"smaller-lr", "smaller-batch", "mean-loss", "clip-norm", "clip-value", "l2", "l1", "gain-one"}

@@ -8,15 +8,15 @@ from dataclasses import dataclass
 
 from gradtui.diagnosis.case import Case
 from gradtui.diagnosis.evidence import Evidence
-from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.findings import Finding, codes_with
 from gradtui.diagnosis.profile import over_depth, over_lags
 from gradtui.diagnosis.verdict import Outcome
 from gradtui.study.chart import OUTCOMES
 from gradtui.study.spec import Quantity
 
-_STARVES = frozenset({"vanishing", "no-gradient", "underflow", "overclipped"})
-_EXPLODES = frozenset({"exploding", "nonfinite", "unstable-loss"})
-_DEAD = frozenset({"dead-units", "saturated"})
+_STARVES = codes_with("starves")
+_EXPLODES = codes_with("explodes")
+_DEAD = codes_with("dead")
 
 
 @dataclass(frozen=True)

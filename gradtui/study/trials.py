@@ -16,8 +16,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from gradtui.diagnosis import diagnose, evidence_of
 from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.monitor import diagnose_run, step_seconds
 from gradtui.diagnosis.verdict import Outcome, outcome_of, rank, verdict
 from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
@@ -31,7 +31,6 @@ from gradtui.study.row import JUDGED
 from gradtui.study.state import TrialRow, TrialsState
 from gradtui.study.training import Training
 from gradtui.study.twins import Twins
-from gradtui.study.watched import seconds_of
 
 
 class Trial(Training):
@@ -145,11 +144,11 @@ class Trials:
                 raise RunError(
                     f"{name}: was trained by a script; only runs of an experiment can be tried again"
                 )
-            evidence = evidence_of(run)
-            findings = diagnose(evidence)
+            diagnosis = diagnose_run(run)
+            findings = diagnosis.findings
             if not findings and self._cures is None:
                 raise RunError(f"{name}: nothing was found in it, so there is nothing to cure")
-            self._before = outcome_of(evidence, findings, seconds_of(run))
+            self._before = outcome_of(diagnosis.evidence, findings, step_seconds(run))
             found = self._candidates(experiment, findings)
         except Exception as error:
             # One line, whatever it is: a run that cannot be read must not take the screen down with it.
@@ -158,7 +157,7 @@ class Trials:
                 self.state, problem=str(error) if known else f"{type(error).__name__}: {error}"
             )
             return
-        self.state = replace(self.state, name=name, findings=tuple(findings), before=self._before)
+        self.state = replace(self.state, name=name, findings=findings, before=self._before)
         twins = Twins(self.folder)
         for trial in found:
             trial.find(twins)

@@ -1,55 +1,53 @@
-"""The diagnosis of a run while it trains, kept in its events: so it is there whoever looks, and whenever."""
+"""The trainer's own diagnosis: it writes each finding of its run to the events, so that every viewer reads the same."""
 
 from __future__ import annotations
 
 import time
 import traceback
-from dataclasses import replace
 from pathlib import Path
 
-from gradtui.diagnosis import Finding, LiveDiagnosis, evidence_of
-from gradtui.runs.reader import Run, open_run
+from gradtui.diagnosis import Finding, RunMonitor
 from gradtui.runs.writer import RunWriter
 
-SHARE = 0.01
-"""Of the time since the last diagnosis that one may take."""
+SHARE_OF_TIME = 0.01
+"""The most of the time since the last diagnosis that the next one may take."""
 
 
-class Findings:
-    """Diagnoses the run so far and writes an event for each finding that is new."""
+class FindingsWriter:
+    """A FindingsWriter diagnoses the run that is being trained and writes an event for each new finding."""
 
     def __init__(self, folder: Path, writer: RunWriter) -> None:
         self._folder = folder
         self._writer = writer
-        self._live = LiveDiagnosis()
-        self._run: Run | None = None
+        self._monitor: RunMonitor | None = None
         self._written: dict[str, Finding] = {}
         self._not_before = 0.0
 
-    def look(self, *, finished: bool = False) -> None:
-        """Diagnose what is on disk, unless the last time was too costly to do it again so soon.
+    def diagnose(self, *, finished: bool = False) -> None:
+        """Diagnose what is on disk, unless that would take too much of the training's time.
 
-        `finished`: the training is over; say once more, with the last figures, what stands. Never raises: a
-        training does not fail because somebody could not judge it.
+        It never raises: a training must not fail because its diagnosis did.
+
+        Args:
+            finished: the training is over; write once more, with the last figures, every finding that holds.
         """
         begin = time.monotonic()
         if begin < self._not_before and not finished:
             return
         try:
-            self._diagnose(finished)
+            self._write(finished)
         except Exception:
             traceback.print_exc()
         end = time.monotonic()
-        self._not_before = end + (end - begin) / SHARE
+        self._not_before = end + (end - begin) / SHARE_OF_TIME
 
-    def _diagnose(self, finished: bool) -> None:
+    def _write(self, finished: bool) -> None:
         self._writer.flush()
-        if self._run is None:
-            self._run = open_run(self._folder)
-        evidence = evidence_of(self._run)
-        # The event of the end is not written yet, and shall come after the findings.
-        look = self._live.update(replace(evidence, finished=True) if finished else evidence)
-        for finding in look.findings if finished else look.new:
+        if self._monitor is None:
+            self._monitor = RunMonitor(self._folder)
+        # The event of the end comes after the findings, so the folder does not say yet that the run is over.
+        new = self._monitor.diagnose(finished=finished)
+        for finding in self._monitor.current_findings if finished else new:
             if self._written.get(finding.code) != finding:
                 self._writer.event("finding", **finding.to_json())
                 self._written[finding.code] = finding

@@ -11,7 +11,7 @@ from gradtui.training.controls import Controls
 from gradtui.training.distributed.stepper import stepper_of
 from gradtui.training.evaluation import evaluate
 from gradtui.training.failures import reason_of
-from gradtui.training.findings import Findings
+from gradtui.training.findings import FindingsWriter
 from gradtui.training.recorder import PATIENCE, Recorder
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
@@ -35,7 +35,7 @@ class Loop:
         self.stop = stop
         self.stepper = stepper_of(session)
         self.sampler = StepSampler(session, recorder.writer)
-        self.findings = Findings(recorder.writer.folder, recorder.writer)
+        self.findings = FindingsWriter(recorder.writer.folder, recorder.writer)
         self.checkpoints = Checkpoints(session, recorder)
         self.rewind = Rewind(session, recorder)
         self.aftermath = Aftermath(
@@ -61,7 +61,7 @@ class Loop:
             self._evaluate(whole=ending[0] == "finished")
         self._cost()
         if self.recorder.writer.error is None:
-            self.findings.look(finished=True)
+            self.findings.diagnose(finished=True)
         self.checkpoints.wait(SAVING_SECONDS)
         if self.checkpoints.busy:
             self._phase("saving", "saving the last checkpoint")
@@ -94,7 +94,7 @@ class Loop:
                 return "failed", f"the run cannot be recorded: {reason_of(self.recorder.writer.error)}"
             if every and session.step % every == 0 and session.step < steps:
                 self._evaluate(whole=False)
-                self.findings.look()
+                self.findings.diagnose()
                 self._phase("training", "training")
         return FINISHED
 

@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 
 from gradtui import metrics
 from gradtui.diagnosis.corridor import corridor_of
-from gradtui.diagnosis.evidence import BESIDE_THE_PATH
+from gradtui.diagnosis.evidence import last_hidden_layer
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
-from gradtui.runs.meta import LayerMeta
 from gradtui.runs.moment import Moment, moment_of
 from gradtui.runs.summary import Floats, Steps, Summary
 from gradtui.runs.table import Table
@@ -87,7 +86,7 @@ def see(
             matrix, steps, curves = window.mean, window.step, _curves(scalars, first, last)
     values = moment.rows[-1] if len(moment.rows) else np.zeros(0, np.float32)
     layers = snapshot.meta.layers if snapshot.meta else ()
-    level = level_of(layers) if len(layers) == len(values) else -1
+    level = last_hidden_layer([layer.kind for layer in layers]) if len(layers) == len(values) else -1
     names = snapshot.layer_names
     return Sight(
         look=look,
@@ -112,12 +111,6 @@ def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Sum
         summary = table.summary(table.row_of(first), table.row_of(last + 1), CURVE_BUCKETS)
         curves |= {name: summary.column(index) for index, name in enumerate(table.columns)}
     return curves
-
-
-def level_of(layers: Sequence[LayerMeta]) -> int:
-    """Index of the last hidden layer, against which the others are held; -1 where there is none."""
-    hidden = [i for i, layer in enumerate(layers[:-1]) if layer.kind not in (*BESIDE_THE_PATH, "embedding")]
-    return hidden[-1] if hidden else -1
 
 
 def _theory(

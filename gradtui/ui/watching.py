@@ -1,4 +1,4 @@
-"""The run on the screen: its folder is followed in a thread, its state handed over whole."""
+"""The run on the screen: a thread follows it with a run monitor and hands each new state to the screen."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ from gradtui.ui.look import Look
 from gradtui.ui.screens.lab.stats_pane import RunStat, run_stats
 
 if TYPE_CHECKING:
-    from gradtui.diagnosis import Evidence, Finding, LiveDiagnosis
+    from gradtui.diagnosis import Finding, RunMonitor
     from gradtui.diagnosis.verdict import Outcome
     from gradtui.report.divergences import Divergence
     from gradtui.runs.control import WishName
-    from gradtui.runs.follower import Follower, Snapshot
+    from gradtui.runs.follower import Snapshot
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
     from gradtui.runs.summary import Floats
@@ -38,12 +38,6 @@ ENDED_PACE = 1.0
 """… once the run has ended: another process may resume it …"""
 FIRST_PACE = 0.02
 """… and until the first step is there, so that the first bar comes at once."""
-
-JUDGE_PACE = 1.0
-"""Seconds between two diagnoses of a run that trains, at least."""
-
-EARLY = 20
-"""Steps before which nothing found means nothing."""
 
 News = tuple[str, str, Literal["information", "warning", "error"]]
 """Title, text and severity of something to be announced."""
@@ -97,7 +91,7 @@ class Watching:
         self.findings: tuple[Finding, ...] | None = None
         """What the diagnosis says at the step looked at; None before it can say anything …"""
         self.standing: tuple[Finding, ...] | None = None
-        """… and at the newest step."""
+        """… and at the newest step, as `RunMonitor.findings` has them."""
         self.stats: tuple[RunStat, ...] = ()
         """Figures of the run as a whole, at that step."""
         self.outcome: Outcome | None = None
@@ -113,9 +107,7 @@ class Watching:
         self._closed = False
         self._news: list[News] = []
         self._events_read = 0
-        self._judged_at = 0.0
-        self._judged: Snapshot | None = None
-        self._evidence: Evidence | None = None
+        self._announced: set[str] = set()
         self._figures_of: int | None = None
         self.pace = PACE
         """Seconds between two looks at the folder."""
@@ -138,27 +130,24 @@ class Watching:
 
     def follow(self, worker: Worker[None]) -> None:
         """Read the folder until it is closed or the worker is cancelled. Runs in a thread."""
-        from gradtui.diagnosis import LiveDiagnosis
+        from gradtui.diagnosis import RunMonitor
         from gradtui.runs.errors import RunError
-        from gradtui.runs.follower import Follower
-        from gradtui.runs.reader import open_run
 
         try:
-            run = open_run(self.folder)
-            follower, diagnosis = Follower(run), LiveDiagnosis()
+            monitor = RunMonitor(self.folder)
             while not (self._closed or worker.is_cancelled):
                 began = time.monotonic()
                 self._wake.clear()
                 look = self.look
-                if self._take_in(run, follower, look):
+                if self._take_in(monitor, look):
                     before = self.sight
                     first, travelled = before is None, before is None or look.at != before.look.at
-                    self._see(run, look)
+                    self._see(monitor.run, look)
                     if travelled:
                         # The picture first; what is to be said of it comes a moment later. The very first is
                         # waited for: its painting and a diagnosis would only take turns.
                         self._post(worker if first else None)
-                    self._judge(run, diagnosis, look)
+                    self._judge(monitor, look)
                     self._post(worker)
                 # Asked once more: a call that came before the clearing is lost.
                 if not self._closed:
@@ -170,17 +159,17 @@ class Watching:
             self.snapshot = None
             self._screen.post_message(Followed(self))
 
-    def _take_in(self, run: Run, follower: Follower, look: Look) -> bool:
-        """Read what is new, and say whether there is anything to show: news of the run, or another look."""
-        if follower.measure != look.measure:
-            follower.watch(look.measure)
+    def _take_in(self, monitor: RunMonitor, look: Look) -> bool:
+        """Read what is new, and return whether there is anything to show: news of the run, or another look."""
+        run = monitor.run
+        monitor.follow_metric(look.measure)
         self.gone = not self.folder.is_dir()
         if self.gone:
             # Deleted, perhaps for a moment only: what was read of it stays as it was.
             return False
         # Whoever renames it does not write into what is followed.
         self.title = run.name
-        snapshot = follower.poll()
+        snapshot = monitor.snapshot if monitor.poll() else None
         if snapshot is None and self._is_stillborn():
             self.stillborn, snapshot = True, self.snapshot
         if snapshot is None:
@@ -234,39 +223,30 @@ class Watching:
             return ENDED_PACE
         return self.pace if self.snapshot is not None and self.snapshot.step else FIRST_PACE
 
-    def _judge(self, run: Run, diagnosis: LiveDiagnosis, look: Look) -> None:
-        """Look for diseases: now and then while it trains, once more when it has ended, and where one travels."""
-        snapshot, now = self.snapshot, time.monotonic()
+    def _judge(self, monitor: RunMonitor, look: Look) -> None:
+        """Diagnose the run: now and then while it trains, once more when it has ended, and at an earlier step."""
+        snapshot = self.snapshot
         if snapshot is None or not snapshot.step:
             return
-        from gradtui.diagnosis import diagnose, evidence_of
-        from gradtui.diagnosis.verdict import outcome_of
-
-        due = snapshot is not self._judged and (
-            not snapshot.status.live or self._evidence is None or now - self._judged_at >= JUDGE_PACE
-        )
-        if due or self._evidence is None:
-            self._judged = snapshot
-            self._evidence = evidence_of(run)
-            news = diagnosis.update(self._evidence)
-            early = snapshot.status.live and snapshot.step < EARLY and not news.findings
-            self.standing = None if early else tuple(news.findings)
-            self.first_bad = min((found.step for found in news.findings), default=None)
-            self.outcome = outcome_of(self._evidence, self.standing or (), seconds_of(snapshot))
-            self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in news.new]
-        if look.at is not None and not self._beside:
-            then = tuple(diagnose(self._evidence.upto(look.at)))
-            self.findings = then if then or look.at >= EARLY else None
-        else:
+        due = monitor.waiting_since is not None
+        if due:
+            monitor.diagnose()
+            self.standing, self.outcome = monitor.findings, monitor.outcome
+            self.first_bad = min((found.step for found in self.standing or ()), default=None)
+            new = [found for found in self.standing or () if found.code not in self._announced]
+            self._announced.update(found.code for found in new)
+            self._news += [(found.code, found.evidence.partition(";")[0], "warning") for found in new]
+        if look.at is None or self._beside:
             self.findings = self.standing
+        else:
+            self.findings = monitor.findings_at(look.at)
         if not self._beside and (due or look.at != self._figures_of):
             self._figures_of = look.at
-            rows = {metric.name: moment_row(run, metric.name, look.at) for metric in metrics.with_figure()}
+            rows = {
+                metric.name: moment_row(monitor.run, metric.name, look.at) for metric in metrics.with_figure()
+            }
             known = {name: row for name, row in rows.items() if row is not None}
-            self.stats = run_stats(snapshot, known, tuple(run.layer_names))
-        if due:
-            # A look that takes long is taken seldom: the picture must not wait for it.
-            self._judged_at = time.monotonic() + 19 * (time.monotonic() - now)
+            self.stats = run_stats(snapshot, known, tuple(monitor.run.layer_names))
 
     def news(self) -> list[News]:
         """What happened and was never announced, once."""
@@ -352,11 +332,3 @@ def moment_row(run: Run, measure: str, step: int | None) -> Floats | None:
 
     rows = moment_of(run.table_or_empty(measure), step, 1).rows
     return rows[-1] if len(rows) else None
-
-
-def seconds_of(snapshot: Snapshot) -> float:
-    """What a step took, over the whole run; NaN before the second."""
-    curve = next(iter(snapshot.curves.values()), None)
-    if curve is None or len(curve) < 2:
-        return float("nan")
-    return float(curve.time[-1] - curve.time[0]) / float(curve.step[-1] - curve.step[0])

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gradtui.diagnosis.monitor import step_seconds
 from gradtui.experiment import set_fields, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
@@ -18,7 +19,6 @@ from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.study.state import TrialsState
 from gradtui.study.trials import Trials
-from gradtui.study.watched import seconds_of
 from gradtui.training.launch import create_run, start_trainer
 from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids, write_run
 
@@ -135,13 +135,13 @@ def test_before_the_baseline_is_there_a_price_is_not_known() -> None:
 
 def test_a_pretraining_is_a_part_of_the_price() -> None:
     folder = sick_run()
-    assert seconds_of(open_run(folder)) == pytest.approx(0.01)
+    assert step_seconds(open_run(folder)) == pytest.approx(0.01)
     writer = RunWriter(folder, {})
     writer.event("phase", 0, phase="pretraining")
     time.sleep(0.12)
     writer.event("pretrain", 0, layer=1)
     writer.close()
-    assert seconds_of(open_run(folder)) == pytest.approx(0.01 + 0.12 / 60, rel=0.3)
+    assert step_seconds(open_run(folder)) == pytest.approx(0.01 + 0.12 / 60, rel=0.3)
 
 
 def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:

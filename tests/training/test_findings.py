@@ -8,7 +8,6 @@ import pytest
 
 from gradtui.diagnosis import diagnose, evidence_of
 from gradtui.experiment import set_fields
-from gradtui.training import findings
 from tests.support.trainings import small, trained
 
 STARVED = {
@@ -43,7 +42,7 @@ def test_a_diagnosis_that_breaks_does_not_break_the_training(
     def broken(run: object) -> None:
         raise ZeroDivisionError("in the rules")
 
-    monkeypatch.setattr(findings, "evidence_of", broken)
+    monkeypatch.setattr("gradtui.diagnosis.monitor.evidence_of", broken)
     _, ending = trained(tmp_path / "run", small())
     assert ending == ("finished", "")
     assert "in the rules" in capsys.readouterr().err

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from gradtui.diagnosis import Finding
 from gradtui.experiment import resolve
 from gradtui.experiment.edits import cure
+from gradtui.runs.library import list_runs
 from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
+from gradtui.runs.writer import RunWriter
 from gradtui.study.trials import Trials
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -21,7 +25,7 @@ from gradtui.ui.treatment import treatments
 from gradtui.ui.widgets.layer_charts import ProfileChart
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, sick_run
-from tests.ui.conftest import MakeRun
+from tests.ui.conftest import SCALARS, MakeRun
 
 __all__ = ["no_standby"]
 
@@ -56,6 +60,36 @@ async def test_a_twin_is_held_against_the_run_that_it_names(make_run: MakeRun) -
         await until(pilot, lambda: "without" not in screen_text(app))
         await until(pilot, lambda: "vanishing gone" not in screen_text(app))
         assert lab.query_one(ProfileChart)._profile.other is None
+
+
+async def test_a_pause_of_the_twin_does_not_make_its_cure_dearer(make_run: MakeRun) -> None:
+    sick = make_run(steps=200)
+    cured = make_run(CURED, steps=99, decades=0.3, end=None, parent=Parent(sick.name, 0, "relu"))
+    names = open_run(cured).layer_names
+    writer = RunWriter(cured, {"scalars": SCALARS, "grad_norm": names})
+    writer.append("scalars", 100, np.array([2.0, 0.2, 0.001, 1.0, 1.0]), time=time.time() + 3600)
+    writer.append("grad_norm", 100, np.ones(len(names)), time=time.time() + 3600)
+    writer.event("end", step=100, status="finished", reason="")
+    writer.close()
+    app = GradtuiApp(attach=cured)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "time of a step × 1.00" in screen_text(app))
+
+
+async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: MakeRun) -> None:
+    folder = make_run(steps=100)
+    writer = RunWriter(folder, {})
+    found = Finding("dead-units", "warning", 20, ("dense2",), "Half of the units never fire.")
+    writer.event("finding", **found.to_json())
+    writer.close()
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "Half of the units never fire." in screen_text(app))
+        assert lab.watching is not None
+        shown = tuple(finding.code for finding in lab.watching.findings or ())
+        assert shown == list_runs()[0].digest.findings == ("dead-units",)
 
 
 async def test_a_twin_whose_sick_run_was_deleted_is_shown_alone(make_run: MakeRun) -> None:

@@ -1,0 +1,280 @@
+"""The run monitor: it follows one run folder, live or finished, and keeps its findings, outcome and step time.
+
+The screens, the studies and the trainer look at a run through the same `RunMonitor`, so that they cannot disagree.
+`diagnose_run` answers once, for the commands that print a report.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from gradtui.diagnosis.corridor import corridor_of
+from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
+from gradtui.diagnosis.findings import Finding, in_order
+from gradtui.diagnosis.reading import evidence_of
+from gradtui.diagnosis.rules import diagnose, remarks
+from gradtui.diagnosis.verdict import Outcome, outcome_of
+from gradtui.runs.follower import Follower, Snapshot
+from gradtui.runs.reader import Run, open_run
+
+CONFIRMING_UPDATES = 2
+"""Updates in a row, at two different steps at least, that must agree before a finding of a live run counts."""
+UNCONFIRMED_CODES = frozenset({"nonfinite"})
+"""Findings that count at the first update that sees them."""
+CLEARING_UPDATES = 3
+"""Updates in a row that must miss a finding before it is taken back …"""
+CLEARING_STEPS = 20
+"""… and the number of steps since it was last seen …"""
+CLEARING_SHARE, MOST_CLEARING_STEPS = 0.25, 100
+"""… or this share of all steps so far, up to so many: a gradient that hovers about a threshold would otherwise
+make its finding come and go."""
+
+SECONDS_BETWEEN_DIAGNOSES = 1.0
+"""The least time between two diagnoses of a run that trains …"""
+REST_PER_DIAGNOSIS = 19.0
+"""… and how many times as long as a diagnosis took its monitor rests after it: a costly one is made seldom."""
+
+EARLY_STEPS = 20
+"""In a live run with fewer steps than this, no finding does not yet mean that it is healthy."""
+
+TIMED_STEPS = 10_000
+"""The last rows over which the time of a step is taken."""
+
+
+@dataclass(frozen=True)
+class DiagnosisUpdate:
+    """A DiagnosisUpdate says which findings of a run hold now, and which of them are new."""
+
+    findings: list[Finding]
+    new: list[Finding]
+    """Those whose code was never among the findings of this run before."""
+
+
+@dataclass
+class _Seen:
+    """How long one finding has been seen or missed."""
+
+    finding: Finding
+    seen_at: int
+    seen: int = 1
+    missed: int = 0
+    shown: bool = False
+
+
+class LiveDiagnosis:
+    """A LiveDiagnosis diagnoses one run again and again without findings that flicker.
+
+    It shows a finding once it is confirmed and keeps it until it is clearly gone. A finished run does not change
+    any more, so there the findings of the rules count at once.
+    """
+
+    def __init__(self) -> None:
+        self._seen: dict[str, _Seen] = {}
+        self._announced: set[str] = set()
+
+    def update(self, evidence: Evidence, partner: Evidence | None = None) -> DiagnosisUpdate:
+        """Diagnose the run as it is now; fast enough to be called a few times a second.
+
+        Args:
+            evidence: of the run, so far.
+            partner: of a shallower run on the same data, as `diagnose` takes it.
+        """
+        found = {finding.code: finding for finding in diagnose(evidence, partner)}
+        for code, finding in found.items():
+            self._see(code, finding, evidence.step)
+        for code in list(self._seen):
+            if code not in found:
+                self._miss(code, evidence)
+        for code, seen in self._seen.items():
+            confirmed = seen.seen >= CONFIRMING_UPDATES or code in UNCONFIRMED_CODES or evidence.finished
+            seen.shown = seen.shown or confirmed
+        findings = in_order(seen.finding for seen in self._seen.values() if seen.shown)
+        new = [finding for finding in findings if finding.code not in self._announced]
+        self._announced.update(finding.code for finding in new)
+        return DiagnosisUpdate(findings, new)
+
+    def _see(self, code: str, finding: Finding, step: int) -> None:
+        seen = self._seen.get(code)
+        if seen is None:
+            self._seen[code] = _Seen(finding, step)
+            return
+        # Seeing the very same steps a second time confirms nothing.
+        seen.seen += step > seen.seen_at
+        seen.finding, seen.seen_at, seen.missed = finding, step, 0
+
+    def _miss(self, code: str, evidence: Evidence) -> None:
+        seen = self._seen[code]
+        seen.missed += 1
+        steps = max(CLEARING_STEPS, min(CLEARING_SHARE * evidence.step, MOST_CLEARING_STEPS))
+        gone = seen.missed >= CLEARING_UPDATES and evidence.step - seen.seen_at >= steps
+        if evidence.finished or gone or not seen.shown:
+            del self._seen[code]
+
+
+class RunMonitor:
+    """A RunMonitor follows one run folder: `poll` reads what is new, `diagnose` judges it.
+
+    It is not safe to call from several threads at once.
+    """
+
+    def __init__(self, run: Run | Path) -> None:
+        """Open the run; raise RunError where the folder holds none or its run.json is corrupt."""
+        self.run = run if isinstance(run, Run) else open_run(run)
+        self.snapshot: Snapshot | None = None
+        """The state that the last `poll` found; None before the first."""
+        self.evidence: Evidence | None = None
+        """What the last diagnosis was made from; None before the first."""
+        self.current_findings: tuple[Finding, ...] = ()
+        """The monitor's own diagnosis of the newest step. The outcome and the studies use it."""
+        self.findings: tuple[Finding, ...] | None = None
+        """The findings to show: those that the trainer recorded, as a list of runs shows them too, or the monitor's
+        own where it recorded none (an import, a script, a run of an early version, a run that was only just begun).
+        None while it is too early to say anything."""
+        self._follower: Follower | None = None
+        self._diagnosis = LiveDiagnosis()
+        self._outcome: Outcome | None = None
+        self._diagnosed: Snapshot | None = None
+        self._diagnosed_at = -math.inf
+        self._rests_until = -math.inf
+
+    # -- the state of the folder
+
+    @property
+    def metric(self) -> str:
+        """Return the metric of the layers that the snapshots hold."""
+        return self._followed().measure
+
+    def follow_metric(self, metric: str) -> None:
+        """Have another metric of the layers in the snapshots from now on."""
+        if metric != self._followed().measure:
+            self._followed().watch(metric)
+
+    def poll(self) -> bool:
+        """Read what is new in the folder, and return whether anything was."""
+        snapshot = self._followed().poll()
+        if snapshot is None:
+            return False
+        self.snapshot = snapshot
+        return True
+
+    def _followed(self) -> Follower:
+        # A trainer diagnoses its run without ever asking for a snapshot.
+        if self._follower is None:
+            self._follower = Follower(self.run)
+        return self._follower
+
+    def gradients(self) -> tuple[Floats, tuple[Floats, Floats] | None]:
+        """Return the followed metric of every layer at the newest step, (layers,), and its healthy range."""
+        if self.snapshot is None:
+            return np.zeros(0), None
+        values = np.asarray(self.snapshot.latest, np.float64)
+        layers = self.snapshot.meta.layers if self.snapshot.meta else ()
+        level = last_hidden_layer([layer.kind for layer in layers])
+        return values, corridor_of(self.metric, values, [layer.parameters for layer in layers], level)
+
+    # -- its diagnosis
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Return when the run was last diagnosed (monotonic seconds) if it should be diagnosed again now, else None."""
+        snapshot = self.snapshot
+        if snapshot is None or not snapshot.step or snapshot is self._diagnosed:
+            return None
+        due = not snapshot.status.live or self.evidence is None or time.monotonic() >= self._rests_until
+        return self._diagnosed_at if due else None
+
+    def diagnose(self, *, finished: bool = False) -> list[Finding]:
+        """Diagnose the run as it stands on disk and return the findings of `current_findings` that are new.
+
+        Args:
+            finished: judge the run as one that is over, even though its folder does not yet say so.
+        """
+        began = time.monotonic()
+        self._diagnosed = self.snapshot
+        evidence = evidence_of(self.run)
+        self.evidence = replace(evidence, finished=True) if finished else evidence
+        update = self._diagnosis.update(self.evidence)
+        self.current_findings = tuple(update.findings)
+        self._outcome = None
+        self.findings = self._findings_to_show()
+        self._diagnosed_at = ended = time.monotonic()
+        self._rests_until = ended + max(SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS * (ended - began))
+        return update.new
+
+    def _findings_to_show(self) -> tuple[Finding, ...] | None:
+        assert self.evidence is not None
+        events = self.snapshot.findings if self.snapshot is not None else ()
+        recorded = [finding for event in events if (finding := Finding.from_json(event)) is not None]
+        if recorded:
+            # Which findings there are, the trainer has said; the figures of the newest step say more than those of
+            # the step at which it said so.
+            newest = {finding.code: finding for finding in self.current_findings}
+            return tuple(in_order(newest.get(finding.code, finding) for finding in recorded))
+        return self._unless_early(self.current_findings, self.evidence.step)
+
+    def _unless_early(self, findings: tuple[Finding, ...], step: int) -> tuple[Finding, ...] | None:
+        live = self.snapshot is not None and self.snapshot.status.live
+        return None if live and step < EARLY_STEPS and not findings else findings
+
+    def findings_at(self, step: int) -> tuple[Finding, ...] | None:
+        """Return what the rules say of the run as it was at an earlier step; None where that is too early to say.
+
+        The run must have been diagnosed before.
+        """
+        assert self.evidence is not None
+        findings = tuple(diagnose(self.evidence.upto(step)))
+        return findings if findings or step >= EARLY_STEPS else None
+
+    @property
+    def outcome(self) -> Outcome | None:
+        """Return what the run has come to by its last diagnosis; None before the first."""
+        if self._outcome is None and self.evidence is not None:
+            self._outcome = outcome_of(self.evidence, self.current_findings, step_seconds(self.run))
+        return self._outcome
+
+
+@dataclass(frozen=True)
+class RunDiagnosis:
+    """A RunDiagnosis is the diagnosis of a run as it stood at one moment."""
+
+    evidence: Evidence
+    findings: tuple[Finding, ...]
+    """Everything that is wrong; empty for a healthy run."""
+    remarks: tuple[Finding, ...]
+    """What is unusual in a run that learns all the same: for people, not for programs."""
+
+
+def diagnose_run(run: Run) -> RunDiagnosis:
+    """Return the diagnosis of a run as it stands on disk now, without waiting for anything to be confirmed."""
+    evidence = evidence_of(run)
+    return RunDiagnosis(evidence, tuple(diagnose(evidence)), tuple(remarks(evidence)))
+
+
+def step_seconds(run: Run) -> float:
+    """Return the seconds that one step of the run takes; NaN before the second step.
+
+    It is the median over the last steps, by their time stamps: an evaluation between two of them, a pause, or an hour
+    between two processes leaves it as it is. The time of a pretraining is shared out to the planned steps, since it is
+    the price of its cure.
+    """
+    table = run.table_or_empty("scalars")
+    rows = table.read(max(0, table.rows - TIMED_STEPS))
+    if len(rows) < 2:
+        return math.nan
+    seconds = np.diff(rows["time"]) / np.maximum(np.diff(rows["step"].astype(np.int64)), 1)
+    steps = run.meta.steps if run.meta and run.meta.steps else int(rows["step"][-1])
+    return float(np.median(seconds)) + _pretraining_seconds(run) / steps
+
+
+def _pretraining_seconds(run: Run) -> float:
+    times = [
+        float(event["time"])
+        for event in run.events()
+        if event["event"] == "pretrain" or (event["event"] == "phase" and event.get("phase") == "pretraining")
+    ]
+    return max(times) - min(times) if times else 0.0

@@ -1,0 +1,192 @@
+"""The run monitor: findings that do not flicker, the recorded ones before its own, and the time of a step."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradtui.diagnosis import LiveDiagnosis, RunMonitor
+from gradtui.diagnosis.findings import CureOffer, Finding
+from gradtui.diagnosis.monitor import CLEARING_STEPS, CLEARING_UPDATES, step_seconds
+from gradtui.runs.folder import runs_root
+from gradtui.runs.library import list_runs
+from gradtui.runs.reader import open_run
+from gradtui.runs.writer import RunWriter
+from tests.support.evidence import curve, evidence, live
+from tests.support.studies import SCALARS, sigmoids, write_run
+
+STARVED = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=200), update=6e-7)
+WELL = evidence(layers=20, drop=0.1, loss=curve(2.35, 1.0, steps=400))
+
+
+def test_a_finding_is_announced_once_and_stays() -> None:
+    diagnosis = LiveDiagnosis()
+    announced, standing = [], []
+    for step in range(1, 200, 7):
+        update = diagnosis.update(live(STARVED, step))
+        announced += [finding.code for finding in update.new]
+        standing.append([finding.code for finding in update.findings])
+    assert announced == ["vanishing"]
+    first = standing.index(["vanishing"])
+    assert standing[:first] == [[]] * first
+    assert standing[first:] == [["vanishing"]] * (len(standing) - first)
+
+
+def test_one_update_confirms_nothing() -> None:
+    diagnosis = LiveDiagnosis()
+    assert diagnosis.update(live(STARVED, 30)).findings == []
+    assert diagnosis.update(live(STARVED, 30)).findings == []
+    assert [finding.code for finding in diagnosis.update(live(STARVED, 31)).new] == ["vanishing"]
+
+
+def test_a_finding_of_one_odd_update_is_never_shown() -> None:
+    diagnosis = LiveDiagnosis()
+    for step in range(20, 190, 10):
+        update = diagnosis.update(live(STARVED if step == 100 else WELL, step))
+        assert update.findings == []
+
+
+def test_a_finding_is_kept_until_it_is_clearly_gone() -> None:
+    diagnosis = LiveDiagnosis()
+    for step in (30, 40):
+        diagnosis.update(live(STARVED, step))
+    kept = [bool(diagnosis.update(live(WELL, step)).findings) for step in range(41, 41 + 3 * CLEARING_STEPS)]
+    assert kept.index(False) >= max(CLEARING_UPDATES, CLEARING_STEPS) - 1
+    assert not any(kept[kept.index(False) :])
+    # When it comes back, it is not announced a second time.
+    for step in (150, 160, 170):
+        update = diagnosis.update(live(STARVED, step))
+        assert update.new == []
+    assert [finding.code for finding in update.findings] == ["vanishing"]
+
+
+def test_a_finding_that_hovers_about_a_threshold_does_not_flicker() -> None:
+    diagnosis = LiveDiagnosis()
+    for step in range(100, 160, 5):
+        diagnosis.update(live(STARVED, step))
+    kept = [bool(diagnosis.update(live(WELL, step)).findings) for step in range(160, 195)]
+    assert all(kept)
+    assert diagnosis.update(live(STARVED, 196)).new == []
+
+
+def test_nonfinite_numbers_are_announced_at_once() -> None:
+    broken = evidence(drop=1.6, loss=[28.0, np.nan], total=[60.0, np.nan])
+    assert "nonfinite" in [finding.code for finding in LiveDiagnosis().update(live(broken, 2)).new]
+
+
+def test_in_a_finished_run_the_findings_are_those_of_the_rules() -> None:
+    diagnosis = LiveDiagnosis()
+    assert [finding.code for finding in diagnosis.update(STARVED).new] == ["vanishing"]
+    assert diagnosis.update(WELL).findings == []
+
+
+@pytest.fixture
+def folder() -> Path:
+    """A folder for one run, where a list of runs finds it."""
+    folder = runs_root() / "20260101-000000-sigmoids"
+    folder.mkdir(parents=True)
+    return folder
+
+
+def record(folder: Path, *findings: Finding) -> None:
+    """Write findings as a trainer does."""
+    writer = RunWriter(folder, {})
+    for finding in findings:
+        writer.event("finding", **finding.to_json())
+    writer.close()
+
+
+def diagnosed(folder: Path) -> RunMonitor:
+    monitor = RunMonitor(folder)
+    assert monitor.poll()
+    assert monitor.waiting_since is not None
+    monitor.diagnose()
+    assert monitor.waiting_since is None
+    return monitor
+
+
+def codes(findings: tuple[Finding, ...] | None) -> tuple[str, ...]:
+    return tuple(finding.code for finding in findings or ())
+
+
+def test_a_finding_survives_being_recorded() -> None:
+    offer = CureOffer("ReLU and He's weights", {"net.0.activation": "relu"}, "why", "price", "relu")
+    made = Finding("vanishing", "critical", 12, ("dense1", "dense2"), "It dies.", (offer,))
+    read = Finding.from_json({"event": "finding", "time": 1.0, **made.to_json()})
+    assert read is not None
+    assert read.to_json() == made.to_json()
+    assert read.cures[0].key == "relu"
+
+
+def test_an_event_without_a_code_is_no_finding() -> None:
+    assert Finding.from_json({"event": "finding", "step": 3}) is None
+
+
+def test_the_recorded_findings_are_shown_and_the_list_of_runs_has_the_same(folder: Path) -> None:
+    write_run(folder, sigmoids(), end="finished")
+    record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
+    monitor = diagnosed(folder)
+    assert codes(monitor.current_findings) == ("vanishing",), "which the trainer did not say"
+    assert codes(monitor.findings) == ("dead-units",)
+    assert monitor.findings[0].evidence == "Half of them."
+    assert list_runs()[0].digest.findings == codes(monitor.findings)
+
+
+def test_a_recorded_finding_is_shown_with_the_newest_figures(folder: Path) -> None:
+    write_run(folder, sigmoids(), end="finished")
+    record(folder, Finding("vanishing", "warning", 20, ("dense2",), "As it was at step 20."))
+    monitor = diagnosed(folder)
+    assert monitor.findings == monitor.current_findings
+    assert "after 60 steps" in monitor.findings[0].evidence
+
+
+def test_recorded_findings_stand_in_the_order_of_the_registry(folder: Path) -> None:
+    write_run(folder, sigmoids(), decades=0.0, learns=True)
+    found = [Finding(code, "warning", 5, (), "") for code in ("of-another-version", "vanishing", "exploding")]
+    record(folder, *found)
+    assert codes(diagnosed(folder).findings) == ("exploding", "vanishing", "of-another-version")
+
+
+def test_where_none_are_recorded_the_monitor_shows_its_own(folder: Path) -> None:
+    write_run(folder, sigmoids(), end="finished")
+    assert codes(diagnosed(folder).findings) == ("vanishing",)
+
+
+def test_in_a_live_run_too_early_to_judge_the_findings_are_unknown(folder: Path) -> None:
+    write_run(folder, sigmoids(), steps=5, end=None)
+    assert diagnosed(folder).findings is None
+
+
+def test_the_findings_of_an_earlier_step_are_those_of_the_rules(folder: Path) -> None:
+    write_run(folder, sigmoids(), end="finished")
+    record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
+    monitor = diagnosed(folder)
+    assert codes(monitor.findings_at(40)) == ("vanishing",)
+    assert monitor.findings_at(3) is None
+
+
+def test_the_outcome_is_that_of_the_newest_step(folder: Path) -> None:
+    write_run(folder, sigmoids(), end="finished", accuracy=0.8)
+    outcome = diagnosed(folder).outcome
+    assert outcome is not None
+    assert (outcome.codes, outcome.step, outcome.accuracy) == (("vanishing",), 60, 0.8)
+    assert outcome.seconds == pytest.approx(0.01)
+
+
+def test_the_time_of_a_step_leaves_out_pauses_and_evaluations(folder: Path) -> None:
+    """A pause of an hour, or an evaluation after every tenth step, is no price of a cure."""
+    write_run(folder, sigmoids(), steps=1, end=None)
+    writer = RunWriter(folder, {"scalars": SCALARS})
+    now = 1e9
+    for step in range(2, 202):
+        now += 0.01 + (2.0 if step % 10 == 0 else 0.0) + (3600.0 if step == 100 else 0.0)
+        writer.append("scalars", step, np.ones(len(SCALARS)), time=now)
+    writer.close()
+    assert step_seconds(open_run(folder)) == pytest.approx(0.01)
+
+
+def test_before_the_second_step_its_time_is_unknown(folder: Path) -> None:
+    write_run(folder, sigmoids(), steps=1, end=None)
+    assert np.isnan(step_seconds(open_run(folder)))

@@ -13,52 +13,23 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widget import Widget
 from textual.widgets import Static
 
+from gradtui.ui.screens.lab.headline import Headline, chart_legend, headline_of, layer_readout
 from gradtui.ui.travel import Travelled
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-    from gradtui.metrics import HeadlineText, Metric
+    from gradtui.metrics import Metric
     from gradtui.ui.sight import Sight
     from gradtui.ui.watching import Watching
     from gradtui.ui.widgets.layer_charts import LayerChart, LayerSelected, ProfileChart
     from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
-_TONES = {
-    "even": ("✓ ", "$success"),
-    "uneven": ("", "bold"),
-    "weak": ("✖ ", "bold $error"),
-    "strong": ("✖ ", "bold $error"),
-    "broken": ("✖ ", "bold $error"),
-    "none": ("", "$secondary"),
-}
-
 PAGE = 10
 """Columns or lines that a key with shift moves by."""
-
-
-class Headline(Widget):
-    """One line: what a stranger should read first, and at its end what the signs over the bars mean."""
-
-    DEFAULT_CSS = """
-    Headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
-    """
-
-    sentence: reactive[Content] = reactive(Content(""))
-    legend: reactive[tuple[Content, ...]] = reactive(())
-    """The same in more and in fewer words: what there is room for is shown."""
-
-    def render(self) -> Content:
-        """The sentence, and beside it what fits."""
-        room = self.content_size.width - self.sentence.cell_length
-        for legend in self.legend:
-            if room - legend.cell_length >= 3:
-                return self.sentence + Content(" " * (room - legend.cell_length)) + legend
-        return self.sentence
 
 
 class GradientPane(Vertical, can_focus=True):
@@ -223,7 +194,9 @@ class GradientPane(Vertical, can_focus=True):
         at = chart.cursor
         pointed = at is not None and at < len(sight.names)
         self.query_one(Headline).legend = (
-            _readout(sight, at) if pointed and at is not None else _legend(sight, self._other is not None)
+            layer_readout(sight, at)
+            if pointed and at is not None
+            else chart_legend(sight, self._other is not None)
         )
         what = f"{len(sight.names):,} {chart.of}s"
         if chart.window is not None:
@@ -382,17 +355,6 @@ def _plain(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-def _readout(sight: Sight, at: int) -> tuple[Content, ...]:
-    """A layer's value, and between which it lay lately."""
-    low, high = float(sight.low[at]), float(sight.high[at])
-    value = Content.assemble((sight.names[at], "bold $accent"), f" {float(sight.values[at]):.2e}")
-    median = Content.styled(f"  • {float(sight.middle[at]):.1e}", "$secondary")
-    spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
-    if sight.theory is not None and sight.theory[at] == sight.theory[at]:
-        value += Content.assemble(("  ─", "bold $warning"), f" theory {float(sight.theory[at]):.2e}")
-    return value + median + spread, value + median, value
-
-
 def _alike(sight: Sight, other: Sight | None) -> NDArray[np.float64] | None:
     """Another run's values by the names of this one's layers; NaN where it has none of that name."""
     import numpy as np
@@ -402,26 +364,3 @@ def _alike(sight: Sight, other: Sight | None) -> NDArray[np.float64] | None:
     known = dict(zip(other.names, other.values.tolist(), strict=False))
     values = np.array([known.get(name, np.nan) for name in sight.names], np.float64)
     return None if np.isnan(values).all() else values
-
-
-def _legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
-    """What stands over the bars besides them."""
-    signs = [
-        (compared, ("╌", "bold $error"), " without the cure"),
-        (sight.theory is not None, ("─", "bold $warning"), " theory"),
-        (sight.corridor is not None, ("░", "$success"), " healthy"),
-        (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
-    ]
-    parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
-    # In fewer words: the first is what one looks for most.
-    return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
-
-
-def headline_of(said: HeadlineText, *, well: bool = False) -> Content:
-    """The sentence with its mark and colour.
-
-    well: whether a diagnosis found nothing. A net that has learned may well be steep: that alarms nobody.
-    """
-    tone = "uneven" if well and said.tone in ("weak", "strong") else said.tone
-    mark, colour = _TONES[tone]
-    return Content.styled(f"{mark}{said.text}", colour)

@@ -1,0 +1,76 @@
+"""The line over the gradient charts: a sentence on the run, and what the signs of the charts mean."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from gradtui.metrics import HeadlineText
+    from gradtui.ui.sight import Sight
+
+_TONES = {
+    "even": ("✓ ", "$success"),
+    "uneven": ("", "bold"),
+    "weak": ("✖ ", "bold $error"),
+    "strong": ("✖ ", "bold $error"),
+    "broken": ("✖ ", "bold $error"),
+    "none": ("", "$secondary"),
+}
+
+
+class Headline(Widget):
+    """One line: what a stranger should read first, and at its end what the signs over the bars mean."""
+
+    DEFAULT_CSS = """
+    Headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    sentence: reactive[Content] = reactive(Content(""))
+    legend: reactive[tuple[Content, ...]] = reactive(())
+    """The same in more and in fewer words: what there is room for is shown."""
+
+    def render(self) -> Content:
+        """The sentence, and beside it what fits."""
+        room = self.content_size.width - self.sentence.cell_length
+        for legend in self.legend:
+            if room - legend.cell_length >= 3:
+                return self.sentence + Content(" " * (room - legend.cell_length)) + legend
+        return self.sentence
+
+
+def layer_readout(sight: Sight, at: int) -> tuple[Content, ...]:
+    """A layer's value, and between which it lay lately."""
+    low, high = float(sight.low[at]), float(sight.high[at])
+    value = Content.assemble((sight.names[at], "bold $accent"), f" {float(sight.values[at]):.2e}")
+    median = Content.styled(f"  • {float(sight.middle[at]):.1e}", "$secondary")
+    spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
+    if sight.theory is not None and sight.theory[at] == sight.theory[at]:
+        value += Content.assemble(("  ─", "bold $warning"), f" theory {float(sight.theory[at]):.2e}")
+    return value + median + spread, value + median, value
+
+
+def chart_legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
+    """What stands over the bars besides them."""
+    signs = [
+        (compared, ("╌", "bold $error"), " without the cure"),
+        (sight.theory is not None, ("─", "bold $warning"), " theory"),
+        (sight.corridor is not None, ("░", "$success"), " healthy"),
+        (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
+    ]
+    parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
+    # In fewer words: the first is what one looks for most.
+    return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
+
+
+def headline_of(said: HeadlineText, *, well: bool = False) -> Content:
+    """The sentence with its mark and colour.
+
+    well: whether a diagnosis found nothing. A net that has learned may well be steep: that alarms nobody.
+    """
+    tone = "uneven" if well and said.tone in ("weak", "strong") else said.tone
+    mark, colour = _TONES[tone]
+    return Content.styled(f"{mark}{said.text}", colour)

@@ -18,7 +18,7 @@ def chosen_fork(args: Namespace) -> Callable[[], Path]:
     from gradtui.runs.errors import RunError
     from gradtui.runs.library import find_run
     from gradtui.training import forks
-    from gradtui.training.checkpoints.header import CheckpointError
+    from gradtui.training.checkpoints.files import CheckpointError
 
     if args.experiment is not None:
         raise BadInput(

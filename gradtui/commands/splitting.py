@@ -22,7 +22,7 @@ def add_nproc(parser: ArgumentParser) -> None:
 
 def check_nproc(args: Namespace, experiment: Experiment) -> None:
     """Raises ExperimentError where --nproc does not go with the experiment."""
-    from gradtui.training.distributed.checks import check_splits
+    from gradtui.training.distributed import check_splits
 
     if args.nproc is not None:
         check_splits(experiment, args.nproc)

@@ -16,7 +16,7 @@ def cores() -> int:
 
 def free_bytes() -> int | None:
     """Memory that processes may still take, by the machine and by the control group; None where neither says."""
-    # As gradtui.training.memory counts it for the trainer itself, which may import torch and this may not.
+    # As gradtui.training.device counts it for the trainer itself, which may import torch and this may not.
     known = [limit for limit in (_available(), _left_in_group()) if limit is not None]
     return min(known) if known else None
 

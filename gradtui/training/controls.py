@@ -1,25 +1,47 @@
-"""What viewers wish, obeyed between two steps. The trainer looks, and never waits."""
+"""Obey the commands of viewers between two steps, and the signal that ends a training early."""
 
 from __future__ import annotations
 
+import signal
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from types import FrameType
+from typing import TYPE_CHECKING, Any
 
 from gradtui.experiment.errors import ExperimentError
 from gradtui.runs.control import ControlReader, StepControl, Wish
 from gradtui.runs.writer import RunWriter
-from gradtui.training.session import Session
+
+if TYPE_CHECKING:
+    from gradtui.training.session import Session
 
 POLL_SECONDS = 0.05
 PAUSED_SECONDS = 0.02
 
+Ending = tuple[str, str]
+"""Status and reason of a run's end."""
+
+
+class StopRequest:
+    """A StopRequest tells by `wanted` whether SIGTERM has arrived."""
+
+    def __init__(self) -> None:
+        self.wanted = False
+
+    def listen(self) -> None:
+        """Take SIGTERM from now on. Only in the main thread."""
+        signal.signal(signal.SIGTERM, self._want)
+
+    def _want(self, number: int, frame: FrameType | None) -> None:
+        self.wanted = True
+
 
 class Controls:
-    """Pause, resume, single steps, stop, and changes of the experiment.
+    """A Controls reads the commands of viewers and obeys them: pause, resume, single steps, stop, checkpoint, and
+    changes of the experiment. It never waits for commands.
 
-    Each wish that is obeyed is an event "control" with the step after which it took effect, each that
+    Each command that is obeyed is an event "control" with the step after which it took effect, each that
     cannot be is an event "refused" with the reason; `paused` and `resumed` are events of their own.
     """
 
@@ -32,66 +54,78 @@ class Controls:
         reader: ControlReader | None = None,
         later: Sequence[tuple[int, dict[str, Any]]] = (),
     ) -> None:
-        """`reader` is of a run that is resumed: it has left unheard the stop that ended it, say.
+        """Start with no command.
 
-        `later`: what a viewer changed, after which steps, in an earlier life of the run that got further than
-        the step from which it is resumed. It is changed again at those steps, unless a viewer changes
-        something before.
+        Args:
+            reader: reads the commands of a run that is resumed; it has skipped the old ones, such as the stop that
+                ended the run.
+            later: what a viewer changed, after which steps, when the run had got further before than the step from
+                which it is resumed. It is changed again at those steps, unless a viewer changes something before.
         """
         self._steps = StepControl()
         self._reader = reader or ControlReader(folder)
         self._later = list(later)
-        self._saving = False
+        self._checkpoint = False
         self._session = session
         self._writer = writer
-        self._next = 0.0
+        self._next_poll = 0.0
 
     @property
     def stopped(self) -> bool:
         """Whether a viewer has asked the training to end."""
         return self._steps.stopped
 
-    def look(self) -> None:
-        """Obey what is new, at most every POLL_SECONDS."""
+    def poll(self) -> None:
+        """Obey new commands, at most every POLL_SECONDS."""
         while self._later and self._later[0][0] <= self._session.step:
             self._set(self._later.pop(0)[1], repeated=True)
         now = time.monotonic()
-        if now < self._next:
+        if now < self._next_poll:
             return
-        self._next = now + POLL_SECONDS
-        for wish in self._reader.poll():
-            self._obey(wish)
+        self._next_poll = now + POLL_SECONDS
+        for command in self._reader.poll():
+            self._obey(command)
 
     def may_step(self) -> bool:
-        """Whether to take a step now. While paused this sleeps a little and looks again."""
+        """Return whether to take a step now. While paused this sleeps a little, and the next `poll` is not put off."""
         if self._steps.may_step():
             return True
         if not self.stopped:
             time.sleep(PAUSED_SECONDS)
-            self._next = 0.0
+            self._next_poll = 0.0
         return False
 
-    def checkpoint_wished(self) -> bool:
-        """Whether a checkpoint has been wished for since the last time this was asked."""
-        wished, self._saving = self._saving, False
-        return wished
+    def take_checkpoint_request(self) -> bool:
+        """Return whether a checkpoint has been asked for since the last call."""
+        asked, self._checkpoint = self._checkpoint, False
+        return asked
 
-    def _obey(self, wish: Wish) -> None:
-        match wish.wish:
-            case "pause" | "resume" | "step" | "stop" as command:
-                for event, fields in self._steps.apply(command):
+    def end(self, stop: StopRequest) -> Ending | None:
+        """Return how a run ends that is told to end; None while it is not."""
+        if stop.wanted:
+            return "stopped", "the trainer was told to end (SIGTERM)"
+        if self.stopped:
+            return "stopped", "stopped by a viewer"
+        return None
+
+    def _obey(self, command: Wish) -> None:
+        match command.wish:
+            case "pause" | "resume" | "step" | "stop" as kind:
+                for event, fields in self._steps.apply(kind):
                     self._event(event, **fields)
                 return
             case "checkpoint":
-                self._saving = True
+                self._checkpoint = True
             case "set":
-                if self._set(wish.fields.get("set")):
+                if self._set(command.fields.get("set")):
                     self._later.clear()
                 return
             case _:
-                self._event("refused", wish=wish.wish, reason=f"this trainer knows no wish {wish.wish!r}")
+                self._event(
+                    "refused", wish=command.wish, reason=f"this trainer knows no wish {command.wish!r}"
+                )
                 return
-        self._event("control", wish=wish.wish)
+        self._event("control", wish=command.wish)
 
     def _set(self, changes: Any, **how: bool) -> bool:
         if not isinstance(changes, dict) or not changes:

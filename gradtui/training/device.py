@@ -1,45 +1,52 @@
-"""Where to train."""
+"""Choose the device to train on, and check before a net is built that it fits into the memory.
+
+Linux promises more memory than it has and then kills the process, which leaves no reason behind.
+"""
 
 from __future__ import annotations
 
+import os
+import re
 from math import prod
+from pathlib import Path
 
 import torch
 
 from gradtui.experiment import Experiment, NetShape
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.memory import examples, memory_of
+from gradtui.training.failures import TrainingFailed
 
 CPU_FLOPS = 3e10
 """Multiplications and additions a second of one core, as torch reaches them in nets of moderate width."""
-LAYER_SECONDS = 1.5e-4
-"""What a GPU takes for a step of one layer however small:
-
-about 15 kernels of 10 µs, launched one after another.
-"""
-GAIN = 3.0
+GPU_LAYER_SECONDS = 1.5e-4
+"""What a GPU takes for a step of one layer however small: about 15 kernels of 10 µs, launched one after another."""
+GPU_GAIN = 3.0
 """A GPU must be estimated to be this much faster: it costs a second to start, and the estimate is rough."""
+CERTAIN_SHARE = 0.9
+"""Share of the activations' estimate that is needed in any case: it lies within a tenth of torch's own count."""
 
 
 def choose(exp: Experiment, net: NetShape) -> torch.device:
-    """The device that `run.device` names; of "auto" a GPU only where the net is large enough to gain by it.
+    """Return the device that `run.device` names; for "auto" a GPU only where the net is large enough to gain by it.
 
-    Estimated from shapes alone: a step on the CPU takes 6 floating-point operations (2 forward, 4 backward)
+    That is estimated from shapes alone: a step on the CPU takes 6 floating-point operations (2 forward, 4 backward)
     for each weight, place (of an image or sequence) and example, over CPU_FLOPS and the threads; on a GPU
-    LAYER_SECONDS for each layer (of a recurrent layer: for each of its steps). The GPU is taken where the
-    first is more than GAIN times the second. So 20 dense layers of 64 stay on the CPU, and a ResNet on
+    GPU_LAYER_SECONDS for each layer (of a recurrent layer: for each of its steps). The GPU is taken where the
+    first is more than GPU_GAIN times the second. So 20 dense layers of 64 stay on the CPU, and a ResNet on
     CIFAR-10 goes to the GPU.
 
     Raises ExperimentError where a device is named that this machine or this torch does not have.
     """
-    wish = exp.run.device
-    if wish == "auto":
+    name = exp.run.device
+    if name == "auto":
         gpu = _gpu()
         return torch.device(gpu if gpu and _gains(exp, net) else "cpu")
-    if wish.startswith("cuda"):
-        _check_cuda(wish)
-    if wish == "mps" and not torch.backends.mps.is_available():
-        raise _missing(wish, "this machine has no such device that torch can use")
-    return torch.device(wish)
+    if name.startswith("cuda"):
+        _check_cuda(name)
+    if name == "mps" and not torch.backends.mps.is_available():
+        raise _missing(name, "this machine has no such device that torch can use")
+    return torch.device(name)
 
 
 def _gpu() -> str:
@@ -54,19 +61,84 @@ def _gains(exp: Experiment, net: NetShape) -> bool:
         # Channels stand first in an image's shape and last in a sequence's.
         places = prod(layer.output[1:]) if len(layer.output) == 3 else prod(layer.output[:-1])
         cpu += 6.0 * layer.parameters * places * exp.data.batch_size
-        gpu += LAYER_SECONDS * (places if layer.kind in ("rnn", "lstm", "gru") else 1)
+        gpu += GPU_LAYER_SECONDS * (places if layer.kind in ("rnn", "lstm", "gru") else 1)
     threads = exp.run.threads or torch.get_num_threads()
-    return cpu / (CPU_FLOPS * threads) > GAIN * gpu
+    return cpu / (CPU_FLOPS * threads) > GPU_GAIN * gpu
 
 
-def _check_cuda(wish: str) -> None:
+def _check_cuda(name: str) -> None:
     if torch.version.cuda is None and torch.version.hip is None:
-        raise _missing(wish, "this torch is built without CUDA")
+        raise _missing(name, "this torch is built without CUDA")
     count = torch.cuda.device_count()
-    if int(wish.partition(":")[2] or 0) >= count:
+    if int(name.partition(":")[2] or 0) >= count:
         found = f"only {count}, counted from 0" if count else "none"
-        raise _missing(wish, f"of CUDA devices this machine has {found}")
+        raise _missing(name, f"of CUDA devices this machine has {found}")
 
 
-def _missing(wish: str, why: str) -> ExperimentError:
-    return ExperimentError("run.device", wish, problem=f"{wish} was asked for, but {why}")
+def _missing(name: str, why: str) -> ExperimentError:
+    return ExperimentError("run.device", name, problem=f"{name} was asked for, but {why}")
+
+
+def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
+    """Raise TrainingFailed where the net needs more of this machine's memory than is free.
+
+    On the CPU it needs weights, gradients, the optimizer's state and what is kept for the backward pass; for a GPU
+    the weights, which are drawn here. This refuses only what cannot work.
+    """
+    memory = memory_of(exp, parameters)
+    needed = memory.weights
+    kept = 0
+    if device.type == "cpu":
+        needed += memory.gradients + memory.optimizer
+        kept = round(CERTAIN_SHARE * memory.activations)
+    free = free_bytes()
+    if free is not None and needed + kept > free:
+        batch = f", a batch of {examples(exp):,} examples {format_bytes(kept)}" if kept > needed / 10 else ""
+        raise TrainingFailed(
+            f"out of memory: the net's {parameters:,} parameters need {format_bytes(needed)} to train{batch}, "
+            f"and {format_bytes(free)} are free"
+        )
+
+
+def free_on(device: torch.device) -> int | None:
+    """Return the free bytes of the memory in which the net of that device lies; None if unknown."""
+    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
+
+
+def free_bytes() -> int | None:
+    """Return the bytes that a process may still take here, by the machine and by its control group; None if unknown."""
+    limits = [_available(), _left_in_group()]
+    known = [limit for limit in limits if limit is not None]
+    return min(known) if known else None
+
+
+def _available() -> int | None:
+    try:
+        for line in Path("/proc/meminfo").read_text().splitlines():
+            if line.startswith("MemAvailable:"):
+                return int(line.split()[1]) * 1024
+    except OSError:
+        pass
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (ValueError, OSError):
+        return None
+
+
+def _left_in_group() -> int | None:
+    try:
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit == "max":
+            return None
+        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
+        statistics = Path("/sys/fs/cgroup/memory.stat").read_text()
+        # Files that were read lately count as used, and are dropped when memory is wanted.
+        cached = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)
+        return max(0, int(limit) - used + (int(cached[1]) if cached else 0))
+    except (OSError, ValueError):
+        return None
+
+
+def format_bytes(count: int) -> str:
+    """Return a number of bytes as a short text, such as "1.5 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,11 +1,11 @@
-"""Why a training failed, in one line for the person who asked for it. The traceback stands in the log."""
+"""Say in one line for the user why a training failed. The traceback stands in the log."""
 
 from __future__ import annotations
 
 import errno
 import re
 
-LONGEST = 300
+LONGEST_REASON = 300
 
 _MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|Cannot allocate memory", re.IGNORECASE
@@ -16,11 +16,11 @@ _ASKED = re.compile(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]i?B)", re.IGNOREC
 
 
 class TrainingFailed(Exception):
-    """A failure whose text is already that one line."""
+    """A TrainingFailed is a failure whose text is that one line already."""
 
 
 def reason_of(error: BaseException) -> str:
-    """One line that says what went wrong, in plain words where the kind is known."""
+    """Return one line that says what went wrong, in plain words where the kind is known."""
     if isinstance(error, TrainingFailed | ValueError) and str(error):
         return _one_line(str(error))
     if isinstance(error, MemoryError) or _MEMORY.search(str(error)):
@@ -45,4 +45,4 @@ def _asked(text: str) -> str:
 
 def _one_line(text: str) -> str:
     text = " ".join(text.split())
-    return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
+    return text if len(text) <= LONGEST_REASON else text[: LONGEST_REASON - 1] + "…"

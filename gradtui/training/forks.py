@@ -1,4 +1,4 @@
-"""Which checkpoint of a run another one may go on from, and what may be changed on the way. Needs no torch."""
+"""Find the checkpoint from which a fork of a run goes on, and check what the fork may change. Needs no torch."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ from gradtui.runs.events import EventLog, way_back
 from gradtui.runs.folder import RUN_FILE
 from gradtui.runs.meta import Parent, read_meta
 from gradtui.runs.start import read_start
-from gradtui.training.checkpoints.files import listed, rewinds
-from gradtui.training.checkpoints.header import read_about
+from gradtui.training.checkpoints.files import list_checkpoints, list_rollbacks, read_header
 from gradtui.training.launch import create_run
 
-BEGINNING = frozenset(
+INITIAL_WEIGHTS = frozenset(
     {"init", "gain", "bias_mean", "bias_std", "recurrent_init", "recurrent_gain", "forget_bias"}
 )
-"""Of a group: how its weights start. A fork goes on with weights that have started."""
+"""Fields of a group that say how its weights start. A fork goes on with weights that were trained."""
 PRETRAINING = frozenset(f"cures.pretrain.{field}" for field in ("kind", "epochs", "lr", "path"))
-"""What comes before the first step. What is frozen after it may be changed."""
+"""Fields of what comes before the first step. Which layers are frozen after it may be changed."""
 
 
 @dataclass(frozen=True)
 class Fork:
-    """A place where a run can be left for another."""
+    """A Fork is a checkpoint of a run from which another run can go on."""
 
     run: Path
     step: int
     path: Path
     experiment: Experiment
-    """As it was then, with what had been changed in mid-run."""
+    """As it was then, with the changes in mid-run."""
 
     def parent(self, cure: str = "") -> Parent:
-        """What the fork's run.json says of it."""
+        """Return what run.json of the fork says of its parent."""
         return Parent(self.run.name, self.step, cure)
 
 
 def fork_of(run: Path, step: int | None = None) -> Fork:
-    """The place after that step, of which there must be a checkpoint; without one that of the newest, or, of a run that
-    broke and has not recovered, that of the point before it.
+    """Return the checkpoint of a run after a step; without `step` the newest.
+
+    For a run that diverged and has not recovered, the default is the rollback point before that.
 
     Raises RunError and CheckpointError, each in one line.
     """
@@ -59,23 +59,25 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
         log = EventLog(run)
         log.poll()
         back = way_back(log.entries)
-        step = back if back in there else max(listed(run) or there.items())[0]
+        step = back if back in there else max(list_checkpoints(run) or there.items())[0]
     if step not in there:
         steps = ", ".join(map(str, sorted(there)))
         raise RunError(f"{run.name}@{step}: no checkpoint of that step; there are those of {steps}")
     path = there[step]
-    return Fork(run, step, path, from_dict(read_about(path)["experiment"]))
+    return Fork(run, step, path, from_dict(read_header(path)["experiment"]))
 
 
 def _checkpoints(run: Path) -> dict[int, Path]:
-    """File by step: of the run itself, from before it broke, and that with which a fork began."""
+    """Return files by step: a fork's own beginning, the rollback points and the checkpoints."""
     start = read_start(run)
     own = [(start.parent.step, run / start.checkpoint)] if start.parent and start.checkpoint else []
-    return {step: path for step, path in (*own, *rewinds(run), *listed(run)) if path.exists()}
+    return {
+        step: path for step, path in (*own, *list_rollbacks(run), *list_checkpoints(run)) if path.exists()
+    }
 
 
 def check(fork: Fork, exp: Experiment) -> None:
-    """Raises ExperimentError, which names the field, where that experiment cannot go on from there."""
+    """Raise ExperimentError, which names the field, where that experiment cannot go on from there."""
     changes = diff(fork.experiment, exp)
     for field, value in changes.items():
         problem = _problem(fork, exp, field)
@@ -96,7 +98,7 @@ def _problem(fork: Fork, exp: Experiment, field: str) -> str:
     if part == "net" and rest:
         index, _, name = rest.partition(".")
         learned = name == "slope" and ACTIVATIONS[exp.net[int(index)].activation].parameters > 0
-        if name in BEGINNING or learned:
+        if name in INITIAL_WEIGHTS or learned:
             return f"says how weights start, and a fork goes on with those of step {fork.step}"
     return ""
 
@@ -121,14 +123,16 @@ def _differs(exp: Experiment, field: str, changes: dict[str, object], before: ob
 
 
 def _shape(exp: Experiment) -> object:
-    """What decides the names and shapes of the tensors in a checkpoint."""
+    """Return what decides the names and shapes of the tensors in a checkpoint."""
     layers = [(layer.name, layer.kind, layer.parameters, layer.output) for layer in net_shape(exp).layers]
-    # What a batch norm has learned of its inputs stands in no count of parameters.
+    # The buffers of batch norms are in no count of parameters.
     return layers, [group.norm == "batch" for group in exp.net]
 
 
 def create(fork: Fork, exp: Experiment, root: Path | None = None, cure: str = "") -> Path:
-    """Make the folder of a run that goes on from there with that experiment; `cure`: the key of the cure that it tries.
+    """Make the folder of a run that goes on from there with that experiment. Returns the folder.
+
+    `cure` is the key of the cure that it tries.
 
     Raises ExperimentError as `check` does, and OSError where it cannot be made.
     """

@@ -1,8 +1,8 @@
-"""Starting trainers from a process that must never import torch: standard library only.
+"""Create runs and start their trainers from a process that must never import torch: standard library only.
 
-A trainer is a process of its own session. It knows only its run's folder, so it survives whoever started it.
-A `Standby` has imported torch already and waits; it ends by itself when whoever keeps it ends, however that
-happens, because it waits on a pipe that only its keeper holds.
+A trainer is a process of its own session. It knows only its run's folder, so it survives the process that started it.
+A `Standby` has imported torch already and waits for one run, a `Worker` takes many, one at a time. Both end by
+themselves when their parent ends, however that happens, because they wait on a pipe that only their parent holds.
 """
 
 from __future__ import annotations
@@ -34,16 +34,20 @@ def create_run(
 ) -> Path:
     """Make the folder of a new run in `root` (by default where runs are kept) and write down what to train.
 
-    `parent`: the run that this one is to be held against, as run.json shall say. `checkpoint`: a file of the
-    parent's, from whose step the run goes on instead of from fresh weights; it is taken into the run's folder, so
-    the parent may be deleted (`forks.create` also looks whether it can). `preflight`: the trainer measures one
-    batch at initialisation, and trains nothing. Raises OSError where the folder cannot be made.
+    Args:
+        parent: the run that this one is compared with, for run.json.
+        checkpoint: a file of the parent's, from whose step the run goes on instead of from fresh weights. It is taken
+            into the run's folder, so the parent may be deleted. `forks.create` also checks whether the run can go on
+            from it.
+        preflight: the trainer measures one batch at initialisation, and trains nothing.
+
+    Raises OSError where the folder cannot be made.
     """
     from gradtui.runs.start import Start, write_start
 
     folder = new_folder(runs_root() if root is None else root, exp.name)
     try:
-        taken = "" if checkpoint is None else _take_over(checkpoint, folder, parent.step if parent else 0)
+        taken = "" if checkpoint is None else _link_or_copy(checkpoint, folder, parent.step if parent else 0)
         start = Start(parent, taken, preflight)
         if start != Start():
             write_start(folder, start)
@@ -54,9 +58,11 @@ def create_run(
     return folder
 
 
-def _take_over(checkpoint: Path, folder: Path, step: int) -> str:
-    """Have a file under a second name, in the new run's folder, or a copy. Checkpoints are replaced and deleted, never
-    changed, so two runs can share one."""
+def _link_or_copy(checkpoint: Path, folder: Path, step: int) -> str:
+    """Give a file a second name in the new run's folder, or copy it there. Returns its path in that folder.
+
+    Checkpoints are replaced and deleted, never changed, so two runs can share one.
+    """
     from gradtui.training.checkpoints.files import parent_path
 
     path = parent_path(folder, step)
@@ -64,15 +70,15 @@ def _take_over(checkpoint: Path, folder: Path, step: int) -> str:
     try:
         os.link(checkpoint, path)
     except OSError:
-        # Another disk, or one that knows no second names.
+        # Another disk, or one without hard links.
         shutil.copyfile(checkpoint, path)
     return str(path.relative_to(folder))
 
 
 def write_experiment(folder: Path, exp: Experiment) -> None:
-    """Write down, at once, what a run is to train; of one that is to be resumed, to how many steps.
+    """Write the experiment of a new run, or of one that is resumed, for more steps, say. Raises OSError.
 
-    Raises OSError.
+    A reader sees the old or the new file, whole.
     """
     from gradtui.experiment import dumps
 
@@ -87,10 +93,7 @@ def write_experiment(folder: Path, exp: Experiment) -> None:
 
 
 class Trainer:
-    """A trainer that this process started.
-
-    What it does stands in its folder; this only says whether it lives.
-    """
+    """A Trainer is a trainer process that this process started. What it does stands in its run's folder."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.folder = folder
@@ -102,17 +105,11 @@ class Trainer:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """None while it runs, then its exit code:
-
-        0, or 1 when the training failed; below 0 a signal's number.
-        """
+        """Return None while it runs, then its exit code: 1 when the training failed, below 0 a signal's number."""
         return self._process.poll()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait for its end and return the exit code.
-
-        Raises subprocess.TimeoutExpired after `timeout` seconds.
-        """
+        """Wait for its end and return the exit code. Raises subprocess.TimeoutExpired after `timeout` seconds."""
         return self._process.wait(timeout)
 
 
@@ -136,13 +133,13 @@ def start_trainer(folder: Path, processes: int = 1) -> Trainer:
 
 
 class Standby:
-    """A trainer without a run yet: torch is imported, and it waits for one folder.
+    """A Standby is a trainer without a run yet: it has imported torch, and waits for one folder.
 
     Keep one while the screens are open, and a new one as soon as it has been used.
     """
 
     def __init__(self) -> None:
-        """Starts it; returns at once. Raises OSError where no process can be made."""
+        """Start it and return at once. Raises OSError where no process can be made."""
         self._process = subprocess.Popen(
             trainer_command("--standby"),
             stdin=subprocess.PIPE,
@@ -160,22 +157,22 @@ class Standby:
 
     @property
     def ready(self) -> bool:
-        """Whether it has imported torch and waits. Never blocks."""
+        """Whether it has imported torch and waits. Does not block."""
         return self.wait(0)
 
     def wait(self, timeout: float) -> bool:
-        """Wait up to `timeout` seconds until it is ready."""
+        """Wait up to `timeout` seconds until it is ready. Returns whether it is."""
         stdout = self._process.stdout
         if not self._ready and stdout is not None and not stdout.closed:
             readable, _, _ = select.select([stdout], [], [], timeout)
-            # At its death the pipe is readable too, and empty.
+            # When it ends the pipe is readable too, and empty.
             self._ready = bool(readable) and os.read(stdout.fileno(), 16).startswith(b"ready")
         return self._ready and self._process.poll() is None
 
     def start(self, folder: Path) -> Trainer:
         """Make it the trainer of the run in `folder`; it may still be importing. Only once.
 
-        A standby that has died is replaced by an ordinary trainer. Raises OSError as `start_trainer` does.
+        A standby that has ended is replaced by an ordinary trainer. Raises OSError as `start_trainer` does.
         """
         process, stdin = self._process, self._process.stdin
         if stdin is None or stdin.closed:
@@ -210,9 +207,96 @@ class Standby:
                     pipe.close()
 
 
+class Worker:
+    """A Worker is a trainer process for many runs, one at a time.
+
+    When its parent ends, however that happens, it ends after its present run.
+    """
+
+    def __init__(self, *, tied: bool = False) -> None:
+        """Start it and return at once. Raises OSError where no process can be made.
+
+        `tied`: when its parent ends, the present run ends at once as well, after its step.
+        """
+        self._process = subprocess.Popen(
+            trainer_command("--tied-worker" if tied else "--worker"),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            env=trainer_environment(),
+        )
+        self._run: WorkerRun | None = None
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process runs."""
+        return self._process.poll() is None
+
+    @property
+    def free(self) -> bool:
+        """Whether it runs and can take a run. After a run that failed it is about to end."""
+        return (self._run is None or self._run.poll() == 0) and self.alive
+
+    def start(self, folder: Path) -> WorkerRun:
+        """Train the run in `folder`; only while it is free. Raises OSError where it has ended meanwhile."""
+        stdin = self._process.stdin
+        assert stdin is not None
+        stdin.write(os.fsencode(folder.resolve()) + b"\n")
+        stdin.flush()
+        self._run = WorkerRun(self._process)
+        return self._run
+
+    def close(self) -> None:
+        """Close its input: it ends now, or after its present run."""
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                with contextlib.suppress(OSError):
+                    pipe.close()
+
+    def kill(self) -> None:
+        """End it at once, in the middle of its present run."""
+        self._process.kill()
+        self._process.wait()
+        self.close()
+
+
+class WorkerRun:
+    """A WorkerRun is one run of a worker."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._code: int | None = None
+
+    def poll(self) -> int | None:
+        """Return None while it is trained, then the exit code; below 0 the signal that ended the worker in mid-run.
+
+        Does not block.
+        """
+        if self._code is None:
+            self._code = self._answer()
+        return self._code
+
+    def _answer(self) -> int | None:
+        stdout = self._process.stdout
+        if stdout is None or stdout.closed:
+            return self._process.poll()
+        readable, _, _ = select.select([stdout], [], [], 0)
+        if not readable:
+            return None
+        # One run at a time, so one short line at a time; at the worker's end the pipe is readable and empty.
+        line = os.read(stdout.fileno(), 16)
+        return int(line) if line.endswith(b"\n") else self._process.wait()
+
+
 def trainer_command(argument: str, processes: int = 1) -> list[str]:
-    """The command line of a trainer."""
-    # -P: a random.py where the person happens to be must not be imported in place of Python's own.
+    """Return the command line of a trainer."""
+    # -P: a random.py in the current folder must not be imported in place of Python's own.
     python = [sys.executable, "-P", "-u", "-m"]
     if processes > 1:
         return [*python, "gradtui.training.distributed.agent", argument, str(processes)]
@@ -220,7 +304,10 @@ def trainer_command(argument: str, processes: int = 1) -> list[str]:
 
 
 def trainer_environment() -> dict[str, str]:
-    """A trainer's: ours; where gradtui was imported from a checkout that is not installed, it is found there too."""
+    """Return the environment of a trainer: that of this process, where needed with the way to gradtui.
+
+    Where gradtui was imported from a checkout that is not installed, a trainer finds it there too.
+    """
     home = str(Path(__file__).resolve().parents[2])
     environment = dict(os.environ)
     if home not in [*site.getsitepackages(), site.getusersitepackages()]:

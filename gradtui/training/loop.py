@@ -1,32 +1,39 @@
-"""The training loop: steps, recorded; controls, obeyed; evaluations on schedule; an end with its reason."""
+"""Train a session to its end: steps, commands of viewers, checkpoints and evaluations on schedule."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 
-from gradtui.training.aftermath import Aftermath
-from gradtui.training.checkpoints.keeper import Checkpoints
-from gradtui.training.checkpoints.rewinding import Rewind
-from gradtui.training.controls import Controls
-from gradtui.training.distributed.stepper import stepper_of
-from gradtui.training.evaluation import evaluate
+import torch
+from torch import Tensor
+
+from gradtui.data import loss_and_accuracy
+from gradtui.training.checkpoints.keeping import CheckpointWriter, RollbackBuffer
+from gradtui.training.controls import Controls, Ending, StopRequest
+from gradtui.training.distributed.shared_step import stepper_of
+from gradtui.training.divergence_report import DivergenceReport
 from gradtui.training.failures import reason_of
 from gradtui.training.findings import FindingsWriter
-from gradtui.training.recorder import PATIENCE, Recorder
+from gradtui.training.recorder import NONFINITE_STEPS, Recorder
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
 from gradtui.training.step import take_step
-from gradtui.training.stopping import Ending, StopRequest, wished_end
 
 SAVING_SECONDS = 0.3
-"""A last checkpoint that takes longer to be written than the rest of the end is worth a word."""
+"""A last checkpoint that takes so much longer to be written than the rest of the end is reported as a phase."""
+
+EVALUATION_CHUNK = 512
+"""Examples at a time."""
+MIDWAY_EXAMPLES = 2048
+"""Examples of each set in an evaluation in mid-training, which must not take longer than the training."""
 
 FINISHED: Ending = ("finished", "")
-DIVERGED: Ending = ("diverged", f"the loss was not finite for {PATIENCE} steps")
+DIVERGED: Ending = ("diverged", f"the loss was not finite for {NONFINITE_STEPS} steps")
 
 
 class Loop:
-    """Trains a session to the end of its experiment."""
+    """A Loop trains a session to the end of its experiment."""
 
     def __init__(self, session: Session, recorder: Recorder, controls: Controls, stop: StopRequest) -> None:
         self.session = session
@@ -36,14 +43,14 @@ class Loop:
         self.stepper = stepper_of(session)
         self.sampler = StepSampler(session, recorder.writer)
         self.findings = FindingsWriter(recorder.writer.folder, recorder.writer)
-        self.checkpoints = Checkpoints(session, recorder)
-        self.rewind = Rewind(session, recorder)
-        self.aftermath = Aftermath(
-            session, recorder, self.rewind, self.sampler.budget, lambda: self.stop.wanted
+        self.checkpoints = CheckpointWriter(session, recorder)
+        self.rollback = RollbackBuffer(session, recorder)
+        self.divergences = DivergenceReport(
+            session, recorder, self.rollback, self.sampler.budget, lambda: self.stop.wanted
         )
 
     def run(self) -> Ending:
-        """Train; returns how it ended."""
+        """Train to the end. Returns how it ended."""
         try:
             return self._run()
         finally:
@@ -54,12 +61,12 @@ class Loop:
         ending = self._steps()
         self.checkpoints.finish()
         self.recorder.catch_up()
-        self.aftermath.look()
+        self.divergences.write_new()
         if ending == FINISHED and self.recorder.diverged:
             ending = DIVERGED
         if not self.stop.wanted and self.recorder.writer.error is None:
             self._evaluate(whole=ending[0] == "finished")
-        self._cost()
+        self.recorder.writer.event("cost", self.session.step, overhead=self.sampler.budget.overhead)
         if self.recorder.writer.error is None:
             self.findings.diagnose(finished=True)
         self.checkpoints.wait(SAVING_SECONDS)
@@ -72,11 +79,11 @@ class Loop:
         steps, every = session.exp.run.steps, session.exp.run.eval_every
         first = session.step + 1
         while session.step < steps:
-            controls.look()
-            if controls.checkpoint_wished():
-                self.checkpoints.ask()
-            self.checkpoints.look()
-            ending = wished_end(self.stop, controls)
+            controls.poll()
+            if controls.take_checkpoint_request():
+                self.checkpoints.request()
+            self.checkpoints.between_steps()
+            ending = controls.end(self.stop)
             if ending is not None:
                 return ending
             if not controls.may_step():
@@ -84,9 +91,10 @@ class Loop:
                 continue
             self.step()
             if session.step == first:
-                # Who pressed the key shall not wait for the writer's next turn.
-                self._publish()
-            if self.aftermath.look():
+                # A viewer that has just started the run does not wait for the writer's next flush.
+                self.recorder.catch_up()
+                self.recorder.writer.flush()
+            if self.divergences.write_new():
                 self._phase("training", "training")
             if self.recorder.diverged:
                 return DIVERGED
@@ -101,7 +109,7 @@ class Loop:
     def step(self) -> None:
         """Take one step and record it."""
         begin = self.sampler.clock()
-        self.rewind.look()
+        self.rollback.before_step()
         spent = self.sampler.clock() - begin
         last = self.session.step + 1 == self.session.exp.run.steps
         take_step(self.stepper, self.sampler, self.recorder.record, sample=last, spent=spent)
@@ -113,14 +121,58 @@ class Loop:
         if result is not None:
             self.recorder.writer.event("evaluation", self.session.step, **asdict(result))
 
-    def _publish(self) -> None:
-        self.recorder.catch_up()
-        self.recorder.writer.flush()
-
     def _phase(self, phase: str, text: str) -> None:
-        """Say what begins, on disk: should it kill us, the run tells where."""
+        """Write to disk which phase begins: should the process be killed in it, the run tells where."""
         self.recorder.writer.event("phase", self.session.step, phase=phase, text=text)
         self.recorder.writer.flush()
 
-    def _cost(self) -> None:
-        self.recorder.writer.event("cost", self.session.step, overhead=self.sampler.budget.overhead)
+
+@dataclass(frozen=True)
+class Evaluation:
+    """An Evaluation holds mean loss and accuracy of the net in evaluation mode. Losses are without penalties."""
+
+    train_loss: float
+    train_accuracy: float
+    test_loss: float
+    test_accuracy: float
+    examples: int
+    """How many of both sets together were evaluated."""
+
+
+def evaluate(session: Session, *, whole: bool, cancelled: Callable[[], bool]) -> Evaluation | None:
+    """Evaluate on both sets, or on the first MIDWAY_EXAMPLES examples of each; None if cancelled between two chunks.
+
+    Nothing random happens in evaluation mode, and batch norm's running statistics are read, not written.
+    """
+    net, d = session.net, session.dataset
+    net.eval()
+    try:
+        results = []
+        for x, y in ((d.train_x, d.train_y), (d.test_x, d.test_y)):
+            count = len(x) if whole else min(len(x), MIDWAY_EXAMPLES)
+            result = _evaluate_set(session, x[:count], y[:count], cancelled)
+            if result is None:
+                return None
+            results.append((*result, count))
+    finally:
+        net.train()
+    (train_loss, train_accuracy, n), (test_loss, test_accuracy, m) = results
+    return Evaluation(train_loss, train_accuracy, test_loss, test_accuracy, n + m)
+
+
+def _evaluate_set(
+    session: Session, x: Tensor, y: Tensor, cancelled: Callable[[], bool]
+) -> tuple[float, float] | None:
+    measure = loss_and_accuracy(session.dataset.shape.task)
+    sums = torch.zeros(2, device=x.device)
+    with torch.inference_mode():
+        for start in range(0, len(x), EVALUATION_CHUNK):
+            if cancelled():
+                return None
+            chunk = slice(start, start + EVALUATION_CHUNK)
+            with session.autocast():
+                outputs = session.net(x[chunk])
+            loss, accuracy = measure(outputs.float(), y[chunk])
+            sums += torch.stack([loss, accuracy]) * len(x[chunk])
+    loss_mean, accuracy_mean = (sums / max(1, len(x))).tolist()
+    return loss_mean, accuracy_mean

@@ -1,30 +1,31 @@
-"""The optimizers: torch's own rules, over all weights as one tensor.
+"""Build torch's optimizers over all weights as one tensor, and say how their learning rate and loss scale change.
 
-All four move each weight by itself, so one tensor of all weights moves exactly like many tensors; and one
+All four optimizers move each weight by itself, so one tensor of all weights moves exactly like many tensors; and one
 fused call takes the place of several calls for each of 2,000 parameters.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 
-from gradtui.experiment import Optimizer
+from gradtui.experiment import Optimizer, Run
 from gradtui.experiment.optimizers import OPTIMIZERS
 
-FUSED = ("cpu", "cuda", "mps")
+FUSED_DEVICES = ("cpu", "cuda", "mps")
 
 
 def build(spec: Optimizer, weights: Tensor, gradients: Tensor) -> torch.optim.Optimizer:
-    """torch's optimizer of that kind over one flat tensor of weights and the gradients beside it.
+    """Return torch's optimizer of that kind over one flat tensor of weights and the gradients beside it.
 
     Momentum is of sgd and rmsprop, decay of adamw; everything else is torch's default.
     """
     whole = nn.Parameter(weights)
     whole.grad = gradients
-    fused = weights.device.type in FUSED
+    fused = weights.device.type in FUSED_DEVICES
     return FACTORIES[spec.kind]([whole], spec, fused)
 
 
@@ -44,18 +45,18 @@ FACTORIES: dict[str, Factory] = {
 
 
 def register(name: str, factory: Factory) -> None:
-    """Say how a registered optimizer is made. Raises KeyError where the table has no such name."""
+    """Set how a registered optimizer is made. Raises KeyError where the table has no such name."""
     FACTORIES[OPTIMIZERS[name].name] = factory
 
 
 def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
-    """The learning rate of the next step."""
+    """Set the learning rate of the next step."""
     for group in optimizer.param_groups:
         group["lr"] = lr
 
 
 def set_momentum(optimizer: torch.optim.Optimizer, momentum: float) -> None:
-    """The momentum of the next step; of optimizers without one, nothing."""
+    """Set the momentum of the next step, of optimizers that have one."""
     for group in optimizer.param_groups:
         if "momentum" not in group:
             continue
@@ -65,3 +66,59 @@ def set_momentum(optimizer: torch.optim.Optimizer, momentum: float) -> None:
             for p in group["params"]:
                 if optimizer.state[p]:
                     optimizer.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
+
+
+def rate_factor(optimizer: Optimizer, step: int, steps: int) -> float:
+    """Return what the base learning rate is multiplied by at `step` (from 1) of `steps`.
+
+    Warm-up climbs linearly and reaches 1 at its last step. cosine falls, over the steps after the warm-up,
+    from 1 towards 0, which it would reach one step after the last (as torch's CosineAnnealingLR; a last
+    step of rate 0 would be none). step divides by 10 after half and again after three quarters of all
+    steps.
+    """
+    warmup = optimizer.warmup_steps
+    climbing = min(1.0, step / warmup) if warmup else 1.0
+    if optimizer.schedule == "cosine":
+        done = max(0, step - 1 - warmup) / max(1, steps - warmup)
+        return climbing * 0.5 * (1 + math.cos(math.pi * done))
+    if optimizer.schedule == "step":
+        return climbing * (0.01 if 4 * step > 3 * steps else 0.1 if 2 * step > steps else 1.0)
+    return climbing
+
+
+class LossScale:
+    """A LossScale is what the loss of fp16 is multiplied by, so that small gradients do not fall below 6e-8 and read 0.
+
+    With `run.loss_scale` 0 it adapts as torch's GradScaler does by default (Micikevicius et al. 2018): it
+    starts at 65,536; a step whose gradient is not finite is left out and halves it; 2,000 good steps double
+    it. A fixed scale never leaves out a step.
+    """
+
+    START = 65536.0
+    GROWTH_STEPS = 2000
+
+    def __init__(self, run: Run) -> None:
+        self.adapts = run.precision == "fp16" and run.loss_scale == 0
+        fixed = run.loss_scale if run.precision == "fp16" else 1.0
+        self.value = self.START if self.adapts else fixed
+        self._good = 0
+
+    def accept(self, finite: bool) -> bool:
+        """Return whether to take a step with such a gradient; adapts the scale of the next one."""
+        if not self.adapts:
+            return True
+        if not finite:
+            self.value, self._good = max(self.value / 2, 2.0**-126), 0
+            return False
+        self._good += 1
+        if self._good == self.GROWTH_STEPS:
+            self.value, self._good = min(self.value * 2, 2.0**126), 0
+        return True
+
+    def state(self) -> dict[str, float]:
+        """Return what a checkpoint must hold of it."""
+        return {"value": self.value, "good": self._good}
+
+    def restore(self, state: dict[str, float]) -> None:
+        """Go on where `state` was taken."""
+        self.value, self._good = state["value"], int(state["good"])

@@ -1,38 +1,42 @@
-"""The trainer as a process: its signals, its log, its standby, and how it says why it failed.
+"""Run the trainer as a process: its signals, its log, its standby, its runs one after another, and its exit code.
 
-Torch is imported only when the run's folder already says that this process is at it, so that a viewer sees
+Torch is imported only when the run's folder already says that this process trains it, so that a viewer sees
 "importing" instead of nothing for three seconds.
 """
 
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import platform
 import signal
 import sys
+import tempfile
+import time
 import traceback
 from pathlib import Path
+from threading import Thread
 
 from msgspec.structs import replace
 
 from gradtui import __version__
-from gradtui.experiment import load, to_dict
+from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, write_meta
 from gradtui.runs.start import read_start
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
+from gradtui.training.controls import StopRequest
 from gradtui.training.failures import reason_of
-from gradtui.training.parent import end_with_parent
-from gradtui.training.stopping import StopRequest
 
 USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker | --tied-worker"
+PARENT_POLL_SECONDS = 0.5
 
 
 def main(arguments: list[str]) -> int:
-    """Train the run in the folder that is named, or wait for a name on stdin, or for many. Returns the exit code.
+    """Train the run in the folder that is named, or runs that are named on stdin. Returns the exit code.
 
     0: trained, however badly; 1: the training failed, and the run's events say why; 2: wrong arguments.
     """
@@ -43,11 +47,9 @@ def main(arguments: list[str]) -> int:
         signal.signal(harmless, signal.SIG_IGN)
     if arguments in (["--worker"], ["--tied-worker"]):
         if arguments == ["--tied-worker"]:
-            # SIGTERM: the run that it is at ends after its step, and goes on from there some day.
+            # SIGTERM ends the present run after its step; it can be resumed later.
             end_with_parent(signal.SIGTERM)
-        from gradtui.training.turns import take_turns
-
-        return take_turns()
+        return train_named_folders()
     folder = _standby() if arguments == ["--standby"] else Path(arguments[0])
     if folder is None:
         return 0
@@ -57,23 +59,76 @@ def main(arguments: list[str]) -> int:
     return train_folder(folder)
 
 
-def _standby() -> Path | None:
-    """Import torch, warm it up, say so, and wait for a folder; None when whoever keeps us has ended."""
-    from gradtui.training.warm import warm_up
+def end_with_parent(how: signal.Signals) -> None:
+    """Send this process that signal once its present parent has ended.
 
+    A process that has a session of its own would otherwise be left behind, however its parent ended.
+    """
+
+    def watch(parent: int) -> None:
+        while os.getppid() == parent:
+            time.sleep(PARENT_POLL_SECONDS)
+        os.kill(os.getpid(), how)
+
+    Thread(target=watch, args=(os.getppid(),), daemon=True).start()
+
+
+def train_named_folders() -> int:
+    """Train the runs whose folders stdin names, one a line, until it ends or a training fails.
+
+    Torch is imported once, so a run of a second costs a second. Each run is answered on stdout by a line with its exit
+    code. When the input ends, the present run is still trained to its end. After a run that failed the process ends,
+    because the state that the failure left behind in it is not known. Returns the exit code of the last run.
+    """
+    # Each run takes 0, 1 and 2 for its own log.
+    with os.fdopen(os.dup(0), "rb") as folders, os.fdopen(os.dup(1), "wb", buffering=0) as answers:
+        code = 0
+        while code == 0 and (line := folders.readline()):
+            code = train_folder(Path(os.fsdecode(line.rstrip(b"\n"))))
+            # The run's own handler would set a flag that is not read any more.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+            try:
+                answers.write(b"%d\n" % code)
+            except BrokenPipeError:
+                break
+            # The run leaves reference cycles, its net among them. They were frozen with all else before its first
+            # step. This is done while the parent reads the answer, because it takes a sixth of a second.
+            gc.unfreeze()
+            gc.collect()
+    return code
+
+
+def _standby() -> Path | None:
+    """Import torch, warm it up, say so, and wait for a folder; None when the parent has ended."""
     warm_up()
-    # Nobody listens any more where the run was handed over before torch was there: it waits on stdin.
+    # The pipe is closed already where a run was handed over before torch was imported: its name waits on stdin.
     with contextlib.suppress(BrokenPipeError):
         os.write(1, b"ready\n")
     line = sys.stdin.buffer.readline()
     return Path(os.fsdecode(line.rstrip(b"\n"))) if line else None
 
 
+def warm_up() -> None:
+    """Train a tiny net for two steps in a folder that is thrown away.
+
+    After that nothing more is imported or set up, so that the first step of a run is as quick as its second.
+    """
+    import torch
+
+    from gradtui.training.run import train
+
+    exp = Experiment(name="warm-up", run=Run(steps=2, device="cpu"))
+    with tempfile.TemporaryDirectory(prefix="gradtui-") as name:
+        meta = RunMeta.of_this_process(id="", name="", experiment=to_dict(exp))
+        train(Path(name), exp, meta, StopRequest())
+    torch.cuda.is_available()
+
+
 def train_folder(folder: Path, *, shared: bool = False) -> int:
     """Train the run in `folder` from its experiment to its "end" event. Returns the exit code.
 
     A run that was trained before is resumed from its newest checkpoint; one that is being trained is left alone.
-    `shared`: torchrun has started this process to lead others (see distributed).
+    `shared`: this process is rank 0 of several that torchrun has started (see `distributed`).
     """
     if is_in_use(folder):
         print(f"{folder}: is being trained already", file=sys.stderr)
@@ -86,7 +141,7 @@ def train_folder(folder: Path, *, shared: bool = False) -> int:
     except Exception as error:
         traceback.print_exc()
         status, reason = "failed", reason_of(error)
-    # A writer of its own: that of the training may be the very thing that failed.
+    # A writer of its own: that of the training may be what failed.
     ending = RunWriter(folder, {})
     ending.event("end", status=status, reason=reason)
     ending.close()
@@ -101,10 +156,10 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
         name=folder.name,
         versions={"python": platform.python_version(), "gradtui": __version__},
     )
-    wishes = None
+    commands = None
     if (folder / RUN_FILE).exists():
-        # Before torch is imported: what is wished meanwhile is meant for us.
-        wishes = ControlReader(folder, skip_old=True)
+        # Before torch is imported: commands that come meanwhile are meant for this process.
+        commands = ControlReader(folder, skip_old=True)
         meta = meta.taking_up(read_meta(folder))
     try:
         start = read_start(folder)
@@ -117,17 +172,16 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
     try:
         opening.event("phase", phase="importing", text="importing torch")
         opening.flush()
-        from gradtui.training.preflight import preflight
-        from gradtui.training.run import train
+        from gradtui.training.run import preflight, train
     finally:
         opening.close()
     if start.preflight:
         return preflight(folder, exp, meta)
-    return train(folder, exp, meta, stop, wishes=wishes, start=start, shared=shared)
+    return train(folder, exp, meta, stop, commands=commands, start=start, shared=shared)
 
 
 def _detach(folder: Path) -> None:
-    """Print into the run's log and read nothing: the terminal or pipe that we had may end before us."""
+    """Print into the run's log and read nothing: the terminal or pipe of the parent may end first."""
     log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     nothing = os.open(os.devnull, os.O_RDONLY)
     sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""From what a step gave to rows in the run's tables."""
+"""Write the numbers of every step into the run's tables."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ import numpy as np
 from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
+from gradtui.training.divergence import DivergenceDetector
 from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
 from gradtui.training.step import StepResult
-from gradtui.training.watch import Watch
 
-PATIENCE = 20
-"""Steps in a row whose loss is not finite, after which a training counts as diverged."""
+NONFINITE_STEPS = 20
+"""Steps in a row whose loss is not finite, after which a training ends as diverged."""
 
 
-class _Row(NamedTuple):
-    """What the host knows of a step without the device."""
+class _HostRow(NamedTuple):
+    """The numbers of a step that are not on the device."""
 
     step: int
     time: float
@@ -32,7 +32,7 @@ class _Row(NamedTuple):
 
 
 class Recorder:
-    """Writes a session's steps into its run folder.
+    """A Recorder writes a session's steps into its run folder.
 
     `scalars` holds loss (mean over the batch, without penalties), accuracy, lr, grad_norm and
     grad_norm_clipped (of all parameters), clipped (1 where the step's gradient was cut), penalty, and of fp16
@@ -53,31 +53,31 @@ class Recorder:
         unlevelled = [name for name, table in tables.items() if table.kind == "histograms"]
         self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
-        """Whether the last PATIENCE losses were not finite."""
-        self.watch = Watch(session.dataset.chance_loss)
-        """Sees at which step the training breaks."""
+        """Whether the last NONFINITE_STEPS losses were not finite."""
+        self.detector = DivergenceDetector(session.dataset.chance_loss)
+        """Detects at which step the training diverges."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
-        self._transfer: HostCopyQueue[_Row] = HostCopyQueue(session.device)
-        self._bad = 0
+        self._queue: HostCopyQueue[_HostRow] = HostCopyQueue(session.device)
+        self._nonfinite = 0
 
     @property
     def finite(self) -> bool:
         """Whether the last loss that has arrived was a number."""
-        return self._bad == 0
+        return self._nonfinite == 0
 
     def record(self, step: int, moment: float, result: StepResult) -> None:
-        """Take a step's numbers; they are written as soon as the device has delivered them."""
+        """Take a step's numbers; they are written once the device has delivered them."""
         clipped = result.clipped
-        row = _Row(step, moment, result.lr, result.scale, result.skipped, clipped is not None)
+        row = _HostRow(step, moment, result.lr, result.scale, result.skipped, clipped is not None)
         numbers = [result.loss, result.accuracy, result.penalty]
-        self._transfer.send(row, result.norms, numbers if clipped is None else [*numbers, clipped])
+        self._queue.send(row, result.norms, numbers if clipped is None else [*numbers, clipped])
         self.catch_up(wait=False)
 
     def catch_up(self, *, wait: bool = True) -> None:
         """Write what has arrived from the device; `wait`: all that was recorded so far."""
-        for row, (norms, numbers) in self._transfer.receive(wait=wait):
-            # Steps that were taken before it was known that they are in vain.
+        for row, (norms, numbers) in self._queue.receive(wait=wait):
+            # These steps were taken before their divergence was known.
             if not self.diverged:
                 self._write(row, self._flat.fold(norms), numbers)
 
@@ -88,24 +88,24 @@ class Recorder:
         finally:
             self.writer.close()
 
-    def _write(self, row: _Row, norms: np.ndarray, numbers: list[float]) -> None:
+    def _write(self, row: _HostRow, norms: np.ndarray, numbers: list[float]) -> None:
         loss, accuracy, penalty = numbers[:3]
         total = math.sqrt(np.square(norms).sum())
         clipped = numbers[3] if row.clips else total
-        # A hair's breadth is rounding: the clipped norm is added up from float32 numbers.
+        # The smallest difference is rounding: the clipped norm is added up from float32 numbers.
         cut = float(clipped < total * (1 - 1e-6))
         scalars = [loss, accuracy, row.lr, total, clipped, cut, penalty]
         if self._half:
             scalars += [row.scale, float(row.skipped)]
         self.writer.append("scalars", row.step, scalars, row.time)
         self.writer.append("grad_norm", row.step, norms, row.time)
-        self.watch.look(row.step, loss, total, clipped, norms, skipped=row.skipped)
-        self._bad = 0 if math.isfinite(loss) else self._bad + 1
-        self.diverged = self._bad >= PATIENCE
+        self.detector.add_step(row.step, loss, total, clipped, norms, skipped=row.skipped)
+        self._nonfinite = 0 if math.isfinite(loss) else self._nonfinite + 1
+        self.diverged = self._nonfinite >= NONFINITE_STEPS
 
 
 def tables_of(session: Session) -> dict[str, TableMeta]:
-    """The tables of a session's run, as they stand in run.json."""
+    """Return the tables of a session's run, as they stand in run.json."""
     scalars = ["loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped", "clipped", "penalty"]
     if session.exp.run.precision == "fp16":
         scalars += ["loss_scale", "skipped"]

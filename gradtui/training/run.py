@@ -1,4 +1,4 @@
-"""A run from its experiment to its last step: build, describe, pretrain or resume, train."""
+"""Train a run from its experiment to its last step, or only preflight it: build, describe, pretrain, resume, train."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from gradtui.runs.control import ControlReader
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.start import Start
 from gradtui.runs.writer import RunWriter
-from gradtui.training.checkpoints.fine_tuning import load_layers
-from gradtui.training.checkpoints.forking import Forked, fork
-from gradtui.training.checkpoints.resuming import Resumed, resume
-from gradtui.training.controls import Controls
-from gradtui.training.distributed.team import Team
+from gradtui.training.checkpoints.restoring import Forked, Resumed, fork, load_layers, resume
+from gradtui.training.controls import Controls, Ending, StopRequest
+from gradtui.training.distributed.process_group import ProcessGroup
+from gradtui.training.distributed.shared_step import split_batches
 from gradtui.training.loop import Loop
-from gradtui.training.pretraining.phase import Pretraining
+from gradtui.training.pretraining import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
+from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session, build
-from gradtui.training.stopping import Ending, StopRequest
+from gradtui.training.step import Stepper, take_step
 
 FRESH = Start()
-"""A run of its own, from fresh weights and step 0."""
+"""The start of a run from fresh weights and step 0."""
 
 
 def train(
@@ -36,22 +36,25 @@ def train(
     meta: RunMeta,
     stop: StopRequest,
     *,
-    wishes: ControlReader | None = None,
+    commands: ControlReader | None = None,
     start: Start = FRESH,
     shared: bool = False,
 ) -> Ending:
     """Train `exp` in `folder`, whose run.json says `meta` so far. Returns the status and reason of the end.
 
-    `wishes`: of a run that was trained before, the wishes to hear from now on; it is resumed from its newest
-    checkpoint. `start`: where a run begins that has none. `shared`: this process leads others that
-    torchrun has started. Raises what building raises, ExperimentError and
-    CheckpointError.
+    Args:
+        commands: for a run that was trained before, reads the commands to obey from now on; the run is resumed from
+            its newest checkpoint.
+        start: where a run begins that has no checkpoint yet.
+        shared: whether this process is rank 0 of several that torchrun has started.
+
+    Raises what building raises, ExperimentError and CheckpointError.
     """
-    team = Team.join() if shared else None
-    session = built(folder, exp)
-    if team is not None:
-        team.take(session)
-    resumed = None if wishes is None else resume(folder, session)
+    group = ProcessGroup.join() if shared else None
+    session = _build(folder, exp)
+    if group is not None:
+        split_batches(session, group)
+    resumed = None if commands is None else resume(folder, session)
     forked = None
     if start.checkpoint and (resumed is None or resumed.path is None):
         # Also a fork that was killed before its first checkpoint begins where its parent stood.
@@ -59,15 +62,15 @@ def train(
     # Some 300,000 objects of the imports would else be looked through again and again in mid-training.
     gc.freeze()
     tables = tables_of(session)
-    write_meta(folder, described(meta, session, tables))
+    write_meta(folder, _described(meta, session, tables))
     recorder = Recorder(folder, session, tables, resume_at=session.step if resumed else None)
     try:
         if forked:
-            _say_whose(recorder.writer, forked, start)
+            _write_forked(recorder.writer, forked, start)
         elif resumed:
-            _say_from_where(recorder.writer, resumed)
+            _write_resumed(recorder.writer, resumed)
         later = resumed.later if resumed else ()
-        controls = Controls(folder, session, recorder.writer, reader=wishes, later=later)
+        controls = Controls(folder, session, recorder.writer, reader=commands, later=later)
         loop = Loop(session, recorder, controls, stop)
         if forked is None and (resumed is None or resumed.path is None):
             ending = _prepare(loop)
@@ -76,12 +79,42 @@ def train(
         return loop.run()
     finally:
         recorder.close()
-        if team is not None:
-            team.part_company()
+        if group is not None:
+            group.close()
+
+
+PREFLIGHT_STEP = 1
+"""A row holds what its step was taken on, before the weights moved: so these rows are the very ones that step 1 of
+the training will have, and whatever shows a run shows them."""
+
+
+def preflight(folder: Path, exp: Experiment, meta: RunMeta) -> Ending:
+    """Measure one batch forward and back at initialisation like a step, without taking the step.
+
+    `folder` is one of its own, whose run.json says `meta` so far. All tables of a run get one row, but `update_ratio`.
+    The weights are those from which the training proper would begin, a start from a checkpoint included, layer-wise
+    pretraining not. Returns how it ended. Raises what building raises.
+    """
+    session = _build(folder, exp)
+    pretrain = exp.cures.pretrain
+    if pretrain.kind == "checkpoint":
+        load_layers(session.net, pretrain.path)
+    tables = tables_of(session)
+    write_meta(folder, _described(replace(meta, steps=PREFLIGHT_STEP), session, tables))
+    recorder = Recorder(folder, session, tables)
+    try:
+        recorder.writer.event("phase", 0, phase="measuring", text="one batch forward and back")
+        sampler = StepSampler(session, recorder.writer)
+        take_step(Stepper(session), sampler, recorder.record, sample=True, move=False)
+    finally:
+        recorder.close()
+    if recorder.writer.error is not None:
+        raise recorder.writer.error
+    return "finished", ""
 
 
 def _prepare(loop: Loop) -> Ending | None:
-    """What comes before the first step: layers from a file, or layer-wise pretraining."""
+    """Load layers from a file, or pretrain layer by layer. Returns how the run ended, None where it goes on."""
     session, writer = loop.session, loop.recorder.writer
     pretrain = session.exp.cures.pretrain
     if pretrain.kind == "none":
@@ -93,19 +126,19 @@ def _prepare(loop: Loop) -> Ending | None:
         return None
     ending = Pretraining(session, writer, loop.controls, loop.stop).run()
     if ending is None:
-        # Who is killed before the first checkpoint of the training shall not pretrain anew.
-        loop.checkpoints.ask()
+        # A run that is killed before the first checkpoint of the training does not pretrain again.
+        loop.checkpoints.request()
     return ending
 
 
-def _say_from_where(writer: RunWriter, resumed: Resumed) -> None:
+def _write_resumed(writer: RunWriter, resumed: Resumed) -> None:
     for reason in resumed.unreadable:
         writer.event("checkpoint_unreadable", resumed.step, reason=reason)
     path = str(resumed.path.relative_to(writer.folder)) if resumed.path else ""
     writer.event("resumed_from", resumed.step, path=path)
 
 
-def _say_whose(writer: RunWriter, forked: Forked, start: Start) -> None:
+def _write_forked(writer: RunWriter, forked: Forked, start: Start) -> None:
     run = start.parent.run if start.parent else ""
     writer.event(
         "forked_from",
@@ -117,8 +150,8 @@ def _say_whose(writer: RunWriter, forked: Forked, start: Start) -> None:
     )
 
 
-def built(folder: Path, exp: Experiment) -> Session:
-    """A session at step 0, and in the run's folder that it is being built."""
+def _build(folder: Path, exp: Experiment) -> Session:
+    """Return a session at step 0, after an event in the run's folder that it is being built."""
     writer = RunWriter(folder, {})
     try:
         writer.event("phase", 0, phase="building", text="building the net and loading the data")
@@ -128,8 +161,8 @@ def built(folder: Path, exp: Experiment) -> Session:
         writer.close()
 
 
-def described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) -> RunMeta:
-    """What run.json says once the net is there."""
+def _described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) -> RunMeta:
+    """Return the contents of run.json once the net is built."""
     dataset, layers = session.dataset, session.net.layers
     about: dict[str, Any] = {
         "source": session.exp.data.source,
@@ -156,4 +189,4 @@ def described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) -> 
 def _device_name(session: Session) -> str:
     device = session.device
     name = f"{device} ({torch.cuda.get_device_name(device)})" if device.type == "cuda" else str(device)
-    return name if session.team is None else f"{name} × {session.team.size} processes"
+    return name if session.group is None else f"{name} × {session.group.size} processes"

@@ -1,9 +1,9 @@
-"""All that a training consists of between two steps, and how it is built from an experiment.
+"""Build from an experiment all that a training consists of between two steps.
 
-What a checkpoint must hold to go on bit for bit: `net`, `optimizer`, `batches`, `scale`, `step` and `exp`
-(whose learning rate and cures may have been changed while it trained).
+To go on bit for bit, a checkpoint must hold `net`, `optimizer`, `batches`, `scale`, `step` and `exp` (whose learning
+rate and cures may have been changed while it trained).
 
-The first `cures.pretrain.freeze` layers are frozen: the optimizer does not know their weights, so nothing moves
+The first `cures.pretrain.freeze` layers are frozen: the optimizer does not have their weights, so nothing moves
 them, no momentum and no decay either, and their batch norms use what they have learned before. Their gradients
 are computed and recorded like all others, so that one sees what would reach them, and they count in the norm
 of all parameters together.
@@ -11,8 +11,9 @@ of all parameters together.
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -23,19 +24,20 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.nets import Net
 from gradtui.probe.flat_gradients import FlatGradients
 from gradtui.runs.control import LIVE
-from gradtui.training import device, memory, optimizers, schedules
-from gradtui.training.precision import LossScale
+from gradtui.training import optimizers
+from gradtui.training.device import check_fits, choose
 
 if TYPE_CHECKING:
-    from gradtui.training.distributed.team import Team
+    from gradtui.training.distributed.process_group import ProcessGroup
 
 DEFAULT_THREADS = torch.get_num_threads()
-"""torch's own choice, before anybody has set another."""
+"""torch's own choice, before it is set."""
+HALF_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 @dataclass
 class Session:
-    """A net, its data and its optimizer, at a step."""
+    """A Session is a net, its data and its optimizer, at a step."""
 
     exp: Experiment
     """As it is now."""
@@ -47,10 +49,10 @@ class Session:
     flat: FlatGradients
     optimizer: torch.optim.Optimizer
     batches: Batches
-    scale: LossScale
+    scale: optimizers.LossScale
     step: int = 0
     """Steps done."""
-    team: Team | None = None
+    group: ProcessGroup | None = None
     """The processes over which each batch is split; None where this one takes all of it."""
 
     @property
@@ -62,7 +64,13 @@ class Session:
     def lr(self) -> float:
         """The learning rate of the next step."""
         spec = self.exp.optimizer
-        return spec.lr * schedules.factor(spec, self.step + 1, self.exp.run.steps)
+        return spec.lr * optimizers.rate_factor(spec, self.step + 1, self.exp.run.steps)
+
+    def autocast(self) -> AbstractContextManager[Any]:
+        """Return a context within which the forward pass computes in the experiment's number format."""
+        if self.exp.run.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(self.device.type, HALF_TYPES[self.exp.run.precision])
 
     def change(self, changes: dict[str, object]) -> None:
         """Change fields of the experiment for the steps to come.
@@ -77,7 +85,7 @@ class Session:
 
 
 def build(exp: Experiment) -> Session:
-    """Everything at step 0, on the device of the experiment's choice.
+    """Return a session at step 0, on the device of the experiment's choice.
 
     Numbers below 1e-38 are kept, which is torch's default: they are the gradients of starved layers. Where a net
     has many of them (60 sigmoid layers with torch's initialisation) the processor takes four times as long.
@@ -87,16 +95,16 @@ def build(exp: Experiment) -> Session:
     """
     torch.set_num_threads(exp.run.threads or DEFAULT_THREADS)
     shape = net_shape(exp)
-    place = device.choose(exp, shape)
+    device = choose(exp, shape)
     # The quickest way of a convolution on CUDA may add in another order each time.
     torch.backends.cudnn.deterministic = True
-    memory.check_fits(exp, shape.parameters, place)
-    dataset = data.load(exp.data, exp.seed).to(place)
-    net = nets.build(exp, dataset.shape, generator_seed=exp.seed).to(place)
+    check_fits(exp, shape.parameters, device)
+    dataset = data.load(exp.data, exp.seed).to(device)
+    net = nets.build(exp, dataset.shape, generator_seed=exp.seed).to(device)
     flat = FlatGradients([layer.parameters for layer in net.layers])
     frozen = min(exp.cures.pretrain.freeze, len(net.layers))
     net.freeze(frozen)
     first = flat.start_of(frozen)
     optimizer = optimizers.build(exp.optimizer, flat.weights[first:], flat.gradients[first:])
     batches = data.batches(dataset, exp.data.batch_size, exp.seed)
-    return Session(exp, place, dataset, net, flat, optimizer, batches, LossScale(exp.run))
+    return Session(exp, device, dataset, net, flat, optimizer, batches, optimizers.LossScale(exp.run))

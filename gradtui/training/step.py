@@ -18,7 +18,6 @@ from gradtui.data import loss_and_accuracy
 from gradtui.experiment import Cures
 from gradtui.probe.flat_gradients import FlatGradients, RowNorms
 from gradtui.training import optimizers
-from gradtui.training.precision import autocast
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
 
@@ -48,7 +47,7 @@ class Stepper:
         """The loss that is trained on is the mean loss times this."""
         self._loss_and_accuracy = loss_and_accuracy(session.dataset.shape.task, session.exp.optimizer.loss)
         self._penalties = Penalties(session.flat)
-        self._autocast = autocast(session.exp.run, session.device)
+        self._autocast = session.autocast()
 
     def forward(self) -> tuple[Tensor, Tensor]:
         """Return the loss to train on and the accuracy of the next batch, and clear all gradients."""

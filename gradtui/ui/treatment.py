@@ -64,7 +64,7 @@ def treatments(run: Path, experiment: Experiment, advised: Sequence[str]) -> lis
 def _way_back(run: Path) -> Fork | None:
     """The place before it broke, of a run that did."""
     from gradtui.runs.events import EventLog, way_back
-    from gradtui.training.checkpoints.header import CheckpointError
+    from gradtui.training.checkpoints.files import CheckpointError
     from gradtui.training.forks import fork_of
 
     log = EventLog(run)

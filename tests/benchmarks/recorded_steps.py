@@ -19,12 +19,11 @@ import torch
 from gradtui import data, nets
 from gradtui.data import loss_and_accuracy
 from gradtui.experiment import Experiment, from_dict
-from gradtui.training.controls import Controls
+from gradtui.training.controls import Controls, StopRequest
 from gradtui.training.loop import Loop
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
-from gradtui.training.stopping import StopRequest
 
 BUDGET = 1.03
 """Largest ratio of a recorded step to a bare one."""

@@ -12,7 +12,7 @@ import pytest
 from gradtui import open_run
 from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.reader import Run
-from gradtui.training.checkpoints.files import listed, rewinds
+from gradtui.training.checkpoints.files import list_checkpoints, list_rollbacks
 from tests.support.command_line import gradtui, strictly
 
 
@@ -45,7 +45,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Parent:
 
 
 def test_a_broken_run_is_forked_before_it_broke_and_the_report_says_how(broken: Parent) -> None:
-    ((step, _),) = rewinds(broken.run.folder)
+    ((step, _),) = list_rollbacks(broken.run.folder)
     hint = f"gradtui run --from {broken.run.folder.name} --set K=V   (to step {step}, before it broke)"
     assert hint in broken.report
     result = gradtui(broken.home, "run", "--from", "explode", "--set", "optimizer.lr=1e-5", "--json")
@@ -64,7 +64,7 @@ def test_a_broken_run_is_forked_before_it_broke_and_the_report_says_how(broken: 
 
 
 def test_a_step_can_be_named_and_the_fork_counts_on_from_it(finished: Parent) -> None:
-    steps = sorted(step for step, _ in listed(finished.run.folder))
+    steps = sorted(step for step, _ in list_checkpoints(finished.run.folder))
     assert steps == [10, 20]
     words = [
         "run",

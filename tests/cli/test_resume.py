@@ -17,8 +17,8 @@ from gradtui import open_run
 from gradtui.runs.follower import Follower
 from gradtui.runs.meta import RunMeta, write_meta
 from gradtui.runs.reader import Run
-from gradtui.training.checkpoints.files import listed
-from gradtui.training.checkpoints.tensors import read
+from gradtui.training.checkpoints.files import list_checkpoints
+from gradtui.training.checkpoints.tensors import read_tensors
 from tests.support.command_line import gradtui, start, strictly
 
 STEPS = 3000
@@ -72,7 +72,7 @@ def assert_same(run: Run, other: Run) -> None:
             np.testing.assert_array_equal(ours, theirs)
     for ours, theirs in zip(run.layers("grad_norm"), other.layers("grad_norm"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    ends = [read(listed(one.folder)[0][1]) for one in (run, other)]
+    ends = [read_tensors(list_checkpoints(one.folder)[0][1]) for one in (run, other)]
     assert ends[0][0].keys() == ends[1][0].keys()
     assert all(bool((ends[0][0][name] == ends[1][0][name]).all()) for name in ends[0][0])
 

@@ -12,10 +12,10 @@ from gradtui.experiment import Experiment, from_dict, set_fields, to_dict
 from gradtui.runs.folder import EXPERIMENT_FILE
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run, open_run
+from gradtui.training.controls import StopRequest
 from gradtui.training.loop import Ending
 from gradtui.training.run import train
 from gradtui.training.step import Stepper, StepResult
-from gradtui.training.stopping import StopRequest
 
 torch.set_num_threads(1)
 

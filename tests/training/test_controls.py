@@ -30,7 +30,7 @@ class Desk:
         """Send it, look, and return what is new in the events: (event, step, wish)."""
         before = len(self.events())
         send(self.folder, name, **fields)
-        self.controls.look()
+        self.controls.poll()
         return [(e["event"], e["step"], e.get("wish")) for e in self.events()[before:]]
 
     def events(self) -> list[Any]:
@@ -117,7 +117,7 @@ def test_a_wish_that_is_unknown_is_refused(desk: Desk) -> None:
 
 def test_looking_costs_nothing_within_the_interval(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controls_module, "POLL_SECONDS", 1000.0)
-    desk.controls.look()
+    desk.controls.poll()
     assert desk.wish("stop") == []
     assert not desk.controls.stopped
 
@@ -128,6 +128,6 @@ def test_a_resumed_run_does_not_hear_the_stop_that_ended_it(tmp_path: Path) -> N
     session = build(small())
     for resumed, stopped in ((True, False), (False, True)):
         controls = Controls(tmp_path, session, writer, reader=ControlReader(tmp_path, skip_old=resumed))
-        controls.look()
+        controls.poll()
         assert controls.stopped == stopped
     writer.close()

@@ -9,15 +9,15 @@ import torch
 from torch.nn import functional as F
 
 from gradtui.experiment import from_dict
-from gradtui.training import evaluation
-from gradtui.training.evaluation import evaluate
+from gradtui.training import loop
+from gradtui.training.loop import evaluate
 from gradtui.training.session import build
 from gradtui.training.step import Stepper
 from tests.support.trainings import plain_step, small
 
 
 def test_loss_and_accuracy_over_all_examples(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "CHUNK", 37)
+    monkeypatch.setattr(loop, "EVALUATION_CHUNK", 37)
     session = build(small(net__0__norm="batch"))
     session.net(session.dataset.train_x)  # so that running statistics are not those of the start
     result = evaluate(session, whole=True, cancelled=lambda: False)
@@ -52,7 +52,7 @@ def test_evaluating_changes_no_bit_of_the_training() -> None:
 
 
 def test_in_mid_training_only_the_first_examples_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(evaluation, "MOST", 20)
+    monkeypatch.setattr(loop, "MIDWAY_EXAMPLES", 20)
     session = build(small())
     result = evaluate(session, whole=False, cancelled=lambda: False)
     assert result is not None

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from gradtui.experiment import ExperimentError, net_shape
-from gradtui.training import device, memory
+from gradtui.training import device
 from gradtui.training.failures import TrainingFailed, reason_of
 from tests.support.trainings import small, trained
 
@@ -57,21 +57,21 @@ def test_a_net_that_cannot_fit_is_refused_before_it_is_built(tmp_path: Path) -> 
 def test_a_batch_that_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     exp = small(data__source="digits", data__batch_size=1000, net__0__width=64, net__0__repeat=1000)
     parameters = net_shape(exp).parameters
-    monkeypatch.setattr(memory, "free_bytes", lambda: 8 * parameters + 200_000_000)
+    monkeypatch.setattr(device, "free_bytes", lambda: 8 * parameters + 200_000_000)
     with pytest.raises(
         TrainingFailed, match=r"parameters need 33 MB to train, a batch of 1,000 examples 23. MB, and"
     ):
-        memory.check_fits(exp, parameters, torch.device("cpu"))
-    memory.check_fits(exp, parameters, torch.device("cuda"))
+        device.check_fits(exp, parameters, torch.device("cpu"))
+    device.check_fits(exp, parameters, torch.device("cuda"))
 
 
 def test_a_net_that_fits_is_let_through() -> None:
     exp = small()
-    memory.check_fits(exp, net_shape(exp).parameters, torch.device("cpu"))
+    device.check_fits(exp, net_shape(exp).parameters, torch.device("cpu"))
 
 
 def test_free_memory_is_known_here() -> None:
-    free = memory.free_bytes()
+    free = device.free_bytes()
     assert free is not None
     assert 1e6 < free < 1e14
 

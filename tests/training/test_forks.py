@@ -19,13 +19,13 @@ from gradtui.runs.folder import EXPERIMENT_FILE
 from gradtui.runs.meta import Parent, RunMeta, read_meta, write_meta
 from gradtui.runs.reader import Run, open_run
 from gradtui.runs.start import Start, read_start
-from gradtui.training.checkpoints.files import listed, parent_path, path_of
-from gradtui.training.checkpoints.tensors import read
+from gradtui.training.checkpoints.files import checkpoint_path, list_checkpoints, parent_path
+from gradtui.training.checkpoints.tensors import read_tensors
+from gradtui.training.controls import StopRequest
 from gradtui.training.forks import Fork, check, create, fork_of
 from gradtui.training.launch import create_run
 from gradtui.training.run import train
 from gradtui.training.session import build
-from gradtui.training.stopping import StopRequest
 from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
 
@@ -61,12 +61,12 @@ def go_on(folder: Path) -> Run:
     meta = read_meta(folder) if again else RunMeta.of_this_process(id=folder.name, name=exp.name)
     meta = replace(meta, experiment=to_dict(exp), steps=exp.run.steps, parent=start.parent)
     wishes = ControlReader(folder, skip_old=True) if again else None
-    train(folder, exp, meta, StopRequest(), wishes=wishes, start=start)
+    train(folder, exp, meta, StopRequest(), commands=wishes, start=start)
     return open_run(folder)
 
 
 def end(run: Run) -> dict[str, torch.Tensor]:
-    return read(listed(run.folder)[0][1])[0]
+    return read_tensors(list_checkpoints(run.folder)[0][1])[0]
 
 
 def story(run: Run, *kinds: str) -> list[dict[str, Any]]:
@@ -167,14 +167,14 @@ def test_the_parent_may_be_deleted_and_a_fork_that_was_killed_begins_where_it_di
     other = Run(Path(shutil.copytree(parent.folder, tmp_path / "parent")))
     run = forked(other, 20, tmp_path)
     shutil.rmtree(other.folder)
-    for _, path in listed(run.folder):
+    for _, path in list_checkpoints(run.folder):
         path.unlink()
     again = go_on(run.folder)
     assert_goes_on_as(again, parent, 20)
     assert [event["step"] for event in story(again, "rewound", "forked_from")] == [20, 20, 20]
     # And from its own checkpoint, once it has one.
-    path_of(run.folder, 40).unlink()
-    shutil.copyfile(path_of(parent.folder, 30), path_of(run.folder, 30))
+    checkpoint_path(run.folder, 40).unlink()
+    shutil.copyfile(checkpoint_path(parent.folder, 30), checkpoint_path(run.folder, 30))
     again = go_on(run.folder)
     assert_goes_on_as(again, parent, 20)
     assert story(again, "resumed_from")[-1]["step"] == 30

@@ -19,13 +19,13 @@ from gradtui.runs.histograms import LOWEST, POWERS, TABLE, Histogram, of_rows, t
 from gradtui.runs.meta import read_meta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.training.checkpoints.files import path_of
+from gradtui.training.checkpoints.files import checkpoint_path
+from gradtui.training.controls import StopRequest
 from gradtui.training.loop import Loop
 from gradtui.training.recorder import tables_of
 from gradtui.training.run import train
 from gradtui.training.sampling import HISTOGRAM_STEPS, HistogramRecorder, histogram_gap
 from gradtui.training.session import build
-from gradtui.training.stopping import StopRequest
 from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
 
@@ -218,14 +218,14 @@ def test_a_run_that_is_taken_up_goes_on_with_its_histograms(tmp_path: Path, reco
     exp = small(run__steps=40, run__checkpoint_every=20)
     with written_at_once():
         first, _ = trained(tmp_path / "run", exp)
-    path_of(first.folder, 40).unlink()
+    checkpoint_path(first.folder, 40).unlink()
     meta = read_meta(first.folder)
     if not recorded:
         (first.folder / f"{TABLE}.f32").unlink()
         meta = replace(meta, tables={name: meta.tables[name] for name in meta.tables if name != TABLE})
         write_meta(first.folder, meta)
         assert len(open_run(first.folder).histogram("output").steps) == 0
-    train(first.folder, exp, meta, StopRequest(), wishes=ControlReader(first.folder, skip_old=True))
+    train(first.folder, exp, meta, StopRequest(), commands=ControlReader(first.folder, skip_old=True))
     steps = open_run(first.folder).histogram("output").steps.tolist()
     assert steps == sorted(set(steps))
     assert steps[0] == (1 if recorded else 21)

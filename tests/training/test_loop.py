@@ -15,7 +15,7 @@ from gradtui.probe.layer_stats import forward_metrics
 from gradtui.runs.control import send
 from gradtui.runs.folder import record_dtype
 from gradtui.training import controls
-from gradtui.training.stopping import StopRequest
+from gradtui.training.controls import StopRequest
 from tests.support.trainings import small, trained
 
 SAMPLED = (*forward_metrics(), "update_ratio", "weight_norm")
@@ -141,7 +141,7 @@ def test_pause_steps_and_a_change_in_mid_run(tmp_path: Path, monkeypatch: pytest
     looks = itertools.count()
     script: dict[int, Any] = {5: ("pause", {}), 8: ("step", {}), 12: ("step", {})}
     script |= {15: ("set", {"set": {"optimizer.lr": 0.5}}), 18: ("resume", {})}
-    real = controls.Controls.look
+    real = controls.Controls.poll
 
     def look(self: controls.Controls) -> None:
         wish = script.get(next(looks))
@@ -149,7 +149,7 @@ def test_pause_steps_and_a_change_in_mid_run(tmp_path: Path, monkeypatch: pytest
             send(folder, wish[0], **wish[1])
         real(self)
 
-    monkeypatch.setattr(controls.Controls, "look", look)
+    monkeypatch.setattr(controls.Controls, "poll", look)
     run, ending = trained(folder, small(run__steps=20))
     assert ending[0] == "finished"
     done = [(e["event"], e["step"]) for e in run.events() if e["event"] in ("paused", "resumed", "control")]

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from gradtui.experiment import Run, from_dict
-from gradtui.training.precision import LossScale
+from gradtui.training.optimizers import LossScale
 from gradtui.training.session import build
 from gradtui.training.step import Stepper
 

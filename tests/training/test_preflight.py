@@ -18,7 +18,7 @@ from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run, open_run
 from gradtui.runs.start import read_start
 from gradtui.training.launch import create_run, start_trainer
-from gradtui.training.preflight import preflight
+from gradtui.training.run import preflight
 from tests.support.trainings import small, trained
 
 CASES: dict[str, dict[str, Any]] = {

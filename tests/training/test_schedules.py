@@ -6,13 +6,13 @@ import pytest
 import torch
 
 from gradtui.experiment import Optimizer
-from gradtui.training.schedules import factor
+from gradtui.training.optimizers import rate_factor
 
 STEPS = 40
 
 
 def ours(spec: Optimizer) -> list[float]:
-    return [factor(spec, step, STEPS) for step in range(1, STEPS + 1)]
+    return [rate_factor(spec, step, STEPS) for step in range(1, STEPS + 1)]
 
 
 def theirs(make: object) -> list[float]:

@@ -14,7 +14,7 @@ from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.training.schedules import factor
+from gradtui.training.optimizers import rate_factor
 from gradtui.ui.screens.lab.event_marks import EventMarks, jumps_of
 
 SCALARS = ("loss", "lr", "clipped")
@@ -136,7 +136,7 @@ def test_never_clipped_is_no_band(story: Story) -> None:
 @pytest.mark.parametrize("steps", [100, 500, 3000, 20_000])
 def test_a_step_schedule_is_marked_where_it_steps(tmp_path: Path, steps: int) -> None:
     optimizer = Optimizer(lr=0.1, schedule="step")
-    story = Story(tmp_path, steps).rows([0.1 * factor(optimizer, s, steps) for s in range(1, steps + 1)])
+    story = Story(tmp_path, steps).rows([0.1 * rate_factor(optimizer, s, steps) for s in range(1, steps + 1)])
     signs = EventMarks().marks(story.snapshot(), ()).signs
     assert [mark.text for mark in signs] == ["lr 0.1 → 0.01", "lr 0.01 → 0.001"]
     stride = max(1, steps // 200)
@@ -149,7 +149,7 @@ def test_a_step_schedule_is_marked_where_it_steps(tmp_path: Path, steps: int) ->
     "optimizer", [Optimizer(schedule="cosine"), Optimizer(schedule="cosine", warmup_steps=10)]
 )
 def test_a_slope_is_no_event(tmp_path: Path, steps: int, optimizer: Optimizer) -> None:
-    story = Story(tmp_path, steps).rows([0.1 * factor(optimizer, s, steps) for s in range(1, steps + 1)])
+    story = Story(tmp_path, steps).rows([0.1 * rate_factor(optimizer, s, steps) for s in range(1, steps + 1)])
     assert EventMarks().marks(story.snapshot(), ()).signs == ()
 
 

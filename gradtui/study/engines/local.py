@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gradtui.study.engines import Load, Process, Start
 from gradtui.study.machine import cores, free_bytes
-from gradtui.training.worker import Worker
+from gradtui.training.launch import Worker
 
 
 class LocalEngine:

@@ -1,45 +1,65 @@
-"""Where a run's checkpoints lie, and which of them stay."""
+"""Say where a run's checkpoints lie, which of them stay, and read what one says of itself.
+
+Needs no torch: commands and screens use it, which must not import that.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 from pathlib import Path
+from typing import Any
 
 from gradtui.runs.folder import CHECKPOINT_FOLDER
 
-KEEP = 3
+KEPT_CHECKPOINTS = 3
 """The newest, and two before it: one for the case that the newest proves unreadable after a power cut, and one
 from before something went wrong that was noticed late. More would fill disks with what nobody goes back to."""
 
-_NAME = re.compile(r"step-(\d+)\.safetensors\Z")
-_REWIND = re.compile(r"rewind-(\d+)\.safetensors\Z")
+HEADER_KEY = "gradtui"
+"""The key of the one text in a file: JSON with format, step, experiment (as it was then, changes in mid-run included),
+and the state of the batches and of fp16's loss scale. There is no state of random numbers beside: the batches
+follow from the seed and two numbers, and nothing else in a step is random."""
+FORMAT = 1
+
+LONGEST_HEADER = 100_000_000
+"""Bytes of a header, by the safetensors format's own rule: a file that asks for more is no such file."""
+
+_CHECKPOINT_NAME = re.compile(r"step-(\d+)\.safetensors\Z")
+_ROLLBACK_NAME = re.compile(r"rewind-(\d+)\.safetensors\Z")
 
 
-def path_of(run: Path, step: int) -> Path:
-    """The file of the checkpoint after `step`; names sort by step."""
+class CheckpointError(ValueError):
+    """A CheckpointError says that a checkpoint cannot be used; ``str()`` is one line that names the file."""
+
+
+def checkpoint_path(run: Path, step: int) -> Path:
+    """Return the file of the checkpoint after `step`; names sort by step."""
     return run / CHECKPOINT_FOLDER / f"step-{step:09d}.safetensors"
 
 
-def rewind_path(run: Path, step: int) -> Path:
-    """The file of the point to which a run that broke can be taken back. It is none of those that are resumed from
-    or tidied away: what comes after it broke."""
+def rollback_path(run: Path, step: int) -> Path:
+    """Return the file of the rollback point after `step`, to which a run that diverged can be taken back.
+
+    It is neither resumed from nor tidied away: the steps that come after it diverged.
+    """
     return run / CHECKPOINT_FOLDER / f"rewind-{step:09d}.safetensors"
 
 
 def parent_path(run: Path, step: int) -> Path:
-    """The file, in a fork's own folder, of its parent's checkpoint. Kept for good: it is where the fork begins."""
+    """Return the file, in a fork's folder, of its parent's checkpoint. It is kept for good: the fork begins there."""
     return run / CHECKPOINT_FOLDER / f"parent-{step:09d}.safetensors"
 
 
-def listed(run: Path) -> list[tuple[int, Path]]:
-    """Step and file of each checkpoint of a run, the newest first."""
-    return _named(run, _NAME)
+def list_checkpoints(run: Path) -> list[tuple[int, Path]]:
+    """Return step and file of each checkpoint of a run, the newest first."""
+    return _named(run, _CHECKPOINT_NAME)
 
 
-def rewinds(run: Path) -> list[tuple[int, Path]]:
-    """Step and file of each point from before a run broke, the newest first."""
-    return _named(run, _REWIND)
+def list_rollbacks(run: Path) -> list[tuple[int, Path]]:
+    """Return step and file of each rollback point of a run, the newest first."""
+    return _named(run, _ROLLBACK_NAME)
 
 
 def _named(run: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
@@ -50,19 +70,52 @@ def _named(run: Path, pattern: re.Pattern[str]) -> list[tuple[int, Path]]:
 
 
 def tidy(run: Path) -> None:
-    """Remove all but the newest KEEP, and the drafts of processes that were killed while they wrote."""
+    """Remove all but the newest KEPT_CHECKPOINTS, and the drafts of processes that were killed while they wrote."""
     drafts = (run / CHECKPOINT_FOLDER).glob(".step-*.safetensors.*")
-    _remove([*(path for _, path in listed(run)[KEEP:]), *drafts])
+    _remove([*(path for _, path in list_checkpoints(run)[KEPT_CHECKPOINTS:]), *drafts])
 
 
 def remove_after(run: Path, step: int) -> None:
-    """Remove the checkpoints of later steps: the run has been taken back behind them. And the draft of a rewind point
-    whose writer was killed: nobody is at it now."""
+    """Remove the checkpoints and rollback points of later steps, from a run that has been taken back before them.
+
+    The draft of a rollback point whose writer was killed goes too: no other process writes one now.
+    """
     drafts = (run / CHECKPOINT_FOLDER).glob(".rewind-*.safetensors.*")
-    _remove([*(path for at, path in (*listed(run), *rewinds(run)) if at > step), *drafts])
+    later = [path for at, path in (*list_checkpoints(run), *list_rollbacks(run)) if at > step]
+    _remove([*later, *drafts])
 
 
 def _remove(paths: list[Path]) -> None:
     for path in paths:
         with contextlib.suppress(OSError):
             path.unlink()
+
+
+def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
+    """Return what a checkpoint says of itself, from its texts. Raises CheckpointError."""
+    try:
+        header = json.loads(texts[HEADER_KEY])
+        if header["format"] != FORMAT:
+            raise CheckpointError(
+                f"{path}: format {header['format']}, and this gradtui reads format {FORMAT}"
+            )
+    except (KeyError, ValueError, TypeError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{path}: not a checkpoint that gradtui wrote") from None
+    return dict(header)
+
+
+def read_header(path: Path) -> dict[str, Any]:
+    """Return what a checkpoint says of itself, without reading its tensors. Raises CheckpointError."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length)) if 0 < length <= LONGEST_HEADER else None
+        return parse_header(path, header["__metadata__"])  # type: ignore[index]
+    except OSError as error:
+        raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except (ValueError, TypeError, KeyError) as error:
+        if isinstance(error, CheckpointError):
+            raise
+        raise CheckpointError(f"{path}: not a safetensors file, or not whole") from None

@@ -1,4 +1,4 @@
-"""From a session to what its checkpoint holds, and back."""
+"""Copy a session's state, put it back, and turn it into the contents of a checkpoint and back."""
 
 from __future__ import annotations
 
@@ -13,44 +13,50 @@ import torch
 from torch import Tensor
 
 from gradtui.experiment import Experiment, to_dict
-from gradtui.training.checkpoints.header import FORMAT, CheckpointError
+from gradtui.experiment.memory import states
+from gradtui.training import optimizers
+from gradtui.training.checkpoints.files import FORMAT, CheckpointError
 from gradtui.training.checkpoints.tensors import Array
 from gradtui.training.session import Session
 
 MODEL = "model."
 OPTIMIZER = "optimizer."
-"""What the names of tensors begin with. Behind it: the net's own names (``dense1.weights1.weight``), and what
-torch calls the optimizer's states, each one tensor over all weights that are trained."""
+"""Prefixes of the names of tensors. Behind them: the net's own names (``dense1.weights1.weight``), and torch's names of
+the optimizer's states, each one tensor over all weights that are trained."""
 
 
-class Standing(NamedTuple):
-    """Where a session stands between two steps; all that a checkpoint holds, on the session's device."""
+class TrainingState(NamedTuple):
+    """A TrainingState is all that a session consists of between two steps, on the session's device."""
 
     step: int
     exp: Experiment
     weights: Tensor
     """All of the net's, as they lie in its flat buffer."""
     buffers: dict[str, Tensor]
-    """What the net knows besides: what norms have learned of their inputs."""
+    """The net's other tensors: what norms have learned of their inputs."""
     optimizer: dict[str, Tensor]
-    """What the optimizer has gathered, by torch's names; nothing before its first step."""
+    """The optimizer's state, by torch's names; empty before its first step."""
     batches: dict[str, int]
     scale: dict[str, float]
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A copy of a session on the host, that nothing changes any more."""
+class HostState:
+    """A HostState is the contents of a checkpoint: a copy of a state in the host's memory."""
 
     step: int
     weights: Array
-    """All of the net's, in which the tensors of the model lie."""
+    """All of the net's; the model's tensors are views of it."""
     tensors: dict[str, Array]
     text: str
 
+    def is_finite(self) -> bool:
+        """Return whether all weights are finite numbers."""
+        return bool(np.isfinite(self.weights).all())
 
-class SessionState:
-    """Takes snapshots of one session. What must be looked up only once is."""
+
+class SessionStates:
+    """A SessionStates copies the state of one session and puts copies back."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -65,10 +71,10 @@ class SessionState:
             else:
                 self._buffers[MODEL + name] = tensor
 
-    def now(self) -> Standing:
-        """As it stands: not a copy, so the next step changes it."""
+    def current(self) -> TrainingState:
+        """Return the state as it is now, not a copy: the next step changes it."""
         session = self._session
-        return Standing(
+        return TrainingState(
             session.step,
             session.exp,
             session.flat.weights,
@@ -78,33 +84,79 @@ class SessionState:
             session.scale.state(),
         )
 
-    def capture(self, standing: Standing | None = None) -> Snapshot:
-        """Copy everything to the host: the weights as one block, so that a thousand layers cost what their bytes
-        do. `standing`: of the session at an earlier step; by default as it is now."""
-        standing = standing or self.now()
-        weights = _copied(standing.weights)
+    def copy(self, into: TrainingState | None = None) -> TrainingState:
+        """Return a copy of the state that no step changes; it takes the memory of `into`, a copy no longer needed."""
+        state = self.current()
+        if into is None or into.optimizer.keys() != state.optimizer.keys():
+            return state._replace(
+                weights=state.weights.clone(),
+                buffers={name: buffer.clone() for name, buffer in state.buffers.items()},
+                optimizer={name: tensor.clone() for name, tensor in state.optimizer.items()},
+            )
+        into.weights.copy_(state.weights)
+        for here, there in ((into.buffers, state.buffers), (into.optimizer, state.optimizer)):
+            if here:
+                torch._foreach_copy_([here[name] for name in there], list(there.values()))
+        return state._replace(weights=into.weights, buffers=into.buffers, optimizer=into.optimizer)
+
+    def put_back(self, state: TrainingState) -> None:
+        """Put the session back into the state of a copy; the copy stays as it is."""
+        session, current = self._session, self.current()
+        current.weights.copy_(state.weights)
+        for name, buffer in current.buffers.items():
+            buffer.copy_(state.buffers[name])
+        self.put_back_experiment(state.exp)
+        put_optimizer(session, {name: tensor.clone() for name, tensor in state.optimizer.items()})
+        session.batches.restore(state.batches)
+        session.scale.restore(state.scale)
+        session.step = state.step
+
+    def put_back_experiment(self, exp: Experiment) -> None:
+        """Take back what a viewer changed of the experiment in mid-run."""
+        self._session.exp = exp
+        optimizers.set_momentum(self._session.optimizer, exp.optimizer.momentum)
+
+    def copy_bytes(self) -> int:
+        """Return the bytes of a copy, once the optimizer has all its state."""
+        state = self.current()
+        numbers = state.weights.numel() * (1 + states(state.exp.optimizer))
+        buffers = sum(buffer.numel() * buffer.element_size() for buffer in state.buffers.values())
+        return state.weights.element_size() * numbers + buffers
+
+    def to_host(self, state: TrainingState | None = None) -> HostState:
+        """Copy a state, by default the current one, to the host.
+
+        The weights are copied as one block, so that a thousand layers cost what their bytes do.
+        """
+        state = state or self.current()
+        weights = _on_host(state.weights)
         tensors = {name: weights[place].reshape(shape) for name, (place, shape) in self._places.items()}
-        tensors |= {name: _copied(buffer) for name, buffer in standing.buffers.items()}
-        for key, value in standing.optimizer.items():
-            tensors[OPTIMIZER + key] = _copied(value)
-        about = {
+        tensors |= {name: _on_host(buffer) for name, buffer in state.buffers.items()}
+        for key, value in state.optimizer.items():
+            tensors[OPTIMIZER + key] = _on_host(value)
+        header = {
             "format": FORMAT,
-            "step": standing.step,
-            "experiment": to_dict(standing.exp),
-            "batches": standing.batches,
-            "loss_scale": standing.scale,
+            "step": state.step,
+            "experiment": to_dict(state.exp),
+            "batches": state.batches,
+            "loss_scale": state.scale,
         }
-        return Snapshot(standing.step, weights, tensors, json.dumps(about))
+        return HostState(state.step, weights, tensors, json.dumps(header))
+
+
+def _on_host(tensor: Tensor) -> Array:
+    copy: Array = tensor.detach().to("cpu", copy=True).numpy()
+    return copy
 
 
 def optimizer_state(session: Session) -> dict[str, Tensor]:
-    """What the optimizer has gathered so far, by torch's names; nothing before its first step."""
+    """Return the optimizer's state, by torch's names; empty before its first step."""
     (weights,) = session.optimizer.param_groups[0]["params"]
     return {key: value for key, value in session.optimizer.state[weights].items() if value is not None}
 
 
-def restore(session: Session, path: Path, tensors: dict[str, Tensor], told: dict[str, Any]) -> None:
-    """Put a session that was just built where it was when the checkpoint was taken, on any device.
+def restore(session: Session, path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
+    """Put a session that was just built into the state of a checkpoint, on any device.
 
     Raises CheckpointError where the checkpoint is of another net or optimizer; the session is then of no use.
     """
@@ -113,13 +165,13 @@ def restore(session: Session, path: Path, tensors: dict[str, Tensor], told: dict
     if not fits(session, state):
         raise CheckpointError(f"{path}: holds the state of another optimizer than the experiment's")
     put_optimizer(session, state)
-    session.batches.restore(told["batches"])
-    session.scale.restore(told["loss_scale"])
-    session.step = told["step"]
+    session.batches.restore(header["batches"])
+    session.scale.restore(header["loss_scale"])
+    session.step = header["step"]
 
 
 def restore_net(session: Session, path: Path, tensors: dict[str, Tensor]) -> None:
-    """Weights and buffers, from a checkpoint. Raises CheckpointError where it is of another net."""
+    """Copy weights and buffers from a checkpoint. Raises CheckpointError where it is of another net."""
     model, own = part_of(tensors, MODEL), session.net.state_dict()
     for name in {**own, **model}:
         if name not in own or name not in model or own[name].shape != model[name].shape:
@@ -128,27 +180,17 @@ def restore_net(session: Session, path: Path, tensors: dict[str, Tensor]) -> Non
 
 
 def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
-    """The tensors of MODEL or OPTIMIZER, by their names without it."""
+    """Return the tensors of MODEL or OPTIMIZER, by their names without the prefix."""
     return {name[len(prefix) :]: tensor for name, tensor in tensors.items() if name.startswith(prefix)}
 
 
 def fits(session: Session, state: dict[str, Tensor]) -> bool:
-    """Whether an optimizer's state is of as many weights as the session's optimizer moves."""
+    """Return whether an optimizer's state is of as many weights as the session's optimizer moves."""
     (weights,) = session.optimizer.param_groups[0]["params"]
     return all(tensor.shape in (weights.shape, ()) for tensor in state.values())
 
 
 def put_optimizer(session: Session, state: dict[str, Tensor]) -> None:
-    """What the session's optimizer has gathered, from here on; the state is copied."""
+    """Set the state of the session's optimizer; it is copied."""
     groups = session.optimizer.state_dict()["param_groups"]
     session.optimizer.load_state_dict({"state": {0: state} if state else {}, "param_groups": groups})
-
-
-def _copied(tensor: Tensor) -> Array:
-    copy: Array = tensor.detach().to("cpu", copy=True).numpy()
-    return copy
-
-
-def is_finite(snapshot: Snapshot) -> bool:
-    """Whether all weights are numbers."""
-    return bool(np.isfinite(snapshot.weights).all())

@@ -1,4 +1,4 @@
-"""safetensors files: written here, read by the library of that name.
+"""Write and read safetensors files; the library of that name reads them.
 
 A file is the length of a header (8 bytes, little-endian), the header (JSON: of each tensor its type, shape and
 place, and a dictionary of texts), and the tensors' bytes without gaps. It is written here, and not by the
@@ -19,7 +19,7 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from gradtui.runs.atomic import replacing
-from gradtui.training.checkpoints.header import CheckpointError
+from gradtui.training.checkpoints.files import CheckpointError
 
 Array = npt.NDArray[np.generic]
 
@@ -28,8 +28,8 @@ _ALIGNMENT = 8
 _BUFFER = 1 << 20
 
 
-def write(path: Path, tensors: Mapping[str, Array], texts: Mapping[str, str]) -> None:
-    """Write or replace a file at once: whoever reads sees the old or the new one, whole. Raises OSError."""
+def write_tensors(path: Path, tensors: Mapping[str, Array], texts: Mapping[str, str]) -> None:
+    """Write or replace a file at once: a reader sees the old or the new one, whole. Raises OSError."""
     # The widest first, as the format advises: then each lies at a multiple of its numbers' size.
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0]))
     with replacing(path, _BUFFER) as file:
@@ -51,8 +51,8 @@ def _header(tensors: list[tuple[str, Array]], texts: Mapping[str, str]) -> bytes
     return len(text).to_bytes(8, "little") + text
 
 
-def read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    """The tensors, on the CPU, and the texts of a file. Raises CheckpointError."""
+def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return the tensors, on the CPU, and the texts of a file. Raises CheckpointError."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118

@@ -1,10 +1,33 @@
-"""One experiment trained by several processes, each on its part of every batch. This file stays empty of torch.
+"""Train one experiment with several processes, each on its part of every batch. This file imports no torch.
 
-torchrun (agent.py) starts them. Process 0 leads, a trainer like any other (rank.py): it alone has the optimizer,
-writes the run's folder and obeys the viewers. The others, its helpers, hold no state that matters: at each step they
-are told which batch it is and given the weights, and give back the gradient of their part of it. So pausing, resuming,
-forking, going back to before a run broke: all of it is what it is with one process.
+torchrun (agent.py) starts the processes (rank.py). Rank 0 is a trainer like any other: it alone has the optimizer,
+writes the run's folder and obeys the viewers. The other ranks hold no state that matters: at each step they
+receive which batch it is and the weights, and return the gradient of their part of it. So pausing, resuming,
+forking and rolling back work as they do with one process.
 
 That moves as many bytes as when all hold an optimizer each: a reduction and a broadcast are the two halves of an
 all-reduce.
 """
+
+from __future__ import annotations
+
+from gradtui.experiment import Experiment
+from gradtui.experiment.errors import ExperimentError
+
+
+def check_splits(exp: Experiment, processes: int) -> None:
+    """Raise ExperimentError, which names the field, where that many processes cannot train the experiment."""
+    if processes < 1 or processes > exp.data.batch_size:
+        allowed = (
+            f"1 to {exp.data.batch_size}, the size of a batch (data.batch_size), of which each takes its part"
+        )
+        raise ExperimentError("--nproc", processes, allowed)
+    if processes == 1:
+        return
+    for index, group in enumerate(exp.net):
+        if group.norm == "batch":
+            problem = "batch norm takes its statistics over the whole batch, and --nproc splits it"
+            raise ExperimentError(f"net.{index}.norm", problem=problem, allowed="another norm, or --nproc 1")
+    if exp.run.device == "mps" or exp.run.device.startswith("cuda:"):
+        problem = f"{exp.run.device} is one device, and --nproc {processes} needs one for each process"
+        raise ExperimentError("run.device", problem=problem, allowed='"auto", "cuda" or "cpu"')

@@ -1,7 +1,7 @@
-"""`python -m gradtui.training.distributed.agent FOLDER N`: has torchrun start N processes that train one run.
+"""Start N processes that train one run, by torchrun: `python -m gradtui.training.distributed.agent FOLDER N`.
 
-It stays as long as they do, so for whoever started it, it is the trainer. When one of them dies, torchrun ends the
-others; where nobody was left to say in the run's events how it ended, it is said here.
+This process stays as long as they do, so to its parent it is the trainer. When one of them dies, torchrun ends the
+others; where none of them was left to write the run's "end" event, this process writes it.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from gradtui.training.failures import reason_of
 
 
 def main(folder: Path, processes: int) -> int:
-    """Train; returns the exit code, as of a trainer that is one process."""
+    """Train. Returns the exit code, the same as of a trainer that is one process."""
     if is_in_use(folder):
         print(f"{folder}: is being trained already", file=sys.stderr)
         return 2
     before = _ends(folder)
-    reason = _run(folder, processes)
+    reason = _run_torchrun(folder, processes)
     if _ends(folder) == before:
         writer = RunWriter(folder, {})
         writer.event("end", status="failed", reason=reason or "the processes ended before the training did")
@@ -33,18 +33,18 @@ def main(folder: Path, processes: int) -> int:
     return 1 if log.course.end == "failed" else 0
 
 
-def _run(folder: Path, processes: int) -> str:
-    """Let torchrun run to its end. Returns why a process failed, empty where none did."""
-    # Each process its part of the cores; torchrun would give it one.
+def _run_torchrun(folder: Path, processes: int) -> str:
+    """Run torchrun to its end. Returns why a process failed, empty where none did."""
+    # Give each process its part of the cores; torchrun would give it one.
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
-    # As with any trainer: what lies where the person happens to be is not imported in place of Python's own.
+    # As with any trainer: a random.py in the current folder must not be imported in place of Python's own.
     os.environ["PYTHONSAFEPATH"] = "1"
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.run import main as torchrun
 
-    # Not by the machine's name: on many a laptop that leads nowhere.
+    # Not by the machine's name, which many laptops cannot resolve.
     words = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
     try:
         torchrun([*words, "-m", "gradtui.training.distributed.rank", str(folder)])
@@ -61,7 +61,7 @@ def _run(folder: Path, processes: int) -> str:
 
 
 def _ends(folder: Path) -> int:
-    """How many times the run has ended so far: one that was resumed may have before."""
+    """Return how many times the run has ended so far; a run that was resumed has ended before."""
     log = EventLog(folder)
     log.poll()
     return sum(event["event"] == "end" for event in log.entries)

@@ -7,20 +7,20 @@ from contextlib import contextmanager
 
 import pytest
 
-from gradtui.training.checkpoints.keeper import Checkpoints
+from gradtui.training.checkpoints.keeping import CheckpointWriter
 
 
 @contextmanager
 def written_at_once() -> Iterator[None]:
-    """Each is on disk before the next step; else the next would wait for its turn."""
-    real = Checkpoints.look
+    """Each is on disk before the next step; else the next would be put off."""
+    real = CheckpointWriter.between_steps
 
-    def look(self: Checkpoints) -> None:
+    def between_steps(self: CheckpointWriter) -> None:
         real(self)
         self.wait()
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Checkpoints, "look", look)
+        patch.setattr(CheckpointWriter, "between_steps", between_steps)
         yield
 
 

@@ -19,11 +19,11 @@ from gradtui.runs.reader import Run, open_run
 from gradtui.runs.status import read_status
 from gradtui.runs.writer import RunWriter
 from gradtui.training import controls
-from gradtui.training.checkpoints.files import listed, path_of
-from gradtui.training.checkpoints.resuming import later_changes
+from gradtui.training.checkpoints.files import checkpoint_path, list_checkpoints
+from gradtui.training.checkpoints.restoring import later_changes
 from gradtui.training.checkpoints.tensors import CheckpointError
+from gradtui.training.controls import Ending, StopRequest
 from gradtui.training.run import train
-from gradtui.training.stopping import Ending, StopRequest
 from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
 
@@ -42,13 +42,13 @@ EXP = small(
 def resumed(folder: Path, exp: Experiment = EXP) -> tuple[Run, Ending]:
     """Take a run up as the trainer's process does, but for the event of the end."""
     meta = replace(read_meta(folder), steps=exp.run.steps, experiment=to_dict(exp))
-    ending = train(folder, exp, meta, StopRequest(), wishes=ControlReader(folder, skip_old=True))
+    ending = train(folder, exp, meta, StopRequest(), commands=ControlReader(folder, skip_old=True))
     return open_run(folder), ending
 
 
 def cut_back(folder: Path, step: int) -> None:
     """As if the process had been killed before it wrote a checkpoint of a later step."""
-    for at, path in listed(folder):
+    for at, path in list_checkpoints(folder):
         if at > step:
             path.unlink()
 
@@ -59,7 +59,9 @@ def assert_same_history(run: Run, other: Run) -> None:
             np.testing.assert_array_equal(ours, theirs)
     for ours, theirs in zip(run.layers("grad_norm"), other.layers("grad_norm"), strict=True):
         np.testing.assert_array_equal(ours, theirs)
-    final = [path.read_bytes() for _, path in (listed(run.folder)[0], listed(other.folder)[0])]
+    final = [
+        path.read_bytes() for _, path in (list_checkpoints(run.folder)[0], list_checkpoints(other.folder)[0])
+    ]
     assert final[0] == final[1], "weights, norms' buffers, the optimizer's state, all of it"
 
 
@@ -122,16 +124,16 @@ def test_after_pretraining_it_is_not_done_again(tmp_path: Path) -> None:
 def test_a_newest_checkpoint_that_cannot_be_read_is_passed_over(
     whole: Run, copy: Path, spoil: Callable[[Path], Any]
 ) -> None:
-    spoil(path_of(copy, 40))
+    spoil(checkpoint_path(copy, 40))
     run, _ = resumed(copy)
     assert_same_history(run, whole)
     (event,) = story(run, "checkpoint_unreadable")
-    assert str(path_of(copy, 40)) in event["reason"]
+    assert str(checkpoint_path(copy, 40)) in event["reason"]
     assert story(run, "resumed_from")[0]["step"] == 30
 
 
 def test_where_none_can_be_read_it_fails_and_says_so_instead_of_beginning_anew(copy: Path) -> None:
-    for _, path in listed(copy):
+    for _, path in list_checkpoints(copy):
         path.write_bytes(b"torn")
     with pytest.raises(CheckpointError, match=r"step-000000040\.safetensors: not a safetensors file"):
         resumed(copy)
@@ -174,7 +176,7 @@ class Viewer:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(controls, "POLL_SECONDS", 0.0)
         self.script: dict[int, tuple[str, dict[str, Any]]] = {}
-        real = controls.Controls.look
+        real = controls.Controls.poll
 
         def look(this: controls.Controls) -> None:
             wish = self.script.pop(this._session.step, None)
@@ -182,7 +184,7 @@ class Viewer:
                 send(this._writer.folder, wish[0], **wish[1])  # type: ignore[arg-type]
             real(this)
 
-        monkeypatch.setattr(controls.Controls, "look", look)
+        monkeypatch.setattr(controls.Controls, "poll", look)
 
 
 def test_changes_in_mid_run_survive_before_and_after_the_checkpoint(
@@ -197,7 +199,7 @@ def test_changes_in_mid_run_survive_before_and_after_the_checkpoint(
     first, _ = trained(tmp_path / "run", EXP)
     other = Path(shutil.copytree(first.folder, tmp_path / "copy"))
     cut_back(other, 20)
-    assert listed(other)[0][0] == 20
+    assert list_checkpoints(other)[0][0] == 20
     run, _ = resumed(other)
     assert_same_history(run, first)
     sets = [(event["step"], event.get("repeated", False)) for event in story(run, "control")]

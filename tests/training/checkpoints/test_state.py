@@ -10,9 +10,9 @@ import pytest
 import torch
 
 from gradtui.experiment import from_dict
-from gradtui.training.checkpoints.header import TEXT, CheckpointError, about
-from gradtui.training.checkpoints.state import SessionState, is_finite, restore
-from gradtui.training.checkpoints.tensors import read, write
+from gradtui.training.checkpoints.files import HEADER_KEY, CheckpointError, parse_header
+from gradtui.training.checkpoints.state import SessionStates, restore
+from gradtui.training.checkpoints.tensors import read_tensors, write_tensors
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
 from tests.support.trainings import plain_step
@@ -65,14 +65,14 @@ def steps(session: Session, count: int) -> list[float]:
 
 
 def saved(session: Session, path: Path) -> Path:
-    snapshot = SessionState(session).capture()
-    write(path, snapshot.tensors, {TEXT: snapshot.text})
+    snapshot = SessionStates(session).to_host()
+    write_tensors(path, snapshot.tensors, {HEADER_KEY: snapshot.text})
     return path
 
 
 def taken_up(session: Session, path: Path) -> Session:
-    tensors, texts = read(path)
-    restore(session, path, tensors, about(path, texts))
+    tensors, texts = read_tensors(path)
+    restore(session, path, tensors, parse_header(path, texts))
     return session
 
 
@@ -103,37 +103,37 @@ def test_a_resumed_session_goes_on_bit_for_bit(tmp_path: Path, case: dict[str, A
 def test_a_snapshot_does_not_change_when_the_session_does() -> None:
     session = session_of({"optimizer": {"kind": "adam"}})
     steps(session, 2)
-    snapshot = SessionState(session).capture()
+    snapshot = SessionStates(session).to_host()
     before = {name: array.copy() for name, array in snapshot.tensors.items()}
     steps(session, 2)
     assert all((snapshot.tensors[name] == before[name]).all() for name in before)
-    fresh = SessionState(session).capture().tensors
+    fresh = SessionStates(session).to_host().tensors
     assert all((fresh[name] != before[name]).any() for name in before if not name.endswith("bias"))
 
 
 def test_names_are_the_net_s_own() -> None:
     session = session_of(CASES["momentum, batch norm, cosine"])
     steps(session, 1)
-    names = SessionState(session).capture().tensors.keys()
+    names = SessionStates(session).to_host().tensors.keys()
     assert names == {*(f"model.{name}" for name in session.net.state_dict()), "optimizer.momentum_buffer"}
     assert {"model.dense2.weights1.weight", "model.dense2.norm1.running_mean"} <= names
 
 
 def test_weights_that_are_no_numbers_are_seen() -> None:
     session = session_of({})
-    assert is_finite(SessionState(session).capture())
+    assert SessionStates(session).to_host().is_finite()
     session.flat.weights[3] = float("inf")
-    assert not is_finite(SessionState(session).capture())
+    assert not SessionStates(session).to_host().is_finite()
 
 
 def test_a_checkpoint_of_another_net_or_none_of_ours_is_one_line(tmp_path: Path) -> None:
     path = saved(session_of({}), tmp_path / "x.safetensors")
     with pytest.raises(CheckpointError, match="holds another net than the experiment's: see dense"):
         taken_up(session_of({"net": [{"width": 9}]}), path)
-    tensors, _ = read(path)
-    write(path, {name: tensor.numpy() for name, tensor in tensors.items()}, {})
+    tensors, _ = read_tensors(path)
+    write_tensors(path, {name: tensor.numpy() for name, tensor in tensors.items()}, {})
     with pytest.raises(CheckpointError, match="not a checkpoint that gradtui wrote"):
         taken_up(session_of({}), path)
-    write(path, {}, {TEXT: '{"format": 99}'})
+    write_tensors(path, {}, {HEADER_KEY: '{"format": 99}'})
     with pytest.raises(CheckpointError, match="format 99, and this gradtui reads format 1"):
         taken_up(session_of({}), path)

@@ -11,7 +11,7 @@ import safetensors.numpy
 import torch
 from safetensors import safe_open
 
-from gradtui.training.checkpoints.tensors import CheckpointError, read, write
+from gradtui.training.checkpoints.tensors import CheckpointError, read_tensors, write_tensors
 
 DRAW = np.random.default_rng(0)
 ARRAYS = {
@@ -31,7 +31,7 @@ TEXTS = {"gradtui": '{"ü": "…"}', "other": ""}
 
 def test_the_library_reads_what_we_write(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    write(path, ARRAYS, TEXTS)
+    write_tensors(path, ARRAYS, TEXTS)
     read_back = safetensors.numpy.load_file(path)
     assert read_back.keys() == ARRAYS.keys()
     for name, array in ARRAYS.items():
@@ -47,17 +47,17 @@ def test_we_read_what_the_library_writes(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     whole = {name: np.ascontiguousarray(array) for name, array in ARRAYS.items() if array.ndim}
     safetensors.numpy.save_file(whole, path, TEXTS)
-    found, texts = read(path)
+    found, texts = read_tensors(path)
     assert texts == TEXTS
     for name, array in whole.items():
         assert torch.equal(found[name].nan_to_num(), torch.from_numpy(array).nan_to_num())
     safetensors.numpy.save_file(whole, path)
-    assert read(path)[1] == {}
+    assert read_tensors(path)[1] == {}
 
 
 def test_numbers_lie_at_multiples_of_their_size(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    write(path, ARRAYS, TEXTS)
+    write_tensors(path, ARRAYS, TEXTS)
     content = path.read_bytes()
     header = 8 + int.from_bytes(content[:8], "little")
     assert header % 8 == 0
@@ -69,10 +69,10 @@ def test_numbers_lie_at_multiples_of_their_size(tmp_path: Path) -> None:
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.999])
 def test_a_file_that_is_cut_short_is_one_line_that_names_it(tmp_path: Path, share: float) -> None:
     path = tmp_path / "cut.safetensors"
-    write(path, {"x": np.zeros((100, 100), np.float32)}, {})
+    write_tensors(path, {"x": np.zeros((100, 100), np.float32)}, {})
     os.truncate(path, int(path.stat().st_size * share))
     with pytest.raises(CheckpointError) as caught:
-        read(path)
+        read_tensors(path)
     assert str(caught.value).startswith(f"{path}: not a safetensors file, or not whole")
     assert "\n" not in str(caught.value)
 
@@ -82,10 +82,10 @@ def test_a_file_of_another_kind_is_one_line_that_names_it(tmp_path: Path, conten
     path = tmp_path / "other.pt"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="not a safetensors file"):
-        read(path)
+        read_tensors(path)
     for nothing in (tmp_path / "missing", tmp_path):
         with pytest.raises(CheckpointError) as caught:
-            read(nothing)
+            read_tensors(nothing)
         assert str(nothing) in str(caught.value)
 
 
@@ -93,13 +93,13 @@ def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "x.safetensors"
-    write(path, {"x": np.zeros(3, np.float32)}, {})
+    write_tensors(path, {"x": np.zeros(3, np.float32)}, {})
 
     def full(descriptor: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
     with pytest.raises(OSError, match="No space left"):
-        write(path, {"x": np.ones(3, np.float32)}, {})
+        write_tensors(path, {"x": np.ones(3, np.float32)}, {})
     assert list(tmp_path.iterdir()) == [path]
-    assert read(path)[0]["x"].sum() == 0
+    assert read_tensors(path)[0]["x"].sum() == 0

@@ -6,7 +6,7 @@ import pytest
 
 from gradtui.experiment import Experiment, from_dict
 from gradtui.experiment.errors import ExperimentError
-from gradtui.training.distributed.checks import check_splits
+from gradtui.training.distributed import check_splits
 
 
 def experiment(**parts: object) -> Experiment:

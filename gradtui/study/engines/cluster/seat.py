@@ -15,7 +15,7 @@ from gradtui.runs.status import is_in_use, read_status
 from gradtui.study.engines import LOST
 from gradtui.study.engines.cluster.mirror import News, Sender, receive
 from gradtui.study.row import JUDGED
-from gradtui.training.worker import Turn, Worker
+from gradtui.training.launch import Worker, WorkerRun
 
 MARKER_FILE = ".folder-of-runs"
 """In a folder of runs, what tells it from all others."""
@@ -65,7 +65,7 @@ class Seat:
         self._sender: Sender | None = None
         if files is not None:
             self._unpack(files)
-        self._turn: Turn | None = None
+        self._turn: WorkerRun | None = None
         self._waited = False
         self._control = ControlReader(self._folder, skip_old=True)
 
@@ -118,7 +118,7 @@ class Seat:
         self._turn = self._start()
         return None
 
-    def _start(self) -> Turn:
+    def _start(self) -> WorkerRun:
         if self._worker is not None and self._worker.free:
             with contextlib.suppress(BrokenPipeError):
                 return self._worker.start(self._folder)

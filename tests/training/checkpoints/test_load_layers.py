@@ -14,9 +14,9 @@ from gradtui.experiment import Experiment, net_shape, set_fields
 from gradtui.experiment.errors import ExperimentError
 from gradtui.nets import Net
 from gradtui.runs.reader import Run
-from gradtui.training.checkpoints.files import listed
-from gradtui.training.checkpoints.fine_tuning import load_layers
-from gradtui.training.checkpoints.tensors import read
+from gradtui.training.checkpoints.files import list_checkpoints
+from gradtui.training.checkpoints.restoring import load_layers
+from gradtui.training.checkpoints.tensors import read_tensors
 from gradtui.training.session import build
 from tests.support.trainings import small, trained
 
@@ -35,7 +35,7 @@ def tuned(path: Path, **changes: Any) -> Experiment:
 
 def model(run: Run) -> dict[str, torch.Tensor]:
     """The tensors of the newest checkpoint."""
-    return read(listed(run.folder)[0][1])[0]
+    return read_tensors(list_checkpoints(run.folder)[0][1])[0]
 
 
 def of_layer(tensors: dict[str, torch.Tensor], name: str) -> dict[str, torch.Tensor]:
@@ -59,7 +59,7 @@ def test_a_run_s_folder_means_its_newest_checkpoint_and_the_same_net_is_taken_wh
     exp = tuned(first.folder)
     session = build(exp)
     result = load_layers(session.net, exp.cures.pretrain.path)
-    assert result.path == listed(first.folder)[0][1]
+    assert result.path == list_checkpoints(first.folder)[0][1]
     assert result.loaded == [layer.name for layer in net_shape(exp).layers]
     assert result.fresh == []
     tensors = model(first)
@@ -90,7 +90,7 @@ def test_layers_that_match_are_taken_and_the_rest_are_fresh_and_the_run_says_whi
     run, _ = trained(tmp_path / "run", exp)
     event = loaded(run)
     assert (event["step"], event["loaded"], event["fresh"]) == (0, result.loaded, result.fresh)
-    assert event["path"] == str(listed(first.folder)[0][1])
+    assert event["path"] == str(list_checkpoints(first.folder)[0][1])
     assert event["frozen"] == []
 
 
@@ -143,8 +143,8 @@ def test_no_optimizer_moves_what_is_frozen_after_pretraining(tmp_path: Path, kin
         {**start, "net.0.norm": "batch"},
     )
     run, _ = trained(tmp_path / "run", exp)
-    files = dict(listed(tmp_path / "run"))
-    old, new = read(files[0])[0], read(files[9])[0]
+    files = dict(list_checkpoints(tmp_path / "run"))
+    old, new = read_tensors(files[0])[0], read_tensors(files[9])[0]
     model_names = [name for name in old if name.startswith("model.")]
     moved = {name.split(".")[1] for name in model_names if not torch.equal(old[name], new[name])}
     assert moved == {"output"}
@@ -177,7 +177,7 @@ def test_a_file_that_is_missing_corrupt_or_of_another_net_is_one_line_that_names
     assert "no such file" in problem(tmp_path / "missing.safetensors", net)
     (tmp_path / "empty").mkdir()
     assert "no checkpoint in this folder" in problem(tmp_path / "empty", net)
-    whole = listed(first.folder)[0][1].read_bytes()
+    whole = list_checkpoints(first.folder)[0][1].read_bytes()
     torn = tmp_path / "torn.safetensors"
     torn.write_bytes(whole[: len(whole) // 2])
     assert "not a safetensors file, or not whole" in problem(torn, net)

@@ -10,9 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from gradtui.training.pretraining.autoencoder import Autoencoder
-from gradtui.training.pretraining.hidden import HiddenLayer
-from gradtui.training.pretraining.rbm import DECAY, MOMENTUM, BoltzmannMachine
+from gradtui.training.pretraining import RBM_DECAY, RBM_MOMENTUM, Autoencoder, BoltzmannMachine, HiddenLayer
 
 
 def layer_of(visible: int, hidden: int, *after: nn.Module, seed: int = 0) -> HiddenLayer:
@@ -123,8 +121,8 @@ def test_two_steps_of_contrastive_divergence_are_those_of_a_plain_loop() -> None
             gains[1] += (states[example] - again) / 8
             gains[2] += (x[example] - restored) / 8
             error += np.square(restored - x[example]).mean() / 8
-        gains[0] -= DECAY * weight
-        velocity = [MOMENTUM * v + 0.3 * gain for v, gain in zip(velocity, gains, strict=True)]
+        gains[0] -= RBM_DECAY * weight
+        velocity = [RBM_MOMENTUM * v + 0.3 * gain for v, gain in zip(velocity, gains, strict=True)]
         weight, bias, visible = weight + velocity[0], bias + velocity[1], visible + velocity[2]
         assert float(machine.step(inputs)) == pytest.approx(error, rel=1e-5)
     for mine, theirs in zip(numbers(layer), (weight, bias), strict=True):

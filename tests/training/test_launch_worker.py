@@ -14,15 +14,14 @@ import pytest
 from gradtui.experiment import Experiment, from_dict
 from gradtui.runs.process import is_alive
 from gradtui.runs.reader import open_run
-from gradtui.training.launch import create_run, write_experiment
-from gradtui.training.worker import Turn, Worker
+from gradtui.training.launch import Worker, WorkerRun, create_run, write_experiment
 
 
 def small(steps: int = 3, **fields: object) -> Experiment:
     return from_dict({"name": "small", "run": {"steps": steps, "device": "cpu", "eval_every": 0}, **fields})
 
 
-def over(turn: Turn, seconds: float = 60) -> int:
+def over(turn: WorkerRun, seconds: float = 60) -> int:
     deadline = time.monotonic() + seconds
     while (code := turn.poll()) is None:
         assert time.monotonic() < deadline
@@ -104,7 +103,7 @@ def test_one_that_is_tied_ends_its_run_after_a_step_when_its_keeper_is_killed() 
         [
             sys.executable,
             "-c",
-            "import sys, time; from pathlib import Path; from gradtui.training.worker import Worker; "
+            "import sys, time; from pathlib import Path; from gradtui.training.launch import Worker; "
             "Worker(tied=True).start(Path(sys.argv[1])); time.sleep(600)",
             str(folder),
         ]

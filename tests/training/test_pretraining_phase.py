@@ -16,11 +16,9 @@ from gradtui.runs.control import send
 from gradtui.runs.reader import Run
 from gradtui.runs.writer import RunWriter
 from gradtui.training import controls as controls_module
-from gradtui.training.controls import Controls
-from gradtui.training.pretraining.hidden import hidden_layers, through
-from gradtui.training.pretraining.phase import Pretraining
+from gradtui.training.controls import Controls, StopRequest
+from gradtui.training.pretraining import Pretraining, hidden_layers, run_through
 from gradtui.training.session import Session, build
-from gradtui.training.stopping import StopRequest
 from tests.support.trainings import small, trained
 
 EPOCHS = 3
@@ -129,8 +127,8 @@ def test_a_norm_hands_on_what_it_gives_for_one_example(tmp_path: Path) -> None:
     assert all(int(norm.num_batches_tracked) == 5 * EPOCHS for norm in norms), "160 examples in 5 batches"
     session.net.eval()
     before, layers = hidden_layers(session.net)
-    x = through(before, session.dataset.train_x)
-    torch.testing.assert_close(through([layers[0]], x)[:1], through([layers[0]], x[:1]))
+    x = run_through(before, session.dataset.train_x)
+    torch.testing.assert_close(run_through([layers[0]], x)[:1], run_through([layers[0]], x[:1]))
     run, _ = trained(tmp_path / "run", exp)
     assert run.status.step == 10
 
@@ -158,7 +156,7 @@ def test_a_pause_holds_it_and_changes_nothing_of_what_it_learns(
     folder.mkdir()
     script = {3: "pause", 40: "step", 60: "resume"}
     weights: list[torch.Tensor] = []
-    real = Controls.look
+    real = Controls.poll
 
     def look(self: Controls) -> None:
         weights.append(self._session.flat.weights.clone())
@@ -166,13 +164,13 @@ def test_a_pause_holds_it_and_changes_nothing_of_what_it_learns(
             send(folder, script[len(weights)])  # type: ignore[arg-type]
         real(self)
 
-    monkeypatch.setattr(Controls, "look", look)
+    monkeypatch.setattr(Controls, "poll", look)
     session = after_pretraining(pretrained(), folder)
     moves = [not torch.equal(a, b) for a, b in itertools.pairwise(weights)]
     assert not any(moves[2:38])
     assert sum(moves[38:58]) == 1, "one step of the pretraining"
     assert all(moves[60:65])
-    monkeypatch.setattr(Controls, "look", real)
+    monkeypatch.setattr(Controls, "poll", real)
     assert torch.equal(session.flat.weights, after_pretraining(pretrained(), tmp_path / "b").flat.weights)
 
 

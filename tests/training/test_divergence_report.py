@@ -15,12 +15,19 @@ import torch
 from gradtui.experiment import Experiment, from_dict, set_fields
 from gradtui.runs.control import send
 from gradtui.runs.reader import Run, open_run
-from gradtui.training import controls, replay
-from gradtui.training.checkpoints import rewinding
-from gradtui.training.checkpoints.files import KEEP, listed, remove_after, rewind_path, rewinds, tidy
-from gradtui.training.checkpoints.header import about
+from gradtui.training import controls, divergence_report
+from gradtui.training.checkpoints import keeping
+from gradtui.training.checkpoints.files import (
+    KEPT_CHECKPOINTS,
+    list_checkpoints,
+    list_rollbacks,
+    parse_header,
+    remove_after,
+    rollback_path,
+    tidy,
+)
 from gradtui.training.checkpoints.state import restore
-from gradtui.training.checkpoints.tensors import read
+from gradtui.training.checkpoints.tensors import read_tensors
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper
 from tests.support.trainings import plain_step, small, trained
@@ -38,7 +45,7 @@ class Viewer:
         monkeypatch.setattr(controls, "POLL_SECONDS", 0.0)
         self.script: dict[int, dict[str, Any]] = {}
         pending: dict[int, dict[str, Any]] = {}
-        real = controls.Controls.look
+        real = controls.Controls.poll
 
         def look(this: controls.Controls) -> None:
             step = this._session.step
@@ -48,7 +55,7 @@ class Viewer:
                 send(this._writer.folder, "set", set=pending.pop(step))
             real(this)
 
-        monkeypatch.setattr(controls.Controls, "look", look)
+        monkeypatch.setattr(controls.Controls, "poll", look)
 
 
 @pytest.fixture
@@ -63,15 +70,15 @@ def story(run: Run, *kinds: str) -> list[dict[str, Any]]:
 def rewound(exp: Experiment, path: Path) -> Session:
     """A session at a rewind point."""
     session = build(exp)
-    tensors, texts = read(path)
-    told = about(path, texts)
+    tensors, texts = read_tensors(path)
+    told = parse_header(path, texts)
     session.exp = from_dict(told["experiment"])
     restore(session, path, tensors, told)
     return session
 
 
 def weights(run: Run) -> dict[str, torch.Tensor]:
-    return read(listed(run.folder)[0][1])[0]
+    return read_tensors(list_checkpoints(run.folder)[0][1])[0]
 
 
 def test_a_step_that_broke_is_told_with_its_layer_its_examples_and_the_way_back(
@@ -89,8 +96,8 @@ def test_a_step_that_broke_is_told_with_its_layer_its_examples_and_the_way_back(
     assert np.float32(broke["before"]) == losses[step - 2]
     assert broke["usual"] == pytest.approx(np.median(losses[20:120]), rel=0.2)
     assert (broke["rewind"], broke["replayed"], broke["why"]) == (point["step"], True, "")
-    assert point["step"] <= step - rewinding.LEAST
-    assert run.folder / point["path"] == rewind_path(run.folder, point["step"])
+    assert point["step"] <= step - keeping.POINT_GAP
+    assert run.folder / point["path"] == rollback_path(run.folder, point["step"])
 
     # The way back leads to the very same steps, on the very same examples, and torch sees the same layer break.
     session = rewound(exp, run.folder / point["path"])
@@ -116,13 +123,13 @@ def test_the_last_steps_are_there_at_full_resolution_and_the_others_are_as_they_
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Few looks, so that there is something to fill in.
-    monkeypatch.setattr("gradtui.training.sampling.ALLOWANCE", 0.0)
+    monkeypatch.setattr("gradtui.training.sampling.CHEAP_SECONDS", 0.0)
     exp = set_fields(small(), BN)
     viewer.script = {110: TOO_FAST}
     run, _ = trained(tmp_path / "run", exp)
     (broke,) = story(run, "broke")
     first, last = broke["rewind"] + 1, broke["step"]
-    assert last - first >= rewinding.LEAST - 1
+    assert last - first >= keeping.POINT_GAP - 1
     for table in ("activation_std", "output_grad_rms", "update_ratio", "nonfinite", "weight_norm"):
         steps, _ = run.layers(table)
         assert (np.diff(steps) > 0).all()
@@ -132,7 +139,7 @@ def test_the_last_steps_are_there_at_full_resolution_and_the_others_are_as_they_
     rows = run.table("weight_norm").read()
     assert [times[int(row["step"])] for row in rows] == [float(row["time"]) for row in rows]
 
-    session = rewound(exp, rewind_path(run.folder, broke["rewind"]))
+    session = rewound(exp, rollback_path(run.folder, broke["rewind"]))
     stepper = Stepper(session)
     at = dict(zip(steps.tolist(), norms, strict=True))
     for step in range(first, 111):
@@ -194,7 +201,7 @@ def test_a_training_is_the_same_to_the_bit_with_and_without(
     viewer.script = script
     run, _ = trained(tmp_path / "with", exp)
     with monkeypatch.context() as patch:
-        patch.setattr(rewinding, "MEMORY", 0.0)
+        patch.setattr(keeping, "MEMORY_SHARE", 0.0)
         other, _ = trained(tmp_path / "without", exp)
     assert run.steps == other.steps == 200
     ours, theirs = weights(run), weights(other)
@@ -211,7 +218,7 @@ def test_a_training_is_the_same_to_the_bit_with_and_without(
 
 
 def test_a_big_net_keeps_none_and_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rewinding, "free_on", lambda device: 100_000)
+    monkeypatch.setattr(keeping, "free_on", lambda device: 100_000)
     run, _ = trained(tmp_path / "run", small(optimizer__lr=1e30, net__0__activation="relu", run__steps=100))
     (off,) = story(run, "rewind_off")
     assert "more than 3% of the 0 MB that are free" in off["reason"]
@@ -222,26 +229,26 @@ def test_a_big_net_keeps_none_and_says_so_once(tmp_path: Path, monkeypatch: pyte
         "no point from before it was kept",
     )
     assert (broke["layer"], broke["part"]) == ("output", "gradient")
-    assert rewinds(run.folder) == []
+    assert list_rollbacks(run.folder) == []
 
 
 def test_points_are_apart_and_two_at_most_and_none_is_taken_of_what_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, viewer: Viewer
 ) -> None:
     taken: list[int] = []
-    real = rewinding.Rewind._take
+    real = keeping.RollbackBuffer._take
 
-    def take(self: rewinding.Rewind) -> None:
+    def take(self: keeping.RollbackBuffer) -> None:
         real(self)
         taken.append(self._session.step)
         assert [point.step for point in self.points] == taken[-2:]
 
-    monkeypatch.setattr(rewinding.Rewind, "_take", take)
+    monkeypatch.setattr(keeping.RollbackBuffer, "_take", take)
     viewer.script = {90: TOO_FAST_FOR_A_WHILE, 92: {"optimizer.lr": 0.05}}
     run, _ = trained(tmp_path / "run", set_fields(small(), BN))
     (broke,) = story(run, "broke")
     assert taken[0] == 0
-    assert (np.diff(taken) >= rewinding.LEAST).all()
+    assert (np.diff(taken) >= keeping.POINT_GAP).all()
     assert not any(broke["step"] <= step < broke["step"] + 50 for step in taken)
     assert broke["rewind"] in taken
 
@@ -250,11 +257,11 @@ def test_a_replay_that_would_take_too_long_or_differs_is_left_and_the_reason_sai
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exp = small(optimizer__lr=1e30, net__0__activation="relu", run__steps=100)
-    monkeypatch.setattr(replay, "LONGEST", 0.0)
+    monkeypatch.setattr(divergence_report, "LONGEST_REPLAY", 0.0)
     run, _ = trained(tmp_path / "long", exp)
     assert "would take longer" in story(run, "broke")[0]["why"]
     monkeypatch.undo()
-    monkeypatch.setattr(replay, "take_step", lambda *_, **__: SimpleNamespace(loss=0.123))
+    monkeypatch.setattr(divergence_report, "take_step", lambda *_, **__: SimpleNamespace(loss=0.123))
     run, _ = trained(tmp_path / "other", exp)
     (broke,) = story(run, "broke")
     assert "came to another loss" in broke["why"]
@@ -265,12 +272,12 @@ def test_the_keeper_neither_deletes_nor_resumes_from_it(tmp_path: Path) -> None:
     run, _ = trained(
         tmp_path / "run", small(optimizer__lr=1e30, net__0__activation="relu", run__checkpoint_every=1)
     )
-    ((step, path),) = rewinds(run.folder)
-    for number in range(2 * KEEP):
+    ((step, path),) = list_rollbacks(run.folder)
+    for number in range(2 * KEPT_CHECKPOINTS):
         (run.folder / "checkpoints" / f"step-{number:09d}.safetensors").touch()
     tidy(run.folder)
     assert path.exists()
-    assert path not in [one for _, one in listed(run.folder)]
+    assert path not in [one for _, one in list_checkpoints(run.folder)]
     remove_after(run.folder, step)
     assert path.exists()
     remove_after(run.folder, step - 1)
@@ -283,7 +290,7 @@ def test_a_disk_that_takes_no_point_does_not_end_the_training(
     def write(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(rewinding, "write", write)
+    monkeypatch.setattr(keeping, "write_tensors", write)
     run, ending = trained(
         tmp_path / "run", small(optimizer__lr=1e30, net__0__activation="relu", run__steps=100)
     )
@@ -297,5 +304,5 @@ def test_a_disk_that_takes_no_point_does_not_end_the_training(
 def test_a_run_that_is_well_leaves_nothing_behind(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", small(run__steps=100))
     assert story(run, "broke", "rewind_point", "rewind_off", "recovered") == []
-    assert rewinds(run.folder) == []
+    assert list_rollbacks(run.folder) == []
     assert open_run(run.folder).status.step == 100

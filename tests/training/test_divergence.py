@@ -8,7 +8,14 @@ from collections.abc import Iterable
 import numpy as np
 import pytest
 
-from gradtui.training.watch import CALM, MOST, REFRESH, Broken, Recovered, Watch
+from gradtui.training.divergence import (
+    CALM_STEPS,
+    MEDIAN_REFRESH_STEPS,
+    REPORTED_BLOW_UPS,
+    Divergence,
+    DivergenceDetector,
+    Recovery,
+)
 
 CHANCE = 2.3
 QUIET = [(2.0, 1.0)] * 60
@@ -16,17 +23,20 @@ NORMS = np.array([1.0, 2.0])
 
 
 def watched(
-    numbers: Iterable[tuple[float, float]], *, watch: Watch | None = None, skipped: bool = False
-) -> list[Broken | Recovered]:
-    """What a watch says of losses and norms of the gradient, step by step from 1."""
-    watch = watch or Watch(CHANCE)
+    numbers: Iterable[tuple[float, float]],
+    *,
+    detector: DivergenceDetector | None = None,
+    skipped: bool = False,
+) -> list[Divergence | Recovery]:
+    """What a detector finds in losses and norms of the gradient, step by step from 1."""
+    detector = detector or DivergenceDetector(CHANCE)
     for step, (loss, norm) in enumerate(numbers, 1):
-        watch.look(step, loss, norm, norm, NORMS, skipped=skipped)
-    return watch.take()
+        detector.add_step(step, loss, norm, norm, NORMS, skipped=skipped)
+    return detector.take()
 
 
 def told(numbers: Iterable[tuple[float, float]]) -> list[tuple[int, str, str]]:
-    return [(one.step, one.reason, one.measure) for one in watched(numbers) if isinstance(one, Broken)]
+    return [(one.step, one.reason, one.measure) for one in watched(numbers) if isinstance(one, Divergence)]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +51,7 @@ def test_a_number_that_is_none_breaks_a_training_once(last: tuple[float, float],
 
 def test_it_says_what_was_before() -> None:
     (one,) = watched([*QUIET, (1.5, 3.0), (math.nan, 7.0)])
-    assert isinstance(one, Broken)
+    assert isinstance(one, Divergence)
     assert (one.before, one.grad_norm, one.usual) == (1.5, 7.0, 2.0)
     assert math.isnan(one.loss)
     assert one.norms is NORMS
@@ -68,10 +78,10 @@ def test_the_second_step_can_break_it() -> None:
 
 
 def test_what_is_clipped_does_not_count() -> None:
-    watch = Watch(CHANCE)
+    detector = DivergenceDetector(CHANCE)
     for step in range(1, 50):
-        watch.look(step, 2.0, 1e9 if step == 40 else 1.0, 1.0, NORMS, skipped=False)
-    assert watch.take() == []
+        detector.add_step(step, 2.0, 1e9 if step == 40 else 1.0, 1.0, NORMS, skipped=False)
+    assert detector.take() == []
 
 
 def test_a_step_that_was_left_out_broke_nothing() -> None:
@@ -80,32 +90,32 @@ def test_a_step_that_was_left_out_broke_nothing() -> None:
 
 
 def test_while_it_stays_above_it_is_one_blow_up_and_no_state_is_worth_keeping() -> None:
-    watch = Watch(CHANCE)
-    assert len(watched([*QUIET, *[(100.0, 1.0)] * 300], watch=watch)) == 1
-    assert watch.holding
-    assert watched(QUIET[: CALM - 1], watch=watch) == []
-    assert watch.holding
-    assert watched(QUIET[:1], watch=watch) == []
-    assert not watch.holding
+    detector = DivergenceDetector(CHANCE)
+    assert len(watched([*QUIET, *[(100.0, 1.0)] * 300], detector=detector)) == 1
+    assert detector.diverged
+    assert watched(QUIET[: CALM_STEPS - 1], detector=detector) == []
+    assert detector.diverged
+    assert watched(QUIET[:1], detector=detector) == []
+    assert not detector.diverged
 
 
 def test_it_has_recovered_once_the_loss_is_as_low_as_it_was() -> None:
     learned = [(2.3, 1.0), *[(0.5, 1.0)] * 60]
     worse = watched([*learned, (50.0, 1.0), *[(1.0, 1.0)] * 300])
-    assert [type(one) for one in worse] == [Broken]
+    assert [type(one) for one in worse] == [Divergence]
     better = watched([*learned, (50.0, 1.0), *[(1.0, 1.0)] * 100, *[(0.4, 1.0)] * 200])
-    assert [type(one) for one in better] == [Broken, Recovered]
-    assert 62 + CALM + 50 < better[1].step < 62 + CALM + 50 + 2 * 100 + REFRESH
+    assert [type(one) for one in better] == [Divergence, Recovery]
+    assert 62 + CALM_STEPS + 50 < better[1].step < 62 + CALM_STEPS + 50 + 2 * 100 + MEDIAN_REFRESH_STEPS
 
 
 def test_a_net_that_died_of_it_has_not_recovered() -> None:
     """explode-pixels: large losses at first, one huge step, and the loss of chance for ever after."""
     news = watched([(11.5, 1.2e3), (2.8e34, 7.2e35), *[(2.3, 0.06)] * 500])
-    assert [type(one) for one in news] == [Broken]
+    assert [type(one) for one in news] == [Divergence]
 
 
 def test_of_a_training_that_swings_not_every_swing_is_told() -> None:
-    swing = [(100.0, 1.0), *[(2.0, 1.0)] * (CALM + 30)]
-    assert len(told([*QUIET, *swing * 6])) == MOST
+    swing = [(100.0, 1.0), *[(2.0, 1.0)] * (CALM_STEPS + 30)]
+    assert len(told([*QUIET, *swing * 6])) == REPORTED_BLOW_UPS
     # What is no number is always told.
-    assert len(told([*QUIET, *swing * 6, (math.nan, 1.0)])) == MOST + 1
+    assert len(told([*QUIET, *swing * 6, (math.nan, 1.0)])) == REPORTED_BLOW_UPS + 1

@@ -1,4 +1,4 @@
-"""Checkpoints of whole runs: which there are, what the events say, and what becomes of a training beside them."""
+"""CheckpointWriter of whole runs: which there are, what the events say, and what becomes of a training beside them."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from gradtui.experiment import Experiment
 from gradtui.runs.control import send
 from gradtui.runs.reader import Run
 from gradtui.training import controls
-from gradtui.training.checkpoints import files, keeper
-from gradtui.training.checkpoints.files import listed, path_of
-from gradtui.training.checkpoints.keeper import Checkpoints
-from gradtui.training.checkpoints.tensors import read
+from gradtui.training.checkpoints import files, keeping
+from gradtui.training.checkpoints.files import checkpoint_path, list_checkpoints
+from gradtui.training.checkpoints.keeping import CheckpointWriter
+from gradtui.training.checkpoints.tensors import read_tensors
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.session import build
 from tests.support.trainings import small, trained
@@ -39,9 +39,11 @@ def test_every_so_many_steps_and_at_the_end_and_the_newest_few_stay(tmp_path: Pa
     (folder / "checkpoints" / ".step-000000003.safetensors.12345").write_bytes(b"of one that was killed")
     run, _ = trained(folder, small(run__steps=10, run__checkpoint_every=3))
     assert told(run, "checkpoint", "checkpoint_failed") == checkpoints_at(3, 6, 9, 10)
-    assert files.KEEP == 3
-    assert listed(folder) == [(step, path_of(folder, step)) for step in (10, 9, 6)]
-    assert {path.name for path in (folder / "checkpoints").iterdir()} == {p.name for _, p in listed(folder)}
+    assert files.KEPT_CHECKPOINTS == 3
+    assert list_checkpoints(folder) == [(step, checkpoint_path(folder, step)) for step in (10, 9, 6)]
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {
+        p.name for _, p in list_checkpoints(folder)
+    }
 
 
 def test_by_default_only_at_the_end_and_never_twice_of_one_step(tmp_path: Path) -> None:
@@ -56,13 +58,13 @@ def test_whoever_is_told_of_a_checkpoint_sees_its_rows(
 ) -> None:
     """The file itself must not be there before the rows of its steps: it may be resumed from at any moment."""
     rows = []
-    real = keeper.write
+    real = keeping.write_tensors
 
     def write(path: Path, *rest: Any) -> None:
         rows.append((path.name, Run(path.parents[1]).table("grad_norm").rows))
         real(path, *rest)
 
-    monkeypatch.setattr(keeper, "write", write)
+    monkeypatch.setattr(keeping, "write_tensors", write)
     trained(tmp_path / "run", small(run__steps=7))
     assert rows == [("step-000000007.safetensors", 7)]
 
@@ -76,14 +78,14 @@ def test_a_viewer_s_wish_is_fulfilled_also_while_the_run_is_paused(
     folder.mkdir()
     script = {3: ["checkpoint"], 5: ["pause"], 8: ["checkpoint"], 10: ["checkpoint", "resume"]}
     looks = iter(range(1000))
-    real = controls.Controls.look
+    real = controls.Controls.poll
 
     def look(self: controls.Controls) -> None:
         for wish in script.get(next(looks), []):
             send(folder, wish)  # type: ignore[arg-type]
         real(self)
 
-    monkeypatch.setattr(controls.Controls, "look", look)
+    monkeypatch.setattr(controls.Controls, "poll", look)
     run, _ = trained(folder, small(run__steps=8))
     assert told(run, "checkpoint") == checkpoints_at(3, 5, 5, 8)
     wishes = [(e["wish"], e["step"]) for e in run.events() if e["event"] == "control"]
@@ -96,8 +98,8 @@ class SlowDisk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.began: list[str] = []
         self.go = threading.Semaphore(0)
-        self._real = keeper.write
-        monkeypatch.setattr(keeper, "write", self._write)
+        self._real = keeping.write_tensors
+        monkeypatch.setattr(keeping, "write_tensors", self._write)
 
     def _write(self, path: Path, *rest: Any) -> None:
         self.began.append(path.stem)
@@ -109,17 +111,17 @@ def test_training_goes_on_beside_a_slow_disk(tmp_path: Path, monkeypatch: pytest
     disk = SlowDisk(monkeypatch)
     session = build(small(run__checkpoint_every=2))
     recorder = Recorder(tmp_path, session, tables_of(session))
-    checkpoints = Checkpoints(session, recorder)
+    checkpoints = CheckpointWriter(session, recorder)
     seen = []
     for step in range(1, 8):
         session.step = step
         session.flat.weights.fill_(step)
-        checkpoints.look()
+        checkpoints.between_steps()
         seen.append(checkpoints.busy)
     assert seen == [False, *[True] * 6]
     disk.go.release()
     checkpoints.wait()
-    checkpoints.look()
+    checkpoints.between_steps()
     disk.go.release(2)
     checkpoints.wait()
     session.step = 8
@@ -128,8 +130,8 @@ def test_training_goes_on_beside_a_slow_disk(tmp_path: Path, monkeypatch: pytest
     checkpoints.wait()
     recorder.close()
     assert disk.began == ["step-000000002", "step-000000007", "step-000000008"]
-    for step, path in listed(tmp_path):
-        weight = read(path)[0]["model.dense1.weights1.weight"]
+    for step, path in list_checkpoints(tmp_path):
+        weight = read_tensors(path)[0]["model.dense1.weights1.weight"]
         assert (weight == step).all(), "each of the step that its name says, whatever came later"
 
 
@@ -137,14 +139,14 @@ def test_training_goes_on_beside_a_slow_disk(tmp_path: Path, monkeypatch: pytest
 def test_a_disk_that_refuses_is_said_once_and_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, tries = keeper.write, iter(range(100))
+    real, tries = keeping.write_tensors, iter(range(100))
 
     def write(*arguments: Any) -> None:
         if next(tries) not in (2, 4):
             raise OSError(errno.ENOSPC, "No space left on device")
         real(*arguments)
 
-    monkeypatch.setattr(keeper, "write", write)
+    monkeypatch.setattr(keeping, "write_tensors", write)
     run, ending = trained(tmp_path / "run", small(run__steps=12, run__checkpoint_every=2))
     assert ending == ("finished", "")
     assert run.steps == 12
@@ -177,10 +179,10 @@ def test_a_disk_that_is_really_full_leaves_no_torn_file(tmp_path: Path) -> None:
 def test_a_folder_that_is_gone_does_not_end_the_training(tmp_path: Path) -> None:
     session = build(small())
     recorder = Recorder(tmp_path / "run", session, tables_of(session))
-    checkpoints = Checkpoints(session, recorder)
+    checkpoints = CheckpointWriter(session, recorder)
     shutil.rmtree(tmp_path / "run", ignore_errors=True)
-    checkpoints.ask()
-    checkpoints.look()
+    checkpoints.request()
+    checkpoints.between_steps()
     checkpoints.wait()
     assert not (tmp_path / "run").exists()
     recorder.close()
@@ -193,7 +195,7 @@ def test_a_run_that_blows_up_keeps_what_one_can_go_on_from(tmp_path: Path) -> No
     )
     run, ending = trained(tmp_path / "run", exp)
     assert ending[0] == "diverged"
-    kept = listed(tmp_path / "run")
+    kept = list_checkpoints(tmp_path / "run")
     assert kept
     assert kept[0][0] <= run.steps - 20
-    assert all(bool(t.isfinite().all()) for _, path in kept for t in read(path)[0].values())
+    assert all(bool(t.isfinite().all()) for _, path in kept for t in read_tensors(path)[0].values())

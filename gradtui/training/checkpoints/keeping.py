@@ -1,0 +1,201 @@
+"""Take checkpoints and rollback points while a training runs, without keeping it waiting."""
+
+from __future__ import annotations
+
+from threading import Thread
+
+from gradtui.experiment import Experiment
+from gradtui.probe.sampling_budget import clock_of
+from gradtui.runs.folder import CHECKPOINT_FOLDER
+from gradtui.training.checkpoints.files import HEADER_KEY, checkpoint_path, rollback_path, tidy
+from gradtui.training.checkpoints.state import HostState, SessionStates, TrainingState
+from gradtui.training.checkpoints.tensors import write_tensors
+from gradtui.training.device import format_bytes, free_on
+from gradtui.training.recorder import Recorder
+from gradtui.training.session import Session
+
+POINT_GAP = 25
+"""Least steps between two rollback points, and from a point to the step that diverged: a nearer point may be affected
+already."""
+POINT_TIME_SHARE = 0.01
+"""Share of the time since the last rollback point that one may take. A copy moves no more bytes than a step of the
+optimizer does, so on a device that is not waited for, POINT_GAP alone keeps it far below that."""
+COPIES = 3
+"""Two points, because the newer may be too near to the divergence; and the present state during a replay."""
+MEMORY_SHARE = 0.03
+"""Share of the free memory that the copies may take. Where they would take more, there are none."""
+
+
+class CheckpointWriter:
+    """A CheckpointWriter writes the checkpoints of one training: every `run.checkpoint_every` steps, on request, and at
+    the end.
+
+    The training only copies its state in memory; a thread writes the copy. While one is being written, the
+    next is put off, and is then of the current step: so a slow disk makes checkpoints rarer, never
+    the training slower, and there is one copy at most.
+
+    A state with a loss or weight that is not finite is never written: it would push out those that one can go
+    on from. Each file is an event "checkpoint" with its path in the run's folder; one that cannot be written
+    is an event "checkpoint_failed" with the reason, once until one succeeds again.
+    """
+
+    def __init__(self, session: Session, recorder: Recorder) -> None:
+        self._session = session
+        self._recorder = recorder
+        self._writer = recorder.writer
+        self._states = SessionStates(session)
+        self._every = session.exp.run.checkpoint_every
+        self._last = session.step
+        """The step of the newest; at first the step from which a run is resumed, or 0, which is not worth a file."""
+        self._due = False
+        self._thread: Thread | None = None
+        self._failing = False
+
+    def request(self) -> None:
+        """Ask for a checkpoint of the next step at which none is being written."""
+        self._due = True
+
+    def between_steps(self) -> None:
+        """Take a checkpoint if one is due and none is being written."""
+        step = self._session.step
+        if self._every and step % self._every == 0 and step != self._last:
+            self._due = True
+        if self._due and not self.busy:
+            self._take()
+
+    @property
+    def busy(self) -> bool:
+        """Whether one is being written."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def finish(self) -> None:
+        """Take the last checkpoint, unless there is one of this step; a thread writes it meanwhile."""
+        if self._session.step != self._last:
+            self.wait()
+            self._take()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Wait until nothing is being written, or for so many seconds."""
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _take(self) -> None:
+        self._recorder.catch_up()
+        if self._recorder.finite:
+            self._due, self._last = False, self._session.step
+            state = self._states.to_host()
+            self._thread = Thread(target=self._write, args=(state,), name="gradtui-checkpoint")
+            self._thread.start()
+
+    def _write(self, state: HostState) -> None:
+        if not state.is_finite():
+            return
+        folder = self._writer.folder
+        path = checkpoint_path(folder, state.step)
+        # The rows of its steps must be on disk before it: a run that is resumed from it goes on behind them.
+        self._writer.flush()
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_tensors(path, state.tensors, {HEADER_KEY: state.text})
+        except OSError as error:
+            if not self._failing:
+                self._event("checkpoint_failed", state, reason=error.strerror or str(error))
+            self._failing = True
+            return
+        self._failing = False
+        tidy(folder)
+        self._event("checkpoint", state)
+
+    def _event(self, event: str, state: HostState, **fields: str) -> None:
+        name = checkpoint_path(self._writer.folder, state.step).name
+        self._writer.event(event, state.step, path=f"{CHECKPOINT_FOLDER}/{name}", **fields)
+
+
+class RollbackBuffer:
+    """A RollbackBuffer keeps copies of a session's state from a while ago, to go back to when the training diverges.
+
+    It keeps them in memory, and writes one to disk only then. A point is taken only while the training has not
+    diverged, which is known because all numbers up to it have arrived. Where the copies would take too much memory,
+    none are taken, and one event "rewind_off" gives the reason; ordinary checkpoints are there all the same.
+    """
+
+    def __init__(self, session: Session, recorder: Recorder) -> None:
+        self.states = SessionStates(session)
+        self.points: list[TrainingState] = []
+        """Oldest first, two at most."""
+        self.seconds = 0.0
+        """What all points together took."""
+        self._session = session
+        self._recorder = recorder
+        self._clock = clock_of(session.device)
+        self._due = session.step
+        self._not_before = 0.0
+        self._exp = session.exp
+        self._changes: list[tuple[int, Experiment]] = []
+        self._written: set[int] = set()
+        needed, free = COPIES * self.states.copy_bytes(), free_on(session.device)
+        self._off = free is not None and needed > MEMORY_SHARE * free
+        if self._off:
+            reason = (
+                f"{COPIES} copies of its weights and of what the optimizer has gathered take "
+                f"{format_bytes(needed)}, more than {MEMORY_SHARE:.0%} of the {format_bytes(free or 0)} that are free"
+            )
+            recorder.writer.event("rewind_off", session.step, reason=reason)
+
+    def before_step(self) -> None:
+        """Take a point if one is due, before the session's next step."""
+        session = self._session
+        if session.exp is not self._exp:
+            self._exp = session.exp
+            self._changes.append((session.step, session.exp))
+        if session.step < self._due or self._off or self._clock() < self._not_before:
+            return
+        self._due = session.step + POINT_GAP
+        self._recorder.catch_up()
+        if not self._recorder.detector.diverged:
+            self._take()
+
+    def _take(self) -> None:
+        begin = self._clock()
+        oldest = self.points.pop(0) if len(self.points) == 2 else None
+        self.points.append(self.states.copy(oldest))
+        end = self._clock()
+        self.seconds += end - begin
+        self._not_before = end + (end - begin) / POINT_TIME_SHARE
+        self._changes = [change for change in self._changes if change[0] >= self.points[0].step]
+
+    def point_before(self, step: int) -> TrainingState | None:
+        """Return the newest point at least POINT_GAP steps before `step`, else the oldest before it.
+
+        None where there is none, or its weights are not finite.
+        """
+        known = [point for point in self.points if point.step < step]
+        far = [point for point in known if point.step <= step - POINT_GAP]
+        point = far[-1] if far else known[0] if known else None
+        return point if point is not None and bool(point.weights.isfinite().all()) else None
+
+    def changes_since(self, point: TrainingState) -> list[tuple[int, Experiment]]:
+        """Return the experiment after each change that a viewer made since that point, each with the step before it."""
+        return [change for change in self._changes if change[0] >= point.step]
+
+    def save(self, point: TrainingState) -> bool:
+        """Write a point to disk; returns whether it is there then.
+
+        An event "rewind_point" has the step and the path in the run's folder.
+        """
+        if point.step in self._written:
+            return True
+        writer = self._recorder.writer
+        path = rollback_path(writer.folder, point.step)
+        state = self.states.to_host(point)
+        # As with any checkpoint: a run that starts from it counts on the rows of its steps.
+        writer.flush()
+        try:
+            path.parent.mkdir(exist_ok=True)
+            write_tensors(path, state.tensors, {HEADER_KEY: state.text})
+        except OSError as error:
+            writer.event("checkpoint_failed", point.step, reason=error.strerror or str(error))
+            return False
+        self._written.add(point.step)
+        writer.event("rewind_point", point.step, path=f"{CHECKPOINT_FOLDER}/{path.name}")
+        return True

@@ -1,0 +1,146 @@
+"""Detect, from the numbers of each step, at which step a training diverges: becomes non-finite, or blows up."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from statistics import median
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+from gradtui.diagnosis.case import NOT_BEGUN
+from gradtui.diagnosis.rules_explosion import GROWTH, SPIKE, SPIKE_RISE, UNSTABLE_LOSS
+
+Reason = Literal["nonfinite", "blow-up"]
+Measure = Literal["loss", "grad_norm"]
+
+MEDIAN_STEPS = 100
+"""Steps whose median is the usual value: short enough for the usual value late in a training not to be that of its
+beginning."""
+MEDIAN_REFRESH_STEPS = 20
+"""Usual steps between two computations of the median: it moves slowly, and costs more than all else here."""
+CALM_STEPS = 50
+"""Steps in a row in which nothing is above the limits, after which a blow-up is over."""
+REPORTED_BLOW_UPS = 3
+"""Blow-ups of a run that are reported: in a training that swings, the fourth says nothing new."""
+
+
+class Divergence(NamedTuple):
+    """A Divergence is a step at which a training diverges.
+
+    "nonfinite": its loss or its gradient is not a finite number. "blow-up": its loss is above GROWTH times the usual
+    and UNSTABLE_LOSS times the loss of chance, or the gradient that moved the weights, clipped where it is clipped,
+    is longer than SPIKE times the usual and SPIKE_RISE times the first. The diagnosis judges whole runs by the same
+    limits.
+    """
+
+    step: int
+    reason: Reason
+    measure: Measure
+    """Which of the two shows it; where both do, the loss."""
+    usual: float
+    """The median of that measure over the last MEDIAN_STEPS steps; NaN for the first step."""
+    loss: float
+    before: float
+    """The loss of the step before; NaN for the first step."""
+    grad_norm: float
+    """Of all parameters, before clipping."""
+    norms: np.ndarray
+    """(layers,): the same of each layer."""
+
+
+class Recovery(NamedTuple):
+    """A Recovery is the step after which a training has made good a blow-up: its usual loss is as low as it was before,
+    and below the loss of chance. Calm numbers alone do not show that: those of a net that died are calm too."""
+
+    step: int
+
+
+class DivergenceDetector:
+    """A DivergenceDetector takes the numbers of each step and keeps its findings until they are taken."""
+
+    def __init__(self, chance_loss: float) -> None:
+        self.diverged = False
+        """Whether the training is diverged now: its present state is not worth keeping."""
+        self._chance = chance_loss
+        self._losses: deque[float] = deque(maxlen=MEDIAN_STEPS)
+        self._norms: deque[float] = deque(maxlen=MEDIAN_STEPS)
+        self._usual: dict[Measure, float] = {"loss": math.nan, "grad_norm": math.nan}
+        self._loss_limit = self._norm_limit = math.inf
+        self._first_norm = self._loss_before = math.nan
+        self._usual_steps = 0
+        self._calm_steps = 0
+        self._blow_ups = 0
+        self._recovered_loss = -math.inf
+        """The usual loss at which a training that blew up will have recovered."""
+        self._nonfinite = False
+        self._found: list[Divergence | Recovery] = []
+
+    def take(self) -> list[Divergence | Recovery]:
+        """Return what was found since the last call, in its order."""
+        found, self._found = self._found, []
+        return found
+
+    def add_step(
+        self, step: int, loss: float, grad_norm: float, moved: float, norms: np.ndarray, *, skipped: bool
+    ) -> None:
+        """Take a step's numbers.
+
+        `moved` is the norm after clipping. A `skipped` step has moved nothing: its gradient overflowed, and fp16's
+        scale copes with that.
+        """
+        if self._nonfinite:
+            return
+        self._current = (step, loss, self._loss_before, grad_norm, norms)
+        self._loss_before = loss
+        if not math.isfinite(loss) or not (skipped or math.isfinite(grad_norm)):
+            self._nonfinite = self.diverged = True
+            self._report("nonfinite", "grad_norm" if math.isfinite(loss) else "loss")
+        elif not skipped:
+            self._judge(step, loss, moved)
+
+    def _judge(self, step: int, loss: float, moved: float) -> None:
+        if loss > self._loss_limit or moved > self._norm_limit:
+            self._calm_steps = 0
+            if not self.diverged:
+                self.diverged = True
+                self._blow_ups += 1
+                if math.isinf(self._recovered_loss):
+                    self._recovered_loss = min(self._usual["loss"], NOT_BEGUN * self._chance)
+                self._report("blow-up", "loss" if loss > self._loss_limit else "grad_norm")
+        elif not self.diverged:
+            self._learn_usual(step, loss, moved)
+        elif self._calm_steps < CALM_STEPS - 1:
+            self._calm_steps += 1
+        else:
+            # The usual values after a blow-up are learned anew.
+            self.diverged, self._calm_steps = False, 0
+            self._losses.clear()
+            self._norms.clear()
+
+    def _learn_usual(self, step: int, loss: float, moved: float) -> None:
+        if not self._usual_steps:
+            self._first_norm = moved
+        self._usual_steps += 1
+        self._losses.append(loss)
+        self._norms.append(moved)
+        if self._usual_steps < MEDIAN_REFRESH_STEPS or self._usual_steps % MEDIAN_REFRESH_STEPS == 0:
+            self._refresh(step)
+
+    def _refresh(self, step: int) -> None:
+        loss = median(self._losses)
+        self._usual = {"loss": loss, "grad_norm": median(self._norms)}
+        if self._blow_ups < REPORTED_BLOW_UPS:
+            self._loss_limit = max(GROWTH * loss, UNSTABLE_LOSS * self._chance)
+            self._norm_limit = max(SPIKE * self._usual["grad_norm"], SPIKE_RISE * self._first_norm)
+        else:
+            self._loss_limit = self._norm_limit = math.inf
+        if loss <= self._recovered_loss and len(self._losses) >= MEDIAN_REFRESH_STEPS:
+            self._recovered_loss = -math.inf
+            self._found.append(Recovery(step))
+
+    def _report(self, reason: Reason, measure: Measure) -> None:
+        step, loss, before, grad_norm, norms = self._current
+        usual = self._usual[measure]
+        self._found.append(Divergence(step, reason, measure, usual, loss, before, grad_norm, norms))

@@ -18,6 +18,7 @@ from gradtui import metrics
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.edit.values import show
 from gradtui.ui.look import Look
+from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.lab.stats_pane import RunStat, run_stats
 
 if TYPE_CHECKING:
@@ -103,8 +104,7 @@ class Watching:
         self.breaks: tuple[Divergence, ...] = ()
         """The steps that broke it, as its trainer has found them."""
         self._screen = screen
-        self._wake = threading.Event()
-        self._closed = False
+        self._loop = ReaderLoop()
         self._news: list[News] = []
         self._events_read = 0
         self._announced: set[str] = set()
@@ -120,12 +120,11 @@ class Watching:
     def look_at(self, look: Look) -> None:
         """See something else from now on."""
         self.look = look
-        self._wake.set()
+        self._loop.wake()
 
     def close(self) -> None:
         """Nobody looks any more: whoever follows it stops at once. An app is gone only when its threads are."""
-        self._closed = True
-        self._wake.set()
+        self._loop.close()
         self.painted.set()
 
     def follow(self, worker: Worker[None]) -> None:
@@ -135,9 +134,13 @@ class Watching:
 
         try:
             monitor = RunMonitor(self.folder)
-            while not (self._closed or worker.is_cancelled):
+            began = time.monotonic()
+
+            def pause() -> float:
+                return max(0.005, self._pace() - (time.monotonic() - began))
+
+            for _ in self._loop.rounds(lambda: worker.is_cancelled, pause):
                 began = time.monotonic()
-                self._wake.clear()
                 look = self.look
                 if self._take_in(monitor, look):
                     before = self.sight
@@ -149,9 +152,6 @@ class Watching:
                         self._post(worker if first else None)
                     self._judge(monitor, look)
                     self._post(worker)
-                # Asked once more: a call that came before the clearing is lost.
-                if not self._closed:
-                    self._wake.wait(max(0.005, self._pace() - (time.monotonic() - began)))
         except Exception as error:
             # One line, whatever it is: a run that cannot be read must not take the screen down with it.
             known = isinstance(error, RunError | OSError)
@@ -189,7 +189,7 @@ class Watching:
     def _post(self, worker: Worker[None] | None = None) -> None:
         """Hand the state over; with a worker, wait until it was painted."""
         self.painted.clear()
-        if self._closed:
+        if self._loop.closed:
             return
         self._screen.post_message(Followed(self))
         # Also where a key is held down: its pictures would pile up in a slow line as well as any.

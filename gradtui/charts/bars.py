@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
 from gradtui.charts.palette import (
+    ALERT,
     AXIS,
-    CORRIDOR,
     CURSOR,
+    HEALTHY,
     INF_FILL,
     NAN_FILL,
     NONE,
@@ -20,12 +21,11 @@ from gradtui.charts.palette import (
     RAMP,
     RAMP_MIDDLE,
     RAMP_WEAK,
-    SICK,
     TEXT,
     THEORY,
     TYPICAL,
     Palette,
-    steps_of,
+    ramp_steps,
 )
 from gradtui.charts.scale import Scale
 
@@ -33,12 +33,12 @@ Bins = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
-class Profile:
+class LayerProfile:
     """One value a layer on the chart's scale (log10 where it is a log scale), and what may be drawn with it.
 
     Every array has shape (layers,). spread: the lowest and highest value of a layer over some window of time;
     typical: its median there; theory: a predicted profile; other: another
-    run's profile; corridor: the healthy range, two numbers or two arrays.
+    run's profile; healthy: the healthy range, two numbers or two arrays.
     NaN in an overlay leaves that layer out.
     """
 
@@ -46,7 +46,7 @@ class Profile:
     spread: tuple[Floats, Floats] | None = None
     typical: Floats | None = None
     theory: Floats | None = None
-    corridor: tuple[Floats, Floats] | None = None
+    healthy: tuple[Floats, Floats] | None = None
     other: Floats | None = None
 
 
@@ -62,7 +62,7 @@ def eighths(values: Floats, scale: Scale, rows: int) -> Bins:
 
 def draw_bars(
     cells: Cells,
-    profile: Profile,
+    profile: LayerProfile,
     axis: LayerAxis,
     scale: Scale,
     palette: Palette,
@@ -84,7 +84,7 @@ def draw_bars(
     upward = np.arange(rows)[::-1, None]
     # Coloured by the row, not by the bar: the tip has the colour of its value, the axis beside it is the legend of
     # the waterfall beneath, and a row of one style is a tenth of the bytes of a row of one style a bar.
-    step = steps_of(upward / max(1, rows - 1)).astype(np.int64)
+    step = ramp_steps(upward / max(1, rows - 1)).astype(np.int64)
     painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
     codes, ink, fill = painter(8 * upward, low, middle, high, step, palette)
     at = axis.bin_of_column[: axis.used]
@@ -98,7 +98,7 @@ def draw_bars(
         # A ground of few colours would look like bars; characters in what is empty do not.
         empty = cells.codes[area] == ord(" ")
         cursor_column = np.diff(ground == CURSOR, axis=1, prepend=False) & (ground == CURSOR)
-        marks = ((ground == CORRIDOR, palette.glyphs.ground), (cursor_column, palette.glyphs.rule))
+        marks = ((ground == HEALTHY, palette.glyphs.ground), (cursor_column, palette.glyphs.rule))
         for where, character in marks:
             there = empty & where
             cells.codes[area][there] = ord(character)
@@ -110,17 +110,17 @@ def draw_bars(
 
 
 def _ground(
-    profile: Profile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
+    profile: LayerProfile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
 ) -> NDArray[np.uint8]:
-    """What lies behind the bars, (rows, used): the corridor, and the layer under the cursor."""
+    """What lies behind the bars, (rows, used): the healthy range, and the layer under the cursor."""
     ground = np.zeros((rows, axis.used), np.uint8)
-    if profile.corridor is not None:
+    if profile.healthy is not None:
         layers = profile.values.shape
-        limits = [np.broadcast_to(np.asarray(limit, np.float64), layers) for limit in profile.corridor]
+        limits = [np.broadcast_to(np.asarray(limit, np.float64), layers) for limit in profile.healthy]
         bottom, top = (eighths(fold(limit, axis).middle, scale, rows) for limit in limits)
         middle = 8 * np.arange(rows)[::-1, None] + 4
         inside = (bottom <= middle) & (middle <= top) & (top > 0)
-        ground[inside[:, axis.bin_of_column[: axis.used]]] = CORRIDOR
+        ground[inside[:, axis.bin_of_column[: axis.used]]] = HEALTHY
     if cursor is not None and (columns := axis.columns_of(cursor)):
         ground[:, columns[0] : columns[1] + 1] = CURSOR
     return ground
@@ -213,7 +213,7 @@ def _marks(
         if veil:
             empty = columns[middle[bars[columns - GUTTER]] == 0]
             cells.codes[:rows, empty] = ord(palette.glyphs.shades[1])
-            cells.ink[:rows, empty] = SICK if what == NAN else veil
+            cells.ink[:rows, empty] = ALERT if what == NAN else veil
         sign, ink, fill = palette.mark(what)
         cells.codes[rows - 1, columns] = ord(sign)
         cells.ink[rows - 1, columns] = ink

@@ -9,20 +9,20 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.frame import Frame
+from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.palette import AXIS, CURVES, NONE, RUN, RUN_WEAK, RUNS, SERIES, SICK, TEXT, WEAK, Palette
+from gradtui.charts.palette import ALERT, AXIS, CURVES, NONE, RUN, RUN_WEAK, RUNS, SERIES, TEXT, WEAK, Palette
 from gradtui.charts.series import Curve
 
 MARKERS = "*+xo"
 """Of curves that no colour tells apart."""
 
-VALUE = len("1.234e-05")
+VALUE_COLUMNS = len("1.234e-05")
 """Columns that a value takes at most, but for a sign."""
 
 
 @dataclass(frozen=True)
-class Line:
+class _LegendLine:
     """One line of the legend: the sign of a curve (none of a heading) and what stands beside it."""
 
     text: str
@@ -36,10 +36,10 @@ class Line:
         return len(self.sign) + len(self.text) + 2
 
 
-def draw_legend(
+def draw_curve_legend(
     cells: Cells,
     bare: Cells,
-    frame: Frame,
+    frame: CurveFrame,
     curves: Sequence[Curve],
     palette: Palette,
     *,
@@ -52,13 +52,13 @@ def draw_legend(
     bare: the curves without anything over them; over: the steps that they are smoothed over; top: the first row.
     """
     rows, width = frame.top + frame.rows - top, cells.shape[1]
-    found: tuple[list[Line], int, int, int] | None = None
+    found: tuple[list[_LegendLine], int, int, int] | None = None
     for lines in _choices(curves, palette, cursor, over):
         wide = max(line.width for line in lines)
         # At the cursor the values are what one looks for: they may take more room, and must not jump about.
         most = rows if cursor is not None else rows * 0.6
         if cursor is not None:
-            wide = max(wide, max(len(curve.name) for curve in curves) + VALUE + 4)
+            wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
         if wide > frame.columns * 0.6 or len(lines) > most:
             continue
         places = [
@@ -82,7 +82,7 @@ def draw_legend(
 
 def _choices(
     curves: Sequence[Curve], palette: Palette, cursor: float | None, over: float
-) -> list[list[Line]]:
+) -> list[list[_LegendLine]]:
     """Legends, the richest first."""
     values = []
     for index, curve in enumerate(curves):
@@ -90,39 +90,39 @@ def _choices(
         text = "–" if value is None and not palette.ascii else "-" if value is None else f"{value:.4g}"
         sick = value is not None and not math.isfinite(value)
         values.append(
-            Line(
+            _LegendLine(
                 " ".join(("", *filter(None, (curve.name,)), text)),
-                SICK if sick else TEXT,
-                curve.sign or sign_of(index, palette),
-                ink_of(index, curve),
+                ALERT if sick else TEXT,
+                curve.sign or legend_sign(index, palette),
+                curve_ink(index, curve),
             )
         )
-    at = [] if cursor is None else [Line(f"step {cursor:,.0f}", TEXT)]
+    at = [] if cursor is None else [_LegendLine(f"step {cursor:,.0f}", TEXT)]
     names = [curve.name for curve in curves if curve.smooth]
     if not names:
         return [[*at, *values], values]
     who = "" if len(names) == len(curves) else ", ".join(names) + " "
-    said = [Line(f"{who}smoothed{more}", AXIS) for more in (f" over {over:,g} steps", "")]
+    said = [_LegendLine(f"{who}smoothed{more}", AXIS) for more in (f" over {over:,g} steps", "")]
     return [[*at, said[0], *values], [*at, said[1], *values], [said[1], *values], [*at, *values], values]
 
 
-def sign_of(index: int, palette: Palette) -> str:
+def legend_sign(index: int, palette: Palette) -> str:
     """What stands for a curve in the legend."""
     plain = palette.ascii or (palette.depth == "none" and index > 0)
     return MARKERS[index % CURVES] if plain else palette.glyphs.line
 
 
-def ink_of(index: int, curve: Curve) -> int:
+def curve_ink(index: int, curve: Curve) -> int:
     """The slot of the curve of that index. A run keeps its colour, also where another has no such curve."""
     return RUN + (ord(curve.sign) - ord("A")) % RUNS if curve.sign else SERIES + index % CURVES
 
 
-def weak_ink_of(index: int, curve: Curve) -> int:
+def weak_curve_ink(index: int, curve: Curve) -> int:
     """The slot of what lies behind it."""
-    return ink_of(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
+    return curve_ink(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
 
 
-def draw_ends(cells: Cells, frame: Frame, curves: Sequence[Curve]) -> None:
+def draw_ends(cells: Cells, frame: CurveFrame, curves: Sequence[Curve]) -> None:
     """Write each sign where its curve ends, or as near above or beneath as no other sign stands."""
     taken: set[tuple[int, int]] = set()
     for index, curve in enumerate(curves):
@@ -136,4 +136,4 @@ def draw_ends(cells: Cells, frame: Frame, curves: Sequence[Curve]) -> None:
         near = sorted(range(frame.rows), key=lambda row, middle=middle: abs(row - middle))  # type: ignore[misc]
         row = next((row for row in near if (row, column) not in taken), middle)
         taken.add((row, column))
-        cells.write(frame.top + row, GUTTER + column, curve.sign, ink_of(index, curve))
+        cells.write(frame.top + row, GUTTER + column, curve.sign, curve_ink(index, curve))

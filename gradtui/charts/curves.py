@@ -8,31 +8,29 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curve_legend import MARKERS, draw_ends, draw_legend, ink_of, weak_ink_of
-from gradtui.charts.frame import Frame, Places, draw_step_axis, draw_value_axis
+from gradtui.charts.curve_legend import MARKERS, curve_ink, draw_curve_legend, draw_ends, weak_curve_ink
+from gradtui.charts.frame import CurveFrame, Places, draw_x_axis, draw_y_axis
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.lines import bucketed, draw_band, draw_line
-from gradtui.charts.marks import NOTHING, Marks, draw_marks
+from gradtui.charts.lines import draw_band, draw_line
+from gradtui.charts.marks import NO_MARKS, CurveMarks, draw_marks
 from gradtui.charts.palette import CURSOR, CURVES, TEXT, Palette
 from gradtui.charts.scale import Scale
-from gradtui.charts.series import Curve, Series, curve_of, steps_of
+from gradtui.charts.series import Curve, CurveData, curve_of, smoothing_steps
 
-__all__ = ["LEAST", "CurveLayer", "Series", "View", "bucketed", "draw_curves", "draw_layer", "draw_over"]
-
-LEAST = (GUTTER + 8, 3)
+SMALLEST_CHART = (GUTTER + 8, 3)
 """Columns and rows below which there is nothing to see in a curve."""
 
-LEAST_FOR_MARKS = 8
+MARKS_ROW_FROM = 8
 """Rows of curves from which on the marks have a row of their own; below, they stand on the uppermost."""
 
-NARROWEST = 1e-12
+NARROWEST_WINDOW = 1e-12
 """Width of a stretch of x, beside x itself, from which on it can be drawn."""
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
-class View:
+class CurveView:
     """How curves are looked at."""
 
     log: bool = False
@@ -54,7 +52,7 @@ class CurveLayer:
     """What was drawn of curves, without what is laid over it."""
 
     cells: Cells
-    frame: Frame
+    frame: CurveFrame
     curves: tuple[Curve, ...]
     breaks: Places
     """Columns in which a value is not finite."""
@@ -63,26 +61,32 @@ class CurveLayer:
 
 
 def draw_layer(
-    height: int, width: int, series: Sequence[Series], palette: Palette, view: View, *, marked: bool = False
+    height: int,
+    width: int,
+    series: Sequence[CurveData],
+    palette: Palette,
+    view: CurveView,
+    *,
+    marked: bool = False,
 ) -> CurveLayer | None:
     """Draw the curves; None where no series has a finite value or there is no room. marked: marks will follow."""
-    if width < LEAST[0] or height < LEAST[1]:
+    if width < SMALLEST_CHART[0] or height < SMALLEST_CHART[1]:
         return None
     known = [one for one in series if np.size(one.x)]
     complement = view.log and view.complement
     whole = _reach(known, view)
-    over = steps_of(view.smoothing, whole[1] - whole[0])
+    over = smoothing_steps(view.smoothing, whole[1] - whole[0])
     curves = tuple(curve_of(one, log=view.log, complement=complement, over=over) for one in series)
-    top = 1 if marked and height - 1 > LEAST_FOR_MARKS else 0
+    top = 1 if marked and height - 1 > MARKS_ROW_FROM else 0
     frame = _frame(curves, view, whole, (height - 1 - top, width - GUTTER), top)
     if frame is None:
         return None
     cells = Cells(height, width)
     _draw_behind(cells, frame, curves, palette)
     for index, curve in enumerate(curves):
-        _draw(cells, frame, curve, curve.y, _marker(index, curve, palette), ink_of(index, curve))
+        _draw(cells, frame, curve, curve.y, _marker(index, curve, palette), curve_ink(index, curve))
     draw_ends(cells, frame, curves)
-    draw_value_axis(cells, frame, palette)
+    draw_y_axis(cells, frame, palette)
     breaks = np.unique(np.concatenate([frame.seen(curve.x[curve.broken]) for curve in curves]))
     return CurveLayer(cells, frame, curves, breaks, over)
 
@@ -91,7 +95,7 @@ def draw_over(
     layer: CurveLayer,
     palette: Palette,
     *,
-    marks: Marks = NOTHING,
+    marks: CurveMarks = NO_MARKS,
     cursor: float | None = None,
     legend: bool = True,
 ) -> Cells:
@@ -104,9 +108,9 @@ def draw_over(
         column[blank] = ord(palette.glyphs.rule)
         cells.ink[: frame.top + frame.rows, GUTTER + place][blank] = TEXT
         cells.fill[: frame.top + frame.rows, GUTTER + place] = CURSOR
-    draw_step_axis(cells, frame, palette, cursor, layer.breaks)
+    draw_x_axis(cells, frame, palette, cursor, layer.breaks)
     if legend:
-        draw_legend(
+        draw_curve_legend(
             cells,
             layer.cells,
             frame,
@@ -122,7 +126,7 @@ def draw_over(
 
 def draw_curves(
     cells: Cells,
-    series: Sequence[Series],
+    series: Sequence[CurveData],
     palette: Palette,
     *,
     log: bool = False,
@@ -134,7 +138,7 @@ def draw_curves(
     For text that stays as it is: the widget keeps the layer, and lays marks and cursor over it.
     """
     height, width = cells.shape
-    layer = draw_layer(height, width, series, palette, View(log=log, x_end=x_end, y_range=y_range))
+    layer = draw_layer(height, width, series, palette, CurveView(log=log, x_end=x_end, y_range=y_range))
     if layer is None:
         return False
     drawn = draw_over(layer, palette)
@@ -142,7 +146,7 @@ def draw_curves(
     return True
 
 
-def _reach(series: Sequence[Series], view: View) -> Range:
+def _reach(series: Sequence[CurveData], view: CurveView) -> Range:
     """The x axis of everything."""
     ends = [np.asarray(one.x, np.float64).ravel()[[0, -1]].tolist() for one in series]
     low = min((first for first, _ in ends), default=0.0)
@@ -153,11 +157,11 @@ def _reach(series: Sequence[Series], view: View) -> Range:
 
 
 def _frame(
-    curves: Sequence[Curve], view: View, whole: Range, size: tuple[int, int], top: int
-) -> Frame | None:
+    curves: Sequence[Curve], view: CurveView, whole: Range, size: tuple[int, int], top: int
+) -> CurveFrame | None:
     low, high = view.window or whole
     # Numbers that close have no axis between them.
-    high = high if high - low > NARROWEST * max(1.0, abs(low)) else low + 1
+    high = high if high - low > NARROWEST_WINDOW * max(1.0, abs(low)) else low + 1
     scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
     # Of a stretch in which there is nothing, the axis of the whole is as good as any.
     for stretch in ((low, high), whole):
@@ -171,7 +175,7 @@ def _frame(
     if floor:
         scale.low -= 1
     rows, columns = size
-    return Frame(low, high, scale, columns, rows, top, floor)
+    return CurveFrame(low, high, scale, columns, rows, top, floor)
 
 
 def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarray:
@@ -187,27 +191,27 @@ def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarra
     return np.concatenate([own, guests])
 
 
-def _draw_behind(cells: Cells, frame: Frame, curves: Sequence[Curve], palette: Palette) -> None:
+def _draw_behind(cells: Cells, frame: CurveFrame, curves: Sequence[Curve], palette: Palette) -> None:
     """What is weaker than any curve and must hide none: ranges, and what was smoothed."""
     for index, curve in enumerate(curves):
         if curve.low is not None and curve.high is not None:
             low, high = (_on(frame, bound) for bound in (curve.low, curve.high))
-            draw_band(cells, frame, curve.x, low, high, palette, weak_ink_of(index, curve))
+            draw_band(cells, frame, curve.x, low, high, palette, weak_curve_ink(index, curve))
     for index, curve in enumerate(curves):
         # Of many runs, what was there before would be a fog.
         if curve.behind is not None and not curve.sign:
             dots = palette.depth != "none" and not palette.ascii
             marker = "braille" if dots else ":" if palette.ascii else "·"
-            _draw(cells, frame, curve, curve.behind, marker, weak_ink_of(index, curve))
+            _draw(cells, frame, curve, curve.behind, marker, weak_curve_ink(index, curve))
 
 
-def _draw(cells: Cells, frame: Frame, curve: Curve, y: np.ndarray, marker: str, ink: int) -> None:
+def _draw(cells: Cells, frame: CurveFrame, curve: Curve, y: np.ndarray, marker: str, ink: int) -> None:
     part = curve.within(frame.low, frame.high)
     drawn = np.clip(_on(frame, y)[part], frame.scale.low, frame.scale.high)
     draw_line(cells, frame, curve.x[part], drawn, marker, ink)
 
 
-def _on(frame: Frame, y: np.ndarray) -> np.ndarray:
+def _on(frame: CurveFrame, y: np.ndarray) -> np.ndarray:
     """What is exactly 0 has a place on a log axis too: its floor."""
     return np.where(np.isneginf(y), frame.scale.low, y) if frame.floor else y
 

@@ -17,7 +17,7 @@ Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
-class Frame:
+class CurveFrame:
     """The area of the curves: `columns` from the gutter on, `rows` from row `top` on; x from low to high."""
 
     low: float
@@ -68,7 +68,7 @@ class Frame:
         return np.where(held, first - 1, first), last
 
 
-def draw_value_axis(cells: Cells, frame: Frame, palette: Palette) -> None:
+def draw_y_axis(cells: Cells, frame: CurveFrame, palette: Palette) -> None:
     """The gutter: labels of values and the axis."""
     glyphs, scale, rows = palette.glyphs, frame.scale, frame.rows
     for row in range(frame.top + rows):
@@ -81,8 +81,8 @@ def draw_value_axis(cells: Cells, frame: Frame, palette: Palette) -> None:
         cells.write(row, 0, text.rjust(GUTTER - 1) + glyphs.tick, AXIS)
 
 
-def draw_step_axis(
-    cells: Cells, frame: Frame, palette: Palette, cursor: float | None, breaks: Places
+def draw_x_axis(
+    cells: Cells, frame: CurveFrame, palette: Palette, cursor: float | None, breaks: Places
 ) -> None:
     """The row of steps beneath, with a red sign in the columns `breaks`, where a value is not finite.
 
@@ -117,6 +117,6 @@ def draw_step_axis(
     cells.fill[row, GUTTER + breaks] = NAN_FILL
 
 
-def _label(value: float, frame: Frame) -> str:
+def _label(value: float, frame: CurveFrame) -> str:
     whole = value >= 0 and frame.high - frame.low >= 2
     return step_label(round(value)) if whole else f"{value:.3g}"

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import ABSENT, FINITE, GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
-from gradtui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, steps_of
+from gradtui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, ramp_steps
 from gradtui.charts.scale import Scale
 
 Codes = NDArray[np.uint8]
@@ -29,7 +29,7 @@ def rows_per_line(palette: Palette) -> int:
 def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
     """(rows, layers) → (rows, bins): the ramp's step of a number, or what else it is."""
     folded = fold(values, axis)
-    codes = steps_of(scale.share(folded.middle))
+    codes = ramp_steps(scale.share(folded.middle))
     for kind, code in _CODE_OF_KIND.items():
         codes[folded.kind == kind] = code
     return codes
@@ -41,7 +41,7 @@ def share_codes(shares: Floats, broken: NDArray[np.bool_]) -> Codes:
     broken: (rows,), of which a sign across the whole row tells that something in them is not finite.
     """
     largest = float(shares.max(initial=0.0)) or 1.0
-    codes = np.maximum(steps_of(np.sqrt(shares / largest)), 1).astype(np.uint8)
+    codes = np.maximum(ramp_steps(np.sqrt(shares / largest)), 1).astype(np.uint8)
     codes[shares <= 0] = _ABSENT
     codes[broken] = _NAN
     return codes
@@ -164,7 +164,7 @@ def _tables(cells: list[tuple[str, int, int]]) -> Tables:
 _SIGNS = ((NAN, "NaN"), (INFINITE, "infinite"), (ZERO, "zero"))
 
 
-def draw_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
+def draw_scale_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
     """Fill row 0: `1e-12 ▒▒▒ 1e-6 ▓▓▓ 1e0   × NaN  ∞ infinite  0 zero`, the signs where there is room for them."""
     _, width = cells.shape
     signs = sum(len(text) + 4 for _, text in _SIGNS)

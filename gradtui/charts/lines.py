@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gradtui.charts.cells import Cells, codes_of
-from gradtui.charts.frame import Frame
+from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER, Floats
 from gradtui.charts.palette import Palette
 
@@ -63,7 +63,7 @@ def _on_line(x: Floats, y: Floats, edge: float) -> float:
     return float(y[right - 1] + share * (y[right] - y[right - 1]))
 
 
-def draw_line(cells: Cells, frame: Frame, x: Floats, y: Floats, marker: str, ink: int) -> None:
+def draw_line(cells: Cells, frame: CurveFrame, x: Floats, y: Floats, marker: str, ink: int) -> None:
     """One curve on top of what is there; y in units of the scale, with gaps where it is not finite."""
     x, y = bucketed(*_between(x, y, frame.low, frame.high), frame.columns)
     ends = np.flatnonzero(np.diff(np.isfinite(y), prepend=False, append=False))
@@ -108,7 +108,7 @@ _MESH = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.uint32)
 
 
 def draw_band(
-    cells: Cells, frame: Frame, x: Floats, low: Floats, high: Floats, palette: Palette, ink: int
+    cells: Cells, frame: CurveFrame, x: Floats, low: Floats, high: Floats, palette: Palette, ink: int
 ) -> None:
     """Fill between low and high, (n,) each in units of the scale, from each x until the next."""
     dots = palette.depth != "none" and not palette.ascii

@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.frame import Frame
+from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER, Floats
-from gradtui.charts.palette import AXIS, SICK, TEXT, Palette
+from gradtui.charts.palette import ALERT, AXIS, TEXT, Palette
 
 
-class Kind(NamedTuple):
+class MarkKind(NamedTuple):
     """How one kind of mark looks, and what the legend calls it."""
 
     sign: str
@@ -25,26 +25,26 @@ class Kind(NamedTuple):
     ink: int
 
 
-KINDS = {
-    "broke": Kind("✖", "X", "broke", SICK),
-    "finding": Kind("!", "!", "finding", SICK),
-    "rewound": Kind("«", "<", "rewound", TEXT),
-    "lr": Kind("η", "l", "lr", TEXT),
-    "set": Kind("Δ", "s", "setting", TEXT),
-    "paused": Kind("‖", "P", "paused", TEXT),
-    "resumed": Kind("▸", ">", "resumed", TEXT),
-    "recovered": Kind("✓", "v", "recovered", TEXT),
-    "checkpoint": Kind("◆", "c", "saved", AXIS),
+MARK_KINDS = {
+    "broke": MarkKind("✖", "X", "broke", ALERT),
+    "finding": MarkKind("!", "!", "finding", ALERT),
+    "rewound": MarkKind("«", "<", "rewound", TEXT),
+    "lr": MarkKind("η", "l", "lr", TEXT),
+    "set": MarkKind("Δ", "s", "setting", TEXT),
+    "paused": MarkKind("‖", "P", "paused", TEXT),
+    "resumed": MarkKind("▸", ">", "resumed", TEXT),
+    "recovered": MarkKind("✓", "v", "recovered", TEXT),
+    "checkpoint": MarkKind("◆", "c", "saved", AXIS),
 }
 """Weightiest first: of several in one column, the first is seen, and the cursor names all."""
 
-HIGHEST = 4
+CLIPPED_EIGHTHS = 4
 """Eighths of a row that a bar has where every step was clipped: a wall over half a run would hide what it means."""
 
 
 @dataclass(frozen=True)
-class Mark:
-    """Something that happened after a step. kind: one of KINDS; text: what the cursor says of it."""
+class CurveMark:
+    """Something that happened after a step. kind: one of MARK_KINDS; text: what the cursor says of it."""
 
     step: float
     kind: str
@@ -60,16 +60,16 @@ class Clipped:
 
 
 @dataclass(frozen=True, eq=False)
-class Marks:
+class CurveMarks:
     """All that is marked on one chart."""
 
-    signs: tuple[Mark, ...] = ()
+    signs: tuple[CurveMark, ...] = ()
     clipped: Clipped | None = None
 
     def __bool__(self) -> bool:
         return bool(self.signs) or self.clipped is not None
 
-    def same_as(self, other: Marks) -> bool:
+    def same_as(self, other: CurveMarks) -> bool:
         """Whether it marks the same."""
         one, two = self.clipped, other.clipped
         if one is None or two is None:
@@ -89,15 +89,15 @@ class Marks:
     def kinds(self) -> dict[str, Floats]:
         """The steps of each kind that there is, weightiest first."""
         kinds = np.array([mark.kind for mark in self.signs])
-        return {name: self.steps[kinds == name] for name in KINDS if name in kinds}
+        return {name: self.steps[kinds == name] for name in MARK_KINDS if name in kinds}
 
 
-NOTHING = Marks()
+NO_MARKS = CurveMarks()
 
 
-def draw_marks(cells: Cells, frame: Frame, marks: Marks, palette: Palette) -> None:
+def draw_marks(cells: Cells, frame: CurveFrame, marks: CurveMarks, palette: Palette) -> None:
     """Fill row 0 right of the gutter: low bars for the share of clipped steps, the signs over them."""
-    levels = np.ceil(_shares(frame, marks) * HIGHEST).astype(np.intp)
+    levels = np.ceil(_shares(frame, marks) * CLIPPED_EIGHTHS).astype(np.intp)
     there = np.flatnonzero(levels)
     bars = np.array([ord(bar) for bar in palette.glyphs.bars], np.uint32)
     cells.codes[0, GUTTER + there] = bars[levels[there]]
@@ -105,28 +105,28 @@ def draw_marks(cells: Cells, frame: Frame, marks: Marks, palette: Palette) -> No
     # The weightiest last, so that it is the one to be seen.
     for name, steps in reversed(marks.kinds.items()):
         columns = GUTTER + frame.seen(steps)
-        cells.codes[0, columns] = ord(sign_of(KINDS[name], palette))
-        cells.ink[0, columns] = KINDS[name].ink
+        cells.codes[0, columns] = ord(mark_sign(MARK_KINDS[name], palette))
+        cells.ink[0, columns] = MARK_KINDS[name].ink
 
 
-def sign_of(kind: Kind, palette: Palette) -> str:
+def mark_sign(kind: MarkKind, palette: Palette) -> str:
     """Its character."""
     return kind.ascii if palette.ascii else kind.sign
 
 
-def legend_of(frame: Frame, marks: Marks, palette: Palette) -> list[tuple[str, str]]:
+def marks_legend(frame: CurveFrame, marks: CurveMarks, palette: Palette) -> list[tuple[str, str]]:
     """Sign and words of each kind that is in view, weightiest first."""
     said = [
-        (sign_of(KINDS[name], palette), KINDS[name].words)
+        (mark_sign(MARK_KINDS[name], palette), MARK_KINDS[name].words)
         for name, steps in marks.kinds.items()
         if frame.seen(steps).size
     ]
     if _shares(frame, marks).any():
-        said.append((palette.glyphs.bars[HIGHEST - 1], "clipped"))
+        said.append((palette.glyphs.bars[CLIPPED_EIGHTHS - 1], "clipped"))
     return said
 
 
-def said_at(frame: Frame, marks: Marks, step: float) -> list[str]:
+def marks_at(frame: CurveFrame, marks: CurveMarks, step: float) -> list[str]:
     """What happened in the column that holds a step, in its order; what happened several times, once."""
     place = frame.place(step)
     if place is None:
@@ -141,7 +141,7 @@ def said_at(frame: Frame, marks: Marks, step: float) -> list[str]:
     return said
 
 
-def _shares(frame: Frame, marks: Marks) -> Floats:
+def _shares(frame: CurveFrame, marks: CurveMarks) -> Floats:
     """The share of clipped steps in each column, (columns,)."""
     shares = np.zeros(frame.columns)
     if marks.clipped is None:

@@ -19,7 +19,7 @@ from rich.style import Style
 
 from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Floats
 
-Depth = Literal["true", "ansi", "none"]
+ColourDepth = Literal["true", "ansi", "none"]
 
 STEPS = 24
 NONE = 0
@@ -34,11 +34,11 @@ RAMP_WEAK = RAMP_MIDDLE + STEPS
     ZERO_INK,
     AXIS,
     TEXT,
-    CORRIDOR,
+    HEALTHY,
     CURSOR,
     THEORY,
     TYPICAL,
-    SICK,
+    ALERT,
     OTHER,
 ) = range(RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 13)
 CURVES = 4
@@ -77,7 +77,7 @@ _ANSI_DARK = ("blue", "bright_blue", "cyan", "bright_cyan", "bright_green", "bri
 _ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
 _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
-    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", SICK: "red", OTHER: "red",
+    ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", ALERT: "red", OTHER: "red",
     SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
     **dict.fromkeys([*range(WEAK, RUN), *range(RUN_WEAK, SLOTS)], "bright_black"),
     RUN: "blue", RUN + 1: "yellow", RUN + 2: "magenta", RUN + 3: "green", RUN + 4: "cyan", RUN + 5: "red",
@@ -149,7 +149,7 @@ class _Styles(dict[int, Style]):
 class Palette:
     """What slots look like on one ground. `plain` is the ground's own style and `ground`, `text` its colours."""
 
-    depth: Depth
+    depth: ColourDepth
     ascii: bool
     dark: bool
     ground: RGB
@@ -189,11 +189,11 @@ class Palette:
         pink: RGB = (240, 130, 255)
         table[NAN_FILL], table[NAN_INK] = red, (255, 255, 255)
         table[INF_FILL], table[INF_INK] = pink, (30, 0, 40)
-        table[SICK] = (255, 110, 110) if self.dark else red
+        table[ALERT] = (255, 110, 110) if self.dark else red
         table[ZERO_INK] = mix(self.text, self.ground, 0.35)
         table[AXIS] = mix(self.text, self.ground, 0.5)
         table[TEXT] = self.text
-        table[CORRIDOR] = mix(self.ground, (60, 160, 110), 0.16)
+        table[HEALTHY] = mix(self.ground, (60, 160, 110), 0.16)
         table[CURSOR] = mix(self.ground, self.text, 0.18)
         table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
         table[TYPICAL] = self.text
@@ -247,14 +247,20 @@ class Palette:
         return character, RAMP + step, NONE if self.depth == "none" else RAMP + step
 
 
-def steps_of(shares: Floats) -> NDArray[np.uint8]:
+def ramp_steps(shares: Floats) -> NDArray[np.uint8]:
     """The ramp's step (0 … 23) of shares 0 … 1 of the range; NaN gives 0. Any shape."""
     return np.clip(np.nan_to_num(shares) * STEPS, 0, STEPS - 1).astype(np.uint8)
 
 
 @lru_cache(maxsize=32)
 def palette_on(
-    depth: Depth, ascii: bool, dark: bool, ground: RGB, text: RGB, plain: Style, series: tuple[RGB, ...] = ()
+    depth: ColourDepth,
+    ascii: bool,
+    dark: bool,
+    ground: RGB,
+    text: RGB,
+    plain: Style,
+    series: tuple[RGB, ...] = (),
 ) -> Palette:
     """One palette a ground, so that its styles are made once."""
     return Palette(depth, ascii, dark, ground, text, plain, series)

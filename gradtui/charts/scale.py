@@ -11,18 +11,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from gradtui.charts.layer_axis import Floats
 
-Kind = Literal["log", "linear"]
+ScaleKind = Literal["log", "linear"]
 
 LEAST_DECADES = 4
 """A healthy net spans half a decade; drawn over the whole height, that would look like vanishing (wandb 4699)."""
 
-PATIENCE = 50
+UPDATES_UNTIL_SHRINK = 50
 """Updates in a row that would fit a range smaller by two decades before the axis shrinks to it."""
 
 _FARTHEST = {"log": 99.0, "linear": 1e100}
 """Values beyond are drawn at the edge: labels have room for five characters, and floats for differences."""
 
-NOTHING = 1e-100
+ZERO_SIZE = 1e-100
 """Size of a value below which a linear axis takes it for 0."""
 
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
@@ -44,13 +44,13 @@ class Scale:
 
     def __init__(
         self,
-        kind: Kind = "log",
+        kind: ScaleKind = "log",
         low: float | None = None,
         high: float | None = None,
         *,
         least: int = LEAST_DECADES,
     ) -> None:
-        self.kind: Kind = kind
+        self.kind: ScaleKind = kind
         self.least = least
         self._start = (low, high) if low is not None and high is not None else None
         self.version = 0
@@ -76,7 +76,7 @@ class Scale:
         far = _FARTHEST[self.kind]
         low, high = np.clip([finite.min(), finite.max()], -far, far).tolist()
         # What is that near to 0 has no digits left to tell it from 0 by.
-        low, high = self._rounded(*(0.0 if abs(end) < NOTHING else end for end in (low, high)))
+        low, high = self._rounded(*(0.0 if abs(end) < ZERO_SIZE else end for end in (low, high)))
         if self._untouched:
             self._untouched = False
             return self._set(low, high)
@@ -89,7 +89,7 @@ class Scale:
             return False
         self._calm += 1
         self._calm_range = min(low, self._calm_range[0]), max(high, self._calm_range[1])
-        return self._calm >= PATIENCE and self._set(*self._calm_range)
+        return self._calm >= UPDATES_UNTIL_SHRINK and self._set(*self._calm_range)
 
     def _rounded(self, low: float, high: float) -> tuple[float, float]:
         if self.kind == "log":

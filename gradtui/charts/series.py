@@ -17,7 +17,7 @@ _HUGE = 1e100
 
 
 @dataclass(frozen=True)
-class Series:
+class CurveData:
     """One curve. x: (n,) finite and rising, y: (n,); what is not finite is a gap, marked on the axis."""
 
     name: str
@@ -33,7 +33,7 @@ class Series:
     sign: str = ""
     """Of one among many runs: a character that stands for it, at its end and where no colour tells curves apart."""
 
-    def same_as(self, other: Series) -> bool:
+    def same_as(self, other: CurveData) -> bool:
         """Whether it holds the same numbers under the same name."""
         return self._words() == other._words() and all(
             one is two or (one is not None and two is not None and _same(one, two))
@@ -95,7 +95,7 @@ class Curve:
         return slice(max(0, first - 1), last + 1)
 
 
-def curve_of(series: Series, *, log: bool = False, complement: bool = False, over: float = 0.0) -> Curve:
+def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, over: float = 0.0) -> Curve:
     """The curve of a series. log: in log10; complement: of 1 - y; over: the steps that a noisy one is smoothed over.
 
     Raises:
@@ -156,12 +156,12 @@ _SHARES = {"light": 1 / 50, "strong": 1 / 10}
 """Of the whole x axis. A number of points would mean another thing whenever a long run halves its points."""
 
 
-def following(level: str) -> Smoothing:
+def next_level(level: str) -> Smoothing:
     """The level after this one; of a word that is none, the first."""
     return LEVELS[(LEVELS.index(level) + 1) % len(LEVELS)] if level in LEVELS else LEVELS[0]
 
 
-def steps_of(level: str, span: float) -> float:
+def smoothing_steps(level: str, span: float) -> float:
     """How many steps a level smooths over where the axis spans so many: 1, 2, 5 × 10^k; 0 is not at all."""
     share = _SHARES.get(level, 0.0) * span
     # Round, so that the axis of a run without a planned end may grow a while and the curve stays as it is.

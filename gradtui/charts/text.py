@@ -8,19 +8,19 @@ import numpy as np
 from numpy.typing import ArrayLike
 from rich.color import ColorSystem
 
-from gradtui.charts.bars import Profile, draw_bars, draw_ruler, draw_value_axis
+from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis
 from gradtui.charts.cells import Cells
 from gradtui.charts.curves import draw_curves
 from gradtui.charts.layer_axis import FINITE, GUTTER, LayerAxis, fold
-from gradtui.charts.palette import AXIS, NONE, RAMP, Palette, steps_of, text_palette
+from gradtui.charts.palette import AXIS, NONE, RAMP, Palette, ramp_steps, text_palette
 from gradtui.charts.scale import Scale
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 
 _LYING = " ▏▎▍▌▋▊▉█"
 
 
 def text_chart(
-    series: Sequence[Series],
+    series: Sequence[CurveData],
     *,
     width: int = 80,
     height: int = 12,
@@ -62,7 +62,7 @@ def text_profile(
     rows = max(0, height - 1)
     draw_value_axis(cells, scale, palette, rows)
     overlay = None if theory is None else np.asarray(theory, np.float64)
-    draw_bars(cells, Profile(numbers, theory=overlay), axis, scale, palette, rows, None)
+    draw_bars(cells, LayerProfile(numbers, theory=overlay), axis, scale, palette, rows, None)
     draw_ruler(cells, axis, palette, rows, None)
     return _text(cells, palette)
 
@@ -105,7 +105,9 @@ def text_bars(
             full, part = divmod(round((0.02 + 0.98 * float(shares[row])) * room * 8), 8)
             block = palette.glyphs.shades[-1] if ascii else _LYING[8]
             tail = "" if ascii or not part else _LYING[part]
-            cells.write(row, gutter + 2, block * full + tail, RAMP + int(steps_of(shares[row : row + 1])[0]))
+            cells.write(
+                row, gutter + 2, block * full + tail, RAMP + int(ramp_steps(shares[row : row + 1])[0])
+            )
             cells.write(row, width - 8, f"{_power(float(value)):>8}", NONE)
         if kind != FINITE:
             sign, ink, fill = palette.mark(kind)

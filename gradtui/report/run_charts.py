@@ -9,7 +9,7 @@ import numpy as np
 from rich.text import Text
 
 from gradtui.charts.scale import Scale, log10_of
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_profile
 from gradtui.metrics import gradient_headline
 from gradtui.report.output import Paper
@@ -85,12 +85,12 @@ def _curve_chart(
     batches = table.summary(0, table.rows, 2 * paper.width).column(table.columns.index(name))
     if np.isnan(batches.min).all():
         return []
-    series = [Series("batch", batches.step, batches.mean)]
+    series = [CurveData("batch", batches.step, batches.mean)]
     for part in ("train", "test"):
         known = [event for event in evaluations if isinstance(event.get(f"{part}_{name}"), int | float)]
         if len(known) > 1:
             steps = [event["step"] for event in known]
-            series.append(Series(part, steps, [event[f"{part}_{name}"] for event in known]))
+            series.append(CurveData(part, steps, [event[f"{part}_{name}"] for event in known]))
     chart = text_chart(
         series,
         width=paper.width,

@@ -9,7 +9,7 @@ import numpy as np
 from rich.text import Text
 
 from gradtui.charts.palette import CURVES
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart
 from gradtui.report.output import Paper
 from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, Line, LineChart, MapChart
@@ -63,7 +63,7 @@ def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
         yield Text(f"{label}; shaded: all seeds".center(paper.width).rstrip(), "dim")
 
 
-def series(line: Line, chart: LineChart, sign: str = "") -> Series | None:
+def series(line: Line, chart: LineChart, sign: str = "") -> CurveData | None:
     """A curve with its spread, of what has ended; None before there is anything. `sign` as in Series."""
     known = np.isfinite(line.mean)
     if not known.any():
@@ -77,7 +77,7 @@ def series(line: Line, chart: LineChart, sign: str = "") -> Series | None:
             back(np.interp(between, x, there(values[known]))) for values in (line.mean, line.low, line.high)
         )
     name = line.name or chart.y_label
-    return Series(name, between, mean, low=low, high=high, noisy=False, sign=sign)
+    return CurveData(name, between, mean, low=low, high=high, noisy=False, sign=sign)
 
 
 def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:

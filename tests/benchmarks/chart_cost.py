@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.drivers.headless_driver import HeadlessDriver
 from textual.widget import Widget
 
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.ui.terminal.terminal_app import TerminalApp
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.histogram_chart import HistogramChart
@@ -143,7 +143,7 @@ def _curves(series: int) -> tuple[Widget, Frame]:
     loss = 0.1 + 2.2 * np.exp(-x / 500) * (1 + noise)
 
     def frame(i: int) -> None:
-        chart.update([Series(f"series {s}", x[: 2000 + i], loss[s, : 2000 + i]) for s in range(series)])
+        chart.update([CurveData(f"series {s}", x[: 2000 + i], loss[s, : 2000 + i]) for s in range(series)])
 
     return chart, frame
 

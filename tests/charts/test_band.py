@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.frame import Frame
+from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.lines import draw_band
 from gradtui.charts.palette import WEAK, Palette
@@ -18,7 +18,7 @@ nan = np.nan
 
 def drawn(x: list[float], low: list[float], high: list[float], palette: Palette = TRUE) -> Cells:
     cells = Cells(10, GUTTER + 21)
-    frame = Frame(0, 20, Scale("linear", 0, 9), 21, 10)
+    frame = CurveFrame(0, 20, Scale("linear", 0, 9), 21, 10)
     draw_band(cells, frame, np.array(x), np.array(low), np.array(high), palette, WEAK)
     return cells
 

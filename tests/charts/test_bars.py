@@ -8,12 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradtui.charts.bars import Profile, draw_bars, draw_ruler, draw_value_axis, eighths
+from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis, eighths
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
 from gradtui.charts.palette import (
-    CORRIDOR,
     CURSOR,
+    HEALTHY,
     INF_FILL,
     NAN_FILL,
     RAMP,
@@ -44,7 +44,7 @@ def drawn(
 ) -> Cells:
     """On a scale of 1e-4 … 1e0."""
     cells = Cells(rows, GUTTER + width)
-    profile = Profile(np.array(values), **extra)  # type: ignore[arg-type]
+    profile = LayerProfile(np.array(values), **extra)  # type: ignore[arg-type]
     draw_bars(cells, profile, LayerAxis(len(values), width), scale_of(-4, 0), palette, rows, cursor)
     return cells
 
@@ -145,12 +145,12 @@ def test_the_typical_value_is_a_dot() -> None:
     assert bars(cells)[1][0] == "•"
 
 
-def test_the_corridor_lies_behind_the_bars() -> None:
-    cells = drawn([-4, -4, 0], 3, 5, corridor=(np.array(-2.0), np.array(-1.0)))
-    rows = [(cells.fill[row, GUTTER : GUTTER + 3] == CORRIDOR).all() for row in range(5)]
+def test_the_healthy_range_lies_behind_the_bars() -> None:
+    cells = drawn([-4, -4, 0], 3, 5, healthy=(np.array(-2.0), np.array(-1.0)))
+    rows = [(cells.fill[row, GUTTER : GUTTER + 3] == HEALTHY).all() for row in range(5)]
     assert rows == [False, True, True, False, False]
     for palette, dots in ((MONO, "··█"), (PLAIN, "''#")):
-        text = bars(drawn([-4, -4, 0], 3, 5, palette, corridor=(np.array(-2.0), np.array(-1.0))))
+        text = bars(drawn([-4, -4, 0], 3, 5, palette, healthy=(np.array(-2.0), np.array(-1.0))))
         assert text[1:3] == [dots, dots]
 
 
@@ -199,7 +199,7 @@ def test_never_raises_and_keeps_the_width(
     pair = st.none() | st.tuples(
         arrays(np.float64, len(values), elements=floats), arrays(np.float64, len(values), elements=floats)
     )
-    profile = Profile(values, data.draw(pair), data.draw(overlays), data.draw(overlays), data.draw(pair))
+    profile = LayerProfile(values, data.draw(pair), data.draw(overlays), data.draw(overlays), data.draw(pair))
     cells = Cells(rows, GUTTER + width)
     first = data.draw(st.integers(0, 60))
     axis = LayerAxis(len(values), width, first, data.draw(st.integers(-1, 60)))

@@ -5,23 +5,23 @@ import pytest
 from rich.style import Style
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curves import View, draw_layer, draw_over
+from gradtui.charts.curves import CurveView, draw_layer, draw_over
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.palette import RUN, RUNS, palette_on, text_palette
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 
 COLOURS, NONE = text_palette(True, False), text_palette(False, False)
 
 
-def runs(*ends: float) -> list[Series]:
+def runs(*ends: float) -> list[CurveData]:
     return [
-        Series("", [0, 50, 100], [0, end, end], sign=letter)
+        CurveData("", [0, 50, 100], [0, end, end], sign=letter)
         for letter, end in zip("ABCDEFGH", ends, strict=False)
     ]
 
 
-def drawn(series: list[Series], palette: object = COLOURS) -> Cells:
-    layer = draw_layer(12, 60, series, palette, View())  # type: ignore[arg-type]
+def drawn(series: list[CurveData], palette: object = COLOURS) -> Cells:
+    layer = draw_layer(12, 60, series, palette, CurveView())  # type: ignore[arg-type]
     assert layer is not None
     return draw_over(layer, palette, legend=False)  # type: ignore[arg-type]
 
@@ -59,9 +59,9 @@ def test_where_nothing_can_be_told_by_colour_the_curve_is_made_of_its_letter() -
 
 def test_a_curve_that_is_no_number_at_its_end_is_named_where_it_was_last_one() -> None:
     series = [
-        Series("", [0, 50, 100], [1, 1, np.nan], sign="A"),
+        CurveData("", [0, 50, 100], [1, 1, np.nan], sign="A"),
         *runs(0.5)[:0],
-        Series("", [0, 100], [0, 0], sign="B"),
+        CurveData("", [0, 100], [0, 0], sign="B"),
     ]
     cells = drawn(series)
     assert rows_of(cells, "A") == []

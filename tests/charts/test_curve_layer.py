@@ -9,26 +9,26 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curves import CurveLayer, View, draw_layer, draw_over
+from gradtui.charts.curves import CurveLayer, CurveView, draw_layer, draw_over
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.marks import Clipped, Mark, Marks
-from gradtui.charts.palette import CURSOR, SERIES, SICK, WEAK, Palette
-from gradtui.charts.series import LEVELS, Series, smoothed, steps_of
+from gradtui.charts.marks import Clipped, CurveMark, CurveMarks
+from gradtui.charts.palette import ALERT, CURSOR, SERIES, WEAK, Palette
+from gradtui.charts.series import LEVELS, CurveData, smoothed, smoothing_steps
 from tests.support.drawn import ALL, ASCII, MONO, PLAIN, TRUE, lines
 
 nan = np.nan
 STEPS = np.arange(1, 501)
 NOISE = np.random.default_rng(0).normal(0, 0.2, 500)
 LOSS = 2 * np.exp(-STEPS / 100) + 0.1
-BATCH = Series("batch", STEPS, LOSS * (1 + NOISE))
-TEST = Series("test", STEPS[49::50], LOSS[49::50], noisy=False)
+BATCH = CurveData("batch", STEPS, LOSS * (1 + NOISE))
+TEST = CurveData("test", STEPS[49::50], LOSS[49::50], noisy=False)
 
 
 def layer_of(
-    *series: Series, palette: Palette = TRUE, size: tuple[int, int] = (14, 90), **view: object
+    *series: CurveData, palette: Palette = TRUE, size: tuple[int, int] = (14, 90), **view: object
 ) -> CurveLayer:
     marked = bool(view.pop("marked", False))
-    layer = draw_layer(*size, series, palette, View(**view), marked=marked)  # type: ignore[arg-type]
+    layer = draw_layer(*size, series, palette, CurveView(**view), marked=marked)  # type: ignore[arg-type]
     assert layer is not None
     return layer
 
@@ -66,9 +66,9 @@ def test_before_the_first_value_there_is_none() -> None:
 def test_a_gap_at_the_cursor_is_said_in_red() -> None:
     y = LOSS.copy()
     y[200:220] = nan
-    cells = draw_over(layer_of(Series("batch", STEPS, y)), TRUE, cursor=210.0)
+    cells = draw_over(layer_of(CurveData("batch", STEPS, y)), TRUE, cursor=210.0)
     row = next(row for row, text in enumerate(lines(cells)) if "batch nan" in text)
-    assert cells.ink[row, lines(cells)[row].index("nan")] == SICK
+    assert cells.ink[row, lines(cells)[row].index("nan")] == ALERT
 
 
 def test_a_thin_line_that_hides_no_curve() -> None:
@@ -103,7 +103,9 @@ def test_the_legend_stays_in_its_place_while_the_cursor_moves() -> None:
 def test_the_layer_is_left_as_it_was() -> None:
     layer = layer_of(BATCH)
     before = layer.cells.copy()
-    draw_over(layer, TRUE, cursor=100.0, marks=Marks((Mark(3, "lr", ""),), Clipped(STEPS, NOISE > 0)))
+    draw_over(
+        layer, TRUE, cursor=100.0, marks=CurveMarks((CurveMark(3, "lr", ""),), Clipped(STEPS, NOISE > 0))
+    )
     assert not layer.cells.changed(before)
 
 
@@ -117,7 +119,7 @@ def test_a_low_chart_still_says_the_values_at_the_cursor() -> None:
 
 
 def test_marks_have_a_row_of_their_own_where_there_is_room() -> None:
-    marks = Marks((Mark(250, "lr", "lr 0.01"),))
+    marks = CurveMarks((CurveMark(250, "lr", "lr 0.01"),))
     high = layer_of(BATCH, marked=True)
     assert high.frame.top == 1
     assert not inked(high.cells, SERIES)[0].any()
@@ -134,7 +136,7 @@ def test_marks_have_a_row_of_their_own_where_there_is_room() -> None:
 
 @pytest.mark.parametrize("level", ["light", "strong"])
 def test_the_legend_says_what_is_smoothed_and_over_how_many_steps(level: str) -> None:
-    over = steps_of(level, 500)
+    over = smoothing_steps(level, 500)
     text = "\n".join(text_of(layer_of(BATCH, TEST, smoothing=level)))
     assert f"batch smoothed over {over:g} steps" in text
     assert f"━ batch {smoothed(STEPS.astype(float), np.asarray(BATCH.y), over)[-1]:.4g} " in text
@@ -158,7 +160,7 @@ def test_a_gap_stays_a_gap_and_a_red_sign() -> None:
     y = np.asarray(BATCH.y).copy()
     y[200:260] = nan
     for level in LEVELS:
-        layer = layer_of(Series("batch", STEPS, y), smoothing=level)
+        layer = layer_of(CurveData("batch", STEPS, y), smoothing=level)
         seen = np.flatnonzero((inked(layer.cells, SERIES) | inked(layer.cells, WEAK)).any(axis=0))
         assert not set(seen) & set(layer.breaks[1:-1].tolist())
         assert layer.breaks.tolist() == list(range(33, 44))
@@ -169,15 +171,15 @@ def test_a_gap_stays_a_gap_and_a_red_sign() -> None:
 
 
 def test_a_range_lies_behind_its_curve() -> None:
-    series = Series("batch", STEPS, LOSS, LOSS * 0.5, LOSS * 1.5)
+    series = CurveData("batch", STEPS, LOSS, LOSS * 0.5, LOSS * 1.5)
     layer = layer_of(series)
     assert inked(layer.cells, WEAK).sum() > 80
     assert inked(layer.cells, SERIES).any(axis=0)[1:83].all(), "the curve is whole on top of it"
-    assert not inked(layer_of(Series("batch", STEPS, LOSS, LOSS, LOSS)).cells, WEAK).any()
+    assert not inked(layer_of(CurveData("batch", STEPS, LOSS, LOSS, LOSS)).cells, WEAK).any()
 
 
 def test_the_axis_has_room_for_the_range() -> None:
-    layer = layer_of(Series("batch", [0, 1, 2], [1.0, 1.0, 1.0], [1.0, 0.5, 1.0], [1.0, 900.0, 1.0]))
+    layer = layer_of(CurveData("batch", [0, 1, 2], [1.0, 1.0, 1.0], [1.0, 0.5, 1.0], [1.0, 900.0, 1.0]))
     assert layer.frame.scale.high >= 900
 
 
@@ -185,7 +187,7 @@ def test_the_axis_has_room_for_the_range() -> None:
 
 
 def test_an_error_of_exactly_0_lies_on_the_floor_of_a_log_axis() -> None:
-    accuracy = Series("test", [0, 100, 200, 300], [0.0, 0.9, 1.0, 0.99])
+    accuracy = CurveData("test", [0, 100, 200, 300], [0.0, 0.9, 1.0, 0.99])
     layer = layer_of(accuracy, log=True, complement=True, y_range=(0, 1))
     text = text_of(layer)
     assert [line[:6] for line in text if line[5] == "┤"][-1] == "    0┤"
@@ -200,14 +202,14 @@ def test_an_error_of_exactly_0_lies_on_the_floor_of_a_log_axis() -> None:
 
 
 def test_the_same_accuracy_on_a_linear_axis_is_itself() -> None:
-    accuracy = Series("test", [0, 100, 200, 300], [0.0, 0.9, 1.0, 0.99])
+    accuracy = CurveData("test", [0, 100, 200, 300], [0.0, 0.9, 1.0, 0.99])
     text = text_of(layer_of(accuracy, complement=True, y_range=(0, 1)))
     assert "━ test 0.99" in "\n".join(text)
     assert text[0].startswith("    1┤")
 
 
 def test_the_complement_turns_the_range_over() -> None:
-    series = Series("batch", [0.0, 1, 2], [0.5, 0.5, 0.5], [0.1, 0.1, 0.1], [0.8, 0.8, 0.8])
+    series = CurveData("batch", [0.0, 1, 2], [0.5, 0.5, 0.5], [0.1, 0.1, 0.1], [0.8, 0.8, 0.8])
     curve = layer_of(series, log=True, complement=True).curves[0]
     assert curve.low is not None
     assert curve.high is not None
@@ -215,12 +217,12 @@ def test_the_complement_turns_the_range_over() -> None:
 
 
 def test_without_a_zero_there_is_no_floor() -> None:
-    text = text_of(layer_of(Series("loss", [0, 1, 2], [1e-3, 1.0, 1e2]), log=True))
+    text = text_of(layer_of(CurveData("loss", [0, 1, 2], [1e-3, 1.0, 1e2]), log=True))
     assert "    0┤" not in {line[:6] for line in text}
 
 
 def test_nothing_but_zeros() -> None:
-    layer = layer_of(Series("loss", [0, 1, 2], [0.0, 0.0, 0.0]), log=True)
+    layer = layer_of(CurveData("loss", [0, 1, 2], [0.0, 0.0, 0.0]), log=True)
     assert inked(layer.cells, SERIES)[-1].all()
 
 
@@ -239,7 +241,7 @@ def test_a_window_shows_its_stretch_on_an_axis_of_its_own() -> None:
 
 
 def test_between_two_points_the_line_goes_through() -> None:
-    layer = layer_of(Series("test", [0, 100], [1.0, 0.0]), window=(40, 60))
+    layer = layer_of(CurveData("test", [0, 100], [1.0, 0.0]), window=(40, 60))
     assert inked(layer.cells, SERIES).any(axis=0).all()
 
 
@@ -259,12 +261,14 @@ def test_a_window_without_anything_has_the_axis_of_the_whole() -> None:
 def test_a_window_between_two_points_shows_the_line_that_joins_them(width: float) -> None:
     """Walked along cell by cell from point to point it would be a billion cells long: no memory holds that."""
     layer = draw_layer(
-        12, 60, [Series("loss", [0, 1, 2], [0, 1, nan])], TRUE, View(window=(0.5, 0.5 + width))
+        12, 60, [CurveData("loss", [0, 1, 2], [0, 1, nan])], TRUE, CurveView(window=(0.5, 0.5 + width))
     )
     assert layer is not None
     inked = (layer.cells.ink[:11, GUTTER:] == SERIES).sum(axis=0)
     assert (inked > 0).all()
-    gap = draw_layer(12, 60, [Series("loss", [0, 1, 2], [0, 1, nan])], TRUE, View(window=(1.5, 1.5 + width)))
+    gap = draw_layer(
+        12, 60, [CurveData("loss", [0, 1, 2], [0, 1, nan])], TRUE, CurveView(window=(1.5, 1.5 + width))
+    )
     assert gap is None or not (gap.cells.ink[:11, GUTTER:] == SERIES).any()
 
 
@@ -298,13 +302,15 @@ def test_never_raises_and_uses_what_it_may(
     cursor: float | None,
     marked: bool,
 ) -> None:
-    series = [Series(f"s{i}", np.arange(len(y)), y, y - 1, y + 1) for i, y in enumerate(ys)]
-    view = View(log=log, complement=complement, smoothing=smoothing, window=window)
+    series = [CurveData(f"s{i}", np.arange(len(y)), y, y - 1, y + 1) for i, y in enumerate(ys)]
+    view = CurveView(log=log, complement=complement, smoothing=smoothing, window=window)
     layer = draw_layer(height, width, series, palette, view, marked=marked)
     if layer is None:
         return
     marks = (
-        Marks((Mark(3, "lr", ""), Mark(9, "finding", "")), Clipped([0, 5], [0.3, 0])) if marked else Marks()
+        CurveMarks((CurveMark(3, "lr", ""), CurveMark(9, "finding", "")), Clipped([0, 5], [0.3, 0]))
+        if marked
+        else CurveMarks()
     )
     text = text_of(layer, palette, cursor=cursor, marks=marks)
     assert [len(line) for line in text] == [width] * height
@@ -314,13 +320,13 @@ def test_never_raises_and_uses_what_it_may(
 
 def test_without_colour_only_these_characters() -> None:
     layer = layer_of(
-        Series("batch", STEPS, BATCH.y, LOSS * 0.5, LOSS * 1.5),
+        CurveData("batch", STEPS, BATCH.y, LOSS * 0.5, LOSS * 1.5),
         TEST,
         palette=MONO,
         smoothing="light",
         marked=True,
     )
-    marks = Marks((Mark(250, "lr", ""),), Clipped(STEPS, NOISE > 0))
+    marks = CurveMarks((CurveMark(250, "lr", ""),), Clipped(STEPS, NOISE > 0))
     area = [line[GUTTER:] for line in text_of(layer, MONO, cursor=300.0, marks=marks)]
     signs = {
         sign for line in area for sign in line if not sign.isalnum() and not 0x2800 <= ord(sign) <= 0x28FF

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curves import LEAST, draw_curves
+from gradtui.charts.curves import SMALLEST_CHART, draw_curves
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.lines import bucketed
-from gradtui.charts.palette import NAN_FILL, SERIES, SICK, Palette
-from gradtui.charts.series import Series
+from gradtui.charts.palette import ALERT, NAN_FILL, SERIES, Palette
+from gradtui.charts.series import CurveData
 from tests.support.drawn import ALL, MONO, PLAIN, TRUE, lines
 
 nan = np.nan
@@ -21,7 +21,7 @@ values = st.floats(width=64) | st.sampled_from([nan, np.inf, -np.inf])
 
 
 def drawn(
-    series: list[Series], width: int = 60, height: int = 12, palette: Palette = TRUE, **extra: object
+    series: list[CurveData], width: int = 60, height: int = 12, palette: Palette = TRUE, **extra: object
 ) -> Cells:
     cells = Cells(height, width)
     assert draw_curves(cells, series, palette, **extra)  # type: ignore[arg-type]
@@ -43,7 +43,7 @@ def test_two_points_a_column_hold_the_extremes_and_the_breaks(y: np.ndarray, col
 
 
 def test_a_falling_line_falls() -> None:
-    cells = drawn([Series("loss", np.arange(100), np.linspace(2, 0, 100))])
+    cells = drawn([CurveData("loss", np.arange(100), np.linspace(2, 0, 100))])
     drawn_rows = [np.flatnonzero(cells.ink[row, GUTTER:] == SERIES) for row in range(11)]
     firsts = [columns.min() for columns in drawn_rows if columns.size]
     assert len(firsts) == 11
@@ -51,7 +51,7 @@ def test_a_falling_line_falls() -> None:
 
 
 def test_axes_and_the_last_value() -> None:
-    text = lines(drawn([Series("loss", np.arange(101), np.linspace(2, 0, 101))]))
+    text = lines(drawn([CurveData("loss", np.arange(101), np.linspace(2, 0, 101))]))
     assert text[0].startswith("    2┤")
     assert text[10].startswith("    0┤")
     assert text[11].startswith("     └0")
@@ -60,24 +60,24 @@ def test_axes_and_the_last_value() -> None:
 
 
 def test_the_axis_reaches_to_the_planned_end() -> None:
-    cells = drawn([Series("loss", np.arange(101), np.zeros(101) + 1)], x_end=1000.0)
+    cells = drawn([CurveData("loss", np.arange(101), np.zeros(101) + 1)], x_end=1000.0)
     assert "1000" in lines(cells)[-1]
     assert np.argwhere(cells.ink[:-1, GUTTER:40] == SERIES)[:, 1].max() <= 6
 
 
 def test_steps_that_begin_at_one_stand_on_an_axis_from_zero() -> None:
-    assert lines(drawn([Series("loss", np.arange(1, 301), np.ones(300))]))[-1].startswith("     └0──")
-    assert lines(drawn([Series("loss", np.arange(50, 101), np.ones(51))]))[-1].startswith("     └───")
+    assert lines(drawn([CurveData("loss", np.arange(1, 301), np.ones(300))]))[-1].startswith("     └0──")
+    assert lines(drawn([CurveData("loss", np.arange(50, 101), np.ones(51))]))[-1].startswith("     └───")
 
 
 def test_a_given_range_is_held() -> None:
-    text = lines(drawn([Series("accuracy", [0, 1, 2], [0.1, 0.1, 0.11])], y_range=(0.0, 1.0)))
+    text = lines(drawn([CurveData("accuracy", [0, 1, 2], [0.1, 0.1, 0.11])], y_range=(0.0, 1.0)))
     assert text[0].startswith("    1┤")
     assert text[-2].startswith("    0┤")
 
 
 def test_a_log_axis_has_decades() -> None:
-    text = lines(drawn([Series("loss", [0, 1, 2], [1e-3, 1.0, 1e2])], log=True))
+    text = lines(drawn([CurveData("loss", [0, 1, 2], [1e-3, 1.0, 1e2])], log=True))
     assert text[0].startswith("  1e2┤")
     assert [line[:6] for line in text if "┤" in line] == ["  1e2┤", "  1e0┤", " 1e-2┤"]
 
@@ -86,7 +86,7 @@ def test_what_is_not_finite_is_a_gap_and_a_red_sign_on_the_axis() -> None:
     y = np.ones(54)
     y[20:30] = nan
     y[40] = np.inf
-    cells = drawn([Series("loss", np.arange(54), y)], width=60)
+    cells = drawn([CurveData("loss", np.arange(54), y)], width=60)
     marks = np.flatnonzero(cells.fill[-1] == NAN_FILL) - GUTTER
     assert marks.tolist() == [*range(20, 30), 40]
     assert {lines(cells)[-1][GUTTER + mark] for mark in marks} == {"×"}
@@ -96,13 +96,13 @@ def test_what_is_not_finite_is_a_gap_and_a_red_sign_on_the_axis() -> None:
 
 
 def test_a_last_value_that_is_no_number_is_said_so() -> None:
-    cells = drawn([Series("loss", [0, 1, 2], [1.0, 2.0, nan])])
+    cells = drawn([CurveData("loss", [0, 1, 2], [1.0, 2.0, nan])])
     at = lines(cells)[0].index("nan")
-    assert cells.ink[0, at] == SICK
+    assert cells.ink[0, at] == ALERT
 
 
 def test_without_colour_each_curve_has_its_own_marker() -> None:
-    two = [Series("train", [0, 50, 100], [2, 1, 0]), Series("test", [0, 50, 100], [3, 3, 3])]
+    two = [CurveData("train", [0, 50, 100], [2, 1, 0]), CurveData("test", [0, 50, 100], [3, 3, 3])]
     for palette, first in ((MONO, "━"), (PLAIN, "*")):
         text = "\n".join(line[GUTTER:] for line in lines(drawn(two, palette=palette))[:-1])
         assert f"{first} train 0" in text
@@ -112,7 +112,7 @@ def test_without_colour_each_curve_has_its_own_marker() -> None:
 
 def test_the_legend_stays_clear_of_the_curve() -> None:
     # Rising to the right: the upper right corner is taken.
-    text = lines(drawn([Series("accuracy", np.arange(50), np.linspace(0, 1, 50))]))
+    text = lines(drawn([CurveData("accuracy", np.arange(50), np.linspace(0, 1, 50))]))
     row = next(i for i, line in enumerate(text) if "accuracy" in line)
     at = text[row].index("accuracy")
     assert (row, at < 30) in {(0, True), (10, False)}
@@ -121,14 +121,14 @@ def test_the_legend_stays_clear_of_the_curve() -> None:
 @pytest.mark.parametrize("y", [[], [nan, nan], [np.inf, -np.inf]])
 def test_nothing_finite_is_nothing_drawn(y: list[float]) -> None:
     cells = Cells(10, 40)
-    assert not draw_curves(cells, [Series("loss", range(len(y)), y)], TRUE)
+    assert not draw_curves(cells, [CurveData("loss", range(len(y)), y)], TRUE)
     assert not draw_curves(cells, [], TRUE)
     assert set("".join(lines(cells))) == {" "}
 
 
 def test_unequal_lengths_are_named() -> None:
     with pytest.raises(ValueError, match="'loss': 2 x and 3 y"):
-        draw_curves(Cells(10, 40), [Series("loss", [0, 1], [0, 1, 2])], TRUE)
+        draw_curves(Cells(10, 40), [CurveData("loss", [0, 1], [0, 1, 2])], TRUE)
 
 
 @pytest.mark.parametrize("palette", ALL)
@@ -143,10 +143,10 @@ def test_never_raises_and_keeps_the_width(
     palette: Palette, ys: list[np.ndarray], width: int, height: int, log: bool
 ) -> None:
     cells = Cells(height, width)
-    series = [Series(f"s{i}", np.arange(len(y)), y) for i, y in enumerate(ys)]
+    series = [CurveData(f"s{i}", np.arange(len(y)), y) for i, y in enumerate(ys)]
     done = draw_curves(cells, series, palette, log=log)
     assert all(len(line) == width for line in lines(cells))
-    assert not done or (width >= LEAST[0] and height >= LEAST[1])
+    assert not done or (width >= SMALLEST_CHART[0] and height >= SMALLEST_CHART[1])
     if palette.ascii:
         assert all(line.isascii() for line in lines(cells))
 
@@ -155,22 +155,24 @@ def test_the_figure_of_the_process_is_left_alone() -> None:
     import plotext
 
     before = plotext.figure.size()
-    drawn([Series("loss", [0, 1, 2], [1.0, 2.0, 3.0])], width=33, height=7)
+    drawn([CurveData("loss", [0, 1, 2], [1.0, 2.0, 3.0])], width=33, height=7)
     assert plotext.figure.size() == before
     assert not list(plotext.figure._signals)
 
 
 def test_a_guest_that_explodes_leaves_the_axis_to_the_others() -> None:
     x = np.arange(1, 101)
-    own, other = Series("loss", x, np.linspace(2, 0, 100)), np.where(x < 50, x * 1.0, 1e13)
-    text = lines(drawn([own, Series("without", x, other, guest=True)]))
+    own, other = CurveData("loss", x, np.linspace(2, 0, 100)), np.where(x < 50, x * 1.0, 1e13)
+    text = lines(drawn([own, CurveData("without", x, other, guest=True)]))
     assert text[0].startswith("    4┤")
     # It lies along the upper edge, and is not lost.
-    row = drawn([own, Series("without", x, other, guest=True)]).ink[0, GUTTER:]
+    row = drawn([own, CurveData("without", x, other, guest=True)]).ink[0, GUTTER:]
     assert (row[10:40] == SERIES + 1).sum() > 5
     # An equal is what the axis is for; and where nothing else is finite, a guest is too.
-    assert "e13" in lines(drawn([own, Series("without", x, other)]))[0]
+    assert "e13" in lines(drawn([own, CurveData("without", x, other)]))[0]
     assert (
         "e13"
-        in lines(drawn([Series("loss", x, np.full(100, nan)), Series("without", x, other, guest=True)]))[0]
+        in lines(
+            drawn([CurveData("loss", x, np.full(100, nan)), CurveData("without", x, other, guest=True)])
+        )[0]
     )

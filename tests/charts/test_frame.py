@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.frame import Frame, draw_step_axis
+from gradtui.charts.frame import CurveFrame, draw_x_axis
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.palette import NAN_FILL, TEXT
 from gradtui.charts.scale import Scale
@@ -17,13 +17,13 @@ from tests.support.drawn import PLAIN, TRUE, lines
 NO_BREAKS = np.zeros(0, np.intp)
 
 
-def frame(low: float, high: float, columns: int) -> Frame:
-    return Frame(low, high, Scale("linear"), columns, 5)
+def frame(low: float, high: float, columns: int) -> CurveFrame:
+    return CurveFrame(low, high, Scale("linear"), columns, 5)
 
 
-def axis(at: Frame, cursor: float | None = None, breaks: np.ndarray = NO_BREAKS) -> Cells:
+def axis(at: CurveFrame, cursor: float | None = None, breaks: np.ndarray = NO_BREAKS) -> Cells:
     cells = Cells(2, GUTTER + at.columns)
-    draw_step_axis(cells, at, TRUE, cursor, breaks)
+    draw_x_axis(cells, at, TRUE, cursor, breaks)
     return cells
 
 
@@ -112,6 +112,6 @@ def test_a_break_hides_no_part_of_a_number() -> None:
 @pytest.mark.parametrize("cursor", [None, 3.0, 250.0, 499.0, 1e6])
 def test_ascii(cursor: float | None) -> None:
     cells = Cells(2, 40)
-    draw_step_axis(cells, frame(0, 500, 34), PLAIN, cursor, np.array([5]))
+    draw_x_axis(cells, frame(0, 500, 34), PLAIN, cursor, np.array([5]))
     assert lines(cells)[-1].isascii()
     assert "N" in lines(cells)[-1]

@@ -17,7 +17,7 @@ from gradtui.charts.palette import (
     mix,
     palette_on,
     ramp,
-    steps_of,
+    ramp_steps,
     text_palette,
     to_lab,
     to_rgb,
@@ -158,5 +158,5 @@ def test_sixteen_colours_tell_all_24_steps() -> None:
 
 
 def test_steps_of_shares() -> None:
-    assert steps_of(np.array([0.0, 0.5, 1.0, np.nan])).tolist() == [0, 12, 23, 0]
+    assert ramp_steps(np.array([0.0, 0.5, 1.0, np.nan])).tolist() == [0, 12, 23, 0]
     assert RAMP + STEPS - 1 < NAN_FILL

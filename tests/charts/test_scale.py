@@ -11,7 +11,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradtui.charts.scale import LEAST_DECADES, PATIENCE, Scale, log10_of
+from gradtui.charts.scale import LEAST_DECADES, UPDATES_UNTIL_SHRINK, Scale, log10_of
 
 anything = arrays(np.float64, st.integers(0, 30), elements=st.floats(width=64))
 
@@ -42,7 +42,7 @@ def test_grows_at_once_and_shrinks_only_after_patience() -> None:
     assert scale.low == -10
     version = scale.version
     quiet = np.array([-4.0, 0.0])
-    for _ in range(PATIENCE - 1):
+    for _ in range(UPDATES_UNTIL_SHRINK - 1):
         assert not scale.include(quiet)
     assert scale.version == version
     assert scale.include(quiet)
@@ -53,7 +53,7 @@ def test_one_wide_frame_makes_it_wait_again() -> None:
     scale = Scale()
     for _ in range(3):
         scale.include(np.array([-10.0, 0.0]))
-        for _ in range(PATIENCE - 1):
+        for _ in range(UPDATES_UNTIL_SHRINK - 1):
             scale.include(np.array([-4.0, 0.0]))
     assert scale.low == -10
 
@@ -61,7 +61,7 @@ def test_one_wide_frame_makes_it_wait_again() -> None:
 def test_a_decade_of_slack_is_kept_for_ever() -> None:
     scale = Scale()
     scale.include(np.array([-10.0, 0.0]))
-    assert not any(scale.include(np.array([-9.0, 0.0])) for _ in range(10 * PATIENCE))
+    assert not any(scale.include(np.array([-9.0, 0.0])) for _ in range(10 * UPDATES_UNTIL_SHRINK))
 
 
 def test_nothing_finite_changes_nothing() -> None:

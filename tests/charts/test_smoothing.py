@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from gradtui.charts.series import LEVELS, following, smoothed, steps_of
+from gradtui.charts.series import LEVELS, next_level, smoothed, smoothing_steps
 
 nan, inf = np.nan, np.inf
 values = st.floats(-1e6, 1e6) | st.sampled_from([nan, inf, -inf])
@@ -68,8 +68,8 @@ def test_no_later_point_changes_what_one_saw(y: np.ndarray, until: int) -> None:
 
 def test_off_is_what_was_given() -> None:
     x = y = np.arange(4.0)
-    assert smoothed(x, y, steps_of("off", 500.0)) is y
-    assert smoothed(x, y, steps_of("heavy", 500.0)) is y
+    assert smoothed(x, y, smoothing_steps("off", 500.0)) is y
+    assert smoothed(x, y, smoothing_steps("heavy", 500.0)) is y
     assert smoothed(x[:0], y[:0], 5.0).size == 0
 
 
@@ -78,17 +78,17 @@ def test_off_is_what_was_given() -> None:
     [(500, 10, 50), (1, 0.02, 0.1), (20_000, 500, 2000), (0, 0, 0), (np.inf, 0, 0)],
 )
 def test_round_numbers_of_steps(span: float, light: float, strong: float) -> None:
-    assert steps_of("light", span) == pytest.approx(light)
-    assert steps_of("strong", span) == pytest.approx(strong)
+    assert smoothing_steps("light", span) == pytest.approx(light)
+    assert smoothing_steps("strong", span) == pytest.approx(strong)
 
 
 def test_a_growing_run_keeps_its_smoothing_for_a_while() -> None:
-    assert len({steps_of("light", float(span)) for span in range(1000, 10_000)}) <= 4
+    assert len({smoothing_steps("light", float(span)) for span in range(1000, 10_000)}) <= 4
 
 
 def test_a_key_goes_through_all_levels() -> None:
     seen = ["off"]
     for _ in range(3):
-        seen.append(following(seen[-1]))
+        seen.append(next_level(seen[-1]))
     assert seen == [*LEVELS, "off"]
-    assert following("what a settings file says") == "off"
+    assert next_level("what a settings file says") == "off"

@@ -9,11 +9,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rich.text import Text
 
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_bars, text_chart, text_profile
 
 nan, inf = np.nan, np.inf
-LOSS = [Series("train", np.arange(100), np.linspace(2, 1, 100)), Series("test", [0, 50, 99], [2.5, 2, 1.5])]
+LOSS = [
+    CurveData("train", np.arange(100), np.linspace(2, 1, 100)),
+    CurveData("test", [0, 50, 99], [2.5, 2, 1.5]),
+]
 
 
 def test_curves_as_lines_of_text() -> None:
@@ -34,7 +37,7 @@ def test_colour_only_if_asked_and_then_the_same_curves_fit() -> None:
 
 
 def test_nothing_finite() -> None:
-    assert text_chart([Series("loss", [1, 2], [nan, nan])]) == "no finite values"
+    assert text_chart([CurveData("loss", [1, 2], [nan, nan])]) == "no finite values"
 
 
 def test_upright_bars() -> None:

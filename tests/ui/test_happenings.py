@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gradtui.charts.marks import KINDS, Mark
+from gradtui.charts.marks import MARK_KINDS, CurveMark
 from gradtui.experiment import Optimizer
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
@@ -158,7 +158,7 @@ def test_a_wish_is_not_marked_again_where_the_rate_jumps(tmp_path: Path, steps: 
     half = steps // 2 + 3
     story = Story(tmp_path, steps).rows([0.1] * half + [0.01] * (steps - half))
     story.event("control", half, wish="set", set={"optimizer.lr": 0.01})
-    assert EventMarks().marks(story.snapshot(), ()).signs == (Mark(half, "lr", "lr 0.01"),)
+    assert EventMarks().marks(story.snapshot(), ()).signs == (CurveMark(half, "lr", "lr 0.01"),)
 
 
 def test_jumps() -> None:
@@ -177,4 +177,4 @@ def test_every_kind_that_is_told_has_a_sign(story: Story) -> None:
         "finding", 6, code="x"
     )
     story.event("broke", 55).event("recovered", 58)
-    assert {mark.kind for mark in EventMarks().marks(story.snapshot(), ()).signs} == set(KINDS)
+    assert {mark.kind for mark in EventMarks().marks(story.snapshot(), ()).signs} == set(MARK_KINDS)

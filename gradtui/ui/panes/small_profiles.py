@@ -79,7 +79,7 @@ class SmallProfile(Vertical):
         healthy = None
         if one.healthy is not None:
             healthy = (log10_of(one.healthy[0]), log10_of(one.healthy[1]))
-        self.chart.update(log10_of(one.gradients), corridor=healthy)
+        self.chart.update(log10_of(one.gradients), healthy=healthy)
 
 
 class SmallProfiles(Grid):

@@ -10,7 +10,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.palette import Depth, Palette, palette_on
+from gradtui.charts.palette import ColourDepth, Palette, palette_on
 
 
 class CellChart(Widget):
@@ -98,7 +98,7 @@ def palette_of(widget: Widget, ascii: bool = False) -> Palette:
     """The palette for a widget where it stands: its app's theme, NO_COLOR, its own background."""
     app = widget.app
     ascii = ascii or getattr(app, "ascii", False)
-    depth: Depth = "none" if app.no_color else "ansi" if app.native_ansi_color else "true"
+    depth: ColourDepth = "none" if app.no_color else "ansi" if app.native_ansi_color else "true"
     theme = app.current_theme
     style = widget.rich_style
     plain = Style(bgcolor=style.bgcolor, color=style.color)

@@ -12,18 +12,16 @@ from textual.reactive import var
 from textual.timer import Timer
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.curves import CurveLayer, View, draw_layer, draw_over
-from gradtui.charts.frame import Frame
+from gradtui.charts.curves import CurveLayer, CurveView, draw_layer, draw_over
+from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.marks import NOTHING, Mark, Marks, legend_of, said_at
+from gradtui.charts.marks import NO_MARKS, CurveMarks, marks_at, marks_legend
 from gradtui.charts.palette import AXIS, Palette
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.ui.travel import Travelled
 from gradtui.ui.widgets.cell_chart import CellChart
 
-__all__ = ["CurvePlot", "Mark", "Marks", "Series"]
-
-_Given = tuple[tuple[Series, ...], float | None, Marks]
+_Given = tuple[tuple[CurveData, ...], float | None, CurveMarks]
 """Curves, the least end of the x axis, and what happened."""
 
 
@@ -79,7 +77,7 @@ class CurvePlot(CellChart):
         """Whether x are steps, to which a click leads."""
         self.has_legend = True
         """Whether the newest values, or those at the cursor, stand beside the curves."""
-        self._given: _Given = ((), None, NOTHING)
+        self._given: _Given = ((), None, NO_MARKS)
         self._shown: _Given = self._given
         self._version = 0
         """Counts what was shown."""
@@ -91,7 +89,9 @@ class CurvePlot(CellChart):
         self._importing = False
         self._missing = ""
 
-    def update(self, series: Sequence[Series], *, x_end: float | None = None, marks: Marks = NOTHING) -> None:
+    def update(
+        self, series: Sequence[CurveData], *, x_end: float | None = None, marks: CurveMarks = NO_MARKS
+    ) -> None:
         """Show these curves, soon: drawings are at least `pause` apart. x_end: the x axis reaches at least there."""
         before = self._given
         if x_end == before[1] and marks.same_as(before[2]) and _equal(series, before[0]):
@@ -157,7 +157,7 @@ class CurvePlot(CellChart):
     def _drawn_layer(self, height: int, width: int, palette: Palette) -> CurveLayer | None:
         """The curves alone, drawn anew only where something of them changed: a cursor moves over them for nothing."""
         series, x_end, marks = self._shown
-        view = View(
+        view = CurveView(
             self.logarithmic, self.complement, self.smoothing, self.window, x_end=x_end, y_range=self.y_range
         )
         key = (height, width, palette, view, self._version)
@@ -188,7 +188,7 @@ class CurvePlot(CellChart):
     # -- time
 
     @property
-    def frame(self) -> Frame | None:
+    def frame(self) -> CurveFrame | None:
         """Where steps and values lie; None while there are no curves."""
         return self._layer.frame if self._layer is not None else None
 
@@ -199,14 +199,14 @@ class CurvePlot(CellChart):
     @property
     def signs(self) -> list[tuple[str, str]]:
         """Sign and words of each kind of mark in view, weightiest first."""
-        return legend_of(self.frame, self._shown[2], self.palette) if self.frame is not None else []
+        return marks_legend(self.frame, self._shown[2], self.palette) if self.frame is not None else []
 
     @property
     def said(self) -> list[str]:
         """What happened in the cursor's column."""
         if self.frame is None or self.cursor is None:
             return []
-        return said_at(self.frame, self._shown[2], self.cursor)
+        return marks_at(self.frame, self._shown[2], self.cursor)
 
     def on_click(self, event: events.Click) -> None:
         """Point at the step of that column, and say so."""
@@ -220,5 +220,5 @@ class CurvePlot(CellChart):
         self.post_message(Travelled(None if step > newest else round(max(first, step))))
 
 
-def _equal(one: Sequence[Series], other: Sequence[Series]) -> bool:
+def _equal(one: Sequence[CurveData], other: Sequence[CurveData]) -> bool:
     return len(one) == len(other) and all(a.same_as(b) for a, b in zip(one, other, strict=True))

@@ -8,9 +8,9 @@ from textual import events
 from textual.message import Message
 from textual.reactive import var
 
-from gradtui.charts.bars import Profile, draw_bars, draw_ruler, draw_value_axis
+from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis
 from gradtui.charts.cells import Cells
-from gradtui.charts.heat import draw_legend
+from gradtui.charts.heat import draw_scale_legend
 from gradtui.charts.layer_axis import GUTTER, Floats, LayerAxis
 from gradtui.charts.palette import Palette
 from gradtui.charts.scale import Scale
@@ -174,7 +174,7 @@ class ProfileChart(LayerChart):
         self.scale = scale or Scale()
         self.of = of
         self.start = start
-        self._profile: Profile | None = None
+        self._profile: LayerProfile | None = None
 
     def update(
         self,
@@ -184,7 +184,7 @@ class ProfileChart(LayerChart):
         typical: ArrayLike | None = None,
         theory: ArrayLike | None = None,
         other: ArrayLike | None = None,
-        corridor: tuple[ArrayLike, ArrayLike] | None = None,
+        healthy: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> None:
         """Show these values, in units of the scale: log10 for a log scale (see `scale.log10_of`).
 
@@ -196,12 +196,12 @@ class ProfileChart(LayerChart):
             self.repaint()
             return
         numbers = _floats(values)
-        self._profile = Profile(
+        self._profile = LayerProfile(
             numbers,
             None if spread is None else (_same(numbers, spread[0]), _same(numbers, spread[1])),
             None if typical is None else _same(numbers, typical),
             None if theory is None else _same(numbers, theory),
-            None if corridor is None else (_floats(corridor[0]), _floats(corridor[1])),
+            None if healthy is None else (_floats(healthy[0]), _floats(healthy[1])),
             None if other is None else _same(numbers, other),
         )
         self._layers = len(numbers)
@@ -260,5 +260,5 @@ class ScaleLegend(CellChart):
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
         """The legend on the first line."""
         cells = Cells(height, width)
-        draw_legend(cells, self.scale, palette)
+        draw_scale_legend(cells, self.scale, palette)
         return cells

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.heat import draw_legend
+from gradtui.charts.heat import draw_scale_legend
 from gradtui.charts.palette import RAMP, STEPS, Palette
 from gradtui.charts.scale import Scale
 from gradtui.ui.widgets.layer_charts import ScaleLegend
@@ -20,7 +20,7 @@ def drawn(width: int, palette: Palette, low: float = -12, high: float = 0) -> Ce
     scale = Scale()
     scale.include(np.array([low, high]))
     cells = Cells(1, width)
-    draw_legend(cells, scale, palette)
+    draw_scale_legend(cells, scale, palette)
     return cells
 
 

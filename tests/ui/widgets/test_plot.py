@@ -18,9 +18,9 @@ from textual.pilot import Pilot
 
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.marks import Mark, Marks
+from gradtui.charts.marks import CurveMark, CurveMarks
 from gradtui.charts.palette import SERIES, Palette
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.ui.travel import Travelled
 from gradtui.ui.widgets.curve_plot import CurvePlot
 
@@ -46,14 +46,14 @@ class Stage(App[None]):
         return [self.plot.render_line(y).text for y in range(self.plot.size.height)]
 
 
-LOSS = [Series("train", np.arange(50), np.linspace(2, 1, 50))]
+LOSS = [CurveData("train", np.arange(50), np.linspace(2, 1, 50))]
 
 
 async def test_a_placeholder_until_there_is_something_finite() -> None:
     app = Stage(placeholder="nothing to see")
     async with app.run_test(size=(40, 9)) as pilot:
         assert app.lines[4].strip() == "nothing to see"
-        app.plot.update([Series("train", [0, 1], [np.nan, np.inf])])
+        app.plot.update([CurveData("train", [0, 1], [np.nan, np.inf])])
         await app.workers.wait_for_complete()
         await pilot.pause()
         assert app.lines[4].strip() == "nothing to see"
@@ -80,10 +80,10 @@ async def test_the_same_data_is_not_drawn_again() -> None:
         await app.workers.wait_for_complete()
         await pilot.pause()
         drawn = app.plot.drawings
-        app.plot.update([Series("train", np.arange(50), np.linspace(2, 1, 50))])
+        app.plot.update([CurveData("train", np.arange(50), np.linspace(2, 1, 50))])
         await pilot.pause()
         assert app.plot.drawings == drawn
-        app.plot.update([Series("train", np.arange(50), np.linspace(2, 0.5, 50))])
+        app.plot.update([CurveData("train", np.arange(50), np.linspace(2, 0.5, 50))])
         await pilot.pause()
         assert app.plot.drawings == drawn + 1
 
@@ -96,7 +96,7 @@ async def test_many_updates_are_one_drawing_and_the_last_one_is_shown() -> None:
         await pilot.pause()
         drawn = app.plot.drawings
         for last in range(100):
-            app.plot.update([Series("train", np.arange(50), np.linspace(2, last, 50))])
+            app.plot.update([CurveData("train", np.arange(50), np.linspace(2, last, 50))])
         assert app.plot.drawings <= drawn + 1
         await pilot.pause(1.0)
         assert app.plot.drawings <= drawn + 2
@@ -174,10 +174,10 @@ async def test_any_size() -> None:
 
 STEPS = np.arange(1, 501)
 TWO = [
-    Series("batch", STEPS, 2 * np.exp(-STEPS / 100) + 0.1),
-    Series("test", STEPS[49::50], 2 * np.exp(-STEPS[49::50] / 100) + 0.2),
+    CurveData("batch", STEPS, 2 * np.exp(-STEPS / 100) + 0.1),
+    CurveData("test", STEPS[49::50], 2 * np.exp(-STEPS[49::50] / 100) + 0.2),
 ]
-MARKS = Marks((Mark(100, "lr", "lr 0.01"), Mark(300, "checkpoint", "checkpoint")))
+MARKS = CurveMarks((CurveMark(100, "lr", "lr 0.01"), CurveMark(300, "checkpoint", "checkpoint")))
 
 
 @contextmanager
@@ -237,7 +237,7 @@ async def test_the_same_cursor_again_paints_nothing() -> None:
         await pilot.pause()
         with dirtied(app.plot) as regions:
             app.plot.cursor = 240.0
-            app.plot.update(list(TWO), x_end=500, marks=Marks(MARKS.signs))
+            app.plot.update(list(TWO), x_end=500, marks=CurveMarks(MARKS.signs))
             await pilot.pause()
         assert regions == []
 
@@ -259,7 +259,7 @@ async def test_a_cursor_moves_over_the_curves_that_are_shown_not_over_those_to_c
     app = Stage(pause=60)
     async with shown(app):
         layer = app.plot._layer
-        app.plot.update([Series("batch", STEPS, np.zeros(500))], x_end=500, marks=MARKS)
+        app.plot.update([CurveData("batch", STEPS, np.zeros(500))], x_end=500, marks=MARKS)
         app.plot.cursor = 250.0
         assert app.plot._layer is layer
         app.plot.smoothing = "light"

@@ -388,7 +388,7 @@ async def test_an_overlay_of_another_net_is_refused() -> None:
     async with app.run_test(size=(90, 30)):
         with pytest.raises(ValueError, match="overlay"):
             app.profile.update([1.0, 2.0], theory=[1.0])
-        app.profile.update([1.0, 2.0], theory=[None, 1.0], spread=([0, 0], [2, 2]), corridor=(-3, 0))
+        app.profile.update([1.0, 2.0], theory=[None, 1.0], spread=([0, 0], [2, 2]), healthy=(-3, 0))
 
 
 @pytest.mark.parametrize("size", [(1, 1), (6, 4), (7, 5), (20, 14), (300, 100)])

@@ -14,7 +14,7 @@ from textual.css.query import NoMatches
 from textual.reactive import reactive
 
 from gradtui.charts.scale import Scale, log10_of
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.metrics import Metric
 from gradtui.ui.screens.compare.runs_legend import Entry, newest_of
 from gradtui.ui.screens.lab.curve_pane import CurvePane
@@ -23,7 +23,7 @@ from gradtui.ui.widgets.layer_charts import ScaleLegend
 from gradtui.ui.widgets.waterfall import Waterfall
 
 if TYPE_CHECKING:
-    from gradtui.charts.series import Series
+    from gradtui.charts.series import CurveData
 
 PARTS = ("batch", "train", "test")
 """What of a run is drawn: its batches, or what was evaluated of the training or the test set."""
@@ -76,9 +76,9 @@ class OverlaidCurves(CurvePane):
         """Nothing besides: what happened to each of many runs would be a forest of signs."""
 
 
-def curve(entry: Entry, what: str, part: str) -> Series | None:
+def curve(entry: Entry, what: str, part: str) -> CurveData | None:
     """What is drawn of a run; None where it has nothing of the kind."""
-    from gradtui.charts.series import Series
+    from gradtui.charts.series import CurveData
 
     snapshot = entry.watching.snapshot
     if snapshot is None:
@@ -88,13 +88,15 @@ def curve(entry: Entry, what: str, part: str) -> Series | None:
         batch = snapshot.curves.get(what)
         if batch is None or not len(batch):
             return None
-        return Series("", batch.step, batch.mean, guest=guest, sign=entry.letter)
+        return CurveData("", batch.step, batch.mean, guest=guest, sign=entry.letter)
     key = f"{part}_{what}"
     known = [event for event in snapshot.evaluations if event.get(key) is not None]
     if not known:
         return None
     values = [event[key] for event in known]
-    return Series("", [event["step"] for event in known], values, noisy=False, guest=guest, sign=entry.letter)
+    return CurveData(
+        "", [event["step"] for event in known], values, noisy=False, guest=guest, sign=entry.letter
+    )
 
 
 class OverlaidProfiles(Vertical, can_focus=True):
@@ -136,7 +138,7 @@ class OverlaidProfiles(Vertical, can_focus=True):
         plot.logarithmic = metric.scale == "log"
         plot.update(
             [
-                Series("", places(len(row), relative=len(depths) > 1), row, noisy=False, sign=letter)
+                CurveData("", places(len(row), relative=len(depths) > 1), row, noisy=False, sign=letter)
                 for letter, row in values.items()
                 if len(row)
             ]

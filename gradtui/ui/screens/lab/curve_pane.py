@@ -18,8 +18,8 @@ from gradtui.ui.watching import Watching
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gradtui.charts.marks import Marks
-    from gradtui.charts.series import Series
+    from gradtui.charts.marks import CurveMarks
+    from gradtui.charts.series import CurveData
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
     from gradtui.ui.screens.lab.event_marks import EventMarks
@@ -152,7 +152,7 @@ class CurvePane(Vertical, can_focus=True):
             await self.mount(plot)
         return self.query_one(CurvePlot)
 
-    def _marks(self, watching: Watching, snapshot: Snapshot) -> Marks:
+    def _marks(self, watching: Watching, snapshot: Snapshot) -> CurveMarks:
         from gradtui.ui.screens.lab.event_marks import EventMarks
 
         if self._event_marks is None:
@@ -210,9 +210,9 @@ class CurvePane(Vertical, can_focus=True):
 
     def action_smooth(self) -> None:
         """Off, light, strong, and off again."""
-        from gradtui.charts.series import following
+        from gradtui.charts.series import next_level
 
-        self.smoothing = following(self.smoothing)
+        self.smoothing = next_level(self.smoothing)
 
     # -- time
 
@@ -251,9 +251,9 @@ class CurvePane(Vertical, can_focus=True):
         self._tell()
 
 
-def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[Series]:
+def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[CurveData]:
     """The batch of each step, and what was evaluated of train and test."""
-    from gradtui.charts.series import Series
+    from gradtui.charts.series import CurveData
 
     if what not in curves:
         return []
@@ -261,27 +261,29 @@ def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> lis
     if not len(batch):
         # The net is built, and its first step is not over.
         return []
-    series = [Series("batch", batch.step, batch.mean, batch.min, batch.max)]
+    series = [CurveData("batch", batch.step, batch.mean, batch.min, batch.max)]
     for part in ("train", "test"):
         key = f"{part}_{what}"
         known = [event for event in snapshot.evaluations if event.get(key) is not None]
         if len(known) > 1:
             steps = [event["step"] for event in known]
-            series.append(Series(part, steps, [event[key] for event in known], noisy=False))
+            series.append(CurveData(part, steps, [event[key] for event in known], noisy=False))
     return series
 
 
-def _before(snapshot: Snapshot, what: str) -> list[Series]:
+def _before(snapshot: Snapshot, what: str) -> list[CurveData]:
     """The batches of the run that this one is held against."""
-    from gradtui.charts.series import Series
+    from gradtui.charts.series import CurveData
 
     curve = snapshot.curves.get(what)
-    return [] if curve is None or not len(curve) else [Series("without", curve.step, curve.mean, guest=True)]
+    return (
+        [] if curve is None or not len(curve) else [CurveData("without", curve.step, curve.mean, guest=True)]
+    )
 
 
-def _reconstruction(snapshot: Snapshot) -> list[Series]:
+def _reconstruction(snapshot: Snapshot) -> list[CurveData]:
     """What layer-wise pretraining makes of its inputs: one curve, layer after layer."""
-    from gradtui.charts.series import Series
+    from gradtui.charts.series import CurveData
 
     # A run that was taken up again in mid-pretraining began that anew.
     taken_up = max(
@@ -291,4 +293,4 @@ def _reconstruction(snapshot: Snapshot) -> list[Series]:
     if len(said) < 2:
         return []
     errors = [event["reconstruction_error"] for event in said]
-    return [Series(str(said[-1].get("name", "layer")), list(range(1, len(errors) + 1)), errors)]
+    return [CurveData(str(said[-1].get("name", "layer")), list(range(1, len(errors) + 1)), errors)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradtui.charts.marks import Clipped, Mark, Marks
+from gradtui.charts.marks import Clipped, CurveMark, CurveMarks
 from gradtui.ui.edit.values import show
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ class EventMarks:
 
     def __init__(self) -> None:
         self._read = 0
-        self._marks: list[Mark] = []
+        self._marks: list[CurveMark] = []
 
     def clear(self) -> None:
         """Another run comes."""
         self._read, self._marks = 0, []
 
-    def marks(self, snapshot: Snapshot, findings: Iterable[tuple[str, int]]) -> Marks:
+    def marks(self, snapshot: Snapshot, findings: Iterable[tuple[str, int]]) -> CurveMarks:
         """All of a run's marks. findings: code and step of what is known besides the run's own events."""
         self._take(snapshot.events)
         found = {str(event.get("code", "")): event.get("step") for event in snapshot.findings} | dict(
@@ -42,11 +42,11 @@ class EventMarks:
         signs = [
             *self._marks,
             *self._schedule(snapshot.curves.get("lr")),
-            *(Mark(step, "finding", code) for code, step in found.items() if isinstance(step, int)),
+            *(CurveMark(step, "finding", code) for code, step in found.items() if isinstance(step, int)),
         ]
         clipped = snapshot.curves.get("clipped")
         cut = Clipped(clipped.step, clipped.mean) if clipped is not None and (clipped.max > 0).any() else None
-        return Marks(tuple(signs), cut)
+        return CurveMarks(tuple(signs), cut)
 
     def _take(self, events: Sequence[Event]) -> None:
         if len(events) < self._read:
@@ -67,37 +67,37 @@ class EventMarks:
     def _paused_at(self, step: int) -> bool:
         return any(mark.kind == "paused" and mark.step == step for mark in self._marks)
 
-    def _schedule(self, rates: Summary | None) -> list[Mark]:
+    def _schedule(self, rates: Summary | None) -> list[CurveMark]:
         """The jumps of the learning rate that no viewer has wished for."""
         wished = [mark.step for mark in self._marks if mark.kind == "lr"]
         jumps = [] if rates is None else jumps_of(rates.step.tolist(), rates.mean.tolist())
         return [
-            Mark(at, "lr", f"lr {old:g} → {new:g}")
+            CurveMark(at, "lr", f"lr {old:g} → {new:g}")
             for before, at, after, old, new in jumps
             # One that was wished after a step is seen in the next, or in the mean of the steps around it.
             if not any(before <= step <= after for step in wished)
         ]
 
 
-def _mark(step: int, event: Event) -> Mark | None:
+def _mark(step: int, event: Event) -> CurveMark | None:
     match event["event"]:
         case "control":
             changes = event.get("set")
             if not isinstance(changes, dict) or not changes:
                 return None
-            return Mark(step, "lr" if LR in changes else "set", _said(changes))
+            return CurveMark(step, "lr" if LR in changes else "set", _said(changes))
         case "paused":
-            return Mark(step, "paused", "paused")
+            return CurveMark(step, "paused", "paused")
         case "resumed":
-            return Mark(step, "resumed", "went on")
+            return CurveMark(step, "resumed", "went on")
         case "rewound":
-            return Mark(step, "rewound", "taken back to here")
+            return CurveMark(step, "rewound", "taken back to here")
         case "checkpoint":
-            return Mark(step, "checkpoint", "checkpoint")
+            return CurveMark(step, "checkpoint", "checkpoint")
         case "broke":
-            return Mark(step, "broke", "broke")
+            return CurveMark(step, "broke", "broke")
         case "recovered":
-            return Mark(step, "recovered", "recovered")
+            return CurveMark(step, "recovered", "recovered")
     return None
 
 

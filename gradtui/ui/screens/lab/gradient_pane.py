@@ -178,7 +178,7 @@ class GradientPane(Vertical, can_focus=True):
             typical=units(sight.middle) if len(sight.moment.rows) > 1 else None,
             theory=None if sight.theory is None else units(sight.theory),
             other=None if self._other is None else units(self._other),
-            corridor=None if sight.corridor is None else (units(sight.corridor[0]), units(sight.corridor[1])),
+            healthy=None if sight.corridor is None else (units(sight.corridor[0]), units(sight.corridor[1])),
         )
         waterfall.step = sight.step if sight.look.at is not None else None
         self.query_one(ScaleLegend).update()

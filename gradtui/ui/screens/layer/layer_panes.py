@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from gradtui import metrics
-from gradtui.charts.series import Series
+from gradtui.charts.series import CurveData
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
@@ -58,7 +58,7 @@ class LayerCurves(Vertical, can_focus=True):
             chart, name = metric.curve or (None, "")
             curve = view.curves.get(metric.name) if chart == self.curves.chart else None
             if curve is not None and len(curve) and (curve.mean == curve.mean).any():
-                series.append(Series(name, curve.step, curve.mean))
+                series.append(CurveData(name, curve.step, curve.mean))
         plot = self.query_one(CurvePlot)
         plot.update(series, x_end=x_end)
         plot.cursor = at

@@ -66,4 +66,4 @@ def test_the_readme_has_one_command_for_the_app_and_one_for_the_tests() -> None:
     assert len(both) == 2
     assert all("-c .ci/constraints.txt" in command for command in both)
     assert both[0].endswith("&& .venv/bin/gradtui")
-    assert both[1].endswith("&& .venv/bin/pytest")
+    assert both[1].endswith("&& .venv/bin/pytest -n auto --dist worksteal")

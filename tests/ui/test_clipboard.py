@@ -10,7 +10,7 @@ from textual.app import App, ComposeResult
 from gradtui.experiment import Experiment, ExperimentError, Group, resolve, set_fields
 from gradtui.experiment.overrides import diff
 from gradtui.experiment.presets import names
-from gradtui.ui.edit.clipboard import LONGEST, copied, pasted
+from gradtui.ui.edit.clipboard import MAX_CHARACTERS, copied, pasted
 from gradtui.ui.screens.lab.workbench import Workbench
 from tests.support.experiments import experiments
 
@@ -75,7 +75,7 @@ def test_an_experiment_of_its_own_owes_nothing_to_the_present_one() -> None:
         ("[[net]]\nblock = 'conv'\nkernel = 2", "net.0.kernel: 2 is not allowed"),
         ("name = 'x'\n[[net]]\nwidth = '3'", 'net.0.width: "3" is not allowed'),
         ("[data]\nsource = 'npz'\npath = '/nowhere.npz'", "data.path: "),
-        ("x" * (LONGEST + 1), "pasted text: longer than any experiment"),
+        ("x" * (MAX_CHARACTERS + 1), "pasted text: longer than any experiment"),
         ("a = " + "[" * 5000, "pasted text: not valid TOML"),
     ],
 )

@@ -25,7 +25,7 @@ from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
 from gradtui.ui.widgets.curve_plot import CurvePlot
-from tests.support.pictures import picture
+from tests.support.pictures import text_of
 
 SCALARS = ("loss", "accuracy", "lr", "clipped")
 
@@ -298,7 +298,7 @@ async def test_pretraining_has_epochs_not_steps(tmp_path: Path) -> None:
 
 async def test_the_same_state_again_paints_nothing(folder: Path) -> None:
     async with bench("loss", folder) as (app, pilot):
-        before, layer = picture(app), app.plot._layer
+        before, layer = text_of(app), app.plot._layer
         dirty = []
         original = app.plot.refresh
         app.plot.refresh = lambda *given, **how: dirty.append(given) or original(*given, **how)  # type: ignore
@@ -308,7 +308,7 @@ async def test_the_same_state_again_paints_nothing(folder: Path) -> None:
         await pilot.pause(0.6)
         assert dirty == []
         assert app.plot._layer is layer
-        assert picture(app) == before
+        assert text_of(app) == before
 
 
 @pytest.mark.parametrize("size", [(20, 6), (42, 10), (240, 60)])

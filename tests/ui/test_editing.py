@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradtui.experiment import Data, Experiment, ExperimentError, Group, Optimizer, Run, resolve, set_fields
 from gradtui.experiment.fields import fields_of
-from gradtui.ui.edit.values import Draft, info_at, show, step, typed, value_at
+from gradtui.ui.edit.values import Draft, info_at, next_value, show, typed, value_at
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,8 @@ from gradtui.ui.edit.values import Draft, info_at, show, step, typed, value_at
 )
 def test_neighbours(path: str, value: object, right: object, left: object) -> None:
     info = info_at(path)
-    assert step(info, value, up=True) == right
-    assert step(info, value, up=False) == left
+    assert next_value(info, value, up=True) == right
+    assert next_value(info, value, up=False) == left
 
 
 @given(
@@ -45,7 +45,7 @@ def test_steps_never_leave_what_is_allowed(part: type, data: st.DataObject, ups:
     prefix = {Group: "net.0", Data: "data", Optimizer: "optimizer", Run: "run"}[part]
     value = info.default
     for up in ups:
-        value = step(info, value, up)
+        value = next_value(info, value, up)
     if info.name in ("block", "source", "sequence", "heads", "init"):
         return  # these have rules with other fields; the values themselves are tested by their choices
     experiment = Experiment()

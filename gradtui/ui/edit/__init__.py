@@ -1,1 +1,1 @@
-"""Changing an experiment by keyboard: steps, lists of fields and the dialogs for one value."""
+"""Editing an experiment by keyboard: the list of its fields, the dialogs, and the clipboard."""

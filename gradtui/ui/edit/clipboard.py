@@ -1,4 +1,4 @@
-"""An experiment as text to copy, and what is pasted as a change of the experiment."""
+"""Experiments on the clipboard: TOML to copy, and pasted TOML as a change of the experiment."""
 
 from __future__ import annotations
 
@@ -9,44 +9,45 @@ from typing import Any
 from gradtui.experiment import Experiment, ExperimentError, dumps, loads, net_shape, set_fields
 
 SOURCE = "pasted text"
-LONGEST = 1_000_000
-"""Characters of a paste; a thousand groups with every field written out have some 320,000."""
+MAX_CHARACTERS = 1_000_000
+"""The longest paste; a thousand groups with every field written out have some 320,000 characters."""
 _FENCE = re.compile(r"^(`{3,}|~{3,})")
 
 
 def copied(experiment: Experiment) -> str:
-    """The experiment as TOML; fields at their default are left out."""
+    """Return the experiment as TOML, without the fields that have their default."""
     return dumps(experiment)
 
 
 def pasted(text: str, experiment: Experiment) -> Experiment:
-    """The experiment that a text makes of this one.
+    """Return the experiment that a pasted text makes of this one.
 
-    A text that has a net, and a name or data for it, is an experiment of its own. Anything less is laid over this one:
-    the fields that it names change, its groups take the place of all groups. A code fence of Markdown around it is
-    left out, and what stands outside of the fence with it.
+    A text that has a net, and a name or data for it, is an experiment of its own. Any other changes this one: the
+    fields that it names change, and its groups take the place of all groups. A code fence of Markdown around it is
+    left out, and so is what stands outside of the fence.
 
-    Raises ExperimentError with one line that names the field, or the line of the text.
+    Raises:
+        ExperimentError: one line that names the field, or the line of the text.
     """
-    if len(text) > LONGEST:
+    if len(text) > MAX_CHARACTERS:
         raise ExperimentError(SOURCE, problem="longer than any experiment", allowed="an experiment as TOML")
-    text = _bare(text)
+    text = _without_fence(text)
     if not text.strip():
         raise ExperimentError(SOURCE, problem="empty", allowed="an experiment, or a part of one, as TOML")
     try:
         raw = tomllib.loads(text)
     except (ValueError, RecursionError):
-        # It says what is wrong, and in which line.
+        # Its error names what is wrong, and in which line.
         return loads(text, SOURCE)
     whole = "net" in raw and ("name" in raw or "data" in raw)
-    made = loads(text, SOURCE) if whole else _laid_over(raw, experiment)
-    # A file that it names may be missing here.
+    made = loads(text, SOURCE) if whole else _changed_by(raw, experiment)
+    # Raises where a file that it names is missing here.
     net_shape(made)
     return made
 
 
-def _bare(text: str) -> str:
-    """Without indentation and fence. Lines stay where they are, so that an error names the right one."""
+def _without_fence(text: str) -> str:
+    """Return the text without indentation and fence; lines keep their numbers, so that an error names the right one."""
     lines = [line.strip() for line in text.splitlines()]
     opening = next((number for number, line in enumerate(lines) if _FENCE.match(line)), None)
     if opening is None:
@@ -57,7 +58,7 @@ def _bare(text: str) -> str:
     return "\n".join([""] * (opening + 1) + lines[opening + 1 : closing])
 
 
-def _laid_over(raw: dict[str, Any], experiment: Experiment) -> Experiment:
+def _changed_by(raw: dict[str, Any], experiment: Experiment) -> Experiment:
     net = raw.get("net")
     if isinstance(net, dict) and not all(key.isdecimal() for key in net):
         raise ExperimentError("net", problem="a group has two brackets: [[net]]")
@@ -65,7 +66,7 @@ def _laid_over(raw: dict[str, Any], experiment: Experiment) -> Experiment:
 
 
 def _fields(table: dict[str, Any], path: str) -> list[tuple[str, object]]:
-    """Dotted paths and their values; a list of groups is one value."""
+    """Return the dotted paths of a table with their values; a list of groups is one value."""
     found: list[tuple[str, object]] = []
     for key, value in table.items():
         if isinstance(value, dict):

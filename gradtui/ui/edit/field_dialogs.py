@@ -1,4 +1,4 @@
-"""All fields of some parts of the experiment (a group of blocks; or data, optimizer, cures …) in one dialog."""
+"""The dialogs that edit an experiment: one for all fields of some parts, one for a single value."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.fields import fields_of
-from gradtui.ui.edit.field_list import FieldList, Row
-from gradtui.ui.edit.values import Draft, info_at, put, show, step, typed, value_at
+from gradtui.ui.edit.field_list import FieldList, FieldRow
+from gradtui.ui.edit.values import Draft, info_at, next_value, put, show, typed, value_at
 from gradtui.ui.widgets.key_line import KeyLine
 
 _RECURRENT = ("rnn", "lstm", "gru")
 
-# Fields that only some groups read; elsewhere they are hidden, so that no one turns a knob that does nothing.
-_READ_BY: dict[str, Callable[[Group], bool]] = {
+# Fields that only some groups use; for others they are hidden, since changing them would do nothing.
+_USED_BY: dict[str, Callable[[Group], bool]] = {
     "kernel": lambda group: group.block == "conv",
     "stride": lambda group: group.block == "conv",
     "heads": lambda group: group.block == "attention",
@@ -37,12 +37,12 @@ _READ_BY: dict[str, Callable[[Group], bool]] = {
 
 
 class SettingsScreen(ModalScreen[Experiment]):
-    """Edits parts of an experiment; answers with the experiment as it stands when it closes.
+    """The SettingsScreen edits all fields of some parts; it answers with the experiment as it stands when it closes.
 
     Args:
-        experiment: what is edited.
+        experiment: the experiment to edit.
         parts: dotted paths of the parts (``net.0``, ``data``, ``cures.pretrain``); "" is the experiment itself.
-        title: what the frame says.
+        title: the title of the frame.
     """
 
     DEFAULT_CSS = """
@@ -74,7 +74,7 @@ class SettingsScreen(ModalScreen[Experiment]):
         self.frame_title = title
 
     def compose(self) -> ComposeResult:
-        """The list of fields, what the chosen one means, and the keys."""
+        """Yield the list of fields, the meaning of the chosen one, and the keys."""
         with Vertical() as frame:
             frame.border_title = self.frame_title
             with VerticalScroll(can_focus=False):
@@ -88,16 +88,16 @@ class SettingsScreen(ModalScreen[Experiment]):
         self.query_one(FieldList).focus()
 
     def paths(self) -> Iterable[str]:
-        """The dotted paths of the parts' own fields, less those that this group does not read."""
+        """Yield the dotted paths of the fields of the parts, without those that a group does not use."""
         for path in self.parts:
             part = value_at(self.draft.experiment, path)
             for info in fields_of(type(part)):  # type: ignore[arg-type]
-                reads = _READ_BY.get(info.name)
-                if reads is None or not isinstance(part, Group) or reads(part):
+                used = _USED_BY.get(info.name)
+                if used is None or not isinstance(part, Group) or used(part):
                     yield f"{path}.{info.name}" if path else info.name
 
     def show(self) -> None:
-        """Everything as the draft has it now."""
+        """Show the values of the draft."""
         experiment = self.draft.experiment
         before = self.draft.past[0] if self.draft.past else experiment
         rows = []
@@ -108,14 +108,14 @@ class SettingsScreen(ModalScreen[Experiment]):
             except (IndexError, AttributeError):
                 changed = True
             label = path if len(self.parts) > 1 else path.rsplit(".", 1)[-1]
-            rows.append(Row(path, label, show(path, value), changed))
+            rows.append(FieldRow(path, label, show(path, value), changed))
         fields = self.query_one(FieldList)
         fields.show(rows)
         self.query_one(Vertical).border_subtitle = Content(_size(experiment))
         self.explain(rows[fields.cursor].path)
 
     def explain(self, path: str, problem: str = "") -> None:
-        """What a field means, or why it would not change."""
+        """Explain a field, or why it cannot be changed so."""
         if problem:
             self.query_one("#doc", Static).update(Content.styled(problem, "$error"))
             return
@@ -133,7 +133,7 @@ class SettingsScreen(ModalScreen[Experiment]):
 
     @on(FieldList.Stepped)
     def _stepped(self, event: FieldList.Stepped) -> None:
-        value = step(info_at(event.path), value_at(self.draft.experiment, event.path), event.up)
+        value = next_value(info_at(event.path), value_at(self.draft.experiment, event.path), event.up)
         try:
             self.draft = self.draft.change(put(self.draft.experiment, event.path, value))
         except ExperimentError as error:
@@ -151,22 +151,22 @@ class SettingsScreen(ModalScreen[Experiment]):
         self.app.push_screen(ValueScreen(self.draft.experiment, event.path, event.keys), take)
 
     def action_undo(self) -> None:
-        """One change back."""
+        """Take the last change back."""
         self.draft = self.draft.undo()
         self.show()
 
     def action_redo(self) -> None:
-        """One change forth."""
+        """Take the last undo back."""
         self.draft = self.draft.redo()
         self.show()
 
     def action_close(self) -> None:
-        """Keep the changes."""
+        """Close the dialog and keep the changes."""
         self.dismiss(self.draft.experiment)
 
 
 def _size(experiment: Experiment) -> str:
-    """How large the net is, or why nobody can tell: the data's file may have gone."""
+    """Return how large the net is, or why that is unknown: a file of data may have been deleted."""
     try:
         shape = net_shape(experiment)
     except ExperimentError as error:
@@ -175,12 +175,12 @@ def _size(experiment: Experiment) -> str:
 
 
 class ValueScreen(ModalScreen[Experiment | None]):
-    """Asks for the value of one field; answers with the changed experiment, or None.
+    """The ValueScreen asks for the value of one field; it answers with the changed experiment, or None.
 
     Args:
-        experiment: what is edited.
+        experiment: the experiment to edit.
         path: the field's dotted path.
-        keys: what was typed already; emptied when the dialog is there to be typed into.
+        keys: the characters that were typed already; emptied when the dialog takes them over.
     """
 
     DEFAULT_CSS = """
@@ -209,7 +209,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
         self.field = info_at(path)
 
     def compose(self) -> ComposeResult:
-        """The field's text, and an input or the list of choices."""
+        """Yield the meaning of the field, and a field to type in or the list of choices."""
         value = value_at(self.experiment, self.path)
         with Vertical() as box:
             box.border_title = self.path
@@ -221,7 +221,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
             yield Static("", id="verdict")
 
     def on_mount(self) -> None:
-        """Start where the value is."""
+        """Start with the current value."""
         value = value_at(self.experiment, self.path)
         if self.field.kind == "choice":
             choices = self.query_one(OptionList)
@@ -235,7 +235,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
         self.keys.clear()
 
     def judge(self, text: str) -> Experiment | None:
-        """Say in one line whether the text will do; the experiment it makes, or None."""
+        """Show in one line whether a text is allowed; return the experiment that it makes, or None."""
         verdict = self.query_one("#verdict", Static)
         try:
             experiment = typed(self.experiment, self.path, text)

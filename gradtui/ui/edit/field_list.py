@@ -1,4 +1,4 @@
-"""A list of fields and their values: up and down choose, left and right change, enter types."""
+"""The list of fields and their values: up and down choose, left and right change, enter types."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from rich.segment import Segment
-from rich.style import Style
 from textual import events
 from textual.binding import Binding
 from textual.containers import ScrollableContainer
@@ -18,18 +17,18 @@ from textual.widget import Widget
 
 
 @dataclass(frozen=True)
-class Row:
-    """One line: a field of the experiment by its dotted path, and its value as shown."""
+class FieldRow:
+    """A FieldRow is one line: a field of the experiment by its dotted path, and its value as shown."""
 
     path: str
     label: str
     text: str
     changed: bool = False
-    """Differs from the run on the screen: takes effect with the next start."""
+    """Whether it differs from the run on the screen, and takes effect with the next start."""
 
 
 class FieldList(Widget, can_focus=True):
-    """Rows of fields. It knows no experiment: it says what the person wishes, and shows what it is given."""
+    """The FieldList shows rows of fields, and posts which field is to be changed; it knows no experiment."""
 
     HELP = "## Settings\n\n`↑ ↓` choose a field · `← →` change it · `enter` type a value"
     BINDINGS = [
@@ -69,60 +68,60 @@ class FieldList(Widget, can_focus=True):
     }
     """
 
-    rows: reactive[tuple[Row, ...]] = reactive((), layout=True)
+    rows: reactive[tuple[FieldRow, ...]] = reactive((), layout=True)
     cursor = reactive(0)
 
     @dataclass
     class Stepped(Message):
-        """The person wishes the neighbour of a value."""
+        """Request for the next value of a field, up or down."""
 
         path: str
         up: bool
 
     @dataclass
     class Typing(Message):
-        """The person wishes to type a value."""
+        """Request to type the value of a field."""
 
         path: str
         keys: list[str] = field(default_factory=list)
-        """What was typed already. It grows until whoever shows the dialog takes it out."""
+        """The characters that were typed already; more may come until the dialog takes them out."""
 
     @dataclass
     class Moved(Message):
-        """The cursor stands on another field."""
+        """The cursor has moved to a field."""
 
         path: str
 
     def __init__(self, *, label_width: int = 16, id: str | None = None) -> None:
         super().__init__(id=id)
         self.label_width = label_width
-        # Digits typed before the dialog for them is there: a paste, or a slow line, brings several at once.
+        # Digits typed before their dialog is open: a paste, or a slow line, brings several at once.
         self._keys: list[str] = []
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """One line a row."""
+        """Return one line for each row."""
         return max(1, len(self.rows))
 
     def validate_cursor(self, cursor: int) -> int:
-        """The cursor stays on the list."""
+        """Keep the cursor on the list."""
         return max(0, min(cursor, len(self.rows) - 1))
 
-    def show(self, rows: Iterable[Row]) -> None:
-        """Other rows, the cursor on the field where it was."""
+    def show(self, rows: Iterable[FieldRow]) -> None:
+        """Show other rows, the cursor on the field where it was."""
         here = self.rows[self.cursor].path if self.rows else None
         self.rows = tuple(rows)
         paths = [row.path for row in self.rows]
         self.cursor = paths.index(here) if here in paths else self.validate_cursor(self.cursor)
 
     def watch_cursor(self) -> None:
-        """Keep the cursor's line in view, and tell who explains it."""
+        """Bring the line of the cursor into view, and post its field."""
         if self.rows:
             self.post_message(self.Moved(self.rows[self.cursor].path))
         if isinstance(self.parent, ScrollableContainer):
             self.parent.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False)
 
     def render_line(self, y: int) -> Strip:
-        """Label on the left, value on the right of it, arrows around the value under the cursor."""
+        """Return a line: the label, then the value, between arrows where the cursor is."""
         width = self.size.width
         if y >= len(self.rows):
             return Strip.blank(width, self.rich_style)
@@ -147,26 +146,22 @@ class FieldList(Widget, can_focus=True):
         ]
         return Strip(segments).adjust_cell_length(width, base)
 
-    def _ink(self, component: str) -> Style:
-        """A component's colour alone: the ground is the line's own."""
-        return Style(color=self.get_component_rich_style(component).color)
-
     def action_move(self, by: int) -> None:
-        """Another field."""
+        """Move the cursor so many fields down (up)."""
         self.cursor += by
 
     def action_step(self, up: bool) -> None:
-        """Wish for the neighbour of the value under the cursor."""
+        """Request the next value of the field under the cursor."""
         if self.rows:
             self.post_message(self.Stepped(self.rows[self.cursor].path, up))
 
     def action_edit(self) -> None:
-        """Wish to type the value under the cursor."""
+        """Request to type the value of the field under the cursor."""
         if self.rows:
             self.post_message(self.Typing(self.rows[self.cursor].path))
 
     def on_key(self, event: events.Key) -> None:
-        """A digit begins to type a value at once."""
+        """Begin to type a value with a digit."""
         if event.character and event.character in "0123456789" and self.rows:
             event.stop()
             self._keys.append(event.character)
@@ -174,7 +169,7 @@ class FieldList(Widget, can_focus=True):
                 self.post_message(self.Typing(self.rows[self.cursor].path, self._keys))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a field; on its halves it steps, twice it types."""
+        """Choose the clicked field; a click on the chosen one steps its value, a double click types it."""
         offset = event.get_content_offset(self)
         if offset is None or not 0 <= offset.y < len(self.rows):
             return
@@ -186,11 +181,11 @@ class FieldList(Widget, can_focus=True):
             self.action_step(offset.x >= self.label_width + 2 + len(self.rows[self.cursor].text) // 2)
 
     def on_focus(self) -> None:
-        """Arrows appear with the focus."""
+        """Show the arrows, which appear with the focus."""
         self.refresh()
         if self.rows:
             self.post_message(self.Moved(self.rows[self.cursor].path))
 
     def on_blur(self) -> None:
-        """… and go with it."""
+        """Hide the arrows."""
         self.refresh()

@@ -1,4 +1,4 @@
-"""Values as people write and read them, and the way a typed word becomes an experiment."""
+"""The values of an experiment's fields: how they are shown, typed, stepped through, changed and undone."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradtui.experiment.fields import FieldInfo
 from gradtui.experiment.overrides import parse_assignments
 from gradtui.experiment.parse import field_at
 
-# Zero is a switch in these fields: off, or the kind's own.
+# How a zero is shown in the fields where it switches something off.
 _ZERO = {
     "clip_norm": "off",
     "clip_value": "off",
@@ -29,7 +29,7 @@ _SWITCH_WORDS = {"off", "none", "auto"}
 
 
 def info_at(path: str) -> FieldInfo:
-    """What a field allows, by its dotted path."""
+    """Return what a field allows, by its dotted path. Raises KeyError where there is no such field."""
     info = field_at(tuple(path.split(".")))
     if info is None:
         raise KeyError(path)
@@ -37,7 +37,7 @@ def info_at(path: str) -> FieldInfo:
 
 
 def value_at(experiment: Experiment, path: str) -> object:
-    """The value of a field or part by its dotted path (``net.0.width``); "" is the experiment itself."""
+    """Return the value of a field or part by its dotted path (``net.0.width``); "" is the experiment itself."""
     value: object = experiment
     for name in path.split(".") if path else ():
         value = value[int(name)] if isinstance(value, tuple) else getattr(value, name)
@@ -45,7 +45,7 @@ def value_at(experiment: Experiment, path: str) -> object:
 
 
 def show(path: str, value: object) -> str:
-    """A value as the lists show it."""
+    """Return a value as the lists show it."""
     name = path.rsplit(".", 1)[-1]
     if value == 0 and not isinstance(value, bool) and name in _ZERO:
         return _ZERO[name]
@@ -57,7 +57,7 @@ def show(path: str, value: object) -> str:
 
 
 def put(experiment: Experiment, path: str, value: object) -> Experiment:
-    """The experiment with a field changed, and with it what the change needs besides.
+    """Return the experiment with a field changed, and with it what else that needs.
 
     Raises:
         ExperimentError: naming the field, the value and what is allowed.
@@ -65,14 +65,14 @@ def put(experiment: Experiment, path: str, value: object) -> Experiment:
     try:
         return set_fields(experiment, {path: value})
     except ExperimentError as error:
-        # A recurrent block on images needs them as sequences; asking for that first would be a riddle.
+        # A recurrent block on images needs them as sequences; an error would not tell how to get there.
         if path.endswith(".block") and error.field == "data.sequence":
             return set_fields(experiment, {path: value, "data.sequence": "rows"})
         raise
 
 
 def typed(experiment: Experiment, path: str, text: str) -> Experiment:
-    """The experiment with a typed value.
+    """Return the experiment with a typed value.
 
     Raises:
         ExperimentError: naming the field, the value and what is allowed.
@@ -112,13 +112,17 @@ _DOUBLING = {"width", "batch_size", "heads"}
 _BY_ONE = {"repeat", "layers", "seed", "stride", "threads", "freeze", "epochs"}
 
 
-def step(field: FieldInfo, value: object, up: bool) -> object:
-    """The neighbour of a value, within the field's range; text has no neighbours and stays.
+def next_value(field: FieldInfo, value: object, up: bool) -> object:
+    """Return what the left or right arrow makes of a value: the next choice, or the next number of a ladder.
+
+    Rates and thresholds have a log scale, so they climb 1, 2, 5, 10 …; numbers of units double; numbers of blocks
+    change by one. A ladder that starts at "off" (0) goes on with its first rung. The value stays within the range of
+    the field; a text has no next one and stays.
 
     Args:
         field: what the field allows.
         value: the value now.
-        up: to the right (larger, next) rather than to the left.
+        up: whether to go to the right (larger, next) rather than to the left.
     """
     if field.kind == "choice":
         choices = list(field.choices)
@@ -151,7 +155,7 @@ def _neighbour(name: str, value: float, up: bool) -> float:
 
 
 def _ladder(value: float, up: bool) -> float:
-    """The next number of 1, 2, 5 × powers of ten."""
+    """Return the next number of 1, 2, 5 × powers of ten."""
     if value <= 0:
         return 1.0 if up else 0.0
     exponent = math.floor(math.log10(value))
@@ -163,26 +167,29 @@ def _ladder(value: float, up: bool) -> float:
 
 @dataclass(frozen=True)
 class Draft:
-    """An experiment with what it was before (``past``) and what was undone (``future``)."""
+    """A Draft is an edited experiment with its earlier states (``past``) and the undone ones (``future``).
+
+    Experiments are frozen, so that undo needs nothing but these lists.
+    """
 
     experiment: Experiment
     past: tuple[Experiment, ...] = ()
     future: tuple[Experiment, ...] = ()
 
     def change(self, experiment: Experiment) -> Draft:
-        """The draft after an edit; an edit that changes nothing leaves no trace."""
+        """Return the draft after an edit; an edit that changes nothing cannot be undone."""
         if experiment == self.experiment:
             return self
         return Draft(experiment, (*self.past[-199:], self.experiment))
 
     def undo(self) -> Draft:
-        """One edit back, where there is one."""
+        """Return the draft without its last edit, if there is one."""
         if not self.past:
             return self
         return Draft(self.past[-1], self.past[:-1], (self.experiment, *self.future))
 
     def redo(self) -> Draft:
-        """One undone edit forth, where there is one."""
+        """Return the draft with the edit that was undone last, if there is one."""
         if not self.future:
             return self
         return replace(

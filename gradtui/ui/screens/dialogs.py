@@ -1,4 +1,4 @@
-"""A list to choose from, by arrows or by typing: presets, cures."""
+"""The dialogs that several screens use: choose from a list, ask for a text, save an experiment, read a log."""
 
 from __future__ import annotations
 
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """One entry: what is answered, what is read, and the text that explains it."""
+    """A Choice is one entry: the key that is answered, a title, and a line that explains it."""
 
     key: str
     title: str
     line: str
     marked: bool = False
-    """Stands out, as what is advised."""
+    """Whether it is advised, and stands out."""
 
 
 class ChooseScreen(ModalScreen[str | None]):
-    """Answers with the key of a choice, or None.
+    """The ChooseScreen lets the person choose by arrows or by typing; it answers with the key of a choice, or None.
 
     Args:
-        title: what the frame says.
+        title: the title of the frame.
         choices: in the order in which they are shown.
         title_width: columns of the titles; 0 puts each line beneath its title.
     """
@@ -73,7 +73,7 @@ class ChooseScreen(ModalScreen[str | None]):
         self.title_width = title_width
 
     def compose(self) -> ComposeResult:
-        """What to look for, and what there is."""
+        """Yield the field to search in, and the list."""
         with Vertical() as frame:
             frame.border_title = self.frame_title
             frame.border_subtitle = "type to search · ↑↓ choose · ⏎ take · esc back"
@@ -84,11 +84,11 @@ class ChooseScreen(ModalScreen[str | None]):
             yield found
 
     def on_mount(self) -> None:
-        """All of them."""
+        """List all choices."""
         self.search("")
 
     def search(self, words: str) -> None:
-        """Those that hold every word."""
+        """List the choices that contain every one of some words."""
         wanted = words.lower().split()
         found = self.query_one(OptionList)
         found.clear_options()
@@ -116,14 +116,14 @@ class ChooseScreen(ModalScreen[str | None]):
         self.dismiss(event.option.id)
 
     def action_move(self, by: int) -> None:
-        """Another choice."""
+        """Move to the choice so many places further on."""
         found = self.query_one(OptionList)
         if found.option_count:
             found.highlighted = max(0, min((found.highlighted or 0) + by, found.option_count - 1))
 
 
 def find_layer(app: App[Any], watching: Watching | None, take: Callable[[int], None]) -> None:
-    """Let the person choose one of a run's layers; `take` gets its index."""
+    """Let the person choose one of a run's layers by its name; `take` gets its index."""
     snapshot = watching.snapshot if watching is not None else None
     meta = snapshot.meta if snapshot is not None else None
     if meta is None or not meta.layers:
@@ -145,13 +145,13 @@ def find_layer(app: App[Any], watching: Watching | None, take: Callable[[int], N
 
 
 class AskScreen(ModalScreen["str | None"]):
-    """Answers with the text, or None.
+    """The AskScreen asks for one line of text and checks it while it is typed; it answers with the text, or None.
 
     Args:
-        title: what is asked.
-        value: what stands there at first.
-        hint: said beneath it.
-        check: raises ValueError, one line, where the text will not do.
+        title: the title of the frame.
+        value: the text that stands there at first.
+        hint: the line beneath it.
+        check: raises ValueError with one line where the text is not allowed.
     """
 
     DEFAULT_CSS = """
@@ -176,7 +176,7 @@ class AskScreen(ModalScreen["str | None"]):
         self.check = check
 
     def compose(self) -> ComposeResult:
-        """The line, and what is said of it."""
+        """Yield the line to type, and the hint."""
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
             yield Input(self.value, select_on_focus=False)
@@ -202,7 +202,7 @@ class AskScreen(ModalScreen["str | None"]):
 
 
 class SaveScreen(ModalScreen[Path | None]):
-    """Asks for a file's name and writes the experiment there; answers with the file."""
+    """The SaveScreen asks for the name of a file and writes an experiment there; it answers with the file, or None."""
 
     DEFAULT_CSS = """
     SaveScreen {
@@ -223,7 +223,7 @@ class SaveScreen(ModalScreen[Path | None]):
         self.experiment = experiment
 
     def compose(self) -> ComposeResult:
-        """The name."""
+        """Yield the name to type, and a hint."""
         with Vertical() as frame:
             frame.border_title = "Save the experiment"
             yield Input("-".join(self.experiment.name.split()).replace("/", "-") + ".toml")
@@ -251,7 +251,7 @@ class SaveScreen(ModalScreen[Path | None]):
 
 
 class LogScreen(ModalScreen[None]):
-    """Shows text as it is: a log may hold anything, so it is never read as markup."""
+    """The LogScreen shows the last lines of a log, never as markup: they may hold anything."""
 
     DEFAULT_CSS = """
     LogScreen {
@@ -270,12 +270,12 @@ class LogScreen(ModalScreen[None]):
         self.lines = lines
 
     def compose(self) -> ComposeResult:
-        """The lines, the newest in view."""
+        """Yield the lines."""
         with VerticalScroll() as frame:
             frame.border_title = self.log_title
             frame.border_subtitle = "esc back"
             yield Static(Content("\n".join(self.lines) or "The trainer printed nothing."))
 
     def on_mount(self) -> None:
-        """The end is what matters."""
+        """Scroll to the end, which has the newest lines."""
         self.query_one(VerticalScroll).scroll_end(animate=False)

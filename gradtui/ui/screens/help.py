@@ -1,4 +1,4 @@
-"""All keys, with what they do: of the focused pane first, then of its screen and of the app."""
+"""The list of all keys that do something now: those of the focused pane, of its screen and of the app."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gradtui.ui.key_actions import KeyAction, help_of, key_actions
 
 
 class KeyTable(Widget):
-    """One group of keys: each key, what it does, and what to know about that."""
+    """A KeyTable lists one group of keys: each key, what it does, and its tooltip."""
 
     COMPONENT_CLASSES = {"keys--title", "keys--key", "keys--tooltip"}
     DEFAULT_CSS = """
@@ -32,15 +32,15 @@ class KeyTable(Widget):
     }
     """
 
-    def __init__(self, title: str, actions: list[KeyAction], key_width: int, said_width: int) -> None:
+    def __init__(self, title: str, actions: list[KeyAction], key_width: int, description_width: int) -> None:
         super().__init__()
         self.group_title = title
         self.actions = actions
         self.key_width = key_width
-        self.said_width = said_width
+        self.description_width = description_width
 
     def render(self) -> RenderResult:
-        """The title, and a line for everything that can be done."""
+        """Return the title, and a line for each action."""
         ground = self.rich_style
         title, key, tooltip = (
             ground + self.get_component_rich_style(f"keys--{part}", partial=True)
@@ -48,7 +48,7 @@ class KeyTable(Widget):
         )
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=self.key_width, justify="right")
-        table.add_column(width=self.said_width)
+        table.add_column(width=self.description_width)
         table.add_column(ratio=1)
         for action in self.actions:
             dim = "" if action.enabled else "dim"
@@ -58,11 +58,11 @@ class KeyTable(Widget):
 
 
 class KeysScreen(ModalScreen[None]):
-    """Says what can be done on the screen beneath it.
+    """The KeysScreen lists what can be done on the screen beneath it.
 
     Args:
         screen: that screen; its keys are looked up now, while its pane has the focus.
-        words: what to make of the pane's own text.
+        words: rewrites the help text of the pane, for terminals without signs for keys.
     """
 
     DEFAULT_CSS = """
@@ -92,29 +92,29 @@ class KeysScreen(ModalScreen[None]):
         self.groups = [(title_of(node, self.help_text), actions) for node, actions in key_actions(screen)]
 
     def compose(self) -> ComposeResult:
-        """The pane's own words, then the keys."""
+        """Yield the help text of the pane, then the keys."""
         actions = [action for _, group in self.groups for action in group]
         key_width = min(18, max(len(" ".join(action.keys)) for action in actions))
-        said_width = min(22, max(len(action.description) for action in actions))
+        description_width = min(22, max(len(action.description) for action in actions))
         with VerticalScroll() as frame:
             frame.border_title = "Keys"
             frame.border_subtitle = "↑↓ more · esc back"
             if self.help_text:
                 yield Markdown(self.help_text)
             for title, group in self.groups:
-                yield KeyTable(title, group, key_width, said_width)
+                yield KeyTable(title, group, key_width, description_width)
 
     def on_mount(self) -> None:
-        """The arrows scroll."""
+        """Focus the list, so that the arrows scroll it."""
         self.query_one(VerticalScroll).focus()
 
     def action_scroll(self, lines: int) -> None:
-        """Further down, or up."""
+        """Scroll so many lines down (up)."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 
 def title_of(node: DOMNode, help_text: str) -> str:
-    """What a group of keys belongs to; "" where the words above have said it."""
+    """Return what a group of keys belongs to; "" where the help text above it has said so."""
     if node.BINDING_GROUP_TITLE:
         return node.BINDING_GROUP_TITLE
     if isinstance(node, Screen):

@@ -1,7 +1,7 @@
-"""The first frame: the name, the keys, and nothing that takes time to import.
+"""The screen of the first frame: the name, the keys, and nothing that takes time to import.
 
-Textual alone needs a third of a second to its first frame; the lab with its panes would double that. So this
-screen is painted first, and the lab covers it a moment later, looking the same where both show something.
+Textual alone needs a third of a second to its first frame; the lab with its panes would double that. So this screen
+is painted first, and the lab covers it a moment later, looking the same where both show something.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from gradtui.ui.widgets.key_line import KeyLine
 
 
 class OpeningScreen(Screen[None]):
-    """Keeps the keys that are pressed before the lab is there; the app hands them on.
+    """The OpeningScreen remembers the keys that are pressed before the lab is there; the app hands them on.
 
     Args:
-        title: what will open.
+        title: the name of what will open.
     """
 
     DEFAULT_CSS = """
@@ -34,7 +34,7 @@ class OpeningScreen(Screen[None]):
         self.keys: list[str] = []
 
     def compose(self) -> ComposeResult:
-        """The first line and the last one."""
+        """Yield the first line and the last one."""
         # Never as markup: an experiment may be called anything.
         yield Static(Content.assemble(("gradtui", "$accent"), "  ", self.opening_title), id="opening-title")
         yield KeyLine()
@@ -44,9 +44,9 @@ class OpeningScreen(Screen[None]):
         self.call_after_refresh(self.call_after_refresh, self.app.run_action, "open_lab")
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Show the keys that the lab will show."""
+        """Return whether the lab will show a key."""
         return action not in WHILE_TRAINING
 
     def on_key(self, event: events.Key) -> None:
-        """Remember a key for the lab: its actions do not exist here, so every key of its comes by."""
+        """Remember a key for the lab, whose actions do not exist here."""
         self.keys.append(event.key)

@@ -53,7 +53,7 @@ class OverlaidCurves(CurvePane):
         ends = [entry.watching.snapshot.steps for entry in entries if entry.watching.snapshot is not None]
         plot.update(series, x_end=max(ends, default=0) or None)
         self.part = part
-        self._entitle()
+        self._write_title()
 
     def point_at(self, step: int | None) -> None:
         """The cursor at a step, before the runs were read for it."""
@@ -64,15 +64,15 @@ class OverlaidCurves(CurvePane):
         """The step so many columns to the right (left) of another."""
         return next((plot.step_beside(step, columns) for plot in self._plots()), step)
 
-    def _entitle(self) -> None:
-        super()._entitle()
+    def _write_title(self) -> None:
+        super()._write_title()
         said = {"batch": "of each batch", "train": "on the training set", "test": "on the test set"}[
             self.part
         ]
         head, *rest = self.heading.split(" · ")
         self.heading = " · ".join([f"{head} {said}", *rest])
 
-    def _tell(self) -> None:
+    def _write_caption(self) -> None:
         """Nothing besides: what happened to each of many runs would be a forest of signs."""
 
 

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the steps."""
+"""The pane with the loss or the accuracy over the steps."""
 
 from __future__ import annotations
 
@@ -27,11 +27,14 @@ if TYPE_CHECKING:
     from gradtui.ui.widgets.curve_plot import CurvePlot
 
 PAGE = 10
-"""Columns that a key with shift moves by."""
+"""The columns that a key with shift moves by."""
 
 
 class CurvePane(Vertical, can_focus=True):
-    """One curve pane; ``what`` is "loss" or "accuracy". The chart is mounted with the first numbers."""
+    """A CurvePane draws the curves of one run; ``what`` is "loss" or "accuracy".
+
+    The chart is mounted with the first numbers, so that plotext is not imported before.
+    """
 
     HELP = (
         "## Loss and accuracy\n\n"
@@ -63,13 +66,13 @@ class CurvePane(Vertical, can_focus=True):
     ALLOW_MAXIMIZE = True
 
     logarithmic: reactive[bool] = reactive(False, repaint=False)
-    """A logarithmic axis."""
+    """Whether the axis is logarithmic."""
     smoothing: reactive[str] = reactive("off", repaint=False)
     """How much the batch curve is smoothed: off, light or strong."""
     heading: reactive[str] = reactive("", repaint=False)
-    """What is drawn, in the frame above …"""
+    """The title of the frame: what is drawn."""
     caption: reactive[str] = reactive("", repaint=False)
-    """… and beneath: what happened. To write on the frame paints all of the pane, so only what is new is written."""
+    """The lower line of the frame: events. Writing on the frame paints the whole pane, so only new text is written."""
 
     def __init__(self, what: str) -> None:
         super().__init__(id=f"{what}-pane", classes="pane")
@@ -80,12 +83,12 @@ class CurvePane(Vertical, can_focus=True):
         self._event_marks: EventMarks | None = None
 
     def compose(self) -> ComposeResult:
-        """Nothing yet: plotext is imported after the first frame."""
+        """Yield nothing: the chart comes with the first numbers."""
         yield from ()
 
     def on_mount(self) -> None:
-        """The frame's title."""
-        self._entitle()
+        """Write the title of the frame."""
+        self._write_title()
 
     def keep_settings(self, store: SettingsStore) -> None:
         """Draw as the person's settings say, and keep what is changed from now on."""
@@ -99,7 +102,7 @@ class CurvePane(Vertical, can_focus=True):
         self.watch(self, "logarithmic", partial(keep, f"log_{self.what}"), init=False)
 
     def clear(self) -> None:
-        """Another run comes."""
+        """Show nothing: another run comes."""
         self._newest = 0
         self._event_marks = None
         self.caption = ""
@@ -112,19 +115,23 @@ class CurvePane(Vertical, can_focus=True):
     async def paint(self, watching: Watching, partner: Watching | None = None) -> None:
         """Show the curves of a run's state, the cursor at the step that is looked at.
 
-        partner: the run that it is held against, one more curve.
+        partner: the run that it is compared with, one more curve.
         """
         snapshot = watching.snapshot
         if snapshot is None:
             return
         pretraining = self.what == "loss" and not snapshot.step
-        # Of a stretch of time the sight has a closer look than the whole run's.
+        # Of a stretch of time the sight has finer curves than the snapshot of the whole run.
         curves = watching.sight.curves if watching.sight is not None else snapshot.curves
-        series = _reconstruction(snapshot) if pretraining else _course(snapshot, curves, self.what)
+        series = (
+            _pretraining_curve(snapshot)
+            if pretraining
+            else _batch_and_evaluations(snapshot, curves, self.what)
+        )
         if not series:
             return
         if partner is not None and partner.snapshot is not None and not pretraining:
-            series += _before(partner.snapshot, self.what)
+            series += _partner_curve(partner.snapshot, self.what)
         plot = await self.plot()
         self._pretraining, self._newest = pretraining, snapshot.step
         if pretraining:
@@ -134,11 +141,11 @@ class CurvePane(Vertical, can_focus=True):
             self._first = int(snapshot.curves[self.what].step[0])
             plot.travels, plot.cursor, plot.window = True, watching.at, watching.look.window
             plot.update(series, x_end=snapshot.steps or None, marks=self._marks(watching, snapshot))
-        self._entitle()
-        self._tell()
+        self._write_title()
+        self._write_caption()
 
     async def plot(self) -> CurvePlot:
-        """The chart; it is mounted when there is something to show."""
+        """Return the chart; it is mounted when there is something to show."""
         from gradtui.ui.widgets.curve_plot import CurvePlot
 
         if not self.query(CurvePlot):
@@ -162,11 +169,11 @@ class CurvePane(Vertical, can_focus=True):
         )
 
     def _plots(self) -> list[CurvePlot]:
-        """The chart, once there is one; without importing what it needs before."""
+        """Return the chart in a list, empty before it is mounted; this imports nothing that a chart needs."""
         return list(self.query("CurvePlot"))  # type: ignore[arg-type]
 
-    def _entitle(self) -> None:
-        """What is drawn, and how."""
+    def _write_title(self) -> None:
+        """Name what is drawn, and how."""
         name = self.what.capitalize()
         if self._pretraining:
             name = "Reconstruction error by epoch"
@@ -176,40 +183,40 @@ class CurvePane(Vertical, can_focus=True):
         self.heading = " · ".join([name, *(word for yes, word in how if yes)])
 
     def watch_heading(self, heading: str) -> None:
-        """Above the chart."""
+        """Write the title of the frame."""
         self.border_title = Content(heading)
 
     def watch_caption(self, caption: str) -> None:
-        """Beneath it."""
+        """Write the lower line of the frame."""
         self.border_subtitle = Content(caption)
 
-    def _tell(self) -> None:
-        """Say what happened at the cursor, or else what the signs mean."""
+    def _write_caption(self) -> None:
+        """Write which events lie at the cursor, or else what the signs mean."""
         for plot in self._plots():
             self.caption = " · ".join(plot.said) or "  ".join(" ".join(sign) for sign in plot.signs)
 
     def on_curve_plot_redrawn(self) -> None:
-        """Columns stand for other steps now."""
-        self._tell()
+        """Name the events anew: the columns stand for other steps now."""
+        self._write_caption()
 
     def watch_logarithmic(self, logarithmic: bool) -> None:
-        """The other axis, in place."""
+        """Draw on the other axis."""
         for plot in self._plots():
             plot.logarithmic = logarithmic
-        self._entitle()
+        self._write_title()
 
     def watch_smoothing(self, smoothing: str) -> None:
-        """More or less of the noise, in place."""
+        """Draw with another smoothing."""
         for plot in self._plots():
             plot.smoothing = smoothing
-        self._entitle()
+        self._write_title()
 
     def action_log(self) -> None:
-        """Linear or logarithmic."""
+        """Change between a linear and a logarithmic axis."""
         self.logarithmic = not self.logarithmic
 
     def action_smooth(self) -> None:
-        """Off, light, strong, and off again."""
+        """Smooth the batch curve more: off, light, strong, and off again."""
         from gradtui.charts.series import next_level
 
         self.smoothing = next_level(self.smoothing)
@@ -217,19 +224,19 @@ class CurvePane(Vertical, can_focus=True):
     # -- time
 
     def action_time(self, columns: int) -> None:
-        """So many columns later (earlier)."""
+        """Show the step so many columns later (earlier)."""
         for plot in self._plots():
             if self._travels:
                 here = self._newest if plot.cursor is None else round(plot.cursor)
                 self._go(plot.step_beside(here, columns))
 
     def action_first(self) -> None:
-        """To the first recorded step."""
+        """Show the first recorded step."""
         if self._travels:
             self._go(self._first)
 
     def action_newest(self) -> None:
-        """As it is now."""
+        """Show the newest step."""
         if self._travels:
             self._go(None)
 
@@ -238,7 +245,7 @@ class CurvePane(Vertical, can_focus=True):
         return self._newest > 0 and not self._pretraining
 
     def _go(self, step: int | None) -> None:
-        """Say it to who looks at the run; and point there at once, for the next key counts from here."""
+        """Request a step, and put the cursor there at once: the next key counts from it."""
         step = None if step is None or step >= self._newest else max(self._first, step)
         for plot in self._plots():
             if step is not None or plot.cursor is not None:
@@ -247,19 +254,19 @@ class CurvePane(Vertical, can_focus=True):
 
     @on(Travelled)
     def _travelled(self) -> None:
-        """Also by a click on the chart, which points there itself."""
-        self._tell()
+        """Name the events at the step of a clicked column, where the chart has put the cursor."""
+        self._write_caption()
 
 
-def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[CurveData]:
-    """The batch of each step, and what was evaluated of train and test."""
+def _batch_and_evaluations(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[CurveData]:
+    """Return the curve of the batches, and those of the evaluations on the training and test set."""
     from gradtui.charts.series import CurveData
 
     if what not in curves:
         return []
     batch = curves[what]
     if not len(batch):
-        # The net is built, and its first step is not over.
+        # The net is built, and its first step has not ended.
         return []
     series = [CurveData("batch", batch.step, batch.mean, batch.min, batch.max)]
     for part in ("train", "test"):
@@ -271,8 +278,8 @@ def _course(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> lis
     return series
 
 
-def _before(snapshot: Snapshot, what: str) -> list[CurveData]:
-    """The batches of the run that this one is held against."""
+def _partner_curve(snapshot: Snapshot, what: str) -> list[CurveData]:
+    """Return the curve of the batches of the run that this one is compared with."""
     from gradtui.charts.series import CurveData
 
     curve = snapshot.curves.get(what)
@@ -281,15 +288,15 @@ def _before(snapshot: Snapshot, what: str) -> list[CurveData]:
     )
 
 
-def _reconstruction(snapshot: Snapshot) -> list[CurveData]:
-    """What layer-wise pretraining makes of its inputs: one curve, layer after layer."""
+def _pretraining_curve(snapshot: Snapshot) -> list[CurveData]:
+    """Return the reconstruction error of layer-wise pretraining: one curve over the epochs of all layers."""
     from gradtui.charts.series import CurveData
 
-    # A run that was taken up again in mid-pretraining began that anew.
-    taken_up = max(
+    # A run that was resumed in the middle of pretraining began that anew.
+    resumed_at = max(
         (i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0
     )
-    said = [event for event in snapshot.events[taken_up:] if event.get("event") == "pretrain"]
+    said = [event for event in snapshot.events[resumed_at:] if event.get("event") == "pretrain"]
     if len(said) < 2:
         return []
     errors = [event["reconstruction_error"] for event in said]

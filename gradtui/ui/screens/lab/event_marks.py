@@ -1,4 +1,4 @@
-"""What happened in a run, as marks for its curves."""
+"""The events of a run as marks over its curves."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
 
-LR = "optimizer.lr"
+LEARNING_RATE = "optimizer.lr"
 
-JUMP = 0.01
-"""By how much of itself the learning rate changes at least where that is worth a mark."""
+SMALLEST_JUMP = 0.01
+"""The share of itself by which the learning rate changes at least where that is worth a mark."""
 
-SLOPE = 3
-"""Points in a row at which it changes: from so many on, it is on a slope, which no sign need mark."""
+SLOPE_POINTS = 3
+"""From so many changes in a row on, the learning rate follows a warm-up or a cosine, which needs no mark."""
 
 
 class EventMarks:
-    """Reads a run's events once, however often the run is painted."""
+    """EventMarks turn the events of one run into marks, reading each event once however often the run is painted."""
 
     def __init__(self) -> None:
         self._read = 0
         self._marks: list[CurveMark] = []
 
     def clear(self) -> None:
-        """Another run comes."""
+        """Forget the events: another run comes."""
         self._read, self._marks = 0, []
 
     def marks(self, snapshot: Snapshot, findings: Iterable[tuple[str, int]]) -> CurveMarks:
-        """All of a run's marks. findings: code and step of what is known besides the run's own events."""
+        """Return all marks of a run. findings: the code and step of findings besides those in the run's own events."""
         self._take(snapshot.events)
         found = {str(event.get("code", "")): event.get("step") for event in snapshot.findings} | dict(
             findings
@@ -56,10 +56,10 @@ class EventMarks:
             if not isinstance(step, int):
                 continue
             if event["event"] == "rewound":
-                # What was done after that step was done in vain.
+                # The steps after that one were undone.
                 self._marks = [mark for mark in self._marks if mark.step <= step]
             mark = _mark(step, event)
-            # Who pauses and goes on at the same step has been there once.
+            # A pause that was ended at the same step is one mark.
             if mark is not None and not (mark.kind == "resumed" and self._paused_at(step)):
                 self._marks.append(mark)
         self._read = len(events)
@@ -68,14 +68,14 @@ class EventMarks:
         return any(mark.kind == "paused" and mark.step == step for mark in self._marks)
 
     def _schedule(self, rates: Summary | None) -> list[CurveMark]:
-        """The jumps of the learning rate that no viewer has wished for."""
-        wished = [mark.step for mark in self._marks if mark.kind == "lr"]
+        """Return marks for the jumps of the learning rate that no command has caused."""
+        commanded = [mark.step for mark in self._marks if mark.kind == "lr"]
         jumps = [] if rates is None else jumps_of(rates.step.tolist(), rates.mean.tolist())
         return [
             CurveMark(at, "lr", f"lr {old:g} → {new:g}")
             for before, at, after, old, new in jumps
-            # One that was wished after a step is seen in the next, or in the mean of the steps around it.
-            if not any(before <= step <= after for step in wished)
+            # A command after a step has its effect in the next, or in the mean of the steps around it.
+            if not any(before <= step <= after for step in commanded)
         ]
 
 
@@ -85,7 +85,7 @@ def _mark(step: int, event: Event) -> CurveMark | None:
             changes = event.get("set")
             if not isinstance(changes, dict) or not changes:
                 return None
-            return CurveMark(step, "lr" if LR in changes else "set", _said(changes))
+            return CurveMark(step, "lr" if LEARNING_RATE in changes else "set", _said(changes))
         case "paused":
             return CurveMark(step, "paused", "paused")
         case "resumed":
@@ -106,10 +106,10 @@ def _said(changes: dict[str, Any]) -> str:
 
 
 def jumps_of(steps: Sequence[int], rates: Sequence[float]) -> list[tuple[int, int, int, float, float]]:
-    """Where a rate that is constant before and after becomes another: (point before, there, after, old, new).
+    """Return where a rate that is constant before and after changes: (step before, there, after, old rate, new rate).
 
     The change may fall into a point that stands for several steps, whose mean lies between. A warm-up or a cosine
-    changes everywhere, and gives nothing.
+    changes everywhere, and is no jump.
     """
     changes = [i for i in range(1, len(rates)) if abs(rates[i] - rates[i - 1]) > 1e-6 * abs(rates[i - 1])]
     runs: list[list[int]] = []
@@ -122,6 +122,6 @@ def jumps_of(steps: Sequence[int], rates: Sequence[float]) -> list[tuple[int, in
     for run in runs:
         first, last = run[0] - 1, run[-1]
         old, new = rates[first], rates[last]
-        if len(run) < SLOPE and abs(new - old) > JUMP * max(abs(old), abs(new)):
+        if len(run) < SLOPE_POINTS and abs(new - old) > SMALLEST_JUMP * max(abs(old), abs(new)):
             found.append((steps[first], steps[run[0]], steps[last], old, new))
     return found

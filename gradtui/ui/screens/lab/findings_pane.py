@@ -1,4 +1,4 @@
-"""What is wrong with the run, in words and figures."""
+"""The pane with the findings on the run, and the verdict on a cure."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info":
 
 
 class FindingsPane(VerticalScroll, can_focus=True):
-    """The findings of the run on the screen, the worst first."""
+    """The FindingsPane shows the findings on the run, the worst first, and above them the verdict on a cure."""
 
-    ALLOW_MAXIMIZE = True  # Textual's scrolling containers do not by themselves
+    ALLOW_MAXIMIZE = True  # Textual's scrolling containers do not allow it by themselves.
     HELP = "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on."
     DEFAULT_CSS = """
     FindingsPane {
@@ -29,38 +29,38 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """
 
     findings: reactive[tuple[Finding, ...] | None] = reactive(None)
-    """None: nothing was judged yet; empty: healthy."""
+    """None before the first diagnosis; empty where nothing was found."""
 
     curable = True
-    """Whether the keys that train cures do anything here; set before the findings."""
+    """Whether the keys that train cures do anything for this run; set before the findings."""
 
     breaks: reactive[tuple[Divergence, ...]] = reactive(())
-    """The steps that broke the run."""
+    """The steps at which the run diverged."""
 
     verdict: reactive[tuple[str, ...]] = reactive(())
-    """On a twin: its cure, whether this is the end, and what there is to say; empty where nothing is compared."""
+    """Of a fork: its cure, when it is judged, and the lines of the verdict; empty where nothing is compared."""
 
     def compose(self) -> ComposeResult:
-        """One text."""
+        """Yield one text."""
         yield Static(id="findings-text")
 
     def on_mount(self) -> None:
-        """The frame's title."""
+        """Write the title and the text."""
         self.border_title = "Findings"
         self._show()
 
     def watch_findings(self) -> None:
-        """Write the findings down again."""
+        """Write the text anew."""
         if self.is_attached:
             self._show()
 
     def watch_breaks(self) -> None:
-        """Beneath the findings."""
+        """Write the text anew."""
         if self.is_attached:
             self._show()
 
     def watch_verdict(self) -> None:
-        """Above the findings."""
+        """Write the text anew."""
         if self.is_attached:
             self._show()
 

@@ -1,4 +1,4 @@
-"""The gradient of every layer: now as bars, over time as a waterfall beneath them, on one axis of layers."""
+"""The pane with the gradient of every layer: one step as bars, all steps as a waterfall on the same axis of layers."""
 
 from __future__ import annotations
 
@@ -29,11 +29,11 @@ if TYPE_CHECKING:
     from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
 PAGE = 10
-"""Columns or lines that a key with shift moves by."""
+"""The columns or lines that a key with shift moves by."""
 
 
 class GradientPane(Vertical, can_focus=True):
-    """A headline, the profile and the waterfall. The charts are mounted after the app's first frame."""
+    """The GradientPane shows a headline, a profile and a waterfall; the charts are mounted after the first frame."""
 
     HELP = (
         "## Gradient of each layer\n\n"
@@ -100,19 +100,19 @@ class GradientPane(Vertical, can_focus=True):
 
     @dataclass
     class Zoomed(Message):
-        """The person wishes `factor` times as much time in view; 0 is the whole run."""
+        """Request for `factor` times as much time in view; 0 is the whole run."""
 
         factor: float
 
     @dataclass
     class Rows(Message):
-        """Another number of rows of time fits now."""
+        """Another number of rows of time fits into the waterfall now."""
 
         rows: int
 
     @dataclass
     class Opened(Message):
-        """The person wishes to see all of a layer, by its index."""
+        """Request for the page of a layer, by its index."""
 
         layer: int
 
@@ -123,12 +123,12 @@ class GradientPane(Vertical, can_focus=True):
         self._other: NDArray[np.float64] | None = None
 
     heading: reactive[str] = reactive("Gradient of each layer", repaint=False)
-    """The frame's title …"""
+    """The title of the frame."""
     caption: reactive[str] = reactive("", repaint=False)
-    """… and its lower line. To write on the frame paints all of the pane, so only what is new is written."""
+    """The lower line of the frame. Writing on the frame paints the whole pane, so only new text is written."""
 
     def compose(self) -> ComposeResult:
-        """What a newcomer reads before there is anything to see."""
+        """Yield the headline, and an invitation that is shown until there is a run."""
         yield Headline()
         yield Static(
             Content.assemble(
@@ -141,11 +141,11 @@ class GradientPane(Vertical, can_focus=True):
         )
 
     def watch_heading(self, heading: str) -> None:
-        """Above the charts."""
+        """Write the title of the frame."""
         self.border_title = heading
 
     def watch_caption(self, caption: str) -> None:
-        """Beneath them."""
+        """Write the lower line of the frame."""
         self.border_subtitle = caption
 
     # -- painting
@@ -153,7 +153,7 @@ class GradientPane(Vertical, can_focus=True):
     async def paint(self, watching: Watching, partner: Watching | None = None) -> None:
         """Show what is seen of a run: one step of the measure as bars, all its rows as the waterfall.
 
-        partner: the run that it is held against, a broken line over the bars.
+        partner: the run that it is compared with, a broken line over the bars.
         """
         sight = watching.sight
         if sight is None or not len(sight.values):
@@ -166,11 +166,11 @@ class GradientPane(Vertical, can_focus=True):
         units = log10_of if metric.scale == "log" else _plain
         profile, waterfall = await self._charts(watching.folder, metric)
         self._sight = sight
-        self._other = _alike(sight, partner.sight if partner is not None else None)
+        self._other = _values_by_name(sight, partner.sight if partner is not None else None)
         headline = self.query_one(Headline)
         said = metric.headline(sight.names, sight.values.tolist())
         headline.sentence = headline_of(said, well=watching.findings == ())
-        # The waterfall first: it sees every step, so it settles the scale that both share.
+        # The waterfall first: it has every step, so it sets the scale that both share.
         waterfall.update(units(sight.matrix), sight.steps, sight.last)
         profile.update(
             units(sight.values),
@@ -183,12 +183,12 @@ class GradientPane(Vertical, can_focus=True):
         waterfall.step = sight.step if sight.look.at is not None else None
         self.query_one(ScaleLegend).update()
         self.heading = metric.title
-        self._tell()
+        self._write_legend()
 
-    def _tell(self) -> None:
-        """The layer pointed at, or what the signs mean; and what is in view."""
+    def _write_legend(self) -> None:
+        """Write what the layer pointed at has, or what the signs mean; and beneath, which part is in view."""
         sight = self._sight
-        # In this order: to ask for the chart imports numpy, which nobody needs before there is anything to see.
+        # In this order: asking for the chart imports numpy, which is not needed before there is anything to see.
         if sight is None or (chart := self._profile()) is None:
             return
         at = chart.cursor
@@ -206,11 +206,11 @@ class GradientPane(Vertical, can_focus=True):
         self.caption = f"{what} · {when}"
 
     def on_resize(self) -> None:
-        """There is room for other words."""
-        self._tell()
+        """Write as many words as fit now."""
+        self._write_legend()
 
     def clear(self) -> None:
-        """Another run comes: nothing of the one before may stand under its title."""
+        """Show nothing: another run comes, and nothing of this one may stand under its title."""
         headline = self.query_one(Headline)
         headline.sentence, headline.legend = Content(""), ()
         self.caption = ""
@@ -219,7 +219,7 @@ class GradientPane(Vertical, can_focus=True):
             chart.update(None)  # type: ignore[attr-defined]
 
     async def _charts(self, folder: Path, metric: Metric) -> tuple[ProfileChart, Waterfall]:
-        """The charts; they take the place of the invitation with the first numbers of a run."""
+        """Return the charts; they are mounted in the place of the invitation with the first numbers of a run."""
         from gradtui.charts.scale import Scale
         from gradtui.ui.widgets.layer_charts import ProfileChart, ScaleLegend
         from gradtui.ui.widgets.waterfall import Waterfall
@@ -258,12 +258,12 @@ class GradientPane(Vertical, can_focus=True):
 
     @property
     def pointed(self) -> int | None:
-        """The layer pointed at, from 0."""
+        """The index of the layer pointed at, or None."""
         chart = self._profile()
         return chart.cursor if chart is not None else None
 
     def point_at(self, layer: int | None) -> None:
-        """Point at a layer in both charts, and have it in view."""
+        """Point at a layer in both charts, and bring it into view."""
         chart = self._profile()
         if chart is None:
             return
@@ -271,10 +271,10 @@ class GradientPane(Vertical, can_focus=True):
         self._follow(chart)
 
     def _follow(self, leader: LayerChart) -> None:
-        """One axis: what one chart points at and shows, the others do too."""
+        """Let all charts point at and show the same layers as one of them."""
         for chart in self._layer_charts():
             chart.cursor, chart.window = leader.cursor, leader.window
-        self._tell()
+        self._write_legend()
 
     def action_layer(self, by: int) -> None:
         """Point at another layer."""
@@ -296,14 +296,14 @@ class GradientPane(Vertical, can_focus=True):
             self._follow(chart)
 
     def action_whole(self) -> None:
-        """All layers, the whole run."""
+        """Show all layers and the whole run."""
         for chart in self._layer_charts():
             chart.reset_zoom()
-        self._tell()
+        self._write_legend()
         self.post_message(self.Zoomed(0.0))
 
     def action_open(self) -> None:
-        """All of the layer pointed at."""
+        """Open the page of the layer pointed at, or of the first one."""
         if self._sight is None:
             return
         if self.pointed is None:
@@ -314,7 +314,7 @@ class GradientPane(Vertical, can_focus=True):
     # -- time
 
     def action_time(self, lines: int) -> None:
-        """So many lines of the waterfall later (earlier)."""
+        """Show the step so many lines of the waterfall later (earlier)."""
         from gradtui.ui.widgets.waterfall import Waterfall
 
         for waterfall in self.query(Waterfall):
@@ -324,23 +324,23 @@ class GradientPane(Vertical, can_focus=True):
                 self.post_message(Travelled(waterfall.step_beside(here, lines)))
 
     def action_zoom_time(self, factor: float) -> None:
-        """A shorter or longer stretch of time."""
+        """Show a shorter or longer stretch of time."""
         self.post_message(self.Zoomed(factor))
 
     def on_capacity_changed(self) -> None:
-        """More or fewer rows fit."""
+        """Ask for as many rows of time as fit now."""
         from gradtui.ui.widgets.waterfall import Waterfall
 
         for waterfall in self.query(Waterfall):
             self.post_message(self.Rows(waterfall.capacity))
 
     def on_layer_selected(self, event: LayerSelected) -> None:
-        """A click on a layer."""
+        """Point at a clicked layer in all charts."""
         event.stop()
         self._follow(event.chart)
 
     def on_step_selected(self, event: StepSelected) -> None:
-        """A click on a stretch of time."""
+        """Show a clicked step."""
         event.stop()
         self.post_message(Travelled(event.step))
 
@@ -355,8 +355,8 @@ def _plain(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-def _alike(sight: Sight, other: Sight | None) -> NDArray[np.float64] | None:
-    """Another run's values by the names of this one's layers; NaN where it has none of that name."""
+def _values_by_name(sight: Sight, other: Sight | None) -> NDArray[np.float64] | None:
+    """Return another run's values in the order of this one's layers, (layers,); NaN where it has no such layer."""
     import numpy as np
 
     if other is None or other.look.measure != sight.look.measure or not len(other.values):

@@ -23,7 +23,7 @@ _TONES = {
 
 
 class Headline(Widget):
-    """One line: what a stranger should read first, and at its end what the signs over the bars mean."""
+    """The Headline is one line: a sentence on the run, and at its end what the signs over the bars mean."""
 
     DEFAULT_CSS = """
     Headline { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -31,10 +31,10 @@ class Headline(Widget):
 
     sentence: reactive[Content] = reactive(Content(""))
     legend: reactive[tuple[Content, ...]] = reactive(())
-    """The same in more and in fewer words: what there is room for is shown."""
+    """The same in more and in fewer words; the longest that fits is shown."""
 
     def render(self) -> Content:
-        """The sentence, and beside it what fits."""
+        """Return the sentence, and beside it the longest legend that fits."""
         room = self.content_size.width - self.sentence.cell_length
         for legend in self.legend:
             if room - legend.cell_length >= 3:
@@ -43,7 +43,7 @@ class Headline(Widget):
 
 
 def layer_readout(sight: Sight, at: int) -> tuple[Content, ...]:
-    """A layer's value, and between which it lay lately."""
+    """Return a layer's value and the range of its last steps, in more and in fewer words."""
     low, high = float(sight.low[at]), float(sight.high[at])
     value = Content.assemble((sight.names[at], "bold $accent"), f" {float(sight.values[at]):.2e}")
     median = Content.styled(f"  • {float(sight.middle[at]):.1e}", "$secondary")
@@ -54,7 +54,7 @@ def layer_readout(sight: Sight, at: int) -> tuple[Content, ...]:
 
 
 def chart_legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
-    """What stands over the bars besides them."""
+    """Return the signs over the bars with their meaning, in more and in fewer words."""
     signs = [
         (compared, ("╌", "bold $error"), " without the cure"),
         (sight.theory is not None, ("─", "bold $warning"), " theory"),
@@ -62,14 +62,14 @@ def chart_legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
         (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
     ]
     parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
-    # In fewer words: the first is what one looks for most.
+    # The first ones are left out last: they are asked for most.
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
 def headline_of(said: HeadlineText, *, well: bool = False) -> Content:
-    """The sentence with its mark and colour.
+    """Return the sentence with its mark and colour.
 
-    well: whether a diagnosis found nothing. A net that has learned may well be steep: that alarms nobody.
+    well: whether a diagnosis found nothing. A net that has learned may well be steep, which is no alarm then.
     """
     tone = "uneven" if well and said.tone in ("weak", "strong") else said.tone
     mark, colour = _TONES[tone]

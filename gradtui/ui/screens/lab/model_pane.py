@@ -1,4 +1,4 @@
-"""The model builder: the groups of blocks as a list that is edited in place."""
+"""The pane that builds the net: the groups of blocks as a list that is edited in place."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 
 
 class ModelPane(OptionList):
-    """Shows the net of an experiment, a group an entry; posts what the person wishes to change."""
+    """The ModelPane lists the groups of an experiment's net, and posts changes that the person makes."""
 
     HELP = (
         "## Model\n\nThe groups of blocks, from input to output.\n\n"
@@ -54,23 +54,23 @@ class ModelPane(OptionList):
 
     def __init__(self) -> None:
         super().__init__(classes="pane")
-        # Where the cursor goes once the edit that moves its group comes back as an experiment.
+        # Where the cursor goes when the edit that moves its group comes back as an experiment.
         self._goes_to: int | None = None
 
     @dataclass
     class Edit(Message):
-        """The person wishes to change the fields of a group."""
+        """Request to edit the fields of a group."""
 
         index: int
 
     @dataclass
     class Changed(Message):
-        """The person changed the groups themselves."""
+        """The groups themselves were changed: added, removed, moved or repeated."""
 
         net: tuple[Group, ...]
 
     def watch_experiment(self, before: Experiment | None, experiment: Experiment | None) -> None:
-        """Write the groups down again, the cursor where it was."""
+        """List the groups anew, the cursor where it was."""
         if experiment is None:
             return
         if before is not None and (before.net, before.data) == (experiment.net, experiment.data):
@@ -84,7 +84,7 @@ class ModelPane(OptionList):
         try:
             shape = net_shape(experiment)
         except ExperimentError as error:
-            # The data's file may have gone: it is said, and can be mended.
+            # The file of the data may have been deleted: the error is shown, and can be mended.
             self.border_title, self.border_subtitle = "Model", Content(str(error))
             return
         self.border_title = f"Model · {shape.depth:,} layers"
@@ -96,11 +96,11 @@ class ModelPane(OptionList):
         self.post_message(self.Edit(event.option_index))
 
     def stay(self) -> None:
-        """The edit was refused: the cursor goes nowhere."""
+        """Leave the cursor where it is: the edit was refused."""
         self._goes_to = None
 
     def action_deepen(self, more: bool) -> None:
-        """One block more or less in the group under the cursor."""
+        """Add a block to the group under the cursor, or remove one."""
         if self.experiment is None or self.highlighted is None:
             return
         net = list(self.experiment.net)
@@ -114,7 +114,7 @@ class ModelPane(OptionList):
             return
         net, here = list(self.experiment.net), self.highlighted
         if what in ("add", "duplicate"):
-            # A new group is one block like its neighbour: that always fits where it is put.
+            # A new group is one block like its neighbour, which always fits there.
             net.insert(here + 1, net[here] if what == "duplicate" else _with_repeat(net[here], 1))
             here += 1
         elif what == "remove":
@@ -140,7 +140,7 @@ def _with_repeat(group: Group, repeat: int) -> Group:
 
 
 def describe(index: int, group: Group) -> Content:
-    """Two lines on a group: what it is, and how it is wired and starts."""
+    """Return two lines on a group: what it is, and how it is initialised and wired."""
     layers = f" {group.layers} layers" if group.layers > 1 else ""
     nonlinearity = "" if group.block in ("lstm", "gru") else f" {group.activation}"
     first = f"{index + 1} {group.block} {group.width} ×{group.repeat:,}{nonlinearity}"

@@ -1,4 +1,4 @@
-"""The picture of the net: its groups as blocks, one of them opened, and what is known before a step is taken."""
+"""The pane with the drawing of the net: its groups as blocks, one of them opened, and what theory predicts."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ from gradtui.ui.drawing.outline import Outline
 if TYPE_CHECKING:
     from gradtui.diagnosis import Prediction
 
-PATIENCE = 0.15
-"""Seconds without another edit after which theory is asked: it imports numpy, and takes 20 ms for 1,000 layers."""
+THEORY_DELAY = 0.15
+"""Seconds without an edit before theory is computed: it imports numpy, and takes 20 ms for 1,000 layers."""
 
 
 class NetPane(VerticalScroll, can_focus=True):
-    """Draws the net of an experiment; posts which group the person chooses, and which they wish to edit."""
+    """The NetPane draws the net of an experiment, and posts which group is chosen and which is to be edited."""
 
     ALLOW_MAXIMIZE = True
     HELP = (
@@ -58,80 +58,80 @@ class NetPane(VerticalScroll, can_focus=True):
     """
 
     experiment: reactive[Experiment | None] = reactive(None)
-    """What is drawn."""
+    """The experiment whose net is drawn."""
     before: reactive[Experiment | None] = reactive(None)
-    """What was trained last; None if nothing yet."""
+    """The experiment that was trained last; None before the first."""
     chosen: reactive[int] = reactive(0)
-    """The group that is opened, from 0."""
+    """The index of the opened group."""
 
     @dataclass
     class Chosen(Message):
-        """The person chose a group."""
+        """A group was chosen."""
 
         index: int
 
     @dataclass
     class Edit(Message):
-        """The person wishes to change the fields of a group."""
+        """Request to edit the fields of a group."""
 
         index: int
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
-        self._sheet = NetDrawing()
+        self._drawing = NetDrawing()
         self._theory: tuple[Experiment, str] | None = None
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """One sheet."""
-        yield self._sheet
+        """Yield the drawing."""
+        yield self._drawing
 
     def on_mount(self) -> None:
-        """The frame's title."""
+        """Write the title of the frame."""
         self.border_title = "The net"
 
     def validate_chosen(self, chosen: int) -> int:
-        """A group that is there."""
+        """Return the nearest group that exists."""
         last = 0 if self.experiment is None else len(self.experiment.net) - 1
         return max(0, min(chosen, last))
 
     def watch_experiment(self, experiment: Experiment | None) -> None:
         """Draw another net."""
         self.chosen = self.validate_chosen(self.chosen)
-        self._sheet.show(experiment, self.before, self.chosen)
+        self._drawing.show(experiment, self.before, self.chosen)
         self._ask_theory()
 
     def watch_before(self, before: Experiment | None) -> None:
-        """Compare with another run."""
-        self._sheet.show(self.experiment, before, self.chosen)
+        """Show how the net differs from another one that was trained."""
+        self._drawing.show(self.experiment, before, self.chosen)
 
     def watch_chosen(self, chosen: int) -> None:
-        """Open another group, and have it in view."""
-        self._sheet.show(self.experiment, self.before, chosen)
-        self.call_after_refresh(self._in_view)
+        """Open another group, and bring it into view."""
+        self._drawing.show(self.experiment, self.before, chosen)
+        self.call_after_refresh(self._bring_into_view)
 
-    def _in_view(self) -> None:
-        rows = self._sheet.rows_of(self.chosen)
+    def _bring_into_view(self) -> None:
+        rows = self._drawing.rows_of(self.chosen)
         if rows is not None:
             # With a line above and below it, where the wires are.
             region = Region(0, rows.start - 1, 1, len(rows) + 2)
             self.scroll_to_region(region, animate=False, force=True, top=region.height > self.size.height)
 
     def action_choose(self, by: int) -> None:
-        """Another group."""
+        """Choose the group so many places further on."""
         was, self.chosen = self.chosen, self.validate_chosen(self.chosen + by)
         if self.chosen != was:
             self.post_message(self.Chosen(self.chosen))
 
     def action_edit(self) -> None:
-        """Wish to change the chosen group."""
+        """Request to edit the chosen group."""
         if self.experiment is not None:
             self.post_message(self.Edit(self.chosen))
 
     def on_click(self, event: events.Click) -> None:
-        """A click chooses a group, twice edits it."""
-        offset = event.get_content_offset(self._sheet)
-        index = None if offset is None else self._sheet.group_at(offset.y)
+        """Choose the clicked group; edit it after a double click."""
+        offset = event.get_content_offset(self._drawing)
+        index = None if offset is None else self._drawing.group_at(offset.y)
         if index is None:
             return
         self.action_choose(index - self.chosen)
@@ -141,30 +141,30 @@ class NetPane(VerticalScroll, can_focus=True):
     # -- theory
 
     def on_show(self) -> None:
-        """Seen for the first time, or again."""
+        """Ask theory when the drawing becomes visible."""
         self._ask_theory()
 
     def _ask_theory(self) -> None:
-        """Once the frame is painted and no further edit comes; not while nobody sees it."""
+        """Have theory computed once the frame is painted and no further edit comes; not while the pane is hidden."""
         if not self.is_attached or not self.size or self.experiment is None:
             return
         if self._theory is not None and self._theory[0] == self.experiment:
-            self._sheet.theory = self._theory[1]
+            self._drawing.theory = self._theory[1]
             return
-        self._sheet.theory = ""
-        self.call_after_refresh(self._wait)
+        self._drawing.theory = ""
+        self.call_after_refresh(self._schedule_theory)
 
-    def _wait(self) -> None:
+    def _schedule_theory(self) -> None:
         if self._timer is not None:
             self._timer.stop()
-        self._timer = self.set_timer(PATIENCE, self._predict)
+        self._timer = self.set_timer(THEORY_DELAY, self._predict)
 
     def _predict(self) -> None:
         if self.experiment is not None:
-            self._think(self.experiment)
+            self._compute_theory(self.experiment)
 
     @work(thread=True, exclusive=True, exit_on_error=False, group="theory")
-    def _think(self, experiment: Experiment) -> None:
+    def _compute_theory(self, experiment: Experiment) -> None:
         from gradtui.diagnosis import predict
 
         worker = get_current_worker()
@@ -178,15 +178,15 @@ class NetPane(VerticalScroll, can_focus=True):
         prediction: Prediction
 
     def on_net_pane__predicted(self, event: _Predicted) -> None:
-        """An answer to a question that may be out of date by now."""
+        """Show a prediction, unless the experiment has changed since it was asked for."""
         event.stop()
         self._theory = event.experiment, expectation(event.prediction)
         if event.experiment == self.experiment:
-            self._sheet.theory = self._theory[1]
+            self._drawing.theory = self._theory[1]
 
 
 class NetDrawing(Widget):
-    """The drawing and what is said beneath it, for whatever width there is."""
+    """A NetDrawing shows the drawing of a net with its figures, its theory and its changes, for any width."""
 
     DEFAULT_CSS = """
     NetDrawing { height: auto; text-wrap: nowrap; text-overflow: clip; }
@@ -205,7 +205,7 @@ class NetDrawing(Widget):
         self._drawn: tuple[object, list[Content], tuple[range, ...]] | None = None
 
     def show(self, experiment: Experiment | None, before: Experiment | None, chosen: int) -> None:
-        """Other contents."""
+        """Draw another experiment, with what has changed since another one, and one group opened."""
         if experiment is not self._experiment:
             self._outline, self._memory, self._problem = None, None, ""
             try:
@@ -213,28 +213,28 @@ class NetDrawing(Widget):
                     self._outline = Outline(experiment)
                     self._memory = memory_of(experiment, self._outline.shape.parameters, self._outline.data)
             except ExperimentError as error:
-                # A file that is not there: the fields are right, and the net cannot be drawn.
+                # A file of data does not exist: the fields are right, but the net cannot be drawn.
                 self._problem = str(error)
         self._experiment, self._before, self._chosen = experiment, before, chosen
         self._drawn = None
         self.refresh(layout=True)
 
     def rows_of(self, index: int) -> range | None:
-        """Where a group stands."""
+        """Return the rows of a group, or None if there is no such group."""
         _, groups = self._draw(self.size.width)
         return groups[index] if index < len(groups) else None
 
     def group_at(self, row: int) -> int | None:
-        """The group that stands in a row."""
+        """Return the index of the group that is drawn in a row, or None."""
         _, groups = self._draw(self.size.width)
         return next((index for index, rows in enumerate(groups) if row in rows), None)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """As many lines as the drawing has."""
+        """Return the number of lines of the drawing."""
         return max(1, len(self._draw(width)[0]))
 
     def render(self) -> Content:
-        """The lines."""
+        """Return the lines of the drawing."""
         return Content("\n").join(self._draw(self.size.width)[0])
 
     def _draw(self, width: int) -> tuple[list[Content], tuple[range, ...]]:

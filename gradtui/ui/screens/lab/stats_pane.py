@@ -1,4 +1,4 @@
-"""What a training costs, and how its units fare: the prices of activations and clipping, as figures."""
+"""The pane with a few figures of the run: the time of a step, clipped steps, dead and saturated units."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RunStat:
-    """One line: what it is, its figure, and whether it is a bad one."""
+    """A RunStat is one line: its label, its figure, and whether that is a bad one."""
 
     label: str
     figure: str
@@ -29,7 +29,7 @@ class RunStat:
 
 
 class StatsPane(Widget):
-    """A few figures of the run, a line each."""
+    """The StatsPane shows a few figures of the run, a line each."""
 
     HELP = (
         "## Figures\n\n**a step**: time of one step, the price of an activation. **clipped**: share of steps whose "
@@ -44,18 +44,18 @@ class StatsPane(Widget):
     stats: reactive[tuple[RunStat, ...]] = reactive(())
 
     def on_mount(self) -> None:
-        """The frame's title; no frame before there are figures."""
+        """Write the title; the pane is hidden before there are figures."""
         self.border_title = "Figures"
         self.add_class("-empty")
 
     def watch_stats(self, before: tuple[RunStat, ...], stats: tuple[RunStat, ...]) -> None:
-        """Seen only where there is something to see; laid out anew only where lines come or go."""
+        """Show the pane only where there are figures; lay it out anew only where their number changes."""
         self.set_class(not stats, "-empty")
         if len(before) != len(stats):
             self.refresh(layout=True)
 
     def render(self) -> Content:
-        """Labels on the left, figures beside them."""
+        """Return the labels on the left with the figures beside them."""
         return Content("\n").join(
             Content.assemble(
                 (f"{stat.label:<12}", "$secondary"),
@@ -68,12 +68,12 @@ class StatsPane(Widget):
 def run_stats(
     snapshot: Snapshot, layers: Mapping[str, Floats], names: tuple[str, ...]
 ) -> tuple[RunStat, ...]:
-    """The lines for a run's state.
+    """Return the figures of a run's state.
 
     Args:
         snapshot: the state.
-        layers: the newest row of other measures, (layers,) each.
-        names: the layers.
+        layers: the newest row of other metrics by name, (layers,) each.
+        names: the names of the layers.
     """
     found = []
     if snapshot.rate:
@@ -89,7 +89,7 @@ def run_stats(
 
 
 def _worst(metric: Metric, row: Floats | None, names: tuple[str, ...]) -> list[RunStat]:
-    """The value farthest from zero, and its layer; nothing where no layer has one."""
+    """Return the value farthest from zero with its layer; nothing where no layer has a value."""
     known = (
         [] if row is None else [(abs(v), v, n) for v, n in zip(row.tolist(), names, strict=False) if v == v]
     )

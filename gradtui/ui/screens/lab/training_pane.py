@@ -1,4 +1,4 @@
-"""The training controls: the few numbers that people change most, each by left and right."""
+"""The pane with the numbers of the training that people change most, each by left and right."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from textual.containers import Vertical
 from textual.reactive import reactive
 
 from gradtui.experiment import Experiment
-from gradtui.ui.edit.field_list import FieldList, Row
+from gradtui.ui.edit.field_list import FieldList, FieldRow
 from gradtui.ui.edit.values import show, value_at
 
 # The fields on the pane; `o` opens all the others.
-_FIELDS = (
+_EXPERIMENT_FIELDS = (
     ("optimizer.kind", "optimizer"),
     ("optimizer.lr", "lr"),
     ("data.batch_size", "batch"),
@@ -22,12 +22,12 @@ _FIELDS = (
     ("run.steps", "steps"),
     ("seed", "seed"),
 )
-_WISHES = (("optimizer.lr", "lr"), ("cures.clip_norm", "clip norm"))
-"""Of a script, what it may be asked for."""
+_SCRIPT_FIELDS = (("optimizer.lr", "lr"), ("cures.clip_norm", "clip norm"))
+"""The fields that a watched script can be asked to change."""
 
 
 class TrainingPane(Vertical):
-    """Shows the training numbers of an experiment; its list posts what the person wishes."""
+    """The TrainingPane shows the training fields of an experiment; its list posts changes."""
 
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
@@ -36,21 +36,21 @@ class TrainingPane(Vertical):
 
     experiment: reactive[Experiment | None] = reactive(None)
     running: reactive[Experiment | None] = reactive(None)
-    """What is being trained, with the live changes that were wished; None when nothing is."""
+    """What is being trained, with the live changes that it took over; None when nothing is."""
 
     script: reactive[bool] = reactive(False)
-    """Whether somebody's own training is on the screen, which can only be asked for something."""
+    """Whether the run on the screen is a watched script, which takes over few changes."""
 
     def compose(self) -> ComposeResult:
-        """The list."""
+        """Yield the list of fields."""
         yield FieldList(label_width=12, id="training-fields")
 
     def on_mount(self) -> None:
-        """The frame's title."""
+        """Write the title of the frame."""
         self.border_title = "Training"
 
     def watch_experiment(self) -> None:
-        """Write the values down again."""
+        """List the values anew."""
         self._fill()
 
     def watch_running(self) -> None:
@@ -58,7 +58,7 @@ class TrainingPane(Vertical):
         self._fill()
 
     def watch_script(self) -> None:
-        """Other fields."""
+        """List the fields that a script, or an experiment, can change."""
         self.border_title = "Wishes of the script" if self.script else "Training"
         self._fill()
 
@@ -66,10 +66,10 @@ class TrainingPane(Vertical):
         if self.experiment is None or not self.is_mounted:
             return
         rows = []
-        for path, label in _WISHES if self.script else _FIELDS:
+        for path, label in _SCRIPT_FIELDS if self.script else _EXPERIMENT_FIELDS:
             value = value_at(self.experiment, path)
             changed = self.running is not None and value_at(self.running, path) != value
-            rows.append(Row(path, label, show(path, value), changed))
+            rows.append(FieldRow(path, label, show(path, value), changed))
         fields = self.query_one(FieldList)
         fields.show(rows)
         self.border_subtitle = "○ with the next start" if any(row.changed for row in rows) else ""

@@ -1,4 +1,4 @@
-"""The left column: it owns the experiment that is being edited, and every way to edit it."""
+"""The left column of the lab, which owns the edited experiment and every way to edit it."""
 
 from __future__ import annotations
 
@@ -24,17 +24,17 @@ _ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
 
 
 class Workbench(Vertical):
-    """Model, training numbers and findings. Its panes say what the person wishes; here it becomes a draft.
+    """The Workbench turns what its panes post into edits of the experiment, which can be undone.
 
     Args:
-        experiment: what it opens on.
+        experiment: the experiment that it opens on.
     """
 
     draft: var[Draft]
 
     @dataclass
     class Edited(Message):
-        """The experiment changed."""
+        """The experiment was edited."""
 
         before: Experiment
         after: Experiment
@@ -49,18 +49,18 @@ class Workbench(Vertical):
         return self.draft.experiment
 
     def compose(self) -> ComposeResult:
-        """Model above, numbers beneath, figures of the run, findings in what is left."""
+        """Yield the model, the training numbers, the figures of the run, and the findings in what is left."""
         yield ModelPane()
         yield TrainingPane(classes="pane")
         yield StatsPane(classes="pane")
         yield FindingsPane(classes="pane")
 
     def on_mount(self) -> None:
-        """Fill the panes."""
+        """Show the experiment."""
         self.show()
 
     def show(self) -> None:
-        """The panes show the draft."""
+        """Show the experiment in the panes."""
         self.query_one(ModelPane).experiment = self.experiment
         self.query_one(TrainingPane).experiment = self.experiment
 
@@ -70,18 +70,18 @@ class Workbench(Vertical):
         self.show()
 
     def take(self, experiment: Experiment | None) -> None:
-        """An edited experiment (None: the dialog was left)."""
+        """Take over an edited experiment; None is a dialog that was cancelled."""
         if experiment is not None:
-            self._go(self.draft.change(experiment))
+            self._change(self.draft.change(experiment))
 
-    def _go(self, draft: Draft) -> None:
+    def _change(self, draft: Draft) -> None:
         before, self.draft = self.experiment, draft
         if draft.experiment != before:
             self.show()
             self.post_message(self.Edited(before, draft.experiment))
 
     def put(self, path: str, value: object) -> None:
-        """Edit one field; what is not allowed is said in one line."""
+        """Edit one field; show in one line what is not allowed."""
         try:
             self.take(put(self.experiment, path, value))
         except ExperimentError as error:
@@ -90,11 +90,11 @@ class Workbench(Vertical):
 
     @on(FieldList.Stepped)
     def _stepped(self, event: FieldList.Stepped) -> None:
-        from gradtui.ui.edit.values import step
+        from gradtui.ui.edit.values import next_value
 
         event.stop()
         value = value_at(self.experiment, event.path)
-        self.put(event.path, step(info_at(event.path), value, event.up))
+        self.put(event.path, next_value(info_at(event.path), value, event.up))
 
     @on(FieldList.Typing)
     def _typing(self, event: FieldList.Typing) -> None:
@@ -114,11 +114,11 @@ class Workbench(Vertical):
         self.edit_group(event.index)
 
     def edit_group(self, index: int) -> None:
-        """The dialog with every field of a group."""
+        """Open the dialog with every field of a group."""
         self.open_settings((f"net.{index}",), f"Group {index + 1} of the net")
 
     def open_settings(self, parts: tuple[str, ...] = _ALL_PARTS, title: str = "Experiment") -> None:
-        """The dialog with every field of some parts; without arguments, of all but the net."""
+        """Open the dialog with every field of some parts; without arguments, of all but the net."""
         from gradtui.ui.edit.field_dialogs import SettingsScreen
 
         self.app.push_screen(SettingsScreen(self.experiment, parts, title), self.take)
@@ -136,7 +136,7 @@ class Workbench(Vertical):
         self.app.push_screen(ChooseScreen("Presets", choices), take)
 
     def choose_cure(self, advised: Sequence[str] = ()) -> None:
-        """Apply a cure that would change something; those that a diagnosis advises (by key) come first."""
+        """Choose and apply a cure that would change something; those advised (keys of cures) come first."""
         from gradtui.experiment.edits import CURES
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
@@ -165,14 +165,14 @@ class Workbench(Vertical):
         self.app.push_screen(SaveScreen(self.experiment), said)
 
     def copy(self) -> None:
-        """Put the experiment on the clipboard as TOML; a terminal over SSH passes it on to the person's own."""
+        """Copy the experiment to the clipboard as TOML; over SSH too, by the terminal."""
         from gradtui.ui.edit.clipboard import copied
 
         self.app.copy_to_clipboard(copied(self.experiment))
         self.notify(f"{self.experiment.name}, as TOML", title="copied", timeout=2, markup=False)
 
     def paste(self, text: str) -> None:
-        """Take over an experiment, or a part of one, from text; what is wrong with it is said in one line."""
+        """Take over an experiment, or a part of one, from text; show in one line what is wrong with it."""
         from gradtui.ui.edit.clipboard import pasted
 
         before = self.experiment
@@ -190,10 +190,10 @@ class Workbench(Vertical):
         """Take the last edit back."""
         if not self.draft.past:
             self.notify("nothing to undo", timeout=1.5)
-        self._go(self.draft.undo())
+        self._change(self.draft.undo())
 
     def redo(self) -> None:
         """Take the last undo back."""
         if not self.draft.future:
             self.notify("nothing to redo", timeout=1.5)
-        self._go(self.draft.redo())
+        self._change(self.draft.redo())

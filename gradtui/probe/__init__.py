@@ -1,1 +1,1 @@
-"""What is measured of a model at a step."""
+"""Measure a model at single steps: gradient norms, and the metrics of its layers."""

@@ -1,12 +1,16 @@
-"""The gradient norm of every layer, from one flat buffer, right over the whole range of float32.
+"""Measure the gradient of every layer from one flat buffer: its norm, and how large its numbers are.
 
-The weights and the gradients of a net of ours become views of two flat buffers in which the layers stand one
+The weights and the gradients of a net become views of two flat buffers in which the layers stand one
 after another, each padded with zeros to whole rows of a common length. The norms of all rows are then *one*
 reduction, whatever the layers' shapes, and the optimizer may move all weights as *one* tensor.
 
 Sums in float32 are trusted only where norms.py says that they may be; layers outside that range are summed
-again in float64. A device that answers late (CUDA) accumulates in float64 at once: looking at a value would
-wait for it.
+again in float64. A device that answers late (CUDA) accumulates in float64 at once: to look at a value would be
+to wait for it.
+
+Histograms count numbers by powers of two. The bits of a float32 hold its power of two, so no logarithm is taken, and
+nothing is rounded: subnormal numbers belong to powers of their own, and no device's habit of reading them as 0
+plays a part.
 """
 
 from __future__ import annotations
@@ -24,14 +28,14 @@ from gradtui.runs.histograms import POWERS
 ALIGNMENT = 16
 """Parameters start at multiples of this many numbers (64 bytes), as freshly allocated tensors do."""
 ROW_LENGTHS = (1024, 512, 256, 128, 64)
-"""Tried from the longest; the first whose padding is under 5 % is taken."""
+"""Lengths that are tried from the longest; the first whose padding is under 5 % is taken."""
 BLOCK = 65_536
 """Numbers converted to float64 at a time: the copy stays in the processor's cache, however large a layer."""
 PLACES = 1 + POWERS + 1
-"""Zeros, the powers of two from -149 to 127, and what is not finite."""
-MANTISSA = 23
+"""Places of a histogram: zeros, the powers of two from -149 to 127, and numbers that are not finite."""
+MANTISSA_BITS = 23
 """Bits behind the exponent's; as many powers of two are those of subnormal numbers."""
-PIECE = 1 << 24
+DEVICE_PIECE = 1 << 24
 """Numbers that a device other than the CPU counts at a time: some of its memory, however large a net."""
 
 
@@ -40,7 +44,7 @@ RowNorms = np.ndarray | Tensor
 
 
 class FlatGradients:
-    """The parameters of a net and their gradients as two flat buffers, layers one after another.
+    """A FlatGradients holds the parameters of a net and their gradients as two flat buffers, layer by layer.
 
     `layers` names the parameters of each layer in forward order. A parameter that occurs twice belongs to the
     first layer that names it. From here on each `parameter.data` and `parameter.grad` is a view of a buffer:
@@ -94,11 +98,11 @@ class FlatGradients:
         self.gradients.zero_()
 
     def start_of(self, layer: int) -> int:
-        """Offset in the buffers at which `layer` begins; that of the layer after the last is their length."""
+        """Return the offset in the buffers at which `layer` begins; for the layer after the last, their length."""
         return (int(self.rows[layer]) if layer < len(self.rows) else int(self.ends[-1])) * self.row_length
 
     def marked(self, chosen: Callable[[nn.Parameter], bool]) -> Tensor:
-        """A buffer laid out like ours with 1 where a chosen parameter lies and 0 elsewhere."""
+        """Return a buffer laid out like the weights with 1 where a chosen parameter lies and 0 elsewhere."""
         marks = torch.zeros_like(self.weights)
         for p in self.parameters:
             if chosen(p):
@@ -184,7 +188,7 @@ def _row_length(sizes: Sequence[int]) -> int:
 
 
 def _runs(indices: np.ndarray) -> list[tuple[int, int]]:
-    """First and last of each run of consecutive numbers."""
+    """Return first and last of each run of consecutive numbers."""
     if not len(indices):
         return []
     breaks = np.flatnonzero(np.diff(indices) > 1)
@@ -194,7 +198,7 @@ def _runs(indices: np.ndarray) -> list[tuple[int, int]]:
 
 
 class GradientHistograms:
-    """Counts the numbers of a net's flat gradients."""
+    """A GradientHistograms counts the numbers of a net's flat gradients by powers of two."""
 
     def __init__(self, flat: FlatGradients) -> None:
         self._flat = flat
@@ -205,11 +209,11 @@ class GradientHistograms:
         self._padding = rows * flat.row_length - flat.counts
 
     def count(self) -> np.ndarray:
-        """How many numbers of each layer lie in each place (layers, PLACES). Waits for the device."""
+        """Return how many numbers of each layer lie in each place (layers, PLACES). Waits for the device."""
         rows = self._flat.gradients.view(-1, self._flat.row_length)
         counts = np.zeros((len(self._flat.counts), PLACES), np.int64)
-        # On the CPU what is in between stays in the processor's cache.
-        step = (BLOCK if rows.device.type == "cpu" else PIECE) // self._flat.row_length
+        # On the CPU intermediate results stay in the processor's cache.
+        step = (BLOCK if rows.device.type == "cpu" else DEVICE_PIECE) // self._flat.row_length
         for start in range(0, len(rows), step):
             layers = self._layer_of_row[start : start + step]
             first, last = int(layers[0]), int(layers[-1])
@@ -226,10 +230,10 @@ class GradientHistograms:
 
 
 def _places(numbers: Tensor) -> Tensor:
-    """The place of each float32, as int32."""
+    """Return the place of each float32, as int32."""
     sizes = numbers.view(torch.int32) & 0x7FFFFFFF
     # Read as a whole number, a subnormal's bits are its size in units of the least. As a float32 that is
-    # exact, and its exponent is the power of two; what is not subnormal has passed them all.
-    places = (sizes.float().view(torch.int32) >> MANTISSA).sub_(126).clamp_(0, MANTISSA)
-    sizes >>= MANTISSA
+    # exact, and its exponent is the power of two; a number that is not subnormal is above all these places.
+    places = (sizes.float().view(torch.int32) >> MANTISSA_BITS).sub_(126).clamp_(0, MANTISSA_BITS)
+    sizes >>= MANTISSA_BITS
     return places.add_(sizes)

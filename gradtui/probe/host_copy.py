@@ -1,4 +1,4 @@
-"""Numbers on their way from the device to the host, without waiting for the device."""
+"""Copy numbers from the device to the host without waiting for the device."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Arrived = tuple[np.ndarray, list[float]]
 
 
 class HostCopyQueue(Generic[Tag]):
-    """A queue of measurements, each an array and some numbers. They come out in the order they were sent in.
+    """A HostCopyQueue copies measurements, each an array and some numbers, to the host, first in, first out.
 
-    On CUDA the copy goes into pinned memory beside the computation; when `depth` of them are under way, sending
+    On CUDA the copy goes into pinned memory beside the computation; when `depth` copies are under way, `receive`
     waits for the oldest, so the host never runs further ahead. Elsewhere they come out together after `hold`
     seconds: taken one by one between two steps, each would find the processor's caches full of other things,
     and cost several times as much.
@@ -28,7 +28,7 @@ class HostCopyQueue(Generic[Tag]):
         self._cuda = device.type == "cuda"
         self._depth = depth
         self._hold = hold
-        self._queue: deque[tuple[Tag, _Flight | _Held]] = deque()
+        self._queue: deque[tuple[Tag, _CudaCopy | _HostValues]] = deque()
         self._since = 0.0
 
     @property
@@ -37,28 +37,28 @@ class HostCopyQueue(Generic[Tag]):
         return bool(self._queue)
 
     def send(self, tag: Tag, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
-        """Send an array and numbers off; `tag` comes back with them. They must not be changed afterwards."""
+        """Start the copy of an array and numbers; `tag` comes back with them. They must not be changed afterwards."""
         if not self._queue:
             self._since = time.monotonic()
-        flight = _Flight(values, numbers) if self._cuda else _Held(values, numbers)
-        self._queue.append((tag, flight))
+        copy = _CudaCopy(values, numbers) if self._cuda else _HostValues(values, numbers)
+        self._queue.append((tag, copy))
 
     def receive(self, *, wait: bool = False) -> list[tuple[Tag, Arrived]]:
-        """What has arrived. `wait`: everything that was sent."""
+        """Return what has arrived; with `wait` everything that was sent."""
         if not self._cuda and not wait and time.monotonic() - self._since < self._hold:
             return []
         arrived: list[tuple[Tag, Arrived]] = []
         while self._queue:
-            tag, flight = self._queue[0]
-            if not (wait or len(self._queue) > self._depth or flight.done()):
+            tag, copy = self._queue[0]
+            if not (wait or len(self._queue) > self._depth or copy.done()):
                 break
-            arrived.append((tag, flight.land()))
+            arrived.append((tag, copy.result()))
             self._queue.popleft()
         return arrived
 
 
-class _Held:
-    """Numbers that are on the host, or come to it when they are asked for."""
+class _HostValues:
+    """A _HostValues holds numbers that are on the host, or are copied to it when they are asked for."""
 
     def __init__(self, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
         self._values = values
@@ -67,14 +67,14 @@ class _Held:
     def done(self) -> bool:
         return True
 
-    def land(self) -> Arrived:
+    def result(self) -> Arrived:
         values = self._values
         array = values if isinstance(values, np.ndarray) else values.cpu().numpy()
         return array, [float(number) for number in self._numbers]
 
 
-class _Flight:
-    """One copy from CUDA under way: everything as one tensor, in float64."""
+class _CudaCopy:
+    """A _CudaCopy is one copy from CUDA under way: everything as one tensor, in float64."""
 
     def __init__(self, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
         parts = [torch.as_tensor(values), *(torch.as_tensor(n) for n in numbers)]
@@ -94,9 +94,9 @@ class _Flight:
     def done(self) -> bool:
         return self._event is None or bool(self._event.query())
 
-    def land(self) -> Arrived:
+    def result(self) -> Arrived:
         if self._event is not None:
             self._event.synchronize()
-        landed = iter(torch.split(self._host, self._sizes) if self._sizes else ())
-        values, *numbers = (next(landed) if part is None else part for part in self._here)
+        copied = iter(torch.split(self._host, self._sizes) if self._sizes else ())
+        values, *numbers = (next(copied) if part is None else part for part in self._here)
         return values.numpy(), [number.item() for number in numbers]

@@ -27,7 +27,7 @@ _WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def scaled_row_norms(rows: Tensor) -> Tensor:
-    """L2 norms of a float32 matrix's rows in float32 alone: each row is divided by its largest size first."""
+    """Return L2 norms of a float32 matrix's rows in float32 alone: each row is divided by its largest size first."""
     largest = rows.abs().amax(dim=1, keepdim=True)
     usable = (largest > 0) & largest.isfinite()
     scale = torch.where(usable, largest, torch.ones_like(largest))
@@ -36,9 +36,9 @@ def scaled_row_norms(rows: Tensor) -> Tensor:
 
 
 def tensor_norms(tensors: list[Tensor]) -> Tensor:
-    """L2 norm (tensors,) of each tensor, accumulated in float64, on their device, without waiting for it.
+    """Return the L2 norm (tensors,) of each tensor, accumulated in float64, on their device, without waiting for it.
 
-    For gradients that are not views of a buffer of ours: one fused call over all of them, of any
+    It is for gradients that are not views of one buffer: one fused call over all of them, of any
     floating-point types.
     """
     if tensors[0].device.type == "mps":
@@ -47,7 +47,7 @@ def tensor_norms(tensors: list[Tensor]) -> Tensor:
 
 
 def wide_norms(tensors: list[Tensor]) -> np.ndarray:
-    """L2 norm (tensors,) of each tensor in float64, on the host: waits for the device.
+    """Return the L2 norm (tensors,) of each tensor in float64, on the host: waits for the device.
 
     On the CPU summed in float32, and again in float64 where that is out of range: that is three times as quick.
     """
@@ -57,7 +57,7 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
 
 
 def host_norms(tensors: list[Tensor]) -> np.ndarray:
-    """`wide_norms` of what is known to be in float32 and on the CPU: somebody's script waits for them."""
+    """Return the `wide_norms` of tensors that are in float32 and on the CPU: a watched script waits for them."""
     norms: np.ndarray = torch.stack(torch._foreach_norm(tensors)).double().numpy()
     # In Python: between two steps nothing is in the processor's caches, and numpy is the slower for some hundred.
     doubtful = [
@@ -71,7 +71,7 @@ def host_norms(tensors: list[Tensor]) -> np.ndarray:
 
 
 def wide_row_norms(rows: Tensor) -> np.ndarray:
-    """L2 norm (rows,) of each row of a float32 matrix in float64, on the host, as `wide_norms` of the rows."""
+    """Return the L2 norm (rows,) of each row of a float32 matrix in float64, on the host, as `wide_norms` does."""
     if rows.device.type == "mps":
         return scaled_row_norms(rows).cpu().numpy().astype(np.float64)
     wide = None if rows.device.type == "cpu" else torch.float64
@@ -82,13 +82,14 @@ def wide_row_norms(rows: Tensor) -> np.ndarray:
 
 
 def _in_range(norm: Any, count: int) -> Any:
-    """Whether the float32 norm of so many numbers is exact and finite; a float, or an array of such norms."""
+    """Return whether the float32 norm of so many numbers is exact and finite; for a float, or an array of norms."""
     return (norm * norm >= count * LEAST_SQUARE) & (norm < math.inf)
 
 
 def dense(gradient: Tensor) -> Tensor:
-    """The numbers of a gradient as a dense real tensor of a type that norms are taken of. Call it
-    without gradients being recorded.
+    """Return the numbers of a gradient as a dense real tensor of a type that norms are taken of.
+
+    Call it without gradients being recorded.
 
     Sparse: the values, duplicates added up (on CUDA this waits for the device). Complex: real and imaginary
     parts. Sharded (DTensor): this process's shard.
@@ -108,12 +109,14 @@ def dense(gradient: Tensor) -> Tensor:
 
 
 def gradient_norms(gradients: Sequence[Tensor]) -> np.ndarray | Tensor:
-    """L2 norm (gradients,) of each, in float64, without waiting for a device: on the host where all are on the
-    CPU, else on the device of the first."""
+    """Return the L2 norm (gradients,) of each, in float64, without waiting for a device.
+
+    It is on the host where all are on the CPU, else on the device of the first that is not.
+    """
     if not gradients:
         return np.zeros(0)
     with torch.no_grad():
-        # Both questions are put in C: a hundred answers in Python cost as much as the norms themselves.
+        # Both questions are asked in C: a hundred answers in Python cost as much as the norms themselves.
         if _PLAIN.issuperset(map(type, gradients)) and set(map(_kind, gradients)) == _USUAL:
             return host_norms(list(gradients))
         return _norms(gradients)

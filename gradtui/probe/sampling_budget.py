@@ -1,4 +1,4 @@
-"""How often to look closely, so that looking costs a stated share of the time."""
+"""Decide which steps to sample, so that measuring costs a stated share of the training's time."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ import torch
 
 
 class SamplingBudget:
-    """Says at which steps to take a sample.
+    """A SamplingBudget says at which steps to take a sample.
 
-    Everything the probe spends counts: what every step costs, and what each sample costs beside it. A sample is
+    All measuring counts: what every step costs, and what each sample costs beside it. A sample is
     due once it fits: when the cost so far and that of one more sample stay within `share` of the time that the
-    training itself took. Where what every step costs uses the share up, samples get a third of it all the same:
+    training itself took. Where the cost of every step uses the share up, samples get a third of it all the same:
     a run without any would explain nothing. The first step is always a sample.
     """
 
-    LEAST = 1 / 3
+    LEAST_SAMPLE_SHARE = 1 / 3
+    """Share of the budget that samples get in any case."""
 
     def __init__(self, share: float, *, free: float = 0.0) -> None:
-        """`free`: seconds of samples in all that are due in any case, however short the training is."""
+        """Start with nothing spent. `free` seconds of samples are due in any case, however short the training is."""
         self.share = share
         self.free = free
         self.training = 0.0
-        """Seconds of steps without what the probe spent on them."""
+        """Seconds of steps without what measuring took of them."""
         self.every_step = 0.0
-        """Seconds spent at every step."""
+        """Seconds of what is measured at every step."""
         self.samples = 0.0
         """Seconds spent on samples."""
         self.steps = 0
@@ -35,29 +36,31 @@ class SamplingBudget:
 
     @property
     def overhead(self) -> float:
-        """What the probe cost so far over what the training itself took."""
+        """The cost of measuring so far over the time that the training itself took."""
         return (self.every_step + self.samples) / self.training if self.training > 0 else 0.0
 
     def due(self) -> bool:
-        """Whether the step that comes should be a sample."""
+        """Return whether the next step should be a sample."""
         if not self._recent:
             return True
         allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST * allowed, self.free)
+        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed, self.free)
         # The cheapest of the last: the first also pays for what happens only once.
         return self.samples + min(self._recent) <= left
 
     def period(self, steps: int) -> float:
-        """Steps from one sample to the next that keep within the share, where so many have been taken in all. It is
-        for those who have to know long before a step whether it is a sample."""
+        """Return how many steps apart samples keep within the share, after so many steps in all.
+
+        It serves where it must be known long before a step whether it is a sample.
+        """
         if not self._recent or self.training <= 0:
             return 1.0
         allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST * allowed, self.free)
+        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed, self.free)
         return steps * min(self._recent) / left
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:
-        """Count a step: its seconds without the probe, the probe's, and the sample's if it was one."""
+        """Count a step: its seconds without measuring, those of measuring at every step, and those of its sample, if any."""
         self.steps += 1
         self.training += training
         self.every_step += every_step
@@ -67,9 +70,9 @@ class SamplingBudget:
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:
-    """The clock by which the cost of a training on that device is taken, in seconds.
+    """Return the clock by which the cost of a training on that device is taken, in seconds.
 
-    On the CPU the processor time of this thread: on a busy machine the wall clock would count what others did
-    in between. A GPU is waited for, so there it is the wall clock.
+    On the CPU it is the processor time of this thread: on a busy machine the wall clock would count what other
+    processes did in between. A GPU is waited for, so there it is the wall clock.
     """
     return time.thread_time if device.type == "cpu" else time.perf_counter

@@ -134,7 +134,7 @@ class FlatGradients:
         return result
 
     def total(self, row_norms: RowNorms) -> float | Tensor:
-        """Return the L2 norm of the whole buffer: on the CPU a number, else a tensor () that nobody has waited for."""
+        """Return the L2 norm of the whole buffer: on the CPU a number, else a tensor (), without waiting."""
         if isinstance(row_norms, np.ndarray):
             return math.sqrt(np.square(row_norms, dtype=np.float64).sum())
         if row_norms.dtype == torch.float32:

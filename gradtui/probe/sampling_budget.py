@@ -60,7 +60,7 @@ class SamplingBudget:
         return steps * min(self._recent) / left
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:
-        """Count a step: its seconds without measuring, those of measuring at every step, and those of its sample, if any."""
+        """Count a step: its seconds without measuring, those of measuring at every step, and its sample's, if any."""
         self.steps += 1
         self.training += training
         self.every_step += every_step

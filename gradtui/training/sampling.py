@@ -23,7 +23,7 @@ TIME_SHARE = 0.03
 PLANNED_SAMPLES = 25
 CHEAP_SECONDS = 0.4
 """Beyond that share, PLANNED_SAMPLES spread over the planned steps are taken while all samples together have cost less
-than this. A run of two seconds would else show four rows of activations, to save what nobody feels."""
+than this. A run of two seconds would else show four rows of activations, to save time that is not noticed."""
 
 HISTOGRAM_STEPS = 128
 """Steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has one at

@@ -60,11 +60,11 @@ def layers(draw: st.DrawFn) -> list[np.ndarray]:
 
 @settings(max_examples=60, deadline=None)
 @given(layers())
-def test_counts_are_those_of_numpys_logarithms(layers: list[np.ndarray]) -> None:
+def test_counts_equal_numpys_logarithms(layers: list[np.ndarray]) -> None:
     np.testing.assert_array_equal(GradientHistograms(filled(layers)).count(), [plain(one) for one in layers])
 
 
-def test_each_power_of_two_begins_at_itself() -> None:
+def test_power_of_two_belongs_to_its_own_place() -> None:
     """2^p and the last float32 below 2^(p + 1), for every p; the subnormal ones are powers like others."""
     powers = np.arange(LOWEST, HIGHEST + 1)
     first = np.ldexp(np.float32(1), powers)
@@ -75,7 +75,7 @@ def test_each_power_of_two_begins_at_itself() -> None:
 
 
 @pytest.mark.parametrize("rows", [1, 3, 20])
-def test_layers_counted_in_pieces_are_counted_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_larger_than_a_block_are_counted_once(rows: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pieces of part of a layer, and of several layers."""
     rng = np.random.default_rng(1)
     layers = [rng.normal(size=size).astype(np.float32) for size in (9000, 3, 70, 5000, 1, 1, 640)]
@@ -84,7 +84,7 @@ def test_layers_counted_in_pieces_are_counted_once(rows: int, monkeypatch: pytes
     np.testing.assert_array_equal(GradientHistograms(flat).count(), [plain(one) for one in layers])
 
 
-def test_a_processor_that_reads_subnormals_as_zero_counts_them_all_the_same() -> None:
+def test_subnormals_are_counted_when_flushed_to_zero() -> None:
     numbers = np.array([1e-45, 1e-40, 1e-38, 0, 1e-30], np.float32)
     flat = filled([numbers])
     if not torch.set_flush_denormal(True):
@@ -112,7 +112,7 @@ def test_padding_that_became_nan_is_not_counted() -> None:
     assert counts[:, -1].tolist() == counts.sum(axis=1).tolist() == [5, 70]
 
 
-def test_it_leaves_the_gradients_as_they_are() -> None:
+def test_counting_does_not_change_the_gradients() -> None:
     flat = filled([AWKWARD])
     before = flat.gradients.numpy().tobytes()
     GradientHistograms(flat).count()

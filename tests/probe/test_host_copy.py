@@ -12,7 +12,7 @@ DEVICES = ["cpu", *(["cuda"] if torch.cuda.is_available() else [])]
 
 
 @pytest.mark.parametrize("device", DEVICES)
-def test_everything_that_was_sent_comes_out_in_order(device: str) -> None:
+def test_copies_arrive_in_order(device: str) -> None:
     transfer: HostCopyQueue[int] = HostCopyQueue(torch.device(device))
     received = []
     for step in range(30):
@@ -27,7 +27,7 @@ def test_everything_that_was_sent_comes_out_in_order(device: str) -> None:
     assert transfer.receive(wait=True) == []
 
 
-def test_on_the_host_they_are_held_for_a_while_and_come_together() -> None:
+def test_host_values_arrive_together_after_the_hold() -> None:
     held: HostCopyQueue[int] = HostCopyQueue(torch.device("cpu"), hold=1000.0)
     at_once: HostCopyQueue[int] = HostCopyQueue(torch.device("cpu"), hold=0.0)
     for step in range(20):

@@ -76,7 +76,7 @@ def test_saturated_outputs(function: str, edge: float) -> None:
 
 
 @pytest.mark.parametrize("function", ["identity", "leaky_relu", "prelu"])
-def test_what_cannot_die_has_nan(function: str) -> None:
+def test_dead_fraction_is_nan_where_no_unit_can_die(function: str) -> None:
     units = statistics(function, make_activation(function, 0.01), [], [torch.randn(4, 6)])  # type: ignore[arg-type]
     assert np.isnan(units.dead).all()
     assert np.isnan(units.saturated).all()
@@ -106,7 +106,7 @@ def test_mean_and_deviation_at_every_magnitude(scale: float) -> None:
     np.testing.assert_allclose(units.std, [o.double().std(correction=0).item() for o in outputs], rtol=1e-5)
 
 
-def test_a_deviation_in_the_last_digits_is_not_lost() -> None:
+def test_tiny_deviation_is_not_lost() -> None:
     """A starved sigmoid net: all activations nearly one half."""
     torch.manual_seed(3)
     output = 0.5 + torch.randn(64, 64) * 1e-6

@@ -43,7 +43,7 @@ def test_samples_are_spread_evenly() -> None:
     assert gaps[5] == pytest.approx(200, abs=1)
 
 
-def test_a_third_of_the_share_is_kept_for_samples_where_every_step_costs_more_than_all_of_it() -> None:
+def test_samples_get_a_third_of_the_budget_at_least() -> None:
     budget = SamplingBudget(0.03)
     train(budget, 10_000, 1e-3, 1e-4, 2e-3)
     assert budget.samples / budget.training == pytest.approx(0.01, rel=0.05)

@@ -148,7 +148,7 @@ def test_the_gradient_with_respect_to_pre_activations_against_finite_differences
     assert shown == pytest.approx((squares / h.numel()) ** 0.5, rel=1e-4)
 
 
-def test_looking_changes_no_bit_of_the_gradients_and_leaves_nothing_behind() -> None:
+def test_sampling_changes_no_gradient_and_leaves_no_hooks() -> None:
     net, x, y = build(OTHERS[2])
     watched = copy.deepcopy(net)
     loss_of(net, x, y).backward()
@@ -160,14 +160,14 @@ def test_looking_changes_no_bit_of_the_gradients_and_leaves_nothing_behind() -> 
     assert not any(module._forward_hooks for module in watched.modules())
 
 
-def test_the_scale_of_the_loss_is_taken_out() -> None:
+def test_loss_scale_is_divided_out() -> None:
     net, x, y = build(DENSE[0])
     once = look(net, x, y).layers["output_grad_rms"]
     scaled = look(net, x, y, scale=1024.0).layers["output_grad_rms"]
     np.testing.assert_allclose(scaled, once, rtol=1e-5)
 
 
-def test_gradients_that_float32_sums_cannot_hold() -> None:
+def test_output_gradients_beyond_float32_sums() -> None:
     exp = experiment({"width": 16, "repeat": 45, "activation": "sigmoid", "init": "torch"})
     net, x, y = build(exp)
     gradient, _ = plain(net, x, y)["dense1"]
@@ -176,7 +176,7 @@ def test_gradients_that_float32_sums_cannot_hold() -> None:
     assert shown == pytest.approx(gradient.double().square().mean().sqrt().item(), rel=1e-5)
 
 
-def test_numbers_that_are_not_finite_are_counted_where_they_are() -> None:
+def test_nonfinite_numbers_are_counted_by_layer() -> None:
     net, x, y = build(experiment({"width": 8, "repeat": 2, "activation": "relu"}))
     with torch.no_grad():
         net.layers[1].parameters[1][:3] = torch.tensor([torch.nan, torch.inf, -torch.inf])
@@ -186,7 +186,7 @@ def test_numbers_that_are_not_finite_are_counted_where_they_are() -> None:
     assert np.isnan(shown["output_grad_rms"][0])
 
 
-def test_little_is_held_back_at_a_time_without_changing_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_held_bytes_do_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x, y = build(OTHERS[2])
     at_once = look(net, x, y).layers
     monkeypatch.setattr(layer_stats, "HELD_BYTES", 3000)
@@ -194,7 +194,7 @@ def test_little_is_held_back_at_a_time_without_changing_the_numbers(monkeypatch:
         np.testing.assert_allclose(values, at_once[name], rtol=1e-6, err_msg=name)
 
 
-def test_half_precision_is_looked_at_in_float32() -> None:
+def test_half_precision_is_measured_in_float32() -> None:
     net, x, y = build(DENSE[1])
     exact = look(net, x, y).layers
     probe = SignalProbe(net.layers, net)
@@ -212,7 +212,7 @@ def test_half_precision_is_looked_at_in_float32() -> None:
     ("block", "activation"),
     [("rnn", "tanh"), ("lstm", "tanh"), ("gru", "tanh"), ("rnn", "gelu"), ("rnn", "silu")],
 )
-def test_the_gradient_by_time_lag_is_the_total_one(block: str, activation: str) -> None:
+def test_gradient_by_time_lag_is_the_total_gradient(block: str, activation: str) -> None:
     """Against autograd's derivative with respect to a number added to one hidden state, step by step."""
     exp = experiment(
         {"block": block, "width": 6, "activation": activation}, data={"source": "adding", "length": 7}

@@ -34,7 +34,7 @@ def norm_of(flat: FlatGradients) -> float:
 
 
 @pytest.mark.parametrize("limit", [0.5, 1e3])
-def test_by_norm_as_torch(limit: float) -> None:
+def test_clipping_by_norm_equals_torchs(limit: float) -> None:
     flat, theirs = gradients(1.0)
     after = clipped(flat, Cures(clip_norm=limit))
     torch.nn.utils.clip_grad_norm_(theirs, limit)
@@ -43,7 +43,7 @@ def test_by_norm_as_torch(limit: float) -> None:
     assert after == pytest.approx(norm_of(flat), rel=1e-6)
 
 
-def test_by_value_as_torch() -> None:
+def test_clipping_by_value_equals_torchs() -> None:
     flat, theirs = gradients(1.0)
     after = clipped(flat, Cures(clip_value=0.7))
     torch.nn.utils.clip_grad_value_(theirs, 0.7)
@@ -52,14 +52,14 @@ def test_by_value_as_torch() -> None:
     assert after == pytest.approx(norm_of(flat), rel=1e-6)
 
 
-def test_the_value_first_and_then_the_norm() -> None:
+def test_values_are_clipped_before_the_norm() -> None:
     flat, _ = gradients(1.0)
     assert clipped(flat, Cures(clip_value=0.1, clip_norm=1.0)) == pytest.approx(1.0)
     assert norm_of(flat) == pytest.approx(1.0, rel=1e-6)
 
 
 @pytest.mark.parametrize("scale", [1e25, 1e-30])
-def test_by_norm_where_float32_sums_fail(scale: float) -> None:
+def test_clipping_by_norm_beyond_float32_sums(scale: float) -> None:
     flat, _ = gradients(scale)
     limit = scale
     assert clipped(flat, Cures(clip_norm=limit)) == pytest.approx(limit)
@@ -67,7 +67,7 @@ def test_by_norm_where_float32_sums_fail(scale: float) -> None:
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_what_is_not_finite_is_not_hidden(bad: float) -> None:
+def test_nonfinite_gradients_stay_nonfinite(bad: float) -> None:
     flat, theirs = gradients(1.0)
     assert flat.parameters[0].grad is not None
     assert theirs[0].grad is not None
@@ -78,7 +78,7 @@ def test_what_is_not_finite_is_not_hidden(bad: float) -> None:
         torch.testing.assert_close(ours.grad, p.grad, equal_nan=True)
 
 
-def test_a_device_that_is_not_waited_for_clips_alike() -> None:
+def test_clipping_on_a_device_equals_that_on_the_host() -> None:
     """The norm as a tensor, as a GPU has it."""
     ours, other = gradients(1.0)[0], gradients(1.0)[0]
     for limit in (0.5, 1e3):

@@ -1,4 +1,4 @@
-"""Wishes of viewers, obeyed or refused with a reason."""
+"""Commands of viewers, obeyed or refused with a reason."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from gradtui.training.session import Session, build
 from tests.support.trainings import small
 
 
-class Desk:
+class SentCommands:
     """Controls of a session, and what they wrote."""
 
     def __init__(self, folder: Path, session: Session) -> None:
@@ -26,8 +26,8 @@ class Desk:
         self.session = session
         self.controls = Controls(folder, session, self.writer)
 
-    def wish(self, name: Any, **fields: Any) -> list[tuple[Any, ...]]:
-        """Send it, look, and return what is new in the events: (event, step, wish)."""
+    def send(self, name: Any, **fields: Any) -> list[tuple[Any, ...]]:
+        """Send a command, poll, and return the new events: (event, step, command)."""
         before = len(self.events())
         send(self.folder, name, **fields)
         self.controls.poll()
@@ -39,53 +39,53 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+def viewer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> SentCommands:
     monkeypatch.setattr(controls_module, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(controls_module, "PAUSED_SECONDS", 0.0)
-    return Desk(tmp_path, build(small(optimizer__kind="rmsprop")))
+    return SentCommands(tmp_path, build(small(optimizer__kind="rmsprop")))
 
 
-def test_pause_step_and_resume(desk: Desk) -> None:
-    desk.session.step = 7
-    assert desk.controls.may_step()
-    assert desk.wish("pause") == [("paused", 7, None), ("control", 7, "pause")]
-    assert not desk.controls.may_step()
-    assert desk.wish("pause") == []
-    assert desk.wish("step") == [("control", 7, "step")]
-    assert desk.controls.may_step()
-    assert not desk.controls.may_step()
-    assert desk.wish("resume") == [("resumed", 7, None), ("control", 7, "resume")]
-    assert desk.controls.may_step()
+def test_pause_step_and_resume(viewer: SentCommands) -> None:
+    viewer.session.step = 7
+    assert viewer.controls.may_step()
+    assert viewer.send("pause") == [("paused", 7, None), ("control", 7, "pause")]
+    assert not viewer.controls.may_step()
+    assert viewer.send("pause") == []
+    assert viewer.send("step") == [("control", 7, "step")]
+    assert viewer.controls.may_step()
+    assert not viewer.controls.may_step()
+    assert viewer.send("resume") == [("resumed", 7, None), ("control", 7, "resume")]
+    assert viewer.controls.may_step()
 
 
-def test_a_step_wished_while_it_runs_pauses_after_one(desk: Desk) -> None:
-    assert desk.wish("step") == [("paused", 0, None), ("control", 0, "step")]
-    assert desk.controls.may_step()
-    assert not desk.controls.may_step()
+def test_step_command_while_running_pauses_after_one_step(viewer: SentCommands) -> None:
+    assert viewer.send("step") == [("paused", 0, None), ("control", 0, "step")]
+    assert viewer.controls.may_step()
+    assert not viewer.controls.may_step()
 
 
-def test_two_steps_wished_at_once_are_two(desk: Desk) -> None:
-    desk.wish("pause")
-    send(desk.folder, "step")
-    desk.wish("step")
-    assert [desk.controls.may_step() for _ in range(3)] == [True, True, False]
+def test_two_step_commands_at_once_take_two_steps(viewer: SentCommands) -> None:
+    viewer.send("pause")
+    send(viewer.folder, "step")
+    viewer.send("step")
+    assert [viewer.controls.may_step() for _ in range(3)] == [True, True, False]
 
 
-def test_stop_ends_a_pause(desk: Desk) -> None:
-    desk.wish("pause")
-    assert desk.wish("stop") == [("control", 0, "stop")]
-    assert desk.controls.stopped
-    assert not desk.controls.may_step()
+def test_stop_ends_a_pause(viewer: SentCommands) -> None:
+    viewer.send("pause")
+    assert viewer.send("stop") == [("control", 0, "stop")]
+    assert viewer.controls.stopped
+    assert not viewer.controls.may_step()
 
 
-def test_changes_take_effect_and_say_when(desk: Desk) -> None:
+def test_changes_take_effect_and_say_when(viewer: SentCommands) -> None:
     changes = {"optimizer.lr": 0.02, "cures.clip_norm": 1.5, "optimizer.momentum": 0.8, "cures.l1": 1e-4}
-    assert desk.wish("set", set=changes) == [("control", 0, "set")]
-    assert desk.events()[-1]["set"] == changes
-    exp = desk.session.exp
+    assert viewer.send("set", set=changes) == [("control", 0, "set")]
+    assert viewer.events()[-1]["set"] == changes
+    exp = viewer.session.exp
     assert (exp.optimizer.lr, exp.cures.clip_norm, exp.cures.l1) == (0.02, 1.5, 1e-4)
-    assert desk.session.optimizer.param_groups[0]["momentum"] == 0.8
-    assert desk.session.lr == 0.02
+    assert viewer.session.optimizer.param_groups[0]["momentum"] == 0.8
+    assert viewer.session.lr == 0.02
 
 
 @pytest.mark.parametrize(
@@ -100,29 +100,29 @@ def test_changes_take_effect_and_say_when(desk: Desk) -> None:
         ([1], "no fields"),
     ],
 )
-def test_what_cannot_be_is_refused_with_the_reason_and_changes_nothing(
-    desk: Desk, changes: Any, word: str
-) -> None:
-    before = desk.session.exp
-    assert desk.wish("set", set=changes) == [("refused", 0, "set")]
-    reason = desk.events()[-1]["reason"]
+def test_invalid_change_is_refused_with_the_reason(viewer: SentCommands, changes: Any, word: str) -> None:
+    before = viewer.session.exp
+    assert viewer.send("set", set=changes) == [("refused", 0, "set")]
+    reason = viewer.events()[-1]["reason"]
     assert word in reason
     assert "\n" not in reason
-    assert desk.session.exp == before
+    assert viewer.session.exp == before
 
 
-def test_a_wish_that_is_unknown_is_refused(desk: Desk) -> None:
-    assert desk.wish("dance") == [("refused", 0, "dance")]
+def test_unknown_command_is_refused(viewer: SentCommands) -> None:
+    assert viewer.send("dance") == [("refused", 0, "dance")]
 
 
-def test_looking_costs_nothing_within_the_interval(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_commands_are_not_read_within_the_interval(
+    viewer: SentCommands, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(controls_module, "POLL_SECONDS", 1000.0)
-    desk.controls.poll()
-    assert desk.wish("stop") == []
-    assert not desk.controls.stopped
+    viewer.controls.poll()
+    assert viewer.send("stop") == []
+    assert not viewer.controls.stopped
 
 
-def test_a_resumed_run_does_not_hear_the_stop_that_ended_it(tmp_path: Path) -> None:
+def test_resumed_run_skips_the_stop_that_ended_it(tmp_path: Path) -> None:
     send(tmp_path, "stop")
     writer = RunWriter(tmp_path, {})
     session = build(small())

@@ -1,4 +1,4 @@
-"""Runs that break: what is told of the step, the way back from before it, and a training that does not notice."""
+"""Runs that diverge: the event about the step, the rollback point before it, and the unchanged training."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ TOO_FAST_FOR_A_WHILE = {"optimizer.lr": 300.0}
 
 
 class Viewer:
-    """Changes of the experiment, by the step after which they are wished."""
+    """Changes of the experiment, by the step after which a viewer asks for them."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(controls, "POLL_SECONDS", 0.0)
@@ -81,9 +81,7 @@ def weights(run: Run) -> dict[str, torch.Tensor]:
     return read_tensors(list_checkpoints(run.folder)[0][1])[0]
 
 
-def test_a_step_that_broke_is_told_with_its_layer_its_examples_and_the_way_back(
-    tmp_path: Path, viewer: Viewer
-) -> None:
+def test_divergence_event_names_layer_examples_and_rollback_point(tmp_path: Path, viewer: Viewer) -> None:
     exp = set_fields(small(), BN)
     viewer.script = {120: TOO_FAST}
     run, ending = trained(tmp_path / "run", exp)
@@ -119,7 +117,7 @@ def test_a_step_that_broke_is_told_with_its_layer_its_examples_and_the_way_back(
     assert broke["seed"] == exp.seed
 
 
-def test_the_last_steps_are_there_at_full_resolution_and_the_others_are_as_they_were(
+def test_replay_fills_in_all_samples_before_a_divergence(
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Few looks, so that there is something to fill in.
@@ -154,7 +152,7 @@ def test_the_last_steps_are_there_at_full_resolution_and_the_others_are_as_they_
     assert f"At step {last} {broke['layer']} is the first layer whose output" in found["evidence"]
 
 
-def test_a_gradient_that_breaks_behind_a_finite_loss_is_named(tmp_path: Path) -> None:
+def test_nonfinite_gradient_behind_a_finite_loss_is_located(tmp_path: Path) -> None:
     """Tiny weights, then huge ones: forward they cancel, but on the way back the huge ones come first."""
     groups = [{"width": 4, "gain": 1e-36}, {"width": 4, "gain": 1e10, "repeat": 4}]
     exp = set_fields(
@@ -190,7 +188,7 @@ def test_a_gradient_that_breaks_behind_a_finite_loss_is_named(tmp_path: Path) ->
     ],
     ids=["quiet", "adam", "a blow-up", "rmsprop, a momentum given later"],
 )
-def test_a_training_is_the_same_to_the_bit_with_and_without(
+def test_training_is_bit_identical_with_and_without_rollback_points(
     tmp_path: Path,
     viewer: Viewer,
     monkeypatch: pytest.MonkeyPatch,
@@ -217,7 +215,9 @@ def test_a_training_is_the_same_to_the_bit_with_and_without(
     assert [event["step"] for event in story(run, "rewind_point")] == [event["rewind"] for event in broke]
 
 
-def test_a_big_net_keeps_none_and_says_so_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_large_net_reports_once_that_it_keeps_no_rollback_points(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(keeping, "free_on", lambda device: 100_000)
     run, _ = trained(tmp_path / "run", small(optimizer__lr=1e30, net__0__activation="relu", run__steps=100))
     (off,) = story(run, "rewind_off")
@@ -232,7 +232,7 @@ def test_a_big_net_keeps_none_and_says_so_once(tmp_path: Path, monkeypatch: pyte
     assert list_rollbacks(run.folder) == []
 
 
-def test_points_are_apart_and_two_at_most_and_none_is_taken_of_what_is_broken(
+def test_rollback_points_are_apart_and_never_of_a_diverged_state(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, viewer: Viewer
 ) -> None:
     taken: list[int] = []
@@ -253,7 +253,7 @@ def test_points_are_apart_and_two_at_most_and_none_is_taken_of_what_is_broken(
     assert broke["rewind"] in taken
 
 
-def test_a_replay_that_would_take_too_long_or_differs_is_left_and_the_reason_said(
+def test_long_or_differing_replay_is_abandoned_with_a_reason(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     exp = small(optimizer__lr=1e30, net__0__activation="relu", run__steps=100)
@@ -268,7 +268,7 @@ def test_a_replay_that_would_take_too_long_or_differs_is_left_and_the_reason_sai
     assert run.layers("activation_std")[0].tolist() == sorted(set(run.layers("activation_std")[0].tolist()))
 
 
-def test_the_keeper_neither_deletes_nor_resumes_from_it(tmp_path: Path) -> None:
+def test_rollback_file_is_neither_tidied_nor_resumed_from(tmp_path: Path) -> None:
     run, _ = trained(
         tmp_path / "run", small(optimizer__lr=1e30, net__0__activation="relu", run__checkpoint_every=1)
     )
@@ -284,7 +284,7 @@ def test_the_keeper_neither_deletes_nor_resumes_from_it(tmp_path: Path) -> None:
     assert not path.exists()
 
 
-def test_a_disk_that_takes_no_point_does_not_end_the_training(
+def test_failed_rollback_file_does_not_end_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def write(*_: Any) -> None:
@@ -301,7 +301,7 @@ def test_a_disk_that_takes_no_point_does_not_end_the_training(
     assert story(run, "broke")[0]["rewind"] is None
 
 
-def test_a_run_that_is_well_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_healthy_run_has_no_divergence_events(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", small(run__steps=100))
     assert story(run, "broke", "rewind_point", "rewind_off", "recovered") == []
     assert list_rollbacks(run.folder) == []

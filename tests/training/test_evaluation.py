@@ -51,7 +51,7 @@ def test_evaluating_changes_no_bit_of_the_training() -> None:
     assert losses[:10] == losses[10:]
 
 
-def test_in_mid_training_only_the_first_examples_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_midway_evaluation_uses_the_first_examples(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(loop, "MIDWAY_EXAMPLES", 20)
     session = build(small())
     result = evaluate(session, whole=False, cancelled=lambda: False)
@@ -59,7 +59,7 @@ def test_in_mid_training_only_the_first_examples_are_looked_at(monkeypatch: pyte
     assert result.examples == 40
 
 
-def test_it_can_be_cancelled() -> None:
+def test_evaluation_can_be_cancelled() -> None:
     session = build(small())
     assert evaluate(session, whole=True, cancelled=lambda: True) is None
     assert session.net.training

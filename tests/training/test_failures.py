@@ -14,7 +14,7 @@ from gradtui.training.failures import TrainingFailed, reason_of
 from tests.support.trainings import small, trained
 
 
-def test_memory_that_torch_does_not_get() -> None:
+def test_out_of_memory_errors_of_torch() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(1 << 55)
     reason = reason_of(caught.value)
@@ -38,15 +38,15 @@ def test_memory_that_torch_does_not_get() -> None:
         (RuntimeError("one\n  two"), "RuntimeError: one two"),
     ],
 )
-def test_reasons(error: Exception, reason: str) -> None:
+def test_reason_of_each_kind_of_error(error: Exception, reason: str) -> None:
     assert reason_of(error) == reason
 
 
-def test_a_reason_is_never_longer_than_a_line_can_be() -> None:
+def test_long_reason_is_shortened() -> None:
     assert len(reason_of(RuntimeError("x" * 5000))) <= 300
 
 
-def test_a_net_that_cannot_fit_is_refused_before_it_is_built(tmp_path: Path) -> None:
+def test_too_large_net_is_refused_before_it_is_built(tmp_path: Path) -> None:
     exp = small(net__0__width=65_536, net__0__repeat=1000)
     with pytest.raises(
         TrainingFailed, match=r"out of memory: the net's 4,290,\d+,\d+,\d+ parameters need 34"
@@ -54,7 +54,7 @@ def test_a_net_that_cannot_fit_is_refused_before_it_is_built(tmp_path: Path) -> 
         trained(tmp_path / "run", exp)
 
 
-def test_a_batch_that_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_large_batch_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     exp = small(data__source="digits", data__batch_size=1000, net__0__width=64, net__0__repeat=1000)
     parameters = net_shape(exp).parameters
     monkeypatch.setattr(device, "free_bytes", lambda: 8 * parameters + 200_000_000)
@@ -65,7 +65,7 @@ def test_a_batch_that_cannot_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     device.check_fits(exp, parameters, torch.device("cuda"))
 
 
-def test_a_net_that_fits_is_let_through() -> None:
+def test_net_that_fits_is_accepted() -> None:
     exp = small()
     device.check_fits(exp, net_shape(exp).parameters, torch.device("cpu"))
 
@@ -77,10 +77,10 @@ def test_free_memory_is_known_here() -> None:
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device")
-@pytest.mark.parametrize("wish", ["cuda", "cuda:7"])
-def test_cuda_where_there_is_none(wish: str) -> None:
-    exp = small(run__device=wish)
-    with pytest.raises(ExperimentError, match=f"^run.device: {wish} was asked for, but "):
+@pytest.mark.parametrize("device_name", ["cuda", "cuda:7"])
+def test_missing_device_is_refused(device_name: str) -> None:
+    exp = small(run__device=device_name)
+    with pytest.raises(ExperimentError, match=f"^run.device: {device_name} was asked for, but "):
         device.choose(exp, net_shape(exp))
 
 
@@ -100,7 +100,7 @@ def test_auto_takes_a_gpu_only_where_it_gains(monkeypatch: pytest.MonkeyPatch) -
     assert device.choose(large, net_shape(large)).type == "cpu"
 
 
-def test_a_data_file_that_is_missing_is_named(tmp_path: Path) -> None:
+def test_missing_data_file_is_named(tmp_path: Path) -> None:
     exp = small(data__source="npz", data__path=str(tmp_path / "none.npz"))
     with pytest.raises(ExperimentError, match=r"none\.npz"):
         trained(tmp_path / "run", exp)

@@ -21,7 +21,7 @@ STARVED = {
 }
 
 
-def test_what_is_found_at_the_end_is_what_the_rules_say_of_the_run(tmp_path: Path) -> None:
+def test_findings_at_the_end_are_those_of_the_rules(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", set_fields(small(), STARVED))
     found = {str(event["code"]): event for event in run.findings}
     expected = {finding.code: finding for finding in diagnose(evidence_of(run))}
@@ -31,12 +31,12 @@ def test_what_is_found_at_the_end_is_what_the_rules_say_of_the_run(tmp_path: Pat
     assert found["vanishing"]["cures"]
 
 
-def test_a_healthy_run_has_none(tmp_path: Path) -> None:
+def test_healthy_run_has_no_findings(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", small(run__steps=300, run__eval_every=50, optimizer__momentum=0.9))
     assert run.findings == []
 
 
-def test_a_diagnosis_that_breaks_does_not_break_the_training(
+def test_failing_diagnosis_does_not_end_the_training(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def broken(run: object) -> None:

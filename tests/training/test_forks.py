@@ -60,8 +60,8 @@ def go_on(folder: Path) -> Run:
     again = (folder / "run.json").exists()
     meta = read_meta(folder) if again else RunMeta.of_this_process(id=folder.name, name=exp.name)
     meta = replace(meta, experiment=to_dict(exp), steps=exp.run.steps, parent=start.parent)
-    wishes = ControlReader(folder, skip_old=True) if again else None
-    train(folder, exp, meta, StopRequest(), commands=wishes, start=start)
+    commands = ControlReader(folder, skip_old=True) if again else None
+    train(folder, exp, meta, StopRequest(), commands=commands, start=start)
     return open_run(folder)
 
 
@@ -84,9 +84,7 @@ def assert_goes_on_as(run: Run, parent: Run, step: int) -> None:
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
-def test_a_fork_without_a_change_goes_on_to_the_bit_from_the_parent_s_step(
-    parent: Run, tmp_path: Path
-) -> None:
+def test_unchanged_fork_continues_bit_identical_from_the_parents_step(parent: Run, tmp_path: Path) -> None:
     run = forked(parent, 20, tmp_path)
     assert_goes_on_as(run, parent, 20)
     assert run.meta is not None
@@ -99,7 +97,7 @@ def test_a_fork_without_a_change_goes_on_to_the_bit_from_the_parent_s_step(
     assert story(run, "rewound", "resumed_from") == []
 
 
-def test_what_is_changed_acts_from_there_on_and_all_else_is_as_it_was(parent: Run, tmp_path: Path) -> None:
+def test_change_acts_from_the_forks_first_step_and_nothing_else_differs(parent: Run, tmp_path: Path) -> None:
     run = forked(parent, 20, tmp_path, optimizer__lr=0.01, cures__clip_norm=0.1)
     steps, loss = run.scalars("loss")
     # The first loss is that of the parent's weights on the parent's batch.
@@ -118,7 +116,7 @@ def test_what_is_changed_acts_from_there_on_and_all_else_is_as_it_was(parent: Ru
         ({"run__precision": "bf16"}, ""),
     ],
 )
-def test_the_optimizer_keeps_what_it_has_gathered_where_it_can(
+def test_fork_keeps_the_optimizer_state_of_the_same_kind(
     parent: Run, tmp_path: Path, changes: dict[str, Any], why: str
 ) -> None:
     run = forked(parent, 30, tmp_path, **changes)
@@ -128,7 +126,7 @@ def test_the_optimizer_keeps_what_it_has_gathered_where_it_can(
     assert np.isfinite(run.scalars("loss")[1]).all()
 
 
-def test_rmsprop_can_be_given_a_momentum_and_frozen_layers_change_what_is_moved(tmp_path: Path) -> None:
+def test_fork_adds_momentum_to_rmsprop_and_freezing_resets_the_optimizer(tmp_path: Path) -> None:
     start = {"cures.pretrain.kind": "autoencoder", "cures.pretrain.epochs": 1}
     exp = set_fields(small(run__steps=8, optimizer__kind="rmsprop", optimizer__lr=0.001), start)
     first, _ = trained(tmp_path / "first", exp)
@@ -147,9 +145,7 @@ def test_rmsprop_can_be_given_a_momentum_and_frozen_layers_change_what_is_moved(
     assert len(story(run, "pretrain")) == 0
 
 
-def test_batches_of_another_size_go_on_at_the_same_place_of_the_same_order(
-    parent: Run, tmp_path: Path
-) -> None:
+def test_batches_of_another_size_continue_at_the_same_examples(parent: Run, tmp_path: Path) -> None:
     # 160 examples, 10 batches of 16 in an epoch: step 20 is the end of the second, step 30 of the third.
     run = forked(parent, 20, tmp_path, data__batch_size=32, run__steps=21)
     ours, theirs = build(run.experiment or PARENT), build(PARENT)
@@ -161,9 +157,7 @@ def test_batches_of_another_size_go_on_at_the_same_place_of_the_same_order(
     assert run.steps == 21
 
 
-def test_the_parent_may_be_deleted_and_a_fork_that_was_killed_begins_where_it_did(
-    parent: Run, tmp_path: Path
-) -> None:
+def test_killed_fork_restarts_at_its_beginning_without_the_parent(parent: Run, tmp_path: Path) -> None:
     other = Run(Path(shutil.copytree(parent.folder, tmp_path / "parent")))
     run = forked(other, 20, tmp_path)
     shutil.rmtree(other.folder)
@@ -180,14 +174,14 @@ def test_the_parent_may_be_deleted_and_a_fork_that_was_killed_begins_where_it_di
     assert story(again, "resumed_from")[-1]["step"] == 30
 
 
-def test_a_fork_of_a_fork_may_leave_where_that_began(parent: Run, tmp_path: Path) -> None:
+def test_fork_of_a_fork_can_start_where_the_first_fork_did(parent: Run, tmp_path: Path) -> None:
     first = forked(parent, 20, tmp_path, optimizer__lr=0.02)
     second = forked(first, 20, tmp_path, optimizer__lr=0.1)
     assert_goes_on_as(second, parent, 20)
     assert second.parent == Parent(first.folder.name, 20)
 
 
-def test_a_twin_shares_the_beginning_and_says_which_cure_it_tries(tmp_path: Path) -> None:
+def test_fork_with_a_cure_names_the_cure_and_shares_the_parents_steps(tmp_path: Path) -> None:
     twin = Parent("20260101-000000-ill", 0, "relu")
     folder = create_run(PARENT, tmp_path, parent=twin)
     assert read_start(folder) == Start(parent=twin)
@@ -217,7 +211,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("field", "value"), REFUSED.items(), ids=REFUSED)
-def test_what_cannot_be_changed_is_one_line_that_names_the_field(parent: Run, field: str, value: Any) -> None:
+def test_forbidden_change_raises_one_line_with_the_field(parent: Run, field: str, value: Any) -> None:
     fork = fork_of(parent.folder, 20)
     with pytest.raises(ExperimentError) as caught:
         check(fork, set_fields(fork.experiment, {field: value}))
@@ -226,7 +220,7 @@ def test_what_cannot_be_changed_is_one_line_that_names_the_field(parent: Run, fi
     assert field == "run.steps" or "start from scratch instead" in str(caught.value)
 
 
-def test_of_several_changes_the_one_is_named_that_makes_another_net(parent: Run) -> None:
+def test_error_names_the_change_that_alters_the_shapes(parent: Run) -> None:
     fork = fork_of(parent.folder, 20)
     changes = {"optimizer.lr": 0.01, "net.0.activation": "elu", "net.0.width": 8}
     with pytest.raises(
@@ -265,7 +259,7 @@ def problem_of(fork: Fork, exp: Experiment) -> str:
 
 
 @pytest.mark.parametrize("name", NETS)
-def test_the_check_without_torch_knows_which_checkpoints_torch_could_load(parent: Run, name: str) -> None:
+def test_check_without_torch_agrees_with_loading_the_checkpoint(parent: Run, name: str) -> None:
     """Every change of a net that is let through leaves the very same tensors; what leaves them is let through."""
     fork = fork_of(parent.folder, 20)
     base = set_fields(small(), {"net": [{"width": 16, "repeat": 3, "activation": "tanh", **NETS[name]}]})
@@ -278,7 +272,7 @@ def test_the_check_without_torch_knows_which_checkpoints_torch_could_load(parent
         assert bool(problem) == (ours != theirs or learned), (name, change, problem)
 
 
-def test_without_a_step_it_is_the_newest_or_of_a_broken_run_the_point_before(
+def test_default_is_the_newest_checkpoint_or_the_rollback_point_of_a_diverged_run(
     parent: Run, tmp_path: Path
 ) -> None:
     assert fork_of(parent.folder).step == 40
@@ -293,7 +287,7 @@ def test_without_a_step_it_is_the_newest_or_of_a_broken_run_the_point_before(
         fork_of(broken.folder, 7)
 
 
-def test_a_run_without_any_checkpoint_and_one_of_a_script_are_one_line(tmp_path: Path) -> None:
+def test_run_without_checkpoint_and_script_run_raise_one_line(tmp_path: Path) -> None:
     folder = create_run(PARENT, tmp_path)
     with pytest.raises(RunError, match="no checkpoint to go on from"):
         fork_of(folder)
@@ -302,7 +296,7 @@ def test_a_run_without_any_checkpoint_and_one_of_a_script_are_one_line(tmp_path:
         fork_of(folder)
 
 
-def test_a_folder_that_cannot_be_made_whole_is_not_left_behind(parent: Run, tmp_path: Path) -> None:
+def test_incomplete_folder_is_removed(parent: Run, tmp_path: Path) -> None:
     fork = fork_of(parent.folder, 20)
     gone = Fork(fork.run, fork.step, tmp_path / "gone", fork.experiment)
     with pytest.raises(OSError, match="gone"):

@@ -78,7 +78,7 @@ def distance(one: Histogram, other: Histogram) -> float:
     return float(np.abs(both[0] - both[1]).sum(axis=1).max() / 2)
 
 
-def test_the_first_row_is_autograds_own_gradient_to_the_last_number(tmp_path: Path) -> None:
+def test_first_histogram_counts_autograds_gradient(tmp_path: Path) -> None:
     exp = small(run__steps=1, data__batch_size=2, net__0__activation="relu", cures__clip_norm=1e-4)
     run, _ = trained(tmp_path / "run", exp)
     (gradients,) = plain_gradients(exp, 1)
@@ -97,9 +97,7 @@ def test_the_first_row_is_autograds_own_gradient_to_the_last_number(tmp_path: Pa
         {"cures.l1": 0.01, "optimizer.loss": "sum", "optimizer.lr": 0.005},
     ],
 )
-def test_rows_are_autograds_gradients_with_penalties_and_before_clipping(
-    tmp_path: Path, changes: dict[str, Any]
-) -> None:
+def test_histograms_are_of_penalised_unclipped_gradients(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Added up in another order, a number next to a power of two may lie on its other side."""
     exp = set_fields(small(run__steps=6), changes)
     run, _ = trained(tmp_path / "run", exp)
@@ -119,7 +117,7 @@ def test_rows_are_autograds_gradients_with_penalties_and_before_clipping(
         {"net.0.activation": "sigmoid", "net.0.repeat": 20, "net.0.width": 8},
     ],
 )
-def test_the_norm_of_a_layer_follows_from_its_histogram(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_histogram_implies_the_layers_norm(tmp_path: Path, changes: dict[str, Any]) -> None:
     """The same numbers as grad_norm, so without the loss's scale: each is between its power of two and twice it."""
     run, _ = trained(tmp_path / "run", set_fields(small(run__steps=12), changes))
     assert run.meta is not None
@@ -137,7 +135,7 @@ def test_the_norm_of_a_layer_follows_from_its_histogram(tmp_path: Path, changes:
         assert not np.isfinite(norm[~finite]).any()
 
 
-def test_a_training_that_blows_up_shows_its_nan(tmp_path: Path) -> None:
+def test_histogram_of_a_diverged_step_counts_nan(tmp_path: Path) -> None:
     exp = small(optimizer__lr=1e30, net__0__activation="relu", run__steps=500, cures__l2=0.1)
     exp = set_fields(exp, {"cures.clip_norm": 1e30})
     run, _ = trained(tmp_path / "run", set_fields(exp, {"run.steps": 10}))
@@ -150,7 +148,7 @@ def test_a_training_that_blows_up_shows_its_nan(tmp_path: Path) -> None:
         )
 
 
-def test_weights_are_the_same_to_the_bit_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_histograms_do_not_change_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept: list[Tensor] = []
     real = Loop.run
 
@@ -213,7 +211,7 @@ def test_fifty_layers_stay_below_500_bytes_a_step(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("recorded", [True, False])
-def test_a_run_that_is_taken_up_goes_on_with_its_histograms(tmp_path: Path, recorded: bool) -> None:
+def test_resumed_run_continues_its_histograms(tmp_path: Path, recorded: bool) -> None:
     """Also one that an older gradtui began, without them."""
     exp = small(run__steps=40, run__checkpoint_every=20)
     with written_at_once():

@@ -19,7 +19,7 @@ def test_a_new_run_holds_the_experiment() -> None:
     assert load(folder / EXPERIMENT_FILE) == exp
 
 
-def test_two_runs_at_once_have_folders_of_their_own(tmp_path: Path) -> None:
+def test_simultaneous_runs_have_different_folders(tmp_path: Path) -> None:
     assert create_run(small(), tmp_path) != create_run(small(), tmp_path)
 
 

@@ -37,7 +37,7 @@ def gone(pid: int, seconds: float = 30) -> bool:
 
 
 @pytest.mark.long
-def test_one_process_trains_run_after_run_as_if_each_were_the_first() -> None:
+def test_worker_trains_several_runs_like_fresh_processes() -> None:
     worker = Worker()
     folders = [create_run(small()) for _ in range(2)]
     for folder in folders:
@@ -57,7 +57,7 @@ def test_one_process_trains_run_after_run_as_if_each_were_the_first() -> None:
 
 
 @pytest.mark.long
-def test_after_a_run_that_failed_another_process_is_wanted() -> None:
+def test_worker_ends_after_a_failed_run() -> None:
     worker = Worker()
     folder = create_run(small())
     write_experiment(
@@ -72,7 +72,7 @@ def test_after_a_run_that_failed_another_process_is_wanted() -> None:
 
 
 @pytest.mark.long
-def test_who_lets_it_go_in_mid_run_lets_the_run_finish() -> None:
+def test_closed_worker_finishes_its_run() -> None:
     worker = Worker()
     folder = create_run(small(2000))
     turn = worker.start(folder)
@@ -84,7 +84,7 @@ def test_who_lets_it_go_in_mid_run_lets_the_run_finish() -> None:
 
 
 @pytest.mark.long
-def test_one_that_is_killed_says_by_what() -> None:
+def test_killed_worker_returns_the_signal() -> None:
     worker = Worker()
     folder = create_run(small(10_000_000))
     turn = worker.start(folder)
@@ -97,9 +97,9 @@ def test_one_that_is_killed_says_by_what() -> None:
 
 
 @pytest.mark.long
-def test_one_that_is_tied_ends_its_run_after_a_step_when_its_keeper_is_killed() -> None:
+def test_tied_worker_stops_its_run_when_its_parent_is_killed() -> None:
     folder = create_run(small(10_000_000))
-    keeper = subprocess.Popen(
+    parent = subprocess.Popen(
         [
             sys.executable,
             "-c",
@@ -109,8 +109,8 @@ def test_one_that_is_tied_ends_its_run_after_a_step_when_its_keeper_is_killed() 
         ]
     )
     wait_for_steps(folder, 5)
-    keeper.kill()
-    keeper.wait()
+    parent.kill()
+    parent.wait()
     meta = open_run(folder).meta
     assert meta is not None
     assert gone(meta.pid)

@@ -39,7 +39,7 @@ def test_every_step_and_every_layer_is_recorded(tmp_path: Path) -> None:
     assert (np.diff(times) >= 0).all()
 
 
-def test_the_first_and_the_last_step_are_looked_at_closely(tmp_path: Path) -> None:
+def test_first_and_last_step_are_sampled(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", small(run__steps=40))
     for measure in SAMPLED:
         steps, values = run.layers(measure)
@@ -49,7 +49,7 @@ def test_the_first_and_the_last_step_are_looked_at_closely(tmp_path: Path) -> No
     assert (run.layers("update_ratio")[1] > 0).all()
 
 
-def test_the_update_ratio_is_the_weights_own_change(tmp_path: Path) -> None:
+def test_update_ratio_is_change_over_weights(tmp_path: Path) -> None:
     """SGD: the norm of the change is the rate times the norm of the gradient."""
     run, _ = trained(tmp_path / "run", small(run__steps=1, optimizer__lr=0.3))
     _, gradient = run.layers("grad_norm")
@@ -108,7 +108,7 @@ def test_recurrent_nets_record_the_gradient_by_time_lag(tmp_path: Path) -> None:
     assert (table.read()["values"] > 0).all()
 
 
-def test_a_loss_that_is_not_finite_ends_the_run_after_twenty_steps(tmp_path: Path) -> None:
+def test_nonfinite_loss_ends_the_run_after_twenty_steps(tmp_path: Path) -> None:
     exp = small(optimizer__lr=1e30, net__0__activation="relu", run__steps=500)
     run, ending = trained(tmp_path / "run", exp)
     assert ending[0] == "diverged"
@@ -123,7 +123,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_after_twenty_steps(tmp_path: Pat
     assert ending[0] == "diverged"
 
 
-def test_what_a_viewer_wished_before_the_start_is_obeyed(tmp_path: Path) -> None:
+def test_commands_from_before_the_start_are_obeyed(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     send(folder, "set", set={"optimizer.lr": 0.007})
@@ -144,9 +144,9 @@ def test_pause_steps_and_a_change_in_mid_run(tmp_path: Path, monkeypatch: pytest
     real = controls.Controls.poll
 
     def look(self: controls.Controls) -> None:
-        wish = script.get(next(looks))
-        if wish:
-            send(folder, wish[0], **wish[1])
+        command = script.get(next(looks))
+        if command:
+            send(folder, command[0], **command[1])
         real(self)
 
     monkeypatch.setattr(controls.Controls, "poll", look)
@@ -161,7 +161,7 @@ def test_pause_steps_and_a_change_in_mid_run(tmp_path: Path, monkeypatch: pytest
     np.testing.assert_allclose(rates, [0.1] * 7 + [0.5] * 13, rtol=1e-6)
 
 
-def test_a_disk_that_fails_ends_the_run_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failing_disk_ends_the_run_as_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The table's place is taken by a folder: the first flush fails, and so the run does."""
     (tmp_path / "run" / "grad_norm.f32").mkdir(parents=True)
     _, (status, reason) = trained(tmp_path / "run", small(run__steps=100_000))
@@ -169,7 +169,7 @@ def test_a_disk_that_fails_ends_the_run_as_failed(tmp_path: Path, monkeypatch: p
     assert "cannot be recorded" in reason
 
 
-def test_sigterm_ends_the_run_well(tmp_path: Path) -> None:
+def test_sigterm_stops_the_run(tmp_path: Path) -> None:
     stop = StopRequest()
     stop.wanted = True
     run, ending = trained(tmp_path / "run", small(), stop)

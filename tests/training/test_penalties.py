@@ -30,7 +30,7 @@ def test_gradients_and_value_are_those_of_the_penalised_loss(l1: float, l2: floa
         torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-5, atol=1e-7)
 
 
-def test_without_penalties_the_gradients_are_left_alone() -> None:
+def test_gradients_are_unchanged_without_penalties() -> None:
     flat = FlatGradients([[nn.Parameter(torch.ones(3, 3))]])
     assert Penalties(flat).add(Cures()) == 0.0
     assert bool((flat.gradients == 0).all())

@@ -35,13 +35,13 @@ def test_the_scale_adapts_as_torchs_does() -> None:
     ("run", "value"),
     [(Run(precision="fp16", loss_scale=1024.0), 1024.0), (Run(precision="bf16"), 1.0), (Run(), 1.0)],
 )
-def test_a_fixed_scale_stays_and_leaves_no_step_out(run: Run, value: float) -> None:
+def test_fixed_scale_never_skips_a_step(run: Run, value: float) -> None:
     scale = LossScale(run)
     assert scale.accept(False)
     assert scale.value == value
 
 
-def test_its_state_can_be_taken_up_again() -> None:
+def test_loss_scale_can_be_restored() -> None:
     first = LossScale(Run(precision="fp16"))
     for finite in [True] * 1500 + [False] + [True] * 1990:
         first.accept(finite)
@@ -71,7 +71,7 @@ def norms(**run: Any) -> np.ndarray:
     return session.flat.layer_norms()
 
 
-def test_fp16_loses_the_gradients_that_its_scale_does_not_save() -> None:
+def test_fp16_underflows_without_enough_loss_scale() -> None:
     exact = norms()
     unscaled = norms(precision="fp16", loss_scale=1.0)
     assert (unscaled[:4] == 0).all()

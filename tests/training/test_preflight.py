@@ -39,7 +39,7 @@ def measured(folder: Path, exp: Experiment) -> Run:
 
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
-def test_its_rows_are_those_of_the_first_step(tmp_path: Path, case: dict[str, Any]) -> None:
+def test_preflight_rows_are_those_of_the_first_step(tmp_path: Path, case: dict[str, Any]) -> None:
     exp = set_fields(small(run__steps=3), case)
     run, training = measured(tmp_path / "preflight", exp), trained(tmp_path / "run", exp)[0]
     assert run.meta is not None
@@ -61,7 +61,7 @@ def test_its_rows_are_those_of_the_first_step(tmp_path: Path, case: dict[str, An
             np.testing.assert_array_equal(ours["values"], theirs["values"])
 
 
-def test_torch_itself_comes_to_the_same_numbers(tmp_path: Path) -> None:
+def test_preflight_numbers_are_torchs(tmp_path: Path) -> None:
     exp = set_fields(resolve("relu-20"), {"run.device": "cpu", "net.0.repeat": 5})
     run = measured(tmp_path / "preflight", exp)
     dataset = data.load(exp.data, exp.seed)
@@ -90,7 +90,7 @@ def test_torch_itself_comes_to_the_same_numbers(tmp_path: Path) -> None:
     np.testing.assert_allclose(run.layers("dead_fraction")[1][0][:-1], dead, atol=1e-6)
 
 
-def test_whatever_shows_a_run_shows_it(tmp_path: Path) -> None:
+def test_preflight_reads_like_any_run(tmp_path: Path) -> None:
     exp = set_fields(resolve("sigmoid-20"), {"run.device": "cpu"})
     run = measured(tmp_path / "preflight", exp)
     snapshot = Follower(run, "output_grad_rms").poll()
@@ -104,7 +104,7 @@ def test_whatever_shows_a_run_shows_it(tmp_path: Path) -> None:
     assert run.events()[-1]["event"] == "phase"
 
 
-def test_it_begins_where_a_training_would(tmp_path: Path) -> None:
+def test_preflight_starts_from_the_trainings_weights(tmp_path: Path) -> None:
     donor, _ = trained(tmp_path / "donor", small(run__steps=30))
     start = {"cures.pretrain.kind": "checkpoint", "cures.pretrain.path": str(donor.folder)}
     exp = set_fields(small(run__steps=2, seed=3), start)
@@ -113,7 +113,7 @@ def test_it_begins_where_a_training_would(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("device", ["cpu", "cuda:99"])
-def test_a_trainer_measures_a_folder_that_says_so(tmp_path: Path, device: str) -> None:
+def test_trainer_preflights_a_folder_marked_for_it(tmp_path: Path, device: str) -> None:
     folder = create_run(small(run__device=device, run__steps=500), tmp_path, preflight=True)
     assert read_start(folder).preflight
     assert start_trainer(folder).wait(60) == (0 if device == "cpu" else 1)

@@ -50,7 +50,7 @@ def said(run: Run, *kinds: str) -> list[dict[str, Any]]:
     return [{**event} for event in run.events() if event["event"] in kinds]
 
 
-def test_the_run_says_which_layer_and_epoch_it_is_at_and_how_well_it_reconstructs(tmp_path: Path) -> None:
+def test_pretraining_events_have_layer_epoch_and_error(tmp_path: Path) -> None:
     run, ending = trained(tmp_path / "run", pretrained())
     assert ending == ("finished", "")
     events = said(run, "phase", "pretrain")
@@ -70,7 +70,7 @@ def test_the_run_says_which_layer_and_epoch_it_is_at_and_how_well_it_reconstruct
     assert run.layers("grad_norm")[0][0] == 1, "the first step of the fine-tuning is recorded as always"
 
 
-def test_the_error_of_an_epoch_is_that_of_the_layer_s_inputs(tmp_path: Path) -> None:
+def test_reconstruction_error_is_of_the_layers_inputs(tmp_path: Path) -> None:
     """With a rate of next to nothing: the net that was built, against a plain computation."""
     exp = digits("autoencoder", **{"cures.pretrain.lr": 1e-12})
     run, _ = trained(tmp_path / "run", set_fields(exp, {"run.steps": 1}))
@@ -88,7 +88,7 @@ def test_the_error_of_an_epoch_is_that_of_the_layer_s_inputs(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("kind", ["autoencoder", "rbm"])
-def test_it_is_greedy_seeded_and_leaves_every_other_random_state_alone(tmp_path: Path, kind: str) -> None:
+def test_pretraining_is_greedy_and_uses_its_own_random_numbers(tmp_path: Path, kind: str) -> None:
     """A layer's weights depend on the seed and the layers below alone, not on those above."""
     states = torch.get_rng_state(), np.random.get_state()[1].copy(), random.getstate()
     two = after_pretraining(digits(kind), tmp_path / "two")
@@ -108,7 +108,7 @@ def test_it_is_greedy_seeded_and_leaves_every_other_random_state_alone(tmp_path:
         assert all(torch.equal(a, b) for a, b in zip(next(two.batches), next(fresh.batches), strict=True))
 
 
-def test_the_parameters_are_still_views_of_the_session_s_buffers(tmp_path: Path) -> None:
+def test_pretrained_parameters_are_views_of_the_flat_buffers(tmp_path: Path) -> None:
     session = after_pretraining(digits("rbm"), tmp_path)
     for layer in session.net.layers:
         for p in layer.parameters:
@@ -118,7 +118,7 @@ def test_the_parameters_are_still_views_of_the_session_s_buffers(tmp_path: Path)
             assert p.grad.untyped_storage().data_ptr() == session.flat.gradients.untyped_storage().data_ptr()
 
 
-def test_a_norm_hands_on_what_it_gives_for_one_example(tmp_path: Path) -> None:
+def test_next_layer_learns_from_norms_in_evaluation_mode(tmp_path: Path) -> None:
     """The layer above must not depend on who else was in a batch; and the net trains on as nets do."""
     exp = pretrained(net__0__norm="batch")
     session = after_pretraining(exp, tmp_path)
@@ -133,7 +133,7 @@ def test_a_norm_hands_on_what_it_gives_for_one_example(tmp_path: Path) -> None:
     assert run.status.step == 10
 
 
-def test_a_stop_ends_the_run_and_leaves_no_half_pretrained_checkpoint(tmp_path: Path) -> None:
+def test_stop_in_pretraining_leaves_no_checkpoint(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     send(folder, "stop")
@@ -147,9 +147,7 @@ def test_a_stop_ends_the_run_and_leaves_no_half_pretrained_checkpoint(tmp_path: 
     assert ending == ("stopped", "the trainer was told to end (SIGTERM)")
 
 
-def test_a_pause_holds_it_and_changes_nothing_of_what_it_learns(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_pause_does_not_change_the_pretraining(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controls_module, "POLL_SECONDS", 0.0)
     monkeypatch.setattr(controls_module, "PAUSED_SECONDS", 0.0)
     folder = tmp_path / "paused"
@@ -174,7 +172,7 @@ def test_a_pause_holds_it_and_changes_nothing_of_what_it_learns(
     assert torch.equal(session.flat.weights, after_pretraining(pretrained(), tmp_path / "b").flat.weights)
 
 
-def test_the_pretrained_net_is_kept_before_the_first_step(tmp_path: Path) -> None:
+def test_pretrained_net_has_a_checkpoint_of_step_0(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", pretrained(run__steps=2))
     kept = [(event["step"], event["path"]) for event in said(run, "checkpoint")]
     assert kept[0] == (0, "checkpoints/step-000000000.safetensors")

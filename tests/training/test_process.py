@@ -36,7 +36,7 @@ def events(run: Run, kind: str) -> list[str]:
     return [str(e.get("phase", e.get("reason"))) for e in run.events() if e["event"] == kind]
 
 
-def test_a_trainer_trains_its_folder_and_ends_with_0(tmp_path: Path) -> None:
+def test_trainer_trains_its_folder_and_exits_with_0(tmp_path: Path) -> None:
     folder = create_run(small(run__steps=20), tmp_path)
     trainer = start_trainer(folder)
     assert trainer.wait(60) == 0
@@ -50,7 +50,7 @@ def test_a_trainer_trains_its_folder_and_ends_with_0(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_hangups_and_interrupts_are_harmless_and_sigterm_ends_it_well(tmp_path: Path) -> None:
+def test_sigterm_ends_the_run_and_other_signals_do_not(tmp_path: Path) -> None:
     folder = create_run(set_fields(small(), ENDLESS), tmp_path)
     trainer = start_trainer(folder)
     until(lambda: is_training(folder))
@@ -65,7 +65,7 @@ def test_hangups_and_interrupts_are_harmless_and_sigterm_ends_it_well(tmp_path: 
 
 
 @pytest.mark.long
-def test_killed_it_loses_200_milliseconds_at_most_and_is_seen_to_have_died(tmp_path: Path) -> None:
+def test_killed_trainer_loses_200_milliseconds_at_most(tmp_path: Path) -> None:
     folder = create_run(set_fields(small(), ENDLESS), tmp_path)
     trainer = start_trainer(folder)
     until(lambda: is_training(folder) and open_run(folder).steps > 300)
@@ -88,7 +88,7 @@ def test_killed_it_loses_200_milliseconds_at_most_and_is_seen_to_have_died(tmp_p
         ({"run.device": "cuda:99"}, "cuda:99 was asked for, but"),
     ],
 )
-def test_a_crash_in_building_says_its_reason_in_one_line(
+def test_failure_in_building_has_a_reason_of_one_line(
     tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
     folder = create_run(set_fields(small(), changes), tmp_path)
@@ -101,7 +101,7 @@ def test_a_crash_in_building_says_its_reason_in_one_line(
     assert any("Traceback" in line for line in run.log_tail(50))
 
 
-def test_an_experiment_that_cannot_be_read_fails_at_once(tmp_path: Path) -> None:
+def test_unreadable_experiment_fails(tmp_path: Path) -> None:
     folder = create_run(small(), tmp_path)
     (folder / "experiment.toml").write_text(dumps(small()).replace("width = 16", "width = -16"))
     assert start_trainer(folder).wait(60) == 1
@@ -117,7 +117,7 @@ def test_wrong_arguments_are_one_line(arguments: list[str]) -> None:
 
 
 @pytest.mark.long
-def test_a_standby_becomes_the_trainer(tmp_path: Path) -> None:
+def test_standby_becomes_the_trainer(tmp_path: Path) -> None:
     standby = Standby()
     assert not standby.ready
     until(lambda: standby.ready)
@@ -132,7 +132,7 @@ def test_a_standby_becomes_the_trainer(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_standby_that_has_died_is_replaced(tmp_path: Path) -> None:
+def test_dead_standby_is_replaced(tmp_path: Path) -> None:
     standby = Standby()
     os.kill(standby.pid, signal.SIGKILL)
     until(lambda: not process.is_alive(standby.pid, None))
@@ -142,7 +142,7 @@ def test_a_standby_that_has_died_is_replaced(tmp_path: Path) -> None:
     assert trainer.wait(60) == 0
 
 
-def test_a_standby_that_is_closed_is_gone() -> None:
+def test_closed_standby_ends() -> None:
     standby = Standby()
     standby.close()
     assert not process.is_alive(standby.pid, None)
@@ -150,7 +150,7 @@ def test_a_standby_that_is_closed_is_gone() -> None:
     standby.close()
 
 
-KEEPER = """
+PARENT = """
 import sys, time
 from pathlib import Path
 from gradtui.training.launch import Standby, start_trainer
@@ -165,10 +165,10 @@ sys.stdin.read()
 """
 
 
-def keeper(*folders: Path) -> tuple[subprocess.Popen[str], list[int]]:
+def parent_of(*folders: Path) -> tuple[subprocess.Popen[str], list[int]]:
     """A process that keeps a standby, as the app does, and the pids that it started."""
     pipe = subprocess.PIPE
-    command = [sys.executable, "-c", KEEPER, *map(str, folders)]
+    command = [sys.executable, "-c", PARENT, *map(str, folders)]
     app = subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True)
     assert app.stdout is not None
     return app, [int(pid) for pid in app.stdout.readline().split()]
@@ -176,8 +176,8 @@ def keeper(*folders: Path) -> tuple[subprocess.Popen[str], list[int]]:
 
 @pytest.mark.long
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_standby_never_outlives_its_keeper(end: signal.Signals) -> None:
-    app, (standby,) = keeper()
+def test_standby_ends_with_its_parent(end: signal.Signals) -> None:
+    app, (standby,) = parent_of()
     assert process.is_alive(standby, None)
     os.kill(app.pid, end)
     app.wait(20)
@@ -185,10 +185,10 @@ def test_a_standby_never_outlives_its_keeper(end: signal.Signals) -> None:
 
 
 @pytest.mark.long
-def test_trainers_outlive_who_started_them(tmp_path: Path) -> None:
+def test_trainer_outlives_its_parent(tmp_path: Path) -> None:
     exp = small(run__steps=3000)
     folders = [create_run(exp, tmp_path) for _ in range(2)]
-    app, pids = keeper(*folders)
+    app, pids = parent_of(*folders)
     until(lambda: all(is_training(folder) for folder in folders))
     os.kill(app.pid, signal.SIGKILL)
     app.wait(20)

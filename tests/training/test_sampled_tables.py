@@ -27,7 +27,7 @@ def run(tmp_path_factory: pytest.TempPathFactory):  # type: ignore[no-untyped-de
     return open_run(folder)
 
 
-def test_a_short_run_is_looked_at_often_enough_for_a_picture(run) -> None:  # type: ignore[no-untyped-def]
+def test_short_run_has_enough_samples_for_a_chart(run) -> None:  # type: ignore[no-untyped-def]
     steps, ratios = run.layers("update_ratio")
     assert len(steps) >= 15
     assert steps[0] == 1
@@ -35,7 +35,7 @@ def test_a_short_run_is_looked_at_often_enough_for_a_picture(run) -> None:  # ty
     assert np.isfinite(ratios).all()
 
 
-def test_learned_slopes_start_where_they_are_put_and_move(run) -> None:  # type: ignore[no-untyped-def]
+def test_learned_slopes_start_at_their_initial_value_and_move(run) -> None:  # type: ignore[no-untyped-def]
     _, slopes = run.layers("slope")
     assert slopes.shape[1] == 4
     assert np.isnan(slopes[:, 3]).all(), "the output layer has none"
@@ -43,7 +43,7 @@ def test_learned_slopes_start_where_they_are_put_and_move(run) -> None:  # type:
     assert (slopes[-1, :3] != slopes[0, :3]).all()
 
 
-def test_every_step_that_was_cut_is_marked(run) -> None:  # type: ignore[no-untyped-def]
+def test_clipped_steps_are_marked(run) -> None:  # type: ignore[no-untyped-def]
     _, clipped = run.scalars("clipped")
     _, before = run.scalars("grad_norm")
     _, after = run.scalars("grad_norm_clipped")

@@ -26,16 +26,16 @@ def theirs(make: object) -> list[float]:
     return rates
 
 
-def test_constant() -> None:
+def test_constant_schedule() -> None:
     assert ours(Optimizer()) == [1.0] * STEPS
 
 
-def test_cosine_is_torchs() -> None:
+def test_cosine_schedule_equals_torchs() -> None:
     expected = theirs(lambda o: torch.optim.lr_scheduler.CosineAnnealingLR(o, T_max=STEPS))
     assert ours(Optimizer(schedule="cosine")) == pytest.approx(expected, abs=1e-12)
 
 
-def test_step_is_torchs() -> None:
+def test_step_schedule_equals_torchs() -> None:
     expected = theirs(lambda o: torch.optim.lr_scheduler.MultiStepLR(o, [STEPS // 2, STEPS * 3 // 4]))
     assert ours(Optimizer(schedule="step")) == pytest.approx(expected)
 

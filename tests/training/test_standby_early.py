@@ -9,7 +9,7 @@ from gradtui.runs.reader import open_run
 from gradtui.training.launch import Standby, create_run
 
 
-def test_a_run_handed_over_before_torch_is_imported_is_trained(tmp_path: Path) -> None:
+def test_standby_takes_a_run_before_torch_is_imported(tmp_path: Path) -> None:
     experiment = set_fields(resolve("sigmoid-20"), {"run.steps": 3, "run.eval_every": 0})
     standby = Standby()
     assert not standby.ready

@@ -112,7 +112,7 @@ def overflowing() -> Session:
     return build(exp)
 
 
-def test_a_step_that_overflows_in_fp16_is_left_out_and_halves_the_scale() -> None:
+def test_fp16_overflow_skips_the_step_and_halves_the_scale() -> None:
     session = overflowing()
     before = session.flat.weights.clone()
     outcome = plain_step(Stepper(session))
@@ -126,7 +126,7 @@ def test_a_step_that_overflows_in_fp16_is_left_out_and_halves_the_scale() -> Non
     assert session.flat.weights.isfinite().all()
 
 
-def test_frozen_layers_stay_and_still_show_their_gradient() -> None:
+def test_frozen_layers_do_not_move_but_have_gradients() -> None:
     session = build(set_fields(small(), {"cures.pretrain.kind": "autoencoder", "cures.pretrain.freeze": 1}))
     before = [p.detach().clone() for p in session.net.layers[0].parameters]
     stepper = Stepper(session)

@@ -15,7 +15,7 @@ from gradtui.runs.folder import CHECKPOINT_FOLDER
 
 KEPT_CHECKPOINTS = 3
 """The newest, and two before it: one for the case that the newest proves unreadable after a power cut, and one
-from before something went wrong that was noticed late. More would fill disks with what nobody goes back to."""
+from before something went wrong that was noticed late. More would fill disks with files that are never used."""
 
 HEADER_KEY = "gradtui"
 """The key of the one text in a file: JSON with format, step, experiment (as it was then, changes in mid-run included),

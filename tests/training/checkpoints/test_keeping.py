@@ -33,7 +33,7 @@ def checkpoints_at(*steps: int) -> list[tuple[Any, ...]]:
 
 
 @pytest.mark.usefixtures("at_once")
-def test_every_so_many_steps_and_at_the_end_and_the_newest_few_stay(tmp_path: Path) -> None:
+def test_checkpoints_are_periodic_and_the_newest_are_kept(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     (folder / "checkpoints").mkdir(parents=True)
     (folder / "checkpoints" / ".step-000000003.safetensors.12345").write_bytes(b"of one that was killed")
@@ -46,16 +46,14 @@ def test_every_so_many_steps_and_at_the_end_and_the_newest_few_stay(tmp_path: Pa
     }
 
 
-def test_by_default_only_at_the_end_and_never_twice_of_one_step(tmp_path: Path) -> None:
+def test_default_is_one_checkpoint_at_the_end(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "a", small(run__steps=4))
     assert told(run, "checkpoint") == checkpoints_at(4)
     run, _ = trained(tmp_path / "b", small(run__steps=4, run__checkpoint_every=4))
     assert told(run, "checkpoint") == checkpoints_at(4)
 
 
-def test_whoever_is_told_of_a_checkpoint_sees_its_rows(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_are_on_disk_before_the_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The file itself must not be there before the rows of its steps: it may be resumed from at any moment."""
     rows = []
     real = keeping.write_tensors
@@ -70,9 +68,7 @@ def test_whoever_is_told_of_a_checkpoint_sees_its_rows(
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_viewer_s_wish_is_fulfilled_also_while_the_run_is_paused(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_checkpoint_command_is_obeyed_while_paused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(controls, "POLL_SECONDS", 0.0)
     folder = tmp_path / "run"
     folder.mkdir()
@@ -81,15 +77,15 @@ def test_a_viewer_s_wish_is_fulfilled_also_while_the_run_is_paused(
     real = controls.Controls.poll
 
     def look(self: controls.Controls) -> None:
-        for wish in script.get(next(looks), []):
-            send(folder, wish)  # type: ignore[arg-type]
+        for command in script.get(next(looks), []):
+            send(folder, command)  # type: ignore[arg-type]
         real(self)
 
     monkeypatch.setattr(controls.Controls, "poll", look)
     run, _ = trained(folder, small(run__steps=8))
     assert told(run, "checkpoint") == checkpoints_at(3, 5, 5, 8)
-    wishes = [(e["wish"], e["step"]) for e in run.events() if e["event"] == "control"]
-    assert wishes.count(("checkpoint", 5)) == 2
+    commands = [(e["wish"], e["step"]) for e in run.events() if e["event"] == "control"]
+    assert commands.count(("checkpoint", 5)) == 2
 
 
 class SlowDisk:
@@ -107,7 +103,7 @@ class SlowDisk:
         self._real(path, *rest)
 
 
-def test_training_goes_on_beside_a_slow_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_slow_disk_does_not_slow_the_training(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     disk = SlowDisk(monkeypatch)
     session = build(small(run__checkpoint_every=2))
     recorder = Recorder(tmp_path, session, tables_of(session))
@@ -136,9 +132,7 @@ def test_training_goes_on_beside_a_slow_disk(tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_disk_that_refuses_is_said_once_and_training_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_checkpoint_is_reported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real, tries = keeping.write_tensors, iter(range(100))
 
     def write(*arguments: Any) -> None:
@@ -160,7 +154,7 @@ def test_a_disk_that_refuses_is_said_once_and_training_goes_on(
     ]
 
 
-def test_a_disk_that_is_really_full_leaves_no_torn_file(tmp_path: Path) -> None:
+def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     """Files may not grow past 64 kB here: the rows of 20 steps fit, a checkpoint of this net does not."""
     exp = small(run__steps=20, run__checkpoint_every=5, net__0__width=128)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -176,7 +170,7 @@ def test_a_disk_that_is_really_full_leaves_no_torn_file(tmp_path: Path) -> None:
     assert list((tmp_path / "run" / "checkpoints").iterdir()) == []
 
 
-def test_a_folder_that_is_gone_does_not_end_the_training(tmp_path: Path) -> None:
+def test_deleted_folder_does_not_end_the_training(tmp_path: Path) -> None:
     session = build(small())
     recorder = Recorder(tmp_path / "run", session, tables_of(session))
     checkpoints = CheckpointWriter(session, recorder)
@@ -189,7 +183,7 @@ def test_a_folder_that_is_gone_does_not_end_the_training(tmp_path: Path) -> None
 
 
 @pytest.mark.usefixtures("at_once")
-def test_a_run_that_blows_up_keeps_what_one_can_go_on_from(tmp_path: Path) -> None:
+def test_diverged_run_keeps_finite_checkpoints(tmp_path: Path) -> None:
     exp: Experiment = small(
         run__steps=500, run__checkpoint_every=1, optimizer__lr=20.0, net__0__activation="identity"
     )

@@ -53,9 +53,7 @@ def loaded(run: Run) -> dict[str, Any]:
     return {**event}
 
 
-def test_a_run_s_folder_means_its_newest_checkpoint_and_the_same_net_is_taken_whole(
-    first: Run, tmp_path: Path
-) -> None:
+def test_folder_of_a_run_loads_all_layers_of_its_newest_checkpoint(first: Run, tmp_path: Path) -> None:
     exp = tuned(first.folder)
     session = build(exp)
     result = load_layers(session.net, exp.cures.pretrain.path)
@@ -69,9 +67,7 @@ def test_a_run_s_folder_means_its_newest_checkpoint_and_the_same_net_is_taken_wh
     assert "model.dense2.activation1.weight" in tensors
 
 
-def test_layers_that_match_are_taken_and_the_rest_are_fresh_and_the_run_says_which(
-    first: Run, tmp_path: Path
-) -> None:
+def test_matching_layers_are_loaded_and_the_others_fresh(first: Run, tmp_path: Path) -> None:
     """One layer more, a wider third one: a name that is new, shapes that are others."""
     groups = [{"width": 16, "repeat": 2}, {"width": 20}, {"width": 16, "repeat": 1}]
     exp = set_fields(
@@ -94,7 +90,7 @@ def test_layers_that_match_are_taken_and_the_rest_are_fresh_and_the_run_says_whi
     assert event["frozen"] == []
 
 
-def test_any_safetensors_file_with_the_net_s_names_will_do(tmp_path: Path) -> None:
+def test_any_safetensors_file_with_matching_names_is_loaded(tmp_path: Path) -> None:
     exp = small()
     donor = build(set_fields(exp, {"seed": 9})).net
     safetensors.torch.save_file(donor.state_dict(), tmp_path / "mine.safetensors")
@@ -104,7 +100,7 @@ def test_any_safetensors_file_with_the_net_s_names_will_do(tmp_path: Path) -> No
     assert all(torch.equal(a, b) for a, b in zip(net.parameters(), donor.parameters(), strict=True))
 
 
-def test_frozen_layers_do_not_move_by_one_bit_but_their_gradient_is_seen(first: Run, tmp_path: Path) -> None:
+def test_frozen_layers_do_not_move_but_their_gradient_is_recorded(first: Run, tmp_path: Path) -> None:
     exp = tuned(
         first.folder,
         cures__pretrain__freeze=2,
@@ -136,7 +132,7 @@ def test_frozen_layers_do_not_move_by_one_bit_but_their_gradient_is_seen(first: 
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam", "adamw", "rmsprop"])
-def test_no_optimizer_moves_what_is_frozen_after_pretraining(tmp_path: Path, kind: str) -> None:
+def test_no_optimizer_moves_frozen_layers(tmp_path: Path, kind: str) -> None:
     start = {"cures.pretrain.kind": "autoencoder", "cures.pretrain.epochs": 2, "cures.pretrain.freeze": 2}
     exp = set_fields(
         small(run__steps=9, optimizer__kind=kind, optimizer__momentum=0.9),
@@ -151,7 +147,7 @@ def test_no_optimizer_moves_what_is_frozen_after_pretraining(tmp_path: Path, kin
     assert np.isfinite(run.scalars("loss")[1]).all()
 
 
-def test_a_frozen_batch_norm_stays_as_it_is_through_train_and_eval() -> None:
+def test_frozen_batch_norm_never_changes() -> None:
     net: Net = build(deep(cures__pretrain__kind="autoencoder", cures__pretrain__freeze=2)).net
     norms = [module for module in net.modules() if isinstance(module, torch.nn.BatchNorm1d)]
     for _ in range(2):
@@ -170,9 +166,7 @@ def problem(path: Path, net: Net) -> str:
     return str(caught.value)
 
 
-def test_a_file_that_is_missing_corrupt_or_of_another_net_is_one_line_that_names_it(
-    first: Run, tmp_path: Path
-) -> None:
+def test_missing_corrupt_or_foreign_file_raises_one_line(first: Run, tmp_path: Path) -> None:
     net = build(small()).net
     assert "no such file" in problem(tmp_path / "missing.safetensors", net)
     (tmp_path / "empty").mkdir()
@@ -186,6 +180,6 @@ def test_a_file_that_is_missing_corrupt_or_of_another_net_is_one_line_that_names
     assert "none of its tensors" in problem(other, net)
 
 
-def test_a_run_that_cannot_start_from_its_file_fails_with_that_line(tmp_path: Path) -> None:
+def test_run_fails_with_the_line_of_its_unreadable_file(tmp_path: Path) -> None:
     with pytest.raises(ExperimentError, match=r"cures\.pretrain\.path: .*gone\.safetensors: no such file"):
         trained(tmp_path / "run", tuned(tmp_path / "gone.safetensors"))

@@ -82,7 +82,7 @@ def copy(whole: Run, tmp_path: Path) -> Path:
     return Path(shutil.copytree(whole.folder, tmp_path / "copy"))
 
 
-def test_a_run_taken_back_to_a_checkpoint_comes_to_the_same_end(whole: Run, copy: Path) -> None:
+def test_run_resumed_from_a_checkpoint_ends_bit_identical(whole: Run, copy: Path) -> None:
     cut_back(copy, 20)
     run, ending = resumed(copy)
     assert ending == ("finished", "")
@@ -95,7 +95,7 @@ def test_a_run_taken_back_to_a_checkpoint_comes_to_the_same_end(whole: Run, copy
     assert [loss for step, loss in log if step > 20][-3:] == losses[-3:]
 
 
-def test_without_any_checkpoint_it_begins_anew(tmp_path: Path) -> None:
+def test_run_without_checkpoint_begins_anew(tmp_path: Path) -> None:
     exp = set_fields(EXP, {"cures.pretrain.kind": "autoencoder", "cures.pretrain.epochs": 2})
     first, _ = trained(tmp_path / "run", exp)
     other = Path(shutil.copytree(first.folder, tmp_path / "copy"))
@@ -106,7 +106,7 @@ def test_without_any_checkpoint_it_begins_anew(tmp_path: Path) -> None:
     assert len(story(run, "pretrain")) == 2 * len(story(first, "pretrain"))
 
 
-def test_after_pretraining_it_is_not_done_again(tmp_path: Path) -> None:
+def test_resumed_run_does_not_pretrain_again(tmp_path: Path) -> None:
     exp = set_fields(EXP, {"cures.pretrain.kind": "autoencoder", "cures.pretrain.epochs": 2})
     exp = set_fields(exp, {"run.steps": 9})
     first, _ = trained(tmp_path / "run", exp)
@@ -121,7 +121,7 @@ def test_after_pretraining_it_is_not_done_again(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "spoil", [lambda path: path.write_bytes(b"torn"), lambda path: path.write_bytes(b"")]
 )
-def test_a_newest_checkpoint_that_cannot_be_read_is_passed_over(
+def test_unreadable_newest_checkpoint_is_skipped(
     whole: Run, copy: Path, spoil: Callable[[Path], Any]
 ) -> None:
     spoil(checkpoint_path(copy, 40))
@@ -132,7 +132,7 @@ def test_a_newest_checkpoint_that_cannot_be_read_is_passed_over(
     assert story(run, "resumed_from")[0]["step"] == 30
 
 
-def test_where_none_can_be_read_it_fails_and_says_so_instead_of_beginning_anew(copy: Path) -> None:
+def test_resuming_fails_where_no_checkpoint_can_be_read(copy: Path) -> None:
     for _, path in list_checkpoints(copy):
         path.write_bytes(b"torn")
     with pytest.raises(CheckpointError, match=r"step-000000040\.safetensors: not a safetensors file"):
@@ -140,9 +140,7 @@ def test_where_none_can_be_read_it_fails_and_says_so_instead_of_beginning_anew(c
     assert open_run(copy).steps == 40, "what was recorded is left as it is"
 
 
-def test_a_checkpoint_whose_rows_are_lost_gives_way_to_one_whose_rows_are_there(
-    whole: Run, copy: Path
-) -> None:
+def test_checkpoint_with_all_rows_is_preferred_to_a_newer_one(whole: Run, copy: Path) -> None:
     """After a power cut a table may end before the newest checkpoint; here with a torn row, too."""
     table = table_path(copy, "grad_norm")
     table.write_bytes(table.read_bytes()[: 33 * record_size(len(whole.layer_names)) + 5])
@@ -165,13 +163,13 @@ def test_a_finished_run_can_be_extended(whole: Run, copy: Path) -> None:
     ("change", "named"),
     [({"seed": 3}, "seed"), ({"optimizer.kind": "adam"}, "optimizer.kind"), ({"net.0.width": 8}, "net")],
 )
-def test_another_experiment_is_refused(copy: Path, change: dict[str, Any], named: str) -> None:
+def test_resuming_another_experiment_is_refused(copy: Path, change: dict[str, Any], named: str) -> None:
     with pytest.raises(CheckpointError, match=rf"was trained with another {named}"):
         resumed(copy, set_fields(EXP, change))
 
 
 class Viewer:
-    """Wishes made when a certain step is done, and a process that is gone at another."""
+    """Commands sent when a certain step is done, and a process that is killed at another."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(controls, "POLL_SECONDS", 0.0)
@@ -179,17 +177,15 @@ class Viewer:
         real = controls.Controls.poll
 
         def look(this: controls.Controls) -> None:
-            wish = self.script.pop(this._session.step, None)
-            if wish:
-                send(this._writer.folder, wish[0], **wish[1])  # type: ignore[arg-type]
+            command = self.script.pop(this._session.step, None)
+            if command:
+                send(this._writer.folder, command[0], **command[1])  # type: ignore[arg-type]
             real(this)
 
         monkeypatch.setattr(controls.Controls, "poll", look)
 
 
-def test_changes_in_mid_run_survive_before_and_after_the_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_changes_in_mid_run_are_kept_and_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = Viewer(monkeypatch)
     changes = {
         5: ("set", {"set": {"optimizer.lr": 0.03, "optimizer.momentum": 0.5}}),
@@ -206,9 +202,7 @@ def test_changes_in_mid_run_survive_before_and_after_the_checkpoint(
     assert sets == [(5, False), (25, False), (25, True)]
 
 
-def test_a_new_change_takes_the_place_of_those_that_were_to_be_repeated(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_new_change_replaces_changes_to_be_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     viewer = Viewer(monkeypatch)
     viewer.script = {25: ("set", {"set": {"optimizer.lr": 0.2}})}
     first, _ = trained(tmp_path / "run", EXP)
@@ -223,7 +217,7 @@ def test_a_new_change_takes_the_place_of_those_that_were_to_be_repeated(
     assert later_changes(run.events(), 23) == []
 
 
-def test_what_a_life_repeated_is_repeated_again_by_the_next(
+def test_repeated_changes_are_repeated_when_resumed_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     viewer = Viewer(monkeypatch)
@@ -236,7 +230,7 @@ def test_what_a_life_repeated_is_repeated_again_by_the_next(
         assert_same_history(run, first)
 
 
-def test_a_run_that_was_killed_while_it_was_paused_goes_on_unpaused(copy: Path) -> None:
+def test_run_killed_while_paused_resumes_unpaused(copy: Path) -> None:
     cut_back(copy, 20)
     writer = RunWriter(copy, {})
     writer.event("paused", 25)

@@ -83,7 +83,7 @@ def same(one: Session, other: Session) -> bool:
 
 @pytest.mark.parametrize("case", CASES.values(), ids=CASES)
 @pytest.mark.parametrize("at", [0, 1, 13])
-def test_a_resumed_session_goes_on_bit_for_bit(tmp_path: Path, case: dict[str, Any], at: int) -> None:
+def test_restored_session_continues_bit_identical(tmp_path: Path, case: dict[str, Any], at: int) -> None:
     session = session_of(case)
     if session.scale.adapts:
         session.scale.value, session.scale._good = 2.0**26, 3
@@ -100,7 +100,7 @@ def test_a_resumed_session_goes_on_bit_for_bit(tmp_path: Path, case: dict[str, A
     assert ours.read_bytes() == theirs.read_bytes()
 
 
-def test_a_snapshot_does_not_change_when_the_session_does() -> None:
+def test_host_state_is_a_copy() -> None:
     session = session_of({"optimizer": {"kind": "adam"}})
     steps(session, 2)
     snapshot = SessionStates(session).to_host()
@@ -111,7 +111,7 @@ def test_a_snapshot_does_not_change_when_the_session_does() -> None:
     assert all((fresh[name] != before[name]).any() for name in before if not name.endswith("bias"))
 
 
-def test_names_are_the_net_s_own() -> None:
+def test_tensor_names_are_the_nets() -> None:
     session = session_of(CASES["momentum, batch norm, cosine"])
     steps(session, 1)
     names = SessionStates(session).to_host().tensors.keys()
@@ -119,14 +119,14 @@ def test_names_are_the_net_s_own() -> None:
     assert {"model.dense2.weights1.weight", "model.dense2.norm1.running_mean"} <= names
 
 
-def test_weights_that_are_no_numbers_are_seen() -> None:
+def test_nonfinite_weights_are_detected() -> None:
     session = session_of({})
     assert SessionStates(session).to_host().is_finite()
     session.flat.weights[3] = float("inf")
     assert not SessionStates(session).to_host().is_finite()
 
 
-def test_a_checkpoint_of_another_net_or_none_of_ours_is_one_line(tmp_path: Path) -> None:
+def test_foreign_checkpoint_raises_one_line(tmp_path: Path) -> None:
     path = saved(session_of({}), tmp_path / "x.safetensors")
     with pytest.raises(CheckpointError, match="holds another net than the experiment's: see dense"):
         taken_up(session_of({"net": [{"width": 9}]}), path)

@@ -29,7 +29,7 @@ ARRAYS = {
 TEXTS = {"gradtui": '{"ü": "…"}', "other": ""}
 
 
-def test_the_library_reads_what_we_write(tmp_path: Path) -> None:
+def test_safetensors_reads_written_files(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     write_tensors(path, ARRAYS, TEXTS)
     read_back = safetensors.numpy.load_file(path)
@@ -43,7 +43,7 @@ def test_the_library_reads_what_we_write(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_we_read_what_the_library_writes(tmp_path: Path) -> None:
+def test_files_of_safetensors_are_read(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
     whole = {name: np.ascontiguousarray(array) for name, array in ARRAYS.items() if array.ndim}
     safetensors.numpy.save_file(whole, path, TEXTS)
@@ -67,7 +67,7 @@ def test_numbers_lie_at_multiples_of_their_size(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("share", [0.0, 0.001, 0.01, 0.5, 0.999])
-def test_a_file_that_is_cut_short_is_one_line_that_names_it(tmp_path: Path, share: float) -> None:
+def test_truncated_file_raises_one_line(tmp_path: Path, share: float) -> None:
     path = tmp_path / "cut.safetensors"
     write_tensors(path, {"x": np.zeros((100, 100), np.float32)}, {})
     os.truncate(path, int(path.stat().st_size * share))
@@ -78,7 +78,7 @@ def test_a_file_that_is_cut_short_is_one_line_that_names_it(tmp_path: Path, shar
 
 
 @pytest.mark.parametrize("content", [b"PK\x03\x04 a pickle", b"\xff" * 100, b"\x02\0\0\0\0\0\0\0[]"])
-def test_a_file_of_another_kind_is_one_line_that_names_it(tmp_path: Path, content: bytes) -> None:
+def test_other_file_raises_one_line(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "other.pt"
     path.write_bytes(content)
     with pytest.raises(CheckpointError, match="not a safetensors file"):
@@ -89,9 +89,7 @@ def test_a_file_of_another_kind_is_one_line_that_names_it(tmp_path: Path, conten
         assert str(nothing) in str(caught.value)
 
 
-def test_a_write_that_fails_leaves_the_old_file_and_no_draft(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_keeps_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "x.safetensors"
     write_tensors(path, {"x": np.zeros(3, np.float32)}, {})
 

@@ -14,17 +14,17 @@ def experiment(**parts: object) -> Experiment:
 
 
 @pytest.mark.parametrize("processes", [1, 2, 8])
-def test_as_many_processes_as_a_batch_has_examples(processes: int) -> None:
+def test_number_of_processes_up_to_the_batch_size_is_accepted(processes: int) -> None:
     check_splits(experiment(), processes)
 
 
 @pytest.mark.parametrize("processes", [-1, 0, 9])
-def test_no_more_and_no_fewer(processes: int) -> None:
+def test_number_of_processes_out_of_range_is_refused(processes: int) -> None:
     with pytest.raises(ExperimentError, match=f"--nproc: {processes} is not allowed; expected 1 to 8"):
         check_splits(experiment(), processes)
 
 
-def test_batch_norm_is_of_whole_batches() -> None:
+def test_batch_norm_is_refused() -> None:
     exp = experiment(net=[{"width": 4}, {"width": 4, "norm": "batch"}])
     check_splits(exp, 1)
     with pytest.raises(
@@ -34,6 +34,6 @@ def test_batch_norm_is_of_whole_batches() -> None:
 
 
 @pytest.mark.parametrize("device", ["cuda:1", "mps"])
-def test_a_single_device_is_too_few(device: str) -> None:
+def test_single_named_device_is_refused(device: str) -> None:
     with pytest.raises(ExperimentError, match=f"run.device: {device} is one device"):
         check_splits(experiment(run={"device": device}), 2)

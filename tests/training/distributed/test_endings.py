@@ -61,7 +61,7 @@ def processes_of(folder: Path) -> dict[str, int]:
     return found
 
 
-def test_it_is_steered_like_any_run(started: tuple[Path, Trainer]) -> None:
+def test_commands_work_on_a_distributed_run(started: tuple[Path, Trainer]) -> None:
     folder, trainer = started
     send(folder, "pause")
     until(lambda: open_run(folder).status.state == "paused")
@@ -84,7 +84,7 @@ def test_it_is_steered_like_any_run(started: tuple[Path, Trainer]) -> None:
     assert len(list((folder / "checkpoints").iterdir())) == 1
 
 
-def test_sigterm_ends_it_after_its_step(started: tuple[Path, Trainer]) -> None:
+def test_sigterm_ends_a_distributed_run_after_its_step(started: tuple[Path, Trainer]) -> None:
     folder, trainer = started
     os.kill(trainer.pid, signal.SIGTERM)
     assert trainer.wait(60) == 0
@@ -93,7 +93,7 @@ def test_sigterm_ends_it_after_its_step(started: tuple[Path, Trainer]) -> None:
     assert not processes_of(folder)
 
 
-def test_a_helper_that_is_killed_ends_the_run_as_failed(started: tuple[Path, Trainer]) -> None:
+def test_killed_rank_ends_the_run_as_failed(started: tuple[Path, Trainer]) -> None:
     folder, trainer = started
     os.kill(processes_of(folder)["1"], signal.SIGKILL)
     assert trainer.wait(60) == 1
@@ -103,7 +103,7 @@ def test_a_helper_that_is_killed_ends_the_run_as_failed(started: tuple[Path, Tra
     assert not processes_of(folder)
 
 
-def test_a_leader_that_is_killed_ends_the_run_as_failed(started: tuple[Path, Trainer]) -> None:
+def test_killed_rank_0_ends_the_run_as_failed(started: tuple[Path, Trainer]) -> None:
     folder, trainer = started
     os.kill(processes_of(folder)["0"], signal.SIGKILL)
     assert trainer.wait(60) == 1
@@ -113,7 +113,7 @@ def test_a_leader_that_is_killed_ends_the_run_as_failed(started: tuple[Path, Tra
     assert not processes_of(folder)
 
 
-def test_who_is_killed_in_one_takes_all_along(started: tuple[Path, Trainer]) -> None:
+def test_killed_agent_takes_all_processes_along(started: tuple[Path, Trainer]) -> None:
     folder, trainer = started
     assert len(processes_of(folder)) == 2
     os.kill(trainer.pid, signal.SIGKILL)
@@ -123,7 +123,7 @@ def test_who_is_killed_in_one_takes_all_along(started: tuple[Path, Trainer]) -> 
     assert open_run(folder).status.state in ("died", "failed")
 
 
-def test_what_was_stopped_goes_on_with_another_number_of_processes(tmp_path: Path) -> None:
+def test_run_resumes_with_another_number_of_processes(tmp_path: Path) -> None:
     whole = trained(tmp_path, {**DENSE, "run": {"steps": 40, "device": "cpu"}}, 1)
     half = trained(tmp_path, {**DENSE, "run": {"steps": 20, "device": "cpu"}}, 2)
     for steps, processes in ((30, 1), (40, 2)):
@@ -134,7 +134,7 @@ def test_what_was_stopped_goes_on_with_another_number_of_processes(tmp_path: Pat
     np.testing.assert_allclose(norms, whole.layers("grad_norm")[1], rtol=1e-4)
 
 
-def test_an_experiment_that_cannot_be_built_fails_in_one_line(tmp_path: Path) -> None:
+def test_unbuildable_experiment_fails_with_one_line(tmp_path: Path) -> None:
     what = {**DENSE, "data": {"source": "npz", "path": "/nowhere.npz", "batch_size": 8}}
     folder = create_run(from_dict(what), tmp_path)
     assert start_trainer(folder, 2).wait(120) == 1

@@ -51,7 +51,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_every_layers_norm_at_every_step_is_that_of_one_process(tmp_path: Path, case: str) -> None:
+def test_norms_equal_those_of_one_process(tmp_path: Path, case: str) -> None:
     what, processes = CASES[case]
     alone, together = trained(tmp_path, what, 1), trained(tmp_path, what, processes)
     steps, norms = alone.layers("grad_norm")
@@ -70,7 +70,7 @@ def test_every_layers_norm_at_every_step_is_that_of_one_process(tmp_path: Path, 
     assert together.meta.device == f"cpu × {processes} processes"
 
 
-def test_signals_of_a_part_are_of_the_size_of_the_whole_batchs(tmp_path: Path) -> None:
+def test_sampled_metrics_have_the_scale_of_the_whole_batch(tmp_path: Path) -> None:
     alone, together = trained(tmp_path, DENSE, 1), trained(tmp_path, DENSE, 2)
     for measure in ("output_grad_rms", "activation_std"):
         (first, whole), (_, part) = alone.layers(measure), together.layers(measure)
@@ -78,7 +78,7 @@ def test_signals_of_a_part_are_of_the_size_of_the_whole_batchs(tmp_path: Path) -
         np.testing.assert_allclose(part[0], whole[0], rtol=0.3)
 
 
-def test_a_run_that_breaks_is_looked_at_again_and_has_a_way_back(tmp_path: Path) -> None:
+def test_diverged_distributed_run_is_replayed(tmp_path: Path) -> None:
     what = {
         "name": "breaks",
         "data": {"batch_size": 32},

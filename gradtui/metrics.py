@@ -41,6 +41,16 @@ STRONG_DECADES = 1.0
 """log10 of the gradient at the input over that at the output. Measured on labelled nets: healthy ones keep within
 0.9 decades, vanishing ones lie below -2, exploding ones above 1; what lies between is stated without alarm."""
 
+HEALTHY_UPDATE_RATIO = (1e-4, 1e-2)
+"""Update ÷ weight of one step in nets that learn well (SCIENCE.md)."""
+
+DEAD_SHARE = 0.55
+"""Share of dead units above which a layer is marked as a bad one (SCIENCE.md, rule 4)."""
+
+SATURATED_SHARE = 0.9
+"""Share of saturated outputs above which a layer is marked as a bad one; tanh at sigma_w = 3 stands at 0.57 and
+learns."""
+
 STANDSTILL_RATIO = 1e-6
 JUMP_RATIO = 0.1
 """Update ÷ weight of one step below which a layer stands still, and above which it jumps."""
@@ -213,7 +223,7 @@ _RECORDED = (
         unit="norm of a step's change over the norm of the weights before it; NaN where that is 0",
         source="weights",
         headline=update_headline,
-        healthy=(1e-4, 1e-2),
+        healthy=HEALTHY_UPDATE_RATIO,
         label="update ÷ weight",
         format="{:.1e}",
         curve=("weights", "update ÷ weight"),
@@ -262,7 +272,7 @@ _RECORDED = (
         label="dead",
         format="{:.0%}",
         curve=("activation", "dead"),
-        figure=Figure("{:.0%}", bad_above=0.55),
+        figure=Figure("{:.0%}", bad_above=DEAD_SHARE),
     ),
     Metric(
         name="saturated_fraction",
@@ -276,7 +286,7 @@ _RECORDED = (
         label="saturated",
         format="{:.0%}",
         curve=("activation", "saturated"),
-        figure=Figure("{:.0%}", bad_above=0.9),
+        figure=Figure("{:.0%}", bad_above=SATURATED_SHARE),
     ),
     Metric(
         name="nonfinite",

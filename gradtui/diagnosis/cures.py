@@ -1,4 +1,4 @@
-"""Which cures a finding offers, best first, and only those that change something in the experiment at hand."""
+"""The cures that each finding offers, best first, and only those that change something in the experiment at hand."""
 
 from __future__ import annotations
 
@@ -9,23 +9,30 @@ from typing import Any, NamedTuple
 
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
+from gradtui.diagnosis.thresholds import (
+    EXPLODING_DECADES,
+    LARGEST_UPDATE,
+    SMALLEST_UPDATE,
+    VANISHING_DECADES,
+)
 from gradtui.experiment.edits import cure
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff, set_fields
 from gradtui.experiment.spec import Experiment
 
-MOST = 8
-"""Offers of one finding; the studies compare all there are."""
-HEALTHY = (-2.0, 1.0)
-"""Decades from the last hidden layer to the first that neither vanish nor explode (SCIENCE.md, rule 6)."""
-MOST_OF_SCRIPTS = 4
-"""Where there is no experiment to change, only the best."""
-LARGER_RATE = 30.0
-"""Times: half the way in decades from the smallest healthy update ratio (1e-4) to 0.1."""
+MOST_OFFERS = 8
+"""The most offers of one finding; the studies compare all there are."""
+MOST_OFFERS_FOR_SCRIPTS = 4
+"""The most where there is no experiment to change: only the best."""
+HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
+"""Between these the predicted gradient of a cured net must lie."""
+LARGER_RATE_FACTOR = 30.0
+"""A larger rate is so many times the old one: half the way in decades from the smallest healthy update ratio (1e-4) to
+0.1."""
 
 
 class Remedy(NamedTuple):
-    """A change that undoes what somebody set too small or too large: no cure of a net, but of a finding."""
+    """A Remedy is a change that undoes a value that was set too small or too large; it cures a finding, not a net."""
 
     name: str
     why: str
@@ -38,18 +45,23 @@ def offers(
     wanted: Iterable[str | Remedy],
     within: tuple[float, float] = (-math.inf, math.inf),
 ) -> tuple[CureOffer, ...]:
-    """The wanted cures (keys of `gradtui.experiment.edits`, or remedies) that apply to this experiment.
+    """Return the wanted cures that apply to this experiment, in their order.
 
-    Left out is what changes nothing, what the experiment forbids, and a net whose predicted profile leaves `within`
-    (decades from last to first). Without an experiment (a script) `set` is empty: the reason is all that can be given.
+    A cure that changes nothing, or that the experiment forbids, is left out, and so is one with which theory predicts
+    an unhealthy profile. Without an experiment (a script) the offers have no changes: only the reason can be given.
+
+    Args:
+        exp: the experiment; None for a script.
+        wanted: keys of `gradtui.experiment.edits`, or remedies.
+        within: the decades from last to first layer between which the predicted profile must lie.
     """
     made = (_offer(exp, item) for item in wanted)
     found = [offer for offer in made if offer is not None and _helps(exp, offer, within)]
-    return tuple(found[: MOST if exp else MOST_OF_SCRIPTS])
+    return tuple(found[: MOST_OFFERS if exp else MOST_OFFERS_FOR_SCRIPTS])
 
 
 def _helps(exp: Experiment | None, offer: CureOffer, within: tuple[float, float]) -> bool:
-    """Whether theory, where it speaks of the cured net, puts its profile between these decades.
+    """Whether the profile that theory predicts for the cured net, if it predicts one, lies between these decades.
 
     Layer normalisation, say, leaves deep sigmoids starving; and batch normalisation explodes in a plain net of 57.
     """
@@ -79,59 +91,61 @@ def _valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=64)
 def for_vanishing(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a gradient that dies over depth from the start."""
+    """Return cures for a gradient that dies over depth from the start."""
     wanted = ["relu", "batch-norm", "shortcuts", "elu", "leaky-relu", "tanh-xavier", "prelu", "layer-norm"]
-    return offers(exp, [*wanted, "pretrain-autoencoder", "pretrain-rbm", "fewer-layers"], HEALTHY)
+    return offers(exp, [*wanted, "pretrain-autoencoder", "pretrain-rbm", "fewer-layers"], HEALTHY_DECADES)
 
 
 def for_late_vanishing(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a gradient that came to die in training: a penalty ate the weights, or steps too large drove them where
-    activations are flat."""
-    return offers(exp, [NO_PENALTY, "smaller-lr", "batch-norm", "shortcuts", "relu", "elu"], HEALTHY)
+    """Return cures for a gradient that came to die in training.
+
+    Either a penalty ate the weights, or steps too large drove them where activations are flat.
+    """
+    return offers(exp, [NO_PENALTY, "smaller-lr", "batch-norm", "shortcuts", "relu", "elu"], HEALTHY_DECADES)
 
 
 def for_vanishing_over_time(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a gradient that dies over time lags."""
+    """Return cures for a gradient that dies over time lags."""
     return offers(exp, ["lstm", "gru", "orthogonal", "layer-norm"])
 
 
 @lru_cache(maxsize=64)
 def for_exploding(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a gradient that grows over depth or time, or of updates that throw the weights away."""
+    """Return cures for a gradient that grows over depth or time, or of updates that throw the weights away."""
     wanted: list[str | Remedy] = ["mean-loss", "gain-one"]
     normed = exp is not None and any(group.norm == "batch" for group in exp.net)
     wanted += ["shortcuts", "clip-norm"] if normed else ["clip-norm", "smaller-lr"]
     if exp and exp.optimizer.loss == "sum":
         wanted.append("smaller-batch")
     wanted += ["orthogonal", "lstm", "gru", "batch-norm", "smaller-lr", "l2", "l1", "fewer-layers"]
-    return offers(exp, dict.fromkeys(wanted), HEALTHY)
+    return offers(exp, dict.fromkeys(wanted), HEALTHY_DECADES)
 
 
 def for_nonfinite(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of numbers that are none."""
+    """Return cures for numbers that are not finite."""
     if exp and exp.run.precision == "fp16":
         return offers(exp, ["bf16", "scale-loss", "clip-norm", "smaller-lr"])
     return for_exploding(exp)
 
 
 def for_unstable_loss(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a loss that swings or climbs."""
+    """Return cures for a loss that swings or climbs."""
     return offers(exp, ["smaller-lr", "clip-norm", "mean-loss", "gain-one", "batch-norm"])
 
 
 def for_dead_units(exp: Experiment | None, *, at_start: bool) -> tuple[CureOffer, ...]:
-    """Of units that never fire; those that died in training want smaller steps too."""
+    """Return cures for units that never fire; those that died in training want smaller steps too."""
     wanted: list[str | Remedy] = [NO_BIAS] if at_start else ["smaller-lr"]
     return offers(exp, [*wanted, "leaky-relu-0.02", "elu", "prelu", "leaky-relu", "batch-norm"])
 
 
 def for_saturated(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of units at the flat ends of their activation."""
+    """Return cures for units at the flat ends of their activation."""
     return offers(exp, [NO_BIAS, "gain-one", "smaller-lr", "tanh-xavier", "relu", "batch-norm", "layer-norm"])
 
 
 def for_overclipped(exp: Experiment | None, norm: float) -> tuple[CureOffer, ...]:
-    """Of a threshold far below the gradient's usual norm."""
+    """Return cures for a clipping threshold far below the gradient's usual norm."""
     threshold = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
     looser = Remedy(
         f"clip at {threshold:g}",
@@ -143,26 +157,23 @@ def for_overclipped(exp: Experiment | None, norm: float) -> tuple[CureOffer, ...
 
 
 def for_underflow(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of gradients below the smallest number of their format."""
+    """Return cures for gradients below the smallest number of their format."""
     return offers(exp, ["scale-loss", "bf16", FULL_PRECISION])
 
 
 def for_degradation(exp: Experiment | None) -> tuple[CureOffer, ...]:
-    """Of a net that is deeper and therefore worse."""
+    """Return cures for a net that is deeper and therefore worse."""
     return offers(exp, ["shortcuts", "fewer-layers", "batch-norm"])
 
 
 def for_not_learning(exp: Experiment | None, update_ratio: float) -> tuple[CureOffer, ...]:
-    """Of healthy gradients that lead nowhere: mostly the rate."""
+    """Return cures for a net that does not learn with healthy gradients: mostly another rate."""
     if update_ratio < SMALLEST_UPDATE:
         return offers(exp, [LARGER_LR, ADAM])
     if update_ratio > LARGEST_UPDATE:
         return offers(exp, ["smaller-lr", ADAM, "batch-norm"])
     return offers(exp, [ADAM, LARGER_LR, "smaller-lr", "batch-norm", "shortcuts"])
 
-
-SMALLEST_UPDATE, LARGEST_UPDATE = 1e-4, 1e-2
-"""A healthy update-to-weight ratio per step (SCIENCE.md)."""
 
 NO_PENALTY = Remedy(
     "no penalty",
@@ -197,7 +208,7 @@ LARGER_LR = Remedy(
     "larger learning rate",
     "The gradient is healthy, but a step changes the weights by next to nothing: the rate is too small.",
     "too large a rate makes the loss swing; watch it.",
-    lambda exp: {"optimizer.lr": float(f"{exp.optimizer.lr * LARGER_RATE:.2g}")},
+    lambda exp: {"optimizer.lr": float(f"{exp.optimizer.lr * LARGER_RATE_FACTOR:.2g}")},
 )
 ADAM = Remedy(
     "Adam at 0.001",

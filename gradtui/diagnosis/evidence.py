@@ -1,4 +1,4 @@
-"""What a diagnosis is made from: the numbers of one run, a bounded amount of them."""
+"""The evidence of a diagnosis: the numbers of one run, a bounded amount of them."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ Steps = NDArray[np.int64]
 
 @dataclass(frozen=True, eq=False)
 class Series:
-    """One measure over the steps at which it was recorded.
+    """A Series is one metric or scalar over the steps at which it was recorded.
 
-    `values` is (n,) or (n, columns). Of a long run a row may stand for many steps; then it is their mean,
-    which carries NaN and infinity on, and `highest` their maximum, which leaves NaN out.
+    `values` is (n,) or (n, columns). In a long run a row may stand for many steps; then it is their mean, which carries
+    NaN and infinity on, and `highest` is their maximum, which leaves NaN out.
     """
 
     steps: Steps
@@ -34,28 +34,32 @@ class Series:
 
     @classmethod
     def of(cls, steps: ArrayLike, values: ArrayLike, highest: ArrayLike | None = None) -> Series:
-        """From anything that numpy takes for arrays; without `highest`, every row is one step."""
+        """Make one from anything that numpy takes for arrays; without `highest`, every row is one step."""
         numbers = np.asarray(values, np.float64)
         most = numbers if highest is None else np.asarray(highest, np.float64)
         return cls(np.asarray(steps, np.int64), numbers, most)
 
     @classmethod
     def none(cls, columns: int | None = None) -> Series:
-        """Nothing recorded."""
+        """Make one without rows."""
         return cls.of([], np.zeros((0,) if columns is None else (0, columns)))
 
     def __len__(self) -> int:
         return len(self.steps)
 
+    def part(self, start: int, stop: int | None) -> Series:
+        """Return the rows from `start` to before `stop`."""
+        rows = slice(start, stop)
+        return Series(self.steps[rows], self.values[rows], self.highest[rows])
+
     def upto(self, step: int) -> Series:
-        """What was known at that step."""
-        count = int(np.searchsorted(self.steps, step, side="right"))
-        return Series(self.steps[:count], self.values[:count], self.highest[:count])
+        """Return the rows up to and with that step."""
+        return self.part(0, int(np.searchsorted(self.steps, step, side="right")))
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One evaluation on the whole training and test set; NaN where there was none."""
+    """An Evaluation has the figures of the whole training and test set at one step; NaN where there are none."""
 
     step: int
     train_loss: float = math.nan
@@ -66,16 +70,16 @@ class Evaluation:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Evidence:
-    """The numbers of one run, at one moment. Layers are in forward order, the output layer last."""
+    """An Evidence has the numbers of one run at one moment; layers are in forward order, the output layer last."""
 
     layers: tuple[str, ...]
     kinds: tuple[str, ...]
-    """dense, conv, …, shortcut, gate, embedding, output; or a module's class in somebody's script."""
+    """dense, conv, …, shortcut, gate, embedding, output; or a module's class in a script."""
     parameters: tuple[int, ...]
     """How many each layer has."""
     positions: tuple[int, ...] = ()
-    """Places of an image or steps of a sequence that each layer's output has for one example, 1 of a flat
-    layer; empty where they are not known."""
+    """Places of an image or steps of a sequence that each layer's output has for one example, 1 for a flat layer;
+    empty where they are not known."""
     loss: Series
     accuracy: Series = field(default_factory=Series.none)
     """Of the batch."""
@@ -90,9 +94,9 @@ class Evidence:
     update_ratio: Series = field(default_factory=Series.none)
     """Samples × layers: norm of a step's change over the norm of the weights."""
     dead_fraction: Series = field(default_factory=Series.none)
-    """Samples × layers: units that hardly ever fire; NaN of activations that cannot die."""
+    """Samples × layers: units that hardly ever fire; NaN for activations that cannot die."""
     saturated_fraction: Series = field(default_factory=Series.none)
-    """Samples × layers: outputs at the flat ends of a saturating activation; NaN of others."""
+    """Samples × layers: outputs at the flat ends of a saturating activation; NaN for others."""
     nonfinite: Series = field(default_factory=Series.none)
     """Samples × layers: numbers in the layer's output that are not finite."""
     hidden_grad: Series = field(default_factory=Series.none)
@@ -101,9 +105,9 @@ class Evidence:
     clip_threshold: float = 0.0
     """Largest total norm that clipping lets through; 0 is off."""
     chance_loss: float = math.nan
-    """The loss of somebody who guesses; NaN where unknown."""
+    """The loss of guessing; NaN where unknown."""
     experiment: Experiment | None = None
-    """What was trained; None of somebody's own script."""
+    """What was trained; None for a script."""
     finished: bool = False
     """Whether the run is over, however it ended."""
     steps_planned: int = 0
@@ -111,13 +115,13 @@ class Evidence:
 
     @property
     def step(self) -> int:
-        """The last recorded step; 0 before the first."""
+        """Return the last recorded step; 0 before the first."""
         return int(
             max((series.steps[-1] for series in (self.loss, self.grad_norm) if len(series)), default=0)
         )
 
     def upto(self, step: int) -> Evidence:
-        """What was known after that step, while the run still trained."""
+        """Return the evidence of the run as it was after that step, while it still trained."""
         cut: dict[str, Any] = {
             name: value.upto(step)
             for name in self.__dataclass_fields__
@@ -131,11 +135,11 @@ class Evidence:
         return hidden_layers(self.kinds)
 
     def path(self) -> list[int]:
-        """Indices of the hidden layers that are compared over depth.
+        """Return the indices of the hidden layers that are compared over depth.
 
-        Of blocks of several layers only the last: the first layers of a branch get only the branch's share of
-        the gradient, and would be compared with layers that get the whole. Of rezero's blocks none: their layers get
-        it times a number of their own, which starts at 0.
+        A block of several layers has only its last one there: the first layers of a branch get only the branch's share
+        of the gradient, and would be compared with layers that get the whole. A block of rezero has none: its layers
+        get the gradient times a number of their own, which starts at 0.
         """
         hidden = self.hidden()
         if self.experiment is None:
@@ -145,7 +149,7 @@ class Evidence:
         return sorted(index for block, index in last_of_block.items() if _number(block) not in scaled)
 
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
-        """The names of those layers."""
+        """Return the names of those layers."""
         return tuple(self.layers[index] for index in indices)
 
 
@@ -176,7 +180,7 @@ def _number(block: str) -> int:
 
 
 def _rezero_blocks(experiment: Experiment) -> set[int]:
-    """Numbers of the blocks that rezero scales; blocks are numbered from 1 over the whole net."""
+    """The numbers of the blocks that rezero scales; blocks are numbered from 1 over the whole net."""
     blocks: set[int] = set()
     count = 0
     for group in experiment.net:

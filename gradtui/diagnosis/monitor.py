@@ -13,12 +13,12 @@ from pathlib import Path
 
 import numpy as np
 
-from gradtui.diagnosis.corridor import corridor_of
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import Finding, in_order
+from gradtui.diagnosis.outcome import Outcome, outcome_of
+from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
 from gradtui.diagnosis.rules import diagnose, remarks
-from gradtui.diagnosis.verdict import Outcome, outcome_of
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
 
@@ -175,7 +175,7 @@ class RunMonitor:
         values = np.asarray(self.snapshot.latest, np.float64)
         layers = self.snapshot.meta.layers if self.snapshot.meta else ()
         level = last_hidden_layer([layer.kind for layer in layers])
-        return values, corridor_of(self.metric, values, [layer.parameters for layer in layers], level)
+        return values, healthy_range(self.metric, values, [layer.parameters for layer in layers], level)
 
     # -- its diagnosis
 

@@ -1,55 +1,57 @@
-"""How the gradient runs through depth or time: its shape, whatever its size.
+"""The shape of the gradient over depth or time, whatever its size, and the healthy range that follows from it.
 
-An absolute norm misjudges everything (the total norm of nets that starve is 0.1 to 0.6), and a slope alone
-misjudges shallow nets; what tells them apart is the drop from the last hidden layer to the first (SCIENCE.md).
+An absolute norm misjudges everything (the total norm of starving nets is 0.1 to 0.6), and a slope alone misjudges
+shallow nets; what tells sick from healthy is the drop from the last hidden layer to the first (SCIENCE.md).
 """
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
+from gradtui import metrics
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
-from gradtui.diagnosis.onset import onset
 
-EARLY_SAMPLES, EARLY_STEPS = 5, 100
-"""Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design: look at the next samples, as
-long as they still tell of the start."""
+START_SAMPLES, START_STEPS = 5, 100
+"""Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design: the start is then told by the
+next samples, up to so many in so many steps."""
 RECENT_SAMPLES = 3
-"""A state that holds is judged by the median of so many samples, so that one odd batch says nothing."""
-EVEN = 1.0
-"""Decades, either way, within which first and last are even (SCIENCE.md: healthy nets stay within 0.9)."""
-STAND_IN_ENDS = 8
-"""Without output gradients, each end is the median of one in so many layers (3 at most): the layers of
-somebody's own model differ in kind, and a single one says little."""
+"""The present is the median of so many samples, so that one odd batch says nothing."""
+STAND_IN_LAYERS = 8
+"""Without output gradients, each end is the median of one in so many layers (3 at most): the layers of a script's model
+differ in kind, and a single one says little."""
+LASTING_SHARE = 0.9
+"""A state lasts from a sample on if this share of the later samples has it: one batch without it does not end it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """log10 of the gradient along a path, relative to the end from which it comes (there 0).
+    """A Profile is log10 of the gradient along a path, relative to the end where the gradient comes from (there 0).
 
-    `levels` (samples, places): places are hidden layers from input to output, or time lags from the longest
-    to 0. NaN where nothing comes in at the end either.
+    `levels` is (samples, places): places are hidden layers from input to output, or time lags from the longest to 0.
+    It is NaN where no gradient comes in at the end either.
     """
 
     steps: Steps
     levels: Floats
     indices: tuple[int, ...]
-    """Of the places: indices of layers, or lags."""
+    """The index of the layer, or the lag, of each place."""
     ends: int = 1
     """How many places an end is the median of."""
     depths: tuple[int, ...] = ()
-    """Of the places: which layer from the input it is, where layers between them are left out; empty where none is."""
+    """The position of each place among all hidden layers; empty where no layer is left out."""
 
     def __len__(self) -> int:
         return len(self.steps)
 
     @cached_property
     def drop(self) -> Floats:
-        """D of every sample: log10 of first ÷ last. −7 means ten million times weaker at the input."""
+        """Return log10 of first over last of every sample (D): -7 is ten million times weaker at the input."""
         if self.levels.shape[1] < 2:
             return np.zeros(len(self))
         with np.errstate(invalid="ignore"):
@@ -57,16 +59,13 @@ class Profile:
 
     @property
     def _early(self) -> Floats:
-        count = (
-            int(np.count_nonzero(self.steps[:EARLY_SAMPLES] <= self.steps[0] + EARLY_STEPS))
-            if len(self)
-            else 0
-        )
-        return self.drop[:count]
+        if not len(self):
+            return self.drop[:0]
+        return self.drop[: np.count_nonzero(self.steps[:START_SAMPLES] <= self.steps[0] + START_STEPS)]
 
     @cached_property
     def start(self) -> float:
-        """D at the first step (D0), or at the first sample after it in which the gradient arrives at all."""
+        """Return the drop at the first step (D0), or at the first sample after it that any gradient reaches."""
         early = self._early
         finite = early[np.isfinite(early)]
         if len(finite):
@@ -76,17 +75,17 @@ class Profile:
 
     @cached_property
     def now(self) -> float:
-        """D at present."""
-        return middle(self.drop[-RECENT_SAMPLES:])
+        """Return the drop at present."""
+        return median_of_known(self.drop[-RECENT_SAMPLES:])
 
     @cached_property
     def start_sample(self) -> int:
-        """Which sample `start` is."""
+        """Return the index of the sample that `start` is taken from."""
         finite = np.flatnonzero(np.isfinite(self._early))
         return int(finite[0]) if len(finite) else 0
 
     def slope(self, sample: int) -> float:
-        """Decades a layer (or lag), by least squares: + falls towards the input."""
+        """Return the decades a layer (or lag) by least squares; positive falls towards the input."""
         levels = self.levels[sample]
         places = np.asarray(self.depths or range(len(levels)), np.float64)
         use = np.isfinite(levels)
@@ -94,20 +93,13 @@ class Profile:
             return float("nan")
         return float(np.polyfit(places[use], levels[use], 1)[0])
 
-    def since(self, sick: NDArray[np.bool_]) -> int:
-        """The step from which on samples are sick."""
-        return int(self.steps[onset(sick)])
-
-
-def middle(values: Floats) -> float:
-    """The median without NaN; NaN where there is nothing else."""
-    known = values[~np.isnan(values)]
-    return float(np.median(known)) if len(known) else float("nan")
-
 
 def over_depth(evidence: Evidence) -> Profile:
-    """Along the hidden layers. From the gradient of their outputs, or, where that was not recorded, from the
-    gradient of their parameters per square root of their number."""
+    """Return the profile along the hidden layers.
+
+    It is taken from the gradient of the layers' outputs, or, where that was not recorded, from the gradient of their
+    parameters per square root of their number.
+    """
     path = evidence.path()
     series, ends = evidence.output_grad_rms, 1
     values = series.values
@@ -115,12 +107,12 @@ def over_depth(evidence: Evidence) -> Profile:
         series = evidence.grad_norm
         sizes = np.sqrt(np.maximum(np.asarray(evidence.parameters, np.float64), 1.0))
         values = series.values / sizes if len(series) else series.values
-        ends = max(1, min(3, len(path) // STAND_IN_ENDS))
+        ends = max(1, min(3, len(path) // STAND_IN_LAYERS))
     if not len(series) or not path:
         return Profile(series.steps[:0], np.zeros((0, len(path))), tuple(path))
-    levels = _log(values[:, path])
+    levels = _log10(values[:, path])
     if evidence.positions:
-        _level_jumps(levels, [evidence.positions[index] for index in path])
+        _level_geometry(levels, [evidence.positions[index] for index in path])
     with np.errstate(invalid="ignore"):
         relative = levels - np.median(levels[:, -ends:], axis=1, keepdims=True)
     depth_of = {index: depth for depth, index in enumerate(evidence.hidden())}
@@ -128,24 +120,75 @@ def over_depth(evidence: Evidence) -> Profile:
 
 
 def over_lags(hidden_grad: Series) -> Profile:
-    """Along time: from the first step of the sequence (the longest lag) to the last (lag 0)."""
+    """Return the profile along time, from the first step of the sequence (the longest lag) to the last (lag 0)."""
     if not len(hidden_grad) or hidden_grad.values.shape[1] < 2:
         return Profile(hidden_grad.steps[:0], np.zeros((0, 0)), ())
-    levels = _log(hidden_grad.values)
+    levels = _log10(hidden_grad.values)
     with np.errstate(invalid="ignore"):
         relative = (levels - levels[:, :1])[:, ::-1]
     return Profile(hidden_grad.steps, relative, tuple(range(relative.shape[1] - 1, -1, -1)))
 
 
-def _log(values: Floats) -> Floats:
+def healthy_range(
+    metric: str, values: ArrayLike, parameters: Sequence[int], level: int
+) -> tuple[Floats, Floats] | None:
+    """Return the lowest and highest healthy value of each layer, (layers,) both; None where health has no bounds.
+
+    Gradients have no healthy size, only a healthy shape: within `metrics.EVEN_DECADES` of the last hidden layer's. A
+    layer's norm also grows with the root of its number of parameters, which is no sign of bad health.
+
+    Args:
+        metric: the table's name.
+        values: (layers,), at one step.
+        parameters: how many each layer has.
+        level: index of the last hidden layer, with which the others are compared.
+    """
+    numbers = np.asarray(values, np.float64)
+    known = metrics.find(metric)
+    if known is None or known.healthy is None:
+        return None
+    lowest, highest = known.healthy
+    if known.baseline is None:
+        return np.full(numbers.shape, lowest), np.full(numbers.shape, highest)
+    if not 0 <= level < len(numbers) or len(parameters) != len(numbers):
+        return None
+    size = float(numbers[level])
+    if not (math.isfinite(size) and size > 0):
+        return None
+    shares = np.ones(numbers.shape)
+    if known.grows_with_parameters:
+        counts = np.maximum(np.asarray(parameters, np.float64), 1.0)
+        shares = np.sqrt(counts / counts[level])
+    return size * shares * lowest, size * shares * highest
+
+
+def median_of_known(values: Floats) -> float:
+    """Return the median without NaN; NaN where there is nothing else."""
+    known = values[~np.isnan(values)]
+    return float(np.median(known)) if len(known) else float("nan")
+
+
+def lasting_from(state: NDArray[np.bool_]) -> int:
+    """Return the index of the first sample that has a state and from which on most have it.
+
+    Where no sample has it, return the last index. `state` is (samples,).
+    """
+    if not len(state):
+        return 0
+    share_after = np.cumsum(state[::-1])[::-1] / np.arange(len(state), 0, -1)
+    begins = np.flatnonzero(state & (share_after >= LASTING_SHARE))
+    return int(begins[0]) if len(begins) else len(state) - 1
+
+
+def _log10(values: Floats) -> Floats:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.asarray(np.log10(values))
 
 
-def _level_jumps(levels: Floats, positions: list[int]) -> None:
-    """Takes out, in place, the steps between layers of different geometry.
+def _level_geometry(levels: Floats, positions: list[int]) -> None:
+    """Take out, in place, the jumps between layers of different geometry.
 
-    Where an average over 64 places or a sequence's last step is read, the gradient per number falls by that
+    Where an average over 64 places or the last step of a sequence is read, the gradient per number falls by that
     geometry alone, in the healthiest of nets.
     """
     for place in range(len(positions) - 1, 0, -1):

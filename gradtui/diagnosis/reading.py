@@ -1,114 +1,36 @@
-"""From a run to the evidence of a diagnosis, by reading a bounded amount of it."""
+"""Reading the evidence of a diagnosis from a run folder, a bounded amount of it however long the run is."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.diagnosis.absent import without_absent
 from gradtui.diagnosis.evidence import Evaluation, Evidence, Series
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.shapes import net_shape
 from gradtui.experiment.spec import Experiment
+from gradtui.runs.events import Event
+from gradtui.runs.reader import Run
+from gradtui.runs.table import Table
 
-NUMBERS = 100_000
-"""Of one table that are read at most: 1,000 rows of 100 layers …"""
+MOST_NUMBERS = 100_000
+"""The most numbers that are read of one table: 1,000 rows of 100 layers …"""
 FEWEST_ROWS = 400
-"""… but so many rows of any number of layers."""
+"""… but so many rows for any number of layers."""
 END_SHARE = 0.125
-"""Of the rows that are read, at the beginning and again at the end, one by one; between them the table's own
+"""The share of those rows that is read one by one at the beginning, and again at the end; between them the table's own
 summaries stand for many steps each."""
-BEFORE_BREAK = 32
+ROWS_BEFORE_BREAK = 32
 """Rows that are read one by one before the first number that is not finite."""
 
 
-class Buckets(Protocol):
-    """Rows summarised (gradtui.runs.summary.Summary)."""
-
-    @property
-    def step(self) -> NDArray[Any]:
-        """First step of each bucket, (n,)."""
-        ...
-
-    @property
-    def mean(self) -> NDArray[Any]:
-        """(n, columns)."""
-        ...
-
-    @property
-    def max(self) -> NDArray[Any]:
-        """(n, columns)."""
-        ...
-
-
-class Rows(Protocol):
-    """A table of a run (gradtui.runs.table.Table)."""
-
-    @property
-    def name(self) -> str:
-        """Its own."""
-        ...
-
-    @property
-    def columns(self) -> tuple[str, ...]:
-        """Their names."""
-        ...
-
-    @property
-    def rows(self) -> int:
-        """How many there are now."""
-        ...
-
-    def read(self, start: int = 0, stop: int | None = None) -> NDArray[Any]:
-        """Records with the fields step and values."""
-        ...
-
-    def row_of(self, step: int) -> int:
-        """The first row whose step is not below."""
-        ...
-
-    def summary(self, start: int = 0, stop: int | None = None, buckets: int = 400) -> Buckets:
-        """The same, summarised."""
-        ...
-
-
-class ReadableRun(Protocol):
-    """What is needed of a run (gradtui.runs.reader.Run)."""
-
-    @property
-    def meta(self) -> Any:
-        """Layers, chance loss, steps planned; None before the trainer has written it."""
-        ...
-
-    @property
-    def experiment(self) -> Experiment | None:
-        """None of a script."""
-        ...
-
-    @property
-    def status(self) -> Any:
-        """Whether it is live."""
-        ...
-
-    def events(self) -> Sequence[Mapping[str, Any]]:
-        """All that happened."""
-        ...
-
-    def table_or_empty(self, name: str) -> Rows:
-        """A table, without columns where it is not recorded."""
-        ...
-
-    def scalar_table(self, name: str) -> Rows:
-        """The table that holds a scalar; without that column where it is not recorded."""
-        ...
-
-
-def evidence_of(run: ReadableRun) -> Evidence:
-    """The evidence of a run as it stands on disk now, live or finished; empty before its first step."""
+def evidence_of(run: Run) -> Evidence:
+    """Return the evidence of a run as it stands on disk now, live or finished; empty before its first step."""
     meta, experiment, events = run.meta, run.experiment, run.events()
     layers = meta.layers if meta else ()
     # The status first: a run that ends while it is being read must not be judged finished without its last rows.
@@ -124,7 +46,7 @@ def evidence_of(run: ReadableRun) -> Evidence:
         scalars, column = read[table.name], table.columns.index(name)
         return Series(scalars.steps, scalars.values[:, column], scalars.highest[:, column])
 
-    def measure(name: str) -> Series:
+    def metric(name: str) -> Series:
         return _series(run.table_or_empty(name))
 
     evidence = Evidence(
@@ -134,15 +56,15 @@ def evidence_of(run: ReadableRun) -> Evidence:
         positions=_positions(experiment, len(layers)),
         loss=scalar("loss"),
         accuracy=scalar("accuracy"),
-        grad_norm=measure("grad_norm"),
+        grad_norm=metric("grad_norm"),
         total_norm=scalar("grad_norm"),
         clipped_norm=scalar("grad_norm_clipped"),
-        output_grad_rms=measure("output_grad_rms"),
-        update_ratio=measure("update_ratio"),
-        dead_fraction=measure("dead_fraction"),
-        saturated_fraction=measure("saturated_fraction"),
-        nonfinite=measure("nonfinite"),
-        hidden_grad=measure("hidden_grad"),
+        output_grad_rms=metric("output_grad_rms"),
+        update_ratio=metric("update_ratio"),
+        dead_fraction=metric("dead_fraction"),
+        saturated_fraction=metric("saturated_fraction"),
+        nonfinite=metric("nonfinite"),
+        hidden_grad=metric("hidden_grad"),
         evaluations=_evaluations(events),
         clip_threshold=_clip_threshold(experiment, events),
         chance_loss=_number(meta.chance_loss) if meta else math.nan,
@@ -150,23 +72,26 @@ def evidence_of(run: ReadableRun) -> Evidence:
         finished=finished,
         steps_planned=meta.steps if meta else 0,
     )
-    return without_absent(evidence) if meta and meta.kind == "script" else evidence
+    return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
 
 
-def _series(table: Rows) -> Series:
+# -- one table
+
+
+def _series(table: Table) -> Series:
     """All rows of a short table; of a long one both ends, and summaries between, with the rows around the first
     number that is not finite."""
     columns, rows = len(table.columns), table.rows
     if not columns:
         return Series.none()
-    most = max(FEWEST_ROWS, NUMBERS // columns)
+    most = max(FEWEST_ROWS, MOST_NUMBERS // columns)
     if rows <= most:
-        return _exact(table, 0, rows)
+        return _one_by_one(table, 0, rows)
     end = int(most * END_SHARE)
     parts = [
-        _exact(table, 0, end),
-        *_middle(table, end, rows - end, most - 2 * end),
-        _exact(table, rows - end, rows),
+        _one_by_one(table, 0, end),
+        *_summarised(table, end, rows - end, most - 2 * end),
+        _one_by_one(table, rows - end, rows),
     ]
     return Series(
         np.concatenate([part.steps for part in parts]),
@@ -175,33 +100,31 @@ def _series(table: Rows) -> Series:
     )
 
 
-def _exact(table: Rows, start: int, stop: int) -> Series:
+def _one_by_one(table: Table, start: int, stop: int) -> Series:
     records = table.read(start, stop)
     return Series.of(records["step"], records["values"])
 
 
-def _middle(table: Rows, start: int, stop: int, buckets: int) -> list[Series]:
-    made = table.summary(start, stop, buckets)
-    series = Series.of(made.step, made.mean, made.max)
+def _summarised(table: Table, start: int, stop: int, buckets: int) -> list[Series]:
+    summary = table.summary(start, stop, buckets)
+    series = Series.of(summary.step, summary.mean, summary.max)
     broken = np.flatnonzero(~np.isfinite(series.values).all(axis=1))
     if not len(broken):
         return [series]
     bucket = int(broken[0])
     first = table.row_of(int(series.steps[bucket]))
     last = table.row_of(int(series.steps[bucket + 1])) if bucket + 1 < len(series) else stop
-    inside = _exact(table, first, last)
+    inside = _one_by_one(table, first, last)
     bad = np.flatnonzero(~np.isfinite(inside.values).all(axis=1))
     at = int(bad[0]) if len(bad) else 0
     return [
-        _part(series, 0, bucket),
-        _part(inside, max(0, at - BEFORE_BREAK), at + 1),
-        _part(series, bucket + 1, None),
+        series.part(0, bucket),
+        inside.part(max(0, at - ROWS_BEFORE_BREAK), at + 1),
+        series.part(bucket + 1, None),
     ]
 
 
-def _part(series: Series, start: int, stop: int | None) -> Series:
-    part = slice(start, stop)
-    return Series(series.steps[part], series.values[part], series.highest[part])
+# -- what run.json, the experiment and the events say
 
 
 def _positions(experiment: Experiment | None, layers: int) -> tuple[int, ...]:
@@ -218,25 +141,20 @@ def _positions(experiment: Experiment | None, layers: int) -> tuple[int, ...]:
 
 
 def _places(output: tuple[int, ...]) -> tuple[int, ...]:
-    """(channels, height, width) has its places at the end, (steps, features) at the beginning."""
+    """The axes of places: the last ones of (channels, height, width), the first of (steps, features)."""
     return output[1:] if len(output) == 3 else output[:-1]
 
 
-def _evaluations(events: Sequence[Mapping[str, Any]]) -> tuple[Evaluation, ...]:
+def _evaluations(events: Sequence[Event]) -> tuple[Evaluation, ...]:
+    figures = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
     return tuple(
-        Evaluation(
-            int(event.get("step") or 0),
-            *(
-                _number(event.get(name))
-                for name in ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
-            ),
-        )
+        Evaluation(int(event.get("step") or 0), *(_number(event.get(name)) for name in figures))
         for event in events
         if event.get("event") == "evaluation"
     )
 
 
-def _clip_threshold(experiment: Experiment | None, events: Sequence[Mapping[str, Any]]) -> float:
+def _clip_threshold(experiment: Experiment | None, events: Sequence[Event]) -> float:
     threshold = experiment.cures.clip_norm if experiment else 0.0
     for event in events:
         changes = event.get("set")
@@ -247,3 +165,60 @@ def _clip_threshold(experiment: Experiment | None, events: Sequence[Mapping[str,
 
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
+
+
+# -- layers that a script does not train
+
+
+def without_untrained_layers(evidence: Evidence) -> Evidence:
+    """Return the evidence without the layers of a script that never had a gradient.
+
+    A layer that is frozen, left out of a step, or trained by another optimizer in turn has no gradient, and its norm is
+    recorded as NaN, like that of a gradient with NaN in it. The norm of all parameters tells them apart: it is NaN only
+    in the second case. Where a layer had no gradient for a while, the one that it had last (or first) stands for it,
+    since the gap says nothing about its health.
+    """
+    norms = evidence.grad_norm
+    if not len(norms) or not len(evidence.total_norm):
+        return evidence
+    absent = np.isnan(norms.values) & _total_is_finite(evidence)[:, None]
+    if not absent.any():
+        return evidence
+    # A layer without gradients while the total was finite has none later either, when that can no longer be told.
+    absent |= np.isnan(norms.values).all(axis=0) & absent.any(axis=0)
+    trained = np.flatnonzero(~absent.all(axis=0))
+    if not len(trained):
+        return evidence
+    values, highest = (_filled(rows, absent)[:, trained] for rows in (norms.values, norms.highest))
+    others: dict[str, Any] = {
+        name: Series(series.steps, series.values[:, trained], series.highest[:, trained])
+        for name in evidence.__dataclass_fields__
+        if isinstance(series := getattr(evidence, name), Series)
+        and series.values.ndim == 2
+        and series.values.shape[1] == len(evidence.layers)
+        and name != "hidden_grad"
+    }
+    return replace(
+        evidence,
+        **{**others, "grad_norm": Series(norms.steps, values, highest)},
+        layers=tuple(evidence.layers[index] for index in trained),
+        kinds=tuple(evidence.kinds[index] for index in trained),
+        parameters=tuple(evidence.parameters[index] for index in trained),
+    )
+
+
+def _total_is_finite(evidence: Evidence) -> NDArray[np.bool_]:
+    """(rows,): whether the norm of all parameters was finite at the step of each row of `grad_norm`."""
+    total = evidence.total_norm
+    at = np.searchsorted(total.steps, evidence.grad_norm.steps, side="right") - 1
+    finite: NDArray[np.bool_] = np.isfinite(total.values[np.maximum(at, 0)])
+    return finite
+
+
+def _filled(values: NDArray[np.float64], absent: NDArray[np.bool_]) -> NDArray[np.float64]:
+    rows = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(absent, -1, rows), axis=0)
+    following = np.minimum.accumulate(np.where(absent, len(values), rows)[::-1], axis=0)[::-1]
+    source = np.where(last >= 0, last, np.minimum(following, len(values) - 1))
+    filled: NDArray[np.float64] = np.take_along_axis(values, source, axis=0)
+    return filled

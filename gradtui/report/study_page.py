@@ -9,7 +9,7 @@ from typing import Any
 
 from rich.text import Text
 
-from gradtui.diagnosis.verdict import Outcome
+from gradtui.diagnosis.outcome import Outcome
 from gradtui.report.output import Paper, aligned, print_sections, stdout_paper
 from gradtui.report.study_charts import chart_lines
 from gradtui.runs.digest import profile_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from msgspec.structs import replace
 
-from gradtui.diagnosis.cures import HEALTHY, offers
+from gradtui.diagnosis.cures import HEALTHY_DECADES, offers
 from gradtui.diagnosis.findings import CureOffer, Finding, codes_with
 from gradtui.experiment import Experiment, set_fields
 from gradtui.experiment.edits import CURES, cure
@@ -74,7 +74,7 @@ def _advised(sick: Experiment, findings: Sequence[Finding]) -> list[CureOffer]:
     there = {offer.key or offer.name for offer in advised}
     codes = {finding.code for finding in findings}
     left_out = there | ON_DEMAND | (HOLDING_BACK if codes & STARVING else frozenset())
-    others = offers(sick, [cure.key for cure in CURES if cure.key not in left_out], HEALTHY)
+    others = offers(sick, [cure.key for cure in CURES if cure.key not in left_out], HEALTHY_DECADES)
     return [*advised, *others[: max(0, ENOUGH - len(there))]]
 
 

@@ -3,7 +3,7 @@
 He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015), figure 1: a plain net of 56 layers has a
 higher training error than one of 20, so it is not overfitting; and with batch normalisation its gradients are healthy,
 so it is not vanishing. Which runs differ by nothing but depth is seen by their experiments; the rule itself is
-gradtui.diagnosis.rules_learning.degradation.
+gradtui.diagnosis.rules.learning.degradation.
 """
 
 from __future__ import annotations

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradtui.diagnosis.rules_explosion import EXPLODING_DROP
-from gradtui.diagnosis.rules_starvation import VANISHING_DROP
 from gradtui.diagnosis.theory import predict
+from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.parse import field_at
 from gradtui.study.chart import Edge
@@ -27,8 +26,8 @@ FLAT = 1e-6
 
 LEVELS = (
     ("theory: keeps its size", 0.0),
-    ("theory: vanishes below", VANISHING_DROP),
-    ("theory: explodes above", EXPLODING_DROP),
+    ("theory: vanishes below", VANISHING_DECADES),
+    ("theory: explodes above", EXPLODING_DECADES),
 )
 """log10 of the first hidden layer's gradient ÷ the last's."""
 

@@ -6,11 +6,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradtui.diagnosis.case import Case
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import Finding, codes_with
+from gradtui.diagnosis.outcome import Outcome
 from gradtui.diagnosis.profile import over_depth, over_lags
-from gradtui.diagnosis.verdict import Outcome
+from gradtui.diagnosis.rules.case import Case
 from gradtui.study.chart import OUTCOMES
 from gradtui.study.spec import Quantity
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from gradtui.diagnosis.verdict import Outcome, rank
+from gradtui.diagnosis.outcome import Outcome, rank
 from gradtui.study.plan import named
 from gradtui.study.spec import StudySpec
 from gradtui.study.study_state import Ranked, StudyRow

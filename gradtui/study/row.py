@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.diagnosis.verdict import Outcome
+from gradtui.diagnosis.outcome import Outcome
 from gradtui.runs.status import State
 
 Floats = NDArray[np.float64]

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from gradtui.diagnosis.findings import Finding
-from gradtui.diagnosis.verdict import Outcome, Verdict
+from gradtui.diagnosis.outcome import Outcome, Verdict
 from gradtui.study.candidates import Candidate
 from gradtui.study.row import RunRow
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from gradtui.diagnosis.verdict import Verdict
+from gradtui.diagnosis.outcome import Verdict
 from gradtui.study.chart import Chart
 from gradtui.study.measures import Measures
 from gradtui.study.plan import Member

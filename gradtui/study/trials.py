@@ -18,7 +18,7 @@ from pathlib import Path
 
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import diagnose_run, step_seconds
-from gradtui.diagnosis.verdict import Outcome, outcome_of, rank, verdict
+from gradtui.diagnosis.outcome import Outcome, outcome_of, rank, verdict
 from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import RunMonitor
-from gradtui.diagnosis.verdict import Outcome
+from gradtui.diagnosis.outcome import Outcome
 from gradtui.runs.follower import Snapshot
 from gradtui.study.measures import Measures, measures_of
 

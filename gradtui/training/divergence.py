@@ -9,8 +9,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from gradtui.diagnosis.case import NOT_BEGUN
-from gradtui.diagnosis.rules_explosion import GROWTH, SPIKE, SPIKE_RISE, UNSTABLE_LOSS
+from gradtui.diagnosis.thresholds import GROWN_RATIO, SPIKE_RATIO, SPIKE_RISE, UNLEARNED_LOSS, UNSTABLE_LOSS
 
 Reason = Literal["nonfinite", "blow-up"]
 Measure = Literal["loss", "grad_norm"]
@@ -29,9 +28,9 @@ REPORTED_BLOW_UPS = 3
 class Divergence(NamedTuple):
     """A Divergence is a step at which a training diverges.
 
-    "nonfinite": its loss or its gradient is not a finite number. "blow-up": its loss is above GROWTH times the usual
+    "nonfinite": its loss or its gradient is not a finite number. "blow-up": its loss is above GROWN_RATIO times the usual
     and UNSTABLE_LOSS times the loss of chance, or the gradient that moved the weights, clipped where it is clipped,
-    is longer than SPIKE times the usual and SPIKE_RISE times the first. The diagnosis judges whole runs by the same
+    is longer than SPIKE_RATIO times the usual and SPIKE_RISE times the first. The diagnosis judges whole runs by the same
     limits.
     """
 
@@ -107,7 +106,7 @@ class DivergenceDetector:
                 self.diverged = True
                 self._blow_ups += 1
                 if math.isinf(self._recovered_loss):
-                    self._recovered_loss = min(self._usual["loss"], NOT_BEGUN * self._chance)
+                    self._recovered_loss = min(self._usual["loss"], UNLEARNED_LOSS * self._chance)
                 self._report("blow-up", "loss" if loss > self._loss_limit else "grad_norm")
         elif not self.diverged:
             self._learn_usual(step, loss, moved)
@@ -132,8 +131,8 @@ class DivergenceDetector:
         loss = median(self._losses)
         self._usual = {"loss": loss, "grad_norm": median(self._norms)}
         if self._blow_ups < REPORTED_BLOW_UPS:
-            self._loss_limit = max(GROWTH * loss, UNSTABLE_LOSS * self._chance)
-            self._norm_limit = max(SPIKE * self._usual["grad_norm"], SPIKE_RISE * self._first_norm)
+            self._loss_limit = max(GROWN_RATIO * loss, UNSTABLE_LOSS * self._chance)
+            self._norm_limit = max(SPIKE_RATIO * self._usual["grad_norm"], SPIKE_RISE * self._first_norm)
         else:
             self._loss_limit = self._norm_limit = math.inf
         if loss <= self._recovered_loss and len(self._losses) >= MEDIAN_REFRESH_STEPS:

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui import metrics
-from gradtui.diagnosis.corridor import corridor_of
 from gradtui.diagnosis.evidence import last_hidden_layer
+from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
@@ -95,7 +95,7 @@ def see(
         low=np.fmin.reduce(moment.rows) if len(moment.rows) else values,
         middle=np.median(moment.rows, axis=0) if len(moment.rows) else values,
         high=np.fmax.reduce(moment.rows) if len(moment.rows) else values,
-        corridor=corridor_of(look.measure, values, [layer.parameters for layer in layers], level),
+        corridor=healthy_range(look.measure, values, [layer.parameters for layer in layers], level),
         theory=_theory(look.measure, names, values, experiment),
         matrix=matrix,
         steps=steps,

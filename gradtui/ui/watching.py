@@ -23,7 +23,7 @@ from gradtui.ui.screens.lab.stats_pane import RunStat, run_stats
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor
-    from gradtui.diagnosis.verdict import Outcome
+    from gradtui.diagnosis.outcome import Outcome
     from gradtui.report.divergences import Divergence
     from gradtui.runs.control import WishName
     from gradtui.runs.follower import Snapshot

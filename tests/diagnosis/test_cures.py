@@ -36,7 +36,7 @@ def test_every_offer_for_every_preset_can_be_applied_and_changes_it(sickness: st
     for name in names():
         exp = resolve(name)
         made = OFFERS[sickness](exp)
-        assert len(made) <= cures.MOST
+        assert len(made) <= cures.MOST_OFFERS
         assert len({offer.name for offer in made}) == len(made)
         for offer in made:
             assert set_fields(exp, offer.set) != exp, (name, offer.name)
@@ -47,7 +47,7 @@ def test_every_offer_for_every_preset_can_be_applied_and_changes_it(sickness: st
 @pytest.mark.parametrize("sickness", OFFERS)
 def test_scripts_get_reasons(sickness: str) -> None:
     made = OFFERS[sickness](None)
-    assert 0 < len(made) <= cures.MOST_OF_SCRIPTS
+    assert 0 < len(made) <= cures.MOST_OFFERS_FOR_SCRIPTS
     assert all(offer.set == {} and offer.why for offer in made)
 
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import diagnose, evidence_of, reading
+from gradtui.diagnosis.evidence import Evidence, Series
+from gradtui.diagnosis.reading import without_untrained_layers
 from gradtui.experiment import Experiment, Group, net_shape, to_dict
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import Run, open_run
@@ -112,7 +114,7 @@ def test_of_a_long_run_a_bounded_amount_with_its_peak_and_its_first_broken_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = 12_000
-    monkeypatch.setattr(reading, "NUMBERS", 20_000)
+    monkeypatch.setattr(reading, "MOST_NUMBERS", 20_000)
     evidence = evidence_of(made(tmp_path / "run", steps, broken_at=7_777, spike_at=3_333))
     for series in (evidence.loss, evidence.grad_norm):
         assert series.values.size < 1.05 * 20_000
@@ -124,3 +126,42 @@ def test_of_a_long_run_a_bounded_amount_with_its_peak_and_its_first_broken_step(
     assert np.isfinite(evidence.loss.values[evidence.loss.steps < 7_777]).all()
     nonfinite = next(finding for finding in diagnose(evidence) if finding.code == "nonfinite")
     assert nonfinite.step == 7_777
+
+
+STEPS = np.arange(1, 61)
+
+
+def script_evidence(norms: np.ndarray, total: np.ndarray) -> Evidence:
+    return Evidence(
+        layers=("frozen", "a", "b", "out"),
+        kinds=("linear",) * 4,
+        parameters=(10, 20, 30, 40),
+        loss=Series.of(STEPS, np.linspace(2, 0.5, 60)),
+        grad_norm=Series.of(STEPS, norms),
+        total_norm=Series.of(STEPS, total),
+        finished=True,
+    )
+
+
+def test_layers_of_a_script_without_any_gradient_are_left_out_and_gaps_are_bridged() -> None:
+    norms = np.tile([np.nan, 1.0, 2.0, 3.0], (60, 1)) * np.linspace(1, 2, 60)[:, None]
+    gap = norms.copy()
+    gap[1::2, 1] = np.nan
+    gap[0, 2] = np.nan
+    read = without_untrained_layers(script_evidence(gap, np.ones(60)))
+    assert read.layers == ("a", "b", "out")
+    assert read.parameters == (20, 30, 40)
+    np.testing.assert_array_equal(read.grad_norm.values[1::2, 0], norms[0::2, 1])
+    assert read.grad_norm.values[0, 1] == norms[1, 2]
+    assert diagnose(read) == []
+    assert "nonfinite" in [finding.code for finding in diagnose(script_evidence(gap, np.ones(60)))]
+
+
+def test_a_layer_whose_gradient_is_nan_stays_where_the_total_is_nan_too() -> None:
+    norms = np.tile([np.nan, 1.0, 2.0, 3.0], (60, 1))
+    norms[30:, 2] = np.nan
+    total = np.where(np.arange(60) < 30, 1.0, np.nan)
+    (found,) = [
+        f for f in diagnose(without_untrained_layers(script_evidence(norms, total))) if f.code == "nonfinite"
+    ]
+    assert found.step == 31

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import predict
-from gradtui.diagnosis.verdict import Outcome
+from gradtui.diagnosis.outcome import Outcome
 from gradtui.experiment import resolve, set_fields
 from gradtui.study.chart import OUTCOMES, BarChart, LineChart, MapChart
 from gradtui.study.charts import Charts

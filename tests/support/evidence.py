@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from gradtui.diagnosis import Evidence, Series
+from gradtui.diagnosis import Evidence, Finding, Series, diagnose
 from gradtui.diagnosis.evidence import Evaluation
 from gradtui.experiment import Experiment, from_dict
 
@@ -114,3 +114,20 @@ def live(made: Evidence, step: int) -> Evidence:
         if isinstance(getattr(made, field.name), Series)
     }
     return dataclasses.replace(made, finished=False, evaluations=(), **parts)
+
+
+AT_CHANCE = curve(2.35, 2.31, 2.30)
+"""The loss of a net that learns nothing."""
+LEARNED = curve(2.4, 1.0, 0.2)
+"""The loss of a net that learns well."""
+
+
+def codes(made: Evidence, partner: Evidence | None = None) -> list[str]:
+    """The codes of all findings."""
+    return [finding.code for finding in diagnose(made, partner)]
+
+
+def only(made: Evidence, partner: Evidence | None = None) -> Finding:
+    """The one finding that there is."""
+    (finding,) = diagnose(made, partner)
+    return finding

@@ -90,7 +90,7 @@ class CureComparison:
 
     def verdict(self) -> tuple[str, ...]:
         """Return the cure, when it is judged, and the lines of the verdict; empty before both runs can be judged."""
-        from gradtui.diagnosis.verdict import verdict
+        from gradtui.diagnosis.outcome import verdict
 
         run, partner = self._followed(), self.partner
         if run is None or partner is None or run.outcome is None or partner.outcome is None:

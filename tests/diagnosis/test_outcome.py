@@ -9,7 +9,7 @@ import pytest
 
 from gradtui.diagnosis import Series, diagnose
 from gradtui.diagnosis.evidence import Evaluation
-from gradtui.diagnosis.verdict import Outcome, outcome_of, rank, verdict
+from gradtui.diagnosis.outcome import Outcome, outcome_of, rank, verdict
 from tests.support.evidence import CHANCE, curve, evidence
 
 SICK = Outcome(("vanishing",), 500, 2.3, 0.104, 0.1, -11.8, 0.001)

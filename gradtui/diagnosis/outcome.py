@@ -1,4 +1,4 @@
-"""Whether a cure has healed: two runs that differ by it, held against each other."""
+"""The outcome of a run, and the verdict on a cure: whether a run with it is better than the one without."""
 
 from __future__ import annotations
 
@@ -9,39 +9,37 @@ from dataclasses import dataclass
 from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.profile import over_depth
+from gradtui.diagnosis.thresholds import DIFFERENT_ACCURACY, DIFFERENT_LOSS
 
-RECENT = 20
+AVERAGED_STEPS = 20
 """Steps over which a batch's loss and accuracy are averaged: a single batch says little."""
-
-LEARNS = 0.02
-"""Accuracy by which two runs must differ to be called better or worse: less than that is a matter of the seed."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a run stands, in the figures that cures are compared by."""
+    """An Outcome is what a run has come to, in the figures by which cures are compared."""
 
     codes: tuple[str, ...]
-    """Of its findings that are critical or warnings."""
+    """The codes of its findings that are critical or warnings."""
     step: int
     loss: float
-    """Mean over the last RECENT steps."""
+    """The mean over the last AVERAGED_STEPS steps."""
     accuracy: float
-    """On the training set where that was evaluated, else of the last batches; NaN where there is none."""
+    """On the training set where that was evaluated, or else in the last batches; NaN where there is none."""
     test_accuracy: float
     drop: float
-    """D now: log10 of the first hidden layer's gradient ÷ the last's."""
+    """log10 of the first hidden layer's gradient over the last's, at present."""
     seconds: float
-    """Of a step."""
+    """The time of a step, as `monitor.step_seconds` has it."""
 
     @property
     def ill(self) -> bool:
-        """Whether anything was found."""
+        """Return whether anything was found."""
         return bool(self.codes)
 
 
 def outcome_of(evidence: Evidence, findings: Sequence[Finding], seconds: float) -> Outcome:
-    """The outcome of a run so far; `seconds` is what a step takes."""
+    """Return the outcome of a run so far; `seconds` is what a step takes."""
     loss, accuracy = (_recent(series.values) for series in (evidence.loss, evidence.accuracy))
     last = evidence.evaluations[-1] if evidence.evaluations else None
     if last is not None and not math.isnan(last.train_accuracy):
@@ -58,13 +56,13 @@ def outcome_of(evidence: Evidence, findings: Sequence[Finding], seconds: float) 
 
 
 def _recent(values: Floats) -> float:
-    recent = [float(value) for value in values[-RECENT:]]
+    recent = [float(value) for value in values[-AVERAGED_STEPS:]]
     return sum(recent) / len(recent) if recent else math.nan
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of the findings, and at what price."""
+    """A Verdict says what has become of the findings with a cure, and at what price."""
 
     gone: tuple[str, ...]
     left: tuple[str, ...]
@@ -74,53 +72,51 @@ class Verdict:
 
     @property
     def healed(self) -> bool:
-        """Whether what was found is gone, nothing else came, and it learns no worse."""
+        """Return whether what was found is gone, nothing else came, and it learns no worse."""
         return bool(self.gone) and not self.left and not self.new and not self.worse
 
     @property
     def better(self) -> bool:
-        """Whether it learns better than before."""
+        """Return whether it learns better than without the cure."""
         return _clearly_above(self.after, self.before)
 
     @property
     def worse(self) -> bool:
-        """Whether it learns worse than before."""
+        """Return whether it learns worse than without the cure."""
         return _clearly_above(self.before, self.after)
 
     @property
     def price(self) -> float:
-        """Time of a step ÷ what it was before; NaN where one is unknown."""
+        """Return the time of a step over that without the cure; NaN where one is unknown."""
         if not (self.before.seconds > 0 and self.after.seconds > 0):
             return math.nan
         return self.after.seconds / self.before.seconds
 
     @property
     def word(self) -> str:
-        """The outcome in a word or two."""
+        """Return the verdict in a word or two."""
         if self.healed:
             return "healed"
         return "better, not healed" if self.better else "worse" if self.worse else "no cure"
 
     def lines(self) -> list[str]:
-        """In words, the outcome first."""
+        """Return the verdict and its figures in words, a line each."""
         after, before = self.after, self.before
-        parts = [f"{', '.join(codes)} {what}" for codes, what in self._changes() if codes]
-        said = [self.word + (": " + "; ".join(parts) if parts else "")]
+        changes = ((self.gone, "gone"), (self.left, "still there"), (self.new, "new"))
+        parts = [f"{', '.join(codes)} {what}" for codes, what in changes if codes]
+        lines = [self.word + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
-            said.append(f"accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
-        said.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
+            lines.append(f"accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
+        lines.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
-            said.append(f"first ÷ last 10^{before.drop:+.1f} → 10^{after.drop:+.1f}")
+            lines.append(f"first ÷ last 10^{before.drop:+.1f} → 10^{after.drop:+.1f}")
         if not math.isnan(self.price):
-            said.append(f"time of a step × {self.price:.2f}")
-        return said
-
-    def _changes(self) -> list[tuple[tuple[str, ...], str]]:
-        return [(self.gone, "gone"), (self.left, "still there"), (self.new, "new")]
+            lines.append(f"time of a step × {self.price:.2f}")
+        return lines
 
 
 def verdict(before: Outcome, after: Outcome) -> Verdict:
-    """Hold a run with a cure against the one without."""
+    """Return the verdict on a run with a cure, compared with the one without."""
     return Verdict(
         gone=tuple(code for code in before.codes if code not in after.codes),
         left=tuple(code for code in before.codes if code in after.codes),
@@ -131,18 +127,22 @@ def verdict(before: Outcome, after: Outcome) -> Verdict:
 
 
 def _clearly_above(one: Outcome, other: Outcome) -> bool:
-    """By accuracy where both have one, else by the loss; a loss that is no number is the worst."""
+    """By accuracy where both have one, else by the loss; a loss that is not finite is the worst."""
     if not (math.isnan(one.accuracy) or math.isnan(other.accuracy)):
-        return one.accuracy > other.accuracy + LEARNS
+        return one.accuracy > other.accuracy + DIFFERENT_ACCURACY
     if not math.isfinite(other.loss):
         return math.isfinite(one.loss)
-    return one.loss < 0.9 * other.loss
+    return one.loss < DIFFERENT_LOSS * other.loss
 
 
 def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple[str, Verdict]]:
-    """Cures by their key with their verdicts, the best first: healed before not, then by what was learned.
+    """Return cures by their key with their verdicts, the best first: healed before not, then by what was learned.
 
-    Of those that learn as well, within what the seed alone would change, the cheaper stands first.
+    Among cures that learn as well, within what the seed alone would change, the cheaper one stands first.
+
+    Args:
+        outcomes: the cures' keys and the outcomes of the runs with them.
+        before: the outcome of the run without a cure.
     """
     left = sorted(((key, verdict(before, after)) for key, after in outcomes), key=_place)
     ranked: list[tuple[str, Verdict]] = []

@@ -1,0 +1,83 @@
+"""The rules of the diagnosis in their order (SCIENCE.md, end).
+
+What breaks a run comes first; then a net that has learned counts as healthy; then come the causes. Each module holds
+the rules of one group of findings, and `case` the questions that they share.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.diagnosis.evidence import Evidence
+from gradtui.diagnosis.findings import Finding, in_order
+from gradtui.diagnosis.rules import explosion, learning, nonfinite, starvation, units
+from gradtui.diagnosis.rules.case import Case
+
+
+def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Finding]:
+    """Return what is wrong with a run, causes before symptoms; nothing for a healthy run.
+
+    In a run that is still training a finding waits for enough evidence.
+
+    Args:
+        evidence: of the run.
+        partner: of a shallower run on the same data; without one, degradation cannot be told from a net that merely
+            learns slowly.
+    """
+    if evidence.step == 0:
+        return []
+    # numpy warns at every NaN, and here NaN is what is looked for.
+    with np.errstate(all="ignore"):
+        return in_order(_findings(Case(evidence), partner))
+
+
+def remarks(evidence: Evidence) -> list[Finding]:
+    """Return what is unusual in a healthy run: severity "info", never an alarm."""
+    if evidence.step == 0:
+        return []
+    case = Case(evidence)
+    with np.errstate(all="ignore"):
+        return _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
+
+
+def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
+    broken = [nonfinite.nonfinite(case), explosion.unstable_loss(case)]
+    dead = units.dead_units(case)
+    if case.learned and not any(broken):
+        return _present(dead, starvation.no_gradient(case), learning.degradation(case, partner))
+    exploding = explosion.exploding(case)
+    if exploding or any(broken):
+        # Units that died or saturated are a consequence of it.
+        return _present(exploding, *broken)
+    underflow = starvation.underflow(case)
+    cut_off = None if underflow else starvation.no_gradient(case)
+    # A gradient that stops from one layer to the next has not died on its way.
+    vanishing = None if cut_off else starvation.vanishing(case)
+    saturated = units.saturated(case)
+    causes = _present(
+        None if _follows(dead, vanishing, case) else dead,
+        None if _follows(saturated, vanishing, case) else saturated,
+        underflow,
+        vanishing,
+        cut_off,
+        learning.overclipped(case),
+    )
+    causes = causes or _present(explosion.spike(case))
+    if causes:
+        return causes
+    if partner is not None and not case.evidence.finished:
+        # Only the end tells which of the two it is.
+        return []
+    return _present(learning.degradation(case, partner) or learning.not_learning(case))
+
+
+def _follows(in_units: Finding | None, vanishing: Finding | None, case: Case) -> bool:
+    """Whether units died or saturated only later, in a net that starved from the start."""
+    if in_units is None or vanishing is None:
+        return False
+    starts = [profile.steps[profile.start_sample] for profile in (case.depth, case.lags) if len(profile)]
+    return vanishing.step in starts and vanishing.step < in_units.step
+
+
+def _present(*findings: Finding | None) -> list[Finding]:
+    return [finding for finding in findings if finding is not None]

@@ -1,0 +1,229 @@
+"""The questions that every rule asks of a run: does it learn, how far do its steps go, is there enough to judge by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from gradtui.diagnosis.evidence import Evidence, Floats
+from gradtui.diagnosis.profile import Profile, median_of_known, over_depth, over_lags
+from gradtui.diagnosis.thresholds import (
+    BETTER_THAN_GUESSING,
+    CLEAR_ERRORS,
+    FALLING_RATIO,
+    FAR_ABOVE_CHANCE,
+    FEWEST_ANSWERS,
+    FEWEST_STEPS,
+    GOOD_ANSWERS,
+    LEARNED_LOSS,
+    LEARNS_ANYWAY_LOSS,
+    LOSS_STEPS,
+    MOST_WARMUP_STEPS,
+    NEARLY_DONE_SHARE,
+    NEARLY_DONE_STEPS,
+    RECENT_UPDATES,
+    RISEN_ANSWERS,
+    STANDSTILL_UPDATE,
+    UNLEARNED_LOSS,
+    WARMUP_SHARE,
+    WARMUP_STEPS,
+)
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """A Case is one run as the rules see it: its evidence, and what several rules derive from it."""
+
+    evidence: Evidence
+
+    # -- the gradient
+
+    @cached_property
+    def depth(self) -> Profile:
+        """Return the profile of the gradient along the hidden layers."""
+        return over_depth(self.evidence)
+
+    @cached_property
+    def lags(self) -> Profile:
+        """Return the profile of the gradient along time."""
+        return over_lags(self.evidence.hidden_grad)
+
+    def end_layers(self) -> tuple[str, str]:
+        """Return the names of the first and the last hidden layer of the depth profile."""
+        return self.evidence.layers[self.depth.indices[0]], self.evidence.layers[self.depth.indices[-1]]
+
+    # -- does it learn
+
+    @cached_property
+    def chance_loss(self) -> float:
+        """Return the loss of guessing; where that is unknown (scripts), the loss that the run began with."""
+        known = self.evidence.chance_loss
+        if np.isfinite(known) and known > 0:
+            return known
+        return median_of_known(self.evidence.loss.values[:3])
+
+    @cached_property
+    def loss_now(self) -> float:
+        """Return the median loss of the last steps; NaN where none was recorded, infinite where it is not finite."""
+        last = self.evidence.loss.values[-LOSS_STEPS:]
+        return float(np.median(np.where(np.isnan(last), np.inf, last))) if len(last) else float("nan")
+
+    @cached_property
+    def relative_loss(self) -> float:
+        """Return `loss_now` over the chance loss; NaN where the run records no loss, or chance has none."""
+        return self.loss_now / self.chance_loss if self.chance_loss > 0 else float("nan")
+
+    @cached_property
+    def learned(self) -> bool:
+        """Return whether it has learned (SCIENCE.md, rule 5)."""
+        return self.relative_loss <= LEARNED_LOSS
+
+    @cached_property
+    def _answers(self) -> tuple[float, float]:
+        """How far from guessing (0) to always right (1) it was at first, and is now; NaN where that is unknown."""
+        accuracy = self.evidence.accuracy.values
+        rows = max(LOSS_STEPS, -(-FEWEST_ANSWERS // self.batch_size) if self.batch_size else 0)
+        if not self.evidence.chance_loss > 0 or len(accuracy) < rows:
+            return float("nan"), float("nan")
+        guessing = float(np.exp(-self.evidence.chance_loss))
+        first, now = (float(np.mean(part)) for part in (accuracy[:rows], accuracy[-rows:]))
+        return (first - guessing) / (1.0 - guessing), (now - guessing) / (1.0 - guessing)
+
+    @cached_property
+    def answers_well(self) -> bool:
+        """Return whether its answers are good of late: large weights make large losses of few errors."""
+        return self._answers[1] >= GOOD_ANSWERS
+
+    @cached_property
+    def started_learning(self) -> bool:
+        """Return whether the loss has clearly left the chance loss, or the answers are better than guesses by now."""
+        first, now = self._answers
+        better = now >= BETTER_THAN_GUESSING and now - first >= RISEN_ANSWERS
+        return self.relative_loss < UNLEARNED_LOSS or better or self.answers_well
+
+    @cached_property
+    def learns_anyway(self) -> bool:
+        """Return whether it learns well enough for an uneven profile to be no more than a remark."""
+        return self.relative_loss <= LEARNS_ANYWAY_LOSS or self.answers_well
+
+    @cached_property
+    def loss_is_falling(self) -> bool:
+        """Return whether a live run has been getting better, lately or since its second quarter: from far above
+        chance, or to below it."""
+        if self.evidence.finished:
+            return False
+        loss = self.evidence.loss.values
+        span = max(LOSS_STEPS, len(loss) // 10)
+        if len(loss) < 2 * span:
+            return False
+        now = loss[-span:]
+        earlier = (loss[-2 * span : -span], loss[len(loss) // 4 : len(loss) // 2])
+        return any(
+            loss_fall(part, now) > (1.0 - FALLING_RATIO) * median_of_known(part)
+            and (
+                median_of_known(part) > FAR_ABOVE_CHANCE * self.chance_loss
+                or median_of_known(now) < self.chance_loss
+            )
+            for part in earlier
+        )
+
+    # -- is there enough to judge by
+
+    @cached_property
+    def has_enough_steps(self) -> bool:
+        """Return whether there are enough steps to judge a profile by."""
+        return self.evidence.step >= (1 if self.evidence.finished else FEWEST_STEPS)
+
+    @cached_property
+    def too_short(self) -> bool:
+        """Return whether it was over before it could show whether it learns."""
+        return self.evidence.finished and self.evidence.step < FEWEST_STEPS
+
+    @cached_property
+    def past_warmup(self) -> bool:
+        """Return whether there are enough steps to judge by what came in training."""
+        if self.evidence.finished:
+            return self.has_enough_steps
+        share = min(WARMUP_SHARE * self.evidence.steps_planned, MOST_WARMUP_STEPS)
+        return self.evidence.step >= max(share, WARMUP_STEPS)
+
+    @cached_property
+    def nearly_done(self) -> bool:
+        """Return whether so much of the run is over that what has not come will not come."""
+        if self.evidence.finished:
+            return True
+        planned = self.evidence.steps_planned
+        return self.evidence.step >= max(
+            NEARLY_DONE_SHARE * planned if planned else NEARLY_DONE_STEPS, WARMUP_STEPS
+        )
+
+    @cached_property
+    def batch_size(self) -> int:
+        """Return the number of examples in a batch; 0 where that is unknown."""
+        experiment = self.evidence.experiment
+        return experiment.data.batch_size if experiment else 0
+
+    # -- how far its steps go
+
+    def usual_update(self, layer: int) -> float:
+        """Return the usual update-to-weight ratio of one layer, by its index; NaN where it was not recorded."""
+        values = self.evidence.update_ratio.values
+        return median_of_known(values[:, layer]) if len(values) else float("nan")
+
+    @cached_property
+    def recent_update(self) -> float:
+        """Return the usual update-to-weight ratio of all layers of late; NaN where it was not recorded."""
+        newest = self.evidence.update_ratio.values[-RECENT_UPDATES:]
+        return median_of_known(np.asarray(newest, np.float64).ravel()) if newest.size else float("nan")
+
+    @cached_property
+    def nothing_moves(self) -> bool:
+        """Return whether the weights of all layers stand still."""
+        layers = range(len(self.evidence.layers)) if len(self.evidence.update_ratio) else ()
+        usual = [moved for layer in layers if not np.isnan(moved := self.usual_update(layer))]
+        return bool(usual) and max(usual) < STANDSTILL_UPDATE
+
+    # -- in words
+
+    def progress_text(self) -> str:
+        """Return the loss in words, for the end of a sentence."""
+        when = "after 1 step" if self.evidence.step == 1 else f"after {self.evidence.step} steps"
+        if np.isnan(self.loss_now):
+            return when
+        reference = "chance" if np.isfinite(self.evidence.chance_loss) else "at the start"
+        return f"loss {number(self.loss_now)} ({reference} {number(self.chance_loss)}) {when}"
+
+    def names(self, indices: Sequence[int]) -> tuple[str, ...]:
+        """Return the names of layers."""
+        return self.evidence.names(indices)
+
+
+def loss_fall(before: Floats, now: Floats) -> float:
+    """Return by how much the median loss has fallen from one stretch to another; 0 where that may be chance."""
+    difference = median_of_known(before) - median_of_known(now)
+    return difference if difference > CLEAR_ERRORS * np.hypot(_error(before), _error(now)) else 0.0
+
+
+def _error(values: Floats) -> float:
+    """The standard error of a median, from the median deviation: 1.25 · 1.48 · MAD / √n."""
+    deviation = median_of_known(np.abs(values - median_of_known(values)))
+    return 1.86 * deviation / float(np.sqrt(len(values)))
+
+
+def number(value: float) -> str:
+    """Return a number with three digits, as a power of ten where that is shorter."""
+    return (
+        f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 or value == 0 or not np.isfinite(value) else f"{value:.1e}"
+    )
+
+
+def times(decades: float) -> str:
+    """Return a factor that is given by its log10, in words that a newcomer reads at once."""
+    if np.isneginf(decades):
+        return "exactly 0"
+    if abs(decades) >= 4:
+        return f"10^{decades:.1f} times"
+    return f"{10**decades:,.0f} times" if decades >= 2 else f"{10**decades:.2g} times"

@@ -1,0 +1,281 @@
+"""The rules for exploding gradients, and for a loss that swings."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from gradtui.diagnosis import cures
+from gradtui.diagnosis.evidence import Floats
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.profile import Profile, median_of_known
+from gradtui.diagnosis.rules.case import Case, number, times
+from gradtui.diagnosis.rules.nonfinite import first_broken
+from gradtui.diagnosis.rules.units import dead_layers
+from gradtui.diagnosis.thresholds import (
+    BLOWN_UP_RATIO,
+    BREAKING_UPDATE,
+    CERTAINLY_EXPLODING_DECADES,
+    DEAD_LAYER,
+    DEAD_SHARE,
+    EXPLODING_DECADES,
+    FALLING_RATIO,
+    FEWEST_UNSTABLE_STEPS,
+    GROWN_RATIO,
+    ROUGHLY_EVEN_DECADES,
+    SMOOTHED_STEPS,
+    SPIKE_RATIO,
+    SPIKE_RISE,
+    UNSTABLE_END_SHARE,
+    UNSTABLE_LOSS,
+    UNSTABLE_SHARE,
+)
+
+MEDIANS_A_SPAN = 16
+"""Running medians that are taken within the length of one span: one at every value of a long series would cost the
+square of its length."""
+
+
+class Sign(NamedTuple):
+    """A Sign is one sign of an explosion."""
+
+    step: int
+    layers: tuple[str, ...]
+    words: str
+
+
+def exploding(case: Case) -> Finding | None:
+    """Find a gradient that grows towards the input or in the course of training, and does harm."""
+    sign = (
+        _before_breaking(case)
+        or _with_swings(case)
+        or _loss_out_of_hand(case)
+        or _blew_up_and_died(case)
+        or _in_profile(case, case.depth, "layer")
+        or _in_profile(case, case.lags, "step back in time")
+    )
+    return _finding(case, sign)
+
+
+def spike(case: Case) -> Finding | None:
+    """Find a norm that shot up once, in a net that does not learn and has nothing worse (SCIENCE.md, rule 7)."""
+    # Where a net leaves a plateau, or its first layers starved, the gradient that comes at last is no spike.
+    if not case.past_warmup or case.learns_anyway or case.loss_is_falling:
+        return None
+    if case.depth.start <= -ROUGHLY_EVEN_DECADES or (case.started_learning and not case.evidence.finished):
+        return None
+    peak = _peak(case)
+    if peak is None:
+        return None
+    step, norm, ratio = peak
+    first = median_of_known(case.evidence.total_norm.values[:1])
+    if ratio <= SPIKE_RATIO or norm < SPIKE_RISE * first or not _loss_was_hurt(case, step):
+        return None
+    words = f"The norm of the gradient rose to {number(norm)}, {number(ratio)} times its median"
+    return _finding(case, Sign(step, (), words))
+
+
+def unstable_loss(case: Case) -> Finding | None:
+    """Find a loss that stands above chance again and again (SCIENCE.md, rule 2)."""
+    swings = _swings(case)
+    if swings is None:
+        return None
+    step, share = swings
+    highest = np.nanmax(case.evidence.loss.highest)
+    words = (
+        f"In {share:.0%} of the steps after the first quarter the loss stands above {UNSTABLE_LOSS} times that of "
+        f"chance ({number(case.chance_loss)}), and it reached {number(float(highest))}."
+    )
+    offers = cures.for_unstable_loss(case.evidence.experiment)
+    return Finding.of("unstable-loss", step, (), words, offers, mild=case.learned)
+
+
+def harmless_explosion(case: Case) -> Finding | None:
+    """Remark on a profile that explodes in a net that learns all the same."""
+    profile = case.depth
+    if not len(profile) or not profile.start >= EXPLODING_DECADES or not case.learns_anyway:
+        return None
+    first, last = case.end_layers()
+    words = (
+        f"At its start the gradient of {first} was {times(profile.start)} that of {last}, but it is held: "
+        f"{case.progress_text()}."
+    )
+    return Finding("exploding", "info", int(profile.steps[profile.start_sample]), (), words)
+
+
+def _finding(case: Case, sign: Sign | None) -> Finding | None:
+    if sign is None:
+        return None
+    # A live net that explodes at its start may still come to learn.
+    certain = case.evidence.finished or first_broken(case) is not None
+    evidence = f"{sign.words}; {case.progress_text()}."
+    offers = cures.for_exploding(case.evidence.experiment)
+    mild = not certain or case.started_learning
+    return Finding.of("exploding", sign.step, sign.layers, evidence, offers, mild=mild)
+
+
+# -- the signs of an explosion
+
+
+def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
+    """Rule 6. A live net whose loss is falling, or that has begun to learn, is not called exploding."""
+    doubtful = case.too_short or case.started_learning or case.nothing_moves
+    needed = CERTAINLY_EXPLODING_DECADES if doubtful else EXPLODING_DECADES
+    if not len(profile) or not case.past_warmup or not profile.start >= needed:
+        return None
+    if case.learns_anyway or case.loss_is_falling or (case.started_learning and not case.evidence.finished):
+        return None
+    return _steep(case, profile, place)
+
+
+def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
+    """The explosion that a profile shows from the start."""
+    sample = profile.start_sample
+    slope = f"{abs(profile.slope(sample)):.2g} decades a {place}"
+    step = int(profile.steps[sample])
+    if place != "layer":
+        lag = profile.levels.shape[1] - 1
+        return Sign(step, (), f"The gradient at lag {lag} is {times(profile.start)} that at lag 0, {slope}")
+    grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
+    layers = case.names([profile.indices[index] for index in grown])
+    first, last = case.end_layers()
+    return Sign(step, layers, f"The gradient of {first} is {times(profile.start)} that of {last}, {slope}")
+
+
+def _is_steep(case: Case) -> bool:
+    return len(case.depth) > 0 and case.depth.start >= EXPLODING_DECADES
+
+
+def _before_breaking(case: Case) -> Sign | None:
+    """Rule 1: the gradient grew before a number was not finite; or, in a net of our own, one update sufficed."""
+    broken = first_broken(case)
+    if broken is None:
+        return None
+    step, layers, _ = broken
+    if _is_steep(case):
+        sign = _steep(case, case.depth)
+        return sign._replace(words=f"{sign.words}, and the numbers broke at step {step}")
+    total = case.evidence.total_norm
+    before = total.highest[(total.steps < step) & np.isfinite(total.highest)]
+    if len(before) and before.max() >= GROWN_RATIO * before[0] > 0:
+        rise = f"from {number(before[0])} to {number(before.max())}"
+        return Sign(step, layers, f"The norm of the gradient grew {rise} before step {step}")
+    update = case.evidence.update_ratio
+    moved = update.highest[np.isfinite(update.highest)]
+    if len(moved) and moved.max() >= BREAKING_UPDATE:
+        return Sign(step, layers, f"A step moved weights by {number(moved.max())} times their size")
+    if case.evidence.experiment is not None and step > 1:
+        return Sign(step, layers, f"The numbers broke at step {step}, after they had been finite")
+    return None
+
+
+def _with_swings(case: Case) -> Sign | None:
+    """A loss that swings while the gradient has grown; with an even gradient it is the loss alone."""
+    swings = _swings(case)
+    if swings is None:
+        return None
+    if _is_steep(case):
+        sign = _steep(case, case.depth)
+        return sign._replace(words=f"{sign.words}, and the loss swings")
+    total = case.evidence.total_norm.highest
+    if not len(total) or not np.nanmax(total) >= GROWN_RATIO * total[0] > 0:
+        return None
+    rise = f"from {number(total[0])} to {number(np.nanmax(total))}"
+    return Sign(swings[0], (), f"The loss swings, and the norm of the gradient grew {rise}")
+
+
+def _loss_out_of_hand(case: Case) -> Sign | None:
+    """A loss that rose out of all proportion, in a net that has learned nothing since: more steps are not needed."""
+    loss = case.evidence.loss
+    if case.started_learning or not case.has_enough_steps or not len(loss):
+        return None
+    over = loss.highest > BLOWN_UP_RATIO * case.chance_loss
+    if not over.any() or not loss.highest.max() > GROWN_RATIO * loss.values[0]:
+        return None
+    step = int(loss.steps[np.flatnonzero(over)[0]])
+    rise = f"from {number(float(loss.values[0]))} to {number(float(loss.highest.max()))}"
+    return Sign(step, (), f"The loss rose {rise}")
+
+
+def _blew_up_and_died(case: Case) -> Sign | None:
+    """Rule 3; a recurrent layer hit by one huge step is left with most of its units dead, seldom with all."""
+    # A layer without a living unit stays so; a share of them may come back.
+    share = DEAD_SHARE if case.past_warmup else DEAD_LAYER
+    if case.started_learning or not case.has_enough_steps:
+        return None
+    dead = dead_layers(case, share=share, at_start=False)
+    peak = _peak(case)
+    if not dead or peak is None or dead_layers(case, share=DEAD_SHARE, at_start=True):
+        return None
+    step, norm, ratio = peak
+    if norm <= BLOWN_UP_RATIO or ratio <= SPIKE_RATIO:
+        return None
+    whole = dead_layers(case, at_start=False)
+    killed = f"every unit of {whole[0]} is" if whole else f"most units of {dead[0]} are"
+    words = f"The norm of the gradient rose to {number(norm)}, and since then {killed} dead"
+    return Sign(step, dead, words)
+
+
+def _peak(case: Case) -> tuple[int, float, float] | None:
+    """The step and size of the largest total norm, and how many times its median it is."""
+    total = case.evidence.total_norm
+    finite = np.isfinite(total.highest)
+    if finite.sum() < 3:
+        return None
+    usual = float(np.median(total.values[np.isfinite(total.values)]))
+    index = int(np.argmax(np.where(finite, total.highest, -1.0)))
+    norm = float(total.highest[index])
+    return int(total.steps[index]), norm, norm / usual if usual > 0 else np.inf
+
+
+# -- the loss
+
+
+def _swings(case: Case) -> tuple[int, float] | None:
+    """The first step at which the loss swings, and the share of the steps in which it does; None where it does not."""
+    loss = case.evidence.loss
+    enough = case.evidence.step >= FEWEST_UNSTABLE_STEPS and len(loss) >= FEWEST_UNSTABLE_STEPS
+    if not enough or not case.past_warmup or not case.chance_loss > 0:
+        return None
+    if dead_layers(case, at_start=True):
+        # Only the biases behind the dead layer move, and what they do says nothing about the rest.
+        return None
+    values = np.where(np.isfinite(loss.values), loss.values, np.inf)
+    span = max(SMOOTHED_STEPS, len(values) // 20)
+    lowest = np.minimum.accumulate(running_median(values, span))
+    lowest = np.concatenate([np.full(span - 1, lowest[0]), lowest])
+    high = values > UNSTABLE_LOSS * np.maximum(case.chance_loss, lowest)
+    weights = np.diff(loss.steps, append=loss.steps[-1] + 1).astype(np.float64)
+    length = loss.steps[-1] - loss.steps[0]
+
+    def share_after(part: float) -> float:
+        later = loss.steps > loss.steps[0] + part * length
+        return float((weights * high)[later].sum() / weights[later].sum())
+
+    share = share_after(0.25)
+    if share < UNSTABLE_SHARE or (case.learned and share_after(1.0 - UNSTABLE_END_SHARE) < UNSTABLE_SHARE):
+        return None
+    return int(loss.steps[np.flatnonzero(high)[0]]), share
+
+
+def _loss_was_hurt(case: Case, step: int) -> bool:
+    """Whether the loss rose with the norm at this step, and did not come down to below what it was before."""
+    loss = case.evidence.loss
+    before, after = loss.values[loss.steps < step], loss.highest[loss.steps >= step]
+    if not len(after) or not float(np.nanmax(after)) > UNSTABLE_LOSS * median_of_known(before):
+        return False
+    now = median_of_known(after)
+    return not now < FALLING_RATIO * median_of_known(before) or now > UNSTABLE_LOSS * case.chance_loss
+
+
+def running_median(values: Floats, span: int) -> Floats:
+    """Return the median of every `span` values in a row, (n - span + 1,) of (n,).
+
+    For a long span only MEDIANS_A_SPAN are taken within its length, and one between two of them is the earlier one; so
+    the cost grows with the length of the series alone.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(values, span)
+    stride = max(1, span // MEDIANS_A_SPAN)
+    medians = np.median(windows[::stride], axis=1)
+    return np.asarray(np.repeat(medians, stride)[: len(windows)], np.float64)

@@ -1,0 +1,134 @@
+"""The rules for nets with healthy gradients: clipping, updates too small or too large, and depth itself."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.diagnosis import cures
+from gradtui.diagnosis.evidence import Evidence, Floats
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.profile import median_of_known
+from gradtui.diagnosis.rules.case import Case, loss_fall, number
+from gradtui.diagnosis.thresholds import (
+    CLIPPED_RATIO,
+    CLIPPED_SHARE,
+    FALLING_RATIO,
+    FEWEST_LOSS_STEPS,
+    HALVES_TO_GO,
+    HALVES_TO_GO_LIVE,
+    LARGEST_UPDATE,
+    ROUGHLY_EVEN_DECADES,
+    SMALLEST_UPDATE,
+    UNLEARNED_LOSS,
+    WARMUP_STEPS,
+    WORSE_ACCURACY,
+    WORSE_LOSS,
+)
+
+
+def overclipped(case: Case) -> Finding | None:
+    """Find a clipping threshold so far below the gradient's usual norm that nothing moves."""
+    total, clipped = case.evidence.total_norm, case.evidence.clipped_norm
+    if case.started_learning or not case.has_enough_steps or not _is_even(case):
+        return None
+    if len(total) != len(clipped) or not len(total):
+        return None
+    with np.errstate(invalid="ignore", divide="ignore"):
+        kept = clipped.values / total.values
+    share = float(np.mean(kept < 0.999))
+    ratio = median_of_known(kept)
+    moved = case.recent_update
+    if share < CLIPPED_SHARE or not ratio <= CLIPPED_RATIO or moved >= SMALLEST_UPDATE:
+        return None
+    usual = median_of_known(total.values)
+    words = (
+        f"{share:.0%} of the steps are clipped, to {number(ratio)} of their norm ({number(usual)} "
+        f"before); a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2; "
+        f"{case.progress_text()}."
+    )
+    offers = cures.for_overclipped(case.evidence.experiment, usual)
+    return Finding.of("overclipped", int(total.steps[0]), (), words, offers)
+
+
+def degradation(case: Case, partner: Evidence | None) -> Finding | None:
+    """Find a net that trains worse than a shallower one, on the training data, with even gradients (He et al. 2015)."""
+    if partner is None or not case.evidence.finished or not _is_even(case):
+        return None
+    shallow = Case(partner)
+    deep_layers, shallow_layers = len(case.evidence.hidden()), len(partner.hidden())
+    if deep_layers <= shallow_layers or not shallow.started_learning:
+        return None
+    mine, theirs = _train_accuracy(case.evidence), _train_accuracy(partner)
+    if np.isfinite(mine) and np.isfinite(theirs):
+        worse = theirs - mine >= WORSE_ACCURACY
+        words = f"training accuracy {mine:.3f}, and {theirs:.3f} with {shallow_layers} hidden layers"
+    else:
+        worse = case.relative_loss - shallow.relative_loss >= WORSE_LOSS
+        words = f"loss {number(case.loss_now)}, and {number(shallow.loss_now)} with {shallow_layers} hidden layers"
+    if not worse:
+        return None
+    even = f"first and last of {deep_layers} hidden layers differ by a factor of {10 ** abs(case.depth.start):.2g}"
+    return Finding.of(
+        "degradation",
+        case.evidence.step,
+        (),
+        f"The gradients are even ({even}), yet deeper is worse: {words}.",
+        cures.for_degradation(case.evidence.experiment),
+        mild=case.learned,
+    )
+
+
+def not_learning(case: Case) -> Finding | None:
+    """Find a loss that stays where guessing would put it, with even gradients; asked last, when no cause was found."""
+    # A run that is over after fewer steps than the warm-up is not blamed for not learning.
+    enough = case.nearly_done and case.evidence.step >= WARMUP_STEPS
+    if case.started_learning or not np.isfinite(case.relative_loss) or not enough or _on_its_way(case):
+        return None
+    moved = case.recent_update
+    size = f"a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2"
+    if moved < SMALLEST_UPDATE:
+        reason = f"{size}: the rate is too small"
+    elif moved > LARGEST_UPDATE:
+        reason = f"{size}: the rate is too large"
+    else:
+        reason = "gradients and updates look healthy: look at the data, its labels and the rate"
+    words = f"Nothing is learned: {case.progress_text()}; {reason}."
+    offers = cures.for_not_learning(case.evidence.experiment, moved)
+    return Finding.of("not-learning", case.evidence.step, (), words, offers, mild=not case.evidence.finished)
+
+
+def _on_its_way(case: Case) -> bool:
+    """Whether the loss has fallen since the second quarter: clearly, perhaps from far above chance; or so that, at this
+    pace, it will leave chance behind. A plateau may have ended only a few steps ago."""
+    if case.nothing_moves:
+        return False
+    loss = case.evidence.loss.values
+    quarter = len(loss) // 4
+    before = loss[quarter : 2 * quarter]
+    return any(
+        _falls(case, before, loss[-span:]) for span in (quarter, max(FEWEST_LOSS_STEPS, len(loss) // 10))
+    )
+
+
+def _falls(case: Case, before: Floats, now: Floats) -> bool:
+    fallen = loss_fall(before, now)
+    if fallen > (1.0 - FALLING_RATIO) * median_of_known(before):
+        return True
+    unlearned = UNLEARNED_LOSS * case.chance_loss
+    if case.evidence.finished:
+        return median_of_known(now) - HALVES_TO_GO * fallen < unlearned
+    # A live run may still get there: even a fall that may be chance is waited for.
+    fall = median_of_known(before) - median_of_known(now)
+    return median_of_known(now) - HALVES_TO_GO_LIVE * fall < unlearned
+
+
+def _is_even(case: Case) -> bool:
+    return len(case.depth) > 0 and abs(case.depth.start) < ROUGHLY_EVEN_DECADES
+
+
+def _train_accuracy(evidence: Evidence) -> float:
+    """The training accuracy of the last evaluation, or else of the last batches."""
+    for evaluation in reversed(evidence.evaluations):
+        if np.isfinite(evaluation.train_accuracy):
+            return evaluation.train_accuracy
+    return median_of_known(evidence.accuracy.values[-10:])

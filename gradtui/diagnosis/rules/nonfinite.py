@@ -1,0 +1,98 @@
+"""The rule for numbers that are not finite: at which step, and in which layer, the first appeared."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.diagnosis import cures
+from gradtui.diagnosis.evidence import Series
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.rules.case import Case
+from gradtui.diagnosis.thresholds import LOSS_SCALING_BROKEN, LOSS_SCALING_ROWS
+
+
+class Broken(NamedTuple):
+    """A Broken says where the first number that is not finite appeared."""
+
+    step: int
+    layers: tuple[str, ...]
+    """The layers that had one at that step, in forward order; empty where only the loss tells."""
+    words: str
+
+
+def nonfinite(case: Case) -> Finding | None:
+    """Find NaN or infinity in loss, gradients or activations."""
+    broken = first_broken(case)
+    if broken is None:
+        return None
+    offers = cures.for_nonfinite(case.evidence.experiment)
+    return Finding.of("nonfinite", broken.step, broken.layers, f"{broken.words}.", offers)
+
+
+def first_broken(case: Case) -> Broken | None:
+    """Return where the run broke; None where it did not, or where loss scaling copes with it."""
+    evidence = case.evidence
+    loss = _first_step(evidence.loss, ~np.isfinite(evidence.loss.values))
+    gradient = _first_step(evidence.grad_norm, ~np.isfinite(evidence.grad_norm.values))
+    if loss is None and (gradient is None or _loss_scaling_copes(case)):
+        return None
+    begin = min(step for step in (loss, gradient) if step is not None)
+    return (
+        _in_outputs(case, begin)
+        or (_in_gradients(case, begin) if begin != loss else None)
+        or _in_the_loss(case, begin)
+    )
+
+
+def _first_step(series: Series, bad: NDArray[np.bool_]) -> int | None:
+    where = np.flatnonzero(bad.any(axis=1) if bad.ndim > 1 else bad)
+    return int(series.steps[where[0]]) if len(where) else None
+
+
+def _loss_scaling_copes(case: Case) -> bool:
+    experiment = case.evidence.experiment
+    if experiment is not None and experiment.run.precision != "fp16":
+        return False
+    newest = ~np.isfinite(case.evidence.grad_norm.values[-LOSS_SCALING_ROWS:])
+    return int(newest.any(axis=1).sum()) < LOSS_SCALING_BROKEN
+
+
+def _in_outputs(case: Case, begin: int) -> Broken | None:
+    """By the layers' outputs, if they were sampled in that very step: later, all weights are broken."""
+    series = case.evidence.nonfinite
+    counts = np.nan_to_num(series.values)
+    for step, row in zip(series.steps, counts, strict=True):
+        if step > begin:
+            break
+        if row.any():
+            layers = case.names(np.flatnonzero(row).tolist())
+            words = f"At step {step} {layers[0]} is the first layer whose output is not finite"
+            return Broken(int(step), layers, words)
+    return None
+
+
+def _in_gradients(case: Case, begin: int) -> Broken | None:
+    """By the gradients of a finite loss: coming from the output, they broke in the last layer that has one, in forward
+    order."""
+    series = case.evidence.grad_norm
+    rows = np.flatnonzero(series.steps == begin)
+    if not len(rows):
+        return None
+    bad = np.flatnonzero(~np.isfinite(series.values[rows[0]])).tolist()
+    if not bad:
+        return None
+    layers = case.names(bad)
+    words = (
+        f"At step {begin} {layers[-1]} is the first layer, from the output on, whose gradient is not finite"
+    )
+    return Broken(begin, layers, words)
+
+
+def _in_the_loss(case: Case, begin: int) -> Broken:
+    """Where no layer's output tells: behind a loss that is not finite no gradient is, so they tell nothing."""
+    sampled = begin in case.evidence.nonfinite.steps
+    though = ", though the output of every layer is" if sampled else ""
+    return Broken(begin, (), f"The loss is not a finite number from step {begin} on{though}")

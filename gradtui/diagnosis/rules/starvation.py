@@ -1,0 +1,229 @@
+"""The rules for gradients that die on their way: over depth, over time, below the smallest number, or cut off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.diagnosis import cures
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.profile import Profile, lasting_from, median_of_known
+from gradtui.diagnosis.rules.case import Case, number, times
+from gradtui.diagnosis.rules.units import dead_layers
+from gradtui.diagnosis.thresholds import (
+    CERTAINLY_VANISHING_DECADES,
+    FEWEST_STEPS,
+    FP16_SMALLEST,
+    LARGEST_LOSS_SCALE,
+    NEAR_FP16_SMALLEST,
+    ROUGHLY_EVEN_DECADES,
+    SILENT_ROWS,
+    SILENT_ROWS_AT_END,
+    STANDSTILL_UPDATE,
+    UNDERFLOW_SHARE,
+    VANISHING_DECADES,
+    VANISHING_LAG_DECADES,
+)
+
+
+def vanishing(case: Case) -> Finding | None:
+    """Find a gradient that dies on its way to the input, or back through time, in a net that does not learn."""
+    return _over_depth(case) or _over_time(case)
+
+
+def harmless_vanishing(case: Case) -> Finding | None:
+    """Remark on a profile that vanishes in a net that learns all the same."""
+    profile = case.depth
+    learns = case.learned or _has_recovered(case)
+    if not learns or not len(profile) or not profile.start <= VANISHING_DECADES:
+        return None
+    first, last = case.end_layers()
+    words = (
+        f"At its start the gradient of {first} was {times(profile.start)} that of {last}, but it learns: "
+        f"{case.progress_text()}."
+    )
+    return Finding("vanishing", "info", int(profile.steps[profile.start_sample]), (), words)
+
+
+def _has_recovered(case: Case) -> bool:
+    """Whether it has begun to learn, and its first layers starve no more."""
+    return case.started_learning and case.depth.now > -ROUGHLY_EVEN_DECADES
+
+
+def _over_depth(case: Case) -> Finding | None:
+    profile = case.depth
+    if not len(profile) or not case.has_enough_steps or _has_recovered(case):
+        return None
+    if dead_layers(case, at_start=True):
+        return None
+    sample, step = _vanishing_sample(case, profile)
+    if sample is None:
+        return None
+    starved = np.flatnonzero(profile.levels[sample] <= VANISHING_DECADES)
+    layers = case.names([profile.indices[index] for index in starved])
+    drop = float(profile.drop[sample])
+    first, last = case.end_layers()
+    size = (
+        "exactly 0, while that of " + last + " is not"
+        if np.isneginf(drop)
+        else f"{times(drop)} that of {last}"
+    )
+    words = f"The gradient of {first} is {size}"
+    slope = profile.slope(sample)
+    if np.isfinite(slope):
+        words += f", {slope:.2g} decades a layer"
+    moved = case.usual_update(profile.indices[0])
+    if np.isfinite(moved):
+        words += f"; a step moves {first} by {number(moved)} of its size"
+    late = not profile.start <= VANISHING_DECADES
+    offers = (cures.for_late_vanishing if late else cures.for_vanishing)(case.evidence.experiment)
+    mild = case.started_learning or bool(np.isnan(case.relative_loss))
+    return Finding.of("vanishing", step, layers, f"{words}; {case.progress_text()}.", offers, mild=mild)
+
+
+def _vanishing_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
+    """The sample to show and the step at which it began; (None, 0) where nothing vanishes."""
+    start = profile.start
+    certain = start <= CERTAINLY_VANISHING_DECADES
+    if start > CERTAINLY_VANISHING_DECADES and not case.past_warmup:
+        return None, 0
+    if certain or (start <= VANISHING_DECADES and not case.too_short):
+        if _may_yet_learn(case) or (not certain and case.nothing_moves):
+            return None, 0
+        return profile.start_sample, int(profile.steps[profile.start_sample])
+    # It began well and starves now: a penalty that eats the weights, say. Not where units died on the way, nor where
+    # the loss has moved.
+    if case.started_learning or case.evidence.step < FEWEST_STEPS or dead_layers(case, at_start=False):
+        return None, 0
+    if not profile.now <= VANISHING_DECADES or not start < ROUGHLY_EVEN_DECADES:
+        return None, 0
+    with np.errstate(invalid="ignore"):
+        return len(profile) - 1, int(profile.steps[lasting_from(profile.drop <= VANISHING_DECADES)])
+
+
+def _may_yet_learn(case: Case) -> bool:
+    """Whether the first layer moves although its gradient is small.
+
+    Adaptive rates make it move, and such nets learn after a plateau, or not at all. A layer that only a penalty moves
+    learns nothing, and SGD's steps are as small as the gradient.
+    """
+    experiment = case.evidence.experiment
+    if case.nearly_done or (experiment and (experiment.cures.l1 or experiment.cures.l2)):
+        return False
+    if experiment and experiment.optimizer.kind == "sgd" and case.depth.start <= CERTAINLY_VANISHING_DECADES:
+        return False
+    return case.usual_update(case.depth.indices[0]) >= STANDSTILL_UPDATE
+
+
+def _over_time(case: Case) -> Finding | None:
+    profile = case.lags
+    if not len(profile) or not case.has_enough_steps or not profile.start <= VANISHING_LAG_DECADES:
+        return None
+    if case.learns_anyway or (case.started_learning and profile.now > VANISHING_LAG_DECADES):
+        return None
+    if dead_layers(case, at_start=True) or dead_layers(case, at_start=False):
+        return None
+    # Gated cells begin with a gradient that dies over time too, and learn to open their gates after a long plateau.
+    gated = bool({"lstm", "gru"} & set(case.evidence.kinds))
+    waited = case.nearly_done if gated else case.past_warmup
+    if not case.evidence.finished and (case.started_learning or not waited):
+        return None
+    lag = profile.levels.shape[1] - 1
+    words = f"The gradient at lag {lag} is {times(profile.start)} that at lag 0"
+    slope = profile.slope(profile.start_sample)
+    if np.isfinite(slope):
+        words += f", {slope:.2g} decades a step back in time"
+    if np.isfinite(profile.now) and len(profile) > 1:
+        words += f" (now {times(profile.now)})"
+    recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in ("rnn", "lstm", "gru")]
+    return Finding.of(
+        "vanishing",
+        int(profile.steps[profile.start_sample]),
+        case.names(recurrent),
+        f"{words}; {case.progress_text()}.",
+        cures.for_vanishing_over_time(case.evidence.experiment),
+        mild=case.started_learning,
+    )
+
+
+def underflow(case: Case) -> Finding | None:
+    """Find a gradient that is exactly 0 in the first layers because it is below its number format's smallest."""
+    if case.learned or not case.has_enough_steps:
+        return None
+    silent = _silent_layers(case, UNDERFLOW_SHARE)
+    path = case.evidence.path()
+    below = [index for index in path if index in silent]
+    if not below or below != path[: len(below)] or len(below) == len(path):
+        return None
+    experiment = case.evidence.experiment
+    if experiment is not None and experiment.run.precision != "fp16":
+        return None
+    following = path[len(below)]
+    size = _output_gradient(case, following)
+    scale = (experiment.run.loss_scale or 65_536.0) if experiment else 1.0
+    if not FP16_SMALLEST / LARGEST_LOSS_SCALE <= size <= FP16_SMALLEST * NEAR_FP16_SMALLEST / scale:
+        return None
+    layers = case.evidence.layers
+    words = (
+        f"The gradient of {layers[below[0]]} to {layers[below[-1]]} is exactly 0: that of "
+        f"{layers[following]} is {number(size)}, and the smallest number of fp16 is {FP16_SMALLEST:g}; "
+        f"{case.progress_text()}."
+    )
+    norms = case.evidence.grad_norm
+    step = int(norms.steps[np.flatnonzero(norms.highest[:, below[0]] == 0.0)[0]])
+    return Finding.of("underflow", step, case.names(below), words, cures.for_underflow(experiment))
+
+
+def no_gradient(case: Case) -> Finding | None:
+    """Find layers that never got any gradient, though others beside them do: cut off, detached, unused."""
+    experiment = case.evidence.experiment
+    frozen = set(range(experiment.cures.pretrain.freeze)) if experiment else set()
+    silent = _silent_layers(case, 1.0) - frozen
+    if not silent or dead_layers(case, at_start=True) or dead_layers(case, at_start=False):
+        return None
+    path = case.evidence.path()
+    starved = [index for index in path if index in silent]
+    if (
+        starved == path[: len(starved)]
+        and len(starved) < len(path)
+        and _is_starved_itself(case, path[len(starved)])
+    ):
+        # With the first layers go the projections and the first layers of branches that lie between them.
+        silent = {index for index in silent if index > path[len(starved)]}
+    if not silent:
+        return None
+    names = case.names(sorted(silent))
+    words = (
+        "No layer has ever received a gradient: the loss does not depend on the parameters."
+        if len(silent) == len(case.evidence.layers)
+        else f"{_listed(names)} never received a gradient in {case.evidence.step} steps, while other layers did."
+    )
+    return Finding.of("no-gradient", int(case.evidence.grad_norm.steps[0]), names, words)
+
+
+def _silent_layers(case: Case, share: float) -> set[int]:
+    """The layers whose gradient was exactly 0 in that share of the rows; empty while there are too few rows."""
+    series = case.evidence.grad_norm
+    if len(series) < (SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS):
+        return set()
+    return set(np.flatnonzero((series.highest == 0.0).mean(axis=0) >= share).tolist())
+
+
+def _is_starved_itself(case: Case, index: int) -> bool:
+    """Whether the gradient of a layer is next to nothing, so that the layers before it may have starved."""
+    levels = case.depth.levels
+    if not len(levels) or index not in case.depth.indices:
+        return False
+    return median_of_known(levels[:, case.depth.indices.index(index)]) <= VANISHING_DECADES
+
+
+def _output_gradient(case: Case, index: int) -> float:
+    """The RMS gradient of a layer's output, or else of its parameters."""
+    series = case.evidence.output_grad_rms
+    if len(series):
+        return median_of_known(series.values[:, index])
+    size = max(case.evidence.parameters[index], 1) ** 0.5
+    return median_of_known(case.evidence.grad_norm.values[:, index] / size)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more layers"

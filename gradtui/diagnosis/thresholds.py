@@ -1,0 +1,170 @@
+"""The thresholds of the diagnosis, each with the reason for its value.
+
+Values that charts show too (the healthy range of a metric) are those of `gradtui.metrics`. "SCIENCE.md" and
+"ACCURACY.md" are the measurements of labelled nets that the values were chosen by. "Decades" are log10 of one gradient
+over another.
+"""
+
+from __future__ import annotations
+
+from gradtui import metrics
+
+# -- the profile: the gradient at the first hidden layer over that at the last
+
+VANISHING_DECADES = metrics.WEAK_DECADES
+"""Vanishing nets lie below this; healthy ones stay above -0.9 (SCIENCE.md, rule 6)."""
+EXPLODING_DECADES = metrics.STRONG_DECADES
+"""Exploding nets begin at 1.5; healthy ones stay within 0.9 (SCIENCE.md, rule 6)."""
+ROUGHLY_EVEN_DECADES = 1.0
+"""Within this, either way, first and last layer are even: the healthy 0.9 and a little for noise."""
+VANISHING_LAG_DECADES = -3.0
+"""The same as VANISHING_DECADES over the time lags of a recurrent net (SCIENCE.md, rule 6)."""
+CERTAINLY_VANISHING_DECADES = -3.3
+CERTAINLY_EXPLODING_DECADES = 1.5
+"""The mildest of the vanishing and exploding nets of SCIENCE.md: by these a run is judged that has not had the time to
+show whether it learns."""
+
+# -- does it learn: the loss over that of guessing
+
+LEARNED_LOSS = 0.5
+"""At or below it a net has learned, whatever its profile (SCIENCE.md, rule 5)."""
+LEARNS_ANYWAY_LOSS = 0.65
+"""At or below it a net with an uneven profile learns all the same, held by clipping, a small rate or Adam: SCIENCE.md's
+cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
+UNLEARNED_LOSS = 0.9
+"""Above it nothing has been learned yet. The starved nets of SCIENCE.md end at 0.99 to 1.01, the slowest that learn
+(sigmoid with shortcuts, the plain net of 57 layers) at 0.6 to 0.75."""
+FAR_ABOVE_CHANCE = 1.5
+"""Between chance and this a loss says nothing, wherever it goes (SCIENCE.md, rule 2)."""
+LOSS_STEPS = 10
+"""The loss of now is the median of the last ten steps (SCIENCE.md, rule 5)."""
+
+# -- does it learn: the answers, as a share of the way from guessing (0) to always right (1)
+
+BETTER_THAN_GUESSING = 0.25
+"""A net that answers so well has begun to learn, whatever its loss; nets that were only just made come to 0.16 by luck
+(ACCURACY.md) …"""
+RISEN_ANSWERS = 0.1
+"""… if its answers have risen by this since it began: any net tells two arms of three spirals apart."""
+GOOD_ANSWERS = 0.4
+"""As good as SCIENCE.md's nets that explode at the start and learn nevertheless: 0.48 of ten digits and more."""
+FEWEST_ANSWERS = 128
+"""Examples that an accuracy is taken over, at least."""
+
+# -- is there enough to judge by
+
+FEWEST_STEPS = 20
+"""Before this a live run has no finding but "nonfinite": the recipes that clipping or a small rate hold need about so
+many steps for their loss to come down."""
+WARMUP_STEPS = 100
+"""After so many steps a live run is judged by what came in training, and not only by how it began …"""
+WARMUP_SHARE, MOST_WARMUP_STEPS = 0.35, 1000
+"""… or after this share of the planned steps, but no more than so many: nets with batch norm, and those that adaptive
+rates hold, begin with an uneven gradient and a plateau, which most leave within the first third (ACCURACY.md)."""
+NEARLY_DONE_SHARE = 0.8
+"""After this share of the planned steps, what has not come will not come: plateaus last for half of a run and more …"""
+NEARLY_DONE_STEPS = 2000
+"""… or after so many steps, if no number of steps is planned."""
+FALLING_RATIO = 0.95
+"""A later stretch of the loss over an earlier one: below this the loss is falling …"""
+CLEAR_ERRORS = 3.0
+"""… if the two differ by so many standard errors: the losses of small batches scatter by a tenth."""
+
+# -- how far a step moves the weights, as a share of their size
+
+SMALLEST_UPDATE, LARGEST_UPDATE = metrics.HEALTHY_UPDATE_RATIO
+"""A healthy update-to-weight ratio of a step (SCIENCE.md)."""
+STANDSTILL_UPDATE = 1e-5
+"""A tenth of the smallest healthy update. Where not even the layer that moves most comes to this, no profile is to
+blame: the layer next to the loss gets all of its gradient (nets with such rates: 1e-8 to 6e-6; ACCURACY.md)."""
+BREAKING_UPDATE = 1.0
+"""An update as large as the weights themselves (TheDeepChecker warns at 0.1, SageMaker at 10)."""
+RECENT_UPDATES = 10
+"""Samples whose median is the usual update of late."""
+
+# -- an exploding gradient and an unstable loss
+
+UNSTABLE_LOSS = FAR_ABOVE_CHANCE
+"""Times the chance loss and times the lowest loss before: one that begins high and stays or falls is slow, not
+unstable."""
+UNSTABLE_SHARE = 0.2
+"""So large a share of the steps after the first quarter stands above it (SCIENCE.md, rule 2) …"""
+FEWEST_UNSTABLE_STEPS = 40
+"""… in a run of so many steps: the first quarter must have been some …"""
+UNSTABLE_END_SHARE = 0.25
+"""… and in a net that has learned, also of the last steps, this share of them: it must still swing."""
+SMOOTHED_STEPS = 5
+"""The lowest loss before is that of a median over so many steps (or a twentieth of the run): one lucky batch does not
+count."""
+SPIKE_RATIO = 50.0
+"""A gradient norm so many times its median is a spike (SCIENCE.md, rules 3 and 7) …"""
+SPIKE_RISE = 5.0
+"""… if it is so many times its first value: a norm that falls from where it began is no explosion during training."""
+BLOWN_UP_RATIO = 1000.0
+"""The largest gradient norm of a net that blew up and died (SCIENCE.md, rule 3), and its loss in times chance."""
+GROWN_RATIO = 10.0
+"""A gradient norm so many times its first value has grown before the numbers or the loss broke; noise does not."""
+
+# -- dead and saturated units
+
+DEAD_SHARE = metrics.DEAD_SHARE
+"""Of all units that can die, so many dead are a finding (SCIENCE.md, rule 4)."""
+MOSTLY_DEAD_LAYER = 0.5
+"""A layer with so many dead units is named (SageMaker Debugger: over half of a layer)."""
+DEAD_LAYER = 0.999
+"""A layer without a living unit (SCIENCE.md, rule 4); not 1, for fractions are float32."""
+SATURATED_SHARE = metrics.SATURATED_SHARE
+"""Of a layer's units. tanh at sigma_w = 3 stands at 0.57 and learns with a small rate; it is a finding only where
+nothing has been learned, for sigmoids beside shortcuts saturate and learn."""
+FEWEST_EXAMPLES_SEEN = 128
+"""Examples that must have been seen before a unit counts as dead: in a batch of one, most units of the healthiest net
+are silent. In small batches, and in those of unknown size, only a whole dead layer is a finding."""
+FEWEST_EXAMPLES_SEEN_LIVE = 32
+"""Examples without which a run that still trains is not judged."""
+AGREEING_SAMPLES = 3
+"""Samples that must agree where the number of examples in a batch is not known."""
+
+# -- a gradient that is exactly 0
+
+SILENT_ROWS = 20
+"""Steps in which a gradient must have been exactly 0 to count as cut off …"""
+SILENT_ROWS_AT_END = 3
+"""… and in a run that is over."""
+UNDERFLOW_SHARE = 0.5
+"""So often must it have been exactly 0 to have fallen below fp16's smallest number: large steps of other layers lift it
+above now and then (ACCURACY.md)."""
+FP16_SMALLEST = 6e-8
+"""The smallest number of fp16."""
+NEAR_FP16_SMALLEST = 1e3
+"""Times that: where the last layer that has a gradient is so close to it, the next ones fell below."""
+LARGEST_LOSS_SCALE = 2.0**24
+"""A number far below fp16's smallest over this was lost by float32, not by fp16."""
+
+# -- numbers that are not finite
+
+LOSS_SCALING_ROWS, LOSS_SCALING_BROKEN = 20, 10
+"""Adaptive loss scaling skips a step now and then by design: where it may be at work, so many of the newest rows must
+be broken before gradients alone are a finding."""
+
+# -- even gradients, and still it learns badly
+
+CLIPPED_SHARE = 0.95
+"""So large a share of the steps clipped: clipping is no longer the exception …"""
+CLIPPED_RATIO = 0.1
+"""… and its median norm after clipping over that before."""
+WORSE_ACCURACY = 0.1
+"""A deeper net is degraded if its training accuracy is so much lower; between seeds of one net of SCIENCE.md it differs
+by 0.06."""
+WORSE_LOSS = 0.1
+"""The same in times of the chance loss, for tasks without accuracy."""
+HALVES_TO_GO, HALVES_TO_GO_LIVE = 2.0, 4.0
+"""Halves of a run that a falling loss is allowed to take until it leaves chance behind; and in a live run."""
+FEWEST_LOSS_STEPS = 20
+"""Steps whose median is the loss of now for that; in a long run a tenth of it."""
+
+# -- comparing two runs
+
+DIFFERENT_ACCURACY = 0.02
+"""Two runs must differ by so much to be called better or worse: less is a matter of the seed."""
+DIFFERENT_LOSS = 0.9
+"""The same as a ratio of two losses, where there is no accuracy."""

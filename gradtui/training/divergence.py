@@ -28,10 +28,10 @@ REPORTED_BLOW_UPS = 3
 class Divergence(NamedTuple):
     """A Divergence is a step at which a training diverges.
 
-    "nonfinite": its loss or its gradient is not a finite number. "blow-up": its loss is above GROWN_RATIO times the usual
-    and UNSTABLE_LOSS times the loss of chance, or the gradient that moved the weights, clipped where it is clipped,
-    is longer than SPIKE_RATIO times the usual and SPIKE_RISE times the first. The diagnosis judges whole runs by the same
-    limits.
+    "nonfinite": its loss or its gradient is not a finite number. "blow-up": its loss is above GROWN_RATIO times the
+    usual and UNSTABLE_LOSS times the loss of chance, or the gradient that moved the weights, clipped where it is
+    clipped, is longer than SPIKE_RATIO times the usual and SPIKE_RISE times the first. The diagnosis judges whole runs
+    by the same limits.
     """
 
     step: int

@@ -55,7 +55,7 @@ def _execute(args: Namespace) -> int:
                     info.status.state,
                     f"{info.steps:,} steps",
                     _moment(info.started),
-                    ", ".join(info.digest.findings),
+                    ", ".join(info.summary.findings),
                     " ".join(f"#{tag}" for tag in info.label.tags),
                 )
                 for info in runs

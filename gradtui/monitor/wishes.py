@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtui.monitor.journal import Journal
-from gradtui.runs.control import ControlReader, StepControl, Wish
+from gradtui.runs.control import Command, ControlReader, StepControl
 
 POLL_SECONDS = 0.05
 
@@ -43,23 +43,23 @@ class WishList:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + POLL_SECONDS
-            for wish in self._reader.poll():
-                changes = self._obey(wish, step)
+            for command in self._reader.poll():
+                changes = self._obey(command, step)
                 lr = changes.get("optimizer.lr", lr)
                 clip = changes.get("cures.clip_norm", clip)
         paused = not self._steps.may_step() and not self._steps.stopped
         return Wishes(lr, clip, paused, self._steps.stopped)
 
-    def _obey(self, wish: Wish, step: int) -> dict[str, float]:
-        match wish.wish:
-            case "pause" | "resume" | "step" | "stop" as command:
-                for event, fields in self._steps.apply(command):
+    def _obey(self, command: Command, step: int) -> dict[str, float]:
+        match command.name:
+            case "pause" | "resume" | "step" | "stop" as kind:
+                for event, fields in self._steps.apply(kind):
                     self._journal.event(event, step, **fields)
             case "set":
-                return self._set(wish.fields.get("set"), step)
+                return self._set(command.fields.get("set"), step)
             case _:
                 self._journal.event(
-                    "refused", step, wish=wish.wish, reason="a script that is watched takes no such wish"
+                    "refused", step, wish=command.name, reason="a script that is watched takes no such wish"
                 )
         return {}
 

@@ -12,7 +12,7 @@ from rich.text import Text
 from gradtui.report.divergences import divergences
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import curve_charts, gradient_charts
-from gradtui.runs.events import way_back
+from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
 from gradtui.words import figure, seconds, share
 
@@ -152,5 +152,5 @@ def _where(run: Run) -> Iterator[Text]:
     known = run.folder.parent == runs_root().absolute()
     name = run.folder.name if known else str(run.folder)
     yield Text(f"look      gradtui attach {name}")
-    if (step := way_back(run.events())) is not None:
+    if (step := rollback_step(run.events())) is not None:
         yield Text(f"go back   gradtui run --from {name} --set K=V   (to step {step:,}, before it broke)")

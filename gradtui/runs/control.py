@@ -1,4 +1,4 @@
-"""control.jsonl: what viewers wish of the trainer. The trainer obeys, and says in its events what it did."""
+"""control.jsonl carries the commands of viewers to the trainer, which answers in its events."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.folder import CONTROL_FILE
 from gradtui.runs.jsonl import LineReader, encode_line
 
-WishName = Literal["pause", "resume", "step", "stop", "set", "checkpoint"]
+CommandName = Literal["pause", "resume", "step", "stop", "set", "checkpoint"]
 
 LIVE = (
     "optimizer.lr",
@@ -28,25 +28,27 @@ LIVE = (
 
 
 @dataclass(frozen=True)
-class Wish:
-    """One wish. `fields` holds what came with it; of `set`, under "set", the new values by dotted path."""
+class Command:
+    """A Command is one request of a viewer to the trainer."""
 
-    wish: str
+    name: str
     id: str
     time: float
+    """Seconds since the epoch."""
     fields: dict[str, Any]
+    """The command's other fields. The command "set" has the new values by dotted path under "set"."""
 
 
-def send(folder: Path, wish: WishName, **fields: Any) -> str:
-    """Append one wish and return its id. Raises RunError, one line that names the file, where that fails."""
+def send(folder: Path, command: CommandName, **fields: Any) -> str:
+    """Append one command and return its id. Raises RunError, one line that names the file, when that fails."""
     path = folder / CONTROL_FILE
     identity = uuid.uuid4().hex[:12]
-    line = encode_line({**fields, "wish": wish, "id": identity, "time": time.time()})
+    line = encode_line({**fields, "wish": command, "id": identity, "time": time.time()})
     try:
-        # One write of one appended line, for several viewers may write at once.
+        # Several viewers may write at once, so the line is appended by a single write.
         descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
         try:
-            os.write(descriptor, (b"\n" if _is_torn(descriptor) else b"") + line)
+            os.write(descriptor, (b"\n" if _ends_torn(descriptor) else b"") + line)
         finally:
             os.close(descriptor)
     except OSError as error:
@@ -61,7 +63,7 @@ def _known_size(path: Path) -> int:
         return 0
 
 
-def _is_torn(descriptor: int) -> bool:
+def _ends_torn(descriptor: int) -> bool:
     size = os.fstat(descriptor).st_size
     return size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
 
@@ -103,14 +105,15 @@ class StepControl:
 
 
 class ControlReader:
-    """The trainer's end. `poll` costs one stat where nothing is new, so it can be called at every step.
+    """A ControlReader gives the trainer the commands that viewers have sent.
 
-    `skip_old` leaves out what was wished before now: a resumed run must not obey the stop that ended it.
+    `poll` costs one stat when nothing is new, so it can be called at every step. `skip_old` leaves out the commands
+    sent before now: a resumed run must not obey the stop that ended it.
     """
 
     def __init__(self, folder: Path, *, skip_old: bool = False) -> None:
         path = folder / CONTROL_FILE
-        # On a network file system a name that is not there stays so for half a minute, a size only for
+        # A network file system remembers for half a minute that a name does not exist, but a size only for
         # seconds.
         with contextlib.suppress(OSError):
             path.touch()
@@ -120,15 +123,15 @@ class ControlReader:
         if skip_old:
             self._lines.skip()
 
-    def poll(self) -> list[Wish]:
-        """The wishes that are new, in the order in which they were made. Never raises."""
+    def poll(self) -> list[Command]:
+        """Return the new commands in the order in which they were sent. Never raises."""
         entries, _ = self._lines.poll()
-        wishes = []
+        commands = []
         for entry in entries:
-            wish, identity, moment = entry.pop("wish", None), entry.pop("id", None), entry.pop("time", 0.0)
-            if not isinstance(wish, str) or not isinstance(identity, str) or identity in self._seen:
+            name, identity, sent = entry.pop("wish", None), entry.pop("id", None), entry.pop("time", 0.0)
+            if not isinstance(name, str) or not isinstance(identity, str) or identity in self._seen:
                 continue
             self._seen.add(identity)
-            moment = float(moment) if isinstance(moment, (int, float)) else 0.0
-            wishes.append(Wish(wish, identity, moment, entry))
-        return wishes
+            sent = float(sent) if isinstance(sent, (int, float)) else 0.0
+            commands.append(Command(name, identity, sent, entry))
+        return commands

@@ -18,7 +18,7 @@ BINS = 16
 
 
 @dataclass(frozen=True)
-class Digest:
+class RunSummary:
     """Figures are None where nothing of the kind is known (yet); NaN and infinity are values like others."""
 
     findings: tuple[str, ...] = ()
@@ -38,11 +38,11 @@ class Digest:
     stretches of layers; NaN and infinity where one layer of it is, -inf where it is exactly 0."""
 
 
-def digest_of(folder: Path, meta: RunMeta, events: EventLog) -> Digest:
+def summary_of(folder: Path, meta: RunMeta, events: EventLog) -> RunSummary:
     """The figures by a run.json and events that were read just now."""
     scalars, gradients = (_last(folder, meta, name) for name in ("scalars", "grad_norm"))
     evaluations = events.evaluations
-    return Digest(
+    return RunSummary(
         findings=tuple(str(event.get("code", "")) for event in events.findings()),
         depth=sum(layer.kind not in BESIDE_THE_PATH for layer in meta.layers),
         loss=_loss(folder, meta),

@@ -15,7 +15,7 @@ Event = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Course:
+class RunPhase:
     """Where a run stands by its own account: what the phases, pauses and the end say."""
 
     phase: str = ""
@@ -24,12 +24,12 @@ class Course:
     """The status of the end event; empty while there is none. A phase after it begins the run anew."""
     reason: str = ""
 
-    def after(self, event: Event) -> Course:
+    def after(self, event: Event) -> RunPhase:
         """The course once this event has happened."""
         match event["event"]:
             case "phase":
                 paused = self.paused and not self.end
-                return Course(phase=str(event.get("phase", "")), paused=paused)
+                return RunPhase(phase=str(event.get("phase", "")), paused=paused)
             case "paused":
                 return replace(self, paused=True)
             case "resumed" | "rewound":
@@ -54,7 +54,7 @@ class EventLog:
         self.evaluations: list[Event] = []
         """Without those of steps that the run was taken back behind."""
         self._findings: list[Event] = []
-        self.course = Course()
+        self.run_phase = RunPhase()
 
     def poll(self) -> bool:
         """Take in what is new, and say whether anything was. A line that is no event is left out."""
@@ -68,7 +68,7 @@ class EventLog:
 
     def _take(self, event: Event) -> None:
         self.entries.append(event)
-        self.course = self.course.after(event)
+        self.run_phase = self.run_phase.after(event)
         match event["event"]:
             case "evaluation":
                 self.evaluations.append(event)
@@ -91,7 +91,7 @@ def step_of(event: Event) -> int | None:
     return step if isinstance(step, int) else None
 
 
-def way_back(events: Iterable[Event]) -> int | None:
+def rollback_step(events: Iterable[Event]) -> int | None:
     """The step of the point before a run broke; None where it did not, or has recovered, or no point was kept."""
     broke, back = 0, None
     for event in events:

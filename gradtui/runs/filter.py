@@ -57,25 +57,25 @@ class Filter:
 
 def accuracy_of(info: RunInfo) -> float | None:
     """On the test set; where there is none, on the training set."""
-    digest = info.digest
-    return digest.test if digest.test is not None else digest.train
+    summary = info.summary
+    return summary.test if summary.test is not None else summary.train
 
 
 _WORDS: dict[str, Callable[[RunInfo], Iterable[str]]] = {
     "name": lambda info: (info.name,),
     "id": lambda info: (info.id,),
     "status": lambda info: (info.status.state,),
-    "findings": lambda info: info.digest.findings or ("none",),
+    "findings": lambda info: info.summary.findings or ("none",),
     "tag": lambda info: info.label.tags or ("none",),
 }
 _NUMBERS: dict[str, Callable[[RunInfo], float | None]] = {
-    "depth": lambda info: info.digest.depth or None,
+    "depth": lambda info: info.summary.depth or None,
     "step": lambda info: info.steps,
     "accuracy": accuracy_of,
-    "train": lambda info: info.digest.train,
-    "test": lambda info: info.digest.test,
-    "loss": lambda info: info.digest.loss,
-    "seconds": lambda info: info.digest.seconds,
+    "train": lambda info: info.summary.train,
+    "test": lambda info: info.summary.test,
+    "loss": lambda info: info.summary.loss,
+    "seconds": lambda info: info.summary.seconds,
     "age": lambda info: time.time() - info.started if info.started else None,
 }
 _OTHERWISE = {"finding": "findings", "tags": "tag", "state": "status", "steps": "step"}

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run
-from gradtui.runs.source import Source
+from gradtui.runs.source import TableFollower
 from gradtui.runs.status import ENDS, RunStatus, current_status
 from gradtui.runs.summary import Floats, Summary
 from gradtui.runs.timeline import Timeline
@@ -60,9 +60,9 @@ class Follower:
         self.measure = measure
         self._log = EventLog(run.folder)
         self._meta: RunMeta | None = None
-        self._scalars = Source(run.table_or_empty("scalars"), CURVE_BUCKETS)
-        self._layers = Source(run.table_or_empty(measure), TIMELINE_ROWS)
-        self._logged: dict[str, Source] = {}
+        self._scalars = TableFollower(run.table_or_empty("scalars"), CURVE_BUCKETS)
+        self._layers = TableFollower(run.table_or_empty(measure), TIMELINE_ROWS)
+        self._logged: dict[str, TableFollower] = {}
         """Of what a script logs, each name by itself."""
         self._status: RunStatus | None = None
         self._told = False
@@ -70,7 +70,7 @@ class Follower:
     def watch(self, measure: str) -> None:
         """Follow another measure from now on. One that the run does not record has no rows."""
         self.measure = measure
-        self._layers = Source(self.run.table_or_empty(measure), TIMELINE_ROWS)
+        self._layers = TableFollower(self.run.table_or_empty(measure), TIMELINE_ROWS)
         self._told = False
 
     def poll(self) -> Snapshot | None:
@@ -120,7 +120,7 @@ class Follower:
                 source.restart(table)
         for table in self.run.scalar_tables():
             if table.name != "scalars" and table.name not in self._logged:
-                self._logged[table.name] = Source(table, CURVE_BUCKETS)
+                self._logged[table.name] = TableFollower(table, CURVE_BUCKETS)
 
     def _snapshot(self, meta: RunMeta | None, status: RunStatus) -> Snapshot:
         scalars = self._scalars.history.summary()

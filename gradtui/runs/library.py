@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gradtui.runs.digest import Digest, digest_of
+from gradtui.runs.digest import RunSummary, summary_of
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import EventLog
 from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, is_run_folder, runs_root, table_path
@@ -31,7 +31,7 @@ class RunInfo:
     """The run from which it was forked, or whose cure it tries."""
     label: Label = field(default_factory=Label)
     """What people have written on it."""
-    digest: Digest = field(default_factory=Digest)
+    summary: RunSummary = field(default_factory=RunSummary)
     """Figures of it."""
     experiment: Mapping[str, Any] | None = field(default=None, repr=False)
     """What is trained, as plain data; None of a script's own net."""
@@ -129,7 +129,7 @@ class _Known:
             meta.started,
             meta.parent,
             label,
-            digest_of(self.folder, meta, log),
+            summary_of(self.folder, meta, log),
             meta.experiment,
         )
 

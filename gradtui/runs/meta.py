@@ -90,7 +90,7 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
         }
         return cls(**{**who, **fields})
 
-    def taking_up(self, before: Self) -> Self:
+    def resumed_by(self, before: Self) -> Self:
         """A run of another process, taken up by the one that this describes: its history goes on."""
         process = ("pid", "pid_started", "host", "machine", "versions")
         return msgspec.structs.replace(before, **{name: getattr(self, name) for name in process})

@@ -12,7 +12,7 @@ RECENT_ROWS = 50
 
 
 @dataclass(frozen=True, eq=False)
-class Moment:
+class RecentRows:
     """The last rows of a table up to a step."""
 
     steps: Steps
@@ -26,8 +26,8 @@ class Moment:
         return int(self.steps[-1]) if len(self.steps) else 0
 
 
-def moment_of(table: Table, step: int | None, rows: int = RECENT_ROWS) -> Moment:
+def recent_rows(table: Table, step: int | None, rows: int = RECENT_ROWS) -> RecentRows:
     """The last `rows` rows up to and with a step; None is the newest there is. Reads no others."""
     stop = table.rows if step is None else table.row_of(step + 1)
     steps, _, values = table.values(max(0, stop - rows), stop)
-    return Moment(steps, values)
+    return RecentRows(steps, values)

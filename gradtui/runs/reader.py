@@ -17,7 +17,7 @@ from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_fold
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.label import Label, read_label
 from gradtui.runs.meta import Parent, RunMeta, read_meta
-from gradtui.runs.start import read_start
+from gradtui.runs.start import read_origin
 from gradtui.runs.status import RunStatus, read_status
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table
@@ -101,7 +101,7 @@ class Run:
         """The run from which this one was forked, or whose cure it tries; None of a run of its own."""
         meta = self.meta
         try:
-            return meta.parent if meta is not None else read_start(self.folder).parent
+            return meta.parent if meta is not None else read_origin(self.folder).parent
         except RunError:
             return None
 

@@ -13,7 +13,7 @@ from gradtui.runs.table import Table
 RATE_SECONDS = 2.0
 
 
-class Source:
+class TableFollower:
     """Reads on in a table, and begins anew where it was cut back because the run was resumed."""
 
     def __init__(self, table: Table, most: int) -> None:

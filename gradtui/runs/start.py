@@ -15,7 +15,7 @@ from gradtui.runs.folder import START_FILE
 from gradtui.runs.meta import Parent
 
 
-class Start(msgspec.Struct, frozen=True, omit_defaults=True):
+class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     """The content of start.json; without that file, a run of its own."""
 
     parent: Parent | None = None
@@ -25,22 +25,22 @@ class Start(msgspec.Struct, frozen=True, omit_defaults=True):
     """Measure at initialisation, and train nothing."""
 
 
-def write_start(folder: Path, start: Start) -> None:
+def write_origin(folder: Path, start: RunOrigin) -> None:
     """Write start.json at once. Raises OSError."""
     with replacing(folder / START_FILE) as file:
         file.write(msgspec.json.format(msgspec.json.encode(start), indent=1) + b"\n")
 
 
-def read_start(folder: Path) -> Start:
+def read_origin(folder: Path) -> RunOrigin:
     """Read start.json. Raises RunError, one line that names the file, where it is corrupt."""
     path = folder / START_FILE
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        return Start()
+        return RunOrigin()
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from None
     try:
-        return msgspec.json.decode(content, type=Start)
+        return msgspec.json.decode(content, type=RunOrigin)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RunError(f"{path}: does not say where the run begins: {error}") from None

@@ -10,7 +10,7 @@ from typing import Literal
 
 from gradtui.runs import process, tail
 from gradtui.runs.errors import RunError
-from gradtui.runs.events import Course, EventLog, step_of
+from gradtui.runs.events import EventLog, RunPhase, step_of
 from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta
 
@@ -72,31 +72,31 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
     if meta.kind == "script":
         # Of most of its steps nothing may have been recorded; its events know better.
         step = max(step, *(step_of(event) or 0 for event in events.entries), 0)
-    course = events.course
-    if not course.end and not is_alive(folder, meta):
+    run_phase = events.run_phase
+    if not run_phase.end and not is_alive(folder, meta):
         # It may have said how it ended just before it went.
         events.poll()
-        course = events.course
-        if not course.end:
-            return RunStatus("died", course.phase, step, _last_words(course, step))
-    return RunStatus(_state(course, step), course.phase, step, course.reason)
+        run_phase = events.run_phase
+        if not run_phase.end:
+            return RunStatus("died", run_phase.phase, step, _last_words(run_phase, step))
+    return RunStatus(_state(run_phase, step), run_phase.phase, step, run_phase.reason)
 
 
-def _state(course: Course, step: int) -> State:
-    if course.end:
+def _state(run_phase: RunPhase, step: int) -> State:
+    if run_phase.end:
         # An end that this gradtui has no word for is none to be proud of.
-        return next((end for end in ENDS if end == course.end), "failed")
-    if course.paused:
+        return next((end for end in ENDS if end == run_phase.end), "failed")
+    if run_phase.paused:
         return "paused"
     # A script that is watched names no phases.
-    starting = course.phase in _BEFORE_TRAINING and not (course.phase == "" and step > 0)
+    starting = run_phase.phase in _BEFORE_TRAINING and not (run_phase.phase == "" and step > 0)
     return "starting" if starting else "running"
 
 
-def _last_words(course: Course, step: int) -> str:
+def _last_words(run_phase: RunPhase, step: int) -> str:
     if step > 0:
         return f"died at step {step}"
-    return f"died while {course.phase}" if course.phase else "died before its first step"
+    return f"died while {run_phase.phase}" if run_phase.phase else "died before its first step"
 
 
 def _before_the_trainer(folder: Path) -> RunStatus:

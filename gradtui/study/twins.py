@@ -9,7 +9,7 @@ from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import START_FILE
 from gradtui.runs.reader import open_run
-from gradtui.runs.start import Start, read_start
+from gradtui.runs.start import RunOrigin, read_origin
 from gradtui.runs.status import State
 from gradtui.study.candidates import Candidate, same
 
@@ -24,9 +24,13 @@ class Twins:
         self._found: list[tuple[str, Experiment, State, Path]] = []
         for folder in _started_from(sick.parent):
             try:
-                start = read_start(folder)
+                start = read_origin(folder)
                 parent = start.parent
-                if parent is None or (parent.run, parent.step) != (sick.name, 0) or start != Start(parent):
+                if (
+                    parent is None
+                    or (parent.run, parent.step) != (sick.name, 0)
+                    or start != RunOrigin(parent)
+                ):
                     continue
                 run = open_run(folder)
                 experiment = run.experiment

@@ -10,7 +10,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from gradtui.experiment.errors import ExperimentError
-from gradtui.runs.control import ControlReader, StepControl, Wish
+from gradtui.runs.control import Command, ControlReader, StepControl
 from gradtui.runs.writer import RunWriter
 
 if TYPE_CHECKING:
@@ -108,8 +108,8 @@ class Controls:
             return "stopped", "stopped by a viewer"
         return None
 
-    def _obey(self, command: Wish) -> None:
-        match command.wish:
+    def _obey(self, command: Command) -> None:
+        match command.name:
             case "pause" | "resume" | "step" | "stop" as kind:
                 for event, fields in self._steps.apply(kind):
                     self._event(event, **fields)
@@ -122,10 +122,10 @@ class Controls:
                 return
             case _:
                 self._event(
-                    "refused", wish=command.wish, reason=f"this trainer knows no wish {command.wish!r}"
+                    "refused", wish=command.name, reason=f"this trainer knows no wish {command.name!r}"
                 )
                 return
-        self._event("control", wish=command.wish)
+        self._event("control", wish=command.name)
 
     def _set(self, changes: Any, **how: bool) -> bool:
         if not isinstance(changes, dict) or not changes:

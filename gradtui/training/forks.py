@@ -10,10 +10,10 @@ from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff
 from gradtui.runs.errors import RunError
-from gradtui.runs.events import EventLog, way_back
+from gradtui.runs.events import EventLog, rollback_step
 from gradtui.runs.folder import RUN_FILE
 from gradtui.runs.meta import Parent, read_meta
-from gradtui.runs.start import read_start
+from gradtui.runs.start import read_origin
 from gradtui.training.checkpoints.files import list_checkpoints, list_rollbacks, read_header
 from gradtui.training.launch import create_run
 
@@ -58,7 +58,7 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
     if step is None:
         log = EventLog(run)
         log.poll()
-        back = way_back(log.entries)
+        back = rollback_step(log.entries)
         step = back if back in there else max(list_checkpoints(run) or there.items())[0]
     if step not in there:
         steps = ", ".join(map(str, sorted(there)))
@@ -69,7 +69,7 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
 
 def _checkpoints(run: Path) -> dict[int, Path]:
     """Return files by step: a fork's own beginning, the rollback points and the checkpoints."""
-    start = read_start(run)
+    start = read_origin(run)
     own = [(start.parent.step, run / start.checkpoint)] if start.parent and start.checkpoint else []
     return {
         step: path for step, path in (*own, *list_rollbacks(run), *list_checkpoints(run)) if path.exists()

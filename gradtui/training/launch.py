@@ -43,14 +43,14 @@ def create_run(
 
     Raises OSError where the folder cannot be made.
     """
-    from gradtui.runs.start import Start, write_start
+    from gradtui.runs.start import RunOrigin, write_origin
 
     folder = new_folder(runs_root() if root is None else root, exp.name)
     try:
         taken = "" if checkpoint is None else _link_or_copy(checkpoint, folder, parent.step if parent else 0)
-        start = Start(parent, taken, preflight)
-        if start != Start():
-            write_start(folder, start)
+        start = RunOrigin(parent, taken, preflight)
+        if start != RunOrigin():
+            write_origin(folder, start)
         write_experiment(folder, exp)
     except OSError:
         shutil.rmtree(folder, ignore_errors=True)

@@ -25,7 +25,7 @@ from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, write_meta
-from gradtui.runs.start import read_start
+from gradtui.runs.start import read_origin
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
@@ -160,9 +160,9 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
     if (folder / RUN_FILE).exists():
         # Before torch is imported: commands that come meanwhile are meant for this process.
         commands = ControlReader(folder, skip_old=True)
-        meta = meta.taking_up(read_meta(folder))
+        meta = meta.resumed_by(read_meta(folder))
     try:
-        start = read_start(folder)
+        start = read_origin(folder)
         meta = replace(meta, parent=start.parent, preflight=start.preflight)
         exp = load(folder / EXPERIMENT_FILE)
         meta = replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)

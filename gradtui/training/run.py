@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gradtui.experiment import Experiment
 from gradtui.runs.control import ControlReader
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
-from gradtui.runs.start import Start
+from gradtui.runs.start import RunOrigin
 from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.restoring import Forked, Resumed, fork, load_layers, resume
 from gradtui.training.controls import Controls, Ending, StopRequest
@@ -26,7 +26,7 @@ from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session, build
 from gradtui.training.step import Stepper, take_step
 
-FRESH = Start()
+FRESH = RunOrigin()
 """The start of a run from fresh weights and step 0."""
 
 
@@ -37,7 +37,7 @@ def train(
     stop: StopRequest,
     *,
     commands: ControlReader | None = None,
-    start: Start = FRESH,
+    start: RunOrigin = FRESH,
     shared: bool = False,
 ) -> Ending:
     """Train `exp` in `folder`, whose run.json says `meta` so far. Returns the status and reason of the end.
@@ -138,7 +138,7 @@ def _write_resumed(writer: RunWriter, resumed: Resumed) -> None:
     writer.event("resumed_from", resumed.step, path=path)
 
 
-def _write_forked(writer: RunWriter, forked: Forked, start: Start) -> None:
+def _write_forked(writer: RunWriter, forked: Forked, start: RunOrigin) -> None:
     run = start.parent.run if start.parent else ""
     writer.event(
         "forked_from",

@@ -15,7 +15,7 @@ from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
-from gradtui.runs.moment import Moment, moment_of
+from gradtui.runs.moment import RecentRows, recent_rows
 from gradtui.runs.summary import Floats, Steps, Summary
 from gradtui.runs.table import Table
 from gradtui.ui.look import Look
@@ -30,7 +30,7 @@ class Sight:
     look: Look
     names: tuple[str, ...]
     """Layers from input to output, or time lags."""
-    moment: Moment
+    moment: RecentRows
     """The rows up to the step looked at."""
     low: Floats
     middle: Floats
@@ -73,7 +73,7 @@ def see(
     scalars: the run's tables of them, for a closer look than the snapshot's at a stretch of time.
     """
     table = snapshot.timeline.table
-    moment = moment_of(table, look.at)
+    moment = recent_rows(table, look.at)
     if look.window is None:
         matrix, steps, _ = snapshot.timeline.fold(look.rows)
         last, curves = snapshot.latest_step, snapshot.curves

@@ -63,13 +63,13 @@ def treatments(run: Path, experiment: Experiment, advised: Sequence[str]) -> lis
 
 def _way_back(run: Path) -> Fork | None:
     """The place before it broke, of a run that did."""
-    from gradtui.runs.events import EventLog, way_back
+    from gradtui.runs.events import EventLog, rollback_step
     from gradtui.training.checkpoints.files import CheckpointError
     from gradtui.training.forks import fork_of
 
     log = EventLog(run)
     log.poll()
-    if way_back(log.entries) is None:
+    if rollback_step(log.entries) is None:
         return None
     try:
         return fork_of(run)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor
     from gradtui.diagnosis.outcome import Outcome
     from gradtui.report.divergences import Divergence
-    from gradtui.runs.control import WishName
+    from gradtui.runs.control import CommandName
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
@@ -262,7 +262,7 @@ class Watching:
             and self.trainer.poll() is not None
         )
 
-    def send(self, wish: WishName, **fields: Any) -> bool:
+    def send(self, wish: CommandName, **fields: Any) -> bool:
         """Send a wish to the trainer; False, and why in ``problem``, where that cannot be."""
         from gradtui.runs.control import send
         from gradtui.runs.errors import RunError
@@ -301,7 +301,7 @@ class Watching:
         return known[-1] if known else 0.0
 
     @property
-    def deaf(self) -> bool:
+    def ignores_commands(self) -> bool:
         """Whether it is a script that has never asked what is wished."""
         events = self.snapshot.events if self.snapshot is not None else ()
         return self.script and not any(event.get("event") == "listening" for event in events)
@@ -328,7 +328,7 @@ class Watching:
 
 def moment_row(run: Run, measure: str, step: int | None) -> Floats | None:
     """The newest row of a measure up to a step, (layers,); None where there is none."""
-    from gradtui.runs.moment import moment_of
+    from gradtui.runs.moment import recent_rows
 
-    rows = moment_of(run.table_or_empty(measure), step, 1).rows
+    rows = recent_rows(run.table_or_empty(measure), step, 1).rows
     return rows[-1] if len(rows) else None

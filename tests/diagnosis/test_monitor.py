@@ -131,7 +131,7 @@ def test_the_recorded_findings_are_shown_and_the_list_of_runs_has_the_same(folde
     assert codes(monitor.current_findings) == ("vanishing",), "which the trainer did not say"
     assert codes(monitor.findings) == ("dead-units",)
     assert monitor.findings[0].evidence == "Half of them."
-    assert list_runs()[0].digest.findings == codes(monitor.findings)
+    assert list_runs()[0].summary.findings == codes(monitor.findings)
 
 
 def test_a_recorded_finding_is_shown_with_the_newest_figures(folder: Path) -> None:

@@ -15,21 +15,21 @@ def test_wishes_arrive_once_and_in_order(tmp_path: Path) -> None:
     assert reader.poll() == []
     send(tmp_path, "pause")
     identity = send(tmp_path, "set", set={"optimizer.lr": 0.01})
-    wishes = reader.poll()
-    assert [wish.wish for wish in wishes] == ["pause", "set"]
-    assert wishes[1].fields == {"set": {"optimizer.lr": 0.01}}
-    assert wishes[1].id == identity
-    assert wishes[0].time > 1e9
+    commands = reader.poll()
+    assert [command.name for command in commands] == ["pause", "set"]
+    assert commands[1].fields == {"set": {"optimizer.lr": 0.01}}
+    assert commands[1].id == identity
+    assert commands[0].time > 1e9
     assert reader.poll() == []
 
 
 def test_a_wish_from_before_the_trainer_is_heard_unless_it_is_skipped(tmp_path: Path) -> None:
     send(tmp_path, "stop")
-    assert [wish.wish for wish in ControlReader(tmp_path).poll()] == ["stop"]
+    assert [command.name for command in ControlReader(tmp_path).poll()] == ["stop"]
     resumed = ControlReader(tmp_path, skip_old=True)
     assert resumed.poll() == []
     send(tmp_path, "pause")
-    assert [wish.wish for wish in resumed.poll()] == ["pause"]
+    assert [command.name for command in resumed.poll()] == ["pause"]
 
 
 def test_a_torn_wish_is_lost_alone(tmp_path: Path) -> None:
@@ -37,14 +37,14 @@ def test_a_torn_wish_is_lost_alone(tmp_path: Path) -> None:
     with (tmp_path / "control.jsonl").open("ab") as file:
         file.write(b'{"wish":"st')
     send(tmp_path, "resume")
-    assert [wish.wish for wish in ControlReader(tmp_path).poll()] == ["pause", "resume"]
+    assert [command.name for command in ControlReader(tmp_path).poll()] == ["pause", "resume"]
 
 
 def test_rubbish_is_passed_over(tmp_path: Path) -> None:
     lines = b'[]\n{}\n{"wish":3,"id":"a"}\n{"wish":"stop"}\n\xff\n{"wish":"stop","id":"b","time":"late"}\n'
     (tmp_path / "control.jsonl").write_bytes(lines)
-    wishes = ControlReader(tmp_path).poll()
-    assert [(wish.wish, wish.id, wish.time) for wish in wishes] == [("stop", "b", 0.0)]
+    commands = ControlReader(tmp_path).poll()
+    assert [(command.name, command.id, command.time) for command in commands] == [("stop", "b", 0.0)]
 
 
 def test_a_wish_is_obeyed_once_though_the_file_is_cut(tmp_path: Path) -> None:
@@ -69,7 +69,7 @@ def test_several_viewers_wish_at_once(tmp_path: Path) -> None:
     heard += reader.poll()
     assert [viewer.returncode for viewer in viewers] == [0, 0]
     for who in "ab":
-        numbers = [wish.fields["set"]["n"] for wish in heard if wish.fields["set"]["who"] == who]
+        numbers = [command.fields["set"]["n"] for command in heard if command.fields["set"]["who"] == who]
         assert numbers == list(range(200))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.runs.events import Course, EventLog, way_back
+from gradtui.runs.events import EventLog, RunPhase, rollback_step
 from gradtui.runs.writer import RunWriter
 
 
@@ -37,27 +37,30 @@ def test_a_writer_after_a_torn_line_cuts_it_off(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("events", "course"),
+    ("events", "run_phase"),
     [
-        ([], Course()),
-        ([{"event": "phase", "phase": "building"}], Course("building")),
-        ([{"event": "phase", "phase": "training"}, {"event": "paused"}], Course("training", paused=True)),
-        ([{"event": "paused"}, {"event": "phase", "phase": "evaluating"}], Course("evaluating", paused=True)),
-        ([{"event": "paused"}, {"event": "resumed"}], Course()),
+        ([], RunPhase()),
+        ([{"event": "phase", "phase": "building"}], RunPhase("building")),
+        ([{"event": "phase", "phase": "training"}, {"event": "paused"}], RunPhase("training", paused=True)),
+        (
+            [{"event": "paused"}, {"event": "phase", "phase": "evaluating"}],
+            RunPhase("evaluating", paused=True),
+        ),
+        ([{"event": "paused"}, {"event": "resumed"}], RunPhase()),
         (
             [{"event": "paused"}, {"event": "end", "status": "stopped", "reason": "by hand"}],
-            Course(end="stopped", reason="by hand"),
+            RunPhase(end="stopped", reason="by hand"),
         ),
-        ([{"event": "end", "reason": None}], Course(end="finished")),
+        ([{"event": "end", "reason": None}], RunPhase(end="finished")),
         # Resumed after its end.
         (
             [{"event": "end", "status": "stopped"}, {"event": "phase", "phase": "importing"}],
-            Course("importing"),
+            RunPhase("importing"),
         ),
     ],
 )
-def test_the_course_follows_from_the_events(tmp_path: Path, events: list[dict], course: Course) -> None:
-    assert log_of(tmp_path, *events).course == course
+def test_the_course_follows_from_the_events(tmp_path: Path, events: list[dict], run_phase: RunPhase) -> None:
+    assert log_of(tmp_path, *events).run_phase == run_phase
 
 
 def test_what_lies_behind_a_step_that_the_run_was_taken_back_to_is_void(tmp_path: Path) -> None:
@@ -106,4 +109,4 @@ def test_the_way_back_stands_until_the_run_has_recovered_or_was_taken_back(
     events: list[tuple[str, int, int | None]], step: int | None
 ) -> None:
     told = [{"event": kind, "step": at, "rewind": back} for kind, at, back in events]
-    assert way_back(told) == step
+    assert rollback_step(told) == step

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradtui.experiment import resolve, to_dict
-from gradtui.runs.digest import Digest
+from gradtui.runs.digest import RunSummary
 from gradtui.runs.filter import KEYS, FilterError, parse_filter
 from gradtui.runs.label import Label
 from gradtui.runs.library import RunInfo
@@ -22,7 +22,7 @@ def info(name: str, state: str = "finished", *, tags: tuple[str, ...] = (), **fi
         RunStatus(state, step=step),  # type: ignore[arg-type]
         time.time() - 3 * 3600,
         label=Label(tags=tags),
-        digest=Digest(**figures),  # type: ignore[arg-type]
+        summary=RunSummary(**figures),  # type: ignore[arg-type]
         experiment=to_dict(resolve("sigmoid-20")) if name == "sigmoid-20" else None,
     )
 

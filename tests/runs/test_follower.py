@@ -17,7 +17,7 @@ from gradtui.runs.events import EventLog
 from gradtui.runs.follower import CURVE_BUCKETS, TIMELINE_ROWS, Follower, Snapshot
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
-from gradtui.runs.source import Source
+from gradtui.runs.source import TableFollower
 from gradtui.runs.writer import RunWriter
 from tests.support.run_folders import assert_summarises, columns_of, describe
 
@@ -285,7 +285,7 @@ def test_who_is_told_the_end_has_seen_every_row(
         case "events":
             monkeypatch.setattr(EventLog, "poll", and_then_finish(EventLog.poll))
         case "tables":
-            monkeypatch.setattr(Source, "poll", and_then_finish(Source.poll))
+            monkeypatch.setattr(TableFollower, "poll", and_then_finish(TableFollower.poll))
         case "process":
             # It is found gone, and so the events are read once more.
             monkeypatch.setattr(status, "is_alive", and_then_finish(lambda *_: False))

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtui.runs.digest import Digest
+from gradtui.runs.digest import RunSummary
 from gradtui.runs.errors import RunNotFound
 from gradtui.runs.folder import runs_root
 from gradtui.runs.label import Label, write_label
@@ -137,11 +137,11 @@ def test_what_changes_is_seen_and_what_ended_is_not_read_again(
     first = library.read()
     reads: list[Path] = []
 
-    def counting(folder: Path, meta: object, log: object) -> Digest:
+    def counting(folder: Path, meta: object, log: object) -> RunSummary:
         reads.append(folder)
-        return Digest()
+        return RunSummary()
 
-    monkeypatch.setattr("gradtui.runs.library.digest_of", counting)
+    monkeypatch.setattr("gradtui.runs.library.summary_of", counting)
     second = library.read()
     assert all(one is other for one, other in zip(first, second, strict=True))
     assert not reads
@@ -162,12 +162,12 @@ def test_a_run_that_trains_is_seen_to_grow_to_end_and_to_go(root: Path) -> None:
         writer.append("scalars", step, [2.0 / step, 0, 0])
         writer.flush()
         info = library.read()[0]
-        assert (info.status.state, info.steps, info.digest.loss) == ("running", step, 2.0 / step)
+        assert (info.status.state, info.steps, info.summary.loss) == ("running", step, 2.0 / step)
     writer.event("finding", code="vanishing", step=1)
     writer.event("end", status="stopped")
     writer.close()
     info = library.read()[0]
-    assert (info.status.state, info.digest.findings) == ("stopped", ("vanishing",))
+    assert (info.status.state, info.summary.findings) == ("stopped", ("vanishing",))
     shutil.rmtree(folder)
     assert library.read()[0].id == "20260101-110000-new"
 
@@ -187,10 +187,10 @@ def test_a_live_digest_is_that_of_the_files(root: Path) -> None:
     rng = np.random.default_rng(0)
     norms = 10.0 ** rng.uniform(-12, 3, (3, 30)).astype(np.float32)
     write_rows(folder, {"grad_norm": norms, "scalars": np.array([[3.0, 0, 0], [2.0, 0, 0], [1.5, 0, 0]])})
-    digest = list_runs(root)[0].digest
-    assert digest.depth == 30
-    assert digest.loss == 1.5
+    summary = list_runs(root)[0].summary
+    assert summary.depth == 30
+    assert summary.loss == 1.5
     logs = np.log10(norms[-1].astype(np.float64))
     edges = [30 * at // 16 for at in range(17)]
     folded = [np.sort(logs[low:high])[(high - low) // 2] for low, high in itertools.pairwise(edges)]
-    assert digest.profile == pytest.approx(folded)
+    assert summary.profile == pytest.approx(folded)

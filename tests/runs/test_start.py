@@ -12,29 +12,31 @@ from gradtui.runs.folder import EXPERIMENT_FILE, RUN_FILE, START_FILE
 from gradtui.runs.library import list_runs
 from gradtui.runs.meta import Parent, read_meta
 from gradtui.runs.reader import open_run
-from gradtui.runs.start import Start, read_start, write_start
+from gradtui.runs.start import RunOrigin, read_origin, write_origin
 from tests.support.run_folders import describe
 
-FORK = Start(
+FORK = RunOrigin(
     parent=Parent("20260101-000000-x", 120, "relu"), checkpoint="checkpoints/parent-000000120.safetensors"
 )
 
 
-@pytest.mark.parametrize("start", [Start(), FORK, Start(preflight=True), Start(parent=Parent("a", 0))])
-def test_what_is_written_is_read(tmp_path: Path, start: Start) -> None:
-    write_start(tmp_path, start)
-    assert read_start(tmp_path) == start
+@pytest.mark.parametrize(
+    "start", [RunOrigin(), FORK, RunOrigin(preflight=True), RunOrigin(parent=Parent("a", 0))]
+)
+def test_what_is_written_is_read(tmp_path: Path, start: RunOrigin) -> None:
+    write_origin(tmp_path, start)
+    assert read_origin(tmp_path) == start
 
 
 def test_a_run_of_its_own_has_no_such_file(tmp_path: Path) -> None:
-    assert read_start(tmp_path) == Start()
+    assert read_origin(tmp_path) == RunOrigin()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"parent": {"run": "a"}}', b"\xff"])
 def test_a_corrupt_one_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / START_FILE).write_bytes(content)
     with pytest.raises(RunError) as caught:
-        read_start(tmp_path)
+        read_origin(tmp_path)
     assert str(tmp_path / START_FILE) in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -44,7 +46,7 @@ def test_a_parent_is_known_before_the_trainer_has_come_and_afterwards(tmp_path: 
     folder.mkdir()
     (folder / EXPERIMENT_FILE).touch()
     assert open_run(folder).parent is None
-    write_start(folder, FORK)
+    write_origin(folder, FORK)
     assert open_run(folder).parent == FORK.parent
     describe(folder, parent=FORK.parent)
     assert open_run(folder).parent == FORK.parent

@@ -220,7 +220,7 @@ def test_stop_ends_those_that_run_and_begins_no_more() -> None:
     settled(trials)
     trials.stop()
     for trainer in launcher.started:
-        assert [wish.wish for wish in ControlReader(trainer.folder).poll()] == ["stop"]
+        assert [command.name for command in ControlReader(trainer.folder).poll()] == ["stop"]
         trainer.train(steps=20, end="stopped")
     state = settled(trials)
     assert len(launcher.started) == 2

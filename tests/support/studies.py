@@ -12,7 +12,7 @@ from gradtui.experiment import Experiment, from_dict, net_shape, set_fields, to_
 from gradtui.experiment.parse import load
 from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
-from gradtui.runs.start import read_start
+from gradtui.runs.start import read_origin
 from gradtui.runs.writer import RunWriter
 from gradtui.study.engines import MakeEngine, Start
 from gradtui.study.engines.local import LocalEngine
@@ -95,7 +95,7 @@ class Trainer:
         self.folder = folder
         self.code: int | None = None
         self.experiment = load(folder / EXPERIMENT_FILE)
-        self.parent = read_start(folder).parent
+        self.parent = read_origin(folder).parent
 
     @property
     def cure(self) -> str:

@@ -18,7 +18,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.folder import EXPERIMENT_FILE
 from gradtui.runs.meta import Parent, RunMeta, read_meta, write_meta
 from gradtui.runs.reader import Run, open_run
-from gradtui.runs.start import Start, read_start
+from gradtui.runs.start import RunOrigin, read_origin
 from gradtui.training.checkpoints.files import checkpoint_path, list_checkpoints, parent_path
 from gradtui.training.checkpoints.tensors import read_tensors
 from gradtui.training.controls import StopRequest
@@ -56,7 +56,7 @@ def forked(parent: Run, step: int, root: Path, **changes: Any) -> Run:
 
 def go_on(folder: Path) -> Run:
     """As the trainer's process does, but for the event of the end."""
-    exp, start = load(folder / EXPERIMENT_FILE), read_start(folder)
+    exp, start = load(folder / EXPERIMENT_FILE), read_origin(folder)
     again = (folder / "run.json").exists()
     meta = read_meta(folder) if again else RunMeta.of_this_process(id=folder.name, name=exp.name)
     meta = replace(meta, experiment=to_dict(exp), steps=exp.run.steps, parent=start.parent)
@@ -184,7 +184,7 @@ def test_fork_of_a_fork_can_start_where_the_first_fork_did(parent: Run, tmp_path
 def test_fork_with_a_cure_names_the_cure_and_shares_the_parents_steps(tmp_path: Path) -> None:
     twin = Parent("20260101-000000-ill", 0, "relu")
     folder = create_run(PARENT, tmp_path, parent=twin)
-    assert read_start(folder) == Start(parent=twin)
+    assert read_origin(folder) == RunOrigin(parent=twin)
     run = go_on(folder)
     assert run.parent == twin
     assert run.scalars("loss")[0][0] == 1

@@ -16,7 +16,7 @@ from gradtui.experiment import Experiment, resolve, set_fields
 from gradtui.runs.follower import Follower
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run, open_run
-from gradtui.runs.start import read_start
+from gradtui.runs.start import read_origin
 from gradtui.training.launch import create_run, start_trainer
 from gradtui.training.run import preflight
 from tests.support.trainings import small, trained
@@ -115,7 +115,7 @@ def test_preflight_starts_from_the_trainings_weights(tmp_path: Path) -> None:
 @pytest.mark.parametrize("device", ["cpu", "cuda:99"])
 def test_trainer_preflights_a_folder_marked_for_it(tmp_path: Path, device: str) -> None:
     folder = create_run(small(run__device=device, run__steps=500), tmp_path, preflight=True)
-    assert read_start(folder).preflight
+    assert read_origin(folder).preflight
     assert start_trainer(folder).wait(60) == (0 if device == "cpu" else 1)
     run = open_run(folder)
     assert run.meta is not None

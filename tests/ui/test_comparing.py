@@ -89,7 +89,7 @@ async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: Ma
         await until(pilot, lambda: "Half of the units never fire." in screen_text(app))
         assert lab.watching is not None
         shown = tuple(finding.code for finding in lab.watching.findings or ())
-        assert shown == list_runs()[0].digest.findings == ("dead-units",)
+        assert shown == list_runs()[0].summary.findings == ("dead-units",)
 
 
 async def test_a_twin_whose_sick_run_was_deleted_is_shown_alone(make_run: MakeRun) -> None:

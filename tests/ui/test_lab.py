@@ -169,7 +169,7 @@ async def test_wishes_reach_the_folder(make_run: MakeRun) -> None:
         await pilot.press("down", "right", "x")
         await pilot.pause()
         wishes = ControlReader(folder).poll()
-        assert [w.wish for w in wishes] == ["pause", "step", "set", "stop"]
+        assert [w.name for w in wishes] == ["pause", "step", "set", "stop"]
         assert wishes[2].fields["set"] == {"optimizer.lr": 0.002}
 
 

@@ -239,7 +239,7 @@ async def test_a_live_run_is_stopped_before_it_can_be_deleted(make_run: MakeRun)
         assert trash.count(runs_root()) == 0
         await pilot.press("x")
         await until(pilot, lambda: "stopping 1 run" in screen_text(app))
-        assert [wish.wish for wish in ControlReader(folder).poll()] == ["stop"]
+        assert [command.name for command in ControlReader(folder).poll()] == ["stop"]
 
 
 async def test_a_folder_without_runs_says_what_to_do() -> None:

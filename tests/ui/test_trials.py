@@ -160,7 +160,7 @@ async def test_x_stops_what_still_trains() -> None:
         await pilot.press("x")
         await until(pilot, lambda: "■ stopped" in screen_text(app))
         for trainer in launcher.started:
-            assert [wish.wish for wish in ControlReader(trainer.folder).poll()] == ["stop"]
+            assert [command.name for command in ControlReader(trainer.folder).poll()] == ["stop"]
             trainer.train(steps=20, end="stopped")
         await until(pilot, lambda: "stopped: 0 of 0 healed" in screen_text(app))
         assert "stop all" not in screen_text(app)

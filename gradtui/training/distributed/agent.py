@@ -30,7 +30,7 @@ def main(folder: Path, processes: int) -> int:
         writer.close()
     log = EventLog(folder)
     log.poll()
-    return 1 if log.course.end == "failed" else 0
+    return 1 if log.run_phase.end == "failed" else 0
 
 
 def _run_torchrun(folder: Path, processes: int) -> str:

@@ -129,7 +129,7 @@ class Placed:
 
     def _withdraw(self) -> None:
         """Who is told to stop before there is a place for him has nothing to end: he does not come."""
-        if not self._chair.placed and any(wish.wish == "stop" for wish in self._control.poll()):
+        if not self._chair.placed and any(command.name == "stop" for command in self._control.poll()):
             self.end(LOST)
 
     def _fail(self, error: Exception) -> None:

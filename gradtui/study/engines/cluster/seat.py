@@ -106,7 +106,7 @@ class Seat:
     def _advance(self) -> int | None:
         if self._turn is not None:
             return self._turn.poll()
-        if any(wish.wish == "stop" for wish in self._control.poll()):
+        if any(command.name == "stop" for command in self._control.poll()):
             return LOST
         if is_in_use(self._folder):
             # By one that we believed to be gone: a machine that is cut off from the cluster, not from the disk. Two

@@ -38,7 +38,7 @@ from gradtui.ui.widgets.status_bar import StatusBar
 from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
 
 if TYPE_CHECKING:
-    from gradtui.runs.control import WishName
+    from gradtui.runs.control import CommandName
     from gradtui.training.launch import Trainer
     from gradtui.ui.studies.desk import Desk
 
@@ -278,7 +278,7 @@ class LabScreen(Screen[Any]):
         """Stop the run on the screen and train the edited experiment from its start."""
         self.controls.restart(self.watching, self.workbench.experiment)
 
-    def action_send(self, command: WishName) -> None:
+    def action_send(self, command: CommandName) -> None:
         """Send a command to the trainer: pause, resume, step (once, then pause) or stop."""
         self.controls.send(self.watching, command)
 

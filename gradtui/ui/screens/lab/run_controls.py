@@ -17,7 +17,7 @@ from gradtui.experiment import Experiment
 from gradtui.training.launch import Standby, Trainer, create_run, start_trainer
 
 if TYPE_CHECKING:
-    from gradtui.runs.control import WishName
+    from gradtui.runs.control import CommandName
     from gradtui.runs.meta import Parent
     from gradtui.training.forks import Fork
     from gradtui.ui.treatment import Treatment
@@ -157,9 +157,9 @@ class RunControls:
 
         self._screen.run_worker(launch, thread=True, exclusive=True, group="start")
 
-    def send(self, run: Watching | None, command: WishName, **fields: object) -> None:
+    def send(self, run: Watching | None, command: CommandName, **fields: object) -> None:
         """Send a command to the trainer of a run; where that is impossible, show why."""
-        if run is not None and run.deaf:
+        if run is not None and run.ignores_commands:
             self._screen.notify(
                 "This script does not ask what is wished: it would call probe.control().",
                 severity="warning",

@@ -13,7 +13,7 @@ from gradtui.charts.series import CurveData
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
-from gradtui.runs.moment import moment_of
+from gradtui.runs.moment import recent_rows
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Summary
 from gradtui.ui.widgets.curve_plot import CurvePlot
@@ -127,7 +127,7 @@ def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
             # By time lag, not by layer.
             continue
         curves[measure] = table.summary(buckets=BUCKETS).column(index)
-        moment = moment_of(table, at, 1)
+        moment = recent_rows(table, at, 1)
         if len(moment.rows):
             figures[measure] = float(moment.rows[-1][index])
             step = max(step, moment.step)

@@ -105,12 +105,12 @@ def columns() -> tuple[Column[RunInfo], ...]:
         Column("name", "name", _name, 16, 40, rank=0, value=lambda info: info.name.lower(), beside="tags"),
         Column("gradient", "gradient in▸out", _gradient, BINS, rank=8, value=_drop),
         Column("findings", "findings", _findings, 12, 34, rank=3, value=_codes),
-        Column("depth", "depth", _depth, 6, rank=4, right=True, value=lambda info: info.digest.depth or None),
+        Column("depth", "depth", _depth, 6, rank=4, right=True, value=lambda info: info.summary.depth or None),
         Column("step", "step", lambda info: f"{info.steps:,}", 7, rank=6, right=True, value=lambda info: info.steps),
-        _figure("train", 6, 7, words.percent, lambda info: info.digest.train),
-        _figure("test", 6, 5, words.percent, lambda info: info.digest.test),
-        _figure("loss", 8, 9, words.number, lambda info: info.digest.loss),
-        _figure("seconds", 8, 10, words.duration, lambda info: info.digest.seconds, title="took"),
+        _figure("train", 6, 7, words.percent, lambda info: info.summary.train),
+        _figure("test", 6, 5, words.percent, lambda info: info.summary.test),
+        _figure("loss", 8, 9, words.number, lambda info: info.summary.loss),
+        _figure("seconds", 8, 10, words.duration, lambda info: info.summary.seconds, title="took"),
         Column("started", "started", _started, 10, rank=2, right=True, value=lambda info: info.started or None),
         Column("tags", "tags", _tags, 12, 30, rank=11, value=lambda info: info.label.tags or None),
         Column("id", "folder", _folder, 20, 44, rank=12, value=lambda info: info.id),
@@ -142,28 +142,30 @@ def _tags(info: RunInfo) -> Content:
 
 
 def _gradient(info: RunInfo) -> Content:
-    return Content.styled(words.blocks(info.digest.profile), "$error" if info.digest.findings else "$primary")
+    return Content.styled(
+        words.blocks(info.summary.profile), "$error" if info.summary.findings else "$primary"
+    )
 
 
 def _drop(info: RunInfo) -> float | None:
     """Decades from the output to the input."""
-    profile = info.digest.profile
+    profile = info.summary.profile
     return profile[0] - profile[-1] if len(profile) > 1 else None
 
 
 def _codes(info: RunInfo) -> tuple[int, tuple[str, ...]] | None:
-    codes = info.digest.findings
+    codes = info.summary.findings
     return (len(codes), codes) if codes else None
 
 
 def _findings(info: RunInfo) -> Content:
-    if info.digest.findings:
-        return Content.styled("✖ " + ", ".join(map(words.printable, info.digest.findings)), "$error")
+    if info.summary.findings:
+        return Content.styled("✖ " + ", ".join(map(words.printable, info.summary.findings)), "$error")
     return Content.styled("✓" if info.status.state == "finished" else "", "$success")
 
 
 def _depth(info: RunInfo) -> str:
-    return f"{info.digest.depth:,}" if info.digest.depth else "–"
+    return f"{info.summary.depth:,}" if info.summary.depth else "–"
 
 
 def _folder(info: RunInfo) -> Content:

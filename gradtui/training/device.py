@@ -5,10 +5,7 @@ Linux promises more memory than it has and then kills the process, which leaves 
 
 from __future__ import annotations
 
-import os
-import re
 from math import prod
-from pathlib import Path
 
 import torch
 
@@ -16,6 +13,7 @@ from gradtui.experiment import Experiment, NetShape
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.memory import examples, memory_of
 from gradtui.training.failures import TrainingFailed
+from gradtui.training.machine import format_bytes, free_bytes
 
 CPU_FLOPS = 3e10
 """Multiplications and additions a second of one core, as torch reaches them in nets of moderate width."""
@@ -92,7 +90,7 @@ def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
         needed += memory.gradients + memory.optimizer
         kept = round(CERTAIN_SHARE * memory.activations)
     free = free_bytes()
-    if free is not None and needed + kept > free:
+    if needed + kept > free:
         batch = f", a batch of {examples(exp):,} examples {format_bytes(kept)}" if kept > needed / 10 else ""
         raise TrainingFailed(
             f"out of memory: the net's {parameters:,} parameters need {format_bytes(needed)} to train{batch}, "
@@ -100,45 +98,6 @@ def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
         )
 
 
-def free_on(device: torch.device) -> int | None:
-    """Return the free bytes of the memory in which the net of that device lies; None if unknown."""
-    return torch.cuda.mem_get_info(device)[0] if device.type == "cuda" else free_bytes()
-
-
-def free_bytes() -> int | None:
-    """Return the bytes that a process may still take here, by the machine and by its control group; None if unknown."""
-    limits = [_available(), _left_in_group()]
-    known = [limit for limit in limits if limit is not None]
-    return min(known) if known else None
-
-
-def _available() -> int | None:
-    try:
-        for line in Path("/proc/meminfo").read_text().splitlines():
-            if line.startswith("MemAvailable:"):
-                return int(line.split()[1]) * 1024
-    except OSError:
-        pass
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (ValueError, OSError):
-        return None
-
-
-def _left_in_group() -> int | None:
-    try:
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit == "max":
-            return None
-        used = int(Path("/sys/fs/cgroup/memory.current").read_text())
-        statistics = Path("/sys/fs/cgroup/memory.stat").read_text()
-        # Files that were read lately count as used, and are dropped when memory is wanted.
-        cached = re.search(r"^inactive_file (\d+)$", statistics, re.MULTILINE)
-        return max(0, int(limit) - used + (int(cached[1]) if cached else 0))
-    except (OSError, ValueError):
-        return None
-
-
-def format_bytes(count: int) -> str:
-    """Return a number of bytes as a short text, such as "1.5 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"
+def free_on(device: torch.device) -> int:
+    """Return the free bytes of the memory in which the net of that device lies."""
+    return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_bytes()

@@ -7,8 +7,8 @@ from collections.abc import Collection
 from pathlib import Path
 
 from gradtui.study.engines import Load, Process, Start
-from gradtui.study.machine import cores, free_bytes
 from gradtui.training.launch import Worker
+from gradtui.training.machine import cores, free_bytes
 
 
 class LocalEngine:
@@ -31,9 +31,8 @@ class LocalEngine:
             return True
         if len(running) >= self.jobs:
             return False
-        free = free_bytes()
         promised = sum(load.need for load in running if load.builds)
-        return free is None or free - promised >= need
+        return free_bytes() - promised >= need
 
     def start(self, folder: Path) -> Process:
         """Have it trained by who is free. Raises OSError."""

@@ -10,7 +10,8 @@ from gradtui.runs.folder import CHECKPOINT_FOLDER
 from gradtui.training.checkpoints.files import HEADER_KEY, checkpoint_path, rollback_path, tidy
 from gradtui.training.checkpoints.state import HostState, SessionStates, TrainingState
 from gradtui.training.checkpoints.tensors import write_tensors
-from gradtui.training.device import format_bytes, free_on
+from gradtui.training.device import free_on
+from gradtui.training.machine import format_bytes
 from gradtui.training.recorder import Recorder
 from gradtui.training.session import Session
 
@@ -134,11 +135,11 @@ class RollbackBuffer:
         self._changes: list[tuple[int, Experiment]] = []
         self._written: set[int] = set()
         needed, free = COPIES * self.states.copy_bytes(), free_on(session.device)
-        self._off = free is not None and needed > MEMORY_SHARE * free
+        self._off = needed > MEMORY_SHARE * free
         if self._off:
             reason = (
                 f"{COPIES} copies of its weights and of what the optimizer has gathered take "
-                f"{format_bytes(needed)}, more than {MEMORY_SHARE:.0%} of the {format_bytes(free or 0)} that are free"
+                f"{format_bytes(needed)}, more than {MEMORY_SHARE:.0%} of the {format_bytes(free)} that are free"
             )
             recorder.writer.event("rewind_off", session.step, reason=reason)
 

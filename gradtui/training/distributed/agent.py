@@ -15,6 +15,7 @@ from gradtui.runs.events import EventLog
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.failures import reason_of
+from gradtui.training.machine import cores
 
 
 def main(folder: Path, processes: int) -> int:
@@ -36,8 +37,7 @@ def main(folder: Path, processes: int) -> int:
 def _run_torchrun(folder: Path, processes: int) -> str:
     """Run torchrun to its end. Returns why a process failed, empty where none did."""
     # Give each process its part of the cores; torchrun would give it one.
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores // processes)))
+    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes)))
     # As with any trainer: a random.py in the current folder must not be imported in place of Python's own.
     os.environ["PYTHONSAFEPATH"] = "1"
     from torch.distributed.elastic.multiprocessing.api import SignalException

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradtui.experiment import Experiment
-from gradtui.study.machine import cores
 from gradtui.study.need import need_of
+from gradtui.training.machine import cores
 
 OBJECT_STORE = 100_000_000
 """Bytes for what travels between processes of a cluster of our own; nearly nothing does, for folders are shared."""

@@ -1,0 +1,40 @@
+"""Say how many cores and how much memory this machine has for trainers. Needs no torch."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+
+import psutil
+
+
+def cores() -> int:
+    """Return how many cores this process may use: fewer than the machine has where it is confined to some of them."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def free_bytes() -> int:
+    """Return the bytes that processes may still take here, by the machine and by its control group."""
+    available = int(psutil.virtual_memory().available)
+    in_group = _free_in_control_group()
+    return available if in_group is None else min(available, in_group)
+
+
+def _free_in_control_group() -> int | None:
+    group = Path("/sys/fs/cgroup")
+    try:
+        limit = (group / "memory.max").read_text().strip()
+        used = int((group / "memory.current").read_text())
+        # Files that were read lately count as used, and are dropped when memory is wanted.
+        cached = re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)
+        return None if limit == "max" else max(0, int(limit) - used + (int(cached[1]) if cached else 0))
+    except (OSError, ValueError):
+        return None
+
+
+def format_bytes(count: int) -> str:
+    """Return a number of bytes as a short text, such as "1.5 GB"."""
+    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""Figures in words, the same on the screen and in reports."""
+"""Figures, times and nets in a few words, the same on the screen and in reports."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _UNITS = ((18, None), (15, "million billion"), (12, "trillion"), (9, "billion"),
 
 
 def compare_decades(decades: float) -> str:
-    """How the gradient at the input stands to the one at the output, from the difference of their log10.
+    """Return how the gradient at the input compares with the one at the output, from the difference of their log10.
 
-    A factor below two is no difference worth a word: He-initialised nets scatter by as much between seeds.
+    A factor below two is no difference: He-initialised nets scatter by as much between seeds.
     """
     if abs(decades) < math.log10(2):
         return "as strong at the input as at the output"
@@ -20,7 +20,7 @@ def compare_decades(decades: float) -> str:
 
 
 def times(decades: float) -> str:
-    """A factor of so many decades as people say it: ``630 billion``; beyond words as a power of ten."""
+    """Return a factor of so many decades in words: ``630 billion``; beyond trillions as a power of ten."""
     for least, unit in _UNITS:
         if decades >= least:
             return f"{_two_digits(10 ** (decades - least))} {unit}" if unit else f"10^{decades:.0f}"
@@ -34,7 +34,7 @@ def _two_digits(number: float) -> str:
 
 
 def seconds(value: float) -> str:
-    """A duration as one says it: ``3.1 s``, ``2 min 05 s``, ``3 h 20 min``."""
+    """Return a duration in words: ``3.1 s``, ``2 min 05 s``, ``3 h 20 min``."""
     if value < 59.95:
         return f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
@@ -44,23 +44,23 @@ def seconds(value: float) -> str:
 
 
 def figure(value: float | None) -> str:
-    """Four significant digits; a dash where there is no number at all."""
+    """Return four significant digits; a dash for None."""
     return "–" if value is None else f"{value:.4g}"
 
 
 def share(value: float | None) -> str:
-    """A fraction in percent; a dash where there is none."""
+    """Return a fraction in percent; a dash for None."""
     return "–" if value is None else f"{100 * value:.1f} %"
 
 
 _BLOCKS = "▁▂▃▄▅▆▇"
-"""Without the full one: blocks of two lines would run into each other."""
+"""Without the full block: those of two lines would run into each other."""
 DECADES = 8.0
-"""What the blocks reach down from the largest."""
+"""The decades that the blocks span down from the largest."""
 
 
 def ago(seconds: float) -> str:
-    """How long ago, in the unit that a person would say."""
+    """Return how long ago something was, in the largest unit that fits."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit} ago"
@@ -68,7 +68,7 @@ def ago(seconds: float) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """In two figures or three: ``0.26 s``, ``12 s``, ``3.4 min``, ``11 h``."""
+    """Return a duration in two or three digits: ``0.26 s``, ``12 s``, ``3.4 min``, ``11 h``; a dash for None."""
     if seconds is None or math.isnan(seconds):
         return "–"
     unit, size = next(
@@ -79,17 +79,17 @@ def duration(seconds: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """An accuracy; a dash where there is none."""
+    """Return an accuracy in percent; a dash for None."""
     return "–" if share is None else f"{share:.1%}"
 
 
 def number(value: float | None) -> str:
-    """Three figures; a dash where there is none."""
+    """Return three significant digits; a dash for None."""
     return "–" if value is None else f"{value:.3g}"
 
 
 def blocks(profile: Sequence[float]) -> str:
-    """log10 of the gradient over depth, a block each: how far it is below the largest, down to DECADES.
+    """Return the gradient over depth as one row of blocks, from its log10: how far each is below the largest.
 
     What is not a number has a sign of its own, as on the charts; 0 is a gradient of exactly zero.
     """

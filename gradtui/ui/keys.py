@@ -1,4 +1,4 @@
-"""The keys of the lab, apart from it: the opening screen shows them before the lab is imported."""
+"""The keys of the lab, which the opening screen shows before the lab is imported, and keys that a person chose."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from textual.binding import Binding, BindingType
 
-TRAVEL_KEYS: list[BindingType] = [
+TIME_KEYS: list[BindingType] = [
     Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
     Binding("M", "measure(False)", "measure before", show=False, id="lab.measure-back"),
     Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
@@ -21,7 +21,7 @@ TRAVEL_KEYS: list[BindingType] = [
         id="lab.find",
     ),
 ]
-"""What moves through a run, on every screen that shows one."""
+"""The keys that move through a run, on every screen that shows one."""
 
 LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
@@ -79,7 +79,7 @@ LAB_KEYS: list[BindingType] = [
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
-    *TRAVEL_KEYS,
+    *TIME_KEYS,
     Binding(
         "N",
         "draw_net",
@@ -100,27 +100,27 @@ LAB_KEYS: list[BindingType] = [
     Binding("shift+tab", "pane(-1)", "pane before", show=False, id="lab.before"),
 ]
 
-WHILE_TRAINING = frozenset(
+NEED_A_RUN = frozenset(
     {
         "send", "restart",
         "log", "measure", "first_bad", "live", "find_layer", "treat", "try_all", "alone",
     }
 )  # fmt: skip
-"""Actions that need a run."""
+"""The actions that need a run."""
 
 TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
-"""Ids of what stands first in the footer."""
+"""The ids of the keys that stand first in the key line."""
 
 
 def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[str, str]:
-    """The keys by id, and those that must be said besides.
+    """Return the keys by id for Textual, with those that would else be lost.
 
     Textual takes a key from everything that shares it when one of them gets another: with another key for "train",
     space would no longer pause. So the others are given theirs anew.
 
     Args:
-        keys: what the person wishes, by id.
-        bindings: those of the screen, several of which may share a key.
+        keys: the keys that the person chose, by id.
+        bindings: the bindings of the screen, several of which may share a key.
     """
     known = _with_id(bindings)
     given_up = {key for binding in known if binding.id in keys for key in binding.key.split(",")}
@@ -133,8 +133,8 @@ def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[
 
 
 def without_key(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> list[str]:
-    """What has no key any more, because the person gave the last one of it to something else."""
-    taken = {binding.key for binding in Binding.make_bindings(Binding(wish, "") for wish in keys.values())}
+    """Return the descriptions of what has no key any more, because the person gave its last one to something else."""
+    taken = {binding.key for binding in Binding.make_bindings(Binding(key, "") for key in keys.values())}
     return [
         binding.description
         for binding in _with_id(bindings)

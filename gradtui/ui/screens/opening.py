@@ -12,7 +12,7 @@ from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 
-from gradtui.ui.keys import LAB_KEYS, WHILE_TRAINING
+from gradtui.ui.keys import LAB_KEYS, NEED_A_RUN
 from gradtui.ui.widgets.key_line import KeyLine
 
 
@@ -45,7 +45,7 @@ class OpeningScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether the lab will show a key."""
-        return action not in WHILE_TRAINING
+        return action not in NEED_A_RUN
 
     def on_key(self, event: events.Key) -> None:
         """Remember a key for the lab, whose actions do not exist here."""

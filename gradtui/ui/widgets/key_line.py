@@ -1,4 +1,4 @@
-"""The last line: the keys of where one is, each with a word.
+"""The last line of a screen: the keys that do something now, each with a word.
 
 Textual's own footer is a widget for each key and is made anew at each change of focus; a third of the time in which the
 lab opened went into its styles. This is one widget and one line of text.
@@ -16,12 +16,12 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 NARROW = 100
-"""Columns below which the line has no air and no key of the palette."""
+"""On fewer columns the keys stand closer together, without the key of the palette."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A key and what it does."""
+class KeyEntry:
+    """A KeyEntry is a key and what it does."""
 
     key: str
     shown: str
@@ -29,7 +29,7 @@ class Entry:
     enabled: bool = True
 
     def content(self) -> Content:
-        """The key stands out."""
+        """Return the key, which stands out, and the words."""
         key = "bold $footer-key-foreground" if self.enabled else "$secondary"
         return Content.assemble(
             (self.shown, key), " " if self.words else "", (self.words, "$footer-description-foreground")
@@ -37,7 +37,7 @@ class Entry:
 
 
 class KeyLine(Widget):
-    """What fits of the keys that are bound here, and at the right the key of the command palette."""
+    """The KeyLine shows as many keys as fit, and at the right the key of the command palette."""
 
     DEFAULT_CSS = """
     KeyLine {
@@ -46,32 +46,32 @@ class KeyLine(Widget):
     }
     """
 
-    entries: reactive[tuple[Entry, ...]] = reactive(())
+    entries: reactive[tuple[KeyEntry, ...]] = reactive(())
 
     def on_mount(self) -> None:
-        """Look at the keys now and whenever others are bound."""
-        self._look(self.screen)
-        self.screen.bindings_updated_signal.subscribe(self, self._look)
+        """Read the keys now and whenever they change."""
+        self._read_keys(self.screen)
+        self.screen.bindings_updated_signal.subscribe(self, self._read_keys)
 
-    def _look(self, screen: Screen[object]) -> None:
+    def _read_keys(self, screen: Screen[object]) -> None:
         if not self.is_attached:
             return
-        found: dict[str, Entry] = {}
+        found: dict[str, KeyEntry] = {}
         for _, binding, enabled, _ in screen.active_bindings.values():
             if binding.show and binding.action not in found:
                 shown = self.app.get_key_display(binding)
-                found[binding.action] = Entry(binding.key, shown, binding.description, enabled)
+                found[binding.action] = KeyEntry(binding.key, shown, binding.description, enabled)
         self.entries = tuple(found.values())
 
     @property
-    def _palette(self) -> Entry | None:
+    def _palette(self) -> KeyEntry | None:
         if self.size.width < NARROW or not self.app.ENABLE_COMMAND_PALETTE:
             return None
         key = self.app.COMMAND_PALETTE_BINDING
-        return Entry(key, self.app.get_key_display(Binding(key, "command_palette", "palette")), "palette")
+        return KeyEntry(key, self.app.get_key_display(Binding(key, "command_palette", "palette")), "palette")
 
-    def _placed(self) -> list[tuple[int, Entry]]:
-        """The entries that fit whole, each with its first column."""
+    def _placed(self) -> list[tuple[int, KeyEntry]]:
+        """Return the entries that fit whole, each with its first column."""
         width, gap = self.content_size.width, 1 if self.size.width < NARROW else 2
         palette, placed, column = self._palette, [], 0
         last = None
@@ -87,14 +87,14 @@ class KeyLine(Widget):
         return [*placed, last] if last is not None else placed
 
     def render(self) -> Content:
-        """One line."""
+        """Return the line."""
         line = Content("")
         for column, entry in self._placed():
             line += Content(" " * (column - line.cell_length)) + entry.content()
         return line
 
     def on_click(self, event: events.Click) -> None:
-        """A click on a key is the key."""
+        """Press the clicked key."""
         offset = event.get_content_offset(self)
         if offset is None:
             return

@@ -1,4 +1,4 @@
-"""The first line: whose screen this is, what is trained, and how far it is."""
+"""The first line of a screen with a run: its name, what it is doing, and how far it is."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot
     from gradtui.ui.watching import Watching
 
-# state → (mark, colour); the mark differs too, for those who see no colour.
 MARKS = {
     "idle": ("○", "$secondary"),
     "starting": ("◌", "$accent"),
@@ -29,29 +28,30 @@ MARKS = {
     "failed": ("✖", "$error"),
     "died": ("✖", "$error"),
 }
+"""The mark and colour of each state; the marks differ too, for terminals without colours."""
 
 
 @dataclass(frozen=True)
 class Progress:
-    """What the line says of a run."""
+    """A Progress is what the line shows of a run."""
 
     title: str
     detail: str = ""
     state: str = "idle"
     words: str = ""
-    """What it is doing, or how it ended, in a few words."""
+    """What the run is doing, or how it ended, in a few words."""
     step: int = 0
     steps: int = 0
-    """Planned; 0 is unknown."""
+    """The planned steps; 0 is unknown."""
     rate: float = 0.0
     """Steps a second."""
     seconds_left: float | None = None
     at: int | None = None
-    """The step that is looked at, where that is not the newest."""
+    """The step that is shown, where that is not the newest."""
 
 
 class StatusBar(Widget):
-    """One line; the progress bar takes what the words leave."""
+    """The StatusBar is one line; the progress bar takes the room that the words leave."""
 
     DEFAULT_CSS = """
     StatusBar { height: 1; padding: 0 1; background: $panel; color: $foreground; }
@@ -60,7 +60,7 @@ class StatusBar(Widget):
     progress: reactive[Progress] = reactive(Progress(""))
 
     def render(self) -> Content:
-        """Name on the left; state, step, bar, rate and time left on the right."""
+        """Return the name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
         mark, colour = MARKS.get(p.state, MARKS["idle"])
         left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
@@ -82,12 +82,12 @@ class StatusBar(Widget):
                 right += Content(" ") + bar(p.step / p.steps, min(24, room))
             right += tail
         if p.at is not None:
-            right = self._looking_back(p.at, right, width - left.cell_length - 2)
+            right = self._with_shown_step(p.at, right, width - left.cell_length - 2)
         gap = max(2, width - left.cell_length - right.cell_length)
         return left + Content(" " * gap) + right
 
-    def _looking_back(self, at: int, right: Content, room: int) -> Content:
-        """What one looks at goes before how the run stands: of that, what there is room for."""
+    def _with_shown_step(self, at: int, right: Content, room: int) -> Content:
+        """Return the step that is shown, then as much of the state of the run as fits."""
         p = self.progress
         mark, colour = MARKS.get(p.state, MARKS["idle"])
         short = Content.assemble((mark, colour), f" step {p.step:,}" + (f"/{p.steps:,}" if p.steps else ""))
@@ -103,13 +103,13 @@ class StatusBar(Widget):
 
 
 def bar(share: float, width: int) -> Content:
-    """A thin bar, filled to a share of its width."""
+    """Return a thin bar, filled to a share of its width."""
     full = round(max(0.0, min(1.0, share)) * width)
     return Content.assemble(("━" * full, "$accent"), ("─" * (width - full), "$border"))
 
 
 def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
-    """The first line for a run, or for an experiment that has not been started."""
+    """Return the first line for a run, or for an experiment that has not been started."""
     if watching is None:
         return Progress(draft.name, draft.data.source, "idle", "press space to train")
     snapshot = watching.snapshot
@@ -143,16 +143,16 @@ def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
 
 _PHASES = {"importing": "importing torch", "building": "building the net"}
 
-BRIEF = 0.5
-"""Seconds that an evaluation must last to be worth a word: shorter ones would only flicker."""
+BRIEF_EVALUATION = 0.5
+"""Seconds from which on an evaluation is named: shorter ones would only flicker."""
 
 
 def _phase_text(snapshot: Snapshot) -> str:
-    """What the trainer is at, in its own words where they say more than the phase's name."""
+    """Return what the trainer is doing, in its own words where they say more than the name of the phase."""
     phase = snapshot.status.phase
     said = next((event for event in reversed(snapshot.events) if event.get("event") == "phase"), {})
     if phase == "evaluating":
-        return phase if time.time() - float(said.get("time", 0.0)) > BRIEF else "training"
+        return phase if time.time() - float(said.get("time", 0.0)) > BRIEF_EVALUATION else "training"
     if phase == "pretraining":
         return str(said.get("text") or phase)
     return _PHASES.get(phase, phase)
@@ -171,7 +171,7 @@ def _words(state: str, phase: str, reason: str) -> str:
 
 
 def cure_of(watching: Watching) -> str:
-    """What a run has that the one which it is held against has not, in words; "" where it is no twin."""
+    """Return the cure of a fork, and from which step on it has it; "" where the run is no fork."""
     from gradtui.experiment.edits import cure
 
     parent = watching.parent

@@ -18,7 +18,7 @@ from textual.worker import get_current_worker
 from gradtui import metrics
 from gradtui.ui.screens.compare.differences import Differences
 from gradtui.ui.screens.compare.overlays import PARTS, OverlaidCurves, OverlaidProfiles, Waterfalls
-from gradtui.ui.screens.compare.runs_legend import LETTERS, Entry, RunsLegend, newest_of
+from gradtui.ui.screens.compare.runs_legend import LETTERS, ComparedRun, RunsLegend, newest_of
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.key_line import KeyLine
@@ -61,7 +61,7 @@ class CompareScreen(Screen["Path | None"]):
         super().__init__()
         watchings = [Watching(self, folder, beside=True) for folder in folders]
         self.entries = tuple(
-            Entry(letter, watching) for letter, watching in zip(LETTERS, watchings, strict=False)
+            ComparedRun(letter, watching) for letter, watching in zip(LETTERS, watchings, strict=False)
         )
         self.tabs = PaneTabs(self, TABS[0], self.panes)
         self.part = PARTS[0]

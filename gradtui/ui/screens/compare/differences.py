@@ -1,4 +1,4 @@
-"""What differs between runs: how they ended, and the fields of their experiments that are not the same."""
+"""The table of differences between runs: their figures, and the fields in which their experiments differ."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ from gradtui import words
 from gradtui.experiment import Experiment, to_dict
 from gradtui.experiment.overrides import diff
 from gradtui.ui.edit.values import show, value_at
-from gradtui.ui.screens.compare.runs_legend import Entry
+from gradtui.ui.screens.compare.runs_legend import ComparedRun
 
-FIELD = 24
-"""Columns of a field's path, at most."""
+MAX_FIELD_WIDTH = 24
+"""The most columns of a field's path."""
 ABSENT = "–"
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One line: a figure or a field, and what each run has there."""
+    """A Difference is one line: a figure or a field, and its value in each run."""
 
     field: str
     values: tuple[str, ...]
-    ill: tuple[bool, ...] = ()
-    """Which of them are sick."""
+    bad: tuple[bool, ...] = ()
+    """Which of the values are bad."""
 
 
-def outcomes(entries: Sequence[Entry]) -> list[Difference]:
-    """How each run stands, in the figures that all of them have."""
+def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
+    """Return the findings and figures of each run."""
     found = [
         Difference("found", tuple(_found(entry) for entry in entries), tuple(bool(e.codes) for e in entries))
     ]
-    figures: dict[str, Callable[[Entry], str]] = {
+    figures: dict[str, Callable[[ComparedRun], str]] = {
         "step": lambda entry: f"{entry.newest:,}",
         "loss": partial(_figure, name="loss", form=words.number),
         "train": partial(_figure, name="accuracy", form=words.percent),
@@ -50,16 +50,16 @@ def outcomes(entries: Sequence[Entry]) -> list[Difference]:
     return found + [Difference(name, tuple(map(figure, entries))) for name, figure in figures.items()]
 
 
-def _found(entry: Entry) -> str:
+def _found(entry: ComparedRun) -> str:
     if entry.codes:
         return "✖ " + ", ".join(entry.codes)
     return "✓ nothing" if entry.watching.standing is not None else ABSENT
 
 
-def _figure(entry: Entry, name: str, form: Callable[[float], str]) -> str:
+def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
     outcome = entry.watching.outcome
     value: float = math.nan if outcome is None else getattr(outcome, name)
-    # A loss that is not a number is what one looks for; of other figures NaN says that there is none.
+    # A loss that is not a number is shown; other figures are NaN where there is none.
     known = outcome is not None and (name == "loss" or not math.isnan(value))
     return form(value) if known else ABSENT
 
@@ -73,9 +73,9 @@ def _power(decades: float) -> str:
 
 
 def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:
-    """The fields in which not all of them are the same, in the order of the file. None is a script's own training.
+    """Return the fields in which the experiments differ, in the order of the file; None is a watched script.
 
-    Where nets have another number of groups, each group is one line, in words.
+    Where nets have different numbers of groups, each group is one line, in words.
     """
     known = [experiment for experiment in experiments if experiment is not None]
     paths: dict[str, None] = {}
@@ -109,7 +109,7 @@ def _group_lines(experiments: Sequence[Experiment | None], paths: Sequence[str])
 
 
 class DifferenceTable(Widget):
-    """One text."""
+    """A DifferenceTable shows the names of the runs, their figures, and the fields that differ."""
 
     DEFAULT_CSS = "DifferenceTable { height: auto; text-wrap: nowrap; }"
 
@@ -119,13 +119,13 @@ class DifferenceTable(Widget):
     note: reactive[str] = reactive("", layout=True)
 
     def render(self) -> Content:
-        """Names of the runs, their figures, and what differs."""
+        """Return the lines of the table."""
         width, count = self.container_size.width - 2, max(1, len(self.heads))
         lines = [*self.figures, *self.fields]
-        field = min(FIELD, max((len(line.field) for line in lines), default=8))
+        field = min(MAX_FIELD_WIDTH, max((len(line.field) for line in lines), default=8))
         each = max(6, (width - field) // count - 1)
         said = [_line("", self.heads, field, each, "bold")]
-        said += [_line(line.field, line.values, field, each, ill=line.ill) for line in self.figures]
+        said += [_line(line.field, line.values, field, each, bad=line.bad) for line in self.figures]
         said.append(Content.styled("─" * width, "$border"))
         said += [_line(line.field, line.values, field, each) for line in self.fields]
         if self.note:
@@ -134,18 +134,18 @@ class DifferenceTable(Widget):
 
 
 def _line(
-    field: str, values: Sequence[str], width: int, each: int, style: str = "", ill: Sequence[bool] = ()
+    field: str, values: Sequence[str], width: int, each: int, style: str = "", bad: Sequence[bool] = ()
 ) -> Content:
     line = Content.styled(field, "$secondary").truncate(width, ellipsis=True, pad=True)
     for index, value in enumerate(values):
-        tone = "$error" if index < len(ill) and ill[index] else style
+        tone = "$error" if index < len(bad) and bad[index] else style
         cell = Content.styled(words.printable(value), tone) if tone else Content(words.printable(value))
         line += Content(" ") + cell.truncate(each, ellipsis=True, pad=True)
     return line
 
 
 class Differences(VerticalScroll, can_focus=True):
-    """The table in its frame; it scrolls."""
+    """Differences is the pane in which the table scrolls."""
 
     HELP = (
         "## Differences\n\nAbove, how each run stands; beneath, the fields of the experiments in which not all are the "
@@ -159,11 +159,11 @@ class Differences(VerticalScroll, can_focus=True):
         self.border_title = "Differences"
 
     def compose(self) -> ComposeResult:
-        """The table."""
+        """Yield the table."""
         yield DifferenceTable()
 
-    def overlay(self, entries: Sequence[Entry]) -> None:
-        """Show how all of them stand."""
+    def overlay(self, entries: Sequence[ComparedRun]) -> None:
+        """Show the state of all runs."""
         table = self.query_one(DifferenceTable)
         table.heads = tuple(f"{entry.letter} {entry.watching.title}" for entry in entries)
         table.figures = tuple(outcomes(entries))

@@ -1,4 +1,4 @@
-"""Loss or accuracy of several runs over each other."""
+"""The panes that draw several runs together: their curves, their layers, and their waterfalls."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from textual.reactive import reactive
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.metrics import Metric
-from gradtui.ui.screens.compare.runs_legend import Entry, newest_of
+from gradtui.ui.screens.compare.runs_legend import ComparedRun, newest_of
 from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.layer_charts import ScaleLegend
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
     from gradtui.charts.series import CurveData
 
 PARTS = ("batch", "train", "test")
-"""What of a run is drawn: its batches, or what was evaluated of the training or the test set."""
+"""Which curve of a run is drawn: that of its batches, or of the evaluations on the training or the test set."""
 
 EXPLODED = frozenset({"exploding", "nonfinite"})
 
 
 class OverlaidCurves(CurvePane):
-    """One curve a run, its letter at its end."""
+    """OverlaidCurves draw one curve for each run, with its letter at its end."""
 
     HELP = (
         "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. `e` draws the batches "
@@ -42,10 +42,10 @@ class OverlaidCurves(CurvePane):
     )
 
     part = PARTS[0]
-    """What of each run is drawn."""
+    """Which curve of each run is drawn."""
 
-    async def overlay(self, entries: Sequence[Entry], part: str, at: int | None) -> None:
-        """Show what all of them have by now; at: the step that is looked at."""
+    async def overlay(self, entries: Sequence[ComparedRun], part: str, at: int | None) -> None:
+        """Show the curves of all runs; at: the step of the cursor, or None."""
         series = [one for entry in entries if (one := curve(entry, self.what, part)) is not None]
         plot = await self.plot()
         self._newest, self._first = newest_of(entries), 1
@@ -56,12 +56,12 @@ class OverlaidCurves(CurvePane):
         self._write_title()
 
     def point_at(self, step: int | None) -> None:
-        """The cursor at a step, before the runs were read for it."""
+        """Put the cursor at a step, before the runs were read for it."""
         for plot in self._plots():
             plot.cursor = step
 
     def step_beside(self, step: int, columns: int) -> int:
-        """The step so many columns to the right (left) of another."""
+        """Return the step so many columns to the right (left) of another."""
         return next((plot.step_beside(step, columns) for plot in self._plots()), step)
 
     def _write_title(self) -> None:
@@ -73,34 +73,37 @@ class OverlaidCurves(CurvePane):
         self.heading = " · ".join([f"{head} {said}", *rest])
 
     def _write_caption(self) -> None:
-        """Nothing besides: what happened to each of many runs would be a forest of signs."""
+        """Write nothing: the events of many runs would be too many signs."""
 
 
-def curve(entry: Entry, what: str, part: str) -> CurveData | None:
-    """What is drawn of a run; None where it has nothing of the kind."""
+def curve(entry: ComparedRun, what: str, part: str) -> CurveData | None:
+    """Return the curve of a run; None where it has no such curve."""
     from gradtui.charts.series import CurveData
 
     snapshot = entry.watching.snapshot
     if snapshot is None:
         return None
-    guest = not EXPLODED.isdisjoint(entry.codes)
+    explodes = not EXPLODED.isdisjoint(entry.codes)
     if part == "batch":
         batch = snapshot.curves.get(what)
         if batch is None or not len(batch):
             return None
-        return CurveData("", batch.step, batch.mean, guest=guest, sign=entry.letter)
+        return CurveData("", batch.step, batch.mean, guest=explodes, sign=entry.letter)
     key = f"{part}_{what}"
     known = [event for event in snapshot.evaluations if event.get(key) is not None]
     if not known:
         return None
     values = [event[key] for event in known]
     return CurveData(
-        "", [event["step"] for event in known], values, noisy=False, guest=guest, sign=entry.letter
+        "", [event["step"] for event in known], values, noisy=False, guest=explodes, sign=entry.letter
     )
 
 
 class OverlaidProfiles(Vertical, can_focus=True):
-    """One line a run, from input to output: level is healthy, and where nets differ in depth, depth is relative."""
+    """OverlaidProfiles draw one line for each run over its layers, from input to output.
+
+    A level line is healthy. Where nets differ in depth, the axis is the relative depth.
+    """
 
     HELP = (
         "## The layers of all runs\n\nOne line a net, from input to output; its letter stands at the output. Where the "
@@ -117,23 +120,23 @@ class OverlaidProfiles(Vertical, can_focus=True):
         super().__init__(classes="pane", id="profiles-pane")
 
     def compose(self) -> ComposeResult:
-        """The chart."""
+        """Yield the chart."""
         plot = CurvePlot(logarithmic=True, placeholder="no layers yet")
         plot.travels = plot.has_legend = False
         yield plot
 
     def watch_heading(self, heading: str) -> None:
-        """Above the chart."""
+        """Write the title of the frame."""
         self.border_title = Content(heading)
 
     def watch_caption(self, caption: str) -> None:
-        """Beneath it."""
+        """Write the lower line of the frame."""
         self.border_subtitle = Content(caption)
 
-    def overlay(self, entries: Sequence[Entry], metric: Metric) -> None:
-        """Show the step that each of them is looked at."""
+    def overlay(self, entries: Sequence[ComparedRun], metric: Metric) -> None:
+        """Show the layers of each run at its step."""
         plot = self.query_one(CurvePlot)
-        values = {entry.letter: seen(entry, metric) for entry in entries}
+        values = {entry.letter: row_at_cursor(entry, metric) for entry in entries}
         depths = sorted({len(row) for row in values.values() if len(row)})
         plot.logarithmic = metric.scale == "log"
         plot.update(
@@ -150,25 +153,25 @@ class OverlaidProfiles(Vertical, can_focus=True):
             self.caption = f"{metric.axis} 1 to {depths[0]:,}"
 
 
-def seen(entry: Entry, metric: Metric) -> NDArray[np.floating]:
-    """The row of a run at the step looked at, (layers,); none before there is one of this measure."""
+def row_at_cursor(entry: ComparedRun, metric: Metric) -> NDArray[np.floating]:
+    """Return the row of a run at its step, (layers,); empty before there is one of this metric."""
     sight = entry.watching.sight
     return sight.values if sight is not None and sight.look.measure == metric.name else np.zeros(0)
 
 
 def places(count: int, *, relative: bool) -> NDArray[np.float64]:
-    """Where layers stand: by their number, or by their share of the depth, from 0 to 1."""
+    """Return where layers stand on the axis, (count,): at their number, or at their share of the depth from 0 to 1."""
     if not relative:
         return np.arange(1.0, count + 1)
     return np.linspace(0.0, 1.0, count) if count > 1 else np.array([0.5])
 
 
 NARROWEST = 18
-"""Columns of one waterfall with its frame, at least, where more than one row of them can be had."""
+"""The least columns of one waterfall with its frame, where there is height for more than one row of them."""
 
 
 class RunWaterfall(Vertical):
-    """One run's, in a frame with its letter."""
+    """A RunWaterfall is the waterfall of one run, in a frame with its letter."""
 
     DEFAULT_CSS = """
     RunWaterfall {
@@ -180,21 +183,21 @@ class RunWaterfall(Vertical):
     def __init__(self, scale: Scale) -> None:
         super().__init__()
         self.scale = scale
-        self._said = ""
+        self._title = ""
 
     def compose(self) -> ComposeResult:
-        """The chart."""
+        """Yield the chart."""
         yield Waterfall(self.scale)
 
-    def entitle(self, said: str) -> None:
-        """Write on the frame, if it is new: that paints all of it."""
-        if said != self._said:
-            self._said = said
-            self.border_title = Content(said)
+    def write_title(self, title: str) -> None:
+        """Write the title of the frame if it is new: that paints all of the frame."""
+        if title != self._title:
+            self._title = title
+            self.border_title = Content(title)
 
 
 class Waterfalls(Vertical, can_focus=True):
-    """As many as there are runs, on one scale."""
+    """Waterfalls show the whole course of each run side by side, in the same colours."""
 
     HELP = (
         "## Waterfalls\n\nThe whole of each run: layers across, input at the left, time downward; each has its own "
@@ -211,16 +214,16 @@ class Waterfalls(Vertical, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="pane", id="waterfalls-pane")
         self.border_title = "Waterfalls"
-        self._entries: Sequence[Entry] = ()
+        self._entries: Sequence[ComparedRun] = ()
         self._metric: Metric | None = None
         self._scale = Scale()
 
     def compose(self) -> ComposeResult:
-        """A place for them."""
+        """Yield the grid of the waterfalls."""
         yield Grid()
 
-    async def overlay(self, entries: Sequence[Entry], metric: Metric) -> None:
-        """Show all that each of them has recorded."""
+    async def overlay(self, entries: Sequence[ComparedRun], metric: Metric) -> None:
+        """Show all recorded steps of each run."""
         self._entries = entries
         if metric is not self._metric:
             self._metric = metric
@@ -228,7 +231,7 @@ class Waterfalls(Vertical, can_focus=True):
             await self.query("RunWaterfall, ScaleLegend").remove()
             await self.query_one(Grid).mount(*(RunWaterfall(self._scale) for _ in entries))
             await self.mount(ScaleLegend(self._scale))
-            self._place()
+            self._arrange()
         sights = [
             entry.watching.sight
             for entry in entries
@@ -237,10 +240,10 @@ class Waterfalls(Vertical, can_focus=True):
         units = log10_of if metric.scale == "log" else np.asarray
         matrices = {id(sight): units(sight.matrix) for sight in sights}
         if matrices:
-            # All of them at once, before any is drawn: one scale.
+            # All runs before any is drawn, for they share one scale.
             self._scale.include(np.concatenate([matrix.ravel() for matrix in matrices.values()]))
         for entry, pane in zip(entries, self.query(RunWaterfall), strict=True):
-            pane.entitle(f"{entry.letter} {entry.watching.title}")
+            pane.write_title(f"{entry.letter} {entry.watching.title}")
             sight = entry.watching.sight
             chart = pane.query_one(Waterfall)
             if sight is not None and id(sight) in matrices:
@@ -248,18 +251,18 @@ class Waterfalls(Vertical, can_focus=True):
                 chart.step = sight.step if sight.look.at is not None else None
         self.query_one(ScaleLegend).update()
 
-    def rows_of(self, chart: Waterfall) -> tuple[Entry, int] | None:
-        """Whose chart it is, and how many rows of time it can show."""
+    def rows_of(self, chart: Waterfall) -> tuple[ComparedRun, int] | None:
+        """Return the run of a chart, and how many rows of time the chart can show; None where it is none of these."""
         for entry, pane in zip(self._entries, self.query(RunWaterfall), strict=False):
             if chart in pane.children:
                 return entry, chart.capacity
         return None
 
     def on_resize(self) -> None:
-        """More or fewer beside each other."""
-        self._place()
+        """Place as many beside each other as fit now."""
+        self._arrange()
 
-    def _place(self) -> None:
+    def _arrange(self) -> None:
         try:
             grid = self.query_one(Grid)
         except NoMatches:
@@ -270,7 +273,7 @@ class Waterfalls(Vertical, can_focus=True):
 
 
 def abreast(width: int, height: int, count: int) -> int:
-    """How many stand beside each other: all, unless they would be too narrow and there is height for another row."""
+    """Return how many fit beside each other: all, unless that is too narrow and there is height for another row."""
     if not count:
         return 1
     rows = 1

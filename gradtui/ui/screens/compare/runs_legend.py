@@ -1,4 +1,4 @@
-"""One of the runs that are compared."""
+"""The compared runs under their letters, and the first line that names them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from gradtui.ui.widgets.cell_chart import CellChart
 from gradtui.ui.widgets.status_bar import MARKS
 
 LETTERS = "ABCDEFGH"
-"""What runs are called in charts. A letter has a colour of its own; who sees no colour has the letter."""
+"""The names of runs in charts. Each letter has a colour of its own, and serves where there are no colours."""
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A run under its letter. Its watching changes as the run is followed."""
+class ComparedRun:
+    """A ComparedRun is a followed run with its letter."""
 
     letter: str
     watching: Watching
@@ -32,12 +32,12 @@ class Entry:
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """Of what was found in it, the weighty ones."""
+        """The codes of its findings, without those that are only information."""
         return tuple(found.code for found in self.watching.standing or () if found.severity != "info")
 
 
-def newest_of(entries: Sequence[Entry]) -> int:
-    """The last step that any of them has recorded."""
+def newest_of(entries: Sequence[ComparedRun]) -> int:
+    """Return the last step that any of the runs has recorded."""
     return max((entry.newest for entry in entries), default=0)
 
 
@@ -46,7 +46,7 @@ Part = tuple[str, str, str]
 
 
 class RunsLegend(CellChart):
-    """One line; names give way where there is no room for all."""
+    """The RunsLegend is the first line: the letter, name and state of each run, shortened to what fits."""
 
     DEFAULT_CSS = """
     RunsLegend { height: 1; padding: 0 1; background: $panel; }
@@ -56,19 +56,19 @@ class RunsLegend(CellChart):
         super().__init__()
         self._parts: tuple[Part, ...] = ()
 
-    def update(self, entries: Sequence[Entry]) -> None:
-        """Show how they stand."""
+    def update(self, entries: Sequence[ComparedRun]) -> None:
+        """Show the state of the runs."""
         parts = tuple((entry.letter, one_wide(entry.watching.title), _state(entry)) for entry in entries)
         if parts != self._parts:
             self._parts = parts
             self.repaint()
 
     def stale(self) -> object:
-        """Other words."""
+        """Return what the line was drawn from, to see whether it must be drawn anew."""
         return self._parts
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """Letter, name and state of each, as far as they fit."""
+        """Return the letter, name and state of each run, as far as they fit."""
         cells = Cells(height, width)
         if not self._parts:
             return cells
@@ -88,7 +88,7 @@ class RunsLegend(CellChart):
         return cells
 
 
-def _state(entry: Entry) -> str:
+def _state(entry: ComparedRun) -> str:
     state, snapshot = entry.watching.state, entry.watching.snapshot
     mark = MARKS[state][0]
     if entry.watching.live and snapshot is not None:
@@ -98,7 +98,7 @@ def _state(entry: Entry) -> str:
 
 
 def one_wide(text: str) -> str:
-    """A name in which every character takes one cell: a chart knows no others."""
+    """Return a name in which every character takes one cell, as charts need it."""
     return "".join(
         character if character.isprintable() and get_character_cell_size(character) == 1 else "·"
         for character in text

@@ -1,4 +1,4 @@
-"""The frames of the layer page: a few curves of one layer, or its histogram."""
+"""The panes of the layer page, and what they show of one layer, read from the run's folder."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ WEIGHTS = Curves("weights", "Weights", True)
 
 
 class LayerCurves(Vertical, can_focus=True):
-    """Curves of one layer over the steps."""
+    """LayerCurves draw a few metrics of one layer over the steps."""
 
     ALLOW_MAXIMIZE = True
 
@@ -44,15 +44,15 @@ class LayerCurves(Vertical, can_focus=True):
         self.curves = curves
 
     def compose(self) -> ComposeResult:
-        """One chart."""
+        """Yield the chart."""
         yield CurvePlot(logarithmic=self.curves.logarithmic, placeholder="nothing recorded yet")
 
     def on_mount(self) -> None:
-        """The frame's title."""
+        """Write the title of the frame."""
         self.border_title = self.curves.title + (" · log" if self.curves.logarithmic else "")
 
     def paint(self, view: LayerView, at: int | None, x_end: float | None) -> None:
-        """Draw the curves of a layer, the cursor at the step looked at."""
+        """Draw the curves of a layer, with the cursor at a step; None is no cursor."""
         series = []
         for metric in metrics.registered():
             chart, name = metric.curve or (None, "")
@@ -65,7 +65,7 @@ class LayerCurves(Vertical, can_focus=True):
 
 
 class LayerHistogram(Vertical, can_focus=True):
-    """The sizes of one layer's gradients over the steps."""
+    """The LayerHistogram draws the sizes of one layer's gradients over the steps."""
 
     ALLOW_MAXIMIZE = True
 
@@ -73,15 +73,15 @@ class LayerHistogram(Vertical, can_focus=True):
         super().__init__(id="layer-histogram", classes="pane")
 
     def compose(self) -> ComposeResult:
-        """One chart."""
+        """Yield the chart."""
         yield HistogramChart()
 
     def on_mount(self) -> None:
-        """The frame's title."""
+        """Write the title of the frame."""
         self.border_title = "Gradient of each weight, by size"
 
     def paint(self, view: LayerView, at: int | None) -> None:
-        """Draw the histogram of a layer."""
+        """Draw the histogram of a layer, with the cursor at a step; None is no cursor."""
         found = view.histogram
         chart = self.query_one(HistogramChart)
         last = max(view.step, int(found.steps[-1]) if len(found.steps) else 0)
@@ -92,44 +92,43 @@ class LayerHistogram(Vertical, can_focus=True):
         self.border_subtitle = f"brighter: more of them{exact}"
 
 
-BUCKETS = 240
-"""Points of a curve."""
+CURVE_POINTS = 240
 HISTOGRAM_ROWS = 128
 
 
 @dataclass(frozen=True, eq=False)
 class LayerView:
-    """One layer over the whole run, and its figures at a step."""
+    """A LayerView is one layer over the whole run, with its figures at a step."""
 
     index: int
     count: int
-    """How many layers there are."""
+    """The number of layers."""
     layer: LayerMeta
     step: int
-    """The last recorded step up to the one looked at."""
+    """The last recorded step up to the one that is shown."""
     curves: Mapping[str, Summary]
-    """Of each measure its course, statistics of the shape (n,); NaN where the measure does not apply."""
+    """The curve of each metric, statistics of the shape (n,); NaN where the metric does not apply."""
     figures: Mapping[str, float]
-    """The newest value of each measure up to that step."""
+    """The newest value of each metric up to that step."""
     histogram: Histogram
 
 
 def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
-    """Read one layer; None while the net is not built. `at`: the step looked at, None is the newest."""
+    """Read one layer at a step; None is the newest step. Return None while the net is not built."""
     meta = run.meta
     if meta is None or not meta.layers:
         return None
     index = max(0, min(index, len(meta.layers) - 1))
     curves, figures, step = {}, {}, 0
-    for measure in run.measures:
-        table = run.table(measure)
+    for metric in run.measures:
+        table = run.table(metric)
         if len(table.columns) != len(meta.layers):
             # By time lag, not by layer.
             continue
-        curves[measure] = table.summary(buckets=BUCKETS).column(index)
+        curves[metric] = table.summary(buckets=CURVE_POINTS).column(index)
         moment = recent_rows(table, at, 1)
         if len(moment.rows):
-            figures[measure] = float(moment.rows[-1][index])
+            figures[metric] = float(moment.rows[-1][index])
             step = max(step, moment.step)
     layer = meta.layers[index]
     return LayerView(

@@ -18,7 +18,7 @@ from textual.worker import get_current_worker
 from gradtui import metrics
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
-from gradtui.ui.keys import TRAVEL_KEYS
+from gradtui.ui.keys import TIME_KEYS
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.layer.layer_panes import (
     ACTIVATION,
@@ -70,7 +70,7 @@ class LayerScreen(Screen[int]):
         Binding("down,j", "time(1)", "later", show=False, id="layer.later"),
         Binding("shift+up,K,pageup", "time(-10)", "much earlier", show=False, id="layer.far-back"),
         Binding("shift+down,J,pagedown", "time(10)", "much later", show=False, id="layer.far-on"),
-        *TRAVEL_KEYS,
+        *TIME_KEYS,
         Binding("z", "fill", "fill", tooltip="Let this chart fill the screen, and back.", id="layer.fill"),
     ]
 

@@ -1,4 +1,4 @@
-"""What is said over and under the list of runs: how many there are, and all of the one under the cursor."""
+"""The lines over and under the list of runs: how many there are, and details of the one under the cursor."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradtui.words import net_in_words, printable
 
 @dataclass(frozen=True)
 class Count:
-    """How many runs there are, and of how many one sees lines."""
+    """A Count says how many runs there are, are shown and are marked."""
 
     runs: int = 0
     shown: int = 0
@@ -22,11 +22,11 @@ class Count:
     place: str = ""
     """The folder of the runs."""
     read: bool = False
-    """Whether it was looked at yet."""
+    """Whether the folder was read yet."""
 
 
 class RunsBar(Widget):
-    """The first line."""
+    """The RunsBar is the first line of the list: how many runs there are, and their folder."""
 
     DEFAULT_CSS = """
     RunsBar { height: 1; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap; }
@@ -35,7 +35,7 @@ class RunsBar(Widget):
     count: reactive[Count] = reactive(Count())
 
     def render(self) -> Content:
-        """How many, and where they lie."""
+        """Return how many runs there are, and where they lie."""
         count, width = self.count, self.content_size.width
         left = Content.assemble(("gradtui", "bold $accent"), "  ", ("runs", "bold"), "  ")
         if count.shown != count.runs:
@@ -53,7 +53,7 @@ class RunsBar(Widget):
 
 
 class RunDetail(Widget):
-    """Two lines on the run under the cursor: what it is, and where it is or what came of it."""
+    """The RunDetail shows two lines on the run under the cursor."""
 
     DEFAULT_CSS = """
     RunDetail { height: 3; padding: 0 1; border-top: solid $border; text-wrap: nowrap; text-overflow: ellipsis; }
@@ -62,7 +62,7 @@ class RunDetail(Widget):
     info: reactive[RunInfo | None] = reactive(None)
 
     def render(self) -> Content:
-        """What is trained; then the reason of its end, whose twin it is, or its folder."""
+        """Return what is trained; beneath, why it ended, what it was compared with, and its folder."""
         info = self.info
         if info is None:
             return Content("")

@@ -1,4 +1,4 @@
-"""The runs of a folder as a list: its columns, and which runs are shown, in which order, with which marks."""
+"""The runs of a folder as a list without a widget: its columns, filter, order, cursor and marks."""
 
 from __future__ import annotations
 
@@ -15,29 +15,29 @@ from gradtui.runs.library import RunInfo
 from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import MARKS
 
-NEWEST = "started"
-"""The column whose largest values one wishes to see first."""
+NEWEST_FIRST = "started"
+"""The column that is sorted with the largest values first."""
 
 
 class RunList:
-    """The cursor and the marks stay with their runs, however these come to stand.
+    """A RunList filters and sorts runs; its cursor and marks stay with their runs.
 
     Args:
-        columns: by which runs can be sorted.
+        columns: the columns by which runs can be sorted.
     """
 
     def __init__(self, columns: Sequence[Column[RunInfo]]) -> None:
         self.columns = {column.key: column for column in columns}
         self.runs: Sequence[RunInfo] = ()
-        """All of them."""
+        """All runs."""
         self.rows: Sequence[RunInfo] = ()
-        """Those that fit the filter, sorted."""
+        """The runs that fit the filter, sorted."""
         self.filter = Filter()
-        self.by, self.descending = NEWEST, True
+        self.by, self.descending = NEWEST_FIRST, True
         self.at = 0
-        """The row under the cursor."""
+        """The index of the row under the cursor."""
         self.marked: set[Path] = set()
-        self._stays: Path | None = None
+        self._cursor_run: Path | None = None
 
     @property
     def here(self) -> RunInfo | None:
@@ -46,60 +46,60 @@ class RunList:
 
     @property
     def chosen(self) -> list[RunInfo]:
-        """The marked ones, also where the filter hides them; or else the one under the cursor."""
+        """The marked runs, also where the filter hides them; or else the one under the cursor."""
         marked = [run for run in self.runs if run.run in self.marked]
         return marked or ([self.here] if self.here is not None else [])
 
     @property
     def marked_rows(self) -> set[int]:
-        """Rows of the marked ones."""
+        """The indices of the rows with marked runs."""
         return {at for at, row in enumerate(self.rows) if row.run in self.marked}
 
     def take(self, runs: Sequence[RunInfo]) -> None:
-        """Other runs, or the same as they are by now."""
+        """Take over a new reading of the folder."""
         self.runs = runs
         self.marked &= {run.run for run in runs}
         self.sift()
 
     def sift(self, chosen: Filter | None = None) -> None:
-        """Filter and sort. Where the run under the cursor has gone, the cursor stays at its place."""
+        """Filter and sort; where the run under the cursor is not shown any more, the cursor stays in its row."""
         self.filter = self.filter if chosen is None else chosen
         fitting = [run for run in self.runs if self.filter.matches(run)]
         self.rows = in_order(fitting, self.columns[self.by], descending=self.descending)
         places = {run.run: at for at, run in enumerate(self.rows)}
-        at = places.get(self._stays, self.at) if self._stays is not None else self.at
-        self.choose(at, stay=self._stays in places or self._stays is None)
+        at = places.get(self._cursor_run, self.at) if self._cursor_run is not None else self.at
+        self.choose(at, stay=self._cursor_run in places or self._cursor_run is None)
 
     def choose(self, at: int, *, stay: bool = True) -> None:
-        """The cursor on another row. stay: it goes with that run from now on."""
+        """Move the cursor to a row. stay: whether it stays with the run of that row from now on."""
         self.at = max(0, min(at, len(self.rows) - 1))
         if stay and self.here is not None:
-            self._stays = self.here.run
+            self._cursor_run = self.here.run
 
     def sort(self, by: str, descending: bool | None = None) -> None:
-        """By a column; None: as one wishes to see it first."""
-        self.by, self.descending = by, by == NEWEST if descending is None else descending
+        """Sort by a column; None is the usual direction of that column."""
+        self.by, self.descending = by, by == NEWEST_FIRST if descending is None else descending
         self.sift()
 
     def sort_beside(self, columns: int) -> None:
-        """By the column so many to the right (left)."""
+        """Sort by the column so many to the right (left)."""
         keys = list(self.columns)
         self.sort(keys[(keys.index(self.by) + columns) % len(keys)])
 
     def mark(self) -> None:
-        """Mark the run under the cursor, or no more; and go to the next."""
+        """Mark or unmark the run under the cursor, and go to the next."""
         if self.here is not None:
             self.marked ^= {self.here.run}
             self.choose(self.at + 1)
 
     def mark_all(self) -> None:
-        """All that are shown; where all are marked, none."""
+        """Mark all runs that are shown; where all are marked, unmark them."""
         shown = {run.run for run in self.rows}
         self.marked = self.marked - shown if shown <= self.marked else self.marked | shown
 
 
 def columns() -> tuple[Column[RunInfo], ...]:
-    """From left to right."""
+    """Return the columns of the list from left to right."""
     return (
         Column("state", "state", _state, 10, rank=1, value=lambda info: info.status.state),
         Column("name", "name", _name, 16, 40, rank=0, value=lambda info: info.name.lower(), beside="tags"),
@@ -148,7 +148,7 @@ def _gradient(info: RunInfo) -> Content:
 
 
 def _drop(info: RunInfo) -> float | None:
-    """Decades from the output to the input."""
+    """Return how many decades the gradient grows from the output to the input."""
     profile = info.summary.profile
     return profile[0] - profile[-1] if len(profile) > 1 else None
 

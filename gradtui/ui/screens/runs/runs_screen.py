@@ -1,4 +1,4 @@
-"""The list of runs: sorted, filtered, marked; opened, compared, named, tagged, deleted and brought back."""
+"""The screen with the list of runs, which are sorted, filtered, marked, opened, compared, named, tagged and deleted."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gradtui.ui.widgets.row_table import RowTable
 
 HINT = "findings:vanishing  depth>20  accuracy<50%  status:finished  tag:paper  name:sig*  optimizer.lr>0.1  -tag:old"
 
-HELP = (
+HELP_TEXT = (
     "## Runs\n\n**gradient** is the gradient of each layer at the last step, from input to output: the highest block "
     "is the largest, the lowest eight decades below it. `× ∞ 0` are no number, infinite, exactly zero.\n\n"
     "A **filter** is words between blanks, all of which must fit: `sigmoid` is a part of a name, folder or tag; "
@@ -91,19 +91,19 @@ class RunsScreen(Screen["Path | None"]):
         root: the folder of the runs.
     """
 
-    HELP = HELP
+    HELP = HELP_TEXT
     BINDINGS = KEYS
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]
     CSS_PATH = "runs.tcss"
 
     @dataclass
     class Read(Message):
-        """The folder was looked at."""
+        """The folder was read."""
 
         runs: list[RunInfo]
 
         def can_replace(self, message: Message) -> bool:
-            """A newer list is whole."""
+            """Return whether a newer list makes this one worthless: each has all runs."""
             return isinstance(message, RunsScreen.Read)
 
     def __init__(self, root: Path) -> None:
@@ -115,7 +115,7 @@ class RunsScreen(Screen["Path | None"]):
         self._read_once = False
 
     def compose(self) -> ComposeResult:
-        """How many, which, the list, and all of one."""
+        """Yield the number of runs, the filter, the list, and details of one run."""
         yield RunsBar()
         yield Input(placeholder=f"/ filter   {HINT}")
         yield Static(Content(HINT), id="said")
@@ -124,7 +124,7 @@ class RunsScreen(Screen["Path | None"]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Look at the folder until the screen is left."""
+        """Read the folder again and again until the screen is left."""
         self.query_one(RowTable).focus()
         self.paint()
         self.read()
@@ -137,7 +137,7 @@ class RunsScreen(Screen["Path | None"]):
 
     @work(thread=True, exclusive=True, group="runs")
     def read(self) -> None:
-        """List the runs; on a network file system that may take a while."""
+        """Read the folder in a thread; on a network file system that may take a while."""
         worker, library = get_current_worker(), Library(self.root)
         trash.purge(self.root)
         for _ in self.loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
@@ -153,7 +153,7 @@ class RunsScreen(Screen["Path | None"]):
     # -- showing
 
     def paint(self) -> None:
-        """Hand each pane what is its own."""
+        """Show the list as it is now."""
         listing = self.listing
         self.query_one(RowTable).show(
             listing.rows,
@@ -170,7 +170,7 @@ class RunsScreen(Screen["Path | None"]):
         self.refresh_bindings()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """What cannot be done now is not there."""
+        """Return whether a key does anything now."""
         if action == "stop":
             return any(run.status.live for run in self.listing.chosen)
         if action in ("open", "mark", "tag", "rename", "delete", "compare", "copy", "sort", "reverse"):
@@ -180,25 +180,25 @@ class RunsScreen(Screen["Path | None"]):
     # -- choosing
 
     def choose(self, at: int) -> None:
-        """The cursor on another row."""
+        """Move the cursor to a row."""
         self.listing.choose(at)
         self.paint()
 
     def action_move(self, by: int) -> None:
-        """So many rows down (up)."""
+        """Move the cursor so many rows down (up)."""
         self.choose(self.listing.at + by)
 
     def action_page(self, by: int) -> None:
-        """As many rows as one sees."""
+        """Move the cursor by as many rows as are shown."""
         self.choose(self.listing.at + by * self.query_one(RowTable).page)
 
     def action_mark(self) -> None:
-        """Mark the run, or no more; and go to the next."""
+        """Mark or unmark the run under the cursor, and go to the next."""
         self.listing.mark()
         self.paint()
 
     def action_mark_all(self) -> None:
-        """All that are shown; where all are marked, none."""
+        """Mark all runs that are shown; where all are marked, unmark them."""
         self.listing.mark_all()
         self.paint()
 
@@ -222,17 +222,17 @@ class RunsScreen(Screen["Path | None"]):
         self.paint()
 
     def action_sort(self, by: int) -> None:
-        """By the column beside."""
+        """Sort by the next column (-1: the one before)."""
         self.listing.sort_beside(by)
         self.paint()
 
     def action_reverse(self) -> None:
-        """The other way round."""
+        """Sort the other way round."""
         self.listing.sort(self.listing.by, not self.listing.descending)
         self.paint()
 
     def action_filter(self) -> None:
-        """Type what is looked for."""
+        """Focus the filter."""
         self.query_one(Input).focus()
 
     @on(events.DescendantFocus)
@@ -246,7 +246,7 @@ class RunsScreen(Screen["Path | None"]):
         try:
             chosen = parse_filter(event.value, typing=True)
         except FilterError as error:
-            # What was understood before still holds: half a word must not empty the list.
+            # The last complete filter still holds: half a word must not empty the list.
             said.update(Content(str(error)))
             said.add_class("-bad")
         else:
@@ -259,10 +259,10 @@ class RunsScreen(Screen["Path | None"]):
     def _typed(self) -> None:
         self.query_one(RowTable).focus()
 
-    # -- doing
+    # -- opening and changing runs
 
     def action_back(self) -> None:
-        """All runs again, where a filter hides some; or else back."""
+        """Clear the filter, or else leave the screen."""
         typed = self.query_one(Input)
         if typed.value or typed.has_focus:
             typed.value = ""
@@ -271,7 +271,7 @@ class RunsScreen(Screen["Path | None"]):
             self.dismiss(None)
 
     def action_open(self) -> None:
-        """See the run under the cursor."""
+        """Open the run under the cursor."""
         if self.listing.here is not None:
             self.dismiss(self.listing.here.run)
 

@@ -1,4 +1,4 @@
-"""Bars of one value a layer as cells: eighth blocks from below, spread in weaker tones, marks for what is no number."""
+"""Bars of one value a layer, drawn in eighths of a cell, with the two axes around them."""
 
 from __future__ import annotations
 
@@ -34,12 +34,11 @@ Bins = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class LayerProfile:
-    """One value a layer on the chart's scale (log10 where it is a log scale), and what may be drawn with it.
+    """A LayerProfile holds one value a layer in units of the scale (log10 of a log scale), and its overlays.
 
-    Every array has shape (layers,). spread: the lowest and highest value of a layer over some window of time;
-    typical: its median there; theory: a predicted profile; other: another
-    run's profile; healthy: the healthy range, two numbers or two arrays.
-    NaN in an overlay leaves that layer out.
+    Every array has the shape (layers,); NaN in an overlay leaves that layer out. spread: the lowest and the highest
+    value of a layer over a window of time; typical: its median there; theory: the predicted values; healthy: the
+    healthy range, as two numbers or two arrays; other: the values of another run.
     """
 
     values: Floats
@@ -51,9 +50,9 @@ class LayerProfile:
 
 
 def eighths(values: Floats, scale: Scale, rows: int) -> Bins:
-    """Heights in eighths of a row: at least 1, and a tick's value ends in the middle of the row of its label.
+    """Return heights in eighths of a row, in any shape: at least 1, or 0 for NaN.
 
-    NaN gives 0. Any shape.
+    The bar of a tick's value ends in the middle of the row of its label.
     """
     share = scale.share(values)
     height = 4 + share * 8 * (rows - 1) if rows > 1 else 1 + share * 7
@@ -69,7 +68,7 @@ def draw_bars(
     rows: int,
     cursor: int | None,
 ) -> None:
-    """Fill the first `rows` rows right of the gutter."""
+    """Draw bars and overlays into the first `rows` rows right of the gutter."""
     if not axis.bins or rows < 1:
         return
     folded = fold(profile.values, axis)
@@ -112,7 +111,7 @@ def draw_bars(
 def _ground(
     profile: LayerProfile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
 ) -> NDArray[np.uint8]:
-    """What lies behind the bars, (rows, used): the healthy range, and the layer under the cursor."""
+    """Return the fill behind the bars, (rows, used): the healthy range, and the layer under the cursor."""
     ground = np.zeros((rows, axis.used), np.uint8)
     if profile.healthy is not None:
         layers = profile.values.shape
@@ -130,7 +129,7 @@ Painted = tuple[NDArray[np.uint32], NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def _painted(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
-    """Tones as colours: one edge can be drawn in a cell, the lower tone as ink and the upper as fill."""
+    """Paint tones as colours: a cell can hold one edge, the lower tone as ink and the upper as fill."""
     blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
     top = base + 8
     strong, half, weak = RAMP + step, RAMP_MIDDLE + step, RAMP_WEAK + step
@@ -153,7 +152,7 @@ def _painted(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palett
 
 
 def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
-    """Tones as shaded blocks, to the row: where colours cannot be mixed or are not wanted."""
+    """Paint tones as shaded blocks, to the row, where colours cannot be mixed or are not wanted."""
     blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
     full, three, _, quarter = (ord(c) for c in palette.glyphs.shades[:0:-1])
     centre = base + 4
@@ -170,8 +169,7 @@ def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette
 def _overlay(
     cells: Cells, values: Floats | None, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, slot: int
 ) -> None:
-    """A mark at the height of each value, over whatever is there: THEORY as a thin line, OTHER as a broken one,
-    TYPICAL as dots."""
+    """Draw a mark at the height of each value: THEORY as a thin line, OTHER as a broken one, TYPICAL as dots."""
     if values is None:
         return
     line = slot in (THEORY, OTHER)
@@ -187,7 +185,7 @@ def _overlay(
     glyphs = palette.glyphs
     marks = np.array([ord(c) for c in (glyphs.thin if line else glyphs.dot * 8)], np.uint32)
     if palette.depth != "none" and not palette.ascii:
-        # A cell that is a bar for the better part stays one behind the mark.
+        # A cell that is a bar for more than half stays one behind the mark.
         bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
         cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
     cells.codes[where] = marks[height % 8]
@@ -195,7 +193,7 @@ def _overlay(
 
 
 def _middles(bars: NDArray[np.intp]) -> NDArray[np.intp]:
-    """The middle column of each bar; `bars` is the bar of each column, -1 in gaps."""
+    """Return the middle column of each bar; `bars` is the bar of each column, -1 in gaps."""
     starts = np.flatnonzero((np.diff(bars, prepend=-1) != 0) & (bars >= 0))
     ends = np.flatnonzero((np.diff(bars, append=-1) != 0) & (bars >= 0))
     return np.asarray((starts + ends) // 2)
@@ -204,16 +202,16 @@ def _middles(bars: NDArray[np.intp]) -> NDArray[np.intp]:
 def _marks(
     cells: Cells, kind: NDArray[np.uint8], middle: Bins, axis: LayerAxis, palette: Palette, rows: int
 ) -> None:
-    """The sign of zeros, infinities and NaN on the bottom row, and a veil where there is nothing else to see."""
+    """Draw the signs of zeros, infinities and NaN on the bottom row, and shade columns that hold nothing else."""
     bars = axis.bar_of_column[: axis.used]
-    for what, veil in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL)):
+    for what, shade in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL)):
         columns = GUTTER + np.flatnonzero((kind[bars] == what) & (bars >= 0))
         if not columns.size:
             continue
-        if veil:
+        if shade:
             empty = columns[middle[bars[columns - GUTTER]] == 0]
             cells.codes[:rows, empty] = ord(palette.glyphs.shades[1])
-            cells.ink[:rows, empty] = ALERT if what == NAN else veil
+            cells.ink[:rows, empty] = ALERT if what == NAN else shade
         sign, ink, fill = palette.mark(what)
         cells.codes[rows - 1, columns] = ord(sign)
         cells.ink[rows - 1, columns] = ink
@@ -222,7 +220,7 @@ def _marks(
 
 
 def draw_value_axis(cells: Cells, scale: Scale, palette: Palette, rows: int) -> None:
-    """The gutter: labels of decades and the axis."""
+    """Draw the axis of values into the gutter, with a label for each tick."""
     glyphs = palette.glyphs
     for row in range(rows):
         cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
@@ -242,7 +240,7 @@ def draw_ruler(
     name: str = "layer",
     start: int = 1,
 ) -> None:
-    """The numbers of the layers beneath them; the layer under the cursor is pointed at.
+    """Draw the numbers of the layers beneath them, and a pointer at the layer under the cursor.
 
     name: what is numbered, at most five characters; start: the number of the first.
     """
@@ -266,7 +264,7 @@ def draw_ruler(
 
 
 def _ruler_step(axis: LayerAxis) -> int:
-    """Layers between two numbers: 1, 2, 5 × 10^k, with room for a few digits and air."""
+    """Return how many layers lie between two numbers: 1, 2, 5 × 10^k, with room for a few digits and blanks."""
     least = 6 * axis.shown / max(1, axis.used)
     step, factors = 1, (2, 2.5, 2)
     for i in range(60):

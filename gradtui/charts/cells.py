@@ -1,4 +1,4 @@
-"""A rectangle of characters with their inks, and how it becomes the lines of a widget."""
+"""A rectangle of characters with their colours: what every chart is drawn into."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _UTF32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
 
 
 class Cells:
-    """`codes` (height, width) are Unicode code points, `ink` and `fill` (height, width) palette slots.
+    """A Cells holds the characters of a chart: `codes` are Unicode code points, `ink` and `fill` slots of a palette.
 
-    Numpy writes them whole; only the lines that differ from the ones before become text again.
+    All three have the shape (height, width). Numpy writes them whole; only lines that changed become text again.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -26,18 +26,18 @@ class Cells:
 
     @property
     def shape(self) -> tuple[int, int]:
-        """Height and width."""
+        """The height and the width."""
         height, width = self.codes.shape
         return height, width
 
     def copy(self) -> Cells:
-        """A rectangle of its own with the same contents."""
+        """Return a rectangle of its own with the same contents."""
         other = Cells(0, 0)
         other.codes, other.ink, other.fill = self.codes.copy(), self.ink.copy(), self.fill.copy()
         return other
 
     def write(self, row: int, column: int, text: str, ink: int = 0, fill: int = 0) -> None:
-        """Put text on a row, cut at both ends of it."""
+        """Write text on a row, cut at both ends of the row."""
         height, width = self.shape
         text = text[max(0, -column) : max(0, width - column)]
         column = max(0, column)
@@ -48,7 +48,7 @@ class Cells:
             self.fill[row, span] = fill
 
     def changed(self, before: Cells | None) -> list[tuple[int, int, int]]:
-        """(row, first column, last column) of what differs from `before`; whole rows where the shape differs."""
+        """Return (row, first column, last column) of what differs; whole rows where the shape differs."""
         height, width = self.shape
         if before is None or before.shape != self.shape:
             return [(row, 0, width - 1) for row in range(height)]
@@ -59,7 +59,7 @@ class Cells:
         return list(zip(rows.tolist(), first.tolist(), last.tolist(), strict=True))
 
     def text(self, row: int) -> str:
-        """The characters of a row."""
+        """Return the characters of a row."""
         return str(self.codes[row].tobytes(), _UTF32)
 
     def segments(self, row: int, palette: Palette) -> list[Segment]:
@@ -76,5 +76,5 @@ class Cells:
 
 
 def codes_of(text: str) -> NDArray[np.uint32]:
-    """The code points of a text, (len(text),)."""
+    """Return the code points of a text, of shape (len(text),)."""
     return np.frombuffer(text.encode(_UTF32), np.uint32)

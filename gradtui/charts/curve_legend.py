@@ -1,4 +1,4 @@
-"""Names and values of the curves, in the corner that they leave free: the newest values, or those at the cursor."""
+"""The names and values of curves, in the corner that they leave free, and the signs of runs at their ends."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from gradtui.charts.palette import ALERT, AXIS, CURVES, NONE, RUN, RUN_WEAK, RUN
 from gradtui.charts.series import Curve
 
 MARKERS = "*+xo"
-"""Of curves that no colour tells apart."""
+"""The characters of curves that no colour tells apart."""
 
 VALUE_COLUMNS = len("1.234e-05")
-"""Columns that a value takes at most, but for a sign."""
+"""Columns that a value takes at most, without its minus."""
 
 
 @dataclass(frozen=True)
 class _LegendLine:
-    """One line of the legend: the sign of a curve (none of a heading) and what stands beside it."""
+    """A _LegendLine is one line of the legend: the sign of a curve (a heading has none) and the text beside it."""
 
     text: str
     ink: int
@@ -32,7 +32,7 @@ class _LegendLine:
 
     @property
     def width(self) -> int:
-        """Columns, with a blank before and after."""
+        """The number of columns, with a blank before and after."""
         return len(self.sign) + len(self.text) + 2
 
 
@@ -47,15 +47,23 @@ def draw_curve_legend(
     over: float,
     top: int,
 ) -> None:
-    """Write the richest legend that hides nothing, or else the shortest where it hides least, if it fits at all.
+    """Write the longest legend that hides nothing, or else the shortest where it hides least, if it fits at all.
 
-    bare: the curves without anything over them; over: the steps that they are smoothed over; top: the first row.
+    Args:
+        cells: the chart.
+        bare: the curves without anything over them.
+        frame: the area of the curves.
+        curves: what the legend names.
+        palette: colours and characters.
+        cursor: the step whose values are shown; None shows the newest.
+        over: the steps that the curves are smoothed over.
+        top: the first row of the legend.
     """
     rows, width = frame.top + frame.rows - top, cells.shape[1]
     found: tuple[list[_LegendLine], int, int, int] | None = None
     for lines in _choices(curves, palette, cursor, over):
         wide = max(line.width for line in lines)
-        # At the cursor the values are what one looks for: they may take more room, and must not jump about.
+        # Values at the cursor were asked for: they may take more room, and must not move with their length.
         most = rows if cursor is not None else rows * 0.6
         if cursor is not None:
             wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
@@ -83,7 +91,7 @@ def draw_curve_legend(
 def _choices(
     curves: Sequence[Curve], palette: Palette, cursor: float | None, over: float
 ) -> list[list[_LegendLine]]:
-    """Legends, the richest first."""
+    """Return legends to choose from, the longest first."""
     values = []
     for index, curve in enumerate(curves):
         value = curve.at(cursor)
@@ -107,23 +115,23 @@ def _choices(
 
 
 def legend_sign(index: int, palette: Palette) -> str:
-    """What stands for a curve in the legend."""
+    """Return the sign of a curve in the legend."""
     plain = palette.ascii or (palette.depth == "none" and index > 0)
     return MARKERS[index % CURVES] if plain else palette.glyphs.line
 
 
 def curve_ink(index: int, curve: Curve) -> int:
-    """The slot of the curve of that index. A run keeps its colour, also where another has no such curve."""
+    """Return the slot of the curve of that index; a run keeps its colour where another run has no such curve."""
     return RUN + (ord(curve.sign) - ord("A")) % RUNS if curve.sign else SERIES + index % CURVES
 
 
 def weak_curve_ink(index: int, curve: Curve) -> int:
-    """The slot of what lies behind it."""
+    """Return the slot of what lies behind the curve of that index."""
     return curve_ink(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
 
 
 def draw_ends(cells: Cells, frame: CurveFrame, curves: Sequence[Curve]) -> None:
-    """Write each sign where its curve ends, or as near above or beneath as no other sign stands."""
+    """Write each sign where its curve ends, or as near above or below as there is no other sign."""
     taken: set[tuple[int, int]] = set()
     for index, curve in enumerate(curves):
         known = np.flatnonzero(np.isfinite(curve.y) & (curve.x >= frame.low) & (curve.x <= frame.high))

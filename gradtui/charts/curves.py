@@ -1,4 +1,4 @@
-"""Curves as cells: lines and their axes, which cost something to draw, and what is laid over them, which does not."""
+"""Charts of curves: lines and axes, which are slow to draw, and the marks and legend over them, which are not."""
 
 from __future__ import annotations
 
@@ -18,44 +18,44 @@ from gradtui.charts.scale import Scale
 from gradtui.charts.series import Curve, CurveData, curve_of, smoothing_steps
 
 SMALLEST_CHART = (GUTTER + 8, 3)
-"""Columns and rows below which there is nothing to see in a curve."""
+"""Columns and rows below which no curve is drawn."""
 
 MARKS_ROW_FROM = 8
-"""Rows of curves from which on the marks have a row of their own; below, they stand on the uppermost."""
+"""Rows of curves from which on the marks have a row of their own; below, they lie on the uppermost."""
 
 NARROWEST_WINDOW = 1e-12
-"""Width of a stretch of x, beside x itself, from which on it can be drawn."""
+"""Width of a stretch of x, relative to x itself, from which on it can be drawn."""
 
 Range = tuple[float, float]
 
 
 @dataclass(frozen=True)
 class CurveView:
-    """How curves are looked at."""
+    """A CurveView says which part of curves is drawn, and how."""
 
     log: bool = False
     """The y axis shows log10."""
     complement: bool = False
-    """A log axis shows 1 - y: of an accuracy near 1, the error is what still changes."""
+    """A log axis shows 1 - y: when an accuracy is near 1, its error is what still changes."""
     smoothing: str = "off"
-    """One of smoothing.LEVELS."""
+    """One of series.LEVELS."""
     window: Range | None = None
-    """The stretch of x that is drawn; None is all of it."""
+    """The stretch of x that is drawn; None draws all of it."""
     x_end: float | None = None
-    """How far the x axis reaches at least: the planned steps."""
+    """The least end of the x axis: the planned steps."""
     y_range: Range | None = None
-    """Values that the linear y axis holds at least."""
+    """The values that a linear y axis holds at least."""
 
 
 @dataclass(frozen=True, eq=False)
 class CurveLayer:
-    """What was drawn of curves, without what is laid over it."""
+    """A CurveLayer holds drawn curves, without the marks, cursor and legend over them."""
 
     cells: Cells
     frame: CurveFrame
     curves: tuple[Curve, ...]
     breaks: Places
-    """Columns in which a value is not finite."""
+    """The columns in which a value is not finite."""
     over: float
     """The steps that noisy curves are smoothed over; 0 is none."""
 
@@ -69,7 +69,10 @@ def draw_layer(
     *,
     marked: bool = False,
 ) -> CurveLayer | None:
-    """Draw the curves; None where no series has a finite value or there is no room. marked: marks will follow."""
+    """Draw the curves; return None where no curve has a finite value or there is no room.
+
+    marked: whether marks will be drawn over them.
+    """
     if width < SMALLEST_CHART[0] or height < SMALLEST_CHART[1]:
         return None
     known = [one for one in series if np.size(one.x)]
@@ -99,7 +102,7 @@ def draw_over(
     cursor: float | None = None,
     legend: bool = True,
 ) -> Cells:
-    """The chart: the layer with its x axis, what happened, the cursor and the values there."""
+    """Return the chart: the layer with its x axis, the marks, the cursor and the values there."""
     cells, frame = layer.cells.copy(), layer.frame
     place = None if cursor is None else frame.place(cursor)
     if place is not None:
@@ -133,9 +136,9 @@ def draw_curves(
     x_end: float | None = None,
     y_range: Range | None = None,
 ) -> bool:
-    """Fill the cells; False, and nothing drawn, where no series has a finite value or there is no room.
+    """Draw whole curves for text; return False, with nothing drawn, where none has a finite value or there is no room.
 
-    For text that stays as it is: the widget keeps the layer, and lays marks and cursor over it.
+    A widget uses `draw_layer` and `draw_over` instead, and keeps the layer while the cursor moves.
     """
     height, width = cells.shape
     layer = draw_layer(height, width, series, palette, CurveView(log=log, x_end=x_end, y_range=y_range))
@@ -147,7 +150,7 @@ def draw_curves(
 
 
 def _reach(series: Sequence[CurveData], view: CurveView) -> Range:
-    """The x axis of everything."""
+    """Return the ends of the x axis that holds all curves."""
     ends = [np.asarray(one.x, np.float64).ravel()[[0, -1]].tolist() for one in series]
     low = min((first for first, _ in ends), default=0.0)
     high = max([last for _, last in ends] + ([view.x_end] if view.x_end else []), default=1.0)
@@ -163,7 +166,7 @@ def _frame(
     # Numbers that close have no axis between them.
     high = high if high - low > NARROWEST_WINDOW * max(1.0, abs(low)) else low + 1
     scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
-    # Of a stretch in which there is nothing, the axis of the whole is as good as any.
+    # A stretch that holds nothing gets the axis of the whole.
     for stretch in ((low, high), whole):
         numbers = _numbers(curves, stretch, log=view.log)
         floor = bool(np.isneginf(numbers).any())
@@ -179,7 +182,7 @@ def _frame(
 
 
 def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarray:
-    """What the y axis has to hold: of a guest on a linear axis no more than three times what the others need."""
+    """Return what the y axis has to hold; of a guest on a linear axis, at most three times what the others need."""
     own, guests = (
         np.concatenate([np.zeros(0), *(curve.extent(*stretch) for curve in curves if curve.guest is guest)])
         for guest in (False, True)
@@ -192,13 +195,13 @@ def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarra
 
 
 def _draw_behind(cells: Cells, frame: CurveFrame, curves: Sequence[Curve], palette: Palette) -> None:
-    """What is weaker than any curve and must hide none: ranges, and what was smoothed."""
+    """Draw what lies behind all curves: the ranges, and the curves before smoothing."""
     for index, curve in enumerate(curves):
         if curve.low is not None and curve.high is not None:
             low, high = (_on(frame, bound) for bound in (curve.low, curve.high))
             draw_band(cells, frame, curve.x, low, high, palette, weak_curve_ink(index, curve))
     for index, curve in enumerate(curves):
-        # Of many runs, what was there before would be a fog.
+        # The unsmoothed curves of many runs would hide each other.
         if curve.behind is not None and not curve.sign:
             dots = palette.depth != "none" and not palette.ascii
             marker = "braille" if dots else ":" if palette.ascii else "·"
@@ -212,12 +215,12 @@ def _draw(cells: Cells, frame: CurveFrame, curve: Curve, y: np.ndarray, marker: 
 
 
 def _on(frame: CurveFrame, y: np.ndarray) -> np.ndarray:
-    """What is exactly 0 has a place on a log axis too: its floor."""
+    """Give a value of exactly 0 its place on a log axis: the floor."""
     return np.where(np.isneginf(y), frame.scale.low, y) if frame.floor else y
 
 
 def _marker(index: int, curve: Curve, palette: Palette) -> str:
-    """Braille, or a character of its own where colour cannot tell curves apart."""
+    """Return braille, or a character of its own where colour cannot tell curves apart."""
     dots = palette.depth != "none" and not palette.ascii
     if curve.sign and not dots:
         return curve.sign

@@ -1,4 +1,4 @@
-"""Where steps and values lie in a chart of curves, and the axes that say so."""
+"""The area of a chart of curves: where steps and values lie in it, and its two axes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Places = NDArray[np.intp]
 
 @dataclass(frozen=True, eq=False)
 class CurveFrame:
-    """The area of the curves: `columns` from the gutter on, `rows` from row `top` on; x from low to high."""
+    """A CurveFrame is `columns` wide from the gutter on and `rows` high from row `top` on; x runs from low to high."""
 
     low: float
     high: float
@@ -30,37 +30,37 @@ class CurveFrame:
     """Whether the lowest row of a log axis is exactly 0."""
 
     def places(self, x: Floats, parts: int = 1) -> Places:
-        """The columns of x, counted from the gutter, or their `parts`; of those outside, numbers outside. Any shape."""
+        """Return the columns of x from the gutter on, in any shape, or the `parts` of columns; outside, any number."""
         share = (np.asarray(x, np.float64) - self.low) / (self.high - self.low)
-        # Far outside is outside enough: more would not be a whole number.
+        # Clipped, because numbers far outside have no whole number.
         column = np.clip(share, -2, 3) * (self.columns - 1) + 0.5
         return np.floor(column * parts).astype(np.intp)
 
     def seen(self, x: Floats) -> Places:
-        """As `places`, without those outside."""
+        """Return the columns of those x that lie inside."""
         places = self.places(x)
         return places[(places >= 0) & (places < self.columns)]
 
     def place(self, x: float) -> int | None:
-        """The column of one x; None outside."""
+        """Return the column of one x, or None outside."""
         found = self.seen(np.array([x])).tolist()
         return found[0] if found else None
 
     def x_at(self, column: float) -> float:
-        """What the middle of a column stands for."""
+        """Return the x that the middle of a column stands for."""
         return self.low + column / max(1, self.columns - 1) * (self.high - self.low)
 
     def step_beside(self, step: float, by: int) -> int:
-        """The step that stands `by` columns from another one's; at least one step away, where columns are less."""
+        """Return the step that is `by` columns away, at least one step where a column is less than that."""
         share = (step - self.low) / (self.high - self.low)
         there = round(self.x_at(round(share * (self.columns - 1)) + by))
         return max(there, round(step) + 1) if by > 0 else min(there, round(step) - 1)
 
     def stretches(self, x: Floats, parts: int = 1) -> tuple[Places, Places]:
-        """Which points (first, one after the last) fall into each of `parts` of each column, both (columns × parts,).
+        """Return which points (first, one after the last) each of the `parts` of each column shows.
 
-        A point holds until the next one: a part without one of its own belongs to the one before. Where there is
-        none before, or nothing after it, first and last are the same.
+        Both arrays have the shape (columns × parts,). A point holds until the next one: a part without a point of its
+        own shows the point before. Where there is none before, or nothing after it, first and last are the same.
         """
         at = np.searchsorted(self.places(x, parts), np.arange(self.columns * parts + 1), side="left")
         first, last = at[:-1], at[1:]
@@ -69,7 +69,7 @@ class CurveFrame:
 
 
 def draw_y_axis(cells: Cells, frame: CurveFrame, palette: Palette) -> None:
-    """The gutter: labels of values and the axis."""
+    """Draw the axis of values into the gutter, with its labels."""
     glyphs, scale, rows = palette.glyphs, frame.scale, frame.rows
     for row in range(frame.top + rows):
         cells.write(row, GUTTER - 1, glyphs.rule, AXIS)
@@ -84,9 +84,9 @@ def draw_y_axis(cells: Cells, frame: CurveFrame, palette: Palette) -> None:
 def draw_x_axis(
     cells: Cells, frame: CurveFrame, palette: Palette, cursor: float | None, breaks: Places
 ) -> None:
-    """The row of steps beneath, with a red sign in the columns `breaks`, where a value is not finite.
+    """Draw the row of steps, with a red sign in the columns `breaks`, where a value is not finite.
 
-    The step under the cursor is pointed at. Labels give way to the signs, and to the pointer.
+    A pointer and a label mark the step under the cursor. Other labels give way to them and to the signs.
     """
     height, width = cells.shape
     row, glyphs = height - 1, palette.glyphs

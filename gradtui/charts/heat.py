@@ -1,4 +1,4 @@
-"""A matrix of values as cells: time downward, two rows of it in a line of text where half blocks can be had."""
+"""Matrices of values as colours, time downward: two rows in a line of text where half blocks are available."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from gradtui.charts.layer_axis import ABSENT, FINITE, GUTTER, INFINITE, NAN, ZER
 from gradtui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, ramp_steps
 from gradtui.charts.scale import Scale
 
+WIDEST_BIN = 6
+"""Columns that a bin of a histogram gets at most."""
+
 Codes = NDArray[np.uint8]
 
 _NAN, _INF, _ZERO, _ABSENT = range(STEPS, STEPS + 4)
@@ -22,12 +25,12 @@ _KIND_OF_CODE = {code: kind for kind, code in _CODE_OF_KIND.items()}
 
 
 def rows_per_line(palette: Palette) -> int:
-    """2 where one cell can hold two colours, else 1: a character has to tell the value."""
+    """Return 2 where a cell can hold two colours, else 1, because its character has to tell the value."""
     return 2 if palette.depth == "true" and not palette.ascii else 1
 
 
 def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
-    """(rows, layers) → (rows, bins): the ramp's step of a number, or what else it is."""
+    """Return the ramp's step of each number, or the code of what else it is; (rows, layers) → (rows, bins)."""
     folded = fold(values, axis)
     codes = ramp_steps(scale.share(folded.middle))
     for kind, code in _CODE_OF_KIND.items():
@@ -36,9 +39,9 @@ def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
 
 
 def share_codes(shares: Floats, broken: NDArray[np.bool_]) -> Codes:
-    """(rows, bins) of shares → as many codes: nothing is blank, and small shares are seen beside large ones.
+    """Return a code for each share, (rows, bins), such that small shares are seen beside large ones; 0 is blank.
 
-    broken: (rows,), of which a sign across the whole row tells that something in them is not finite.
+    broken: (rows,), whether numbers of the row were not finite, which a sign across the whole row tells.
     """
     largest = float(shares.max(initial=0.0)) or 1.0
     codes = np.maximum(ramp_steps(np.sqrt(shares / largest)), 1).astype(np.uint8)
@@ -47,8 +50,39 @@ def share_codes(shares: Floats, broken: NDArray[np.bool_]) -> Codes:
     return codes
 
 
+def draw_histogram(cells: Cells, shares: Floats, broken: NDArray[np.bool_], palette: Palette) -> None:
+    """Fill all lines, right of the gutter, with rows of shares; (rows, bins) and (rows,), from the top down."""
+    bins = shares.shape[1]
+    axis = _size_axis(cells, bins)
+    if axis.folded:
+        shares = np.maximum.reduceat(shares, axis.folds[:-1], axis=1)
+    if bins:
+        draw_heat(cells, share_codes(shares, broken), axis, palette)
+
+
+def draw_sizes(cells: Cells, row: int, edges: NDArray[np.float64], bins: int) -> None:
+    """Write the decades beneath a histogram; edges: those of its bins in log10, (bins + 1,)."""
+    axis = _size_axis(cells, bins)
+    cells.write(row, 0, "size".rjust(GUTTER - 1), AXIS)
+    if len(edges) < 2:
+        return
+    low, high = float(edges[0]), float(edges[-1])
+    free = 0
+    apart = max(1, round((high - low) * 8 / max(1, axis.used)))
+    for decade in range(math.ceil(low), math.floor(high) + 1):
+        column = round((decade - low) / (high - low) * axis.used)
+        label = f"1e{decade}"
+        if decade % apart == 0 and column >= free and column + len(label) <= axis.width:
+            cells.write(row, GUTTER + column, label, AXIS)
+            free = column + len(label) + 2
+
+
+def _size_axis(cells: Cells, bins: int) -> LayerAxis:
+    return LayerAxis(bins, min(cells.shape[1] - GUTTER, WIDEST_BIN * bins))
+
+
 def thinned(values: Floats, most: int) -> tuple[Floats, int]:
-    """At most `most` rows, each the highest of a power of two of rows (NaN if one was), and that power."""
+    """Return at most `most` rows, each the highest of a power of two of rows (NaN if one was), and that power."""
     times = 1
     while math.ceil(len(values) / times) > max(1, most):
         times *= 2
@@ -58,7 +92,7 @@ def thinned(values: Floats, most: int) -> tuple[Floats, int]:
 
 
 def draw_heat(cells: Cells, codes: Codes, axis: LayerAxis, palette: Palette, first_line: int = 0) -> None:
-    """Fill the lines from `first_line` on, right of the gutter; codes (rows, bins) from the top down."""
+    """Fill the lines from `first_line` on, right of the gutter; codes are (rows, bins), from the top down."""
     height = cells.shape[0] - first_line
     if not axis.bins or height < 1:
         return
@@ -82,7 +116,7 @@ def draw_heat(cells: Cells, codes: Codes, axis: LayerAxis, palette: Palette, fir
 def draw_steps(
     cells: Cells, starts: NDArray[np.int64], last: int, cursor: int | None, palette: Palette
 ) -> None:
-    """The gutter: the first step, round steps beside the lines that hold them, and the step under the cursor.
+    """Draw the first step, round steps beside their lines, and the step under the cursor into the gutter.
 
     starts: the step at which each line begins, (lines,); last: the last step of the last one.
     """
@@ -107,7 +141,7 @@ def draw_steps(
 
 
 def step_label(step: int) -> str:
-    """A step in at most five characters: 99999, 120k, 1.25M."""
+    """Return a step in at most five characters: 99999, 120k, 1.25M."""
     if step < 100_000:
         return str(step)
     for unit, letter in ((10**3, "k"), (10**6, "M"), (10**9, "G"), (10**12, "T")):
@@ -136,7 +170,7 @@ def _singles(palette: Palette) -> Tables:
 
 @lru_cache(maxsize=16)
 def _pairs(palette: Palette) -> Tables:
-    """What is not a number takes the whole cell, also for one of its two rows: its sign has to be seen."""
+    """Return characters and colours of each pair of codes. A value that is no number takes the cell of both rows."""
     cells = []
     for upper in range(_KINDS):
         for lower in range(_KINDS):
@@ -165,7 +199,7 @@ _SIGNS = ((NAN, "NaN"), (INFINITE, "infinite"), (ZERO, "zero"))
 
 
 def draw_scale_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
-    """Fill row 0: `1e-12 ▒▒▒ 1e-6 ▓▓▓ 1e0   × NaN  ∞ infinite  0 zero`, the signs where there is room for them."""
+    """Fill row 0 with what colours mean: `1e-12 ▒▒▒ 1e-6 ▓▓▓ 1e0   × NaN  ∞ infinite  0 zero`, if there is room."""
     _, width = cells.shape
     signs = sum(len(text) + 4 for _, text in _SIGNS)
     ramp = width - signs if width - signs >= 30 else width
@@ -181,7 +215,7 @@ def draw_scale_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
 
 
 def _draw_ramp(cells: Cells, scale: Scale, palette: Palette, width: int) -> int:
-    """Returns the column after the last label."""
+    """Draw the ramp between labels, and return the column after the last label."""
     ticks = scale.ticks(max(2, min(7, width // 12)))
     labels = [scale.label(tick) for tick in ticks]
     spare = width - sum(len(label) + 2 for label in labels)

@@ -1,4 +1,4 @@
-"""The one layer axis that the profile and the waterfall share: n layers, input to output, on w columns."""
+"""The axis of layers that profile and waterfall share, and how several layers are folded into one column."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+Floats = NDArray[np.floating]
+
+FINITE, ZERO, INFINITE, NAN, ABSENT = range(5)
+"""Kinds of a value on a chart: a number; log10 of zero; infinity; not a number; nothing was recorded."""
+
 GUTTER = 6
-"""Columns left of the layers: five for a label (1e-12, or a step), one for the axis. Charts of one axis share it."""
+"""Columns left of the layers, the same in all charts: five for a label (1e-12, or a step), one for the axis."""
 
 WIDEST_CELL = 16
-"""Columns a layer gets at most: three layers should read as three bars, not as three walls."""
+"""Columns that a layer gets at most: three layers should read as three bars, not as three walls."""
 
 GAP_FROM = 3
 """A cell of at least this many columns ends in a gap; narrower ones would lose too much of their bar to it."""
@@ -20,7 +25,7 @@ GAP_FROM = 3
 
 @dataclass(frozen=True)
 class LayerAxis:
-    """Maps the layers `first … last` (inclusive, counted from 0) of a net of `layers` onto `width` columns.
+    """A LayerAxis maps the layers `first … last` (inclusive, counted from 0) of a net of `layers` onto `width` columns.
 
     Where the layers fit, each has a cell of one or more columns and the cells fill the width: the remainder of
     w / n is spread over the cells (into the gaps where there are any), because 51 layers on 80 columns left
@@ -42,46 +47,46 @@ class LayerAxis:
 
     @property
     def shown(self) -> int:
-        """Layers in the window."""
+        """The number of layers in the window."""
         return self.last - self.first + 1 if self.layers else 0
 
     @property
     def folded(self) -> bool:
-        """True when a column stands for more than one layer."""
+        """Whether a column stands for more than one layer."""
         return self.shown > self.width
 
     @property
     def bins(self) -> int:
-        """What is drawn side by side: cells of one layer each, or columns of several."""
+        """The number of bins side by side: cells of one layer each, or columns of several."""
         return min(self.shown, self.width)
 
     @property
     def used(self) -> int:
-        """Columns that hold something, from the left."""
+        """The number of columns that hold layers, from the left."""
         return self.width if self.folded else min(self.width, self.shown * WIDEST_CELL)
 
     @cached_property
     def edges(self) -> NDArray[np.intp]:
-        """Shape (bins + 1,): bin b covers the columns edges[b] … edges[b + 1] - 1."""
+        """The columns of the bins, shape (bins + 1,): bin b covers the columns edges[b] … edges[b + 1] - 1."""
         bins = self.bins
         return np.arange(bins + 1) * self.used // bins if bins else np.zeros(1, np.intp)
 
     @cached_property
     def folds(self) -> NDArray[np.intp]:
-        """Shape (bins + 1,): bin b stands for the layers folds[b] … folds[b + 1] - 1."""
+        """The layers of the bins, shape (bins + 1,): bin b stands for the layers folds[b] … folds[b + 1] - 1."""
         bins = self.bins
         return self.first + (np.arange(bins + 1) * self.shown // bins if bins else np.zeros(1, np.intp))
 
     @cached_property
     def bin_of_column(self) -> NDArray[np.intp]:
-        """Shape (width,): the bin that a column belongs to, -1 beyond the last."""
+        """The bin that each column belongs to, shape (width,); -1 beyond the last."""
         bins = np.full(self.width, -1, np.intp)
         bins[: self.used] = np.repeat(np.arange(self.bins), np.diff(self.edges))
         return bins
 
     @cached_property
     def bar_of_column(self) -> NDArray[np.intp]:
-        """Shape (width,): as `bin_of_column`, and -1 in the gaps between bars, which are all equally wide."""
+        """As `bin_of_column`, and -1 in the gaps between the bars, which are all equally wide."""
         bins = self.bin_of_column.copy()
         cell = self.used // self.bins if self.bins else 0
         if cell >= GAP_FROM and not self.folded:
@@ -91,21 +96,21 @@ class LayerAxis:
         return bins
 
     def layers_at(self, column: int) -> tuple[int, int] | None:
-        """The first and the last layer that a column stands for, or None beyond the layers."""
+        """Return the first and the last layer that a column stands for, or None beyond the layers."""
         if not 0 <= column < self.used or not self.bins:
             return None
         at = int(self.bin_of_column[column])
         return int(self.folds[at]), int(self.folds[at + 1]) - 1
 
     def columns_of(self, layer: int) -> tuple[int, int] | None:
-        """The first and the last column of a layer, or None outside the window."""
+        """Return the first and the last column of a layer, or None outside the window."""
         if not self.bins or not self.first <= layer <= self.last:
             return None
         at = int(np.searchsorted(self.folds, layer, side="right")) - 1
         return int(self.edges[at]), int(self.edges[at + 1]) - 1
 
     def zoomed(self, factor: float, around: int) -> tuple[int, int]:
-        """The window (first, last) that shows `factor` times as many layers, with `around` kept in its place."""
+        """Return the window (first, last) that shows `factor` times as many layers and keeps `around` in its place."""
         shown = max(1, min(self.layers, round(self.shown * factor)))
         if shown == self.shown and factor != 1:
             shown = max(1, min(self.layers, shown + (1 if factor > 1 else -1)))
@@ -114,16 +119,13 @@ class LayerAxis:
         return first, first + shown - 1
 
 
-Floats = NDArray[np.floating]
-
-FINITE, ZERO, INFINITE, NAN, ABSENT = range(5)
-"""Kinds of a value on a chart: a number; log10 of zero; infinity; not a number; nothing was recorded."""
-
-
 @dataclass(frozen=True)
 class Folded:
-    """Shape (…, bins) each. Low, middle and high are over the finite layers of a bin (NaN where there are none);
-    kind is the worst of a bin: one NaN among a hundred layers of a column must be seen."""
+    """A Folded holds what each bin of layers comes to, all arrays of shape (…, bins).
+
+    Low, middle (the median) and high are over the finite layers of a bin, NaN where there are none. Kind is the worst
+    of a bin: one NaN among a hundred layers of a column must be seen.
+    """
 
     low: Floats
     middle: Floats
@@ -132,7 +134,7 @@ class Folded:
 
 
 def kind_of(values: Floats) -> NDArray[np.uint8]:
-    """FINITE, ZERO (-inf), INFINITE (+inf) or NAN of each value; any shape."""
+    """Return FINITE, ZERO (-inf), INFINITE (+inf) or NAN for each value, in any shape."""
     kind = np.zeros(values.shape, np.uint8)
     kind[np.isneginf(values)] = ZERO
     kind[np.isposinf(values)] = INFINITE
@@ -141,7 +143,7 @@ def kind_of(values: Floats) -> NDArray[np.uint8]:
 
 
 def fold(values: Floats, axis: LayerAxis) -> Folded:
-    """Reduce the layers (the last dimension, one for each layer of the axis) to the axis' bins.
+    """Reduce the layers (the last dimension, one for each layer of the axis) to the bins of the axis.
 
     A bin is ZERO only when no layer of it is finite; NAN or INFINITE as soon as one layer is.
     """

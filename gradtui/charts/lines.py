@@ -1,4 +1,4 @@
-"""One curve as cells: plotext draws it, from as few points as show the same."""
+"""One curve as cells, drawn by plotext from as few points as show the same, and the range behind it as a mesh."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gradtui.charts.palette import Palette
 
 
 def bucketed(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
-    """At most two points of each of `columns` equal stretches of x: its lowest and its highest, in their order.
+    """Return the lowest and the highest point of each of `columns` equal stretches of x, in their order.
 
-    What is drawn is the same, and plotext's cost grows with its points (LIMITS.md). A stretch with something that
-    is not finite gives one NaN besides.
+    The drawing is the same, and plotext's cost grows with its points. A stretch with a value that is not finite gives
+    one such value besides.
     """
     if len(x) <= 2 * columns or x[-1] <= x[0]:
         return x, y
@@ -35,17 +35,17 @@ def bucketed(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
 
 
 def _between(x: Floats, y: Floats, low: float, high: float) -> tuple[Floats, Floats]:
-    """The line where it is between two x, cut off exactly there.
+    """Return the part of a line between two x, cut off exactly there.
 
-    plotext goes along all of a line, cell by cell, before it sees which are on the canvas: two points that lie a
-    million widths apart would take all memory, and the process with it.
+    plotext goes along the whole line, cell by cell, before it knows which cells are on the canvas: two points a
+    million widths apart would take all memory.
     """
     inside = (x >= low) & (x <= high)
     before, after = np.flatnonzero(x < low)[-1:], np.flatnonzero(x > high)[:1]
     if not (before.size or after.size):
         return x, y
     edges = np.array([*([low] if before.size else []), *([high] if after.size else [])])
-    # A neighbour that is not finite leaves its side of the line undrawn, as everywhere.
+    # A neighbour that is not finite leaves a gap on its side, as everywhere.
     at = [_on_line(x, y, edge) for edge in edges.tolist()]
     first, last = int(before.size), len(at) - int(after.size)
     return (
@@ -55,7 +55,7 @@ def _between(x: Floats, y: Floats, low: float, high: float) -> tuple[Floats, Flo
 
 
 def _on_line(x: Floats, y: Floats, edge: float) -> float:
-    """The height of a line at x = edge; NaN beyond its ends and beside a gap."""
+    """Return the height of a line at x = edge; NaN beyond its ends and beside a gap."""
     right = int(np.searchsorted(x, edge, side="left"))
     if not 0 < right < len(x):
         return float(y[right]) if right < len(x) and x[right] == edge else float("nan")
@@ -64,7 +64,7 @@ def _on_line(x: Floats, y: Floats, edge: float) -> float:
 
 
 def draw_line(cells: Cells, frame: CurveFrame, x: Floats, y: Floats, marker: str, ink: int) -> None:
-    """One curve on top of what is there; y in units of the scale, with gaps where it is not finite."""
+    """Draw a curve over the cells; y is in units of the scale, with gaps where it is not finite."""
     x, y = bucketed(*_between(x, y, frame.low, frame.high), frame.columns)
     ends = np.flatnonzero(np.diff(np.isfinite(y), prepend=False, append=False))
     if not ends.size:
@@ -80,13 +80,13 @@ def draw_line(cells: Cells, frame: CurveFrame, x: Floats, y: Floats, marker: str
         drawn[row, : len(line)] = codes_of(line[: frame.columns])
     there = drawn != ord(" ")
     area = (slice(frame.top, frame.top + frame.rows), slice(GUTTER, GUTTER + frame.columns))
-    # Dots of two curves are not joined in a cell: all of them would take the colour of the upper one.
+    # Dots of two curves are not joined in a cell: all would take the colour of the upper one.
     cells.codes[area][there] = drawn[there]
     cells.ink[area][there] = ink
 
 
 def _figure(width: int, height: int) -> Any:
-    """A bare plotext figure of its own: the module's `figure` belongs to whoever else plots in this process."""
+    """Return a plotext figure of its own: the module's `figure` may be used by other code of this process."""
     import plotext
 
     terminal = type(plotext.terminal)().limit(False, False)
@@ -101,16 +101,16 @@ def _figure(width: int, height: int) -> Any:
 
 
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint32)
-"""The dots of a braille cell, (4 rows, 2 columns)."""
+"""The bits of the dots of a braille cell, (4 rows, 2 columns)."""
 
 _MESH = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.uint32)
-"""Every other dot: a curve on top of the band has all of them, and is told from it without any colour."""
+"""Every other dot: a curve over the band has all of them, and differs from it without any colour."""
 
 
 def draw_band(
     cells: Cells, frame: CurveFrame, x: Floats, low: Floats, high: Floats, palette: Palette, ink: int
 ) -> None:
-    """Fill between low and high, (n,) each in units of the scale, from each x until the next."""
+    """Fill the range between low and high, (n,) each in units of the scale, from each x until the next."""
     dots = palette.depth != "none" and not palette.ascii
     across, down = (2, 4) if dots else (1, 1)
     known = np.isfinite(low) & np.isfinite(high)

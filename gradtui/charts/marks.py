@@ -1,4 +1,4 @@
-"""What happened in a run, as signs over its curves: one a column, each kind with a character of its own."""
+"""Marks over curves for the events of a run: one in a column, each kind with a character of its own."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradtui.charts.palette import ALERT, AXIS, TEXT, Palette
 
 
 class MarkKind(NamedTuple):
-    """How one kind of mark looks, and what the legend calls it."""
+    """A MarkKind says how one kind of mark looks, and what the legend calls it."""
 
     sign: str
     ascii: str
@@ -36,15 +36,15 @@ MARK_KINDS = {
     "recovered": MarkKind("✓", "v", "recovered", TEXT),
     "checkpoint": MarkKind("◆", "c", "saved", AXIS),
 }
-"""Weightiest first: of several in one column, the first is seen, and the cursor names all."""
+"""All kinds, the most important first: of several in one column it is the one that is drawn."""
 
 CLIPPED_EIGHTHS = 4
-"""Eighths of a row that a bar has where every step was clipped: a wall over half a run would hide what it means."""
+"""Height of the bar where every step was clipped, in eighths of a row: a taller one would look like a wall."""
 
 
 @dataclass(frozen=True)
 class CurveMark:
-    """Something that happened after a step. kind: one of MARK_KINDS; text: what the cursor says of it."""
+    """A CurveMark is an event after a step. kind: one of MARK_KINDS; text: what is shown when the cursor is on it."""
 
     step: float
     kind: str
@@ -53,7 +53,7 @@ class CurveMark:
 
 @dataclass(frozen=True, eq=False)
 class Clipped:
-    """The share of steps whose gradient was cut, (n,), from each x (n,) until the next."""
+    """A Clipped holds the share of steps whose gradient was clipped, (n,), from each x, (n,), until the next."""
 
     x: ArrayLike
     share: ArrayLike
@@ -61,7 +61,7 @@ class Clipped:
 
 @dataclass(frozen=True, eq=False)
 class CurveMarks:
-    """All that is marked on one chart."""
+    """A CurveMarks holds all marks of one chart."""
 
     signs: tuple[CurveMark, ...] = ()
     clipped: Clipped | None = None
@@ -70,7 +70,7 @@ class CurveMarks:
         return bool(self.signs) or self.clipped is not None
 
     def same_as(self, other: CurveMarks) -> bool:
-        """Whether it marks the same."""
+        """Return whether it marks the same."""
         one, two = self.clipped, other.clipped
         if one is None or two is None:
             return self.signs == other.signs and one is two
@@ -82,12 +82,12 @@ class CurveMarks:
 
     @cached_property
     def steps(self) -> Floats:
-        """Where the signs stand, (n,)."""
+        """The steps of the signs, (n,)."""
         return np.array([mark.step for mark in self.signs], np.float64)
 
     @cached_property
     def kinds(self) -> dict[str, Floats]:
-        """The steps of each kind that there is, weightiest first."""
+        """The steps of each kind that occurs, the most important first."""
         kinds = np.array([mark.kind for mark in self.signs])
         return {name: self.steps[kinds == name] for name in MARK_KINDS if name in kinds}
 
@@ -102,7 +102,7 @@ def draw_marks(cells: Cells, frame: CurveFrame, marks: CurveMarks, palette: Pale
     bars = np.array([ord(bar) for bar in palette.glyphs.bars], np.uint32)
     cells.codes[0, GUTTER + there] = bars[levels[there]]
     cells.ink[0, GUTTER + there] = AXIS
-    # The weightiest last, so that it is the one to be seen.
+    # The most important last, so that it is the one that is seen.
     for name, steps in reversed(marks.kinds.items()):
         columns = GUTTER + frame.seen(steps)
         cells.codes[0, columns] = ord(mark_sign(MARK_KINDS[name], palette))
@@ -110,12 +110,12 @@ def draw_marks(cells: Cells, frame: CurveFrame, marks: CurveMarks, palette: Pale
 
 
 def mark_sign(kind: MarkKind, palette: Palette) -> str:
-    """Its character."""
+    """Return the character of a kind."""
     return kind.ascii if palette.ascii else kind.sign
 
 
 def marks_legend(frame: CurveFrame, marks: CurveMarks, palette: Palette) -> list[tuple[str, str]]:
-    """Sign and words of each kind that is in view, weightiest first."""
+    """Return sign and words of each kind that is in view, the most important first."""
     said = [
         (mark_sign(MARK_KINDS[name], palette), MARK_KINDS[name].words)
         for name, steps in marks.kinds.items()
@@ -127,7 +127,7 @@ def marks_legend(frame: CurveFrame, marks: CurveMarks, palette: Palette) -> list
 
 
 def marks_at(frame: CurveFrame, marks: CurveMarks, step: float) -> list[str]:
-    """What happened in the column that holds a step, in its order; what happened several times, once."""
+    """Return the texts of the events in the column of a step, in their order; equal texts once, with their number."""
     place = frame.place(step)
     if place is None:
         return []
@@ -142,7 +142,7 @@ def marks_at(frame: CurveFrame, marks: CurveMarks, step: float) -> list[str]:
 
 
 def _shares(frame: CurveFrame, marks: CurveMarks) -> Floats:
-    """The share of clipped steps in each column, (columns,)."""
+    """Return the share of clipped steps in each column, (columns,)."""
     shares = np.zeros(frame.columns)
     if marks.clipped is None:
         return shares
@@ -151,5 +151,5 @@ def _shares(frame: CurveFrame, marks: CurveMarks) -> Floats:
     there = np.flatnonzero(first < last)
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(given))])
     shares[there] = (total[last[there]] - total[first[there]]) / (last[there] - first[there])
-    # A difference of sums may miss 0 and 1 by a hair, and any clipped step is to be seen.
+    # A difference of sums may miss 0 and 1 by a little, and any clipped step has to be seen.
     return np.clip(np.round(shares, 9), 0, 1)

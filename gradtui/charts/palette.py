@@ -1,8 +1,9 @@
 """Colours and characters of the charts: true colour, the terminal's own 16, or none; Unicode or ASCII.
 
-A cell's ink is a small number, a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones of each)
-and the named ones below. Nothing is told by hue alone: lightness runs one way along the ramp, and what is not a
-number has a character of its own besides its colour.
+A cell's colour is a small number, a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones of
+each) and the named ones below. Nothing is told by hue alone: lightness runs one way along the ramp, and what is not
+a number has a character of its own besides its colour. Colours are mixed in OKLab (B. Ottosson, 2020, "A perceptual
+color space for image processing"), in which equal distances look equally far.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from rich.style import Style
 
 from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Floats
 
+RGB = tuple[int, int, int]
 ColourDepth = Literal["true", "ansi", "none"]
 
 STEPS = 24
@@ -43,14 +45,14 @@ RAMP_WEAK = RAMP_MIDDLE + STEPS
 ) = range(RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 13)
 CURVES = 4
 SERIES = OTHER + 1
-"""The first of CURVES slots for curves, in the theme's own colours …"""
+"""The first of CURVES slots for curves, in the colours of the theme."""
 WEAK = SERIES + CURVES
-"""… and of as many for what lies behind each of them."""
+"""The first of as many slots for what lies behind each curve."""
 RUNS = 8
 RUN = WEAK + CURVES
-"""The first of RUNS slots for runs that are held against each other, in colours that colour-blind eyes tell apart."""
+"""The first of RUNS slots for runs that are compared, in colours that colour-blind eyes tell apart."""
 RUN_WEAK = RUN + RUNS
-"""The first of as many for the spread behind each of them."""
+"""The first of as many slots for the spread behind each run."""
 SLOTS = RUN_WEAK + RUNS
 
 # On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
@@ -98,8 +100,10 @@ _RUNS_LIGHT: tuple[RGB, ...] = (
 
 @dataclass(frozen=True)
 class Glyphs:
-    """The characters that a chart may use. `bars` fill a cell by eighths from below, `shades` by darkness;
-    `thin` are lines at an eighth's height."""
+    """A Glyphs holds the characters that a chart may use.
+
+    `bars` fill a cell by eighths from below, `shades` by darkness; `thin` are lines at each eighth's height.
+    """
 
     bars: str
     shades: str
@@ -131,11 +135,13 @@ ASCII = Glyphs(
 
 @lru_cache(maxsize=2)
 def ramp(dark: bool) -> tuple[RGB, ...]:
-    """The 24 colours, low to high, for a dark or a light ground."""
+    """Return the 24 colours, low to high, for a dark or a light ground."""
     return tuple(even_ramp(np.array([lch(*anchor) for anchor in (_DARK if dark else _LIGHT)]), STEPS))
 
 
 class _Styles(dict[int, Style]):
+    """A _Styles makes the style of ink × SLOTS + fill when it is first asked for."""
+
     def __init__(self, make: Callable[[int, int], Style]) -> None:
         super().__init__()
         self._make = make
@@ -147,7 +153,7 @@ class _Styles(dict[int, Style]):
 
 @dataclass(frozen=True)
 class Palette:
-    """What slots look like on one ground. `plain` is the ground's own style and `ground`, `text` its colours."""
+    """A Palette says what slots look like on one ground; `plain` is its style, `ground` and `text` are its colours."""
 
     depth: ColourDepth
     ascii: bool
@@ -159,7 +165,7 @@ class Palette:
 
     @property
     def glyphs(self) -> Glyphs:
-        """The characters to use."""
+        """The characters to draw with."""
         return ASCII if self.ascii else UNICODE
 
     @cached_property
@@ -208,7 +214,7 @@ class Palette:
 
     @cached_property
     def styles(self) -> dict[int, Style]:
-        """The style of a cell by ink × SLOTS + fill, on the plain ground; made when first asked for."""
+        """The style of a cell by ink × SLOTS + fill, on the plain ground."""
         return _Styles(self._make)
 
     def _make(self, ink: int, fill: int) -> Style:
@@ -223,7 +229,7 @@ class Palette:
         )
 
     def mark(self, kind: int) -> tuple[str, int, int]:
-        """Character, ink and fill of ZERO, INFINITE and NAN."""
+        """Return character, ink and fill of ZERO, INFINITE and NAN."""
         glyphs = self.glyphs
         return {
             NAN: (glyphs.nan, NAN_INK, NAN_FILL),
@@ -233,7 +239,7 @@ class Palette:
         }.get(kind, (" ", NONE, NONE))
 
     def shade(self, step: int) -> tuple[str, int, int]:
-        """Character, ink and fill that tell one of the 24 steps in a single cell, by lightness or by darkness.
+        """Return character, ink and fill that show one of the 24 steps in one cell, by lightness or by darkness.
 
         On 16 colours two neighbours on the ramp are mixed by a shaded block, which gives 24 steps out of six.
         """
@@ -241,14 +247,14 @@ class Palette:
             share = step * len(_ANSI_DARK) % STEPS / STEPS
             upper = min(STEPS - 1, step + STEPS // len(_ANSI_DARK))
             return self.glyphs.shades[int(share * 4)], RAMP + upper, RAMP + step
-        # Never the blank: that is where nothing was recorded.
+        # Never a blank, which means that nothing was recorded.
         character = self.glyphs.dithers[1 + step * (len(self.glyphs.dithers) - 1) // STEPS]
-        # On its own colour the character is not seen; it is for who copies or greps the text.
+        # On its own colour the character is not seen; it is for text that is copied or searched.
         return character, RAMP + step, NONE if self.depth == "none" else RAMP + step
 
 
 def ramp_steps(shares: Floats) -> NDArray[np.uint8]:
-    """The ramp's step (0 … 23) of shares 0 … 1 of the range; NaN gives 0. Any shape."""
+    """Return the ramp's step (0 … 23) of shares 0 … 1 of the range, in any shape; NaN gives 0."""
     return np.clip(np.nan_to_num(shares) * STEPS, 0, STEPS - 1).astype(np.uint8)
 
 
@@ -262,16 +268,14 @@ def palette_on(
     plain: Style,
     series: tuple[RGB, ...] = (),
 ) -> Palette:
-    """One palette a ground, so that its styles are made once."""
+    """Return the palette of a ground, always the same one, so that its styles are made once."""
     return Palette(depth, ascii, dark, ground, text, plain, series)
 
 
 def text_palette(colour: bool, ascii: bool) -> Palette:
-    """For text that leaves the app: the terminal's own 16 colours on its own ground, or none."""
+    """Return the palette for printed text: the terminal's own 16 colours on its own ground, or none."""
     return palette_on("ansi" if colour else "none", ascii, True, (0, 0, 0), (255, 255, 255), Style())
 
-
-RGB = tuple[int, int, int]
 
 _LMS = np.array(
     [
@@ -290,13 +294,13 @@ _LAB = np.array(
 
 
 def lch(lightness: float, chroma: float, hue: float) -> NDArray[np.float64]:
-    """OKLab from lightness (0 … 1), chroma (0 … about 0.3) and hue (degrees). Shape (3,)."""
+    """Return OKLab, of shape (3,), from lightness (0 … 1), chroma (0 … about 0.3) and hue (degrees)."""
     angle = np.radians(hue)
     return np.array([lightness, chroma * np.cos(angle), chroma * np.sin(angle)])
 
 
 def to_lab(rgb: ArrayLike) -> NDArray[np.float64]:
-    """OKLab of sRGB 0 … 255; shape (…, 3) both."""
+    """Return OKLab of sRGB 0 … 255; both have the shape (…, 3)."""
     share = np.asarray(rgb, np.float64) / 255
     linear = np.where(share <= 0.04045, share / 12.92, ((share + 0.055) / 1.055) ** 2.4)
     lab: NDArray[np.float64] = np.cbrt(linear @ _LMS.T) @ _LAB.T
@@ -304,7 +308,7 @@ def to_lab(rgb: ArrayLike) -> NDArray[np.float64]:
 
 
 def to_rgb(lab: ArrayLike) -> NDArray[np.int64]:
-    """sRGB 0 … 255 of OKLab, clipped to what a screen can show; shape (…, 3) both."""
+    """Return sRGB 0 … 255 of OKLab, clipped to what a screen can show; both have the shape (…, 3)."""
     linear = (np.asarray(lab, np.float64) @ np.linalg.inv(_LAB).T) ** 3 @ np.linalg.inv(_LMS).T
     linear = np.clip(linear, 0, 1)
     share = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
@@ -313,13 +317,13 @@ def to_rgb(lab: ArrayLike) -> NDArray[np.int64]:
 
 
 def mix(one: RGB, other: RGB, share: float) -> RGB:
-    """`share` of the other colour in the one, mixed as the eye would."""
+    """Return one colour with a share of the other, mixed in OKLab."""
     red, green, blue = to_rgb(to_lab(one) * (1 - share) + to_lab(other) * share)
     return int(red), int(green), int(blue)
 
 
 def even_ramp(anchors: NDArray[np.float64], steps: int) -> list[RGB]:
-    """`steps` colours along the path through the anchors (OKLab, shape (k, 3)), equally far from each other."""
+    """Return `steps` colours on the path through anchors (OKLab, shape (k, 3)), equally far from each other."""
     lengths = np.linalg.norm(np.diff(anchors, axis=0), axis=1)
     # A fine polyline in place of the straight pieces' own lengths: clipping to sRGB bends the path.
     at = np.concatenate([[0], np.cumsum(lengths)])

@@ -1,4 +1,4 @@
-"""The value axis: which numbers are shown, and where their ticks stand. Shared by charts that show the same measure."""
+"""The range of values that charts of the same metric share, and where its ticks stand."""
 
 from __future__ import annotations
 
@@ -14,28 +14,29 @@ from gradtui.charts.layer_axis import Floats
 ScaleKind = Literal["log", "linear"]
 
 LEAST_DECADES = 4
-"""A healthy net spans half a decade; drawn over the whole height, that would look like vanishing (wandb 4699)."""
+"""Decades of a log axis at least: a healthy net spans half a decade, which drawn over the whole height would look like
+vanishing (wandb issue 4699)."""
 
 UPDATES_UNTIL_SHRINK = 50
-"""Updates in a row that would fit a range smaller by two decades before the axis shrinks to it."""
+"""Updates in a row that fit a range smaller by two decades, after which the axis shrinks to it."""
 
 _FARTHEST = {"log": 99.0, "linear": 1e100}
-"""Values beyond are drawn at the edge: labels have room for five characters, and floats for differences."""
+"""Values beyond this are drawn at the edge: labels have room for five characters, and floats for differences."""
 
 ZERO_SIZE = 1e-100
-"""Size of a value below which a linear axis takes it for 0."""
+"""Values smaller than this are 0 on a linear axis."""
 
 _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
 
 
 def log10_of(values: ArrayLike) -> NDArray[np.float64]:
-    """log10 of norms: 0 gives -inf, +inf stays, NaN and negative numbers give NaN. Never warns."""
+    """Return log10 of norms: 0 gives -inf, infinity stays, NaN and negative numbers give NaN. It never warns."""
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log10(np.asarray(values, np.float64))
 
 
 class Scale:
-    """A range of values that grows at once and shrinks reluctantly, so that neither bars nor colours jump.
+    """A Scale is a range of values that grows at once and shrinks late, so that neither bars nor colours jump.
 
     kind "log": values are log10 numbers and the range is whole decades, at least `least` of them.
     kind "linear": values are plain numbers and the range starts as `low … high`.
@@ -57,7 +58,7 @@ class Scale:
         self.reset()
 
     def reset(self) -> None:
-        """Forget the range: a new run begins."""
+        """Forget the range, because another run is shown."""
         start = self._start or ((-float(self.least), 0.0) if self.kind == "log" else (0.0, 1.0))
         self.low, self.high = start
         self._untouched = self._start is None
@@ -66,16 +67,16 @@ class Scale:
         self.version += 1
 
     def include(self, values: Floats) -> bool:
-        """Make room for the finite ones of these (up to 1e99, or 1e100 if linear); True when the range changed.
+        """Make room for the finite values (up to 1e99, or 1e100 if linear); return whether the range changed.
 
-        Everything that is in view has to be included at each call, or the axis will think it gone.
+        Each call has to name all that is in view: the axis shrinks when values stay away.
         """
         finite = values[np.isfinite(values)]
         if not finite.size:
             return False
         far = _FARTHEST[self.kind]
-        low, high = np.clip([finite.min(), finite.max()], -far, far).tolist()
-        # What is that near to 0 has no digits left to tell it from 0 by.
+        low, high = np.clip([float(finite.min()), float(finite.max())], -far, far).tolist()
+        # A value that near to 0 has no digits left to be told from 0 by.
         low, high = self._rounded(*(0.0 if abs(end) < ZERO_SIZE else end for end in (low, high)))
         if self._untouched:
             self._untouched = False
@@ -111,12 +112,12 @@ class Scale:
         return True
 
     def share(self, values: Floats) -> NDArray[np.float64]:
-        """Where values lie in the range: 0 at its low end, 1 at its high end, clipped; NaN stays. Any shape."""
+        """Return where values lie in the range, in any shape: 0 at its low end, 1 at its high end; NaN stays."""
         clipped = np.clip(values, self.low, self.high)
         return np.asarray((clipped - self.low) / (self.high - self.low), np.float64)
 
     def ticks(self, room: int) -> list[float]:
-        """At most `room` values worth a label, low to high; always at least one."""
+        """Return at most `room` values for labels, low to high; always at least one."""
         span = self.high - self.low
         room = max(1, room)
         if self.kind == "linear":
@@ -127,22 +128,22 @@ class Scale:
         step = next((s for s in _STEPS if span / s + 1 <= room), _STEPS[-1])
         top = math.floor(self.high / step) * step
         ticks = [float(tick) for tick in range(top, math.ceil(self.low) - 1, -step)][::-1]
-        # Of a scale that no multiple divides in two, the ends.
+        # Where no multiple lies inside twice, the ends.
         return ticks if len(ticks) > 1 else [self.low, self.high][-room:]
 
     def label(self, value: float, room: int = 5) -> str:
-        """The value as text of at most `room` characters: 1e-12 on a log axis, else the shortest plain number."""
+        """Return the value as text of at most `room` characters: 1e-12 on a log axis, else a short plain number."""
         if self.kind == "log":
             return f"1e{round(value)}"[:room]
         for digits in (4, 3, 2, 1):
             text = re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}")
             if len(text) <= room:
                 return text
-        # Only -1e-10 and its like need six: better none than a wrong one.
+        # Only numbers such as -1e-10 need six characters: no digits are better than wrong ones.
         return "~0" if abs(value) < 1 else "..."
 
 
 def nice_step(step: float) -> float:
-    """The smallest of 1, 2, 5 × 10^k that is at least `step`."""
+    """Return the smallest of 1, 2, 5 × 10^k that is at least `step`."""
     magnitude = 10.0 ** math.floor(math.log10(step))
     return next((f * magnitude for f in (1, 2, 5) if f * magnitude >= step * (1 - 1e-9)), 10 * magnitude)

@@ -1,4 +1,4 @@
-"""A curve as it is given, and as it is drawn: smoothed, as logarithms, with what lies behind it."""
+"""Curves as they are given, and as they are drawn: smoothed, as logarithms, with what lies behind them."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ _HUGE = 1e100
 
 @dataclass(frozen=True)
 class CurveData:
-    """One curve. x: (n,) finite and rising, y: (n,); what is not finite is a gap, marked on the axis."""
+    """A CurveData is one curve as it is given: x (n,) finite and rising, y (n,), with gaps where y is not finite."""
 
     name: str
     x: ArrayLike
     y: ArrayLike
     low: ArrayLike | None = None
-    """Least and largest of the steps that each point stands for, (n,) each; both or none …"""
+    """The lowest value of the steps that each point stands for, (n,); given together with the highest."""
     high: ArrayLike | None = None
     noisy: bool = True
-    """Whether smoothing is meant for it. What was evaluated on a whole data set is no noise of a batch."""
+    """Whether smoothing applies to it: an evaluation of a whole data set has no noise of batches."""
     guest: bool = False
-    """Whether it is there to be compared with: where it explodes, it leaves a linear axis to the others."""
+    """Whether it is drawn for comparison only: where it explodes, it does not stretch a linear axis."""
     sign: str = ""
-    """Of one among many runs: a character that stands for it, at its end and where no colour tells curves apart."""
+    """The character of one among many runs: drawn at its end, and as its line where no colour tells curves apart."""
 
     def same_as(self, other: CurveData) -> bool:
-        """Whether it holds the same numbers under the same name."""
+        """Return whether it holds the same numbers under the same name."""
         return self._words() == other._words() and all(
             one is two or (one is not None and two is not None and _same(one, two))
             for one, two in zip(self._arrays(), other._arrays(), strict=True)
@@ -49,54 +49,57 @@ class CurveData:
 
 @dataclass(frozen=True, eq=False)
 class Curve:
-    """A series in the units of its chart's y axis, all arrays (n,)."""
+    """A Curve is a curve in the units of its chart's y axis; all arrays have the shape (n,)."""
 
     name: str
     x: Floats
     values: Floats
-    """As they stand in the legend."""
+    """The numbers for the legend."""
     y: Floats
-    """As they are drawn: -inf where a logarithm has no place for exactly 0, otherwise finite or a gap."""
+    """The numbers to draw: -inf where the value is 0 on a log axis, otherwise finite or NaN for a gap."""
     behind: Floats | None
-    """What was there before it was smoothed."""
+    """The numbers before smoothing; None where nothing was smoothed."""
     low: Floats | None
-    """The range of the steps that a point stands for …"""
+    """The lowest value of the steps that each point stands for; None where a point is one step."""
     high: Floats | None
-    """… where that is more than a point."""
     guest: bool = False
-
     sign: str = ""
-    """The character that stands for it."""
 
     @property
     def smooth(self) -> bool:
-        """Whether it is a running mean."""
+        """Whether the curve is a running mean."""
         return self.behind is not None
 
     @property
     def broken(self) -> NDArray[np.bool_]:
-        """Where there is a gap, (n,)."""
+        """Whether there is a gap at each point, (n,)."""
         return ~(np.isfinite(self.y) | np.isneginf(self.y))
 
     def at(self, step: float | None) -> float | None:
-        """The value that was the last one at a step (None: the newest); None before the first."""
+        """Return the last value at a step (None: the newest), or None before the first."""
         index = len(self.x) - 1 if step is None else int(np.searchsorted(self.x, step, side="right")) - 1
         return float(self.values[index]) if index >= 0 else None
 
     def extent(self, low: float, high: float) -> Floats:
-        """All numbers that are drawn between two x, and those of the neighbours that lines come from."""
+        """Return all numbers that are drawn between two x, and those of the neighbours that lines come from."""
         part = self.within(low, high)
         drawn = [self.y, self.behind, self.low, self.high]
         return np.concatenate([values[part] for values in drawn if values is not None])
 
     def within(self, low: float, high: float) -> slice:
-        """The points between two x, with a neighbour on each side."""
+        """Return the points between two x, with a neighbour on each side."""
         first, last = np.searchsorted(self.x, [low, high], side="left").tolist()
         return slice(max(0, first - 1), last + 1)
 
 
 def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, over: float = 0.0) -> Curve:
-    """The curve of a series. log: in log10; complement: of 1 - y; over: the steps that a noisy one is smoothed over.
+    """Return a curve as it is drawn.
+
+    Args:
+        series: the curve as it is given.
+        log: draw log10 of the values.
+        complement: draw 1 - y.
+        over: the steps that a noisy curve is smoothed over; 0 is none.
 
     Raises:
         ValueError: naming the series, where its arrays do not fit together.
@@ -139,7 +142,7 @@ def _flat(numbers: ArrayLike) -> Floats:
 
 
 def _cut(values: Floats) -> Floats:
-    """Infinity and NaN stay what they are."""
+    """Cut large numbers; infinity and NaN stay."""
     return np.where(np.isfinite(values), np.clip(values, -_HUGE, _HUGE), values)
 
 
@@ -150,37 +153,37 @@ def _same(one: ArrayLike, other: ArrayLike) -> bool:
 Smoothing = Literal["off", "light", "strong"]
 
 LEVELS: tuple[Smoothing, ...] = ("off", "light", "strong")
-"""In the order in which a key goes through them."""
+"""The levels, in the order in which a key goes through them."""
 
 _SHARES = {"light": 1 / 50, "strong": 1 / 10}
-"""Of the whole x axis. A number of points would mean another thing whenever a long run halves its points."""
+"""Shares of the whole x axis: a number of points would change its meaning when a long run halves its points."""
 
 
 def next_level(level: str) -> Smoothing:
-    """The level after this one; of a word that is none, the first."""
+    """Return the level after this one; the first after a word that is no level."""
     return LEVELS[(LEVELS.index(level) + 1) % len(LEVELS)] if level in LEVELS else LEVELS[0]
 
 
 def smoothing_steps(level: str, span: float) -> float:
-    """How many steps a level smooths over where the axis spans so many: 1, 2, 5 × 10^k; 0 is not at all."""
+    """Return the steps that a level smooths over, 1, 2, 5 × 10^k, where the axis spans so many; 0 is no smoothing."""
     share = _SHARES.get(level, 0.0) * span
     # Round, so that the axis of a run without a planned end may grow a while and the curve stays as it is.
     return nice_step(share) if share > 0 and math.isfinite(share) else 0.0
 
 
 def smoothed(x: Floats, y: Floats, over: float) -> Floats:
-    """At each point the mean of it and of those before it that are less than `over` of x away.
+    """Return at each point the mean of it and of those before it that are less than `over` of x away.
 
-    x: (n,) rising, y: (n,). What is not finite counts for nothing and stays as it is, a gap. No later point counts,
-    so what one sees at a step is what one could know there. The mean is of the values themselves, also where the
-    axis shows their logarithms. Each window forgets the ones before it wholly, which an exponential mean never
-    does: after the error has become 0, its memory would draw a straight line down a log axis, decade after decade.
+    x is (n,) and rising, y is (n,). Values that are not finite are left out, and stay as gaps. No later point counts,
+    so a value is what could be known at its step. The mean is of the values themselves, also where the axis shows
+    their logarithms. A window forgets what lies before it, which an exponential mean never does: after the error has
+    become 0, its memory would draw a straight line down a log axis, decade after decade.
     """
     if over <= 0 or not len(x):
         return y
     finite = np.isfinite(y)
     first, last = np.searchsorted(x, x - over, side="right"), np.arange(1, len(x) + 1)
-    # Sums of each window by itself: as differences of running sums, all after a spike of 1e30 would be lost.
+    # Each window is summed by itself: differences of running sums lose everything after a spike of 1e30.
     windows = np.column_stack([first, last]).ravel()
     total, count = (
         np.add.reduceat(np.append(part, 0.0), windows)[::2]

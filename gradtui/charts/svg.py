@@ -1,4 +1,4 @@
-"""A small writer of SVG: shapes and texts in pixels, from the left and from the top."""
+"""A small writer of SVG: shapes and texts, placed in pixels from the left and from the top."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 GROUND, TEXT, WEAK, GRID = "#ffffff", "#1f2328", "#656d76", "#e6e8eb"
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
-"""Told apart by all eyes (Okabe and Ito, "Color Universal Design", 2008); without their yellow, weak on white."""
+"""Colours that all eyes tell apart (Okabe and Ito, 2008, "Color Universal Design"), without their yellow."""
 
 Point = tuple[float, float]
 
 
 class Svg:
-    """A drawing that grows shape by shape; later ones lie over earlier ones."""
+    """An Svg is a drawing that grows shape by shape; later shapes lie over earlier ones."""
 
     def __init__(self, width: float) -> None:
         self.width = width
         self._shapes: list[str] = []
 
     def line(self, start: Point, end: Point, colour: str = TEXT, width: float = 1, dash: str = "") -> None:
-        """A straight line."""
+        """Draw a straight line."""
         self.path([start, end], colour, width, dash)
 
     def path(self, points: Sequence[Point], colour: str, width: float = 2, dash: str = "") -> None:
-        """A line through points."""
+        """Draw a line through points."""
         dashes = f' stroke-dasharray="{dash}"' if dash else ""
         self._shapes.append(
             f'<polyline points="{_places(points)}" fill="none" stroke="{colour}" stroke-width="{width:g}"'
@@ -34,20 +34,20 @@ class Svg:
         )
 
     def area(self, points: Sequence[Point], colour: str, opacity: float) -> None:
-        """A filled shape."""
+        """Draw a filled shape."""
         self._shapes.append(
             f'<polygon points="{_places(points)}" fill="{colour}" fill-opacity="{opacity:g}"/>'
         )
 
     def rectangle(self, corner: Point, size: Point, colour: str) -> None:
-        """A filled rectangle, by its upper left corner."""
+        """Draw a filled rectangle, given its upper left corner."""
         (x, y), (width, height) = corner, size
         self._shapes.append(
             f'<rect x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" height="{height:.1f}" fill="{colour}"/>'
         )
 
     def dot(self, place: Point, colour: str, radius: float = 3.5) -> None:
-        """A filled circle."""
+        """Draw a filled circle."""
         self._shapes.append(
             f'<circle cx="{place[0]:.1f}" cy="{place[1]:.1f}" r="{radius:g}" fill="{colour}"/>'
         )
@@ -63,7 +63,7 @@ class Svg:
         bold: bool = False,
         upright: bool = False,
     ) -> None:
-        """Words at a place: anchor start, middle or end; `upright` reads upwards."""
+        """Write text at a place. anchor: start, middle or end; upright: whether it reads upwards."""
         x, y = place
         turn = f' transform="rotate(-90 {x:.1f} {y:.1f})"' if upright else ""
         weight = ' font-weight="600"' if bold else ""
@@ -73,7 +73,7 @@ class Svg:
         )
 
     def whole(self, height: float) -> str:
-        """The file."""
+        """Return the whole file."""
         frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {height:g}"'
         head = f'<svg {frame} width="{self.width:g}" height="{height:g}" font-family="{FONT}">'
         ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'

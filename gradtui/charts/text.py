@@ -1,4 +1,4 @@
-"""The charts of text reports: the same drawings as on the screen, as plain text."""
+"""Charts as plain text, drawn like those on the screen."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ from rich.color import ColorSystem
 from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis
 from gradtui.charts.cells import Cells
 from gradtui.charts.curves import draw_curves
-from gradtui.charts.layer_axis import FINITE, GUTTER, LayerAxis, fold
-from gradtui.charts.palette import AXIS, NONE, RAMP, Palette, ramp_steps, text_palette
+from gradtui.charts.layer_axis import GUTTER, LayerAxis
+from gradtui.charts.palette import Palette, text_palette
 from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData
-
-_LYING = " ▏▎▍▌▋▊▉█"
 
 
 def text_chart(
@@ -29,9 +27,9 @@ def text_chart(
     colour: bool = False,
     ascii: bool = False,
 ) -> str:
-    """Curves over a common x axis as `height` lines of text, without a line break at the end.
+    """Return curves over a common x axis as `height` lines of text, without a line break at the end.
 
-    One quiet line where nothing is finite. Without colour each curve has a marker of its own.
+    Where nothing is finite, one line says so. Without colour each curve has a marker of its own.
     """
     palette = text_palette(colour, ascii)
     cells = Cells(max(0, height), max(0, width))
@@ -50,9 +48,9 @@ def text_profile(
     colour: bool = False,
     ascii: bool = False,
 ) -> str:
-    """Upright bars of one value a layer, (layers,) in log10; layers are folded where there are more than columns.
+    """Return upright bars of one value a layer, (layers,) in log10; more layers than columns are folded.
 
-    theory: (layers,), a predicted profile, NaN where there is none. scale: default, a log scale of these values.
+    theory: the predicted values, (layers,), NaN where there are none. scale: by default a log scale of the values.
     """
     numbers = np.asarray(values, np.float64)
     palette = text_palette(colour, ascii)
@@ -65,61 +63,6 @@ def text_profile(
     draw_bars(cells, LayerProfile(numbers, theory=overlay), axis, scale, palette, rows, None)
     draw_ruler(cells, axis, palette, rows, None)
     return _text(cells, palette)
-
-
-def text_bars(
-    values: ArrayLike,
-    names: Sequence[str],
-    *,
-    width: int = 80,
-    height: int = 24,
-    scale: Scale | None = None,
-    colour: bool = False,
-    ascii: bool = False,
-) -> str:
-    """Lying bars, one line a layer with its name and number; at most `height` lines, each then of several layers.
-
-    values: (layers,) in log10, names as many. The bar is the median of a line's layers.
-    """
-    numbers = np.asarray(values, np.float64)
-    palette = text_palette(colour, ascii)
-    axis = LayerAxis(len(numbers), max(1, height))
-    folded = fold(numbers, axis)
-    scale = _scale(scale, numbers)
-    labels = [
-        names[first] if last - first < 2 else f"{names[first]} … {names[last - 1]}"
-        for first, last in zip(axis.folds[:-1].tolist(), axis.folds[1:].tolist(), strict=True)
-    ]
-    gutter = min(max((len(label) for label in labels), default=0), max(0, width // 3))
-    room = max(0, width - gutter - 10)
-    shares = scale.share(folded.middle)
-    cells = Cells(len(labels), max(0, width))
-    for row, label in enumerate(labels):
-        kind = int(folded.kind[row])
-        text = label if len(label) <= gutter else label[: max(0, gutter - 1)] + ("…" if not ascii else "~")
-        cells.write(row, 0, text.rjust(gutter), NONE)
-        cells.write(row, gutter + 1, palette.glyphs.rule, AXIS)
-        value = folded.middle[row]
-        if not np.isnan(value):
-            # As in the upright bars: the lowest value in view is a short bar, not none.
-            full, part = divmod(round((0.02 + 0.98 * float(shares[row])) * room * 8), 8)
-            block = palette.glyphs.shades[-1] if ascii else _LYING[8]
-            tail = "" if ascii or not part else _LYING[part]
-            cells.write(
-                row, gutter + 2, block * full + tail, RAMP + int(ramp_steps(shares[row : row + 1])[0])
-            )
-            cells.write(row, width - 8, f"{_power(float(value)):>8}", NONE)
-        if kind != FINITE:
-            sign, ink, fill = palette.mark(kind)
-            cells.write(row, gutter + 2 if np.isnan(value) else width - 9, sign, ink, fill)
-    return _text(cells, palette)
-
-
-def _power(decades: float) -> str:
-    """10 to this power in scientific notation, also beyond the range of a float."""
-    whole = int(np.floor(decades))
-    front = f"{10 ** (decades - whole):.1f}"
-    return f"1.0e{whole + 1}" if front == "10.0" else f"{front}e{whole}"
 
 
 def _scale(scale: Scale | None, numbers: np.ndarray) -> Scale:

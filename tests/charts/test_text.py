@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from rich.text import Text
 
 from gradtui.charts.series import CurveData
-from gradtui.charts.text import text_bars, text_chart, text_profile
+from gradtui.charts.text import text_chart, text_profile
 
 nan, inf = np.nan, np.inf
 LOSS = [
@@ -56,32 +55,6 @@ def test_theory_over_the_bars() -> None:
     assert "~" in text_profile(values, theory=np.full(21, -6.0), ascii=True)
 
 
-def test_lying_bars() -> None:
-    text = text_bars([-2, -1, 0, -inf, nan, inf], ["a", "bb", "c", "dead", "nan", "inf"], width=40)
-    rows = text.split("\n")
-    assert [row.split()[0] for row in rows] == ["a", "bb", "c", "dead", "nan", "inf"]
-    assert rows[0].endswith("1.0e-2")
-    assert rows[2].endswith("1.0e0")
-    lengths = [row.count("█") for row in rows[:3]]
-    assert lengths == sorted(lengths)
-    assert [row.split("│")[1] for row in rows[3:]] == ["0", "×", "∞"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(-12, "1.0e-12"), (-11.5228787, "3.0e-12"), (2.999999, "1.0e3"), (38, "1.0e38")]
-)
-def test_numbers_as_people_write_them(value: float, text: str) -> None:
-    assert text_bars([value], ["x"]).endswith(text)
-
-
-def test_many_layers_are_folded_into_the_lines() -> None:
-    names = [f"dense{i}" for i in range(1, 1002)]
-    rows = text_bars(np.linspace(-12, 0, 1001), names, height=10).split("\n")
-    assert len(rows) == 10
-    assert rows[0].lstrip().startswith("dense1 … dense100")
-    assert max(map(len, rows)) <= 80
-
-
 numbers = st.floats(-320, 310) | st.sampled_from([nan, inf, -inf])
 
 
@@ -96,16 +69,7 @@ numbers = st.floats(-320, 310) | st.sampled_from([nan, inf, -inf])
 def test_never_raises_and_never_too_wide(
     values: np.ndarray, width: int, height: int, ascii: bool, colour: bool
 ) -> None:
-    upright = text_profile(values, width=width, height=height, ascii=ascii, colour=colour)
-    lying = text_bars(
-        values,
-        [f"layer{i}" for i in range(len(values))],
-        width=width,
-        height=height,
-        ascii=ascii,
-        colour=colour,
-    )
-    for text in (upright, lying):
-        rows = Text.from_ansi(text).plain.split("\n")
-        assert max(map(len, rows)) <= width
-        assert len(rows) <= max(1, height)
+    text = text_profile(values, width=width, height=height, ascii=ascii, colour=colour)
+    rows = Text.from_ansi(text).plain.split("\n")
+    assert max(map(len, rows)) <= width
+    assert len(rows) <= max(1, height)

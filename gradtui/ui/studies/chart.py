@@ -44,7 +44,7 @@ class StudyChart(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         """Curves, text, or small multiples."""
         plot = CurvePlot(placeholder="nothing has been trained to its end yet")
-        plot.travels = False
+        plot.steps_on_x = False
         yield plot
         with VerticalScroll(can_focus=False):
             yield Static()

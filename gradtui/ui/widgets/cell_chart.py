@@ -1,4 +1,4 @@
-"""A widget drawn as cells: only the lines that are not as they were are painted again."""
+"""A widget that is drawn as cells, and paints only the lines that changed."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from gradtui.charts.palette import ColourDepth, Palette, palette_on
 
 
 class CellChart(Widget):
-    """What every chart does: draw into cells for its size, theme and data; tell Textual which lines changed.
+    """A CellChart draws into cells for its size, theme and data, and tells Textual which lines changed.
 
-    Textual paints what is declared dirty without comparing, and every byte may have to cross an SSH line. So what
-    can be set on a chart is a `var`: a `reactive` would have all of it painted.
+    Textual paints what is declared dirty without comparing, and every byte may have to cross an SSH line. So the
+    settings of a chart are `var`s: a `reactive` would paint all of it.
     """
 
     ascii: var[bool] = var(False, init=False)
@@ -31,19 +31,19 @@ class CellChart(Widget):
 
     @property
     def palette(self) -> Palette:
-        """Colours and characters for this widget where it stands."""
+        """The colours and characters for this widget in its place."""
         return palette_of(self, self.ascii)
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """The whole chart as it is now."""
-        raise NotImplementedError
+        """Return the whole chart as it is now. A subclass draws here; without one the chart is blank."""
+        return Cells(height, width)
 
     def stale(self) -> object:
-        """What besides size and palette makes the cells that were drawn worthless, if it differs from before."""
+        """Return what else, besides size and palette, the cells were drawn for: another value has them drawn again."""
         return None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """The lines of a paint, with one palette: to look up a widget's colours costs more than to draw a line."""
+        """Render lines with one palette: looking up the colours of a widget costs more than drawing a line."""
         self._paint = self.palette
         try:
             return super().render_lines(crop)
@@ -51,7 +51,7 @@ class CellChart(Widget):
             self._paint = None
 
     def render_line(self, y: int) -> Strip:
-        """One line, drawn from the cells; they are made anew where size, theme or data changed."""
+        """Render one line of the cells, which are drawn again where size, theme or data changed."""
         width, height = self.size
         palette = self._paint or self.palette
         key = (width, height, palette, self.stale())
@@ -65,7 +65,7 @@ class CellChart(Widget):
         )
 
     def repaint(self) -> None:
-        """Draw again, and have the lines painted that are not as they were."""
+        """Draw again, and paint the lines that changed."""
         width, height = self.size
         if not width or not height or self._cells is None:
             self.refresh()
@@ -80,22 +80,22 @@ class CellChart(Widget):
         self.refresh_spans(self._cells.changed(before))
 
     def refresh_spans(self, spans: list[tuple[int, int, int]]) -> None:
-        """Declare these (row, first column, last column) dirty: Textual stops painting a line at the last of them."""
+        """Declare spans (row, first column, last column) dirty: Textual stops painting a line at its last one."""
         if spans:
             self.refresh(*(Region(first, row, last - first + 1, 1) for row, first, last in spans))
 
     def notify_style_update(self) -> None:
-        """Another theme: the colours of every cell are another."""
+        """Draw again in the colours of another theme."""
         super().notify_style_update()
         self._drawn_for = ()
 
     def watch_ascii(self) -> None:
-        """Other characters everywhere."""
+        """Draw again with other characters."""
         self.repaint()
 
 
 def palette_of(widget: Widget, ascii: bool = False) -> Palette:
-    """The palette for a widget where it stands: its app's theme, NO_COLOR, its own background."""
+    """Return the palette for a widget in its place: its app's theme, NO_COLOR, its own background."""
     app = widget.app
     ascii = ascii or getattr(app, "ascii", False)
     depth: ColourDepth = "none" if app.no_color else "ansi" if app.native_ansi_color else "true"

@@ -1,4 +1,4 @@
-"""Loss and accuracy over the steps: what changes about once a second, drawn by plotext at most twice in one."""
+"""A widget of curves over a common x axis, drawn by plotext at most twice a second."""
 
 from __future__ import annotations
 
@@ -22,32 +22,32 @@ from gradtui.ui.travel import Travelled
 from gradtui.ui.widgets.cell_chart import CellChart
 
 _Given = tuple[tuple[CurveData, ...], float | None, CurveMarks]
-"""Curves, the least end of the x axis, and what happened."""
+"""Curves, the least end of the x axis, and the marks."""
 
 
 class CurvePlot(CellChart):
-    """Curves over a common x axis, with their last values in the legend, and signs of what happened above them.
+    """A CurvePlot shows curves over a common x axis, with their last values in a legend and marks of events above.
 
-    A reader may conclude how a figure of the whole net went. A red sign on the axis is where a value was NaN or
-    infinite; the curve has a gap there. `logarithmic` shows log10 of the values, its lowest row exactly 0 where
-    there is such a value. Of a smoothed curve, what was there before lies behind it in a weaker tone; a mesh is the
-    range of the steps that one point stands for. Clicks and `cursor` are for x axes of steps.
+    A red sign on the axis is where a value was NaN or infinite; the curve has a gap there. `logarithmic` shows log10
+    of the values, its lowest row exactly 0 where there is such a value. Behind a smoothed curve lies the unsmoothed
+    one in a weaker tone; a mesh is the range of the steps that one point stands for. Clicks and `cursor` are for x
+    axes of steps.
     """
 
     logarithmic: var[bool] = var(False, init=False)
-    """A logarithmic y axis."""
+    """Draw a logarithmic y axis."""
     smoothing: var[str] = var("off", init=False)
-    """Running means instead of noisy curves: off, light or strong."""
+    """Draw running means instead of noisy curves: off, light or strong."""
     cursor: var[float | None] = var(None, init=False)
-    """The step looked at: the legend has the values there. None is the newest."""
+    """The step whose values the legend shows; None shows the newest."""
     window: var[tuple[float, float] | None] = var(None, init=False)
     """The stretch of x that is shown; None shows all."""
 
     class Redrawn(Message):
-        """The curves were drawn anew: columns stand for other steps than before, perhaps."""
+        """The curves were drawn again, so that columns may stand for other steps."""
 
     class _Loaded(Message):
-        """Plotext is there, or is known to be missing."""
+        """Plotext is imported, or is known to be missing."""
 
     def __init__(
         self,
@@ -62,9 +62,9 @@ class CurvePlot(CellChart):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """y_range: values that the linear axis holds at least. complement: the logarithmic one shows 1 - y.
+        """y_range: values that the linear axis holds at least; complement: the logarithmic one shows 1 - y.
 
-        pause: seconds between two drawings at least.
+        pause: seconds between two drawings at least; placeholder: the text where there is nothing to draw.
         """
         super().__init__(name=name, id=id, classes=classes)
         self.set_reactive(CurvePlot.logarithmic, logarithmic)
@@ -73,14 +73,14 @@ class CurvePlot(CellChart):
         self.y_range = y_range
         self.pause = pause
         self.placeholder = placeholder
-        self.travels = True
-        """Whether x are steps, to which a click leads."""
+        self.steps_on_x = True
+        """Whether x are steps, so that a click chooses one."""
         self.has_legend = True
-        """Whether the newest values, or those at the cursor, stand beside the curves."""
+        """Whether the values are shown beside the curves."""
         self._given: _Given = ((), None, NO_MARKS)
         self._shown: _Given = self._given
         self._version = 0
-        """Counts what was shown."""
+        """Counts the data that were shown."""
         self._layer: CurveLayer | None = None
         self._layer_of: tuple[object, ...] = ()
         self._drawn_at = -float("inf")
@@ -92,16 +92,16 @@ class CurvePlot(CellChart):
     def update(
         self, series: Sequence[CurveData], *, x_end: float | None = None, marks: CurveMarks = NO_MARKS
     ) -> None:
-        """Show these curves, soon: drawings are at least `pause` apart. x_end: the x axis reaches at least there."""
+        """Show curves soon: drawings are at least `pause` apart. x_end: the least end of the x axis."""
         before = self._given
         if x_end == before[1] and marks.same_as(before[2]) and _equal(series, before[0]):
             return
         self._given = (tuple(series), x_end, marks)
         if self._waiting is not None and series:
             return
-        # Never more than a twentieth of a core, however large the pane and slow the machine.
+        # At most a twentieth of a core, however large the pane and slow the machine.
         rest = self._drawn_at + max(self.pause, 20 * self._cost) - time.monotonic()
-        # Nothing is shown at once: curves of another run must not stand beside what is new.
+        # An empty chart is shown at once: curves of another run must not stand beside new ones.
         if rest <= 0 or not series or not self.is_running:
             self._draw_now()
         else:
@@ -122,7 +122,7 @@ class CurvePlot(CellChart):
         self._cost = time.thread_time() - started if self.pause else 0.0
 
     def _import(self) -> None:
-        """In a thread: it takes a tenth of a second, in which a key should not have to wait."""
+        """Import plotext in a thread: it takes a tenth of a second, in which keys should not wait."""
         if not self._importing:
             self._importing = True
             self.run_worker(self._load, thread=True, exit_on_error=False)
@@ -131,7 +131,7 @@ class CurvePlot(CellChart):
         try:
             import plotext  # noqa: F401
         except ImportError:
-            # Its wheels carry a compiled part; where none fits, an installation may come without it.
+            # Its wheels have a compiled part, which an installation may lack.
             self._missing = "curves need plotext's compiled part: pip install --force-reinstall plotext"
         self.post_message(self._Loaded())
 
@@ -143,7 +143,7 @@ class CurvePlot(CellChart):
     # -- drawing
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """The curves with all that lies over them, or a quiet line where there is nothing to draw."""
+        """Draw the curves with what lies over them, or the placeholder where there is nothing to draw."""
         layer = self._drawn_layer(height, width, palette)
         if layer is not None:
             return draw_over(layer, palette, marks=self._shown[2], cursor=self.cursor, legend=self.has_legend)
@@ -155,7 +155,7 @@ class CurvePlot(CellChart):
         return cells
 
     def _drawn_layer(self, height: int, width: int, palette: Palette) -> CurveLayer | None:
-        """The curves alone, drawn anew only where something of them changed: a cursor moves over them for nothing."""
+        """Return the curves alone, drawn again only where they changed, so that moving the cursor is cheap."""
         series, x_end, marks = self._shown
         view = CurveView(
             self.logarithmic, self.complement, self.smoothing, self.window, x_end=x_end, y_range=self.y_range
@@ -170,48 +170,48 @@ class CurvePlot(CellChart):
         return self._layer
 
     def watch_logarithmic(self) -> None:
-        """The other kind of axis, now."""
+        """Draw the other kind of axis now."""
         self._draw_now()
 
     def watch_smoothing(self) -> None:
-        """More or less of the noise, now."""
+        """Draw more or less of the noise now."""
         self._draw_now()
 
     def watch_window(self) -> None:
-        """Another stretch, now."""
+        """Draw another stretch now."""
         self._draw_now()
 
     def watch_cursor(self) -> None:
-        """The line and the values at it."""
+        """Draw the line of the cursor and the values there."""
         self.repaint()
 
     # -- time
 
     @property
     def frame(self) -> CurveFrame | None:
-        """Where steps and values lie; None while there are no curves."""
+        """The area of the curves; None while there are none."""
         return self._layer.frame if self._layer is not None else None
 
     def step_beside(self, step: int, columns: int) -> int:
-        """The step so many columns to the right (left) of another one's, which need not be in view."""
+        """Return the step so many columns to the right of a step, which need not be in view."""
         return self.frame.step_beside(step, columns) if self.frame is not None else step
 
     @property
     def signs(self) -> list[tuple[str, str]]:
-        """Sign and words of each kind of mark in view, weightiest first."""
+        """Sign and words of each kind of mark in view, the most important first."""
         return marks_legend(self.frame, self._shown[2], self.palette) if self.frame is not None else []
 
     @property
-    def said(self) -> list[str]:
-        """What happened in the cursor's column."""
+    def cursor_texts(self) -> list[str]:
+        """The texts of the events in the cursor's column."""
         if self.frame is None or self.cursor is None:
             return []
         return marks_at(self.frame, self._shown[2], self.cursor)
 
     def on_click(self, event: events.Click) -> None:
-        """Point at the step of that column, and say so."""
+        """Point at the step of that column, and post it."""
         offset, layer = event.get_content_offset(self), self._layer
-        if offset is None or layer is None or not self.travels or offset.x < GUTTER:
+        if offset is None or layer is None or not self.steps_on_x or offset.x < GUTTER:
             return
         step = round(layer.frame.x_at(offset.x - GUTTER))
         ends = [curve.x[[0, -1]].tolist() for curve in layer.curves if len(curve.x)]

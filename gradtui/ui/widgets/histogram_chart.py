@@ -1,8 +1,6 @@
-"""A histogram over time: the size of the numbers across, time downward, brighter where more of them are."""
+"""A widget of a histogram over time: the size of numbers across, time downward, brighter where more of them are."""
 
 from __future__ import annotations
-
-import math
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -10,21 +8,18 @@ from textual import events
 from textual.reactive import var
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.heat import draw_heat, draw_steps, rows_per_line, share_codes
-from gradtui.charts.layer_axis import GUTTER, Floats, LayerAxis
+from gradtui.charts.heat import draw_histogram, draw_sizes, draw_steps, rows_per_line
+from gradtui.charts.layer_axis import GUTTER, Floats
 from gradtui.charts.palette import AXIS, Palette
 from gradtui.ui.travel import Travelled
 from gradtui.ui.widgets.cell_chart import CellChart
 
-WIDEST_BIN = 6
-"""Columns that a bin gets at most."""
-
 
 class HistogramChart(CellChart):
-    """Shares of numbers by log10 of their size, a row a sampled step.
+    """A HistogramChart shows shares of numbers by log10 of their size, a row for each sampled step.
 
-    A reader may conclude how wide the sizes are spread and where they drift: a layer that starves wanders to the
-    left, one that blows up to the right. × across a row: some numbers were not finite. Blank: none of that size.
+    It shows how wide the sizes are spread and where they drift: a vanishing gradient moves to the left, an exploding
+    one to the right. × across a row: some numbers were not finite. A blank: no number of that size.
     """
 
     step: var[int | None] = var(None, init=False)
@@ -46,7 +41,7 @@ class HistogramChart(CellChart):
         last: int,
         broken: ArrayLike | None = None,
     ) -> None:
-        """Show these rows.
+        """Show rows.
 
         shares: (rows, bins), oldest first; edges: (bins + 1,) in log10; steps: (rows,), each holds until the next;
         last: the last step of the last row; broken: (rows,), whether some numbers were not finite.
@@ -58,54 +53,35 @@ class HistogramChart(CellChart):
         self.repaint()
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """The rows that fit, their steps at the left, decades beneath."""
+        """Draw the rows that fit, their steps at the left and decades beneath."""
         cells = Cells(height, width)
-        bins, lines = self._shares.shape[1], height - 1
+        lines = height - 1
         if lines < 1 or width <= GUTTER or not len(self._steps):
             text = "no histogram was recorded"
             cells.write(height // 2, max(0, (width - len(text)) // 2), text, AXIS)
             return cells
         chosen = self._chosen(lines * rows_per_line(palette))
-        shares, steps, broken = self._shares[chosen], self._steps[chosen], self._broken[chosen]
-        axis = LayerAxis(bins, min(width - GUTTER, WIDEST_BIN * bins))
-        if axis.folded:
-            shares = np.maximum.reduceat(shares, axis.folds[:-1], axis=1)
         picture = Cells(lines, width)
-        if bins:
-            draw_heat(picture, share_codes(shares, broken), axis, palette)
-        draw_steps(picture, steps[:: rows_per_line(palette)], self._last, self.step, palette)
+        draw_histogram(picture, self._shares[chosen], self._broken[chosen], palette)
+        steps = self._steps[chosen][:: rows_per_line(palette)]
+        draw_steps(picture, steps, self._last, self.step, palette)
         cells.codes[:lines], cells.ink[:lines], cells.fill[:lines] = picture.codes, picture.ink, picture.fill
-        self._draw_decades(cells, axis)
+        draw_sizes(cells, lines, self._edges, self._shares.shape[1])
         return cells
 
     def _chosen(self, most: int) -> NDArray[np.intp]:
-        """Which rows are drawn: all, or so many evenly from the first to the last."""
+        """Return the rows that are drawn: all, or so many evenly from the first to the last."""
         count = len(self._steps)
         return np.unique(np.linspace(0, count - 1, min(count, most)).round().astype(np.intp))
 
-    def _draw_decades(self, cells: Cells, axis: LayerAxis) -> None:
-        height, _ = cells.shape
-        cells.write(height - 1, 0, "size".rjust(GUTTER - 1), AXIS)
-        if len(self._edges) < 2:
-            return
-        low, high = float(self._edges[0]), float(self._edges[-1])
-        free = 0
-        apart = max(1, round((high - low) * 8 / max(1, axis.used)))
-        for decade in range(math.ceil(low), math.floor(high) + 1):
-            column = round((decade - low) / (high - low) * axis.used)
-            label = f"1e{decade}"
-            if decade % apart == 0 and column >= free and column + len(label) <= axis.width:
-                cells.write(height - 1, GUTTER + column, label, AXIS)
-                free = column + len(label) + 2
-
     def line_steps(self) -> list[int]:
-        """The step at which each line that is filled begins."""
+        """Return the step at which each filled line begins."""
         per_line = rows_per_line(self.palette)
         starts: list[int] = self._steps[self._chosen((self.size.height - 1) * per_line)][::per_line].tolist()
         return starts
 
     def step_beside(self, step: int | None, lines: int) -> int | None:
-        """The step so many lines below (above) the one that holds a step (None: the last); None beyond the last."""
+        """Return the step so many lines below the line of a step (None: the last); None beyond the last."""
         starts = self.line_steps()
         if not starts:
             return None
@@ -114,11 +90,11 @@ class HistogramChart(CellChart):
         return None if line >= len(starts) else starts[max(0, line)]
 
     def watch_step(self) -> None:
-        """The pointer in the gutter."""
+        """Draw the pointer in the gutter."""
         self.repaint()
 
     def on_click(self, event: events.Click) -> None:
-        """Look at the step of that line."""
+        """Post the step of that line."""
         offset, starts = event.get_content_offset(self), self.line_steps()
         if offset is not None and 0 <= offset.y < len(starts):
             self.post_message(Travelled(starts[offset.y]))

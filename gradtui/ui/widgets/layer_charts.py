@@ -1,4 +1,4 @@
-"""What profile and waterfall have in common: the axis of layers, its cursor and zoom, and the mouse on it."""
+"""Charts over the layers of a net: their common cursor, zoom and mouse, the profile, and the legend of a scale."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from gradtui.ui.widgets.cell_chart import CellChart
 
 
 class LayerHovered(Message):
-    """The mouse came over other layers (first … last, from 0; a folded column has several), or left: None."""
+    """The mouse is over other layers (first … last, from 0; a folded column has several), or over none."""
 
     def __init__(self, chart: LayerChart, layers: tuple[int, int] | None) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class LayerHovered(Message):
 
 
 class LayerSelected(Message):
-    """A layer (from 0) was clicked, or the cursor moved to it."""
+    """A layer, counted from 0, was clicked, or the cursor moved to it."""
 
     def __init__(self, chart: LayerChart, layer: int) -> None:
         super().__init__()
@@ -46,9 +46,9 @@ class LayerSelected(Message):
 
 
 class LayerChart(CellChart):
-    """A chart over the layers of a net.
+    """A LayerChart has the layers of a net across, a cursor on one of them, and a zoom.
 
-    It binds no keys: what the arrows mean is the screen's business, which calls `move_cursor` and `zoom`.
+    It binds no keys: the screen does, and calls `move_cursor` and `zoom`.
     """
 
     cursor: var[int | None] = var(None, init=False)
@@ -63,29 +63,29 @@ class LayerChart(CellChart):
 
     @property
     def axis(self) -> LayerAxis:
-        """The axis as it stands now."""
+        """The axis for the present size and window."""
         first, last = self.window or (0, -1)
         return LayerAxis(self._layers, max(0, self.size.width - GUTTER), first, last)
 
     def watch_cursor(self) -> None:
-        """The pointer and the column's ground."""
+        """Draw the pointer and the column behind it."""
         self.repaint()
 
     def watch_window(self) -> None:
-        """Other layers, the same data."""
+        """Draw other layers of the same data."""
         self._hovered = None
         self.repaint()
 
     def validate_cursor(self, cursor: int | None) -> int | None:
-        """Kept within the layers there are."""
+        """Keep the cursor within the layers."""
         if cursor is None or not self._layers:
             return cursor
         return max(0, min(self._layers - 1, cursor))
 
     def move_cursor(self, delta: int) -> None:
-        """By so many columns; the first call points at the first layer in view (or the last, backwards).
+        """Move the cursor by columns, and the window with it; post LayerSelected.
 
-        The window follows. Posts LayerSelected.
+        The first call points at the first layer in view, or backwards at the last.
         """
         axis = self.axis
         if not axis.bins:
@@ -120,7 +120,7 @@ class LayerChart(CellChart):
         self.window = None if last - first + 1 >= self._layers else (first, last)
 
     def reset_zoom(self) -> None:
-        """All layers."""
+        """Show all layers."""
         self.window = None
 
     def _layers_under(self, event: events.MouseEvent) -> tuple[int, int] | None:
@@ -128,11 +128,11 @@ class LayerChart(CellChart):
         return None if offset is None else self.axis.layers_at(offset.x - GUTTER)
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Say so when other layers are under the mouse."""
+        """Post LayerHovered when other layers are under the mouse."""
         self._hover(self._layers_under(event))
 
     def on_leave(self) -> None:
-        """The mouse went away."""
+        """Post LayerHovered when the mouse has left."""
         self._hover(None)
 
     def _hover(self, layers: tuple[int, int] | None) -> None:
@@ -141,22 +141,22 @@ class LayerChart(CellChart):
             self.post_message(LayerHovered(self, layers))
 
     def on_click(self, event: events.Click) -> None:
-        """Point at the layer; of a folded column, its first."""
+        """Point at the layer, in a folded column at its first."""
         if (layers := self._layers_under(event)) is not None:
             self.cursor = layers[0]
             self.post_message(LayerSelected(self, layers[0]))
 
 
 RULER_FROM = 5
-"""Rows from which one is given to the numbers of the layers."""
+"""Rows from which on one of them holds the numbers of the layers."""
 
 
 class ProfileChart(LayerChart):
-    """Bars of one value a layer on a log or linear scale, in the colours of the waterfall beneath.
+    """A ProfileChart shows one bar a layer, from input to output, in the colours of the waterfall beneath.
 
-    A reader may conclude how a measure runs over depth. Folded columns are solid to the median of their layers,
+    It shows how a metric runs over depth: level is healthy. Folded columns are solid to the median of their layers,
     weaker between it and the highest, and darker above the lowest; signs on the bottom row (0, ×, ∞) are layers
-    whose value is zero, not a number or infinite. Give two charts the same `Scale` to make them comparable.
+    whose value is zero, not a number or infinite. Two charts with the same `Scale` can be compared.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class ProfileChart(LayerChart):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """of, start: what is numbered beneath the bars (at most five characters), and the number of the first."""
+        """of: what is numbered beneath the bars, at most five characters; start: the number of the first."""
         super().__init__(name=name, id=id, classes=classes)
         self.scale = scale or Scale()
         self.of = of
@@ -186,10 +186,14 @@ class ProfileChart(LayerChart):
         other: ArrayLike | None = None,
         healthy: tuple[ArrayLike, ArrayLike] | None = None,
     ) -> None:
-        """Show these values, in units of the scale: log10 for a log scale (see `scale.log10_of`).
+        """Show values in units of the scale: for a log scale log10 (`scale.log10_of`).
 
-        values: (layers,), None for an empty chart. The others as in `bars.Profile`; theory may hold None for
-        layers that theory says nothing of. Raises ValueError where an overlay has another number of layers.
+        Args:
+            values: (layers,); None empties the chart.
+            spread, typical, theory, other, healthy: overlays, as in `bars.LayerProfile`; theory may hold None.
+
+        Raises:
+            ValueError: an overlay has another number of layers.
         """
         if values is None:
             self._profile, self._layers = None, 0
@@ -205,18 +209,18 @@ class ProfileChart(LayerChart):
             None if other is None else _same(numbers, other),
         )
         self._layers = len(numbers)
-        # What one is held against is in view too.
+        # The run that it is compared with is in view too.
         self.scale.include(
             numbers if self._profile.other is None else np.append(numbers, self._profile.other)
         )
         self.repaint()
 
     def stale(self) -> object:
-        """A scale that another chart changed."""
+        """Return the scale, which another chart may change."""
         return self.scale, self.scale.version
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """Bars, the axis of values at the left and the layers' numbers beneath."""
+        """Draw bars, the axis of values at the left and the layers' numbers beneath."""
         cells = Cells(height, width)
         rows = height - 1 if height >= RULER_FROM else height
         draw_value_axis(cells, self.scale, palette, rows)
@@ -239,7 +243,7 @@ def _same(values: Floats, other: ArrayLike) -> Floats:
 
 
 class ScaleLegend(CellChart):
-    """One line for the charts that share a scale. Call `update` when they were updated: it paints if they changed."""
+    """A ScaleLegend explains in one line the colours of the charts that share a scale."""
 
     DEFAULT_CSS = "ScaleLegend { height: 1; }"
 
@@ -250,15 +254,15 @@ class ScaleLegend(CellChart):
         self.scale = scale
 
     def update(self) -> None:
-        """Look at the scale again."""
+        """Paint again if the charts have changed the scale."""
         self.repaint()
 
     def stale(self) -> object:
-        """A scale that a chart changed."""
+        """Return the version of the scale."""
         return self.scale.version
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """The legend on the first line."""
+        """Draw the legend on the first line."""
         cells = Cells(height, width)
         draw_scale_legend(cells, self.scale, palette)
         return cells

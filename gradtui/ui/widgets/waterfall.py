@@ -1,4 +1,4 @@
-"""The waterfall: the whole run in one picture, layers across as in the profile above it, time downward."""
+"""The waterfall: a whole run in one picture, layers across as in the profile above it, time downward."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from gradtui.ui.widgets.layer_charts import LayerChart
 
 
 class StepHovered(Message):
-    """The mouse came over another line of time: its first step, or None when it left."""
+    """The mouse is over another line of time, given by its first step, or over none."""
 
     def __init__(self, chart: Waterfall, step: int | None) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class StepHovered(Message):
 
 
 class StepSelected(Message):
-    """A line of time was clicked: its first step."""
+    """A line of time was clicked, given by its first step."""
 
     def __init__(self, chart: Waterfall, step: int) -> None:
         super().__init__()
@@ -45,7 +45,7 @@ class StepSelected(Message):
 
 
 class CapacityChanged(Message):
-    """Another number of rows fits now (see `Waterfall.capacity`): whoever folded the matrix should fold it anew."""
+    """Another number of rows fits (`Waterfall.capacity`), so that the matrix should be folded again."""
 
     def __init__(self, chart: Waterfall) -> None:
         super().__init__()
@@ -58,11 +58,11 @@ class CapacityChanged(Message):
 
 
 class Waterfall(LayerChart):
-    """One row a stretch of time, one column a layer (or several), colour by the value on the scale.
+    """A Waterfall shows a row for each stretch of time, a column for each layer or several, coloured by the value.
 
-    A reader may conclude when and where a measure changed. A cell with × or ∞ holds at least one layer and step
-    that was not a number or infinite; 0 is a value of exactly zero; a blank is time that has not come yet.
-    New rows paint their own lines only, which is what an SSH line can carry.
+    It shows when and where a metric changed. A cell with × or ∞ holds at least one layer and step that was not a
+    number or infinite; 0 is a value of exactly zero; a blank is time that has not come yet. New rows paint their own
+    lines only, which an SSH line can carry.
     """
 
     step: var[int | None] = var(None, init=False)
@@ -82,22 +82,22 @@ class Waterfall(LayerChart):
         self._steps = np.zeros(0, np.int64)
         self._last = 0
         self._hovered_step: int | None = None
-        self._told_capacity = 0
+        self._posted_capacity = 0
 
     @property
     def rows_per_line(self) -> int:
-        """Rows of the matrix that one line of text holds."""
+        """The number of rows of the matrix that one line of text holds."""
         return rows_per_line(self.palette)
 
     @property
     def capacity(self) -> int:
-        """Rows of a matrix that fit; fold to so many. Before the first layout, what the whole screen would hold."""
+        """The number of rows that fit; before the first layout, what the whole screen would hold."""
         return max(2, (self.size.height or self.app.size.height) * self.rows_per_line)
 
     def update(
         self, matrix: ArrayLike | None, steps: ArrayLike | None = None, last: int | None = None
     ) -> None:
-        """Show these rows, in units of the scale (log10 for a log scale): shape (rows, layers), oldest first.
+        """Show rows in units of the scale (log10 for a log scale), of shape (rows, layers), oldest first.
 
         Row i stands for the steps from steps[i] on until the next row's; steps: (rows,), ascending, by default
         0, 1, 2 …; last: the last step of the last row. Rows beyond `capacity` are thinned.
@@ -118,7 +118,7 @@ class Waterfall(LayerChart):
             self._paint_from(kept // rows_per_line(palette), palette)
 
     def _same_rows(self, given: Floats, starts: NDArray[np.int64]) -> int:
-        """How many rows are those that are shown already."""
+        """Return how many rows are shown already."""
         shown, count = self._matrix, len(self._matrix)
         if given.shape[1] != shown.shape[1] or len(given) < count:
             return 0
@@ -132,7 +132,7 @@ class Waterfall(LayerChart):
         assert cells is not None
         per_line = rows_per_line(palette)
         before = cells.copy()
-        # Rows above the line are there already; only their number matters to the drawing.
+        # Rows above the line are drawn already; only their number matters here.
         codes = np.zeros((len(self._matrix), self.axis.bins), np.uint8)
         codes[line * per_line :] = heat_codes(self._matrix[line * per_line :], self.axis, self.scale)
         draw_heat(cells, codes, self.axis, palette, line)
@@ -140,11 +140,11 @@ class Waterfall(LayerChart):
         self.refresh_spans(cells.changed(before))
 
     def stale(self) -> object:
-        """A scale that another chart changed, another window, other numbers."""
+        """Return the scale, which another chart may change, the window and the number of layers."""
         return self.scale, self.scale.version, self.window, self._layers
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
-        """All lines and the steps at the left."""
+        """Draw all lines, and the steps at the left."""
         cells = Cells(height, width)
         per_line = rows_per_line(palette)
         rows, times = thinned(self._matrix, height * per_line)
@@ -154,10 +154,10 @@ class Waterfall(LayerChart):
         return cells
 
     def watch_cursor(self) -> None:
-        """Nothing here: the layer is pointed at in the profile above."""
+        """Draw nothing: the profile above points at the layer."""
 
     def watch_step(self) -> None:
-        """The pointer in the gutter."""
+        """Draw the pointer in the gutter."""
         self.repaint()
 
     @property
@@ -168,12 +168,12 @@ class Waterfall(LayerChart):
         return self._steps[:: times * per_line]
 
     def step_at(self, line: int) -> int | None:
-        """The first step of a line of the widget, None where there is nothing yet."""
+        """Return the first step of a line of the widget; None where there is nothing yet."""
         starts = self.line_steps
         return int(starts[line]) if 0 <= line < len(starts) else None
 
     def step_beside(self, step: int, lines: int) -> int | None:
-        """The step so many lines below (above) the one that holds a step; None beyond the last, which is now."""
+        """Return the step so many lines below the line of a step; None beyond the last, which is now."""
         starts = self.line_steps
         if not len(starts):
             return None
@@ -181,27 +181,27 @@ class Waterfall(LayerChart):
         return None if line >= len(starts) else int(starts[max(0, line)])
 
     def on_resize(self) -> None:
-        """Also the first layout is a change: until then nobody could know."""
-        self._tell_capacity()
+        """Post CapacityChanged, also after the first layout."""
+        self._post_capacity()
 
     def notify_style_update(self) -> None:
-        """A theme of 16 colours has one row a line."""
+        """Post CapacityChanged: a theme of 16 colours has one row in a line."""
         super().notify_style_update()
         if self.is_mounted:
-            self._tell_capacity()
+            self._post_capacity()
 
-    def _tell_capacity(self) -> None:
-        if self.capacity != self._told_capacity:
-            self._told_capacity = self.capacity
+    def _post_capacity(self) -> None:
+        if self.capacity != self._posted_capacity:
+            self._posted_capacity = self.capacity
             self.post_message(CapacityChanged(self))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        """Say so when another stretch of time is under the mouse."""
+        """Post StepHovered when another stretch of time is under the mouse."""
         offset = event.get_content_offset(self)
         self._hover_step(None if offset is None else self.step_at(offset.y))
 
     def on_leave(self) -> None:
-        """The mouse went away."""
+        """Post StepHovered when the mouse has left."""
         self._hover_step(None)
 
     def _hover_step(self, step: int | None) -> None:
@@ -210,7 +210,7 @@ class Waterfall(LayerChart):
             self.post_message(StepHovered(self, step))
 
     def on_click(self, event: events.Click) -> None:
-        """Point at the step; the layer is dealt with by the chart that this is."""
+        """Post StepSelected; the base class points at the layer."""
         offset = event.get_content_offset(self)
         if offset is not None and (step := self.step_at(offset.y)) is not None:
             self.post_message(StepSelected(self, step))

@@ -287,12 +287,12 @@ async def test_smoothing_and_window_are_drawn_at_once() -> None:
 async def test_what_happened_is_said_at_the_cursor() -> None:
     app = Stage(pause=0)
     async with shown(app):
-        assert app.plot.said == []
+        assert app.plot.cursor_texts == []
         app.plot.cursor = 101.0
-        assert app.plot.said == ["lr 0.01"]
+        assert app.plot.cursor_texts == ["lr 0.01"]
         app.plot.cursor = 150.0
-        assert app.plot.said == []
-    assert CurvePlot().said == CurvePlot().signs == []
+        assert app.plot.cursor_texts == []
+    assert CurvePlot().cursor_texts == CurvePlot().signs == []
 
 
 async def test_a_click_travels_to_its_step_and_beyond_the_last_to_now() -> None:
@@ -313,7 +313,7 @@ async def test_a_click_travels_to_its_step_and_beyond_the_last_to_now() -> None:
         assert app.said == [1, 241, None]
         assert app.plot.cursor is None
         await pilot.click(Counting, offset=(2, 5))
-        app.plot.travels = False
+        app.plot.steps_on_x = False
         await pilot.click(Counting, offset=(GUTTER + 20, 5))
         assert app.said == [1, 241, None]
 

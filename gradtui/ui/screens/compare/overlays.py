@@ -49,7 +49,7 @@ class OverlaidCurves(CurvePane):
         series = [one for entry in entries if (one := curve(entry, self.what, part)) is not None]
         plot = await self.plot()
         self._newest, self._first = newest_of(entries), 1
-        plot.travels, plot.cursor = True, at
+        plot.steps_on_x, plot.cursor = True, at
         ends = [entry.watching.snapshot.steps for entry in entries if entry.watching.snapshot is not None]
         plot.update(series, x_end=max(ends, default=0) or None)
         self.part = part
@@ -122,7 +122,7 @@ class OverlaidProfiles(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         """Yield the chart."""
         plot = CurvePlot(logarithmic=True, placeholder="no layers yet")
-        plot.travels = plot.has_legend = False
+        plot.steps_on_x = plot.has_legend = False
         yield plot
 
     def watch_heading(self, heading: str) -> None:

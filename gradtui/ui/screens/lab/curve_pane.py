@@ -135,11 +135,11 @@ class CurvePane(Vertical, can_focus=True):
         plot = await self.plot()
         self._pretraining, self._newest = pretraining, snapshot.step
         if pretraining:
-            plot.travels, plot.cursor, plot.window = False, None, None
+            plot.steps_on_x, plot.cursor, plot.window = False, None, None
             plot.update(series)
         else:
             self._first = int(snapshot.curves[self.what].step[0])
-            plot.travels, plot.cursor, plot.window = True, watching.at, watching.look.window
+            plot.steps_on_x, plot.cursor, plot.window = True, watching.at, watching.look.window
             plot.update(series, x_end=snapshot.steps or None, marks=self._marks(watching, snapshot))
         self._write_title()
         self._write_caption()
@@ -193,7 +193,7 @@ class CurvePane(Vertical, can_focus=True):
     def _write_caption(self) -> None:
         """Write which events lie at the cursor, or else what the signs mean."""
         for plot in self._plots():
-            self.caption = " · ".join(plot.said) or "  ".join(" ".join(sign) for sign in plot.signs)
+            self.caption = " · ".join(plot.cursor_texts) or "  ".join(" ".join(sign) for sign in plot.signs)
 
     def on_curve_plot_redrawn(self) -> None:
         """Name the events anew: the columns stand for other steps now."""

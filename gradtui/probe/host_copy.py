@@ -33,7 +33,7 @@ class HostCopyQueue(Generic[Tag]):
 
     @property
     def waiting(self) -> bool:
-        """Whether anything was sent that has not been received."""
+        """Return whether anything was sent that has not been received."""
         return bool(self._queue)
 
     def send(self, tag: Tag, values: np.ndarray | Tensor, numbers: list[Number]) -> None:

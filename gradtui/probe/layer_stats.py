@@ -115,17 +115,17 @@ class ActivationGroup:
 
     @cached_property
     def stack(self) -> Tensor:
-        """The outputs (layers, batch, …) in float32."""
+        """Return the outputs (layers, batch, …) in float32."""
         return torch.stack(self.outputs).float()
 
     @cached_property
     def means(self) -> Tensor:
-        """The mean of each layer's outputs (layers, 1)."""
+        """Return the mean of each layer's outputs (layers, 1)."""
         return self.stack.flatten(1).mean(1, keepdim=True)
 
     @cached_property
     def slopes(self) -> Tensor | None:
-        """The size of the activation's derivative over its largest value (layers, batch, …).
+        """Return the size of the activation's derivative over its largest value (layers, batch, …).
 
         None where it never vanishes (identity, learned and leaky slopes) or is not known.
         """

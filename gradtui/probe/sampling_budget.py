@@ -36,7 +36,7 @@ class SamplingBudget:
 
     @property
     def overhead(self) -> float:
-        """The cost of measuring so far over the time that the training itself took."""
+        """Return the cost of measuring so far over the time that the training itself took."""
         return (self.every_step + self.samples) / self.training if self.training > 0 else 0.0
 
     def due(self) -> bool:

@@ -1,1 +1,1 @@
-"""The trainer process. This file stays empty of torch: ``launch.py`` is imported by the screens."""
+"""Train an experiment in a process of its own. This file imports no torch: the screens import ``launch.py``."""

@@ -72,7 +72,7 @@ class Controls:
 
     @property
     def stopped(self) -> bool:
-        """Whether a viewer has asked the training to end."""
+        """Return whether a viewer has asked the training to end."""
         return self._steps.stopped
 
     def poll(self) -> None:

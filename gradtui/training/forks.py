@@ -33,7 +33,7 @@ class Fork:
     step: int
     path: Path
     experiment: Experiment
-    """As it was then, with the changes in mid-run."""
+    """The experiment at that step, with the changes in mid-run."""
 
     def parent(self, cure: str = "") -> Parent:
         """Return what run.json of the fork says of its parent."""

@@ -101,7 +101,7 @@ class Trainer:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Return the process id."""
         return self._process.pid
 
     def poll(self) -> int | None:
@@ -152,12 +152,12 @@ class Standby:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Return the process id."""
         return self._process.pid
 
     @property
     def ready(self) -> bool:
-        """Whether it has imported torch and waits. Does not block."""
+        """Return whether it has imported torch and waits. Does not block."""
         return self.wait(0)
 
     def wait(self, timeout: float) -> bool:
@@ -230,17 +230,17 @@ class Worker:
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """Return the process id."""
         return self._process.pid
 
     @property
     def alive(self) -> bool:
-        """Whether the process runs."""
+        """Return whether the process runs."""
         return self._process.poll() is None
 
     @property
     def free(self) -> bool:
-        """Whether it runs and can take a run. After a run that failed it is about to end."""
+        """Return whether it runs and can take a run. After a run that failed it is about to end."""
         return (self._run is None or self._run.poll() == 0) and self.alive
 
     def start(self, folder: Path) -> WorkerRun:

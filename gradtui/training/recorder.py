@@ -21,7 +21,7 @@ NONFINITE_STEPS = 20
 
 
 class _HostRow(NamedTuple):
-    """The numbers of a step that are not on the device."""
+    """A _HostRow holds the numbers of a step that are not on the device."""
 
     step: int
     time: float
@@ -48,7 +48,7 @@ class Recorder:
         *,
         resume_at: int | None = None,
     ) -> None:
-        """`resume_at`: the step that the run was taken back to; None for a run that is new."""
+        """Open the tables. `resume_at` is the step from which the run is resumed; None for a new run."""
         columns = {name: table.columns for name, table in tables.items()}
         unlevelled = [name for name, table in tables.items() if table.kind == "histograms"]
         self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
@@ -63,7 +63,7 @@ class Recorder:
 
     @property
     def finite(self) -> bool:
-        """Whether the last loss that has arrived was a number."""
+        """Return whether the last loss that has arrived was a finite number."""
         return self._nonfinite == 0
 
     def record(self, step: int, moment: float, result: StepResult) -> None:

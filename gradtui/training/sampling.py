@@ -182,6 +182,6 @@ def sampled_tables(session: Session) -> dict[str, TableMeta]:
 
 
 def _learned_slopes(session: Session) -> dict[int, torch.Tensor]:
-    """The learned slopes, by the index of their layer."""
+    """Return the learned slopes, by the index of their layer."""
     found = ((index, layer.activation) for index, layer in enumerate(session.net.layers))
     return {index: module.weight for index, module in found if isinstance(module, torch.nn.PReLU)}

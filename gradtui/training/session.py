@@ -40,7 +40,7 @@ class Session:
     """A Session is a net, its data and its optimizer, at a step."""
 
     exp: Experiment
-    """As it is now."""
+    """The experiment as it is now, with changes in mid-run."""
     device: torch.device
     dataset: Dataset
     """On the device."""
@@ -51,18 +51,18 @@ class Session:
     batches: Batches
     scale: optimizers.LossScale
     step: int = 0
-    """Steps done."""
+    """Steps taken."""
     group: ProcessGroup | None = None
     """The processes over which each batch is split; None where this one takes all of it."""
 
     @property
     def batch_size(self) -> int:
-        """Examples in a step; fewer than asked for where there are not so many."""
+        """Return the examples in a step; fewer than asked for where there are not so many."""
         return self.batches.size
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step."""
+        """Return the learning rate of the next step."""
         spec = self.exp.optimizer
         return spec.lr * optimizers.rate_factor(spec, self.step + 1, self.exp.run.steps)
 
@@ -73,7 +73,7 @@ class Session:
         return torch.autocast(self.device.type, HALF_TYPES[self.exp.run.precision])
 
     def change(self, changes: dict[str, object]) -> None:
-        """Change fields of the experiment for the steps to come.
+        """Change fields of the experiment for the next steps.
 
         Raises ExperimentError, and changes nothing.
         """

@@ -1,4 +1,4 @@
-"""Numbers come out in the order they were sent in, unchanged. What CUDA adds can be tried only on CUDA."""
+"""Test that numbers arrive in order and unchanged; the copies of CUDA can be tested only on CUDA."""
 
 from __future__ import annotations
 

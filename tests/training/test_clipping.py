@@ -1,4 +1,4 @@
-"""Clipping against torch's own, and where torch's own cannot."""
+"""Test clipping against torch's own, and where torch's own cannot."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The step at which a training breaks, from made-up numbers."""
+"""Test the detector of divergences on made-up losses and norms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Evaluation: right numbers, and the training none the wiser."""
+"""Test that evaluations are right and do not change the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A failure is one line in plain words."""
+"""Test that each failure has a reason of one plain line."""
 
 from __future__ import annotations
 

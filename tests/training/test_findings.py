@@ -1,4 +1,4 @@
-"""The diagnosis in a run's events."""
+"""Test that the diagnosis of a run is written to its events."""
 
 from __future__ import annotations
 

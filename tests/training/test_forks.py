@@ -1,4 +1,4 @@
-"""Runs that go on from another's checkpoint: to the bit where nothing is changed, and refused where it cannot be."""
+"""Test forks: bit-identical where nothing is changed, refused where they cannot go on."""
 
 from __future__ import annotations
 

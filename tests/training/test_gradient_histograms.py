@@ -1,4 +1,4 @@
-"""Histograms of a training: the numbers of its own gradients, at no price but their bytes."""
+"""Test the gradient histograms of a training against autograd's gradients."""
 
 from __future__ import annotations
 

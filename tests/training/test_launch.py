@@ -1,4 +1,4 @@
-"""Starting trainers: what the parent does, without waiting for torch."""
+"""Test the creation of runs and the imports of the starting process."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trainer for many runs: real processes."""
+"""Test the worker that trains many runs, with real processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole run in this process: its tables, its events, its ends."""
+"""Test whole runs in this process: their tables, events and ends."""
 
 from __future__ import annotations
 

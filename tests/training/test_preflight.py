@@ -1,4 +1,4 @@
-"""The net before any step: the very rows that step 1 will have, torch's own numbers, and nothing moved."""
+"""Test that a preflight has the rows of step 1, torch's own numbers, and moves nothing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What SCIENCE.md says of layer-wise pretraining, by the presets that show it, over two seeds."""
+"""Test the claims about layer-wise pretraining by their presets, over two seeds."""
 
 from __future__ import annotations
 

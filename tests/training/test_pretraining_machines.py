@@ -1,4 +1,4 @@
-"""One layer at a time: against finite differences, plain loops and enumerated probabilities."""
+"""Test one pretrained layer against finite differences, plain loops and enumerated probabilities."""
 
 from __future__ import annotations
 

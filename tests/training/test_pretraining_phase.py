@@ -1,4 +1,4 @@
-"""Pretraining as a phase of a run: what it says, obeys, and leaves alone."""
+"""Test pretraining as a phase of a run: its events, commands, and random numbers."""
 
 from __future__ import annotations
 

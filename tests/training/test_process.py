@@ -1,4 +1,4 @@
-"""The trainer as a process: it outlives who started it, ends well when told to, and says why it failed."""
+"""Test the trainer as a process: its signals, its exit code, and that it outlives its parent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is looked at now and then: often enough to be a picture, and the slopes that PReLU learns."""
+"""Test how often a short run is sampled, and the tables of learned slopes and clipping."""
 
 from __future__ import annotations
 

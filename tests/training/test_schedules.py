@@ -1,4 +1,4 @@
-"""The learning rate against torch's own schedulers."""
+"""Test the learning rate against torch's own schedulers."""
 
 from __future__ import annotations
 

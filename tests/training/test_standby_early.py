@@ -1,4 +1,4 @@
-"""A standby that is given its run before it is ready: the key pressed in the app's first second."""
+"""Test a standby that receives its run before it is ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A step of ours against a loop that anybody would write."""
+"""Test a training step against a plain loop in torch."""
 
 from __future__ import annotations
 

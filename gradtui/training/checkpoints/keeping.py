@@ -66,7 +66,7 @@ class CheckpointWriter:
 
     @property
     def busy(self) -> bool:
-        """Whether one is being written."""
+        """Return whether one is being written."""
         return self._thread is not None and self._thread.is_alive()
 
     def finish(self) -> None:

@@ -57,7 +57,7 @@ class ProcessGroup:
 
     @property
     def is_main(self) -> bool:
-        """Whether this is rank 0."""
+        """Return whether this is rank 0."""
         return self.rank == 0
 
     def broadcast(self, order: StepOrder, weights: Tensor) -> None:

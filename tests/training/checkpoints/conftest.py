@@ -1,4 +1,4 @@
-"""Checkpoints that come at the very step at which they are due, however busy the machine is."""
+"""Write checkpoints at the very step at which they are due, however busy the machine is."""
 
 from __future__ import annotations
 

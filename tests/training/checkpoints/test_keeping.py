@@ -1,4 +1,4 @@
-"""CheckpointWriter of whole runs: which there are, what the events say, and what becomes of a training beside them."""
+"""Test the checkpoints of whole runs: their files, their events, and the training beside them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A start from a checkpoint: which layers are taken, what is frozen, and files that are not what they should be."""
+"""Test a start from a checkpoint: loaded layers, frozen layers, and unusable files."""
 
 from __future__ import annotations
 

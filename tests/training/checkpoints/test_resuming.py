@@ -1,4 +1,4 @@
-"""Runs that are taken up again, in this process: from where, with what, and what their history says."""
+"""Test runs that are resumed in this process: from where, with what changes and events."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A session from its checkpoint goes on as if nothing had been: bit for bit, whatever it consists of."""
+"""Test that a session restored from its checkpoint continues bit-identical, whatever its parts."""
 
 from __future__ import annotations
 

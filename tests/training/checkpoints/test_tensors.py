@@ -1,4 +1,4 @@
-"""Files that we write, read by the library of the format; and files that are not whole."""
+"""Test written files with the safetensors library, and files that are not whole."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What cannot be split is refused in one line."""
+"""Test that an experiment that cannot be split is refused in one line."""
 
 from __future__ import annotations
 

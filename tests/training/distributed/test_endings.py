@@ -1,4 +1,4 @@
-"""How runs of several processes are steered, stopped, killed and taken up again."""
+"""Test how runs of several processes are controlled, stopped, killed and resumed."""
 
 from __future__ import annotations
 

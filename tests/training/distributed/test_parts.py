@@ -1,4 +1,4 @@
-"""The parts of a batch against the whole of it, by plain autograd."""
+"""Test the parts of a batch against the whole of it, by plain autograd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real processes that train one run together, held against one process on the same batches."""
+"""Test real processes that train one run together against one process on the same batches."""
 
 from __future__ import annotations
 

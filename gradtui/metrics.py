@@ -1,8 +1,8 @@
 """The registry of every per-layer metric that gradtui records: one row each, read by all that measures or shows them.
 
 A metric is one number a layer (or a time lag of a recurrent net) at a step, and the name of the table of the run
-folder that holds it. To add one, write its row here and its computation in `gradtui.probe.layer_stats`. The trainer, the
-monitor of other people's scripts, the charts, the layer page, the figures of the lab and the import of other
+folder that holds it. To add one, write its row here and its computation in `gradtui.probe.layer_stats`. The trainer,
+the monitor of other people's scripts, the charts, the layer page, the figures of the lab and the import of other
 programs' logs read this registry. It imports neither torch nor numpy nor textual, so that all of them can.
 """
 

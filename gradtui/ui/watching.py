@@ -19,7 +19,7 @@ from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.edit.values import show
 from gradtui.ui.look import Look
 from gradtui.ui.reader_loop import ReaderLoop
-from gradtui.ui.screens.lab.stats_pane import RunStat, run_stats
+from gradtui.ui.widgets.run_stats import RunStat, run_stats
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor

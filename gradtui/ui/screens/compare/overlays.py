@@ -17,7 +17,7 @@ from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.metrics import Metric
 from gradtui.ui.screens.compare.runs_legend import ComparedRun, newest_of
-from gradtui.ui.screens.lab.curve_pane import CurvePane
+from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.layer_charts import ScaleLegend
 from gradtui.ui.widgets.waterfall import Waterfall

@@ -21,7 +21,6 @@ from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
-from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
@@ -33,6 +32,7 @@ from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeCursor
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Followed, Watching
+from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar
 from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill

@@ -11,18 +11,18 @@ from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
-from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
-from gradtui.ui.screens.lab.stats_pane import StatsPane
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import after_paint
 from gradtui.ui.watching import Followed, Watching
+from gradtui.ui.widgets.curve_pane import CurvePane
+from gradtui.ui.widgets.run_stats import StatsPane
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import TabLine
 

@@ -17,8 +17,8 @@ from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.edit.values import Draft, info_at, put, value_at
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
-from gradtui.ui.screens.lab.stats_pane import StatsPane
 from gradtui.ui.screens.lab.training_pane import TrainingPane
+from gradtui.ui.widgets.run_stats import StatsPane
 
 _ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
 

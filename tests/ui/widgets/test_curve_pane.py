@@ -21,9 +21,9 @@ from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.look import Look
-from gradtui.ui.screens.lab.curve_pane import CurvePane
 from gradtui.ui.travel import Travelled
 from gradtui.ui.watching import Watching
+from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from tests.support.pictures import text_of
 

@@ -15,7 +15,7 @@ from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.training.optimizers import rate_factor
-from gradtui.ui.screens.lab.event_marks import EventMarks, jumps_of
+from gradtui.ui.widgets.event_marks import EventMarks, jumps_of
 
 SCALARS = ("loss", "lr", "clipped")
 

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from gradtui.charts.series import CurveData
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
-    from gradtui.ui.screens.lab.event_marks import EventMarks
     from gradtui.ui.settings_store import SettingsStore
     from gradtui.ui.widgets.curve_plot import CurvePlot
+    from gradtui.ui.widgets.event_marks import EventMarks
 
 PAGE = 10
 """The columns that a key with shift moves by."""
@@ -160,7 +160,7 @@ class CurvePane(Vertical, can_focus=True):
         return self.query_one(CurvePlot)
 
     def _marks(self, watching: Watching, snapshot: Snapshot) -> CurveMarks:
-        from gradtui.ui.screens.lab.event_marks import EventMarks
+        from gradtui.ui.widgets.event_marks import EventMarks
 
         if self._event_marks is None:
             self._event_marks = EventMarks()

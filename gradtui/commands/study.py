@@ -95,9 +95,9 @@ def _list(args: Namespace) -> int:
 def _checked(args: Namespace) -> StudySpec:
     """The study, with all that the person gave found good. Raises BadInput."""
     from gradtui.experiment.errors import ExperimentError
+    from gradtui.runs.export.files import MissingLibrary, load_pyarrow
     from gradtui.study.plan import plan
     from gradtui.study.presets import resolve
-    from gradtui.study.results import MissingLibrary, check_parquet
 
     if args.jobs is not None and args.jobs < 1:
         raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
@@ -112,7 +112,7 @@ def _checked(args: Namespace) -> StudySpec:
             )
     try:
         if args.parquet is not None:
-            check_parquet()
+            load_pyarrow()
         spec = resolve(args.study)
         plan(spec)
     except (ExperimentError, MissingLibrary) as error:

@@ -12,7 +12,7 @@ from rich.text import Text
 from gradtui.diagnosis.outcome import Outcome
 from gradtui.report.output import Paper, aligned, print_sections, stdout_paper
 from gradtui.report.study_charts import chart_lines
-from gradtui.runs.digest import profile_of
+from gradtui.runs.library import profile_of
 from gradtui.study.charts import spread
 from gradtui.study.results import table
 from gradtui.study.study_state import StudyRow, StudyState

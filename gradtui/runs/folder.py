@@ -48,14 +48,20 @@ Numbers in JSON that are not finite are written as the strings "nan", "inf" and 
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import struct
+import sys
 import time
+from array import array
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     import numpy as np
+
 
 RUN_FILE = "run.json"
 EXPERIMENT_FILE = "experiment.toml"
@@ -162,3 +168,65 @@ def new_folder(root: Path, name: str) -> Path:
             attempt += 1
         else:
             return folder
+
+
+@contextlib.contextmanager
+def replacing(path: Path, buffering: int = -1) -> Iterator[IO[bytes]]:
+    """A draft beside `path` to write into; it takes the file's name when the block ends. Raises OSError. Where the
+    block ends by an exception, the file is left as it was, and no draft behind.
+    """
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with draft.open("wb", buffering=buffering) as file:
+            yield file
+            file.flush()
+            # Without this, a power cut can leave the new name on an empty file.
+            os.fsync(file.fileno())
+        draft.replace(path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+        raise
+
+
+class LastRow(NamedTuple):
+    """One row of a table."""
+
+    step: int
+    time: float
+    """Seconds since the epoch."""
+    values: array[float]
+    """(columns,)"""
+
+
+def last_row(folder: Path, table: str, columns: int) -> LastRow | None:
+    """The last whole row of a table with so many columns; None where there is none, or it cannot be read."""
+    record = _last_bytes(folder, table, columns, record_size(columns))
+    if record is None:
+        return None
+    values = array("f", record[HEADER_BYTES:])
+    if sys.byteorder == "big":
+        values.byteswap()
+    step, time = struct.unpack_from("<Id", record)
+    return LastRow(step, time, values)
+
+
+def last_row_step(folder: Path, table: str, columns: int) -> int:
+    """The step of that row; 0 where there is none."""
+    record = _last_bytes(folder, table, columns, HEADER_BYTES)
+    return 0 if record is None else int.from_bytes(record[:4], "little")
+
+
+def _last_bytes(folder: Path, table: str, columns: int, count: int) -> bytes | None:
+    """The first `count` bytes of the last whole record."""
+    try:
+        path, size = table_path(folder, table), record_size(columns)
+        rows = size_of(path) // size
+        if not rows:
+            return None
+        with path.open("rb") as file:
+            file.seek((rows - 1) * size)
+            record = file.read(count)
+    except (OSError, ValueError):
+        return None
+    return record if len(record) == count else None

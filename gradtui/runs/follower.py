@@ -1,18 +1,226 @@
-"""Follows a run: ten times a second, what is new in its folder becomes one whole state for the screens."""
+"""A Follower turns what is new in a run's folder into one snapshot for the screens."""
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+import numpy as np
+
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.reader import Run
-from gradtui.runs.source import TableFollower
 from gradtui.runs.status import ENDS, RunStatus, current_status
-from gradtui.runs.summary import Floats, Summary
-from gradtui.runs.timeline import Timeline
+from gradtui.runs.summary import Floats, Steps, Summary, concatenate, empty, halve, mean_of_two, merge
+from gradtui.runs.table import Table, coarsest_bucket
+
+
+class History:
+    """All rows of a table in at most `most` buckets of `stride` rows each.
+
+    The stride is the smallest power of two that suffices; when the history is full, neighbours are merged and
+    it goes on. Only the last bucket may hold fewer rows. A bucket's numbers follow from its rows alone: not
+    from how many came at once, nor from whether they were read from a level.
+    """
+
+    def __init__(self, columns: int, most: int) -> None:
+        self.rows = 0
+        self.stride = 1
+        self._columns = columns
+        self._most = most
+        self._full = empty(columns)
+        # Rows that fill no bucket yet: at most one merged bucket of each smaller power of two, keyed by it.
+        self._waiting: dict[int, Summary] = {}
+
+    def take(self, table: Table, stop: int) -> None:
+        """Take in a table's rows from where the history ends up to `stop`."""
+        stride = self._stride_for(stop)
+        while self.stride < stride:
+            self._coarsen()
+        fresh: list[Summary] = []
+        for size, buckets in table.pieces(self.rows, stop, coarsest_bucket(stride)):
+            self.rows += size * len(buckets)
+            fresh.append(self._carry(buckets, size))
+        self._full = concatenate([self._full, *fresh])
+
+    def _stride_for(self, rows: int) -> int:
+        stride = 1
+        while rows > self._most * stride:
+            stride *= 2
+        return stride
+
+    def _coarsen(self) -> None:
+        even = len(self._full) // 2 * 2
+        if even < len(self._full):
+            self._waiting[self.stride] = self._full[even:]
+        self._full = halve(self._full[:even])
+        self.stride *= 2
+
+    def _carry(self, buckets: Summary, size: int) -> Summary:
+        """What fills strides, once these are merged with the buckets that wait, as a counter carries."""
+        while size < self.stride:
+            waiting = self._waiting.pop(size, None)
+            if waiting is not None:
+                buckets = concatenate([waiting, buckets])
+            even = len(buckets) // 2 * 2
+            if even < len(buckets):
+                self._waiting[size] = buckets[even:]
+            buckets = halve(buckets[:even])
+            size *= 2
+        return buckets
+
+    @property
+    def last_rows(self) -> int:
+        """Rows in the last bucket; 0 where there is none."""
+        return (self.rows - 1) % self.stride + 1 if self.rows else 0
+
+    def summary(self) -> Summary:
+        """The buckets, oldest first. They are not changed later."""
+        if not self._waiting:
+            return self._full
+        sizes = sorted(self._waiting, reverse=True)
+        parts = concatenate([self._waiting[size] for size in sizes])
+        last = merge(parts, np.array(sizes, np.float64), np.zeros(1, np.intp))
+        return concatenate([self._full, last])
+
+
+RATE_SECONDS = 2.0
+
+
+class TableFollower:
+    """Reads on in a table, and begins anew where it was cut back because the run was resumed."""
+
+    def __init__(self, table: Table, most: int) -> None:
+        """`most`: buckets of the history."""
+        self._most = most
+        self.restart(table)
+
+    def restart(self, table: Table) -> None:
+        """Forget everything and follow this table."""
+        self.table = table
+        self.history = History(len(table.columns), self._most)
+        self.rows = 0
+        self.step = 0
+        self.last_values: Floats = np.zeros(0, np.float32)
+        self._last_time = 0.0
+        self._marks: deque[tuple[float, int]] = deque()
+
+    def poll(self) -> bool:
+        """Take in the rows that are new. Whether any were. One look at the file's size where none are."""
+        rows = self.table.rows
+        if rows == self.rows:
+            return False
+        if self.rows and not self._goes_on(rows):
+            self.restart(self.table)
+        last = self.table.read(max(0, rows - 1), rows)
+        if not len(last):
+            return True
+        if not self._marks:
+            self._mark_past(float(last["time"][0]), rows - 2)
+        self.rows = rows
+        self.step, self._last_time = int(last["step"][0]), float(last["time"][0])
+        self.last_values = np.array(last["values"][0])
+        self.history.take(self.table, rows)
+        if self.history.rows != rows:
+            # Cut back while it was read.
+            self.restart(self.table)
+            return True
+        self._mark(self._last_time, self.step)
+        return True
+
+    def _goes_on(self, rows: int) -> bool:
+        """Whether the last row that was read is still where it was."""
+        if rows < self.rows:
+            return False
+        row = self.table.read(self.rows - 1, self.rows)
+        return bool(len(row)) and (int(row["step"][0]), float(row["time"][0])) == (self.step, self._last_time)
+
+    def _mark_past(self, now: float, latest: int) -> None:
+        row = max(0, min(latest, self.table.row_at(now - RATE_SECONDS)))
+        past = self.table.read(row, row + 1)
+        if len(past):
+            self._mark(float(past["time"][0]), int(past["step"][0]))
+
+    def _mark(self, time: float, step: int) -> None:
+        self._marks.append((time, step))
+        # One mark older than the span is kept where it alone lies before the newest: a step may take minutes.
+        while len(self._marks) > 2 and self._marks[0][0] < time - RATE_SECONDS:
+            self._marks.popleft()
+
+    def rate(self) -> float | None:
+        """Steps a second over the last two seconds recorded, or over the last two rows where they lie further
+        apart.
+
+        None before the second row.
+        """
+        if len(self._marks) < 2:
+            return None
+        (before, first), (now, last) = self._marks[0], self._marks[-1]
+        return (last - first) / (now - before) if now > before and last > first else None
+
+
+@dataclass(frozen=True, eq=False)
+class Timeline:
+    """The means of a measure over `stride` recorded steps each, for every layer; a power of two.
+
+    Only the last row may be a mean of fewer (`last_count`). NaN and infinity in a step stay in the row's
+    mean.
+    """
+
+    table: Table
+    rows: Floats
+    """(n, layers)"""
+    steps: Steps
+    """(n,): the step at which each row begins."""
+    stride: int
+    last_count: int
+
+    @property
+    def first_step(self) -> int:
+        """The step at which the first row begins; 0 where there is none."""
+        return int(self.steps[0]) if len(self.steps) else 0
+
+    @property
+    def recorded(self) -> int:
+        """How many recorded steps the rows stand for."""
+        return (len(self.rows) - 1) * self.stride + self.last_count if len(self.rows) else 0
+
+    def fold(self, most: int) -> tuple[Floats, Steps, int]:
+        """The same in at most `most` rows (of at least one): (matrix, the step at which each row begins, stride).
+
+        Full rows are the very ones that a shorter timeline would hold, so a pane that grows row by row
+        changes only at its end, until its stride doubles.
+        """
+        matrix, steps, stride, last = self.rows, self.steps, self.stride, self.last_count
+        while len(matrix) > max(1, most):
+            odd = len(matrix) % 2
+            # The last row stands apart: it may weigh less than its neighbour.
+            pairs = len(matrix) // 2 - (0 if odd else 1)
+            merged = mean_of_two(matrix[0 : 2 * pairs : 2], matrix[1 : 2 * pairs : 2])
+            tail = matrix[-1:] if odd else _weighed(matrix[-2:], stride, last)
+            last = last if odd else stride + last
+            matrix, steps = np.concatenate([merged, tail]), steps[::2]
+            stride *= 2
+        return matrix, steps, stride
+
+    def window(self, first_step: int, last_step: int, most: int) -> Summary:
+        """The recorded steps from `first_step` to `last_step`, both included, in at most `most` buckets.
+
+        Read from the disk, as finely as it is stored there: for looking closer than `rows` allow.
+        """
+        return self.table.summary(self.table.row_of(first_step), self.table.row_of(last_step + 1), most)
+
+
+def _weighed(two: Floats, first: int, second: int) -> Floats:
+    if first == second:
+        return mean_of_two(two[:1], two[1:])
+    with np.errstate(invalid="ignore"):
+        weights = np.array([first, second], np.float64)[:, None]
+        mean: Floats = ((two * weights).sum(axis=0, keepdims=True) / (first + second)).astype(np.float32)
+    return mean
+
 
 CURVE_BUCKETS = 400
 TIMELINE_ROWS = 512

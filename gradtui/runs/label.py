@@ -8,8 +8,8 @@ from pathlib import Path
 
 import msgspec
 
-from gradtui.runs.atomic import replacing
 from gradtui.runs.errors import RunError
+from gradtui.runs.folder import replacing
 
 LABEL_FILE = "label.json"
 LONGEST_NAME = 200

@@ -1,4 +1,4 @@
-"""run.json: who, what and where. Written by the trainer alone, each time whole."""
+"""run.json and start.json: who writes a run, what it holds and where it begins."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any, Literal, Self
 import msgspec
 
 from gradtui.runs import process
-from gradtui.runs.atomic import replacing
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import RUN_FILE, table_path
+from gradtui.runs.folder import RUN_FILE, START_FILE, replacing, table_path
 
 FORMAT = 1
 
@@ -123,3 +122,34 @@ def read_meta(folder: Path) -> RunMeta:
     except ValueError as error:
         raise RunError(f"{path}: {error}") from None
     return meta
+
+
+class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
+    """The content of start.json; without that file, a run of its own."""
+
+    parent: Parent | None = None
+    checkpoint: str = ""
+    """Of a fork: the parent's checkpoint, in this run's own folder; the parent may be deleted."""
+    preflight: bool = False
+    """Measure at initialisation, and train nothing."""
+
+
+def write_origin(folder: Path, start: RunOrigin) -> None:
+    """Write start.json at once. Raises OSError."""
+    with replacing(folder / START_FILE) as file:
+        file.write(msgspec.json.format(msgspec.json.encode(start), indent=1) + b"\n")
+
+
+def read_origin(folder: Path) -> RunOrigin:
+    """Read start.json. Raises RunError, one line that names the file, where it is corrupt."""
+    path = folder / START_FILE
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return RunOrigin()
+    except OSError as error:
+        raise RunError(f"{path}: {error.strerror}") from None
+    try:
+        return msgspec.json.decode(content, type=RunOrigin)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise RunError(f"{path}: does not say where the run begins: {error}") from None

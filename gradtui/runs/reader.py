@@ -16,8 +16,7 @@ from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.label import Label, read_label
-from gradtui.runs.meta import Parent, RunMeta, read_meta
-from gradtui.runs.start import read_origin
+from gradtui.runs.meta import Parent, RunMeta, read_meta, read_origin
 from gradtui.runs.status import RunStatus, read_status
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table

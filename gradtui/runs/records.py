@@ -1,17 +1,16 @@
-"""Files of records of one size, and the memory that rows wait in until they are written."""
+"""Files of records of one size, and the coarser levels of a table."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from gradtui.runs.folder import record_dtype
-from gradtui.runs.summary import Records
+from gradtui.runs.folder import LEVEL_FACTOR, level_dtype, level_path
+from gradtui.runs.summary import Records, Summary, concatenate, empty, fold, of_level, of_rows, to_level
 
 
 class RecordFile:
@@ -71,55 +70,65 @@ def read_records(path: Path, dtype: np.dtype[np.void], start: int, stop: int) ->
     return np.fromfile(path, dtype, count=max(0, stop - start), offset=start * dtype.itemsize)
 
 
-class RowBuffer:
-    """Two arrays: rows are copied into one while the other is being written. The caller holds a lock."""
+def find_row(read: Callable[[int, int], Records], count: int, field: str, value: float) -> int:
+    """Return the first of `count` rows whose ascending `field` is not below `value`; `count` if there is none.
 
-    FIRST_BYTES = 1 << 16
-    MOST_BYTES = 1 << 26
+    `read` returns the rows from a start up to a stop. A row that it cannot read counts as not below.
+    """
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        row = read(middle, middle + 1)
+        if len(row) and row[field][0] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low
 
-    def __init__(self, columns: int) -> None:
-        self.columns = columns
-        self.dtype = record_dtype(columns)
-        capacity = max(8, self.FIRST_BYTES // self.dtype.itemsize)
-        self.count = 0
-        self.dropped = 0
-        self._spare = np.empty(capacity, self.dtype)
-        self._use(np.empty(capacity, self.dtype))
 
-    def _use(self, rows: Records) -> None:
-        # The fields' views are made once: each costs as much as the copy of a row.
+HIGHEST = 8
+"""16**8 rows are more than a step's 32 bits can count."""
+
+_CHUNK = 4096 * LEVEL_FACTOR
+
+
+class Levels:
+    """Writes the levels of one table. Holds less than a bucket of each level in memory."""
+
+    def __init__(self, folder: Path, table: str, columns: int, rows: RecordFile) -> None:
+        """Takes up the levels of the first `rows.count` rows, and makes what lacks. Raises OSError."""
         self._rows = rows
-        self._steps, self._times, self._values = rows["step"], rows["time"], rows["values"]
+        self._files = [
+            RecordFile(level_path(folder, table, LEVEL_FACTOR**power), level_dtype(columns))
+            for power in range(1, HIGHEST + 1)
+        ]
+        self._pending = [empty(columns)] * HIGHEST
+        below = rows.count
+        for file in self._files:
+            file.truncate(below // LEVEL_FACTOR)
+            below = file.count
+        # From the top down: what a level lacks goes behind what the level above has taken up already.
+        for index in reversed(range(HIGHEST)):
+            self._catch_up(index)
 
-    def put(self, step: int, time: float, values: npt.ArrayLike) -> None:
-        """Copy one row in; drop it where the disk has been out of reach until memory ran full."""
-        index = self.count
-        if index == len(self._rows) and not self._grow():
-            self.dropped += 1
+    def _catch_up(self, index: int) -> None:
+        below = self._rows if index == 0 else self._files[index - 1]
+        start, stop = self._files[index].count * LEVEL_FACTOR, below.count
+        for first in range(start, stop, _CHUNK):
+            records = read_records(below.path, below.dtype, first, min(first + _CHUNK, stop))
+            self._extend(index, of_rows(records) if index == 0 else of_level(records))
+
+    def extend(self, rows: Records) -> None:
+        """Take in rows that were appended to the table. Raises OSError."""
+        self._extend(0, of_rows(rows))
+
+    def _extend(self, index: int, fresh: Summary) -> None:
+        if index == HIGHEST:
             return
-        self._values[index] = values
-        self._steps[index] = step
-        self._times[index] = time
-        self.count = index + 1
-
-    def _grow(self) -> bool:
-        if 2 * self._rows.nbytes > self.MOST_BYTES:
-            return False
-        larger = np.empty(2 * len(self._rows), self.dtype)
-        larger[: self.count] = self._rows[: self.count]
-        self._use(larger)
-        return True
-
-    def swap(self) -> Records:
-        """The rows that wait, valid until the next swap."""
-        rows, self.count = self._rows[: self.count], 0
-        full = self._rows
-        self._use(self._spare)
-        self._spare = full
-        return rows
-
-
-def check_row(values: Any, columns: int, table: str) -> None:
-    """Raises ValueError on a row of the wrong length: numpy would spread one number over all columns."""
-    if len(values) != columns:
-        raise ValueError(f"{table}: {len(values)} values for {columns} columns")
+        waiting = concatenate([self._pending[index], fresh])
+        full = len(waiting) // LEVEL_FACTOR * LEVEL_FACTOR
+        self._pending[index] = waiting[full:]
+        if full:
+            folded = fold(waiting[:full], LEVEL_FACTOR)
+            self._files[index].append(to_level(folded))
+            self._extend(index + 1, folded)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from gradtui.runs import process, tail
+from gradtui.runs import process
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import EventLog, RunPhase, step_of
-from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE
+from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE, last_row_step
 from gradtui.runs.meta import RunMeta, read_meta
 
 State = Literal["starting", "running", "paused", "finished", "stopped", "diverged", "failed", "died"]
@@ -123,4 +123,4 @@ def _age(path: Path) -> float:
 def last_step(folder: Path, meta: RunMeta) -> int:
     """The last step that any table holds; 0 before the first. Needs no numpy."""
     tables = meta.tables.items()
-    return max((tail.last_step(folder, name, len(table.columns)) for name, table in tables), default=0)
+    return max((last_row_step(folder, name, len(table.columns)) for name, table in tables), default=0)

@@ -1,15 +1,17 @@
-"""Reading a table: its rows, and summaries of any stretch of them at any length, also while it grows."""
+"""A Table reads the rows of one table, and summaries of any stretch of them, while it grows."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from gradtui.runs.folder import LEVEL_FACTOR, level_dtype, level_path, record_dtype, size_of, table_path
-from gradtui.runs.records import read_records
+from gradtui.runs.records import find_row, read_records
 from gradtui.runs.summary import (
     Floats,
     Records,
@@ -79,22 +81,14 @@ class Table:
 
     def row_of(self, step: int) -> int:
         """The first row whose step is not below `step`; the number of rows where all are."""
-        return self._search("step", step)
+        return self._find("step", step)
 
     def row_at(self, time: float) -> int:
         """The first row that was written at that time (seconds since the epoch) or later."""
-        return self._search("time", time)
+        return self._find("time", time)
 
-    def _search(self, field: str, value: float) -> int:
-        low, high = 0, self.rows
-        while low < high:
-            middle = (low + high) // 2
-            row = _read(self._path, self._dtype, middle, middle + 1)
-            if len(row) and row[field][0] < value:
-                low = middle + 1
-            else:
-                high = middle
-        return low
+    def _find(self, field: str, value: float) -> int:
+        return find_row(partial(_read, self._path, self._dtype), self.rows, field, value)
 
     def summary(self, start: int = 0, stop: int | None = None, buckets: int = 400) -> Summary:
         """The rows from `start` up to `stop` in `buckets` buckets as even as their levels allow.
@@ -185,3 +179,29 @@ def _pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
     at_once = max(1, _PIECE_BYTES // size)
     for first in range(start, stop, at_once):
         yield first, min(first + at_once, stop)
+
+
+RECENT_ROWS = 50
+"""How many rows a moment looks back, itself included."""
+
+
+@dataclass(frozen=True, eq=False)
+class RecentRows:
+    """The last rows of a table up to a step."""
+
+    steps: Steps
+    """(n,), ascending; none before the first row."""
+    rows: Floats
+    """(n, columns)"""
+
+    @property
+    def step(self) -> int:
+        """The step of the newest row; 0 where there is none."""
+        return int(self.steps[-1]) if len(self.steps) else 0
+
+
+def recent_rows(table: Table, step: int | None, rows: int = RECENT_ROWS) -> RecentRows:
+    """The last `rows` rows up to and with a step; None is the newest there is. Reads no others."""
+    stop = table.rows if step is None else table.row_of(step + 1)
+    steps, _, values = table.values(max(0, stop - rows), stop)
+    return RecentRows(steps, values)

@@ -8,6 +8,7 @@ import os
 import threading
 import time as clock
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +17,64 @@ import numpy.typing as npt
 
 from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table_path
 from gradtui.runs.jsonl import encode_line
-from gradtui.runs.levels import Levels
-from gradtui.runs.records import RecordFile, RowBuffer, check_row, read_records
+from gradtui.runs.records import Levels, RecordFile, find_row, read_records
 from gradtui.runs.summary import Records
 
 HEARTBEAT_SECONDS = 1.0
+
+
+class RowBuffer:
+    """Two arrays: rows are copied into one while the other is being written. The caller holds a lock."""
+
+    FIRST_BYTES = 1 << 16
+    MOST_BYTES = 1 << 26
+
+    def __init__(self, columns: int) -> None:
+        self.columns = columns
+        self.dtype = record_dtype(columns)
+        capacity = max(8, self.FIRST_BYTES // self.dtype.itemsize)
+        self.count = 0
+        self.dropped = 0
+        self._spare = np.empty(capacity, self.dtype)
+        self._use(np.empty(capacity, self.dtype))
+
+    def _use(self, rows: Records) -> None:
+        # The fields' views are made once: each costs as much as the copy of a row.
+        self._rows = rows
+        self._steps, self._times, self._values = rows["step"], rows["time"], rows["values"]
+
+    def put(self, step: int, time: float, values: npt.ArrayLike) -> None:
+        """Copy one row in; drop it where the disk has been out of reach until memory ran full."""
+        index = self.count
+        if index == len(self._rows) and not self._grow():
+            self.dropped += 1
+            return
+        self._values[index] = values
+        self._steps[index] = step
+        self._times[index] = time
+        self.count = index + 1
+
+    def _grow(self) -> bool:
+        if 2 * self._rows.nbytes > self.MOST_BYTES:
+            return False
+        larger = np.empty(2 * len(self._rows), self.dtype)
+        larger[: self.count] = self._rows[: self.count]
+        self._use(larger)
+        return True
+
+    def swap(self) -> Records:
+        """The rows that wait, valid until the next swap."""
+        rows, self.count = self._rows[: self.count], 0
+        full = self._rows
+        self._use(self._spare)
+        self._spare = full
+        return rows
+
+
+def check_row(values: Any, columns: int, table: str) -> None:
+    """Raises ValueError on a row of the wrong length: numpy would spread one number over all columns."""
+    if len(values) != columns:
+        raise ValueError(f"{table}: {len(values)} values for {columns} columns")
 
 
 class RunWriter:
@@ -216,15 +270,8 @@ class RunWriter:
 
 
 def _rows_up_to(file: RecordFile, step: int) -> int:
-    """How many of the first rows have at most that step."""
-    low, high = 0, file.count
-    while low < high:
-        middle = (low + high) // 2
-        if read_records(file.path, file.dtype, middle, middle + 1)["step"][0] <= step:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    """Return how many of the first rows have at most that step. Raises OSError."""
+    return find_row(partial(read_records, file.path, file.dtype), file.count, "step", step + 1)
 
 
 def _cut_torn_line(path: Path) -> None:

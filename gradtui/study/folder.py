@@ -21,8 +21,7 @@ from pathlib import Path
 import msgspec
 
 from gradtui.experiment.errors import ExperimentError
-from gradtui.runs.atomic import replacing
-from gradtui.runs.folder import HEARTBEAT_FILE, runs_root, slug_of
+from gradtui.runs.folder import HEARTBEAT_FILE, replacing, runs_root, slug_of
 from gradtui.runs.jsonl import LineReader, encode_line
 from gradtui.runs.meta import RunMeta
 from gradtui.runs.status import is_alive

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from gradtui.runs.atomic import replacing
+from gradtui.runs.export.files import load_pyarrow, write_csv_rows
+from gradtui.runs.folder import replacing
 from gradtui.study.chart import OUTCOMES
 from gradtui.study.charts import spread
 from gradtui.study.spec import Quantity
 from gradtui.study.study_state import StudyRow, StudyState
 
 FIGURES: tuple[Quantity, ...] = tuple(one for one in get_args(Quantity) if one != "outcome")
-
-
-class MissingLibrary(Exception):
-    """A library that is no part of gradtui is wanted; ``str()`` is one line that says how to install it."""
 
 
 def records(state: StudyState) -> list[dict[str, Any]]:
@@ -88,29 +83,13 @@ def write_csv(state: StudyState, path: Path) -> None:
     """Write `records` under one line of names; a cell is empty where there is no such figure. Raises OSError."""
     rows = records(state)
     with replacing(path) as file:
-        text = io.TextIOWrapper(file, encoding="utf-8", newline="")
-        writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-        writer.writeheader()
-        writer.writerows(rows)
-        # The file is its owner's to close.
-        text.detach()
+        write_csv_rows(list(rows[0]), (list(row.values()) for row in rows), file)
 
 
 def write_parquet(state: StudyState, path: Path) -> None:
     """Write `records`, null where there is no such figure. Raises OSError, and MissingLibrary without pyarrow."""
-    check_parquet()
-    import pyarrow
-    import pyarrow.parquet
-
+    pyarrow, parquet = load_pyarrow()
     rows = records(state)
     columns = {name: [row[name] for row in rows] for name in rows[0]}
     with replacing(path) as file:
-        pyarrow.parquet.write_table(pyarrow.table(columns), file)
-
-
-def check_parquet() -> None:
-    """Raises MissingLibrary where Parquet cannot be written."""
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError:
-        raise MissingLibrary("Parquet needs pyarrow: pip install 'gradtui[parquet]'") from None
+        parquet.write_table(pyarrow.table(columns), file)

@@ -8,8 +8,8 @@ from pathlib import Path
 from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import START_FILE
+from gradtui.runs.meta import RunOrigin, read_origin
 from gradtui.runs.reader import open_run
-from gradtui.runs.start import RunOrigin, read_origin
 from gradtui.runs.status import State
 from gradtui.study.candidates import Candidate, same
 

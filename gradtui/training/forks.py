@@ -12,8 +12,7 @@ from gradtui.experiment.overrides import diff
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import EventLog, rollback_step
 from gradtui.runs.folder import RUN_FILE
-from gradtui.runs.meta import Parent, read_meta
-from gradtui.runs.start import read_origin
+from gradtui.runs.meta import Parent, read_meta, read_origin
 from gradtui.training.checkpoints.files import list_checkpoints, list_rollbacks, read_header
 from gradtui.training.launch import create_run
 

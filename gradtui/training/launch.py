@@ -43,7 +43,7 @@ def create_run(
 
     Raises OSError where the folder cannot be made.
     """
-    from gradtui.runs.start import RunOrigin, write_origin
+    from gradtui.runs.meta import RunOrigin, write_origin
 
     folder = new_folder(runs_root() if root is None else root, exp.name)
     try:

@@ -24,8 +24,7 @@ from gradtui import __version__
 from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
-from gradtui.runs.meta import RunMeta, read_meta, write_meta
-from gradtui.runs.start import read_origin
+from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest

@@ -12,8 +12,7 @@ from msgspec.structs import replace
 
 from gradtui.experiment import Experiment
 from gradtui.runs.control import ControlReader
-from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
-from gradtui.runs.start import RunOrigin
+from gradtui.runs.meta import LayerMeta, RunMeta, RunOrigin, TableMeta, write_meta
 from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.restoring import Forked, Resumed, fork, load_layers, resume
 from gradtui.training.controls import Controls, Ending, StopRequest

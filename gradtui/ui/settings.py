@@ -148,7 +148,7 @@ def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
         OSError: it cannot be written.
         ValueError: what is there is no TOML. It is left alone, for the person will want to mend it.
     """
-    from gradtui.runs.atomic import replacing
+    from gradtui.runs.folder import replacing
 
     # A file that is kept elsewhere, behind a link, stays there.
     path = Path(os.path.realpath(path))

@@ -15,9 +15,8 @@ from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
-from gradtui.runs.moment import RecentRows, recent_rows
 from gradtui.runs.summary import Floats, Steps, Summary
-from gradtui.runs.table import Table
+from gradtui.runs.table import RecentRows, Table, recent_rows
 from gradtui.ui.look import Look
 
 Wide = NDArray[np.float64]

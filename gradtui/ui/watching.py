@@ -328,7 +328,7 @@ class Watching:
 
 def moment_row(run: Run, measure: str, step: int | None) -> Floats | None:
     """The newest row of a measure up to a step, (layers,); None where there is none."""
-    from gradtui.runs.moment import recent_rows
+    from gradtui.runs.table import recent_rows
 
     rows = recent_rows(run.table_or_empty(measure), step, 1).rows
     return rows[-1] if len(rows) else None

@@ -18,9 +18,8 @@ import numpy.typing as npt
 
 from gradtui.experiment import Experiment, from_dict, net_shape, to_dict
 from gradtui.runs.folder import new_folder, record_dtype, table_path
-from gradtui.runs.levels import Levels
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
-from gradtui.runs.records import RecordFile
+from gradtui.runs.records import Levels, RecordFile
 from gradtui.runs.writer import RunWriter
 from tests.benchmarks.figures import CannotMeasure
 from tests.benchmarks.home import Home

@@ -7,10 +7,9 @@ from pathlib import Path
 import pytest
 
 from gradtui.experiment import resolve, to_dict
-from gradtui.runs.digest import RunSummary
 from gradtui.runs.filter import KEYS, FilterError, parse_filter
 from gradtui.runs.label import Label
-from gradtui.runs.library import RunInfo
+from gradtui.runs.library import RunInfo, RunSummary
 from gradtui.runs.status import RunStatus
 
 

@@ -14,10 +14,9 @@ import pytest
 from gradtui.runs import status
 from gradtui.runs import table as reading
 from gradtui.runs.events import EventLog
-from gradtui.runs.follower import CURVE_BUCKETS, TIMELINE_ROWS, Follower, Snapshot
+from gradtui.runs.follower import CURVE_BUCKETS, TIMELINE_ROWS, Follower, Snapshot, TableFollower
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
-from gradtui.runs.source import TableFollower
 from gradtui.runs.writer import RunWriter
 from tests.support.run_folders import assert_summarises, columns_of, describe
 

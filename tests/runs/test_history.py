@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradtui.runs.history import History
+from gradtui.runs.follower import History
 from gradtui.runs.summary import Summary
 from gradtui.runs.table import Table
 from tests.support.run_folders import assert_summarises, write_rows

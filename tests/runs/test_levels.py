@@ -108,7 +108,7 @@ def test_each_table_is_taken_back_by_its_own_steps(tmp_path: Path) -> None:
 def test_a_level_that_lacks_more_than_one_piece_is_made_whole(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("gradtui.runs.levels._CHUNK", 16 * 5)
+    monkeypatch.setattr("gradtui.runs.records._CHUNK", 16 * 5)
     values = np.random.default_rng(1).lognormal(size=(5000, 2)).astype(np.float32)
     torn, whole = tmp_path / "torn", tmp_path / "whole"
     for folder in (torn, whole):

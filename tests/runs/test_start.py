@@ -10,9 +10,8 @@ import pytest
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import EXPERIMENT_FILE, RUN_FILE, START_FILE
 from gradtui.runs.library import list_runs
-from gradtui.runs.meta import Parent, read_meta
+from gradtui.runs.meta import Parent, RunOrigin, read_meta, read_origin, write_origin
 from gradtui.runs.reader import open_run
-from gradtui.runs.start import RunOrigin, read_origin, write_origin
 from tests.support.run_folders import describe
 
 FORK = RunOrigin(

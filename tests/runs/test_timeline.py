@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradtui.runs.history import History
+from gradtui.runs.follower import History, Timeline
 from gradtui.runs.table import Table
-from gradtui.runs.timeline import Timeline
 from tests.support.run_folders import assert_summarises, write_rows
 from tests.support.run_tables import matrices
 

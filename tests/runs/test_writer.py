@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtui.runs import records
+from gradtui.runs import writer as run_writer
 from gradtui.runs.writer import RunWriter
 from tests.support.run_folders import rows_on_disk
 
@@ -116,7 +116,7 @@ def test_one_write_a_table_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     for step in range(15):
         writer.append("scalars", step, [1, 2])
         writer.append("grad_norm", step, [1, 2, 3])
-    monkeypatch.setattr(records.os, "pwrite", counted)
+    monkeypatch.setattr("gradtui.runs.records.os.pwrite", counted)
     writer.flush()
     writer.flush()
     assert writes == [15 * 20, 15 * 24]
@@ -225,8 +225,8 @@ def test_a_folder_that_never_was_is_an_error_and_raises_nothing(tmp_path: Path) 
 
 
 def test_rows_that_memory_cannot_hold_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(records.RowBuffer, "FIRST_BYTES", 200)
-    monkeypatch.setattr(records.RowBuffer, "MOST_BYTES", 1000)
+    monkeypatch.setattr(run_writer.RowBuffer, "FIRST_BYTES", 200)
+    monkeypatch.setattr(run_writer.RowBuffer, "MOST_BYTES", 1000)
     writer = RunWriter(tmp_path, COLUMNS, flush_every=60)
     for step in range(1, 101):
         writer.append("scalars", step, [step, 0])

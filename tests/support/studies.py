@@ -11,8 +11,7 @@ import numpy as np
 from gradtui.experiment import Experiment, from_dict, net_shape, set_fields, to_dict
 from gradtui.experiment.parse import load
 from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
-from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
-from gradtui.runs.start import read_origin
+from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, read_origin, write_meta
 from gradtui.runs.writer import RunWriter
 from gradtui.study.engines import MakeEngine, Start
 from gradtui.study.engines.local import LocalEngine

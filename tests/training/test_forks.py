@@ -16,9 +16,8 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.runs.control import ControlReader
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import EXPERIMENT_FILE
-from gradtui.runs.meta import Parent, RunMeta, read_meta, write_meta
+from gradtui.runs.meta import Parent, RunMeta, RunOrigin, read_meta, read_origin, write_meta
 from gradtui.runs.reader import Run, open_run
-from gradtui.runs.start import RunOrigin, read_origin
 from gradtui.training.checkpoints.files import checkpoint_path, list_checkpoints, parent_path
 from gradtui.training.checkpoints.tensors import read_tensors
 from gradtui.training.controls import StopRequest

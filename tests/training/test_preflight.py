@@ -14,9 +14,8 @@ from gradtui import data, nets
 from gradtui.diagnosis import diagnose, evidence_of
 from gradtui.experiment import Experiment, resolve, set_fields
 from gradtui.runs.follower import Follower
-from gradtui.runs.meta import RunMeta
+from gradtui.runs.meta import RunMeta, read_origin
 from gradtui.runs.reader import Run, open_run
-from gradtui.runs.start import read_origin
 from gradtui.training.launch import create_run, start_trainer
 from gradtui.training.run import preflight
 from tests.support.trainings import small, trained

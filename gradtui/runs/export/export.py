@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from gradtui.runs.atomic import replacing
 from gradtui.runs.errors import RunError
 from gradtui.runs.export import Kind
-from gradtui.runs.export.csv import write_csv
-from gradtui.runs.export.parquet import write_parquet
+from gradtui.runs.export.files import write_csv, write_parquet
 from gradtui.runs.export.sheets import Sheet, sheet_of_all, sheets_of
 from gradtui.runs.export.tensorboard import FILE, write_events
+from gradtui.runs.folder import replacing
 from gradtui.runs.reader import Run
 
 _SHEETS: dict[str, Callable[[Sheet, IO[bytes]], int]] = {"csv": write_csv, "parquet": write_parquet}

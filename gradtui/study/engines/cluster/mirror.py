@@ -10,8 +10,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradtui.runs.atomic import replacing
-from gradtui.runs.folder import EVENTS_FILE
+from gradtui.runs.folder import EVENTS_FILE, replacing
 
 GROWING = (".f32", ".jsonl", ".log")
 MOST = 32_000_000

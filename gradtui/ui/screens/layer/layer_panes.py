@@ -13,9 +13,9 @@ from gradtui.charts.series import CurveData
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
-from gradtui.runs.moment import recent_rows
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Summary
+from gradtui.runs.table import recent_rows
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 

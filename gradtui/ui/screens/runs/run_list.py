@@ -9,9 +9,8 @@ from pathlib import Path
 from textual.content import Content
 
 from gradtui import words
-from gradtui.runs.digest import BINS
 from gradtui.runs.filter import Filter
-from gradtui.runs.library import RunInfo
+from gradtui.runs.library import BINS, RunInfo
 from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import MARKS
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.runs.atomic import replacing
+from gradtui.runs.folder import replacing
 from gradtui.runs.writer import RunWriter
 from gradtui.study.engines.cluster.mirror import News, Sender, receive
 

@@ -9,7 +9,7 @@ from torch.optim import Optimizer
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 import gradtui
-from gradtui.monitor.probe import Probe
+from gradtui.monitor.watch import Probe
 
 
 class GradtuiCallback(TrainerCallback):  # type: ignore[misc]

@@ -7,7 +7,7 @@ from typing import Any
 from torch import Tensor
 
 import gradtui
-from gradtui.monitor.probe import Probe
+from gradtui.monitor.watch import Probe
 
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer

@@ -1,4 +1,7 @@
-"""Watching somebody's own training: what `gradtui.watch` returns, and how it stays a guest in the script.
+"""This package records somebody's own training script: it holds `gradtui.watch` and what that starts.
 
-The room is not called `watch`: a package of that name would take the place of the function `gradtui.watch`.
+The flow of one step: `optimizer_hooks` measures gradients and calls `recorder`, which turns what was measured into
+a step record and appends it to the run folder by `run_writer`. `distributed` adds up norms of sharded models.
+
+The package is not called `watch`: a package of that name would replace the function `gradtui.watch`.
 """

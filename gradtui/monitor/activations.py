@@ -1,12 +1,11 @@
-"""What flows through somebody's model at some of its steps: activations, and the gradients that come back.
+"""Activations of the script's model at some of its steps, and the gradients with respect to them.
 
-Hooks are there only while a step is looked at, and of torch's global kind: a model that is saved or copied in
-between takes none of them along.
+The hooks exist only during a sampled step, and are of torch's global kind, so that a model that is saved or copied
+takes none of them along.
 """
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Sequence
 from typing import Any
 
@@ -18,124 +17,140 @@ from torch.nn.modules.module import register_module_forward_hook
 
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.monitor.guard import Guard, guarded
-from gradtui.monitor.layers import Layer
+from gradtui.monitor.layers import WatchedLayer
 from gradtui.monitor.stopwatch import Stopwatch
-from gradtui.probe.layer_stats import LayerStats, function_of
+from gradtui.probe.layer_stats import LayerStats, forward_metrics, function_of
 
-# An identity does nothing: what is behind it is the layer's activation.
-FUNCTIONS: dict[type[nn.Module], str] = {
+# Without the identity: a module that is called after it is the layer's activation.
+ACTIVATION_FUNCTIONS: dict[type[nn.Module], str] = {
     getattr(nn, module): activation.name
     for activation in ACTIVATIONS.values()
     for module in activation.modules
     if activation.kept_for_backward != "nothing"
 }
-"""Modules known as activation functions. One that the script calls as a plain function is not seen: then what
-is told of a layer's activation is told of its output."""
+"""The modules that are known as activation functions.
+
+A function that the script calls without a module is not seen; then a layer's output stands for its activation.
+"""
 
 
-class Activations:
-    """Looks at the first forward pass of a step, and at the backward pass behind it.
+class ActivationSampler:
+    """An ActivationSampler measures the first forward pass of a step, and the backward pass that follows it.
 
     A layer's output is that of the last of its modules; its activation is that of the first activation module
-    that is called behind any of them, before another layer's. With several backward passes a step, the gradient
+    that is called after any of them, and before another layer's. With several backward passes a step, the gradient
     is that of the first.
     """
 
     def __init__(self, guard: Guard, stopwatch: Stopwatch) -> None:
         self.guard = guard
         self._stopwatch = stopwatch
-        self._layers: list[weakref.ref[nn.Module]] = []
-        self._inner: dict[int, int] = {}
-        self._last: dict[int, int] = {}
+        self._layer_count = 0
+        self._layer_of: dict[int, int] = {}
+        self._last_modules: set[int] = set()
         self._handle: Any = None
         self._stats = LayerStats(0)
-        self._seen: set[int] = set()
-        self._active: set[int] = set()
+        self._with_output: set[int] = set()
+        self._with_activation: set[int] = set()
         self._current: tuple[int, Tensor | None] | None = None
+        """The layer that was called last, and its output where its last module has been called."""
 
-    def configure(self, layers: Sequence[Layer]) -> None:
-        """Say which layers there are."""
-        self._inner = {id(m()): index for index, layer in enumerate(layers) for m in layer.modules}
-        self._last = {id(layer.modules[-1]()): index for index, layer in enumerate(layers)}
-        self._layers = [layer.modules[-1] for layer in layers]
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that are sampled."""
+        return forward_metrics()
+
+    @property
+    def armed(self) -> bool:
+        """Whether a step is being measured."""
+        return self._handle is not None
+
+    def configure(self, layers: Sequence[WatchedLayer]) -> None:
+        """Tell which layers there are."""
+        self._layer_count = len(layers)
+        self._layer_of = {id(m()): index for index, layer in enumerate(layers) for m in layer.modules}
+        self._last_modules = {id(layer.modules[-1]()) for layer in layers}
 
     def arm(self) -> None:
-        """Look at the next step."""
-        self._stats = LayerStats(len(self._layers))
-        self._seen, self._active, self._current = set(), set(), None
+        """Measure the next step."""
+        self._stats = LayerStats(self._layer_count)
+        self._with_output, self._with_activation, self._current = set(), set(), None
         if self._handle is None:
-            self._handle = register_module_forward_hook(self._called)
+            self._handle = register_module_forward_hook(self._module_called)
 
     def disarm(self) -> None:
-        """Look no more, and forget what was seen."""
+        """Measure no more, and drop what was measured."""
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
-        self._stats, self._current = LayerStats(len(self._layers)), None
+        self._stats, self._current = LayerStats(self._layer_count), None
 
     def collect(self, scale: float) -> dict[str, NDArray[np.float64]]:
-        """By metric (layers,); what the step did not use is NaN. `scale`: of the loss, by a scaler. Waits."""
-        self._settle()
+        """Return the values (layers,) of each metric, NaN where the step did not use a layer, and disarm.
+
+        `scale` is the factor of the loss that a gradient scaler has applied. This waits for the device.
+        """
+        self._close_layer()
         stats = self._stats
         stats.compute()
         stats.unscale(scale)
         self.disarm()
         return stats.results
 
-    def _called(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        # Where a model is compiled after all, nothing of this is left in what is compiled.
+    def _module_called(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        # If the model is compiled after all, nothing of this is left in the compiled code.
         if not torch.compiler.is_compiling() and torch.is_grad_enabled():
-            self._look(module, inputs, output)
+            self._add(module, inputs, output)
 
     @guarded()
-    def _look(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        index = self._inner.get(id(module))
-        if index is None and (self._current is None or type(module) not in FUNCTIONS):
+    def _add(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        index = self._layer_of.get(id(module))
+        if index is None and (self._current is None or type(module) not in ACTIVATION_FUNCTIONS):
             return
-        with self._stopwatch.on("looks"):
+        with self._stopwatch.on("sampling"):
             tensor = output[0] if isinstance(output, tuple) and output else output
             if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
                 return
             if index is None:
-                self._activation(module, inputs, tensor)
+                self._add_activation(module, inputs, tensor)
             else:
-                self._settle()
-                # Of a layer that is called again the first call is what counts.
-                if index not in self._seen:
-                    self._output(index, tensor, last=id(module) in self._last)
+                self._close_layer()
+                # Of a layer that is called several times, the first call counts.
+                if index not in self._with_output:
+                    self._add_output(index, tensor, last=id(module) in self._last_modules)
 
-    def _output(self, index: int, output: Tensor, *, last: bool) -> None:
+    def _add_output(self, index: int, output: Tensor, *, last: bool) -> None:
         self._current = (index, output if last else None)
         if not last:
             return
-        self._seen.add(index)
+        self._with_output.add(index)
         if output.requires_grad:
             stats = self._stats
-            output.register_hook(lambda gradient: self._gradient(stats, index, gradient))  # type: ignore[no-untyped-call]
+            output.register_hook(lambda gradient: self._add_gradient(stats, index, gradient))  # type: ignore[no-untyped-call]
         self._stats.add_output(index, output)
 
-    def _activation(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
+    def _add_activation(self, module: nn.Module, inputs: Any, output: Tensor) -> None:
         assert self._current is not None
         index, _ = self._current
         self._current = None
-        if index in self._active:
+        if index in self._with_activation:
             return
-        self._active.add(index)
-        function = function_of(FUNCTIONS[type(module)], module)
-        # What it has overwritten says nothing of its slope.
+        self._with_activation.add(index)
+        function = function_of(ACTIVATION_FUNCTIONS[type(module)], module)
+        # An input that was overwritten says nothing about the slope.
         before = None if getattr(module, "inplace", False) else inputs[0]
         self._stats.add_activation(index, function, module, before, output)
 
-    def _settle(self) -> None:
-        """No activation module has followed the last layer: its output stands for one."""
+    def _close_layer(self) -> None:
+        """Take the output of the layer that was called last as its activation, where no activation module followed."""
         current, self._current = self._current, None
-        if current is not None and current[1] is not None and current[0] not in self._active:
-            self._active.add(current[0])
+        if current is not None and current[1] is not None and current[0] not in self._with_activation:
+            self._with_activation.add(current[0])
             self._stats.add_activation(current[0], "identity", None, None, current[1])
 
     @guarded()
-    def _gradient(self, stats: LayerStats, index: int, gradient: Tensor) -> None:
-        # Of a step that is over nothing more is told.
+    def _add_gradient(self, stats: LayerStats, index: int, gradient: Tensor) -> None:
+        # Gradients of a step that is over do not count.
         if stats is self._stats:
-            with self._stopwatch.on("looks"):
+            with self._stopwatch.on("sampling"):
                 stats.add_output_gradient(index, gradient)

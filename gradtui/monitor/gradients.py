@@ -15,60 +15,58 @@ from torch.nn.parameter import is_lazy
 
 from gradtui.probe.norms import gradient_norms
 
-Stamp = tuple[list[int], list[int]]
-"""Of each gradient which tensor it is, and how often that was written to."""
-
-SENTINELS = 2
-"""Parameters that tell of a backward pass: the first and the last, for not every pass reaches all."""
+HOOKED_PARAMETERS = 2
+"""Parameters with a hook that tells of a backward pass: the first and the last, for not every pass reaches all."""
 
 
 @dataclass(frozen=True, eq=False)
-class Reading:
-    """Norms at one moment."""
+class GradNorms:
+    """GradNorms holds the norms of the gradients of some parameters at one moment."""
 
     norms: NDArray[Any] | Tensor
-    """(present,) L2 norms in float64, on the host or on their device."""
+    """(present,) L2 norms in float64, on the host or on the device of the gradients."""
     present: NDArray[np.bool_]
-    """(parameters,): which had a gradient."""
-    stamp: Stamp
+    """(parameters,): which parameters had a gradient."""
+    versions: tuple[list[int], list[int]]
+    """For each gradient the id of its tensor, and how often that was written to."""
 
 
-class Mark(NamedTuple):
-    """The tensor that holds a gradient, and how often it was written to."""
+class GradVersion(NamedTuple):
+    """A GradVersion tells which tensor holds a gradient, and how often that was written to."""
 
     gradient: weakref.ref[Tensor]
     version: int
 
-    def goes_on(self, before: Mark) -> bool:
-        """Whether the gradient is that of the mark before, untouched or added to once."""
+    def continues(self, before: GradVersion) -> bool:
+        """Return whether this is the gradient of an earlier version, unchanged or added to once."""
         now = self.gradient()
         same = now is not None and before.gradient() is now
         return same and self.version - before.version in (0, 1)
 
 
 class Gradients:
-    """Reads gradients of parameters that belong to the script: it holds none of them."""
+    """Gradients reads the gradients of the script's parameters, and keeps none of these alive."""
 
     def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]]) -> None:
         self._parameters = parameters
-        self._all = np.ones(len(parameters), bool)
-        self._all.setflags(write=False)
+        self._all_present = np.ones(len(parameters), bool)
+        self._all_present.setflags(write=False)
 
-    def read(self) -> Reading:
-        """The norms now, without waiting for a device."""
-        present, gradients, stamp = self._look()
-        return Reading(gradient_norms(gradients), present, stamp)
+    def read(self) -> GradNorms:
+        """Return the norms of the gradients, without waiting for a device."""
+        present, gradients, versions = self._find()
+        return GradNorms(gradient_norms(gradients), present, versions)
 
-    def unchanged(self, since: Reading) -> bool:
-        """Whether the gradients are those that were read; not where that cannot be told."""
-        _, gradients, stamp = self._look()
-        # What is done in place to a sharded tensor is not counted, neither with it nor with this process's part.
-        return stamp == since.stamp and not any(hasattr(gradient, "placements") for gradient in gradients)
+    def unchanged(self, since: GradNorms) -> bool:
+        """Return whether the gradients are still those that were read; False where that is not known."""
+        _, gradients, versions = self._find()
+        # A change in place of a sharded tensor is not counted, neither in it nor in this process's shard.
+        return versions == since.versions and not any(hasattr(grad, "placements") for grad in gradients)
 
-    def _look(self) -> tuple[NDArray[np.bool_], list[Tensor], Stamp]:
+    def _find(self) -> tuple[NDArray[np.bool_], list[Tensor], tuple[list[int], list[int]]]:
         found = [None if (p := reference()) is None else p.grad for reference in self._parameters]
         gradients = [gradient for gradient in found if gradient is not None]
-        present = self._all
+        present = self._all_present
         if len(gradients) < len(found):
             present = np.fromiter((gradient is not None for gradient in found), bool, len(found))
         return present, gradients, (list(map(id, gradients)), _versions(gradients))
@@ -78,80 +76,80 @@ def _versions(tensors: Sequence[Tensor]) -> list[int]:
     try:
         return [tensor._version for tensor in tensors]
     except RuntimeError:
-        # What was made in inference mode keeps no count.
+        # Tensors made in inference mode have no version.
         return [0] * len(tensors)
 
 
-class Arrivals:
-    """Calls back when a backward pass has brought gradients to some of the parameters.
+class BackwardHook:
+    """A BackwardHook calls back at the end of each backward pass, before the script can clip or unscale gradients.
 
-    A hook on each of a few parameters asks the engine to call back at the end of the pass: before the script
-    can clip or unscale. Hooks of parameters are neither copied nor saved with a model.
+    It hooks a few parameters; the first that gets a gradient asks the autograd engine to call back at the end of
+    the pass. Hooks on parameters are neither copied nor saved with a model.
     """
 
     def __init__(
         self,
         parameters: Sequence[weakref.ref[nn.Parameter]],
-        arrived: Callable[[], None],
+        on_end: Callable[[], None],
         wanted: Callable[[], bool],
     ) -> None:
-        """`wanted` says, while a pass is under way, whether to call back."""
+        """`on_end` is called at the end of a pass for which `wanted`, called during it, returned True."""
         self._wanted = wanted
-        self._arrived = arrived
-        self._waiting = -1
+        self._on_end = on_end
+        self._pass_id = -1
         self._handles: list[Any] = []
         known = [p for reference in parameters if (p := reference()) is not None]
-        # Of a lazy module a parameter is nothing yet, not even something to hang a hook on.
+        # A parameter of a lazy module takes no hook before its first forward pass.
         trained = [p for p in known if p.requires_grad and not is_lazy(p)]
-        chosen = {int(place) for place in np.linspace(0, len(trained) - 1, SENTINELS)} if trained else set()
+        places = np.linspace(0, len(trained) - 1, HOOKED_PARAMETERS)
         self._first = weakref.ref(trained[0]) if trained else None
-        for place in sorted(chosen):
-            hook = trained[place].register_post_accumulate_grad_hook(self._hook)  # type: ignore[no-untyped-call]
+        for place in sorted({int(place) for place in places} if trained else ()):
+            hook = trained[place].register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
             self._handles.append(hook)
 
     @property
-    def listening(self) -> bool:
-        """Whether any parameter could be found to tell."""
+    def attached(self) -> bool:
+        """Whether there was any parameter to hook."""
         return bool(self._handles)
 
-    def _hook(self, parameter: Tensor) -> None:
+    def _accumulated(self, parameter: Tensor) -> None:
         try:
             if not self._wanted():
                 return
-            # Of a pass inside of another (checkpoints that re-enter) each is told of; the last one counts.
-            task = torch._C._current_graph_task_id()
-            if task != self._waiting:
-                self._waiting = task
-                _at_the_end(self._behind_others)
+            # A pass may run within another (reentrant checkpointing): each calls back, and the last one counts.
+            pass_id = torch._C._current_graph_task_id()
+            if pass_id != self._pass_id:
+                self._pass_id = pass_id
+                _call_at_end_of_pass(self._call_behind_others)
         except Exception:
-            # Without this, the norms at the optimizer's step are all that is known.
+            # Without this hook, only the norms at the optimizer's step are known.
             self.stop()
 
-    def _behind_others(self) -> None:
-        # DDP and FSDP bring their gradients in at the end of the pass too; they have queued up by now.
+    def _call_behind_others(self) -> None:
+        # DDP and FSDP reduce their gradients at the end of the pass too; their callbacks are queued by now.
         try:
-            _at_the_end(self._arrived)
+            _call_at_end_of_pass(self._on_end)
         except Exception:
             self.stop()
 
-    def mark(self) -> Mark | None:
-        """What holds the first parameter's gradient now; None without one."""
+    def version(self) -> GradVersion | None:
+        """Return the version of the first parameter's gradient; None where it has none."""
         parameter = None if self._first is None else self._first()
         gradient = None if parameter is None else parameter.grad
-        return None if gradient is None else Mark(weakref.ref(gradient), *_versions([gradient]))
+        return None if gradient is None else GradVersion(weakref.ref(gradient), *_versions([gradient]))
 
     def stop(self) -> None:
-        """Hear of no more."""
+        """Call back no more."""
         self._wanted = _never
 
     def remove(self) -> None:
-        """Take the hooks off. Not from within one of them."""
+        """Remove the hooks. Not to be called from within one of them."""
         self.stop()
         for handle in self._handles:
             handle.remove()
 
 
-def _at_the_end(callback: Callable[[], None]) -> None:
+def _call_at_end_of_pass(callback: Callable[[], None]) -> None:
     torch.autograd.Variable._execution_engine.queue_callback(callback)
 
 

@@ -1,4 +1,4 @@
-"""Nothing of ours reaches the script: one warning, then silence."""
+"""The guard keeps errors of the recording out of the watched script: it warns once and stops the recording."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ R = TypeVar("R")
 
 
 class WatchWarning(UserWarning):
-    """A run could not be recorded, or no longer can. The training goes on as if nobody had watched it."""
+    """A WatchWarning says that a run cannot be recorded, or no longer. The training itself goes on."""
 
 
 class Guard:
-    """Says whether to record at all, and ends that with one warning when something of ours goes wrong."""
+    """A Guard says whether to record at all, and ends the recording with one warning when an error occurs in it."""
 
     def __init__(self) -> None:
         self.on_failure: Callable[[str], None] | None = None
-        """Is told the reason, once."""
+        """Called once, with the reason, when the recording fails."""
         self._process = os.getpid()
-        self._silent = False
+        self._closed = False
 
     @property
     def open(self) -> bool:
-        """Whether to record: nothing has failed, it has not been closed, and this is no forked child."""
-        return not self._silent and os.getpid() == self._process
+        """Whether to record: nothing has failed, the run has not ended, and this is no forked child process."""
+        return not self._closed and os.getpid() == self._process
 
     def close(self) -> None:
-        """Be silent from now on."""
-        self._silent = True
+        """Record nothing from now on."""
+        self._closed = True
 
     def fail(self, reason: str) -> None:
-        """Say once why there is no recording, and be silent from now on."""
+        """Warn once that the recording has stopped, and record nothing from now on."""
         if not self.open:
             return
-        self._silent = True
+        self._closed = True
         with contextlib.suppress(Exception):
             if self.on_failure is not None:
                 self.on_failure(reason)
@@ -48,7 +48,10 @@ class Guard:
 
 
 def warn(text: str, level: int = 2) -> None:
-    """Warn, also where the script makes errors of warnings: then on stderr. `level`: as of warnings.warn."""
+    """Show a WatchWarning; on stderr where the script turns warnings into errors.
+
+    `level` is the stack level, as in warnings.warn.
+    """
     try:
         warnings.warn(text, WatchWarning, stacklevel=level)
     except Warning:
@@ -56,7 +59,7 @@ def warn(text: str, level: int = 2) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line; of the operating system's errors without the number."""
+    """Return the reason for an error in one line; errors of the operating system without their number."""
     if type(error).__module__.startswith("gradtui."):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -65,23 +68,25 @@ def reason_of(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}".splitlines()[0][:300]
 
 
-class Guarded(Protocol):
-    """Whoever has a guard."""
+class HasGuard(Protocol):
+    """An object whose methods may be decorated with `guarded`."""
 
     @property
     def guard(self) -> Guard: ...
 
 
-G = TypeVar("G", bound=Guarded)
+G = TypeVar("G", bound=HasGuard)
 
 
 def guarded(
-    otherwise: Any = None,
+    default: Any = None,
 ) -> Callable[[Callable[Concatenate[G, P], R]], Callable[Concatenate[G, P], R]]:
-    """Makes a method safe to be called by the script: where the guard is closed, or when anything goes wrong,
-    it returns `otherwise`. Ctrl-C is not held up."""
+    """Decorate a method that the script calls, directly or by a hook, so that it never raises.
 
-    def made(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:
+    Where the guard is closed, or the method fails, it returns `default`. KeyboardInterrupt passes through.
+    """
+
+    def decorate(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:
         @wraps(method)
         def safe(self: G, *args: P.args, **kwargs: P.kwargs) -> R:
             if self.guard.open:
@@ -89,9 +94,9 @@ def guarded(
                     return method(self, *args, **kwargs)
                 except Exception as error:
                     self.guard.fail(reason_of(error))
-            result: R = otherwise
+            result: R = default
             return result
 
         return cast(Callable[Concatenate[G, P], R], safe)
 
-    return made
+    return decorate

@@ -1,35 +1,119 @@
-"""The layers of somebody's model: modules that own parameters, in the order in which they are first called."""
+"""The layers of a watched model: modules that own parameters, in the order in which they are first called."""
 
 from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-WRAPPERS = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
-"""What torch.compile, FSDP and activation checkpointing put into a module's name."""
+WRAPPER_NAMES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
+"""The parts of a module's name that torch.compile, FSDP and activation checkpointing add."""
 
 
 @dataclass(frozen=True, eq=False)
-class Layer:
-    """One layer. Its parameters and modules are the script's: they are not kept alive."""
+class WatchedLayer:
+    """A WatchedLayer describes one layer of the script's model, and keeps none of its modules alive."""
 
     name: str
     kind: str
-    """Its module's class, in small letters."""
-    count: int
-    """Parameters that it owns; one that is tied belongs to the first layer that uses it."""
+    """The class of its module, in small letters."""
+    parameter_count: int
+    """Numbers in its parameters. A tied parameter belongs to the first layer that uses it."""
     parameters: tuple[weakref.ref[nn.Parameter], ...]
     modules: tuple[weakref.ref[nn.Module], ...]
-    """Those that own them."""
+    """The modules that own the parameters."""
+
+
+def layers_of(
+    models: Mapping[str, nn.Module], order: Sequence[int] = (), pattern: str = "", *, fold: bool = True
+) -> list[WatchedLayer]:
+    """Return the layers of all models, one model after another.
+
+    Args:
+        models: The models by name; the name, where it is not empty, precedes the names of the layers.
+        order: The ids of modules in the order of their first calls. A module that was not called is put behind
+            the module that was registered before it.
+        pattern: A regular expression; only layers in whose name it is found are returned.
+        fold: Whether the modules within one part of a repeated block are one layer: `h.0.attn` for
+            `h.0.attn.c_attn` and `h.0.attn.c_proj`.
+
+    Raises re.error on a wrong pattern.
+    """
+    wanted = re.compile(pattern)
+    taken: set[int] = set()
+    found: list[WatchedLayer] = []
+    for prefix, model in models.items():
+        found += _layers_of_model(unwrapped(model), prefix, order, taken, fold)
+    return [layer for layer in found if wanted.search(layer.name)]
+
+
+def _layers_of_model(
+    model: nn.Module, prefix: str, order: Sequence[int], taken: set[int], fold: bool
+) -> list[WatchedLayer]:
+    modules = {plain_name(name): module for name, module in model.named_modules()}
+    blocks = _repeated_blocks(modules) if fold else set()
+    groups: dict[str, list[nn.Module]] = {}
+    for name, module in _in_call_order(modules, order):
+        if any(True for _ in module.parameters(recurse=False)):
+            groups.setdefault(_folded_name(name, blocks), []).append(module)
+    layers = []
+    for name, owners in groups.items():
+        own = [p for owner in owners for p in owner.parameters(recurse=False) if id(p) not in taken]
+        own = list({id(p): p for p in own}.values())
+        taken.update(map(id, own))
+        if not own:
+            continue
+        # Parameters that the model itself owns are shown under the name of the model.
+        shown = ".".join(part for part in (prefix, name) if part) or class_name(model)
+        layers.append(
+            WatchedLayer(
+                name=shown,
+                kind=class_name(modules.get(name, owners[0])).lower(),
+                parameter_count=sum(0 if is_lazy(p) else p.numel() for p in own),
+                parameters=tuple(weakref.ref(p) for p in own),
+                modules=tuple(weakref.ref(owner) for owner in owners),
+            )
+        )
+    return layers
+
+
+def _in_call_order(modules: Mapping[str, nn.Module], order: Sequence[int]) -> list[tuple[str, nn.Module]]:
+    rank = {identity: place for place, identity in enumerate(order)}
+    keyed = []
+    last = -1
+    for place, (name, module) in enumerate(modules.items()):
+        last = rank.get(id(module), last)
+        keyed.append(((last, place), name, module))
+    return [(name, module) for _, name, module in sorted(keyed, key=lambda entry: entry[0])]
+
+
+def _repeated_blocks(modules: Mapping[str, nn.Module]) -> set[str]:
+    """Return the names of blocks that repeat: numbered, of one class, and made of several modules."""
+    families: dict[tuple[str, type], list[str]] = {}
+    for name, module in modules.items():
+        parent, _, last = name.rpartition(".")
+        if last.isdigit() and any(True for _ in module.children()):
+            families.setdefault((parent, type(module)), []).append(name)
+    return {name for family in families.values() if len(family) > 1 for name in family}
+
+
+def _folded_name(name: str, blocks: set[str]) -> str:
+    # With weight norm and spectral norm, a weight is computed from parameters of a submodule.
+    parts = name.partition("parametrizations.")[0].removesuffix(".").split(".")
+    for end in range(len(parts) - 1, 0, -1):
+        if ".".join(parts[:end]) in blocks:
+            return ".".join(parts[: end + 1])
+    return ".".join(parts)
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
-    """The model inside of what torch.compile and (Distributed)DataParallel make of it."""
+    """Return the model inside the wrappers of torch.compile and (Distributed)DataParallel."""
     while True:
         children = dict(model.named_children())
         inner = children.get("_orig_mod")
@@ -41,91 +125,95 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def plain_name(name: str) -> str:
-    """A module's name without those of wrappers: what it is called in the script that wrote it."""
+    """Return the name of a module without the parts that wrappers add: as the script's author knows it."""
     path = f"{name}."
-    for wrapper in WRAPPERS:
+    for wrapper in WRAPPER_NAMES:
         path = path.replace(wrapper, "")
     return path.removesuffix(".")
 
 
 def class_name(model: nn.Module) -> str:
-    """The class of a model as the script knows it: fully_shard (FSDP2) makes one of its own of it."""
+    """Return the name of a model's class in the script; fully_shard (FSDP2) replaces the class by one of its own."""
     kinds = type(unwrapped(model)).__mro__
     sharded = len(kinds) > 2 and kinds[1].__name__ == "FSDPModule"
     return kinds[2 if sharded else 0].__name__
 
 
-def layers_of(
-    models: Mapping[str, nn.Module], order: Sequence[int] = (), pattern: str = "", *, fold: bool = True
-) -> list[Layer]:
-    """The layers of some models, one model after another; of several, names begin with the model's.
+def device_of(layers: Sequence[WatchedLayer]) -> torch.device:
+    """Return the device whose results have to be waited for: that of the first parameter that is not on the CPU."""
+    parameters = (reference() for layer in layers for reference in layer.parameters)
+    devices = [p.device for p in parameters if p is not None]
+    return next((device for device in devices if device.type != "cpu"), torch.device("cpu"))
 
-    `order`: ids of modules as they were first called; those that were not are taken to follow the module
-    registered before them. `pattern`: only layers in whose name this regular expression is found. `fold`: what
-    belongs together in a repeated block is one layer: `h.0.attn` for `h.0.attn.c_attn` and `h.0.attn.c_proj`.
 
-    Raises re.error on a wrong pattern.
+def is_compiled(model: nn.Module) -> bool:
+    """Return whether any module of a model is compiled, or was given to torch.compile."""
+    return any(
+        isinstance(module, torch.jit.ScriptModule)
+        or hasattr(module, "_orig_mod")
+        or getattr(module, "_compiled_call_impl", None) is not None
+        for module in model.modules()
+    )
+
+
+class CallOrder:
+    """A CallOrder learns in which order the modules of some models are called in the first forward pass.
+
+    It puts hooks on every module, which are removed when that pass is over. A compiled model gets none: tracing
+    would compile them into it.
     """
-    wanted = re.compile(pattern)
-    taken: set[int] = set()
-    found: list[Layer] = []
-    for prefix, model in models.items():
-        found += _of_one(unwrapped(model), prefix, order, taken, fold)
-    return [layer for layer in found if wanted.search(layer.name)]
+
+    def __init__(self, models: Iterable[nn.Module]) -> None:
+        self.called: dict[int, None] = {}
+        """The ids of the modules, in the order of their first calls."""
+        self._handles: list[Any] = []
+        for model in models:
+            if is_compiled(model):
+                continue
+            call_hook, end_hook = _CallHook(self), _PassEndHook(self)
+            end_hook.first = len(self._handles)
+            self._handles += [module.register_forward_pre_hook(call_hook) for module in model.modules()]
+            self._handles.append(model.register_forward_hook(end_hook))
+            end_hook.last = len(self._handles)
+
+    def note(self, module: nn.Module) -> None:
+        """Note that a module is called."""
+        self.called.setdefault(id(module))
+
+    def remove(self, first: int = 0, last: int | None = None) -> None:
+        """Remove the hooks from number `first` up to, and without, number `last`."""
+        for handle in self._handles[first:last]:
+            handle.remove()
 
 
-def _of_one(model: nn.Module, prefix: str, order: Sequence[int], taken: set[int], fold: bool) -> list[Layer]:
-    modules = {plain_name(name): module for name, module in model.named_modules()}
-    blocks = _blocks(modules) if fold else set()
-    groups: dict[str, list[nn.Module]] = {}
-    for name, module in _in_order(modules, order):
-        if any(True for _ in module.parameters(recurse=False)):
-            groups.setdefault(_folded(name, blocks), []).append(module)
-    layers = []
-    for name, owners in groups.items():
-        own = [p for owner in owners for p in owner.parameters(recurse=False) if id(p) not in taken]
-        own = list({id(p): p for p in own}.values())
-        taken.update(map(id, own))
-        if not own:
-            continue
-        # The model itself may own some: it goes by the name that it was given.
-        shown = ".".join(part for part in (prefix, name) if part) or class_name(model)
-        layers.append(
-            Layer(
-                name=shown,
-                kind=class_name(modules.get(name, owners[0])).lower(),
-                count=sum(0 if is_lazy(p) else p.numel() for p in own),
-                parameters=tuple(weakref.ref(p) for p in own),
-                modules=tuple(weakref.ref(owner) for owner in owners),
-            )
-        )
-    return layers
+class _Hook:
+    """A hook that does nothing any more in a model that is copied or pickled with it."""
+
+    def __init__(self, order: CallOrder | None = None) -> None:
+        self.order = order
+
+    def __deepcopy__(self, memo: Any) -> _Hook:
+        return type(self)()
+
+    def __reduce__(self) -> tuple[type[_Hook], tuple[()]]:
+        return type(self), ()
 
 
-def _in_order(modules: Mapping[str, nn.Module], order: Sequence[int]) -> list[tuple[str, nn.Module]]:
-    rank = {identity: place for place, identity in enumerate(order)}
-    keyed = []
-    last = -1
-    for place, (name, module) in enumerate(modules.items()):
-        last = rank.get(id(module), last)
-        keyed.append(((last, place), name, module))
-    return [(name, module) for _, name, module in sorted(keyed, key=lambda entry: entry[0])]
+class _CallHook(_Hook):
+    def __call__(self, module: nn.Module, inputs: Any) -> None:
+        # Under tracing this is known to be true, so nothing of the hook is left in the compiled model.
+        if torch.compiler.is_compiling():
+            return
+        if self.order is not None:
+            self.order.note(module)
 
 
-def _blocks(modules: Mapping[str, nn.Module]) -> set[str]:
-    """Names of blocks that repeat: numbered, of one class, and made of several modules."""
-    families: dict[tuple[str, type], list[str]] = {}
-    for name, module in modules.items():
-        parent, _, last = name.rpartition(".")
-        if last.isdigit() and any(True for _ in module.children()):
-            families.setdefault((parent, type(module)), []).append(name)
-    return {name for family in families.values() if len(family) > 1 for name in family}
+class _PassEndHook(_Hook):
+    first = last = 0
+    """The hooks of the model whose pass ends, by number."""
 
-
-def _folded(name: str, blocks: set[str]) -> str:
-    # A weight that is made of others (weight norm, spectral norm) is its layer's all the same.
-    parts = name.partition("parametrizations.")[0].removesuffix(".").split(".")
-    for end in range(len(parts) - 1, 0, -1):
-        if ".".join(parts[:end]) in blocks:
-            return ".".join(parts[: end + 1])
-    return ".".join(parts)
+    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if torch.compiler.is_compiling():
+            return
+        if self.order is not None:
+            self.order.remove(self.first, self.last)

@@ -1,271 +1,307 @@
-"""What is seen of a script's training becomes rows of its run, as often as the budget allows."""
+"""The recorder turns what was measured of a script's steps into rows of its run, as often as the budget allows."""
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from gradtui.monitor.activations import Activations
+from gradtui.monitor.activations import ActivationSampler
+from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.guard import Guard
-from gradtui.monitor.journal import Journal
-from gradtui.monitor.logged import Logged
-from gradtui.monitor.looks import Looks
-from gradtui.monitor.parts import Part, Parts
-from gradtui.monitor.rounds import Layout, Row, pack, unpack
-from gradtui.monitor.stepping import Step, Stepping
+from gradtui.monitor.layers import device_of
+from gradtui.monitor.run_writer import ScriptRunWriter
+from gradtui.monitor.scalar_log import ScalarLog
+from gradtui.monitor.step_record import OptimizerStep, ParameterLayout, StepRecord, flatten, unflatten
 from gradtui.monitor.stopwatch import Stopwatch
+from gradtui.monitor.update_ratios import UpdateRatioSampler
+from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
 from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.probe.sampling_budget import SamplingBudget
 from gradtui.runs.meta import TableMeta
 
-ROWS_SHARE = 2 / 3
-"""Of the budget for the norms of gradients; closer looks have the rest."""
-LOOKS_SHARE = 0.01
-"""Of the time, for closer looks, where the norms of every step are recorded whatever that costs."""
+RECORDING_SHARE = 2 / 3
+"""The share of the budget for the norms of gradients; sampled metrics have the rest."""
+SAMPLING_SHARE = 0.01
+"""The share of the time for sampled metrics where the gradient of every step is recorded, whatever that costs."""
 FREE_SECONDS = 0.02
-"""That recording may take in all however short the training is: nobody feels it, and the beginning is whole."""
+"""Seconds that recording may take however short the training is, so that its beginning is recorded whole."""
 LAP_SECONDS = 0.02
-"""Steps of which nothing is recorded are counted together until they have taken so long."""
-COST_SECONDS = 60.0
-"""Between two events that say what recording has cost so far; at the beginning they are closer …"""
-COST_GROWTH = 1.2
-"""… each later than the one before by this factor."""
-
-Sent = tuple[int, float, tuple[Step, ...]]
+"""Steps of which nothing is recorded are counted together until they have taken this time."""
+COST_EVENT_SECONDS = 60.0
+"""The longest time between two events that tell what recording has cost so far."""
+COST_EVENT_GROWTH = 1.2
+"""At the beginning these events are closer: the time of each is that of the one before times this."""
 
 
-class Recorder:
-    """Takes the steps of all optimizers of a script and writes rows.
+class ScriptRecorder:
+    """A ScriptRecorder takes the steps of all optimizers of a script, and writes the rows of its run.
 
-    `scalars` holds lr, grad_norm and grad_norm_clipped (of all parameters), clipped (1 where the gradient was
-    cut between the backward pass and the step), skipped (1 where a scaler left the step out); the learning
-    rates of further groups and optimizers, and with several optimizers the norm of each.
+    The table `scalars` holds lr, grad_norm and grad_norm_clipped (of all parameters), clipped (1 where the gradient
+    was clipped between the backward pass and the step), skipped (1 where a scaler left the step out); then the
+    learning rates of further parameter groups and optimizers, and with several optimizers the norm of each.
     """
 
     def __init__(
         self,
-        journal: Journal,
+        models: WatchedModels,
+        optimizers: Sequence[WatchedOptimizer],
+        writer: ScriptRunWriter,
         guard: Guard,
-        device: torch.device,
+        reducer: RankReducer | None,
+        *,
         budget: float | None,
-        stopwatch: Stopwatch,
-        describe: Callable[[], tuple[Layout, tuple[str, ...]]],
-        check: Callable[[], None],
-        parts: Parts,
-        activations: Activations | None = None,
+        activations: bool,
     ) -> None:
-        """`describe` is called when the first step begins, and gives the layers and their names; `check` when an
-        optimizer is given other parameters, and raises ModelChanged."""
-        self.check = check
+        """`reducer` adds up the norms of several processes; it is None where one process holds the whole model.
+
+        `budget` is the share of the training's time that recording may take; None records every step.
+        """
+        self.models = models
         self.guard = guard
+        self.stopwatch = Stopwatch()
         self.step = 0
-        """The last step, or round, that has begun."""
+        """The number of the newest step, or round of several optimizers, that has begun."""
         self.due = True
-        self.stopwatch = stopwatch
-        self.logged = Logged(journal, device, self.stopwatch)
-        self._journal = journal
-        self._budget = budget
-        self._device = device
-        share = LOOKS_SHARE if budget is None else budget * (1 - ROWS_SHARE)
-        self._rows = SamplingBudget((budget or 0.0) * ROWS_SHARE, free=FREE_SECONDS * ROWS_SHARE)
-        self._looks = Looks(
-            journal, device, SamplingBudget(share, free=FREE_SECONDS * (1 - ROWS_SHARE)), parts, activations
+        """Whether to record the gradients of the step that comes or is under way."""
+        self.sampling = True
+        """Whether to take the sampled metrics of that step."""
+        self._optimizers = optimizers
+        self._writer = writer
+        self._reducer = reducer
+        self._device = device_of(models.registered)
+        self.log = ScalarLog(writer, self._device, self.stopwatch)
+        self._every_step = budget is None
+        sampling_share = SAMPLING_SHARE if budget is None else budget * (1 - RECORDING_SHARE)
+        self._recording_budget = SamplingBudget(
+            (budget or 0.0) * RECORDING_SHARE, free=FREE_SECONDS * RECORDING_SHARE
         )
-        self._parts = parts
-        self._transfer: HostCopyQueue[Sent] = HostCopyQueue(device)
-        self._describe = describe
-        self.steppings: Sequence[Stepping] = ()
-        self._layout: Layout | None = None
+        self._sampling_budget = SamplingBudget(sampling_share, free=FREE_SECONDS * (1 - RECORDING_SHARE))
+        self._updates = UpdateRatioSampler(writer, self._device, reducer)
+        self._activations = ActivationSampler(guard, self.stopwatch) if activations else None
+        self._copies: HostCopyQueue[tuple[int, float, list[OptimizerStep]]] = HostCopyQueue(self._device)
+        self._layout: ParameterLayout | None = None
         self._groups: list[int] = []
-        self._round: dict[int, Step | None] = {}
+        self._round: dict[int, OptimizerStep | None] = {}
         self._open = False
-        self._setup = 0.0
+        self._setup_seconds = 0.0
         self._begun = time.monotonic()
-        self._next_cost = 1.0
+        self._next_cost_event = 1.0
 
     @property
     def overhead(self) -> float:
-        """What recording has cost over what the training itself took since its first step. What happens but
-        once is part of it, though not of the budget."""
-        training = self._rows.training
-        once = self._setup / training if training else 0.0
-        return self._rows.overhead + self._looks.thinning.overhead + once
+        """The time of recording over the time of the training itself since its first step.
 
-    @property
-    def looking(self) -> bool:
-        """Whether the step under way is to be looked at closely."""
-        return self._looks.due
+        What happens only once counts here, though not in the budget.
+        """
+        training = self._recording_budget.training
+        once = self._setup_seconds / training if training else 0.0
+        return self._recording_budget.overhead + self._sampling_budget.overhead + once
 
-    def begins(self, watched: Stepping) -> None:
-        """An optimizer is about to take a step."""
-        if self._open and watched.number in self._round:
-            self._close()
-        if not self._open:
-            self._begin()
-        if self._looks.due:
-            with self.stopwatch.on("looks"):
-                self._looks.before(watched)
+    def begin_step(self, watched: WatchedOptimizer) -> None:
+        """Prepare for the step that an optimizer is about to take."""
+        self._open_round(watched)
+        if self.sampling:
+            with self.stopwatch.on("sampling"):
+                self._updates.before_step(watched)
 
-    def moved(self, watched: Stepping, step: Step | None) -> None:
-        """It has taken it."""
-        if self._open and watched.number in self._round:
-            self._close()
-        if not self._open:
-            self._begin()
-        if self._looks.due:
-            with self.stopwatch.on("looks"):
-                self._looks.after(watched)
-        self._round[watched.number] = step
-        if len(self._round) == len(self.steppings):
-            self._close()
+    def end_step(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> None:
+        """Take the step that an optimizer has taken; None where it was not measured."""
+        self._open_round(watched)
+        if self.sampling:
+            with self.stopwatch.on("sampling"):
+                self._updates.after_step(watched)
+        self._add(watched, step)
 
-    def left_out(self, watched: Stepping, step: Step | None) -> None:
-        """An optimizer's gradients came and went: a step that a scaler left out, if they had overflowed."""
-        # An overflow in another process's part is not seen here, and steps must be counted alike.
-        if self._parts.shared or not self._overflowed(watched, step):
+    def leave_out_step(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> None:
+        """Take gradients that were cleared without a step: if they had overflowed, a scaler has left the step out."""
+        # An overflow on another rank is not seen here, and all ranks must count steps alike.
+        if self._reducer is not None or not self._overflowed(watched, step):
             return
-        if self._open and watched.number in self._round:
-            self._close()
-        if not self._open:
-            self._begin()
-        self._journal.event(
+        self._open_round(watched)
+        self._writer.event(
             "skipped", self.step, reason="the gradient overflowed: the scaler left the step out"
         )
+        self._add(watched, step)
+
+    def _open_round(self, watched: WatchedOptimizer) -> None:
+        """Begin a round where none is open, or where this optimizer has taken its step of the open one."""
+        if self._open and watched.number in self._round:
+            self._close_round()
+        if not self._open:
+            if self._layout is None:
+                with self.stopwatch.on("setup"):
+                    self._layout = self._describe_layers()
+            self._open = True
+            self.step += 1
+
+    def _add(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> None:
         self._round[watched.number] = step
-        if len(self._round) == len(self.steppings):
-            self._close()
+        if len(self._round) == len(self._optimizers):
+            self._close_round()
 
-    def _begin(self) -> None:
-        if self._layout is None:
-            with self.stopwatch.on("setup"):
-                self._configure()
-        self._open = True
-        self.step += 1
-
-    def _close(self) -> None:
-        """The round is complete: send it off, and decide about the next."""
+    def _close_round(self) -> None:
+        """Send off what was measured of the round, and decide what to measure of the next."""
         moment = time.time()
         steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
         if steps:
-            packed = pack(steps)
-            self._transfer.send((self.step, moment, tuple(steps)), packed.values, packed.numbers)
-        looked = self._looks.due
-        if looked:
-            with self.stopwatch.on("looks"):
-                self._looks.send(self.step, moment, self._loss_scale())
-        self.logged.stepped(self.step, moment)
-        if self.stopwatch.running > LAP_SECONDS:
+            self._copies.send((self.step, moment, steps), *flatten(steps))
+        sampled = self.sampling
+        if sampled:
+            with self.stopwatch.on("sampling"):
+                self._write_activations(moment)
+                self._updates.send(self.step, moment)
+        self.log.end_step(self.step, moment)
+        if self.stopwatch.lap_seconds > LAP_SECONDS:
             self.publish()
-            self._count(bool(steps), looked)
-        elif steps or looked:
+            self._count_time(bool(steps), sampled)
+        elif steps or sampled:
             self.catch_up()
-            self._count(bool(steps), looked)
-        elif self._parts.shared:
-            self._plan()
+            self._count_time(bool(steps), sampled)
+        elif self._reducer is not None:
+            self._plan_next_step()
 
-    def _loss_scale(self) -> float:
-        known = (stepping.scaler.factor() for stepping in self.steppings)
-        factor = next((factor for factor in known if factor is not None), None)
-        return 1.0 if factor is None or not self._looks.armed else float(factor)
+    def _write_activations(self, moment: float) -> None:
+        if self._activations is not None and self._activations.armed:
+            scales = (optimizer.scaler.scale() for optimizer in self._optimizers)
+            scale = next((scale for scale in scales if scale is not None), 1.0)
+            for name, values in self._activations.collect(float(scale)).items():
+                self._writer.append(name, self.step, values, moment)
 
-    def _count(self, recorded: bool, looked: bool) -> None:
+    def _count_time(self, recorded: bool, sampled: bool) -> None:
         lap = self.stopwatch.lap()
-        self._setup += lap["setup"]
+        self._setup_seconds += lap["setup"]
         if self.step > 1:
-            # What came before the first step was no training.
-            rows, looks = lap["rows"], lap["looks"]
-            self._rows.add(lap["training"], 0.0 if recorded else rows, rows if recorded else None)
-            self._looks.thinning.add(lap["training"], 0.0 if looked else looks, looks if looked else None)
-        self._plan()
+            # The time before the first step was no training.
+            for budget, cost, measured in (
+                (self._recording_budget, lap["recording"], recorded),
+                (self._sampling_budget, lap["sampling"], sampled),
+            ):
+                budget.add(lap["training"], 0.0 if measured else cost, cost if measured else None)
+        self._plan_next_step()
 
-    def _plan(self) -> None:
-        self.due = self._budget is None or self._parts.due("rows", self.step + 1, self._rows)
-        self._looks.plan(self.step + 1)
+    def _plan_next_step(self) -> None:
+        if self._reducer is None:
+            self.due = self._every_step or self._recording_budget.due()
+            self.sampling = self._sampling_budget.due()
+        else:
+            step = self.step + 1
+            self.due = self._every_step or self._reducer.due("steps", step, self._recording_budget)
+            self.sampling = self._reducer.due("samples", step, self._sampling_budget)
+        if self.sampling and self._activations is not None:
+            self._activations.arm()
 
     def publish(self) -> None:
-        """Write what is known, be it by copying it from the host: rows of quick steps wait for each other, for
-        they are written in less time together."""
+        """Write what is known, including what waits on the host to be written together with later rows."""
         self.catch_up(wait=self._device.type == "cpu")
 
     def catch_up(self, *, wait: bool = False) -> None:
-        """Write what has arrived from the device; `wait`: all that was recorded."""
-        for (step, moment, steps), (values, numbers) in self._transfer.receive(wait=wait):
-            self._parts.add("rows", Part(step, moment, self._unpacked(steps, values, numbers)))
-        for step, moment, row in self._parts.whole("rows"):
-            self._write(step, moment, row)
-        if self._looks.waiting or self._parts.shared:
-            with self.stopwatch.on("looks"):
-                self._looks.catch_up(wait=wait)
-        self.logged.catch_up(wait=wait)
-        if self._journal.error is not None:
-            raise self._journal.error
+        """Write what has arrived from the device; with `wait`, wait for all that was recorded."""
+        for (step, moment, steps), (values, numbers) in self._copies.receive(wait=wait):
+            assert self._layout is not None
+            record = unflatten(steps, values, numbers, self._layout)
+            if self._reducer is None:
+                self._write(step, moment, record)
+            else:
+                self._reducer.add("steps", RankPart(step, moment, record))
+        if self._reducer is not None:
+            for step, moment, record in self._reducer.take_reduced("steps"):
+                self._write(step, moment, record)
+        if self._updates.waiting or self._reducer is not None:
+            with self.stopwatch.on("sampling"):
+                self._updates.catch_up(wait=wait)
+        self.log.catch_up(wait=wait)
+        if self._writer.error is not None:
+            raise self._writer.error
         elapsed = time.monotonic() - self._begun
-        if elapsed >= self._next_cost:
-            self._next_cost = min(elapsed * COST_GROWTH, elapsed + COST_SECONDS)
-            self._tell_cost()
+        if elapsed >= self._next_cost_event:
+            self._next_cost_event = min(elapsed * COST_EVENT_GROWTH, elapsed + COST_EVENT_SECONDS)
+            self._write_cost()
 
     def finish(self) -> None:
-        """Write all that was recorded, and what that has cost."""
+        """Write all that was recorded, and what the recording has cost."""
         self.catch_up(wait=True)
-        if self._parts.shared:
-            self._parts.settle()
+        if self._reducer is not None:
+            self._reducer.settle()
             self.catch_up()
-        self._tell_cost()
+        self._write_cost()
 
-    def _tell_cost(self) -> None:
-        self._journal.event("cost", self.step, overhead=self.overhead)
+    def stop_sampling(self) -> None:
+        """Remove the hooks that see activations: they are torch's own, and would outlive the model."""
+        if self._activations is not None:
+            self._activations.disarm()
 
-    def _configure(self) -> None:
-        """The layers are known now: begin the tables."""
-        self._layout, columns = self._describe()
-        self._groups = [stepping.groups for stepping in self.steppings]
-        self._looks.configure(self._layout)
-        self._journal.begin(
+    def _write_cost(self) -> None:
+        self._writer.event("cost", self.step, overhead=self.overhead)
+
+    def _describe_layers(self) -> ParameterLayout:
+        """Describe the layers in the run, begin its tables, and return which parameters are whose."""
+        shown, others, call_order_known = self.models.layers()
+        parameters = [reference() for layer in (*shown, *others) for reference in layer.parameters]
+        positions = {id(parameter): position for position, parameter in enumerate(parameters)}
+        for optimizer in self._optimizers:
+            optimizer.set_positions(positions)
+        metrics = self._updates.metrics
+        if self._activations is not None:
+            self._activations.configure(shown)
+            metrics = (*metrics, *self._activations.metrics)
+        self._groups = [optimizer.groups for optimizer in self._optimizers]
+        sizes = [len(layer.parameters) for layer in shown]
+        elsewhere = None if self._reducer is None else self._reducer.counted_elsewhere(parameters)
+        layout = ParameterLayout(sizes, len(positions) - sum(sizes), elsewhere)
+        self._updates.configure(layout)
+        self._writer.describe(
+            shown,
+            device_of(shown),
+            order="as first called" if call_order_known else "as registered",
+            gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
+        )
+        columns = tuple(layer.name for layer in shown)
+        self._writer.begin_tables(
             {
                 "scalars": TableMeta(columns=self._scalar_columns(), kind="scalars"),
-                **{name: TableMeta(columns=columns) for name in ("grad_norm", *self._looks.measures)},
+                **{name: TableMeta(columns=columns) for name in ("grad_norm", *metrics)},
             }
         )
-        self._journal.event("phase", 0, phase="training", text="training")
+        self._writer.event("phase", 0, phase="training", text="training")
+        return layout
 
     def _scalar_columns(self) -> tuple[str, ...]:
         names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]
-        for stepping, groups in zip(self.steppings, self._groups, strict=True):
-            of = f"{stepping.name}." if len(self.steppings) > 1 else ""
-            names += [f"{of}grad_norm"] if of else []
+        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
+            prefix = f"{optimizer.name}." if len(self._optimizers) > 1 else ""
+            names += [f"{prefix}grad_norm"] if prefix else []
             names += [
-                f"{of}lr" if group == 0 else f"{of}lr_{group}" for group in range(groups) if of or group
+                f"{prefix}lr" if group == 0 else f"{prefix}lr_{group}"
+                for group in range(groups)
+                if prefix or group
             ]
         return tuple(names)
 
-    def _unpacked(self, steps: tuple[Step, ...], values: NDArray[Any], numbers: list[float]) -> Row:
-        assert self._layout is not None
-        return unpack(steps, values, numbers, self._layout)
-
-    def _write(self, step: int, moment: float, row: Row) -> None:
-        # A hair's breadth is rounding: norms are added up from numbers that were rounded when they were clipped.
-        cut = row.clipped < row.total * (1 - 1e-6)
-        several = len(self.steppings) > 1
+    def _write(self, step: int, moment: float, record: StepRecord) -> None:
+        # A tiny difference is rounding: norms are added up from numbers that were rounded when they were clipped.
+        clipped = record.clipped < record.total * (1 - 1e-6)
+        several = len(self._optimizers) > 1
         lr, more = math.nan, []
-        for stepping, groups in zip(self.steppings, self._groups, strict=True):
-            norm, lrs = row.parts.get(stepping.number, (math.nan, ()))
+        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
+            norm, lrs = record.optimizers.get(optimizer.number, (math.nan, ()))
             known = [lrs[group] if group < len(lrs) else math.nan for group in range(groups)]
             lr = known[0] if math.isnan(lr) else lr
             more += [norm, *known] if several else known[1:]
-        scalars = [lr, row.total, row.clipped, float(cut), float(row.skipped), *more]
-        self._journal.row("scalars", step, scalars, moment)
-        self._journal.row("grad_norm", step, row.layers, moment)
+        scalars = [lr, record.total, record.clipped, float(clipped), float(record.skipped), *more]
+        self._writer.append("scalars", step, scalars, moment)
+        self._writer.append("grad_norm", step, record.layers, moment)
 
-    def _overflowed(self, watched: Stepping, step: Step | None) -> bool:
-        """Whether its gradient was infinite or NaN. Where that was not measured, or is still on a device that is
-        not waited for, it has to do that a scaler is at work, and one optimizer alone can have meant the gradients."""
+    def _overflowed(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> bool:
+        """Return whether the gradient of a step was infinite or NaN.
+
+        Where it was not measured, or is still on a device, the answer is whether a scaler is at work and one
+        optimizer alone can have had these gradients.
+        """
         if step is None or isinstance(step.after.norms, torch.Tensor):
-            return watched.scaler.known and len(self.steppings) == 1
+            return watched.scaler.found and len(self._optimizers) == 1
         return not bool(np.isfinite(step.after.norms).all())

@@ -1,4 +1,4 @@
-"""Whose time it is: the script's, or ours, and then for what."""
+"""The stopwatch tells the time of the training from the time that recording takes."""
 
 from __future__ import annotations
 
@@ -6,28 +6,35 @@ import time
 from types import TracebackType
 from typing import Literal
 
-Purpose = Literal["training", "rows", "looks", "setup"]
+Purpose = Literal["training", "recording", "sampling", "setup"]
+"""`recording`: what is measured at every step; `sampling`: at some steps, as update ratios; `setup`: once."""
 
 
 class Stopwatch:
-    """Goes all the time, for one purpose after another. `with stopwatch.on("rows"):` counts what is inside as
-    that, and then goes on for what it was on before.
+    """A Stopwatch runs all the time, for one purpose after another.
 
-    By the clock on the wall, not the processor's: what a script waits for its data is part of its steps too.
+    `with stopwatch.on("recording"):` counts the time inside for that purpose, and then continues with the purpose
+    before. It reads the wall clock, not the processor's: the time for which a script waits for its data is part of
+    its steps too.
     """
 
     def __init__(self) -> None:
-        self._seconds: dict[Purpose, float] = {"training": 0.0, "rows": 0.0, "looks": 0.0, "setup": 0.0}
+        self._seconds: dict[Purpose, float] = {
+            "training": 0.0,
+            "recording": 0.0,
+            "sampling": 0.0,
+            "setup": 0.0,
+        }
         self._purpose: Purpose = "training"
         self._since = self._lap = time.perf_counter()
         self._spans = {purpose: _Span(self, purpose) for purpose in self._seconds}
 
     def on(self, purpose: Purpose) -> _Span:
-        """A context for that purpose."""
+        """Return a context manager that counts the time inside for a purpose."""
         return self._spans[purpose]
 
     def switch(self, purpose: Purpose) -> Purpose:
-        """Go on for another purpose; returns the one before."""
+        """Continue for another purpose, and return the one before."""
         now = time.perf_counter()
         before = self._purpose
         self._seconds[before] += now - self._since
@@ -35,12 +42,12 @@ class Stopwatch:
         return before
 
     @property
-    def running(self) -> float:
+    def lap_seconds(self) -> float:
         """Seconds since the last lap."""
         return time.perf_counter() - self._lap
 
     def lap(self) -> dict[Purpose, float]:
-        """Seconds of each purpose since the last lap."""
+        """Begin a lap, and return the seconds of each purpose in the lap that ends."""
         self.switch(self._purpose)
         self._lap = self._since
         seconds, self._seconds = self._seconds, dict.fromkeys(self._seconds, 0.0)

@@ -1,23 +1,28 @@
-"""`gradtui.watch`: one line that records somebody's own training."""
+"""`gradtui.watch` records a script's training with one line, and returns the script's handle on its run."""
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
+import threading
+import time
+import weakref
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 from torch import nn
 from torch.optim import Optimizer
 
-from gradtui.monitor.distributed.joining import parts_of
-from gradtui.monitor.distributed.unwritten import Unwritten
-from gradtui.monitor.guard import Guard, reason_of, warn
-from gradtui.monitor.journal import Journal
+from gradtui.monitor.commands import PendingCommands
+from gradtui.monitor.distributed.reducers import RankSender, reducer_for
+from gradtui.monitor.guard import Guard, guarded, reason_of, warn
 from gradtui.monitor.layers import class_name
-from gradtui.monitor.probe import Probe
-from gradtui.monitor.subject import Subject
+from gradtui.monitor.run_writer import NullWriter, ScriptRunWriter
+from gradtui.monitor.session import WatchSession
+from gradtui.runs.status import State
 
 
 def watch(
@@ -31,86 +36,76 @@ def watch(
     layers: str = "",
     fold: bool = True,
 ) -> Probe:
-    """Record a training into a run that `gradtui attach` shows, now or later, from any terminal.
+    """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
 
-    With an optimizer each of its steps is recorded by itself; without one call `probe.step()` after backward.
-    Several models, by name, with their optimizers, are named parts of one run; a row of it is then complete
-    when every optimizer has taken a step, or one takes its second.
+    With an optimizer each of its steps is recorded by itself; without one call `probe.step()` after the backward
+    pass. Several models, given by name with their optimizers, are parts of one run; a row of it is complete when
+    every optimizer has taken a step, or one takes its second.
 
-    Layers are the modules that own parameters, in the order in which the first forward pass calls them. In
-    blocks that repeat, what belongs together is one layer: `h.0.attn` (`fold=False`: every module by itself).
+    The layers are the modules that own parameters, in the order in which the first forward pass calls them.
+    Modules within one part of a repeated block are one layer: `h.0.attn` (`fold=False`: every module by itself).
     A parameter that several layers share belongs to the first.
 
     Args:
-        name: What the run is called; else by the script and the model's class.
-        runs: The folder that the run is made in; else where gradtui keeps all of them.
-        budget: Share of the training's time that recording may take, by leaving out steps; None records every
+        name: The name of the run; by default made from the names of the script and of the model's class.
+        runs: The folder in which the run is made; by default where gradtui keeps all runs.
+        budget: The share of the training's time that recording may take, by leaving out steps; None records every
             step, whatever it costs.
-        activations: Record also, at some of the steps, statistics of activations: mean, deviation, dead and
-            saturated units, and gradients with respect to layers' outputs. Not of models that are compiled. On a
-            GPU this waits for it at those steps.
+        activations: Whether to record also, at some of the steps, statistics of activations: mean, deviation, dead
+            and saturated units, and gradients with respect to the outputs of layers. This does not work for
+            compiled models. On a GPU it waits for the GPU at those steps.
         layers: A regular expression: only layers in whose name it is found are shown.
-        fold: See above.
+        fold: Whether to show the modules within one part of a repeated block as one layer.
 
-    Of several processes (DDP, torchrun) process 0 alone writes, and the probes of the others do nothing. Where they
+    Of several processes (DDP, torchrun) rank 0 alone writes, and the probes of the others do nothing. Where they
     hold parts of the parameters (fully_shard) each has to call this, after the model was sharded.
 
-    Never raises and never changes a number of the training. Where something goes wrong it warns once
-    (WatchWarning), and from then on does nothing.
+    This never raises and never changes a number of the training. When something fails it warns once (WatchWarning),
+    and from then on does nothing.
     """
     guard = Guard()
     try:
-        return Probe(_subject(model, optimizer, name, runs, budget, activations, layers, fold, guard))
+        models = _by_name(model, nn.Module, "model")
+        measures, reducer = reducer_for(models.values())
+        if not measures:
+            return Probe()
+        optimizers = _by_name(optimizer, Optimizer, "optimizer")
+        if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
+            optimizers = _named_by_model(models, list(optimizers.values()))
+        if isinstance(reducer, RankSender):
+            writer: ScriptRunWriter = NullWriter()
+        else:
+            data = {
+                "model": {label: class_name(one) for label, one in models.items()},
+                "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
+                "script": sys.argv[0] if sys.argv else "",
+            }
+            root = None if runs is None else Path(runs).expanduser()
+            writer = ScriptRunWriter(name or _default_name(models), root, data)
+        try:
+            return Probe(
+                WatchSession(
+                    models,
+                    optimizers,
+                    writer,
+                    guard,
+                    reducer,
+                    budget=budget,
+                    pattern=layers,
+                    fold=fold,
+                    activations=activations,
+                )
+            )
+        except Exception as error:
+            writer.end(0, "failed", reason_of(error))
+            raise
     except Exception as error:
         warn(f"gradtui cannot watch this training: {reason_of(error)}", level=3)
         return Probe()
 
 
-def _subject(
-    model: Any,
-    optimizer: Any,
-    name: str | None,
-    runs: str | os.PathLike[str] | None,
-    budget: float | None,
-    activations: bool,
-    pattern: str,
-    fold: bool,
-    guard: Guard,
-) -> Subject | None:
-    """None where another process does all there is to do."""
-    models = _named(model, nn.Module, "model")
-    parts = parts_of(models.values())
-    if parts is None:
-        return None
-    optimizers = _named(optimizer, Optimizer, "optimizer")
-    if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
-        optimizers = _by_model(models, list(optimizers.values()))
-    about = {
-        "model": {label: class_name(one) for label, one in models.items()},
-        "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
-        "script": sys.argv[0] if sys.argv else "",
-    }
-    root = None if runs is None else Path(runs).expanduser()
-    journal = Journal(name or _name_of(models), root, about) if parts.writes else Unwritten()
-    try:
-        return Subject(
-            models,
-            optimizers,
-            journal,
-            guard,
-            parts,
-            budget=budget,
-            pattern=pattern,
-            fold=fold,
-            activations=activations,
-        )
-    except Exception as error:
-        journal.end(0, "failed", reason_of(error))
-        raise
-
-
-def _named(given: Any, kind: type, what: str) -> dict[str, Any]:
-    """What was given, by name: of one the name is empty."""
+def _by_name(given: Any, kind: type, argument: str) -> dict[str, Any]:
+    """Return what was given by name; a single one has an empty name."""
     if given is None:
         return {}
     if isinstance(given, kind):
@@ -118,12 +113,15 @@ def _named(given: Any, kind: type, what: str) -> dict[str, Any]:
     named = dict(given) if isinstance(given, Mapping) else dict(enumerate(given, 1))
     wrong = next((one for one in named.values() if not isinstance(one, kind)), None)
     if wrong is not None or not named:
-        raise TypeError(f"watch({what}=…): expected {kind.__name__}, not {type(wrong).__name__}")
+        raise TypeError(f"watch({argument}=…): expected {kind.__name__}, not {type(wrong).__name__}")
     return {str(label): one for label, one in named.items()}
 
 
-def _by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Optimizer]:
-    """Optimizers by the name of the model that each moves; by number where one moves several, or several one."""
+def _named_by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Optimizer]:
+    """Return optimizers by the name of the model that each moves.
+
+    They are numbered where one moves several models, or several move the same.
+    """
     owners = {id(p): label for label, model in models.items() for p in model.parameters()}
     moved = [
         {owners.get(id(p), "") for group in optimizer.param_groups for p in group["params"]}
@@ -135,7 +133,126 @@ def _by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> d
     return dict(zip(labels, optimizers, strict=True))
 
 
-def _name_of(models: Mapping[str, nn.Module]) -> str:
+def _default_name(models: Mapping[str, nn.Module]) -> str:
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
     classes = " and ".join(class_name(model) for model in models.values())
     return f"{script} · {classes}" if script else classes
+
+
+class Probe:
+    """A Probe is the script's handle on its run. No error in it reaches the script.
+
+    Once it is closed, or has failed, every call does nothing. The run ends with the script, with the `with` block of
+    the probe, by `close()`, or when the model is deleted.
+    """
+
+    def __init__(self, session: WatchSession | None = None) -> None:
+        """Without a session the probe records nothing."""
+        self.guard = Guard() if session is None else session.guard
+        self._session = session
+        self._ending = threading.Lock()
+        if session is None:
+            self.guard.close()
+            return
+        self.guard.on_failure = session.give_up
+        atexit.register(self._end_with_script)
+        for watched in (*session.models(), *session.optimizers()):
+            weakref.finalize(watched, self._on_dropped).atexit = False
+
+    @property
+    def run(self) -> Path | None:
+        """The folder of the run; None where it could not be made."""
+        return None if self._session is None else self._session.folder
+
+    @property
+    def overhead(self) -> float:
+        """The time that recording has taken so far, over the time that the training itself took."""
+        return 0.0 if self._session is None else self._session.recorder.overhead
+
+    @guarded()
+    def step(self) -> None:
+        """Record a step of a training that was watched without its optimizer.
+
+        To be called after the backward pass, and before the gradients are cleared. Does nothing where the optimizer
+        is known.
+        """
+        if self._session is not None:
+            self._session.step()
+
+    @guarded()
+    def log(self, /, **values: Any) -> None:
+        """Record numbers of the step: floats, or tensors of one number, which are not waited for.
+
+        `loss` and `accuracy` are shown as such; other names become curves of their own. Call it always before
+        `optimizer.step()` or always after it. Values that are logged several times before a step are averaged.
+        """
+        if self._session is not None:
+            recorder = self._session.recorder
+            with recorder.stopwatch.on("recording"):
+                recorder.log.log(values, recorder.step, time.time())
+
+    @guarded(default=PendingCommands())
+    def control(self) -> PendingCommands:
+        """Return what viewers have asked of the script since the last call. The script may follow it or not."""
+        return PendingCommands() if self._session is None else self._session.pending_commands()
+
+    def close(self) -> None:
+        """End the run. Later calls do nothing."""
+        self._end("finished", "")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._end(*_ending_of(error))
+
+    def _end_with_script(self) -> None:
+        self._end(*_ending_of_script())
+
+    def _end(self, status: State, reason: str) -> None:
+        if self._session is not None and self._finish(status, reason):
+            self._session.remove_hooks()
+
+    @guarded(default=False)
+    def _finish(self, status: State, reason: str) -> bool:
+        """End the run, and return whether this call did it; a second one waits until that is done."""
+        with self._ending:
+            if self._session is None or not self.guard.open:
+                return False
+            try:
+                self._session.end(status, reason)
+            finally:
+                self.guard.close()
+        atexit.unregister(self._end_with_script)
+        return True
+
+    def _on_dropped(self) -> None:
+        # The garbage collector may call this in any thread, and while locks are held.
+        if self._session is not None and self.guard.open and self._session.over:
+            threading.Thread(target=self._finish_dropped, daemon=True).start()
+
+    def _finish_dropped(self) -> None:
+        # The hooks are deleted with the model, or never called again; and one may be running right now.
+        self._finish("finished", "")
+
+
+def _ending_of(error: BaseException | None) -> tuple[State, str]:
+    """Return status and reason: finished without an error, stopped by Ctrl-C, failed by any other error."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (None, 0)):
+        return "finished", ""
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped", "interrupted (Ctrl-C)"
+    return "failed", reason_of(error)
+
+
+def _ending_of_script() -> tuple[State, str]:
+    """Return status and reason for a script that is over, by the exception that ended the interpreter."""
+    if hasattr(sys, "ps1") or "IPython" in sys.modules:
+        # In an interactive session the last exception is that of some earlier line.
+        return "finished", ""
+    return _ending_of(getattr(sys, "last_value", None))

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 import gradtui
-from gradtui.monitor.probe import Probe
+from gradtui.monitor.watch import Probe
 from gradtui.runs.reader import Run
 
 pytestmark = pytest.mark.usefixtures("home")

@@ -24,7 +24,7 @@ from torch import nn
 
 import gradtui
 from gradtui.monitor.guard import WatchWarning
-from gradtui.monitor.probe import Probe
+from gradtui.monitor.watch import Probe
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import Run
 from tests.monitor.conftest import oracle

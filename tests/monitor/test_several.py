@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import gradtui
-from gradtui.monitor.probe import Probe
+from gradtui.monitor.watch import Probe
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import Run
 from tests.monitor.conftest import oracle

@@ -12,7 +12,7 @@ from torch import nn
 
 import gradtui
 from gradtui.cli import main
-from gradtui.monitor.probe import Probe
+from gradtui.monitor.watch import Probe
 from gradtui.runs.reader import Run
 from tests.monitor.conftest import oracle
 

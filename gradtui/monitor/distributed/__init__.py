@@ -1,7 +1,7 @@
-"""Trainings of several processes: who writes, and how the norms of sharded gradients come together.
+"""The watching of distributed trainings: which process writes, and how the norms of sharded gradients are added up.
 
-Nothing of this is a collective operation: those have to be called by every process at the same moment, and one
-that fails or is killed would leave the others waiting. What a process has measured it hands to process 0 through
-the store by which torch's processes have met, from a thread of its own. Nobody waits for anybody; a step of which
-a part does not arrive has no row.
+Nothing here is a collective operation: those have to be called by every process at the same moment, and a process
+that fails or is killed would leave the others waiting. Each process sends what it has measured to rank 0 through
+the store by which torch's process group was formed, from a thread of its own. No process waits for another; a step
+of which a part does not arrive has no row.
 """

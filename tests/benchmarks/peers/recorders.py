@@ -43,9 +43,9 @@ class Gradtui(Recorder):
 
     def resume(self) -> None:
         """Leave the others' turns out of the time of this training."""
-        subject = self._probe._subject
-        assert subject is not None
-        subject.recorder.stopwatch.lap()
+        session = self._probe._session
+        assert session is not None
+        session.recorder.stopwatch.lap()
 
     def stepped(self, step: int, loss: Tensor) -> None:
         self._probe.log(loss=loss)

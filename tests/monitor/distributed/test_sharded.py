@@ -147,7 +147,7 @@ def test_who_watches_in_one_process_alone_is_told_and_not_held_up(tmp_path: Path
     path, *_ = material(tmp_path)
     # As if a minute had passed already.
     body = (
-        "from gradtui.monitor.distributed import leader\nleader.SILENCE = 0.0\n"
+        "from gradtui.monitor.distributed import reducers\nreducers.SILENCE_SECONDS = 0.0\n"
         + SHARD
         + TRAIN.format(budget=None, steps=300).replace(
             "probe = gradtui.watch(net, optimizer, budget=None)",

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradtui.monitor.rounds import Layout
+from gradtui.monitor.step_record import ParameterLayout
 
 
 @pytest.mark.parametrize("rest", [0, 2])
 def test_a_layer_is_the_sum_of_squares_of_those_of_its_parameters_that_have_a_gradient(rest: int) -> None:
-    layout = Layout([2, 1, 2], rest)
+    layout = ParameterLayout([2, 1, 2], rest)
     norms = np.array([3.0, 4.0, 1e-30, 5.0, 12.0, *[7.0] * rest])
     present = np.ones(5 + rest, bool)
     np.testing.assert_allclose(layout.fold(norms, present), [5, 1e-30, 13], rtol=1e-15)
@@ -19,4 +19,4 @@ def test_a_layer_is_the_sum_of_squares_of_those_of_its_parameters_that_have_a_gr
 
 
 def test_no_layer_that_is_shown() -> None:
-    assert Layout([], 2).fold(np.ones(2), np.ones(2, bool)).size == 0
+    assert ParameterLayout([], 2).fold(np.ones(2), np.ones(2, bool)).size == 0

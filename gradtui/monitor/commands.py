@@ -1,0 +1,86 @@
+"""Commands that viewers send to a watched script, for a script that asks for them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradtui.monitor.run_writer import ScriptRunWriter
+from gradtui.runs.control import Command, ControlReader, StepControl
+
+POLL_SECONDS = 0.05
+"""The shortest time between two readings of the command file."""
+
+
+@dataclass(frozen=True)
+class PendingCommands:
+    """PendingCommands holds what viewers have asked of a script, which is free to do it or not."""
+
+    lr: float | None = None
+    """A new learning rate; None where none was asked for since the last call."""
+    clip: float | None = None
+    """A new limit of the gradient's norm, 0 for no clipping; None where none was asked for since the last call."""
+    paused: bool = False
+    """Whether to take no step for now."""
+    stop: bool = False
+    """Whether to end the training; it stays True."""
+
+
+class CommandInbox:
+    """A CommandInbox reads the commands of a run, and says in the run's events that the script has got them."""
+
+    def __init__(self, folder: Path, writer: ScriptRunWriter) -> None:
+        self._writer = writer
+        self._reader = ControlReader(folder)
+        self._next = 0.0
+        self._steps = StepControl()
+        # Viewers offer their commands from this event on.
+        writer.event("listening", 0)
+
+    def take(self, step: int) -> PendingCommands:
+        """Return the commands since the last call; the file is read at most every POLL_SECONDS.
+
+        `step` is the number of steps that the script has taken.
+        """
+        changes: dict[str, float] = {}
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + POLL_SECONDS
+            for command in self._reader.poll():
+                changes |= self._apply(command, step)
+        paused = not self._steps.may_step() and not self._steps.stopped
+        lr, clip = changes.get("optimizer.lr"), changes.get("cures.clip_norm")
+        return PendingCommands(lr, clip, paused, self._steps.stopped)
+
+    def _apply(self, command: Command, step: int) -> dict[str, float]:
+        match command.name:
+            case "pause" | "resume" | "step" | "stop" as kind:
+                for event, fields in self._steps.apply(kind):
+                    self._writer.event(event, step, **fields)
+            case "set":
+                return self._changes(command.fields.get("set"), step)
+            case _:
+                self._writer.event(
+                    "refused", step, wish=command.name, reason="a script that is watched takes no such wish"
+                )
+        return {}
+
+    def _changes(self, asked: Any, step: int) -> dict[str, float]:
+        taken: dict[str, float] = {}
+        for field, value in asked.items() if isinstance(asked, dict) else ():
+            usable = isinstance(value, int | float) and not isinstance(value, bool)
+            if field in ("optimizer.lr", "cures.clip_norm") and usable:
+                taken[field] = float(value)
+                continue
+            self._writer.event(
+                "refused",
+                step,
+                wish="set",
+                set={field: value},
+                reason=f"{field}: of a script that is watched only optimizer.lr and cures.clip_norm can be wished",
+            )
+        if taken:
+            self._writer.event("control", step, wish="set", set=taken)
+        return taken

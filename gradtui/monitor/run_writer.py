@@ -1,0 +1,107 @@
+"""The run folder of a script is made when it is watched, described when its layers are known, and ended with it."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from msgspec.structs import replace
+
+from gradtui.monitor.layers import WatchedLayer
+from gradtui.runs.folder import new_folder, runs_root
+from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.status import State
+from gradtui.runs.writer import RunWriter
+
+
+class ScriptRunWriter:
+    """A ScriptRunWriter writes the run folder of one watched script."""
+
+    def __init__(self, name: str, root: Path | None, data: Mapping[str, Any]) -> None:
+        """Make the folder in `root`, or where gradtui keeps its runs.
+
+        `data` is kept in run.json. Raises OSError where the folder cannot be made.
+        """
+        folder = new_folder(runs_root() if root is None else root, name)
+        self.folder: Path | None = folder
+        versions = {
+            "torch": str(torch.__version__),
+            "numpy": np.__version__,
+            "python": sys.version.split()[0],
+        }
+        self._meta = RunMeta.of_this_process(
+            id=folder.name, name=name, kind="script", versions=versions, data=dict(data)
+        )
+        write_meta(folder, self._meta)
+        self._path = folder
+        self._writer = RunWriter(folder, {})
+
+    @property
+    def error(self) -> OSError | None:
+        """The error of the disk after which nothing is written any more."""
+        return self._writer.error
+
+    @property
+    def tables(self) -> Mapping[str, TableMeta]:
+        """The tables that have been begun, by name."""
+        return self._meta.tables
+
+    def describe(self, layers: Sequence[WatchedLayer], device: torch.device, **data: Any) -> None:
+        """Take the description of the layers; it is written when tables begin."""
+        self._meta = replace(
+            self._meta,
+            layers=tuple(LayerMeta(layer.name, layer.kind, layer.parameter_count) for layer in layers),
+            parameters=sum(layer.parameter_count for layer in layers),
+            device=str(device),
+            data={**self._meta.data, **data},
+        )
+
+    def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:
+        """Begin tables. Raises OSError, and ValueError on a wrong name."""
+        for name, table in tables.items():
+            self._writer.add_table(name, table.columns)
+        self._meta = replace(self._meta, tables={**self._meta.tables, **tables})
+        write_meta(self._path, self._meta)
+
+    def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
+        """Append a row to a table that has been begun; `moment` is in seconds since the epoch."""
+        self._writer.append(table, step, values, moment)
+
+    def event(self, event: str, step: int, **fields: Any) -> None:
+        """Append an event."""
+        self._writer.event(event, step, **fields)
+
+    def end(self, step: int, status: State, reason: str = "") -> None:
+        """Write how the training ended, and everything that waits to be written."""
+        self._writer.event("end", step, status=status, reason=reason)
+        self._writer.close()
+
+
+class NullWriter(ScriptRunWriter):
+    """A NullWriter writes nothing: it is for the processes of a distributed training that do not write the run."""
+
+    error = None
+    tables: Mapping[str, TableMeta] = {}
+
+    def __init__(self) -> None:
+        self.folder = None
+
+    def describe(self, layers: Sequence[WatchedLayer], device: torch.device, **data: Any) -> None:
+        """Do nothing."""
+
+    def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:
+        """Do nothing."""
+
+    def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
+        """Do nothing."""
+
+    def event(self, event: str, step: int, **fields: Any) -> None:
+        """Do nothing."""
+
+    def end(self, step: int, status: State, reason: str = "") -> None:
+        """Do nothing."""

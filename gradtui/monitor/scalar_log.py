@@ -1,0 +1,123 @@
+"""The numbers that a script logs: each name is a table of its own, for each may be logged at other steps."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gradtui.monitor.run_writer import ScriptRunWriter
+from gradtui.monitor.stopwatch import Stopwatch
+from gradtui.probe.host_copy import HostCopyQueue
+from gradtui.runs.meta import TableMeta
+
+LARGEST_NAME_COUNT = 128
+"""Further names are not recorded, for each takes memory as long as the script runs."""
+BATCH_SIZE = 64
+"""Numbers that are copied to the host together, unless BATCH_SECONDS have passed."""
+BATCH_SECONDS = 0.05
+
+
+class _LoggedMean(NamedTuple):
+    name: str
+    step: int
+    moment: float
+    value_count: int
+    """The number of values to average: with several backward passes a step, each may log its own."""
+
+
+class ScalarLog:
+    """A ScalarLog takes numbers by name. Tensors are copied on their device, and never waited for."""
+
+    def __init__(self, writer: ScriptRunWriter, device: torch.device, stopwatch: Stopwatch) -> None:
+        self._writer = writer
+        self._stopwatch = stopwatch
+        self._copies: HostCopyQueue[list[_LoggedMean]] = HostCopyQueue(device, hold=0.0)
+        self._tables: dict[str, str] = {}
+        self._last_steps: dict[str, int] = {}
+        self._logged_before_step: dict[str, bool] = {}
+        self._next_step: dict[str, list[float | Tensor]] = {}
+        self._batch: list[tuple[_LoggedMean, list[float | Tensor]]] = []
+        self._sent = 0.0
+
+    def log(self, values: Mapping[str, Any], step: int, moment: float) -> None:
+        """Take values. `step` is the number of the newest step that was taken.
+
+        A name that is logged before the first step counts as logged before each step, any other as logged after it.
+
+        Raises TypeError on a value that is no number.
+        """
+        for name, value in values.items():
+            number = _number(name, value)
+            if name not in self._tables and not self._begin(name, before_step=step == 0):
+                continue
+            if self._logged_before_step[name]:
+                self._next_step.setdefault(name, []).append(number)
+            elif step > self._last_steps.get(name, 0):
+                self._add(name, step, moment, [number])
+        self.catch_up()
+
+    def end_step(self, step: int, moment: float) -> None:
+        """Take note that a step was taken: what was logged before it belongs to it."""
+        if not self._next_step:
+            return
+        logged, self._next_step = self._next_step, {}
+        for name, numbers in logged.items():
+            self._add(name, step, moment, numbers)
+        self.catch_up()
+
+    def catch_up(self, *, wait: bool = False) -> None:
+        """Write what has arrived on the host; with `wait`, wait for everything."""
+        now = time.monotonic()
+        if self._batch and (wait or len(self._batch) >= BATCH_SIZE or now - self._sent > BATCH_SECONDS):
+            self._sent = now
+            means = [mean for mean, _ in self._batch]
+            numbers = [number for _, several in self._batch for number in several]
+            self._batch = []
+            self._copies.send(means, np.zeros(0), numbers)
+        for means, (_, arrived) in self._copies.receive(wait=wait):
+            self._write(means, arrived)
+
+    def _add(self, name: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
+        self._last_steps[name] = step
+        self._batch.append((_LoggedMean(name, step, moment, len(numbers)), numbers))
+
+    def _write(self, means: list[_LoggedMean], numbers: list[float]) -> None:
+        at = 0
+        for name, step, moment, count in means:
+            value = sum(numbers[at : at + count]) / count
+            at += count
+            self._writer.append(self._tables[name], step, (value,), moment)
+
+    def _begin(self, name: str, *, before_step: bool) -> bool:
+        if len(self._tables) >= LARGEST_NAME_COUNT:
+            return False
+        table = table_name(name, self._writer.tables)
+        with self._stopwatch.on("setup"):
+            self._writer.begin_tables({table: TableMeta(columns=(name,), kind="scalars")})
+        self._tables[name], self._logged_before_step[name] = table, before_step
+        return True
+
+
+def table_name(name: str, taken: Mapping[str, Any]) -> str:
+    """Return a name for a table that resembles `name`, and is none of those taken."""
+    plain = "logged_" + (re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "value")
+    table, count = plain, 1
+    while table in taken:
+        count += 1
+        table = f"{plain}_{count}"
+    return table
+
+
+def _number(name: str, value: Any) -> float | Tensor:
+    if isinstance(value, Tensor):
+        if value.numel() != 1:
+            raise TypeError(f"probe.log({name}=…): a tensor of {value.numel()} numbers, and one is expected")
+        # The script may change the tensor in place. On the CPU its number is there; elsewhere it is not waited for.
+        return value.item() if value.device.type == "cpu" else value.detach().reshape(()).clone()
+    return float(value)

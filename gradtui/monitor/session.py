@@ -1,0 +1,125 @@
+"""A watch session connects the script's models and optimizers with the run that is recorded of them."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from pathlib import Path
+
+from torch import nn
+from torch.optim import Optimizer
+
+from gradtui.monitor.commands import CommandInbox, PendingCommands
+from gradtui.monitor.distributed.reducers import RankReducer
+from gradtui.monitor.guard import Guard
+from gradtui.monitor.layers import is_compiled
+from gradtui.monitor.optimizer_hooks import OptimizerHook
+from gradtui.monitor.recorder import ScriptRecorder
+from gradtui.monitor.run_writer import ScriptRunWriter
+from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
+from gradtui.runs.status import State
+
+
+class WatchSession:
+    """A WatchSession records some models and their optimizers into one run, and keeps none of them alive."""
+
+    def __init__(
+        self,
+        models: Mapping[str, nn.Module],
+        optimizers: Mapping[str, Optimizer],
+        writer: ScriptRunWriter,
+        guard: Guard,
+        reducer: RankReducer | None,
+        *,
+        budget: float | None,
+        pattern: str,
+        fold: bool,
+        activations: bool,
+    ) -> None:
+        """Take models and optimizers by name, and the options of `gradtui.watch`.
+
+        `reducer` adds up the norms of several processes; it is None where one process holds the whole model.
+
+        Raises re.error on a wrong pattern.
+        """
+        self.guard = guard
+        self._writer = writer
+        self._reducer = reducer
+        self._models = WatchedModels(models, pattern, fold=fold)
+        known: Mapping[str, Optimizer | None] = optimizers or {"": None}
+        self._optimizers = [
+            WatchedOptimizer(number, name, optimizer, self._models.parameters)
+            for number, (name, optimizer) in enumerate(known.items())
+        ]
+        sees_activations = writer.folder is not None and not any(map(is_compiled, models.values()))
+        self.recorder = ScriptRecorder(
+            self._models,
+            self._optimizers,
+            writer,
+            guard,
+            reducer,
+            budget=budget,
+            activations=activations and sees_activations,
+        )
+        self._hooks = [OptimizerHook(watched, self.recorder) for watched in self._optimizers]
+        self._commands: CommandInbox | None = None
+
+    @property
+    def folder(self) -> Path | None:
+        """The folder of the run; None where another process writes it."""
+        return self._writer.folder
+
+    def models(self) -> list[nn.Module]:
+        """Return the models that the script has not dropped."""
+        return list(self._models.alive().values())
+
+    def optimizers(self) -> list[Optimizer]:
+        """Return the optimizers that the script has not dropped."""
+        return [known for watched in self._optimizers if (known := watched.get()) is not None]
+
+    @property
+    def over(self) -> bool:
+        """Whether the script has dropped all models, or all optimizers."""
+        unknown = any(not watched.known for watched in self._optimizers)
+        return not self.models() or not (unknown or self.optimizers())
+
+    def step(self) -> None:
+        """Record a step of a training whose optimizer is not known."""
+        for hook in self._hooks:
+            hook.step()
+
+    def pending_commands(self) -> PendingCommands:
+        """Return the commands that viewers have sent since the last call."""
+        if self._commands is None:
+            if self.folder is None:
+                return PendingCommands()
+            self._commands = CommandInbox(self.folder, self._writer)
+        # A viewer that pauses the script wants to see the step before the pause.
+        self.recorder.publish()
+        return self._commands.take(self.recorder.step)
+
+    def remove_hooks(self) -> None:
+        """Remove all hooks. Not to be called from within one of them."""
+        self._models.remove_hooks()
+        for hook in self._hooks:
+            hook.remove()
+
+    def end(self, status: State, reason: str) -> None:
+        """Write all that was recorded, and how the training ended."""
+        try:
+            self.recorder.finish()
+        finally:
+            self._close(status, reason)
+
+    def give_up(self, reason: str) -> None:
+        """Say in the run that the recording has failed, if that is still possible."""
+        # What was measured before the failure is still valid, and can be written unless the disk has failed.
+        with contextlib.suppress(Exception):
+            self.recorder.catch_up(wait=True)
+        self._close("stopped", f"no longer recorded: {reason}")
+
+    def _close(self, status: State, reason: str) -> None:
+        self.recorder.stop_sampling()
+        if self._reducer is not None:
+            self._reducer.close()
+        self._writer.end(self.recorder.step, status, reason)

@@ -1,0 +1,175 @@
+"""A step record: the numbers of one step, made from the gradient norms that were measured of each parameter.
+
+With several optimizers a record covers a round: it is complete when every optimizer has taken a step, or when one
+takes its second. Layers that are moved by an optimizer that took no step have NaN in that record.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradtui.monitor.gradients import GradNorms
+from gradtui.probe.host_copy import Number
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class OptimizerStep:
+    """An OptimizerStep holds what was measured of one step of one optimizer; on a GPU nothing has been waited for."""
+
+    number: int
+    """The number of the optimizer."""
+    positions: NDArray[np.intp]
+    """(parameters,): the position of each of its parameters among all parameters of the models."""
+    before: GradNorms | None
+    """The norms at the end of the backward pass; None where these were not measured."""
+    after: GradNorms
+    """The norms of the gradients that the optimizer was given; `before` where they had not changed."""
+    before_scale: Tensor | None
+    """(): the factor of the norms before; None for 1."""
+    after_scale: Tensor | None
+    """(): the factor of the norms after, where the optimizer itself divides by it; None for 1."""
+    lrs: tuple[float | Tensor, ...]
+    """The learning rate of each parameter group."""
+    overflow: Tensor | None = None
+    """(): above 0 where the optimizer itself left the step out because its gradient overflowed."""
+    skipped: bool = False
+    """Whether a gradient scaler left the step out."""
+
+    @property
+    def measured(self) -> list[GradNorms]:
+        """The different norms, in the order in which they were measured."""
+        return [self.after] if self.before is None or self.before is self.after else [self.before, self.after]
+
+
+class StepRecord(NamedTuple):
+    """A StepRecord holds the numbers of one step on the host."""
+
+    layers: Floats
+    """(layers,) norms before clipping; NaN where no parameter of a layer had a gradient."""
+    total: float
+    """The norm of all parameters before clipping."""
+    clipped: float
+    """The norm of all parameters after clipping."""
+    skipped: bool
+    """Whether a scaler left a step out."""
+    optimizers: dict[int, tuple[float, tuple[float, ...]]]
+    """For each optimizer that took a step: the norm of its parameters before clipping, and its learning rates."""
+
+    @property
+    def norms(self) -> Floats:
+        """All norms, (layers + 2 + optimizers,)."""
+        norms = [norm for norm, _ in self.optimizers.values()]
+        return np.concatenate([self.layers, [self.total, self.clipped], norms])
+
+    def with_norms(self, norms: Floats) -> StepRecord:
+        """Return a record with other norms, in the order of `norms`."""
+        size = len(self.layers)
+        total, clipped, *rest = norms[size:].tolist()
+        optimizers = {
+            number: (norm, lrs)
+            for norm, (number, (_, lrs)) in zip(rest, self.optimizers.items(), strict=True)
+        }
+        return StepRecord(norms[:size], total, clipped, self.skipped, optimizers)
+
+
+class ParameterLayout:
+    """A ParameterLayout tells which parameters belong to which layer.
+
+    Parameters are in the order of the layers that are shown; those of no such layer stand at the end.
+    """
+
+    def __init__(
+        self, sizes: Sequence[int], rest: int = 0, elsewhere: NDArray[np.bool_] | None = None
+    ) -> None:
+        """Take the number of parameters of each layer, and of those at the end.
+
+        `elsewhere`, (parameters,), tells which parameters another process counts.
+        """
+        self._elsewhere = elsewhere
+        self._sizes = np.asarray(sizes, np.intp)
+        self._starts = np.cumsum(self._sizes) - self._sizes
+        self._shown = int(self._sizes.sum())
+        self.parameters = self._shown + rest
+
+    def counted(self, norms: Floats, positions: NDArray[np.intp]) -> Floats:
+        """Return the norms of the parameters at these positions, with 0 for those that another process counts."""
+        return norms if self._elsewhere is None else np.where(self._elsewhere[positions], 0.0, norms)
+
+    def fold(self, norms: Floats, present: NDArray[np.bool_]) -> Floats:
+        """Return norms (layers,) from norms (parameters,); NaN for a layer of which no parameter is present."""
+        if not len(self._sizes):
+            return np.zeros(0)
+        here = present[: self._shown]
+        squares = np.where(here, np.square(norms[: self._shown]), 0.0)
+        folded: Floats = np.sqrt(np.add.reduceat(squares, self._starts))
+        folded[~np.logical_or.reduceat(here, self._starts)] = np.nan
+        return folded
+
+
+def flatten(steps: Sequence[OptimizerStep]) -> tuple[NDArray[Any] | Tensor, list[Number]]:
+    """Return the norms of a record in one array, and its other numbers, to be copied to the host together.
+
+    The array holds the norms of one optimizer after another, before clipping and, where they differ, after it; the
+    numbers are, for each optimizer, both scales, the overflow and the learning rates.
+    """
+    norms = [measured.norms for step in steps for measured in step.measured]
+    numbers: list[Number] = []
+    for step in steps:
+        scales = (step.before_scale, step.after_scale)
+        numbers += [1.0 if scale is None else scale for scale in scales]
+        numbers += [0.0 if step.overflow is None else step.overflow, *step.lrs]
+    return _joined(norms), numbers
+
+
+def _joined(norms: Sequence[NDArray[Any] | Tensor]) -> NDArray[Any] | Tensor:
+    if len(norms) == 1:
+        return norms[0]
+    if all(isinstance(part, np.ndarray) for part in norms):
+        return np.concatenate(norms) if norms else np.zeros(0)
+    device = next(part.device for part in norms if isinstance(part, Tensor))
+    parts = [torch.as_tensor(part).double().to(device, non_blocking=True) for part in norms]
+    return torch.cat(parts)
+
+
+def unflatten(
+    steps: Sequence[OptimizerStep], values: NDArray[Any], numbers: list[float], layout: ParameterLayout
+) -> StepRecord:
+    """Return the record whose flattened norms and numbers have arrived on the host."""
+    before, after = np.zeros(layout.parameters), np.zeros(layout.parameters)
+    present = np.zeros(layout.parameters, bool)
+    optimizers: dict[int, tuple[float, tuple[float, ...]]] = {}
+    skipped, at, number = False, 0, 0
+    for step in steps:
+        before_scale, after_scale, overflow = numbers[number : number + 3]
+        lrs = tuple(numbers[number + 3 : number + 3 + len(step.lrs)])
+        number += 3 + len(step.lrs)
+        arrived = []
+        for measured in step.measured:
+            size = int(measured.present.sum())
+            arrived.append(np.asarray(values[at : at + size], np.float64))
+            at += size
+        positions = step.positions[step.after.present]
+        first = last = layout.counted(arrived[-1] / after_scale, positions)
+        if len(arrived) == 2:
+            first = layout.counted(arrived[0] / before_scale, positions)
+            if (last > first * (1 + 1e-3)).any():
+                # More was accumulated after the measured pass: that was not yet the gradient before clipping.
+                first = last
+        before[positions], after[positions], present[positions] = first, last, True
+        optimizers[step.number] = (_norm(first), lrs)
+        skipped |= step.skipped or overflow > 0
+    return StepRecord(layout.fold(before, present), _norm(before), _norm(after), skipped, optimizers)
+
+
+def _norm(norms: Floats) -> float:
+    return math.sqrt(np.dot(norms, norms))

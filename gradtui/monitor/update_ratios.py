@@ -1,0 +1,170 @@
+"""Update ratios: how far the weights move at some of the steps, relative to how large they are."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from gradtui.monitor.distributed.reducers import RankPart, RankReducer
+from gradtui.monitor.run_writer import ScriptRunWriter
+from gradtui.monitor.step_record import ParameterLayout
+from gradtui.monitor.watched import WatchedOptimizer
+from gradtui.probe.host_copy import HostCopyQueue
+from gradtui.probe.layer_stats import WeightUpdate, samplers
+from gradtui.probe.norms import dense, gradient_norms
+
+COPIED_NUMBERS = 1 << 24
+"""Weights that are copied to see how far they move (64 MiB in float32).
+
+In a larger model each parameter has an even share of these; of a parameter larger than its share, so many evenly
+spaced numbers are copied.
+"""
+LEAST_COPIED_NUMBERS = 4096
+"""The smallest share of a parameter."""
+
+Norms = NDArray[Any] | Tensor
+
+
+class _Copies(NamedTuple):
+    """The weights that one optimizer is about to move."""
+
+    positions: NDArray[Any]
+    copies: list[Tensor]
+    norms: Norms
+
+
+class _OptimizerUpdate(NamedTuple):
+    """The norms of what one optimizer moved in a step, (parameters,) each."""
+
+    positions: NDArray[Any]
+    weights: Norms
+    """Norms of the whole parameters before the step."""
+    sampled: Norms
+    """Norms of the numbers that were copied."""
+    change: Norms
+    """Norms of the changes of these numbers."""
+
+
+class LayerUpdates(NamedTuple):
+    """LayerUpdates holds norms of the weights of each layer before a step, and of their changes, (layers,) each."""
+
+    weights: NDArray[Any]
+    change: NDArray[Any]
+
+    @property
+    def norms(self) -> NDArray[Any]:
+        """Both, one after the other."""
+        return np.concatenate(self)
+
+    def with_norms(self, norms: NDArray[Any]) -> LayerUpdates:
+        """Return updates with other norms, in the order of `norms`."""
+        return LayerUpdates(*np.split(norms, 2))
+
+
+class UpdateRatioSampler:
+    """An UpdateRatioSampler measures single steps of all optimizers that take one in a round.
+
+    `update_ratio` is the norm of a step's change over the norm of the weights before it, NaN where that is 0;
+    `weight_norm` is the latter.
+    """
+
+    def __init__(self, writer: ScriptRunWriter, device: torch.device, reducer: RankReducer | None) -> None:
+        self._writer = writer
+        self._reducer = reducer
+        self._layout = ParameterLayout(())
+        self._share = COPIED_NUMBERS
+        self._host_copies: HostCopyQueue[tuple[int, float, list[_OptimizerUpdate]]] = HostCopyQueue(device)
+        self._copies: dict[int, _Copies] = {}
+        self._updates: list[_OptimizerUpdate] = []
+
+    @property
+    def waiting(self) -> bool:
+        """Whether any numbers are on their way to the host."""
+        return self._host_copies.waiting
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """The names of the metrics that are sampled."""
+        return tuple(one.name for one in samplers("weights"))
+
+    def configure(self, layout: ParameterLayout) -> None:
+        """Tell which parameters belong to which layer."""
+        self._layout = layout
+        self._share = max(LEAST_COPIED_NUMBERS, COPIED_NUMBERS // max(1, layout.parameters))
+
+    @torch.no_grad()
+    def before_step(self, watched: WatchedOptimizer) -> None:
+        """Copy weights that an optimizer is about to move."""
+        found = [reference() for reference in watched.parameters]
+        moving = [p is not None and p.grad is not None for p in found]
+        weights = [dense(p) for p, moves in zip(found, moving, strict=True) if p is not None and moves]
+        copies = [self._sample(weight).clone() for weight in weights]
+        self._copies[watched.number] = _Copies(watched.positions[moving], copies, gradient_norms(weights))
+
+    @torch.no_grad()
+    def after_step(self, watched: WatchedOptimizer) -> None:
+        """Measure how far the copied weights have moved."""
+        taken = self._copies.pop(watched.number, None)
+        if taken is None or not taken.copies:
+            return
+        kept = dict(zip(taken.positions.tolist(), taken.copies, strict=True))
+        sampled = gradient_norms(taken.copies)
+        for position, reference in zip(watched.positions.tolist(), watched.parameters, strict=True):
+            parameter = reference()
+            if parameter is not None and position in kept:
+                kept[position].sub_(self._sample(dense(parameter)))
+        change = gradient_norms(taken.copies)
+        self._updates.append(_OptimizerUpdate(taken.positions, taken.norms, sampled, change))
+
+    def send(self, step: int, moment: float) -> None:
+        """Send the norms of a round that is complete to the host."""
+        updates, self._updates, self._copies = self._updates, [], {}
+        if not updates:
+            return
+        parts = [torch.as_tensor(norms) for update in updates for norms in update[1:]]
+        device = next((part.device for part in parts if part.device.type != "cpu"), torch.device("cpu"))
+        joined = torch.cat([part.double().to(device, non_blocking=True) for part in parts])
+        values = joined.numpy() if device.type == "cpu" else joined
+        self._host_copies.send((step, moment, updates), values, [])
+
+    def catch_up(self, *, wait: bool = False) -> None:
+        """Write what has arrived on the host; with `wait`, wait for all that was sent."""
+        for (step, moment, updates), (values, _) in self._host_copies.receive(wait=wait):
+            by_layer = self._by_layer(updates, values)
+            if self._reducer is None:
+                self._write(step, moment, by_layer)
+            else:
+                self._reducer.add("samples", RankPart(step, moment, by_layer))
+        if self._reducer is not None:
+            for step, moment, by_layer in self._reducer.take_reduced("samples"):
+                self._write(step, moment, by_layer)
+
+    def _write(self, step: int, moment: float, updates: LayerUpdates) -> None:
+        update = WeightUpdate(updates.weights, updates.change)
+        for one in samplers("weights"):
+            self._writer.append(one.name, step, one.compute(update), moment)
+
+    def _by_layer(self, updates: list[_OptimizerUpdate], values: NDArray[Any]) -> LayerUpdates:
+        count = self._layout.parameters
+        weights, change, present = np.zeros(count), np.zeros(count), np.zeros(count, bool)
+        at = 0
+        for update in updates:
+            positions = update.positions
+            size = len(positions)
+            whole, sampled, moved = values[at : at + 3 * size].reshape(3, size)
+            at += 3 * size
+            relative = np.divide(moved, sampled, out=np.zeros(size), where=sampled != 0)
+            # Where all numbers were copied this is what was measured; a parameter of zeros has moved all the same.
+            moved = np.where(sampled != 0, relative * whole, moved)
+            weights[positions] = self._layout.counted(whole, positions)
+            change[positions] = self._layout.counted(moved, positions)
+            present[positions] = True
+        return LayerUpdates(self._layout.fold(weights, present), self._layout.fold(change, present))
+
+    def _sample(self, weight: Tensor) -> Tensor:
+        stride = -(-weight.numel() // self._share)
+        return weight if stride <= 1 else weight.reshape(-1)[::stride]

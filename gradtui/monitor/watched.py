@@ -1,0 +1,160 @@
+"""The models and optimizers of a watched script, none of which is kept alive."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradtui.monitor.layers import CallOrder, WatchedLayer, layers_of, unwrapped
+
+SEARCHED_FRAMES = 12
+"""Stack frames searched for a gradient scaler: its own two, and those of schedulers and wrappers in between."""
+
+
+class ModelChanged(RuntimeError):
+    """A ModelChanged error says that the model has got new parameters while it was watched."""
+
+
+class WatchedModels:
+    """WatchedModels knows the models of a script by name, and their layers."""
+
+    def __init__(self, models: Mapping[str, nn.Module], pattern: str, *, fold: bool) -> None:
+        """See `layers_of` for `pattern` and `fold`. Raises re.error on a wrong pattern."""
+        layers_of(models, pattern=pattern)
+        self._references = {name: weakref.ref(model) for name, model in models.items()}
+        self._pattern, self._fold = pattern, fold
+        self.registered = layers_of(models, fold=fold)
+        """All layers, in the order in which the modules are registered."""
+        self.parameters = [reference for layer in self.registered for reference in layer.parameters]
+        self._order = CallOrder(unwrapped(model) for model in models.values())
+
+    def alive(self) -> dict[str, nn.Module]:
+        """Return the models that the script has not dropped."""
+        return {name: model for name, ref in self._references.items() if (model := ref()) is not None}
+
+    def check_unchanged(self) -> None:
+        """Raise ModelChanged where a model has parameters that it did not have at first."""
+        known = {id(reference()) for reference in self.parameters}
+        if any(id(p) not in known for model in self.alive().values() for p in model.parameters()):
+            raise ModelChanged("the model has got parameters that it did not have when it was first watched")
+
+    def layers(self) -> tuple[list[WatchedLayer], list[WatchedLayer], bool]:
+        """Return the layers to show, the other layers, and whether the order of calls is known.
+
+        To be called when the first forward pass is over.
+        """
+        self.remove_hooks()
+        models, called = self.alive(), tuple(self._order.called)
+        shown = layers_of(models, called, self._pattern, fold=self._fold)
+        names = {layer.name for layer in shown}
+        others = [layer for layer in layers_of(models, called, fold=self._fold) if layer.name not in names]
+        return shown, others, bool(called)
+
+    def remove_hooks(self) -> None:
+        """Remove all hooks from the models."""
+        self._order.remove()
+
+
+class WatchedOptimizer:
+    """A WatchedOptimizer knows one optimizer of a script, and which of the models' parameters it moves."""
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        optimizer: Optimizer | None,
+        model_parameters: Sequence[weakref.ref[nn.Parameter]],
+    ) -> None:
+        """`optimizer` is None where the script's optimizer is not known; then all parameters count as moved."""
+        self.number = number
+        self.name = name
+        self.scaler = ScalerFinder()
+        self._reference = None if optimizer is None else weakref.ref(optimizer)
+        self._model_parameters = model_parameters
+        self._positions_by_id: Mapping[int, int] = {}
+        self.find_parameters()
+
+    @property
+    def known(self) -> bool:
+        """Whether the script has named its optimizer."""
+        return self._reference is not None
+
+    def get(self) -> Optimizer | None:
+        """Return the optimizer; None where it is not known or the script has dropped it."""
+        return None if self._reference is None else self._reference()
+
+    @property
+    def groups(self) -> int:
+        """The number of parameter groups, each with its learning rate."""
+        optimizer = self.get()
+        return 1 if optimizer is None else max(1, len(optimizer.param_groups))
+
+    @property
+    def changed(self) -> bool:
+        """Whether the script has given the optimizer other parameters since they were found."""
+        return _parameter_count(self.get()) != self._count
+
+    def find_parameters(self) -> None:
+        """Find the parameters that the optimizer moves."""
+        optimizer = self.get()
+        self._count = _parameter_count(optimizer)
+        moved = (
+            None
+            if optimizer is None
+            else {id(p) for group in optimizer.param_groups for p in group["params"]}
+        )
+        self.parameters = [ref for ref in self._model_parameters if moved is None or id(ref()) in moved]
+        self.positions = np.zeros(len(self.parameters), np.intp)
+        """(parameters,): the position of each parameter among all parameters of the models."""
+        self.set_positions(self._positions_by_id)
+
+    def set_positions(self, positions: Mapping[int, int]) -> None:
+        """Tell the position of every parameter of the models, by its id."""
+        self._positions_by_id = positions
+        # Changed in place, for steps that were measured before also refer to this array.
+        self.positions[:] = [positions.get(id(ref()), 0) for ref in self.parameters]
+
+
+def _parameter_count(optimizer: Optimizer | None) -> int:
+    return 0 if optimizer is None else sum(len(group["params"]) for group in optimizer.param_groups)
+
+
+class ScalerFinder:
+    """A ScalerFinder finds the gradient scaler (AMP) that calls an optimizer, without the script naming it."""
+
+    def __init__(self) -> None:
+        self._scaler: weakref.ref[Any] | None = None
+
+    @property
+    def found(self) -> bool:
+        """Whether a scaler has been found that still exists."""
+        return self._scaler is not None and self._scaler() is not None
+
+    def search(self) -> None:
+        """Search the stack of calls for a scaler. To be called from within `optimizer.step()`."""
+        if self._scaler is not None:
+            return
+        frame = sys._getframe(1)
+        for _ in range(SEARCHED_FRAMES):
+            if frame.f_back is None:
+                return
+            frame = frame.f_back
+            if frame.f_code.co_name in ("_maybe_opt_step", "step"):
+                caller = frame.f_locals.get("self")
+                if isinstance(caller, torch.amp.GradScaler):
+                    self._scaler = weakref.ref(caller)
+                    return
+
+    def scale(self) -> Tensor | None:
+        """Return the factor of the loss, (), on its device; None without a scaler. It holds until `scaler.update()`."""
+        scaler = None if self._scaler is None else self._scaler()
+        scale = getattr(scaler, "_scale", None) if scaler is not None and scaler.is_enabled() else None
+        # The scaler changes it in place.
+        return scale.detach().clone() if isinstance(scale, Tensor) else None

@@ -100,8 +100,8 @@ def _trials_done(lab: LabScreen) -> bool:
 async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
     end = time.monotonic() + 300
     while (
-        lab.watching is None
-        or lab.watching.live
+        lab.followed is None
+        or lab.followed.live
         or not (lab.comparison.trials is None or lab.comparison.trials.state.done)
     ):
         if time.monotonic() > end:

@@ -13,7 +13,7 @@ from types import ModuleType
 
 def import_charts() -> None:
     """Import what reads and draws a run, in the order in which it is drawn."""
-    from gradtui.ui import sight  # noqa: F401
+    from gradtui.ui import view_data  # noqa: F401
     from gradtui.ui.widgets import layer_charts, waterfall  # noqa: F401
 
     with contextlib.suppress(ImportError):  # its wheel may lack the compiled part: the curves say so

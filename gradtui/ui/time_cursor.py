@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 if TYPE_CHECKING:
-    from gradtui.ui.look import Look
-    from gradtui.ui.watching import Watching
+    from gradtui.ui.followed_run import FollowedRun
+    from gradtui.ui.view import ViewRequest
 
 
 class TimeCursor:
@@ -21,7 +21,7 @@ class TimeCursor:
         followed: returns the run on the screen, or None before the first.
     """
 
-    def __init__(self, screen: Screen[Any], followed: Callable[[], Watching | None]) -> None:
+    def __init__(self, screen: Screen[Any], followed: Callable[[], FollowedRun | None]) -> None:
         self._screen = screen
         self._followed = followed
 
@@ -38,36 +38,37 @@ class TimeCursor:
         return run is not None and run.at is not None
 
     def show(self, **changes: Any) -> None:
-        """Show another metric, number of rows or window of the same run; see Look for the fields."""
+        """Show another metric, number of rows or window of the same run; see ViewRequest for the fields."""
         run = self._followed()
         if run is not None:
-            self._request(run, replace(run.look, **changes))
+            self._request(run, replace(run.request, **changes))
 
     def go_to(self, step: int | None) -> None:
         """Show the run as it was after a step; None is the newest step, whichever that is."""
         run = self._followed()
         if run is not None:
-            self._request(run, run.look.travelled(step, self.newest))
+            self._request(run, run.request.at_step(step, self.newest))
 
     def go_to_first_finding(self) -> None:
         """Show the first step at which anything was found."""
         run = self._followed()
         if run is None:
             return
-        if run.first_bad is None:
+        if run.first_bad_step is None:
             self._screen.notify("nothing bad was found so far", timeout=2)
-        elif run.first_bad >= self.newest:
+        elif run.first_bad_step >= self.newest:
             self._screen.notify(f"the newest step, {self.newest:,}, is the first bad one", timeout=2)
             self.go_to(None)
         else:
-            self.go_to(run.first_bad)
+            self.go_to(run.first_bad_step)
 
     def zoom(self, factor: float) -> None:
         """Show `factor` times as much time around the step that is shown; 0 shows the whole run."""
         run = self._followed()
         if run is not None:
             self._request(
-                run, run.look.zoomed(factor, self.newest) if factor > 0 else replace(run.look, window=None)
+                run,
+                run.request.zoomed(factor, self.newest) if factor > 0 else replace(run.request, window=None),
             )
 
     def show_next_metric(self, *, forward: bool) -> None:
@@ -76,13 +77,13 @@ class TimeCursor:
 
         run = self._followed()
         if run is not None:
-            self.show(measure=next_drawn(run.look.measure, run.measures, forward).name)
+            self.show(metric=next_drawn(run.request.metric, run.metrics, forward).name)
 
-    def _request(self, run: Watching, look: Look) -> None:
-        if look == run.look:
+    def _request(self, run: FollowedRun, request: ViewRequest) -> None:
+        if request == run.request:
             return
-        live_changed = (look.at is None) != (run.look.at is None)
-        run.look_at(look)
+        live_changed = (request.at is None) != (run.request.at is None)
+        run.show(request)
         if live_changed:
             # The key that leads back to the newest step appears or disappears.
             self._screen.refresh_bindings()

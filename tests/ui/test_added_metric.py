@@ -60,7 +60,7 @@ async def test_added_metric_has_a_chart_a_figure_and_a_curve_of_each_layer(spars
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 40)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.sight is not None)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.data is not None)
         await until(pilot, lambda: "96% in dense3" in screen_text(app))
         await pilot.press("g", "m")
         await until(pilot, lambda: "zeros from 25% (dense1) to 96% (dense3)" in screen_text(app))

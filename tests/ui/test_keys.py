@@ -72,7 +72,7 @@ async def test_all_keys_of_the_lab_are_listed_hidden_ones_and_their_tooltips_too
     app = GradtuiApp(attach=make_run())
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.snapshot is not None)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.snapshot is not None)
         await pilot.pause()
         expected = {
             binding.description

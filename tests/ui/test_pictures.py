@@ -52,12 +52,14 @@ async def settled(pilot: Pilot[None], calm: int = 3) -> None:
     assert isinstance(app, GradtuiApp)
     while still < calm:
         await pilot.pause(0.06)
-        watching = [app.lab.watching] if app.lab is not None and app.lab.watching is not None else []
+        followed = [app.lab.followed] if app.lab is not None and app.lab.followed is not None else []
         waiting = False
         if isinstance(app.screen, CompareScreen):
-            watching += [entry.watching for entry in app.screen.entries]
+            followed += [entry.followed for entry in app.screen.entries]
             waiting = bool(app.screen._fresh)
-        seen = not waiting and all(one.sight is not None and one.sight.look == one.look for one in watching)
+        seen = not waiting and all(
+            one.data is not None and one.data.request == one.request for one in followed
+        )
         now = text_of(app)
         still = still + 1 if seen and now == before else 0
         before = now
@@ -70,7 +72,7 @@ async def _idle(pilot: Pilot[None]) -> None:
 
 async def _watching(pilot: Pilot[None]) -> None:
     lab = await lab_of(pilot)
-    await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.watching.findings is not None)
+    await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
     await pilot.press("g")
     await settled(pilot)
 

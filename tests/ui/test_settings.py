@@ -308,7 +308,7 @@ async def test_keys_are_others_and_the_footer_says_so(make_run: MakeRun) -> None
             await until(pilot, lambda: type(app.screen).__name__ == "ChooseScreen")
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is lab)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
         keys = {active.binding.id: key for key, active in lab.active_bindings.items()}
         assert keys["lab.pause"] == "space"
         assert keys["lab.options"] == "p"

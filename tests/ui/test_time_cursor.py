@@ -23,7 +23,7 @@ __all__ = ["no_standby"]
 async def seen(pilot: Pilot[None]) -> LabScreen:
     """The lab, its attached run painted, the gradients focused."""
     lab = await lab_of(pilot)
-    await until(pilot, lambda: lab.watching is not None and lab.watching.sight is not None)
+    await until(pilot, lambda: lab.followed is not None and lab.followed.data is not None)
     await until(pilot, lambda: bool(lab.query(Waterfall)) and "weaker" in screen_text(pilot.app))
     await pilot.press("g")
     await until(pilot, lambda: lab.query_one(GradientPane).has_focus)
@@ -44,9 +44,9 @@ async def test_bars_numbers_and_title_show_the_step_one_travels_to(make_run: Mak
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await seen(pilot)
         await pilot.press("up", "up", "up")
-        await until(pilot, lambda: lab.watching.sight.look.at is not None)
+        await until(pilot, lambda: lab.followed.data.request.at is not None)
         await until(pilot, lambda: "looking at step" in screen_text(app))
-        at = lab.watching.at
+        at = lab.followed.at
         assert at is not None
         assert at < 200
         await until(pilot, lambda: np.allclose(drawn(lab), norms[at - 1], rtol=1e-5))
@@ -62,9 +62,9 @@ async def test_going_down_from_the_last_line_is_live_again(make_run: MakeRun) ->
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await seen(pilot)
         await pilot.press("up")
-        await until(pilot, lambda: lab.watching.at is not None)
+        await until(pilot, lambda: lab.followed.at is not None)
         await pilot.press("pagedown")
-        await until(pilot, lambda: lab.watching.at is None)
+        await until(pilot, lambda: lab.followed.at is None)
 
 
 async def test_the_past_stands_still_while_training_goes_on(make_run: MakeRun) -> None:
@@ -73,8 +73,8 @@ async def test_the_past_stands_still_while_training_goes_on(make_run: MakeRun) -
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await seen(pilot)
         await pilot.press("up", "up")
-        await until(pilot, lambda: lab.watching.sight.look.at is not None)
-        at, before = lab.watching.at, drawn(lab)
+        await until(pilot, lambda: lab.followed.data.request.at is not None)
+        at, before = lab.followed.at, drawn(lab)
         names = open_run(folder).layer_names
         writer = RunWriter(folder, {"scalars": SCALARS, "grad_norm": names})
         for step in range(101, 161):
@@ -82,7 +82,7 @@ async def test_the_past_stands_still_while_training_goes_on(make_run: MakeRun) -
             writer.append("grad_norm", step, np.full(len(names), 0.5))
         writer.close()
         await until(pilot, lambda: "step 160/500" in screen_text(app))
-        assert lab.watching.at == at
+        assert lab.followed.at == at
         assert np.array_equal(drawn(lab), before)
         await pilot.press("escape")
         await until(pilot, lambda: np.allclose(drawn(lab), 0.5))
@@ -92,13 +92,13 @@ async def test_one_key_goes_to_the_first_bad_step(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=make_run(steps=100, decades=0.0, nan_from=40, end="diverged"))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.watching and lab.watching.findings))
+        await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("b")
-        await until(pilot, lambda: lab.watching.at == 40)
+        await until(pilot, lambda: lab.followed.at == 40)
         await until(pilot, lambda: "not a finite number in 21 of 21" in screen_text(app))
         lab.cursor.go_to(39)
-        await until(pilot, lambda: lab.watching.sight.step == 39 and np.isfinite(drawn(lab)).all())
-        await until(pilot, lambda: not any(f.code == "nonfinite" for f in lab.watching.findings))
+        await until(pilot, lambda: lab.followed.data.step == 39 and np.isfinite(drawn(lab)).all())
+        await until(pilot, lambda: not any(f.code == "nonfinite" for f in lab.followed.findings))
 
 
 async def test_both_charts_zoom_and_point_as_one(make_run: MakeRun) -> None:
@@ -112,7 +112,7 @@ async def test_both_charts_zoom_and_point_as_one(make_run: MakeRun) -> None:
         assert (profile.axis.last, profile.axis.shown) == (20, 5)
         assert "output 1.1" in screen_text(app) or "output 9" in screen_text(app)
         await pilot.press("right_square_bracket", "right_square_bracket")
-        await until(pilot, lambda: lab.watching.sight.look.window == (151, 200))
+        await until(pilot, lambda: lab.followed.data.request.window == (151, 200))
         await until(pilot, lambda: waterfall._steps[0] == 151)
         await pilot.press("0")
         await until(pilot, lambda: waterfall._steps[0] == 1)
@@ -125,11 +125,11 @@ async def test_another_measure_keeps_the_layer_and_the_step(make_run: MakeRun) -
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await seen(pilot)
         await pilot.press("end", "up", "up")
-        await until(pilot, lambda: lab.watching.sight.look.at is not None)
-        at = lab.watching.at
+        await until(pilot, lambda: lab.followed.data.request.at is not None)
+        at = lab.followed.at
         await pilot.press("m")
         await pilot.pause(0.3)
-        assert lab.watching.at == at
+        assert lab.followed.at == at
         assert lab.query_one(GradientPane).pointed == 20
 
 

@@ -21,7 +21,7 @@ from gradtui.experiment import Experiment, dumps
 if TYPE_CHECKING:
     from textual.app import App
 
-    from gradtui.ui.watching import Watching
+    from gradtui.ui.followed_run import FollowedRun
 
 
 @dataclass(frozen=True)
@@ -122,9 +122,9 @@ class ChooseScreen(ModalScreen[str | None]):
             found.highlighted = max(0, min((found.highlighted or 0) + by, found.option_count - 1))
 
 
-def find_layer(app: App[Any], watching: Watching | None, take: Callable[[int], None]) -> None:
+def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int], None]) -> None:
     """Let the person choose one of a run's layers by its name; `take` gets its index."""
-    snapshot = watching.snapshot if watching is not None else None
+    snapshot = followed.snapshot if followed is not None else None
     meta = snapshot.meta if snapshot is not None else None
     if meta is None or not meta.layers:
         return

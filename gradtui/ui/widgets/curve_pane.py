@@ -12,8 +12,8 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 
-from gradtui.ui.travel import Travelled
-from gradtui.ui.watching import Watching
+from gradtui.ui.followed_run import FollowedRun
+from gradtui.ui.view import StepChanged
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -112,17 +112,17 @@ class CurvePane(Vertical, can_focus=True):
 
     # -- painting
 
-    async def paint(self, watching: Watching, partner: Watching | None = None) -> None:
+    async def paint(self, followed: FollowedRun, partner: FollowedRun | None = None) -> None:
         """Show the curves of a run's state, the cursor at the step that is looked at.
 
         partner: the run that it is compared with, one more curve.
         """
-        snapshot = watching.snapshot
+        snapshot = followed.snapshot
         if snapshot is None:
             return
         pretraining = self.what == "loss" and not snapshot.step
-        # Of a stretch of time the sight has finer curves than the snapshot of the whole run.
-        curves = watching.sight.curves if watching.sight is not None else snapshot.curves
+        # Over a stretch of time the data of the view have finer curves than the snapshot of the whole run.
+        curves = followed.data.curves if followed.data is not None else snapshot.curves
         series = (
             _pretraining_curve(snapshot)
             if pretraining
@@ -139,8 +139,8 @@ class CurvePane(Vertical, can_focus=True):
             plot.update(series)
         else:
             self._first = int(snapshot.curves[self.what].step[0])
-            plot.steps_on_x, plot.cursor, plot.window = True, watching.at, watching.look.window
-            plot.update(series, x_end=snapshot.steps or None, marks=self._marks(watching, snapshot))
+            plot.steps_on_x, plot.cursor, plot.window = True, followed.at, followed.request.window
+            plot.update(series, x_end=snapshot.steps or None, marks=self._marks(followed, snapshot))
         self._write_title()
         self._write_caption()
 
@@ -159,13 +159,13 @@ class CurvePane(Vertical, can_focus=True):
             await self.mount(plot)
         return self.query_one(CurvePlot)
 
-    def _marks(self, watching: Watching, snapshot: Snapshot) -> CurveMarks:
+    def _marks(self, followed: FollowedRun, snapshot: Snapshot) -> CurveMarks:
         from gradtui.ui.widgets.event_marks import EventMarks
 
         if self._event_marks is None:
             self._event_marks = EventMarks()
         return self._event_marks.marks(
-            snapshot, [(found.code, found.step) for found in watching.standing or ()]
+            snapshot, [(found.code, found.step) for found in followed.newest_findings or ()]
         )
 
     def _plots(self) -> list[CurvePlot]:
@@ -250,10 +250,10 @@ class CurvePane(Vertical, can_focus=True):
         for plot in self._plots():
             if step is not None or plot.cursor is not None:
                 plot.cursor = step
-                self.post_message(Travelled(step))
+                self.post_message(StepChanged(step))
 
-    @on(Travelled)
-    def _travelled(self) -> None:
+    @on(StepChanged)
+    def _step_changed(self) -> None:
         """Name the events at the step of a clicked column, where the chart has put the cursor."""
         self._write_caption()
 

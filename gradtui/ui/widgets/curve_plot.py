@@ -18,7 +18,7 @@ from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.marks import NO_MARKS, CurveMarks, marks_at, marks_legend
 from gradtui.charts.palette import AXIS, Palette
 from gradtui.charts.series import CurveData
-from gradtui.ui.travel import Travelled
+from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.cell_chart import CellChart
 
 _Given = tuple[tuple[CurveData, ...], float | None, CurveMarks]
@@ -217,7 +217,7 @@ class CurvePlot(CellChart):
         ends = [curve.x[[0, -1]].tolist() for curve in layer.curves if len(curve.x)]
         first, newest = min(low for low, _ in ends), max(high for _, high in ends)
         self.cursor = None if step > newest else max(first, step)
-        self.post_message(Travelled(None if step > newest else round(max(first, step))))
+        self.post_message(StepChanged(None if step > newest else round(max(first, step))))
 
 
 def _equal(one: Sequence[CurveData], other: Sequence[CurveData]) -> bool:

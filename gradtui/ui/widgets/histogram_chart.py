@@ -11,7 +11,7 @@ from gradtui.charts.cells import Cells
 from gradtui.charts.heat import draw_histogram, draw_sizes, draw_steps, rows_per_line
 from gradtui.charts.layer_axis import GUTTER, Floats
 from gradtui.charts.palette import AXIS, Palette
-from gradtui.ui.travel import Travelled
+from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.cell_chart import CellChart
 
 
@@ -97,4 +97,4 @@ class HistogramChart(CellChart):
         """Post the step of that line."""
         offset, starts = event.get_content_offset(self), self.line_steps()
         if offset is not None and 0 <= offset.y < len(starts):
-            self.post_message(Travelled(starts[offset.y]))
+            self.post_message(StepChanged(starts[offset.y]))

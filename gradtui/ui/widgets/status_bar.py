@@ -15,7 +15,7 @@ from gradtui.words import seconds
 
 if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot
-    from gradtui.ui.watching import Watching
+    from gradtui.ui.followed_run import FollowedRun
 
 MARKS = {
     "idle": ("○", "$secondary"),
@@ -108,32 +108,32 @@ def bar(share: float, width: int) -> Content:
     return Content.assemble(("━" * full, "$accent"), ("─" * (width - full), "$border"))
 
 
-def progress_of(watching: Watching | None, draft: Experiment) -> Progress:
+def progress_of(followed: FollowedRun | None, draft: Experiment) -> Progress:
     """Return the first line for a run, or for an experiment that has not been started."""
-    if watching is None:
+    if followed is None:
         return Progress(draft.name, draft.data.source, "idle", "press space to train")
-    snapshot = watching.snapshot
-    title = watching.title
+    snapshot = followed.snapshot
+    title = followed.title
     detail: str = (
-        watching.experiment.data.source if watching.experiment else "script" if watching.script else ""
+        followed.experiment.data.source if followed.experiment else "script" if followed.script else ""
     )
-    if cure_of(watching):
-        detail += f" · with {cure_of(watching)}"
+    if cure_of(followed):
+        detail += f" · with {cure_of(followed)}"
     if snapshot is None:
-        return Progress(title, detail, watching.state, watching.problem or "starting")
-    if watching.stillborn:
+        return Progress(title, detail, followed.state, followed.problem or "starting")
+    if followed.failed_to_start:
         return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status
-    if watching.gone:
+    if followed.deleted:
         return Progress(title, detail, "stopped", "deleted · r, then u brings it back")
-    if watching.preflight and status.state == "finished":
+    if followed.preflight and status.state == "finished":
         return Progress(title, detail, "idle", "at initialisation, nothing trained · press space to train")
     return Progress(
         title=title,
         detail=detail,
         state=status.state,
         words=_words(status.state, _phase_text(snapshot), status.reason),
-        at=watching.at,
+        at=followed.at,
         step=snapshot.step,
         steps=snapshot.steps,
         rate=snapshot.rate or 0.0,
@@ -170,11 +170,11 @@ def _words(state: str, phase: str, reason: str) -> str:
     return state
 
 
-def cure_of(watching: Watching) -> str:
+def cure_of(followed: FollowedRun) -> str:
     """Return the cure of a fork, and from which step on it has it; "" where the run is no fork."""
     from gradtui.experiment.edits import cure
 
-    parent = watching.parent
+    parent = followed.parent
     if parent is None:
         return ""
     where = f", from step {parent.step:,} on" if parent.step else ""

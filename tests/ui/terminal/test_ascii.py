@@ -154,7 +154,7 @@ async def test_the_first_of_them_have_none(make_run: MakeRun) -> None:
 async def _walk(pilot: Pilot[None], app: GradtuiApp, walk: Iterable[tuple[str, tuple[str, ...]]]) -> None:
     lab = await lab_of(pilot)
     await until(pilot, lambda: "Muhe ????" in screen_text(app))
-    await until(pilot, lambda: lab.watching is not None and lab.watching.findings is not None)
+    await until(pilot, lambda: lab.followed is not None and lab.followed.findings is not None)
     await pilot.pause(0.3)
     assert not alien(app)
     for name, keys in walk:

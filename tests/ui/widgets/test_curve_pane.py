@@ -20,9 +20,8 @@ from gradtui.runs.follower import Follower
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.ui.look import Look
-from gradtui.ui.travel import Travelled
-from gradtui.ui.watching import Watching
+from gradtui.ui.followed_run import FollowedRun
+from gradtui.ui.view import StepChanged, ViewRequest
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from tests.support.pictures import text_of
@@ -65,8 +64,12 @@ class Bench(App[None]):
     def __init__(self, what: str, folder: Path) -> None:
         super().__init__()
         self.what = what
-        self.watching = SimpleNamespace(
-            snapshot=Follower(open_run(folder)).poll(), at=None, look=Look(), sight=None, standing=()
+        self.followed = SimpleNamespace(
+            snapshot=Follower(open_run(folder)).poll(),
+            at=None,
+            request=ViewRequest(),
+            data=None,
+            newest_findings=(),
         )
         self.said: list[int | None] = []
 
@@ -76,11 +79,11 @@ class Bench(App[None]):
 
     async def show(self, **changes: Any) -> None:
         for name, value in changes.items():
-            setattr(self.watching, name, value)
-        await self.pane.paint(cast(Watching, self.watching))
+            setattr(self.followed, name, value)
+        await self.pane.paint(cast(FollowedRun, self.followed))
 
-    @on(Travelled)
-    async def travelled(self, event: Travelled) -> None:
+    @on(StepChanged)
+    async def travelled(self, event: StepChanged) -> None:
         self.said.append(event.step)
         await self.show(at=event.step)
 
@@ -237,7 +240,7 @@ async def test_the_pane_points_where_the_run_is_looked_at_and_shows_that_stretch
         await app.show(at=250)
         await pilot.pause()
         assert "▲250" in app.text
-        await app.show(at=None, look=Look(window=(201, 300)))
+        await app.show(at=None, request=ViewRequest(window=(201, 300)))
         await pilot.pause()
         assert "▲" not in app.text
         assert "└201" in app.text.replace("─", "") or app.plot.window == (201, 300)
@@ -251,7 +254,7 @@ async def test_what_happened_is_named_beneath(folder: Path) -> None:
         await app.show(at=200)
         await pilot.pause()
         assert app.pane.caption == "lr 0.01"
-        await app.show(at=20, standing=(SimpleNamespace(code="vanishing", step=20),))
+        await app.show(at=20, newest_findings=(SimpleNamespace(code="vanishing", step=20),))
         await pilot.pause(0.6)
         assert app.pane.caption == "vanishing · clipped"
 

@@ -21,7 +21,7 @@ from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.marks import CurveMark, CurveMarks
 from gradtui.charts.palette import SERIES, Palette
 from gradtui.charts.series import CurveData
-from gradtui.ui.travel import Travelled
+from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.curve_plot import CurvePlot
 
 
@@ -299,8 +299,8 @@ async def test_a_click_travels_to_its_step_and_beyond_the_last_to_now() -> None:
     class Listening(Stage):
         said: list[int | None] = []
 
-        @on(Travelled)
-        def travelled(self, event: Travelled) -> None:
+        @on(StepChanged)
+        def travelled(self, event: StepChanged) -> None:
             self.said.append(event.step)
 
     app = Listening(pause=0)

@@ -16,11 +16,11 @@ from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from gradtui import metrics
+from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.screens.compare.differences import Differences
 from gradtui.ui.screens.compare.overlays import PARTS, OverlaidCurves, OverlaidProfiles, Waterfalls
 from gradtui.ui.screens.compare.runs_legend import LETTERS, ComparedRun, RunsLegend, newest_of
-from gradtui.ui.travel import Travelled
-from gradtui.ui.watching import Followed, Watching
+from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
 from gradtui.ui.widgets.waterfall import CapacityChanged, StepSelected
@@ -59,16 +59,16 @@ class CompareScreen(Screen["Path | None"]):
 
     def __init__(self, folders: Sequence[Path]) -> None:
         super().__init__()
-        watchings = [Watching(self, folder, beside=True) for folder in folders]
+        followed_runs = [FollowedRun(self, folder, compared=True) for folder in folders]
         self.entries = tuple(
-            ComparedRun(letter, watching) for letter, watching in zip(LETTERS, watchings, strict=False)
+            ComparedRun(letter, followed) for letter, followed in zip(LETTERS, followed_runs, strict=False)
         )
         self.tabs = PaneTabs(self, TABS[0], self.panes)
         self.part = PARTS[0]
         """Which curves of loss and accuracy are drawn: of batches, of the training or of the test set."""
         self.at: int | None = None
         """The step that is shown; None is the newest of each run."""
-        self._fresh: set[Watching] = set()
+        self._fresh: set[FollowedRun] = set()
         """The runs that wait to be painted."""
 
     def compose(self) -> ComposeResult:
@@ -88,25 +88,25 @@ class CompareScreen(Screen["Path | None"]):
         self.query_one(OverlaidCurves).focus()
         self.query_one(RunsLegend).update(self.entries)
         for entry in self.entries:
-            entry.watching.pace = PAINT_SECONDS
-            self.run_worker(partial(_follow, entry.watching), thread=True, group="follow")
+            entry.followed.pace = PAINT_SECONDS
+            self.run_worker(partial(_follow, entry.followed), thread=True, group="follow")
         self.set_interval(PAINT_SECONDS, self.paint_fresh)
 
     def on_unmount(self) -> None:
         """End the reading threads."""
         for entry in self.entries:
-            entry.watching.close()
+            entry.followed.close()
 
     # -- painting
 
-    @on(Followed)
-    def _followed(self, event: Followed) -> None:
+    @on(RunChanged)
+    def _run_changed(self, event: RunChanged) -> None:
         event.stop()
-        watching = event.watching
-        if watching.snapshot is None and watching.problem:
-            self.notify(watching.problem, severity="error", markup=False)
-            watching.problem = ""
-        self._fresh.add(watching)
+        followed = event.followed
+        if followed.snapshot is None and followed.problem:
+            self.notify(followed.problem, severity="error", markup=False)
+            followed.problem = ""
+        self._fresh.add(followed)
 
     async def paint_fresh(self) -> None:
         """Paint what is new of any run; then let the readers of those go on."""
@@ -116,12 +116,12 @@ class CompareScreen(Screen["Path | None"]):
         try:
             await self.paint()
         finally:
-            for watching in fresh:
-                watching.painted.set()
+            for followed in fresh:
+                followed.painted.set()
 
     async def paint(self) -> None:
         """Hand all runs to each pane."""
-        metric = metrics.get(self.entries[0].watching.look.measure)
+        metric = metrics.get(self.entries[0].followed.request.metric)
         self.query_one(RunsLegend).update(self.entries)
         for pane in self.query(OverlaidCurves):
             await pane.overlay(self.entries, self.part, self.at)
@@ -135,7 +135,7 @@ class CompareScreen(Screen["Path | None"]):
         found = self.query_one(Waterfalls).rows_of(event.chart)
         if found is not None:
             entry, rows = found
-            entry.watching.look_at(replace(entry.watching.look, rows=rows))
+            entry.followed.show(replace(entry.followed.request, rows=rows))
 
     # -- panes
 
@@ -163,8 +163,8 @@ class CompareScreen(Screen["Path | None"]):
 
     # -- another step, another metric
 
-    @on(Travelled)
-    def _travelled(self, event: Travelled) -> None:
+    @on(StepChanged)
+    def _step_changed(self, event: StepChanged) -> None:
         event.stop()
         self.go_to(event.step)
 
@@ -178,8 +178,8 @@ class CompareScreen(Screen["Path | None"]):
         newest = newest_of(self.entries)
         self.at = None if step is None or step >= newest else max(1, step)
         for entry in self.entries:
-            watching = entry.watching
-            watching.look_at(watching.look.travelled(self.at, entry.newest))
+            followed = entry.followed
+            followed.show(followed.request.at_step(self.at, entry.newest))
         for pane in self.query(OverlaidCurves):
             pane.point_at(self.at)
         self.refresh_bindings()
@@ -192,10 +192,10 @@ class CompareScreen(Screen["Path | None"]):
 
     def action_measure(self, forward: bool) -> None:
         """Draw the next (or previous) metric that any of the runs records of its layers."""
-        recorded = {name for entry in self.entries for name in entry.watching.measures}
-        metric = metrics.next_drawn(self.entries[0].watching.look.measure, tuple(recorded), forward)
+        recorded = {name for entry in self.entries for name in entry.followed.metrics}
+        metric = metrics.next_drawn(self.entries[0].followed.request.metric, tuple(recorded), forward)
         for entry in self.entries:
-            entry.watching.look_at(replace(entry.watching.look, measure=metric.name))
+            entry.followed.show(replace(entry.followed.request, metric=metric.name))
 
     def action_part(self) -> None:
         """Draw the curves of the batches, of the training set, or of the test set, in turn."""
@@ -218,16 +218,16 @@ class CompareScreen(Screen["Path | None"]):
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
         choices = [
-            Choice(entry.letter, f"{entry.letter} {entry.watching.title}", str(entry.watching.folder.name))
+            Choice(entry.letter, f"{entry.letter} {entry.followed.title}", str(entry.followed.folder.name))
             for entry in self.entries
         ]
 
         def take(letter: str | None) -> None:
             if letter is not None:
-                self.dismiss(self.entries[LETTERS.index(letter)].watching.folder)
+                self.dismiss(self.entries[LETTERS.index(letter)].followed.folder)
 
         self.app.push_screen(ChooseScreen("Open", choices, title_width=32), take)
 
 
-def _follow(watching: Watching) -> None:
-    watching.follow(get_current_worker())
+def _follow(followed: FollowedRun) -> None:
+    followed.follow(get_current_worker())

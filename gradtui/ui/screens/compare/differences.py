@@ -53,11 +53,11 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
 def _found(entry: ComparedRun) -> str:
     if entry.codes:
         return "✖ " + ", ".join(entry.codes)
-    return "✓ nothing" if entry.watching.standing is not None else ABSENT
+    return "✓ nothing" if entry.followed.newest_findings is not None else ABSENT
 
 
 def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
-    outcome = entry.watching.outcome
+    outcome = entry.followed.outcome
     value: float = math.nan if outcome is None else getattr(outcome, name)
     # A loss that is not a number is shown; other figures are NaN where there is none.
     known = outcome is not None and (name == "loss" or not math.isnan(value))
@@ -165,9 +165,9 @@ class Differences(VerticalScroll, can_focus=True):
     def overlay(self, entries: Sequence[ComparedRun]) -> None:
         """Show the state of all runs."""
         table = self.query_one(DifferenceTable)
-        table.heads = tuple(f"{entry.letter} {entry.watching.title}" for entry in entries)
+        table.heads = tuple(f"{entry.letter} {entry.followed.title}" for entry in entries)
         table.figures = tuple(outcomes(entries))
-        experiments = [entry.watching.experiment for entry in entries]
+        experiments = [entry.followed.experiment for entry in entries]
         fields = differing(experiments)
         table.fields = tuple(fields)
         known = sum(experiment is not None for experiment in experiments)

@@ -50,7 +50,7 @@ class OverlaidCurves(CurvePane):
         plot = await self.plot()
         self._newest, self._first = newest_of(entries), 1
         plot.steps_on_x, plot.cursor = True, at
-        ends = [entry.watching.snapshot.steps for entry in entries if entry.watching.snapshot is not None]
+        ends = [entry.followed.snapshot.steps for entry in entries if entry.followed.snapshot is not None]
         plot.update(series, x_end=max(ends, default=0) or None)
         self.part = part
         self._write_title()
@@ -80,7 +80,7 @@ def curve(entry: ComparedRun, what: str, part: str) -> CurveData | None:
     """Return the curve of a run; None where it has no such curve."""
     from gradtui.charts.series import CurveData
 
-    snapshot = entry.watching.snapshot
+    snapshot = entry.followed.snapshot
     if snapshot is None:
         return None
     explodes = not EXPLODED.isdisjoint(entry.codes)
@@ -155,8 +155,8 @@ class OverlaidProfiles(Vertical, can_focus=True):
 
 def row_at_cursor(entry: ComparedRun, metric: Metric) -> NDArray[np.floating]:
     """Return the row of a run at its step, (layers,); empty before there is one of this metric."""
-    sight = entry.watching.sight
-    return sight.values if sight is not None and sight.look.measure == metric.name else np.zeros(0)
+    data = entry.followed.data
+    return data.values if data is not None and data.request.metric == metric.name else np.zeros(0)
 
 
 def places(count: int, *, relative: bool) -> NDArray[np.float64]:
@@ -232,23 +232,23 @@ class Waterfalls(Vertical, can_focus=True):
             await self.query_one(Grid).mount(*(RunWaterfall(self._scale) for _ in entries))
             await self.mount(ScaleLegend(self._scale))
             self._arrange()
-        sights = [
-            entry.watching.sight
+        views = [
+            entry.followed.data
             for entry in entries
-            if entry.watching.sight is not None and entry.watching.sight.look.measure == metric.name
+            if entry.followed.data is not None and entry.followed.data.request.metric == metric.name
         ]
         units = log10_of if metric.scale == "log" else np.asarray
-        matrices = {id(sight): units(sight.matrix) for sight in sights}
+        matrices = {id(data): units(data.matrix) for data in views}
         if matrices:
             # All runs before any is drawn, for they share one scale.
             self._scale.include(np.concatenate([matrix.ravel() for matrix in matrices.values()]))
         for entry, pane in zip(entries, self.query(RunWaterfall), strict=True):
-            pane.write_title(f"{entry.letter} {entry.watching.title}")
-            sight = entry.watching.sight
+            pane.write_title(f"{entry.letter} {entry.followed.title}")
+            data = entry.followed.data
             chart = pane.query_one(Waterfall)
-            if sight is not None and id(sight) in matrices:
-                chart.update(matrices[id(sight)], sight.steps, sight.last)
-                chart.step = sight.step if sight.look.at is not None else None
+            if data is not None and id(data) in matrices:
+                chart.update(matrices[id(data)], data.steps, data.last)
+                chart.step = data.step if data.request.at is not None else None
         self.query_one(ScaleLegend).update()
 
     def rows_of(self, chart: Waterfall) -> tuple[ComparedRun, int] | None:

@@ -9,7 +9,7 @@ from rich.cells import get_character_cell_size
 
 from gradtui.charts.cells import Cells
 from gradtui.charts.palette import AXIS, RUN, RUNS, TEXT, Palette
-from gradtui.ui.watching import Watching
+from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.widgets.cell_chart import CellChart
 from gradtui.ui.widgets.status_bar import MARKS
 
@@ -22,18 +22,18 @@ class ComparedRun:
     """A ComparedRun is a followed run with its letter."""
 
     letter: str
-    watching: Watching
+    followed: FollowedRun
 
     @property
     def newest(self) -> int:
         """The last recorded step; 0 before the first."""
-        snapshot = self.watching.snapshot
+        snapshot = self.followed.snapshot
         return snapshot.step if snapshot is not None else 0
 
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes of its findings, without those that are only information."""
-        return tuple(found.code for found in self.watching.standing or () if found.severity != "info")
+        return tuple(found.code for found in self.followed.newest_findings or () if found.severity != "info")
 
 
 def newest_of(entries: Sequence[ComparedRun]) -> int:
@@ -58,7 +58,7 @@ class RunsLegend(CellChart):
 
     def update(self, entries: Sequence[ComparedRun]) -> None:
         """Show the state of the runs."""
-        parts = tuple((entry.letter, one_wide(entry.watching.title), _state(entry)) for entry in entries)
+        parts = tuple((entry.letter, one_wide(entry.followed.title), _state(entry)) for entry in entries)
         if parts != self._parts:
             self._parts = parts
             self.repaint()
@@ -89,9 +89,9 @@ class RunsLegend(CellChart):
 
 
 def _state(entry: ComparedRun) -> str:
-    state, snapshot = entry.watching.state, entry.watching.snapshot
+    state, snapshot = entry.followed.state, entry.followed.snapshot
     mark = MARKS[state][0]
-    if entry.watching.live and snapshot is not None:
+    if entry.followed.live and snapshot is not None:
         of = f"/{snapshot.steps:,}" if snapshot.steps else ""
         return f"{mark} {snapshot.step:,}{of}"
     return f"{mark} {state}"

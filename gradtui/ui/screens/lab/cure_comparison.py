@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.screens.lab.run_controls import RunControls
-from gradtui.ui.watching import Watching
 from gradtui.ui.widgets.status_bar import cure_of
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ class CureComparison:
     def __init__(
         self,
         screen: Screen[Any],
-        followed: Callable[[], Watching | None],
+        followed: Callable[[], FollowedRun | None],
         open_run: Callable[..., None],
         controls: RunControls,
     ) -> None:
@@ -41,7 +41,7 @@ class CureComparison:
         self._open_run = open_run
         self._controls = controls
         self._asks_parent = False
-        self.partner: Watching | None = None
+        self.partner: FollowedRun | None = None
         """The run beside the one on the screen; None where nothing is compared."""
         self.trials: Trials | None = None
         """All cures of one run; their trainings go on while other things are shown."""
@@ -58,7 +58,7 @@ class CureComparison:
         self.close()
         self.partner = None
         if folder is not None:
-            self.partner = Watching(self._screen, folder, beside=True)
+            self.partner = FollowedRun(self._screen, folder, compared=True)
             read = partial(_follow, self.partner)
             self._screen.run_worker(read, thread=True, exclusive=True, group="partner")
         self._screen.refresh_bindings()
@@ -68,7 +68,7 @@ class CureComparison:
         if self.partner is not None:
             self.partner.close()
 
-    def sync(self, run: Watching) -> None:
+    def sync(self, run: FollowedRun) -> None:
         """Find the parent of a new run once, and have both runs show the same metric and step.
 
         Where the partner is shorter, it shows its last step.
@@ -81,12 +81,14 @@ class CureComparison:
             if is_run_folder(folder):
                 self.compare_with(folder)
         partner = self.partner
-        if partner is None or run.sight is None:
+        if partner is None or run.data is None:
             return
-        newest, step = partner.snapshot.step if partner.snapshot is not None else 0, run.sight.step
-        look = replace(partner.look, measure=run.look.measure, at=step if newest > step else None, rows=2)
-        if look != partner.look:
-            partner.look_at(look)
+        newest, step = partner.snapshot.step if partner.snapshot is not None else 0, run.data.step
+        request = replace(
+            partner.request, metric=run.request.metric, at=step if newest > step else None, rows=2
+        )
+        if request != partner.request:
+            partner.show(request)
 
     def verdict(self) -> tuple[str, ...]:
         """Return the cure, when it is judged, and the lines of the verdict; empty before both runs can be judged."""
@@ -110,7 +112,7 @@ class CureComparison:
         if run is None or run.experiment is None:
             return
         experiment, folder = run.experiment, run.folder
-        advised = [cure.key for finding in run.standing or () for cure in finding.cures]
+        advised = [cure.key for finding in run.newest_findings or () for cure in finding.cures]
         options = {option.key: option for option in treatments(folder, experiment, advised)}
 
         def take(key: str | None) -> None:
@@ -139,7 +141,7 @@ class CureComparison:
 
         self._screen.app.push_screen(TrialsScreen(self._trials_of(sick)), take)
 
-    def _curable(self) -> Watching | None:
+    def _curable(self) -> FollowedRun | None:
         """Return the run on the screen if it has an experiment that a cure could change; else notify."""
         run = self._followed()
         if run is None or run.experiment is None:
@@ -167,5 +169,5 @@ class CureComparison:
         return next((row.folder for row in trials if row.live), None)
 
 
-def _follow(run: Watching) -> None:
+def _follow(run: FollowedRun) -> None:
     run.follow(get_current_worker())

@@ -16,15 +16,15 @@ from textual.reactive import reactive
 from textual.widgets import Static
 
 from gradtui.ui.screens.lab.headline import Headline, chart_legend, headline_of, layer_readout
-from gradtui.ui.travel import Travelled
+from gradtui.ui.view import StepChanged
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from gradtui.metrics import Metric
-    from gradtui.ui.sight import Sight
-    from gradtui.ui.watching import Watching
+    from gradtui.ui.followed_run import FollowedRun
+    from gradtui.ui.view_data import ViewData
     from gradtui.ui.widgets.layer_charts import LayerChart, LayerSelected, ProfileChart
     from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
@@ -119,7 +119,7 @@ class GradientPane(Vertical, can_focus=True):
     def __init__(self) -> None:
         super().__init__(classes="pane")
         self._shown: tuple[Path, str] | None = None
-        self._sight: Sight | None = None
+        self._data: ViewData | None = None
         self._other: NDArray[np.float64] | None = None
 
     heading: reactive[str] = reactive("Gradient of each layer", repaint=False)
@@ -150,58 +150,58 @@ class GradientPane(Vertical, can_focus=True):
 
     # -- painting
 
-    async def paint(self, watching: Watching, partner: Watching | None = None) -> None:
+    async def paint(self, followed: FollowedRun, partner: FollowedRun | None = None) -> None:
         """Show what is seen of a run: one step of the measure as bars, all its rows as the waterfall.
 
         partner: the run that it is compared with, a broken line over the bars.
         """
-        sight = watching.sight
-        if sight is None or not len(sight.values):
+        data = followed.data
+        if data is None or not len(data.values):
             return
         from gradtui import metrics
         from gradtui.charts.scale import log10_of
         from gradtui.ui.widgets.layer_charts import ScaleLegend
 
-        metric = metrics.get(sight.look.measure)
+        metric = metrics.get(data.request.metric)
         units = log10_of if metric.scale == "log" else _plain
-        profile, waterfall = await self._charts(watching.folder, metric)
-        self._sight = sight
-        self._other = _values_by_name(sight, partner.sight if partner is not None else None)
+        profile, waterfall = await self._charts(followed.folder, metric)
+        self._data = data
+        self._other = _values_by_name(data, partner.data if partner is not None else None)
         headline = self.query_one(Headline)
-        said = metric.headline(sight.names, sight.values.tolist())
-        headline.sentence = headline_of(said, well=watching.findings == ())
+        said = metric.headline(data.names, data.values.tolist())
+        headline.sentence = headline_of(said, well=followed.findings == ())
         # The waterfall first: it has every step, so it sets the scale that both share.
-        waterfall.update(units(sight.matrix), sight.steps, sight.last)
+        waterfall.update(units(data.matrix), data.steps, data.last)
         profile.update(
-            units(sight.values),
-            spread=(units(sight.low), units(sight.high)),
-            typical=units(sight.middle) if len(sight.moment.rows) > 1 else None,
-            theory=None if sight.theory is None else units(sight.theory),
+            units(data.values),
+            spread=(units(data.low), units(data.high)),
+            typical=units(data.middle) if len(data.moment.rows) > 1 else None,
+            theory=None if data.theory is None else units(data.theory),
             other=None if self._other is None else units(self._other),
-            healthy=None if sight.corridor is None else (units(sight.corridor[0]), units(sight.corridor[1])),
+            healthy=None if data.healthy is None else (units(data.healthy[0]), units(data.healthy[1])),
         )
-        waterfall.step = sight.step if sight.look.at is not None else None
+        waterfall.step = data.step if data.request.at is not None else None
         self.query_one(ScaleLegend).update()
         self.heading = metric.title
         self._write_legend()
 
     def _write_legend(self) -> None:
         """Write what the layer pointed at has, or what the signs mean; and beneath, which part is in view."""
-        sight = self._sight
+        data = self._data
         # In this order: asking for the chart imports numpy, which is not needed before there is anything to see.
-        if sight is None or (chart := self._profile()) is None:
+        if data is None or (chart := self._profile()) is None:
             return
         at = chart.cursor
-        pointed = at is not None and at < len(sight.names)
+        pointed = at is not None and at < len(data.names)
         self.query_one(Headline).legend = (
-            layer_readout(sight, at)
+            layer_readout(data, at)
             if pointed and at is not None
-            else chart_legend(sight, self._other is not None)
+            else chart_legend(data, self._other is not None)
         )
-        what = f"{len(sight.names):,} {chart.of}s"
+        what = f"{len(data.names):,} {chart.of}s"
         if chart.window is not None:
             what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
-        window = sight.look.window
+        window = data.request.window
         when = "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,}"
         self.caption = f"{what} · {when}"
 
@@ -214,7 +214,7 @@ class GradientPane(Vertical, can_focus=True):
         headline = self.query_one(Headline)
         headline.sentence, headline.legend = Content(""), ()
         self.caption = ""
-        self._sight = None
+        self._data = None
         for chart in self.query("ProfileChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
 
@@ -285,8 +285,8 @@ class GradientPane(Vertical, can_focus=True):
 
     def action_end(self, last: bool) -> None:
         """Point at the first or the last layer."""
-        if self._sight is not None:
-            self.point_at(len(self._sight.names) - 1 if last else 0)
+        if self._data is not None:
+            self.point_at(len(self._data.names) - 1 if last else 0)
 
     def action_zoom(self, factor: float) -> None:
         """Show fewer or more layers."""
@@ -304,7 +304,7 @@ class GradientPane(Vertical, can_focus=True):
 
     def action_open(self) -> None:
         """Open the page of the layer pointed at, or of the first one."""
-        if self._sight is None:
+        if self._data is None:
             return
         if self.pointed is None:
             self.action_layer(1)
@@ -318,10 +318,10 @@ class GradientPane(Vertical, can_focus=True):
         from gradtui.ui.widgets.waterfall import Waterfall
 
         for waterfall in self.query(Waterfall):
-            if self._sight is not None:
-                at = self._sight.look.at
-                here = self._sight.last if at is None else at
-                self.post_message(Travelled(waterfall.step_beside(here, lines)))
+            if self._data is not None:
+                at = self._data.request.at
+                here = self._data.last if at is None else at
+                self.post_message(StepChanged(waterfall.step_beside(here, lines)))
 
     def action_zoom_time(self, factor: float) -> None:
         """Show a shorter or longer stretch of time."""
@@ -342,7 +342,7 @@ class GradientPane(Vertical, can_focus=True):
     def on_step_selected(self, event: StepSelected) -> None:
         """Show a clicked step."""
         event.stop()
-        self.post_message(Travelled(event.step))
+        self.post_message(StepChanged(event.step))
 
     @on(events.Click)
     def _clicked(self) -> None:
@@ -355,12 +355,12 @@ def _plain(values: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(values, np.float64)
 
 
-def _values_by_name(sight: Sight, other: Sight | None) -> NDArray[np.float64] | None:
+def _values_by_name(data: ViewData, other: ViewData | None) -> NDArray[np.float64] | None:
     """Return another run's values in the order of this one's layers, (layers,); NaN where it has no such layer."""
     import numpy as np
 
-    if other is None or other.look.measure != sight.look.measure or not len(other.values):
+    if other is None or other.request.metric != data.request.metric or not len(other.values):
         return None
     known = dict(zip(other.names, other.values.tolist(), strict=False))
-    values = np.array([known.get(name, np.nan) for name in sight.names], np.float64)
+    values = np.array([known.get(name, np.nan) for name in data.names], np.float64)
     return None if np.isnan(values).all() else values

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from gradtui.metrics import HeadlineText
-    from gradtui.ui.sight import Sight
+    from gradtui.ui.view_data import ViewData
 
 _TONES = {
     "even": ("✓ ", "$success"),
@@ -42,24 +42,24 @@ class Headline(Widget):
         return self.sentence
 
 
-def layer_readout(sight: Sight, at: int) -> tuple[Content, ...]:
+def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
     """Return a layer's value and the range of its last steps, in more and in fewer words."""
-    low, high = float(sight.low[at]), float(sight.high[at])
-    value = Content.assemble((sight.names[at], "bold $accent"), f" {float(sight.values[at]):.2e}")
-    median = Content.styled(f"  • {float(sight.middle[at]):.1e}", "$secondary")
+    low, high = float(data.low[at]), float(data.high[at])
+    value = Content.assemble((data.names[at], "bold $accent"), f" {float(data.values[at]):.2e}")
+    median = Content.styled(f"  • {float(data.middle[at]):.1e}", "$secondary")
     spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
-    if sight.theory is not None and sight.theory[at] == sight.theory[at]:
-        value += Content.assemble(("  ─", "bold $warning"), f" theory {float(sight.theory[at]):.2e}")
+    if data.theory is not None and data.theory[at] == data.theory[at]:
+        value += Content.assemble(("  ─", "bold $warning"), f" theory {float(data.theory[at]):.2e}")
     return value + median + spread, value + median, value
 
 
-def chart_legend(sight: Sight, compared: bool) -> tuple[Content, ...]:
+def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
     """Return the signs over the bars with their meaning, in more and in fewer words."""
     signs = [
         (compared, ("╌", "bold $error"), " without the cure"),
-        (sight.theory is not None, ("─", "bold $warning"), " theory"),
-        (sight.corridor is not None, ("░", "$success"), " healthy"),
-        (len(sight.moment.rows) > 1, ("•", "bold"), f" median of {len(sight.moment.rows)} steps"),
+        (data.theory is not None, ("─", "bold $warning"), " theory"),
+        (data.healthy is not None, ("░", "$success"), " healthy"),
+        (len(data.moment.rows) > 1, ("•", "bold"), f" median of {len(data.moment.rows)} steps"),
     ]
     parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
     # The first ones are left out last: they are asked for most.

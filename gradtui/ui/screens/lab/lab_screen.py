@@ -19,6 +19,7 @@ from textual.widgets import OptionList
 from gradtui.experiment import Experiment
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.keys import LAB_KEYS, TRAINING_KEYS
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -30,8 +31,7 @@ from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeCursor
-from gradtui.ui.travel import Travelled
-from gradtui.ui.watching import Followed, Watching
+from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar
@@ -72,8 +72,8 @@ class LabScreen(Screen[Any]):
         self.opens_on = experiment
         self.attach = attach
         self.controls = RunControls(self, self.open_run)
-        self.cursor = TimeCursor(self, lambda: self.watching)
-        self.comparison = CureComparison(self, lambda: self.watching, self.open_run, self.controls)
+        self.cursor = TimeCursor(self, lambda: self.followed)
+        self.comparison = CureComparison(self, lambda: self.followed, self.open_run, self.controls)
         self.view = RunView(self, self.controls, self.comparison)
         # Where a run comes at once, the net is not shown first. Both classes are set from the start: each that
         # changes later has the styles of every widget looked up again, which takes 10 to 20 ms.
@@ -103,7 +103,7 @@ class LabScreen(Screen[Any]):
         yield TabLine(TABS)
         with Horizontal(id="bench"):
             yield Workbench(self.opens_on, id="side")
-            with Vertical(id="sight"):
+            with Vertical(id="charts"):
                 yield NetPane(classes="pane")
                 yield GradientPane()
                 with Horizontal(id="curves"):
@@ -140,7 +140,7 @@ class LabScreen(Screen[Any]):
         self.controls.close()
 
     @property
-    def watching(self) -> Watching | None:
+    def followed(self) -> FollowedRun | None:
         """The run on the screen; None before the first."""
         return self.view.run
 
@@ -192,7 +192,7 @@ class LabScreen(Screen[Any]):
         if self.drawn:
             self._focus("net", self.query_one(NetPane))
         else:
-            self.action_tab("gradient" if self.watching is not None else "net")
+            self.action_tab("gradient" if self.followed is not None else "net")
 
     @on(OptionList.OptionHighlighted, "ModelPane")
     def _group_highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -219,10 +219,10 @@ class LabScreen(Screen[Any]):
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
             # A preset or a cure was taken on another tab: the net's tab shows what it is.
             self.action_tab("net")
-        watching, changed = self.watching, diff(event.before, event.after)
+        followed, changed = self.followed, diff(event.before, event.after)
         # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
-        if watching is not None and watching.live and changed and set(changed) <= set(LIVE):
-            self.controls.send(watching, "set", set=changed)
+        if followed is not None and followed.live and changed and set(changed) <= set(LIVE):
+            self.controls.send(followed, "set", set=changed)
 
     def action_copy(self) -> None:
         """Copy the experiment to the clipboard as TOML."""
@@ -243,7 +243,7 @@ class LabScreen(Screen[Any]):
 
     def action_cures(self) -> None:
         """Apply a cure to the experiment."""
-        findings = self.watching.findings if self.watching is not None else None
+        findings = self.followed.findings if self.followed is not None else None
         self.workbench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
 
     def action_save(self) -> None:
@@ -276,11 +276,11 @@ class LabScreen(Screen[Any]):
 
     def action_restart(self) -> None:
         """Stop the run on the screen and train the edited experiment from its start."""
-        self.controls.restart(self.watching, self.workbench.experiment)
+        self.controls.restart(self.followed, self.workbench.experiment)
 
     def action_send(self, command: CommandName) -> None:
         """Send a command to the trainer: pause, resume, step (once, then pause) or stop."""
-        self.controls.send(self.watching, command)
+        self.controls.send(self.followed, command)
 
     def still_training(self) -> Path | None:
         """Return the folder of a run that still trains: the one on the screen, or else a cure's; None if none does."""
@@ -318,8 +318,8 @@ class LabScreen(Screen[Any]):
             if self.narrow:
                 self.call_after_refresh(self.query_one(GradientPane).focus)
 
-    @on(Followed)
-    async def _followed(self, event: Followed) -> None:
+    @on(RunChanged)
+    async def _run_changed(self, event: RunChanged) -> None:
         await self.view.take(event)
 
     async def on_screen_resume(self) -> None:
@@ -328,8 +328,8 @@ class LabScreen(Screen[Any]):
 
     # -- another step, another metric, one layer
 
-    @on(Travelled)
-    def _travelled(self, event: Travelled) -> None:
+    @on(StepChanged)
+    def _step_changed(self, event: StepChanged) -> None:
         event.stop()
         self.cursor.go_to(event.step)
 
@@ -357,15 +357,15 @@ class LabScreen(Screen[Any]):
     def _layer_opened(self, event: GradientPane.Opened) -> None:
         from gradtui.ui.screens.layer.layer_screen import LayerScreen
 
-        if self.watching is not None:
+        if self.followed is not None:
             point_at = self.query_one(GradientPane).point_at
-            self.app.push_screen(LayerScreen(self.watching, event.layer), point_at)
+            self.app.push_screen(LayerScreen(self.followed, event.layer), point_at)
 
     def action_find_layer(self) -> None:
         """Point at a layer by its name."""
         from gradtui.ui.screens.dialogs import find_layer
 
-        find_layer(self.app, self.watching, self.query_one(GradientPane).point_at)
+        find_layer(self.app, self.followed, self.query_one(GradientPane).point_at)
 
     # -- other screens
 
@@ -393,5 +393,5 @@ class LabScreen(Screen[Any]):
         """Show the last lines that the trainer printed."""
         from gradtui.ui.screens.dialogs import LogScreen
 
-        if self.watching is not None:
-            self.app.push_screen(LogScreen(f"{self.watching.folder.name} · trainer.log", self.watching.log()))
+        if self.followed is not None:
+            self.app.push_screen(LogScreen(f"{self.followed.folder.name} · trainer.log", self.followed.log()))

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
     from gradtui.runs.meta import Parent
     from gradtui.training.forks import Fork
+    from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.treatment import Treatment
-    from gradtui.ui.watching import Watching
 
 
 class Trainers:
@@ -118,7 +118,7 @@ class RunControls:
         """Train an experiment and show its run."""
         self._launch(lambda: self.trainers.start(experiment))
 
-    def restart(self, run: Watching | None, experiment: Experiment) -> None:
+    def restart(self, run: FollowedRun | None, experiment: Experiment) -> None:
         """Stop a run if it still trains, and train an experiment from its start."""
         if run is not None and run.live:
             run.send("stop")
@@ -157,7 +157,7 @@ class RunControls:
 
         self._screen.run_worker(launch, thread=True, exclusive=True, group="start")
 
-    def send(self, run: Watching | None, command: CommandName, **fields: object) -> None:
+    def send(self, run: FollowedRun | None, command: CommandName, **fields: object) -> None:
         """Send a command to the trainer of a run; where that is impossible, show why."""
         if run is not None and run.ignores_commands:
             self._screen.notify(

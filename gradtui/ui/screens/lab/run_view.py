@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
+from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
@@ -20,7 +21,6 @@ from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import after_paint
-from gradtui.ui.watching import Followed, Watching
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.run_stats import StatsPane
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
@@ -45,7 +45,7 @@ class RunView:
         self._comparison = comparison
         self._adopting = False
         self._painted_state = ""
-        self.run: Watching | None = None
+        self.run: FollowedRun | None = None
         """The run on the screen; None before the first."""
 
     def open(self, folder: Path, *, adopt: bool, trainer: Trainer | None, against: Path | None) -> None:
@@ -60,12 +60,12 @@ class RunView:
         self.close()
         self._adopting = adopt
         self._painted_state = ""
-        self.run = run = Watching(self._screen, folder, trainer)
+        self.run = run = FollowedRun(self._screen, folder, trainer)
         self._comparison.begin(against)
         run.pace = 1 / settings_of(self._screen.app).redraws
         if self._controls.is_preflight(folder):
             # The metric that theory predicts, and the only one of which the start tells as much as a training.
-            run.look = replace(run.look, measure="output_grad_rms")
+            run.request = replace(run.request, metric="output_grad_rms")
         self._screen.query_one(GradientPane).clear()
         for pane in self._screen.query(CurvePane):
             pane.clear()
@@ -77,9 +77,9 @@ class RunView:
         if self.run is not None:
             self.run.close()
 
-    async def take(self, event: Followed) -> None:
+    async def take(self, event: RunChanged) -> None:
         """Paint a new state of the run or of its partner, then let its reader go on."""
-        run = event.watching
+        run = event.followed
         if run is self._comparison.partner and self.run is not None:
             if run.snapshot is None:
                 self._screen.notify(run.problem, severity="error", markup=False)
@@ -158,7 +158,7 @@ class RunView:
         # A net that was only measured has nothing that a cure could be compared with.
         findings.curable = trained
         findings.findings = run.findings
-        findings.breaks = run.breaks
+        findings.breaks = run.divergences
         screen.query_one(TabLine).alarm = bool(run.findings)
         for title, text, severity in run.news():
             # Once a run has ended, the panes show its news; a toast would only cover the curves.
@@ -178,7 +178,7 @@ class RunView:
             if not run.live:
                 self._controls.warm()
 
-    def _hide_builder(self, run: Watching) -> None:
+    def _hide_builder(self, run: FollowedRun) -> None:
         """Hide the builder while a script's run is shown: its net would be taken for the script's."""
         screen = self._screen
         if run.script == screen.has_class("-script"):
@@ -197,5 +197,5 @@ class RunView:
             workbench.adopt(set_fields(workbench.experiment, {"optimizer.lr": run.lr}))
 
 
-def _follow(run: Watching) -> None:
+def _follow(run: FollowedRun) -> None:
     run.follow(get_current_worker())

@@ -18,6 +18,7 @@ from textual.worker import get_current_worker
 from gradtui import metrics
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
+from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.keys import TIME_KEYS
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.layer.layer_panes import (
@@ -30,8 +31,7 @@ from gradtui.ui.screens.layer.layer_panes import (
     view_layer,
 )
 from gradtui.ui.time_cursor import TimeCursor
-from gradtui.ui.travel import Travelled
-from gradtui.ui.watching import Watching
+from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
@@ -47,7 +47,7 @@ class LayerScreen(Screen[int]):
     It answers with the index of the layer that was shown last.
 
     Args:
-        watching: the run.
+        followed: the run.
         layer: index of the layer, from 0.
     """
 
@@ -84,11 +84,11 @@ class LayerScreen(Screen[int]):
             """Return whether a newer view makes this one worthless: each holds all that is shown."""
             return isinstance(message, LayerScreen.Read)
 
-    def __init__(self, watching: Watching, layer: int) -> None:
+    def __init__(self, followed: FollowedRun, layer: int) -> None:
         super().__init__()
-        self.watching = watching
+        self.followed = followed
         self.index = layer
-        self.cursor = TimeCursor(self, lambda: watching)
+        self.cursor = TimeCursor(self, lambda: followed)
         self._loop = ReaderLoop()
 
     def compose(self) -> ComposeResult:
@@ -120,20 +120,20 @@ class LayerScreen(Screen[int]):
         return self.cursor.in_the_past if action == "live" else True
 
     def _show_status(self) -> None:
-        if self.watching.experiment is not None:
-            self.query_one(StatusBar).progress = progress_of(self.watching, self.watching.experiment)
+        if self.followed.experiment is not None:
+            self.query_one(StatusBar).progress = progress_of(self.followed, self.followed.experiment)
 
     @work(thread=True, exclusive=True, group="layer")
     def read(self) -> None:
         """Read the layer at once, then whenever the run has grown or another step or layer is asked for."""
-        watching, shown = self.watching, None
+        followed, shown = self.followed, None
         worker = get_current_worker()
         try:
-            run = open_run(watching.folder)
+            run = open_run(followed.folder)
             for _ in self._loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
-                now = (self.index, watching.at, watching.snapshot.step if watching.snapshot else 0)
+                now = (self.index, followed.at, followed.snapshot.step if followed.snapshot else 0)
                 if now != shown:
-                    view = view_layer(run, self.index, watching.at)
+                    view = view_layer(run, self.index, followed.at)
                     if view is not None:
                         self.post_message(self.Read(view))
                     shown = now
@@ -143,14 +143,14 @@ class LayerScreen(Screen[int]):
     @on(Read)
     def _read(self, event: Read) -> None:
         event.stop()
-        view, watching = event.view, self.watching
+        view, followed = event.view, self.followed
         if view.index != self.index:
             return
         self.query_one("#layer-title", Static).update(self._title(view))
-        steps = watching.snapshot.steps if watching.snapshot else 0
+        steps = followed.snapshot.steps if followed.snapshot else 0
         for pane in self.query(LayerCurves):
-            pane.paint(view, watching.at, steps or None)
-        self.query_one(LayerHistogram).paint(view, watching.at)
+            pane.paint(view, followed.at, steps or None)
+        self.query_one(LayerHistogram).paint(view, followed.at)
 
     def _title(self, view: LayerView) -> Content:
         """Return name, place, size and findings of the layer; beneath, its figures."""
@@ -159,7 +159,7 @@ class LayerScreen(Screen[int]):
             (layer.name, "bold $accent"),
             f"  layer {view.index + 1:,} of {view.count:,} · {layer.kind} · {layer.parameters:,} parameters",
         )
-        for finding in self.watching.findings or ():
+        for finding in self.followed.findings or ():
             if layer.name in finding.layers:
                 title += Content.assemble(
                     "  ", (f"✖ {finding.code} since step {finding.step:,}", "bold $error")
@@ -174,7 +174,7 @@ class LayerScreen(Screen[int]):
             self.dismiss(self.index)
 
     def _show_layer(self, layer: int) -> None:
-        meta = self.watching.snapshot.meta if self.watching.snapshot else None
+        meta = self.followed.snapshot.meta if self.followed.snapshot else None
         last = len(meta.layers) - 1 if meta is not None else 0
         self.index = max(0, min(last, layer))
         self._loop.wake()
@@ -187,16 +187,16 @@ class LayerScreen(Screen[int]):
         """Show a layer by its name."""
         from gradtui.ui.screens.dialogs import find_layer
 
-        find_layer(self.app, self.watching, self._show_layer)
+        find_layer(self.app, self.followed, self._show_layer)
 
     # -- another step
 
     def action_time(self, lines: int) -> None:
         """Show the step so many lines of the histogram later (earlier)."""
-        self._go_to(self.query_one(HistogramChart).step_beside(self.watching.at, lines))
+        self._go_to(self.query_one(HistogramChart).step_beside(self.followed.at, lines))
 
-    @on(Travelled)
-    def _travelled(self, event: Travelled) -> None:
+    @on(StepChanged)
+    def _step_changed(self, event: StepChanged) -> None:
         event.stop()
         self._go_to(event.step)
 
@@ -207,13 +207,13 @@ class LayerScreen(Screen[int]):
     def action_first_bad(self) -> None:
         """Show the first step at which anything was found."""
         self.cursor.go_to_first_finding()
-        self._step_changed()
+        self._read_now()
 
     def _go_to(self, step: int | None) -> None:
         self.cursor.go_to(step)
-        self._step_changed()
+        self._read_now()
 
-    def _step_changed(self) -> None:
+    def _read_now(self) -> None:
         self._loop.wake()
         self._show_status()
 

@@ -38,7 +38,7 @@ async def compared(pilot: Pilot[None], folders: list[Path]) -> CompareScreen:
     await lab_of(pilot)
     screen = CompareScreen(folders)
     pilot.app.push_screen(screen)
-    await until(pilot, lambda: all(entry.watching.standing is not None for entry in screen.entries))
+    await until(pilot, lambda: all(entry.followed.newest_findings is not None for entry in screen.entries))
     await until(pilot, lambda: len(screen.query(RunWaterfall)) == len(folders))
     await pilot.pause(0.4)
     return screen
@@ -71,7 +71,7 @@ async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list
     async with app.run_test(size=(120, 36)) as pilot:
         screen = await compared(pilot, two)
         screen.go_to(40)
-        await until(pilot, lambda: all(e.watching.sight.step == 40 for e in screen.entries))
+        await until(pilot, lambda: all(e.followed.data.step == 40 for e in screen.entries))
         await pilot.pause(0.6)
         sick, deep = screen.query_one(OverlaidProfiles).query_one(CurvePlot)._given[0]
         expected = 10.0 ** np.linspace(-12, 0, 21) * (1 + 0.1 * np.sin(40))
@@ -82,7 +82,7 @@ async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list
         assert "step 40" in screen_text(app)
         # Beyond the end of the shorter one, that one shows its last step.
         screen.go_to(90)
-        await until(pilot, lambda: [e.watching.sight.step for e in screen.entries] == [60, 90])
+        await until(pilot, lambda: [e.followed.data.step for e in screen.entries] == [60, 90])
         await pilot.press("escape")
         assert screen.at is None
         assert isinstance(app.screen, CompareScreen)
@@ -160,10 +160,10 @@ async def test_one_of_them_is_opened_alone(two: list[Path]) -> None:
         await pilot.press("enter")
         await pilot.pause(0.2)
         await pilot.press("down", "enter")
-        await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.watching is not None)
+        await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.followed is not None)
         assert app.lab is not None
-        assert app.lab.watching is not None
-        assert app.lab.watching.folder == two[0]
+        assert app.lab.followed is not None
+        assert app.lab.followed.folder == two[0]
 
 
 async def test_a_run_that_is_gone_is_said_and_the_others_are_shown(two: list[Path], tmp_path: Path) -> None:

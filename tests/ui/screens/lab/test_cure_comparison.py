@@ -87,8 +87,8 @@ async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: Ma
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await until(pilot, lambda: "Half of the units never fire." in screen_text(app))
-        assert lab.watching is not None
-        shown = tuple(finding.code for finding in lab.watching.findings or ())
+        assert lab.followed is not None
+        shown = tuple(finding.code for finding in lab.followed.findings or ())
         assert shown == list_runs()[0].summary.findings == ("dead-units",)
 
 
@@ -127,7 +127,7 @@ async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: M
     app = GradtuiApp(attach=make_run(steps=200))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.watching and lab.watching.findings))
+        await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("f")
         await until(pilot, lambda: "Train a twin with this cure" in screen_text(app))
         assert "ReLU and He's weights  advised" in screen_text(app)
@@ -144,7 +144,7 @@ async def test_a_twin_that_cannot_be_started_is_said(
     app = GradtuiApp(attach=make_run(steps=200))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.watching and lab.watching.findings))
+        await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("f")
         await pilot.pause(0.3)
         await pilot.press("enter")
@@ -195,7 +195,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
         )
         await pilot.press("enter")
         await until(pilot, lambda: lab.comparison.partner is not None and app.screen is lab)
-        assert lab.watching.folder == best.folder
+        assert lab.followed.folder == best.folder
         assert lab.comparison.partner.folder == sick
         await pilot.press("T")
         # Of the sick net, not of the cured one that is on the screen; and what was trained is not trained again.

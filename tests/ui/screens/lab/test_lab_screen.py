@@ -124,7 +124,7 @@ async def test_a_run_is_shown_whole(make_run: MakeRun, size: tuple[int, int]) ->
         assert "finished" in text
         assert "█" in text
         assert all(len(line) == size[0] for line in text.splitlines())
-        assert not lab.watching.live
+        assert not lab.followed.live
 
 
 async def test_nan_is_said_in_words(make_run: MakeRun) -> None:
@@ -149,7 +149,7 @@ async def test_a_dead_trainer_is_said_with_its_step_and_its_log_is_offered(make_
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
         os.kill(sleeper.pid, signal.SIGKILL)  # it stays as a zombie: nobody has waited for it
         await until(pilot, lambda: "trainer died at step 60" in screen_text(app), seconds=2.0)
         await pilot.press("L")
@@ -163,7 +163,7 @@ async def test_wishes_reach_the_folder(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
         await pilot.press("space", "full_stop")
         lab.query_one(FieldList).focus()
         await pilot.press("down", "right", "x")
@@ -178,7 +178,7 @@ async def test_batch_size_waits_for_the_next_start_and_is_marked(make_run: MakeR
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
         lab.query_one(FieldList).focus()
         await pilot.press("down", "down", "right")
         await until(pilot, lambda: "128 ○" in screen_text(app))
@@ -227,7 +227,7 @@ async def test_another_experiment_leaves_the_running_one_alone(make_run: MakeRun
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
         lab.workbench.take(resolve("plain-5"))
         await pilot.pause()
         assert ControlReader(folder).poll() == []
@@ -241,7 +241,7 @@ async def test_what_the_trainer_took_over_is_shown_whoever_wished_it(make_run: M
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.state == "running")
+        await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")
         await until(pilot, lambda: lab.workbench.experiment.optimizer.lr == 0.002)
         assert "○" not in screen_text(app)
 
@@ -322,6 +322,6 @@ async def test_a_run_whose_first_step_is_not_over_is_shown_without_numbers(make_
     app = GradtuiApp(attach=make_run(steps=0, end=None))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: lab.watching is not None and lab.watching.snapshot is not None)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.snapshot is not None)
         await pilot.pause(0.3)
         assert "training" in screen_text(app)

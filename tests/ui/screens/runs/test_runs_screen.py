@@ -91,10 +91,10 @@ async def test_enter_opens_the_run_under_the_cursor(three: list[Path]) -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await opened(pilot, 3)
         await pilot.press("down", "j", "k", "enter")
-        await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.watching is not None)
+        await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.followed is not None)
         assert app.lab is not None
-        assert app.lab.watching is not None
-        assert app.lab.watching.folder == three[1]
+        assert app.lab.followed is not None
+        assert app.lab.followed.folder == three[1]
 
 
 async def test_a_filter_is_live_its_errors_are_said_and_escape_takes_it_back(three: list[Path]) -> None:
@@ -221,8 +221,8 @@ async def test_the_run_on_the_screen_stays_there_when_it_is_deleted_and_comes_ba
         await until(pilot, lambda: len(screen.listing.runs) == 2)
         await pilot.press("escape")
         await until(pilot, lambda: "deleted · r, then u brings it back" in screen_text(app))
-        assert lab.watching is not None
-        assert lab.watching.snapshot.step == 60
+        assert lab.followed is not None
+        assert lab.followed.snapshot.step == 60
         await pilot.press("r")
         await until(pilot, lambda: isinstance(app.screen, RunsScreen))
         await pilot.press("u", "escape")

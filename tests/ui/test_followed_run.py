@@ -8,32 +8,32 @@ from typing import Any, cast
 
 import pytest
 
-from gradtui.ui.watching import Watching
+from gradtui.ui.followed_run import FollowedRun
 from tests.ui.conftest import MakeRun
 
 
 @pytest.mark.parametrize("paints", [True, False])
-def test_whoever_follows_a_run_stops_when_it_is_closed(
+def test_the_thread_that_follows_a_run_stops_when_it_is_closed(
     paints: bool, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Be it between two looks, or while it waits to be painted: an app that is left is gone at once."""
-    monkeypatch.setattr("gradtui.ui.watching.ENDED_PACE", 3600.0)
+    """It stops between two readings, or while it waits to be painted: an app that is left is gone at once."""
+    monkeypatch.setattr("gradtui.ui.followed_run.READ_SECONDS_ENDED", 3600.0)
     seen = threading.Semaphore(0)
 
     class Screen:
         def post_message(self, message: Any) -> None:
             if paints:
-                message.watching.painted.set()
+                message.followed.painted.set()
             seen.release()
 
-    watching = Watching(cast(Any, Screen()), make_run(steps=3))
+    followed = FollowedRun(cast(Any, Screen()), make_run(steps=3))
     follower = threading.Thread(
-        target=watching.follow, args=(SimpleNamespace(is_cancelled=False),), daemon=True
+        target=followed.follow, args=(SimpleNamespace(is_cancelled=False),), daemon=True
     )
     follower.start()
     assert seen.acquire(timeout=60)
     if paints:
         assert seen.acquire(timeout=60)
-    watching.close()
+    followed.close()
     follower.join(60)
     assert not follower.is_alive()

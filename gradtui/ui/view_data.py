@@ -1,4 +1,4 @@
-"""What is looked at of a run, and what is seen there: one measure of the layers at a step and over time."""
+"""Reading the data of a view: one metric of the layers at a step and over time, with its healthy range."""
 
 from __future__ import annotations
 
@@ -17,85 +17,97 @@ from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
 from gradtui.runs.summary import Floats, Steps, Summary
 from gradtui.runs.table import RecentRows, Table, recent_rows
-from gradtui.ui.look import Look
+from gradtui.ui.view import ViewRequest
 
 Wide = NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
-class Sight:
-    """What a look at a run has found. Every array of layers has shape (layers,), in the measure's own units."""
+class ViewData:
+    """A ViewData is what a run has for a ViewRequest.
 
-    look: Look
+    Every array of layers has shape (layers,), in the metric's own units.
+    """
+
+    request: ViewRequest
     names: tuple[str, ...]
     """Layers from input to output, or time lags."""
     moment: RecentRows
-    """The rows up to the step looked at."""
+    """The last rows up to the step that is shown."""
     low: Floats
     middle: Floats
     high: Floats
-    """Least, median and largest over the moment's rows; NaN where one of them is."""
-    corridor: tuple[Wide, Wide] | None
-    """The healthy range."""
+    """Least, median and largest value of these rows; NaN where one of them is."""
+    healthy: tuple[Wide, Wide] | None
+    """The lowest and highest healthy value; None where health has no bounds."""
     theory: Wide | None
-    """What theory expects at initialisation, at the level of the last hidden layer; NaN where it is silent."""
+    """What theory expects at initialisation, at the level of the last hidden layer; NaN where it says nothing."""
     matrix: Floats
     """(rows, layers): means over stretches of time, for the waterfall."""
     steps: Steps
-    """(rows,): the step at which each of them begins."""
+    """(rows,): the step at which each of these stretches begins."""
     last: int
-    """The last step of the last of them."""
+    """The last step of the last stretch."""
     curves: Mapping[str, Summary]
     """Each scalar over the same stretch of time."""
 
     @property
     def values(self) -> Floats:
-        """The row at the step looked at."""
+        """Return the row at the step that is shown."""
         rows: Floats = self.moment.rows
         return rows[-1] if len(rows) else np.zeros(0, np.float32)
 
     @property
     def step(self) -> int:
-        """The step of these values; 0 before the first."""
+        """Return the step of these values; 0 before the first."""
         return self.moment.step
 
 
-def see(
+def read_view(
     snapshot: Snapshot,
     scalars: Sequence[Table],
-    look: Look,
+    request: ViewRequest,
     experiment: Experiment | None,
-    before: Sight | None,
-) -> Sight:
-    """Look at a run's state. `before` is the last sight of the same run: what still holds of it is not read again.
+    before: ViewData | None,
+) -> ViewData:
+    """Read what a run has for a request.
 
-    scalars: the run's tables of them, for a closer look than the snapshot's at a stretch of time.
+    Args:
+        snapshot: the state of the run; it must have the metric of the request.
+        scalars: the run's tables of scalars, which show a stretch of time closer than the snapshot does.
+        request: the view.
+        experiment: what theory predicts from; None for a script.
+        before: the last data of the same run: what still holds of it is not read again.
     """
     table = snapshot.timeline.table
-    moment = recent_rows(table, look.at)
-    if look.window is None:
-        matrix, steps, _ = snapshot.timeline.fold(look.rows)
+    moment = recent_rows(table, request.at)
+    if request.window is None:
+        matrix, steps, _ = snapshot.timeline.fold(request.rows)
         last, curves = snapshot.latest_step, snapshot.curves
     else:
-        first, last = look.window
-        if before is not None and before.look == replace(look, at=before.look.at) and before.step > last:
+        first, last = request.window
+        if (
+            before is not None
+            and before.request == replace(request, at=before.request.at)
+            and before.step > last
+        ):
             matrix, steps, curves = before.matrix, before.steps, before.curves
         else:
-            window = snapshot.timeline.window(first, last, look.rows)
+            window = snapshot.timeline.window(first, last, request.rows)
             matrix, steps, curves = window.mean, window.step, _curves(scalars, first, last)
     values = moment.rows[-1] if len(moment.rows) else np.zeros(0, np.float32)
     layers = snapshot.meta.layers if snapshot.meta else ()
     level = last_hidden_layer([layer.kind for layer in layers]) if len(layers) == len(values) else -1
     names = snapshot.layer_names
-    return Sight(
-        look=look,
+    return ViewData(
+        request=request,
         names=names,
         moment=moment,
         low=np.fmin.reduce(moment.rows) if len(moment.rows) else values,
         middle=np.median(moment.rows, axis=0) if len(moment.rows) else values,
         high=np.fmax.reduce(moment.rows) if len(moment.rows) else values,
-        corridor=healthy_range(look.measure, values, [layer.parameters for layer in layers], level),
-        theory=_theory(look.measure, names, values, experiment),
+        healthy=healthy_range(request.metric, values, [layer.parameters for layer in layers], level),
+        theory=_theory(request.metric, names, values, experiment),
         matrix=matrix,
         steps=steps,
         last=last,
@@ -104,7 +116,7 @@ def see(
 
 
 def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Summary]:
-    """Each scalar between two steps, as closely as a follower shows the whole run."""
+    """Each scalar between two steps, in as many buckets as a follower uses for the whole run."""
     curves: dict[str, Summary] = {}
     for table in scalars:
         summary = table.summary(table.row_of(first), table.row_of(last + 1), CURVE_BUCKETS)
@@ -113,15 +125,15 @@ def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Sum
 
 
 def _theory(
-    measure: str, names: tuple[str, ...], values: Floats, experiment: Experiment | None
+    metric: str, names: tuple[str, ...], values: Floats, experiment: Experiment | None
 ) -> Wide | None:
-    """The predicted profile at the level of the layer (or lag) that theory starts from; None where it is silent."""
-    metric = metrics.find(measure)
-    if experiment is None or metric is None or not metric.predicted or not len(values):
+    """The predicted profile at the level of the layer (or lag) that theory starts from; None without prediction."""
+    row = metrics.find(metric)
+    if experiment is None or row is None or not row.predicted or not len(values):
         return None
     expected = _predicted(experiment)
     found = np.full(len(values), np.nan)
-    if metric.axis == "lag":
+    if row.axis == "lag":
         count = min(len(found), len(expected.log10_lags))
         found[:count] = expected.log10_lags[:count]
         start = 0

@@ -1,0 +1,345 @@
+"""A run on the screen: a thread follows it with a run monitor and hands each new state to the screen."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from textual.message import Message
+from textual.screen import Screen
+from textual.worker import Worker
+
+from gradtui import metrics
+from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.ui.edit.values import show
+from gradtui.ui.reader_loop import ReaderLoop
+from gradtui.ui.view import ViewRequest
+from gradtui.ui.widgets.run_stats import RunStat, run_stats
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis import Finding, RunMonitor
+    from gradtui.diagnosis.outcome import Outcome
+    from gradtui.report.divergences import Divergence
+    from gradtui.runs.control import CommandName
+    from gradtui.runs.follower import Snapshot
+    from gradtui.runs.meta import Parent
+    from gradtui.runs.reader import Run
+    from gradtui.runs.summary import Floats
+    from gradtui.training.launch import Trainer
+    from gradtui.ui.view_data import ViewData
+
+READ_SECONDS = 0.1
+"""Seconds between two readings of the folder of a live run …"""
+READ_SECONDS_ENDED = 1.0
+"""… once the run has ended: another process may resume it …"""
+READ_SECONDS_FIRST = 0.02
+"""… and until the first step is there, so that the first bar comes at once."""
+
+Announcement = tuple[str, str, Literal["information", "warning", "error"]]
+"""Title, text and severity of a notification."""
+
+
+@dataclass
+class RunChanged(Message):
+    """A RunChanged says that a followed run has a new state."""
+
+    followed: FollowedRun
+
+    def can_replace(self, message: Message) -> bool:
+        """Return whether an older message is worthless: each state is whole."""
+        return isinstance(message, RunChanged) and message.followed is self.followed
+
+
+class FollowedRun:
+    """A FollowedRun is one run that a screen shows, and the thread's work of following it.
+
+    The thread waits until its last state was painted: a terminal that cannot keep up slows its reader down, and never
+    the trainer. A request for another view is answered at once.
+
+    Args:
+        screen: gets a RunChanged for each new state.
+        folder: of the run.
+        trainer: the trainer, if this app started it.
+        compared: another run is compared with this one; its findings are those of its newest step, whichever step is
+            shown.
+    """
+
+    def __init__(
+        self, screen: Screen[Any], folder: Path, trainer: Trainer | None = None, *, compared: bool = False
+    ) -> None:
+        self.folder = folder
+        self.trainer = trainer
+        self.request = ViewRequest()
+        """The view that is asked for; `show` asks for another."""
+        self.data: ViewData | None = None
+        """What the run has for the request; None before the first reading."""
+        self.snapshot: Snapshot | None = None
+        self.title = folder.name
+        """The name of the run."""
+        self.experiment: Experiment | None = None
+        """What is trained, with the live changes that the trainer made; None for a script."""
+        self.parent: Parent | None = None
+        """The run that it says it is to be compared with."""
+        self.metrics: tuple[str, ...] = ()
+        """The metrics of its layers that the run records."""
+        self.findings: tuple[Finding, ...] | None = None
+        """The findings at the step that is shown; None while it is too early to say …"""
+        self.newest_findings: tuple[Finding, ...] | None = None
+        """… and at the newest step, as `RunMonitor.findings` has them."""
+        self.first_bad_step: int | None = None
+        """The first step at which anything was found; None where nothing was."""
+        self.outcome: Outcome | None = None
+        """What it has come to, in the figures by which cures are compared."""
+        self.stats: tuple[RunStat, ...] = ()
+        """The figures of the run as a whole, at the step that is shown."""
+        self.divergences: tuple[Divergence, ...] = ()
+        """The steps at which it diverged, as its trainer recorded them."""
+        self.failed_to_start = False
+        """Whether its trainer ended before it wrote anything: the folder alone could not tell so soon."""
+        self.deleted = False
+        """Whether its folder was deleted while it was followed."""
+        self.problem = ""
+        """Why the last command could not be sent, or the run not be read; one line."""
+        self.painted = threading.Event()
+        """The screen sets it when the last state was painted."""
+        self.pace = READ_SECONDS
+        """Seconds between two readings of a live run's folder."""
+        self._screen = screen
+        self._compared = compared
+        self._loop = ReaderLoop()
+        self._announcements: list[Announcement] = []
+        self._announced_codes: set[str] = set()
+        self._events_read = 0
+        self._stats_step: int | None = None
+
+    @property
+    def at(self) -> int | None:
+        """Return the step that is shown; None is always the newest."""
+        return self.request.at
+
+    def show(self, request: ViewRequest) -> None:
+        """Ask for another view."""
+        self.request = request
+        self._loop.wake()
+
+    def close(self) -> None:
+        """End the thread that follows the run."""
+        self._loop.close()
+        self.painted.set()
+
+    # -- the work of the thread
+
+    def follow(self, worker: Worker[None]) -> None:
+        """Read the folder until it is closed or the worker is cancelled. Runs in a thread."""
+        from gradtui.diagnosis import RunMonitor
+        from gradtui.runs.errors import RunError
+
+        try:
+            monitor = RunMonitor(self.folder)
+            began = time.monotonic()
+
+            def pause() -> float:
+                return max(0.005, self._seconds_between_readings() - (time.monotonic() - began))
+
+            for _ in self._loop.rounds(lambda: worker.is_cancelled, pause):
+                began = time.monotonic()
+                request = self.request
+                if self._read(monitor, request):
+                    before = self.data
+                    first, step_changed = before is None, before is None or request.at != before.request.at
+                    self._read_view(monitor.run, request)
+                    if step_changed:
+                        # The picture first; its diagnosis comes a moment later. Only the very first painting is
+                        # waited for: it and a diagnosis would take turns.
+                        self._post(worker if first else None)
+                    self._diagnose(monitor, request)
+                    self._post(worker)
+        except Exception as error:
+            # One line, whatever it is: a run that cannot be read must not take the screen down with it.
+            known = isinstance(error, RunError | OSError)
+            self.problem = str(error) if known else f"cannot follow this run: {type(error).__name__}: {error}"
+            self.snapshot = None
+            self._screen.post_message(RunChanged(self))
+
+    def _seconds_between_readings(self) -> float:
+        if not self.live:
+            return READ_SECONDS_ENDED
+        return self.pace if self.snapshot is not None and self.snapshot.step else READ_SECONDS_FIRST
+
+    def _read(self, monitor: RunMonitor, request: ViewRequest) -> bool:
+        """Read what is new, and return whether there is anything to show: a new state, or another view."""
+        run = monitor.run
+        monitor.follow_metric(request.metric)
+        self.deleted = not self.folder.is_dir()
+        if self.deleted:
+            # Perhaps for a moment only: what was read of it stays as it was.
+            return False
+        # A new name is written beside the files that are followed, so it is read anew each time.
+        self.title = run.name
+        snapshot = monitor.snapshot if monitor.poll() else None
+        if snapshot is None and self._trainer_failed_to_start():
+            self.failed_to_start, snapshot = True, self.snapshot
+        if snapshot is None:
+            return self.snapshot is not None and (self.data is None or self.data.request != request)
+        self._read_events(run, snapshot)
+        self.metrics = tuple(run.measures)
+        self.parent = run.parent
+        self.snapshot = snapshot
+        return True
+
+    def _trainer_failed_to_start(self) -> bool:
+        return (
+            not self.failed_to_start
+            and self.snapshot is not None
+            and self.snapshot.meta is None
+            and self.trainer is not None
+            and self.trainer.poll() is not None
+        )
+
+    def _read_events(self, run: Run, snapshot: Snapshot) -> None:
+        """Take over what the trainer says it has changed, also when another viewer asked for it."""
+        from gradtui.report.divergences import divergences
+
+        first = self._events_read == 0
+        if len(snapshot.events) != self._events_read:
+            self.divergences = tuple(divergences(snapshot.events))
+        if self.experiment is None or len(snapshot.events) < self._events_read:
+            self.experiment, self._events_read = run.experiment, 0
+        for event in snapshot.events[self._events_read :]:
+            changes = event.get("set")
+            if event.get("event") == "control" and changes and self.experiment is not None:
+                with contextlib.suppress(ExperimentError):
+                    self.experiment = set_fields(self.experiment, changes)
+                text = ", ".join(f"{path.rpartition('.')[2]} {show(path, v)}" for path, v in changes.items())
+                if not first:
+                    text += f" since step {event.get('step', 0):,}"
+                    self._announcements.append(("", text, "information"))
+            elif event.get("event") == "refused" and not first:
+                self._announcements.append(("refused", str(event.get("reason", "")), "error"))
+        self._events_read = len(snapshot.events)
+
+    def _read_view(self, run: Run, request: ViewRequest) -> None:
+        from gradtui.ui.view_data import read_view
+
+        assert self.snapshot is not None
+        self.data = read_view(self.snapshot, run.scalar_tables(), request, self.experiment, self.data)
+
+    def _post(self, worker: Worker[None] | None = None) -> None:
+        """Hand the state over; with a worker, wait until it was painted."""
+        self.painted.clear()
+        if self._loop.closed:
+            return
+        self._screen.post_message(RunChanged(self))
+        # Also while a key is held down: its pictures would pile up in a slow line as well as any.
+        while worker is not None and not self.painted.wait(0.5) and not worker.is_cancelled:
+            pass
+
+    def _diagnose(self, monitor: RunMonitor, request: ViewRequest) -> None:
+        """Diagnose the run: now and then while it trains, once more when it has ended, and at an earlier step."""
+        snapshot = self.snapshot
+        if snapshot is None or not snapshot.step:
+            return
+        due = monitor.waiting_since is not None
+        if due:
+            monitor.diagnose()
+            self.newest_findings, self.outcome = monitor.findings, monitor.outcome
+            found = self.newest_findings or ()
+            self.first_bad_step = min((finding.step for finding in found), default=None)
+            for finding in found:
+                if finding.code not in self._announced_codes:
+                    self._announced_codes.add(finding.code)
+                    self._announcements.append((finding.code, finding.evidence.partition(";")[0], "warning"))
+        if request.at is None or self._compared:
+            self.findings = self.newest_findings
+        else:
+            self.findings = monitor.findings_at(request.at)
+        if not self._compared and (due or request.at != self._stats_step):
+            self._stats_step = request.at
+            rows = {
+                metric.name: _row(monitor.run, metric.name, request.at) for metric in metrics.with_figure()
+            }
+            known = {name: row for name, row in rows.items() if row is not None}
+            self.stats = run_stats(snapshot, known, tuple(monitor.run.layer_names))
+
+    # -- what the screen asks
+
+    def news(self) -> list[Announcement]:
+        """Return what has happened since the last call."""
+        news, self._announcements = self._announcements, []
+        return news
+
+    def send(self, command: CommandName, **fields: Any) -> bool:
+        """Send a command to the trainer; return False, with the reason in `problem`, where that cannot be done."""
+        from gradtui.runs.control import send
+        from gradtui.runs.errors import RunError
+
+        try:
+            send(self.folder, command, **fields)
+        except RunError as error:
+            self.problem = str(error)
+            return False
+        return True
+
+    @property
+    def state(self) -> str:
+        """Return the run's state by its last snapshot."""
+        if self.failed_to_start:
+            return "failed"
+        return self.snapshot.status.state if self.snapshot else "starting"
+
+    @property
+    def preflight(self) -> bool:
+        """Return whether it is a measurement at initialisation, and no training."""
+        meta = self.snapshot.meta if self.snapshot is not None else None
+        return meta is not None and meta.preflight
+
+    @property
+    def script(self) -> bool:
+        """Return whether it is the training of a script that `gradtui.watch` records."""
+        meta = self.snapshot.meta if self.snapshot is not None else None
+        return meta is not None and meta.kind == "script"
+
+    @property
+    def lr(self) -> float:
+        """Return the newest learning rate; 0 where none is known."""
+        curve = self.snapshot.curves.get("lr") if self.snapshot is not None else None
+        known = [] if curve is None else [float(f"{rate:.7g}") for rate in curve.mean if math.isfinite(rate)]
+        return known[-1] if known else 0.0
+
+    @property
+    def ignores_commands(self) -> bool:
+        """Return whether it is a script that has never asked for commands."""
+        events = self.snapshot.events if self.snapshot is not None else ()
+        return self.script and not any(event.get("event") == "listening" for event in events)
+
+    @property
+    def live(self) -> bool:
+        """Return whether it is being trained."""
+        if self.snapshot is not None and self.snapshot.meta is None and self.trainer is None:
+            # A folder that a person made, and no trainer that we know of: space must not wait for one.
+            return False
+        return self.state in ("starting", "running", "paused")
+
+    def log(self) -> list[str]:
+        """Return the last lines that the trainer printed."""
+        from gradtui.runs.reader import open_run
+
+        lines = open_run(self.folder).log_tail(200)
+        if not lines and self.state == "died":
+            return [
+                "The trainer printed nothing: it was killed from outside, by kill -9 or for want of memory."
+            ]
+        return lines
+
+
+def _row(run: Run, metric: str, step: int | None) -> Floats | None:
+    """The newest row of a metric up to a step, (layers,); None where there is none."""
+    from gradtui.runs.table import recent_rows
+
+    rows = recent_rows(run.table_or_empty(metric), step, 1).rows
+    return rows[-1] if len(rows) else None

@@ -1,0 +1,105 @@
+"""The data of a view: rows as they are on disk, medians and bounds by numpy, theory by `predict`."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from gradtui.diagnosis import predict
+from gradtui.experiment import resolve, set_fields
+from gradtui.runs.follower import Follower, Snapshot
+from gradtui.runs.reader import open_run
+from gradtui.ui.view import ViewRequest
+from gradtui.ui.view_data import ViewData, read_view
+from tests.ui.conftest import MakeRun
+
+
+def read(make_run: MakeRun, request: ViewRequest, **made: object) -> tuple[ViewData, Snapshot, np.ndarray]:
+    folder = make_run(**made)
+    follower = Follower(open_run(folder), request.metric)
+    snapshot = follower.poll()
+    assert snapshot is not None
+    _, norms = open_run(folder).layers("grad_norm")
+    run = open_run(folder)
+    return read_view(snapshot, [run.table("scalars")], request, run.experiment, None), snapshot, norms
+
+
+def test_at_a_step_the_data_are_its_row_and_those_just_before_it(make_run: MakeRun) -> None:
+    data, _, norms = read(make_run, ViewRequest(at=60), steps=200)
+    assert data.step == 60
+    np.testing.assert_array_equal(data.values, norms[59])
+    np.testing.assert_allclose(data.middle, np.median(norms[10:60], axis=0))
+    np.testing.assert_array_equal(data.low, norms[10:60].min(axis=0))
+    np.testing.assert_array_equal(data.high, norms[10:60].max(axis=0))
+    assert data.last == 200, "the waterfall shows the whole run whatever step one looks at"
+
+
+def test_without_a_step_the_data_are_the_newest_row(make_run: MakeRun) -> None:
+    data, _, norms = read(make_run, ViewRequest(rows=16), steps=200)
+    assert data.step == 200
+    np.testing.assert_array_equal(data.values, norms[-1])
+    assert len(data.matrix) <= 16
+    assert data.steps[0] == 1
+
+
+def test_a_stretch_of_time_is_read_closer_than_the_whole(make_run: MakeRun) -> None:
+    data, snapshot, norms = read(make_run, ViewRequest(window=(101, 120), rows=40), steps=1200)
+    assert data.steps.tolist() == list(range(101, 121))
+    np.testing.assert_array_equal(data.matrix, norms[100:120])
+    assert data.curves["loss"].step.tolist() == list(range(101, 121))
+    again = read_view(snapshot, (), replace(data.request, at=110), None, data)
+    assert again.matrix is data.matrix, "nothing is read again that lies in the past"
+
+
+def test_values_have_nan_and_bounds_leave_it_out(make_run: MakeRun) -> None:
+    data, _, _ = read(make_run, ViewRequest(), steps=60, nan_from=50)
+    assert np.isnan(data.values).all()
+    assert np.isnan(data.middle).all()
+    assert np.isfinite(data.low).all()
+    assert data.healthy is None, "there is no level to compare the layers with"
+
+
+def test_the_healthy_range_is_level_with_the_last_hidden_layer_and_allows_for_sizes(
+    make_run: MakeRun,
+) -> None:
+    data, _, norms = read(make_run, ViewRequest(), steps=60)
+    assert data.healthy is not None
+    low, high = data.healthy
+    parameters = np.array([layer.parameters for layer in open_run_layers(make_run)])
+    expected = norms[-1][-2] * np.sqrt(parameters / parameters[-2])
+    np.testing.assert_allclose(low, expected * 10**-0.9, rtol=1e-6)
+    np.testing.assert_allclose(high, expected * 10**0.9, rtol=1e-6)
+
+
+def open_run_layers(make_run: MakeRun) -> tuple[object, ...]:
+    meta = open_run(make_run()).meta
+    assert meta is not None
+    return meta.layers
+
+
+def test_theory_is_given_where_it_predicts_and_at_the_level_it_starts_from(make_run: MakeRun) -> None:
+    data, snapshot, _ = read(make_run, ViewRequest(), steps=20)
+    assert data.theory is None, "of the parameters' gradient theory says nothing"
+    experiment = resolve("sigmoid-20")
+    request = ViewRequest(metric="output_grad_rms")
+    theory = read_view(snapshot, (), request, experiment, None).theory
+    assert theory is not None
+    assert np.isnan(theory[-1]), "nor of the output layer"
+    np.testing.assert_allclose(theory[-2], data.values[-2], rtol=1e-6)
+    np.testing.assert_allclose(
+        np.log10(theory[:-1] / theory[-2]), predict(experiment).log10_profile, atol=1e-9
+    )
+    narrow = set_fields(experiment, {"net.0.width": 4})
+    assert read_view(snapshot, (), request, narrow, None).theory is None
+
+
+@pytest.mark.parametrize("metric", ["grad_norm", "update_ratio"])
+def test_before_the_first_row_there_is_nothing(make_run: MakeRun, metric: str) -> None:
+    folder = make_run(steps=0, end=None)
+    snapshot = Follower(open_run(folder), metric).poll()
+    assert snapshot is not None
+    data = read_view(snapshot, (), ViewRequest(metric=metric), None, None)
+    assert len(data.values) == 0
+    assert data.step == 0

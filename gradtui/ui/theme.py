@@ -1,4 +1,4 @@
-"""The two themes of gradtui, and which one fits a terminal; every theme of Textual stays available in the palette."""
+"""The themes of gradtui, and which one fits a terminal; the palette offers every theme of Textual too."""
 
 from __future__ import annotations
 
@@ -80,16 +80,16 @@ ANSI_LIGHT = replace(
     BUILTIN_THEMES["ansi-light"],
     variables={**BUILTIN_THEMES["ansi-light"].variables, "block-cursor-background": "ansi_black"},
 )
-"""Textual's own, but for its cursor: on blue, the magenta and the cyan of its letters are lost."""
+"""Textual's theme with another cursor: on blue, the magenta and the cyan of its letters cannot be read."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})
 
 
 def fitting_theme(colours: str | None, environ: Mapping[str, str]) -> str:
-    """The name of the theme for a terminal, where the person has chosen none.
+    """Return the name of the theme for a terminal, where no theme is set.
 
-    Of 16 colours one takes the terminal's own, which its owner has made readable: the nearest of them to gradtui's
-    would be mostly black.
+    A terminal of 16 colours gets a theme of its own colours, which its owner has made readable: the nearest of them
+    to gradtui's would be mostly black.
 
     Args:
         colours: the console's colour system, which goes by COLORTERM and TERM.
@@ -97,6 +97,6 @@ def fitting_theme(colours: str | None, environ: Mapping[str, str]) -> str:
     """
     if colours in ("truecolor", "256"):
         return DARK.name
-    # rxvt, Konsole and others say which of the 16 are their letters and their ground: "0;15" is black on white.
+    # rxvt, Konsole and others name the colours of their letters and their ground: "0;15" is black on white.
     ground = environ.get("COLORFGBG", "").rpartition(";")[2]
     return "ansi-light" if ground in _LIGHT_GROUNDS else "ansi-dark"

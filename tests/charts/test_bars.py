@@ -66,7 +66,7 @@ def test_a_tick_stands_where_the_bar_of_its_value_ends() -> None:
     assert {"1e0", "1e-8"} <= set(labels)
 
 
-def test_heights_by_eighths() -> None:
+def test_bars_have_heights_in_eighths() -> None:
     # Five rows for four decades: a decade a row, ends in the middle of rows.
     assert bars(drawn([-4, -3, -2, -1, 0], 5, 5)) == [
         "    ▄",
@@ -78,7 +78,7 @@ def test_heights_by_eighths() -> None:
     assert bars(drawn([-1.5, -1.25, -1.125], 3, 5))[1:3] == ["▔▔▔".replace("▔", " ")[:1] + "▂▃", "█" * 3]
 
 
-def test_colour_is_that_of_the_height() -> None:
+def test_a_cell_has_the_colour_of_its_height() -> None:
     cells = drawn([0, -4], 2, 5)
     top, bottom = cells.ink[0, GUTTER], cells.ink[4, GUTTER]
     assert top == RAMP + STEPS - 1
@@ -90,7 +90,7 @@ def test_bars_of_three_columns_and_more_have_gaps() -> None:
     assert bars(drawn([0, 0], 6, 2)) == ["▄▄ ▄▄ ", "██ ██ "]
 
 
-def test_the_bottom_row_tells_what_is_no_number() -> None:
+def test_the_bottom_row_marks_values_that_are_no_numbers() -> None:
     for palette, signs in ((TRUE, "0×∞"), (MONO, "0×∞"), (PLAIN, "0NI"), (ASCII, "0NI")):
         cells = drawn([-np.inf, np.nan, np.inf, 0], 4, 3, palette)
         assert bars(cells)[-1][:3] == signs
@@ -129,7 +129,7 @@ def test_the_spread_over_time_is_drawn_like_a_fold() -> None:
     assert (cells.codes == folded.codes).all()
 
 
-def test_theory_is_a_thin_line_and_leaves_out_what_it_does_not_know() -> None:
+def test_theory_is_a_thin_line_with_gaps_where_it_predicts_nothing() -> None:
     cells = drawn([0, 0, 0], 3, 5, theory=np.array([np.nan, -2.0, -1.5]))
     at = np.argwhere(cells.ink == THEORY)
     assert at.tolist() == [[1, GUTTER + 2], [2, GUTTER + 1]]
@@ -154,7 +154,7 @@ def test_the_healthy_range_lies_behind_the_bars() -> None:
         assert text[1:3] == [dots, dots]
 
 
-def test_the_cursor_is_seen_with_and_without_colour() -> None:
+def test_the_cursor_is_visible_with_and_without_colour() -> None:
     cells = drawn([-4] * 3, 3, 5, cursor=1)
     assert (cells.fill[:, GUTTER + 1] == CURSOR).all()
     assert not (cells.fill[:, GUTTER] == CURSOR).any()
@@ -162,7 +162,7 @@ def test_the_cursor_is_seen_with_and_without_colour() -> None:
     assert bars(drawn([-4] * 3, 12, 5, MONO, cursor=1))[0] == "    │       "
 
 
-def test_the_ruler_counts_from_one_and_points() -> None:
+def test_the_ruler_counts_from_one_and_points_at_the_cursor() -> None:
     def ruler(layers: int, width: int, cursor: int | None = None) -> str:
         cells = Cells(1, GUTTER + width)
         draw_ruler(cells, LayerAxis(layers, width), TRUE, 0, cursor)

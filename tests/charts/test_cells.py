@@ -17,7 +17,7 @@ from tests.support.drawn import TRUE, strip_of
     st.integers(-30, 30),
     st.text("ab×∞▁█", max_size=30),
 )
-def test_text_is_cut_at_the_edges(height: int, width: int, row: int, column: int, text: str) -> None:
+def test_written_text_is_cut_at_the_edges(height: int, width: int, row: int, column: int, text: str) -> None:
     cells = Cells(height, width)
     cells.write(row, column, text, TEXT)
     assert all(len(cells.text(y)) == width for y in range(height))
@@ -27,7 +27,7 @@ def test_text_is_cut_at_the_edges(height: int, width: int, row: int, column: int
         assert cells.text(row) == expected[40 : 40 + width]
 
 
-def test_what_changed_is_told_to_the_column() -> None:
+def test_changed_gives_the_columns_that_differ() -> None:
     before = Cells(4, 10)
     after = before.copy()
     after.write(1, 3, "x")
@@ -39,7 +39,7 @@ def test_what_changed_is_told_to_the_column() -> None:
     assert after.changed(Cells(4, 9)) == [(row, 0, 9) for row in range(4)]
 
 
-def test_a_strip_has_a_segment_for_each_run_of_ink() -> None:
+def test_a_row_has_a_segment_for_each_run_of_ink() -> None:
     cells = Cells(1, 8)
     cells.write(0, 2, "ab", TEXT)
     cells.write(0, 4, "×", NAN_INK, NAN_FILL)
@@ -52,5 +52,5 @@ def test_a_strip_has_a_segment_for_each_run_of_ink() -> None:
     assert styles[2].bgcolor != styles[1].bgcolor
 
 
-def test_no_columns_no_segments() -> None:
+def test_a_row_without_columns_has_no_segments() -> None:
     assert list(strip_of(Cells(1, 0), 0, TRUE)) == []

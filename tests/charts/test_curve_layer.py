@@ -58,12 +58,12 @@ def test_the_legend_has_the_values_at_the_cursor() -> None:
     assert f"━ batch {BATCH.y[499]:.4g} " in text  # type: ignore[index]
 
 
-def test_before_the_first_value_there_is_none() -> None:
+def test_before_the_first_value_the_legend_shows_none() -> None:
     assert "━ test – " in "\n".join(text_of(layer_of(BATCH, TEST), cursor=20.0))
     assert "+ test - " in "\n".join(text_of(layer_of(BATCH, TEST, palette=PLAIN), PLAIN, cursor=20.0))
 
 
-def test_a_gap_at_the_cursor_is_said_in_red() -> None:
+def test_the_legend_shows_a_gap_at_the_cursor_in_red() -> None:
     y = LOSS.copy()
     y[200:220] = nan
     cells = draw_over(layer_of(CurveData("batch", STEPS, y)), TRUE, cursor=210.0)
@@ -71,7 +71,7 @@ def test_a_gap_at_the_cursor_is_said_in_red() -> None:
     assert cells.ink[row, lines(cells)[row].index("nan")] == ALERT
 
 
-def test_a_thin_line_that_hides_no_curve() -> None:
+def test_the_cursor_is_a_thin_line_that_hides_no_curve() -> None:
     layer = layer_of(BATCH, TEST)
     cells = draw_over(layer, TRUE, cursor=250.0)
     place = layer.frame.place(250.0)
@@ -85,7 +85,7 @@ def test_a_thin_line_that_hides_no_curve() -> None:
     assert lines(cells)[-1][GUTTER + place] == "▲"
 
 
-def test_a_cursor_out_of_view_still_says_its_values() -> None:
+def test_the_legend_shows_the_values_at_a_cursor_out_of_view() -> None:
     text = text_of(layer_of(BATCH, window=(300, 400)), cursor=237.0)
     assert "▲" not in text[-1]
     assert any("step 237" in line for line in text)
@@ -100,7 +100,7 @@ def test_the_legend_stays_in_its_place_while_the_cursor_moves() -> None:
     assert len(places) == 1
 
 
-def test_the_layer_is_left_as_it_was() -> None:
+def test_draw_over_leaves_the_layer_unchanged() -> None:
     layer = layer_of(BATCH)
     before = layer.cells.copy()
     draw_over(
@@ -109,7 +109,7 @@ def test_the_layer_is_left_as_it_was() -> None:
     assert not layer.cells.changed(before)
 
 
-def test_a_low_chart_still_says_the_values_at_the_cursor() -> None:
+def test_a_low_chart_shows_the_values_at_the_cursor() -> None:
     text = "\n".join(text_of(layer_of(BATCH, TEST, size=(5, 40), marked=True), cursor=237.0))
     assert "batch" in text
     assert "test" in text
@@ -135,7 +135,7 @@ def test_marks_have_a_row_of_their_own_where_there_is_room() -> None:
 
 
 @pytest.mark.parametrize("level", ["light", "strong"])
-def test_the_legend_says_what_is_smoothed_and_over_how_many_steps(level: str) -> None:
+def test_the_legend_names_the_smoothed_curves_and_the_steps(level: str) -> None:
     over = smoothing_steps(level, 500)
     text = "\n".join(text_of(layer_of(BATCH, TEST, smoothing=level)))
     assert f"batch smoothed over {over:g} steps" in text
@@ -146,7 +146,7 @@ def test_the_legend_says_what_is_smoothed_and_over_how_many_steps(level: str) ->
 
 
 @pytest.mark.parametrize("palette", ALL)
-def test_the_raw_curve_stays_behind_in_a_weaker_tone(palette: Palette) -> None:
+def test_the_unsmoothed_curve_lies_behind_in_a_weaker_tone(palette: Palette) -> None:
     plain, smooth = (layer_of(BATCH, smoothing=level, palette=palette).cells for level in ("off", "strong"))
     assert not inked(plain, WEAK).any()
     assert inked(smooth, WEAK).sum() > 50
@@ -156,7 +156,7 @@ def test_the_raw_curve_stays_behind_in_a_weaker_tone(palette: Palette) -> None:
         assert signs == {":" if palette.ascii else "·"}
 
 
-def test_a_gap_stays_a_gap_and_a_red_sign() -> None:
+def test_smoothing_keeps_a_gap_and_its_red_sign() -> None:
     y = np.asarray(BATCH.y).copy()
     y[200:260] = nan
     for level in LEVELS:
@@ -201,14 +201,14 @@ def test_an_error_of_exactly_0_lies_on_the_floor_of_a_log_axis() -> None:
     assert "━ test 0 " in "\n".join(text_of(layer, cursor=250.0))
 
 
-def test_the_same_accuracy_on_a_linear_axis_is_itself() -> None:
+def test_complement_applies_to_log_axes_only() -> None:
     accuracy = CurveData("test", [0, 100, 200, 300], [0.0, 0.9, 1.0, 0.99])
     text = text_of(layer_of(accuracy, complement=True, y_range=(0, 1)))
     assert "━ test 0.99" in "\n".join(text)
     assert text[0].startswith("    1┤")
 
 
-def test_the_complement_turns_the_range_over() -> None:
+def test_complement_swaps_the_ends_of_the_range() -> None:
     series = CurveData("batch", [0.0, 1, 2], [0.5, 0.5, 0.5], [0.1, 0.1, 0.1], [0.8, 0.8, 0.8])
     curve = layer_of(series, log=True, complement=True).curves[0]
     assert curve.low is not None
@@ -221,7 +221,7 @@ def test_without_a_zero_there_is_no_floor() -> None:
     assert "    0┤" not in {line[:6] for line in text}
 
 
-def test_nothing_but_zeros() -> None:
+def test_a_curve_of_zeros_lies_on_the_floor() -> None:
     layer = layer_of(CurveData("loss", [0, 1, 2], [0.0, 0.0, 0.0]), log=True)
     assert inked(layer.cells, SERIES)[-1].all()
 
@@ -240,7 +240,7 @@ def test_a_window_shows_its_stretch_on_an_axis_of_its_own() -> None:
     assert drawn[-1]
 
 
-def test_between_two_points_the_line_goes_through() -> None:
+def test_a_line_between_two_points_crosses_the_window() -> None:
     layer = layer_of(CurveData("test", [0, 100], [1.0, 0.0]), window=(40, 60))
     assert inked(layer.cells, SERIES).any(axis=0).all()
 
@@ -290,7 +290,7 @@ values = st.floats(width=64) | st.sampled_from([nan, np.inf, -np.inf, 0.0])
     cursor=st.none() | st.floats(-1e9, 1e9),
     marked=st.booleans(),
 )
-def test_never_raises_and_uses_what_it_may(
+def test_any_curves_are_drawn_in_allowed_characters(
     palette: Palette,
     ys: list[np.ndarray],
     width: int,
@@ -318,7 +318,7 @@ def test_never_raises_and_uses_what_it_may(
         assert "".join(text).isascii()
 
 
-def test_without_colour_only_these_characters() -> None:
+def test_a_range_without_colour_uses_one_shade() -> None:
     layer = layer_of(
         CurveData("batch", STEPS, BATCH.y, LOSS * 0.5, LOSS * 1.5),
         TEST,

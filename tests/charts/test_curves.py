@@ -29,7 +29,7 @@ def drawn(
 
 
 @given(arrays(np.float64, st.integers(1, 500), elements=values), st.integers(1, 60))
-def test_two_points_a_column_hold_the_extremes_and_the_breaks(y: np.ndarray, columns: int) -> None:
+def test_bucketed_keeps_the_extremes_and_the_gaps(y: np.ndarray, columns: int) -> None:
     x = np.arange(len(y), dtype=float)
     less_x, less_y = bucketed(x, y, columns)
     assert len(less_x) <= max(2 * columns, 3 * columns if not np.isfinite(y).all() else 0)
@@ -50,7 +50,7 @@ def test_a_falling_line_falls() -> None:
     assert firsts == sorted(firsts)
 
 
-def test_axes_and_the_last_value() -> None:
+def test_a_chart_has_axes_and_the_last_value() -> None:
     text = lines(drawn([CurveData("loss", np.arange(101), np.linspace(2, 0, 101))]))
     assert text[0].startswith("    2┤")
     assert text[10].startswith("    0┤")
@@ -70,7 +70,7 @@ def test_steps_that_begin_at_one_stand_on_an_axis_from_zero() -> None:
     assert lines(drawn([CurveData("loss", np.arange(50, 101), np.ones(51))]))[-1].startswith("     └───")
 
 
-def test_a_given_range_is_held() -> None:
+def test_a_given_y_range_is_kept() -> None:
     text = lines(drawn([CurveData("accuracy", [0, 1, 2], [0.1, 0.1, 0.11])], y_range=(0.0, 1.0)))
     assert text[0].startswith("    1┤")
     assert text[-2].startswith("    0┤")
@@ -95,7 +95,7 @@ def test_what_is_not_finite_is_a_gap_and_a_red_sign_on_the_axis() -> None:
     assert {5, 15, 35, 50} <= seen
 
 
-def test_a_last_value_that_is_no_number_is_said_so() -> None:
+def test_the_legend_shows_a_last_value_of_nan() -> None:
     cells = drawn([CurveData("loss", [0, 1, 2], [1.0, 2.0, nan])])
     at = lines(cells)[0].index("nan")
     assert cells.ink[0, at] == ALERT
@@ -119,14 +119,14 @@ def test_the_legend_stays_clear_of_the_curve() -> None:
 
 
 @pytest.mark.parametrize("y", [[], [nan, nan], [np.inf, -np.inf]])
-def test_nothing_finite_is_nothing_drawn(y: list[float]) -> None:
+def test_nothing_is_drawn_where_nothing_is_finite(y: list[float]) -> None:
     cells = Cells(10, 40)
     assert not draw_curves(cells, [CurveData("loss", range(len(y)), y)], TRUE)
     assert not draw_curves(cells, [], TRUE)
     assert set("".join(lines(cells))) == {" "}
 
 
-def test_unequal_lengths_are_named() -> None:
+def test_unequal_lengths_raise_an_error_that_names_the_curve() -> None:
     with pytest.raises(ValueError, match="'loss': 2 x and 3 y"):
         draw_curves(Cells(10, 40), [CurveData("loss", [0, 1], [0, 1, 2])], TRUE)
 
@@ -151,7 +151,7 @@ def test_never_raises_and_keeps_the_width(
         assert all(line.isascii() for line in lines(cells))
 
 
-def test_the_figure_of_the_process_is_left_alone() -> None:
+def test_plotext_s_own_figure_is_left_alone() -> None:
     import plotext
 
     before = plotext.figure.size()
@@ -160,7 +160,7 @@ def test_the_figure_of_the_process_is_left_alone() -> None:
     assert not list(plotext.figure._signals)
 
 
-def test_a_guest_that_explodes_leaves_the_axis_to_the_others() -> None:
+def test_an_exploding_guest_does_not_stretch_the_axis() -> None:
     x = np.arange(1, 101)
     own, other = CurveData("loss", x, np.linspace(2, 0, 100)), np.where(x < 50, x * 1.0, 1e13)
     text = lines(drawn([own, CurveData("without", x, other, guest=True)]))

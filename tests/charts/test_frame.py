@@ -28,16 +28,14 @@ def axis(at: CurveFrame, cursor: float | None = None, breaks: np.ndarray = NO_BR
 
 
 @given(st.integers(0, 10**6), st.integers(1, 10**6), st.integers(2, 300), st.integers(0, 300))
-def test_a_column_s_middle_lies_in_it(low: int, span: int, columns: int, column: int) -> None:
+def test_the_x_of_a_column_s_middle_lies_in_it(low: int, span: int, columns: int, column: int) -> None:
     at = frame(low, low + span, columns)
     column = min(column, columns - 1)
     assert at.place(at.x_at(column)) == column
 
 
 @given(st.integers(1, 5000), st.integers(2, 300), st.integers(0, 5000), st.sampled_from([-10, -1, 1, 10]))
-def test_the_step_beside_is_another_and_so_many_columns_away(
-    span: int, columns: int, step: int, by: int
-) -> None:
+def test_step_beside_is_another_step_the_columns_away(span: int, columns: int, step: int, by: int) -> None:
     at = frame(0, span, columns)
     step = min(step, span)
     beside = at.step_beside(step, by)
@@ -47,7 +45,7 @@ def test_the_step_beside_is_another_and_so_many_columns_away(
         assert abs(there - here - by) <= 1
 
 
-def test_as_many_columns_back_as_forth() -> None:
+def test_step_beside_there_and_back() -> None:
     at = frame(0, 10_000, 85)
     step = 5000
     for by in (1, 1, 10, -1, -10, -1):
@@ -55,7 +53,7 @@ def test_as_many_columns_back_as_forth() -> None:
     assert at.place(step) == at.place(5000)
 
 
-def test_outside_is_outside() -> None:
+def test_x_outside_the_frame_has_no_column() -> None:
     at = frame(100, 200, 51)
     assert at.place(99) == 0, "a neighbour rounds into the first column"
     assert at.place(90) is None
@@ -64,7 +62,7 @@ def test_outside_is_outside() -> None:
 
 
 @given(st.lists(st.integers(0, 500), min_size=1, max_size=60, unique=True).map(sorted), st.integers(2, 60))
-def test_every_point_is_in_one_stretch_and_holds_until_the_next(x: list[int], columns: int) -> None:
+def test_each_point_holds_until_the_next(x: list[int], columns: int) -> None:
     at = frame(0, 500, columns)
     first, last = at.stretches(np.array(x, float))
     assert len(first) == columns
@@ -80,7 +78,7 @@ def test_every_point_is_in_one_stretch_and_holds_until_the_next(x: list[int], co
             assert not points
 
 
-def test_the_step_looked_at_is_pointed_at_and_others_give_way() -> None:
+def test_labels_give_way_to_the_pointer_at_the_cursor() -> None:
     cells = axis(frame(0, 500, 84), 210.0)
     text = lines(cells)[-1]
     at = text.index("▲")
@@ -91,13 +89,13 @@ def test_the_step_looked_at_is_pointed_at_and_others_give_way() -> None:
     assert cells.ink[-1, at] == TEXT
 
 
-def test_at_the_right_edge_the_step_stands_left_of_its_pointer() -> None:
+def test_at_the_right_edge_the_label_stands_left_of_its_pointer() -> None:
     text = lines(axis(frame(0, 500, 84), 500.0))[-1]
     assert text.endswith("500▲")
     assert text.startswith("     └0──")
 
 
-def test_a_break_hides_no_part_of_a_number() -> None:
+def test_a_red_sign_hides_no_part_of_a_label() -> None:
     at = frame(0, 500, 84)
     for cursor in (None, 100.0, 104.0):
         cells = axis(at, cursor, np.array([17, 18]))

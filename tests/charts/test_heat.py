@@ -36,12 +36,12 @@ def test_two_rows_a_line_in_true_colour() -> None:
     assert cells.fill[:, GUTTER:].tolist() == [[high, low], [NONE, NONE]]
 
 
-def test_layers_side_by_side_as_in_the_profile() -> None:
+def test_heat_uses_the_columns_of_the_profile() -> None:
     cells = drawn([[-4, 0, -4]] * 2, 10, 1)
     assert (cells.ink[0, GUTTER:] == np.repeat([RAMP, RAMP + STEPS - 1, RAMP], [3, 3, 4])).all()
 
 
-def test_one_row_a_line_where_a_character_has_to_tell() -> None:
+def test_without_true_colour_a_line_holds_one_row() -> None:
     assert [rows_per_line(palette) for palette in ALL] == [2, 1, 1, 1, 1]
     ramp = [[-4.0, -3.2, -2.4, -1.6, -0.8, 0.0]]
     assert lines(drawn(ramp, 6, 1, MONO))[0][GUTTER:] == "··░▒▓█"
@@ -49,7 +49,7 @@ def test_one_row_a_line_where_a_character_has_to_tell() -> None:
 
 
 @pytest.mark.parametrize("palette", ALL)
-def test_nan_and_infinity_have_their_sign_in_either_row(palette: Palette) -> None:
+def test_nan_and_infinity_show_their_sign_in_either_row_of_a_line(palette: Palette) -> None:
     glyphs = palette.glyphs
     for rows in ([[nan, inf], [0, 0]], [[0, 0], [nan, inf]]):
         cells = drawn(rows, 2, 2, palette)
@@ -58,11 +58,11 @@ def test_nan_and_infinity_have_their_sign_in_either_row(palette: Palette) -> Non
         assert cells.fill[line, GUTTER:].tolist() == [NAN_FILL, INF_FILL]
 
 
-def test_nan_outdoes_infinity() -> None:
+def test_nan_is_shown_before_infinity_in_one_cell() -> None:
     assert lines(drawn([[nan], [inf]], 1, 1))[0][GUTTER:] == "×"
 
 
-def test_zero_is_not_small() -> None:
+def test_zero_is_not_drawn_as_a_small_number() -> None:
     cells = drawn([[-inf, -4], [-inf, -4]], 2, 1)
     assert lines(cells)[0][GUTTER:] == "0▀"
     # Beside a number, the half of a zero is bare ground.
@@ -71,7 +71,7 @@ def test_zero_is_not_small() -> None:
     assert cells.fill[0, GUTTER:].tolist() == [NONE, NONE]
 
 
-def test_only_the_lines_asked_for() -> None:
+def test_drawing_from_a_line_on_leaves_the_lines_above() -> None:
     matrix, axis, scale = np.zeros((8, 3)), LayerAxis(3, 3), Scale("log", -4.0, 0.0)
     cells = Cells(4, GUTTER + 3)
     draw_heat(cells, heat_codes(matrix, axis, scale), axis, TRUE, first_line=2)
@@ -87,7 +87,7 @@ def test_round_steps_are_labelled_beside_the_line_that_holds_them() -> None:
     assert lines(cells)[18:] == [" " * GUTTER] * 2
 
 
-def test_the_step_pointed_at() -> None:
+def test_the_gutter_points_at_the_step_under_the_cursor() -> None:
     cells = Cells(10, GUTTER)
     draw_steps(cells, np.arange(10) * 8, 79, 47, TRUE)
     assert lines(cells)[5] == "   47▶"
@@ -98,12 +98,12 @@ def test_the_step_pointed_at() -> None:
     [(0, "0"), (99_999, "99999"), (100_000, "100k"), (120_000, "120k"), (999_999, "999k"), (1_250_000, "1.25M"),
      (12_500_000, "12.5M"), (10**10, "10G"), (10**13, "10T")],
 )  # fmt: skip
-def test_steps_in_five_characters(step: int, label: str) -> None:
+def test_step_labels_have_five_characters_at_most(step: int, label: str) -> None:
     assert step_label(step) == label
     assert len(label) <= 5
 
 
-def test_too_many_rows_are_thinned_by_a_power_of_two_and_keep_what_is_sick() -> None:
+def test_thinning_is_by_a_power_of_two_and_keeps_nan() -> None:
     matrix = np.zeros((100, 2))
     matrix[37, 1] = nan
     matrix[50, 0] = 3
@@ -145,7 +145,7 @@ def test_never_raises_and_keeps_the_width(
             assert palette.glyphs.nan in shown
 
 
-def test_sixteen_colours_use_only_the_terminal_s_own() -> None:
+def test_sixteen_colours_are_those_of_the_terminal() -> None:
     strip = strip_of(drawn([[-4, -2, 0, nan, inf, -inf]], 6, 1, ANSI), 0, ANSI)
     colours = [segment.style.color for segment in strip] + [segment.style.bgcolor for segment in strip]
     assert all(colour is None or colour.number < 16 for colour in colours)

@@ -39,14 +39,14 @@ def one(kind: str, *steps: float) -> tuple[CurveMark, ...]:
     return tuple(CurveMark(step, kind, f"{kind} at {step:g}") for step in steps)
 
 
-def test_each_stands_at_its_step() -> None:
+def test_each_mark_stands_at_its_step() -> None:
     text = row(CurveMarks((*one("lr", 10), *one("checkpoint", 50, 100), *one("finding", 0))))
     assert {column: sign for column, sign in enumerate(text) if sign != " "} == {
         0: "!", 10: "η", 50: "◆", 100: "◆",
     }  # fmt: skip
 
 
-def test_outside_the_window_is_not_drawn_and_not_in_the_legend() -> None:
+def test_marks_outside_the_window_are_neither_drawn_nor_in_the_legend() -> None:
     marks = CurveMarks((*one("lr", 10), *one("paused", 60)))
     at = frame(50, 80, 31)
     assert row(marks, at=at).split() == ["‖"]
@@ -54,7 +54,7 @@ def test_outside_the_window_is_not_drawn_and_not_in_the_legend() -> None:
 
 
 @pytest.mark.parametrize("palette", [TRUE, PLAIN])
-def test_every_kind_has_a_sign_of_its_own(palette: Palette) -> None:
+def test_every_kind_of_mark_has_a_sign_of_its_own(palette: Palette) -> None:
     marks = CurveMarks(tuple(CurveMark(10 * i, kind, "") for i, kind in enumerate(MARK_KINDS)))
     signs = row(marks, palette).split()
     assert len(set(signs)) == len(MARK_KINDS)
@@ -63,7 +63,7 @@ def test_every_kind_has_a_sign_of_its_own(palette: Palette) -> None:
     assert len({words for _, words in legend}) == len(MARK_KINDS)
 
 
-def test_of_several_in_one_column_the_weightiest_is_seen_and_all_are_named() -> None:
+def test_the_most_important_mark_of_a_column_is_drawn_and_all_are_named() -> None:
     marks = CurveMarks((*one("checkpoint", 500), *one("finding", 504), *one("lr", 496), *one("lr", 530)))
     at = frame(0, 10_000)
     assert row(marks, at=at).split() == ["!"]
@@ -73,12 +73,12 @@ def test_of_several_in_one_column_the_weightiest_is_seen_and_all_are_named() -> 
     assert marks_at(at, marks, 20_000) == []
 
 
-def test_the_same_several_times_is_said_once() -> None:
+def test_equal_marks_in_a_column_are_named_once_with_their_number() -> None:
     marks = CurveMarks(tuple(CurveMark(step, "checkpoint", "checkpoint") for step in range(40, 45)))
     assert marks_at(frame(0, 10_000), marks, 42) == ["5 × checkpoint"]
 
 
-def test_many_clipped_steps_are_a_band_whose_height_is_their_share() -> None:
+def test_the_height_of_the_clipped_bar_is_the_share_of_steps() -> None:
     steps = np.arange(1, 1011)
     share = np.where(steps <= 200, 1.0, np.where(steps <= 500, steps % 2, steps == 800))
     marks = CurveMarks((), Clipped(steps, share))
@@ -94,26 +94,26 @@ def test_many_clipped_steps_are_a_band_whose_height_is_their_share() -> None:
     assert marks_at(at, marks, 600) == []
 
 
-def test_a_point_that_stands_for_several_columns_clips_them_all() -> None:
+def test_a_clipped_point_fills_all_columns_until_the_next() -> None:
     marks = CurveMarks((), Clipped([0, 50, 100], [0.0, 0.001, 0.0]))
     text = row(marks)
     assert text == " " * 50 + "▁" * 50 + " "
     assert marks_at(frame(), marks, 75) == ["clipped under 1% of steps"]
 
 
-def test_no_share_is_no_band() -> None:
+def test_nothing_clipped_draws_no_bar() -> None:
     assert row(CurveMarks((), Clipped([0, 50], [np.nan, 0.0]))).strip() == ""
     assert row(CurveMarks((), Clipped([], []))).strip() == ""
 
 
-def test_a_finding_is_red_and_not_only_red() -> None:
+def test_a_finding_has_a_red_sign_of_its_own() -> None:
     cells = Cells(2, GUTTER + 101)
     draw_marks(cells, frame(), CurveMarks(one("finding", 10)), TRUE)
     assert cells.ink[0, GUTTER + 10] == ALERT
     assert cells.text(0)[GUTTER + 10] == "!"
 
 
-def test_the_same_marks_are_known_as_such() -> None:
+def test_marks_with_equal_contents_are_the_same() -> None:
     def marks(share: float) -> CurveMarks:
         return CurveMarks(one("lr", 3), Clipped(np.arange(2), np.array([np.nan, share])))
 
@@ -131,7 +131,7 @@ def test_the_same_marks_are_known_as_such() -> None:
     signs=st.lists(st.tuples(st.floats(-1e9, 1e9), st.sampled_from(list(MARK_KINDS))), max_size=20),
     shares=st.lists(st.floats(0, 1), max_size=20),
 )
-def test_any_marks_in_characters_that_are_allowed(
+def test_any_marks_are_drawn_in_allowed_characters(
     palette: Palette, signs: list[tuple[float, str]], shares: list[float]
 ) -> None:
     marks = CurveMarks(

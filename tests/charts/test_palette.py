@@ -79,7 +79,7 @@ def test_oklab_there_and_back() -> None:
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_steps_look_equally_far(dark: bool) -> None:
+def test_neighbouring_ramp_steps_are_equally_far_apart(dark: bool) -> None:
     steps = np.linalg.norm(np.diff(to_lab(ramp(dark)), axis=0), axis=1)
     assert len(steps) == STEPS - 1
     assert steps.max() / steps.min() < 1.5
@@ -87,7 +87,7 @@ def test_steps_look_equally_far(dark: bool) -> None:
 
 @pytest.mark.parametrize("eye", EYES)
 @pytest.mark.parametrize("dark", [True, False])
-def test_lightness_alone_tells_the_order_to_every_eye(dark: bool, eye: str) -> None:
+def test_lightness_rises_along_the_ramp_for_every_kind_of_colour_vision(dark: bool, eye: str) -> None:
     change = np.diff(to_lab(seen(ramp(dark), eye))[:, 0])
     # 0.02 is the just noticeable difference of OKLab (CSS Color 4); two neighbours make it for every eye.
     assert (change > 0).all() if dark else (change < 0).all()
@@ -115,7 +115,7 @@ def test_nan_and_infinity_are_colours_off_the_ramp(dark: bool, eye: str) -> None
         assert far.min() > 0.05
 
 
-def test_what_is_no_number_has_a_character_of_its_own() -> None:
+def test_values_that_are_no_numbers_have_characters_of_their_own() -> None:
     for palette in palettes():
         marks = [palette.mark(kind)[0] for kind in (NAN, INFINITE, ZERO)]
         shades = {palette.shade(step)[0] for step in range(STEPS)}
@@ -124,7 +124,7 @@ def test_what_is_no_number_has_a_character_of_its_own() -> None:
         assert all(len(mark) == 1 for mark in marks)
 
 
-def test_ascii_means_ascii() -> None:
+def test_ascii_palettes_use_ascii_characters_only() -> None:
     for palette in palettes():
         if palette.ascii:
             text = "".join(getattr(palette.glyphs, name) for name in palette.glyphs.__dataclass_fields__)
@@ -133,7 +133,7 @@ def test_ascii_means_ascii() -> None:
             assert text.isascii()
 
 
-def test_no_color_means_no_colour() -> None:
+def test_a_palette_without_colour_has_no_colours() -> None:
     for palette in palettes():
         if palette.depth == "none":
             styles = [palette.styles[key] for key in range(SLOTS * SLOTS)]
@@ -157,6 +157,6 @@ def test_sixteen_colours_tell_all_24_steps() -> None:
     assert len(looks) == STEPS
 
 
-def test_steps_of_shares() -> None:
+def test_ramp_steps_of_shares() -> None:
     assert ramp_steps(np.array([0.0, 0.5, 1.0, np.nan])).tolist() == [0, 12, 23, 0]
     assert RAMP + STEPS - 1 < NAN_FILL

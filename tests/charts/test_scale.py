@@ -16,26 +16,26 @@ from gradtui.charts.scale import LEAST_DECADES, UPDATES_UNTIL_SHRINK, Scale, log
 anything = arrays(np.float64, st.integers(0, 30), elements=st.floats(width=64))
 
 
-def test_log10_of_what_is_no_number_is_quiet() -> None:
+def test_log10_of_numbers_without_logarithm_does_not_warn() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         got = log10_of([0.0, 1e-12, 10.0, np.inf, np.nan, -1.0])
     np.testing.assert_array_equal(got, [-np.inf, -12.0, 1.0, np.inf, np.nan, np.nan])
 
 
-def test_whole_decades_around_the_values() -> None:
+def test_a_log_scale_has_whole_decades_around_the_values() -> None:
     scale = Scale()
     assert scale.include(np.array([-11.7, -0.3]))
     assert (scale.low, scale.high) == (-12, 0)
 
 
-def test_a_healthy_net_is_not_magnified() -> None:
+def test_a_log_scale_has_four_decades_at_least() -> None:
     scale = Scale()
     scale.include(np.array([-1.2, -0.9]))
     assert (scale.low, scale.high) == (-LEAST_DECADES, 0)
 
 
-def test_grows_at_once_and_shrinks_only_after_patience() -> None:
+def test_a_scale_grows_at_once_and_shrinks_after_many_updates() -> None:
     scale = Scale()
     scale.include(np.array([-2.0, 0.0]))
     scale.include(np.array([-9.5, 0.0]))
@@ -49,7 +49,7 @@ def test_grows_at_once_and_shrinks_only_after_patience() -> None:
     assert (scale.low, scale.high) == (-4, 0)
 
 
-def test_one_wide_frame_makes_it_wait_again() -> None:
+def test_one_wide_update_restarts_the_wait_before_shrinking() -> None:
     scale = Scale()
     for _ in range(3):
         scale.include(np.array([-10.0, 0.0]))
@@ -58,20 +58,20 @@ def test_one_wide_frame_makes_it_wait_again() -> None:
     assert scale.low == -10
 
 
-def test_a_decade_of_slack_is_kept_for_ever() -> None:
+def test_a_scale_does_not_shrink_by_one_decade() -> None:
     scale = Scale()
     scale.include(np.array([-10.0, 0.0]))
     assert not any(scale.include(np.array([-9.0, 0.0])) for _ in range(10 * UPDATES_UNTIL_SHRINK))
 
 
-def test_nothing_finite_changes_nothing() -> None:
+def test_values_that_are_not_finite_do_not_change_the_scale() -> None:
     scale = Scale()
     version = scale.version
     assert not scale.include(np.array([np.nan, np.inf, -np.inf]))
     assert scale.version == version
 
 
-def test_a_linear_scale_keeps_what_it_was_given() -> None:
+def test_a_linear_scale_keeps_its_given_ends() -> None:
     scale = Scale("linear", 0.0, 1.0)
     scale.include(np.array([0.2, 0.4]))
     assert (scale.low, scale.high) == (0, 1)
@@ -103,7 +103,7 @@ def test_every_finite_value_lies_inside_and_ticks_fit(frames: list[np.ndarray], 
         assert all(len(scale.label(tick)) <= 5 for tick in ticks)
 
 
-def test_decades_are_labelled_as_people_write_them() -> None:
+def test_labels_of_decades() -> None:
     scale = Scale()
     scale.include(np.array([-12.0, 0.0]))
     assert [scale.label(t) for t in scale.ticks(5)] == ["1e-12", "1e-9", "1e-6", "1e-3", "1e0"]
@@ -121,11 +121,11 @@ def test_decades_are_labelled_as_people_write_them() -> None:
         (-0.25, "-0.25"),
     ],
 )
-def test_plain_numbers(value: float, text: str) -> None:
+def test_labels_of_plain_numbers(value: float, text: str) -> None:
     assert Scale("linear").label(value) == text
 
 
-def test_reset_forgets() -> None:
+def test_reset_forgets_the_range() -> None:
     scale = Scale()
     scale.include(np.array([-30.0, 30.0]))
     version = scale.version

@@ -28,18 +28,18 @@ def test_curves_as_lines_of_text() -> None:
     assert "+ test 1.5" in text
 
 
-def test_colour_only_if_asked_and_then_the_same_curves_fit() -> None:
+def test_text_has_colours_only_if_asked() -> None:
     coloured = text_chart(LOSS, width=60, height=10, colour=True)
     assert "\x1b[34m" in coloured
     assert "38;2" not in coloured
     assert {len(line) for line in Text.from_ansi(coloured).plain.split("\n")} == {60}
 
 
-def test_nothing_finite() -> None:
+def test_a_text_chart_without_finite_values_says_so() -> None:
     assert text_chart([CurveData("loss", [1, 2], [nan, nan])]) == "no finite values"
 
 
-def test_upright_bars() -> None:
+def test_text_profile_draws_upright_bars() -> None:
     rows = text_profile(np.linspace(-12, 0, 21), width=90, height=14).split("\n")
     assert len(rows) == 14
     assert rows[-1].split()[0] == "layer"
@@ -49,7 +49,7 @@ def test_upright_bars() -> None:
     assert filled == sorted(filled)
 
 
-def test_theory_over_the_bars() -> None:
+def test_text_profile_draws_theory_over_the_bars() -> None:
     values = np.linspace(-12, 0, 21)
     assert "─" in text_profile(values, theory=np.full(21, -6.0))
     assert "~" in text_profile(values, theory=np.full(21, -6.0), ascii=True)
@@ -66,7 +66,7 @@ numbers = st.floats(-320, 310) | st.sampled_from([nan, inf, -inf])
     st.booleans(),
     st.booleans(),
 )
-def test_never_raises_and_never_too_wide(
+def test_any_text_profile_fits_its_width_and_height(
     values: np.ndarray, width: int, height: int, ascii: bool, colour: bool
 ) -> None:
     text = text_profile(values, width=width, height=height, ascii=ascii, colour=colour)

@@ -20,7 +20,7 @@ def told(*events: dict[str, Any]) -> list[str]:
     return [line.plain for line in divergence_lines(events)]
 
 
-def test_a_number_that_is_none_is_told_with_its_layer_and_its_examples() -> None:
+def test_a_divergence_to_nan_names_its_layer_and_examples() -> None:
     assert told(broke(4)) == [
         "broke     step 4: the loss is nan after 18.5; first, from the input on, in the output of dense5",
         "          on examples 7, 3 of the training set",
@@ -29,13 +29,13 @@ def test_a_number_that_is_none_is_told_with_its_layer_and_its_examples() -> None
     assert "the gradient's norm is inf; first, from the output on, in the gradient of dense5" in first
 
 
-def test_a_blow_up_is_told_with_what_was_usual() -> None:
+def test_a_blow_up_names_the_usual_value() -> None:
     first, second = told(broke(2000, reason="blow-up", loss=1e9, batch=list(range(40))))
     assert "step 2,000: the loss rose to 1e+09, usually 2; dense5 has the longest gradient" in first
     assert second.endswith("6, 7 … (40) of the training set")
     assert second.count(",") == EXAMPLES_SHOWN - 1
 
 
-def test_what_the_run_was_taken_back_behind_is_not_told() -> None:
+def test_divergences_undone_by_a_rollback_are_left_out() -> None:
     assert told(broke(40), {"event": "rewound", "step": 30}) == []
     assert len(told(broke(20), broke(40), {"event": "rewound", "step": 30})) == 2

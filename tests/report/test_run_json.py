@@ -52,7 +52,7 @@ def summary(folder: Path) -> Any:
     return strictly(to_json(run_object(open_run(folder), [])))
 
 
-def test_before_the_first_step_everything_is_missing_not_zero(folder: Path) -> None:
+def test_before_the_first_step_values_are_missing_not_zero(folder: Path) -> None:
     told = summary(folder)
     assert told["loss"] == {"first": None, "last": None, "best": None}
     assert told["accuracy"] == {"train": None, "test": None}
@@ -60,7 +60,7 @@ def test_before_the_first_step_everything_is_missing_not_zero(folder: Path) -> N
     assert (told["steps"], told["seconds"], told["overhead"]) == (0, 0.0, None)
 
 
-def test_first_last_and_best(folder: Path) -> None:
+def test_loss_has_first_last_and_best(folder: Path) -> None:
     write(folder, [3.0, 0.5, 1.0])
     told = summary(folder)
     assert told["loss"] == {"first": 3.0, "last": 1.0, "best": 0.5}
@@ -81,7 +81,7 @@ def test_first_last_and_best(folder: Path) -> None:
         ([(None, 1000.0), (6, 2000.0)], 6.0),
     ],
 )
-def test_the_time_in_which_nobody_trained_does_not_count(
+def test_time_between_two_trainings_does_not_count(
     folder: Path, lives: list[tuple[int | None, float]], seconds: float
 ) -> None:
     write(folder, [1.0] * 6)
@@ -94,14 +94,14 @@ def test_the_time_in_which_nobody_trained_does_not_count(
     assert summary(folder)["seconds"] == seconds
 
 
-def test_numbers_that_are_not_finite_are_told_as_words(folder: Path) -> None:
+def test_json_writes_numbers_that_are_not_finite_as_strings(folder: Path) -> None:
     write(folder, [3.0, 2.0, math.nan])
     told = summary(folder)
     assert told["loss"] == {"first": 3.0, "last": "nan", "best": 2.0}
     assert told["layers"][1]["grad_norm"]["last"] == "inf"
 
 
-def test_a_loss_that_was_never_a_number_has_no_best(folder: Path) -> None:
+def test_a_loss_that_was_always_nan_has_no_best(folder: Path) -> None:
     write(folder, [math.nan, math.nan])
     assert summary(folder)["loss"]["best"] == "nan"
 
@@ -122,12 +122,12 @@ def test_the_newest_evaluation_counts(folder: Path) -> None:
     assert told["overhead"] == 0.012
 
 
-def test_the_end_is_the_status(folder: Path) -> None:
+def test_the_status_is_that_of_the_end_event(folder: Path) -> None:
     assert summary(folder)["status"] == "starting"
     write(folder, [1.0], end={"status": "diverged", "reason": "no number"})
     assert summary(folder)["status"] == "diverged"
 
 
-def test_json_refuses_nothing_that_is_measured() -> None:
+def test_json_of_any_measured_number_is_strict() -> None:
     value = {"a": [math.nan, -math.inf, 1e-45, (1, True, None)], "ü": math.inf}
     assert strictly(to_json(value)) == {"a": ["nan", "-inf", 1e-45, [1, True, None]], "ü": "inf"}

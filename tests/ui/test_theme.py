@@ -85,7 +85,7 @@ def _invisible(text: str, style: Style) -> bool:
 # -- no colours
 
 
-def test_another_ground_is_told_by_reversing() -> None:
+def test_no_color_reverses_other_grounds() -> None:
     line = [
         Segment("plain", Style.parse("red on default")),
         Segment("cursor", Style.parse("black on white")),

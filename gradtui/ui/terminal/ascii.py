@@ -1,4 +1,4 @@
-"""ASCII only, for terminals that show nothing else: when, and what stands for every other character.
+"""ASCII for terminals that show nothing else: when it is wanted, and the stand-in of every other character.
 
 The charts draw with ASCII characters of their own. Everything else, frames and marks and arrows and the text of a
 person's files, is translated on its way to the terminal, cell for cell, so that nothing moves.
@@ -40,10 +40,10 @@ _STAND_INS = {
 
 
 def ascii_wanted(charset: str, environ: Mapping[str, str]) -> bool:
-    """Whether to draw with ASCII only.
+    """Return whether to draw with ASCII only.
 
     Args:
-        charset: "ascii", "unicode", or "auto": as the terminal and the locale say. $GRADTUI_CHARSET is stronger.
+        charset: "ascii", "unicode", or "auto": as the terminal and the locale say. $GRADTUI_CHARSET overrides it.
         environ: the environment.
     """
     asked = environ.get("GRADTUI_CHARSET", "").lower()
@@ -54,7 +54,7 @@ def ascii_wanted(charset: str, environ: Mapping[str, str]) -> bool:
 
 
 def _speaks_unicode(environ: Mapping[str, str]) -> bool:
-    """False where the locale names an encoding that is not UTF-8. One that names none says nothing."""
+    """Return False where the locale names an encoding other than UTF-8; one that names none counts as UTF-8."""
     language = environ.get("LANG", "")
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         locale = environ.get(name, "")
@@ -63,9 +63,9 @@ def _speaks_unicode(environ: Mapping[str, str]) -> bool:
         if locale in ("C", "POSIX"):
             return False
         if name == "LC_CTYPE" and locale.lower().replace("-", "") in _COERCED and language in ("C", "POSIX"):
-            # Python itself puts this into the environment when it finds the locale C.
+            # Python itself sets this in the environment when the locale is C.
             continue
-        if dot or encoding == "utf8":  # a Mac says LC_CTYPE=UTF-8
+        if dot or encoding == "utf8":  # macOS sets LC_CTYPE=UTF-8
             return encoding == "utf8"
         if locale:
             return True
@@ -73,7 +73,7 @@ def _speaks_unicode(environ: Mapping[str, str]) -> bool:
 
 
 class _Table(dict[int, str]):
-    """What `str.translate` looks every character up in; what is not in it yet is worked out once."""
+    """A _Table is what `str.translate` looks characters up in; it computes a missing stand-in once."""
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
@@ -104,7 +104,7 @@ def _stand_in(character: str) -> str:
 
 
 def _line(name: str) -> str:
-    """A piece of a frame or a rule, by its Unicode name."""
+    """Return the stand-in of a piece of a frame or a rule, by its Unicode name."""
     lying = any(word in name for word in ("HORIZONTAL", "LEFT", "RIGHT"))
     standing = any(word in name for word in ("VERTICAL", "UP", "DOWN"))
     if "DIAGONAL" in name:
@@ -117,7 +117,7 @@ def _line(name: str) -> str:
 
 
 def in_ascii(text: str) -> str:
-    """The text in ASCII characters only, as many cells wide as before."""
+    """Return the text in ASCII characters only, as many cells wide as before."""
     if text.isascii():
         return text
     there = text.translate(_TABLE)
@@ -125,7 +125,7 @@ def in_ascii(text: str) -> str:
 
 
 def _by_width(text: str) -> str:
-    """The same where what is shown as one is narrower or wider than its parts: an emoji of several, say."""
+    """Translate character by character, where a joined character is narrower or wider than its parts."""
     parts: list[str] = []
     width = 0
     for end in range(1, len(text) + 1):
@@ -136,10 +136,10 @@ def _by_width(text: str) -> str:
 
 
 class AsciiFilter(LineFilter):
-    """Translates the lines of every widget, after everything else was drawn into them."""
+    """An AsciiFilter translates the lines of every widget, after everything else was drawn into them."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
-        """The same cells in the same styles."""
+        """Return the same cells in the same styles."""
         if all(segment.text.isascii() for segment in segments):
             return segments
         return [Segment(in_ascii(text), style, control) for text, style, control in segments]

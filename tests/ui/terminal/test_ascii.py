@@ -57,11 +57,11 @@ def kept(app: GradtuiApp) -> str:
     ],
     ids=str,
 )
-def test_auto_goes_by_terminal_and_locale(environ: dict[str, str], ascii: bool) -> None:
+def test_auto_chooses_characters_by_terminal_and_locale(environ: dict[str, str], ascii: bool) -> None:
     assert ascii_wanted("auto", environ) is ascii
 
 
-def test_what_is_settled_is_stronger_than_the_terminal_and_weaker_than_the_variable() -> None:
+def test_the_setting_overrides_the_terminal_and_the_variable_overrides_both() -> None:
     assert not ascii_wanted("unicode", {"TERM": "linux", "LANG": "C"})
     assert ascii_wanted("ascii", {"LANG": "de_DE.UTF-8"})
     assert not ascii_wanted("ascii", {"GRADTUI_CHARSET": "unicode"})
@@ -79,7 +79,7 @@ def test_frames_marks_keys_and_letters_stay_readable() -> None:
     assert in_ascii("e\u0301\u200b") == "e", "what has no cell gets none"
 
 
-def test_every_character_is_as_wide_as_before() -> None:
+def test_every_character_keeps_its_width_in_ascii() -> None:
     for block in (range(0x80, 0xD800), range(0xE000, 0x10000), range(0x1F000, 0x1FB00)):
         for code in block:
             text = in_ascii(chr(code))
@@ -93,13 +93,13 @@ emoji = st.sampled_from(["👩‍💻", "❤️", "🇩🇪", "👍🏽", "1️�
 
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.text(max_size=4) | emoji, max_size=6).map("".join))
-def test_texts_are_as_wide_as_before(text: str) -> None:
+def test_texts_keep_their_width_in_ascii(text: str) -> None:
     there = in_ascii(text)
     assert there.isascii()
     assert len(there) == cell_len(text) or text.isascii()
 
 
-def test_a_line_of_ascii_goes_by_untouched() -> None:
+def test_a_line_of_ascii_is_not_changed() -> None:
     line = [Segment("plain ", Style.parse("red")), Segment("text")]
     assert AsciiFilter().apply(line, Color(0, 0, 0)) is line
     line = [Segment("a · b", Style.parse("red"))]
@@ -133,7 +133,7 @@ WALK: list[tuple[str, tuple[str, ...]]] = [
 
 @pytest.mark.long
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)], ids=["80x24", "120x36"])
-async def test_no_screen_has_another_character(make_run: MakeRun, size: tuple[int, int]) -> None:
+async def test_every_screen_is_ascii_only(make_run: MakeRun, size: tuple[int, int]) -> None:
     experiment = msgspec.structs.replace(resolve("sigmoid-20"), name="Mühe 漢字 ‖")
     folder = make_run(experiment)
     (folder / "trainer.log").write_text("ein Wörtchen ── 漢字\n", encoding="utf-8")
@@ -142,7 +142,7 @@ async def test_no_screen_has_another_character(make_run: MakeRun, size: tuple[in
         await _walk(pilot, app, WALK)
 
 
-async def test_the_first_of_them_have_none(make_run: MakeRun) -> None:
+async def test_the_first_frames_are_ascii_only(make_run: MakeRun) -> None:
     experiment = msgspec.structs.replace(resolve("sigmoid-20"), name="Mühe 漢字 ‖")
     app = GradtuiApp(attach=make_run(experiment), terminal=ASCII)
     async with app.run_test(size=(80, 24)) as pilot:
@@ -169,7 +169,7 @@ async def _walk(pilot: Pilot[None], app: GradtuiApp, walk: Iterable[tuple[str, t
         assert app.screen is lab, name
 
 
-async def test_what_is_no_number_is_drawn_in_ascii(make_run: MakeRun) -> None:
+async def test_nan_is_drawn_in_ascii(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=make_run(nan_from=40, end="diverged"), terminal=ASCII)
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
@@ -177,7 +177,7 @@ async def test_what_is_no_number_is_drawn_in_ascii(make_run: MakeRun) -> None:
         assert not alien(app)
 
 
-async def test_an_idle_lab_has_none_either() -> None:
+async def test_an_idle_lab_is_ascii_only() -> None:
     app = GradtuiApp(terminal=ASCII)
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
@@ -185,7 +185,7 @@ async def test_an_idle_lab_has_none_either() -> None:
         assert "enter" in screen_text(app).splitlines()[-1], "keys are named in the footer"
 
 
-async def test_it_is_toggled_from_the_palette_at_once_and_kept(make_run: MakeRun) -> None:
+async def test_ascii_is_toggled_from_the_palette_and_kept(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=make_run())
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)

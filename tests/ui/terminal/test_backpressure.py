@@ -98,7 +98,7 @@ async def running(driver: type[Terminal] = Terminal) -> AsyncIterator[Small]:
         await asyncio.wait_for(task, 5)
 
 
-async def test_the_reader_goes_on_when_the_answer_comes_and_not_before() -> None:
+async def test_the_reader_waits_for_the_terminal_s_answer() -> None:
     went: list[int] = []
     async with running() as app:
         app.show("1", lambda: went.append(1))
@@ -127,7 +127,7 @@ async def test_at_most_one_question_is_under_way() -> None:
         assert app.terminal.asked == 2, "nothing was painted, so nothing is asked"
 
 
-async def test_a_state_in_which_nothing_is_new_is_done_at_once_and_nothing_is_asked() -> None:
+async def test_a_state_without_changes_asks_nothing() -> None:
     went: list[int] = []
     async with running() as app:
         app.backpressure.after_paint(lambda: went.append(1))
@@ -135,7 +135,7 @@ async def test_a_state_in_which_nothing_is_new_is_done_at_once_and_nothing_is_as
         assert app.terminal.asked == 0
 
 
-async def test_a_terminal_that_does_not_answer_is_waited_for_twice_and_asked_once(
+async def test_a_silent_terminal_is_asked_once_and_waited_for_twice(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(backpressure, "ANSWER_SECONDS", 0.2)
@@ -155,7 +155,7 @@ async def test_a_terminal_that_does_not_answer_is_waited_for_twice_and_asked_onc
         await until(lambda: app.terminal.asked == 2)
 
 
-async def test_without_answers_the_writer_threads_queue_says_when() -> None:
+async def test_without_answers_the_writer_thread_s_queue_decides() -> None:
     class Queue:
         waiting = 3
 
@@ -176,7 +176,7 @@ async def test_without_answers_the_writer_threads_queue_says_when() -> None:
         assert app.terminal.asked == 0
 
 
-async def test_nothing_is_asked_while_somebody_else_has_the_terminal() -> None:
+async def test_nothing_is_asked_while_another_program_has_the_terminal() -> None:
     went: list[int] = []
     async with running() as app:
         app._suspend_signal()
@@ -215,7 +215,7 @@ async def test_leaving_waits_a_moment_for_the_answer(answers: bool) -> None:
         assert app.terminal.asked == 1
 
 
-async def test_who_runs_without_a_terminal_waits_for_nothing() -> None:
+async def test_an_app_without_a_terminal_waits_for_nothing() -> None:
     went: list[int] = []
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
@@ -247,7 +247,7 @@ def started(line: SlowLine) -> None:
 
 
 @pytest.mark.long
-def test_on_a_slow_line_keys_are_answered_and_nothing_piles_up() -> None:
+def test_keys_are_answered_on_a_slow_line() -> None:
     with flood("paced", rate=20_000.0) as line:
         started(line)
         line.worst = 0
@@ -261,7 +261,7 @@ def test_on_a_slow_line_keys_are_answered_and_nothing_piles_up() -> None:
 
 
 @pytest.mark.long
-def test_without_the_pace_the_same_line_drowns() -> None:
+def test_without_backpressure_keys_wait_on_the_slow_line() -> None:
     with flood("unpaced", rate=20_000.0) as line:
         started(line)
         first = pressed(line, "z")
@@ -283,7 +283,7 @@ def test_a_quick_terminal_is_painted_ten_times_a_second(delay: float) -> None:
 
 
 @pytest.mark.long
-def test_a_terminal_that_never_answers_is_painted_all_the_same() -> None:
+def test_a_silent_terminal_is_painted() -> None:
     with flood("paced", rate=1e9, answers=False) as line:
         started(line)
         time.sleep(2.5)

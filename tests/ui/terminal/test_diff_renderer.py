@@ -41,7 +41,7 @@ def whole(strip: Strip) -> str:
     first=st.lists(strips, min_size=3, max_size=3),
     later=st.lists(st.tuples(st.integers(0, 2), strips), max_size=8),
 )
-def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everything(
+def test_sending_changes_shows_the_same_as_sending_everything(
     first: list[Strip], later: list[tuple[int, Strip]]
 ) -> None:
     cells, frugal, lavish = TerminalCells(), TerminalScreen(WIDTH, 3), TerminalScreen(WIDTH, 3)
@@ -57,7 +57,7 @@ def test_a_terminal_that_gets_the_changes_shows_what_one_shows_that_gets_everyth
         assert frugal.plain, "what is written next is plain"
 
 
-def test_what_stands_there_already_costs_nothing() -> None:
+def test_unchanged_cells_are_not_sent() -> None:
     strip = Strip([Segment("hello ", Style.parse("red")), Segment("world" + " " * 13)])
     cells, pen = TerminalCells(), Pen(ColorSystem.TRUECOLOR)
     cells.replace([[strip]], WIDTH)
@@ -65,7 +65,7 @@ def test_what_stands_there_already_costs_nothing() -> None:
     assert pen.reset() == ""
 
 
-def test_one_cell_that_changed_is_all_that_is_sent() -> None:
+def test_one_changed_cell_is_sent_alone() -> None:
     before = Strip([Segment("a" * WIDTH, Style.parse("red"))])
     after = Strip([Segment("a" * 10 + "b" + "a" * (WIDTH - 11), Style.parse("red"))])
     cells, pen = TerminalCells(), Pen(ColorSystem.TRUECOLOR)
@@ -73,14 +73,14 @@ def test_one_cell_that_changed_is_all_that_is_sent() -> None:
     assert cells.changes(0, 0, after, pen) == "\x1b[1;11H\x1b[0;31mb"
 
 
-def test_letters_of_another_colour_on_the_same_ground_need_one_colour() -> None:
+def test_only_the_letters_colour_is_sent_where_only_that_differs() -> None:
     pen = Pen(ColorSystem.TRUECOLOR)
     pen.to(Style.parse("#010203 on #0a0b0c"))
     assert pen.to(Style.parse("#040506 on #0a0b0c")) == "\x1b[38;2;4;5;6m"
     assert pen.to(Style.parse("bold #040506 on #0a0b0c")).startswith("\x1b[0;1;")
 
 
-def test_of_a_terminal_that_somebody_else_wrote_on_nothing_is_known() -> None:
+def test_forget_knows_nothing_of_the_terminal() -> None:
     cells = TerminalCells()
     cells.replace([[Strip([Segment("a" * WIDTH)])]], WIDTH)
     cells.forget()

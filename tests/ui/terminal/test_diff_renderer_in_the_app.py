@@ -48,7 +48,7 @@ def meant(app: GradtuiApp) -> list[str]:
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 
-async def test_whatever_is_opened_and_closed_the_terminal_shows_what_the_app_means(
+async def test_the_terminal_shows_what_the_app_composed_after_many_screens(
     make_run: MakeRun, monkeypatch: Any
 ) -> None:
     monkeypatch.setattr("gradtui.ui.screens.lab.lab_screen.STATUS_SECONDS", 1e6)

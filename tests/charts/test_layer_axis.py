@@ -1,4 +1,4 @@
-"""Layers on columns, and back."""
+"""The layer axis: columns of layers, windows, zoom, and several layers in one column."""
 
 from __future__ import annotations
 
@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
-from gradtui.charts.layer_axis import WIDEST_CELL, LayerAxis
+from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, WIDEST_CELL, ZERO, LayerAxis, fold, kind_of
 
 axes = st.builds(
     LayerAxis, st.integers(0, 3000), st.integers(0, 250), st.integers(0, 3000), st.integers(-1, 3000)
 )
 
 
-def test_cells_fill_the_width() -> None:
+def test_cells_of_layers_fill_the_width() -> None:
     axis = LayerAxis(3, 10)
     assert axis.edges.tolist() == [0, 3, 6, 10]
     assert axis.bin_of_column.tolist() == [0, 0, 0, 1, 1, 1, 2, 2, 2, 2]
@@ -29,7 +30,7 @@ def test_narrow_cells_have_no_gap() -> None:
     assert LayerAxis(4, 8).bar_of_column.tolist() == [0, 0, 1, 1, 2, 2, 3, 3]
 
 
-def test_few_layers_do_not_become_walls() -> None:
+def test_a_layer_has_at_most_16_columns() -> None:
     assert LayerAxis(2, 200).used == 2 * WIDEST_CELL
 
 
@@ -89,6 +90,52 @@ def test_zooming_keeps_the_layer_in_view(layers: int, factor: float, data: st.Da
         axis = LayerAxis(layers, 80, first, last)
 
 
-def test_no_negative_sizes() -> None:
+def test_negative_sizes_are_refused() -> None:
     with pytest.raises(ValueError, match="-1 columns"):
         LayerAxis(3, -1)
+
+
+numbers = st.floats(-300, 300) | st.sampled_from([np.nan, np.inf, -np.inf])
+
+
+@given(st.integers(1, 60), st.integers(1, 20), st.integers(1, 3), st.data())
+def test_fold_gives_extremes_and_median_of_the_finite_layers(
+    layers: int, width: int, rows: int, data: st.DataObject
+) -> None:
+    values = data.draw(arrays(np.float64, (rows, layers), elements=numbers))
+    axis = LayerAxis(layers, width)
+    folded = fold(values, axis)
+    for row in range(rows):
+        for at in range(axis.bins):
+            part = values[row, axis.folds[at] : axis.folds[at + 1]]
+            finite = part[np.isfinite(part)]
+            if finite.size:
+                assert folded.low[row, at] == finite.min()
+                assert folded.high[row, at] == finite.max()
+                assert folded.middle[row, at] == pytest.approx(np.median(finite))
+            else:
+                assert np.isnan([folded.low[row, at], folded.middle[row, at], folded.high[row, at]]).all()
+            kind = folded.kind[row, at]
+            if np.isnan(part).any():
+                assert kind == NAN
+            elif np.isposinf(part).any():
+                assert kind == INFINITE
+            else:
+                assert kind == (FINITE if finite.size else ZERO)
+
+
+def test_kind_of_each_value() -> None:
+    assert kind_of(np.array([1.0, -np.inf, np.inf, np.nan])).tolist() == [FINITE, ZERO, INFINITE, NAN]
+
+
+def test_one_nan_among_a_thousand_layers_is_seen() -> None:
+    values = np.zeros(1000)
+    values[123] = np.nan
+    kinds = fold(values, LayerAxis(1000, 50)).kind
+    assert kinds.tolist().count(NAN) == 1
+    assert kinds[123 // 20] == NAN
+
+
+def test_fold_reduces_the_window_only() -> None:
+    values = np.arange(10.0)
+    assert fold(values, LayerAxis(10, 50, 3, 5)).middle.tolist() == [3, 4, 5]

@@ -1,4 +1,4 @@
-from __future__ import annotations
+"""The letters of runs at the ends of their curves, and their colours."""
 
 import numpy as np
 import pytest
@@ -50,14 +50,14 @@ def test_a_run_keeps_its_colour_where_another_has_no_curve() -> None:
     assert cells.ink[row, -1] == RUN + 2
 
 
-def test_where_nothing_can_be_told_by_colour_the_curve_is_made_of_its_letter() -> None:
+def test_without_colour_a_curve_is_made_of_its_letter() -> None:
     cells = drawn(runs(1.0, 0.0), NONE)
     text = "".join(cells.text(row)[GUTTER:] for row in range(11))
     assert text.count("A") > 20
     assert text.count("B") > 20
 
 
-def test_a_curve_that_is_no_number_at_its_end_is_named_where_it_was_last_one() -> None:
+def test_the_letter_of_a_curve_that_ends_in_nan_stands_at_its_last_number() -> None:
     series = [
         CurveData("", [0, 50, 100], [1, 1, np.nan], sign="A"),
         *runs(0.5)[:0],
@@ -69,7 +69,7 @@ def test_a_curve_that_is_no_number_at_its_end_is_named_where_it_was_last_one() -
 
 
 @pytest.mark.parametrize("dark", [True, False])
-def test_colours_of_runs_are_told_apart_by_who_sees_no_red_or_green(dark: bool) -> None:
+def test_colours_of_runs_differ_for_red_and_green_blind_eyes(dark: bool) -> None:
     """Simulated after Machado, Oliveira and Fernandes (2009), severity 1; CIELAB distances of ten and more are seen
     at a glance."""
     ground = (17, 20, 27) if dark else (250, 250, 247)

@@ -85,7 +85,7 @@ def sigmoid(steps: int, layers: int = 21) -> np.ndarray:
     return log10_of(norms)
 
 
-async def test_one_axis_for_both_charts() -> None:
+async def test_profile_and_waterfall_share_their_axis() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         matrix = sigmoid(40)
@@ -161,7 +161,7 @@ async def test_a_bar_that_moves_paints_the_rows_it_moved_over() -> None:
         assert max(again) == 10
 
 
-async def test_half_the_time_resolution_repaints_whole() -> None:
+async def test_a_coarser_matrix_repaints_the_whole_chart() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         matrix = sigmoid(36)
@@ -204,7 +204,7 @@ async def test_more_rows_than_fit_are_thinned() -> None:
         assert app.waterfall.step_beside(85, 12) is None, "beyond the last line is now"
 
 
-async def test_the_waterfall_says_when_another_number_of_rows_fits() -> None:
+async def test_the_waterfall_posts_a_change_of_its_capacity() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         await pilot.pause()
@@ -214,7 +214,7 @@ async def test_the_waterfall_says_when_another_number_of_rows_fits() -> None:
         assert app.said[-1] == ("capacity", 56)
 
 
-async def test_before_the_first_layout_a_whole_screen_of_rows_is_asked_for() -> None:
+async def test_before_the_first_layout_the_capacity_is_the_whole_screen() -> None:
     class Early(App[None]):
         capacity = 0
 
@@ -229,7 +229,7 @@ async def test_before_the_first_layout_a_whole_screen_of_rows_is_asked_for() -> 
         assert app.capacity == 60
 
 
-async def test_nan_is_unmistakable_in_both() -> None:
+async def test_nan_has_its_sign_in_profile_and_waterfall() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         matrix = sigmoid(20)
@@ -244,7 +244,7 @@ async def test_nan_is_unmistakable_in_both() -> None:
         assert [s.style.bgcolor for s in strip if s.style and "×" in s.text] == [fill]
 
 
-async def test_click_and_hover_tell_layers_and_steps() -> None:
+async def test_click_and_hover_post_layers_and_steps() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         app.waterfall.update(sigmoid(20), np.arange(20) * 4)
@@ -365,7 +365,7 @@ async def test_ascii_only() -> None:
         assert all(line.isascii() for line in lines(app.profile) + lines(app.waterfall))
 
 
-async def test_nothing_yet_and_nothing_again() -> None:
+async def test_an_empty_chart_can_be_filled_and_emptied() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         app.profile.update(None)
@@ -383,7 +383,7 @@ async def test_nothing_yet_and_nothing_again() -> None:
         assert app.profile.cursor is None
 
 
-async def test_an_overlay_of_another_net_is_refused() -> None:
+async def test_an_overlay_with_another_number_of_layers_is_refused() -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)):
         with pytest.raises(ValueError, match="overlay"):
@@ -392,7 +392,7 @@ async def test_an_overlay_of_another_net_is_refused() -> None:
 
 
 @pytest.mark.parametrize("size", [(1, 1), (6, 4), (7, 5), (20, 14), (300, 100)])
-async def test_any_size_and_while_resizing(size: tuple[int, int]) -> None:
+async def test_charts_draw_at_any_size_and_while_resizing(size: tuple[int, int]) -> None:
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:
         app.waterfall.update(sigmoid(40, 300))

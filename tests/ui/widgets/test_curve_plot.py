@@ -49,7 +49,7 @@ class Stage(App[None]):
 LOSS = [CurveData("train", np.arange(50), np.linspace(2, 1, 50))]
 
 
-async def test_a_placeholder_until_there_is_something_finite() -> None:
+async def test_a_placeholder_stands_until_a_value_is_finite() -> None:
     app = Stage(placeholder="nothing to see")
     async with app.run_test(size=(40, 9)) as pilot:
         assert app.lines[4].strip() == "nothing to see"
@@ -160,7 +160,7 @@ async def test_without_plotext_s_compiled_part_it_says_so(monkeypatch: pytest.Mo
         assert "plotext's compiled part" in app.lines[4]
 
 
-async def test_any_size() -> None:
+async def test_a_curve_plot_draws_at_any_size() -> None:
     for size in ((1, 1), (GUTTER, 3), (14, 3), (15, 2), (250, 60)):
         app = Stage(pause=0)
         async with app.run_test(size=size) as pilot:
@@ -284,7 +284,7 @@ async def test_smoothing_and_window_are_drawn_at_once() -> None:
         assert app.plot.signs == [("η", "lr"), ("◆", "saved")]
 
 
-async def test_what_happened_is_said_at_the_cursor() -> None:
+async def test_the_events_at_the_cursor_are_named() -> None:
     app = Stage(pause=0)
     async with shown(app):
         assert app.plot.cursor_texts == []
@@ -295,7 +295,7 @@ async def test_what_happened_is_said_at_the_cursor() -> None:
     assert CurvePlot().cursor_texts == CurvePlot().signs == []
 
 
-async def test_a_click_travels_to_its_step_and_beyond_the_last_to_now() -> None:
+async def test_a_click_posts_its_step_and_beyond_the_last_none() -> None:
     class Listening(Stage):
         said: list[int | None] = []
 
@@ -334,7 +334,7 @@ async def test_ascii_and_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.long
-async def test_a_cursor_move_costs_next_to_nothing() -> None:
+async def test_a_cursor_move_costs_little() -> None:
     app = Stage(pause=0)
     async with shown(app, (100, 14)):
         costs = []

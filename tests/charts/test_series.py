@@ -1,4 +1,4 @@
-"""Running means, against their closed form."""
+"""Smoothing of curves, against the closed form of its mean."""
 
 from __future__ import annotations
 
@@ -24,16 +24,16 @@ def closed(x: np.ndarray, y: np.ndarray, over: float) -> np.ndarray:
 
 
 @given(arrays(np.float64, st.integers(1, 60), elements=values), st.floats(0.5, 100), st.integers(0, 5))
-def test_the_numbers_of_the_closed_form(y: np.ndarray, over: float, seed: int) -> None:
+def test_smoothing_equals_the_closed_form(y: np.ndarray, over: float, seed: int) -> None:
     x = np.cumsum(np.random.default_rng(seed).integers(1, 9, len(y))).astype(float)
     np.testing.assert_allclose(smoothed(x, y, over), closed(x, y, over), rtol=1e-9, atol=1e-6)
 
 
-def test_a_constant_stays_itself_from_its_first_point_on() -> None:
+def test_smoothing_leaves_a_constant_unchanged() -> None:
     np.testing.assert_allclose(smoothed(np.arange(50.0), np.full(50, 2.3), 10), 2.3, rtol=1e-12)
 
 
-def test_a_step_is_passed_over_so_many_steps_and_then_forgotten_wholly() -> None:
+def test_smoothing_forgets_a_jump_after_its_window() -> None:
     x = np.arange(301.0)
     found = smoothed(x, np.where(x < 100, 1.0, 0.0), 50.0)
     np.testing.assert_allclose(found[99:150], np.linspace(1, 0, 51), atol=1e-12)
@@ -42,18 +42,18 @@ def test_a_step_is_passed_over_so_many_steps_and_then_forgotten_wholly() -> None
     )
 
 
-def test_what_follows_a_spike_is_not_lost_in_its_rounding() -> None:
+def test_smoothing_keeps_precision_after_a_spike() -> None:
     y = np.full(100, 0.125)
     y[10] = 1e30
     assert smoothed(np.arange(100.0), y, 5.0)[15:].tolist() == [0.125] * 85
 
 
-def test_a_mean_of_so_many_points_has_so_much_less_noise() -> None:
+def test_smoothing_reduces_noise_with_the_root_of_the_points() -> None:
     y = np.random.default_rng(0).normal(0, 1, 20_000)
     assert np.std(smoothed(np.arange(20_000.0), y, 25.0)) == pytest.approx(1 / 5, rel=0.1)
 
 
-def test_what_is_not_finite_stays_a_gap_and_counts_for_nothing() -> None:
+def test_smoothing_leaves_gaps_and_does_not_count_them() -> None:
     x = np.arange(6.0)
     found = smoothed(x, np.array([1.0, nan, 1.0, inf, 1.0, -inf]), 2.0)
     np.testing.assert_array_equal(found, [1.0, nan, 1.0, inf, 1.0, -inf])
@@ -61,12 +61,12 @@ def test_what_is_not_finite_stays_a_gap_and_counts_for_nothing() -> None:
 
 
 @given(arrays(np.float64, st.integers(2, 60), elements=values), st.integers(1, 59))
-def test_no_later_point_changes_what_one_saw(y: np.ndarray, until: int) -> None:
+def test_smoothing_uses_no_later_point(y: np.ndarray, until: int) -> None:
     x = np.arange(len(y), dtype=float)
     np.testing.assert_array_equal(smoothed(x, y, 7.0)[:until], smoothed(x[:until], y[:until], 7.0))
 
 
-def test_off_is_what_was_given() -> None:
+def test_smoothing_off_returns_the_values() -> None:
     x = y = np.arange(4.0)
     assert smoothed(x, y, smoothing_steps("off", 500.0)) is y
     assert smoothed(x, y, smoothing_steps("heavy", 500.0)) is y
@@ -77,16 +77,16 @@ def test_off_is_what_was_given() -> None:
     ("span", "light", "strong"),
     [(500, 10, 50), (1, 0.02, 0.1), (20_000, 500, 2000), (0, 0, 0), (np.inf, 0, 0)],
 )
-def test_round_numbers_of_steps(span: float, light: float, strong: float) -> None:
+def test_smoothing_steps_are_round_numbers(span: float, light: float, strong: float) -> None:
     assert smoothing_steps("light", span) == pytest.approx(light)
     assert smoothing_steps("strong", span) == pytest.approx(strong)
 
 
-def test_a_growing_run_keeps_its_smoothing_for_a_while() -> None:
+def test_smoothing_steps_change_seldom_while_a_run_grows() -> None:
     assert len({smoothing_steps("light", float(span)) for span in range(1000, 10_000)}) <= 4
 
 
-def test_a_key_goes_through_all_levels() -> None:
+def test_next_level_goes_through_all_levels() -> None:
     seen = ["off"]
     for _ in range(3):
         seen.append(next_level(seen[-1]))

@@ -1,4 +1,4 @@
-"""The range that a point stands for."""
+"""The range behind a curve."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def drawn(x: list[float], low: list[float], high: list[float], palette: Palette 
 
 
 @pytest.mark.parametrize("palette", ALL)
-def test_it_reaches_from_the_least_to_the_largest(palette: Palette) -> None:
+def test_a_range_reaches_from_its_lowest_to_its_highest_value(palette: Palette) -> None:
     cells = drawn([0, 10, 20], [2, 4, 4], [7, 5, 5], palette)
     filled = cells.ink[:, GUTTER:] == WEAK
     assert np.flatnonzero(filled[:, 2]).tolist() == [2, 3, 4, 5, 6, 7]
@@ -33,13 +33,13 @@ def test_it_reaches_from_the_least_to_the_largest(palette: Palette) -> None:
     assert (cells.codes[:, GUTTER:] != ord(" ")).tolist() == filled.tolist()
 
 
-def test_it_is_a_mesh_that_no_curve_looks_like() -> None:
+def test_a_range_is_a_mesh_unlike_any_curve() -> None:
     assert set("".join(lines(drawn([0, 20], [0, 0], [9, 9])))) <= {" ", "⢕", "⢐"}
     assert set("".join(lines(drawn([0, 20], [0, 0], [9, 9], MONO)))) == {" ", "░"}
     assert set("".join(lines(drawn([0, 20], [0, 0], [9, 9], PLAIN)))) == {" ", "."}
 
 
-def test_several_points_in_a_column_give_their_extremes() -> None:
+def test_several_points_in_a_column_give_a_range_of_their_extremes() -> None:
     x = np.linspace(0, 20, 2001)
     low = np.where(np.arange(2001) == 1000, 0.0, 4.0)
     cells = drawn(x.tolist(), low.tolist(), (low + 1).tolist())
@@ -47,7 +47,7 @@ def test_several_points_in_a_column_give_their_extremes() -> None:
     assert filled[9].nonzero()[0].tolist() == [10]
 
 
-def test_what_is_not_finite_is_a_gap() -> None:
+def test_values_that_are_not_finite_are_gaps() -> None:
     filled = drawn([0, 5, 10, 15, 20], [1, nan, 1, 1, 1], [2, 3, np.inf, 2, 2]).ink[:, GUTTER:] == WEAK
     # Half a column before, for a cell has two columns of dots.
     assert np.flatnonzero(~filled.any(axis=0)).tolist() == list(range(6, 15))

@@ -24,7 +24,7 @@ def drawn(width: int, palette: Palette, low: float = -12, high: float = 0) -> Ce
     return cells
 
 
-def test_decades_and_signs() -> None:
+def test_the_legend_has_decades_and_signs() -> None:
     words = lines(drawn(100, MONO))[0].split()
     assert [word for word in words if word.startswith("1e")] == ["1e-12", "1e-9", "1e-6", "1e-3", "1e0"]
     assert words[-6:] == ["×", "NaN", "∞", "infinite", "0", "zero"]
@@ -47,12 +47,12 @@ def test_without_room_the_ends_of_the_scale_remain() -> None:
 
 @pytest.mark.parametrize("palette", ALL)
 @given(st.integers(0, 200), st.floats(-40, 40), st.floats(-40, 40))
-def test_any_width_and_range(palette: Palette, width: int, low: float, high: float) -> None:
+def test_the_legend_fits_any_width_and_range(palette: Palette, width: int, low: float, high: float) -> None:
     cells = drawn(width, palette, min(low, high), max(low, high))
     assert len(lines(cells)[0]) == width
 
 
-async def test_it_follows_the_scale() -> None:
+async def test_the_legend_follows_the_scale() -> None:
     scale = Scale()
 
     class Stage(App[None]):

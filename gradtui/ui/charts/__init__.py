@@ -1,1 +1,0 @@
-"""Drawing from numpy arrays, without any knowledge of runs."""

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from gradtui.diagnosis.activations import value_and_slope
 from gradtui.diagnosis.theory import predict
+from gradtui.diagnosis.theory.activations import value_and_slope
 from gradtui.experiment import ExperimentError, loads, resolve, set_fields
 from gradtui.experiment.activations import ACTIVATIONS, Activation, register
 from gradtui.experiment.edits import CURES
 from gradtui.experiment.fields import fields_of
 from gradtui.experiment.memory import memory_of
-from gradtui.experiment.shapes import net_shape
+from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.spec import Group
 from gradtui.nets import activations as modules
-from gradtui.ui.drawing.curve import curve
+from gradtui.ui.drawing.block import curve
 from gradtui.ui.drawing.net import draw
 from gradtui.ui.drawing.outline import Outline
 from tests.support.trainings import small, trained

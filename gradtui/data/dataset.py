@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from gradtui.experiment.shapes import DataShape
+from gradtui.experiment.data_shapes import DataShape
 
 
 @dataclass(frozen=True)

@@ -16,8 +16,7 @@ from gradtui.data.sequences import adding, copy_memory
 from gradtui.data.spirals import spirals
 from gradtui.data.task import as_answers, chance
 from gradtui.data.text import text
-from gradtui.experiment.data_shapes import data_path
-from gradtui.experiment.shapes import DataShape, data_shape
+from gradtui.experiment.data_shapes import DataShape, data_path, data_shape
 from gradtui.experiment.spec import Data
 
 

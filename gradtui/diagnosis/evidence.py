@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from gradtui.experiment.shapes import BESIDE_THE_PATH
+from gradtui.experiment.layers import BESIDE_THE_PATH
 
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Experiment

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gradtui.diagnosis.evidence import Evaluation, Evidence, Series
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.shapes import net_shape
+from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.spec import Experiment
 from gradtui.runs.events import Event
 from gradtui.runs.reader import Run

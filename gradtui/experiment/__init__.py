@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from gradtui.experiment.data_shapes import DataShape, data_shape
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.layers import LayerShape, NetShape
+from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.overrides import parse_assignments, set_fields
 from gradtui.experiment.parse import dumps, from_dict, load, loads, to_dict
 from gradtui.experiment.presets import resolve
-from gradtui.experiment.shapes import DataShape, LayerShape, NetShape, data_shape, net_shape
 from gradtui.experiment.spec import Cures, Data, Experiment, Group, Optimizer, Pretrain, Run
 
 __all__ = [

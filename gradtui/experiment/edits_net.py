@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.flow import RECURRENT
+from gradtui.experiment.net_plan import RECURRENT
 
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Block, Experiment, Group

@@ -18,18 +18,27 @@ from math import prod
 from typing import NamedTuple
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.block_shapes import HIDDEN, Shape, norm_groups, output_of
-from gradtui.experiment.data_shapes import TOKEN_SOURCES, DataShape, data_shape
-from gradtui.experiment.flow import RECURRENT
+from gradtui.experiment.data_shapes import DataShape, data_shape
+from gradtui.experiment.layers import (
+    Activate,
+    Attend,
+    BlockPlan,
+    Branch,
+    Norm,
+    Operation,
+    Shape,
+    View,
+    Weights,
+)
+from gradtui.experiment.net_plan import net_plan, net_shape
 from gradtui.experiment.optimizers import OPTIMIZERS
-from gradtui.experiment.shapes import first_input, net_shape, summarised
-from gradtui.experiment.spec import Experiment, Group, Optimizer
+from gradtui.experiment.spec import Experiment, Optimizer
 
 FLOAT = 4
 """Bytes of a number."""
-CELL = {"lstm": 7, "gru": 7}
-"""Numbers that a cell keeps for each unit and step: of lstm four gates, the cell state, its tanh and the hidden
-state; of gru as many, its gates' halves among them."""
+CELL = 7
+"""Numbers that a cell of lstm or gru keeps for each unit and step: of lstm four gates, the cell state, its tanh and the
+hidden state; of gru as many, its gates' halves among them."""
 DIGITS = 1437
 """Images of the digits that are trained on."""
 
@@ -81,29 +90,53 @@ def examples(exp: Experiment) -> int:
 
 
 def activations(exp: Experiment, data: DataShape, batch: int) -> int:
-    """Numbers that are kept of so many examples, their own among them."""
+    """Return how many numbers are kept of a batch of so many examples, their own among them."""
+    plan = net_plan(exp, data)
     tape = _Tape()
-    tokens = exp.data.source in TOKEN_SOURCES
-    signal: Shape
-    if tokens:
-        signal = (data.input[0], exp.net[0].width)
+    value = _Value(data.input, given=True)
+    if plan.embedding:
+        value = _Value(plan.embedding.weights.gives)
         tape.kept += 2 * data.input[0]  # numbers of tokens are 64 bits wide
-    else:
-        signal = first_input(exp, data)
-    value = _Value(signal, given=not tokens)
-    for number, group in enumerate(exp.net):
-        if group.block == "dense" and number > 0:
-            value = _summary(value, tokens)
-        value = _group(tape, group, value)
-    last = exp.net[-1]
-    if last.order == "pre":
-        value = tape.norm(last.norm, value)
-        if last.block in ("dense", "conv"):
-            value = tape.activation(last.activation, value)
-    value = tape.weights(_summary(value, tokens), data.outputs)
+    for group in plan.groups:
+        value = tape.run(group.view, value) if group.view else value
+        value = _block(tape, group.first, value)
+        if group.group.repeat > 1:
+            # From the second on, every block keeps the same: it is counted once, however many there are.
+            kept, shared = tape.kept, tape.shared
+            value = _block(tape, group.again, value)
+            tape.kept += (tape.kept - kept) * (group.group.repeat - 2)
+            tape.shared += (tape.shared - shared) * (group.group.repeat - 2)
+    for operation in plan.output.operations:
+        value = tape.run(operation, value)
     answers = 1 if data.task == "regress" else 2
     tape.kept += value.rows * (data.outputs + answers)
     return tape.kept * batch + tape.shared
+
+
+def _block(tape: _Tape, block: BlockPlan, value: _Value) -> _Value:
+    if block.input:
+        value = tape.run(block.input.weights, value)
+    for branch in block.branches:
+        value = _branch(tape, branch, value)
+    return value
+
+
+def _branch(tape: _Tape, branch: Branch, value: _Value) -> _Value:
+    end = value
+    for layer in branch.layers:
+        for operation in layer.operations:
+            end = tape.run(operation, end)
+    if branch.shortcut != "none":
+        beside = tape.run(branch.projection.weights, value) if branch.projection else value
+        if branch.shortcut == "rezero":
+            tape.keep(end)
+        if branch.gate:
+            for mixed in (beside, end, tape.run(branch.gate.weights, value)):
+                tape.keep(mixed)
+        end = _Value(end.shape)
+    for operation in branch.behind:
+        end = tape.run(operation, end)
+    return end
 
 
 class _Value:
@@ -144,127 +177,57 @@ class _Tape:
             self.kept += value.numbers
         return value
 
-    def weights(self, value: _Value, width: int) -> _Value:
-        """A linear layer."""
-        self.keep(value)
-        return _Value((*value.shape[:-1], width))
+    def run(self, operation: Operation, value: _Value) -> _Value:
+        """Count what an operation keeps, and return what it makes of a tensor."""
+        match operation:
+            case Weights():
+                return self._weights(operation, value)
+            case Norm():
+                return self._norm(operation, value)
+            case Activate():
+                return self._activation(operation, value)
+            case Attend():
+                self.keep(value)
+                self.kept += value.rows * operation.heads
+                return _Value((*value.shape[:-1], value.width // 3))
+            case View(kind="last"):
+                # A view holds on to all steps.
+                last = _Value(operation.gives, value.numbers, given=value.given)
+                last.kept = value.kept
+                return last
+        return _Value(operation.gives, given=value.given)
 
-    def activation(self, kind: str, value: _Value) -> _Value:
-        """A nonlinearity."""
-        activation = ACTIVATIONS[kind]
-        if activation.kept_for_backward == "nothing":
+    def _weights(self, weights: Weights, value: _Value) -> _Value:
+        self.keep(value)
+        if weights.recurrence:
+            activation = weights.recurrence.activation
+            keeps = ACTIVATIONS[activation.name].kept_for_backward if activation else ""
+            cell = CELL if activation is None else 2 if keeps == "input" else 1
+            self.kept += prod(weights.gives) * cell
+            # The state before the first step is one more, where states are kept; of lstm one of all is not needed.
+            first = -1 if weights.recurrence.cell == "lstm" else int(keeps == "output")
+            self.kept += first * weights.outputs
+        return _Value(weights.gives)
+
+    def _activation(self, activation: Activate, value: _Value) -> _Value:
+        keeps = ACTIVATIONS[activation.name].kept_for_backward
+        if keeps == "nothing":
             return value
         if value.given and not activation.parameters:
             return _Value(value.shape, given=True)
         result = _Value(value.shape)
-        self.keep(result if activation.kept_for_backward == "output" else value)
+        self.keep(result if keeps == "output" else value)
         return result
 
-    def norm(self, kind: str, value: _Value) -> _Value:
-        """A normalisation, and the means and deviations that it divided by."""
-        if kind == "none":
-            return value
-        if kind == "rms":
+    def _norm(self, norm: Norm, value: _Value) -> _Value:
+        """Count a normalisation, and the means and deviations that it divides by."""
+        if norm.kind == "rms":
             # torch composes it of a product with the root and one with the scale, and keeps what is between.
             self.kept += prod(value.shape)
             if value.given:
                 return _Value(value.shape)
         self.keep(value)
-        if kind == "batch":
+        if norm.kind == "batch":
             self.shared += 2 * value.width
-        self.kept += value.rows * {"rms": 1, "layer": 2, "group": 2 * norm_groups(value.width)}.get(kind, 0)
+        self.kept += value.rows * {"rms": 1, "layer": 2, "group": 2 * norm.groups}.get(norm.kind, 0)
         return _Value(value.shape)
-
-
-def _summary(value: _Value, tokens: bool) -> _Value:
-    """An image's means are new numbers; the last step of a sequence is a view that holds on to all steps."""
-    if len(value.shape) == 3:
-        return _Value(summarised(value.shape, tokens), given=value.given)
-    if value.shape == summarised(value.shape, tokens):
-        return value
-    last = _Value(summarised(value.shape, tokens), value.numbers, given=value.given)
-    last.kept = value.kept
-    return last
-
-
-def _group(tape: _Tape, group: Group, value: _Value) -> _Value:
-    """From the second on, every block keeps the same: it is counted once, however many there are."""
-    value = _block(tape, group, value, group.stride)
-    if group.repeat > 1:
-        kept, shared = tape.kept, tape.shared
-        value = _block(tape, group, value, 1)
-        tape.kept += (tape.kept - kept) * (group.repeat - 2)
-        tape.shared += (tape.shared - shared) * (group.repeat - 2)
-    return value
-
-
-def _block(tape: _Tape, group: Group, value: _Value, stride: int) -> _Value:
-    if group.block == "attention":
-        return _attention(tape, group, value)
-    output = output_of(group, value.shape, stride)
-    branch, total = value, _Value(output)
-    # Beside an identity shortcut the last nonlinearity of dense and conv follows the addition.
-    joined = group.shortcut == "identity" and group.order == "post" and group.block not in RECURRENT
-    for number in range(1, group.layers + 1):
-        last = number == group.layers
-        if group.order == "pre":
-            branch = _weigh(tape, group, _around(tape, group, branch), output)
-        else:
-            branch = _around(tape, group, _weigh(tape, group, branch, output), bare=joined and last)
-    if group.shortcut == "none":
-        return branch
-    beside = value
-    if value.shape != output:
-        tape.keep(value)
-        beside = _Value(output)
-    if group.shortcut == "rezero":
-        tape.keep(branch)
-    if group.shortcut == "highway":
-        tape.keep(value)
-        for mixed in (beside, branch, _Value(output)):
-            tape.keep(mixed)
-    return tape.activation(group.activation, total) if joined else total
-
-
-def _around(tape: _Tape, group: Group, value: _Value, *, bare: bool = False) -> _Value:
-    """Norm and nonlinearity; ``bare``: the norm alone. A recurrent cell has its nonlinearity within."""
-    value = tape.norm(group.norm, value)
-    return value if bare or group.block in RECURRENT else tape.activation(group.activation, value)
-
-
-def _weigh(tape: _Tape, group: Group, value: _Value, output: Shape) -> _Value:
-    tape.keep(value)
-    result = _Value(output)
-    if group.block in RECURRENT:
-        keeps = ACTIVATIONS[group.activation].kept_for_backward
-        tape.kept += prod(output) * CELL.get(group.block, 2 if keeps == "input" else 1)
-        # The state before the first step is one more, where states are kept; of lstm one of all is not needed.
-        first = {"lstm": -1, "rnn": int(keeps == "output")}.get(group.block, 0)
-        tape.kept += first * output[-1]
-    return result
-
-
-def _attention(tape: _Tape, group: Group, value: _Value) -> _Value:
-    width, post = group.width, group.order == "post"
-    if value.width != width:
-        value = tape.weights(value, width)
-
-    def join(x: _Value, branch: _Value) -> _Value:
-        if group.shortcut == "rezero":
-            tape.keep(branch)
-        return branch if group.shortcut == "none" else _Value(x.shape)
-
-    def attend(x: _Value) -> _Value:
-        tape.keep(tape.weights(x, 3 * width))
-        tape.kept += x.rows * group.heads
-        return tape.weights(_Value(x.shape), width)
-
-    def hidden(x: _Value) -> _Value:
-        wide = tape.activation(group.activation, tape.weights(x, HIDDEN * width))
-        return tape.weights(wide, width)
-
-    if post:
-        value = tape.norm(group.norm, join(value, attend(value)))
-        return tape.norm(group.norm, join(value, hidden(value)))
-    value = join(value, attend(tape.norm(group.norm, value)))
-    return join(value, hidden(tape.norm(group.norm, value)))

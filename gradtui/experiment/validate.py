@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.flow import RECURRENT, SEQUENTIAL, check_flow
+from gradtui.experiment.net_plan import RECURRENT, SEQUENTIAL, check_flow, hidden_depth
 from gradtui.experiment.optimizers import OPTIMIZERS
 
 if TYPE_CHECKING:
@@ -53,8 +53,7 @@ def _check_name(at: str, name: str, known: Collection[str]) -> None:
 
 def depth_of(exp: Experiment) -> int:
     """Layers without projections and gates, the output layer counted, as in ``NetShape.depth``."""
-    hidden = sum(group.repeat * (4 if group.block == "attention" else group.layers) for group in exp.net)
-    return hidden + 1 + (exp.data.source in TOKEN_SOURCES)
+    return hidden_depth(exp) + 1 + (exp.data.source in TOKEN_SOURCES)
 
 
 def _check_group(at: str, group: Group) -> None:

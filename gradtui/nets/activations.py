@@ -1,4 +1,4 @@
-"""Activations and normalisations as modules."""
+"""Activations and normalisations as torch modules."""
 
 from __future__ import annotations
 
@@ -8,8 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.block_shapes import norm_groups
-from gradtui.experiment.spec import Norm
+from gradtui.experiment.layers import Norm
 
 EPSILON = 1e-5
 """Added under the root of every normalisation (torch's default of batch norm)."""
@@ -41,20 +40,18 @@ def make_activation(kind: str, slope: float) -> nn.Module:
     return made
 
 
-def make_norm(kind: Norm, width: int, rank: int) -> nn.Module | None:
-    """A normalisation of ``width`` features or channels, with learned scale (1 at first) and shift (0).
+def make_norm(norm: Norm) -> nn.Module:
+    """Return a normalisation with learned scale (1 at first) and shift (0).
 
-    ``rank`` is the number of dimensions of one example: 1 (features,), 2 (steps, features), 3 (channels,
-    height, width). Layer and RMS normalise an image over channels and places together, with one scale a
-    channel; a sequence over the features of each step. Sources: batch (Ioffe and Szegedy 2015), layer (Ba
-    2016), group (Wu and He 2018), rms (Zhang and Sennrich 2019).
+    Layer and RMS normalise an image over channels and places together, with one scale a channel; a sequence over the
+    features of each step. Sources: batch (Ioffe and Szegedy 2015), layer (Ba 2016), group (Wu and He 2018), rms (Zhang
+    and Sennrich 2019).
     """
-    if kind == "none":
-        return None
+    kind, width, rank = norm.kind, norm.width, norm.rank
     if kind == "batch":
-        return (BatchNormSteps, nn.BatchNorm1d, nn.BatchNorm2d)[(2, 1, 3).index(rank)](width, eps=EPSILON)
+        return (nn.BatchNorm1d, BatchNormSteps, nn.BatchNorm2d)[rank - 1](width, eps=EPSILON)
     if kind == "group" or (kind == "layer" and rank == 3):
-        groups = norm_groups(width) if kind == "group" else 1
+        groups = norm.groups if kind == "group" else 1
         return (GroupNormSteps if rank == 2 else nn.GroupNorm)(groups, width, eps=EPSILON)
     if kind == "layer":
         return nn.LayerNorm(width, eps=EPSILON)
@@ -62,21 +59,21 @@ def make_norm(kind: Norm, width: int, rank: int) -> nn.Module | None:
 
 
 class BatchNormSteps(nn.BatchNorm1d):
-    """Batch norm of (batch, steps, features): all steps of all examples are the batch."""
+    """A BatchNormSteps normalises (batch, steps, features) over all steps of all examples."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(0, 1)).view_as(x)
 
 
 class GroupNormSteps(nn.GroupNorm):
-    """Group norm of (batch, steps, features), each step by itself."""
+    """A GroupNormSteps normalises (batch, steps, features), each step by itself."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.flatten(0, 1)).view_as(x)
 
 
 class RMSNormImage(nn.Module):
-    """RMS norm of (batch, channels, height, width) over channels and places, one scale a channel."""
+    """An RMSNormImage normalises (batch, channels, height, width) over channels and places, one scale a channel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

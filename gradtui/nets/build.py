@@ -1,164 +1,181 @@
-"""From an experiment to its net."""
+"""Build the torch module of an experiment's net from its plan."""
 
 from __future__ import annotations
-
-from dataclasses import replace
-from math import prod
 
 import torch
 from torch import nn
 
-from gradtui.experiment.data_shapes import TOKEN_SOURCES
-from gradtui.experiment.flow import RECURRENT
-from gradtui.experiment.shapes import DataShape
+from gradtui.experiment.data_shapes import DataShape
+from gradtui.experiment.layers import (
+    Activate,
+    Attend,
+    BlockPlan,
+    Branch,
+    LayerPlan,
+    Norm,
+    Operation,
+    View,
+)
+from gradtui.experiment.net_plan import net_plan
 from gradtui.experiment.spec import Experiment, Group
 from gradtui.nets.activations import make_activation, make_norm
-from gradtui.nets.attention import Positions, attention_block
-from gradtui.nets.init import Start
-from gradtui.nets.layer import Embedding, Layer, Linear
-from gradtui.nets.net import Net
-from gradtui.nets.recurrent import recurrent_block
-from gradtui.nets.reshape import GlobalAverage, LastStep, Pixels, Rows
-from gradtui.nets.stack import Shape, Stack
+from gradtui.nets.blocks import (
+    Attention,
+    AttentionBlock,
+    Block,
+    GlobalAverage,
+    Highway,
+    LastStep,
+    Pixels,
+    Positions,
+    Residual,
+    ReZero,
+    Rows,
+    Steps,
+)
+from gradtui.nets.net import Layer, Net
+from gradtui.nets.recurrent import make_recurrent
+from gradtui.nets.weights import make_embedding, make_weights
+
+VIEWS = {
+    "flatten": nn.Flatten,
+    "rows": Rows,
+    "pixels": Pixels,
+    "average": GlobalAverage,
+    "last": LastStep,
+}
 
 
 def build(exp: Experiment, shape: DataShape, *, generator_seed: int) -> Net:
-    """The net of a valid experiment for examples of ``shape``, float32 on the CPU.
+    """Return the net of a valid experiment for examples of `shape`, in float32 on the CPU.
 
-    The weights follow ``generator_seed`` alone; torch's global generator is neither read nor moved.
+    The weights follow `generator_seed` alone; torch's global generator is neither read nor moved.
     """
-    generator = torch.Generator().manual_seed(generator_seed)
-    return _Builder(exp, shape, Start(exp, generator)).net()
+    return _Builder(torch.Generator().manual_seed(generator_seed)).net(exp, shape)
 
 
 class _Builder:
-    """Walks the groups and keeps the shape of one example's signal, as ``experiment.shapes.net_shape``
-    does."""
+    """A _Builder makes the modules in forward order; a block's gate and projection are drawn after its branch."""
 
-    def __init__(self, exp: Experiment, shape: DataShape, start: Start) -> None:
-        self.exp, self.shape, self.start = exp, shape, start
-        self.tokens = exp.data.source in TOKEN_SOURCES
-        self.parts: list[tuple[str, nn.Module]] = []
+    def __init__(self, generator: torch.Generator) -> None:
+        self.generator = generator
+        self.parts: Steps = []
         self.layers: list[Layer] = []
-        self.signal: Shape = shape.input
-        self.blocks = 0
 
-    def net(self) -> Net:
-        self._read()
-        for number, group in enumerate(self.exp.net):
-            if group.block == "dense" and number > 0:
-                self._summarise()
-            for repeat in range(group.repeat):
-                self._block(group, group.stride if repeat == 0 else 1)
-        closing = self._close(self.exp.net[-1])
-        self._summarise()
-        self._output(closing)
+    def net(self, exp: Experiment, shape: DataShape) -> Net:
+        """Return the whole net."""
+        plan = net_plan(exp, shape)
+        if plan.embedding:
+            embedding = make_embedding(plan.embedding.weights, self.generator)
+            self.parts.append(("embedding", embedding))
+            self._add("embedding", plan.embedding, [embedding])
+        number = 0
+        for group in plan.groups:
+            if group.view:
+                # The names in the state dict: `flatten` before all blocks, else `average3`, `last3`.
+                self.parts.append((f"{group.view.kind}{number or ''}", self._module(group.view)))
+            for block in group.blocks:
+                number += 1
+                self.parts += self._block(group.group, block, f"{group.group.block}{number}")
+        names = {Norm: "closing_norm", Activate: "closing_activation"}
+        closing = []
+        for operation in plan.output.operations:
+            module = self._module(operation)
+            view = isinstance(operation, View)
+            name = (
+                f"{operation.kind}{number}"
+                if isinstance(operation, View)
+                else names.get(type(operation), "output")
+            )
+            self.parts.append((name, module))
+            closing += [] if view else [module]
+        self._add("output", plan.output, closing)
         return Net(self.parts, self.layers)
 
-    def _read(self) -> None:
-        """To what the first group reads: tokens embedded, an image as a sequence, or all numbers in a row."""
-        first, sequence = self.exp.net[0], self.exp.data.sequence
-        if self.tokens:
-            self._embed(first.width)
-        elif first.block == "dense":
-            if len(self.signal) > 1:
-                self._step("flatten", nn.Flatten(), (prod(self.signal),))
-        elif first.block != "conv" and len(self.signal) == 3:
-            channels, height, width = self.signal
-            if sequence == "rows":
-                self._step("rows", Rows(), (height, channels * width))
-            else:
-                self._step("pixels", Pixels(), (height * width, channels))
+    def _block(self, group: Group, block: BlockPlan, name: str) -> Steps:
+        """Return a block, after the projection of a transformer block's input and the positions."""
+        if group.block != "attention":
+            return [(name, self._stack(group, block.branches[0], name))]
+        before: Steps = []
+        if block.input:
+            before.append((f"{name}_input", self._module(block.input.weights)))
+            self._add(f"{name}.input", block.input, [before[0][1]])
+        if block.positions:
+            before.append(("positions", Positions(*block.gives)))
+        return [*before, (name, self._attention(group, block, name))]
 
-    def _step(self, name: str, module: nn.Module, signal: Shape) -> None:
-        self.parts.append((name, module))
-        self.signal = signal
-
-    def _embed(self, width: int) -> None:
-        """Standard normal vectors, as torch's, whatever the group's ``init``: an embedding has no fan-in."""
-        embedding = Embedding(self.shape.outputs, width)
-        with torch.no_grad():
-            embedding.weight.normal_(0.0, 1.0, generator=self.start.generator)
-        self._step("embedding", embedding, (self.signal[0], width))
-        self.layers.append(
-            Layer("embedding", "embedding", list(embedding.parameters()), embedding, None, "identity")
+    def _stack(self, group: Group, branch: Branch, name: str) -> Block:
+        """Return a dense, convolutional or recurrent block."""
+        steps: Steps = []
+        behind: list[nn.Module] = []
+        for number, layer in enumerate(branch.layers, 1):
+            made = [self._module(operation) for operation in layer.operations]
+            behind = [self._module(operation) for operation in layer.behind]
+            for operation, module in zip(layer.operations, made, strict=True):
+                what = {Norm: "norm", Activate: "activation"}.get(type(operation), "weights")
+                steps.append((f"{what}{number}", module))
+            self._add(name + layer.suffix, layer, made + behind)
+        last = self.layers[-1]
+        gate, projection = (
+            self._beside(name, layer) if layer else None for layer in (branch.gate, branch.projection)
         )
+        if branch.shortcut == "none":
+            return Block(steps)
+        if branch.shortcut == "identity":
+            return Residual(steps, projection, behind[0] if behind else None, branch.gain)
+        if gate is not None:
+            return Highway(steps, projection, gate)
+        block = ReZero(steps, projection)
+        last.parameters.append(block.alpha)
+        return block
 
-    def _block(self, group: Group, stride: int) -> None:
-        self.blocks += 1
-        name = f"{group.block}{self.blocks}"
-        block: nn.Module
-        if group.block == "attention":
-            block, layers = self._attention(group, name)
-            output: Shape = self.signal
-        elif group.block in RECURRENT:
-            block, layers = recurrent_block(group, name, self.signal, self.start)
-            output = (self.signal[0], group.width)
-        else:
-            output = _after(group, self.signal, stride)
-            stack = Stack(group, name, self.signal, output, stride, self.start)
-            block, layers = stack.block(), stack.layers
-        self.layers += layers
-        self._step(name, block, output)
+    def _beside(self, name: str, layer: LayerPlan) -> nn.Module:
+        module = self._module(layer.weights)
+        self._add(name + layer.suffix, layer, [module])
+        return module
 
-    def _attention(self, group: Group, name: str) -> tuple[nn.Module, list[Layer]]:
-        """The block, before it a projection to its width where it is given another, and before the first
-        block the positions."""
-        steps, size = self.signal
-        if size != group.width:
-            projection = Linear(size, group.width)
-            self.start.weight(projection.weight, "lecun", 1.0)
-            nn.init.zeros_(projection.bias)
-            self._step(f"{name}_input", projection, (steps, group.width))
-            parameters = list(projection.parameters())
-            self.layers.append(Layer(f"{name}.input", "input", parameters, projection, None, "identity"))
-        if not any(isinstance(part, Positions) for _, part in self.parts):
-            self._step("positions", Positions(steps, group.width), self.signal)
-        return attention_block(group, name, self.start, causal=self.tokens)
+    def _attention(self, group: Group, block: BlockPlan, name: str) -> AttentionBlock:
+        modules: dict[str, nn.Module] = {}
+        for number, branch in enumerate(block.branches, 1):
+            names = {Norm: f"norm{number}", Activate: "activation", Attend: "attention"}
+            for layer in branch.layers:
+                made = []
+                for operation in (*layer.operations, *layer.behind):
+                    made.append(self._module(operation))
+                    modules[names.get(type(operation), layer.suffix[1:])] = made[-1]
+                self._add(name + layer.suffix, layer, made)
+        made_block = AttentionBlock(modules, post=group.order == "post", shortcut=group.shortcut)
+        if made_block.alpha is not None:
+            self.layers[-1].parameters.append(made_block.alpha)
+        return made_block
 
-    def _summarise(self) -> None:
-        """To what a dense layer reads: an image's channel means, a sequence's last step, or all steps of
-        tokens."""
-        if len(self.signal) == 3:
-            self._step(f"average{self.blocks}", GlobalAverage(), self.signal[:1])
-        elif len(self.signal) == 2 and not self.tokens:
-            self._step(f"last{self.blocks}", LastStep(), self.signal[1:])
+    def _module(self, operation: Operation) -> nn.Module:
+        match operation:
+            case Norm():
+                return make_norm(operation)
+            case Activate():
+                return make_activation(operation.name, operation.slope)
+            case Attend():
+                return Attention(operation.heads, operation.causal)
+            case View():
+                view: nn.Module = VIEWS[operation.kind]()
+                return view
+        if operation.recurrence:
+            return make_recurrent(operation, self.generator)
+        return make_weights(operation, self.generator)
 
-    def _close(self, last: Group) -> list[nn.Module]:
-        """After a last group of order "pre" its norm and, of dense and conv, its activation: the sum of
-        hundreds of branches is too large for the output layer to read (He et al. 2016, "Identity mappings";
-        Xiong et al. 2020).
-        """
-        if last.order == "post":
-            return []
-        norm = make_norm(last.norm, last.width, len(self.signal))
-        activation = make_activation(last.activation, last.slope) if last.block in ("dense", "conv") else None
-        named = (("closing_norm", norm), ("closing_activation", activation))
-        closing = [(name, module) for name, module in named if module is not None]
-        self.parts += closing
-        return [module for _, module in closing]
-
-    def _output(self, closing: list[nn.Module]) -> None:
-        """torch's default start, whatever the groups' ``init`` (of fixup: zeros), biases 0: He's would make the
-        scores of a healthy net 2.4 times too large, and the first loss tell of nothing else. What closes the
-        stack belongs to it."""
-        last = self.exp.net[-1]
-        output = Linear(self.signal[-1], self.shape.outputs)
-        if last.init == "fixup":
-            nn.init.zeros_(output.weight)
-        else:
-            self.start.weight(output.weight, "torch", 1.0, 0.0)
-        nn.init.zeros_(output.bias)
-        self._step("output", output, (*self.signal[:-1], self.shape.outputs))
-        parameters = [p for module in (output, *closing) for p in module.parameters()]
-        layer = Layer("output", "output", parameters, output, None, "identity")
-        if closing and last.block in ("dense", "conv"):
-            layer = replace(layer, activation=closing[-1], function=last.activation)
-        self.layers.append(layer)
-
-
-def _after(group: Group, signal: Shape, stride: int) -> Shape:
-    if group.block == "conv":
-        _, height, width = signal
-        return group.width, -(-height // stride), -(-width // stride)
-    return (*signal[:-1], group.width)
+    def _add(self, name: str, layer: LayerPlan, modules: list[nn.Module]) -> None:
+        """Note a layer whose modules are those of its operations, views left out."""
+        operations = [o for o in (*layer.operations, *layer.behind) if not isinstance(o, View)]
+        weights, activation, function = modules[0], None, "identity"
+        for operation, module in zip(operations, modules, strict=True):
+            if operation is layer.weights:
+                weights = module
+            elif isinstance(operation, Activate):
+                activation, function = module, operation.name
+        if recurrence := layer.weights.recurrence:
+            activation = weights
+            function = recurrence.activation.name if recurrence.activation else "tanh"
+        ordered = [weights, *(module for module in modules if module is not weights)]
+        parameters = [parameter for module in ordered for parameter in module.parameters()]
+        self.layers.append(Layer(name, layer.kind, parameters, weights, activation, function))

@@ -1,32 +1,56 @@
-"""The net: a path of modules, and its weight layers in forward order."""
+"""The net of an experiment as a torch module: a path of modules, and its layers in forward order."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Self
 
 from torch import Tensor, nn
 
+from gradtui.experiment.layers import LayerKind
 from gradtui.nets.blocks import Block
-from gradtui.nets.layer import Layer
 from gradtui.nets.recurrent import Recurrent
 
 
-class Net(nn.Module):
-    """The net of an experiment; ``build`` makes it.
+@dataclass(frozen=True)
+class Layer:
+    """A Layer is one layer of weights of a net, with its modules; names and counts are those of `net_shape`."""
 
-    Takes what ``data.load`` gives: images (batch, channels, height, width), points (batch, features),
-    sequences (batch, steps, features) or tokens (batch, steps). Gives (batch, outputs), or (batch, steps,
+    name: str
+    kind: LayerKind
+    parameters: list[nn.Parameter]
+    """Weights and biases, then those of a norm, a learned slope and rezero's scalar that belong to the layer."""
+    module: nn.Module
+    """The weight module; its output is the pre-activation. Of a recurrent layer the hidden states (batch, steps,
+    width)."""
+    activation: nn.Module | None
+    """The module whose output is the layer's activation: with order "post" it follows the weights (and the addition of
+    an identity shortcut), with "pre" it feeds them. A recurrent layer is its own. None: there is none."""
+    function: str
+    """The name of the activation; "tanh" of lstm and gru, "identity" where there is none."""
+
+    @property
+    def count(self) -> int:
+        """The number of parameters."""
+        return sum(p.numel() for p in self.parameters)
+
+
+class Net(nn.Module):
+    """A Net is the net of an experiment; `build` makes it.
+
+    It takes what `data.load` gives: images (batch, channels, height, width), points (batch, features),
+    sequences (batch, steps, features) or tokens (batch, steps). It gives (batch, outputs), or (batch, steps,
     outputs) for tokens.
     """
 
     def __init__(self, parts: list[tuple[str, nn.Module]], layers: list[Layer]) -> None:
         super().__init__()
         self.layers = layers
-        """Weight layers in forward order, as ``experiment.shapes.net_shape`` names them."""
+        """Layers of weights in forward order, as `net_shape` names them."""
         self.path: list[nn.Module] = []
-        """What the input goes through. Plain blocks are unpacked: a call less for each."""
+        """The modules that the input goes through. Plain blocks are unpacked: a call less for each."""
         self.frozen: list[nn.Module] = []
-        """What stays in evaluation mode: the batch norms of layers that training leaves as they are."""
+        """The modules that stay in evaluation mode: batch norms of layers that training leaves as they are."""
         for name, part in parts:
             self.add_module(name, part)
             self.path.extend(part.path if type(part) is Block else [part])
@@ -37,22 +61,21 @@ class Net(nn.Module):
         return x
 
     def freeze(self, layers: int) -> None:
-        """From now on, batch norms of the first layers neither normalise by the batch nor learn from it."""
+        """Let batch norms of the first layers neither normalise by the batch nor learn from it from now on."""
         fixed = {id(parameter) for layer in self.layers[:layers] for parameter in layer.parameters}
         norms = [module for module in self.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         self.frozen = [norm for norm in norms if id(norm.weight) in fixed]
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """As torch's, but for what is frozen."""
+        """Switch between training and evaluation as torch does, but for what is frozen."""
         super().train(mode)
         for module in self.frozen:
             module.eval()
         return self
 
     def record_hidden(self, on: bool) -> None:
-        """Whether recurrent layers keep the hidden states of their last pass; off also lets go of those
-        kept."""
+        """Say whether recurrent layers keep the hidden states of their last pass. Off also lets go of those kept."""
         for layer in self._recurrent().values():
             layer.recording = on
             if not on:
@@ -60,8 +83,7 @@ class Net(nn.Module):
 
     @property
     def hidden_states(self) -> dict[str, list[Tensor]]:
-        """Of each recurrent layer, by name, the hidden states (batch, width) of the last recorded pass, one
-        a step.
+        """The hidden states (batch, width) of the last recorded pass, one a step, by the name of the recurrent layer.
 
         They are parts of the graph: after ``state.retain_grad()`` and backward, ``state.grad`` is the total
         derivative of the loss, through all later steps and layers. Empty lists where none was recorded.

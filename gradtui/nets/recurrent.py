@@ -11,43 +11,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gradtui.experiment.spec import Group
-from gradtui.nets.activations import make_activation, make_norm
-from gradtui.nets.blocks import Block, ScaledResidual, Steps
-from gradtui.nets.init import Start, negative_slope
-from gradtui.nets.layer import Layer, Linear
+from gradtui.experiment.layers import Activate, Weights
+from gradtui.nets.activations import make_activation
+from gradtui.nets.weights import fill_cell
 
 
 class RNNCell(nn.RNNCell):
-    """torch's cell, tanh or relu, without its own initialisation."""
+    """An RNNCell is torch's cell, tanh or relu, without its own initialisation."""
 
     def reset_parameters(self) -> None:
-        """Leaves the numbers as they are: ``init.Start`` fills them."""
+        """Leave the numbers as they are: `fill_cell` sets them."""
 
 
 class LSTMCell(nn.LSTMCell):
-    """torch's cell without its own initialisation."""
+    """An LSTMCell is torch's cell without its own initialisation."""
 
     def reset_parameters(self) -> None:
-        """Leaves the numbers as they are: ``init.Start`` fills them."""
+        """Leave the numbers as they are: `fill_cell` sets them."""
 
 
 class GRUCell(nn.GRUCell):
-    """torch's cell without its own initialisation."""
+    """A GRUCell is torch's cell without its own initialisation."""
 
     def reset_parameters(self) -> None:
-        """Leaves the numbers as they are: ``init.Start`` fills them."""
+        """Leave the numbers as they are: `fill_cell` sets them."""
 
 
 class AnyRNNCell(nn.RNNCellBase):
-    """h′ = φ(W x + b + U h + c) for any activation φ, with the parameters of nn.RNNCell."""
+    """An AnyRNNCell computes h′ = φ(W x + b + U h + c) for any activation φ, with the parameters of nn.RNNCell."""
 
     def __init__(self, size: int, width: int, activation: nn.Module) -> None:
         super().__init__(size, width, bias=True, num_chunks=1)
         self.activation = activation
 
     def reset_parameters(self) -> None:
-        """Leaves the numbers as they are: ``init.Start`` fills them."""
+        """Leave the numbers as they are: `fill_cell` sets them."""
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
         new: Tensor = self.activation(
@@ -57,8 +55,7 @@ class AnyRNNCell(nn.RNNCellBase):
 
 
 class Recurrent(nn.Module):
-    """A recurrent layer: (batch, steps, features) to its hidden states (batch, steps, width), from a state
-    of 0."""
+    """A Recurrent takes (batch, steps, features) to its hidden states (batch, steps, width), from a state of 0."""
 
     def __init__(self, cell: nn.RNNCellBase) -> None:
         super().__init__()
@@ -90,69 +87,19 @@ class Recurrent(nn.Module):
         return states
 
 
-def recurrent_block(
-    group: Group, name: str, signal: tuple[int, ...], start: Start
-) -> tuple[Block, list[Layer]]:
-    """One block that reads sequences of shape ``signal`` (steps, features), and its layers in forward order.
-
-    The activation is the cell's own, so a layer is cell, norm (order "post") or norm, cell ("pre"). An
-    identity shortcut adds the block's input to its output at every step.
-    """
-    size, width = signal[-1], group.width
-    steps: Steps = []
-    layers: list[Layer] = []
-    for number in range(1, group.layers + 1):
-        features = size if number == 1 else width
-        layer = Recurrent(_cell(group, features))
-        _fill(layer.cell, group, start)
-        norm = make_norm(group.norm, width if group.order == "post" else features, rank=2)
-        core: Steps = [(f"weights{number}", layer)]
-        around: Steps = [] if norm is None else [(f"norm{number}", norm)]
-        steps += core + around if group.order == "post" else around + core
-        parameters = [p for module in (layer, norm) if module is not None for p in module.parameters()]
-        suffix = f".{number}" if group.layers > 1 else ""
-        function = group.activation if group.block == "rnn" else "tanh"
-        layers.append(Layer(name + suffix, group.block, parameters, layer, layer, function))
-    if group.shortcut == "none":
-        return Block(steps), layers
-    projection = None
-    if size != width:
-        projection = Linear(size, width, bias=False)
-        start.weight(projection.weight, "lecun", 1.0)
-        parameters = list(projection.parameters())
-        layers.append(Layer(f"{name}.shortcut", "shortcut", parameters, projection, None, "identity"))
-    return ScaledResidual(steps, projection, start.branch_gain(group)), layers
-
-
-def _cell(group: Group, size: int) -> nn.RNNCellBase:
-    match group.block, group.activation:
+def make_recurrent(weights: Weights, generator: torch.Generator) -> Recurrent:
+    """Return a recurrent layer, filled."""
+    recurrence, inputs, width = weights.recurrence, weights.inputs, weights.outputs
+    assert recurrence is not None
+    cell: nn.RNNCellBase
+    match recurrence.cell, recurrence.activation:
         case "lstm", _:
-            return LSTMCell(size, group.width)
+            cell = LSTMCell(inputs, width)
         case "gru", _:
-            return GRUCell(size, group.width)
-        case _, ("tanh" | "relu") as kind:
-            return RNNCell(size, group.width, nonlinearity=kind)
-    return AnyRNNCell(size, group.width, make_activation(group.activation, group.slope))
-
-
-def _fill(cell: nn.RNNCellBase, group: Group, start: Start) -> None:
-    """Each gate's matrices by themselves. Of torch's two biases only the input's is drawn, the other is 0:
-    their sum is what counts. With init "torch" the input's weights are uniform in ±1/√width, as torch's
-    cells have them."""
-    width = cell.hidden_size
-    gates = len(cell.weight_hh) // width
-    for weight in cell.weight_ih.chunk(gates):
-        if group.init == "torch":
-            start.recurrent(weight, "torch", group.gain)
-        else:
-            start.weight(weight, group.init, group.gain, negative_slope(group))
-    for weight in cell.weight_hh.chunk(gates):
-        start.recurrent(weight, group.recurrent_init, group.recurrent_gain)
-    assert cell.bias_ih is not None
-    assert cell.bias_hh is not None
-    start.bias(cell.bias_ih, group)
-    nn.init.zeros_(cell.bias_hh)
-    if group.block == "lstm":
-        # torch's order of gates: input, forget, cell, output.
-        with torch.no_grad():
-            cell.bias_ih[width : 2 * width] += group.forget_bias
+            cell = GRUCell(inputs, width)
+        case _, Activate(name="tanh" | "relu" as name):
+            cell = RNNCell(inputs, width, nonlinearity=name)
+        case _, Activate(name, slope):
+            cell = AnyRNNCell(inputs, width, make_activation(name, slope))
+    fill_cell(cell, weights, recurrence, generator)
+    return Recurrent(cell)

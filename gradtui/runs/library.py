@@ -10,7 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from gradtui.experiment.shapes import BESIDE_THE_PATH
+from gradtui.experiment.layers import BESIDE_THE_PATH
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root, table_path

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from gradtui.experiment import Experiment, ExperimentError, from_dict, resolve, set_fields, to_dict
 from gradtui.experiment.edits import CURES, cure
 from gradtui.experiment.errors import nearest
+from gradtui.experiment.net_plan import hidden_depth
 from gradtui.study.spec import CHANGE, DEPTH, MOST, Change, StudySpec
 
 CHECKPOINTS = 4
@@ -92,8 +93,8 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
 
 
 def depth_of(experiment: Experiment) -> int:
-    """Weight layers from input to output, without the output layer."""
-    return sum(group.repeat * group.layers for group in experiment.net)
+    """Return the number of layers of weights from input to output, without the output layer."""
+    return hidden_depth(experiment)
 
 
 def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:

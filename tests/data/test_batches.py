@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtui.data import Dataset, batches
-from gradtui.experiment.shapes import DataShape
+from gradtui.experiment.data_shapes import DataShape
 
 
 def numbered(count: int) -> Dataset:

@@ -7,8 +7,8 @@ import math
 import numpy as np
 import pytest
 
-from gradtui.diagnosis.activations import moments, value_and_slope
-from gradtui.diagnosis.quadrature import erf, normal_nodes
+from gradtui.diagnosis.theory.activations import moments, value_and_slope
+from gradtui.diagnosis.theory.quadrature import erf, normal_nodes
 
 VARIANCES = [1e-8, 0.01, 0.5, 1.0, 3.0, 100.0, 1e6]
 

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gradtui.diagnosis.chain import Signal, gains
-from gradtui.diagnosis.norms import after_norm
-from gradtui.diagnosis.plan import Dense, Normed, Step
-from gradtui.diagnosis.recurrence import lag_gains
 from gradtui.diagnosis.theory import Prediction, predict
+from gradtui.diagnosis.theory.chain import Signal, gains, lag_gains
+from gradtui.diagnosis.theory.norms import after_norm
 from gradtui.experiment import Data, Experiment, Group, from_dict, resolve, set_fields, to_dict
+from gradtui.experiment.layers import Activate, LayerPlan, Weights
+from gradtui.experiment.net_plan import net_plan
 
 WIDE = 512
 
@@ -60,8 +60,9 @@ def test_decades_a_layer_are_those_of_the_table(made: Group, expected: float) ->
 
 def test_erf_follows_its_closed_form() -> None:
     sigma2, steps = 4.0, 20
-    step = Step(Dense(sigma2, WIDE, WIDE, 0.0, 0.0), None, Normed("none", 0, "erf", 0.0))
-    made = gains([step] * steps, Signal(0.0, 1.0, 1.0))
+    weights = Weights(inputs=WIDE, outputs=WIDE, reads=(WIDE,), gives=(WIDE,), init="normal", factor=2.0)
+    layer = LayerPlan("", "dense", (weights, Activate("erf", 0.0)))
+    made = gains([layer] * steps, Signal(0.0, 1.0, 1.0), batch=64)
     square = 1.0
     for gain in made:
         q = sigma2 * square
@@ -220,7 +221,6 @@ def test_json_has_the_fields_of_the_design() -> None:
 
 
 def test_weights_mean_what_the_nets_draw() -> None:
-    from gradtui.diagnosis.weights import branch_factor, shortcut_blocks, sigma_w_squared
     from gradtui.experiment import data_shape
     from gradtui.nets import build
 
@@ -231,17 +231,16 @@ def test_weights_mean_what_the_nets_draw() -> None:
             branch_gain="depth",
         )  # fmt: skip
         exp = net(first, second)
-        blocks = shortcut_blocks(exp)
+        plans = [layer for group in net_plan(exp).groups for layer in group.again.layers]
         made = build(exp, data_shape(exp.data), generator_seed=3)
         # The last layer of a branch keeps its factor beside its weights.
         matrices = {
             layer.name: layer.module.weight * getattr(layer.module, "scale", 1.0) for layer in made.layers
         }
-        for name, of, number in (("dense1", first, 1), ("dense3.1", second, 1), ("dense3.2", second, 2)):
-            fan_out, fan_in = matrices[name].shape
-            expected = sigma_w_squared(of, fan_in, fan_out) * branch_factor(of, number, blocks)
+        for name, layer in zip(("dense1", "dense3.1", "dense3.2"), plans, strict=True):
+            fan_in = matrices[name].shape[1]
             measured = float(matrices[name].detach().double().square().mean()) * fan_in
-            assert measured == pytest.approx(expected, rel=0.05), (init, name)
+            assert measured == pytest.approx(layer.weights.sigma2, rel=0.05), (init, name)
 
 
 GROUP = st.fixed_dictionaries(

@@ -9,9 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtui.experiment import Experiment, ExperimentError, from_dict, net_shape, resolve
-from gradtui.experiment.block_shapes import norm_groups
 from gradtui.experiment.data_shapes import DataShape
-from gradtui.experiment.shapes import NetShape
+from gradtui.experiment.layers import NetShape, Norm
 from tests.support.experiments import experiments
 
 
@@ -77,7 +76,7 @@ def test_a_norm_belongs_to_the_layer_that_it_follows_or_feeds(norm: str) -> None
     made = {
         "batch": nn.BatchNorm1d,
         "layer": nn.LayerNorm,
-        "group": lambda width: nn.GroupNorm(norm_groups(width), width),
+        "group": lambda width: nn.GroupNorm(Norm("group", width, 1).groups, width),
         "rms": nn.RMSNorm,
     }[norm]
     group = {"width": 7, "layers": 2, "norm": norm, "activation": "prelu", "shortcut": "rezero"}
@@ -228,7 +227,7 @@ def test_a_file_that_does_not_suit_the_net_is_refused_when_it_is_known() -> None
 
 @given(st.integers(1, 10_000))
 def test_groups_of_a_group_norm_divide_the_width(width: int) -> None:
-    groups = norm_groups(width)
+    groups = Norm("group", width, 1).groups
     assert width % groups == 0
     assert groups == max(number for number in range(1, 9) if width % number == 0)
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from gradtui.experiment.shapes import DataShape
+from gradtui.experiment.data_shapes import DataShape
 from gradtui.experiment.spec import Data, Experiment, Group
 from gradtui.nets import Net, build
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gradtui.experiment.shapes import DataShape
+from gradtui.experiment.data_shapes import DataShape
 from gradtui.experiment.spec import Data, Experiment, Group
 from gradtui.nets import Net, build
 

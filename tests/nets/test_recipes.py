@@ -9,7 +9,7 @@ import pytest
 from torch import Tensor
 
 from gradtui.data import batches, load, loss_and_accuracy
-from gradtui.experiment.shapes import net_shape
+from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.spec import Data, Experiment, Group
 from gradtui.nets import Net, build
 

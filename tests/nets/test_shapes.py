@@ -1,5 +1,4 @@
-"""Layers of random valid experiments: names, kinds, counts and output shapes are those of
-experiment.shapes."""
+"""Layers of random valid experiments: names, kinds, counts and output shapes are those of `net_shape`."""
 
 from __future__ import annotations
 

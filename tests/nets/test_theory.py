@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradtui.experiment.shapes import DataShape
+from gradtui.experiment.data_shapes import DataShape
 from gradtui.experiment.spec import Experiment, Group
 from gradtui.nets import Net, build
 

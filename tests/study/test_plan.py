@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.experiment import ExperimentError, resolve, set_fields
+from gradtui.experiment import ExperimentError, from_dict, net_shape, resolve, set_fields
 from gradtui.experiment.edits import cure
 from gradtui.study.parse import dumps, load, loads
 from gradtui.study.plan import depth_of, key_of, plan
@@ -119,3 +119,9 @@ def test_what_cannot_be_is_one_line_that_names_the_field(text: str, said: str) -
         plan(loads(text))
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_depth_counts_every_layer_of_a_transformer_block() -> None:
+    exp = from_dict({"data": {"sequence": "rows"}, "net": [{"block": "attention", "width": 8, "repeat": 3}]})
+    assert depth_of(exp) == 12
+    assert depth_of(exp) == net_shape(exp).depth - 1, "the output layer is not counted"

@@ -1,9 +1,11 @@
-"""A sheet of characters that is drawn upon, and becomes lines of content."""
+"""A sheet of characters, which is drawn upon and becomes lines of content, and boxes on it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from itertools import groupby
+from textwrap import wrap
 
 from textual.content import Content, Span
 
@@ -11,7 +13,10 @@ _BETWEEN = " · "
 
 
 class Canvas:
-    """Rows come as they are drawn upon; what lies beyond the width is cut. All characters are single-width."""
+    """A Canvas is a sheet of fixed width; rows are added when they are drawn upon.
+
+    Text beyond the width is cut. All characters must be single-width.
+    """
 
     def __init__(self, width: int) -> None:
         self.width = max(0, width)
@@ -19,7 +24,7 @@ class Canvas:
 
     @property
     def height(self) -> int:
-        """Rows so far."""
+        """The number of rows so far."""
         return len(self._rows)
 
     def put(self, row: int, column: int, text: str, style: str = "") -> None:
@@ -33,12 +38,12 @@ class Canvas:
         styles[column : column + len(text)] = [style] * len(text)
 
     def line(self, column: int, top: int, bottom: int, character: str, style: str = "") -> None:
-        """The same character from row `top` to row `bottom`, both included."""
+        """Draw the same character from row `top` to row `bottom`, both included."""
         for row in range(top, bottom + 1):
             self.put(row, column, character, style)
 
     def paste(self, other: Canvas, row: int, column: int) -> None:
-        """Another sheet, with its upper left corner here."""
+        """Copy another sheet here; `row` and `column` are its upper left corner."""
         for below, (characters, styles) in enumerate(other._rows):
             across = column
             for style, run in groupby(zip(styles, characters, strict=True), key=lambda cell: cell[0]):
@@ -47,11 +52,11 @@ class Canvas:
                 across += len(text)
 
     def text(self) -> list[str]:
-        """The rows without their styles."""
+        """Return the rows without their styles."""
         return ["".join(characters).rstrip() for characters, _ in self._rows]
 
     def lines(self) -> list[Content]:
-        """The rows, one span for each run of an equal style."""
+        """Return the rows, one span for each run of an equal style."""
         return [_content(characters, styles) for characters, styles in self._rows]
 
 
@@ -67,14 +72,14 @@ def _content(characters: list[str], styles: list[str]) -> Content:
 
 
 def cut(text: str, width: int) -> str:
-    """Text that fits, with a mark where some of it is missing."""
+    """Return text that fits, with an ellipsis where some of it is missing."""
     if len(text) <= width:
         return text
     return text[: max(0, width - 1)] + "…" if width > 0 else ""
 
 
 def in_lines(parts: Sequence[str], aside: str, width: int, most: int) -> list[str]:
-    """Parts in as many lines as they need, at most so many; the aside follows where it fits into the last."""
+    """Set parts in as many lines as they need, at most `most`; the aside follows where it fits into the last."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(_BETWEEN + part) <= width:
@@ -86,3 +91,84 @@ def in_lines(parts: Sequence[str], aside: str, width: int, most: int) -> list[st
     if aside and lines and len(lines[-1]) + len(_BETWEEN + aside) <= width:
         lines[-1] += _BETWEEN + aside
     return lines or [cut(aside, width)] * bool(aside)
+
+
+@dataclass(frozen=True)
+class Border:
+    """A Border holds the characters of a border, and its style."""
+
+    top_left: str
+    top_right: str
+    bottom_left: str
+    bottom_right: str
+    level: str
+    upright: str
+    left_tee: str
+    bottom_tee: str
+    style: str
+
+
+LIGHT = Border("╭", "╮", "╰", "╯", "─", "│", "├", "┬", "$secondary 50%")
+HEAVY = Border("┏", "┓", "┗", "┛", "━", "┃", "┣", "┳", "bold $accent")
+"""The border of what is chosen, which shows without colours too."""
+
+
+class Frame:
+    """A Frame draws a box from above to below, from column 0 to `width`, with a title in its upper border."""
+
+    def __init__(self, canvas: Canvas, row: int, width: int, border: Border) -> None:
+        self.canvas, self.width, self.border = canvas, width, border
+        self._row = row
+
+    @property
+    def room(self) -> int:
+        """The columns within."""
+        return max(1, self.width - 4)
+
+    def top(self, title: str) -> None:
+        """Draw the upper border with a title."""
+        border = self.border
+        edge = border.top_left + border.level * (self.width - 2) + border.top_right
+        self.canvas.put(self._row, 0, edge, border.style)
+        self.canvas.put(self._row, 2, f" {cut(title, self.width - 6)} ", self._ink)
+        self._row += 1
+
+    def row(self, parts: Iterable[tuple[str, str]]) -> None:
+        """Draw a line of text within."""
+        self._sides(self._row)
+        column = 2
+        for text, style in parts:
+            self.canvas.put(self._row, column, cut(text, self.width - 2 - column), style)
+            column += len(text)
+        self._row += 1
+
+    def paste(self, inner: Canvas) -> None:
+        """Draw another sheet within."""
+        for row in range(self._row, self._row + inner.height):
+            self._sides(row)
+        self.canvas.paste(inner, self._row, 2)
+        self._row += inner.height
+
+    def wrapped(self, text: str) -> list[str]:
+        """Return text in lines that fit."""
+        return [line.replace("\N{NO-BREAK SPACE}", " ") for line in wrap(text, self.room)]
+
+    def bottom(self, figure: str = "", wire: int | None = None) -> None:
+        """Draw the lower border with a figure at its right end, and a wire that leaves it at a column."""
+        border = self.border
+        edge = border.bottom_left + border.level * (self.width - 2) + border.bottom_right
+        self.canvas.put(self._row, 0, edge, border.style)
+        if wire is not None:
+            self.canvas.put(self._row, wire, border.bottom_tee, border.style)
+        if figure:
+            text = f" {cut(figure, self.width - 10)} "
+            self.canvas.put(self._row, self.width - 2 - len(text), text, "$secondary")
+        self._row += 1
+
+    @property
+    def _ink(self) -> str:
+        return self.border.style if self.border is HEAVY else "bold"
+
+    def _sides(self, row: int) -> None:
+        self.canvas.put(row, 0, self.border.upright, self.border.style)
+        self.canvas.put(row, self.width - 1, self.border.upright, self.border.style)

@@ -1,12 +1,12 @@
-"""The inside of a block as lines: operations in boxes on a wire, what goes around them in lanes on the right."""
+"""The inside of a block as lines: operations in boxes on a wire, the paths around them in lanes on the right."""
 
 from __future__ import annotations
 
+from gradtui.ui.drawing.block import BlockSteps, Chain, Join, OperationRow, Split, Wire, WireMark
 from gradtui.ui.drawing.canvas import Canvas, cut
-from gradtui.ui.drawing.steps import Chain, Fork, Inside, Mark, Merge, Row, Wire
 
 WIDEST = 60
-"""Beyond this a box only grows away from its numbers."""
+"""The widest box: beyond, its right border only moves away from the numbers."""
 WIRE = 2
 """Column of the wire; the boxes begin at column 0."""
 LINE = "$secondary 70%"
@@ -15,20 +15,20 @@ MUTED = "$secondary"
 NUMBER = "$secondary"
 
 
-def diagram(inside: Inside, width: int) -> Canvas:
-    """The block on a sheet of this width."""
-    return _Drawer(inside, width).draw()
+def diagram(block: BlockSteps, width: int) -> Canvas:
+    """Return the block drawn on a sheet of this width."""
+    return _Drawer(block, width).draw()
 
 
 class _Drawer:
-    def __init__(self, inside: Inside, width: int) -> None:
-        self.inside = inside
+    def __init__(self, block: BlockSteps, width: int) -> None:
+        self.block = block
         width = min(width, WIDEST)
         self.canvas = Canvas(width)
-        steps = inside.steps
+        steps = block.steps
         self.bracket = width - 1
-        right = width - (2 if inside.repeat > 1 else 0)
-        lanes = {step.lane for step in steps if isinstance(step, Fork)}
+        right = width - (2 if block.repeat > 1 else 0)
+        lanes = {step.lane for step in steps if isinstance(step, Split)}
         self.lanes: dict[int, int] = {}
         for lane in sorted(lanes):
             self.lanes[lane] = right - 1
@@ -43,12 +43,12 @@ class _Drawer:
         self.names = longest if needed <= self.room else 0
         """Columns of the names, where all rows can be aligned."""
         self.open: dict[int, int] = {}
-        """Lanes that are open, with the row in which they forked."""
+        """Lanes that are open, with the row in which the path left."""
 
     def draw(self) -> Canvas:
         canvas = self.canvas
         last = None
-        for step in self.inside.steps:
+        for step in self.block.steps:
             if isinstance(last, Chain) and isinstance(step, Chain):
                 canvas.put(canvas.height, WIRE, "│", LINE)
             match step:
@@ -56,12 +56,12 @@ class _Drawer:
                     self._wire(text)
                 case Chain():
                     self._chain(step)
-                case Fork():
-                    self._fork(step)
-                case Mark():
+                case Split():
+                    self._split(step)
+                case WireMark():
                     self._mark(step)
-                case Merge():
-                    self._merge(step)
+                case Join():
+                    self._join(step)
             last = step
         self._repeat()
         return canvas
@@ -71,7 +71,7 @@ class _Drawer:
         self.canvas.put(row, WIRE, "│", LINE)
         self.canvas.put(row, WIRE + 2, cut(text, self.right - WIRE - 2), MUTED)
 
-    def _mark(self, step: Mark) -> None:
+    def _mark(self, step: WireMark) -> None:
         row, end = self.canvas.height, self.right - 2
         number = f"{step.parameters:,}" if step.parameters else ""
         self.canvas.put(row, WIRE, step.sign, f"bold {LANE}")
@@ -94,7 +94,7 @@ class _Drawer:
         canvas.put(row, 0, f"└{dash}┘", LINE)
         canvas.put(row, WIRE, "┬", LINE)
 
-    def _row(self, row: Row) -> None:
+    def _row(self, row: OperationRow) -> None:
         canvas, at = self.canvas, self.canvas.height
         canvas.put(at, 0, "│", LINE)
         canvas.put(at, self.right, "│", LINE)
@@ -116,7 +116,7 @@ class _Drawer:
         if row.note and end - column - len(row.note) >= 2:
             canvas.put(at, end - len(row.note) - (1 if number else -1), row.note, NUMBER)
 
-    def _looped(self, layer: tuple[Row, ...], top: int) -> None:
+    def _looped(self, layer: tuple[OperationRow, ...], top: int) -> None:
         rows = [top + number for number, row in enumerate(layer) if row.looped]
         if not rows or self.loop is None:
             return
@@ -126,7 +126,7 @@ class _Drawer:
         canvas.line(self.right + 2, rows[0] + 1, rows[-1], "│", LANE)
         canvas.put(rows[-1], self.right, "├─╯", LANE)
 
-    def _fork(self, step: Fork) -> None:
+    def _split(self, step: Split) -> None:
         canvas, row, lane = self.canvas, self.canvas.height, self.lanes[step.lane]
         canvas.put(row, WIRE, "├" + "─" * (lane - WIRE - 1) + "╮", LANE)
         number = f"{step.parameters:,}" if step.parameters else ""
@@ -137,7 +137,7 @@ class _Drawer:
             canvas.put(row, self.right - 2 - len(number), f" {number} ", NUMBER)
         self.open[step.lane] = row
 
-    def _merge(self, step: Merge) -> None:
+    def _join(self, step: Join) -> None:
         canvas, row, lane = self.canvas, self.canvas.height, self.lanes[step.lane]
         canvas.put(row, WIRE, step.sign, f"bold {LANE}")
         canvas.put(row, WIRE + 1, "◀" + "─" * (lane - WIRE - 2) + "╯", LANE)
@@ -146,7 +146,7 @@ class _Drawer:
         canvas.line(lane, self.open.pop(step.lane) + 1, row - 1, "│", LANE)
 
     def _repeat(self) -> None:
-        repeat = self.inside.repeat
+        repeat = self.block.repeat
         if repeat == 1:
             return
         canvas, last = self.canvas, self.canvas.height - 1
@@ -157,7 +157,7 @@ class _Drawer:
         canvas.put(last, self.bracket, "╯", LINE)
 
 
-def _tail(row: Row) -> int:
-    """Columns right of a row's text."""
+def _tail(row: OperationRow) -> int:
+    """Return the columns to the right of a row's text."""
     number = len(f"{row.parameters:,}") + 1 if row.parameters else 0
     return number + (len(row.curve) + 1 if row.curve else 0)

@@ -9,17 +9,15 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from gradtui.ui.drawing.canvas import Canvas, cut, in_lines
+from gradtui.ui.drawing.block import BlockSteps, block_steps
+from gradtui.ui.drawing.canvas import HEAVY, LIGHT, Canvas, Frame, cut, in_lines
 from gradtui.ui.drawing.diagram import WIDEST, diagram
-from gradtui.ui.drawing.frame import HEAVY, LIGHT, Frame
-from gradtui.ui.drawing.inside import inside
 from gradtui.ui.drawing.outline import Outline, Station, shape_in_words
-from gradtui.ui.drawing.steps import Inside
 
 BESIDE = 96
-"""Columns from which on the inside stands beside the groups."""
+"""The least width, in columns, at which the inside stands beside the groups."""
 STACK = 50
-"""Columns of the groups at most: beyond, a box only grows away from its number."""
+"""The greatest width of the groups: beyond, a box's right border only moves away from the number."""
 GAP = 3
 WIRE = 3
 """Column of the wire."""
@@ -27,16 +25,16 @@ WIRE = 3
 
 @dataclass(frozen=True)
 class Picture:
-    """The drawing, and in which of its rows each group stands."""
+    """A Picture is the drawing, and the rows in which each group stands."""
 
     lines: tuple[Content, ...]
     groups: tuple[range, ...]
 
 
 def draw(outline: Outline, chosen: int, width: int) -> Picture:
-    """The net in lines that are at most `width` wide; the group of index `chosen` is opened."""
+    """Draw the net in lines that are at most `width` wide; the group of index `chosen` is opened."""
     chosen = max(0, min(chosen, len(outline.exp.net) - 1))
-    opened = inside(outline, chosen)
+    opened = block_steps(outline.plan, chosen)
     if width < BESIDE:
         canvas = Canvas(width)
         stack = _Stack(canvas, width, outline, chosen, opened)
@@ -55,8 +53,8 @@ def draw(outline: Outline, chosen: int, width: int) -> Picture:
     return Picture(tuple(canvas.lines()), tuple(stack.groups))
 
 
-def _lens(opened: Inside, chosen: int, repeat: int, width: int) -> Canvas:
-    """The inside in a frame of its own."""
+def _lens(opened: BlockSteps, chosen: int, repeat: int, width: int) -> Canvas:
+    """Draw the inside in a frame of its own."""
     canvas = Canvas(width)
     frame = Frame(canvas, 0, width, HEAVY)
     which = "one" if opened.repeat > 1 else "the first"
@@ -66,7 +64,7 @@ def _lens(opened: Inside, chosen: int, repeat: int, width: int) -> Canvas:
     return canvas
 
 
-def _open(frame: Frame, opened: Inside) -> None:
+def _open(frame: Frame, opened: BlockSteps) -> None:
     frame.paste(diagram(opened, frame.room))
     if opened.others:
         for line in frame.wrapped(opened.others):
@@ -74,10 +72,10 @@ def _open(frame: Frame, opened: Inside) -> None:
 
 
 class _Stack:
-    """The stations one beneath the other."""
+    """A _Stack draws the stations one beneath the other."""
 
     def __init__(
-        self, canvas: Canvas, width: int, outline: Outline, chosen: int, opened: Inside | None
+        self, canvas: Canvas, width: int, outline: Outline, chosen: int, opened: BlockSteps | None
     ) -> None:
         self.canvas, self.width = canvas, width
         self.groups: list[range] = []
@@ -100,7 +98,7 @@ class _Stack:
         self.canvas.put(0, WIRE + 4 + len(station.title), text, "$secondary")
 
     def _way(self, station: Station, gives: tuple[int, ...] | None) -> None:
-        """What goes on to a station; None is the example, whose shape stands above."""
+        """Draw the signal between two stations. `gives` None is the example, whose shape stands above."""
         row = self.canvas.height
         parts = [] if gives is None else [shape_in_words(gives)]
         if station.way:
@@ -129,7 +127,7 @@ class _Stack:
             self.groups.append(range(top, canvas.height))
 
     def _behind(self, frame: Frame, top: int, here: bool) -> None:
-        """The edge of more boxes like it."""
+        """Draw the edge of more boxes like this one."""
         canvas, kind = self.canvas, HEAVY if here else LIGHT
         last = canvas.height
         canvas.put(top + 1, self.edge, kind.left_tee + kind.top_right, kind.style)

@@ -1,28 +1,84 @@
-"""What is said beneath the drawing: figures of the net, what changed, and what theory expects."""
+"""The lines beneath the drawing: figures of the net, what changed since the last run, and what theory expects."""
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from gradtui.experiment import Experiment
+from gradtui.experiment import Experiment, Group
 from gradtui.experiment.memory import Memory, examples
+from gradtui.experiment.overrides import diff
 from gradtui.ui.drawing.canvas import cut
-from gradtui.ui.drawing.changes import Change, changes
-from gradtui.ui.drawing.outline import Outline
+from gradtui.ui.drawing.outline import Outline, title
+from gradtui.ui.edit.values import show, value_at
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Prediction
 
-MOST_CHANGES = 16
+SHOWN_CHANGES = 16
 LEVEL = math.log10(2)
-"""Decades over the whole depth that are none: nets of one kind scatter by as much between seeds."""
+"""Decades over the whole depth that count as none: nets of one kind scatter by as much between seeds."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """A Change is one field that differs between two experiments, or a group that came or went."""
+
+    what: str
+    """The field's path, or the group."""
+    old: str | None
+    """None of a group that came."""
+    new: str | None
+    """None of a group that went."""
+
+
+def changes(before: Experiment, after: Experiment) -> list[Change]:
+    """Return what differs between two experiments, in the order of the fields."""
+    found = []
+    for path in diff(before, after):
+        if path == "net":
+            found += _groups(before.net, after.net)
+        else:
+            found.append(_field(path, value_at(before, path), value_at(after, path)))
+    return found
+
+
+def _field(path: str, old: object, new: object) -> Change:
+    return Change(path, show(path, old), show(path, new))
+
+
+def _groups(before: tuple[Group, ...], after: tuple[Group, ...]) -> list[Change]:
+    """Match groups that are equal wherever they stand; of those between, the first are taken for pairs."""
+    found: list[Change] = []
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for tag, a, a_end, b, b_end in matcher.get_opcodes():
+        if tag == "equal":
+            continue
+        pairs = min(a_end - a, b_end - b)
+        for k in range(pairs):
+            found += _within(b + k, before[a + k], after[b + k])
+        found += [Change(f"group {k + 1}", describe(before[k]), None) for k in range(a + pairs, a_end)]
+        found += [Change(f"group {k + 1}", None, describe(after[k])) for k in range(b + pairs, b_end)]
+    return found
+
+
+def _within(index: int, old: Group, new: Group) -> list[Change]:
+    pairs = ((name, getattr(old, name), getattr(new, name)) for name in old.__struct_fields__)
+    return [_field(f"net.{index}.{name}", a, b) for name, a, b in pairs if a != b]
+
+
+def describe(group: Group) -> str:
+    """Return a group in words: ``conv 32 ×3 relu``."""
+    function = "" if group.block in ("lstm", "gru") else f" {group.activation}"
+    return title(group) + (f" ×{group.repeat:,}" if group.repeat > 1 else "") + function
 
 
 def figures(outline: Outline, memory: Memory, width: int) -> Content:
-    """Parameters, depth and memory on one line, as much in words as there is room for."""
+    """Return parameters, depth and memory on one line, as much in words as there is room for."""
     count = outline.shape.parameters
     net = f"{count:,} parameters · {outline.shape.depth:,} layers deep"
     total, kept = size(memory.total), size(memory.activations)
@@ -43,7 +99,7 @@ def figures(outline: Outline, memory: Memory, width: int) -> Content:
 
 
 def short(count: int) -> str:
-    """A count in three digits: ``83.9 k``."""
+    """Return a count in three digits: ``83.9 k``."""
     for unit, factor in (("G", 1e9), ("M", 1e6), ("k", 1e3)):
         if count >= 0.9995 * factor:
             return (
@@ -53,7 +109,7 @@ def short(count: int) -> str:
 
 
 def size(count: int) -> str:
-    """Bytes as people say them, an estimate as an estimate: ``1.4 MB``."""
+    """Return bytes in two digits, for they are an estimate: ``1.4 MB``."""
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= 0.995 * factor or unit == "kB":
             break
@@ -61,22 +117,22 @@ def size(count: int) -> str:
 
 
 def differences(before: Experiment | None, after: Experiment, width: int) -> list[Content]:
-    """What changed since the last run, a line a field."""
+    """Return what changed since the last run, one line a field."""
     if before is None:
         return [Content.styled("nothing was trained yet", "$secondary")]
     found = changes(before, after)
     if not found:
         return [Content.styled("as in the last run", "$secondary")]
     lines = [Content.styled("Changed since the last run", "bold")]
-    widest = max(len(change.what) for change in found[:MOST_CHANGES])
-    lines += [_change(change, min(widest, width // 2), width) for change in found[:MOST_CHANGES]]
-    if len(found) > MOST_CHANGES:
-        lines.append(Content.styled(f"  and {len(found) - MOST_CHANGES:,} more", "$secondary"))
+    widest = max(len(change.what) for change in found[:SHOWN_CHANGES])
+    lines += [_change(change, min(widest, width // 2), width) for change in found[:SHOWN_CHANGES]]
+    if len(found) > SHOWN_CHANGES:
+        lines.append(Content.styled(f"  and {len(found) - SHOWN_CHANGES:,} more", "$secondary"))
     return lines
 
 
 def _change(change: Change, column: int, width: int) -> Content:
-    """A group that came or went has a sign before it; a field its old value, an arrow and its new one."""
+    """Return the line of a change: a group that came or went has a sign, a field its old and new value."""
     sign = "−" if change.new is None else "+" if change.old is None else " "
     ink = "$secondary" if change.new is None else "$accent"
     front = f"{sign} {cut(change.what, column):<{column}}  "
@@ -91,7 +147,7 @@ def _change(change: Change, column: int, width: int) -> Content:
 
 
 def expectation(prediction: Prediction) -> str:
-    """How theory expects the gradient to run over depth, or over time; or why it is silent."""
+    """Return how theory expects the gradient to run over depth or over time, or why it makes no prediction."""
     if not prediction.applies:
         return f"no prediction: {prediction.why}"
     if prediction.log10_lags:

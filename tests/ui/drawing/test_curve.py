@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.ui.drawing.curve import curve
+from gradtui.ui.drawing.block import curve
 
 
 @pytest.mark.parametrize("kind", ACTIVATIONS)

@@ -11,8 +11,16 @@ from hypothesis import strategies as st
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment, from_dict, resolve, set_fields, to_dict
 from gradtui.experiment.memory import memory_of
-from gradtui.ui.drawing.changes import Change, changes
-from gradtui.ui.drawing.notes import MOST_CHANGES, differences, expectation, figures, short, size
+from gradtui.ui.drawing.notes import (
+    SHOWN_CHANGES,
+    Change,
+    changes,
+    differences,
+    expectation,
+    figures,
+    short,
+    size,
+)
 from gradtui.ui.drawing.outline import Outline
 from tests.support.experiments import experiments
 
@@ -91,8 +99,8 @@ def test_the_same_and_nothing_before() -> None:
 
 def test_a_long_list_ends() -> None:
     lines = differences(net_of(*[8] * 30), net_of(*[9] * 30), 40)
-    assert len(lines) == MOST_CHANGES + 2
-    assert lines[-1].plain == f"  and {30 - MOST_CHANGES} more"
+    assert len(lines) == SHOWN_CHANGES + 2
+    assert lines[-1].plain == f"  and {30 - SHOWN_CHANGES} more"
 
 
 @given(experiments(), experiments(), st.integers(1, 130))

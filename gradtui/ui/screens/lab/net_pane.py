@@ -211,7 +211,9 @@ class NetDrawing(Widget):
             try:
                 if experiment is not None:
                     self._outline = Outline(experiment)
-                    self._memory = memory_of(experiment, self._outline.shape.parameters, self._outline.data)
+                    self._memory = memory_of(
+                        experiment, self._outline.shape.parameters, self._outline.plan.data
+                    )
             except ExperimentError as error:
                 # A file of data does not exist: the fields are right, but the net cannot be drawn.
                 self._problem = str(error)

@@ -16,22 +16,22 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradtui.diagnosis.activations import value_and_slope
-from gradtui.diagnosis.norms import NormKind, after_norm
-from gradtui.diagnosis.plan import BlockPlan, Dense, Normed
-from gradtui.diagnosis.quadrature import Array
+from gradtui.diagnosis.theory.activations import value_and_slope
+from gradtui.diagnosis.theory.norms import Normed, after_norm, normed
+from gradtui.diagnosis.theory.quadrature import Array
+from gradtui.experiment.layers import BlockPlan, Branch, Operation, Weights
 
 UNITS = 384
 SEED = 1707  # any: the numbers must only be the same at each call
-LEAST = 1e-280
-MOST = 1e280
+SMALLEST = 1e-280
+LARGEST = 1e280
 
 
 class Overflow(ValueError):
     """The signal itself, not its gradient, leaves the range of numbers."""
 
 
-class Operation(NamedTuple):
+class PathStep(NamedTuple):
     """One operation of a path, as its gradient meets it: `slopes` multiply each unit's mean square gradient; without
     them it is weights, which give every unit `factor` times the mean."""
 
@@ -42,7 +42,7 @@ class Operation(NamedTuple):
 class Passed(NamedTuple):
     """A block that the signal has gone through."""
 
-    path: list[Operation]
+    path: list[PathStep]
     after: Array | None
     """Slopes of the activation behind the addition."""
     around: float | None
@@ -58,26 +58,30 @@ class Gains(NamedTuple):
     path: list[float]
 
 
-def gains(blocks: Sequence[BlockPlan], start: float, centred: Sequence[bool]) -> Gains:
-    """The gradient of a net that reads numbers of mean square `start`, relative to its last layer; not finite where
-    none comes through.
+def gains(
+    blocks: Sequence[BlockPlan], start: float, centred: Sequence[bool], batch: int, positions: int = 1
+) -> Gains:
+    """Return the gradient of a net that reads numbers of mean square `start`, relative to its last layer; not finite
+    where none comes through.
 
-    `centred`: of each block whether batch norm is the next to normalise its output; then what counts of a signal is
-    its deviation over the batch, and biases count for nothing. Raises Overflow.
+    `batch` is the number of examples in a batch, `positions` that of the steps of an example. `centred` says of each
+    block whether batch norm is the next to normalise its output; then what counts of a signal is its deviation over the
+    batch, and biases count for nothing. Raises Overflow.
     """
-    units = _Units(start)
+    units = _Units(start, batch, positions)
     try:
         with np.errstate(over="raise"):
             for block, centre in zip(blocks, centred, strict=True):
                 units.pass_block(block, centre)
             # A net that ends in order "pre" has norm and activation once more before the output layer.
-            return units.back(blocks[-1].steps[-1].before)
+            return units.back(blocks[-1].branches[-1].layers[-1].before)
     except FloatingPointError:
         raise Overflow from None
 
 
 class _Units:
-    def __init__(self, start: float) -> None:
+    def __init__(self, start: float, batch: int, positions: int) -> None:
+        self._batch, self._positions = batch, positions
         self._random = np.random.default_rng(SEED)
         self._passed: list[Passed] = []
         self._waiting: list[Array] = []
@@ -89,63 +93,63 @@ class _Units:
         return self._waiting.pop()
 
     def pass_block(self, block: BlockPlan, centred: bool) -> None:
-        x, path = self._x, list[Operation]()
-        joined = block.shortcut == "identity" and block.steps[-1].after is not None
-        for step in block.steps:
-            last = joined and step is block.steps[-1]
-            if step.before is not None:
-                x, operation = _around(x, step.before)
-                path.append(operation)
-            x = self._weights(x, step.dense, centred, added=step is block.steps[-1])
-            path.append(Operation(None, step.dense.sigma2 * step.dense.fan_out / step.dense.fan_in))
-            if step.after is not None:
-                x, operation = _around(x, step.after._replace(activation="identity") if last else step.after)
-                path.append(operation)
-        after: Array | None = None
+        """Carry the signal through a block."""
+        (branch,) = block.branches
+        x, path = self._x, list[PathStep]()
+        for layer in branch.layers:
+            x = self._through(x, layer.before, path)
+            weights = layer.weights
+            x = self._weights(x, weights, centred, added=layer is branch.layers[-1])
+            path.append(PathStep(None, weights.sigma2 * weights.fan_out / weights.fan_in))
+            x = self._through(x, layer.after, path)
         around: float | None = None
-        shut = block.shortcut == "rezero"
-        if block.shortcut != "none":
-            beside, around = self._beside(block, centred)
+        shut = branch.shortcut == "rezero"
+        if branch.shortcut != "none":
+            beside, around = self._beside(branch, centred)
             x = beside if shut else beside + x
-        if joined:
-            end = block.steps[-1].after
-            assert end is not None
-            x, operation = _around(x, end._replace(norm="none"))
-            after = operation.slopes
-        if float(x @ x) > MOST:
+        behind: list[PathStep] = []
+        x = self._through(x, branch.behind, behind)
+        if float(x @ x) > LARGEST:
             raise Overflow
         self._x = x
-        self._passed.append(Passed(path, after, around, shut))
+        self._passed.append(Passed(path, behind[0].slopes if behind else None, around, shut))
 
-    def _beside(self, block: BlockPlan, centred: bool) -> tuple[Array, float]:
-        if not block.projection:
+    def _through(self, x: Array, operations: tuple[Operation, ...], path: list[PathStep]) -> Array:
+        for pair in normed(operations, self._batch, self._positions):
+            x, step = _around(x, pair)
+            path.append(step)
+        return x
+
+    def _beside(self, branch: Branch, centred: bool) -> tuple[Array, float]:
+        if branch.projection is None:
             return self._x, 0.0
-        dense = block.steps[0].dense._replace(sigma2=block.projection, bias_mean=0.0, bias2=0.0)
-        return self._weights(
-            self._x, dense, centred, added=False
-        ), block.projection * dense.fan_out / dense.fan_in
+        weights = branch.projection.weights
+        beside = self._weights(self._x, weights, centred, added=False)
+        return beside, weights.sigma2 * weights.fan_out / weights.fan_in
 
-    def _weights(self, x: Array, dense: Dense, centred: bool, *, added: bool) -> Array:
+    def _weights(self, x: Array, weights: Weights, centred: bool, *, added: bool) -> Array:
         square = float(x @ x) / UNITS
         if centred:
-            variance, mean = dense.sigma2 * (square - _mean(x) ** 2), 0.0
+            variance, mean = weights.sigma2 * (square - _mean(x) ** 2), 0.0
         else:
-            variance, mean = dense.sigma2 * square + dense.bias2, dense.bias_mean
+            variance, mean = weights.sigma2 * square + weights.bias_std**2, weights.bias_mean
         fresh = self._fresh()
         stream = self._x
         size = float(stream @ stream)
-        if added and size > LEAST:
+        if added and size > SMALLEST:
             # Or the sum with the shortcut would carry the chance correlation of so few units, block after block.
             fresh = fresh - float(stream @ fresh) / size * stream
-            fresh *= math.sqrt(UNITS / max(float(fresh @ fresh), LEAST))
+            fresh *= math.sqrt(UNITS / max(float(fresh @ fresh), SMALLEST))
         return math.sqrt(max(variance, 0.0)) * fresh + mean
 
-    def back(self, closing: Normed | None) -> Gains:
+    def back(self, closing: tuple[Operation, ...]) -> Gains:
+        """Carry the gradient back through all blocks, from behind the operations that close the net."""
         gradient: Array | float = 1.0
-        if closing is not None:
-            slopes = _around(self._x, closing)[1].slopes
-            assert slopes is not None
-            gradient = slopes / max(_mean(slopes), LEAST)
+        closed: list[PathStep] = []
+        self._through(self._x, closing, closed)
+        for step in closed:
+            assert step.slopes is not None
+            gradient = step.slopes / max(_mean(step.slopes), SMALLEST)
         scale = 0.0
         profile: list[float] = []
         path: list[float] = []
@@ -184,22 +188,22 @@ def _mean(values: Array | float) -> float:
     return values if isinstance(values, float) else float(np.add.reduce(values)) / UNITS
 
 
-def _around(x: Array, around: Normed) -> tuple[Array, Operation]:
+def _around(x: Array, around: Normed) -> tuple[Array, PathStep]:
     factor = 1.0
     if around.norm != "none":
         if around.norm != "rms":
             x = x - _mean(x)
-        square = max(float(x @ x) / UNITS, LEAST)
+        square = max(float(x @ x) / UNITS, SMALLEST)
         x = x / math.sqrt(square)
         factor = _correction(around.norm, around.numbers, around.activation, around.slope) / square
     if around.activation == "identity":
-        return x, Operation(np.full(UNITS, factor))
+        return x, PathStep(np.full(UNITS, factor))
     value, slope = value_and_slope(around.activation, x, around.slope)
-    return value, Operation(slope * slope * factor if factor != 1.0 else slope * slope)
+    return value, PathStep(slope * slope * factor if factor != 1.0 else slope * slope)
 
 
 @lru_cache(maxsize=64)
-def _correction(norm: NormKind, count: int, activation: str, slope: float) -> float:
+def _correction(norm: str, count: int, activation: str, slope: float) -> float:
     """What a norm over few numbers does beside dividing by their deviation."""
     many = after_norm(norm, 10**9, activation, slope).slope_square
     return after_norm(norm, count, activation, slope).slope_square / many

@@ -1,4 +1,4 @@
-"""The activations of an experiment, and what they do to normal numbers.
+"""Activation functions on arrays, and their moments over normal numbers.
 
 Values and derivatives follow torch.nn's definitions (GELU is the exact one, with erf); `erf` itself is there
 because mean-field theory has closed forms for it.
@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradtui.diagnosis.quadrature import Array, erf, normal_nodes
+from gradtui.diagnosis.theory.quadrature import Array, erf, normal_nodes
 from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 
 STEP = 1e-5
@@ -23,7 +23,7 @@ Pair = tuple[Array, Array]
 
 
 class Moments(NamedTuple):
-    """What a function f makes of x ~ N(mean, deviation²)."""
+    """A Moments holds the moments of f(x) for x ~ N(mean, deviation²)."""
 
     mean: float
     """E[f(x)]."""
@@ -111,7 +111,7 @@ def value_and_slope(activation: str, x: Array, slope: float = 0.0) -> Pair:
 
 @lru_cache(maxsize=4096)
 def moments(activation: str, slope: float, mean: float, variance: float) -> Moments:
-    """What the activation makes of x ~ N(mean, variance).
+    """Return the moments of the activation of x ~ N(mean, variance).
 
     Kept in a cache, so a thousand layers at their fixed point cost one evaluation.
     """
@@ -124,6 +124,6 @@ def moments(activation: str, slope: float, mean: float, variance: float) -> Mome
 
 
 def _bent_moments(slope: float, variance: float) -> Moments:
-    """Closed forms of a line bent at 0 (identity, ReLU, leaky ReLU) for x ~ N(0, variance)."""
+    """Return the closed forms of a line bent at 0 (identity, ReLU, leaky ReLU) for x ~ N(0, variance)."""
     even = (1.0 + slope * slope) / 2.0
     return Moments((1.0 - slope) * math.sqrt(variance / (2.0 * math.pi)), even * variance, even)

@@ -10,19 +10,18 @@ from hypothesis import strategies as st
 
 from gradtui.experiment import Experiment, from_dict, resolve
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
-from gradtui.ui.drawing.inside import inside
-from gradtui.ui.drawing.outline import Outline
-from gradtui.ui.drawing.steps import Chain, Fork, Inside, Mark, Merge, Wire
+from gradtui.experiment.net_plan import net_plan, net_shape
+from gradtui.ui.drawing.block import BlockSteps, Chain, Join, Split, Wire, WireMark, block_steps
 from tests.support.experiments import experiments
 
 KINDS = {"qkv": "weights", "out": "weights", "mlp": "weights", "after": "activation"}
 
 
-def told(block: Inside) -> list[str]:
+def told(block: BlockSteps) -> list[str]:
     """Weights, norms and nonlinearities in the order of the drawing, and where the sums are."""
     found = []
     for step in block.steps:
-        if isinstance(step, Merge) and step.sign == "⊕":
+        if isinstance(step, Join) and step.sign == "⊕":
             found.append("sum")
         for row in (row for layer in step.layers for row in layer) if isinstance(step, Chain) else ():
             if row.weights and row.name != "input":
@@ -60,25 +59,25 @@ def called(exp: Experiment, index: int) -> list[str]:
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
 def test_the_order_is_torchs_and_the_parameters_add_up(exp: Experiment, data: st.DataObject) -> None:
     pytest.importorskip("torch")
-    outline = Outline(exp)
+    plan = net_plan(exp)
     index = data.draw(st.integers(0, len(exp.net) - 1))
-    block = inside(outline, index)
+    block = block_steps(plan, index)
     assert [kind for kind in told(block) if kind != "sum"] == called(exp, index)
-    assert block.parameters == sum(layer.parameters for layer in outline.block(index))
+    assert block.parameters == plan.groups[index].first.parameters
     if block.repeat > 1:
-        total = sum(layer.parameters for layer in outline.shape.layers if layer.group == index)
+        total = sum(layer.parameters for layer in net_shape(exp).layers if layer.group == index)
         assert block.repeat * block.parameters == total
-    forks = [step for step in block.steps if isinstance(step, Fork)]
-    merges = [step for step in block.steps if isinstance(step, Merge)]
-    assert sorted(step.lane for step in forks) == sorted(step.lane for step in merges)
-    assert bool(forks) == (exp.net[index].shortcut != "none")
+    splits = [step for step in block.steps if isinstance(step, Split)]
+    joins = [step for step in block.steps if isinstance(step, Join)]
+    assert sorted(step.lane for step in splits) == sorted(step.lane for step in joins)
+    assert bool(splits) == (exp.net[index].shortcut != "none")
     assert isinstance(block.steps[0], Wire)
     assert isinstance(block.steps[-1], Wire)
 
 
-def block_of(**fields: Any) -> Inside:
+def block_of(**fields: Any) -> BlockSteps:
     group = {"width": 64, "layers": 2, "norm": "batch", "activation": "relu", **fields}
-    return inside(Outline(from_dict({"net": [group]})), 0)
+    return block_steps(net_plan(from_dict({"net": [group]})), 0)
 
 
 @pytest.mark.parametrize(
@@ -98,10 +97,10 @@ def test_where_the_sum_is(order: str, shortcut: str, expected: str) -> None:
 
 
 def test_a_transformer_block_has_two_sums() -> None:
-    post, pre = (inside(Outline(resolve(f"attention-{order}")), 0) for order in ("post", "pre"))
+    post, pre = (block_steps(net_plan(resolve(f"attention-{order}")), 0) for order in ("post", "pre"))
     assert " ".join(told(post)) == "weights weights sum norm weights activation weights sum norm"
     assert " ".join(told(pre)) == "norm weights weights sum norm weights activation weights sum"
-    assert any(isinstance(step, Mark) and step.sign == "+" for step in pre.steps)
+    assert any(isinstance(step, WireMark) and step.sign == "+" for step in pre.steps)
 
 
 def test_many_layers_are_folded_and_none_is_lost() -> None:
@@ -127,7 +126,7 @@ def test_the_factor_of_a_branch() -> None:
 
 
 def test_blocks_that_follow_and_differ_are_told_of() -> None:
-    block = inside(Outline(resolve("resnet-20")), 2)
+    block = block_steps(net_plan(resolve("resnet-20")), 2)
     assert block.repeat == 1
     assert block.others.replace("\xa0", " ") == ("the other 2 blocks read 32 × 4 × 4: 18,624 parameters each")
-    assert inside(Outline(resolve("resnet-20")), 1).repeat == 3
+    assert block_steps(net_plan(resolve("resnet-20")), 1).repeat == 3

@@ -1,4 +1,4 @@
-"""What a normalisation does to the gradient on its way back, also over few numbers.
+"""Normalisation in mean-field theory: what it does to the gradient on its way back, also over few numbers.
 
 Normalising n numbers takes the mean (not RMS) and the scale out of the gradient: it is multiplied by 1/s and loses the
 directions of the numbers themselves and of their mean. For n → ∞ only 1/s² remains of the mean square. For small n,
@@ -16,19 +16,27 @@ from __future__ import annotations
 
 import math
 from functools import lru_cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-from gradtui.diagnosis.activations import value_and_slope
-from gradtui.diagnosis.quadrature import normal_nodes
-
-NormKind = Literal["none", "batch", "layer", "group", "rms"]
+from gradtui.diagnosis.theory.activations import value_and_slope
+from gradtui.diagnosis.theory.quadrature import normal_nodes
+from gradtui.experiment.layers import Activate, Norm, Operation
 
 FEWEST = 4
 """Over fewer numbers the mean square of 1/s does not exist."""
 
 
+class Normed(NamedTuple):
+    """A Normed is a normalisation over so many `numbers` and the activation behind it; "none" stands for no norm."""
+
+    norm: str
+    numbers: int
+    activation: str
+    slope: float
+
+
 class AfterNorm(NamedTuple):
-    """What a normalised number y ~ N(0, 1) becomes behind an activation."""
+    """An AfterNorm holds the moments of f(y), where y ~ N(0, 1) is a normalised number and f an activation."""
 
     square: float
     """E[f(y)²]."""
@@ -36,12 +44,12 @@ class AfterNorm(NamedTuple):
     """The mean square deviation of f(y) among the n numbers of a batch: its variance, and a little more for small
     n, whose numbers repel each other."""
     slope_square: float
-    """What the mean square gradient with respect to f(y) is multiplied by, going back to x/s."""
+    """The factor of the mean square gradient from f(y) back to x/s."""
 
 
 @lru_cache(maxsize=256)
-def after_norm(norm: NormKind, count: int, activation: str, slope: float) -> AfterNorm:
-    """The moments behind `norm` over `count` numbers and an activation. count must be FEWEST at least."""
+def after_norm(norm: str, count: int, activation: str, slope: float) -> AfterNorm:
+    """Return the moments behind `norm` over `count` numbers and an activation. `count` must be FEWEST at least."""
     y, weights = normal_nodes(0.0, 1.0)
     value, d = value_and_slope(activation, y, slope)
     mean, square = float(weights @ value), float(weights @ (value * value))
@@ -61,11 +69,22 @@ def after_norm(norm: NormKind, count: int, activation: str, slope: float) -> Aft
     return AfterNorm(square, spread, n / (n - 3.0) * (d2 - d2 / n - d2y2 / n))
 
 
-def norm_count(norm: NormKind, batch: int, width: int, groups: int, positions: int) -> int:
-    """Over how many numbers a normalisation averages."""
-    if norm == "batch":
-        return batch * positions
-    return width // groups if norm == "group" else width
+@lru_cache(maxsize=256)
+def normed(operations: tuple[Operation, ...], batch: int, positions: int) -> tuple[Normed, ...]:
+    """Return operations as pairs of a normalisation and the activation behind it.
 
-
-__all__ = ["FEWEST", "AfterNorm", "NormKind", "after_norm", "norm_count"]
+    `batch` is the number of examples in a batch, `positions` that of the steps of an example.
+    """
+    found: list[Normed] = []
+    for operation in operations:
+        if isinstance(operation, Norm):
+            width = operation.width
+            numbers = {"batch": batch * positions, "group": width // operation.groups}.get(
+                operation.kind, width
+            )
+            found.append(Normed(operation.kind, numbers, "identity", 0.0))
+        elif isinstance(operation, Activate):
+            bare = found and found[-1].norm != "none" and found[-1].activation == "identity"
+            norm = found.pop() if bare else Normed("none", 0, "identity", 0.0)
+            found.append(norm._replace(activation=operation.name, slope=operation.slope))
+    return tuple(found)

@@ -1,4 +1,4 @@
-"""Averages over a normal number, right at kinks and at any scale.
+"""Averages over a normal number, accurate at kinks and at any scale.
 
 Gauss-Hermite is poor here: it takes a kink (ReLU, ELU) or the narrow rise of a saturating function of a wide
 argument for something smooth, and errs in the second digit. So the line is split at the point where the
@@ -22,14 +22,14 @@ WIDEST = 1e9  # the deviation beyond which every function here is its asymptote:
 
 @lru_cache(maxsize=1)
 def _unit_panel() -> tuple[Array, Array]:
-    """Nodes and weights on [0, 1]."""
+    """Return nodes and weights on [0, 1]."""
     nodes, weights = np.polynomial.legendre.leggauss(ORDER)
     return (nodes + 1.0) / 2.0, weights / 2.0
 
 
 @lru_cache(maxsize=64)
 def _graded(halvings: int) -> tuple[Array, Array]:
-    """Nodes and weights on [0, 1], panels halving towards 0."""
+    """Return nodes and weights on [0, 1], panels halving towards 0."""
     edges = np.concatenate(([0.0], 0.5 ** np.arange(halvings, -1, -1)))
     nodes, weights = _unit_panel()
     widths = np.diff(edges)
@@ -38,7 +38,7 @@ def _graded(halvings: int) -> tuple[Array, Array]:
 
 @lru_cache(maxsize=64)
 def _centred(halvings: int) -> tuple[Array, Array]:
-    """Standard normal nodes and weights graded towards 0 from both sides."""
+    """Return standard normal nodes and weights graded towards 0 from both sides."""
     return _split_at(0.0, halvings)
 
 
@@ -51,7 +51,7 @@ def _split_at(kink: float, halvings: int) -> tuple[Array, Array]:
 
 
 def normal_nodes(mean: float, deviation: float) -> tuple[Array, Array]:
-    """Points x and weights w, such that sum(w * f(x)) is E[f(x)] for x ~ N(mean, deviation²).
+    """Return points x and weights w, such that sum(w * f(x)) is E[f(x)] for x ~ N(mean, deviation²).
 
     The grid is finest where x crosses 0, down to a part of 1 in x, so f may have a kink or a rise of unit
     width there.
@@ -77,7 +77,7 @@ def _erf_table() -> tuple[float, Array, Array]:
 
 
 def erf(x: Array) -> Array:
-    """The error function, within 2e-9: numpy has none, and `math.erf` takes one number at a time.
+    """Return the error function of x, within 2e-9: numpy has none, and `math.erf` takes one number at a time.
 
     Cubic Hermite interpolation in a table of exact values and derivatives.
     """

@@ -13,24 +13,27 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gradtui.diagnosis import chain, residual
-from gradtui.diagnosis.norms import FEWEST
-from gradtui.diagnosis.plan import plan
-from gradtui.diagnosis.recurrence import lag_gains
-from gradtui.diagnosis.weights import (
-    input_mean_square,
-    input_spread,
-    recurrent_sigma_squared,
-    sigma_w_squared,
-)
-from gradtui.experiment.data_shapes import TOKEN_SOURCES, sequence_of
+from gradtui.diagnosis.theory import chain, residual
+from gradtui.diagnosis.theory.norms import FEWEST, normed
+from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.shapes import BESIDE_THE_PATH, NetShape, data_shape, net_shape
+from gradtui.experiment.layers import BESIDE_THE_PATH, NetPlan
+from gradtui.experiment.net_plan import net_plan
 from gradtui.experiment.spec import Experiment
 
 NARROWEST = 8
 """Units. Theory is the limit of wide layers; the profile of 20 layers of 64 units still strays by some 0.2 decades
 from net to net, and of fewer than 8 it says nothing."""
+
+
+DIGITS = 0.2346
+"""Mean square of the digits' pixels in [0, 1] …"""
+DIGITS_VARIANCE = 0.1414
+"""… their variance, all pixels of all digits together …"""
+DIGITS_SPREAD = 0.0733
+"""… and that of one pixel over the digits, on average."""
+SPIRALS = 0.1754
+"""Mean square of one coordinate, with a radius even in [0.05, 1]."""
 
 
 @dataclass(frozen=True)
@@ -74,12 +77,10 @@ def predict(exp: Experiment) -> Prediction:
     if silent:
         return Prediction(False, silent)
     try:
-        shape = net_shape(exp)
+        plan = net_plan(exp)
     except ExperimentError as error:
         return Prediction(False, str(error))
-    if exp.net[0].block == "rnn":
-        return _recurrent(exp, shape)
-    return _dense(exp, shape)
+    return _recurrent(exp, plan) if exp.net[0].block == "rnn" else _dense(exp, plan)
 
 
 def _why_not(exp: Experiment) -> str:
@@ -110,35 +111,30 @@ def _why_not_recurrent(exp: Experiment) -> str:
     return ""
 
 
-def _dense(exp: Experiment, shape: NetShape) -> Prediction:
-    blocks = plan(exp, shape, _inputs(exp))
-    for around in (step.before or step.after for block in blocks for step in block.steps):
-        if around and around.norm != "none" and around.numbers < FEWEST:
-            return Prediction(
-                False, f"normalising over {around.numbers} numbers leaves nothing of them to speak of"
-            )
+def _dense(exp: Experiment, plan: NetPlan) -> Prediction:
+    batch, positions = exp.data.batch_size, plan.data.input[0] if plan.tokens else 1
+    for group in plan.groups:
+        for layer in (layer for block in (group.first, group.again) for layer in block.layers):
+            for pair in normed(layer.before or layer.after, batch, positions):
+                if pair.norm != "none" and pair.numbers < FEWEST:
+                    why = f"normalising over {pair.numbers} numbers leaves nothing of them to speak of"
+                    return Prediction(False, why)
+    blocks = [block for group in plan.groups for block in group.blocks]
     square, spread = input_mean_square(exp), input_spread(exp)
-    if any(block.shortcut != "none" for block in blocks):
+    if plan.shortcut_blocks:
         centred = _centred(exp)
         try:
-            made = residual.gains(blocks, spread if centred[0] else square, centred)
+            made = residual.gains(blocks, spread if centred[0] else square, centred, batch, positions)
         except residual.Overflow:
             return Prediction(False, "the signal or its gradient grows beyond all numbers in this net")
         profile, path = made.profile, made.path
     else:
-        steps = [step for block in blocks for step in block.steps]
-        path = chain.gains(steps, chain.Signal(0.0, square, spread))
+        layers = [layer for block in blocks for layer in block.layers]
+        path = chain.gains(layers, chain.Signal(0.0, square, spread), batch, positions)
         profile = _accumulated(path)
     if not all(map(math.isfinite, profile)):
         return Prediction(False, "nothing at all comes through the net: a gain of 0, or a branch that is one")
-    return _prediction(shape, path, profile)
-
-
-def _inputs(exp: Experiment) -> int:
-    shape = data_shape(exp.data)
-    if exp.data.source in TOKEN_SOURCES:
-        return exp.net[0].width
-    return math.prod(shape.input)
+    return _prediction(plan, path, profile)
 
 
 def _centred(exp: Experiment) -> list[bool]:
@@ -156,35 +152,29 @@ def _accumulated(path: Sequence[float]) -> list[float]:
     return [0.5 * total for total in list(itertools.accumulate(path[-2::-1], initial=0.0))[::-1]]
 
 
-def _recurrent(exp: Experiment, shape: NetShape) -> Prediction:
+def _recurrent(exp: Experiment, plan: NetPlan) -> Prediction:
     (group,) = exp.net
-    read = sequence_of(exp.data, data_shape(exp.data))
-    assert read is not None, "a recurrent layer that reads no tokens reads a sequence of numbers"
-    steps, features = read
-    sigma2 = recurrent_sigma_squared(group)
-    sigma_w2 = sigma_w_squared(group, features, group.width)
-    if group.init == "torch":
-        # torch's cells draw the input's weights by the width, not by the number of inputs.
-        sigma_w2 *= features / group.width
-    drive = sigma_w2 * input_mean_square(exp) + group.bias_std**2
-    gains = lag_gains(
+    weights = next(plan.groups[0].first.layers).weights
+    # An orthogonal matrix, and that of identity, counts as random numbers of the same size; torch's are uniform.
+    sigma_u2 = group.recurrent_gain**2 / (3.0 if group.recurrent_init == "torch" else 1.0)
+    gains = chain.lag_gains(
         group.activation,
         group.slope,
-        group.recurrent_gain**2 if sigma2 is None else sigma2,
-        steps,
-        drive=drive,
+        sigma_u2,
+        weights.reads[0],
+        drive=weights.sigma2 * input_mean_square(exp) + group.bias_std**2,
         mean=group.bias_mean,
     )
     lags = [0.5 * total for total in itertools.accumulate(gains[:-1], initial=0.0)]
-    return _prediction(shape, gains[:1], [0.0], lags)
+    return _prediction(plan, gains[:1], [0.0], lags)
 
 
 def _prediction(
-    shape: NetShape, path: Sequence[float], profile: Sequence[float], lags: Sequence[float] = ()
+    plan: NetPlan, path: Sequence[float], profile: Sequence[float], lags: Sequence[float] = ()
 ) -> Prediction:
     names = tuple(
         layer.name
-        for layer in shape.layers[:-1]
+        for layer in plan.shape().layers[:-1]
         if layer.kind not in BESIDE_THE_PATH and layer.kind != "embedding"
     )
     last = path[-1] * math.log(10.0)
@@ -196,3 +186,30 @@ def _prediction(
         log10_profile=tuple(value + 0.0 for value in profile),
         log10_lags=tuple(lags),
     )
+
+
+def input_mean_square(exp: Experiment) -> float:
+    """Mean square of one number that the first layer reads.
+
+    Exactly 1 for standardised images and embeddings. Other images than the digits are taken for evenly bright
+    when not standardised; adding's two columns are an even number in [0, 1] and two marks in a sequence.
+    """
+    match exp.data.source:
+        case "spirals":
+            return SPIRALS
+        case "adding":
+            return (1.0 / 3.0 + 2.0 / exp.data.length) / 2.0
+        case "copy" | "text":
+            return 1.0
+        case "digits":
+            return {"standard": 1.0, "unit": DIGITS, "none": DIGITS * 256.0}[exp.data.scaling]
+    return {"standard": 1.0, "unit": 1.0 / 3.0, "none": 255.0**2 / 3.0}[exp.data.scaling]
+
+
+def input_spread(exp: Experiment) -> float:
+    """Mean variance of one such number over the examples: less than the mean square where images share a mean image."""
+    if exp.data.source == "digits":
+        return (
+            DIGITS_SPREAD * {"standard": 1.0 / DIGITS_VARIANCE, "unit": 1.0, "none": 256.0}[exp.data.scaling]
+        )
+    return input_mean_square(exp)

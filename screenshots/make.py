@@ -92,18 +92,15 @@ BEFORE: dict[str, Sequence[Sequence[str]]] = {
 CHARTS = {"degradation": "degradation", "cures-ranked": "cures"}
 
 
-def _trials_done(lab: LabScreen) -> bool:
-    trials = lab.comparison.trials
-    return trials is None or trials.state.done
+def _cures_done(lab: LabScreen) -> bool:
+    """Return whether no cures are being trained."""
+    cures = lab.comparison.cures
+    return cures is None or cures.state.done
 
 
 async def _until_ended(pilot: Pilot[None], lab: LabScreen) -> None:
     end = time.monotonic() + 300
-    while (
-        lab.followed is None
-        or lab.followed.live
-        or not (lab.comparison.trials is None or lab.comparison.trials.state.done)
-    ):
+    while lab.followed is None or lab.followed.live or not _cures_done(lab):
         if time.monotonic() > end:
             raise TimeoutError("the run did not end")
         await pilot.pause(0.1)

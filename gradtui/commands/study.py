@@ -15,8 +15,8 @@ from gradtui.commands.inputs import add_json, add_runs, chosen_root
 if TYPE_CHECKING:
     from gradtui.commands.tied import Interruptions
     from gradtui.study.spec import StudySpec
+    from gradtui.study.state import StudyState
     from gradtui.study.study import Study
-    from gradtui.study.study_state import StudyState
 
 POLL_SECONDS = 0.1
 OUTPUTS = ("csv", "parquet", "svg", "text")
@@ -62,10 +62,10 @@ def _execute(args: Namespace) -> int:
     spec = _checked(args)
     from gradtui.commands.tied import Interruptions
     from gradtui.study.engines import engine_of
-    from gradtui.study.study import Study
+    from gradtui.study.study import open_study
 
     engine = engine_of(args.engine, **({} if args.address is None else {"address": args.address}))
-    study = Study(spec, runs=chosen_root(args), jobs=args.jobs, engine=engine, fresh=args.fresh)
+    study = open_study(spec, runs=chosen_root(args), jobs=args.jobs, engine=engine, fresh=args.fresh)
     with Interruptions() as interruptions:
         state = _wait(study, interruptions, quiet=args.quiet)
     if state.problem:
@@ -184,7 +184,7 @@ def _as_text(state: StudyState) -> str:
 def _report(state: StudyState, *, as_json: bool) -> None:
     if as_json:
         from gradtui.report.output import to_json
-        from gradtui.report.study_json import study_object
+        from gradtui.report.study_page import study_object
 
         print(to_json(study_object(state)))
     else:

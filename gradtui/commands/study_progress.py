@@ -8,7 +8,7 @@ from gradtui.commands.progress import BarLine
 from gradtui.words import seconds
 
 if TYPE_CHECKING:
-    from gradtui.study.study_state import StudyState
+    from gradtui.study.state import StudyState
 
 
 class StudyProgress(BarLine):
@@ -31,6 +31,6 @@ def figures(state: StudyState) -> str:
         parts.append(f"{broken} failed")
     if state.seconds_left is not None and live:
         parts.append(f"{seconds(state.seconds_left)} left")
-    if state.kept_by:
-        parts.append(f"begun by {state.kept_by}")
+    if state.other_owner:
+        parts.append(f"begun by {state.other_owner}")
     return "  ".join(parts)

@@ -1,4 +1,4 @@
-"""The charts of a study as lines of text."""
+"""The charts of a study are drawn here as lines of text, for the terminal, for files and for the study's screen."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from gradtui.charts.palette import CURVES
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart
 from gradtui.report.output import Paper
-from gradtui.study.chart import OUTCOMES, BarChart, Chart, Edge, Line, LineChart, MapChart
+from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, LineChart, MapChart, StudyCurve, TheoryBorder
 
-HEIGHT = 16
-NAMES = 34
-"""Columns for the names of bars, at most."""
+CURVES_HEIGHT = 16
+MOST_NAME_WIDTH = 34
+"""Columns for the names of bars."""
+NUMBERS_WIDTH = 34
+"""Columns beside a bar for its numbers and its note."""
 SIGNS = {"learned": "■", "slow": "·", "vanishing": "v", "exploding": "x", "dead": "o", "failed": "!"}
 ASCII_SIGNS = {**SIGNS, "learned": "#", "slow": "."}
 STYLES = {
@@ -27,15 +29,15 @@ STYLES = {
     "dead": "magenta",
     "failed": "bold red",
 }
-BETWEEN = 400
-"""Points of a curve, as many as a wide terminal has dots across."""
+CURVE_POINTS = 400
+"""Points between which a curve is drawn, as many as a wide terminal has dots across."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
-_CELL = 6
+_CELL_WIDTH = 6
 """Columns of a map's cell."""
 
 
 def study_chart(chart: Chart, paper: Paper) -> Iterator[Text]:
-    """Any chart, under its title."""
+    """Yield the lines of a chart of any kind, its title first."""
     if isinstance(chart, LineChart):
         yield from _lines(chart, paper)
     elif isinstance(chart, BarChart):
@@ -45,14 +47,14 @@ def study_chart(chart: Chart, paper: Paper) -> Iterator[Text]:
 
 
 def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
-    # More curves than there are colours and markers could not be told apart.
+    # One chart holds no more curves than there are colours and markers to distinguish them.
     for first in range(0, len(chart.lines), CURVES):
         yield Text(chart.title, "bold")
         curves = (series(line, chart) for line in chart.lines[first : first + CURVES])
         drawn = text_chart(
             [curve for curve in curves if curve is not None],
             width=paper.width,
-            height=HEIGHT,
+            height=CURVES_HEIGHT,
             log=chart.log_y,
             y_range=chart.y_range,
             colour=paper.colour,
@@ -63,14 +65,14 @@ def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
         yield Text(f"{label}; shaded: all seeds".center(paper.width).rstrip(), "dim")
 
 
-def series(line: Line, chart: LineChart, sign: str = "") -> CurveData | None:
-    """A curve with its spread, of what has ended; None before there is anything. `sign` as in Series."""
+def series(line: StudyCurve, chart: LineChart, sign: str = "") -> CurveData | None:
+    """Return a curve with its spread over the runs that have ended, or None before any has; `sign` is CurveData's."""
     known = np.isfinite(line.mean)
     if not known.any():
         return None
     x = (np.log10(line.x) if chart.log_x else line.x)[known]
-    # A band between two points runs from spread to spread, as the line does from mean to mean.
-    between = np.union1d(x, np.linspace(x[0], x[-1], BETWEEN))
+    # Between two points the band is interpolated as the line is.
+    between = np.union1d(x, np.linspace(x[0], x[-1], CURVE_POINTS))
     there, back = (np.log10, lambda y: 10.0**y) if chart.log_y else (np.asarray, np.asarray)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean, low, high = (
@@ -84,8 +86,8 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
     yield Text(chart.title, "bold")
     known = [value for bar in chart.bars for value in (bar.low, bar.high) if math.isfinite(value)]
     low, high = min([0.0, *known]), max([0.0, *known, *(chart.range or ())])
-    gutter = min(NAMES, max((len(bar.name) for bar in chart.bars), default=0))
-    room = max(10, paper.width - gutter - 34)
+    gutter = min(MOST_NAME_WIDTH, max((len(bar.name) for bar in chart.bars), default=0))
+    room = max(10, paper.width - gutter - NUMBERS_WIDTH)
     for bar in chart.bars:
         line = Text(f"{bar.name[:gutter]:>{gutter}} ")
         if math.isnan(bar.mean):
@@ -98,7 +100,7 @@ def _bars(chart: BarChart, paper: Paper) -> Iterator[Text]:
 
 
 def _bar(value: float, low: float, high: float, room: int, paper: Paper) -> str:
-    """A bar from 0 to the value, whichever side that is; `room` columns wide."""
+    """Return a bar from 0 to the value, to either side, `room` columns wide."""
     span = (high - low) or 1.0
     first, last = sorted(((0.0 - low) / span, (min(max(value, low), high) - low) / span))
     start, end = round(first * room), last * room
@@ -110,45 +112,47 @@ def _bar(value: float, low: float, high: float, room: int, paper: Paper) -> str:
 
 def _map(chart: MapChart, paper: Paper) -> Iterator[Text]:
     yield Text(chart.title, "bold")
-    gutter = max(8, *(len(_said(value)) for value in chart.y))
+    gutter = max(8, *(len(_in_words(value)) for value in chart.y))
     yield Text(f"{chart.y_label}", "dim")
     for row in range(len(chart.y) - 1, -1, -1):
-        line = Text(f"{_said(chart.y[row]):>{gutter}} {_rule(paper)}")
+        line = Text(f"{_in_words(chart.y[row]):>{gutter}} {_rule(paper)}")
         for value in chart.cells[row].tolist():
             line.append_text(_cell(value, chart, paper))
         yield line
-        if row and chart.edges:
+        if row and chart.borders:
             yield _between(chart, row - 1, gutter, paper)
     yield Text(
-        f"{'':>{gutter}} {'+' if paper.ascii else '└'}{('-' if paper.ascii else '─') * _CELL * len(chart.x)}"
+        f"{'':>{gutter}} {'+' if paper.ascii else '└'}{('-' if paper.ascii else '─') * _CELL_WIDTH * len(chart.x)}"
     )
-    yield Text(f"{'':>{gutter}}  " + "".join(f"{_said(value):^{_CELL}}" for value in chart.x).rstrip())
-    yield Text(f"{'':>{gutter}}  " + chart.x_label.center(_CELL * len(chart.x)).rstrip(), "dim")
+    yield Text(
+        f"{'':>{gutter}}  " + "".join(f"{_in_words(value):^{_CELL_WIDTH}}" for value in chart.x).rstrip()
+    )
+    yield Text(f"{'':>{gutter}}  " + chart.x_label.center(_CELL_WIDTH * len(chart.x)).rstrip(), "dim")
     yield from _legend(chart, paper)
 
 
 def _cell(value: float, chart: MapChart, paper: Paper) -> Text:
     if math.isnan(value):
-        return Text(" " * _CELL)
+        return Text(" " * _CELL_WIDTH)
     if not chart.outcomes:
-        return Text(f"{value:^{_CELL}.2g}")
+        return Text(f"{value:^{_CELL_WIDTH}.2g}")
     outcome = OUTCOMES[int(value)]
     sign = (ASCII_SIGNS if paper.ascii else SIGNS)[outcome]
-    return Text(f"{sign * 3:^{_CELL}}", STYLES[outcome])
+    return Text(f"{sign * 3:^{_CELL_WIDTH}}", STYLES[outcome])
 
 
 def _between(chart: MapChart, below: int, gutter: int, paper: Paper) -> Text:
-    """The line between two rows of cells, with the borders that lie there."""
+    """Return the line between two rows of cells, with the borders of theory that lie there."""
     low, high = float(str(chart.y[below])), float(str(chart.y[below + 1]))
     line = Text(f"{'':>{gutter}} {_rule(paper)}")
     for column in range(len(chart.x)):
-        found = [index for index, edge in enumerate(chart.edges) if low <= edge.y[column] < high]
-        line.append(_stroke(found[0], paper) * _CELL if found else " " * _CELL)
+        found = [index for index, border in enumerate(chart.borders) if low <= border.y[column] < high]
+        line.append(_stroke(found[0], paper) * _CELL_WIDTH if found else " " * _CELL_WIDTH)
     return line
 
 
-def _stroke(edge: int, paper: Paper) -> str:
-    return ("=-~" if paper.ascii else "═─┈")[edge % 3]
+def _stroke(border: int, paper: Paper) -> str:
+    return ("=-~" if paper.ascii else "═─┈")[border % 3]
 
 
 def _rule(paper: Paper) -> str:
@@ -162,20 +166,23 @@ def _legend(chart: MapChart, paper: Paper) -> Iterator[Text]:
         yield Text("   ").join(
             Text(f"{signs[OUTCOMES[i]]} {OUTCOMES[i]}", STYLES[OUTCOMES[i]]) for i in there
         )
-    if chart.edges:
-        yield Text("   ".join(_named(index, edge, paper) for index, edge in enumerate(chart.edges)), "dim")
+    if chart.borders:
+        yield Text(
+            "   ".join(_border_name(index, border, paper) for index, border in enumerate(chart.borders)),
+            "dim",
+        )
 
 
-def _named(index: int, edge: Edge, paper: Paper) -> str:
-    return f"{_stroke(index, paper) * 3} {edge.name}"
+def _border_name(index: int, border: TheoryBorder, paper: Paper) -> str:
+    return f"{_stroke(index, paper) * 3} {border.name}"
 
 
-def _said(value: object) -> str:
+def _in_words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def chart_lines(charts: Sequence[Chart], paper: Paper) -> Iterator[Text]:
-    """All charts, an empty line between two."""
+    """Yield the lines of all charts, with an empty line between two of them."""
     for number, chart in enumerate(charts):
         if number:
             yield Text()

@@ -1,4 +1,4 @@
-"""A study on one page of text: what it is, its charts, what was found, the table, the ranking."""
+"""A study is printed here as one page of text (charts, findings, table, ranking), or as one JSON object."""
 
 from __future__ import annotations
 
@@ -11,19 +11,22 @@ from rich.text import Text
 
 from gradtui.diagnosis.outcome import Outcome
 from gradtui.report.output import Paper, aligned, print_sections, stdout_paper
+from gradtui.report.run_json import run_object
 from gradtui.report.study_charts import chart_lines
+from gradtui.runs.errors import RunError
 from gradtui.runs.library import profile_of
-from gradtui.study.charts import spread
+from gradtui.runs.reader import open_run
+from gradtui.study.chart_builder import spread
 from gradtui.study.results import table
-from gradtui.study.study_state import StudyRow, StudyState
+from gradtui.study.state import Ranked, StudyRow, StudyState
 from gradtui.words import blocks, seconds
 
 MOST_ROWS = 60
-"""Of the table; --csv has them all."""
+"""Rows of the table that are printed; --csv writes them all."""
 
 
 def print_study(state: StudyState) -> None:
-    """Print the page to stdout."""
+    """Print the page of a study to stdout."""
     paper = stdout_paper()
     print_sections(
         paper,
@@ -37,7 +40,7 @@ def print_study(state: StudyState) -> None:
 
 
 def headline(state: StudyState) -> Iterator[Text]:
-    """What it is, and how it ended."""
+    """Yield what the study is, and how it ended."""
     ended = f"{state.ended} of {state.total} runs" if state.ended < state.total else f"{state.total} runs"
     yield Text(f"{state.name}  {state.status}, {ended}, {seconds(state.seconds)}", "bold")
     if state.spec.description:
@@ -59,17 +62,18 @@ def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
     yield Text(f"Ranked by what was measured, against {first}", "bold")
     heads = ("", "", "training", "test", "1st÷last", "a step", "gradient, input → output", "")
     before = state.ranked[0].verdict.before
-    rows = [heads, ("", first, *_figures(before, changes[first], paper), ", ".join(before.codes))]
+    rows = [heads, ("", first, *_cells(before, changes[first], paper), ", ".join(before.codes))]
     for place, one in enumerate(state.ranked, 1):
         after = one.verdict.after
-        figures = _figures(after, changes[one.change], paper, one.verdict.price)
+        numbers = _cells(after, changes[one.change], paper, one.verdict.price)
         found = ", ".join(after.codes)
-        rows.append((str(place), one.change, *figures, one.verdict.word + (f": {found}" if found else "")))
+        rows.append((str(place), one.change, *numbers, one.verdict.word + (f": {found}" if found else "")))
     yield from _aligned(rows)
 
 
-def _figures(outcome: Outcome, rows: Sequence[StudyRow], paper: Paper, price: float = 1.0) -> tuple[str, ...]:
-    """1st÷last at the start, and the gradient over depth at the last step of the first seed, as a small chart."""
+def _cells(outcome: Outcome, rows: Sequence[StudyRow], paper: Paper, price: float = 1.0) -> tuple[str, ...]:
+    """Return the cells of a change in the ranking; the last one is a small chart of the gradient over depth at the last
+    step of the first seed."""
     gradients = next((row.gradients for row in rows if row.gradients is not None), None)
     drawn = "" if gradients is None or paper.ascii else blocks(profile_of(gradients.tolist()))
     return (
@@ -82,14 +86,14 @@ def _figures(outcome: Outcome, rows: Sequence[StudyRow], paper: Paper, price: fl
 
 
 def _table(state: StudyState) -> Iterator[Text]:
-    """Means over the seeds, with their least and greatest; of a map, whose picture says the same, nothing."""
+    """Yield the means over the seeds with their least and greatest; nothing for a map, whose picture says the same."""
     if state.spec.compare.kind == "map":
         return
     points = table(state)
-    figures = [name for name in state.spec.compare.y if name != "outcome"]
-    figures += [name for name in ("train_accuracy", "drop") if name not in figures]
-    # What no run has would only be a column of dashes.
-    figures = [name for name in figures if any(point[name] is not None for point in points)]
+    numbers = [name for name in state.spec.compare.y if name != "outcome"]
+    numbers += [name for name in ("train_accuracy", "drop") if name not in numbers]
+    # A quantity that no run has would only be a column of dashes.
+    numbers = [name for name in numbers if any(point[name] is not None for point in points)]
     heads = {
         "train_accuracy": "training",
         "test_accuracy": "test",
@@ -98,11 +102,11 @@ def _table(state: StudyState) -> Iterator[Text]:
     }
     paths = list(points[0]["point"])
     rows = [
-        ("", *(path.rpartition(".")[2] for path in paths), "depth", *(heads.get(n, n) for n in figures), "")
+        ("", *(path.rpartition(".")[2] for path in paths), "depth", *(heads.get(n, n) for n in numbers), "")
     ]
     for point in points[:MOST_ROWS]:
         found = ", ".join(f"{code} {count}/{point['seeds']}" for code, count in point["findings"].items())
-        values = [_spread(point[name], name) for name in figures]
+        values = [_spread(point[name], name) for name in numbers]
         rows.append(
             (point["change"], *map(str, point["point"].values()), str(point["depth"]), *values, found)
         )
@@ -126,7 +130,7 @@ def _where(state: StudyState) -> Iterator[Text]:
 
 
 def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[Text]:
-    """Under a heading, the first of them."""
+    """Yield rows in columns that line up, the first as their heading."""
     for number, line in enumerate(aligned(rows)):
         yield Text(line, "dim" if number == 0 else "")
 
@@ -146,3 +150,68 @@ def _spread(figure: dict[str, Any] | None, name: str) -> str:
     if name in ("drop", "lag_drop"):
         return _power(mean)
     return f"{mean:.3g}" if low == high else f"{mean:.3g} ({low:.3g} … {high:.3g})"
+
+
+# -- JSON
+
+NO_NUMBERS: dict[str, Any] = {
+    "seconds": 0.0,
+    "loss": {"first": None, "last": None, "best": None},
+    "accuracy": {"train": None, "test": None},
+}
+
+
+def study_object(state: StudyState) -> dict[str, Any]:
+    """Return a study as ``gradtui study --json`` prints it.
+
+    Keys: study (its folder), name, status (finished, stopped or failed), seconds, runs (in the order in which they are
+    trained), table (each point over its seeds), findings (of the study as a whole), ranking (the best change first;
+    empty where the study has a grid).
+    """
+    return {
+        "study": str(state.folder),
+        "name": state.name,
+        "status": state.status,
+        "seconds": state.seconds,
+        "runs": [_run_entry(row) for row in state.rows],
+        "table": table(state),
+        "findings": [finding.to_json() for finding in state.findings],
+        "ranking": [_ranking_entry(one) for one in state.ranked],
+    }
+
+
+def _run_entry(row: StudyRow) -> dict[str, Any]:
+    numbers = NO_NUMBERS
+    if row.folder is not None:
+        try:
+            summary = run_object(open_run(row.folder), ())
+            numbers = {name: summary[name] for name in NO_NUMBERS}
+        except (RunError, OSError):
+            # It was deleted since.
+            pass
+    return {
+        "run": None if row.folder is None else str(row.folder),
+        "key": row.key,
+        "name": row.name,
+        "changes": row.member.changes,
+        "seed": row.member.seed,
+        "status": "failed" if row.state == "died" else row.state,
+        "reason": row.reason,
+        "steps": row.step,
+        **numbers,
+        "findings": list(row.codes),
+    }
+
+
+def _ranking_entry(one: Ranked) -> dict[str, Any]:
+    verdict = one.verdict
+    return {
+        "change": one.change,
+        "healed": verdict.healed,
+        "better": verdict.better,
+        "seeds": one.seeds,
+        "accuracy": {"train": verdict.after.accuracy, "test": verdict.after.test_accuracy},
+        "loss": verdict.after.loss,
+        "step_time_ratio": verdict.price,
+        "findings": list(verdict.after.codes),
+    }

@@ -1,4 +1,4 @@
-"""The charts of a study as SVG, for papers, slides and web pages."""
+"""The charts of a study are drawn here as SVG, for papers, slides and web pages."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ import numpy as np
 
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.svg import COLOURS, GRID, TEXT, WEAK, Point, Svg
-from gradtui.study.chart import OUTCOMES, BarChart, Chart, Floats, Line, LineChart, MapChart
+from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, Floats, LineChart, MapChart, StudyCurve
 
 WIDTH = 720.0
 LEFT, RIGHT, TOP = 64.0, 24.0, 44.0
-PLOT = 300.0
-"""Height of a plot of lines."""
-BAR, CELL = 22.0, 34.0
-"""Height of a bar with its gap, and of a map's row."""
-LETTER = 6.6
-"""Width of a letter, about; whose font it will be, nobody knows."""
+CURVES_HEIGHT = 300.0
+BAR_HEIGHT, CELL_HEIGHT = 22.0, 34.0
+"""Height of a bar with its gap, and of a row of a map."""
+LETTER_WIDTH = 6.6
+"""About the width of a letter; the font that a viewer will use is not known."""
 FILLS = {
     "learned": "#009e73",
     "slow": "#e6d79a",
@@ -32,7 +31,7 @@ DASHES = ("", "6 4", "2 3")
 
 
 def svg_of(charts: Sequence[Chart]) -> str:
-    """One file with all charts, one beneath the other."""
+    """Return an SVG file with all charts, one below the other."""
     svg, top = Svg(WIDTH), 0.0
     for chart in charts:
         svg.text((LEFT, top + 26), chart.title, size=15, bold=True)
@@ -47,7 +46,7 @@ def svg_of(charts: Sequence[Chart]) -> str:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values, or their logarithms, to pixels."""
+    """An Axis maps values, or their logarithms, to pixels."""
 
     scale: Scale
     start: float
@@ -55,13 +54,13 @@ class Axis:
     log: bool
 
     def at(self, values: Floats) -> Floats:
-        """Pixels of values; NaN stays."""
+        """Return the pixels of values; NaN stays NaN."""
         numbers = log10_of(values) if self.log else np.asarray(values, np.float64)
         span = self.scale.high - self.scale.low
         return np.asarray(self.start + (numbers - self.scale.low) / span * self.length, np.float64)
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
-        """Pixels and labels."""
+        """Return the pixel and the label of each tick, at most so many."""
         span = self.scale.high - self.scale.low
         return [
             (self.start + (tick - self.scale.low) / span * self.length, self.scale.label(tick))
@@ -79,10 +78,10 @@ def _axis(
 
 
 def _lines(svg: Svg, chart: LineChart, top: float) -> float:
-    width, bottom = WIDTH - LEFT - RIGHT, top + PLOT
+    width, bottom = WIDTH - LEFT - RIGHT, top + CURVES_HEIGHT
     every = [np.concatenate([getattr(line, name) for line in chart.lines]) for name in ("x", "low", "high")]
     x = _axis(every[0], chart.log_x, LEFT, width)
-    y = _axis(np.concatenate(every[1:]), chart.log_y, bottom, -PLOT, chart.y_range)
+    y = _axis(np.concatenate(every[1:]), chart.log_y, bottom, -CURVES_HEIGHT, chart.y_range)
     for place, label in y.ticks(7):
         svg.line((LEFT, place), (LEFT + width, place), GRID)
         svg.text((LEFT - 8, place + 4), label, anchor="end", colour=WEAK)
@@ -100,7 +99,7 @@ def _lines(svg: Svg, chart: LineChart, top: float) -> float:
     )
 
 
-def _line(svg: Svg, line: Line, x: Axis, y: Axis, colour: str) -> None:
+def _line(svg: Svg, line: StudyCurve, x: Axis, y: Axis, colour: str) -> None:
     across = x.at(line.x)
     known = np.isfinite(across) & np.isfinite(y.at(line.mean))
     low, high = y.at(line.low), y.at(line.high)
@@ -120,9 +119,9 @@ def _points(x: Floats, y: Floats) -> list[Point]:
 
 
 def _bars(svg: Svg, chart: BarChart, top: float) -> float:
-    gutter = 20 + LETTER * max((len(bar.name) for bar in chart.bars), default=0)
-    note = 60 + LETTER * max((len(bar.note) for bar in chart.bars), default=0)
-    bottom = top + BAR * len(chart.bars)
+    gutter = 20 + LETTER_WIDTH * max((len(bar.name) for bar in chart.bars), default=0)
+    note = 60 + LETTER_WIDTH * max((len(bar.note) for bar in chart.bars), default=0)
+    bottom = top + BAR_HEIGHT * len(chart.bars)
     known = np.array([[0.0, bar.low, bar.high] for bar in chart.bars], np.float64)
     axis = _axis(known[np.isfinite(known)], False, gutter, WIDTH - gutter - note, chart.range)
     for place, label in axis.ticks(6):
@@ -130,7 +129,7 @@ def _bars(svg: Svg, chart: BarChart, top: float) -> float:
         svg.text((place, bottom + 18), label, anchor="middle", colour=WEAK)
     zero = float(axis.at(np.array(0.0)))
     for index, bar in enumerate(chart.bars):
-        middle = top + BAR * (index + 0.5)
+        middle = top + BAR_HEIGHT * (index + 0.5)
         svg.text((gutter - 10, middle + 4), bar.name, anchor="end", size=12)
         if math.isnan(bar.mean):
             continue
@@ -149,23 +148,23 @@ def _bars(svg: Svg, chart: BarChart, top: float) -> float:
 
 def _map(svg: Svg, chart: MapChart, top: float) -> float:
     left = LEFT + 30
-    width, bottom = (WIDTH - left - RIGHT) / len(chart.x), top + CELL * len(chart.y)
+    width, bottom = (WIDTH - left - RIGHT) / len(chart.x), top + CELL_HEIGHT * len(chart.y)
     numbers = chart.cells[np.isfinite(chart.cells)]
     for row, up in enumerate(chart.y):
-        corner = bottom - CELL * (row + 1)
-        svg.text((left - 10, corner + CELL / 2 + 4), _said(up), anchor="end", colour=WEAK)
+        corner = bottom - CELL_HEIGHT * (row + 1)
+        svg.text((left - 10, corner + CELL_HEIGHT / 2 + 4), _in_words(up), anchor="end", colour=WEAK)
         for column, value in enumerate(chart.cells[row].tolist()):
             if not math.isnan(value):
                 colour = FILLS[OUTCOMES[int(value)]] if chart.outcomes else _shade(value, numbers)
-                svg.rectangle((left + width * column + 1, corner + 1), (width - 2, CELL - 2), colour)
+                svg.rectangle((left + width * column + 1, corner + 1), (width - 2, CELL_HEIGHT - 2), colour)
     for column, right in enumerate(chart.x):
-        svg.text((left + width * (column + 0.5), bottom + 18), _said(right), anchor="middle", colour=WEAK)
+        svg.text((left + width * (column + 0.5), bottom + 18), _in_words(right), anchor="middle", colour=WEAK)
     svg.text((left + (WIDTH - left - RIGHT) / 2, bottom + 38), chart.x_label, anchor="middle")
     svg.text((22, (top + bottom) / 2), chart.y_label, anchor="middle", upright=True)
-    for index, edge in enumerate(chart.edges):
-        places = _rows(edge.y, np.array(chart.y, np.float64), chart.log_y)
+    for index, border in enumerate(chart.borders):
+        places = _rows(border.y, np.array(chart.y, np.float64), chart.log_y)
         points = [
-            (left + width * (column + 0.5), bottom - CELL * (place + 0.5))
+            (left + width * (column + 0.5), bottom - CELL_HEIGHT * (place + 0.5))
             for column, place in enumerate(places.tolist())
             if not math.isnan(place)
         ]
@@ -176,7 +175,7 @@ def _map(svg: Svg, chart: MapChart, top: float) -> float:
 
 
 def _rows(values: Floats, rows: Floats, log: bool) -> Floats:
-    """Where values lie among the rows of a map, which stand at whole numbers; NaN outside."""
+    """Return where values lie among the rows of a map, which are at whole numbers; NaN outside."""
     if log:
         values, rows = log10_of(values), log10_of(rows)
     places = np.interp(values, rows, np.arange(len(rows)), left=np.nan, right=np.nan)
@@ -188,27 +187,27 @@ def _legend(svg: Svg, chart: MapChart, top: float) -> float:
     if chart.outcomes:
         top = _keys(svg, [(OUTCOMES[index], FILLS[OUTCOMES[index]]) for index in there], top)
     x = LEFT
-    for index, edge in enumerate(chart.edges):
+    for index, border in enumerate(chart.borders):
         svg.line((x, top - 4), (x + 28, top - 4), TEXT, 2.5, DASHES[index % len(DASHES)])
-        svg.text((x + 34, top), edge.name, size=12)
-        x += 54 + LETTER * len(edge.name)
-    return top + 24 if chart.edges else top
+        svg.text((x + 34, top), border.name, size=12)
+        x += 54 + LETTER_WIDTH * len(border.name)
+    return top + 24 if chart.borders else top
 
 
 def _keys(svg: Svg, names: Sequence[tuple[str, str]], top: float) -> float:
-    """Colours and what they stand for, side by side; returns where the next thing may stand."""
+    """Draw colours and what they stand for, side by side, and return the top of what follows."""
     x = LEFT
     for name, colour in names:
-        if x > LEFT and x + 30 + LETTER * len(name) > WIDTH - RIGHT:
+        if x > LEFT and x + 30 + LETTER_WIDTH * len(name) > WIDTH - RIGHT:
             x, top = LEFT, top + 20
         svg.rectangle((x, top - 10), (12, 12), colour)
         svg.text((x + 18, top), name, size=12)
-        x += 38 + LETTER * len(name)
+        x += 38 + LETTER_WIDTH * len(name)
     return top + 24
 
 
 def _shade(value: float, numbers: Floats) -> str:
-    """From light to dark blue."""
+    """Return a colour from light to dark blue."""
     low, high = float(numbers.min()), float(numbers.max())
     share = (value - low) / (high - low) if high > low else 0.5
     ends = ((222, 235, 247), (8, 48, 107))
@@ -216,5 +215,5 @@ def _shade(value: float, numbers: Floats) -> str:
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
 
-def _said(value: object) -> str:
+def _in_words(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)

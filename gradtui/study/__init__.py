@@ -1,4 +1,4 @@
-"""Many trainings that answer one question: which of them run, beside how many others, and what they add up to.
+"""A study runs many trainings that answer one question: it chooses which run at a time, and compares their results.
 
-Knows run folders, the diagnosis and how trainers are started; never torch, never the screens.
+This package knows run folders, the diagnosis and how trainers are started, but neither torch nor the screens.
 """

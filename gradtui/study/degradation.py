@@ -1,8 +1,8 @@
-"""Network degradation, which shows only across runs: deeper is worse on the training data, with healthy gradients.
+"""Network degradation shows only across runs: a deeper net is worse on the training data, with healthy gradients.
 
 He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015), figure 1: a plain net of 56 layers has a
 higher training error than one of 20, so it is not overfitting; and with batch normalisation its gradients are healthy,
-so it is not vanishing. Which runs differ by nothing but depth is seen by their experiments; the rule itself is
+so it is not vanishing. Which runs differ only in depth is found out from their experiments here; the rule itself is
 gradtui.diagnosis.rules.learning.degradation.
 """
 
@@ -20,13 +20,13 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.study.plan import Member, axes_of
 from gradtui.study.spec import DEPTH, StudySpec
-from gradtui.study.study_state import StudyFinding, StudyRow
+from gradtui.study.state import StudyFinding, StudyRow
 
 CODE = "degradation"
 
 
 def family_of(member: Member) -> str:
-    """Equal of experiments that differ by nothing but their depth."""
+    """Return a text that is equal for experiments that differ only in depth."""
     raw: dict[str, Any] = to_dict(member.experiment)
     for group in raw["net"]:
         group["repeat"] = group["layers"] = 0
@@ -34,27 +34,27 @@ def family_of(member: Member) -> str:
 
 
 class Degradation:
-    """Holds each run of a study that has ended against a shallower one of its family."""
+    """A Degradation compares each completed run of a study with the best shallower run that differs only in depth."""
 
     def __init__(self, members: Sequence[Member]) -> None:
         self._families = {member.key: family_of(member) for member in members}
         self._known: dict[tuple[str, str], tuple[Finding, ...] | None] = {}
 
     def mark(self, rows: Sequence[StudyRow]) -> tuple[StudyRow, ...]:
-        """The rows, with the findings of those that a shallower one is better than. Never raises."""
+        """Return the rows, with new findings for those that a shallower one is better than. Never raises."""
         families: dict[str, list[StudyRow]] = {}
         for row in rows:
-            if row.judged and row.measures is not None:
+            if row.completed and row.result is not None:
                 families.setdefault(self._families[row.key], []).append(row)
         return tuple(self._marked(row, families.get(self._families[row.key], ())) for row in rows)
 
     def _marked(self, row: StudyRow, family: Sequence[StudyRow]) -> StudyRow:
-        if not row.judged or row.measures is None:
+        if not row.completed or row.result is None:
             return row
         shallower = [other for other in family if other.member.depth < row.member.depth]
         if not shallower:
             return row
-        findings = self._held_against(row, max(shallower, key=_learned))
+        findings = self._compared_with(row, max(shallower, key=_learned))
         if findings is None or not any(found.code == CODE for found in findings):
             return row
         return replace(
@@ -63,7 +63,7 @@ class Degradation:
             evidence=tuple(found.evidence for found in findings),
         )
 
-    def _held_against(self, row: StudyRow, partner: StudyRow) -> tuple[Finding, ...] | None:
+    def _compared_with(self, row: StudyRow, partner: StudyRow) -> tuple[Finding, ...] | None:
         pair = row.key, partner.key
         if pair not in self._known:
             assert row.folder is not None
@@ -72,38 +72,38 @@ class Degradation:
                 mine, theirs = (evidence_of(open_run(folder)) for folder in (row.folder, partner.folder))
                 self._known[pair] = tuple(diagnose(mine, theirs))
             except (RunError, OSError):
-                # Deleted while we looked.
+                # It was deleted meanwhile.
                 self._known[pair] = None
         return self._known[pair]
 
 
 def _learned(row: StudyRow) -> tuple[float, float]:
-    assert row.measures is not None
-    accuracy, loss = row.measures.train_accuracy, row.measures.loss
+    assert row.result is not None
+    accuracy, loss = row.result.train_accuracy, row.result.loss
     return (-1.0 if math.isnan(accuracy) else accuracy, -loss if math.isfinite(loss) else -math.inf)
 
 
 def findings_of(spec: StudySpec, rows: Sequence[StudyRow]) -> tuple[StudyFinding, ...]:
-    """What is to be said of the study as a whole: a finding for each of its series that degrades with depth."""
+    """Return the findings of a study as a whole: one for each of its series that degrades with depth."""
     beside = axes_of(DEPTH, spec)
     series: dict[str, list[StudyRow]] = {}
     for row in rows:
-        if row.judged and row.measures is not None:
-            series.setdefault(row.member.said(*beside), []).append(row)
+        if row.completed and row.result is not None:
+            series.setdefault(row.member.label(*beside), []).append(row)
     return tuple(
         _finding(name, rows) for name, rows in series.items() if any(CODE in row.codes for row in rows)
     )
 
 
 def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
-    sick = [row for row in rows if CODE in row.codes]
-    deep = max(row.member.depth for row in sick)
+    degraded = [row for row in rows if CODE in row.codes]
+    deep = max(row.member.depth for row in degraded)
     at_depth = {
         row.member.depth: [other for other in rows if other.member.depth == row.member.depth] for row in rows
     }
     shallower = [depth for depth in at_depth if depth < deep]
     seeds = len({row.member.seed for row in at_depth[deep]})
-    shown = len({row.member.seed for row in sick if row.member.depth == deep})
+    shown = len({row.member.seed for row in degraded if row.member.depth == deep})
     with_accuracy = math.isfinite(_mean(at_depth[deep], "train_accuracy"))
     if with_accuracy:
         best = max(shallower, key=lambda depth: _mean(at_depth[depth], "train_accuracy"))
@@ -123,13 +123,13 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
         words.append(
             f"it is not overfitting, for the training set itself is fitted worse (test: {both('test_accuracy')})"
         )
-    drop = max(abs(row.measures.drop) for row in sick if row.measures is not None)
+    drop = max(abs(row.result.drop) for row in degraded if row.result is not None)
     words.append(
         f"nothing vanishes: the gradients of first and last hidden layer differ by a factor of {10**drop:.2g} at most"
     )
-    return StudyFinding(CODE, series, "; ".join(words) + ".", tuple(row.key for row in sick))
+    return StudyFinding(CODE, series, "; ".join(words) + ".", tuple(row.key for row in degraded))
 
 
 def _mean(rows: Sequence[StudyRow], name: str) -> float:
-    known = [float(getattr(row.measures, name)) for row in rows]
+    known = [float(getattr(row.result, name)) for row in rows]
     return sum(known) / len(known)

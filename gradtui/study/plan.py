@@ -1,4 +1,4 @@
-"""From a study to its experiments: every change × every point of the grid × every seed, checked before any is begun."""
+"""A study is planned here: every change × grid point × seed becomes an experiment, checked before any is trained."""
 
 from __future__ import annotations
 
@@ -16,22 +16,24 @@ from gradtui.experiment import Experiment, ExperimentError, from_dict, resolve, 
 from gradtui.experiment.edits import CURES, cure
 from gradtui.experiment.errors import nearest
 from gradtui.experiment.net_plan import hidden_depth
-from gradtui.study.spec import CHANGE, DEPTH, MOST, Change, StudySpec
+from gradtui.study.spec import CHANGE, DEPTH, MOST_EXPERIMENTS, Change, StudySpec
 
-CHECKPOINTS = 4
-"""Of a run whose experiment asks for none: so much is lost at most when the power fails."""
+DEFAULT_CHECKPOINTS = 4
+"""Checkpoints of a run whose experiment asks for none, so that a power failure costs a quarter of it at most."""
 
 KEY_LENGTH = 12
+"""Hexadecimal digits."""
 
 
 @dataclass(frozen=True)
 class Member:
-    """One experiment of a study."""
+    """A Member is one experiment of a study."""
 
     key: str
-    """Says what is trained, by its content: equal keys are equal trainings, whatever they are called."""
+    """Identifies it within the study: a digest of what is trained (equal keys are equal trainings, whatever their
+    names), or the key of its cure where every cure of a run is tried."""
     name: str
-    """What tells it from the others, in words."""
+    """What distinguishes it from the others, in words."""
     change: str
     """Name of its change; empty where the study has none."""
     point: tuple[tuple[str, Any], ...] = field(hash=False)
@@ -39,21 +41,25 @@ class Member:
     seed: int
     experiment: Experiment
     cure: str = ""
-    """Key of the cure that was applied; empty where it is none."""
+    """Key of the cure that was applied (gradtui.experiment.edits.CURES); empty where there is none."""
+    why: str = ""
+    """Why the cure should help; empty where there is none."""
+    price: str = ""
+    """What the cure is known to cost."""
 
     @property
     def depth(self) -> int:
-        """Weight layers from input to output, without the output layer."""
+        """Return the number of weight layers from input to output, without the output layer."""
         return depth_of(self.experiment)
 
     @property
     def changes(self) -> dict[str, Any]:
-        """What tells it from the others, by axis: its change, its place on the grid, its seed."""
+        """Return what distinguishes it from the others, by axis: its change, its grid point, its seed."""
         named = {CHANGE: self.change} if self.change else {}
         return {**named, **dict(self.point), "seed": self.seed}
 
     def on(self, axis: str) -> Any:
-        """Its place on an axis of a chart: depth, change or a dotted path."""
+        """Return its position on an axis of a chart: depth, change or a dotted path."""
         if axis == CHANGE:
             return self.change
         if axis == DEPTH:
@@ -61,19 +67,19 @@ class Member:
         found = dict(self.point)
         return found[axis] if axis in found else value_at(self.experiment, axis)
 
-    def said(self, *without: str) -> str:
-        """What tells it from others in words, where those axes, and its seed, do not count; perhaps nothing."""
+    def label(self, *without: str) -> str:
+        """Return what distinguishes it in words, leaving out its seed and the axes in `without`; may be empty."""
         point = {path: value for path, value in self.point if path not in without}
         change = "" if CHANGE in without else self.change
-        return " · ".join(filter(None, (change, _said(point))))
+        return " · ".join(filter(None, (change, _in_words(point))))
 
 
 def plan(spec: StudySpec) -> tuple[Member, ...]:
-    """The experiments of a study, in the order in which they are begun. Seeds change last, so that a study that is
-    stopped early has seen all of its question once.
+    """Return the experiments of a study in the order in which they are trained.
 
-    Raises ExperimentError, which names the field: a base or an experiment that cannot be, a cure that is unknown or
-    changes nothing, a grid without values, or two experiments that come to the same.
+    Seeds change last, so that a study that is stopped early has trained every change and grid point once. Raises
+    ExperimentError, which names the field: an invalid base or experiment, a cure that is unknown or changes nothing, a
+    grid without values, or two equal experiments.
     """
     base = _base(spec)
     _check_size(spec)
@@ -85,7 +91,7 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
         for index in range(len(spec.change))
         for point in _points(spec.grid)
     ]
-    _refuse_twins(members)
+    _refuse_duplicates(members)
     x = spec.compare.x
     if spec.compare.kind == "lines" and not all(isinstance(member.on(x), int | float) for member in members):
         raise ExperimentError("compare.x", x, 'an axis of numbers; for words kind = "bars"')
@@ -98,7 +104,7 @@ def depth_of(experiment: Experiment) -> int:
 
 
 def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:
-    """An axis, and, of depth, the paths of the grid that make it."""
+    """Return the axis itself, or the grid's paths that determine the depth where the axis is depth."""
     if axis != DEPTH:
         return (axis,)
     return tuple(
@@ -107,7 +113,7 @@ def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:
 
 
 def value_at(experiment: Experiment, path: str) -> Any:
-    """What stands at a dotted path. Raises KeyError."""
+    """Return the value at a dotted path of an experiment. Raises KeyError."""
     here: Any = to_dict(experiment)
     try:
         for key in path.split("."):
@@ -118,24 +124,30 @@ def value_at(experiment: Experiment, path: str) -> Any:
 
 
 def key_of(experiment: Experiment) -> str:
-    """Twelve hexadecimal digits that stand for what is trained: not for its name, nor for how often it is saved."""
+    """Return a digest of what is trained; names and the interval of checkpoints do not count."""
     bare = replace(experiment, name="", description="", run=replace(experiment.run, checkpoint_every=0))
     text = json.dumps(to_dict(bare), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
-def named(change: Change) -> str:
-    """What a change is called."""
+def name_of(change: Change) -> str:
+    """Return the name of a change, made from its cure or from what it sets where it has none."""
     if change.name or not (change.cure or change.set):
         return change.name
-    return cure(change.cure).name if change.cure else _said(change.set)
+    return cure(change.cure).name if change.cure else _in_words(change.set)
 
 
 def _base(spec: StudySpec) -> Experiment:
     base = from_dict(spec.base) if isinstance(spec.base, dict) else resolve(spec.base)
     base = set_fields(base, spec.set)
-    # Where torch may choose, it takes every core, and several trainers would be in each other's way.
-    return base if base.run.threads else replace(base, run=replace(base.run, threads=1))
+    return with_one_thread(base)
+
+
+def with_one_thread(experiment: Experiment) -> Experiment:
+    """Return the experiment with one thread where it leaves the number to torch, which would take every core and slow
+    down the trainers beside it."""
+    run = experiment.run
+    return experiment if run.threads else replace(experiment, run=replace(run, threads=1))
 
 
 def _check_size(spec: StudySpec) -> None:
@@ -148,9 +160,11 @@ def _check_size(spec: StudySpec) -> None:
             hint = nearest(change.cure, known) or f"; expected one of {', '.join(known)}"
             raise ExperimentError(f"change.{index}.cure", change.cure, problem=f"no such cure{hint}")
     count = len(spec.change) * len(spec.seeds) * math.prod(len(values) for values in spec.grid.values())
-    if count > MOST:
-        raise ExperimentError("grid", problem=f"comes to {count:,} experiments; expected at most {MOST:,}")
-    names = [named(change) for change in spec.change]
+    if count > MOST_EXPERIMENTS:
+        raise ExperimentError(
+            "grid", problem=f"comes to {count:,} experiments; expected at most {MOST_EXPERIMENTS:,}"
+        )
+    names = [name_of(change) for change in spec.change]
     for index, name in enumerate(names):
         if name in names[:index]:
             raise ExperimentError(f"change.{index}.name", name, "a name that no other change has")
@@ -192,24 +206,24 @@ def _member(
         if cured == experiment:
             raise ExperimentError(f"change.{index}.cure", change.cure, problem="changes nothing in this net")
         experiment = cured
-    parts = [named(change), _said(dict(point)), f"seed {seed}" if len(spec.seeds) > 1 else ""]
-    said = " · ".join(filter(None, parts)) or experiment.name
+    parts = [name_of(change), _in_words(dict(point)), f"seed {seed}" if len(spec.seeds) > 1 else ""]
+    name = " · ".join(filter(None, parts)) or experiment.name
     run = experiment.run
     if not run.checkpoint_every:
-        run = replace(run, checkpoint_every=max(1, run.steps // CHECKPOINTS))
-    experiment = replace(experiment, name=f"{spec.name}: {said}"[:200], run=run)
-    return Member(key_of(experiment), said, named(change), point, seed, experiment, change.cure)
+        run = replace(run, checkpoint_every=max(1, run.steps // DEFAULT_CHECKPOINTS))
+    experiment = replace(experiment, name=f"{spec.name}: {name}"[:200], run=run)
+    return Member(key_of(experiment), name, name_of(change), point, seed, experiment, change.cure)
 
 
-def _refuse_twins(members: list[Member]) -> None:
+def _refuse_duplicates(members: list[Member]) -> None:
     seen: dict[str, Member] = {}
     for member in members:
-        twin = seen.setdefault(member.key, member)
-        if twin is not member:
+        first = seen.setdefault(member.key, member)
+        if first is not member:
             raise ExperimentError(
-                "study", problem=f"{member.name} comes to the same experiment as {twin.name}"
+                "study", problem=f"{member.name} comes to the same experiment as {first.name}"
             )
 
 
-def _said(values: Mapping[str, Any]) -> str:
+def _in_words(values: Mapping[str, Any]) -> str:
     return ", ".join(f"{path.rpartition('.')[2].replace('_', ' ')} {value}" for path, value in values.items())

@@ -1,6 +1,6 @@
-"""A study as plain frozen data: one TOML file, read by ``parse.py``, made into experiments by ``plan.py``.
+"""A StudySpec is a study as frozen data, read from a TOML file; ``plan.py`` turns it into experiments.
 
-Each field is described beneath it. A small one::
+Each field is described below it. A small study::
 
     name = "depth"
     base = "plain-21"
@@ -23,69 +23,172 @@ Each field is described beneath it. A small one::
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
 
-from msgspec import Meta, field
+import msgspec
+from msgspec import Meta
+from msgspec.structs import replace
 
+from gradtui.experiment.errors import ExperimentError, nearest
+from gradtui.experiment.parse import read_text, to_dict, toml_of
+from gradtui.experiment.presets import resolve
 from gradtui.experiment.spec import Part
 
 Kind = Literal["lines", "bars", "map"]
 Quantity = Literal["train_accuracy", "test_accuracy", "loss", "drop", "lag_drop", "step_time", "outcome"]
 
 DEPTH, CHANGE = "depth", "change"
-"""Axes that are no field: weight layers without the output layer, and the name of the change."""
+"""Axes that are no field of an experiment: its weight layers without the output layer, and the name of its change."""
 
-MOST = 10_000
-"""Experiments in one study."""
+MOST_EXPERIMENTS = 10_000
+"""How many experiments one study may have."""
 
 
 class Change(Part, frozen=True):
-    """One named way in which an experiment differs from the base."""
+    """A Change is one named way in which an experiment differs from the base."""
 
     name: str = ""
-    """What tables and charts call it; by default the cure's name, or what is set."""
-    set: dict[str, Any] = field(default_factory=dict)
+    """The name in tables and charts; by default the cure's name, or what is set."""
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
     """New values by dotted path, put in place before those of the grid."""
     cure: str = ""
     """Key of a cure (gradtui.experiment.edits.CURES), applied after the grid."""
 
 
 class Compare(Part, frozen=True):
-    """What is drawn of the results."""
+    """A Compare says how the results of a study are drawn."""
 
     kind: Kind = "lines"
     """lines: y over x; bars: y of each change; map: the outcome, or another y, of each pair of x and series."""
     x: str = DEPTH
     """A path of the grid, depth, or change."""
     series: str = CHANGE
-    """What tells lines apart; of a map, its upright axis."""
+    """The axis that tells lines apart; in a map the vertical axis."""
     y: Annotated[tuple[Quantity, ...], Meta(min_length=1, max_length=4)] = ("train_accuracy",)
-    """What is measured, a chart each. drop: log10 of the first hidden layer's gradient ÷ the last's at the start;
-    lag_drop: the same over time lags; step_time: seconds of a step."""
+    """The measured quantities, one chart each. drop: log10 of the first hidden layer's gradient ÷ the last's at the
+    start; lag_drop: the same over time lags; step_time: seconds of a step."""
     log_x: bool = False
-    """A logarithmic x axis."""
+    """Whether the x axis is logarithmic."""
     log_y: bool = False
-    """A logarithmic y axis; of a map, of its upright axis."""
+    """Whether the y axis is logarithmic; in a map its vertical axis."""
 
 
 class StudySpec(Part, frozen=True):
-    """Many experiments that answer one question: every change × every point of the grid × every seed."""
+    """A StudySpec describes many experiments that answer one question: every change × grid point × seed."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)] = "study"
-    """What it is called; the same name is the same study, which is gone on with."""
+    """The study's name; a study with the same name is the same study, and is continued."""
     description: str = ""
     """One line on what it shows."""
-    base: str | dict[str, Any] = field(default_factory=dict)
+    base: str | dict[str, Any] = msgspec.field(default_factory=dict)
     """The experiment that is changed: a preset's name, a TOML file, or a table of its fields."""
-    set: dict[str, Any] = field(default_factory=dict)
+    set: dict[str, Any] = msgspec.field(default_factory=dict)
     """New values of the base by dotted path, put in place first."""
     seeds: Annotated[
         tuple[Annotated[int, Meta(ge=0, lt=2**32)], ...], Meta(min_length=1, max_length=1000)
     ] = (0,)
-    """Each experiment is trained once with each."""
-    grid: dict[str, Any] = field(default_factory=dict)
+    """Each experiment is trained once with each of them."""
+    grid: dict[str, Any] = msgspec.field(default_factory=dict)
     """Lists of values by dotted path; every combination is trained."""
     change: tuple[Change, ...] = (Change(),)
-    """Sets of values, each crossed with the grid."""
+    """The changes, each crossed with the grid."""
     compare: Compare = Compare()
-    """What is drawn; of a file that does not say, curves over the first axis of numbers, else bars."""
+    """How the results are drawn; the default is curves over the first numeric axis, else bars."""
+
+
+_ALLOWED = {
+    "base": "a preset's name, a TOML file or a table of an experiment's fields",
+    "seeds": "a list of whole numbers from 0 to 4294967295",
+    "grid": "lists of values by dotted path",
+    "change": "[[change]] tables",
+    "compare.kind": "one of lines, bars, map",
+    "compare.y": f"a list of {', '.join(get_args(Quantity))}",
+}
+_STRUCTS = {(): StudySpec, ("change",): Change, ("compare",): Compare}
+
+
+def loads(text: str, source: str = "study") -> StudySpec:
+    """Return the study that a TOML text describes; `source` names the text in an error of syntax.
+
+    Raises ExperimentError at the first field that is unknown or has the wrong type. Whether the experiments themselves
+    are valid is checked by `plan`.
+    """
+    return from_dict(toml_of(text, source))
+
+
+def load(path: str | Path) -> StudySpec:
+    """Return the study in a TOML file, whose base may be a file next to it. Raises ExperimentError."""
+    spec = loads(read_text(path), str(path))
+    if isinstance(spec.base, str) and spec.base.endswith(".toml"):
+        beside = Path(path).expanduser().parent / spec.base
+        return replace(spec, base=str(beside)) if beside.is_file() else spec
+    return spec
+
+
+def from_dict(raw: dict[str, Any]) -> StudySpec:
+    """Return the study that plain dictionaries, lists and values describe. Raises ExperimentError."""
+    try:
+        spec = msgspec.convert(raw, StudySpec)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error), raw) from None
+    changes = tuple(replace(change, set=flat(change.set)) for change in spec.change)
+    spec = replace(spec, set=flat(spec.set), grid=flat(spec.grid), change=changes or (Change(),))
+    return spec if "compare" in raw else replace(spec, compare=_default_compare(spec))
+
+
+def _default_compare(spec: StudySpec) -> Compare:
+    """Return curves over the first numeric axis of the grid, or bars where there is no such axis."""
+    for path, values in spec.grid.items():
+        if isinstance(values, list) and all(isinstance(value, int | float) for value in values):
+            return Compare(x=path)
+    return Compare(kind="bars", x=CHANGE)
+
+
+def dumps(spec: StudySpec) -> str:
+    """Return the study as TOML with its base written out, so that a later change of a preset does not change it.
+
+    Raises ExperimentError where the base is a file that is no experiment.
+    """
+    import tomli_w
+
+    base = spec.base if isinstance(spec.base, dict) else to_dict(resolve(spec.base))
+    return tomli_w.dumps(msgspec.to_builtins(replace(spec, base=base)))
+
+
+def flat(table: dict[str, Any]) -> dict[str, Any]:
+    """Return nested tables by dotted path: TOML reads ``net.1.repeat = [2]`` as ``{"net": {"1": {"repeat": [2]}}}``."""
+    return dict(_walk(table, ""))
+
+
+def _walk(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, dict):
+            yield from _walk(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def _explain(message: str, raw: object) -> ExperimentError:
+    """Return an error that names our field, made from msgspec's message."""
+    text, _, where = message.partition(" - at ")
+    path = tuple(re.findall(r"[^.\[\]]+", where.strip("`").removeprefix("$")))
+    field = ".".join(path)
+    unknown = re.search(r"unknown field `(.*)`", text, re.DOTALL)
+    if unknown:
+        names = _STRUCTS[tuple(key for key in path if not key.isdecimal())].__struct_fields__
+        hint = nearest(unknown[1], names) or f"; expected one of {', '.join(names)}"
+        return ExperimentError(f"{field}.{unknown[1]}".lstrip("."), problem=f"no such field{hint}")
+    allowed = next((_ALLOWED[name] for name in (field, *path[:1]) if name in _ALLOWED), text)
+    return ExperimentError(field or "study", _value_at(raw, path), allowed)
+
+
+def _value_at(raw: Any, path: tuple[str, ...]) -> object:
+    for key in path:
+        try:
+            raw = raw[int(key)] if isinstance(raw, list) else raw[key]
+        except (LookupError, TypeError, ValueError):
+            return None
+    return raw

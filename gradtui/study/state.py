@@ -1,79 +1,214 @@
-"""Where a comparison of cures stands, as one value that never changes."""
+"""The state of a study is one value that never changes: screens draw it and commands print it."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
 
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.outcome import Outcome, Verdict
-from gradtui.study.candidates import Candidate
-from gradtui.study.row import RunRow
+from gradtui.runs.status import State
+from gradtui.study.chart_data import Chart
+from gradtui.study.plan import Member
+from gradtui.study.run_result import RunResult
+from gradtui.study.spec import StudySpec
+
+Floats = NDArray[np.float64]
+
+COMPLETED_STATES: tuple[State, ...] = ("finished", "diverged")
+"""States of a run that was trained to an end that says something of its experiment. A run that was stopped has learned
+for a shorter time than the others and cannot be compared with them."""
+
+StudyStatus = Literal["planned", "running", "finished", "stopped", "failed"]
+"""failed: all runs have ended, and at least one of them broke before the end of its training."""
 
 
-@dataclass(frozen=True, eq=False)
-class TrialRow(RunRow):
-    """One cure, and what became of it so far."""
+@dataclass(frozen=True, eq=False, kw_only=True)
+class StudyRow:
+    """A StudyRow says how one experiment of a study and its run stand."""
 
-    candidate: Candidate
+    member: Member
+    state: State | Literal["waiting"] = "waiting"
+    reason: str = ""
+    """Why it failed, or what it waits for; one line, mostly empty."""
+    phase: str = ""
+    """The trainer's phase."""
+    folder: Path | None = None
+    """The run's folder; None before the run was created."""
+    taken_up: bool = False
+    """Whether the run existed before this study was opened."""
+    step: int = 0
+    steps: int = 0
+    """Planned steps."""
+    outcome: Outcome | None = None
+    """How the run stands now; None before its first step."""
+    gradients: Floats | None = None
+    """Gradient norm of every layer at the newest step, (layers,)."""
+    healthy: tuple[Floats, Floats] | None = None
+    """Between which norms they would lie in a healthy net, (layers,) each."""
+    codes: tuple[str, ...] = ()
+    """Codes of its critical findings and warnings; `degradation` only once shallower runs have ended."""
+    evidence: tuple[str, ...] = ()
+    """One sentence for each of those findings."""
+    result: RunResult | None = None
+    """What the run came to; None before its end."""
     verdict: Verdict | None = None
-    """Held against the sick run; None before its end, and of the sick experiment itself."""
+    """The comparison with the run that is cured; None before the end, and in studies that cure no run."""
     price: float = math.nan
-    """Time of a step ÷ that of the sick experiment under the same load; NaN where one is unknown."""
+    """Time of a step ÷ that of the baseline trained under the same load; NaN where one of them is unknown."""
 
     @property
     def key(self) -> str:
-        """Tells rows apart; empty is the sick experiment itself."""
-        return self.candidate.key
+        """Return the key of its member."""
+        return self.member.key
 
     @property
     def name(self) -> str:
-        """What the cure is called."""
-        return self.candidate.name
+        """Return the name of its member."""
+        return self.member.name
 
+    @property
+    def live(self) -> bool:
+        """Return whether a trainer works on it."""
+        return self.state in ("starting", "running", "paused")
 
-@dataclass(frozen=True, eq=False)
-class TrialsState:
-    """All of it. Rows stand in the order in which they are begun, the sick experiment itself first."""
+    @property
+    def ended(self) -> bool:
+        """Return whether nothing more will come of it."""
+        return not self.live and self.state != "waiting"
 
-    name: str = ""
-    """Of the sick run."""
-    findings: tuple[Finding, ...] = ()
-    """What was wrong with it when the comparison began."""
-    before: Outcome | None = None
-    """Its own outcome; the time of a step is its own too, under whatever load that was."""
-    rows: tuple[TrialRow, ...] = ()
-    ranked: tuple[str, ...] = ()
-    """Keys of the cures that were trained to their end, the best first."""
-    problem: str = ""
-    """Why nothing can be compared; one line."""
+    @property
+    def completed(self) -> bool:
+        """Return whether it was trained to an end that says something of the experiment."""
+        return self.state in COMPLETED_STATES and self.outcome is not None
 
     @property
     def share(self) -> float:
-        """How much is done, 0 to 1."""
+        """Return how much of it is done, 0 to 1."""
+        return 1.0 if self.ended else min(1.0, self.step / self.steps) if self.steps else 0.0
+
+
+@dataclass(frozen=True)
+class StudyFinding:
+    """A StudyFinding is a finding that shows only across runs."""
+
+    code: str
+    """One of gradtui.diagnosis.findings.CODES."""
+    series: str
+    """The series of the study that shows it; empty where the study has only one."""
+    evidence: str
+    """A sentence or two with the numbers."""
+    runs: tuple[str, ...]
+    """Keys of the rows that show it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as `gradtui study --json` prints it."""
+        return {"code": self.code, "series": self.series, "evidence": self.evidence, "runs": list(self.runs)}
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """A Ranked is a change and its results, over all seeds that have ended."""
+
+    change: str
+    verdict: Verdict
+    """The comparison with the study's first change: means over the seeds, and every finding that any seed has."""
+    seeds: int
+
+
+@dataclass(frozen=True, eq=False)
+class CuredRun:
+    """A CuredRun says what was wrong with the run whose cures a study tries."""
+
+    findings: tuple[Finding, ...] = ()
+    """Its findings when the study was begun."""
+    outcome: Outcome | None = None
+    """Its outcome; the time of a step was measured under whatever load there was then."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyState:
+    """A StudyState says how a whole study stands; its rows are in the order in which they are trained."""
+
+    folder: Path
+    """The study's folder; where the cures of a run are tried, the folder of that run."""
+    spec: StudySpec
+    status: StudyStatus = "planned"
+    rows: tuple[StudyRow, ...] = ()
+    charts: tuple[Chart, ...] = ()
+    """One for each of `compare.y`, of the runs that have ended so far."""
+    findings: tuple[StudyFinding, ...] = ()
+    ranked: tuple[Ranked, ...] = ()
+    """The changes of a study without a grid, the best first, without the first change, which is the baseline."""
+    seconds: float = 0.0
+    """How long this process has been training it."""
+    problem: str = ""
+    """Why nothing can be trained; one line."""
+    other_owner: str = ""
+    """The other process, here or elsewhere, that trains its runs now; empty where there is none."""
+    cured: CuredRun | None = None
+    """The run whose cures are tried; None in all other studies."""
+
+    @property
+    def name(self) -> str:
+        """Return the study's name."""
+        return self.spec.name
+
+    @property
+    def total(self) -> int:
+        """Return how many experiments there are."""
+        return len(self.rows)
+
+    @property
+    def ended(self) -> int:
+        """Return how many experiments have ended, whatever their end was."""
+        return sum(row.ended for row in self.rows)
+
+    @property
+    def share(self) -> float:
+        """Return how much is done, 0 to 1."""
         return sum(row.share for row in self.rows) / len(self.rows) if self.rows else 0.0
 
     @property
-    def done(self) -> bool:
-        """Whether nothing more will come."""
-        return bool(self.problem) or (bool(self.rows) and all(row.ended for row in self.rows))
+    def seconds_left(self) -> float | None:
+        """Return the remaining time at the pace so far, or None before a twentieth is done.
 
-    def row(self, key: str) -> TrialRow:
-        """The row of a cure. Raises KeyError."""
+        Only runs that were trained this time count.
+        """
+        own = [row for row in self.rows if not (row.taken_up and row.ended)]
+        done = sum(row.share for row in own) / len(own) if own else 1.0
+        return self.seconds * (1 - done) / done if done >= 0.05 else None
+
+    @property
+    def done(self) -> bool:
+        """Return whether nothing more will change."""
+        return bool(self.problem) or self.status in ("finished", "stopped", "failed")
+
+    def row(self, key: str) -> StudyRow:
+        """Return the row of a member. Raises KeyError."""
         for row in self.rows:
             if row.key == key:
                 return row
         raise KeyError(key)
 
-    def in_order(self) -> tuple[TrialRow, ...]:
-        """As one reads them: without a cure, the ranked, what runs, what waits, and what came to nothing."""
-        place = {key: at for at, key in enumerate(self.ranked)}
+    def in_order(self) -> tuple[StudyRow, ...]:
+        """Return the rows of a study without a grid as one reads them: the baseline, ranked, live, waiting, failed."""
+        if not self.rows:
+            return ()
+        baseline = self.rows[0].member.change
+        place = {one.change: at for at, one in enumerate(self.ranked)}
 
-        def rank(row: TrialRow) -> tuple[int, int]:
-            if not row.key:
+        def order(row: StudyRow) -> tuple[int, int]:
+            change = row.member.change
+            if change == baseline:
                 return 0, 0
-            if row.key in place:
-                return 1, place[row.key]
+            if change in place:
+                return 1, place[change]
             return (2 if row.live else 3 if row.state == "waiting" else 4), 0
 
-        return tuple(sorted(self.rows, key=rank))
+        return tuple(sorted(self.rows, key=order))

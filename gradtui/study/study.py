@@ -1,216 +1,281 @@
-"""A study under way: its experiments trained side by side, taken up where they were left, and added up."""
+"""A Study trains its experiments side by side, takes up runs that exist already, and compares the results."""
 
 from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradtui.experiment.errors import ExperimentError
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import is_run_folder, runs_root
-from gradtui.runs.status import read_status
-from gradtui.study.charts import Charts
+from gradtui.runs.folder import runs_root
+from gradtui.runs.meta import Parent
+from gradtui.study.chart_builder import ChartBuilder
 from gradtui.study.degradation import Degradation, findings_of
 from gradtui.study.engines import Engine, MakeEngine
 from gradtui.study.engines.local import LocalEngine
-from gradtui.study.folder import Claim, Journal, folder_of, studies_root, write_study
+from gradtui.study.member_run import ExistingRuns, MemberRun
 from gradtui.study.plan import Member, plan
-from gradtui.study.pool import Pool
-from gradtui.study.ranking import ranked
+from gradtui.study.ranking import ranked, with_verdicts
 from gradtui.study.spec import StudySpec
-from gradtui.study.study_state import StudyRow, StudyState, StudyStatus
-from gradtui.study.training import Training
+from gradtui.study.state import CuredRun, StudyRow, StudyState, StudyStatus
+from gradtui.study.study_folder import OwnerLock, StudyIndex, folder_of, studies_root, write_study
 
 
-class StudyRun(Training):
-    """A member and its run."""
+@dataclass(frozen=True)
+class StudySetup:
+    """A StudySetup is all that a study needs to begin: its members, and where their runs are found and recorded."""
 
-    def __init__(self, member: Member, root: Path, journal: Journal) -> None:
-        super().__init__(member.experiment, root)
-        self.member = member
-        self._journal = journal
-
-    def find(self) -> None:
-        """Take up the run that the study has of it, if there is one."""
-        folder = self._journal.read().get(self.member.key)
-        if folder is None or not is_run_folder(folder):
-            return
-        try:
-            self.take_up(folder, read_status(folder).state)
-        except RunError:
-            # Whoever damaged it, the experiment is there to be trained again.
-            return
-
-    def made(self) -> Path:
-        """Its folder; a new one is the study's from then on. Raises OSError."""
-        known = self.folder
-        folder = super().made()
-        if known is None:
-            self._journal.add(self.member.key, folder)
-        return folder
-
-    def row(self) -> StudyRow:
-        """How it stands, without what only the others can tell."""
-        row = StudyRow(self.member, **self.stands())
-        if row.outcome is None:
-            return row
-        return replace(
-            row,
-            codes=row.outcome.codes,
-            evidence=tuple(found.evidence for found in self.findings if found.severity != "info"),
-            measures=self.measures if row.ended else None,
-        )
+    spec: StudySpec
+    members: Sequence[Member]
+    existing: ExistingRuns
+    lock: OwnerLock | None = None
+    """Lets one process at a time train the study; None where two may, because each takes up the runs of the other."""
+    cured: CuredRun | None = None
+    """The run whose cures are the members."""
+    parent: str = ""
+    """Name of that run, which each new run records as its parent."""
 
 
 class Study:
-    """A study and its runs. Every method may be called from any thread; none raises.
+    """A Study trains its members and says how they stand; any thread may call any method, and none raises.
 
-    Nothing is read or started before the first `poll`. A study of this name that is there is gone on with: runs that
-    have ended are not trained again, those that run are followed, and those that were cut short go on from their newest
-    checkpoint. While another process is at it, this one only looks; when that has gone, it takes over.
+    Nothing is read or started before the first `poll`. Runs that have ended are not trained again, those that run are
+    followed, and those that were cut short are resumed from their newest checkpoint. While another process has the
+    study's lock, this one only follows the runs; when that process has gone, it takes over.
 
     Args:
-        spec: what is wanted.
-        runs: the folder of runs; by default where runs are kept.
-        jobs: trainers at most at once; by default as many as the engine sees fit.
-        engine: makes what starts them.
-        fresh: begin anew, in a folder of its own, where one of that name is there.
-        folder: of the study; by default the newest of its name.
+        state: the state before the first poll.
+        prepare: called by the first poll; may raise ExperimentError, RunError, OSError or ImportError.
+        runs: the folder of runs.
+        jobs: most trainers at once; None: as many as the engine has room for.
+        engine: makes the engine, which starts trainers.
+        only_look: follow what is there and start nothing.
     """
 
     def __init__(
         self,
-        spec: StudySpec,
-        *,
-        runs: Path | None = None,
+        state: StudyState,
+        prepare: Callable[[], StudySetup],
+        runs: Path,
         jobs: int | None = None,
         engine: MakeEngine = LocalEngine,
-        fresh: bool = False,
-        folder: Path | None = None,
+        *,
+        only_look: bool = False,
     ) -> None:
-        self.runs = (runs or runs_root()).absolute()
-        folder = folder or folder_of(spec.name, studies_root(self.runs), fresh=fresh)
-        self.state = StudyState(folder, spec)
-        """As the last `poll` found it."""
+        self.state = state
+        """How the study stood at the last `poll`."""
+        self.folder = state.folder
+        self.runs = runs
+        self._prepare = prepare
         self._jobs = jobs
         self._make_engine = engine
+        self._only_look = only_look
         self._lock = threading.Lock()
-        self._runs: list[StudyRun] = []
         self._engine: Engine | None = None
-        self._pool: Pool | None = None
-        self._began = 0.0
+        self._trainings: _Trainings | None = None
         self._ended: frozenset[str] | None = None
-        self._planned = self._stopped = self._closed = False
-
-    @property
-    def folder(self) -> Path:
-        """Of the study."""
-        return self.state.folder
+        self._marked: dict[str, StudyRow] = {}
+        self._stopped = self._closed = False
 
     @property
     def closed(self) -> bool:
-        """Whether it was left to itself."""
+        """Return whether `close` was called."""
         return self._closed
 
+    @property
+    def cut_short(self) -> bool:
+        """Return whether a new study would get further: this one was closed or stopped, or could not begin."""
+        state = self.state
+        stopped = state.done and any(row.state == "stopped" for row in state.rows)
+        return self._closed or bool(state.problem) or stopped
+
     def poll(self) -> StudyState:
-        """Begin what there is room for, look at what runs, and say how all stands. For a few times a second."""
+        """Start what there is room for, follow what runs, and return how all stands; call it a few times a second."""
         with self._lock:
             if self._closed or self.state.done:
                 return self.state
             try:
-                self._poll()
-            except (ExperimentError, OSError, ImportError) as error:
+                self._advance()
+            except (ExperimentError, RunError, OSError, ImportError) as error:
                 self.state = replace(self.state, status="failed", problem=" ".join(str(error).split()))
             if self.state.done:
-                self._let_go()
+                self._release()
             return self.state
 
     def stop(self) -> None:
-        """End all that run where they are, and begin no more. It can be gone on with, by another Study."""
+        """End all runs where they are and start no more; another Study can resume them."""
         with self._lock:
             self._stopped = True
-            if self._pool is not None and not self._closed:
-                self._pool.stop()
-                self._tell()
+            if self._trainings is not None and not self._closed:
+                self._trainings.stop()
+                self._update()
 
     def kill(self) -> None:
-        """End at once all that were started here."""
+        """Kill at once all trainers that this study started."""
         with self._lock:
             if self._engine is not None:
                 self._engine.kill()
 
     def close(self) -> None:
-        """Leave it: what runs goes on as ordinary runs, and no more is begun."""
+        """Follow the runs no longer and start no more; those that train go on as ordinary runs."""
         with self._lock:
             self._closed = True
-            self._let_go()
+            self._release()
 
-    # -- beginning
-
-    def _poll(self) -> None:
-        changed = not self._planned
-        if not self._planned:
-            self._planned = True
-            self._plan()
-        assert self._pool is not None
-        other = self._claim.take()
-        if other is not None:
-            for run in self._runs:
-                if run.waits:
-                    run.find()
-        changed |= self._pool.poll(begin=other is None and not self._stopped)
-        kept_by = str(other) if other is not None else ""
-        if changed or kept_by != self.state.kept_by:
-            self.state = replace(self.state, kept_by=kept_by)
-            self._tell()
-
-    def _plan(self) -> None:
-        spec = self.state.spec
-        members = plan(spec)
-        self._began = time.monotonic()
-        self._journal = Journal(self.folder)
-        self._claim = Claim(self.folder)
-        write_study(self.folder, spec)
-        self._runs = [StudyRun(member, self.runs, self._journal) for member in members]
-        for run in self._runs:
-            run.find()
-        threads = max(member.experiment.run.threads for member in members)
-        self._engine = self._make_engine(self._jobs, threads)
-        self._pool = Pool(self._engine, self._runs, _find)
-        self._charts = Charts(spec, members)
-        self._degradation = Degradation(members)
-
-    def _let_go(self) -> None:
+    def _release(self) -> None:
         if self._engine is not None:
             self._engine.close()
-            self._claim.release()
+            if self._setup.lock is not None:
+                self._setup.lock.release()
 
-    # -- saying
+    # -- training
 
-    def _tell(self) -> None:
-        rows = tuple(run.row() for run in self._runs)
+    def _advance(self) -> None:
+        changed = self._trainings is None
+        trainings = self._trainings or self._begin()
+        owner = self._setup.lock.take() if self._setup.lock is not None else None
+        if owner is not None:
+            trainings.find()
+        may_start = owner is None and not self._stopped and not self._only_look
+        changed |= trainings.poll(start=may_start)
+        other_owner = str(owner) if owner is not None else ""
+        if changed or other_owner != self.state.other_owner:
+            self.state = replace(self.state, other_owner=other_owner)
+            self._update()
+
+    def _begin(self) -> _Trainings:
+        setup = self._setup = self._prepare()
+        self._began = time.monotonic()
+        self.state = replace(self.state, spec=setup.spec, cured=setup.cured)
+        runs = []
+        for member in setup.members:
+            parent = Parent(setup.parent, 0, member.cure) if setup.parent else None
+            runs.append(MemberRun(member, self.runs, setup.existing, parent))
+        threads = max(member.experiment.run.threads for member in setup.members)
+        # The runs first: an engine that cannot be made must not keep them from being found.
+        setup.existing.refresh()
+        for run in runs:
+            run.find()
+        self._engine = self._make_engine(self._jobs, threads)
+        self._trainings = _Trainings(self._engine, runs, setup.existing)
+        self._charts = ChartBuilder(setup.spec, setup.members)
+        self._degradation = Degradation(setup.members)
+        if self._stopped:
+            self._trainings.stop()
+        return self._trainings
+
+    # -- comparing
+
+    def _update(self) -> None:
+        assert self._trainings is not None
+        rows = tuple(run.row() for run in self._trainings.runs)
         state = replace(self.state, seconds=time.monotonic() - self._began)
+        state = self._across_runs(state, rows) if state.cured is None else with_verdicts(state, rows)
+        self.state = replace(state, status=_status(rows))
+
+    def _across_runs(self, state: StudyState, rows: tuple[StudyRow, ...]) -> StudyState:
+        """Compare the runs with each other; findings, ranking and charts change only when a run ends."""
         ended = frozenset(row.key for row in rows if row.ended)
-        if ended != self._ended:
-            self._ended = ended
-            self._known = {row.key: row for row in self._degradation.mark(rows) if row.ended}
-            rows = tuple(self._known.get(row.key, row) for row in rows)
-            order = ranked(state.spec, rows)
-            charts = self._charts.of(rows, order)
-            state = replace(state, charts=charts, findings=findings_of(state.spec, rows), ranked=order)
-        else:
-            rows = tuple(self._known.get(row.key, row) for row in rows)
-        self.state = replace(state, rows=rows, status=self._status(rows))
-
-    def _status(self, rows: tuple[StudyRow, ...]) -> StudyStatus:
-        states = {row.state for row in rows}
-        if not all(row.ended for row in rows):
-            return "running"
-        return "failed" if states & {"failed", "died"} else "stopped" if "stopped" in states else "finished"
+        if ended == self._ended:
+            return replace(state, rows=tuple(self._marked.get(row.key, row) for row in rows))
+        self._ended = ended
+        self._marked = {row.key: row for row in self._degradation.mark(rows) if row.ended}
+        rows = tuple(self._marked.get(row.key, row) for row in rows)
+        order = ranked(state.spec, rows)
+        charts, findings = self._charts.build(rows, order), findings_of(state.spec, rows)
+        return replace(state, rows=rows, charts=charts, findings=findings, ranked=order)
 
 
-def _find(training: Training) -> None:
-    assert isinstance(training, StudyRun)
-    training.find()
+def _status(rows: Sequence[StudyRow]) -> StudyStatus:
+    states = {row.state for row in rows}
+    if not all(row.ended for row in rows):
+        return "running"
+    return "failed" if states & {"failed", "died"} else "stopped" if "stopped" in states else "finished"
+
+
+class _Trainings:
+    """The runs of a study in the order in which one engine starts them; one thread at a time may use them."""
+
+    def __init__(self, engine: Engine, runs: Sequence[MemberRun], existing: ExistingRuns) -> None:
+        self.runs = runs
+        self._engine = engine
+        self._existing = existing
+
+    def find(self) -> None:
+        """Take up the runs that another process has created since."""
+        self._existing.refresh()
+        for run in self.runs:
+            if run.waits:
+                run.find()
+
+    def poll(self, *, start: bool) -> bool:
+        """Follow and judge what runs, start what there is room for, and return whether anything changed."""
+        changed = False
+        for run in self.runs:
+            changed |= run.look()
+        changed |= self._judge()
+        return (start and self._start()) or changed
+
+    def stop(self) -> None:
+        """End all that run where they are and start no more."""
+        for run in self.runs:
+            run.stop()
+
+    def _judge(self) -> bool:
+        """Judge all runs that have ended but only one that trains, so that a poll never takes long."""
+        waiting = [(since, run) for run in self.runs if (since := run.waits_since) is not None]
+        ended = [run for _, run in waiting if not run.live]
+        training = [entry for entry in waiting if entry[1].live]
+        for run in ended:
+            run.judge()
+        if training:
+            min(training, key=lambda entry: entry[0])[1].judge()
+        return bool(waiting)
+
+    def _start(self) -> bool:
+        started = False
+        for run in self.runs:
+            if not run.waits:
+                continue
+            if not self._engine.has_room(run.memory, [one.load for one in self.runs if one.live]):
+                break
+            if run.folder is None:
+                # Another viewer may have created it since.
+                self._existing.refresh()
+                run.find()
+            if run.waits:
+                run.begin(self._engine.start)
+            started = True
+        return started
+
+
+def open_study(
+    spec: StudySpec,
+    *,
+    runs: Path | None = None,
+    jobs: int | None = None,
+    engine: MakeEngine = LocalEngine,
+    fresh: bool = False,
+    folder: Path | None = None,
+    only_look: bool = False,
+) -> Study:
+    """Return the study that a spec describes, which continues an earlier study of the same name.
+
+    Args:
+        runs: the folder of runs; by default where runs are kept.
+        jobs, engine, only_look: see Study.
+        fresh: begin anew in another folder, even where there is a study of that name.
+        folder: the folder of the study; by default the newest one of its name.
+    """
+    runs = (runs or runs_root()).absolute()
+    folder = folder or folder_of(spec.name, studies_root(runs), fresh=fresh)
+
+    def prepare() -> StudySetup:
+        members = plan(spec)
+        write_study(folder, spec)
+        return StudySetup(spec, members, StudyIndex(folder), OwnerLock(folder))
+
+    return Study(StudyState(folder, spec), prepare, runs, jobs, engine, only_look=only_look)

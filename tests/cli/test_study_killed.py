@@ -14,7 +14,7 @@ import pytest
 
 from gradtui.runs.process import is_alive
 from gradtui.runs.reader import Run, open_run
-from gradtui.study.folder import Journal
+from gradtui.study.study_folder import StudyIndex
 from tests.support.command_line import start, strictly
 
 pytestmark = pytest.mark.long
@@ -143,9 +143,9 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(home: Path, study: Callab
     assert stopped["status"] == "stopped"
     until(lambda: not trainers(home))
     folder = Path(stopped["study"])
-    before = Journal(folder).read()
+    before = StudyIndex(folder).read()
     check(home, study())
-    after = Journal(folder).read()
+    after = StudyIndex(folder).read()
     assert {key: after[key] for key in before} == dict(before)
 
 

@@ -10,10 +10,9 @@ import pytest
 
 from gradtui.report.output import Paper, to_json
 from gradtui.report.study_charts import series, study_chart
-from gradtui.report.study_json import study_object
-from gradtui.report.study_page import print_study
+from gradtui.report.study_page import print_study, study_object
 from gradtui.report.study_svg import svg_of
-from gradtui.study.chart import Bar, BarChart, Chart, Edge, Line, LineChart, MapChart
+from gradtui.study.chart_data import Bar, BarChart, Chart, LineChart, MapChart, StudyCurve, TheoryBorder
 from tests.support.command_line import strictly
 from tests.support.studies import DEPTHS, TWO_SEEDS, Launcher, degrades, relu_heals, settled, study
 
@@ -22,9 +21,9 @@ NAN = float("nan")
 X = np.array([5.0, 21.0, 57.0])
 
 
-def line(name: str, *values: float) -> Line:
+def line(name: str, *values: float) -> StudyCurve:
     mean = np.array(values)
-    return Line(name, X, mean, mean - 0.05, mean + 0.05, ((),) * 3)
+    return StudyCurve(name, X, mean, mean - 0.05, mean + 0.05, ((),) * 3)
 
 
 LINES = LineChart(
@@ -40,7 +39,7 @@ MAP = MapChart(
     np.array([[2.0, 2.0], [0.0, NAN], [3.0, 3.0]]),
     (((),) * 2,) * 3,
     True,
-    (Edge("theory", np.array([4.0, 8.0]), np.array([0.7, 1.5])),),
+    (TheoryBorder("theory", np.array([4.0, 8.0]), np.array([0.7, 1.5])),),
     log_y=True,
 )
 
@@ -101,7 +100,7 @@ def test_svg_is_well_formed_and_holds_what_the_chart_holds() -> None:
 
 def test_nothing_has_ended_yet_and_still_there_is_a_picture() -> None:
     nothing = np.full(3, NAN)
-    empty = LineChart("depth", "x", "y", (Line("plain", X, nothing, nothing, nothing, ((),) * 3),))
+    empty = LineChart("depth", "x", "y", (StudyCurve("plain", X, nothing, nothing, nothing, ((),) * 3),))
     assert text_of(empty)
     ET.fromstring(svg_of([empty]))
     ET.fromstring(svg_of([MapChart("m", "x", "y", (1,), (1.0,), np.array([[NAN]]), (((),),), True)]))
@@ -144,7 +143,7 @@ def test_the_object_holds_runs_table_findings_and_ranking() -> None:
 
 def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_not_ended() -> None:
     x = np.array([1.0, 10.0, 100.0, 1000.0])
-    line = Line(
+    line = StudyCurve(
         "a",
         x,
         np.array([1.0, 2, 4, np.nan]),
@@ -162,14 +161,14 @@ def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_
     halves = series(line, LineChart("t", "x", "y", (line,), log_x=True, log_y=True))
     assert halves is not None
     np.testing.assert_allclose(np.asarray(halves.low)[at[1]], np.sqrt(0.5), rtol=0.01)
-    nothing = Line("b", x, x * np.nan, x * np.nan, x * np.nan, ())
+    nothing = StudyCurve("b", x, x * np.nan, x * np.nan, x * np.nan, ())
     assert series(nothing, chart) is None
 
 
 def test_the_band_of_a_printed_curve_leans_with_it_and_has_no_steps() -> None:
     """A band that opens from nothing to all: its upper edge climbs row by row, not in one step."""
     x = np.array([0.0, 10.0])
-    opens = Line("a", x, np.array([0.0, 0.5]), np.array([0.0, 0.0]), np.array([0.0, 1.0]), ())
+    opens = StudyCurve("a", x, np.array([0.0, 0.5]), np.array([0.0, 0.0]), np.array([0.0, 1.0]), ())
     chart = LineChart("t", "x", "y", (opens,), y_range=(0.0, 1.0))
     starts = [text.index("░") for text in text_of(chart) if "░" in text]
     assert len(starts) > 10

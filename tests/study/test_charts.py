@@ -12,24 +12,23 @@ import pytest
 from gradtui.diagnosis import predict
 from gradtui.diagnosis.outcome import Outcome
 from gradtui.experiment import resolve, set_fields
-from gradtui.study.chart import OUTCOMES, BarChart, LineChart, MapChart
-from gradtui.study.charts import Charts
-from gradtui.study.edges import edges
-from gradtui.study.measures import Measures
-from gradtui.study.parse import loads
+from gradtui.study.chart_builder import ChartBuilder, theory_borders
+from gradtui.study.chart_data import OUTCOMES, BarChart, LineChart, MapChart
 from gradtui.study.plan import Member, plan
 from gradtui.study.presets import names
 from gradtui.study.presets import resolve as shipped
-from gradtui.study.study_state import StudyRow
+from gradtui.study.run_result import RunResult
+from gradtui.study.spec import loads
+from gradtui.study.state import StudyRow
 
 OUTCOME = Outcome((), 10, 1.0, 0.5, 0.5, 0.0, 0.01)
-MEASURES = Measures(0.5, 0.5, 1.0, 0.0, math.nan, 0.01, 0.0)
+MEASURES = RunResult(0.5, 0.5, 1.0, 0.0, math.nan, 0.01, 0.0)
 
 
 def row(member: Member, codes: tuple[str, ...] = (), **measured: float) -> StudyRow:
     """One that has ended, and came to this."""
     return StudyRow(
-        member, state="finished", outcome=OUTCOME, codes=codes, measures=replace(MEASURES, **measured)
+        member=member, state="finished", outcome=OUTCOME, codes=codes, result=replace(MEASURES, **measured)
     )
 
 
@@ -42,7 +41,7 @@ def test_curves_have_the_mean_and_the_extremes_of_the_seeds() -> None:
     members = plan(spec)
     accuracy = {("a", 5): (0.2, 0.4), ("a", 21): (0.1, 0.1), ("b", 5): (0.8, 0.6), ("b", 21): (1.0, 0.9)}
     rows = [row(m, train_accuracy=accuracy[m.change, m.depth][m.seed]) for m in members]
-    (chart,) = Charts(spec, members).of(rows)
+    (chart,) = ChartBuilder(spec, members).build(rows)
     assert isinstance(chart, LineChart)
     assert chart.x_label == "weight layers"
     assert [line.name for line in chart.lines] == ["a", "b"]
@@ -57,9 +56,9 @@ def test_curves_have_the_mean_and_the_extremes_of_the_seeds() -> None:
 def test_what_has_not_ended_is_no_point_and_no_part_of_a_mean() -> None:
     spec = loads('base = "sigmoid-20"\nseeds = [0, 1]\ngrid = { net.0.repeat = [2, 4] }\n')
     members = plan(spec)
-    waiting = [StudyRow(member) for member in members]
+    waiting = [StudyRow(member=member) for member in members]
     rows = [row(members[0], train_accuracy=0.25), *waiting[1:]]
-    (chart,) = Charts(spec, members).of(rows)
+    (chart,) = ChartBuilder(spec, members).build(rows)
     assert isinstance(chart, LineChart)
     np.testing.assert_array_equal(chart.lines[0].mean, [0.25, np.nan])
 
@@ -68,7 +67,7 @@ def test_bars_without_a_grid_are_the_changes_and_say_what_was_found() -> None:
     spec = loads('base = "sigmoid-20"\n[[change]]\nname = "none"\n[[change]]\ncure = "relu"\n')
     members = plan(spec)
     rows = [row(members[0], ("vanishing",), train_accuracy=0.1), row(members[1], train_accuracy=0.9)]
-    (chart,) = Charts(spec, members).of(rows)
+    (chart,) = ChartBuilder(spec, members).build(rows)
     assert isinstance(chart, BarChart)
     assert [(bar.name, bar.mean, bar.note) for bar in chart.bars] == [
         ("none", 0.1, "vanishing"),
@@ -96,13 +95,15 @@ def test_a_cell_of_a_map_is_what_most_seeds_came_to_and_of_equals_the_worse() ->
         row(m, outcome=float(OUTCOMES.index(said[m.depth, dict(m.point)["net.0.gain"]][m.seed])))
         for m in members
     ]
-    (chart,) = Charts(spec, members).of(rows)
+    (chart,) = ChartBuilder(spec, members).build(rows)
     assert isinstance(chart, MapChart)
     assert (chart.x, chart.y) == ((10, 40), (0.5, 3.0)), "ascending, the first row at the bottom"
     words = [[OUTCOMES[int(value)] for value in line] for line in chart.cells]
     assert words == [["learned", "vanishing"], ["exploding", "exploding"]]
-    broken = [StudyRow(m, state="failed") if m.depth == 40 else r for m, r in zip(members, rows, strict=True)]
-    (chart,) = Charts(spec, members).of(broken)
+    broken = [
+        StudyRow(member=m, state="failed") if m.depth == 40 else r for m, r in zip(members, rows, strict=True)
+    ]
+    (chart,) = ChartBuilder(spec, members).build(broken)
     assert isinstance(chart, MapChart)
     assert OUTCOMES[int(chart.cells[0, 1])] == "failed"
 
@@ -110,10 +111,10 @@ def test_a_cell_of_a_map_is_what_most_seeds_came_to_and_of_equals_the_worse() ->
 def test_theory_is_drawn_where_its_own_prediction_crosses_the_bounds() -> None:
     spec = loads(MAP)
     members = plan(spec)
-    (chart,) = Charts(spec, members).of([StudyRow(member) for member in members])
+    (chart,) = ChartBuilder(spec, members).build([StudyRow(member=member) for member in members])
     assert isinstance(chart, MapChart)
-    assert len(chart.edges) == 3
-    for edge, level in zip(chart.edges, (0.0, -2.0, 1.0), strict=True):
+    assert len(chart.borders) == 3
+    for edge, level in zip(chart.borders, (0.0, -2.0, 1.0), strict=True):
         for depth, gain in zip(edge.x.tolist(), edge.y.tolist(), strict=True):
             nets = set_fields(
                 resolve("vanish-tanh-20"),
@@ -125,9 +126,9 @@ def test_theory_is_drawn_where_its_own_prediction_crosses_the_bounds() -> None:
 
 def test_theory_is_silent_where_the_upright_axis_does_not_concern_it() -> None:
     column = [(20.0, resolve("relu-20"))]
-    assert edges(column, "optimizer.lr", 0.001, 1.0, log=True) == ()
-    assert edges(column, "net.0.repeat", 1, 9, log=False) == ()
-    assert edges(column, "net.0.gain", 1, 1, log=False) == ()
+    assert theory_borders(column, "optimizer.lr", 0.001, 1.0, log=True) == ()
+    assert theory_borders(column, "net.0.repeat", 1, 9, log=False) == ()
+    assert theory_borders(column, "net.0.gain", 1, 1, log=False) == ()
 
 
 def test_the_shipped_studies_can_be_and_say_what_they_show() -> None:

@@ -8,8 +8,8 @@ import pytest
 
 from gradtui.experiment import ExperimentError, from_dict, net_shape, resolve, set_fields
 from gradtui.experiment.edits import cure
-from gradtui.study.parse import dumps, load, loads
 from gradtui.study.plan import depth_of, key_of, plan
+from gradtui.study.spec import dumps, load, loads
 
 CROSSED = """
 name = "depth"
@@ -49,7 +49,7 @@ def test_every_change_is_crossed_with_every_point_and_seed() -> None:
     assert found.depth == depth_of(expected) == 21
     assert found.on("depth") == 21
     assert found.on("net.0.width") == 64
-    assert found.said("net.1.repeat") == "residual · lr 0.3"
+    assert found.label("net.1.repeat") == "residual · lr 0.3"
     assert {member.seed for member in members[:12]} == {0}, "seed by seed"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gradtui.study.results import records, table, write_csv, write_parquet
-from gradtui.study.study_state import StudyState
+from gradtui.study.state import StudyState
 from tests.support.studies import TWO_SEEDS, Launcher, relu_heals, settled, study
 
 

@@ -11,10 +11,9 @@ import pytest
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
 from gradtui.study.engines.local import LocalEngine
-from gradtui.study.folder import KEEPER_FILE, Journal, folder_of, list_studies, studies_root
-from gradtui.study.parse import loads
-from gradtui.study.spec import StudySpec
-from gradtui.study.study import Study
+from gradtui.study.spec import StudySpec, loads
+from gradtui.study.study import open_study
+from gradtui.study.study_folder import OWNER_FILE, StudyIndex, folder_of, list_studies, studies_root
 from tests.support.studies import (
     DEPTHS,
     TWO_SEEDS,
@@ -58,7 +57,7 @@ def test_each_is_an_ordinary_run_in_the_folder_of_runs() -> None:
         assert row.folder is not None
         assert row.folder.parent == runs_root()
         assert row.folder.name.partition("-two-seeds")[1]
-    assert set(Journal(state.folder).read().values()) == {row.folder for row in state.rows}
+    assert set(StudyIndex(state.folder).read().values()) == {row.folder for row in state.rows}
 
 
 def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
@@ -192,14 +191,14 @@ def test_while_another_process_keeps_it_this_one_looks_on_and_then_takes_over() 
     launcher = Launcher(relu_heals)
     looking = study(TWO_SEEDS, launcher)
     looking.folder.mkdir(parents=True)
-    keeper = looking.folder / KEEPER_FILE
+    keeper = looking.folder / OWNER_FILE
     write_keeper(keeper, pid=1)
     state = settled(looking)
     assert launcher.started == []
-    assert state.kept_by.startswith("process 1 on ")
+    assert state.other_owner.startswith("process 1 on ")
     write_keeper(keeper, pid=2**22 + 1)
     state = settled(looking)
-    assert (state.status, state.kept_by) == ("finished", "")
+    assert (state.status, state.other_owner) == ("finished", "")
     assert len(launcher.started) == 4
 
 
@@ -207,9 +206,9 @@ def write_keeper(path: Path, pid: int) -> None:
     import msgspec
 
     from gradtui.runs.process import start_ticks
-    from gradtui.study.folder import Keeper
+    from gradtui.study.study_folder import StudyOwner
 
-    ours = Keeper.this_process()
+    ours = StudyOwner.this_process()
     path.write_bytes(
         msgspec.json.encode(msgspec.structs.replace(ours, pid=pid, pid_started=start_ticks(pid)))
     )
@@ -237,12 +236,12 @@ def test_an_engine_that_cannot_be_made_is_one_line() -> None:
     def missing(jobs: int | None, threads: int) -> LocalEngine:
         raise ImportError("pip install 'gradtui[elsewhere]'")
 
-    state = Study(loads(TWO_SEEDS), engine=missing).poll()
+    state = open_study(loads(TWO_SEEDS), engine=missing).poll()
     assert (state.status, state.problem) == ("failed", "pip install 'gradtui[elsewhere]'")
 
 
 def test_a_study_that_cannot_be_is_one_line() -> None:
     spec: StudySpec = loads("grid = { net.0.width = [-1] }")
-    state = Study(spec, engine=engine(Launcher())).poll()
+    state = open_study(spec, engine=engine(Launcher())).poll()
     assert state.done
     assert "net.0.width: -1 is not allowed" in state.problem

@@ -13,11 +13,11 @@ from gradtui.experiment.parse import load
 from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, read_origin, write_meta
 from gradtui.runs.writer import RunWriter
-from gradtui.study.engines import MakeEngine, Start
+from gradtui.study.engines import MakeEngine, StartTrainer
 from gradtui.study.engines.local import LocalEngine
-from gradtui.study.parse import loads
-from gradtui.study.study import Study
-from gradtui.study.study_state import StudyState
+from gradtui.study.spec import loads
+from gradtui.study.state import StudyState
+from gradtui.study.study import Study, open_study
 
 SCALARS = ("loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped")
 CHANCE = 2.3026
@@ -161,8 +161,8 @@ compare = { x = "depth", y = ["train_accuracy", "test_accuracy"] }
 """
 
 
-def study(text: str, start: Start, *, jobs: int = 2, fresh: bool = False) -> Study:
-    return Study(loads(text), jobs=jobs, engine=engine(start), fresh=fresh)
+def study(text: str, start: StartTrainer, *, jobs: int = 2, fresh: bool = False) -> Study:
+    return open_study(loads(text), jobs=jobs, engine=engine(start), fresh=fresh)
 
 
 def settled(study: Study) -> StudyState:
@@ -184,5 +184,5 @@ def degrades(trainer: Trainer) -> None:
     trainer.train(decades=0.3, learns=repeat < 20, accuracy={2: 0.95, 10: 0.93, 20: 0.3}[repeat])
 
 
-def engine(start: Start) -> MakeEngine:
+def engine(start: StartTrainer) -> MakeEngine:
     return lambda jobs, threads: LocalEngine(jobs, threads, start)

@@ -14,11 +14,11 @@ from gradtui.experiment.edits import cure
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.label import Label, write_label
 from gradtui.runs.meta import Parent
-from gradtui.study.trials import Trials
+from gradtui.study.cure_study import cure_study
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.compare.compare_screen import CompareScreen
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
-from gradtui.ui.screens.trials import TrialsScreen
+from gradtui.ui.screens.study.cures_screen import CuresScreen
 from gradtui.ui.theme import DARK, LIGHT
 from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import lab_of, no_standby, screen_text, until
@@ -108,7 +108,7 @@ async def _twin(pilot: Pilot[None]) -> None:
 async def _trials(pilot: Pilot[None]) -> None:
     launcher = Launcher(lambda trainer: trainer.train(**(HEALED if trainer.cure else {})))
     await lab_of(pilot)
-    pilot.app.push_screen(TrialsScreen(Trials(sick_run(), ["relu", "elu", "batch-norm"], start=launcher)))
+    pilot.app.push_screen(CuresScreen(cure_study(sick_run(), ["relu", "elu", "batch-norm"], start=launcher)))
     await until(pilot, lambda: "done: 3 of 3 healed" in screen_text(pilot.app))
     await settled(pilot)
 

@@ -13,17 +13,16 @@ from gradtui.experiment import to_dict
 from gradtui.runs.folder import runs_root
 from gradtui.study.engines import MakeEngine
 from gradtui.study.engines.local import LocalEngine
-from gradtui.study.folder import KEEPER_FILE, STUDY_FILE
-from gradtui.study.parse import dumps
 from gradtui.study.presets import names
-from gradtui.study.spec import Change, Compare, StudySpec
+from gradtui.study.spec import Change, Compare, StudySpec, dumps
+from gradtui.study.study_folder import OWNER_FILE, STUDY_FILE
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.panes.small_profiles import SmallProfile
 from gradtui.ui.screens.lab.lab_screen import LabScreen
-from gradtui.ui.screens.studies import StudiesScreen
-from gradtui.ui.screens.study import StudyScreen
-from gradtui.ui.studies.desk import Desk, Viewed
-from gradtui.ui.studies.profiles import profiles_of
+from gradtui.ui.screens.study.small_profiles import SmallProfile
+from gradtui.ui.screens.study.studies_screen import StudiesScreen
+from gradtui.ui.screens.study.study_chart import profiles_of
+from gradtui.ui.screens.study.study_screen import StudyScreen
+from gradtui.ui.screens.study.study_store import OpenStudy, StudyStore
 from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, sigmoids
 
@@ -58,10 +57,10 @@ def engine(launcher: Launcher) -> MakeEngine:
     return lambda jobs, threads: LocalEngine(jobs or 2, threads, launcher)
 
 
-async def opened(pilot: Pilot[None], viewed: Viewed) -> tuple[StudyScreen, list[Path | None]]:
+async def opened(pilot: Pilot[None], study: OpenStudy) -> tuple[StudyScreen, list[Path | None]]:
     await lab_of(pilot)
     answers: list[Path | None] = []
-    screen = StudyScreen(viewed)
+    screen = StudyScreen(study)
     pilot.app.push_screen(screen, answers.append)
     await until(pilot, lambda: bool(screen.rows))
     await pilot.pause(0.1)
@@ -91,7 +90,7 @@ async def test_those_that_ship_are_listed_and_opening_one_trains_nothing() -> No
 async def test_a_study_is_trained_and_says_what_it_adds_up_to(size: tuple[int, int]) -> None:
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
-        screen, _ = await opened(pilot, Viewed(SPEC, runs_root(), engine(Launcher(trains))))
+        screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
         assert "what it shows" in screen_text(app)
         assert "nothing has been trained to its end yet" in screen_text(app)
         await pilot.press("space")
@@ -115,10 +114,10 @@ async def test_a_study_is_trained_and_says_what_it_adds_up_to(size: tuple[int, i
 
 async def test_what_trains_goes_on_when_the_screen_is_left_and_is_found_again() -> None:
     launcher = Launcher()
-    desk = Desk(runs_root(), engine(launcher))
+    store = StudyStore(runs_root(), engine(launcher))
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        await opened(pilot, desk.view(SPEC))
+        await opened(pilot, store.open(SPEC))
         await pilot.press("space")
         await until(pilot, lambda: len(launcher.started) == 2)
         await until(pilot, lambda: "● 0 of 4 trained" in screen_text(app))
@@ -126,7 +125,7 @@ async def test_what_trains_goes_on_when_the_screen_is_left_and_is_found_again() 
         for trainer in launcher.started:
             trains(trainer)
         await until(pilot, lambda: len(launcher.started) == 4)
-        again = desk.view(SPEC)
+        again = store.open(SPEC)
         assert again.begun
         screen, answers = await opened(pilot, again)
         await until(pilot, lambda: "● 2 of 4 trained" in screen_text(app))
@@ -140,10 +139,10 @@ async def test_what_trains_goes_on_when_the_screen_is_left_and_is_found_again() 
 
 async def test_it_is_stopped_and_gone_on_with() -> None:
     launcher = Launcher()
-    viewed = Viewed(SPEC, runs_root(), engine(launcher))
+    study = OpenStudy(SPEC, runs_root(), engine(launcher))
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        await opened(pilot, viewed)
+        await opened(pilot, study)
         await pilot.press("space")
         await until(pilot, lambda: len(launcher.started) == 2)
         trains(launcher.started[0])
@@ -151,7 +150,7 @@ async def test_it_is_stopped_and_gone_on_with() -> None:
         await pilot.press("x")
         for trainer in launcher.running:
             trainer.train(steps=20, end="stopped")
-        await until(pilot, lambda: viewed.state.status == "stopped")
+        await until(pilot, lambda: study.state.status == "stopped")
         await until(pilot, lambda: "space goes on" in screen_text(app))
         begun = len(launcher.started)
         launcher._at_once = trains
@@ -163,47 +162,47 @@ async def test_it_is_stopped_and_gone_on_with() -> None:
 
 
 async def test_what_was_trained_elsewhere_is_looked_at_and_kept_from_nobody() -> None:
-    first = Viewed(SPEC, runs_root(), engine(Launcher(trains)))
+    first = OpenStudy(SPEC, runs_root(), engine(Launcher(trains)))
     first.begin()
     while not first.poll().done:
         pass
     launcher = Launcher()
-    viewed = Desk(runs_root(), engine(launcher)).view(SPEC)
+    study = StudyStore(runs_root(), engine(launcher)).open(SPEC)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        await opened(pilot, viewed)
+        await opened(pilot, study)
         await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
         assert "train" not in screen_text(app).splitlines()[-1]
     assert launcher.started == []
-    assert (viewed.state.folder / STUDY_FILE).is_file()
-    assert not (viewed.state.folder / KEEPER_FILE).exists()
+    assert (study.state.folder / STUDY_FILE).is_file()
+    assert not (study.state.folder / OWNER_FILE).exists()
 
 
 def test_to_look_at_what_was_left_in_the_middle_begins_nothing() -> None:
     launcher = Launcher()
-    first = Viewed(SPEC, runs_root(), engine(launcher))
+    first = OpenStudy(SPEC, runs_root(), engine(launcher))
     first.begin()
     trains(launcher.started[0])
     launcher.started[1].train(steps=20, end="stopped")
     first.close()
-    viewed = Viewed(SPEC, runs_root(), engine(launcher))
-    state = viewed.poll()
-    assert viewed.idle
+    study = OpenStudy(SPEC, runs_root(), engine(launcher))
+    state = study.poll()
+    assert study.idle
     assert [row.state for row in state.rows] == ["finished", "waiting", "waiting", "waiting"]
     assert len(launcher.started) == 2
-    assert not (state.folder / KEEPER_FILE).exists()
+    assert not (state.folder / OWNER_FILE).exists()
 
 
 async def test_rows_are_sorted_by_any_column() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
-        screen, _ = await opened(pilot, Viewed(SPEC, runs_root(), engine(Launcher(trains))))
+        screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
         await pilot.press("space")
         await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
         screen.sort("train", True)
         assert [row.outcome.accuracy for row in screen.rows] == [0.95, 0.95, 0.1, 0.1]
         screen.sort("", False)
-        assert [row.name for row in screen.rows] == [row.name for row in screen.viewed.state.rows]
+        assert [row.name for row in screen.rows] == [row.name for row in screen.study.state.rows]
 
 
 async def test_a_study_of_ones_own_is_opened_from_its_file(tmp_path: Path) -> None:
@@ -229,7 +228,7 @@ async def test_a_study_of_ones_own_is_opened_from_its_file(tmp_path: Path) -> No
 async def test_ascii_only() -> None:
     app = GradtuiApp(terminal={"GRADTUI_CHARSET": "ascii"})
     async with app.run_test(size=(120, 36)) as pilot:
-        await opened(pilot, Viewed(SPEC, runs_root(), engine(Launcher(trains))))
+        await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
         await pilot.press("space")
         await until(pilot, lambda: "v all 4 trained" in screen_text(app))
         await pilot.pause(0.6)
@@ -256,7 +255,7 @@ def titles(screen: StudyScreen) -> list[str]:
 
 
 async def profiled(pilot: Pilot[None]) -> StudyScreen:
-    screen, _ = await opened(pilot, Viewed(BARS, runs_root(), engine(Launcher(cures))))
+    screen, _ = await opened(pilot, OpenStudy(BARS, runs_root(), engine(Launcher(cures))))
     await pilot.press("space")
     await until(pilot, lambda: "all 10 trained" in screen_text(pilot.app))
     await pilot.press("c")
@@ -274,7 +273,7 @@ async def test_the_gradients_of_bars_stand_side_by_side_as_they_are_ranked(size:
         assert "cured: gradient of each layer at the newest step" in text
         assert "5 profiles, first seed · 2 of 2" in text
         assert all(len(line) == size[0] for line in text.splitlines())
-        ranked = [one.change for one in screen.viewed.state.ranked]
+        ranked = [one.change for one in screen.study.state.ranked]
         assert ranked[0] == "batch normalisation"
         ill = {"no cure", "ELU and LeCun's weights"}
         wanted = [f"{'✖' if name in ill else '✓'} {name}" for name in ("no cure", *ranked)]
@@ -315,13 +314,13 @@ async def test_sizes_that_follow_each_other_at_once_find_all_gradients_drawn() -
 def test_before_the_first_step_and_of_curves_there_are_no_gradients() -> None:
     launcher = Launcher()
     for spec in (BARS, SPEC):
-        viewed = Viewed(spec, runs_root(), engine(launcher))
-        assert profiles_of(viewed.poll()) == ()
-    viewed = Viewed(SPEC, runs_root(), engine(Launcher(trains)))
-    viewed.begin()
-    while not viewed.poll().done:
+        study = OpenStudy(spec, runs_root(), engine(launcher))
+        assert profiles_of(study.poll()) == ()
+    study = OpenStudy(SPEC, runs_root(), engine(Launcher(trains)))
+    study.begin()
+    while not study.poll().done:
         pass
-    assert profiles_of(viewed.state) == ()
+    assert profiles_of(study.state) == ()
 
 
 async def test_ascii_gradients() -> None:

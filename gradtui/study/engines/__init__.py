@@ -1,7 +1,7 @@
-"""Where the trainings of a study run: this machine, or others.
+"""An engine starts the trainers of a study, on this machine or on others.
 
-An engine starts trainers; what they do stands in their run folders, whoever runs them. To add one, write a module with
-a class that is an `Engine`, and name it in `ENGINES`.
+What trainers do is written in their run folders, whichever machine they run on. To add an engine, write a module with a
+class that is an `Engine`, and name it in `ENGINES`.
 """
 
 from __future__ import annotations
@@ -12,71 +12,88 @@ from importlib import import_module
 from pathlib import Path
 from typing import Protocol
 
+from gradtui.experiment import Experiment, ExperimentError
+from gradtui.experiment.memory import memory_of
+
+TRAINER_BYTES = 300_000_000
+"""Memory that a trainer takes before its net is built, mostly torch itself."""
+
 LOST = -1000
-"""In place of an exit code: the machine on which it trained has gone, or it never got a place on one."""
+"""Stands in place of an exit code where the machine of a trainer was lost, or the trainer never got a place on one."""
 
 
-class Process(Protocol):
-    """A trainer that was started (gradtui.training.launch.Trainer)."""
+class TrainerProcess(Protocol):
+    """A TrainerProcess is a trainer that was started, such as gradtui.training.launch.Trainer."""
 
     def poll(self) -> int | None:
-        """None while it is at its run or waits for a place, then its exit code, or LOST. Never blocks."""
+        """Return None while it trains or waits for a place, then its exit code or LOST. Never blocks."""
         ...
 
 
-Start = Callable[[Path], Process]
-"""Starts a trainer of the run in a folder. Raises OSError."""
+StartTrainer = Callable[[Path], TrainerProcess]
+"""Starts a trainer for the run in a folder. Raises OSError."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What one of the trainings under way asks of a machine."""
+    """A Load says what one of the current trainings asks of a machine."""
 
-    need: int
-    """Bytes of memory."""
+    memory: int
+    """Bytes."""
     builds: bool
-    """Whether it has not yet taken all of that."""
+    """Whether it has not yet taken all of that memory."""
+
+
+def memory_estimate(experiment: Experiment) -> int:
+    """Return how many bytes the trainer of this experiment will take."""
+    try:
+        return TRAINER_BYTES + memory_of(experiment).total
+    except (ExperimentError, OSError):
+        # Its data cannot be read, which the trainer will report.
+        return TRAINER_BYTES
 
 
 class Engine(Protocol):
-    """Starts trainers, as many at once as it has room for. All methods are called from one thread at a time."""
+    """An Engine starts as many trainers at once as it has room for; one thread at a time calls its methods."""
 
-    def has_room(self, need: int, running: Collection[Load]) -> bool:
-        """Whether one more may be started that needs so many bytes, beside those. With none running, always: whether it
-        fits at all, its trainer sees and says. Never raises."""
+    def has_room(self, memory: int, running: Collection[Load]) -> bool:
+        """Return whether one more trainer that needs so many bytes may be started beside those that run.
+
+        Always true where none runs: whether the training fits at all is then found out and reported by its trainer.
+        Never raises.
+        """
         ...
 
-    def start(self, folder: Path) -> Process:
-        """Have the run in `folder` trained from its newest checkpoint, or from its beginning. Raises OSError, one line,
-        where it cannot be."""
+    def start(self, folder: Path) -> TrainerProcess:
+        """Train the run in `folder` from its newest checkpoint, or from its beginning. Raises OSError, one line."""
         ...
 
     def close(self) -> None:
-        """Let it go: what trains goes on where it can, and nothing more is started. Never raises."""
+        """Start nothing more; what trains goes on where it can. Never raises."""
         ...
 
     def kill(self) -> None:
-        """End all that it started, at once. Never raises."""
+        """Kill at once all trainers that it started. Never raises."""
         ...
 
 
 MakeEngine = Callable[[int | None, int], Engine]
-"""By the number of trainers at most (None: as many as there are cores for) and the threads of each. Raises OSError,
-ImportError with a line that says what to install."""
+"""Makes an engine from the most trainers at once (None: as many as there are cores for) and the threads of each. Raises
+OSError, and ImportError with a line that says what to install."""
 
 ENGINES = {
     "local": "gradtui.study.engines.local:LocalEngine",
-    "ray": "gradtui.study.engines.cluster.engine:RayEngine",
+    "ray": "gradtui.study.engines.ray_engine:RayEngine",
 }
-"""By the word on the command line, the module and the class."""
+"""Module and class of each engine, by its name on the command line."""
 
 
-def engine_of(word: str, **about: str) -> MakeEngine:
-    """The engine of that name; `about`: what else it wants to know. Raises KeyError."""
-    module, _, name = ENGINES[word].partition(":")
+def engine_of(name: str, **options: str) -> MakeEngine:
+    """Return the engine of that name, which is imported when it is made and given the options. Raises KeyError."""
+    module, _, class_name = ENGINES[name].partition(":")
 
     def make(jobs: int | None, threads: int) -> Engine:
-        engine: Engine = getattr(import_module(module), name)(jobs, threads, **about)
+        engine: Engine = getattr(import_module(module), class_name)(jobs, threads, **options)
         return engine
 
     return make

@@ -1,4 +1,4 @@
-"""Trainers on this machine: one a core, as many as memory holds, each for one run after another."""
+"""The local engine trains on this machine: one trainer a core, as many as the memory holds."""
 
 from __future__ import annotations
 
@@ -6,36 +6,36 @@ import contextlib
 from collections.abc import Collection
 from pathlib import Path
 
-from gradtui.study.engines import Load, Process, Start
+from gradtui.study.engines import Load, StartTrainer, TrainerProcess
 from gradtui.training.launch import Worker
 from gradtui.training.machine import cores, free_bytes
 
 
 class LocalEngine:
-    """Trainers that live as long as the study, for torch takes longer to import than many a run to train.
+    """A LocalEngine keeps trainers that take one run after another, because importing torch takes seconds.
 
     Args:
-        jobs: trainers at most at once; by default as many as there are cores for.
-        threads: of each.
-        start: starts a trainer in a folder, in place of these.
+        jobs: most trainers at once; by default as many as there are cores for.
+        threads: of each trainer.
+        start: starts a trainer in a folder, in place of the trainers that are kept.
     """
 
-    def __init__(self, jobs: int | None = None, threads: int = 1, start: Start | None = None) -> None:
+    def __init__(self, jobs: int | None = None, threads: int = 1, start: StartTrainer | None = None) -> None:
         self.jobs = jobs or max(1, cores() // max(1, threads))
         self._start = start
         self._workers: list[Worker] = []
 
-    def has_room(self, need: int, running: Collection[Load]) -> bool:
-        """Whether there is a core and the memory for one more."""
+    def has_room(self, memory: int, running: Collection[Load]) -> bool:
+        """Return whether there is a core and the memory for one more trainer."""
         if not running:
             return True
         if len(running) >= self.jobs:
             return False
-        promised = sum(load.need for load in running if load.builds)
-        return free_bytes() - promised >= need
+        promised = sum(load.memory for load in running if load.builds)
+        return free_bytes() - promised >= memory
 
-    def start(self, folder: Path) -> Process:
-        """Have it trained by who is free. Raises OSError."""
+    def start(self, folder: Path) -> TrainerProcess:
+        """Train the run in `folder` with a free trainer, or with a new one. Raises OSError."""
         if self._start is not None:
             return self._start(folder)
         for worker in list(self._workers):
@@ -50,13 +50,13 @@ class LocalEngine:
         return worker.start(folder)
 
     def close(self) -> None:
-        """Let them go; who is at a run ends after it."""
+        """Let each trainer exit once its current run has ended."""
         for worker in self._workers:
             worker.close()
         self._workers = []
 
     def kill(self) -> None:
-        """End them."""
+        """Kill all trainers at once."""
         for worker in self._workers:
             worker.kill()
         self._workers = []

@@ -1,4 +1,4 @@
-"""Studies that ship with gradtui: one TOML file each."""
+"""The studies that ship with gradtui are one TOML file each in this folder."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from gradtui.experiment.errors import ExperimentError, nearest
-from gradtui.study.parse import load
-from gradtui.study.spec import StudySpec
+from gradtui.study.spec import StudySpec, load
 
 FOLDER = Path(__file__).parent
 
@@ -22,24 +21,24 @@ ORDER = (
     "clipping",
     "time-lags",
 )
-"""The question of depth first, then what answers it."""
+"""First the studies that show the problem of depth, then those that compare answers to it."""
 
 
 def names() -> tuple[str, ...]:
-    """All of them."""
+    """Return the names of all studies that ship with gradtui."""
     return ORDER
 
 
 @cache
 def load_preset(name: str) -> StudySpec:
-    """The study of this name. Raises ExperimentError, with the nearest name, where there is none."""
+    """Return the study of this name. Raises ExperimentError, with the nearest name, where there is none."""
     if name not in ORDER:
         raise ExperimentError(name, name, problem=f"no such study{nearest(name, ORDER)}")
     return load(FOLDER / f"{name}.toml")
 
 
 def resolve(name_or_path: str) -> StudySpec:
-    """A study by its name, or from a TOML file. Raises ExperimentError: neither exists, or the file is no study."""
+    """Return the study of this name or in this TOML file. Raises ExperimentError where it is neither."""
     if name_or_path in ORDER:
         return load_preset(name_or_path)
     if name_or_path.endswith(".toml") or "/" in name_or_path or os.path.exists(name_or_path):

@@ -19,6 +19,8 @@ from textual.style import Style
 from textual.visual import Visual
 from textual.widget import Widget
 
+from gradtui.ui.widgets.status_bar import bar
+
 Row = TypeVar("Row")
 
 SIGNS = 4
@@ -44,6 +46,10 @@ class Column(Generic[Row]):
     """What rows are sorted by; None where they cannot be. A value of None goes last either way."""
     beside: str = ""
     """The column whose cell follows in this one, where it has no room of its own."""
+    spans: Callable[[Row], bool] | None = None
+    """Says of which rows the cell takes the whole rest of the line, in place of the columns to its right."""
+    share: Callable[[Row], float | None] | None = None
+    """Returns how much is done, 0 to 1, to be drawn as a bar over the whole cell; None where it shows its text."""
 
 
 @dataclass(frozen=True)
@@ -55,10 +61,10 @@ class Placed(Generic[Row]):
     width: int
 
 
-def placed(columns: Sequence[Column[Row]], width: int) -> list[Placed[Row]]:
-    """Which columns fit into so many cells, in their order, and how wide each is."""
+def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> list[Placed[Row]]:
+    """Return which columns fit into so many cells behind the signs, in their order, and how wide each is."""
     gap = 1 if width < 100 else 2
-    room = width - SIGNS
+    room = width - signs
     kept: set[str] = set()
     for column in sorted(columns, key=lambda column: column.rank):
         if column.least + (gap if kept else 0) > room:
@@ -75,7 +81,7 @@ def placed(columns: Sequence[Column[Row]], width: int) -> list[Placed[Row]]:
         for column in wider[:room]:
             widths[column.key] += 1
             room -= 1
-    found, start = [], SIGNS
+    found, start = [], signs
     for column in shown:
         found.append(Placed(column, start, widths[column.key]))
         start += widths[column.key] + gap
@@ -87,6 +93,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
 
     Args:
         columns: from left to right.
+        marks: whether rows can be marked, for which there is a sign before the first cell.
     """
 
     COMPONENT_CLASSES = {"rows--cursor", "rows--head", "rows--mark"}
@@ -119,9 +126,10 @@ class RowTable(Widget, Generic[Row], can_focus=True):
 
         rows: int
 
-    def __init__(self, columns: Sequence[Column[Row]], *, id: str | None = None) -> None:
+    def __init__(self, columns: Sequence[Column[Row]], *, marks: bool = True, id: str | None = None) -> None:
         super().__init__(id=id)
         self.columns = tuple(columns)
+        self._signs = SIGNS if marks else SIGNS // 2
         self._shown = Shown[Row]()
         self._first = 0
         self._lines: dict[int, tuple[Content, bool]] = {}
@@ -165,7 +173,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         self._first = max(0, min(self._first, most, shown.cursor))
         if shown.cursor >= self._first + self.page:
             self._first = min(most, shown.cursor - self.page + 1)
-        columns = placed(self.columns, width)
+        columns = placed(self.columns, width, self._signs)
         dirty = []
         for y in range(height):
             line = self._line(y, columns, width)
@@ -186,16 +194,19 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             return self._head(columns, width), False
         index, shown = self._first + y - 1, self._shown
         if index >= len(shown.rows):
-            said = " " * SIGNS + shown.nothing if y == 2 and not shown.rows else ""
+            said = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
             return Content.styled(said, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
-        line = Content.assemble(
-            ("▸ " if here else "  ", "$accent bold"),
-            ("● " if index in shown.marked else "  ", "$accent bold"),
-        )
+        line = Content.styled("▸ " if here else "  ", "$accent bold")
+        if self._signs == SIGNS:
+            line += Content.styled("● " if index in shown.marked else "  ", "$accent bold")
         kept, beside = {place.column.key for place in columns}, {one.key: one for one in self.columns}
         for place in columns:
-            cell = self._cell(place.column, row)
+            share = place.column.share(row) if place.column.share is not None else None
+            cell = self._cell(place.column, row) if share is None else bar(share, place.width)
+            if place.column.spans is not None and place.column.spans(row):
+                line += Content(" " * (place.start - line.cell_length)) + cell
+                return line.truncate(width, ellipsis=True, pad=True), here
             if place.column.beside and place.column.beside not in kept:
                 cell += Content("  ") + self._cell(beside[place.column.beside], row)
             line += Content(" " * (place.start - line.cell_length)) + _fitted(cell, place)
@@ -242,7 +253,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         if offset.y and index < len(self._shown.rows):
             self.post_message(self.Chosen(index, index == self._shown.cursor))
         elif not offset.y:
-            for place in placed(self.columns, self.content_size.width):
+            for place in placed(self.columns, self.content_size.width, self._signs):
                 if place.start <= offset.x < place.start + place.width and place.column.value is not None:
                     self.post_message(self.Sorted(place.column.key))
 

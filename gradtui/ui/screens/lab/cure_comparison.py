@@ -16,7 +16,7 @@ from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.widgets.status_bar import cure_of
 
 if TYPE_CHECKING:
-    from gradtui.study.trials import Trials
+    from gradtui.study.study import Study
 
 
 class CureComparison:
@@ -43,8 +43,8 @@ class CureComparison:
         self._asks_parent = False
         self.partner: FollowedRun | None = None
         """The run beside the one on the screen; None where nothing is compared."""
-        self.trials: Trials | None = None
-        """All cures of one run; their trainings go on while other things are shown."""
+        self.cures: Study | None = None
+        """The study of all cures of one run; their trainings go on while other things are shown."""
 
     # -- the second run
 
@@ -106,14 +106,14 @@ class CureComparison:
     def choose_cure(self) -> None:
         """Ask for a cure of the run on the screen, and train a fork with it beside the run."""
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
-        from gradtui.ui.treatment import treatments
+        from gradtui.ui.screens.lab.cure_options import cure_options
 
         run = self._curable()
         if run is None or run.experiment is None:
             return
         experiment, folder = run.experiment, run.folder
         advised = [cure.key for finding in run.newest_findings or () for cure in finding.cures]
-        options = {option.key: option for option in treatments(folder, experiment, advised)}
+        options = {option.key: option for option in cure_options(folder, experiment, advised)}
 
         def take(key: str | None) -> None:
             if key is not None:
@@ -128,7 +128,7 @@ class CureComparison:
 
     def try_all_cures(self) -> None:
         """Train and rank every cure of a run: of the one without the cure, where two are compared."""
-        from gradtui.ui.screens.trials import TrialsScreen
+        from gradtui.ui.screens.study.cures_screen import CuresScreen
 
         run = self._curable()
         if run is None:
@@ -139,7 +139,7 @@ class CureComparison:
             if folder is not None:
                 self._open_run(folder, adopt=True, against=sick if folder != sick else None)
 
-        self._screen.app.push_screen(TrialsScreen(self._trials_of(sick)), take)
+        self._screen.app.push_screen(CuresScreen(self._cures_of(sick)), take)
 
     def _curable(self) -> FollowedRun | None:
         """Return the run on the screen if it has an experiment that a cure could change; else notify."""
@@ -149,24 +149,24 @@ class CureComparison:
             return None
         return run
 
-    def _trials_of(self, sick: Path) -> Trials:
-        from gradtui.study.trials import Trials
+    def _cures_of(self, sick: Path) -> Study:
+        from gradtui.study.cure_study import cure_study
 
-        trials = self.trials
-        if trials is not None and trials.folder == sick.absolute() and not trials.cut_short:
-            return trials
-        if trials is not None:
-            trials.close()
-        self.trials = Trials(sick)
-        return self.trials
+        cures = self.cures
+        if cures is not None and cures.folder == sick.absolute() and not cures.cut_short:
+            return cures
+        if cures is not None:
+            cures.close()
+        self.cures = cure_study(sick)
+        return self.cures
 
     def still_training(self) -> Path | None:
         """Return the folder of the run on the screen if it still trains, or else of the first cure that does."""
         run = self._followed()
         if run is not None and run.live:
             return run.folder
-        trials = self.trials.state.rows if self.trials is not None else ()
-        return next((row.folder for row in trials if row.live), None)
+        rows = self.cures.state.rows if self.cures is not None else ()
+        return next((row.folder for row in rows if row.live), None)
 
 
 def _follow(run: FollowedRun) -> None:

@@ -40,7 +40,7 @@ from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
     from gradtui.training.launch import Trainer
-    from gradtui.ui.studies.desk import Desk
+    from gradtui.ui.screens.study.study_store import StudyStore
 
 TABS = ("net", "gradient", "curves", "findings")
 
@@ -80,7 +80,7 @@ class LabScreen(Screen[Any]):
         self.tabs = PaneTabs(self, TABS[0] if attach is None else "gradient", self.panes)
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
-        self.desk: Desk | None = None
+        self.studies: StudyStore | None = None
         """The studies, those under way among them, once they were looked at."""
 
     @property
@@ -383,11 +383,11 @@ class LabScreen(Screen[Any]):
     def action_studies(self) -> None:
         """Open the list of studies."""
         from gradtui.runs.folder import runs_root
-        from gradtui.ui.screens.studies import StudiesScreen
-        from gradtui.ui.studies.desk import Desk
+        from gradtui.ui.screens.study.studies_screen import StudiesScreen
+        from gradtui.ui.screens.study.study_store import StudyStore
 
-        self.desk = self.desk or Desk(runs_root())
-        self.app.push_screen(StudiesScreen(self.desk), self._open_chosen)
+        self.studies = self.studies or StudyStore(runs_root())
+        self.app.push_screen(StudiesScreen(self.studies), self._open_chosen)
 
     def action_log(self) -> None:
         """Show the last lines that the trainer printed."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from gradtui.runs.meta import Parent
     from gradtui.training.forks import Fork
     from gradtui.ui.followed_run import FollowedRun
-    from gradtui.ui.treatment import Treatment
+    from gradtui.ui.screens.lab.cure_options import CureOption
 
 
 class Trainers:
@@ -134,7 +134,7 @@ class RunControls:
 
         self._launch(measure)
 
-    def start_fork(self, option: Treatment, against: Path) -> None:
+    def start_fork(self, option: CureOption, against: Path) -> None:
         """Train a run's net with a cure, and show it beside that run."""
         self._launch(
             lambda: self.trainers.start(option.experiment, parent=option.parent, fork=option.fork),

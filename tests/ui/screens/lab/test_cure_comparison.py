@@ -17,11 +17,11 @@ from gradtui.runs.library import list_runs
 from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.study.trials import Trials
+from gradtui.study.cure_study import cure_study
 from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab.cure_options import cure_options
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
-from gradtui.ui.treatment import treatments
 from gradtui.ui.widgets.layer_charts import ProfileChart
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, sick_run
@@ -153,7 +153,7 @@ async def test_a_twin_that_cannot_be_started_is_said(
 
 def test_treatments_change_something_each_and_the_advised_come_first(make_run: MakeRun) -> None:
     experiment = resolve("sigmoid-20")
-    offers = treatments(make_run(steps=20), experiment, ["batch-norm", "relu", "batch-norm"])
+    offers = cure_options(make_run(steps=20), experiment, ["batch-norm", "relu", "batch-norm"])
     assert [offer.cure.key for offer in offers[:2]] == ["batch-norm", "relu"]
     assert len({offer.key for offer in offers}) == len(offers)
     assert all(offer.experiment != experiment for offer in offers)
@@ -182,7 +182,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
 ) -> None:
     sick = sick_run()
     launcher = Launcher(lambda trainer: trainer.train(decades=0.3, learns=True))
-    monkeypatch.setattr(Trials.__init__, "__kwdefaults__", {"start": launcher})
+    monkeypatch.setattr(cure_study, "__kwdefaults__", {"start": launcher})
     app = GradtuiApp(attach=sick)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
@@ -190,8 +190,8 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
         await pilot.press("T")
         await until(pilot, lambda: "healed" in screen_text(app) and "✓ done" in screen_text(app))
         trials, best = (
-            lab.comparison.trials,
-            lab.comparison.trials.state.row(lab.comparison.trials.state.ranked[0]),
+            lab.comparison.cures,
+            lab.comparison.cures.state.in_order()[1],
         )
         await pilot.press("enter")
         await until(pilot, lambda: lab.comparison.partner is not None and app.screen is lab)
@@ -200,7 +200,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
         await pilot.press("T")
         # Of the sick net, not of the cured one that is on the screen; and what was trained is not trained again.
         await until(pilot, lambda: "✓ done" in screen_text(app))
-        assert lab.comparison.trials is trials
+        assert lab.comparison.cures is trials
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is lab)
 

@@ -1,0 +1,105 @@
+"""The charts of a study are data here; what draws them, on a screen, as text or as SVG, decides nothing more."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+OUTCOMES = ("learned", "slow", "vanishing", "exploding", "dead", "failed")
+"""The outcomes of a run by their number in `MapChart.cells`: it learned; nothing was found, but it has not learned yet;
+its gradient vanishes; it explodes or is not finite; its units died or saturated; its trainer failed."""
+
+
+@dataclass(frozen=True, eq=False)
+class StudyCurve:
+    """A StudyCurve is one curve with its spread over the seeds; arrays have the shape (points,), with x ascending."""
+
+    name: str
+    x: Floats
+    mean: Floats
+    low: Floats
+    high: Floats
+    """The least and the greatest of the seeds. NaN where no run has ended yet."""
+    runs: tuple[tuple[str, ...], ...]
+    """Keys of the runs of each point."""
+
+
+@dataclass(frozen=True, eq=False)
+class LineChart:
+    """A LineChart draws curves over one axis."""
+
+    title: str
+    x_label: str
+    y_label: str
+    lines: tuple[StudyCurve, ...]
+    log_x: bool = False
+    log_y: bool = False
+    y_range: tuple[float, float] | None = None
+    """The range that the y axis shows at least."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A Bar is one change with its spread over the seeds; its values are NaN where no run has ended yet."""
+
+    name: str
+    mean: float
+    low: float
+    high: float
+    note: str = ""
+    """A text beside the bar, such as the findings."""
+    runs: tuple[str, ...] = ()
+    """Keys of its runs."""
+
+
+@dataclass(frozen=True)
+class BarChart:
+    """A BarChart draws horizontal bars in the order in which one reads them."""
+
+    title: str
+    label: str
+    """What the values are."""
+    bars: tuple[Bar, ...]
+    log: bool = False
+    range: tuple[float, float] | None = None
+    """The range that the axis shows at least."""
+
+
+@dataclass(frozen=True, eq=False)
+class TheoryBorder:
+    """A TheoryBorder is a line that theory predicts on a map: a y for each x, in the units of the axes."""
+
+    name: str
+    x: Floats
+    y: Floats
+    """(points,); NaN where the border lies outside the map."""
+
+
+@dataclass(frozen=True, eq=False)
+class MapChart:
+    """A MapChart is a grid of cells, the first row at the bottom."""
+
+    title: str
+    x_label: str
+    y_label: str
+    x: tuple[object, ...]
+    """Values of the columns, ascending where they are numbers."""
+    y: tuple[object, ...]
+    """Values of the rows, upwards."""
+    cells: Floats
+    """(rows, columns), NaN where no run has ended yet: the most common outcome of the seeds as an index of OUTCOMES,
+    because their mean would have no meaning, or the mean of a quantity."""
+    runs: tuple[tuple[tuple[str, ...], ...], ...]
+    """Keys of the runs by row and column."""
+    outcomes: bool
+    """Whether cells are indices of OUTCOMES."""
+    borders: tuple[TheoryBorder, ...] = ()
+    log_x: bool = False
+    log_y: bool = False
+
+
+Chart = LineChart | BarChart | MapChart

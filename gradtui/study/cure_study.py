@@ -1,0 +1,238 @@
+"""The study of cures trains every cure that applies to a run's findings, each from the start with the run's own seed.
+
+It has no file and no folder: its members are made from the run, and their runs are found again by the parent that each
+of them records. The run's own experiment is the first member and is trained once more. What a step costs depends on
+what else the machine does, because several trainers share its caches and its clock; so the price of a cure is a ratio
+of two runs that had as many neighbours. (The last ones have fewer, because nothing is left to be started beside them; a
+median over steps is hardly changed by that.) The first member is the baseline of accuracy and loss too: it trains as
+long as all others, where the run itself may have been stopped early.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from gradtui.diagnosis.cures import HEALTHY_DECADES, offers
+from gradtui.diagnosis.findings import CureOffer, Finding, codes_with
+from gradtui.diagnosis.monitor import diagnose_run, step_seconds
+from gradtui.diagnosis.outcome import outcome_of
+from gradtui.experiment import Experiment, set_fields, to_dict
+from gradtui.experiment.edits import CURES, cure
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import START_FILE
+from gradtui.runs.meta import RunOrigin, read_origin
+from gradtui.runs.reader import open_run
+from gradtui.runs.status import State
+from gradtui.study.engines import Engine, StartTrainer
+from gradtui.study.engines.local import LocalEngine
+from gradtui.study.plan import Member, with_one_thread
+from gradtui.study.spec import CHANGE, Change, Compare, StudySpec
+from gradtui.study.state import CuredRun, StudyState
+from gradtui.study.study import Study, StudySetup
+
+BASELINE = "no cure"
+"""Name of the first member, which is the run's own experiment."""
+
+LEAST_CURES = 8
+"""How many cures are tried at least, if that many apply: one that no finding advises may be the best."""
+
+VANISHING = codes_with("starves")
+"""Findings of a gradient that is too small …"""
+SHRINKING_CURES = frozenset(
+    {"smaller-lr", "smaller-batch", "mean-loss", "clip-norm", "clip-value", "l2", "l1", "gain-one"}
+)
+"""… for which cures that make steps, weights or gradients smaller are tried only where a finding advises them."""
+EXPENSIVE_CURES = frozenset({"pretrain-autoencoder", "pretrain-rbm"})
+"""Cures that are tried only where a finding advises them, because each trains for long."""
+
+
+def cure_study(
+    folder: Path,
+    cures: Sequence[str] | None = None,
+    jobs: int | None = None,
+    *,
+    start: StartTrainer | None = None,
+) -> Study:
+    """Return the study of the cures of the run in `folder`; its `state.problem` says why none can be tried.
+
+    Begun again on the same run, it takes up the runs of before (see Study).
+
+    Args:
+        cures: keys of gradtui.experiment.edits.CURES; by default those that `members_of` chooses.
+        jobs: most trainers at once; by default as many as there are cores for, and fewer where memory is short.
+        start: starts a trainer in a folder; by default the trainers that LocalEngine keeps.
+    """
+    folder = folder.expanduser().absolute()
+
+    def make_engine(jobs: int | None, threads: int) -> Engine:
+        return LocalEngine(jobs, threads, start)
+
+    def prepare() -> StudySetup:
+        try:
+            return _setup(folder, cures)
+        except (RunError, OSError):
+            raise
+        except Exception as error:
+            # Whatever it is, a run that cannot be read must not take the screen down with it.
+            raise RunError(f"{type(error).__name__}: {error}") from error
+
+    state = StudyState(folder, StudySpec(name=folder.name), cured=CuredRun())
+    return Study(state, prepare, folder.parent, jobs, make_engine)
+
+
+def _setup(folder: Path, cures: Sequence[str] | None) -> StudySetup:
+    run = open_run(folder)
+    experiment, name = run.experiment, run.name
+    if experiment is None:
+        raise RunError(f"{name}: was trained by a script; only runs of an experiment can be tried again")
+    diagnosis = diagnose_run(run)
+    findings = diagnosis.findings
+    if not findings and cures is None:
+        raise RunError(f"{name}: nothing was found in it, so there is nothing to cure")
+    try:
+        members = members_of(experiment, findings, cures)
+    except KeyError as error:
+        raise RunError(f"there is no cure called {error}") from None
+    if len(members) == 1:
+        raise RunError(f"{experiment.name}: there is no cure that would change anything in it")
+    spec = StudySpec(
+        name=name,
+        base=to_dict(members[0].experiment),
+        seeds=(experiment.seed,),
+        change=tuple(Change(name=member.change, cure=member.cure) for member in members),
+        compare=Compare(kind="bars", x=CHANGE),
+    )
+    cured = CuredRun(findings, outcome_of(diagnosis.evidence, findings, step_seconds(run)))
+    return StudySetup(spec, members, CureRuns(folder), cured=cured, parent=folder.name)
+
+
+# -- which cures
+
+
+def members_of(
+    experiment: Experiment, findings: Sequence[Finding], keys: Sequence[str] | None = None
+) -> list[Member]:
+    """Return the experiment itself, then the same experiment with each cure that is worth trying.
+
+    Changes that no finding advises are added up to LEAST_CURES. Advised remedies that are no cure of the net, such as
+    another learning rate, are members too; their key is their name. Cures that change nothing, or that come to the same
+    experiment as an earlier one, are left out. Raises KeyError on an unknown key.
+
+    Args:
+        keys: of CURES, those that are wanted; by default all that the findings advise, in their order, and others.
+    """
+    experiment = with_one_thread(experiment)
+    members = [Member("", BASELINE, BASELINE, (), experiment.seed, _renamed(experiment, "no-cure"))]
+    seen = {experiment}
+    for offer in _advised(experiment, findings) if keys is None else _wanted(experiment, keys):
+        cured = set_fields(experiment, offer.set)
+        if cured not in seen:
+            seen.add(cured)
+            key = offer.key or offer.name
+            members.append(
+                Member(
+                    key,
+                    offer.name,
+                    offer.name,
+                    (),
+                    experiment.seed,
+                    _renamed(cured, "-".join(key.lower().split())),
+                    offer.key,
+                    offer.why,
+                    offer.price,
+                )
+            )
+    return members
+
+
+def _wanted(experiment: Experiment, keys: Iterable[str]) -> Iterator[CureOffer]:
+    for key in keys:
+        wanted = cure(key)
+        yield CureOffer(wanted.name, wanted.set_of(experiment), wanted.why, wanted.price, key)
+
+
+def _advised(experiment: Experiment, findings: Sequence[Finding]) -> list[CureOffer]:
+    advised = [offer for finding in findings for offer in finding.cures if offer.set]
+    there = {offer.key or offer.name for offer in advised}
+    codes = {finding.code for finding in findings}
+    left_out = there | EXPENSIVE_CURES | (SHRINKING_CURES if codes & VANISHING else frozenset())
+    others = offers(experiment, [cure.key for cure in CURES if cure.key not in left_out], HEALTHY_DECADES)
+    return [*advised, *others[: max(0, LEAST_CURES - len(there))]]
+
+
+def _renamed(experiment: Experiment, suffix: str) -> Experiment:
+    """Return the experiment under a name that a list of runs, and a file, can tell from the others."""
+    return replace(experiment, name=f"{experiment.name[:150]}-{suffix}")
+
+
+# -- which runs there are
+
+
+STATES_BY_WORTH: tuple[State, ...] = ("finished", "diverged", "running", "paused", "starting", "stopped")
+"""Of several runs of one member the first in this order is taken: one that has ended says most, then one that trains;
+a run that failed or died is resumed."""
+
+
+class CureRuns:
+    """CureRuns find the runs beside a run that were started to try a cure of it; they are not trained again."""
+
+    def __init__(self, cured: Path) -> None:
+        self._cured = cured
+        self._found: list[tuple[str, Experiment, State, Path]] = []
+
+    def refresh(self) -> None:
+        """Read again which runs there are."""
+        self._found = []
+        for folder in _folders_with_parent(self._cured.parent):
+            try:
+                origin = read_origin(folder)
+                parent = origin.parent
+                if (
+                    parent is None
+                    or (parent.run, parent.step) != (self._cured.name, 0)
+                    or origin != RunOrigin(parent)
+                ):
+                    continue
+                run = open_run(folder)
+                if run.experiment is not None:
+                    self._found.append((parent.cure, run.experiment, run.status.state, folder))
+            except (RunError, OSError):
+                # It cannot be read, or was deleted meanwhile.
+                continue
+
+    def find(self, member: Member) -> tuple[Path, State] | None:
+        """Return the folder and the state of the run that trains the member, or None where there is none."""
+        there = [
+            (_worth(state), folder.name, folder, state)
+            for cure, experiment, state, folder in self._found
+            if cure == member.cure and same_training(experiment, member.experiment)
+        ]
+        if not there:
+            return None
+        _, _, folder, state = min(there)
+        return folder, state
+
+    def add(self, member: Member, folder: Path) -> None:
+        """Do nothing: a run is found by the parent that its own folder records."""
+
+
+def same_training(one: Experiment, other: Experiment) -> bool:
+    """Return whether two experiments are the same training, whatever their names."""
+    return replace(one, name="", description="") == replace(other, name="", description="")
+
+
+def _worth(state: State) -> int:
+    return STATES_BY_WORTH.index(state) if state in STATES_BY_WORTH else len(STATES_BY_WORTH)
+
+
+def _folders_with_parent(root: Path) -> list[Path]:
+    """Return the folders of runs that record where they began; one stat each, because there may be thousands."""
+    try:
+        folders = sorted(Path(entry.path) for entry in os.scandir(root) if entry.is_dir())
+    except OSError:
+        return []
+    return [folder for folder in folders if (folder / START_FILE).is_file()]

@@ -1,0 +1,245 @@
+"""The Ray engine trains on the machines of a Ray cluster: one trainer a worker, as many workers as there is room for.
+
+`ray_worker` is what trains there, `remote_run` follows each run from here, and `folder_copy` brings its files back
+where the folder of runs is not shared. Ray is imported when an engine is made.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import math
+import os
+import signal
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+from gradtui.experiment import Experiment, ExperimentError, load
+from gradtui.runs.folder import EXPERIMENT_FILE
+from gradtui.study.engines import Load, memory_estimate
+from gradtui.study.engines.ray_worker import MARKER_FILE
+from gradtui.study.engines.remote_run import RemoteRun, Resources, WorkerHandle
+from gradtui.training.machine import cores
+
+PLACEMENT_SECONDS = 5.0
+"""Within this time a new worker answers if there is a place for it."""
+LEAVE_SECONDS = 3.0
+"""How long workers are given to remove their copies."""
+CONNECT_SECONDS = 10.0
+OBJECT_STORE_BYTES = 100_000_000
+"""For what travels between processes of a cluster of our own; nearly nothing does, because folders are shared."""
+MEMORY_GRAIN = 256_000_000
+"""Bytes to which memory is rounded up, so that one worker can train experiments of nearly the same size."""
+
+
+class RayEngine:
+    """A RayEngine keeps trainers in actors of Ray's, which end with this process, as Ray has it.
+
+    What was cut short is resumed from its newest checkpoint next time. Where a machine sees the folder of runs, its
+    trainers write into it; where not, into a copy, whose changes are brought back about once a second. All machines
+    need gradtui[ray] in the version that is installed here.
+
+    Args:
+        jobs: most trainers at once; by default as many as the cluster has room for.
+        threads: of each trainer.
+        address: of the cluster, as Ray writes it; by default a cluster of this machine alone is made. A cluster that
+            this process has already joined is used as it is.
+
+    Raises ImportError where Ray is missing, and OSError where there is no such cluster.
+    """
+
+    def __init__(self, jobs: int | None = None, threads: int = 1, address: str = "") -> None:
+        self._ray = ray_library()
+        self._jobs = jobs
+        self._threads = threads
+        self._workers: list[WorkerHandle] = []
+        self._joined = not self._ray.is_initialized()
+        if self._joined:
+            join(self._ray, address, threads)
+
+    def has_room(self, memory: int, running: Collection[Load]) -> bool:
+        """Return whether a worker is free, or the cluster has a place for another one."""
+        if not running:
+            return True
+        if self._jobs and len(running) >= self._jobs:
+            return False
+        wanted = Resources(self._threads, 0, memory)
+        if any(worker.free and worker.resources.serves(wanted) for worker in self._workers):
+            return True
+        coming = [worker for worker in self._workers if not worker.placed]
+        if any(time.monotonic() - worker.since > PLACEMENT_SECONDS for worker in coming):
+            # A worker still waits for a place: the cluster is full, whatever it says.
+            return False
+        left, idle = available(self._ray), [worker for worker in self._workers if worker.free]
+        cpus = left.cpus + sum(one.resources.cpus for one in idle) - sum(one.resources.cpus for one in coming)
+        free = (
+            left.memory
+            + sum(one.resources.memory for one in idle)
+            - sum(one.resources.memory for one in coming)
+        )
+        return cpus >= self._threads and free >= memory
+
+    def start(self, folder: Path) -> RemoteRun:
+        """Train the run in `folder` with a free worker, or with a new one. Raises OSError."""
+        try:
+            resources = resources_for(load(folder / EXPERIMENT_FILE), self._ray)
+        except ExperimentError as error:
+            raise OSError(str(error)) from None
+        folder = folder.resolve()
+        worker = self._worker(resources)
+        worker.run = RemoteRun(self._ray, worker, folder, token_of(folder.parent))
+        return worker.run
+
+    def close(self) -> None:
+        """End all trainers where they are."""
+        leaving = [
+            worker.actor.leave.remote() for worker in self._workers if worker.placed and not worker.gone
+        ]
+        if leaving:
+            # A worker that is killed cannot remove its copy.
+            self._ray.wait(leaving, num_returns=len(leaving), timeout=LEAVE_SECONDS)
+        self.kill()
+        if self._joined:
+            self._ray.shutdown()
+            self._joined = False
+
+    def kill(self) -> None:
+        """Kill all trainers and workers at once."""
+        for worker in self._workers:
+            if worker.run is not None:
+                worker.run.end(-signal.SIGKILL)
+            worker.end()
+        self._workers = []
+
+    def _worker(self, resources: Resources) -> WorkerHandle:
+        free = [worker for worker in self._workers if worker.free]
+        for worker in free:
+            if worker.resources.serves(resources):
+                return worker
+        for worker in free:
+            # It occupies what the new one needs.
+            worker.end()
+        there = [worker for worker in self._workers if not worker.gone]
+        self._workers = [*there, WorkerHandle(self._ray, resources)]
+        return self._workers[-1]
+
+
+def token_of(root: Path) -> str:
+    """Return the content of the marker in a folder of runs, which is written if it is missing. Raises OSError.
+
+    By it a machine that looks at the same path knows whether it sees the same folder.
+    """
+    marker = root / MARKER_FILE
+    with contextlib.suppress(FileExistsError), marker.open("x") as file:
+        file.write(uuid.uuid4().hex)
+    return marker.read_text()
+
+
+# -- the cluster
+
+
+def ray_library() -> Any:
+    """Return the module ray. Raises ImportError with a line that says how to install it."""
+    try:
+        import ray
+
+        # Where the working directory has a folder called ray, as Ray's own temporary one does, `import ray` finds that
+        # folder as an empty module, and only this second import fails.
+        import ray.exceptions
+    except ImportError:
+        raise ImportError("--engine ray needs Ray: pip install 'gradtui[ray]'") from None
+    return ray
+
+
+def join(ray: Any, address: str, threads: int) -> None:
+    """Join the cluster at an address, or without one make a cluster of this machine that ends with this process.
+
+    Raises OSError, one line.
+    """
+    if address:
+        check_reachable(address)
+    # Usage reports to Ray's makers are switched off, because nobody asked for them.
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    options: dict[str, Any] = {
+        "address": address or "local",
+        "log_to_driver": False,
+        "logging_level": logging.CRITICAL,
+    }
+    if not address:
+        options |= {
+            "num_cpus": max(cores(), threads),
+            "object_store_memory": OBJECT_STORE_BYTES,
+            "include_dashboard": False,
+        }
+    try:
+        with _sigterm_kept():
+            ray.init(**options)
+    except (OSError, ValueError, RuntimeError) as error:
+        line = next(iter(str(error).splitlines()), "") or type(error).__name__
+        where = f"--address {address}" if address else "a Ray cluster on this machine"
+        raise OSError(f"{where}: {line}") from None
+    # Ray prints what happens to its machines to stdout, where a report is to be printed, and has no setting against it.
+    ray._private.worker._worker_logs_enabled = False
+
+
+def check_reachable(address: str) -> None:
+    """Raise OSError where nothing listens at the address; Ray itself would try for more than five minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if not (host and port.isdecimal()):
+        # `auto`, or something that Ray refuses at once.
+        return
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise OSError(
+            f"--address {address}: nobody answers there: {getattr(error, 'strerror', None) or error}"
+        ) from None
+
+
+@contextlib.contextmanager
+def _sigterm_kept() -> Iterator[None]:
+    """Restore the handler of SIGTERM, which Ray replaces by one that exits; the command handles it itself."""
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, before)
+
+
+def resources_for(experiment: Experiment, ray: Any) -> Resources:
+    """Return what a trainer of the experiment needs: a core a thread, a GPU where it names one, and memory.
+
+    Where no machine has as much, return what the largest one has: Ray would wait for a larger machine for ever, while a
+    trainer finds out and reports whether that is enough.
+    """
+    run = experiment.run
+    memory = math.ceil(memory_estimate(experiment) / MEMORY_GRAIN) * MEMORY_GRAIN
+    wanted = Resources(max(1, run.threads), int(run.device.startswith("cuda")), memory)
+    machines = [_resources(node["Resources"]) for node in ray.nodes() if node["Alive"]]
+    if not machines or any(_holds(machine, wanted) for machine in machines):
+        return wanted
+    largest = max(
+        machines, key=lambda machine: (min(machine.gpus, wanted.gpus), machine.cpus, machine.memory)
+    )
+    return Resources(
+        min(wanted.cpus, largest.cpus), min(wanted.gpus, largest.gpus), min(memory, largest.memory)
+    )
+
+
+def available(ray: Any) -> Resources:
+    """Return what is free in the whole cluster, as far as this process has heard."""
+    return _resources(ray.available_resources())
+
+
+def _resources(amounts: dict[str, float]) -> Resources:
+    return Resources(*(int(amounts.get(name, 0)) for name in ("CPU", "GPU", "memory")))
+
+
+def _holds(machine: Resources, wanted: Resources) -> bool:
+    return machine.cpus >= wanted.cpus and machine.gpus >= wanted.gpus and machine.memory >= wanted.memory

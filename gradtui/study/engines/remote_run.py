@@ -1,0 +1,156 @@
+"""A RemoteRun follows a run from here while a worker on a machine of the cluster trains it."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gradtui.runs.control import ControlReader
+from gradtui.runs.folder import CONTROL_FILE, LOG_FILE, size_of
+from gradtui.study.engines import LOST
+from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
+from gradtui.study.engines.ray_worker import RayWorker, RemoteLook
+
+FAILED = 1
+"""Exit code of a run that could not be trained, and would fail on any machine."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """Resources are what a worker occupies of the cluster for as long as it exists."""
+
+    cpus: int
+    gpus: int
+    memory: int
+    """Bytes."""
+
+    def serves(self, other: Resources) -> bool:
+        """Return whether a worker with these resources can train a run that wants the other ones."""
+        return (self.cpus, self.gpus) == (other.cpus, other.gpus) and self.memory >= other.memory
+
+
+class WorkerHandle:
+    """A WorkerHandle is a RayWorker as this process knows it: an actor of Ray's that may still wait for a machine."""
+
+    def __init__(self, ray: Any, resources: Resources) -> None:
+        actor = ray.remote(RayWorker).options(
+            num_cpus=resources.cpus, num_gpus=resources.gpus, memory=resources.memory
+        )
+        self.actor = actor.remote(str(Path.cwd()))
+        self.resources = resources
+        self.since = time.monotonic()
+        self.placed = False
+        """Whether it has answered once, so that it has a machine."""
+        self.gone = False
+        self.run: RemoteRun | None = None
+        self._ray = ray
+
+    @property
+    def free(self) -> bool:
+        """Return whether it can take a run."""
+        return self.placed and not self.gone and (self.run is None or self.run.over)
+
+    def end(self) -> None:
+        """End the worker and its trainer."""
+        self.gone = True
+        with contextlib.suppress(self._ray.exceptions.RayError):
+            self._ray.kill(self.actor)
+
+
+class RemoteRun:
+    """A RemoteRun is a run and its worker; one question to the worker at a time is open, and `poll` never waits for it.
+
+    Args:
+        token: the content of the marker in the folder of runs.
+    """
+
+    def __init__(self, ray: Any, worker: WorkerHandle, folder: Path, token: str) -> None:
+        self._ray = ray
+        self._worker = worker
+        self._folder = folder
+        self._code: int | None = None
+        self._commands_passed = 0
+        """Bytes of control.jsonl that were passed on."""
+        self._control = ControlReader(folder, skip_old=True)
+        self._ask(worker.actor.sees.remote(str(folder), token), self._begin)
+
+    @property
+    def over(self) -> bool:
+        """Return whether its end is known."""
+        return self._code is not None
+
+    def poll(self) -> int | None:
+        """Return None while it trains or waits for a place, then the trainer's exit code or LOST."""
+        while self._code is None:
+            try:
+                if not self._ray.wait([self._question], timeout=0)[0]:
+                    self._withdraw()
+                    break
+                self._worker.placed = True
+                self._then(self._ray.get(self._question))
+            except self._ray.exceptions.RayActorError as error:
+                if error.actor_init_failed:
+                    self._fail(error)
+                else:
+                    # The machine is lost, or only the worker's process; one that merely fell silent counts as lost too.
+                    self.end(LOST)
+            except (self._ray.exceptions.RayError, OSError) as error:
+                self._fail(error)
+        return self._code
+
+    def end(self, code: int) -> None:
+        """Take the run for over, unless it is already, and end its worker."""
+        if self._code is None:
+            self._code = code
+        self._worker.end()
+
+    # -- questions and answers
+
+    def _ask(self, question: Any, then: Callable[[Any], None]) -> None:
+        self._question, self._then = question, then
+
+    def _begin(self, shares_folder: bool) -> None:
+        files = None
+        self._shares_folder = shares_folder
+        if not shares_folder:
+            # Before the copy: a command that comes meanwhile is passed on twice, but obeyed once.
+            self._commands_passed = size_of(self._folder / CONTROL_FILE)
+            files = FolderChanges(self._folder).collect_all()
+        self._ask(self._worker.actor.train.remote(str(self._folder), files), self._look)
+
+    def _look(self, _: object) -> None:
+        commands = b"" if self._shares_folder else self._new_commands()
+        self._ask(self._worker.actor.look.remote(commands), self._seen)
+
+    def _seen(self, look: RemoteLook) -> None:
+        apply_changes(self._folder, look.changes)
+        if look.code is None:
+            self._look(None)
+        self._code = look.code
+
+    def _new_commands(self) -> bytes:
+        try:
+            with (self._folder / CONTROL_FILE).open("rb") as file:
+                file.seek(self._commands_passed)
+                found = file.read()
+        except FileNotFoundError:
+            return b""
+        whole = found[: found.rfind(b"\n") + 1]
+        self._commands_passed += len(whole)
+        return whole
+
+    def _withdraw(self) -> None:
+        """End it here if it was told to stop before its worker had a machine, where there is nothing to stop yet."""
+        if not self._worker.placed and any(command.name == "stop" for command in self._control.poll()):
+            self.end(LOST)
+
+    def _fail(self, error: Exception) -> None:
+        """End it with an error that no machine is to blame for, and write the reason where a trainer writes it."""
+        lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
+        with contextlib.suppress(OSError), (self._folder / LOG_FILE).open("a", encoding="utf-8") as log:
+            log.write(f"on the cluster: {lines[-1].strip()}\n")
+        self.end(FAILED)

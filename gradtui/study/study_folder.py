@@ -1,0 +1,208 @@
+"""The folder of a study holds what the study is, which runs belong to it, and which process trains it::
+
+    study.toml     a copy of the study with its base written out
+    runs.jsonl     one JSON object a line: "key" of an experiment, "run", the path of its folder relative to this one;
+                   of equal keys the last one counts
+    keeper.json    the process that trains the runs; it has no effect once that process has gone
+    heartbeat      an empty file whose modification time that process renews
+
+The results are in the runs themselves, which are ordinary ones. A study of the same name is the same study: what was
+trained of it is not trained again, even if experiments were added to it since.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import msgspec
+
+from gradtui.experiment.errors import ExperimentError
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, replacing, runs_root, slug_of
+from gradtui.runs.jsonl import LineReader, encode_line
+from gradtui.runs.meta import RunMeta
+from gradtui.runs.status import State, is_alive, read_status
+from gradtui.study.plan import Member
+from gradtui.study.spec import StudySpec, dumps, load
+
+STUDY_FILE = "study.toml"
+INDEX_FILE = "runs.jsonl"
+OWNER_FILE = "keeper.json"
+BEAT_SECONDS = 5.0
+"""Between two renewals of the heartbeat."""
+
+
+def studies_root(runs: Path | None = None) -> Path:
+    """Return the folder that holds the studies, beside the folder of runs."""
+    return (runs or runs_root()).absolute().parent / "studies"
+
+
+def folder_of(name: str, root: Path, *, fresh: bool = False) -> Path:
+    """Return the newest folder of the study of that name, or with `fresh` the path of another, new one."""
+    slug = slug_of(name) or "study"
+    there = [0]
+    try:
+        for entry in os.scandir(root):
+            found = re.fullmatch(re.escape(slug) + r"(?:\.(\d+))?", entry.name)
+            if found:
+                there.append(int(found[1] or 1))
+    except OSError:
+        # There is no study yet.
+        pass
+    number = max(there) + 1 if fresh else max(*there, 1)
+    return root / (slug if number == 1 else f"{slug}.{number}")
+
+
+@dataclass(frozen=True)
+class StudyInfo:
+    """A StudyInfo is one study in a list of those that were begun."""
+
+    folder: Path
+    spec: StudySpec
+    runs: int
+    """How many runs were created."""
+    changed: float
+    """When the last one was created, in seconds since the epoch."""
+
+
+def list_studies(root: Path | None = None) -> list[StudyInfo]:
+    """Return the studies in that folder (None: studies_root()), the newest first, leaving out what is no study."""
+    found = []
+    try:
+        folders = [Path(entry.path) for entry in os.scandir(root or studies_root()) if entry.is_dir()]
+    except OSError:
+        return []
+    for folder in folders:
+        try:
+            spec = load(folder / STUDY_FILE)
+        except ExperimentError:
+            continue
+        index = StudyIndex(folder)
+        found.append(StudyInfo(folder, spec, len(index.read()), index.changed))
+    return sorted(found, key=lambda info: info.changed, reverse=True)
+
+
+def write_study(folder: Path, spec: StudySpec) -> None:
+    """Create the folder and write the study into it. Raises OSError, and ExperimentError as `dumps` does."""
+    text = dumps(spec)
+    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(folder / STUDY_FILE) as file:
+        file.write(text.encode())
+
+
+class StudyIndex:
+    """A StudyIndex records which runs belong to a study; one process writes it, any may read it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / INDEX_FILE
+        self._lines = LineReader(self._path)
+        self._runs: dict[str, Path] = {}
+
+    def read(self) -> dict[str, Path]:
+        """Return the folders of the runs by the key of their member; some of them may have been deleted."""
+        entries, restarted = self._lines.poll()
+        if restarted:
+            self._runs = {}
+        for entry in entries:
+            key, run = entry.get("key"), entry.get("run")
+            if isinstance(key, str) and isinstance(run, str):
+                self._runs[key] = Path(os.path.normpath(self._path.parent / run))
+        return self._runs
+
+    def refresh(self) -> None:
+        """Read what was added since."""
+        self.read()
+
+    def find(self, member: Member) -> tuple[Path, State] | None:
+        """Return the folder and the state of the member's run, or None where there is none that can be read."""
+        folder = self._runs.get(member.key)
+        if folder is None or not is_run_folder(folder):
+            return None
+        try:
+            return folder, read_status(folder).state
+        except RunError:
+            # The run is damaged, so the experiment is trained again.
+            return None
+
+    def add(self, member: Member, folder: Path) -> None:
+        """Record that the run in `folder` is the member's, before its trainer is started. Raises OSError."""
+        entry = {
+            "key": member.key,
+            "run": os.path.relpath(folder, self._path.parent),
+            "time": time.time(),
+        }
+        with self._path.open("ab") as file:
+            file.write(encode_line(entry))
+            file.flush()
+            os.fsync(file.fileno())
+
+    @property
+    def changed(self) -> float:
+        """Return when it was written last, in seconds since the epoch; 0 where it never was."""
+        try:
+            return self._path.stat().st_mtime
+        except OSError:
+            return 0.0
+
+
+class StudyOwner(msgspec.Struct, frozen=True):
+    """A StudyOwner is the content of keeper.json: the process that trains the runs of a study."""
+
+    pid: int
+    pid_started: int | None
+    host: str
+    machine: str
+
+    @classmethod
+    def this_process(cls) -> StudyOwner:
+        """Return the owner that this process would be."""
+        meta = RunMeta.of_this_process(id="", name="")
+        return cls(meta.pid, meta.pid_started, meta.host, meta.machine)
+
+    def alive(self, folder: Path) -> bool:
+        """Return whether the process still exists; elsewhere, whether the study's heartbeat is fresh."""
+        return is_alive(folder, RunMeta(id="", name="", **msgspec.structs.asdict(self)))
+
+    def __str__(self) -> str:
+        return f"process {self.pid} on {self.host}"
+
+
+class OwnerLock:
+    """An OwnerLock lets only one process at a time start the runs of a study."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / OWNER_FILE
+        self._ours = StudyOwner.this_process()
+        self._beat = 0.0
+
+    def take(self) -> StudyOwner | None:
+        """Take or keep the lock and return None, or return the process that has it. Raises OSError."""
+        there = self._read()
+        if there is not None and there != self._ours and there.alive(self._path.parent):
+            return there
+        if there != self._ours:
+            with replacing(self._path) as file:
+                file.write(msgspec.json.encode(self._ours) + b"\n")
+            # Of two processes that write it in the same moment, the one whose content is left has the lock.
+            there = self._read()
+            if there is not None and there != self._ours:
+                return there
+        if time.monotonic() - self._beat >= BEAT_SECONDS:
+            self._beat = time.monotonic()
+            (self._path.parent / HEARTBEAT_FILE).touch()
+        return None
+
+    def release(self) -> None:
+        """Give the lock back, if this process has it."""
+        if self._read() == self._ours:
+            self._path.unlink(missing_ok=True)
+
+    def _read(self) -> StudyOwner | None:
+        try:
+            return msgspec.json.decode(self._path.read_bytes(), type=StudyOwner)
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+            return None

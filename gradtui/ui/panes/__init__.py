@@ -1,1 +1,0 @@
-"""What stands inside a screen's frames."""

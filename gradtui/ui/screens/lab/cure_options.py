@@ -1,0 +1,90 @@
+"""The cures of a run that can be tried beside it, from its start or from a step before it diverged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.experiment import Experiment, ExperimentError
+from gradtui.experiment.edits import CURES, Cure
+from gradtui.runs.errors import RunError
+from gradtui.runs.meta import Parent
+from gradtui.ui.edit.values import show
+
+if TYPE_CHECKING:
+    from gradtui.training.forks import Fork
+
+
+@dataclass(frozen=True)
+class CureOption:
+    """A CureOption is a cure of a run, ready to be started as a fork of it."""
+
+    cure: Cure
+    experiment: Experiment
+    parent: Parent
+    fork: Fork | None = None
+    """The step of the run from which it goes on; None starts anew with the same seed."""
+
+    @property
+    def key(self) -> str:
+        """Return what distinguishes it from the other options."""
+        return f"{self.cure.key}-{self.parent.step}"
+
+    @property
+    def title(self) -> str:
+        """Return its name, with the step where it does not start anew."""
+        return self.cure.name if self.fork is None else f"{self.cure.name}, from step {self.parent.step:,} on"
+
+    def line(self, before: Experiment) -> str:
+        """Return why it should help, what it changes in the experiment `before`, and what it costs."""
+        changes = ", ".join(f"{path} {show(path, value)}" for path, value in self.cure.set_of(before).items())
+        price = f"\n  price: {self.cure.price}" if self.cure.price else ""
+        return f"{self.cure.why}\n  {changes}{price}"
+
+
+def cure_options(run: Path, experiment: Experiment, advised: Sequence[str]) -> list[CureOption]:
+    """Return every cure that would change something, those that a diagnosis advises (by key) first.
+
+    Where the run diverged, advised cures that can be applied in the middle of a run are there twice: also from a step
+    before the divergence.
+    """
+    offered = {cure.key: cure for cure in CURES if cure.set_of(experiment)}
+    keys = list(dict.fromkeys([*(key for key in advised if key in offered), *offered]))
+    fork = _fork_before_divergence(run)
+    found = []
+    for key in keys:
+        cured = offered[key].apply(experiment)
+        found.append(CureOption(offered[key], cured, Parent(run.name, 0, key)))
+        if fork is not None and key in advised and _applies_midway(fork, offered[key]):
+            found.append(
+                CureOption(offered[key], offered[key].apply(fork.experiment), fork.parent(key), fork)
+            )
+    return found
+
+
+def _fork_before_divergence(run: Path) -> Fork | None:
+    """Return a fork from before the divergence of a run that diverged."""
+    from gradtui.runs.events import EventLog, rollback_step
+    from gradtui.training.checkpoints.files import CheckpointError
+    from gradtui.training.forks import fork_of
+
+    log = EventLog(run)
+    log.poll()
+    if rollback_step(log.entries) is None:
+        return None
+    try:
+        return fork_of(run)
+    except (RunError, CheckpointError, OSError):
+        return None
+
+
+def _applies_midway(fork: Fork, cure: Cure) -> bool:
+    from gradtui.training.forks import check
+
+    try:
+        check(fork, cure.apply(fork.experiment))
+    except ExperimentError:
+        return False
+    return True

@@ -1,0 +1,200 @@
+"""The CuresScreen shows the study of every cure of a run: all trained side by side, ranked by what was measured."""
+
+from __future__ import annotations
+
+import math
+import time
+from functools import partial
+from pathlib import Path
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.screen import Screen
+from textual.worker import get_current_worker
+
+from gradtui.study.state import StudyRow, StudyState
+from gradtui.study.study import Study
+from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfiles
+from gradtui.ui.screens.study.study_heads import CureDetails, CuredRunLine, StudyTitle
+from gradtui.ui.screens.study.study_tables import cure_columns, verdict_mark
+from gradtui.ui.widgets.key_line import KeyLine
+from gradtui.ui.widgets.row_table import RowTable
+
+POLL_SECONDS = 0.25
+"""Between two polls of the study, and between two looks at its state."""
+
+
+class CuresScreen(Screen["Path | None"]):
+    """A CuresScreen returns the folder of the run that the person wants to see, or None; what trains goes on after it.
+
+    Args:
+        study: from gradtui.study.cure_study; kept by the caller, who can open the screen on it again.
+    """
+
+    HELP = (
+        "## Every cure\n\nThe same net with each cure that applies, from the start, with the same seed, and once more "
+        "without one. **train** is the accuracy on the training set, **1st÷last** the gradient of the first hidden "
+        "layer over the last one's, **a step** its time beside the sick net's, its share of a pretraining included. "
+        "What has ended is ranked: healed first, then by what was learned; of equals the cheaper."
+    )
+    BINDINGS = [
+        Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="trials.open"),
+        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The cure before.", id="trials.up"),
+        Binding("down,j", "move(1)", "next cure", show=False, id="trials.down"),
+        Binding("home,g", "move(-1000)", "first cure", show=False, id="trials.first"),
+        Binding("end,G", "move(1000)", "last cure", show=False, id="trials.last"),
+        Binding("s", "save", "save", tooltip="Save the experiment with this cure as TOML.", id="trials.save"),
+        Binding("x", "stop", "stop all", tooltip="End those that still train.", id="trials.stop"),
+        Binding(
+            "escape,q",
+            "dismiss(None)",
+            "back",
+            key_display="esc",
+            tooltip="Back; what trains goes on.",
+            id="trials.back",
+        ),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
+    CSS_PATH = "study.tcss"
+
+    def __init__(self, study: Study) -> None:
+        super().__init__()
+        self.study = study
+        self.rows: tuple[StudyRow, ...] = ()
+        """In the order of the table."""
+        self.chosen: str | None = None
+        """Key of the cure that the person chose; None is the best, whichever that is."""
+        self._painted: StudyState | None = None
+
+    def compose(self) -> ComposeResult:
+        """Yield whose cures they are, what was wrong, the table, the chosen cure and the gradients."""
+        yield StudyTitle()
+        yield CuredRunLine()
+        yield RowTable(cure_columns(), marks=False)
+        yield CureDetails()
+        yield SmallProfiles()
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        """Train the cures, and paint them until the screen is left."""
+        # A worker of the app goes on when this screen is gone. Another one for the same run takes its place.
+        self.app.run_worker(
+            partial(_poll, self.study),
+            group=f"trials {self.study.folder}",
+            thread=True,
+            exclusive=True,
+            exit_on_error=False,
+        )
+        self.query_one(RowTable).focus()
+        self.set_interval(POLL_SECONDS, self.look)
+        self.look()
+
+    def look(self) -> None:
+        """Paint the state of the study, if it has changed."""
+        state = self.study.state
+        if state is not self._painted:
+            first = self._painted is None or self._painted.done != state.done
+            self._painted = state
+            self.paint(state)
+            if first:
+                self.refresh_bindings()
+
+    def paint(self, state: StudyState) -> None:
+        """Give each pane its part of the state."""
+        self.query_one(StudyTitle).state = state
+        self.query_one(CuredRunLine).state = state
+        self.rows = state.in_order()
+        self.show_rows()
+
+    def show_rows(self) -> None:
+        """Show the table, and all of the chosen cure."""
+        row = self.row
+        self.query_one(RowTable).show(self.rows, self.at)
+        if row is None:
+            return
+        self.query_one(CureDetails).row = row
+        drawn = [_profile(row) for row in self.rows if row.gradients is not None or row.live]
+        self.query_one(SmallProfiles).paint(drawn, row.key)
+
+    @property
+    def row(self) -> StudyRow | None:
+        """Return the chosen row: before the person chose, the best one, which is the first below the baseline."""
+        if self.chosen is None:
+            return (*self.rows[1:2], *self.rows[:1], None)[0]
+        return next((row for row in self.rows if row.key == self.chosen), None)
+
+    @property
+    def at(self) -> int:
+        """Return the index of the chosen row."""
+        row = self.row
+        return 0 if row is None else self.rows.index(row)
+
+    def choose(self, index: int) -> None:
+        """Choose a cure, which stays chosen when its place changes."""
+        if self.rows:
+            self.chosen = self.rows[max(0, min(index, len(self.rows) - 1))].key
+            self.show_rows()
+            self.refresh_bindings()
+
+    @on(RowTable.Chosen)
+    def _clicked(self, event: RowTable.Chosen) -> None:
+        event.stop()
+        if event.again:
+            self.action_open()
+        else:
+            self.choose(event.index)
+
+    @on(RowTable.Scrolled)
+    def _scrolled(self, event: RowTable.Scrolled) -> None:
+        self.action_move(event.rows)
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return False for an action that makes no sense now, which hides its key, and None to show it disabled."""
+        if action == "stop":
+            return not self.study.state.done
+        if action == "open":
+            return True if self.row is not None and self.row.folder is not None else None
+        return True
+
+    def action_move(self, by: int) -> None:
+        """Move the cursor down by so many cures, or up if negative."""
+        self.choose(self.at + by)
+
+    def action_open(self) -> None:
+        """Show the run of the chosen cure, if it was created."""
+        if self.row is not None and self.row.folder is not None:
+            self.dismiss(self.row.folder)
+
+    def action_save(self) -> None:
+        """Save the experiment with this cure as TOML."""
+        from gradtui.ui.screens.dialogs import SaveScreen
+
+        def notify(path: Path | None) -> None:
+            if path is not None:
+                self.notify(f"saved {path}", markup=False)
+
+        if self.row is not None:
+            self.app.push_screen(SaveScreen(self.row.member.experiment), notify)
+
+    def action_stop(self) -> None:
+        """End those that still train, in a thread because that writes files."""
+        self.run_worker(self.study.stop, thread=True, group="stop")
+
+
+def _profile(row: StudyRow) -> GradientProfile:
+    return GradientProfile(
+        (row.key,),
+        row.name,
+        verdict_mark(row)[0] if row.state in ("finished", "diverged") else "",
+        row.outcome.drop if row.outcome is not None else math.nan,
+        row.gradients,
+        row.healthy,
+    )
+
+
+def _poll(study: Study) -> None:
+    """Poll a study until all cures have ended, in a thread."""
+    worker = get_current_worker()
+    while not (worker.is_cancelled or study.closed or study.poll().done):
+        time.sleep(POLL_SECONDS)

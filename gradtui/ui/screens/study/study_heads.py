@@ -1,0 +1,169 @@
+"""The texts around the table of a study: its title line, what it is about, what was wrong, and a chosen cure."""
+
+from __future__ import annotations
+
+from textual.content import Content
+from textual.reactive import reactive
+from textual.widget import Widget
+
+from gradtui.study.state import StudyRow, StudyState
+from gradtui.ui.widgets.status_bar import bar
+from gradtui.words import printable, seconds
+
+LEAST_BAR, MOST_BAR = 8, 32
+"""Columns of the bar in the title line; where there is less room, it is left out."""
+
+
+class StudyTitle(Widget):
+    """The StudyTitle is the first line: the study's name on the left, how far it is on the right."""
+
+    DEFAULT_CSS = """
+    StudyTitle { height: 1; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap; }
+    """
+
+    state: reactive[StudyState | None] = reactive(None)
+    begun: reactive[bool] = reactive(False)
+    """Whether its runs are trained by this app."""
+
+    def render(self) -> Content:
+        """Return the line, with a bar while anything trains."""
+        state, width = self.state, self.content_size.width
+        if state is None:
+            return Content("")
+        if state.cured is None:
+            kind, right, live = "study", progress(state, self.begun), any(row.live for row in state.rows)
+        else:
+            kind, right, live = "every cure", cures_progress(state), bool(state.rows) and not state.done
+        left = Content.assemble(
+            ("gradtui", "bold $accent"), "  ", (printable(state.name), "bold"), (f" · {kind}", "$secondary")
+        )
+        if live:
+            room = width - left.cell_length - right.cell_length - 4
+            if room >= LEAST_BAR:
+                right += Content("  ") + bar(state.share, min(MOST_BAR, room))
+        return left + Content(" " * max(2, width - left.cell_length - right.cell_length)) + right
+
+
+def progress(state: StudyState, begun: bool) -> Content:
+    """Return in words how far a study is; `begun` says whether this app trains it."""
+    if state.problem:
+        return Content.styled("✖ cannot be trained", "$error")
+    if not state.rows:
+        return Content.styled("◌ reading", "$accent")
+    done, total = state.ended, state.total
+    if state.other_owner:
+        return Content.styled(f"● {done} of {total} · begun by {state.other_owner}", "$success")
+    if begun and not state.done:
+        left = f" · {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+        return Content.styled(f"● {done} of {total} trained{left}", "$success")
+    if done == total:
+        broken = sum(row.state in ("failed", "died") for row in state.rows)
+        stopped = sum(row.state == "stopped" for row in state.rows)
+        if broken or stopped:
+            counts = ", ".join(
+                f"{count} {word}" for count, word in ((broken, "failed"), (stopped, "stopped")) if count
+            )
+            return Content.styled(f"■ {counts} of {total} · space goes on", "$warning")
+        return Content.styled(f"✓ all {total} trained", "$success")
+    if not done and not any(row.folder for row in state.rows):
+        return Content.styled(f"○ {total} runs · space trains them", "$secondary")
+    return Content.styled(f"‖ {done} of {total} trained · space goes on", "$warning")
+
+
+def cures_progress(state: StudyState) -> Content:
+    """Return in words how far the study of a run's cures is."""
+    if state.problem:
+        return Content.styled("✖ nothing to compare", "$error")
+    if not state.rows:
+        return Content.styled("◌ reading the run", "$accent")
+    cures = state.rows[1:]
+    ended = sum(row.ended for row in cures)
+    if not state.done:
+        return Content.styled(f"● {ended} of {len(cures)} cures trained", "$success")
+    healed = sum(row.verdict is not None and row.verdict.healed for row in cures)
+    stopped = sum(row.state == "stopped" for row in cures)
+    if stopped:
+        return Content.styled(f"■ stopped: {healed} of {len(cures) - stopped} healed", "$secondary")
+    return Content.styled(f"✓ done: {healed} of {len(cures)} healed", "$success")
+
+
+class StudyTexts(Widget):
+    """StudyTexts shows what the study is about, then what was found across its runs."""
+
+    DEFAULT_CSS = """
+    StudyTexts { height: auto; max-height: 4; padding: 0 1; }
+    """
+
+    state: reactive[StudyState | None] = reactive(None, layout=True)
+
+    def render(self) -> Content:
+        """Return a line for each text."""
+        state = self.state
+        if state is None:
+            return Content("")
+        lines = [Content.styled(printable(state.spec.description), "$secondary")]
+        if state.problem:
+            lines.append(Content.styled(f"✖ {printable(state.problem)}", "$error"))
+        lines += [
+            Content.assemble((f"✖ {found.code}  ", "bold $error"), printable(found.evidence))
+            for found in state.findings
+        ]
+        return Content("\n").join(lines)
+
+
+class CuredRunLine(Widget):
+    """The CuredRunLine says in one line what is wrong with the run to be cured, or why no cure can be tried."""
+
+    DEFAULT_CSS = """
+    CuredRunLine { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    state: reactive[StudyState | None] = reactive(None)
+
+    def render(self) -> Content:
+        """Return the first finding with its evidence, and the codes of the others."""
+        state = self.state
+        if state is None or state.cured is None:
+            return Content("")
+        if state.problem:
+            return Content.styled(state.problem, "$error")
+        if not state.cured.findings:
+            return Content("")
+        first, *others = state.cured.findings
+        codes = "".join(f" · {found.code}" for found in others)
+        return Content.assemble(
+            (f"✖ {first.code}{codes}", "bold $error"),
+            (f"  since step {first.step:,}  ", "$secondary"),
+            first.evidence,
+        )
+
+
+class CureDetails(Widget):
+    """CureDetails shows all that is known of the chosen cure: its verdict in numbers, its reason and its price."""
+
+    DEFAULT_CSS = """
+    CureDetails { height: 4; padding: 1 1 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    """
+
+    row: reactive[StudyRow | None] = reactive(None)
+
+    def render(self) -> Content:
+        """Return three lines."""
+        row = self.row
+        if row is None:
+            return Content("")
+        if row.verdict is not None:
+            head, *numbers = row.verdict.lines()
+            verdict = Content.assemble((head, "bold"), (" · " + " · ".join(numbers), "$secondary"))
+        elif not row.key:
+            verdict = Content("The same net once more, without a cure: what the others are held against.")
+        else:
+            verdict = Content.styled(row.reason or "what became of it, its end will tell", "$secondary")
+        why, price = row.member.why, row.member.price
+        return Content("\n").join(
+            (
+                verdict,
+                Content.assemble(("why    ", "$secondary"), why) if why else Content(""),
+                Content.assemble(("price  ", "$secondary"), price) if price else Content(""),
+            )
+        )

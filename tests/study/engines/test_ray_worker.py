@@ -1,0 +1,146 @@
+"""What sits on a machine of a cluster, here in this process: real trainers, shared folders and copies."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from subprocess import Popen
+
+import pytest
+
+from gradtui.experiment import Experiment, from_dict
+from gradtui.runs.control import send
+from gradtui.runs.folder import CONTROL_FILE
+from gradtui.runs.process import start_ticks
+from gradtui.runs.reader import open_run
+from gradtui.runs.writer import RunWriter
+from gradtui.study.engines import LOST
+from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
+from gradtui.study.engines.ray_engine import token_of
+from gradtui.study.engines.ray_worker import RayWorker, RemoteLook
+from gradtui.training.launch import create_run, write_experiment
+from tests.support.studies import sick_run
+
+
+def small(steps: int) -> Experiment:
+    run = {"steps": steps, "device": "cpu", "eval_every": 0, "threads": 1, "checkpoint_every": 50}
+    return from_dict({"name": "small", "net": [{"width": 8, "repeat": 2}], "run": run})
+
+
+@pytest.fixture
+def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RayWorker]:
+    monkeypatch.chdir(tmp_path)
+    worker = RayWorker(str(tmp_path))
+    yield worker
+    worker.leave()
+
+
+def until(worker: RayWorker, enough: Callable[[RemoteLook], object], commands: bytes = b"") -> RemoteLook:
+    deadline = time.monotonic() + 60
+    while not enough(look := worker.look(commands)):
+        assert time.monotonic() < deadline
+        commands = b""
+    return look
+
+
+def ended(look: RemoteLook) -> bool:
+    return look.code is not None
+
+
+def test_a_folder_is_known_by_what_stands_in_it_not_by_its_name(worker: RayWorker, tmp_path: Path) -> None:
+    run = create_run(small(1))
+    token = token_of(run.parent)
+    assert token == token_of(run.parent)
+    assert worker.sees(str(run), token)
+    twin = create_run(small(1), tmp_path / "elsewhere" / "runs")
+    assert token_of(twin.parent) != token
+    assert not worker.sees(str(twin), token)
+    assert not worker.sees(str(run.with_name("another")), token)
+    assert not worker.sees("/nowhere/at/all", token)
+
+
+def test_who_is_told_to_stop_before_it_began_never_begins(worker: RayWorker) -> None:
+    run = create_run(small(10))
+    worker.train(str(run), None)
+    send(run, "stop")
+    assert worker.look(b"") == RemoteLook(LOST, [])
+    assert not (run / "run.json").exists()
+
+
+def test_a_run_that_somebody_else_is_at_is_waited_for_and_not_trained_again(worker: RayWorker) -> None:
+    sleeper = Popen(["sleep", "600"])
+    run = sick_run(small(60), end=None)
+    meta = (run / "run.json").read_text()
+    assert str(os.getpid()) in meta
+    meta = meta.replace(f'"pid": {os.getpid()}', f'"pid": {sleeper.pid}')
+    (run / "run.json").write_text(meta.replace(str(start_ticks(os.getpid())), str(start_ticks(sleeper.pid))))
+    before = (run / "scalars.f32").read_bytes()
+    worker.train(str(run), None)
+    assert worker.look(b"") == RemoteLook(None, [])
+    writer = RunWriter(run, {})
+    writer.event("end", step=60, status="finished", reason="")
+    writer.close()
+    assert worker.look(b"") == RemoteLook(0, [])
+    sleeper.kill()
+    sleeper.wait()
+    assert (run / "scalars.f32").read_bytes() == before
+
+
+@pytest.mark.long
+def test_a_copy_says_while_it_trains_what_is_new_hears_wishes_and_goes_on_elsewhere(
+    worker: RayWorker, tmp_path: Path
+) -> None:
+    run = create_run(small(1_000_000))
+    worker.train(str(run), FolderChanges(run).collect())
+    deadline = time.monotonic() + 60
+    while open_run(run).steps < 100:
+        assert time.monotonic() < deadline
+        apply_changes(run, worker.look(b"").changes)
+    assert open_run(run).status.state == "running"
+    send(run, "stop")
+    told = (run / CONTROL_FILE).read_bytes()
+    look = until(worker, lambda look: apply_changes(run, look.changes) or ended(look), told)
+    assert look.code == 0
+    stopped = open_run(run)
+    assert stopped.status.state == "stopped"
+    assert sorted((run / "checkpoints").glob("step-*"))
+
+    # Elsewhere, and only to some steps more.
+    taken = stopped.steps
+    more = small(taken + 50)
+    write_experiment(run, more)
+    other = RayWorker(str(tmp_path))
+    other.train(str(run), FolderChanges(run).collect())
+    look = until(other, lambda look: apply_changes(run, look.changes) or ended(look))
+    other.leave()
+    assert look.code == 0
+    gone_on = open_run(run)
+    assert gone_on.status.state == "finished"
+    [resumed] = [event["step"] for event in gone_on.events() if event["event"] == "resumed_from"]
+    assert resumed == taken
+    steps, losses = gone_on.scalars("loss")
+    assert steps.tolist() == list(range(1, more.run.steps + 1))
+
+    alone = create_run(more)
+    worker.train(str(alone), None)
+    assert until(worker, ended).code == 0
+    assert open_run(alone).scalars("loss")[1].tolist() == losses.tolist(), "as if it had never moved"
+
+
+@pytest.mark.long
+def test_a_trainer_that_is_killed_is_said_by_its_signal_and_the_next_run_gets_another(
+    worker: RayWorker,
+) -> None:
+    first, second = create_run(small(1_000_000)), create_run(small(20))
+    worker.train(str(first), None)
+    until(worker, lambda look: open_run(first).steps)
+    meta = open_run(first).meta
+    assert meta is not None
+    os.kill(meta.pid, signal.SIGKILL)
+    assert until(worker, ended).code == -signal.SIGKILL
+    worker.train(str(second), None)
+    assert until(worker, ended).code == 0
+    assert open_run(second).status.state == "finished"

@@ -1,0 +1,359 @@
+"""Every cure trained beside the others: who is begun when, who is taken up, and what comes of it."""
+
+from __future__ import annotations
+
+import math
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gradtui.diagnosis.monitor import step_seconds
+from gradtui.experiment import set_fields, to_dict
+from gradtui.runs.control import ControlReader
+from gradtui.runs.folder import runs_root
+from gradtui.runs.meta import Parent, read_meta, write_meta
+from gradtui.runs.reader import open_run
+from gradtui.runs.writer import RunWriter
+from gradtui.study.cure_study import cure_study
+from gradtui.study.state import StudyState
+from gradtui.study.study import Study
+from gradtui.training.launch import create_run, start_trainer
+from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids, write_run
+
+CURES = ["relu", "elu", "tanh-xavier"]
+
+
+def settled(study: Study, polls: int = 60) -> StudyState:
+    """As it stands when nothing more comes."""
+    for _ in range(polls):
+        study.poll()
+    return study.state
+
+
+def states(state: StudyState) -> dict[str, str]:
+    return {row.key: row.state for row in state.rows}
+
+
+def ranked(state: StudyState) -> tuple[str, ...]:
+    """Return the keys of the ranked cures, the best first."""
+    keys = {row.member.change: row.key for row in state.rows}
+    return tuple(keys[one.change] for one in state.ranked)
+
+
+# -- beginning
+
+
+def test_at_most_so_many_run_at_once_in_order_and_the_next_comes_when_one_has_gone() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    state = settled(study)
+    assert [trainer.cure for trainer in launcher.started] == ["", "relu"]
+    assert states(state) == {"": "starting", "relu": "starting", "elu": "waiting", "tanh-xavier": "waiting"}
+    launcher.started[1].train(decades=0.3, learns=True)
+    settled(study)
+    assert [trainer.cure for trainer in launcher.running] == ["", "elu"]
+    assert study.state.row("relu").state == "finished"
+    assert not study.state.done
+
+
+def test_each_is_an_ordinary_run_beside_the_sick_one_that_names_it() -> None:
+    launcher = Launcher()
+    sick = sick_run()
+    settled(cure_study(sick, ["relu"], jobs=2, start=launcher))
+    for trainer, cure in zip(launcher.started, ("", "relu"), strict=True):
+        assert trainer.parent == Parent(sick.name, 0, cure)
+        assert trainer.folder.parent == sick.parent
+    assert launcher.started[1].experiment.net[0].activation == "relu"
+    assert launcher.started[1].experiment.seed == sigmoids().seed
+
+
+def test_as_many_run_as_there_are_cores_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradtui.study.engines.local.cores", lambda: 4)
+    for threads, jobs in ((0, 4), (1, 4), (2, 2), (8, 1)):
+        launcher = Launcher()
+        settled(cure_study(sick_run(sigmoids(run__threads=threads)), [*CURES, "prelu"], start=launcher))
+        assert len(launcher.running) == jobs, threads
+
+
+def test_no_more_run_than_memory_allows_but_one_always(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 700_000_000)
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=4, start=launcher)
+    settled(study)
+    assert len(launcher.running) == 2, "a third would need what the first two have not yet taken"
+    monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 1)
+    launcher.started[0].train()
+    launcher.started[1].train()
+    settled(study)
+    assert len(launcher.running) == 1
+
+
+# -- what comes of it
+
+
+def test_they_are_ranked_and_held_against_the_sick_experiment_trained_beside_them() -> None:
+    def train(trainer: Trainer) -> None:
+        match trainer.cure:
+            case "":
+                trainer.train(seconds=0.02)
+            case "relu":
+                trainer.train(decades=0.3, learns=True, seconds=0.03)
+            case "elu":
+                trainer.train(decades=0.3, learns=True, seconds=0.02)
+            case _:
+                trainer.train()
+
+    study = cure_study(sick_run(seconds=5.0), CURES, jobs=2, start=Launcher(train))
+    state = settled(study)
+    assert state.done
+    assert state.share == 1.0
+    assert ranked(state) == ("elu", "relu", "tanh-xavier")
+    assert [row.key for row in state.in_order()] == ["", "elu", "relu", "tanh-xavier"]
+    elu, relu, tanh = (state.row(key) for key in ranked(state))
+    assert elu.verdict is not None
+    assert elu.verdict.healed
+    assert relu.price == pytest.approx(1.5)
+    assert elu.price == pytest.approx(1.0)
+    assert tanh.verdict is not None
+    assert tanh.verdict.left == ("vanishing",)
+    assert elu.outcome is not None
+    assert elu.outcome.accuracy == 0.95
+    assert elu.gradients is not None
+    assert len(elu.gradients) == 13
+    assert elu.healthy is not None
+    assert state.cured is not None
+    assert state.cured.outcome is not None
+    assert state.cured.outcome.codes == ("vanishing",)
+    assert state.row("").verdict is None
+
+
+def test_before_the_baseline_is_there_a_price_is_not_known() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    settled(study)
+    launcher.started[1].train(decades=0.3, learns=True)
+    row = settled(study).row("relu")
+    assert row.verdict is not None
+    assert row.verdict.healed, "held against the sick run for now"
+    assert math.isnan(row.price)
+
+
+def test_a_pretraining_is_a_part_of_the_price() -> None:
+    folder = sick_run()
+    assert step_seconds(open_run(folder)) == pytest.approx(0.01)
+    writer = RunWriter(folder, {})
+    writer.event("phase", 0, phase="pretraining")
+    time.sleep(0.12)
+    writer.event("pretrain", 0, layer=1)
+    writer.close()
+    assert step_seconds(open_run(folder)) == pytest.approx(0.01 + 0.12 / 60, rel=0.3)
+
+
+def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
+    def train(trainer: Trainer) -> None:
+        if trainer.cure == "relu":
+            (trainer.folder / "trainer.log").write_text("Killed by a meteorite\n")
+            trainer.code = 1
+        elif trainer.cure == "elu":
+            trainer.train(steps=5, end="failed", reason="out of memory: say")
+        else:
+            heals(trainer)
+
+    state = settled(cure_study(sick_run(), CURES, jobs=1, start=Launcher(train)))
+    assert state.done
+    assert states(state) == {"": "finished", "relu": "failed", "elu": "failed", "tanh-xavier": "finished"}
+    assert state.row("relu").reason == "the trainer could not start: Killed by a meteorite"
+    assert state.row("elu").reason == "out of memory: say"
+    assert ranked(state) == ("tanh-xavier",)
+    assert [row.key for row in state.in_order()] == ["", "tanh-xavier", "relu", "elu"]
+
+
+def test_a_trainer_that_was_killed_has_died() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), ["relu"], jobs=2, start=launcher)
+    settled(study)
+    trainer = launcher.started[1]
+    write_run(trainer.folder, trainer.experiment, parent=trainer.parent, steps=5, end=None)
+    write_meta(trainer.folder, msgspec.structs.replace(read_meta(trainer.folder), pid=2**22 + 1))
+    trainer.code = -9
+    row = settled(study).row("relu")
+    assert (row.state, row.reason) == ("died", "died at step 5")
+
+
+def test_a_folder_that_cannot_be_made_is_a_reason() -> None:
+    def full(folder: Path) -> Trainer:
+        raise OSError(28, "No space left on device")
+
+    state = settled(cure_study(sick_run(), ["relu"], jobs=2, start=full))
+    assert state.done
+    assert all("No space left" in row.reason for row in state.rows)
+
+
+def test_a_diverged_one_is_ranked_and_comes_last() -> None:
+    def train(trainer: Trainer) -> None:
+        if trainer.cure == "relu":
+            trainer.train(steps=30, end="diverged")
+        else:
+            heals(trainer)
+
+    state = settled(cure_study(sick_run(), CURES, jobs=3, start=Launcher(train)))
+    assert ranked(state)[-1] == "relu"
+
+
+@pytest.mark.parametrize(
+    ("about", "problem"),
+    [({"decades": 0.3, "learns": True}, "nothing was found"), ({}, "no cure called 'prayer'")],
+)
+def test_where_there_is_nothing_to_compare_that_is_said_and_nothing_raised(
+    about: dict[str, Any], problem: str
+) -> None:
+    study = cure_study(sick_run(**about), ["prayer"] if not about else None, start=Launcher())
+    assert problem in study.poll().problem
+    assert study.poll().done
+
+
+def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+    assert "no run" in cure_study(tmp_path, start=Launcher()).poll().problem
+
+
+# -- ending
+
+
+def test_stop_ends_those_that_run_and_begins_no_more() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    settled(study)
+    study.stop()
+    for trainer in launcher.started:
+        assert [command.name for command in ControlReader(trainer.folder).poll()] == ["stop"]
+        trainer.train(steps=20, end="stopped")
+    state = settled(study)
+    assert len(launcher.started) == 2
+    assert set(states(state).values()) == {"stopped"}
+    assert state.row("elu").reason == "not begun"
+    assert state.done
+    assert ranked(state) == (), "who has learned for a shorter time is not compared"
+
+
+def test_close_leaves_them() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    settled(study)
+    study.close()
+    launcher.started[0].train()
+    settled(study)
+    assert len(launcher.started) == 2
+    assert ControlReader(launcher.started[1].folder).poll() == []
+
+
+# -- taking up
+
+
+def test_what_was_trained_before_is_taken_up_and_what_runs_is_followed() -> None:
+    sick = sick_run()
+    first = Launcher()
+    study = cure_study(sick, CURES, jobs=2, start=first)
+    settled(study)
+    heals(first.started[0])
+    settled(study)
+    relu = first.started[1]
+    write_run(relu.folder, relu.experiment, parent=relu.parent, steps=30, decades=0.3, learns=True, end=None)
+    study.close()
+    second = Launcher()
+    again = cure_study(sick, CURES, jobs=3, start=second)
+    state = settled(again)
+    assert state.row("").state == "finished"
+    assert state.row("").taken_up
+    assert (state.row("relu").state, state.row("relu").step) == ("running", 30)
+    assert state.row("elu").taken_up, "its folder was made, and nobody knows that its trainer is a fake"
+    assert [trainer.cure for trainer in second.started] == ["tanh-xavier"]
+
+
+def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
+    sick = sick_run()
+    first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
+    settled(cure_study(sick, ["relu"], jobs=2, start=first))
+    second = Launcher()
+    again = cure_study(sick, ["relu"], jobs=2, start=second)
+    state = settled(again)
+    assert [trainer.folder for trainer in second.started] == [trainer.folder for trainer in first.started]
+    assert set(states(state).values()) == {"starting"}, "what its folder says is of before"
+    for trainer in second.started:
+        heals(trainer)
+    assert ranked(settled(again)) == ("relu",)
+
+
+def test_another_experiment_is_no_twin() -> None:
+    sick = sick_run()
+    other = sick_run(sigmoids(net__0__activation="relu", net__0__init="he", seed=7))
+    meta = read_meta(other)
+    write_meta(other, msgspec.structs.replace(meta, parent=Parent(sick.name, 0, "relu")))
+    launcher = Launcher()
+    state = settled(cure_study(sick, ["relu"], jobs=2, start=launcher))
+    assert len(launcher.started) == 2
+    assert not state.row("relu").taken_up
+
+
+# -- real trainers
+
+
+@pytest.fixture
+def tiny() -> Path:
+    """A small net that starves, trained."""
+    folder = create_run(sigmoids(run__steps=80), runs_root())
+    assert start_trainer(folder).wait(60) == 0
+    return folder
+
+
+@pytest.mark.long
+def test_real_trainers_heal_a_real_net(tiny: Path) -> None:
+    study = cure_study(tiny, ["relu", "batch-norm"], jobs=2)
+    deadline = time.monotonic() + 120
+    while not study.poll().done:
+        assert time.monotonic() < deadline, states(study.state)
+        time.sleep(0.1)
+    state = study.state
+    assert set(states(state).values()) == {"finished"}
+    assert state.cured is not None
+    assert {finding.code for finding in state.cured.findings} == {"vanishing"}
+    assert len(ranked(state)) == 2
+    for key in ranked(state):
+        row = state.row(key)
+        assert row.verdict is not None
+        assert row.verdict.gone == ("vanishing",)
+        assert row.price > 0
+    baseline, sick = state.row(""), open_run(tiny)
+    assert baseline.folder is not None
+    mine, theirs = (run.scalars("loss")[1] for run in (open_run(baseline.folder), sick))
+    assert mine.tolist() == theirs.tolist(), "the same seed: the sick net once more, to the bit"
+
+
+@pytest.mark.long
+def test_real_trainers_are_stopped_and_go_on_later(tiny: Path) -> None:
+    exp = open_run(tiny).experiment
+    assert exp is not None
+    endless = to_dict(set_fields(exp, {"run.steps": 10_000_000}))
+    write_meta(tiny, msgspec.structs.replace(read_meta(tiny), experiment=endless))
+    study = cure_study(tiny, ["relu"], jobs=2)
+    deadline = time.monotonic() + 60
+    while not all(row.step > 20 for row in study.poll().rows):
+        assert time.monotonic() < deadline, states(study.state)
+        time.sleep(0.1)
+    study.stop()
+    while not study.poll().done:
+        assert time.monotonic() < deadline, states(study.state)
+        time.sleep(0.1)
+    assert set(states(study.state).values()) == {"stopped"}
+    steps = {row.key: row.step for row in study.state.rows}
+    again = cure_study(tiny, ["relu"], jobs=2)
+    while not all(row.step > steps[row.key] + 20 for row in again.poll().rows):
+        assert time.monotonic() < deadline, states(again.state)
+        time.sleep(0.1)
+    assert [row.folder for row in again.state.rows] == [row.folder for row in study.state.rows]
+    again.stop()
+    while not again.poll().done:
+        assert time.monotonic() < deadline, states(again.state)
+        time.sleep(0.1)

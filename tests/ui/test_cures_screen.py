@@ -1,0 +1,285 @@
+"""The screen of all cures, driven by keys, with trainers that the test makes train."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from gradtui.diagnosis.outcome import Outcome
+from gradtui.experiment import load
+from gradtui.runs.control import ControlReader
+from gradtui.study.cure_study import cure_study
+from gradtui.study.plan import Member
+from gradtui.study.state import StudyRow
+from gradtui.study.study import Study
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.study.cures_screen import CuresScreen
+from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfile, among, fitting
+from gradtui.ui.screens.study.study_tables import cure_columns, power
+from gradtui.ui.widgets.row_table import SIGNS, RowTable, Shown, placed
+from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
+from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
+
+__all__ = ["no_standby"]
+
+CURES = ["relu", "elu", "tanh-xavier"]
+SIZES = [(80, 24), (120, 36), (200, 50)]
+
+
+def unlike(trainer: Trainer) -> None:
+    """They end in every way there is."""
+    match trainer.cure:
+        case "relu":
+            trainer.train(decades=0.3, learns=True, seconds=0.02)
+        case "elu":
+            (trainer.folder / "trainer.log").write_text("Killed by a meteorite\n")
+            trainer.code = 1
+        case "tanh-xavier":
+            trainer.train(decades=7.0)
+        case _:
+            trainer.train()
+
+
+async def shown(pilot: Pilot[None], study: Study) -> tuple[CuresScreen, list[Path | None]]:
+    """The screen over the lab, and what it answers."""
+    answers: list[Path | None] = []
+    await lab_of(pilot)
+    screen = CuresScreen(study)
+    pilot.app.push_screen(screen, answers.append)
+    await until(pilot, lambda: bool(screen.rows))
+    return screen, answers
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_every_end_is_said_in_figures_and_the_sick_net_stands_beside_its_cure(
+    size: tuple[int, int],
+) -> None:
+    study = cure_study(sick_run(), CURES, jobs=2, start=Launcher(unlike))
+    app = GradtuiApp()
+    async with app.run_test(size=size) as pilot:
+        screen, _ = await shown(pilot, study)
+        await until(pilot, lambda: "done: 1 of 3 healed" in screen_text(app))
+        await until(pilot, lambda: bool(screen.query(SmallProfile)))
+        await pilot.pause(0.1)
+        text = screen_text(app)
+        assert all(len(line) == size[0] for line in text.splitlines())
+        assert "✖ vanishing  since step 1" in text
+        lines = [line for line in text.splitlines() if line.startswith(("   ", " ▸ "))]
+        assert [line.split()[0] for line in lines[1:5]] == ["no", "▸", "tanh", "ELU"]
+        assert "✖ sick" in lines[1]
+        for said in ("✓ healed", "95.0%", "×2.00", "✓ nothing"):
+            assert said in lines[2]
+        assert "✖ no cure" in lines[3]
+        assert "10^-6.7" in lines[3]
+        assert "✖ failed" in lines[4]
+        assert "the trainer could not start: Killed by a meteorite"[: size[0] - 40] in lines[4]
+        assert "healed: vanishing gone" in text
+        assert "why    ReLU's slope" in text
+        drawn = [profile for profile in screen.query(SmallProfile) if profile.display]
+        assert [str(profile.border_title) for profile in drawn[:2]] == [
+            "✖ no cure",
+            "✓ ReLU and He's weights",
+        ]
+        assert len(drawn) == (2 if size == (80, 24) else 3)
+        assert len({profile.chart.scale for profile in drawn}) == 1
+        assert len({profile.size.height for profile in drawn}) == 1
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_runs_has_a_bar_and_what_waits_says_so(size: tuple[int, int]) -> None:
+    launcher = Launcher()
+    app = GradtuiApp()
+    async with app.run_test(size=size) as pilot:
+        await shown(pilot, cure_study(sick_run(sigmoids(run__steps=120)), CURES, jobs=2, start=launcher))
+        assert "◌ starting" in screen_text(app)
+        await until(pilot, lambda: screen_text(app).count("waiting") == 2)
+        launcher.started[0].train(steps=60, end=None)
+        launcher.started[0].code = None
+        await until(pilot, lambda: "━" in screen_text(app).splitlines()[3])
+        assert "● 0 of 3 cures trained" in screen_text(app)
+        assert "stop all" in screen_text(app)
+
+
+async def test_a_cure_stays_chosen_wherever_it_comes_to_stand_and_opens_its_run() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=4, start=launcher)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, answers = await shown(pilot, study)
+        await until(pilot, lambda: len(launcher.started) == 4)
+        await pilot.press("down", "j", "k", "down")
+        assert screen.row is not None
+        assert screen.row.key == "tanh-xavier"
+        heals(launcher.started[3])
+        await until(pilot, lambda: screen.at == 1)
+        assert screen.row.key == "tanh-xavier"
+        await pilot.press("enter")
+        await until(pilot, lambda: answers == [launcher.started[3].folder])
+
+
+async def test_before_anybody_chose_the_best_is_chosen() -> None:
+    launcher = Launcher()
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, _ = await shown(pilot, cure_study(sick_run(), CURES, jobs=4, start=launcher))
+        await until(pilot, lambda: len(launcher.started) == 4)
+        heals(launcher.started[2])
+        await until(pilot, lambda: screen.row is not None and screen.row.key == "elu")
+
+
+async def test_what_was_not_begun_has_no_run_to_open() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, answers = await shown(pilot, cure_study(sick_run(), CURES, jobs=1, start=Launcher()))
+        await pilot.press("end", "enter")
+        await pilot.pause()
+        assert screen.row is not None
+        assert screen.row.state == "waiting"
+        assert answers == []
+
+
+async def test_they_go_on_when_the_screen_is_left_and_it_can_be_opened_again() -> None:
+    launcher = Launcher()
+    study = cure_study(sick_run(), CURES, jobs=1, start=launcher)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        _, answers = await shown(pilot, study)
+        await pilot.press("escape")
+        await until(pilot, lambda: answers == [None])
+        for _ in range(4):
+            await until(pilot, lambda: bool(launcher.running))
+            heals(launcher.running[0])
+        await until(pilot, lambda: study.state.done)
+        await shown(pilot, study)
+        await until(pilot, lambda: "done: 3 of 3 healed" in screen_text(app))
+
+
+async def test_x_stops_what_still_trains() -> None:
+    launcher = Launcher()
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=launcher))
+        await until(pilot, lambda: len(launcher.started) == 2)
+        await pilot.press("x")
+        await until(pilot, lambda: "■ stopped" in screen_text(app))
+        for trainer in launcher.started:
+            assert [command.name for command in ControlReader(trainer.folder).poll()] == ["stop"]
+            trainer.train(steps=20, end="stopped")
+        await until(pilot, lambda: "stopped: 0 of 0 healed" in screen_text(app))
+        assert "stop all" not in screen_text(app)
+
+
+async def test_the_experiment_of_a_line_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=Launcher()))
+        await pilot.press("s")
+        await pilot.pause()
+        await pilot.press("enter")
+        await until(pilot, lambda: (tmp_path / "sigmoids-relu.toml").exists())
+        assert load(tmp_path / "sigmoids-relu.toml").net[0].activation == "relu"
+
+
+async def test_a_click_chooses_and_another_opens() -> None:
+    launcher = Launcher(heals)
+    study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen, answers = await shown(pilot, study)
+        await until(pilot, lambda: study.state.done)
+        await pilot.pause(0.3)
+        await pilot.click(RowTable, offset=(10, 1))
+        assert screen.row is not None
+        assert screen.row.key == ""
+        await pilot.click(RowTable, offset=(10, 1))
+        await until(pilot, lambda: answers == [launcher.started[0].folder])
+
+
+async def test_where_nothing_can_be_compared_a_line_says_why() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        app.push_screen(CuresScreen(cure_study(sick_run(decades=0.3, learns=True), start=Launcher())))
+        await until(pilot, lambda: "nothing was found in it, so there is nothing to cure" in screen_text(app))
+        await pilot.press("down", "enter", "s", "escape")
+        await lab_of(pilot)
+
+
+async def test_ascii_terminals_see_ascii_alone() -> None:
+    app = GradtuiApp(terminal=ASCII)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=Launcher(unlike)))
+        await until(pilot, lambda: "done: 1 of 3 healed" in screen_text(app))
+        assert not alien(app)
+
+
+# -- what fits
+
+
+@pytest.mark.parametrize("width", [78, 98, 118, 198])
+def test_the_longest_name_and_all_numbers_of_a_cure_fit_under_their_heads(width: int) -> None:
+    columns = cure_columns()
+    table = RowTable[StudyRow](columns, marks=False)
+    outcome = Outcome(("vanishing",), 60, 2.3026, 0.1, 0.1, -12.25, 0.01)
+    name = "pretraining by Boltzmann machines"
+    member = Member("pretrain-rbm", name, name, (), 0, sigmoids())
+    row = StudyRow(member=member, state="finished", outcome=outcome, price=123.4)
+    table._shown = Shown((row,))
+    shown = placed(columns, width, SIGNS // 2)
+    head, line = (table._line(y, shown, width)[0] for y in (0, 1))
+    assert head.cell_length == line.cell_length == width
+    assert head.plain.index("found") == line.plain.index("vanishing")
+    assert [one.column.key for one in shown if one.column.key != "test"] == [
+        "name",
+        "state",
+        "train",
+        "loss",
+        "1st÷last",
+        "a step",
+        "found",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "wanted", "grid"),
+    [
+        (80, 8, 9, (2, 1)),
+        (80, 7, 9, (0, 0)),
+        (120, 20, 9, (3, 2)),
+        (200, 30, 9, (5, 2)),
+        (200, 30, 2, (2, 1)),
+        (30, 30, 2, (0, 0)),
+    ],
+)
+def test_as_many_charts_as_can_be_read(width: int, height: int, wanted: int, grid: tuple[int, int]) -> None:
+    assert fitting(width, height, wanted) == grid
+
+
+@pytest.mark.parametrize(
+    ("count", "chosen", "shown"),
+    [
+        (9, "s", "sabcdef"),
+        (2, "s", "sa"),
+        (2, "d", "sd"),
+        (4, "c", "sabc"),
+        (4, "d", "sdef"),
+        (5, "e", "scdef"),
+        (1, "d", "d"),
+        (4, "not begun", "sabc"),
+        (0, "s", ""),
+    ],
+)
+def test_the_sick_net_stands_beside_the_page_of_the_chosen_one(count: int, chosen: str, shown: str) -> None:
+    given = [GradientProfile((key, key.upper()), key) for key in "sabcdef"]
+    for key in {chosen, chosen.upper()}:
+        assert "".join(one.name for one in among(given, count, key)) == shown
+
+
+@pytest.mark.parametrize(
+    ("decades", "said"), [(-12.21, "10^-12.2"), (0.3, "10^+0.3"), (float("-inf"), "0"), (float("nan"), "–")]
+)
+def test_a_ratio_is_a_power_of_ten(decades: float, said: str) -> None:
+    assert power(decades) == said

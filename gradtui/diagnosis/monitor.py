@@ -147,11 +147,11 @@ class RunMonitor:
     @property
     def metric(self) -> str:
         """Return the metric of the layers that the snapshots hold."""
-        return self._followed().measure
+        return self._followed().metric
 
     def follow_metric(self, metric: str) -> None:
         """Have another metric of the layers in the snapshots from now on."""
-        if metric != self._followed().measure:
+        if metric != self._followed().metric:
             self._followed().watch(metric)
 
     def poll(self) -> bool:

@@ -44,7 +44,7 @@ class Tables:
     """What a log amounts to as a run."""
 
     layers: dict[str, Shaped] = field(default_factory=dict)
-    """By measure, all with the same columns."""
+    """By metric, all with the same columns."""
     scalars: Shaped | None = None
     evaluations: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
     """Step, time, and what was measured then."""
@@ -60,40 +60,40 @@ def shape(log: Log) -> Tables:
     """Sort a log's numbers: what is of layers, of the whole training, of evaluations. `layers` is empty where nothing
     says anything about single layers."""
     tables = Tables()
-    by_measure, rest = _by_measure(log)
-    _take_layers(tables, log, by_measure)
+    by_metric, rest = _by_metric(log)
+    _take_layers(tables, log, by_metric)
     rest = _take_evaluations(tables, rest)
     tables.scalars = _scalars(rest, tables.layers.get("grad_norm"))
     tables.left += [f"{what} ({count:,})" for what, count in sorted(log.left.items())]
     return tables
 
 
-def _by_measure(log: Log) -> tuple[dict[str, dict[str, Entries]], dict[str, Entries]]:
-    by_measure: dict[str, dict[str, Entries]] = {}
+def _by_metric(log: Log) -> tuple[dict[str, dict[str, Entries]], dict[str, Entries]]:
+    by_metric: dict[str, dict[str, Entries]] = {}
     rest: dict[str, Entries] = {}
     for tag, column in log.scalars.items():
         place = measured(tag)
         if place is None:
             rest[tag] = column.ascending()
         else:
-            by_measure.setdefault(place[0], {})[place[1]] = column.ascending()
-    return by_measure, rest
+            by_metric.setdefault(place[0], {})[place[1]] = column.ascending()
+    return by_metric, rest
 
 
-def _take_layers(tables: Tables, log: Log, by_measure: dict[str, dict[str, Entries]]) -> None:
-    if "grad_norm" in by_measure:
+def _take_layers(tables: Tables, log: Log, by_metric: dict[str, dict[str, Entries]]) -> None:
+    if "grad_norm" in by_metric:
         tables.source = "norms that were logged"
         if log.norms:
             tables.left.append("histograms of gradients, beside norms")
     elif log.norms:
-        by_measure["grad_norm"] = {
+        by_metric["grad_norm"] = {
             gradient_of(tag) or tag: column.ascending() for tag, column in log.norms.items()
         }
         for tag, size in log.sizes.items():
             layer = layer_of(gradient_of(tag) or tag)
             tables.sizes[layer] = tables.sizes.get(layer, 0) + size
         tables.source = f"{'estimated from bins' if log.estimated else 'from sums of squares'} of histograms"
-    gradients = _folded(by_measure.pop("grad_norm", {}))
+    gradients = _folded(by_metric.pop("grad_norm", {}))
     if not gradients:
         return
     order = list(gradients) if log.ordered else forward_order(list(gradients))
@@ -104,11 +104,11 @@ def _take_layers(tables: Tables, log: Log, by_measure: dict[str, dict[str, Entri
         tables.left.append(f"{len(order) - len(kept)} layers that were seldom logged")
     if lost := most - len(tables.layers["grad_norm"].steps):
         tables.left.append(f"{lost:,} steps at which not every layer was logged")
-    for measure, entries in by_measure.items():
+    for metric, entries in by_metric.items():
         if set(entries) >= set(kept):
-            tables.layers[measure] = _together({layer: entries[layer] for layer in kept})
+            tables.layers[metric] = _together({layer: entries[layer] for layer in kept})
         else:
-            tables.left.append(f"{measure} of other layers")
+            tables.left.append(f"{metric} of other layers")
 
 
 def _folded(parameters: dict[str, Entries]) -> dict[str, Entries]:

@@ -163,7 +163,7 @@ class TableFollower:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """The means of a measure over `stride` recorded steps each, for every layer; a power of two.
+    """The means of a metric over `stride` recorded steps each, for every layer; a power of two.
 
     Only the last row may be a mean of fewer (`last_count`). NaN and infinity in a step stay in the row's
     mean.
@@ -241,15 +241,15 @@ class Snapshot:
     """Steps a second, over the last two seconds that were recorded; None before the second step."""
     seconds_left: float | None
     """At that rate; None where it is unknown or nothing is left to wait for."""
-    measure: str
+    metric: str
     layer_names: tuple[str, ...]
-    """The columns of the measure: layers from input to output, or time lags. Empty until the net is built."""
+    """The columns of the metric: layers from input to output, or time lags. Empty until the net is built."""
     latest: Floats
-    """(layers,): the measure's newest row; no numbers before the first."""
+    """(layers,): the metric's newest row; no numbers before the first."""
     latest_step: int
     """The step of that row; 0 before the first."""
     timeline: Timeline
-    """All rows of the measure, folded to at most TIMELINE_ROWS."""
+    """All rows of the metric, folded to at most TIMELINE_ROWS."""
     curves: Mapping[str, Summary]
     """Each scalar over the whole run, in at most CURVE_BUCKETS buckets; statistics of the shape (n,)."""
     evaluations: tuple[Event, ...]
@@ -261,24 +261,24 @@ class Snapshot:
 
 
 class Follower:
-    """Follows one run and one measure of its layers. Not safe for several threads at once."""
+    """Follows one run and one metric of its layers. Not safe for several threads at once."""
 
-    def __init__(self, run: Run, measure: str = "grad_norm") -> None:
+    def __init__(self, run: Run, metric: str = "grad_norm") -> None:
         self.run = run
-        self.measure = measure
+        self.metric = metric
         self._log = EventLog(run.folder)
         self._meta: RunMeta | None = None
         self._scalars = TableFollower(run.table_or_empty("scalars"), CURVE_BUCKETS)
-        self._layers = TableFollower(run.table_or_empty(measure), TIMELINE_ROWS)
+        self._layers = TableFollower(run.table_or_empty(metric), TIMELINE_ROWS)
         self._logged: dict[str, TableFollower] = {}
         """Of what a script logs, each name by itself."""
         self._status: RunStatus | None = None
         self._told = False
 
-    def watch(self, measure: str) -> None:
-        """Follow another measure from now on. One that the run does not record has no rows."""
-        self.measure = measure
-        self._layers = TableFollower(self.run.table_or_empty(measure), TIMELINE_ROWS)
+    def watch(self, metric: str) -> None:
+        """Follow another metric from now on. One that the run does not record has no rows."""
+        self.metric = metric
+        self._layers = TableFollower(self.run.table_or_empty(metric), TIMELINE_ROWS)
         self._told = False
 
     def poll(self) -> Snapshot | None:
@@ -314,15 +314,15 @@ class Follower:
         step = max(source.step for source in (self._scalars, self._layers, *self._logged.values()))
         return current_status(self.run.folder, self._meta, self._log, step)
 
-    def latest(self, measure: str) -> tuple[int, Floats] | None:
-        """Step and values (layers,) of the newest row of any measure; None where there is none (yet)."""
-        table = self.run.table_or_empty(measure)
+    def latest(self, metric: str) -> tuple[int, Floats] | None:
+        """Step and values (layers,) of the newest row of any metric; None where there is none (yet)."""
+        table = self.run.table_or_empty(metric)
         rows = table.read(max(0, table.rows - 1))
         return (int(rows["step"][-1]), rows["values"][-1]) if len(rows) else None
 
     def _renew(self) -> None:
         """run.json was replaced: the net has been built, or the run was resumed."""
-        for name, source in (("scalars", self._scalars), (self.measure, self._layers)):
+        for name, source in (("scalars", self._scalars), (self.metric, self._layers)):
             table = self.run.table_or_empty(name)
             if table.columns != source.table.columns:
                 source.restart(table)
@@ -347,7 +347,7 @@ class Follower:
             steps=steps,
             rate=rate,
             seconds_left=left / rate if rate and left and status.live else None,
-            measure=self.measure,
+            metric=self.metric,
             layer_names=self._layers.table.columns,
             latest=self._layers.last_values,
             latest_step=self._layers.step,

@@ -116,7 +116,7 @@ class Run:
         return [column for table in self.scalar_tables() for column in table.columns]
 
     @property
-    def measures(self) -> list[str]:
+    def metrics(self) -> list[str]:
         """What `layers` can be asked for: tables with one column a layer, or time lag."""
         meta = self.meta
         tables = meta.tables if meta else {}
@@ -183,12 +183,12 @@ class Run:
         named = meta.tables.items() if meta else ()
         return [Table(self.folder, name, about.columns) for name, about in named if about.kind == "scalars"]
 
-    def layers(self, measure: str = "grad_norm") -> tuple[Steps, Floats]:
-        """(steps (n,), values (n, layers)) of a measure; of hidden_grad, (n, time lags).
+    def layers(self, metric: str = "grad_norm") -> tuple[Steps, Floats]:
+        """(steps (n,), values (n, layers)) of a metric; of hidden_grad, (n, time lags).
 
-        Raises RunError where the run records other measures, but not this one.
+        Raises RunError where the run records other metrics, but not this one.
         """
-        steps, _, values = self.table(measure).values()
+        steps, _, values = self.table(metric).values()
         return steps, values
 
     def histogram(self, layer: str, most: int = 256) -> Histogram:

@@ -187,7 +187,7 @@ class FollowedRun:
         if snapshot is None:
             return self.snapshot is not None and (self.data is None or self.data.request != request)
         self._read_events(run, snapshot)
-        self.metrics = tuple(run.measures)
+        self.metrics = tuple(run.metrics)
         self.parent = run.parent
         self.snapshot = snapshot
         return True

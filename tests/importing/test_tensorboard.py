@@ -130,8 +130,8 @@ def test_a_run_of_ours_comes_back_as_it_went(tmp_path: Path) -> None:
     export(run, "tensorboard", tmp_path / "out")
     again = imported(tmp_path / "out", tmp_path / "runs")
     assert again.layer_names == run.layer_names
-    assert again.measures == run.measures
-    for measure in run.measures:
+    assert again.metrics == run.metrics
+    for measure in run.metrics:
         for one, other in zip(run.layers(measure), again.layers(measure), strict=True):
             np.testing.assert_array_equal(one, other)
     for name in ("time", "loss", "accuracy", "lr"):

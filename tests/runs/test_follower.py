@@ -58,7 +58,7 @@ def test_a_snapshot_is_the_whole_state(tmp_path: Path) -> None:
     training.says("comet")
     snapshot = polled(Follower(open_run(tmp_path)))
     assert (snapshot.status.state, snapshot.status.phase) == ("running", "training")
-    assert (snapshot.step, snapshot.steps, snapshot.measure) == (100, 500, "grad_norm")
+    assert (snapshot.step, snapshot.steps, snapshot.metric) == (100, 500, "grad_norm")
     assert snapshot.layer_names == ("dense1", "dense2", "dense3")
     assert snapshot.latest_step == 100
     np.testing.assert_array_equal(snapshot.latest, np.float32([100, 1e-30, np.nan]))
@@ -247,7 +247,7 @@ def test_another_measure_can_be_followed_and_any_looked_up(tmp_path: Path) -> No
     assert follower.latest("scalars") is None
     follower.watch("dead_fraction")
     snapshot = polled(follower)
-    assert (snapshot.measure, snapshot.timeline.steps.tolist()) == ("dead_fraction", [5, 10, 15, 20])
+    assert (snapshot.metric, snapshot.timeline.steps.tolist()) == ("dead_fraction", [5, 10, 15, 20])
     follower.watch("update_ratio")
     snapshot = polled(follower)
     assert (snapshot.timeline.rows.shape, snapshot.layer_names) == ((0, 0), ())

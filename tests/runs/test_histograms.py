@@ -139,7 +139,7 @@ def test_one_layer_over_time(tmp_path: Path) -> None:
 
 def test_it_is_no_measure_that_has_a_column_for_each_layer(tmp_path: Path) -> None:
     run = written(tmp_path, [3, 700])
-    assert run.measures == ["grad_norm"]
+    assert run.metrics == ["grad_norm"]
     assert run.steps == read_status(tmp_path).step == 700
 
 

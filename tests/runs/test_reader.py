@@ -32,7 +32,7 @@ def test_numbers_come_back_as_arrays(tmp_path: Path) -> None:
     np.testing.assert_array_equal(matrix, gradients)
     assert run.layer_names == ["dense1", "dense2", "dense3"]
     assert run.scalar_names == ["loss", "accuracy", "lr"]
-    assert run.measures == ["grad_norm"]
+    assert run.metrics == ["grad_norm"]
     assert (run.name, run.steps, run.status.step) == ("a test", 2, 2)
 
 
@@ -54,7 +54,7 @@ def test_a_run_is_open_before_the_trainer_begins(tmp_path: Path) -> None:
     (tmp_path / "experiment.toml").write_text(dumps(Experiment(name="soon")))
     run = open_run(tmp_path)
     assert (run.meta, run.name, run.status.state, run.steps) == (None, "soon", "starting", 0)
-    assert run.layer_names == run.events() == run.findings == run.log_tail() == run.measures == []
+    assert run.layer_names == run.events() == run.findings == run.log_tail() == run.metrics == []
     assert run.layers("grad_norm")[1].shape == (0, 0)
     assert run.scalars("loss")[1].shape == run.scalars("time")[1].shape == (0,)
     # First it says only who it is …
@@ -138,7 +138,7 @@ def test_time_lags_are_columns_like_layers(tmp_path: Path) -> None:
     write_rows(tmp_path, {"hidden_grad": np.ones((2, 4), np.float32)})
     run = open_run(tmp_path)
     assert run.layers("hidden_grad")[1].shape == (2, 4)
-    assert run.measures == ["hidden_grad"]
+    assert run.metrics == ["hidden_grad"]
 
 
 def test_findings_and_the_log_are_read(tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def _merged(rows: Sequence[Records], widths: Sequence[int]) -> Piece:
 
 
 def sheet_of_all(run: Run) -> Sheet:
-    """One wide sheet: the scalars by their names, every measure as `grad_norm/LAYER`, evaluations as
+    """One wide sheet: the scalars by their names, every metric as `grad_norm/LAYER`, evaluations as
     `evaluation/test_loss`. Without histograms, which have 32 columns a layer."""
     parts: list[Part] = []
     columns: list[str] = ["step", "time"]

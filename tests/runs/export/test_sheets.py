@@ -19,7 +19,7 @@ def plainly(run: Run) -> dict[int, dict[str, float]]:
     for name in run.scalar_names:
         for step, value in zip(*run.scalars(name), strict=True):
             rows.setdefault(int(step), {})[name] = value
-    for measure in run.measures:
+    for measure in run.metrics:
         for step, values in zip(*run.layers(measure), strict=True):
             rows.setdefault(int(step), {}).update(
                 {f"{measure}/{layer}": value for layer, value in zip(LAYERS, values, strict=True)}

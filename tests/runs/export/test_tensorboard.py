@@ -31,7 +31,7 @@ def test_every_number_comes_back_with_its_step_and_time(tmp_path: Path) -> None:
     reader = accumulated(run, tmp_path / "out")
     times = dict(zip(*run.scalars("time"), strict=True))
     expected = {name: run.scalars(name) for name in run.scalar_names}
-    for measure in run.measures:
+    for measure in run.metrics:
         steps, values = run.layers(measure)
         expected |= {f"{measure}/{layer}": (steps, values[:, i]) for i, layer in enumerate(LAYERS)}
     evaluations = {f"evaluation/{name}" for name in EVALUATION}

@@ -120,7 +120,7 @@ def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
         return None
     index = max(0, min(index, len(meta.layers) - 1))
     curves, figures, step = {}, {}, 0
-    for metric in run.measures:
+    for metric in run.metrics:
         table = run.table(metric)
         if len(table.columns) != len(meta.layers):
             # By time lag, not by layer.

@@ -14,7 +14,7 @@ from gradtui.training.controls import Controls, Ending, StopRequest
 from gradtui.training.distributed.shared_step import stepper_of
 from gradtui.training.divergence_report import DivergenceReport
 from gradtui.training.failures import reason_of
-from gradtui.training.findings import FindingsWriter
+from gradtui.training.findings_writer import FindingsWriter
 from gradtui.training.recorder import NONFINITE_STEPS, Recorder
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session

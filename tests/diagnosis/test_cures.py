@@ -45,7 +45,7 @@ def test_every_offer_for_every_preset_can_be_applied_and_changes_it(sickness: st
 
 
 @pytest.mark.parametrize("sickness", OFFERS)
-def test_scripts_get_reasons(sickness: str) -> None:
+def test_scripts_get_reasons_without_changes(sickness: str) -> None:
     made = OFFERS[sickness](None)
     assert 0 < len(made) <= cures.MOST_OFFERS_FOR_SCRIPTS
     assert all(offer.set == {} and offer.why for offer in made)
@@ -69,7 +69,7 @@ def test_scripts_get_reasons(sickness: str) -> None:
         ("hasty", "relu-20", ["smaller-lr"]),
     ],
 )
-def test_the_best_comes_first(sickness: str, preset: str, best: list[str]) -> None:
+def test_the_best_cure_comes_first(sickness: str, preset: str, best: list[str]) -> None:
     assert keys(OFFERS[sickness](resolve(preset)))[: len(best)] == best
 
 
@@ -88,7 +88,7 @@ def test_a_looser_threshold_is_near_the_usual_norm() -> None:
     assert keys(cures.for_overclipped(exp, 6.53)) == ["clip at 7", "no clipping"]
 
 
-def test_a_penalty_that_starves_is_taken_off_first() -> None:
+def test_a_penalty_that_starves_the_gradient_is_removed_first() -> None:
     exp: Experiment = set_fields(resolve("relu-20"), {"cures.l2": 1.0})
     assert cures.for_late_vanishing(exp)[0].set == {"cures.l2": 0.0}
     assert keys(cures.for_late_vanishing(resolve("relu-20")))[0] == "smaller-lr"

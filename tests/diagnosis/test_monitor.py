@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import LiveDiagnosis, RunMonitor
-from gradtui.diagnosis.findings import CureOffer, Finding
+from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import CLEARING_STEPS, CLEARING_UPDATES, step_seconds
 from gradtui.runs.folder import runs_root
 from gradtui.runs.library import list_runs
@@ -109,19 +109,6 @@ def diagnosed(folder: Path) -> RunMonitor:
 
 def codes(findings: tuple[Finding, ...] | None) -> tuple[str, ...]:
     return tuple(finding.code for finding in findings or ())
-
-
-def test_a_finding_survives_being_recorded() -> None:
-    offer = CureOffer("ReLU and He's weights", {"net.0.activation": "relu"}, "why", "price", "relu")
-    made = Finding("vanishing", "critical", 12, ("dense1", "dense2"), "It dies.", (offer,))
-    read = Finding.from_json({"event": "finding", "time": 1.0, **made.to_json()})
-    assert read is not None
-    assert read.to_json() == made.to_json()
-    assert read.cures[0].key == "relu"
-
-
-def test_an_event_without_a_code_is_no_finding() -> None:
-    assert Finding.from_json({"event": "finding", "step": 3}) is None
 
 
 def test_the_recorded_findings_are_shown_and_the_list_of_runs_has_the_same(folder: Path) -> None:

@@ -40,18 +40,18 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
         (replace(WELL, accuracy=0.05), "worse: vanishing gone"),
     ],
 )
-def test_what_is_not_healed_is_not_called_so(after: Outcome, head: str) -> None:
+def test_a_run_that_is_not_healed_is_not_called_healed(after: Outcome, head: str) -> None:
     assert verdict(SICK, after).lines()[0] == head
 
 
-def test_without_accuracies_the_loss_decides_and_one_that_is_no_number_is_the_worst() -> None:
+def test_without_accuracies_the_loss_decides_and_nan_is_the_worst() -> None:
     regression = replace(SICK, accuracy=math.nan)
     assert verdict(regression, replace(WELL, accuracy=math.nan)).better
     assert verdict(replace(regression, loss=math.nan), regression).better
     assert verdict(regression, replace(regression, loss=math.nan)).worse
 
 
-def test_the_best_cure_stands_first_and_the_cheaper_of_equals_before_the_dearer() -> None:
+def test_the_best_cure_ranks_first_and_the_cheaper_of_equals_before_the_dearer() -> None:
     dear, cheap = replace(WELL, seconds=0.005), replace(WELL, accuracy=0.985)
     order = rank(
         [("none", SICK), ("dear", dear), ("sicker", replace(WELL, codes=("saturated",))), ("cheap", cheap)],
@@ -60,7 +60,7 @@ def test_the_best_cure_stands_first_and_the_cheaper_of_equals_before_the_dearer(
     assert [key for key, _ in order] == ["cheap", "dear", "sicker", "none"]
 
 
-def test_an_outcome_is_read_off_the_evidence() -> None:
+def test_the_outcome_follows_from_the_evidence() -> None:
     run = evidence(
         drop=-6.0,
         loss=curve(CHANCE, CHANCE),

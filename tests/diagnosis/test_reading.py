@@ -70,7 +70,7 @@ def made(
     return open_run(folder)
 
 
-def test_all_of_a_short_run(tmp_path: Path) -> None:
+def test_a_short_run_is_read_whole(tmp_path: Path) -> None:
     evidence = evidence_of(made(tmp_path / "run", 50))
     assert evidence.layers == LAYERS
     assert evidence.kinds[0] == "conv"
@@ -102,7 +102,7 @@ def test_a_script_has_no_experiment(tmp_path: Path) -> None:
     assert math.isnan(evidence.chance_loss)
 
 
-def test_before_the_trainer_there_is_nothing(tmp_path: Path) -> None:
+def test_before_the_trainer_has_written_anything_the_evidence_is_empty(tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "experiment.toml").write_text('name = "soon"\n')
     evidence = evidence_of(open_run(tmp_path / "run"))
@@ -110,7 +110,7 @@ def test_before_the_trainer_there_is_nothing(tmp_path: Path) -> None:
     assert diagnose(evidence) == []
 
 
-def test_of_a_long_run_a_bounded_amount_with_its_peak_and_its_first_broken_step(
+def test_a_long_run_is_read_in_part_with_its_peak_and_its_first_broken_step(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     steps = 12_000

@@ -56,7 +56,7 @@ def trained(preset: str, root: Path, **changes: object) -> Evidence:
 
 
 @pytest.mark.parametrize(("preset", "code"), SICK.items())
-def test_the_sick_are_told_by_their_disease(preset: str, code: str, tmp_path: Path) -> None:
+def test_each_sick_preset_has_the_finding_that_it_shows(preset: str, code: str, tmp_path: Path) -> None:
     evidence = trained(preset, tmp_path)
     findings = diagnose(evidence)
     assert findings[0].code == code
@@ -65,7 +65,7 @@ def test_the_sick_are_told_by_their_disease(preset: str, code: str, tmp_path: Pa
 
 
 @pytest.mark.parametrize("preset", WELL)
-def test_the_healthy_have_no_finding_at_the_end_nor_on_the_way(preset: str, tmp_path: Path) -> None:
+def test_healthy_presets_have_no_finding_at_the_end_or_on_the_way(preset: str, tmp_path: Path) -> None:
     evidence = trained(preset, tmp_path)
     assert diagnose(evidence) == []
     diagnosis = LiveDiagnosis()
@@ -73,11 +73,13 @@ def test_the_healthy_have_no_finding_at_the_end_nor_on_the_way(preset: str, tmp_
         assert diagnosis.update(live(evidence, step)).findings == [], step
 
 
-def test_an_explosion_that_is_held_is_a_remark(tmp_path: Path) -> None:
+def test_an_explosion_in_a_preset_that_learns_is_a_remark(tmp_path: Path) -> None:
     assert [remark.code for remark in remarks(trained("cure-explode-clip", tmp_path))] == ["exploding"]
 
 
-def test_a_plain_net_of_57_degrades_beside_one_of_5_and_a_residual_one_does_not(tmp_path: Path) -> None:
+def test_a_plain_net_of_57_layers_degrades_beside_one_of_5_and_a_residual_one_does_not(
+    tmp_path: Path,
+) -> None:
     shallow = trained("plain-5", tmp_path)
     assert [finding.code for finding in diagnose(trained("plain-57", tmp_path), shallow)] == ["degradation"]
     assert diagnose(trained("residual-57", tmp_path), shallow) == []

@@ -1,4 +1,4 @@
-"""`python -m tests.diagnosis.labelled`"""
+"""Train the labelled set and print how often the diagnosis is right."""
 
 from tests.diagnosis.labelled.command import main
 

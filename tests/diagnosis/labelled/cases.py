@@ -1,4 +1,4 @@
-"""The labelled set as data: experiments, what was done to them, and the change that would undo it."""
+"""The labelled set as data: experiments, what was done to each, and the change that would undo it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradtui.experiment import Experiment, from_dict, set_fields
 
 FOLDER = Path(__file__).parent / "cases"
 HALVES = ("setting", "reporting")
-"""By that half rules and thresholds were set; the other was written when they stood, and tells how right they are."""
+"""Rules and thresholds were set by the first half; the second was written afterwards and says how right they are."""
 SEEDS = (0, 1)
 PARTS = ("data", "net", "optimizer", "cures", "run")
 QUIETLY = {"run.device": "cpu", "run.threads": 1, "run.eval_every": 0}
@@ -23,7 +23,7 @@ WELL = ("healthy", "uneven")
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """An experiment with its label."""
+    """A Case is an experiment with its label."""
 
     name: str
     label: str
@@ -32,24 +32,24 @@ class Case:
     """One of HALVES."""
     experiment: Experiment
     control: Experiment | None
-    """The same without what ails it; of a degraded net the same with fewer layers. None of who is well."""
+    """The same without what makes it sick; for a degraded net the same with fewer layers. None for a healthy net."""
     recorded: str
-    """Under this name its numbers lie in `recorded/`; empty of most."""
+    """The name of its numbers in `recorded/`; empty for most."""
 
     @property
     def well(self) -> bool:
-        """Whether nothing should be found."""
+        """Return whether nothing should be found."""
         return self.label in WELL
 
     @property
     def partner(self) -> Experiment | None:
-        """The shallower net that a degraded one is held against."""
+        """Return the shallower net with which a degraded one is compared."""
         return self.control if self.label == "degradation" else None
 
 
 @cache
 def cases() -> tuple[Case, ...]:
-    """All of them, half by half."""
+    """Return all cases, half by half."""
     made = []
     for half in HALVES:
         for path in sorted((FOLDER / half).glob("*.toml")):

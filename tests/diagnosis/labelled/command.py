@@ -19,7 +19,7 @@ from tests.diagnosis.labelled.trainings import Trainings
 
 
 def main() -> None:
-    """`python -m tests.diagnosis.labelled`"""
+    """Run `python -m tests.diagnosis.labelled`."""
     parser = ArgumentParser(prog="python -m tests.diagnosis.labelled", description=__doc__)
     parser.add_argument("--half", choices=HALVES, help="only this half")
     parser.add_argument("--seeds", type=int, nargs="+", default=SEEDS, help="others than the set's own")
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def unconfirmed(chosen: Iterable[Case], trainings: Trainings, seeds: Sequence[int] = SEEDS) -> list[str]:
-    """Runs whose figures are not what their label says, and controls that are as sick as the net."""
+    """Return a line for each run whose figures are not what its label says, and each control that is no better."""
     wrong = []
     for case in chosen:
         figures = [figures_of(trainings(case.experiment, seed)) for seed in seeds]

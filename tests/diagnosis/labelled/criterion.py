@@ -1,6 +1,6 @@
-"""What a label means. Two things must come together, and neither asks the diagnosis:
+"""The meaning of each label. Two things must come together, and neither asks the diagnosis:
 
-- what was done: the experiment was made sick by one thing, and its `control`, the same without that thing, is well;
+- what was done: the experiment was made sick by one thing, and its `control`, the same without that thing, is healthy;
 - what came of it: figures of the finished training, by plain code (`figures.py`), with every seed.
 
 The bounds lie apart from each other: a net between them has no label, for two researchers would name it differently.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from tests.diagnosis.labelled.figures import Figures
 
 EXPLODED = 1000.0
-"""Times the loss of guessing: a net that went through that exploded, whatever it died of later."""
+"""Times the loss of guessing: a net that went through that exploded, whatever became of it later."""
 
 Check = Callable[[Figures], bool]
 
@@ -93,12 +93,12 @@ CRITERIA: dict[str, tuple[str, Check]] = {
 
 
 def confirmed(label: str, figures: Figures) -> bool:
-    """Whether what came of a training is what its label says."""
+    """Return whether the figures of a training are what its label says."""
     return CRITERIA[label][1](figures)
 
 
 def undone(label: str, figures: Figures, control: Figures) -> bool:
-    """Whether the control has not what ails the other."""
+    """Return whether the control is free of what makes the other one sick."""
     match label:
         case "underflow":
             return control.silent == 0.0

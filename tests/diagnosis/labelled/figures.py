@@ -1,4 +1,4 @@
-"""What came of a training, by plain numpy from its tables: no code of the diagnosis is asked."""
+"""The figures of a training, by plain numpy from its tables: no code of the diagnosis is used."""
 
 from __future__ import annotations
 
@@ -15,56 +15,56 @@ REGRESSION = "adding"
 
 @dataclass(frozen=True)
 class Figures:
-    """Of one finished run."""
+    """A Figures has the figures of one finished run."""
 
     loss: float
-    """On the whole training set at the end, over that of guessing; infinite where it is no number."""
+    """On the whole training set at the end, over that of guessing; infinite where it is not finite."""
     answers: float
-    """Of the training set: 0 is guessing, 1 always right; NaN of a regression."""
+    """On the training set: 0 is guessing, 1 always right; NaN for a regression."""
     first_loss: float
-    """Of the first batch, over that of guessing."""
+    """That of the first batch, over that of guessing."""
     worst_loss: float
-    """Highest of a batch after the first quarter, over that of guessing."""
+    """The highest of a batch after the first quarter, over that of guessing."""
     highest_loss: float
-    """Of any batch."""
+    """The highest of any batch."""
     broke: int
-    """The first step whose loss or gradient is no number; 0 if there is none."""
+    """The first step whose loss or gradient is not finite; 0 if there is none."""
     drop: float
     """log10 of the gradient at the first hidden layer over the last, at the first step …"""
     last_drop: float
     """… and at the end."""
     lag: float
-    """log10 of the gradient at the longest time lag over lag 0, at the first step; 0 of nets without lags."""
+    """log10 of the gradient at the longest time lag over lag 0, at the first step; 0 for nets without lags."""
     spread: float
     """Decades between the largest and the smallest gradient of hidden layers at the first step."""
     dead: float
-    """Share of the ReLU-like units that are dead at the end; 0 where none can die …"""
+    """The share of the ReLU-like units that are dead at the end; 0 where none can die …"""
     dead_layer: float
     """… and that of the worst layer."""
     saturated: float
-    """Share of outputs at the flat ends in the worst sigmoid or tanh layer at the end; 0 where there is none."""
+    """The share of outputs at the flat ends in the worst sigmoid or tanh layer at the end; 0 where there is none."""
     silent: float
-    """Share of the steps in which the gradient of the first hidden layer is exactly 0."""
+    """The share of the steps in which the gradient of the first hidden layer is exactly 0."""
     cut_off: int
-    """Layers whose gradient is exactly 0 in every step."""
+    """The number of layers whose gradient is exactly 0 in every step."""
     clipped: float
-    """Median of the gradient's norm after clipping over before."""
+    """The median of the gradient's norm after clipping over before."""
     update: float
-    """Update over weights of a layer, median over steps and layers."""
+    """The update over the weights of a layer, median over steps and layers."""
 
     @property
     def learned(self) -> bool:
-        """Clearly better than guessing, on all that it was trained on."""
+        """Return whether it is clearly better than guessing on the training data."""
         return self.loss <= 0.7 or (self.answers >= 0.4 and self.loss < 1.5)
 
     @property
     def stuck(self) -> bool:
-        """No better than guessing, or next to nothing."""
+        """Return whether it is no better than guessing, or hardly so."""
         return self.loss >= 0.9 and not self.answers >= 0.25
 
 
 def figures_of(run: Run) -> Figures:
-    """Of a run that has ended."""
+    """Return the figures of a run that has ended."""
     assert run.meta is not None
     chance = float(run.meta.chance_loss or np.nan)
     exp = run.experiment
@@ -130,7 +130,7 @@ def _lag(run: Run) -> float:
 
 
 def _middle(values: np.ndarray) -> float:
-    """The median of what is known; NaN of nothing."""
+    """The median without NaN; NaN where there is nothing else."""
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else np.nan
 

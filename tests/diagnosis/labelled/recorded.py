@@ -1,4 +1,4 @@
-"""The numbers of some runs, small enough to lie beside the tests, so that the rules are held to them at every turn."""
+"""The numbers of some runs, small enough to lie beside the tests, so that each test run checks the rules by them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtui.diagnosis.evidence import Evaluation, Floats
 from gradtui.experiment import dumps, loads
 
 FOLDER = Path(__file__).parent / "recorded"
-DIGITS = 11
+MANTISSA_BITS = 11
 """Bits of a number's mantissa that are kept: three digits and a half, in a third of the bytes."""
 PLAIN = ("layers", "kinds", "parameters", "positions", "clip_threshold", "chance_loss", "steps_planned")
 
@@ -35,13 +35,13 @@ def write(name: str, evidence: Evidence) -> None:
 
 
 def _short(values: Floats) -> np.ndarray:
-    """float32, the rest of whose mantissa is 0 and packs to nothing."""
+    """The values as float32 with the last bits of their mantissa 0, which packs to nothing."""
     bits = values.astype(np.float32).view(np.uint32)
-    return (bits & np.uint32(0xFFFFFFFF << (23 - DIGITS) & 0xFFFFFFFF)).view(np.float32)
+    return (bits & np.uint32(0xFFFFFFFF << (23 - MANTISSA_BITS) & 0xFFFFFFFF)).view(np.float32)
 
 
 def read(name: str) -> Evidence:
-    """A recorded run."""
+    """Return the evidence of a recorded run."""
     with np.load(FOLDER / f"{name}.npz", allow_pickle=False) as file:
         rest = json.loads(str(file["about"]))
         series = {

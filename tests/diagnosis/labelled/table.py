@@ -1,4 +1,4 @@
-"""How often the diagnosis is right, as a table in Markdown."""
+"""The report on how often the diagnosis is right, as a table in Markdown."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from tests.diagnosis.labelled.judging import NOTHING, Judged
 
 
 def header() -> str:
-    """When, with what, on which machine."""
+    """Return a line with the date, the versions and the machine."""
     parts = (f"numpy {version('numpy')}", f"torch {version('torch')}", platform.system(), platform.machine())
     return f"{date.today()}, gradtui {__version__}, Python {platform.python_version()}, {', '.join(parts)}"
 
 
 def report(runs: Sequence[Judged]) -> str:
-    """Both halves, and every run that was judged wrongly or restlessly."""
+    """Return the report on both halves, and every run whose diagnosis was wrong or flickered."""
     parts = [header()]
     for half in HALVES:
         part = [run for run in runs if run.case.half == half]
@@ -31,7 +31,7 @@ def report(runs: Sequence[Judged]) -> str:
 
 
 def confusion(runs: Sequence[Judged]) -> str:
-    """Rows are labels, columns the code of the first finding."""
+    """Return the table whose rows are labels and whose columns are the codes of the first finding."""
     counts = Counter((run.case.label, run.first) for run in runs)
     labels = [label for label in (*WELL, *CODES) if any(run.case.label == label for run in runs)]
     found = [code for code in (NOTHING, *CODES) if any(run.first == code for run in runs)]
@@ -44,7 +44,7 @@ def confusion(runs: Sequence[Judged]) -> str:
 
 
 def summary(runs: Sequence[Judged]) -> str:
-    """The share that is right, false alarms, and what a watcher saw."""
+    """Return the share that is right, the false alarms, and how often findings flickered."""
     right, well = sum(run.right for run in runs), [run for run in runs if run.case.well]
     lines = (
         f"right: {right} of {len(runs)} runs ({right / len(runs):.1%})",

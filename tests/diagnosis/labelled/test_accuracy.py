@@ -33,7 +33,7 @@ def runs(trainings: Trainings) -> list[Judged]:
     return list(judged(cases(), trainings))
 
 
-def test_the_labels_are_what_came_of_the_trainings(trainings: Trainings) -> None:
+def test_the_figures_of_the_trainings_confirm_the_labels(trainings: Trainings) -> None:
     wrong = unconfirmed(cases(), trainings)
     assert len(wrong) <= (1 - RIGHT) * len(cases()), wrong
 
@@ -44,7 +44,7 @@ def test_the_diagnosis_is_right(runs: list[Judged], half: str) -> None:
     assert sum(run.right for run in part) >= RIGHT * len(part), report(part)
 
 
-def test_nobody_who_is_well_is_alarmed(runs: list[Judged]) -> None:
+def test_healthy_nets_raise_no_alarm(runs: list[Judged]) -> None:
     alarmed = [run for run in runs if run.case.well and (run.findings or run.live)]
     assert not alarmed, report(alarmed)
 

@@ -36,7 +36,7 @@ def only(name: str) -> tuple[Evidence, Finding]:
 
 
 @pytest.mark.parametrize("name", ["vanishing-sigmoid", "vanishing-late"])
-def test_the_layers_that_starve_are_named_and_the_step_at_which_they_began_to(name: str) -> None:
+def test_a_vanishing_finding_names_the_starved_layers_and_the_step_at_which_they_began(name: str) -> None:
     evidence, finding = only(name)
     hidden = evidence.output_grad_rms.values[:, :-1]
     weaker = hidden < hidden[:, -1:] / 100
@@ -47,7 +47,7 @@ def test_the_layers_that_starve_are_named_and_the_step_at_which_they_began_to(na
     assert finding.layers[0] == evidence.layers[0]
 
 
-def test_the_first_layer_and_step_without_a_number() -> None:
+def test_a_nonfinite_finding_names_the_first_layer_and_step() -> None:
     evidence = read("exploding-gain")
     exploding, nonfinite = diagnose(evidence)[:2]
     step = int(evidence.loss.steps[~np.isfinite(evidence.loss.values)][0])
@@ -58,7 +58,7 @@ def test_the_first_layer_and_step_without_a_number() -> None:
     assert nonfinite.layers[0] != evidence.layers[0], "the weights broke after it, and before the next step"
 
 
-def test_the_dead_and_the_saturated_are_told_apart_and_named() -> None:
+def test_dead_and_saturated_layers_are_told_apart_and_named() -> None:
     evidence, finding = only("dead-bias")
     assert finding.layers == tuple(np.array(evidence.layers)[evidence.dead_fraction.values[-1] >= 0.5])
     evidence, finding = only("saturated-bias")
@@ -66,12 +66,12 @@ def test_the_dead_and_the_saturated_are_told_apart_and_named() -> None:
     assert finding.step == 1
 
 
-def test_a_wrong_rate_is_told_from_a_gradient_that_starves() -> None:
+def test_a_wrong_rate_is_told_apart_from_a_starved_gradient() -> None:
     assert "the rate is too small" in only("not-learning-rate")[1].evidence
     assert [finding.code for finding in diagnose(read("vanishing-sigmoid"))] == ["vanishing"]
 
 
-def test_without_a_shallower_net_beside_it_there_is_no_degradation() -> None:
+def test_degradation_is_found_only_beside_a_shallower_net() -> None:
     deep, shallow = read("degradation"), read("degradation-partner")
     assert diagnose(deep) == []
     assert diagnose(shallow, deep) == []
@@ -92,5 +92,5 @@ def test_a_small_gradient_is_not_a_vanishing_one() -> None:
     ("name", "code"),
     [("uneven-sigmoid", "vanishing"), ("uneven-clipped", "exploding"), ("healthy-conv", None)],
 )
-def test_an_uneven_gradient_of_who_learns_is_a_remark(name: str, code: str | None) -> None:
+def test_an_uneven_gradient_of_a_net_that_learns_is_a_remark(name: str, code: str | None) -> None:
     assert [remark.code for remark in remarks(read(name))] == ([code] if code else [])

@@ -23,7 +23,7 @@ def bare(experiment: Experiment) -> tuple[object, ...]:
     return experiment.data, experiment.net, optimizer, experiment.cures, experiment.run.precision
 
 
-def test_none_is_a_preset_nor_in_both_halves() -> None:
+def test_no_case_is_a_preset_or_in_both_halves() -> None:
     presets = {bare(resolve(name)) for name in names()}
     labelled = [bare(case.experiment) for case in cases()]
     assert not presets & set(labelled)
@@ -39,13 +39,13 @@ def test_each_half_is_large_and_has_every_label() -> None:
         assert labels["healthy"] + labels["uneven"] >= 20
 
 
-def test_each_label_has_a_criterion_and_each_illness_a_control() -> None:
+def test_each_label_has_a_criterion_and_each_sick_net_a_control() -> None:
     assert set(CRITERIA) == LABELS
     for case in cases():
         assert (case.control is None) == case.well, case.name
 
 
-def test_they_are_of_every_kind() -> None:
+def test_the_cases_are_of_every_kind() -> None:
     groups = [group for case in cases() if case.well for group in case.experiment.net]
     assert {group.block for group in groups} == {"dense", "conv", "rnn", "lstm", "gru", "attention"}
     assert len({group.activation for group in groups}) == 10
@@ -54,7 +54,7 @@ def test_they_are_of_every_kind() -> None:
     assert {case.experiment.run.precision for case in cases()} == {"fp32", "bf16", "fp16"}
 
 
-def test_what_is_recorded_is_small() -> None:
+def test_the_recorded_runs_are_small() -> None:
     files = list(FOLDER.glob("*.npz"))
     wanted = {case.recorded for case in cases() if case.recorded}
     assert {file.stem.removesuffix("-partner") for file in files} == wanted

@@ -1,4 +1,4 @@
-"""The trainer itself, in a process of its own, and each experiment only once."""
+"""Training the labelled set: by the trainer itself, in a process of its own, and each experiment only once."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gradtui.training.launch import write_experiment
 from gradtui.training.process import train_folder
 
 NICE = 19
-"""Whoever works on the machine goes first."""
+"""Every other work on the machine goes first."""
 
 
 class Trainings:
-    """Trains into `root`; what lies there whole is not trained again.
+    """A Trainings trains experiments into `root`; a run that is complete there is not trained again.
 
     In one process for all, because to import torch takes longer than most of them do.
     """
@@ -30,7 +30,7 @@ class Trainings:
         )
 
     def __call__(self, experiment: Experiment, seed: int) -> Run:
-        """The run of that experiment, ended."""
+        """Return the ended run of that experiment."""
         seeded = set_fields(experiment, {"seed": seed})
         folder = self._root / hashlib.sha256(dumps(seeded).encode()).hexdigest()[:16]
         if not folder.is_dir() or not _ended(folder):

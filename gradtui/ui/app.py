@@ -170,21 +170,21 @@ class GradtuiApp(TerminalApp):
         for _, actions in key_actions(screen):
             for action in actions:
                 if action.enabled and action.action != "command_palette":
-                    said = "  ".join(filter(None, (" ".join(action.keys), action.tooltip)))
+                    help_text = "  ".join(filter(None, (" ".join(action.keys), action.tooltip)))
                     # The palette awaits what the callback returns; an action is one of its own pane, so it runs there.
                     run = partial(self.run_action, action.action, action.node)
                     yield SystemCommand(
-                        action.description[:1].upper() + action.description[1:], escape(said), run
+                        action.description[:1].upper() + action.description[1:], escape(help_text), run
                     )
         yield SystemCommand("Theme", "Other colours; the choice is kept", self.action_change_theme)
         if self.ascii:
             yield SystemCommand("Characters: Unicode", "Draw with all characters", self.action_toggle_ascii)
         else:
-            said = "Draw with ASCII only, for terminals that show nothing else"
-            yield SystemCommand("Characters: ASCII only", said, self.action_toggle_ascii)
+            help_text = "Draw with ASCII only, for terminals that show nothing else"
+            yield SystemCommand("Characters: ASCII only", help_text, self.action_toggle_ascii)
         # A moment later, so that the palette is not on the picture.
-        said = "Save a picture of the screen, as SVG, in this folder"
-        yield SystemCommand("Screenshot", said, lambda: self.set_timer(0.1, self.action_picture))
+        help_text = "Save a picture of the screen, as SVG, in this folder"
+        yield SystemCommand("Screenshot", help_text, lambda: self.set_timer(0.1, self.action_picture))
 
     def action_picture(self) -> None:
         """Save the screen as SVG."""

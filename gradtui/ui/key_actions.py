@@ -52,10 +52,10 @@ def _key_action(screen: Screen[Any], bindings: list[ActiveBinding]) -> KeyAction
     description = next((active.binding.description for active in bindings if active.binding.description), "")
     tooltip = next((active.tooltip for active in bindings if active.tooltip), "")
     name = first.binding.action.partition("(")[0].rpartition(".")[2].replace("_", " ")
-    said = description or name
+    description = description or name
     # Textual's own are written Like This.
-    said = said.lower() if said.istitle() else said[:1].lower() + said[1:]
-    return KeyAction(first.node, first.binding.action, tuple(keys), said, tooltip, first.enabled)
+    description = description.lower() if description.istitle() else description[:1].lower() + description[1:]
+    return KeyAction(first.node, first.binding.action, tuple(keys), description, tooltip, first.enabled)
 
 
 def help_of(screen: Screen[Any]) -> str:

@@ -191,9 +191,9 @@ class AskScreen(ModalScreen["str | None"]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        problem, said = self._problem(event.value), self.query_one(Static)
-        said.update(Content(problem or self.hint))
-        said.set_class(bool(problem), "-bad")
+        problem, hint = self._problem(event.value), self.query_one(Static)
+        hint.update(Content(problem or self.hint))
+        hint.set_class(bool(problem), "-bad")
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:

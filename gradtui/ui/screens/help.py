@@ -52,8 +52,8 @@ class KeyTable(Widget):
         table.add_column(ratio=1)
         for action in self.actions:
             dim = "" if action.enabled else "dim"
-            keys, said = Text(" ".join(action.keys), key), Text(action.description, dim)
-            table.add_row(keys, said, Text(action.tooltip, tooltip))
+            keys, description = Text(" ".join(action.keys), key), Text(action.description, dim)
+            table.add_row(keys, description, Text(action.tooltip, tooltip))
         return Group(Text(self.group_title, title), table) if self.group_title else table
 
 

@@ -12,7 +12,6 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 
-from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.view import StepChanged
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from gradtui.charts.series import CurveData
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
+    from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.settings_store import SettingsStore
     from gradtui.ui.widgets.curve_plot import CurvePlot
     from gradtui.ui.widgets.event_marks import EventMarks
@@ -113,7 +113,7 @@ class CurvePane(Vertical, can_focus=True):
     # -- painting
 
     async def paint(self, followed: FollowedRun, partner: FollowedRun | None = None) -> None:
-        """Show the curves of a run's state, the cursor at the step that is looked at.
+        """Show the curves of a run's state, the cursor at the step that is shown.
 
         partner: the run that it is compared with, one more curve.
         """
@@ -296,8 +296,8 @@ def _pretraining_curve(snapshot: Snapshot) -> list[CurveData]:
     resumed_at = max(
         (i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0
     )
-    said = [event for event in snapshot.events[resumed_at:] if event.get("event") == "pretrain"]
-    if len(said) < 2:
+    epochs = [event for event in snapshot.events[resumed_at:] if event.get("event") == "pretrain"]
+    if len(epochs) < 2:
         return []
-    errors = [event["reconstruction_error"] for event in said]
-    return [CurveData(str(said[-1].get("name", "layer")), list(range(1, len(errors) + 1)), errors)]
+    errors = [event["reconstruction_error"] for event in epochs]
+    return [CurveData(str(epochs[-1].get("name", "layer")), list(range(1, len(errors) + 1)), errors)]

@@ -150,11 +150,11 @@ BRIEF_EVALUATION = 0.5
 def _phase_text(snapshot: Snapshot) -> str:
     """Return what the trainer is doing, in its own words where they say more than the name of the phase."""
     phase = snapshot.status.phase
-    said = next((event for event in reversed(snapshot.events) if event.get("event") == "phase"), {})
+    phase_event = next((event for event in reversed(snapshot.events) if event.get("event") == "phase"), {})
     if phase == "evaluating":
-        return phase if time.time() - float(said.get("time", 0.0)) > BRIEF_EVALUATION else "training"
+        return phase if time.time() - float(phase_event.get("time", 0.0)) > BRIEF_EVALUATION else "training"
     if phase == "pretraining":
-        return str(said.get("text") or phase)
+        return str(phase_event.get("text") or phase)
     return _PHASES.get(phase, phase)
 
 

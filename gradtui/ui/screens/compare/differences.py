@@ -81,8 +81,8 @@ def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:
     paths: dict[str, None] = {}
     for other in known[1:]:
         paths.update(dict.fromkeys(diff(known[0], other)))
-    for said_above in ("name", "description"):
-        paths.pop(said_above, None)
+    for shown_above in ("name", "description"):
+        paths.pop(shown_above, None)
     if "net" in paths:
         paths = {path: None for path in paths if path.partition(".")[0] != "net"}
         most = max(len(experiment.net) for experiment in known)
@@ -124,13 +124,13 @@ class DifferenceTable(Widget):
         lines = [*self.figures, *self.fields]
         field = min(MAX_FIELD_WIDTH, max((len(line.field) for line in lines), default=8))
         each = max(6, (width - field) // count - 1)
-        said = [_line("", self.heads, field, each, "bold")]
-        said += [_line(line.field, line.values, field, each, bad=line.bad) for line in self.figures]
-        said.append(Content.styled("─" * width, "$border"))
-        said += [_line(line.field, line.values, field, each) for line in self.fields]
+        table = [_line("", self.heads, field, each, "bold")]
+        table += [_line(line.field, line.values, field, each, bad=line.bad) for line in self.figures]
+        table.append(Content.styled("─" * width, "$border"))
+        table += [_line(line.field, line.values, field, each) for line in self.fields]
         if self.note:
-            said.append(Content.styled(self.note, "$secondary"))
-        return Content("\n").join(said)
+            table.append(Content.styled(self.note, "$secondary"))
+        return Content("\n").join(table)
 
 
 def _line(

@@ -66,11 +66,11 @@ class OverlaidCurves(CurvePane):
 
     def _write_title(self) -> None:
         super()._write_title()
-        said = {"batch": "of each batch", "train": "on the training set", "test": "on the test set"}[
+        of_what = {"batch": "of each batch", "train": "on the training set", "test": "on the test set"}[
             self.part
         ]
         head, *rest = self.heading.split(" · ")
-        self.heading = " · ".join([f"{head} {said}", *rest])
+        self.heading = " · ".join([f"{head} {of_what}", *rest])
 
     def _write_caption(self) -> None:
         """Write nothing: the events of many runs would be too many signs."""

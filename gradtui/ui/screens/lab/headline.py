@@ -66,11 +66,11 @@ def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
-def headline_of(said: HeadlineText, *, well: bool = False) -> Content:
+def headline_of(headline: HeadlineText, *, well: bool = False) -> Content:
     """Return the sentence with its mark and colour.
 
     well: whether a diagnosis found nothing. A net that has learned may well be steep, which is no alarm then.
     """
-    tone = "uneven" if well and said.tone in ("weak", "strong") else said.tone
+    tone = "uneven" if well and headline.tone in ("weak", "strong") else headline.tone
     mark, colour = _TONES[tone]
-    return Content.styled(f"{mark}{said.text}", colour)
+    return Content.styled(f"{mark}{headline.text}", colour)

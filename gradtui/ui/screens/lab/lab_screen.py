@@ -81,7 +81,7 @@ class LabScreen(Screen[Any]):
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
         self.studies: StudyStore | None = None
-        """The studies, those under way among them, once they were looked at."""
+        """The studies, those under way among them, once their list was opened."""
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -313,7 +313,7 @@ class LabScreen(Screen[Any]):
         self.view.open(folder, adopt=adopt, trainer=trainer, against=against)
         self.drawn = False
         if self.tabs.opened == "net":
-            # A narrow terminal turns to what the person started this for.
+            # A narrow terminal turns to the gradient, which the run was opened for.
             self.tabs.open("gradient", restyle=self.narrow)
             if self.narrow:
                 self.call_after_refresh(self.query_one(GradientPane).focus)

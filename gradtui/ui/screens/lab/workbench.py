@@ -148,8 +148,10 @@ class Workbench(Vertical):
         def take(key: str | None) -> None:
             if key is not None:
                 self.take(offered[key].apply(self.experiment))
-                said = ", ".join(f"{path} = {value}" for path, value in offered[key].set_of(before).items())
-                self.notify(f"{said}\nPrice: {offered[key].price}", title=offered[key].name, markup=False)
+                changes = ", ".join(
+                    f"{path} = {value}" for path, value in offered[key].set_of(before).items()
+                )
+                self.notify(f"{changes}\nPrice: {offered[key].price}", title=offered[key].name, markup=False)
 
         before = self.experiment
         self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
@@ -158,11 +160,11 @@ class Workbench(Vertical):
         """Ask for a file and write the experiment there as TOML."""
         from gradtui.ui.screens.dialogs import SaveScreen
 
-        def said(path: Path | None) -> None:
+        def saved(path: Path | None) -> None:
             if path is not None:
                 self.notify(f"saved {path}", markup=False)
 
-        self.app.push_screen(SaveScreen(self.experiment), said)
+        self.app.push_screen(SaveScreen(self.experiment), saved)
 
     def copy(self) -> None:
         """Copy the experiment to the clipboard as TOML; over SSH too, by the terminal."""

@@ -52,8 +52,8 @@ class RunActions:
         if here is not None and len(runs) < 2 and here not in runs:
             runs.append(here)
         if not 2 <= len(runs) <= MAX_COMPARED:
-            said = f"mark 2 to {MAX_COMPARED} runs with space; {len(self._runs.marked)} are marked"
-            self._screen.notify(said, severity="warning")
+            message = f"mark 2 to {MAX_COMPARED} runs with space; {len(self._runs.marked)} are marked"
+            self._screen.notify(message, severity="warning")
             return
         from gradtui.ui.screens.compare.compare_screen import CompareScreen
 
@@ -95,8 +95,8 @@ class RunActions:
         runs = self._runs.chosen
         live = [run for run in runs if run.status.live]
         if live:
-            said = f"{live[0].name} is still training: x stops it first"
-            self._screen.notify(said, severity="warning", markup=False)
+            message = f"{live[0].name} is still training: x stops it first"
+            self._screen.notify(message, severity="warning", markup=False)
         elif runs:
             self._do(partial(delete_runs, runs))
 
@@ -114,11 +114,11 @@ class RunActions:
         def do() -> None:
             call, notify = self._screen.app.call_from_thread, self._screen.notify
             try:
-                said = change()
+                message = change()
             except RunError as error:
                 call(notify, str(error), severity="error", markup=False)
             else:
-                call(notify, said, timeout=3, markup=False)
+                call(notify, message, timeout=3, markup=False)
             self._changed()
 
         self._screen.run_worker(do, thread=True, group="change")
@@ -142,8 +142,8 @@ def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection
         other = retagged(label, add, remove)
         if other != label:
             write_label(run.run, other)
-    said = [f"+{name}" for name in sorted(add)] + [f"−{name}" for name in sorted(remove)]
-    return f"{_count(runs)}: {' '.join(said) or 'no other tags'}"
+    message = [f"+{name}" for name in sorted(add)] + [f"−{name}" for name in sorted(remove)]
+    return f"{_count(runs)}: {' '.join(message) or 'no other tags'}"
 
 
 def delete_runs(runs: Sequence[RunInfo]) -> str:

@@ -13,8 +13,8 @@ from gradtui.words import net_in_words, printable
 
 
 @dataclass(frozen=True)
-class Count:
-    """A Count says how many runs there are, are shown and are marked."""
+class RunCount:
+    """A RunCount says how many runs there are, are shown and are marked."""
 
     runs: int = 0
     shown: int = 0
@@ -32,7 +32,7 @@ class RunsBar(Widget):
     RunsBar { height: 1; padding: 0 1; background: $panel; color: $foreground; text-wrap: nowrap; }
     """
 
-    count: reactive[Count] = reactive(Count())
+    count: reactive[RunCount] = reactive(RunCount())
 
     def render(self) -> Content:
         """Return how many runs there are, and where they lie."""
@@ -68,10 +68,10 @@ class RunDetail(Widget):
             return Content("")
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
-        said = [printable(info.status.reason)] if info.status.reason else []
+        parts = [printable(info.status.reason)] if info.status.reason else []
         if info.parent is not None:
-            said.append(f"held against {printable(info.parent.run)}")
-        said.append(printable(str(info.run)))
-        if len(" · ".join(said)) > self.content_size.width:
-            said[-1] = printable(info.id)
-        return first + Content("\n") + Content.styled(" · ".join(said), "$secondary")
+            parts.append(f"held against {printable(info.parent.run)}")
+        parts.append(printable(str(info.run)))
+        if len(" · ".join(parts)) > self.content_size.width:
+            parts[-1] = printable(info.id)
+        return first + Content("\n") + Content.styled(" · ".join(parts), "$secondary")

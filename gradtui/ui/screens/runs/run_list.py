@@ -120,11 +120,11 @@ def _figure(
     key: str,
     width: int,
     rank: int,
-    said: Callable[[float | None], str],
+    form: Callable[[float | None], str],
     get: Callable[[RunInfo], float | None],
     title: str = "",
 ) -> Column[RunInfo]:
-    return Column(key, title or key, lambda info: said(get(info)), width, rank=rank, right=True, value=get)
+    return Column(key, title or key, lambda info: form(get(info)), width, rank=rank, right=True, value=get)
 
 
 def _state(info: RunInfo) -> Content:

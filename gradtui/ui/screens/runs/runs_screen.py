@@ -19,7 +19,7 @@ from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library, RunInfo
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.runs.run_actions import RunActions
-from gradtui.ui.screens.runs.run_lines import Count, RunDetail, RunsBar
+from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
 from gradtui.ui.screens.runs.run_list import RunList, columns
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
@@ -118,7 +118,7 @@ class RunsScreen(Screen["Path | None"]):
         """Yield the number of runs, the filter, the list, and details of one run."""
         yield RunsBar()
         yield Input(placeholder=f"/ filter   {HINT}")
-        yield Static(Content(HINT), id="said")
+        yield Static(Content(HINT), id="hint")
         yield RowTable(tuple(self.listing.columns.values()))
         yield RunDetail()
         yield KeyLine()
@@ -164,7 +164,7 @@ class RunsScreen(Screen["Path | None"]):
             nothing=NONE_FITS if listing.runs else NONE_YET if self._read_once else "",
         )
         self.query_one(RunDetail).info = listing.here
-        self.query_one(RunsBar).count = Count(
+        self.query_one(RunsBar).count = RunCount(
             len(listing.runs), len(listing.rows), len(listing.marked), str(self.root), self._read_once
         )
         self.refresh_bindings()
@@ -238,20 +238,20 @@ class RunsScreen(Screen["Path | None"]):
     @on(events.DescendantFocus)
     @on(events.DescendantBlur)
     def _focus_moved(self) -> None:
-        self.query_one("#said").set_class(self.query_one(Input).has_focus, "-typing")
+        self.query_one("#hint").set_class(self.query_one(Input).has_focus, "-typing")
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        said = self.query_one("#said", Static)
+        hint = self.query_one("#hint", Static)
         try:
             chosen = parse_filter(event.value, typing=True)
         except FilterError as error:
             # The last complete filter still holds: half a word must not empty the list.
-            said.update(Content(str(error)))
-            said.add_class("-bad")
+            hint.update(Content(str(error)))
+            hint.add_class("-bad")
         else:
-            said.update(Content(HINT))
-            said.remove_class("-bad")
+            hint.update(Content(HINT))
+            hint.remove_class("-bad")
             self.listing.sift(chosen)
             self.paint()
 

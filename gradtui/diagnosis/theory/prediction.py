@@ -13,11 +13,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gradtui.diagnosis.evidence import hidden_layers
 from gradtui.diagnosis.theory import chain, residual
 from gradtui.diagnosis.theory.norms import FEWEST, normed
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.layers import BESIDE_THE_PATH, NetPlan
+from gradtui.experiment.layers import NetPlan
 from gradtui.experiment.net_plan import net_plan
 from gradtui.experiment.spec import Experiment
 
@@ -172,11 +173,8 @@ def _recurrent(exp: Experiment, plan: NetPlan) -> Prediction:
 def _prediction(
     plan: NetPlan, path: Sequence[float], profile: Sequence[float], lags: Sequence[float] = ()
 ) -> Prediction:
-    names = tuple(
-        layer.name
-        for layer in plan.shape().layers[:-1]
-        if layer.kind not in BESIDE_THE_PATH and layer.kind != "embedding"
-    )
+    layers = plan.shape().layers
+    names = tuple(layers[index].name for index in hidden_layers([layer.kind for layer in layers]))
     last = path[-1] * math.log(10.0)
     return Prediction(
         True,

@@ -15,7 +15,7 @@ from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.theory.activations import value_and_slope
 from gradtui.experiment import ExperimentError, loads, resolve, set_fields
 from gradtui.experiment.activations import ACTIVATIONS, Activation, register
-from gradtui.experiment.edits import CURES
+from gradtui.experiment.cures import CURES
 from gradtui.experiment.fields import fields_of
 from gradtui.experiment.memory import memory_of
 from gradtui.experiment.net_plan import net_shape

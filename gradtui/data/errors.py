@@ -11,7 +11,7 @@ class DataError(ExperimentError):
     """A file that is missing, cut short or of another format: ``str()`` is one line that names it.
 
     An ExperimentError of the field ``data.path``, so that who reports the one reports the other: headers are
-    looked at without torch (experiment/data_files.py), contents here.
+    looked at without torch (experiment/data_shapes.py), contents here.
     """
 
     def __init__(self, path: Path, problem: str, expected: str = "") -> None:

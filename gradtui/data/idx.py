@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from gradtui.data.arrays import Arrays, split
 from gradtui.data.errors import DataError, reason
-from gradtui.experiment.data_files import idx_files, idx_header
+from gradtui.experiment.data_shapes import idx_files, idx_header
 
 BRIGHTEST = 255.0
 

@@ -16,7 +16,7 @@ MOST = float(np.finfo(np.float32).max)
 
 
 def npz(path: Path, seed: int) -> Arrays:
-    """x (n, …) and y (n,) or (n, outputs) as ``experiment.data_files.npz_shape`` has accepted them: bytes
+    """x (n, …) and y (n,) or (n, outputs) as ``experiment.data_shapes.npz_shape`` has accepted them: bytes
     stay bytes, all other x become float32. A fifth, chosen by the seed, is the test.
 
     Raises DataError where the arrays are damaged or hold numbers that are not finite in float32.

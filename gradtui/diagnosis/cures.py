@@ -15,7 +15,7 @@ from gradtui.diagnosis.thresholds import (
     SMALLEST_UPDATE,
     VANISHING_DECADES,
 )
-from gradtui.experiment.edits import cure
+from gradtui.experiment.cures import cure
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff, set_fields
 from gradtui.experiment.spec import Experiment
@@ -52,7 +52,7 @@ def offers(
 
     Args:
         exp: the experiment; None for a script.
-        wanted: keys of `gradtui.experiment.edits`, or remedies.
+        wanted: keys of `gradtui.experiment.cures`, or remedies.
         within: the decades from last to first layer between which the predicted profile must lie.
     """
     made = (_offer(exp, item) for item in wanted)

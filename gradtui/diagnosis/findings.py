@@ -61,7 +61,7 @@ class CureOffer:
     price: str = ""
     """What it costs, in words."""
     key: str = ""
-    """The cure's key in `gradtui.experiment.edits.CURES`; empty if it is none of them."""
+    """The cure's key in `gradtui.experiment.cures.CURES`; empty if it is none of them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as events and reports have it."""
@@ -70,7 +70,7 @@ class CureOffer:
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> CureOffer:
         """Read an offer that `to_json` wrote; key and price are those of the known cure of that name, if any."""
-        from gradtui.experiment.edits import CURES
+        from gradtui.experiment.cures import CURES
 
         name, changes = str(raw.get("name", "")), raw.get("set")
         known = next((cure for cure in CURES if cure.name == name), None)

@@ -7,9 +7,9 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.layers import LayerShape, NetShape
 from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.overrides import parse_assignments, set_fields
-from gradtui.experiment.parse import dumps, from_dict, load, loads, to_dict
 from gradtui.experiment.presets import resolve
 from gradtui.experiment.spec import Cures, Data, Experiment, Group, Optimizer, Pretrain, Run
+from gradtui.experiment.toml import dumps, from_dict, load, loads, to_dict
 
 __all__ = [
     "Cures",

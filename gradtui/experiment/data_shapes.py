@@ -1,14 +1,28 @@
-"""What one example of the data looks like, without loading it and without numpy."""
+"""What one example of the data looks like, found without loading the data and without numpy.
+
+The shape of idx and npz files stands in their headers and labels, which are read here.
+"""
 
 from __future__ import annotations
 
+import ast
+import struct
+import sys
+import zlib
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager
+from os.path import isdir, isfile  # Path's own raise where a name is too long
 from pathlib import Path
-from typing import Literal
+from typing import IO, TYPE_CHECKING, Literal, NamedTuple, NoReturn, cast
 
 from msgspec import Struct
 
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.spec import Data, Source
+
+if TYPE_CHECKING:
+    from zipfile import ZipFile
 
 Task = Literal["classify", "regress", "sequence"]
 
@@ -24,7 +38,7 @@ POEM = Path(__file__).parent.parent / "data" / "files" / "poem.txt"
 
 
 class DataShape(Struct, frozen=True):
-    """Shape of one example and of what the net must say about it.
+    """A DataShape gives the shape of one example and of what the net must say about it.
 
     ``input`` is (features,), (channels, height, width) of an image, (steps, features) of a sequence of
     numbers, or (steps,) of a sequence of tokens. ``outputs`` is the width of the output layer: classes, or
@@ -38,9 +52,9 @@ class DataShape(Struct, frozen=True):
 
 
 def data_shape(data: Data) -> DataShape:
-    """The shape of the examples; reads the headers and labels of files, not their contents.
+    """Return the shape of the examples. Reads the headers and labels of files, not their contents.
 
-    Raises ExperimentError that names the file where it is missing or of another format.
+    Raises ExperimentError, which names the file, if it is missing or of another format.
     """
     match data.source:
         case "digits":
@@ -56,17 +70,13 @@ def data_shape(data: Data) -> DataShape:
         case "text":
             return DataShape((data.length,), len(vocabulary(data)), "sequence")
         case "idx":
-            from gradtui.experiment.data_files import idx_shape
-
             return idx_shape(data_path(data))
         case "npz":
-            from gradtui.experiment.data_files import npz_shape
-
             return npz_shape(data_path(data))
 
 
 def data_path(data: Data) -> Path:
-    """The file or folder that the data are read from; of text without one, the poem that ships."""
+    """Return the file or folder from which the data are read; for text without one, the poem that ships."""
     if not data.path:
         return POEM
     try:
@@ -76,7 +86,10 @@ def data_path(data: Data) -> Path:
 
 
 def vocabulary(data: Data) -> str:
-    """The distinct characters of a text, sorted; a character's token id is its place. Lines end in a line feed."""
+    """Return the distinct characters of a text, sorted; a character's token id is its index. Lines end in a line feed.
+
+    Raises ExperimentError if the text cannot be read or is too short.
+    """
     path = data_path(data)
     try:
         text = path.read_text(encoding="utf-8")
@@ -91,7 +104,7 @@ def vocabulary(data: Data) -> str:
 
 
 def sequence_of(data: Data, shape: DataShape) -> tuple[int, int] | None:
-    """(steps, features) as which a recurrent net or a transformer reads numbers; None where it cannot.
+    """Return the (steps, features) in which a recurrent net or a transformer reads numbers; None if it cannot.
 
     Rows of an image are its steps, all channels of a row together its features; read pixel by pixel, height ×
     width are its steps and the channels its features.
@@ -104,3 +117,183 @@ def sequence_of(data: Data, shape: DataShape) -> tuple[int, int] | None:
         return None
     channels, height, width = shape.input
     return (height, channels * width) if data.sequence == "rows" else (height * width, channels)
+
+
+IDX_NAMES = {
+    "train_images": ("train-images-idx3-ubyte", "train-images.idx3-ubyte"),
+    "train_labels": ("train-labels-idx1-ubyte", "train-labels.idx1-ubyte"),
+    "test_images": ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
+    "test_labels": ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
+}
+"""MNIST's own names, and those that unpackers make of them; each also with .gz."""
+
+MOST_CLASSES = 100_000
+
+
+class IdxFiles(NamedTuple):
+    """IdxFiles names the files of one idx data set. Without test files the data are split."""
+
+    train_images: Path
+    train_labels: Path
+    test_images: Path | None
+    test_labels: Path | None
+
+
+def idx_files(path: Path) -> IdxFiles:
+    """Return the four files in a folder, or those that belong to a file of images (images → labels, idx3 → idx1).
+
+    Raises ExperimentError if the training images or labels are missing.
+    """
+    if isdir(path):
+        found = {key: _first(path, names) for key, names in IDX_NAMES.items()}
+        images, labels = found["train_images"], found["train_labels"]
+        test_images, test_labels = found["test_images"], found["test_labels"]
+        if images is None:
+            _refuse(path, "holds no train-images-idx3-ubyte or train-images-idx3-ubyte.gz")
+    else:
+        images, test_images, test_labels = path, None, None
+        labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
+    if not isfile(images):
+        _refuse(images, "no such file", "a file of images in MNIST's idx format, or a folder of them")
+    if labels is None or labels == images or not isfile(labels):
+        _refuse(
+            images, "has no file of labels beside it", "train-labels-idx1-ubyte for train-images-idx3-ubyte"
+        )
+    both = test_images is not None and test_labels is not None
+    return IdxFiles(images, labels, test_images if both else None, test_labels if both else None)
+
+
+def idx_shape(path: Path) -> DataShape:
+    """Return the shape of the images and the number of classes, which is one above the largest training label."""
+    files = idx_files(path)
+    count, *size = idx_header(files.train_images)
+    if len(size) not in (1, 2, 3) or 0 in (count, *size):
+        _refuse(files.train_images, f"has dimensions {(count, *size)}", "images × height × width")
+    labels = idx_header(files.train_labels)
+    if labels != (count,):
+        _refuse(files.train_labels, f"has dimensions {labels}", f"one label for each of {count} images")
+    with _open(files.train_labels) as opened:
+        content = opened.read(8 + count)[8:]
+    if len(content) < count:
+        _refuse(files.train_labels, f"ends after {len(content)} of {count} labels", "the whole file")
+    return DataShape(_image(tuple(size)), max(content) + 1, "classify")
+
+
+def idx_header(path: Path) -> tuple[int, ...]:
+    """Return the dimensions of an idx file of bytes, plain or .gz. Raises ExperimentError if it is not one."""
+    with _open(path) as opened:
+        start = opened.read(4)
+        if len(start) < 4 or start[:3] != b"\0\0\x08":
+            _refuse(path, "is no idx file of bytes", "one that starts with 00 00 08")
+        sizes = opened.read(4 * start[3])
+    if len(sizes) < 4 * start[3]:
+        _refuse(path, "ends in its header", "the whole file")
+    return struct.unpack(f">{start[3]}I", sizes)
+
+
+def npz_shape(path: Path) -> DataShape:
+    """Return the shape of arrays ``x`` and ``y``: whole numbers in y are classes, real ones are values to predict.
+
+    x may be (n, features), (n, height, width) or (n, channels, height, width).
+    """
+    # The first frame needs this module, and no archive.
+    import zipfile
+
+    if not isfile(path):
+        _refuse(path, "no such file", "a .npz file with arrays x and y")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            with _member(archive, path, "x") as opened:
+                x = _npy_header(opened, path, "x")
+            with _member(archive, path, "y") as opened:
+                y = _npy_header(opened, path, "y")
+                largest = _largest(opened, y, path) if y.kind in "iub" else 0
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+        _refuse(path, f"is no readable .npz archive ({error})", "arrays x and y as numpy.savez writes them")
+    if len(x.shape) not in (2, 3, 4) or 0 in x.shape:
+        _refuse(
+            path,
+            f"x has dimensions {x.shape}",
+            "examples × features, or examples × (channels ×) height × width",
+        )
+    if not y.shape or y.shape[0] != x.shape[0]:
+        _refuse(path, f"y has dimensions {y.shape}", f"one row for each of {x.shape[0]} examples")
+    if y.kind in "iub":
+        return DataShape(_image(x.shape[1:]), largest + 1, "classify")
+    if len(y.shape) > 2 or 0 in y.shape:
+        _refuse(path, f"y has dimensions {y.shape}", "examples, or examples × values")
+    return DataShape(_image(x.shape[1:]), y.shape[1] if len(y.shape) == 2 else 1, "regress")
+
+
+class _Array(NamedTuple):
+    order: str
+    kind: str
+    size: int
+    shape: tuple[int, ...]
+
+
+def _image(size: tuple[int, ...]) -> tuple[int, ...]:
+    return (1, *size) if len(size) == 2 else size
+
+
+def _member(archive: ZipFile, path: Path, name: str) -> IO[bytes]:
+    if f"{name}.npy" not in archive.namelist():
+        _refuse(path, f"has no array {name}", "arrays x and y")
+    return archive.open(f"{name}.npy")
+
+
+def _npy_header(opened: IO[bytes], path: Path, name: str) -> _Array:
+    """Read what stands before the numbers of a .npy file (numpy.lib.format, versions 1 to 3)."""
+    start = opened.read(8)
+    long = start[6:7] in (b"\x02", b"\x03")
+    length = int.from_bytes(opened.read(4 if long else 2), "little")
+    try:
+        header = ast.literal_eval(opened.read(min(length, 65_536)).decode("latin-1"))
+        descr, shape = header["descr"], header["shape"]
+        order, kind, size = descr[0], descr[1], int(descr[2:] or 0)
+        sizes = tuple(int(number) for number in shape)
+    except (ValueError, SyntaxError, KeyError, TypeError, IndexError, RecursionError, MemoryError):
+        _refuse(path, f"array {name} has an unreadable header", "an array as numpy.savez writes it")
+    if not start.startswith(b"\x93NUMPY") or kind not in "fiub" or size not in (1, 2, 4, 8):
+        _refuse(path, f"array {name} holds no plain numbers (dtype {descr})", "whole or real numbers")
+    return _Array(order, kind, size, sizes)
+
+
+def _largest(opened: IO[bytes], y: _Array, path: Path) -> int:
+    """Return the largest class. The labels are read whole: a file of a million is 8 MB."""
+    if len(y.shape) != 1 or not y.shape[0]:
+        _refuse(path, f"y has dimensions {y.shape} of whole numbers", "one class an example")
+    code = {1: "b", 2: "h", 4: "i", 8: "q"}[y.size]
+    numbers = array(code.upper() if y.kind in "ub" else code)
+    content = opened.read(y.shape[0] * y.size)
+    if len(content) < y.shape[0] * y.size:
+        _refuse(path, "array y ends too early", "the whole file")
+    numbers.frombytes(content)
+    if y.order == ("<" if sys.byteorder == "big" else ">"):
+        numbers.byteswap()
+    least, most = min(numbers), max(numbers)
+    if least < 0 or most >= MOST_CLASSES:
+        wrong = least if least < 0 else most
+        _refuse(path, f"y holds the class {wrong}", f"classes from 0 to below {MOST_CLASSES}")
+    return most
+
+
+def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
+    files = (folder / f"{name}{end}" for name in names for end in ("", ".gz"))
+    return next((file for file in files if isfile(file)), None)
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, unpacked if its name ends in .gz; an error in reading it names the file."""
+    import gzip
+
+    try:
+        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
+            yield cast("IO[bytes]", opened)
+    except (OSError, EOFError, zlib.error) as error:
+        _refuse(path, f"cannot be read: {getattr(error, 'strerror', None) or error}")
+
+
+def _refuse(path: Path, problem: str, allowed: str = "") -> NoReturn:
+    raise ExperimentError("data.path", str(path), allowed, problem=f"{path} {problem}") from None

@@ -1,22 +1,19 @@
-"""The fields of each part of an experiment: kind, range, default and the text beneath it in ``spec.py``.
+"""The fields of each part of an experiment: kind, range, default and text, read from the annotations of ``spec.py``.
 
-The builder on the screen draws its inputs from this, and the errors say from it what is allowed, so a range
-or a choice is written once, in the annotations of ``spec.py``.
+The builder on the screen draws its inputs from this, and the errors take from it what is allowed, so a range, a
+choice or a text is written once.
 """
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from msgspec import NODEFAULT, Meta, Struct
 from msgspec.structs import fields as struct_fields
 
-from gradtui.experiment import spec
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.optimizers import OPTIMIZERS
 
@@ -25,9 +22,9 @@ Kind = Literal["choice", "int", "float", "text", "float-or-word"]
 
 @dataclass(frozen=True, slots=True)
 class FieldInfo:
-    """One field as a person sees it.
+    """A FieldInfo describes one field as the screens show it.
 
-    ``low`` and ``high`` are the bounds (of text: its length), None where there is none; ``low_open`` and
+    ``low`` and ``high`` are the bounds (for text: of its length), None where there is none; ``low_open`` and
     ``high_open`` say that the bound itself is not allowed. ``choices`` are the words that are allowed.
     """
 
@@ -44,7 +41,7 @@ class FieldInfo:
 
     @property
     def allowed(self) -> str:
-        """What may stand here, in words: ``a whole number from 1 to 65536``."""
+        """Return in words which values are allowed: ``a whole number from 1 to 65536``."""
         if self.kind == "choice":
             return "one of " + ", ".join(self.choices)
         if self.kind == "text":
@@ -65,7 +62,7 @@ class FieldInfo:
 
 
 def fields_of(part: type[Struct]) -> tuple[FieldInfo, ...]:
-    """The fields of ``Data``, ``Group``, ``Optimizer`` …, in the order of ``spec.py``.
+    """Return the fields of ``Data``, ``Group``, ``Optimizer`` …, in the order of ``spec.py``.
 
     Fields that are parts themselves (``Experiment.data``, ``Cures.pretrain``) are left out: see ``parts_of``.
     """
@@ -76,10 +73,9 @@ def fields_of(part: type[Struct]) -> tuple[FieldInfo, ...]:
 def _fields_of(part: type[Struct], *choices: tuple[str, ...]) -> tuple[FieldInfo, ...]:
     """Return the fields of a part. The ``choices`` are words that can be registered, for the cache to know of them."""
     hints = get_type_hints(part, include_extras=True)
-    docs = _docs().get(part.__name__, {})
     inner = parts_of(part)
     return tuple(
-        _info(field.name, hints[field.name], _default(field), docs.get(field.name, ""))
+        _info(field.name, hints[field.name], _default(field))
         for field in struct_fields(part)
         if field.name not in inner
     )
@@ -87,7 +83,7 @@ def _fields_of(part: type[Struct], *choices: tuple[str, ...]) -> tuple[FieldInfo
 
 @cache
 def parts_of(part: type[Struct]) -> dict[str, type[Struct]]:
-    """The fields of a part that are parts themselves; of ``Experiment.net`` the part in the list."""
+    """Return the fields of a part that are parts themselves; for ``Experiment.net`` the part in the list."""
     found: dict[str, type[Struct]] = {}
     for name, hint in get_type_hints(part).items():
         inner = get_args(hint)[0] if get_origin(hint) is tuple else hint
@@ -96,42 +92,32 @@ def parts_of(part: type[Struct]) -> dict[str, type[Struct]]:
     return found
 
 
-def _info(name: str, hint: Any, default: object, doc: str) -> FieldInfo:
-    hint, meta = _unwrap(hint)
-    low, high, low_open, high_open = _bounds(hint, meta)
-    words: tuple[str, ...] = ()
-    kind: Kind
+def _info(name: str, hint: Any, default: object) -> FieldInfo:
+    bare, meta, doc = _unwrap(hint)
     if meta and meta.extra:
         return FieldInfo(name, "choice", default, choices=tuple(meta.extra["choices"]), doc=doc)
-    if get_origin(hint) is Literal:
-        return FieldInfo(name, "choice", default, choices=get_args(hint), doc=doc)
-    if get_origin(hint) in (Union, UnionType):
-        number, word = get_args(hint)
-        number, meta = _unwrap(number)
-        low, high, low_open, high_open = _bounds(number, meta)
+    if get_origin(bare) is Literal:
+        return FieldInfo(name, "choice", default, choices=get_args(bare), doc=doc)
+    words: tuple[str, ...] = ()
+    kind: Kind
+    if get_origin(bare) in (Union, UnionType):
+        number, word = get_args(bare)
+        bare, meta, _ = _unwrap(number)
         kind, words = "float-or-word", get_args(word)
     else:
         kinds: dict[type, Kind] = {int: "int", float: "float", str: "text"}
-        kind = kinds[hint]
-    return FieldInfo(
-        name,
-        kind,
-        default,
-        words,
-        low,
-        high,
-        low_open,
-        high_open,
-        (meta.description or "") if meta else "",
-        doc,
-    )
+        kind = kinds[bare]
+    text = (meta.description or "") if meta else ""
+    return FieldInfo(name, kind, default, words, *_bounds(bare, meta), text, doc)
 
 
-def _unwrap(hint: Any) -> tuple[Any, Meta | None]:
+def _unwrap(hint: Any) -> tuple[Any, Meta | None, str]:
+    """Return the bare type of an annotation, its bounds and its text."""
     if get_origin(hint) is not Annotated:
-        return hint, None
-    bare, meta = get_args(hint)
-    return bare, meta
+        return hint, None, ""
+    bare, *notes = get_args(hint)
+    meta = next((note for note in notes if isinstance(note, Meta)), None)
+    return bare, meta, next((note for note in notes if isinstance(note, str)), "")
 
 
 def _bounds(bare: Any, meta: Meta | None) -> tuple[float | None, float | None, bool, bool]:
@@ -148,24 +134,3 @@ def _bounds(bare: Any, meta: Meta | None) -> tuple[float | None, float | None, b
 
 def _default(field: Any) -> object:
     return None if field.default is NODEFAULT else field.default
-
-
-@cache
-def _docs() -> dict[str, dict[str, str]]:
-    """The string beneath each field of each class of ``spec.py``. Python itself keeps it nowhere."""
-    tree = ast.parse(Path(spec.__file__).read_text(encoding="utf-8"))
-    docs: dict[str, dict[str, str]] = {}
-    for part in tree.body:
-        if not isinstance(part, ast.ClassDef):
-            continue
-        texts = docs.setdefault(part.name, {})
-        for above, below in zip(part.body, part.body[1:], strict=False):
-            if (
-                isinstance(above, ast.AnnAssign)
-                and isinstance(above.target, ast.Name)
-                and isinstance(below, ast.Expr)
-                and isinstance(below.value, ast.Constant)
-                and isinstance(below.value.value, str)
-            ):
-                texts[above.target.id] = " ".join(below.value.value.split())
-    return docs

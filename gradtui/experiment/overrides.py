@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.parse import from_dict, to_dict, unknown_field
+from gradtui.experiment.toml import from_dict, to_dict, unknown_field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

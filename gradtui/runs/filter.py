@@ -24,7 +24,7 @@ from fnmatch import fnmatchcase
 from functools import partial
 from typing import Any
 
-from gradtui.experiment.parse import field_at, value_in
+from gradtui.experiment.toml import field_at, value_in
 from gradtui.runs.library import RunInfo
 
 Test = Callable[[RunInfo], bool]

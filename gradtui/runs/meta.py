@@ -39,7 +39,7 @@ class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
     step: int
     """After how many of its steps the other one goes on by itself; 0 where they share the beginning alone."""
     cure: str = ""
-    """Key of the cure that makes the difference (gradtui.experiment.edits.CURES), where it is one of them."""
+    """Key of the cure that makes the difference (gradtui.experiment.cures.CURES), where it is one of them."""
 
 
 class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Literal["experiment", "script"] = "experiment"
     experiment: dict[str, Any] | None = None
-    """What was trained, as experiment.parse.to_dict gives it; None for a script's own net."""
+    """What was trained, as experiment.toml.to_dict gives it; None for a script's own net."""
     layers: tuple[LayerMeta, ...] = ()
     """In forward order; empty until the net is built."""
     tables: dict[str, TableMeta] = {}

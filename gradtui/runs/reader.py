@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from gradtui.experiment.errors import ExperimentError
-from gradtui.experiment.parse import from_dict, load
 from gradtui.experiment.spec import Experiment
+from gradtui.experiment.toml import from_dict, load
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder

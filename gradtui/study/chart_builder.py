@@ -16,7 +16,7 @@ import numpy as np
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
 from gradtui.experiment import Experiment, ExperimentError, set_fields
-from gradtui.experiment.parse import field_at
+from gradtui.experiment.toml import field_at
 from gradtui.study.chart_data import (
     OUTCOMES,
     Bar,

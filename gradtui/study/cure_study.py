@@ -21,7 +21,7 @@ from gradtui.diagnosis.findings import CureOffer, Finding, codes_with
 from gradtui.diagnosis.monitor import diagnose_run, step_seconds
 from gradtui.diagnosis.outcome import outcome_of
 from gradtui.experiment import Experiment, set_fields, to_dict
-from gradtui.experiment.edits import CURES, cure
+from gradtui.experiment.cures import CURES, cure
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import START_FILE
 from gradtui.runs.meta import RunOrigin, read_origin
@@ -62,7 +62,7 @@ def cure_study(
     Begun again on the same run, it takes up the runs of before (see Study).
 
     Args:
-        cures: keys of gradtui.experiment.edits.CURES; by default those that `members_of` chooses.
+        cures: keys of gradtui.experiment.cures.CURES; by default those that `members_of` chooses.
         jobs: most trainers at once; by default as many as there are cores for, and fewer where memory is short.
         start: starts a trainer in a folder; by default the trainers that LocalEngine keeps.
     """

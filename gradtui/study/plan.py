@@ -13,7 +13,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from gradtui.experiment import Experiment, ExperimentError, from_dict, resolve, set_fields, to_dict
-from gradtui.experiment.edits import CURES, cure
+from gradtui.experiment.cures import CURES, cure
 from gradtui.experiment.errors import nearest
 from gradtui.experiment.net_plan import hidden_depth
 from gradtui.study.spec import CHANGE, DEPTH, MOST_EXPERIMENTS, Change, StudySpec
@@ -41,7 +41,7 @@ class Member:
     seed: int
     experiment: Experiment
     cure: str = ""
-    """Key of the cure that was applied (gradtui.experiment.edits.CURES); empty where there is none."""
+    """Key of the cure that was applied (gradtui.experiment.cures.CURES); empty where there is none."""
     why: str = ""
     """Why the cure should help; empty where there is none."""
     price: str = ""

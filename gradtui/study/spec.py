@@ -33,9 +33,9 @@ from msgspec import Meta
 from msgspec.structs import replace
 
 from gradtui.experiment.errors import ExperimentError, nearest
-from gradtui.experiment.parse import read_text, to_dict, toml_of
 from gradtui.experiment.presets import resolve
 from gradtui.experiment.spec import Part
+from gradtui.experiment.toml import read_text, to_dict, toml_of
 
 Kind = Literal["lines", "bars", "map"]
 Quantity = Literal["train_accuracy", "test_accuracy", "loss", "drop", "lag_drop", "step_time", "outcome"]
@@ -55,7 +55,7 @@ class Change(Part, frozen=True):
     set: dict[str, Any] = msgspec.field(default_factory=dict)
     """New values by dotted path, put in place before those of the grid."""
     cure: str = ""
-    """Key of a cure (gradtui.experiment.edits.CURES), applied after the grid."""
+    """Key of a cure (gradtui.experiment.cures.CURES), applied after the grid."""
 
 
 class Compare(Part, frozen=True):

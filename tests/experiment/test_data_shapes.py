@@ -13,8 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gradtui.experiment import Data, DataShape, ExperimentError, data_shape
-from gradtui.experiment.data_files import idx_files
-from gradtui.experiment.data_shapes import sequence_of, vocabulary
+from gradtui.experiment.data_shapes import idx_files, sequence_of, vocabulary
 
 
 @pytest.mark.parametrize(

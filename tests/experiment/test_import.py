@@ -8,7 +8,7 @@ import sys
 CODE = """
 import sys
 import gradtui.experiment
-from gradtui.experiment.edits import CURES
+from gradtui.experiment.cures import CURES
 exp = gradtui.experiment.resolve("sigmoid-20")
 gradtui.experiment.net_shape(exp)
 gradtui.experiment.dumps(exp)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gradtui.experiment import ExperimentError, from_dict, net_shape, resolve, set_fields
-from gradtui.experiment.edits import cure
+from gradtui.experiment.cures import cure
 from gradtui.study.plan import depth_of, key_of, plan
 from gradtui.study.spec import dumps, load, loads
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradtui.experiment import Experiment, from_dict, net_shape, set_fields, to_dict
-from gradtui.experiment.parse import load
+from gradtui.experiment.toml import load
 from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, read_origin, write_meta
 from gradtui.runs.writer import RunWriter

@@ -10,7 +10,7 @@ import pytest
 from syrupy.assertion import SnapshotAssertion
 from textual.pilot import Pilot
 
-from gradtui.experiment.edits import cure
+from gradtui.experiment.cures import cure
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.label import Label, write_label
 from gradtui.runs.meta import Parent

@@ -7,8 +7,8 @@ from functools import cache
 from pathlib import Path
 
 from gradtui.experiment.errors import ExperimentError, nearest
-from gradtui.experiment.parse import load
 from gradtui.experiment.spec import Experiment
+from gradtui.experiment.toml import load
 
 FOLDER = Path(__file__).parent
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.fields import FieldInfo
 from gradtui.experiment.overrides import parse_assignments
-from gradtui.experiment.parse import field_at
+from gradtui.experiment.toml import field_at
 
 # How a zero is shown in the fields where it switches something off.
 _ZERO = {

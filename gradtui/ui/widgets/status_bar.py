@@ -172,7 +172,7 @@ def _words(state: str, phase: str, reason: str) -> str:
 
 def cure_of(followed: FollowedRun) -> str:
     """Return the cure of a fork, and from which step on it has it; "" where the run is no fork."""
-    from gradtui.experiment.edits import cure
+    from gradtui.experiment.cures import cure
 
     parent = followed.parent
     if parent is None:

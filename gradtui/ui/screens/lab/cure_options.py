@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.experiment import Experiment, ExperimentError
-from gradtui.experiment.edits import CURES, Cure
+from gradtui.experiment.cures import CURES, Cure
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.ui.edit.values import show

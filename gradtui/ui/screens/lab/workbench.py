@@ -137,7 +137,7 @@ class Workbench(Vertical):
 
     def choose_cure(self, advised: Sequence[str] = ()) -> None:
         """Choose and apply a cure that would change something; those advised (keys of cures) come first."""
-        from gradtui.experiment.edits import CURES
+        from gradtui.experiment.cures import CURES
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
         offered = {cure.key: cure for cure in CURES if cure.set_of(self.experiment)}

@@ -12,7 +12,7 @@ import pytest
 
 from gradtui.diagnosis import Finding
 from gradtui.experiment import resolve
-from gradtui.experiment.edits import cure
+from gradtui.experiment.cures import cure
 from gradtui.runs.library import list_runs
 from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run

@@ -8,8 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from gradtui.experiment import Experiment, from_dict, net_shape, resolve, set_fields, to_dict
-from gradtui.experiment.edits import CURES, Cure, cure
-from gradtui.experiment.edits_net import fewer_layers
+from gradtui.experiment.cures import CURES, Cure, cure, fewer_layers
 from gradtui.experiment.validate import check
 from tests.support.experiments import experiments
 

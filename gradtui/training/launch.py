@@ -1,4 +1,4 @@
-"""Create runs and start their trainers from a process that must never import torch: standard library only.
+"""Create runs and start their trainers, from a process that must never import torch.
 
 A trainer is a process of its own session. It knows only its run's folder, so it survives the process that started it.
 A `Standby` has imported torch already and waits for one run, a `Worker` takes many, one at a time. Both end by

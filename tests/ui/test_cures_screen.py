@@ -18,7 +18,7 @@ from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.study.cures_screen import CuresScreen
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfile, among, fitting
 from gradtui.ui.screens.study.study_tables import cure_columns, power
-from gradtui.ui.widgets.row_table import SIGNS, RowTable, Shown, placed
+from gradtui.ui.widgets.row_table import SIGNS, RowTable, TableState, placed
 from tests.support.lab import ASCII, alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, heals, sick_run, sigmoids
 
@@ -227,7 +227,7 @@ def test_the_longest_name_and_all_numbers_of_a_cure_fit_under_their_heads(width:
     name = "pretraining by Boltzmann machines"
     member = Member("pretrain-rbm", name, name, (), 0, sigmoids())
     row = StudyRow(member=member, state="finished", outcome=outcome, price=123.4)
-    table._shown = Shown((row,))
+    table._shown = TableState((row,))
     shown = placed(columns, width, SIGNS // 2)
     head, line = (table._line(y, shown, width)[0] for y in (0, 1))
     assert head.cell_length == line.cell_length == width

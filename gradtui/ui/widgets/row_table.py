@@ -1,7 +1,7 @@
-"""A table of many rows, of which only the lines that look otherwise than before are painted.
+"""A table of many rows that paints only the lines that have changed.
 
-Textual's own table measures every cell of every row before it shows the first one: of a thousand runs that is felt at
-each letter of a filter.
+Textual's own table measures every cell of every row before it shows the first one: with a thousand runs, each letter of
+a filter is felt.
 """
 
 from __future__ import annotations
@@ -24,51 +24,51 @@ from gradtui.ui.widgets.status_bar import bar
 Row = TypeVar("Row")
 
 SIGNS = 4
-"""Columns before the first cell: the cursor and the mark, each with a blank."""
+"""The cells before the first column: the cursor and the mark, each with a blank."""
 
 
 @dataclass(frozen=True)
 class Column(Generic[Row]):
-    """What is said of each row in one column."""
+    """A Column is one column of a table: its title, and how it shows and sorts rows."""
 
     key: str
     title: str
     text: Callable[[Row], Content | str]
     least: int
-    """Width at least …"""
+    """The least width."""
     most: int = 0
-    """… and at most; 0 is no more than the least."""
+    """The greatest width; 0 is the least width."""
     rank: int = 0
-    """Where there is no room for all columns, those of higher rank give way."""
+    """Where there is no room for all columns, those of higher rank are left out."""
     right: bool = False
     """Whether its cells end at the right, as figures do."""
     value: Callable[[Row], Any] | None = None
-    """What rows are sorted by; None where they cannot be. A value of None goes last either way."""
+    """Returns what rows are sorted by; None where the column does not sort. A value of None goes last either way."""
     beside: str = ""
-    """The column whose cell follows in this one, where it has no room of its own."""
+    """The key of a column whose cell follows in this one, where it has no room of its own."""
     spans: Callable[[Row], bool] | None = None
-    """Says of which rows the cell takes the whole rest of the line, in place of the columns to its right."""
+    """Returns whether the cell of a row takes the whole rest of the line, in place of the columns to its right."""
     share: Callable[[Row], float | None] | None = None
     """Returns how much is done, 0 to 1, to be drawn as a bar over the whole cell; None where it shows its text."""
 
 
 @dataclass(frozen=True)
-class Placed(Generic[Row]):
-    """A column that there is room for."""
+class PlacedColumn(Generic[Row]):
+    """A PlacedColumn is a column that there is room for, with its place."""
 
     column: Column[Row]
     start: int
     width: int
 
 
-def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> list[Placed[Row]]:
+def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> list[PlacedColumn[Row]]:
     """Return which columns fit into so many cells behind the signs, in their order, and how wide each is."""
     gap = 1 if width < 100 else 2
     room = width - signs
     kept: set[str] = set()
     for column in sorted(columns, key=lambda column: column.rank):
         if column.least + (gap if kept else 0) > room:
-            # One that is narrower and weighs less must not come in its place: a table that jumps is not read.
+            # No narrower column of higher rank takes its place: columns would jump as the width changes.
             break
         room -= column.least + (gap if kept else 0)
         kept.add(column.key)
@@ -83,16 +83,16 @@ def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> li
             room -= 1
     found, start = [], signs
     for column in shown:
-        found.append(Placed(column, start, widths[column.key]))
+        found.append(PlacedColumn(column, start, widths[column.key]))
         start += widths[column.key] + gap
     return found
 
 
 class RowTable(Widget, Generic[Row], can_focus=True):
-    """Rows with a cursor, marks, and heads that are clicked to sort by.
+    """A RowTable shows rows with a cursor and marks; a click on a head sorts.
 
     Args:
-        columns: from left to right.
+        columns: the columns from left to right.
         marks: whether rows can be marked, for which there is a sign before the first cell.
     """
 
@@ -109,7 +109,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
 
     @dataclass
     class Chosen(Message):
-        """A row was clicked; again where the cursor was on it already."""
+        """A row was clicked; again: whether the cursor was on it already."""
 
         index: int
         again: bool
@@ -122,7 +122,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
 
     @dataclass
     class Scrolled(Message):
-        """The wheel was turned by so many rows."""
+        """The mouse wheel was turned by so many rows."""
 
         rows: int
 
@@ -130,10 +130,10 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         super().__init__(id=id)
         self.columns = tuple(columns)
         self._signs = SIGNS if marks else SIGNS // 2
-        self._shown = Shown[Row]()
+        self._shown = TableState[Row]()
         self._first = 0
         self._lines: dict[int, tuple[Content, bool]] = {}
-        """What stands in each line of the widget, and whether the cursor is on it."""
+        """The text of each line of the widget, and whether the cursor is on it."""
 
     def show(
         self,
@@ -145,30 +145,36 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         descending: bool = False,
         nothing: str = "",
     ) -> None:
-        """Show these rows, the cursor on one of them.
+        """Show these rows, with the cursor on one of them.
 
-        marked: indices; by: the column that they are sorted by; nothing: said where there is no row.
+        Args:
+            rows: all rows.
+            cursor: the index of the row under the cursor.
+            marked: the indices of the marked rows.
+            by: the key of the column that they are sorted by.
+            descending: whether they are sorted so.
+            nothing: the text that is shown where there is no row.
         """
         before = len(self._shown.rows)
-        self._shown = Shown(tuple(rows), cursor, frozenset(marked), by, descending, nothing)
+        self._shown = TableState(tuple(rows), cursor, frozenset(marked), by, descending, nothing)
         if self.styles.height is not None and self.styles.height.is_auto and before != len(rows):
             self.refresh(layout=True)
         self.repaint()
 
     @property
     def page(self) -> int:
-        """How many rows are in view."""
+        """The number of rows in view."""
         return max(1, self.content_size.height - 1)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """A line each, and one of heads over them."""
+        """Return one line for each row, and one for the heads."""
         return 1 + max(1, len(self._shown.rows))
 
     def repaint(self) -> None:
-        """Have the lines painted that are not as they were."""
+        """Paint the lines that have changed."""
         width, height = self.content_size
         shown = self._shown
-        # The cursor moves in the window; the window follows where it would leave it.
+        # The cursor moves within the window; the window follows where the cursor would leave it.
         most = max(0, len(shown.rows) - self.page)
         self._first = max(0, min(self._first, most, shown.cursor))
         if shown.cursor >= self._first + self.page:
@@ -185,17 +191,17 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             self.refresh(*dirty)
 
     def on_resize(self) -> None:
-        """Other columns fit."""
+        """Paint all lines: other columns fit."""
         self._lines.clear()
         self.repaint()
 
-    def _line(self, y: int, columns: Sequence[Placed[Row]], width: int) -> tuple[Content, bool]:
+    def _line(self, y: int, columns: Sequence[PlacedColumn[Row]], width: int) -> tuple[Content, bool]:
         if y == 0:
             return self._head(columns, width), False
         index, shown = self._first + y - 1, self._shown
         if index >= len(shown.rows):
-            said = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
-            return Content.styled(said, "$secondary"), False
+            text = " " * self._signs + shown.nothing if y == 2 and not shown.rows else ""
+            return Content.styled(text, "$secondary"), False
         here, row = index == shown.cursor, shown.rows[index]
         line = Content.styled("▸ " if here else "  ", "$accent bold")
         if self._signs == SIGNS:
@@ -217,7 +223,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         cell = column.text(row)
         return Content(cell) if isinstance(cell, str) else cell
 
-    def _head(self, columns: Sequence[Placed[Row]], width: int) -> Content:
+    def _head(self, columns: Sequence[PlacedColumn[Row]], width: int) -> Content:
         line, shown = Content(""), self._shown
         for place in columns:
             title = place.column.title
@@ -225,18 +231,18 @@ class RowTable(Widget, Generic[Row], can_focus=True):
             if chosen:
                 arrow = "▾" if shown.descending else "▴"
                 title = f"{arrow}{title}" if place.column.right else f"{title}{arrow}"
-            said = _fitted(Content(title), place)
+            head = _fitted(Content(title), place)
             line += Content(" " * (place.start - line.cell_length))
-            line += said.stylize("bold $accent" if chosen else "$secondary")
+            line += head.stylize("bold $accent" if chosen else "$secondary")
         return line.truncate(width, pad=True)
 
     def render_line(self, y: int) -> Strip:
-        """One line, from what was written for it."""
+        """Return one line, from the text that was written for it."""
         content, here = self._lines.get(y, (Content(""), False))
         if here:
             styles = self.get_component_styles("rows--cursor")
             if styles.text_style.reverse:
-                # Of a terminal's own colours: each would be a ground of its own.
+                # With the terminal's own colours, each colour would become another background.
                 content = Content(content.plain).stylize("reverse")
             else:
                 content = content.stylize_before(Style(background=styles.background, bold=True))
@@ -245,7 +251,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         return strip.adjust_cell_length(width, self.visual_style.rich_style)
 
     def on_click(self, event: events.Click) -> None:
-        """Choose the row under the mouse, or sort by the column whose head is."""
+        """Choose the row under the mouse, or sort by the column whose head is there."""
         offset = event.get_content_offset(self)
         if offset is None:
             return
@@ -258,17 +264,17 @@ class RowTable(Widget, Generic[Row], can_focus=True):
                     self.post_message(self.Sorted(place.column.key))
 
     def on_mouse_scroll_down(self) -> None:
-        """Further down."""
+        """Scroll down."""
         self.post_message(self.Scrolled(3))
 
     def on_mouse_scroll_up(self) -> None:
-        """Back up."""
+        """Scroll up."""
         self.post_message(self.Scrolled(-3))
 
 
 @dataclass(frozen=True)
-class Shown(Generic[Row]):
-    """What a table shows."""
+class TableState(Generic[Row]):
+    """A TableState is what a table shows; see RowTable.show for the fields."""
 
     rows: tuple[Row, ...] = ()
     cursor: int = 0
@@ -278,15 +284,15 @@ class Shown(Generic[Row]):
     nothing: str = ""
 
 
-def _fitted(cell: Content, place: Placed[Any]) -> Content:
-    """A cell as wide as its column."""
+def _fitted(cell: Content, place: PlacedColumn[Any]) -> Content:
+    """Return a cell as wide as its column."""
     if place.column.right and cell.cell_length < place.width:
         cell = cell.pad_left(place.width - cell.cell_length)
     return cell.truncate(place.width, ellipsis=True, pad=True)
 
 
 def in_order(rows: Sequence[Row], column: Column[Row], *, descending: bool) -> list[Row]:
-    """Rows sorted by a column, equal ones as they stood; what has no value last, and NaN before it."""
+    """Return rows sorted by a column, equal ones in their order; rows without a value last, and NaN before them."""
     assert column.value is not None
     values = [column.value(row) for row in rows]
     known = [i for i, value in enumerate(values) if value is not None and value == value]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot
     from gradtui.ui.followed_run import FollowedRun
 
-MARKS = {
+STATE_MARKS = {
     "idle": ("○", "$secondary"),
     "starting": ("◌", "$accent"),
     "running": ("●", "$success"),
@@ -62,7 +62,7 @@ class StatusBar(Widget):
     def render(self) -> Content:
         """Return the name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
-        mark, colour = MARKS.get(p.state, MARKS["idle"])
+        mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
         left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
         if p.detail and width >= 100:
             left += Content.styled(f" · {p.detail}", "$secondary")
@@ -89,7 +89,7 @@ class StatusBar(Widget):
     def _with_shown_step(self, at: int, right: Content, room: int) -> Content:
         """Return the step that is shown, then as much of the state of the run as fits."""
         p = self.progress
-        mark, colour = MARKS.get(p.state, MARKS["idle"])
+        mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
         short = Content.assemble((mark, colour), f" step {p.step:,}" + (f"/{p.steps:,}" if p.steps else ""))
         where = [
             Content.styled(text, "$accent reverse")

@@ -11,7 +11,7 @@ from gradtui.charts.cells import Cells
 from gradtui.charts.palette import AXIS, RUN, RUNS, TEXT, Palette
 from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.widgets.cell_chart import CellChart
-from gradtui.ui.widgets.status_bar import MARKS
+from gradtui.ui.widgets.status_bar import STATE_MARKS
 
 LETTERS = "ABCDEFGH"
 """The names of runs in charts. Each letter has a colour of its own, and serves where there are no colours."""
@@ -90,7 +90,7 @@ class RunsLegend(CellChart):
 
 def _state(entry: ComparedRun) -> str:
     state, snapshot = entry.followed.state, entry.followed.snapshot
-    mark = MARKS[state][0]
+    mark = STATE_MARKS[state][0]
     if entry.followed.live and snapshot is not None:
         of = f"/{snapshot.steps:,}" if snapshot.steps else ""
         return f"{mark} {snapshot.step:,}{of}"

@@ -133,13 +133,13 @@ class CureComparison:
         run = self._curable()
         if run is None:
             return
-        sick = (self.partner or run).folder
+        without_cure = (self.partner or run).folder
 
         def take(folder: Path | None) -> None:
             if folder is not None:
-                self._open_run(folder, adopt=True, against=sick if folder != sick else None)
+                self._open_run(folder, adopt=True, against=without_cure if folder != without_cure else None)
 
-        self._screen.app.push_screen(CuresScreen(self._cures_of(sick)), take)
+        self._screen.app.push_screen(CuresScreen(self._cures_of(without_cure)), take)
 
     def _curable(self) -> FollowedRun | None:
         """Return the run on the screen if it has an experiment that a cure could change; else notify."""
@@ -149,15 +149,15 @@ class CureComparison:
             return None
         return run
 
-    def _cures_of(self, sick: Path) -> Study:
+    def _cures_of(self, without_cure: Path) -> Study:
         from gradtui.study.cure_study import cure_study
 
         cures = self.cures
-        if cures is not None and cures.folder == sick.absolute() and not cures.cut_short:
+        if cures is not None and cures.folder == without_cure.absolute() and not cures.cut_short:
             return cures
         if cures is not None:
             cures.close()
-        self.cures = cure_study(sick)
+        self.cures = cure_study(without_cure)
         return self.cures
 
     def still_training(self) -> Path | None:

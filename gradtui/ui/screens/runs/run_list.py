@@ -12,7 +12,7 @@ from gradtui import words
 from gradtui.runs.filter import Filter
 from gradtui.runs.library import BINS, RunInfo
 from gradtui.ui.widgets.row_table import Column, in_order
-from gradtui.ui.widgets.status_bar import MARKS
+from gradtui.ui.widgets.status_bar import STATE_MARKS
 
 NEWEST_FIRST = "started"
 """The column that is sorted with the largest values first."""
@@ -128,7 +128,7 @@ def _figure(
 
 
 def _state(info: RunInfo) -> Content:
-    mark, colour = MARKS[info.status.state]
+    mark, colour = STATE_MARKS[info.status.state]
     return Content.styled(f"{mark} {info.status.state}", colour)
 
 

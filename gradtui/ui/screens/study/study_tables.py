@@ -13,7 +13,7 @@ from gradtui.diagnosis.outcome import Outcome
 from gradtui.study.state import COMPLETED_STATES, StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
 from gradtui.ui.widgets.row_table import Column
-from gradtui.ui.widgets.status_bar import MARKS
+from gradtui.ui.widgets.status_bar import STATE_MARKS
 from gradtui.words import printable
 
 
@@ -81,7 +81,7 @@ def _number(title: str, name: str, width: int, rank: int, shown: Callable[[float
 def _state(row: StudyRow) -> Content:
     if row.state == "waiting":
         return Content.styled("○ waiting", "$secondary")
-    mark, colour = MARKS[row.state]
+    mark, colour = STATE_MARKS[row.state]
     return Content.styled(f"{mark} {row.phase or row.state if row.state == 'running' else row.state}", colour)
 
 
@@ -141,7 +141,7 @@ def _cure_state(row: StudyRow) -> Content:
     elif row.state == "waiting":
         return Content.styled("waiting", "$secondary")
     else:
-        mark, colour = MARKS[row.state]
+        mark, colour = STATE_MARKS[row.state]
         word = row.state
     return Content.styled(f"{mark} {word}", f"bold {colour}")
 

@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from gradtui.monitor.watch import watch as watch
     from gradtui.runs.reader import open_run as open_run
 
-# Loaded at first use: `import gradtui` stays free for scripts, and the command line starts in milliseconds.
-_HOMES = {"open_run": "gradtui.runs.reader", "watch": "gradtui.monitor.watch"}
+# Imported at first use, so that `import gradtui` costs scripts nothing and the command line starts in milliseconds.
+_MODULES = {"open_run": "gradtui.runs.reader", "watch": "gradtui.monitor.watch"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'gradtui' has no attribute {name!r}")
     from importlib import import_module
 
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)

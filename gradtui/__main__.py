@@ -1,4 +1,4 @@
-"""``python -m gradtui`` is the command ``gradtui``."""
+"""Running ``python -m gradtui`` is the same as the command ``gradtui``."""
 
 import sys
 

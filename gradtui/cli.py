@@ -1,4 +1,4 @@
-"""The command line: finds the command, runs it, and turns every mistake of the person into one line.
+"""The command line finds the command, runs it, and reports every mistake in the arguments in one line.
 
 Exit codes: 0 done; 1 the training failed; 2 bad input; 3 a finding named in ``--fail-on``; 130 and 143 after
 Ctrl-C and SIGTERM.
@@ -26,13 +26,13 @@ INTERRUPTED = 130
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command line and returns its exit code.
+    """Run one command line, and return its exit code.
 
-    The first word decides: a command's name is that command, anything else an experiment for the lab. (argparse's
-    own subcommands cannot have a default one with an argument of its own.)
+    The first word decides: the name of a command runs that command, anything else is an experiment for the lab.
+    (A subcommand of argparse cannot be the default and take an argument.)
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    _never_fail_to_print()
+    _replace_unprintable()
     try:
         if words and words[0] in COMMANDS:
             command = COMMANDS[words.pop(0)]
@@ -52,11 +52,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return INTERRUPTED
     except BrokenPipeError:
-        # `gradtui runs | head`: the reader has seen enough. Python would complain again when it flushes at exit.
+        # The reader has closed the pipe, as in `gradtui runs | head`. Python would fail again when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except Exception as error:
-        # A mistake of ours, or a file full of nonsense. Whoever looks for it wants to see where.
+        # This is a bug of gradtui, or an unreadable file. GRADTUI_DEBUG shows the traceback.
         if os.environ.get("GRADTUI_DEBUG"):
             raise
         what = " ".join(str(error).split())
@@ -80,7 +80,7 @@ def _lab_parser() -> OneLineParser:
 
 
 def _refuse_unknown(word: str) -> None:
-    """Raises BadInput where a lone word is no experiment: it may have been meant as a command."""
+    """Raise BadInput where a word is no experiment, with a hint at the command that it may have meant."""
     from gradtui.experiment.errors import nearest
     from gradtui.experiment.presets import names
 
@@ -92,8 +92,8 @@ def _refuse_unknown(word: str) -> None:
     raise BadInput(f"{word}: no such command, preset or file{hint}")
 
 
-def _never_fail_to_print() -> None:
-    # A terminal without Unicode gets question marks; a traceback would be worse.
+def _replace_unprintable() -> None:
+    # A terminal without Unicode shows question marks instead of a traceback.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -40,7 +40,9 @@ def test_starting_a_trainer_does_not_import_torch() -> None:
 
 
 def test_reports_do_not_import_torch() -> None:
-    assert not loaded_by("gradtui.report.run_page", "gradtui.commands.progress") & {"torch"}
+    assert not loaded_by("gradtui.report.run_page", "gradtui.commands.progress", "gradtui.commands.run") & {
+        "torch"
+    }
 
 
 def test_the_app_does_not_import_torch() -> None:

@@ -1,4 +1,4 @@
-"""`gradtui attach`: opens a run on the screen, live or finished."""
+"""`gradtui attach` opens a run on the screen, live or finished."""
 
 from __future__ import annotations
 

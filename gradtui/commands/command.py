@@ -1,4 +1,4 @@
-"""What a command is to the command line, and how every one of them says that its input is bad."""
+"""A command of the command line, its exit codes, and the error for input that cannot be used."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ DONE = 0
 TRAINING_FAILED = 1
 BAD_INPUT = 2
 FOUND = 3
-"""A finding named in ``--fail-on``."""
+"""A finding named in ``--fail-on`` was found."""
 
 
 class BadInput(Exception):
-    """Something that the person gave cannot be used; ``str()`` is one line that names the field or file."""
+    """A BadInput error says in one line which field or file cannot be used."""
 
 
 class OneLineParser(ArgumentParser):
-    """argparse, except that a mistake is one line instead of a usage text and one line."""
+    """A OneLineParser reports a mistake in one line, where argparse prints a usage text too."""
 
     def error(self, message: str) -> NoReturn:
-        """Raises BadInput."""
+        """Raise BadInput."""
         raise BadInput(f"{message} ({self.prog} --help lists what is allowed)")
 
 
 @dataclass(frozen=True)
 class Command:
-    """One word of the command line.
+    """A Command is what one word of the command line does.
 
     ``execute`` imports what it needs when it runs, so that ``--help`` costs milliseconds; it returns the exit
     code and raises BadInput.

@@ -1,12 +1,19 @@
-"""`gradtui diagnose`: what is wrong with a run, live or finished, and what may heal it."""
+"""`gradtui diagnose` prints the findings of a run, live or finished, and the cures that may help."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
 from gradtui.commands.command import Command
-from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
-from gradtui.commands.inputs import add_json, add_run, add_runs, chosen_run
+from gradtui.commands.inputs import (
+    add_fail_on,
+    add_json,
+    add_run,
+    add_runs,
+    chosen_codes,
+    chosen_run,
+    exit_code,
+)
 
 
 def _configure(parser: ArgumentParser) -> None:

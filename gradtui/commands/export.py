@@ -1,4 +1,4 @@
-"""`gradtui export`: a run's numbers for other programs."""
+"""`gradtui export` writes the numbers of a run for other programs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gradtui import`: what TensorBoard or W&B recorded, as a run."""
+"""`gradtui import` makes runs of what TensorBoard or W&B recorded."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ def _execute(args: Namespace) -> int:
     from gradtui.importing.errors import ImportFailed
     from gradtui.importing.load import load
 
-    useless: list[Imported] = []
+    unusable: list[Imported] = []
     count = 0
     try:
         for imported in load(args.path, chosen_root(args), args.name):
             if imported.folder is None:
-                useless.append(imported)
+                unusable.append(imported)
             else:
                 count += 1
-                print(_taken(imported, imported.folder))
+                print(_description(imported, imported.folder))
     except ImportFailed as error:
         raise BadInput(str(error)) from None
-    for imported in useless if count else ():
-        print(f"gradtui: left out {_useless(imported)}", file=sys.stderr)
+    for imported in unusable if count else ():
+        print(f"gradtui: left out {_unusable(imported)}", file=sys.stderr)
     if not count:
-        raise BadInput(_useless(useless[0]))
+        raise BadInput(_unusable(unusable[0]))
     return DONE
 
 
-def _taken(imported: Imported, folder: Path) -> str:
+def _description(imported: Imported, folder: Path) -> str:
     tables = imported.tables
     gradients = tables.layers["grad_norm"]
     scalars = tables.scalars.columns if tables.scalars else ()
@@ -64,7 +64,7 @@ def _taken(imported: Imported, folder: Path) -> str:
     return f"{folder.name}: {', '.join(parts)}{left}"
 
 
-def _useless(imported: Imported) -> str:
+def _unusable(imported: Imported) -> str:
     log = imported.log
     seen = [*log.scalars, *log.norms]
     names = ", ".join(seen[:5]) + (", …" if len(seen) > 5 else "")

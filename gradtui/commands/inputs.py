@@ -1,20 +1,25 @@
-"""What the commands take: an experiment with changes, a run, a folder of runs. All mistakes become BadInput."""
+"""The arguments that several commands share: an experiment with changes, a run, a folder of runs, findings.
+
+Every mistake in them becomes a BadInput error.
+"""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import BadInput
+from gradtui.commands.command import DONE, FOUND, BadInput
 
 if TYPE_CHECKING:
+    from gradtui.diagnosis.monitor import RunDiagnosis
     from gradtui.experiment.spec import Experiment
     from gradtui.runs.reader import Run
 
 
 def add_experiment(parser: ArgumentParser) -> None:
-    """EXPERIMENT and what changes it."""
+    """Add EXPERIMENT, and --set, which changes it."""
     parser.add_argument(
         "experiment",
         nargs="?",
@@ -32,7 +37,7 @@ def add_experiment(parser: ArgumentParser) -> None:
 
 
 def add_run(parser: ArgumentParser) -> None:
-    """RUN."""
+    """Add RUN."""
     parser.add_argument(
         "run",
         nargs="?",
@@ -42,7 +47,7 @@ def add_run(parser: ArgumentParser) -> None:
 
 
 def add_runs(parser: ArgumentParser) -> None:
-    """The folder in which runs lie."""
+    """Add --runs, the folder in which the runs are."""
     parser.add_argument(
         "--runs",
         type=Path,
@@ -52,17 +57,19 @@ def add_runs(parser: ArgumentParser) -> None:
 
 
 def add_json(parser: ArgumentParser) -> None:
-    """Output for programs."""
+    """Add --json."""
     parser.add_argument("--json", action="store_true", help="JSON on stdout, and nothing else")
 
 
 def chosen_experiment(args: Namespace) -> Experiment:
-    """The experiment that the words describe, checked. Raises BadInput."""
+    """Return the experiment that the arguments describe, checked. Raises BadInput."""
+    from gradtui.experiment import resolve
     from gradtui.experiment.errors import ExperimentError
     from gradtui.experiment.overrides import parse_assignments, set_fields
+    from gradtui.experiment.presets import names
 
     try:
-        experiment = _named(args.experiment)
+        experiment = resolve(args.experiment or names()[0])
         if args.assignments:
             experiment = set_fields(experiment, parse_assignments(args.assignments))
     except ExperimentError as error:
@@ -70,15 +77,8 @@ def chosen_experiment(args: Namespace) -> Experiment:
     return experiment
 
 
-def _named(word: str | None) -> Experiment:
-    from gradtui.experiment import resolve
-    from gradtui.experiment.presets import names
-
-    return resolve(word or names()[0])
-
-
 def chosen_root(args: Namespace) -> Path:
-    """The folder of runs. Raises BadInput where --runs names something that is no folder."""
+    """Return the folder of runs. Raises BadInput where --runs names something that is no folder."""
     from gradtui.runs.folder import runs_root
 
     if args.runs is None:
@@ -89,9 +89,9 @@ def chosen_root(args: Namespace) -> Path:
 
 
 def chosen_folder(args: Namespace) -> Path:
-    """The folder of the run that the word names (an id, a part of it, or a folder; none: the newest).
+    """Return the folder of the run that RUN names: an id, a part of it, or a folder; without it the newest.
 
-    Raises BadInput. Needs no numpy, so that the screens are not kept waiting for it.
+    Raises BadInput. This does not import numpy, so that the first frame of the screens comes soon.
     """
     from gradtui.runs.errors import RunError
     from gradtui.runs.library import find_run
@@ -99,7 +99,7 @@ def chosen_folder(args: Namespace) -> Path:
 
     try:
         folder = find_run(args.run, chosen_root(args))
-        # Here a run.json that cannot be read is one line; later it would be a screen without a run.
+        # A run.json that cannot be read is reported here in one line; later it would open a screen without a run.
         read_status(folder)
     except RunError as error:
         raise BadInput(str(error)) from None
@@ -107,7 +107,37 @@ def chosen_folder(args: Namespace) -> Path:
 
 
 def chosen_run(args: Namespace) -> Run:
-    """The same run, opened. Raises BadInput."""
+    """Return the run that RUN names, opened. Raises BadInput."""
     from gradtui.runs.reader import open_run
 
     return open_run(chosen_folder(args))
+
+
+def add_fail_on(parser: ArgumentParser) -> None:
+    """Add --fail-on, the findings that make the command fail."""
+    parser.add_argument(
+        "--fail-on",
+        default=None,
+        metavar="CODES",
+        help="exit with 3 when one of these is found, as in --fail-on vanishing,exploding",
+    )
+
+
+def chosen_codes(args: Namespace) -> frozenset[str]:
+    """Return the codes of --fail-on. Raises BadInput on one that no finding has."""
+    from gradtui.diagnosis.findings import CODES
+
+    if args.fail_on is None:
+        return frozenset()
+    codes = frozenset(code.strip() for code in args.fail_on.split(",") if code.strip())
+    if not codes:
+        # With an empty list, from an unset variable in a script, the command would never fail.
+        raise BadInput(f"--fail-on: names no finding; expected {', '.join(CODES)}")
+    for code in sorted(codes.difference(CODES)):
+        raise BadInput(f"--fail-on: no finding is called {code}; expected {', '.join(CODES)}")
+    return codes
+
+
+def exit_code(diagnosis: RunDiagnosis, codes: Collection[str]) -> int:
+    """Return FOUND where a finding has one of the codes, otherwise DONE."""
+    return FOUND if any(finding.code in codes for finding in diagnosis.findings) else DONE

@@ -1,4 +1,4 @@
-"""`gradtui [EXPERIMENT]`: opens the lab."""
+"""`gradtui [EXPERIMENT]` opens the lab."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 
 def _execute(args: Namespace) -> int:
-    # The default is left to the app, which paints its first frame before it reads any experiment.
+    # The app itself reads the default experiment, after it has painted its first frame.
     chosen = args.experiment is not None or args.assignments
     return open_lab(chosen_experiment(args) if chosen else None)
 
 
 def open_lab(experiment: Experiment | None = None, attach: Path | None = None) -> int:
-    """Open the screens. Raises BadInput where there is no terminal to open them on."""
+    """Open the app on an experiment or a run. Raises BadInput where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("the lab needs a terminal on stdin and stdout; `gradtui run` trains without one")
     from gradtui.ui.app import run_app

@@ -1,10 +1,10 @@
-"""`gradtui predict`: what theory says of the gradient over depth, before any step."""
+"""`gradtui predict` prints how theory expects the gradient to change over depth, before any step."""
 
 from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradtui.commands.command import DONE, Command
 from gradtui.commands.inputs import add_experiment, add_json, chosen_experiment
@@ -14,9 +14,6 @@ if TYPE_CHECKING:
 
     from gradtui.diagnosis.theory import Prediction
     from gradtui.experiment.spec import Experiment
-
-
-KEYS = ("applies", "why", "chi", "depth_scale", "log10_profile")
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -32,11 +29,16 @@ def _execute(args: Namespace) -> int:
     if args.json:
         from gradtui.report.output import to_json
 
-        told = prediction.to_json()
-        print(to_json({key: told[key] for key in KEYS}))
+        print(to_json(prediction_object(prediction)))
     else:
         _print(experiment, prediction)
     return DONE
+
+
+def prediction_object(prediction: Prediction) -> dict[str, Any]:
+    """Return the part of a prediction that `--json` prints."""
+    fields = prediction.to_json()
+    return {key: fields[key] for key in ("applies", "why", "chi", "depth_scale", "log10_profile")}
 
 
 def _print(experiment: Experiment, prediction: Prediction) -> None:

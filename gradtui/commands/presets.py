@@ -1,4 +1,4 @@
-"""`gradtui presets`: the experiments that ship with gradtui."""
+"""`gradtui presets` lists the experiments that ship with gradtui."""
 
 from __future__ import annotations
 

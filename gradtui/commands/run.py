@@ -1,4 +1,8 @@
-"""`gradtui run`: trains without a screen, and says what came of it."""
+"""`gradtui run` trains without a screen, and reports the result.
+
+It trains an experiment, resumes a run (`--resume`), starts a run from a checkpoint of another (`--from`), or only
+measures a net before any step (`--preflight`).
+"""
 
 from __future__ import annotations
 
@@ -8,23 +12,35 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import TRAINING_FAILED, BadInput, Command
-from gradtui.commands.fail_on import add_fail_on, chosen_codes, exit_code
-from gradtui.commands.forking import chosen_fork
-from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
-from gradtui.commands.preflighting import measure
-from gradtui.commands.resuming import chosen_to_resume
-from gradtui.commands.splitting import add_nproc, check_nproc
+from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.inputs import (
+    add_experiment,
+    add_fail_on,
+    add_json,
+    add_runs,
+    chosen_codes,
+    chosen_experiment,
+    chosen_root,
+    exit_code,
+)
 
 if TYPE_CHECKING:
-    from gradtui.commands.tied import Interruptions
+    from gradtui.commands.progress import Progress
+    from gradtui.commands.signals import Interruptions
+    from gradtui.experiment.spec import Experiment
+    from gradtui.runs.follower import Snapshot
     from gradtui.runs.reader import Run
     from gradtui.training.launch import Trainer
 
 CURES_SHOWN = 3
-"""Best first; `gradtui diagnose` lists them all."""
+"""The best cures of each finding that are printed; `gradtui diagnose` prints all."""
 
-ENDS = ("finished", "stopped", "diverged", "failed")
+END_STATES = ("finished", "stopped", "diverged", "failed")
+
+TRAINING_OPTIONS = ("resume", "fork", "fail_on", "steps", "runs", "nproc")
+"""The options that make no sense with --preflight, by the names of their arguments."""
+
+STARTING = "starting"
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -47,7 +63,13 @@ def _configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="train nothing: measure the gradient of each layer at initialisation, on one batch, and keep no run",
     )
-    add_nproc(parser)
+    parser.add_argument(
+        "--nproc",
+        type=int,
+        metavar="N",
+        help="train with N processes through torchrun, each on its part of every batch: on the cores of this machine, "
+        "or on a GPU each",
+    )
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -55,75 +77,196 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    from gradtui.commands.tied import Interruptions
+    from gradtui.commands.signals import Interruptions
+    from gradtui.training.launch import start_trainer
 
     if args.preflight:
-        return measure(args)
+        return _preflight(args)
     codes = chosen_codes(args)
-    folder = _checked(args)
+    make_folder = _checked(args)
     with Interruptions() as interruptions:
-        trainer = _start(folder, args.nproc or 1)
+        try:
+            trainer = start_trainer(make_folder(), args.nproc or 1)
+        except OSError as error:
+            raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
         _wait(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
 
 
 def _checked(args: Namespace) -> Callable[[], Path]:
-    """What gives the run's folder, now that everything that the person gave has been found good."""
-    from gradtui.experiment.errors import ExperimentError
-    from gradtui.training.launch import create_run
-
+    """Check the arguments, and return the function that makes the run's folder. Raises BadInput."""
     if args.resume is not None and args.fork is not None:
         raise BadInput("--resume goes on in the run's own folder, --from in a new one; choose one of them")
-    if args.fork is not None:
-        return chosen_fork(args)
     if args.resume is not None:
-        folder = chosen_to_resume(args)
+        folder = _resumed_run(args)
         return lambda: folder
     if args.steps is not None:
         args.assignments.append(f"run.steps={args.steps}")
+    return _new_run(args) if args.fork is None else _fork(args)
+
+
+def _new_run(args: Namespace) -> Callable[[], Path]:
+    from gradtui.experiment.errors import ExperimentError
+    from gradtui.training.launch import create_run
+
     experiment, root = chosen_experiment(args), chosen_root(args)
     try:
-        check_nproc(args, experiment)
+        _check_nproc(args, experiment)
     except ExperimentError as error:
         raise BadInput(str(error)) from None
     return lambda: create_run(experiment, root)
 
 
-def _start(folder: Callable[[], Path], processes: int) -> Trainer:
-    from gradtui.training.launch import start_trainer
+def _check_nproc(args: Namespace, experiment: Experiment) -> None:
+    """Raise ExperimentError where the experiment cannot be trained by --nproc processes."""
+    from gradtui.training.distributed import check_splits
 
+    if args.nproc is not None:
+        check_splits(experiment, args.nproc)
+
+
+def _fork(args: Namespace) -> Callable[[], Path]:
+    """Return the function that makes the folder of the fork that --from asks for. Raises BadInput."""
+    from gradtui.experiment import parse_assignments, set_fields
+    from gradtui.experiment.errors import ExperimentError
+    from gradtui.runs.errors import RunError
+    from gradtui.runs.library import find_run
+    from gradtui.training import forks
+    from gradtui.training.checkpoints.files import CheckpointError
+
+    if args.experiment is not None:
+        raise BadInput(
+            f"--from {args.fork}: goes on with the run's own experiment, changed by --set, "
+            f"not with {args.experiment}"
+        )
     try:
-        return start_trainer(folder(), processes)
+        word, step = _run_and_step(args.fork)
+        root = chosen_root(args)
+        fork = forks.fork_of(find_run(word, root).absolute(), step)
+        experiment = set_fields(fork.experiment, parse_assignments(args.assignments))
+        forks.check(fork, experiment)
+        _check_nproc(args, experiment)
+    except (RunError, CheckpointError, ExperimentError) as error:
+        raise BadInput(str(error)) from None
+    return lambda: forks.create(fork, experiment, root)
+
+
+def _run_and_step(text: str) -> tuple[str, int | None]:
+    """Split RUN@STEP, unless a folder has that name."""
+    run, at, step = text.rpartition("@")
+    if not (at and step.isascii() and step.isdecimal()) or Path(text).expanduser().exists():
+        return text, None
+    return run, int(step)
+
+
+def _resumed_run(args: Namespace) -> Path:
+    """Return the folder of the run to resume, with its planned steps set to those of --steps.
+
+    Raises BadInput where it cannot be resumed, and changes nothing then.
+    """
+    from gradtui.experiment import load, set_fields
+    from gradtui.experiment.errors import ExperimentError
+    from gradtui.runs.errors import RunError
+    from gradtui.runs.folder import EXPERIMENT_FILE
+    from gradtui.runs.library import find_run
+    from gradtui.training.launch import write_experiment
+
+    if args.experiment is not None or args.assignments:
+        raise BadInput(
+            f"--resume {args.resume}: goes on with the run's own experiment; "
+            f"only --steps can be changed, not {args.experiment or args.assignments[0]}"
+        )
+    try:
+        folder = find_run(args.resume, chosen_root(args)).absolute()
+        _check_resumable(folder, args.steps)
+        experiment = load(folder / EXPERIMENT_FILE)
+        _check_nproc(args, experiment)
+        if args.steps is not None:
+            write_experiment(folder, set_fields(experiment, {"run.steps": args.steps}))
+    except (RunError, ExperimentError) as error:
+        raise BadInput(str(error)) from None
     except OSError as error:
-        raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
+        raise BadInput(f"{error.filename}: {error.strerror}") from None
+    return folder
+
+
+def _check_resumable(folder: Path, steps: int | None) -> None:
+    from gradtui.runs.folder import RUN_FILE
+    from gradtui.runs.meta import read_meta
+    from gradtui.runs.status import read_status
+
+    status = read_status(folder)
+    if (folder / RUN_FILE).exists() and read_meta(folder).kind == "script":
+        raise BadInput(f"{folder.name}: was trained by a script; only the script can go on with it")
+    if status.live:
+        raise BadInput(f"{folder.name}: is being trained; gradtui attach {folder.name} shows it")
+    if steps is not None and steps <= status.step:
+        raise BadInput(f"--steps {steps}: {folder.name} has taken {status.step} steps already")
+    if steps is None and status.state == "finished":
+        raise BadInput(f"{folder.name}: has finished, with {status.step} steps; --steps N goes on to step N")
 
 
 def _wait(trainer: Trainer, interruptions: Interruptions, *, quiet: bool) -> None:
-    from gradtui.commands.tied import wait_for
+    """Wait until the trainer has ended, and show its progress where stderr is a terminal."""
+    from gradtui.commands.signals import wait_for
 
     if quiet or not sys.stderr.isatty():
-        wait_for(trainer, interruptions, show=_nothing, say=_nothing)
+        wait_for(trainer, interruptions, show=lambda: None, say=lambda text: None)
         return
-    from gradtui.commands.progress import ProgressLine
+    from gradtui.commands.progress import ProgressBar
     from gradtui.runs.follower import Follower
     from gradtui.runs.reader import open_run
 
     follower = Follower(open_run(trainer.folder))
-    with ProgressLine() as line:
+    with ProgressBar(STARTING) as bar:
 
         def show() -> None:
             snapshot = follower.poll()
             if snapshot is not None:
-                line.show(snapshot)
+                bar.show(training_progress(snapshot))
 
-        wait_for(trainer, interruptions, show, line.say)
-
-
-def _nothing(*_: object) -> None:
-    """Where nobody looks, nothing is shown."""
+        wait_for(trainer, interruptions, show, bar.say)
 
 
-def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by: int | None) -> int:
+def training_progress(snapshot: Snapshot) -> Progress:
+    """Return the progress of a training: its phase and, beside the bar, step, rate, time left and loss.
+
+    While the layers are pretrained the bar counts the epochs of all layers together.
+    """
+    from gradtui.commands.progress import Progress
+    from gradtui.words import figure, seconds
+
+    phase = snapshot.status.phase
+    if phase == "pretraining":
+        return _pretraining_progress(snapshot)
+    parts = []
+    if snapshot.step:
+        parts.append(f"step {snapshot.step:,}" + (f"/{snapshot.steps:,}" if snapshot.steps else ""))
+        if snapshot.rate is not None:
+            parts.append(f"{snapshot.rate:,.0f}/s" if snapshot.rate >= 10 else f"{snapshot.rate:.1f}/s")
+        if snapshot.seconds_left is not None:
+            parts.append(f"{seconds(snapshot.seconds_left)} left")
+        loss = snapshot.curves.get("loss")
+        if loss is not None and len(loss):
+            parts.append(f"loss {figure(float(loss.mean[-1]))}")
+    return Progress(phase or STARTING, snapshot.step, snapshot.steps or None, "  ".join(parts))
+
+
+def _pretraining_progress(snapshot: Snapshot) -> Progress:
+    from gradtui.commands.progress import Progress
+    from gradtui.words import figure
+
+    now = next(event for event in reversed(snapshot.events) if event["event"] == "phase")
+    ended = next((event for event in reversed(snapshot.events) if event["event"] == "pretrain"), None)
+    figures = f"layer {now['layer']}/{now['layers']}  epoch {now['epoch']}/{now['epochs']}"
+    if ended is not None:
+        figures += f"  error {figure(ended['reconstruction_error'])}"
+    done = (now["layer"] - 1) * now["epochs"] + now["epoch"] - 1
+    return Progress("pretraining", done, now["layers"] * now["epochs"] or None, figures)
+
+
+def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_by: int | None) -> int:
+    """Print the report of a run that has ended, and return the exit code."""
     from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.report.run_json import run_object
     from gradtui.runs.reader import open_run
@@ -131,8 +274,8 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by
     run = open_run(trainer.folder)
     diagnosis = diagnose_run(run)
     summary = run_object(run, diagnosis.findings)
-    if summary["status"] not in ENDS:
-        # Gone before it could write anything; for the run folder it may still be about to start.
+    if summary["status"] not in END_STATES:
+        # The trainer ended before it could write anything, so that its run seems to be about to start.
         summary["status"] = "failed"
     if as_json:
         from gradtui.report.output import to_json
@@ -142,17 +285,62 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], cut_short_by
         from gradtui.report.run_page import print_run
 
         print_run(run, summary, diagnosis, most_cures=CURES_SHOWN)
-    if summary["status"] == "failed":
-        print(f"gradtui: the training failed: {reason(run, trainer)}", file=sys.stderr)
-    if cut_short_by is not None:
-        return 128 + cut_short_by
-    return TRAINING_FAILED if summary["status"] == "failed" else exit_code(diagnosis, codes)
+    failed = summary["status"] == "failed"
+    if failed:
+        print(f"gradtui: the training failed: {_reason(run, trainer)}", file=sys.stderr)
+    if interrupted_by is not None:
+        return 128 + interrupted_by
+    return TRAINING_FAILED if failed else exit_code(diagnosis, codes)
 
 
-def reason(run: Run, trainer: Trainer) -> str:
-    """Why the trainer failed, in one line."""
-    last_words = [line.strip() for line in run.log_tail() if line.strip()]
-    return run.status.reason or (last_words or [f"the trainer ended with {trainer.poll()}"])[-1]
+def _reason(run: Run, trainer: Trainer) -> str:
+    """Return in one line why the trainer failed."""
+    last_lines = [line.strip() for line in run.log_tail() if line.strip()]
+    return run.status.reason or (last_lines or [f"the trainer ended with {trainer.poll()}"])[-1]
+
+
+def _preflight(args: Namespace) -> int:
+    """Measure a net before any step, print the result, keep no run, and return the exit code. Raises BadInput."""
+    import tempfile
+
+    from gradtui.commands.signals import Interruptions
+
+    for name in TRAINING_OPTIONS:
+        if getattr(args, name) is not None:
+            option = {"fork": "from"}.get(name, name).replace("_", "-")
+            raise BadInput(f"--{option}: --preflight trains nothing and keeps no run")
+    experiment = chosen_experiment(args)
+    with tempfile.TemporaryDirectory(prefix="gradtui-") as root, Interruptions() as interruptions:
+        code = _measure_and_print(experiment, Path(root), interruptions, as_json=args.json)
+    return code if interruptions.first is None else 128 + interruptions.first
+
+
+def _measure_and_print(
+    experiment: Experiment, root: Path, interruptions: Interruptions, *, as_json: bool
+) -> int:
+    from gradtui.commands.predict import prediction_object
+    from gradtui.commands.signals import wait_for
+    from gradtui.diagnosis.theory import predict
+    from gradtui.report.output import to_json
+    from gradtui.report.preflight_page import preflight_object, print_preflight
+    from gradtui.runs.reader import open_run
+    from gradtui.training.launch import create_run, start_trainer
+
+    try:
+        trainer = start_trainer(create_run(experiment, root, preflight=True))
+    except OSError as error:
+        raise BadInput(f"{error.filename or 'the preflight'}: {error.strerror}") from None
+    wait_for(trainer, interruptions, show=lambda: None, say=lambda text: None)
+    run = open_run(trainer.folder)
+    if run.status.state != "finished":
+        print(f"gradtui: the preflight failed: {_reason(run, trainer)}", file=sys.stderr)
+        return TRAINING_FAILED
+    prediction = predict(experiment)
+    if as_json:
+        print(to_json(preflight_object(run, prediction_object(prediction))))
+    else:
+        print_preflight(run, prediction)
+    return DONE
 
 
 COMMAND = Command(

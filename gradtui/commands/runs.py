@@ -1,4 +1,4 @@
-"""`gradtui runs`: what was trained, the newest first."""
+"""`gradtui runs` lists the runs, the newest first."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def _execute(args: Namespace) -> int:
                     info.name,
                     info.status.state,
                     f"{info.steps:,} steps",
-                    _moment(info.started),
+                    _local_time(info.started),
                     ", ".join(info.summary.findings),
                     " ".join(f"#{tag}" for tag in info.label.tags),
                 )
@@ -66,7 +66,7 @@ def _execute(args: Namespace) -> int:
     return DONE
 
 
-def _moment(seconds: float) -> str:
+def _local_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 

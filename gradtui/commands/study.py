@@ -1,4 +1,4 @@
-"""`gradtui study`: many experiments, one table and chart."""
+"""`gradtui study` trains many experiments, and prints one table and chart of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Command
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 
 if TYPE_CHECKING:
-    from gradtui.commands.tied import Interruptions
+    from gradtui.commands.progress import Progress
+    from gradtui.commands.signals import Interruptions
     from gradtui.study.spec import StudySpec
     from gradtui.study.state import StudyState
     from gradtui.study.study import Study
@@ -60,7 +61,7 @@ def _execute(args: Namespace) -> int:
     if args.list or args.study is None:
         return _list(args)
     spec = _checked(args)
-    from gradtui.commands.tied import Interruptions
+    from gradtui.commands.signals import Interruptions
     from gradtui.study.engines import engine_of
     from gradtui.study.study import open_study
 
@@ -93,7 +94,7 @@ def _list(args: Namespace) -> int:
 
 
 def _checked(args: Namespace) -> StudySpec:
-    """The study, with all that the person gave found good. Raises BadInput."""
+    """Check the arguments, and return the study. Raises BadInput."""
     from gradtui.experiment.errors import ExperimentError
     from gradtui.runs.export.files import MissingLibrary, load_pyarrow
     from gradtui.study.plan import plan
@@ -105,7 +106,7 @@ def _checked(args: Namespace) -> StudySpec:
         raise BadInput("--address: is of a Ray cluster, and wants --engine ray")
     for name in OUTPUTS:
         path: Path | None = getattr(args, name)
-        # After hours of training it would be too late to hear of it.
+        # It would be too late to report this after hours of training.
         if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
             raise BadInput(
                 f"--{name}: {path} is {'a folder' if path.is_dir() else 'in a folder that is not there'}"
@@ -121,27 +122,31 @@ def _checked(args: Namespace) -> StudySpec:
 
 
 def _wait(study: Study, interruptions: Interruptions, *, quiet: bool) -> StudyState:
-    """Until all have ended. The first signal stops them, where they can be gone on with; the second kills."""
+    """Wait until all runs have ended, and show their progress where stderr is a terminal."""
     if quiet or not sys.stderr.isatty():
-        return _tend(study, interruptions, lambda state: None, lambda text: None)
-    from gradtui.commands.study_progress import StudyProgress
+        return _poll(study, interruptions, lambda state: None, lambda text: None)
+    from gradtui.commands.progress import ProgressBar
 
-    with StudyProgress() as line:
-        return _tend(study, interruptions, line.show, line.say)
+    with ProgressBar("planning") as bar:
+        return _poll(study, interruptions, lambda state: bar.show(study_progress(state)), bar.say)
 
 
-def _tend(
+def _poll(
     study: Study,
     interruptions: Interruptions,
     show: Callable[[StudyState], None],
     say: Callable[[str], None],
 ) -> StudyState:
-    obeyed = 0
+    """Poll the study until all runs have ended.
+
+    The first signal stops the runs so that they can be resumed; the second kills them.
+    """
+    handled = 0
     try:
         while not (state := study.poll()).done:
-            if interruptions.count > obeyed:
-                obeyed += 1
-                if obeyed == 1:
+            if interruptions.count > handled:
+                handled += 1
+                if handled == 1:
                     say("stopping those that train after their step; once more to kill them")
                     study.stop()
                 else:
@@ -151,6 +156,23 @@ def _tend(
         return state
     finally:
         study.close()
+
+
+def study_progress(state: StudyState) -> Progress:
+    """Return the progress of a study: its name and, beside the bar, numbers of runs and the time left."""
+    from gradtui.commands.progress import Progress
+    from gradtui.words import seconds
+
+    live = [row for row in state.rows if row.live]
+    failed = sum(row.state in ("failed", "died") for row in state.rows)
+    parts = [f"{state.ended}/{state.total} runs", f"{len(live)} training"]
+    if failed:
+        parts.append(f"{failed} failed")
+    if state.seconds_left is not None and live:
+        parts.append(f"{seconds(state.seconds_left)} left")
+    if state.other_owner:
+        parts.append(f"begun by {state.other_owner}")
+    return Progress(state.name, state.share, 1.0, "  ".join(parts))
 
 
 def _write(args: Namespace, state: StudyState) -> None:

@@ -1,17 +1,17 @@
-"""What stands on the line of progress."""
+"""The progress of a training says what is being done, how far it is, and a few figures."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from gradtui.commands.progress import epochs, figures
+from gradtui.commands.run import training_progress
 from gradtui.runs.follower import Follower
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 
 
-def test_pretraining_says_layer_epoch_and_error(tmp_path: Path) -> None:
+def test_progress_of_pretraining_says_layer_epoch_and_error(tmp_path: Path) -> None:
     tables = {"scalars": TableMeta(("loss",), "scalars")}
     write_meta(tmp_path, RunMeta.of_this_process(id="x", name="x", tables=tables, steps=100))
     writer = RunWriter(tmp_path, {"scalars": ("loss",)})
@@ -21,7 +21,9 @@ def test_pretraining_says_layer_epoch_and_error(tmp_path: Path) -> None:
         writer.flush()
         snapshot = follower.poll()
         assert snapshot is not None
-        return epochs(snapshot), figures(snapshot)
+        progress = training_progress(snapshot)
+        assert progress.total is not None
+        return (int(progress.done), int(progress.total)), progress.figures
 
     at = {"phase": "pretraining", "layers": 5, "epochs": 8}
     writer.event("phase", 0, layer=1, epoch=1, **at)
@@ -34,5 +36,5 @@ def test_pretraining_says_layer_epoch_and_error(tmp_path: Path) -> None:
     writer.flush()
     snapshot = follower.poll()
     assert snapshot is not None
-    assert figures(snapshot) == "step 7/100  loss 0.5"
+    assert training_progress(snapshot).figures == "step 7/100  loss 0.5"
     writer.close()

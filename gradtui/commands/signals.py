@@ -1,4 +1,4 @@
-"""A trainer tied to the command that waits for it: who interrupts the command stops the training."""
+"""A signal that interrupts a command stops the trainer for which the command waits."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ POLL_SECONDS = 0.1
 
 
 class Interruptions:
-    """Counts the signals that mean "stop" while it is entered, which is before the trainer starts.
+    """Interruptions counts the signals that ask for an end while it is entered.
 
-    A signal that was ignored when we came stays ignored: so `nohup gradtui run` outlives its terminal.
+    It has to be entered before the trainer starts. A signal that was ignored before stays ignored, so that
+    `nohup gradtui run` outlives its terminal.
     """
 
     SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -30,7 +31,7 @@ class Interruptions:
     def __init__(self) -> None:
         self.count = 0
         self.first: int | None = None
-        """The number of the first of them."""
+        """The number of the first signal."""
 
     def __enter__(self) -> Interruptions:
         self._before = {number: signal.getsignal(number) for number in self.SIGNALS}
@@ -53,14 +54,14 @@ def wait_for(
 ) -> None:
     """Wait until the trainer has ended, by itself or because of an interruption.
 
-    The first signal wishes the training to stop, so that it ends after its step and all that was recorded stands;
-    the second kills. `show` is called ten times a second, `say` with what happens to be said.
+    The first signal asks the training to stop after its step, so that everything recorded is kept; the second kills
+    the trainer. `show` is called ten times a second to show progress, `say` with messages.
     """
-    obeyed = 0
+    handled = 0
     while trainer.poll() is None:
-        if interruptions.count > obeyed:
-            obeyed = interruptions.count
-            _stop(trainer, say) if obeyed == 1 else os.kill(trainer.pid, signal.SIGKILL)
+        if interruptions.count > handled:
+            handled = interruptions.count
+            _stop(trainer, say) if handled == 1 else os.kill(trainer.pid, signal.SIGKILL)
         show()
         with contextlib.suppress(subprocess.TimeoutExpired):
             trainer.wait(POLL_SECONDS)
@@ -72,5 +73,5 @@ def _stop(trainer: Trainer, say: Callable[[str], None]) -> None:
     try:
         send(trainer.folder, "stop")
     except RunError:
-        # A full disk takes no wish. The trainer ends as well on SIGTERM.
+        # On a full disk no command can be written; SIGTERM ends the trainer as well.
         os.kill(trainer.pid, signal.SIGTERM)

@@ -15,6 +15,11 @@ settings.register_profile("explore", **_slow_machine)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Return twice the number of cores for `-n auto`: tests of screens and processes wait more than they compute."""
+    return max(2, min(8, 2 * (os.cpu_count() or 1)))
+
+
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh GRADTUI_HOME."""

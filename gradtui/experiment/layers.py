@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from msgspec import Struct
@@ -93,7 +94,7 @@ class Recurrence(Struct, frozen=True):
     forget_bias: float
 
 
-class Weights(Struct, frozen=True, kw_only=True):
+class Weights(Struct, frozen=True, kw_only=True, dict=True):
     """A Weights is a layer's linear map and how it starts: `matrices` equal matrices side by side (the gates of a cell;
     queries, keys and values), each from `inputs` to `outputs` features or channels."""
 
@@ -128,7 +129,7 @@ class Weights(Struct, frozen=True, kw_only=True):
         """Numbers that one input goes into."""
         return self.outputs * self.kernel**2
 
-    @property
+    @cached_property
     def sigma2(self) -> float:
         """fan_in times the variance of a weight: sigma_w² of mean-field theory, the scale included."""
         deviation = (
@@ -151,7 +152,7 @@ class Weights(Struct, frozen=True, kw_only=True):
 Operation = Weights | Norm | Activate | Attend | View
 
 
-class LayerPlan(Struct, frozen=True):
+class LayerPlan(Struct, frozen=True, dict=True):
     """A LayerPlan is one layer of weights with the operations that belong to it."""
 
     suffix: str
@@ -164,17 +165,17 @@ class LayerPlan(Struct, frozen=True):
     scalar: int = 0
     """1 where rezero's learned scalar belongs to the layer."""
 
-    @property
+    @cached_property
     def weights(self) -> Weights:
         """The layer's linear map."""
         return next(operation for operation in self.operations if isinstance(operation, Weights))
 
-    @property
+    @cached_property
     def before(self) -> tuple[Operation, ...]:
         """The operations before the weights."""
         return self.operations[: self.operations.index(self.weights)]
 
-    @property
+    @cached_property
     def after(self) -> tuple[Operation, ...]:
         """The operations between the weights and the end of the branch's layer."""
         return self.operations[self.operations.index(self.weights) + 1 :]

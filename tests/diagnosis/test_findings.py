@@ -12,7 +12,7 @@ from gradtui.diagnosis.findings import REGISTRY, Finding, codes_with, in_order
 
 
 def codes_of_rules() -> set[str]:
-    """The codes that the source of the rules makes findings of."""
+    """Return the codes that the source of the rules makes findings of."""
     return {
         call.args[0].value
         for path in Path(rules.__file__).parent.glob("*.py")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.diagnosis import RunMonitor, diagnose, evidence_of
 from gradtui.experiment import set_fields
 from tests.support.trainings import small, trained
 
@@ -29,6 +29,14 @@ def test_findings_at_the_end_are_those_of_the_rules(tmp_path: Path) -> None:
     assert set(expected) <= set(found)
     assert found["vanishing"]["layers"] == list(expected["vanishing"].layers)
     assert found["vanishing"]["cures"]
+
+
+def test_run_monitor_shows_the_codes_that_the_trainer_recorded(tmp_path: Path) -> None:
+    run, _ = trained(tmp_path / "run", set_fields(small(), STARVED))
+    monitor = RunMonitor(run)
+    monitor.poll()
+    monitor.diagnose()
+    assert {finding.code for finding in monitor.findings or ()} == {event["code"] for event in run.findings}
 
 
 def test_healthy_run_has_no_findings(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ FLICKERING = 0.01
 
 @pytest.fixture(scope="module")
 def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
-    """One trainer for all."""
+    """Return one trainer for all tests."""
     trainings = Trainings(tmp_path_factory.mktemp("labelled"))
     yield trainings
     trainings.close()

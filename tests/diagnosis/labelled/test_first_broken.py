@@ -22,9 +22,10 @@ MOST = 150
 
 
 def first_broken(experiment: Experiment, seed: int) -> tuple[int, str] | None:
-    """The step and the layer: the first whose output is not finite, or else the last whose parameters' gradient is not.
+    """Return the step and the layer at which the numbers broke; None where they did not.
 
-    No layer where it is the loss alone. None where nothing breaks.
+    The layer is the first whose output is not finite, or else the last whose parameters' gradient is not; it is empty
+    where only the loss broke.
     """
     session = build(set_fields(experiment, {"seed": seed}))
     stepper, layers = Stepper(session), session.net.layers

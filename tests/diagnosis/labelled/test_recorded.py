@@ -16,7 +16,7 @@ RECORDED = {case.recorded: case for case in cases() if case.recorded}
 
 
 def partner_of(case: Case) -> Evidence | None:
-    """The recorded shallower net."""
+    """Return the evidence of the recorded shallower net."""
     return read(f"{case.recorded}-partner") if case.partner else None
 
 

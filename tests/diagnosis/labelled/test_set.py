@@ -18,7 +18,7 @@ LABELS = {*WELL, *CODES} - {"nonfinite", "unstable-loss"}
 
 
 def bare(experiment: Experiment) -> tuple[object, ...]:
-    """What is trained, without what it is called and how long and where it runs."""
+    """Return an experiment without its name, its length and where it runs."""
     optimizer = replace(experiment.optimizer, schedule="constant")
     return experiment.data, experiment.net, optimizer, experiment.cures, experiment.run.precision
 

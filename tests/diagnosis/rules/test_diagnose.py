@@ -71,7 +71,7 @@ class TestLive:
 
 
 class TestScripts:
-    """Somebody's own training: no experiment, no known chance, perhaps no loss."""
+    """The diagnosis of a script's run: no experiment, no known chance loss, perhaps no loss at all."""
 
     def script(self, **more: Any) -> Evidence:
         return evidence(experiment=None, chance_loss=math.nan, **more)

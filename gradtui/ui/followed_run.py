@@ -16,10 +16,10 @@ from textual.worker import Worker
 
 from gradtui import metrics
 from gradtui.experiment import Experiment, ExperimentError, set_fields
-from gradtui.ui.edit.values import show
+from gradtui.ui.field_values import show
 from gradtui.ui.reader_loop import ReaderLoop
+from gradtui.ui.run_stats import RunStat, run_stats
 from gradtui.ui.view import ViewRequest
-from gradtui.ui.widgets.run_stats import RunStat, run_stats
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor

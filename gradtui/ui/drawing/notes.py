@@ -14,7 +14,7 @@ from gradtui.experiment.memory import Memory, examples
 from gradtui.experiment.overrides import diff
 from gradtui.ui.drawing.canvas import cut
 from gradtui.ui.drawing.outline import Outline, title
-from gradtui.ui.edit.values import show, value_at
+from gradtui.ui.field_values import show, value_at
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Prediction

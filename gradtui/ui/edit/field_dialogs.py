@@ -17,7 +17,7 @@ from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.fields import fields_of
 from gradtui.ui.edit.field_list import FieldList, FieldRow
-from gradtui.ui.edit.values import Draft, info_at, next_value, put, show, typed, value_at
+from gradtui.ui.field_values import Draft, info_at, next_value, put, show, typed, value_at
 from gradtui.ui.widgets.key_line import KeyLine
 
 _RECURRENT = ("rnn", "lstm", "gru")

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradtui.charts.marks import Clipped, CurveMark, CurveMarks
-from gradtui.ui.edit.values import show
+from gradtui.ui.field_values import show
 
 if TYPE_CHECKING:
     from gradtui.runs.events import Event

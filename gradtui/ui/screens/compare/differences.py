@@ -16,7 +16,7 @@ from textual.widget import Widget
 from gradtui import words
 from gradtui.experiment import Experiment, to_dict
 from gradtui.experiment.overrides import diff
-from gradtui.ui.edit.values import show, value_at
+from gradtui.ui.field_values import show, value_at
 from gradtui.ui.screens.compare.runs_legend import ComparedRun
 
 MAX_FIELD_WIDTH = 24

@@ -11,7 +11,7 @@ from gradtui.experiment import Experiment, ExperimentError
 from gradtui.experiment.cures import CURES, Cure
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
-from gradtui.ui.edit.values import show
+from gradtui.ui.field_values import show
 
 if TYPE_CHECKING:
     from gradtui.training.forks import Fork

@@ -22,7 +22,7 @@ from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import after_paint
 from gradtui.ui.widgets.curve_pane import CurvePane
-from gradtui.ui.widgets.run_stats import StatsPane
+from gradtui.ui.widgets.stats_pane import StatsPane
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import TabLine
 

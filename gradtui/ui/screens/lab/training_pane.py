@@ -8,7 +8,7 @@ from textual.reactive import reactive
 
 from gradtui.experiment import Experiment
 from gradtui.ui.edit.field_list import FieldList, FieldRow
-from gradtui.ui.edit.values import show, value_at
+from gradtui.ui.field_values import show, value_at
 
 # The fields on the pane; `o` opens all the others.
 _EXPERIMENT_FIELDS = (

@@ -14,11 +14,11 @@ from textual.reactive import var
 
 from gradtui.experiment import Experiment, ExperimentError
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.edit.values import Draft, info_at, put, value_at
+from gradtui.ui.field_values import Draft, info_at, put, value_at
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.training_pane import TrainingPane
-from gradtui.ui.widgets.run_stats import StatsPane
+from gradtui.ui.widgets.stats_pane import StatsPane
 
 _ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
 
@@ -90,7 +90,7 @@ class Workbench(Vertical):
 
     @on(FieldList.Stepped)
     def _stepped(self, event: FieldList.Stepped) -> None:
-        from gradtui.ui.edit.values import next_value
+        from gradtui.ui.field_values import next_value
 
         event.stop()
         value = value_at(self.experiment, event.path)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gradtui.experiment import Data, Experiment, ExperimentError, Group, Optimizer, Run, resolve, set_fields
 from gradtui.experiment.fields import fields_of
-from gradtui.ui.edit.values import Draft, info_at, next_value, show, typed, value_at
+from gradtui.ui.field_values import Draft, info_at, next_value, show, typed, value_at
 
 
 @pytest.mark.parametrize(

@@ -1,1 +1,1 @@
-"""`gradtui.watch` as a callback of libraries that write the training loop for one. Each module needs its library."""
+"""Callbacks that call `gradtui.watch` for libraries with their own training loop; each module needs its library."""

@@ -1,4 +1,4 @@
-"""For Hugging Face's Trainer: ``Trainer(…, callbacks=[GradtuiCallback()])``."""
+"""A callback for Hugging Face's Trainer: ``Trainer(…, callbacks=[GradtuiCallback()])``."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gradtui.monitor.watch import Probe
 
 
 class GradtuiCallback(TrainerCallback):  # type: ignore[misc]
-    """Records every `train` into a run of its own, with the losses that the Trainer logs, as often as it does."""
+    """A GradtuiCallback records each `train` into a run of its own, with the losses that the Trainer logs."""
 
     def __init__(self, **options: Any) -> None:
-        """`options`: those of `gradtui.watch`."""
+        """Take the options of `gradtui.watch`."""
         self._options = options
         self.probe = Probe()
-        """Of the last `train`, for numbers of one's own; before the first it records nothing."""
+        """The probe of the newest `train`, with which the script can log more; before the first it records nothing."""
 
     def on_train_begin(
         self,
@@ -30,8 +30,8 @@ class GradtuiCallback(TrainerCallback):  # type: ignore[misc]
         optimizer: Optimizer,
         **others: Any,
     ) -> None:
-        """Model and optimizer are there, and nothing was trained yet."""
-        # Accelerate's wrapper of the optimizer takes no steps itself.
+        """Watch the model and the optimizer, before the first step."""
+        # Accelerate wraps the optimizer, and the wrapper takes no steps itself.
         self.probe = gradtui.watch(model, getattr(optimizer, "optimizer", optimizer), **self._options)
 
     def on_log(
@@ -42,7 +42,7 @@ class GradtuiCallback(TrainerCallback):  # type: ignore[misc]
         logs: dict[str, Any],
         **others: Any,
     ) -> None:
-        """Means since the last time, and results of evaluations."""
+        """Log the losses since the last time, and the results of evaluations."""
         self.probe.log(
             **{name: logs[name] for name in ("loss", "eval_loss", "eval_accuracy") if name in logs}
         )
@@ -50,5 +50,5 @@ class GradtuiCallback(TrainerCallback):  # type: ignore[misc]
     def on_train_end(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **others: Any
     ) -> None:
-        """The run is over."""
+        """End the run."""
         self.probe.close()

@@ -1,4 +1,4 @@
-"""For Lightning: ``Trainer(callbacks=[GradtuiCallback()])``."""
+"""A callback for Lightning: ``Trainer(callbacks=[GradtuiCallback()])``."""
 
 from __future__ import annotations
 
@@ -12,35 +12,37 @@ from gradtui.monitor.watch import Probe
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ModuleNotFoundError:
-    # Its name where it is installed by itself.
+    # The name of the package where it is installed without `lightning`.
     from pytorch_lightning import Callback, LightningModule, Trainer
 
 
 class GradtuiCallback(Callback):  # type: ignore[misc]
-    """Records every `fit` into a run of its own, with the loss of each step, before it is divided by the number of
-    batches that are accumulated."""
+    """A GradtuiCallback records each `fit` into a run of its own, with the loss of each step.
+
+    The loss is that before Lightning divides it by the number of batches that are accumulated.
+    """
 
     def __init__(self, **options: Any) -> None:
-        """`options`: those of `gradtui.watch`."""
+        """Take the options of `gradtui.watch`."""
         self._options = options
         self.probe = Probe()
-        """Of the last `fit`, for numbers of one's own; before the first it records nothing."""
+        """The probe of the newest `fit`, with which the script can log more; before the first it records nothing."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The strategy has wrapped the model and made the optimizers."""
+        """Watch the model as the strategy has wrapped it, and its optimizers."""
         name = {"name": type(pl_module).__name__, **self._options}
         self.probe = gradtui.watch(trainer.strategy.model or pl_module, trainer.optimizers, **name)
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """One of the batches of a step."""
-        # Only with automatic optimization is it Lightning that divides.
+        """Log the loss of one of the batches of a step."""
+        # Lightning divides the loss only with automatic optimization.
         parts = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self.probe.log(loss=loss.detach() * parts)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """The run is over."""
+        """End the run."""
         self.probe.close()
 
     def on_exception(self, trainer: Trainer, pl_module: LightningModule, exception: BaseException) -> None:
-        """It failed, or was interrupted."""
+        """End the run of a training that has failed or was interrupted."""
         self.probe.__exit__(type(exception), exception, exception.__traceback__)

@@ -1,4 +1,4 @@
-"""`gradtui export`, as a person types it."""
+"""`gradtui export` writes the tables of a run."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.support.command_line import gradtui
 from tests.support.exported_run import made_run
 
 
-def test_a_run_is_exported_and_said_in_one_line(tmp_path: Path) -> None:
+def test_an_export_is_described_in_one_line(tmp_path: Path) -> None:
     made_run(tmp_path / "runs" / "20260101-000000-made")
     out = tmp_path / "made.csv"
     result = gradtui(tmp_path, "export", "made", "--to", "csv", str(out))

@@ -1,4 +1,4 @@
-"""`gradtui run --from`: real trainings that break, and go on from before that under another experiment."""
+"""`gradtui run --from` starts a run from a checkpoint of a real training that broke."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gradtui import`, as a person types it."""
+"""`gradtui import` makes runs of other programs' logs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.command_line import gradtui
 from tests.support.exported_run import made_run
 
 
-def test_where_there_is_nothing_to_import_one_line_says_so(tmp_path: Path) -> None:
+def test_nothing_to_import_is_one_line(tmp_path: Path) -> None:
     missing = gradtui(tmp_path, "import", str(tmp_path / "nowhere"))
     assert (missing.returncode, missing.stderr) == (
         2,
@@ -24,7 +24,7 @@ def test_where_there_is_nothing_to_import_one_line_says_so(tmp_path: Path) -> No
     )
 
 
-def test_what_was_taken_and_left_is_one_line_and_the_run_is_diagnosed(tmp_path: Path) -> None:
+def test_an_import_is_described_in_one_line_and_can_be_diagnosed(tmp_path: Path) -> None:
     pytest.importorskip("tensorboard")
     export(made_run(tmp_path / "made"), "tensorboard", tmp_path / "old")
     result = gradtui(tmp_path, "import", str(tmp_path / "old"), "--name", "mine")

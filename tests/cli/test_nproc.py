@@ -1,4 +1,4 @@
-"""`gradtui run --nproc`, as a person types it."""
+"""`gradtui run --nproc` trains with several processes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.support.command_line import gradtui, strictly
 
 
 @pytest.mark.parametrize("number", ["0", "-2", "65"])
-def test_too_few_and_too_many_are_one_line(tmp_path: Path, number: str) -> None:
+def test_too_few_and_too_many_processes_are_one_line(tmp_path: Path, number: str) -> None:
     result = gradtui(tmp_path, "run", "--nproc", number)
     assert (result.returncode, result.stdout) == (2, "")
     assert result.stderr == (

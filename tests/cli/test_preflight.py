@@ -1,4 +1,4 @@
-"""`gradtui run --preflight`: a net measured by a real trainer, and no run left behind."""
+"""`gradtui run --preflight` measures a net by a real trainer, and leaves no run behind."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def test_the_page_names_what_was_measured_and_what_theory_says(home: Path, nowhe
     assert not (home / "runs").exists()
 
 
-def test_what_theory_does_not_know_is_measured_all_the_same(home: Path) -> None:
+def test_preflight_measures_nets_without_a_prediction(home: Path) -> None:
     words = ["--set", "data.source=adding", "--set", "net.0.block=lstm", "--set", "net.0.repeat=1"]
     result = gradtui(home, "run", "sigmoid-20", "--preflight", *words)
     assert result.returncode == 0, result.stderr
@@ -88,7 +88,7 @@ def test_a_net_that_cannot_be_built_is_one_line(home: Path, nowhere: Path) -> No
         (["nosuch"], "nosuch"),
     ],
 )
-def test_what_needs_a_training_is_one_line(
+def test_training_options_with_preflight_are_one_line(
     words: list[str], named: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["run", "--preflight", *words]) == 2

@@ -1,4 +1,4 @@
-"""`gradtui run --resume`: trainers that are really killed, taken up again by real commands."""
+"""`gradtui run --resume` resumes runs whose trainers were really killed."""
 
 from __future__ import annotations
 

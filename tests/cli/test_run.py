@@ -1,4 +1,4 @@
-"""`gradtui run` and what looks at its run afterwards, on real trainings of a few steps."""
+"""`gradtui run` and the commands that read its run, on real trainings of a few steps."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_json_has_the_documented_keys(vanishing: Trained) -> None:
         assert all(list(cure) == ["name", "set", "why"] for cure in finding["cures"])
 
 
-def test_json_is_the_run_that_lies_in_the_folder(vanishing: Trained) -> None:
+def test_json_describes_the_run_in_the_folder(vanishing: Trained) -> None:
     told = vanishing.json
     run = open_run(told["run"])
     assert run.folder.parent == vanishing.home / "runs"
@@ -105,7 +105,7 @@ def test_the_default_experiment_starves_its_first_layer(vanishing: Trained) -> N
     assert 0.05 < vanishing.json["accuracy"]["train"] < 0.2
 
 
-def test_a_finding_that_is_named_makes_it_fail(vanishing: Trained) -> None:
+def test_fail_on_exits_with_3_when_the_finding_is_there(vanishing: Trained) -> None:
     assert "vanishing" in [finding["code"] for finding in vanishing.json["findings"]]
     assert (vanishing.result.returncode, vanishing.result.stderr) == (3, "")
 
@@ -127,7 +127,7 @@ def test_diagnose_as_text_names_finding_and_cure(vanishing: Trained) -> None:
     assert "--set net.0.activation=relu --set net.0.init=he" in text
 
 
-def test_runs_lists_it(vanishing: Trained) -> None:
+def test_runs_lists_the_run(vanishing: Trained) -> None:
     (row,) = strictly(gradtui(vanishing.home, "runs", "--json").stdout)
     assert list(row) == ["run", "name", "status", "steps", "started"]
     assert (row["run"], row["name"], row["status"]) == (vanishing.json["run"], "sigmoid-20", "finished")
@@ -167,7 +167,7 @@ def test_the_report_says_what_matters(told: Trained) -> None:
     assert not (told.home / "runs").exists()
 
 
-def test_a_diverged_training_is_no_failed_command(diverged: Trained) -> None:
+def test_a_diverged_training_exits_with_0(diverged: Trained) -> None:
     run = diverged.json
     assert (diverged.result.returncode, run["status"]) == (0, "diverged")
     assert run["loss"]["last"] in ("nan", "inf")

@@ -1,4 +1,4 @@
-"""`gradtui runs`, as a real process."""
+"""`gradtui runs` lists runs, as a real process."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ def runs(home: Path) -> Path:
     return home
 
 
-def test_a_filter_chooses_among_them(runs: Path) -> None:
+def test_the_filter_chooses_runs(runs: Path) -> None:
     (row,) = strictly(gradtui(runs, "runs", "--json", "--filter", "tag:paper step>=40").stdout)
     assert (Path(row["run"]).name, row["name"]) == ("a", "the bad one")
     assert strictly(gradtui(runs, "runs", "--json", "--filter=-tag:paper").stdout)[0]["status"] == "diverged"
     assert strictly(gradtui(runs, "runs", "--json", "--filter", "depth>1000").stdout) == []
 
 
-def test_what_people_wrote_on_a_run_is_in_the_list(runs: Path) -> None:
+def test_names_and_tags_of_runs_are_listed(runs: Path) -> None:
     newest, oldest = gradtui(runs, "runs").stdout.splitlines()
     assert newest.split()[:2] == ["b", "a"]
     assert "the bad one" in oldest
     assert oldest.endswith("#Fig2 #paper")
 
 
-def test_no_run_that_fits_is_said(runs: Path) -> None:
+def test_a_filter_that_matches_no_run_says_so(runs: Path) -> None:
     assert gradtui(runs, "runs", "--filter", "nothing").stdout == f"no run fits in {runs / 'runs'}\n"
 
 
-def test_a_filter_that_cannot_be_understood_is_one_line(runs: Path) -> None:
+def test_a_wrong_filter_is_one_line(runs: Path) -> None:
     told = gradtui(runs, "runs", "--filter", "depth>")
     assert told.returncode == 2
     assert told.stdout == ""

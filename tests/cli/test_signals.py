@@ -1,4 +1,4 @@
-"""Interrupting `gradtui run`."""
+"""Signals stop `gradtui run` and its trainer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gradtui study` as a person runs it."""
+"""`gradtui study` trains real studies and writes their outputs."""
 
 from __future__ import annotations
 
@@ -83,9 +83,7 @@ def evaluation_of(run: str) -> dict[str, Any]:
     return [event for event in open_run(run).events() if event["event"] == "evaluation"][-1]
 
 
-def test_a_folder_of_runs_of_ones_own_has_its_studies_beside_it(
-    home: Path, tmp_path: Path, tiny: str
-) -> None:
+def test_studies_lie_beside_the_chosen_folder_of_runs(home: Path, tmp_path: Path, tiny: str) -> None:
     runs = tmp_path / "elsewhere" / "runs"
     told = strictly(gradtui(home, "study", tiny, "--runs", str(runs), "--json").stdout)
     assert told["study"] == str(tmp_path / "elsewhere" / "studies" / "tiny")
@@ -108,7 +106,7 @@ def test_a_trainer_that_fails_is_a_row_and_the_study_goes_on(home: Path, tmp_pat
     assert "broken.npz" in told["runs"][1]["reason"]
 
 
-def test_on_a_terminal_there_is_a_bar(home: Path, tiny: str) -> None:
+def test_a_bar_is_shown_on_a_terminal(home: Path, tiny: str) -> None:
     done, shown = gradtui_on_a_terminal(home, "study", tiny)
     assert done.returncode == 0
     assert "/4 runs" in shown

@@ -1,4 +1,4 @@
-"""A study that is killed, with real processes: what was trained is kept, nothing is trained twice."""
+"""A study that is killed, with real processes, keeps what was trained and trains nothing twice."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def test_trainers_that_survive_are_followed_and_no_run_is_trained_twice(
     until(lambda: not trainers(home))
 
 
-def test_after_a_power_cut_what_was_cut_short_goes_on_from_its_newest_checkpoint(
+def test_after_a_power_cut_runs_resume_from_their_newest_checkpoints(
     home: Path, study: Callable[[], Popen[str]]
 ) -> None:
     first = study()
@@ -133,7 +133,9 @@ def test_after_a_power_cut_what_was_cut_short_goes_on_from_its_newest_checkpoint
         assert len(losses) == 1000
 
 
-def test_ctrl_c_stops_all_and_the_same_command_goes_on(home: Path, study: Callable[[], Popen[str]]) -> None:
+def test_ctrl_c_stops_all_runs_and_the_same_command_resumes_them(
+    home: Path, study: Callable[[], Popen[str]]
+) -> None:
     first = study()
     until(lambda: in_the_middle(home))
     first.send_signal(signal.SIGINT)
@@ -149,9 +151,7 @@ def test_ctrl_c_stops_all_and_the_same_command_goes_on(home: Path, study: Callab
     assert {key: after[key] for key in before} == dict(before)
 
 
-def test_a_second_command_looks_on_while_the_first_is_at_it(
-    home: Path, study: Callable[[], Popen[str]]
-) -> None:
+def test_a_second_command_follows_the_study_of_the_first(home: Path, study: Callable[[], Popen[str]]) -> None:
     first = study()
     until(lambda: any(run.status.live for run in runs(home)))
     second = study()

@@ -1,4 +1,4 @@
-"""Help, version, lists, and input that cannot be used: all of it without a trainer."""
+"""Help, version, lists, and input that cannot be used, all without a trainer."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_file_in_place_of_the_folder_of_runs_is_named(home: Path, tmp_path: Pa
     assert (result.returncode, result.stderr) == (2, f"gradtui: --runs: {file} is not a folder\n")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(home: Path) -> None:
+def test_a_closed_pipe_is_no_error(home: Path) -> None:
     process = start(home, "presets")
     assert process.stdout is not None
     assert process.stderr is not None

@@ -1,4 +1,4 @@
-"""What both libraries train, and the same training by plain autograd."""
+"""The training that both libraries run, and the same by plain autograd."""
 
 from __future__ import annotations
 

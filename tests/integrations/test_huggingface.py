@@ -1,4 +1,4 @@
-"""The callback in Hugging Face's Trainer itself, against plain autograd."""
+"""The callback in Hugging Face's Trainer records the numbers of plain autograd."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The callback in Lightning itself, against plain autograd."""
+"""The callback in Lightning records the numbers of plain autograd."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_the_numbers_are_those_of_plain_autograd(
     torch.testing.assert_close(nn.utils.parameters_to_vector(model.parameters()).detach(), truth.weights)
 
 
-def test_one_that_fails_says_so(tmp_path: Path) -> None:
+def test_a_fit_that_fails_makes_a_failed_run(tmp_path: Path) -> None:
     callback = GradtuiCallback(runs=tmp_path / "runs", budget=None)
     with pytest.raises(RuntimeError, match="no more data"):
         trainer(tmp_path, callback).fit(Classifier(fails_at=5), loader())

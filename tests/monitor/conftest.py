@@ -1,4 +1,4 @@
-"""What the tests of watching share."""
+"""Fixtures and the norm oracle that the tests of the script monitor share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations and output gradients of somebody's model, against hooks and autograd used the plain way."""
+"""Activations and output gradients of a watched model equal those of plain hooks and autograd."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_activations_and_output_gradients(opened: Opened) -> None:
     assert last("nonfinite") == dict.fromkeys(run.layer_names, 0.0)
 
 
-def test_under_a_scaler_and_with_tuples(opened: Opened) -> None:
+def test_activations_under_a_scaler_and_of_modules_that_return_tuples(opened: Opened) -> None:
     class Recurrent(nn.Module):
         def __init__(self) -> None:
             super().__init__()
@@ -127,7 +127,7 @@ def test_under_a_scaler_and_with_tuples(opened: Opened) -> None:
     assert np.isfinite(run.layers("activation_std")[1][-1]).all()
 
 
-def test_models_are_saved_without_our_hooks(opened: Opened) -> None:
+def test_models_are_saved_without_the_activation_hooks(opened: Opened) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None, activations=True)

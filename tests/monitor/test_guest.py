@@ -1,4 +1,4 @@
-"""A guest in somebody's script: it changes no number, keeps nothing alive, and nothing of it is raised."""
+"""Watching changes no number of the script's training, keeps nothing alive, and never raises."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def one_warning(words: str) -> Iterator[pytest.WarningsRecorder]:
 
 @pytest.mark.usefixtures("home", "silence")
 @pytest.mark.parametrize("options", [{}, {"budget": None, "activations": True}])
-def test_not_one_bit_is_changed(options: dict[str, Any]) -> None:
+def test_watching_does_not_change_a_bit_of_the_training(options: dict[str, Any]) -> None:
     def trained(watched: bool) -> tuple[Any, ...]:
         random.seed(1)
         np.random.seed(1)
@@ -91,7 +91,7 @@ def test_not_one_bit_is_changed(options: dict[str, Any]) -> None:
 
 
 @pytest.mark.usefixtures("home", "silence")
-def test_nothing_is_kept_alive_that_the_script_dropped() -> None:
+def test_models_that_the_script_drops_are_not_kept_alive() -> None:
     model = net()
     optimizer = torch.optim.Adam(model.parameters())
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -156,7 +156,7 @@ def test_memory_does_not_grow_with_the_steps() -> None:
     probe.close()
 
 
-def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_run_folder_that_cannot_be_made_is_one_warning(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -169,7 +169,7 @@ def test_a_path_that_cannot_be_written(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_folder_that_vanishes() -> None:
+def test_a_run_folder_that_is_deleted_ends_the_recording() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -200,7 +200,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", "-l", str(disk)], check=False)
 
 
-def test_a_disk_that_fills_up(small_disk: Path) -> None:
+def test_a_full_disk_ends_the_recording_with_one_warning(small_disk: Path) -> None:
     model = nn.Sequential(*[nn.Linear(4, 4) for _ in range(200)])
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, runs=small_disk, budget=None)
@@ -219,7 +219,7 @@ def test_a_disk_that_fills_up(small_disk: Path) -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_a_model_that_gets_other_parameters() -> None:
+def test_new_parameters_of_the_model_end_the_recording() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -234,7 +234,9 @@ def test_a_model_that_gets_other_parameters() -> None:
 
 
 @pytest.mark.usefixtures("home")
-def test_where_warnings_are_errors(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_warning_never_raises_where_warnings_are_errors(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "file").touch()
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -252,7 +254,7 @@ def test_where_warnings_are_errors(tmp_path: Path, capsys: pytest.CaptureFixture
         (([],), "expected Module"),
     ],
 )
-def test_wrong_arguments_are_warned_of(arguments: tuple[Any, ...], words: str, home: Path) -> None:
+def test_wrong_arguments_are_one_warning(arguments: tuple[Any, ...], words: str, home: Path) -> None:
     options = arguments[2] if len(arguments) > 2 else {}
     with pytest.warns(WatchWarning, match=words):
         probe = gradtui.watch(*arguments[:2], **options)
@@ -261,7 +263,7 @@ def test_wrong_arguments_are_warned_of(arguments: tuple[Any, ...], words: str, h
 
 
 @pytest.mark.usefixtures("home")
-def test_what_is_no_number_ends_the_recording_alone() -> None:
+def test_logging_what_is_no_number_ends_only_the_recording() -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer)

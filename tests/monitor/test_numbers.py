@@ -1,4 +1,4 @@
-"""The right numbers, whatever a script does between its backward passes and its steps."""
+"""The recorded numbers are right whatever a script does between its backward passes and its steps."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def norms_of(model: nn.Module) -> list[float]:
     return [oracle(list(m.parameters())) for m in model.modules() if isinstance(m, nn.Linear)]
 
 
-def test_accumulated_gradients_are_measured_whole(opened: Opened) -> None:
+def test_accumulated_gradients_are_measured_as_the_optimizer_gets_them(opened: Opened) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -52,7 +52,7 @@ def test_accumulated_gradients_are_measured_whole(opened: Opened) -> None:
     assert not run.scalars("clipped")[1].any()
 
 
-def test_clipping_shows_before_and_after(opened: Opened) -> None:
+def test_norms_before_and_after_clipping_are_recorded(opened: Opened) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -99,7 +99,7 @@ def test_scaled_gradients_are_shown_unscaled(opened: Opened, unscaled_by_script:
 
 
 @pytest.mark.parametrize("fused", [False, True])
-def test_scaled_and_clipped(opened: Opened, fused: bool) -> None:
+def test_scaled_and_clipped_gradients_are_shown_unscaled(opened: Opened, fused: bool) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, fused=fused)
     scaler = torch.amp.GradScaler("cpu", init_scale=2.0**10)
@@ -192,7 +192,7 @@ def test_a_layer_without_a_gradient_in_one_step(opened: Opened) -> None:
     assert np.isfinite(norms[:, 2]).all()
 
 
-def test_sparse_gradients(opened: Opened) -> None:
+def test_norms_of_sparse_gradients(opened: Opened) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(50, 4, sparse=True), nn.Flatten(), nn.Linear(12, 2))
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -208,7 +208,7 @@ def test_sparse_gradients(opened: Opened) -> None:
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64, torch.complex64])
-def test_gradients_of_other_types(opened: Opened, dtype: torch.dtype) -> None:
+def test_norms_of_gradients_of_other_number_types(opened: Opened, dtype: torch.dtype) -> None:
     torch.manual_seed(0)
     model = nn.Linear(8, 4).to(dtype)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -223,7 +223,7 @@ def test_gradients_of_other_types(opened: Opened, dtype: torch.dtype) -> None:
 
 
 @pytest.mark.parametrize("scale", [1e-35, 1e25])
-def test_the_whole_range_of_float32(opened: Opened, scale: float) -> None:
+def test_norms_over_the_whole_range_of_float32(opened: Opened, scale: float) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.0)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -237,7 +237,7 @@ def test_the_whole_range_of_float32(opened: Opened, scale: float) -> None:
     np.testing.assert_allclose(opened(probe).layers("grad_norm")[1][0], expected, rtol=1e-5)
 
 
-def test_parameter_groups_and_one_that_is_added(opened: Opened) -> None:
+def test_learning_rates_of_parameter_groups_also_of_one_added_later(opened: Opened) -> None:
     model = net()
     optimizer = torch.optim.SGD(
         [{"params": model[0].parameters(), "lr": 0.1}, {"params": model[2].parameters(), "lr": 0.01}]
@@ -261,7 +261,7 @@ def test_parameter_groups_and_one_that_is_added(opened: Opened) -> None:
     np.testing.assert_allclose(run.scalars("lr_1")[1], 0.01, rtol=1e-6)
 
 
-def test_a_step_with_a_closure(opened: Opened) -> None:
+def test_norms_of_a_step_with_a_closure(opened: Opened) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -279,7 +279,7 @@ def test_a_step_with_a_closure(opened: Opened) -> None:
     np.testing.assert_allclose(opened(probe).layers("grad_norm")[1], expected, rtol=1e-5)
 
 
-def test_checkpoints_that_reenter(opened: Opened) -> None:
+def test_norms_under_reentrant_checkpointing(opened: Opened) -> None:
     from torch.utils.checkpoint import checkpoint
 
     model = net()
@@ -299,7 +299,7 @@ def test_checkpoints_that_reenter(opened: Opened) -> None:
     assert not run.scalars("clipped")[1].any()
 
 
-def test_without_an_optimizer_steps_are_told(opened: Opened) -> None:
+def test_without_an_optimizer_probe_step_records_the_step(opened: Opened) -> None:
     model = net()
     probe = gradtui.watch(model, budget=None)
     expected = []
@@ -316,7 +316,7 @@ def test_without_an_optimizer_steps_are_told(opened: Opened) -> None:
 
 
 @pytest.mark.long
-def test_a_compiled_model(opened: Opened) -> None:
+def test_norms_of_a_compiled_model(opened: Opened) -> None:
     model = net()
     compiled = torch.compile(model, backend="aot_eager")
     optimizer = torch.optim.SGD(compiled.parameters(), lr=0.1)
@@ -332,7 +332,7 @@ def test_a_compiled_model(opened: Opened) -> None:
     np.testing.assert_allclose(run.layers("grad_norm")[1], expected, rtol=1e-5)
 
 
-def test_compiled_after_it_is_watched(opened: Opened) -> None:
+def test_norms_of_a_model_compiled_after_it_is_watched(opened: Opened) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer, budget=None)

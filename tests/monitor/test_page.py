@@ -1,4 +1,4 @@
-"""Every block of code of the page about watching is run as it stands there."""
+"""Every block of code on the page about watching runs as it stands there."""
 
 from __future__ import annotations
 
@@ -90,14 +90,14 @@ def the_run(root: Path) -> Run:
     return gradtui.open_run(folder)
 
 
-def test_no_block_is_left_out() -> None:
+def test_every_block_of_the_page_is_tested() -> None:
     assert len(ALONE) + len(SEVERAL) + len(SHELL) == len(BLOCKS) == 14
     assert PAGE.read_text().count("```") == 2 * len(BLOCKS)
     assert {block.section for block in BLOCKS} >= set(LIBRARIES)
 
 
 @pytest.mark.parametrize("block", named(ALONE))
-def test_a_block_as_it_stands(
+def test_a_python_block_of_the_page_runs(
     block: Block,
     home: Path,
     tmp_path: Path,
@@ -127,7 +127,7 @@ def test_a_block_as_it_stands(
 
 @pytest.mark.long
 @pytest.mark.parametrize("block", named(SEVERAL))
-def test_a_block_for_several_processes(block: Block, tmp_path: Path) -> None:
+def test_a_block_for_several_processes_runs(block: Block, tmp_path: Path) -> None:
     done = launch(tmp_path, block.code, tmp_path, head=HEAD)
     assert done.returncode == 0, done.stderr
     assert "WatchWarning" not in done.stderr
@@ -138,7 +138,7 @@ def test_a_block_for_several_processes(block: Block, tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_the_cluster(tmp_path: Path) -> None:
+def test_the_cluster_commands_of_the_page_run(tmp_path: Path) -> None:
     job, login = SHELL
     (tmp_path / "train.py").write_text(HEAD + ALONE[0].code)
     programs = str(Path(sys.executable).parent)

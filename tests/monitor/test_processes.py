@@ -1,4 +1,4 @@
-"""Real processes: how scripts end, and what they fork."""
+"""Real processes: how the run ends with its script, what children write, and how commands arrive."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def wait_for_step(tmp_path: Path, step: int) -> Run:
     raise AssertionError("the script has not got there")
 
 
-def test_a_script_that_ends(tmp_path: Path) -> None:
+def test_the_run_of_a_script_that_ends_is_finished(tmp_path: Path) -> None:
     process = start(tmp_path, "for _ in range(7): step(model, optimizer)")
     assert process.communicate(timeout=60) == ("", "")
     run = the_run(tmp_path)
@@ -78,7 +78,7 @@ def test_a_script_that_ends(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_a_script_that_fails(tmp_path: Path) -> None:
+def test_the_run_of_a_script_that_fails_names_the_error(tmp_path: Path) -> None:
     process = start(tmp_path, "step(model, optimizer); raise ValueError('no such luck')")
     assert "no such luck" in process.communicate(timeout=60)[1]
     status = the_run(tmp_path).status
@@ -86,7 +86,7 @@ def test_a_script_that_fails(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
-def test_with_says_how_its_block_ended(tmp_path: Path) -> None:
+def test_the_with_block_records_how_it_ended(tmp_path: Path) -> None:
     body = """
         for number in range(2):
             model = nn.Linear(4, 2)
@@ -106,7 +106,7 @@ def test_with_says_how_its_block_ended(tmp_path: Path) -> None:
     assert (runs["part 1"].state, runs["part 1"].reason) == ("failed", "RuntimeError: half way")
 
 
-def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
+def test_ctrl_c_ends_the_script_at_once(tmp_path: Path) -> None:
     process = start(tmp_path, "while True: step(model, optimizer)")
     wait_for_step(tmp_path, 10)
     process.send_signal(signal.SIGINT)
@@ -115,7 +115,7 @@ def test_ctrl_c_stops_at_once(tmp_path: Path) -> None:
     assert (status.state, status.reason) == ("stopped", "interrupted (Ctrl-C)")
 
 
-def test_a_script_that_is_killed_has_died(tmp_path: Path) -> None:
+def test_the_run_of_a_killed_script_has_died(tmp_path: Path) -> None:
     process = start(tmp_path, "while True: step(model, optimizer)")
     run = wait_for_step(tmp_path, 10)
     assert run.status.state == "running"
@@ -126,7 +126,7 @@ def test_a_script_that_is_killed_has_died(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("how", ["fork", pytest.param("spawn", marks=pytest.mark.long)])
-def test_children_write_nothing(tmp_path: Path, how: str) -> None:
+def test_child_processes_write_nothing(tmp_path: Path, how: str) -> None:
     body = f"""
         import torch.multiprocessing as multiprocessing
 
@@ -172,7 +172,7 @@ def test_children_write_nothing(tmp_path: Path, how: str) -> None:
 
 
 @pytest.mark.long
-def test_wishes_reach_a_script_that_asks(tmp_path: Path) -> None:
+def test_commands_reach_a_script_that_asks_for_them(tmp_path: Path) -> None:
     from gradtui.runs.control import send
 
     body = """

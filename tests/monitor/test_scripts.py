@@ -1,4 +1,4 @@
-"""Scripts of the usual published kind, each with one added line, watched from a second process while they run."""
+"""Published kinds of training scripts, with one added line, are watched from a second process while they run."""
 
 from __future__ import annotations
 

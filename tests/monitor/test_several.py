@@ -1,4 +1,4 @@
-"""Several models and optimizers: named parts of one run, or runs of their own."""
+"""Several models and optimizers are named parts of one run, or runs of their own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.monitor.conftest import oracle
 Opened = Callable[[Probe], Run]
 
 
-def test_a_row_is_a_round_of_all_optimizers(home: Path, opened: Opened) -> None:
+def test_a_row_covers_a_step_of_every_optimizer(home: Path, opened: Opened) -> None:
     torch.manual_seed(0)
     generator, critic = nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 4), nn.Tanh(), nn.Linear(4, 1))
     critic_steps = torch.optim.SGD(critic.parameters(), lr=0.01)
@@ -56,7 +56,7 @@ def test_a_row_is_a_round_of_all_optimizers(home: Path, opened: Opened) -> None:
     assert np.isnan(lr[[0, 1, 3, 4]]).all()
 
 
-def test_several_watches_are_runs_of_their_own(home: Path) -> None:
+def test_two_calls_of_watch_make_two_runs(home: Path) -> None:
     torch.manual_seed(0)
     pairs = []
     for number in range(2):
@@ -72,7 +72,7 @@ def test_several_watches_are_runs_of_their_own(home: Path) -> None:
     assert {info.run: info.steps for info in list_runs(home)} == runs
 
 
-def test_two_optimizers_of_one_model(home: Path, opened: Opened) -> None:
+def test_two_optimizers_of_one_model_are_numbered(home: Path, opened: Opened) -> None:
     torch.manual_seed(0)
     model = nn.Sequential(nn.Embedding(10, 4), nn.Flatten(), nn.Linear(8, 2))
     first = torch.optim.SGD(model[0].parameters(), lr=0.1)

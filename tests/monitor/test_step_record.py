@@ -1,4 +1,4 @@
-"""From norms of parameters to those of layers."""
+"""Norms of parameters are folded to those of layers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gradtui.monitor.step_record import ParameterLayout
 
 
 @pytest.mark.parametrize("rest", [0, 2])
-def test_a_layer_is_the_sum_of_squares_of_those_of_its_parameters_that_have_a_gradient(rest: int) -> None:
+def test_the_norm_of_a_layer_covers_its_parameters_that_have_a_gradient(rest: int) -> None:
     layout = ParameterLayout([2, 1, 2], rest)
     norms = np.array([3.0, 4.0, 1e-30, 5.0, 12.0, *[7.0] * rest])
     present = np.ones(5 + rest, bool)
@@ -18,5 +18,5 @@ def test_a_layer_is_the_sum_of_squares_of_those_of_its_parameters_that_have_a_gr
     np.testing.assert_array_equal(layout.fold(norms, present), [3, np.nan, 13])
 
 
-def test_no_layer_that_is_shown() -> None:
+def test_fold_without_layers_is_empty() -> None:
     assert ParameterLayout([], 2).fold(np.ones(2), np.ones(2, bool)).size == 0

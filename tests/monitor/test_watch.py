@@ -1,4 +1,4 @@
-"""One line records a training: every layer's norm against plain autograd."""
+"""One line records a training: the norm of every layer equals that of plain autograd."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def batch(width: int = 8) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.randn(16, width), torch.randint(0, 3, (16,))
 
 
-def test_every_layers_norm_at_every_step(opened: Opened) -> None:
+def test_the_norm_of_every_layer_is_recorded_at_every_step(opened: Opened) -> None:
     model, (x, y) = net(), batch()
     optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
     probe = gradtui.watch(model, optimizer, budget=None)
@@ -62,7 +62,9 @@ def test_every_layers_norm_at_every_step(opened: Opened) -> None:
     assert run.status.state == "finished"
 
 
-def test_the_run_says_what_it_shows(opened: Opened, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diagnose_says_which_gradient_a_watched_run_shows(
+    opened: Opened, capsys: pytest.CaptureFixture[str]
+) -> None:
     model, (x, y) = net(), batch()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     probe = gradtui.watch(model, optimizer)

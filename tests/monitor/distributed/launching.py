@@ -1,4 +1,4 @@
-"""Real processes, started as torchrun starts them."""
+"""Real processes are started as torchrun starts them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""DDP in two real processes: the numbers of one process on the same global batch, written once."""
+"""DDP in two real processes has the numbers of one process on the same global batch, written once."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ for step in range({STEPS}):
 """
 
 
-def test_the_numbers_are_those_of_one_process_on_the_whole_batch(tmp_path: Path) -> None:
+def test_ddp_norms_are_those_of_one_process_on_the_whole_batch(tmp_path: Path) -> None:
     path, x, y, net = material(tmp_path)
     optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
     norms, totals, clipped = [], [], []

@@ -1,4 +1,4 @@
-"""fully_shard (FSDP2) in real processes: norms of whole layers, of which each process holds a part."""
+"""With fully_shard (FSDP2) in real processes, the norms are those of whole layers."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def expected(x: torch.Tensor, y: torch.Tensor, net: nn.Module, steps: int) -> di
 
 # Of three rows of weights, four processes have one each and none.
 @pytest.mark.parametrize("processes", [2, 4])
-def test_norms_are_those_of_whole_layers(tmp_path: Path, processes: int) -> None:
+def test_fsdp2_norms_are_those_of_whole_layers(tmp_path: Path, processes: int) -> None:
     path, x, y, net = material(tmp_path)
     truth = expected(x, y, net, 20)
     done = launch(tmp_path, SHARD + TRAIN.format(budget=None, steps=20), path, processes=processes)
@@ -86,7 +86,7 @@ def test_norms_are_those_of_whole_layers(tmp_path: Path, processes: int) -> None
     assert run.status.state == "finished"
 
 
-def test_within_a_budget_the_steps_that_are_there_are_right(tmp_path: Path) -> None:
+def test_within_a_budget_the_recorded_steps_are_right(tmp_path: Path) -> None:
     path, x, y, net = material(tmp_path)
     truth = expected(x, y, net, 200)
     done = launch(tmp_path, SHARD + TRAIN.format(budget=0.01, steps=200), path)
@@ -99,7 +99,7 @@ def test_within_a_budget_the_steps_that_are_there_are_right(tmp_path: Path) -> N
     np.testing.assert_allclose(norms, truth["layers"][steps - 1], rtol=1e-2)
 
 
-def test_parameters_that_every_process_has_whole_are_counted_once(tmp_path: Path) -> None:
+def test_replicated_parameters_are_counted_once(tmp_path: Path) -> None:
     path, x, y, net = material(tmp_path)
     truth = expected(x, y, net, 3)
     # The head is left alone, and every process has the whole batch: so all have the same gradient of it.
@@ -115,7 +115,7 @@ def test_parameters_that_every_process_has_whole_are_counted_once(tmp_path: Path
     np.testing.assert_allclose(the_run(tmp_path).layers("grad_norm")[1][0], truth["layers"][0], rtol=1e-4)
 
 
-def test_copies_of_shards_are_counted_once(tmp_path: Path) -> None:
+def test_replicated_shards_are_counted_once(tmp_path: Path) -> None:
     path, x, y, net = material(tmp_path)
     truth = expected(x, y, net, 5)
     body = (SHARD + TRAIN.format(budget=None, steps=5)).replace(
@@ -129,7 +129,7 @@ def test_copies_of_shards_are_counted_once(tmp_path: Path) -> None:
     np.testing.assert_allclose(run.scalars("grad_norm")[1], truth["total"], rtol=1e-4)
 
 
-def test_a_process_that_crashes_holds_nobody_up(tmp_path: Path) -> None:
+def test_a_crashed_rank_does_not_block_the_others(tmp_path: Path) -> None:
     path, *_ = material(tmp_path)
     body = SHARD + TRAIN.format(budget=None, steps=10_000).replace(
         "    optimizer.zero_grad()", "    if step == 30 and rank == 1: os._exit(7)\n    optimizer.zero_grad()"
@@ -143,7 +143,7 @@ def test_a_process_that_crashes_holds_nobody_up(tmp_path: Path) -> None:
     assert run.status.state in ("failed", "died")
 
 
-def test_who_watches_in_one_process_alone_is_told_and_not_held_up(tmp_path: Path) -> None:
+def test_watching_on_rank_0_alone_is_one_warning_and_does_not_block(tmp_path: Path) -> None:
     path, *_ = material(tmp_path)
     # As if a minute had passed already.
     body = (
@@ -159,7 +159,7 @@ def test_who_watches_in_one_process_alone_is_told_and_not_held_up(tmp_path: Path
     assert done.stderr.count("gradtui.watch has to be called in every process") == 1
 
 
-def test_the_older_kind_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_the_older_fsdp_is_refused_in_one_line(tmp_path: Path) -> None:
     path, *_ = material(tmp_path)
     body = """
 from torch.distributed.fsdp import FullyShardedDataParallel

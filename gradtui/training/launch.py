@@ -140,14 +140,7 @@ class Standby:
 
     def __init__(self) -> None:
         """Start it and return at once. Raises OSError where no process can be made."""
-        self._process = subprocess.Popen(
-            trainer_command("--standby"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=trainer_environment(),
-        )
+        self._process = _spawn("--standby")
         self._ready = False
 
     @property
@@ -184,7 +177,7 @@ class Standby:
                 stdin.flush()
             except BrokenPipeError:
                 sent = False
-        self._close_pipes()
+        _close_pipes(self._process)
         if sent:
             return Trainer(process, folder)
         process.wait()
@@ -195,16 +188,10 @@ class Standby:
         stdin = self._process.stdin
         if stdin is None or stdin.closed:
             return
-        self._close_pipes()
+        _close_pipes(self._process)
         # It would see the end of its input by itself, but only once it has imported torch.
         self._process.kill()
         self._process.wait()
-
-    def _close_pipes(self) -> None:
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(BrokenPipeError):
-                    pipe.close()
 
 
 class Worker:
@@ -218,14 +205,7 @@ class Worker:
 
         `tied`: when its parent ends, the present run ends at once as well, after its step.
         """
-        self._process = subprocess.Popen(
-            trainer_command("--tied-worker" if tied else "--worker"),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-            env=trainer_environment(),
-        )
+        self._process = _spawn("--tied-worker" if tied else "--worker")
         self._run: WorkerRun | None = None
 
     @property
@@ -254,10 +234,7 @@ class Worker:
 
     def close(self) -> None:
         """Close its input: it ends now, or after its present run."""
-        for pipe in (self._process.stdin, self._process.stdout):
-            if pipe is not None:
-                with contextlib.suppress(OSError):
-                    pipe.close()
+        _close_pipes(self._process)
 
     def kill(self) -> None:
         """End it at once, in the middle of its present run."""
@@ -292,6 +269,25 @@ class WorkerRun:
         # One run at a time, so one short line at a time; at the worker's end the pipe is readable and empty.
         line = os.read(stdout.fileno(), 16)
         return int(line) if line.endswith(b"\n") else self._process.wait()
+
+
+def _spawn(argument: str) -> subprocess.Popen[bytes]:
+    """Start a trainer process that is named its runs on stdin and answers on stdout."""
+    return subprocess.Popen(
+        trainer_command(argument),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env=trainer_environment(),
+    )
+
+
+def _close_pipes(process: subprocess.Popen[bytes]) -> None:
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def trainer_command(argument: str, processes: int = 1) -> list[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from threading import Thread
 
 from gradtui.experiment import Experiment
 from gradtui.probe.sampling_budget import clock_of
 from gradtui.runs.folder import CHECKPOINT_FOLDER
+from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.files import HEADER_KEY, checkpoint_path, rollback_path, tidy
 from gradtui.training.checkpoints.state import HostState, SessionStates, TrainingState
 from gradtui.training.checkpoints.tensors import write_tensors
@@ -93,11 +95,8 @@ class CheckpointWriter:
             return
         folder = self._writer.folder
         path = checkpoint_path(folder, state.step)
-        # The rows of its steps must be on disk before it: a run that is resumed from it goes on behind them.
-        self._writer.flush()
         try:
-            path.parent.mkdir(exist_ok=True)
-            write_tensors(path, state.tensors, {HEADER_KEY: state.text})
+            _write_file(self._writer, path, state)
         except OSError as error:
             if not self._failing:
                 self._event("checkpoint_failed", state, reason=error.strerror or str(error))
@@ -188,15 +187,18 @@ class RollbackBuffer:
             return True
         writer = self._recorder.writer
         path = rollback_path(writer.folder, point.step)
-        state = self.states.to_host(point)
-        # As with any checkpoint: a run that starts from it counts on the rows of its steps.
-        writer.flush()
         try:
-            path.parent.mkdir(exist_ok=True)
-            write_tensors(path, state.tensors, {HEADER_KEY: state.text})
+            _write_file(writer, path, self.states.to_host(point))
         except OSError as error:
             writer.event("checkpoint_failed", point.step, reason=error.strerror or str(error))
             return False
         self._written.add(point.step)
         writer.event("rewind_point", point.step, path=f"{CHECKPOINT_FOLDER}/{path.name}")
         return True
+
+
+def _write_file(writer: RunWriter, path: Path, state: HostState) -> None:
+    """Write a checkpoint file behind the rows of its steps: a run that starts from it counts on them."""
+    writer.flush()
+    path.parent.mkdir(exist_ok=True)
+    write_tensors(path, state.tensors, {HEADER_KEY: state.text})

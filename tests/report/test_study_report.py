@@ -1,4 +1,4 @@
-"""A study on a page, and its charts as text and as SVG."""
+"""Tests of the printed page of a study, and of its charts as text and SVG."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def text_of(chart: Chart, paper: Paper = PAPER) -> list[str]:
     return [text.plain for text in study_chart(chart, paper)]
 
 
-def test_a_map_has_its_first_row_at_the_bottom_and_theory_between_the_rows() -> None:
+def test_map_has_its_first_row_at_the_bottom_and_borders_between_rows() -> None:
     lines = text_of(MAP)
     rows = [text for text in lines if text[:9].strip() in ("0.5", "1", "2")]
     assert [text[:9].strip() for text in rows] == ["2", "1", "0.5"]
@@ -60,27 +60,27 @@ def test_a_map_has_its_first_row_at_the_bottom_and_theory_between_the_rows() -> 
     assert left < right, "at 0.7 under the first column, at 1.5 under the second"
 
 
-def test_bars_that_are_not_there_yet_say_so() -> None:
+def test_bars_without_results_say_not_yet() -> None:
     lines = text_of(BARS)
     assert "0.1" in lines[1]
     assert "vanishing" in lines[1]
     assert "not yet" in lines[2]
 
 
-def test_more_curves_than_can_be_told_apart_are_several_charts() -> None:
+def test_too_many_curves_are_split_into_several_charts() -> None:
     chart = LineChart("many", "x", "y", tuple(line(f"curve {i}", 0.1, 0.2, 0.3) for i in range(6)))
     said = "\n".join(text_of(chart))
     assert said.count("many") == 2
     assert all(f"curve {i}" in said for i in range(6))
 
 
-def test_plain_terminals_get_plain_characters() -> None:
+def test_ascii_paper_gets_ascii_characters_only() -> None:
     for chart in (LINES, BARS, MAP):
         for text in text_of(chart, Paper(80, colour=False, ascii=True)):
             text.encode("ascii")
 
 
-def test_svg_is_well_formed_and_holds_what_the_chart_holds() -> None:
+def test_svg_is_well_formed_and_holds_all_of_the_chart() -> None:
     root = ET.fromstring(svg_of([LINES, BARS, MAP]))
     names = {"svg": "http://www.w3.org/2000/svg"}
     texts = [element.text for element in root.iterfind("svg:text", names)]
@@ -98,7 +98,7 @@ def test_svg_is_well_formed_and_holds_what_the_chart_holds() -> None:
             assert 0 <= float(element.attrib.get(name, 0)) <= most
 
 
-def test_nothing_has_ended_yet_and_still_there_is_a_picture() -> None:
+def test_charts_are_drawn_before_any_run_has_ended() -> None:
     nothing = np.full(3, NAN)
     empty = LineChart("depth", "x", "y", (StudyCurve("plain", X, nothing, nothing, nothing, ((),) * 3),))
     assert text_of(empty)
@@ -106,7 +106,7 @@ def test_nothing_has_ended_yet_and_still_there_is_a_picture() -> None:
     ET.fromstring(svg_of([MapChart("m", "x", "y", (1,), (1.0,), np.array([[NAN]]), (((),),), True)]))
 
 
-def test_a_page_says_what_was_found_and_where_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_prints_the_findings_and_the_study_folder(capsys: pytest.CaptureFixture[str]) -> None:
     state = settled(study(DEPTHS, Launcher(degrades)))
     print_study(state)
     page = capsys.readouterr().out
@@ -117,7 +117,7 @@ def test_a_page_says_what_was_found_and_where_it_is(capsys: pytest.CaptureFixtur
     assert str(state.folder) in page
 
 
-def test_a_study_without_a_grid_is_ranked(capsys: pytest.CaptureFixture[str]) -> None:
+def test_page_of_a_study_without_a_grid_prints_a_ranking(capsys: pytest.CaptureFixture[str]) -> None:
     print_study(settled(study(TWO_SEEDS, Launcher(relu_heals))))
     page = capsys.readouterr().out
     (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
@@ -126,7 +126,7 @@ def test_a_study_without_a_grid_is_ranked(capsys: pytest.CaptureFixture[str]) ->
     assert ranked.endswith("healed")
 
 
-def test_the_object_holds_runs_table_findings_and_ranking() -> None:
+def test_json_object_holds_runs_table_findings_and_ranking() -> None:
     state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     told = strictly(to_json(study_object(state)))
     assert (told["name"], told["status"], told["study"]) == ("two seeds", "finished", str(state.folder))
@@ -141,7 +141,7 @@ def test_the_object_holds_runs_table_findings_and_ranking() -> None:
     assert best["accuracy"]["train"] == 0.95
 
 
-def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_not_ended() -> None:
+def test_band_is_interpolated_between_points_and_omits_runs_that_have_not_ended() -> None:
     x = np.array([1.0, 10.0, 100.0, 1000.0])
     line = StudyCurve(
         "a",
@@ -165,8 +165,8 @@ def test_the_band_of_a_curve_runs_from_spread_to_spread_and_leaves_out_what_has_
     assert series(nothing, chart) is None
 
 
-def test_the_band_of_a_printed_curve_leans_with_it_and_has_no_steps() -> None:
-    """A band that opens from nothing to all: its upper edge climbs row by row, not in one step."""
+def test_printed_band_follows_its_curve_without_steps() -> None:
+    """The upper edge of a band that opens from nothing to all climbs row by row."""
     x = np.array([0.0, 10.0])
     opens = StudyCurve("a", x, np.array([0.0, 0.5]), np.array([0.0, 0.0]), np.array([0.0, 1.0]), ())
     chart = LineChart("t", "x", "y", (opens,), y_range=(0.0, 1.0))

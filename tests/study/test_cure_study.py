@@ -1,4 +1,4 @@
-"""Every cure trained beside the others: who is begun when, who is taken up, and what comes of it."""
+"""Tests of the study of every cure of a run: which cures are tried, when they start, and how they are ranked."""
 
 from __future__ import annotations
 
@@ -10,14 +10,18 @@ from typing import Any
 import msgspec
 import pytest
 
+from gradtui.diagnosis import diagnose, evidence_of
+from gradtui.diagnosis.cures import for_saturated
+from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import step_seconds
-from gradtui.experiment import set_fields, to_dict
+from gradtui.experiment import Experiment, set_fields, to_dict
+from gradtui.experiment.overrides import diff
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
 from gradtui.runs.meta import Parent, read_meta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
-from gradtui.study.cure_study import cure_study
+from gradtui.study.cure_study import LEAST_CURES, SHRINKING_CURES, cure_study, members_of, same_training
 from gradtui.study.state import StudyState
 from gradtui.study.study import Study
 from gradtui.training.launch import create_run, start_trainer
@@ -27,7 +31,7 @@ CURES = ["relu", "elu", "tanh-xavier"]
 
 
 def settled(study: Study, polls: int = 60) -> StudyState:
-    """As it stands when nothing more comes."""
+    """Poll so many times and return the state."""
     for _ in range(polls):
         study.poll()
     return study.state
@@ -43,10 +47,71 @@ def ranked(state: StudyState) -> tuple[str, ...]:
     return tuple(keys[one.change] for one in state.ranked)
 
 
+# -- which cures
+
+
+def found_in(experiment: Experiment) -> list[Finding]:
+    return diagnose(evidence_of(open_run(sick_run(experiment))))
+
+
+def test_baseline_comes_first_then_the_advised_cures_in_their_order() -> None:
+    exp = sigmoids()
+    findings = found_in(exp)
+    found = members_of(exp, findings)
+    assert (found[0].key, found[0].name) == ("", "no cure")
+    assert same_training(found[0].experiment, exp)
+    advised = [offer.key for offer in findings[0].cures]
+    assert [one.key for one in found[1 : 1 + len(advised)]] == advised
+    assert len(found) > LEAST_CURES
+
+
+def test_each_member_differs_only_by_its_cure_and_its_name() -> None:
+    exp = sigmoids()
+    for one in members_of(exp, found_in(exp))[1:]:
+        changes = diff(exp, one.experiment)
+        assert changes.pop("name") == f"sigmoids-{one.key}"
+        assert changes
+        assert one.why
+        assert all(path.startswith(("net", "cures.", "data.scaling")) for path in changes)
+
+
+def test_shrinking_cures_are_not_tried_unasked_where_the_gradient_vanishes() -> None:
+    exp = sigmoids()
+    assert not {one.key for one in members_of(exp, found_in(exp))} & SHRINKING_CURES
+    assert [one.key for one in members_of(exp, [], ["l2", "relu"])] == ["", "l2", "relu"]
+
+
+def test_cures_that_change_nothing_or_repeat_another_are_left_out() -> None:
+    relu = sigmoids(net__0__activation="relu", net__0__init="he")
+    assert [one.key for one in members_of(relu, [], ["relu", "elu", "elu"])] == ["", "elu"]
+
+
+def test_unknown_cure_raises_key_error() -> None:
+    with pytest.raises(KeyError):
+        members_of(sigmoids(), [], ["prayer"])
+
+
+def test_each_member_has_one_thread_where_torch_would_take_every_core() -> None:
+    for one in members_of(sigmoids(run__threads=0), [], ["relu"]):
+        assert one.experiment.run.threads == 1
+    assert members_of(sigmoids(run__threads=3), [], ["relu"])[0].experiment.run.threads == 3
+
+
+def test_advised_remedies_that_are_no_cure_of_the_net_are_tried_too() -> None:
+    exp = sigmoids(net__0__bias_mean=-8.0)
+    finding = found_in(sigmoids())[0]
+    offers = for_saturated(exp)
+    assert offers[0].key == ""
+    one = members_of(exp, [Finding("saturated", "critical", 1, (), finding.evidence, offers)])[1]
+    assert (one.key, one.cure, one.name) == ("biases at 0", "", "biases at 0")
+    assert one.experiment.name == "sigmoids-biases-at-0"
+    assert same_training(one.experiment, set_fields(exp, offers[0].set))
+
+
 # -- beginning
 
 
-def test_at_most_so_many_run_at_once_in_order_and_the_next_comes_when_one_has_gone() -> None:
+def test_jobs_limit_the_runs_at_once_and_the_next_starts_when_one_has_ended() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
     state = settled(study)
@@ -59,7 +124,7 @@ def test_at_most_so_many_run_at_once_in_order_and_the_next_comes_when_one_has_go
     assert not study.state.done
 
 
-def test_each_is_an_ordinary_run_beside_the_sick_one_that_names_it() -> None:
+def test_each_cure_is_an_ordinary_run_whose_parent_is_the_cured_run() -> None:
     launcher = Launcher()
     sick = sick_run()
     settled(cure_study(sick, ["relu"], jobs=2, start=launcher))
@@ -70,7 +135,7 @@ def test_each_is_an_ordinary_run_beside_the_sick_one_that_names_it() -> None:
     assert launcher.started[1].experiment.seed == sigmoids().seed
 
 
-def test_as_many_run_as_there_are_cores_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_runs_at_once_default_to_cores_divided_by_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradtui.study.engines.local.cores", lambda: 4)
     for threads, jobs in ((0, 4), (1, 4), (2, 2), (8, 1)):
         launcher = Launcher()
@@ -78,7 +143,7 @@ def test_as_many_run_as_there_are_cores_for(monkeypatch: pytest.MonkeyPatch) -> 
         assert len(launcher.running) == jobs, threads
 
 
-def test_no_more_run_than_memory_allows_but_one_always(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_limits_the_runs_at_once_but_one_always_runs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("gradtui.study.engines.local.free_bytes", lambda: 700_000_000)
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=4, start=launcher)
@@ -94,7 +159,7 @@ def test_no_more_run_than_memory_allows_but_one_always(monkeypatch: pytest.Monke
 # -- what comes of it
 
 
-def test_they_are_ranked_and_held_against_the_sick_experiment_trained_beside_them() -> None:
+def test_cures_are_ranked_against_the_baseline_trained_beside_them() -> None:
     def train(trainer: Trainer) -> None:
         match trainer.cure:
             case "":
@@ -130,7 +195,7 @@ def test_they_are_ranked_and_held_against_the_sick_experiment_trained_beside_the
     assert state.row("").verdict is None
 
 
-def test_before_the_baseline_is_there_a_price_is_not_known() -> None:
+def test_price_is_unknown_before_the_baseline_has_trained() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
     settled(study)
@@ -141,7 +206,7 @@ def test_before_the_baseline_is_there_a_price_is_not_known() -> None:
     assert math.isnan(row.price)
 
 
-def test_a_pretraining_is_a_part_of_the_price() -> None:
+def test_pretraining_is_part_of_the_step_time() -> None:
     folder = sick_run()
     assert step_seconds(open_run(folder)) == pytest.approx(0.01)
     writer = RunWriter(folder, {})
@@ -152,7 +217,7 @@ def test_a_pretraining_is_a_part_of_the_price() -> None:
     assert step_seconds(open_run(folder)) == pytest.approx(0.01 + 0.12 / 60, rel=0.3)
 
 
-def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
+def test_failed_run_has_its_reason_in_its_row_and_the_others_go_on() -> None:
     def train(trainer: Trainer) -> None:
         if trainer.cure == "relu":
             (trainer.folder / "trainer.log").write_text("Killed by a meteorite\n")
@@ -171,7 +236,7 @@ def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
     assert [row.key for row in state.in_order()] == ["", "tanh-xavier", "relu", "elu"]
 
 
-def test_a_trainer_that_was_killed_has_died() -> None:
+def test_killed_trainer_leaves_a_run_that_died() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), ["relu"], jobs=2, start=launcher)
     settled(study)
@@ -183,7 +248,7 @@ def test_a_trainer_that_was_killed_has_died() -> None:
     assert (row.state, row.reason) == ("died", "died at step 5")
 
 
-def test_a_folder_that_cannot_be_made_is_a_reason() -> None:
+def test_folder_that_cannot_be_created_is_the_reason_in_the_row() -> None:
     def full(folder: Path) -> Trainer:
         raise OSError(28, "No space left on device")
 
@@ -192,7 +257,7 @@ def test_a_folder_that_cannot_be_made_is_a_reason() -> None:
     assert all("No space left" in row.reason for row in state.rows)
 
 
-def test_a_diverged_one_is_ranked_and_comes_last() -> None:
+def test_diverged_cure_is_ranked_last() -> None:
     def train(trainer: Trainer) -> None:
         if trainer.cure == "relu":
             trainer.train(steps=30, end="diverged")
@@ -207,7 +272,7 @@ def test_a_diverged_one_is_ranked_and_comes_last() -> None:
     ("about", "problem"),
     [({"decades": 0.3, "learns": True}, "nothing was found"), ({}, "no cure called 'prayer'")],
 )
-def test_where_there_is_nothing_to_compare_that_is_said_and_nothing_raised(
+def test_nothing_to_compare_is_a_problem_in_the_state_not_an_exception(
     about: dict[str, Any], problem: str
 ) -> None:
     study = cure_study(sick_run(**about), ["prayer"] if not about else None, start=Launcher())
@@ -215,14 +280,14 @@ def test_where_there_is_nothing_to_compare_that_is_said_and_nothing_raised(
     assert study.poll().done
 
 
-def test_what_is_no_run_is_said(tmp_path: Path) -> None:
+def test_folder_without_a_run_is_a_problem_in_the_state(tmp_path: Path) -> None:
     assert "no run" in cure_study(tmp_path, start=Launcher()).poll().problem
 
 
 # -- ending
 
 
-def test_stop_ends_those_that_run_and_begins_no_more() -> None:
+def test_stop_ends_the_running_and_starts_no_more() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
     settled(study)
@@ -238,7 +303,7 @@ def test_stop_ends_those_that_run_and_begins_no_more() -> None:
     assert ranked(state) == (), "who has learned for a shorter time is not compared"
 
 
-def test_close_leaves_them() -> None:
+def test_close_leaves_the_running_and_starts_no_more() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
     settled(study)
@@ -252,7 +317,7 @@ def test_close_leaves_them() -> None:
 # -- taking up
 
 
-def test_what_was_trained_before_is_taken_up_and_what_runs_is_followed() -> None:
+def test_earlier_runs_are_taken_up_and_live_ones_followed() -> None:
     sick = sick_run()
     first = Launcher()
     study = cure_study(sick, CURES, jobs=2, start=first)
@@ -272,7 +337,7 @@ def test_what_was_trained_before_is_taken_up_and_what_runs_is_followed() -> None
     assert [trainer.cure for trainer in second.started] == ["tanh-xavier"]
 
 
-def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
+def test_stopped_run_is_resumed_in_its_own_folder() -> None:
     sick = sick_run()
     first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
     settled(cure_study(sick, ["relu"], jobs=2, start=first))
@@ -286,7 +351,7 @@ def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
     assert ranked(settled(again)) == ("relu",)
 
 
-def test_another_experiment_is_no_twin() -> None:
+def test_run_of_another_experiment_is_not_taken_up() -> None:
     sick = sick_run()
     other = sick_run(sigmoids(net__0__activation="relu", net__0__init="he", seed=7))
     meta = read_meta(other)
@@ -302,7 +367,7 @@ def test_another_experiment_is_no_twin() -> None:
 
 @pytest.fixture
 def tiny() -> Path:
-    """A small net that starves, trained."""
+    """Return the trained run of a small net whose gradient vanishes."""
     folder = create_run(sigmoids(run__steps=80), runs_root())
     assert start_trainer(folder).wait(60) == 0
     return folder
@@ -332,7 +397,7 @@ def test_real_trainers_heal_a_real_net(tiny: Path) -> None:
 
 
 @pytest.mark.long
-def test_real_trainers_are_stopped_and_go_on_later(tiny: Path) -> None:
+def test_real_trainers_are_stopped_and_resumed_later(tiny: Path) -> None:
     exp = open_run(tiny).experiment
     assert exp is not None
     endless = to_dict(set_fields(exp, {"run.steps": 10_000_000}))

@@ -1,4 +1,4 @@
-"""A study starts trainers and reads runs: it needs neither torch nor the screens, seen in a fresh process."""
+"""The study package is imported in a fresh process, to see that it loads neither torch nor the screens."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import gradtui.study
 from tests.support.imports import loaded_by, modules_of
 
 
-def test_a_study_needs_neither_torch_nor_textual() -> None:
+def test_importing_studies_loads_neither_torch_nor_textual() -> None:
     loaded = loaded_by(*modules_of(gradtui.study))
     assert "numpy" in loaded
     assert not loaded & {"torch", "textual", "rich", "plotext"}

@@ -1,4 +1,4 @@
-"""Runs whose machine is lost: begun again in their own folder, but not for ever, and not by somebody who stops."""
+"""Tests of runs whose machine is lost: they restart in their folder, unless too often or they were stopped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from gradtui.study.member_run import RETRIES
 from tests.support.studies import TWO_SEEDS, Launcher, relu_heals, settled, study
 
 
-def test_one_is_begun_again_in_its_folder_and_its_row_says_so(capsys: pytest.CaptureFixture[str]) -> None:
+def test_run_whose_machine_is_lost_restarts_in_its_folder_and_its_row_says_so(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher, jobs=4)
     settled(running)
@@ -33,7 +35,7 @@ def test_one_is_begun_again_in_its_folder_and_its_row_says_so(capsys: pytest.Cap
     assert state.rows[1].name in said[0]
 
 
-def test_one_that_is_lost_again_and_again_is_given_up_and_the_others_go_on() -> None:
+def test_run_that_loses_many_machines_fails_and_the_others_go_on() -> None:
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher, jobs=1)
     settled(running)
@@ -51,7 +53,7 @@ def test_one_that_is_lost_again_and_again_is_given_up_and_the_others_go_on() -> 
     assert [trainer.folder == first for trainer in launcher.running] == [False]
 
 
-def test_who_was_told_to_stop_is_not_begun_again() -> None:
+def test_stopped_run_whose_machine_is_lost_is_not_restarted() -> None:
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher)
     settled(running)
@@ -64,8 +66,8 @@ def test_who_was_told_to_stop_is_not_begun_again() -> None:
     assert [row.reason for row in state.rows] == ["its machine was lost"] * 2 + ["not begun"] * 2
 
 
-def test_a_trainer_that_went_without_a_word_has_died_however_fresh_its_run_is() -> None:
-    """Its heart, on another machine, is believed to beat for half a minute."""
+def test_trainer_that_exits_without_an_end_leaves_a_run_that_died() -> None:
+    """The heartbeat of a run on another machine counts as fresh for half a minute."""
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher, jobs=4)
     settled(running)

@@ -1,4 +1,4 @@
-"""From a study file to its experiments."""
+"""Tests of how a study file becomes experiments."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ set = { net.1.shortcut = "identity", net.1.branch_gain = "depth" }
 """
 
 
-def test_every_change_is_crossed_with_every_point_and_seed() -> None:
+def test_every_change_is_crossed_with_every_grid_point_and_seed() -> None:
     members = plan(loads(CROSSED))
     assert len(members) == len({member.key for member in members}) == 2 * 2 * 3 * 2
     expected = set_fields(
@@ -53,7 +53,7 @@ def test_every_change_is_crossed_with_every_point_and_seed() -> None:
     assert {member.seed for member in members[:12]} == {0}, "seed by seed"
 
 
-def test_a_cure_is_applied_to_the_experiment_of_its_point() -> None:
+def test_cure_is_applied_after_the_grid_point() -> None:
     text = 'base = "sigmoid-20"\n[grid]\nnet.0.repeat = [4, 8]\n[[change]]\ncure = "shortcuts"\n'
     for member, repeat in zip(plan(loads(text)), (4, 8), strict=True):
         sick = set_fields(resolve("sigmoid-20"), {"net.0.repeat": repeat})
@@ -61,19 +61,19 @@ def test_a_cure_is_applied_to_the_experiment_of_its_point() -> None:
         assert (member.cure, member.change) == ("shortcuts", "residual shortcuts")
 
 
-def test_the_key_is_of_what_is_trained_not_of_what_it_is_called() -> None:
+def test_key_depends_on_the_training_not_on_names() -> None:
     base = resolve("sigmoid-20")
     same = set_fields(base, {"name": "other", "description": "other", "run.checkpoint_every": 5})
     assert key_of(base) == key_of(same)
     assert key_of(base) != key_of(set_fields(base, {"seed": 1}))
 
 
-def test_a_study_written_out_is_the_same_study() -> None:
+def test_study_written_as_toml_reads_back_equal() -> None:
     spec = loads(CROSSED)
     assert plan(loads(dumps(spec))) == plan(spec)
 
 
-def test_a_base_is_looked_for_beside_the_study(tmp_path: Path) -> None:
+def test_base_file_is_found_beside_the_study_file(tmp_path: Path) -> None:
     (tmp_path / "base.toml").write_text('name = "base"\nrun = { steps = 3 }\n')
     (tmp_path / "study.toml").write_text('base = "base.toml"\n')
     assert plan(load(tmp_path / "study.toml"))[0].experiment.run.steps == 3
@@ -114,7 +114,7 @@ def test_a_base_is_looked_for_beside_the_study(tmp_path: Path) -> None:
         ("name = [", "study: not valid TOML"),
     ],
 )
-def test_what_cannot_be_is_one_line_that_names_the_field(text: str, said: str) -> None:
+def test_invalid_study_raises_one_line_that_names_the_field(text: str, said: str) -> None:
     with pytest.raises(ExperimentError) as caught:
         plan(loads(text))
     assert said in str(caught.value)

@@ -1,4 +1,4 @@
-"""The results of a study as other programs read them."""
+"""Tests of the results of a study as other programs read them."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def state() -> StudyState:
     return settled(study(TWO_SEEDS, Launcher(relu_heals)))
 
 
-def test_a_row_of_each_run(state: StudyState, tmp_path: Path) -> None:
+def test_records_have_one_row_per_run(state: StudyState, tmp_path: Path) -> None:
     write_csv(state, tmp_path / "runs.csv")
     with (tmp_path / "runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
@@ -30,7 +30,7 @@ def test_a_row_of_each_run(state: StudyState, tmp_path: Path) -> None:
     assert [row["run"] for row in rows] == [str(row.folder) for row in state.rows]
 
 
-def test_a_row_of_each_point_over_its_seeds(state: StudyState) -> None:
+def test_table_has_one_row_per_point_over_its_seeds(state: StudyState) -> None:
     sick, cured = table(state)
     assert (sick["change"], sick["seeds"], sick["ended"]) == ("no cure", 2, 2)
     assert sick["findings"] == {"vanishing": 2}
@@ -39,7 +39,7 @@ def test_a_row_of_each_point_over_its_seeds(state: StudyState) -> None:
     assert cured["lag_drop"] is None
 
 
-def test_parquet_by_its_own_reader(state: StudyState, tmp_path: Path) -> None:
+def test_parquet_file_is_read_back_by_pyarrow(state: StudyState, tmp_path: Path) -> None:
     parquet = pytest.importorskip("pyarrow.parquet")
     write_parquet(state, tmp_path / "runs.parquet")
     read = parquet.read_table(tmp_path / "runs.parquet").to_pylist()

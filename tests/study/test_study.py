@@ -1,4 +1,4 @@
-"""A study with trainers that only write folders."""
+"""Tests of a study with fake trainers that only write folders."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def learns(trainer: Trainer) -> None:
 # -- side by side
 
 
-def test_as_many_run_as_there_are_jobs_seed_by_seed() -> None:
+def test_jobs_limit_the_runs_at_once_and_seeds_change_last() -> None:
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher)
     state = settled(running)
@@ -49,7 +49,7 @@ def test_as_many_run_as_there_are_jobs_seed_by_seed() -> None:
     assert state.share == pytest.approx(0.25)
 
 
-def test_each_is_an_ordinary_run_in_the_folder_of_runs() -> None:
+def test_each_member_is_an_ordinary_run_in_the_folder_of_runs() -> None:
     launcher = Launcher(relu_heals)
     state = settled(study(TWO_SEEDS, launcher))
     assert state.status == "finished"
@@ -60,7 +60,7 @@ def test_each_is_an_ordinary_run_in_the_folder_of_runs() -> None:
     assert set(StudyIndex(state.folder).read().values()) == {row.folder for row in state.rows}
 
 
-def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
+def test_failed_run_has_its_reason_in_its_row_and_the_others_go_on() -> None:
     def train(trainer: Trainer) -> None:
         if trainer.experiment.seed == 1 and trainer.experiment.net[0].activation == "relu":
             trainer.train(steps=5, end="failed", reason="out of memory: say")
@@ -74,7 +74,7 @@ def test_one_that_fails_is_a_row_with_its_reason_and_the_others_go_on() -> None:
     assert [one.seeds for one in state.ranked] == [1]
 
 
-def test_a_folder_that_takes_no_file_is_one_line() -> None:
+def test_unwritable_folder_is_a_problem_in_one_line() -> None:
     studies_root().parent.mkdir(parents=True)
     studies_root().write_text("in the way")
     state = study(TWO_SEEDS, Launcher()).poll()
@@ -85,7 +85,7 @@ def test_a_folder_that_takes_no_file_is_one_line() -> None:
 # -- what they add up to
 
 
-def test_changes_are_ranked_over_their_seeds() -> None:
+def test_changes_are_ranked_by_means_over_their_seeds() -> None:
     state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     (one,) = state.ranked
     assert one.change == "ReLU and He's weights"
@@ -98,7 +98,7 @@ def test_changes_are_ranked_over_their_seeds() -> None:
     assert [bar.note for bar in chart.bars] == ["vanishing", ""]
 
 
-def test_degradation_is_found_across_depths_with_the_evidence_that_it_is_not_overfitting() -> None:
+def test_degradation_is_found_across_depths_with_evidence_against_overfitting() -> None:
     state = settled(study(DEPTHS, Launcher(degrades)))
     assert [row.codes for row in state.rows] == [(), (), ("degradation",)]
     (finding,) = state.findings
@@ -118,7 +118,7 @@ def test_degradation_is_found_across_depths_with_the_evidence_that_it_is_not_ove
     assert test.lines[0].mean.tolist() == pytest.approx([0.9, 0.88, 0.25])
 
 
-def test_a_deep_net_whose_gradient_vanishes_is_not_called_degraded() -> None:
+def test_deep_net_with_a_vanishing_gradient_is_not_degraded() -> None:
     def starves(trainer: Trainer) -> None:
         deep = trainer.experiment.net[0].repeat == 20
         trainer.train(decades=9.0 if deep else 0.3, learns=not deep, accuracy=0.1 if deep else 0.95)
@@ -131,7 +131,7 @@ def test_a_deep_net_whose_gradient_vanishes_is_not_called_degraded() -> None:
 # -- taking up
 
 
-def test_what_has_ended_is_not_trained_again_and_what_was_added_is() -> None:
+def test_ended_runs_are_not_trained_again_but_added_members_are() -> None:
     first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     launcher = Launcher(relu_heals)
     state = settled(study(TWO_SEEDS.replace("[0, 1]", "[0, 1, 2]"), launcher))
@@ -141,7 +141,7 @@ def test_what_has_ended_is_not_trained_again_and_what_was_added_is() -> None:
     assert [row.folder for row in state.rows[:4]] == [row.folder for row in first.rows]
 
 
-def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
+def test_stopped_run_is_resumed_in_its_own_folder() -> None:
     first = Launcher(lambda trainer: trainer.train(steps=20, end="stopped"))
     before = settled(study(TWO_SEEDS, first))
     assert before.status == "stopped"
@@ -151,7 +151,7 @@ def test_what_was_cut_short_goes_on_in_its_own_folder() -> None:
     assert [trainer.folder for trainer in second.started] == [trainer.folder for trainer in first.started]
 
 
-def test_a_run_that_was_deleted_is_trained_again() -> None:
+def test_deleted_run_is_trained_again() -> None:
     first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     assert first.rows[1].folder is not None
     shutil.rmtree(first.rows[1].folder)
@@ -160,7 +160,7 @@ def test_a_run_that_was_deleted_is_trained_again() -> None:
     assert len(launcher.started) == 1
 
 
-def test_a_run_that_trains_still_is_followed() -> None:
+def test_live_run_is_followed() -> None:
     first = Launcher()
     left = study(TWO_SEEDS, first)
     settled(left)
@@ -176,7 +176,7 @@ def test_a_run_that_trains_still_is_followed() -> None:
     assert state.rows[0].taken_up
 
 
-def test_fresh_begins_anew_in_a_folder_of_its_own_and_the_newest_is_gone_on_with() -> None:
+def test_fresh_study_has_its_own_folder_and_the_newest_is_continued() -> None:
     first = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     launcher = Launcher(relu_heals)
     second = settled(study(TWO_SEEDS, launcher, fresh=True))
@@ -187,7 +187,7 @@ def test_fresh_begins_anew_in_a_folder_of_its_own_and_the_newest_is_gone_on_with
     assert [info.runs for info in list_studies()] == [4, 4]
 
 
-def test_while_another_process_keeps_it_this_one_looks_on_and_then_takes_over() -> None:
+def test_study_owned_by_another_process_is_followed_then_taken_over() -> None:
     launcher = Launcher(relu_heals)
     looking = study(TWO_SEEDS, launcher)
     looking.folder.mkdir(parents=True)
@@ -217,7 +217,7 @@ def write_keeper(path: Path, pid: int) -> None:
 # -- ending
 
 
-def test_stop_ends_those_that_run_and_begins_no_more() -> None:
+def test_stop_ends_the_running_and_starts_no_more() -> None:
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher)
     settled(running)
@@ -232,7 +232,7 @@ def test_stop_ends_those_that_run_and_begins_no_more() -> None:
     assert state.ranked == ()
 
 
-def test_an_engine_that_cannot_be_made_is_one_line() -> None:
+def test_engine_that_cannot_be_made_is_a_problem_in_one_line() -> None:
     def missing(jobs: int | None, threads: int) -> LocalEngine:
         raise ImportError("pip install 'gradtui[elsewhere]'")
 
@@ -240,7 +240,7 @@ def test_an_engine_that_cannot_be_made_is_one_line() -> None:
     assert (state.status, state.problem) == ("failed", "pip install 'gradtui[elsewhere]'")
 
 
-def test_a_study_that_cannot_be_is_one_line() -> None:
+def test_invalid_study_is_a_problem_in_one_line() -> None:
     spec: StudySpec = loads("grid = { net.0.width = [-1] }")
     state = open_study(spec, engine=engine(Launcher())).poll()
     assert state.done

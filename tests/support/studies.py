@@ -1,4 +1,4 @@
-"""Run folders that no trainer wrote, and trainers that only write folders."""
+"""Runs for tests: folders written without a trainer, and fake trainers that only write folders."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ CHANCE = 2.3026
 
 
 def sigmoids(**changes: object) -> Experiment:
-    """Twelve sigmoid layers, that starve; `changes` by dotted path with __ for the dot."""
+    """Return twelve sigmoid layers whose gradient vanishes; `changes` are dotted paths with __ for the dot."""
     exp = from_dict(
         {
             "name": "sigmoids",
@@ -48,7 +48,7 @@ def write_run(
     end: str | None = "finished",
     reason: str = "",
 ) -> Path:
-    """A run whose gradients fall by so many decades from output to input."""
+    """Write a run whose gradients fall by so many decades from output to input."""
     shapes = net_shape(experiment).layers
     names = tuple(shape.name for shape in shapes)
     layers = tuple(LayerMeta(shape.name, shape.kind, shape.parameters) for shape in shapes)
@@ -82,13 +82,13 @@ def write_run(
 
 
 def sick_run(experiment: Experiment | None = None, **about: Any) -> Path:
-    """One to be cured."""
+    """Write a run that a cure is tried on."""
     experiment = experiment or sigmoids()
     return write_run(new_folder(runs_root(), experiment.name), experiment, **about)
 
 
 class Trainer:
-    """It trains when the test says so."""
+    """A Trainer is a fake that trains when the test calls `train`."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -98,21 +98,21 @@ class Trainer:
 
     @property
     def cure(self) -> str:
-        """What it tries."""
+        """Return the key of the cure that it tries."""
         return self.parent.cure if self.parent else ""
 
     def poll(self) -> int | None:
-        """As subprocess.Popen has it."""
+        """Return its exit code, as subprocess.Popen does."""
         return self.code
 
     def train(self, **about: Any) -> None:
-        """All of it at once, and go."""
+        """Write the whole run at once, and exit."""
         write_run(self.folder, self.experiment, parent=self.parent, **about)
         self.code = 0
 
 
 class Launcher:
-    """Starts them; with `at_once`, each has trained before anybody looks."""
+    """A Launcher starts fake trainers; `at_once` is called with each of them as it starts."""
 
     def __init__(self, at_once: Callable[[Trainer], None] | None = None) -> None:
         self.started: list[Trainer] = []
@@ -127,12 +127,12 @@ class Launcher:
 
     @property
     def running(self) -> list[Trainer]:
-        """Those that are at it."""
+        """Return the trainers that have not exited."""
         return [trainer for trainer in self.started if trainer.code is None]
 
 
 def heals(trainer: Trainer) -> None:
-    """What is not the sick experiment gets well, as most do."""
+    """Train the baseline in vain and every other experiment with success."""
     if trainer.experiment.net == sigmoids().net:
         trainer.train()
     else:
@@ -162,11 +162,12 @@ compare = { x = "depth", y = ["train_accuracy", "test_accuracy"] }
 
 
 def study(text: str, start: StartTrainer, *, jobs: int = 2, fresh: bool = False) -> Study:
+    """Return the study of a TOML text whose trainers are fakes."""
     return open_study(loads(text), jobs=jobs, engine=engine(start), fresh=fresh)
 
 
 def settled(study: Study) -> StudyState:
-    """Until nothing changes any more."""
+    """Poll until nothing changes any more, and return the state."""
     state = study.poll()
     while (following := study.poll()) is not state:
         state = following
@@ -174,15 +175,17 @@ def settled(study: Study) -> StudyState:
 
 
 def relu_heals(trainer: Trainer) -> None:
+    """Train with success only where the activation is ReLU."""
     relu = trainer.experiment.net[0].activation == "relu"
     trainer.train(decades=0.3, learns=True) if relu else trainer.train(accuracy=0.1)
 
 
 def degrades(trainer: Trainer) -> None:
-    """Even gradients, and the deeper the less is learned: on the training set too."""
+    """Train with even gradients so that deeper nets learn less, on the training set too."""
     repeat = trainer.experiment.net[0].repeat
     trainer.train(decades=0.3, learns=repeat < 20, accuracy={2: 0.95, 10: 0.93, 20: 0.3}[repeat])
 
 
 def engine(start: StartTrainer) -> MakeEngine:
+    """Return a local engine that starts trainers with `start`."""
     return lambda jobs, threads: LocalEngine(jobs, threads, start)

@@ -25,7 +25,7 @@ from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.pictures import TextFile, picture, styled, text_of
 from tests.support.studies import Launcher, sick_run, sigmoids, write_run
 from tests.ui.conftest import MakeRun
-from tests.ui.test_studies import profiled
+from tests.ui.screens.study.test_study_screens import profiled
 
 __all__ = ["no_standby"]
 

@@ -1,4 +1,4 @@
-"""A folder that is copied while it is written: after any number of looks, the copy is the folder."""
+"""Tests of a folder that is copied while it is written: the copy always becomes equal to the folder."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def here(tmp_path: Path) -> Path:
     return folder
 
 
-def test_a_run_that_is_written_by_its_writer_arrives_row_by_row(there: Path, here: Path) -> None:
+def test_growing_run_is_copied_row_by_row_each_byte_once(there: Path, here: Path) -> None:
     changes = FolderChanges(there)
     writer = RunWriter(there, {"grad_norm": ("a", "b")})
     travelled = 0
@@ -67,7 +67,7 @@ def replace(path: Path, data: bytes) -> None:
 
 
 def cut(path: Path, data: bytes) -> None:
-    """What a run that is resumed does to rows behind its checkpoint."""
+    """Cut the file, as a resumed run cuts off the rows after its checkpoint."""
     if path.exists():
         os.truncate(path, path.stat().st_size // 2)
 
@@ -86,7 +86,7 @@ ACTS: list[tuple[Callable[[Path, bytes], None], str]] = [
     st.lists(st.tuples(st.sampled_from(ACTS), st.binary(max_size=40), st.booleans()), max_size=30),
     st.integers(1, 50),
 )
-def test_whatever_is_done_to_the_files(
+def test_copy_equals_the_folder_after_any_sequence_of_changes(
     tmp_path_factory: pytest.TempPathFactory,
     acts: list[tuple[tuple[Callable[[Path, bytes], None], str], bytes, bool]],
     most: int,
@@ -104,9 +104,7 @@ def test_whatever_is_done_to_the_files(
     assert contents(here) == contents(there)
 
 
-def test_rows_that_were_cut_and_written_anew_between_two_looks_are_told_apart(
-    there: Path, here: Path
-) -> None:
+def test_rows_cut_and_rewritten_between_two_calls_are_copied_anew(there: Path, here: Path) -> None:
     table = there / "scalars.f32"
     grow(table, b"old rows, then older")
     changes = FolderChanges(there)
@@ -117,7 +115,7 @@ def test_rows_that_were_cut_and_written_anew_between_two_looks_are_told_apart(
     assert contents(here) == contents(there)
 
 
-def test_the_end_is_not_said_before_all_of_it_is_there(there: Path) -> None:
+def test_events_are_copied_after_all_other_files(there: Path) -> None:
     for name in ("events.jsonl", "grad_norm.f32", "zz.f32"):
         grow(there / name, b"0123456789")
     changes = FolderChanges(there)
@@ -128,13 +126,13 @@ def test_the_end_is_not_said_before_all_of_it_is_there(there: Path) -> None:
     assert set(arrived[:6]) == {"grad_norm.f32", "zz.f32"}
 
 
-def test_drafts_and_what_is_written_on_the_other_side_stay(there: Path) -> None:
+def test_drafts_and_excluded_files_are_not_copied(there: Path) -> None:
     grow(there / ".run.json.77", b"half a")
     grow(there / "control.jsonl", b"{}\n")
     assert FolderChanges(there, leave=("control.jsonl",)).collect() == []
 
 
-def test_what_was_skipped_is_taken_for_sent(there: Path) -> None:
+def test_changes_collected_once_are_not_collected_again(there: Path) -> None:
     grow(there / "trainer.log", b"before\n")
     changes = FolderChanges(there)
     changes.collect_all()

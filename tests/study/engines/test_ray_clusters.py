@@ -1,4 +1,4 @@
-"""Studies on real Ray clusters, of two nodes on this machine: nodes that die, folders that are not shared."""
+"""Tests of studies on real Ray clusters of two nodes on this machine, with lost nodes and unshared folders."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ NODE = {"num_cpus": 1, "object_store_memory": 80_000_000}
 
 @pytest.fixture
 def cluster() -> Iterator[Any]:
-    """Two nodes of a core each; the first is the head, and stays."""
+    """Start two nodes of one core each; the first is the head, which stays."""
     from ray.cluster_utils import Cluster
 
     made = Cluster(initialize_head=True, head_node_args={**NODE, "include_dashboard": False})
@@ -52,13 +52,13 @@ def cluster() -> Iterator[Any]:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> list[list[float]]:
-    """The loss of every step of each run, as this machine's own engine trains them."""
+    """Return the loss of every step of each run, as the local engine trains them."""
     study = open_study(loads(STUDY), runs=tmp_path_factory.mktemp("alone") / "runs", jobs=2)
     return [losses(open_run(row.folder)) for row in settle(study).rows if row.folder is not None]
 
 
 def settle(study: Study, each: Callable[[StudyState], None] = lambda state: None) -> StudyState:
-    """Poll to the end."""
+    """Poll the study until it is done."""
     deadline = time.monotonic() + 150
     try:
         while not (state := study.poll()).done:
@@ -77,7 +77,7 @@ def losses(run: Run) -> list[float]:
 
 
 def runs(home: Path) -> list[Run]:
-    """In the order in which they were begun."""
+    """Return the runs in the order in which they were started."""
     folders = [file.parent for file in (home / "runs").glob("*/experiment.toml")]
     return [
         open_run(folder) for folder in sorted(folders, key=lambda folder: folder.name.rpartition("seed")[2])
@@ -89,7 +89,7 @@ def resumed(run: Run) -> list[int]:
 
 
 def midway(run: Run) -> bool:
-    """Whether it trains, and has something to go on from."""
+    """Return whether a run trains and has a checkpoint to resume from."""
     return run.status.live and len(list((run.folder / "checkpoints").glob("step-*"))) > 1
 
 
@@ -101,12 +101,12 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def lose_a_node(cluster: Any) -> None:
-    """As when its power fails."""
+    """Remove the second node as a power failure would."""
     [worker] = cluster.worker_nodes
     cluster.remove_node(worker, allow_graceful=False)
 
 
-def test_a_node_that_dies_costs_a_retry_and_no_number_is_another(
+def test_lost_node_costs_a_retry_and_changes_no_number(
     home: Path, tmp_path: Path, cluster: Any, alone: list[list[float]]
 ) -> None:
     file = tmp_path / "spread.toml"
@@ -132,7 +132,7 @@ def test_a_node_that_dies_costs_a_retry_and_no_number_is_another(
     assert [losses(run) for run in runs(home)] == alone
 
 
-def test_where_folders_are_not_shared_runs_are_brought_back_as_they_are_written(
+def test_unshared_runs_are_copied_back_as_they_are_written(
     home: Path, monkeypatch: pytest.MonkeyPatch, cluster: Any, alone: list[list[float]]
 ) -> None:
     monkeypatch.setattr("gradtui.study.engines.ray_engine.token_of", lambda root: "of another folder")
@@ -164,10 +164,10 @@ def test_where_folders_are_not_shared_runs_are_brought_back_as_they_are_written(
     )
 
 
-def test_a_stop_reaches_runs_that_are_not_shared_and_they_go_on_elsewhere(
+def test_stop_reaches_unshared_runs_and_they_are_resumed_elsewhere(
     home: Path, monkeypatch: pytest.MonkeyPatch, alone: list[list[float]]
 ) -> None:
-    """On a cluster that is made of this machine, and gone when the study is."""
+    """The cluster is made of this machine and ends with the study."""
     monkeypatch.setattr("gradtui.study.engines.ray_engine.token_of", lambda root: "of another folder")
     first = open_study(loads(STUDY), jobs=2, engine=engine_of("ray"))
 
@@ -198,7 +198,7 @@ def test_a_stop_reaches_runs_that_are_not_shared_and_they_go_on_elsewhere(
     assert [losses(run) for run in runs(home)] == alone
 
 
-def test_after_kill_9_nothing_trains_on_and_the_same_command_repeats_nothing(
+def test_kill_9_ends_all_trainers_and_the_same_command_repeats_nothing(
     home: Path, tmp_path: Path, alone: list[list[float]]
 ) -> None:
     file = tmp_path / "spread.toml"
@@ -232,7 +232,7 @@ def test_after_kill_9_nothing_trains_on_and_the_same_command_repeats_nothing(
     assert [losses(run) for run in runs(home)] == alone
 
 
-def test_a_signal_stops_all_and_ray_does_not_take_it_for_itself(home: Path, tmp_path: Path) -> None:
+def test_sigterm_stops_the_runs_and_does_not_end_in_ray(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "spread.toml"
     file.write_text(STUDY)
     command = start(home, "study", str(file), "--engine", "ray", "--jobs", "2", "--json")

@@ -1,4 +1,4 @@
-"""What is asked of a cluster, and one that is not there."""
+"""Tests of the resources that runs ask of a cluster, and of clusters that cannot be reached."""
 
 from __future__ import annotations
 
@@ -34,20 +34,20 @@ def cluster(*machines: dict[str, float]) -> SimpleNamespace:
     )
 
 
-def test_a_core_a_thread_a_gpu_where_one_is_named_and_memory_in_grains() -> None:
+def test_resources_are_a_core_per_thread_a_named_gpu_and_rounded_memory() -> None:
     large = cluster({"CPU": 64.0, "GPU": 8.0, "memory": 1e12})
     assert resources_for(experiment(threads=1), large) == Resources(1, 0, 2 * MEMORY_GRAIN)
     assert resources_for(experiment(threads=4, device="cuda"), large) == Resources(4, 1, 2 * MEMORY_GRAIN)
     assert resources_for(experiment(threads=1, device="auto"), large).gpus == 0
 
 
-def test_where_no_machine_is_large_enough_what_the_largest_has() -> None:
+def test_resources_are_limited_to_the_largest_machine() -> None:
     small = cluster({"CPU": 2.0, "memory": 4e8}, {"CPU": 1.0, "memory": 3e8})
     assert resources_for(experiment(threads=8, device="cuda"), small) == Resources(2, 0, 400_000_000)
 
 
 @pytest.mark.parametrize("found", [None, ModuleType("ray")], ids=["nothing", "a folder of that name"])
-def test_without_ray_one_line_says_how_to_install_it(
+def test_missing_ray_is_one_line_on_how_to_install_it(
     found: ModuleType | None,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -63,13 +63,13 @@ def test_without_ray_one_line_says_how_to_install_it(
     assert not list((tmp_path / "home").glob("runs/*"))
 
 
-def test_an_address_is_of_ray_alone(capsys: pytest.CaptureFixture[str]) -> None:
+def test_address_without_the_ray_engine_is_bad_input(capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["study", "degradation", "--address", "auto"]) == 2
     assert capsys.readouterr().err.startswith("gradtui: --address: ")
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1:1", "ray://127.0.0.1:1", "nonsense", "auto"])
-def test_a_cluster_that_is_not_there_is_one_line(
+def test_unreachable_cluster_is_one_line(
     address: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     pytest.importorskip("ray")

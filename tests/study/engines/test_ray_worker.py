@@ -1,4 +1,4 @@
-"""What sits on a machine of a cluster, here in this process: real trainers, shared folders and copies."""
+"""Tests of the worker on a machine of a cluster, here in this process, with real trainers."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ended(look: RemoteLook) -> bool:
     return look.code is not None
 
 
-def test_a_folder_is_known_by_what_stands_in_it_not_by_its_name(worker: RayWorker, tmp_path: Path) -> None:
+def test_folder_is_recognised_by_its_marker_not_by_its_name(worker: RayWorker, tmp_path: Path) -> None:
     run = create_run(small(1))
     token = token_of(run.parent)
     assert token == token_of(run.parent)
@@ -62,7 +62,7 @@ def test_a_folder_is_known_by_what_stands_in_it_not_by_its_name(worker: RayWorke
     assert not worker.sees("/nowhere/at/all", token)
 
 
-def test_who_is_told_to_stop_before_it_began_never_begins(worker: RayWorker) -> None:
+def test_run_stopped_before_its_start_never_starts(worker: RayWorker) -> None:
     run = create_run(small(10))
     worker.train(str(run), None)
     send(run, "stop")
@@ -70,7 +70,7 @@ def test_who_is_told_to_stop_before_it_began_never_begins(worker: RayWorker) -> 
     assert not (run / "run.json").exists()
 
 
-def test_a_run_that_somebody_else_is_at_is_waited_for_and_not_trained_again(worker: RayWorker) -> None:
+def test_run_of_another_live_trainer_is_waited_for_and_not_trained_again(worker: RayWorker) -> None:
     sleeper = Popen(["sleep", "600"])
     run = sick_run(small(60), end=None)
     meta = (run / "run.json").read_text()
@@ -90,7 +90,7 @@ def test_a_run_that_somebody_else_is_at_is_waited_for_and_not_trained_again(work
 
 
 @pytest.mark.long
-def test_a_copy_says_while_it_trains_what_is_new_hears_wishes_and_goes_on_elsewhere(
+def test_copied_run_reports_changes_obeys_commands_and_resumes_elsewhere(
     worker: RayWorker, tmp_path: Path
 ) -> None:
     run = create_run(small(1_000_000))
@@ -131,7 +131,7 @@ def test_a_copy_says_while_it_trains_what_is_new_hears_wishes_and_goes_on_elsewh
 
 
 @pytest.mark.long
-def test_a_trainer_that_is_killed_is_said_by_its_signal_and_the_next_run_gets_another(
+def test_killed_trainer_is_reported_by_its_signal_and_replaced(
     worker: RayWorker,
 ) -> None:
     first, second = create_run(small(1_000_000)), create_run(small(20))

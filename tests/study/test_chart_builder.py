@@ -1,4 +1,4 @@
-"""What is drawn of a study, from rows that say what they came to."""
+"""Tests of the charts of a study, built from rows with known results."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ MEASURES = RunResult(0.5, 0.5, 1.0, 0.0, math.nan, 0.01, 0.0)
 
 
 def row(member: Member, codes: tuple[str, ...] = (), **measured: float) -> StudyRow:
-    """One that has ended, and came to this."""
+    """Return a row of a run that has ended with these results."""
     return StudyRow(
         member=member, state="finished", outcome=OUTCOME, codes=codes, result=replace(MEASURES, **measured)
     )
 
 
-def test_curves_have_the_mean_and_the_extremes_of_the_seeds() -> None:
+def test_curves_show_mean_least_and_greatest_of_the_seeds() -> None:
     spec = loads(
         'base = "plain-21"\nseeds = [0, 1]\ngrid = { net.1.repeat = [10, 2] }\n'
         '[[change]]\nname = "a"\n[[change]]\nname = "b"\nset = { net.1.shortcut = "identity" }\n'
@@ -53,7 +53,7 @@ def test_curves_have_the_mean_and_the_extremes_of_the_seeds() -> None:
     assert first.runs[0] == tuple(m.key for m in members if (m.change, m.depth) == ("a", 5))
 
 
-def test_what_has_not_ended_is_no_point_and_no_part_of_a_mean() -> None:
+def test_runs_that_have_not_ended_are_in_no_point_and_no_mean() -> None:
     spec = loads('base = "sigmoid-20"\nseeds = [0, 1]\ngrid = { net.0.repeat = [2, 4] }\n')
     members = plan(spec)
     waiting = [StudyRow(member=member) for member in members]
@@ -63,7 +63,7 @@ def test_what_has_not_ended_is_no_point_and_no_part_of_a_mean() -> None:
     np.testing.assert_array_equal(chart.lines[0].mean, [0.25, np.nan])
 
 
-def test_bars_without_a_grid_are_the_changes_and_say_what_was_found() -> None:
+def test_bars_of_a_study_without_a_grid_are_its_changes_with_their_findings() -> None:
     spec = loads('base = "sigmoid-20"\n[[change]]\nname = "none"\n[[change]]\ncure = "relu"\n')
     members = plan(spec)
     rows = [row(members[0], ("vanishing",), train_accuracy=0.1), row(members[1], train_accuracy=0.9)]
@@ -82,7 +82,7 @@ MAP = (
 )
 
 
-def test_a_cell_of_a_map_is_what_most_seeds_came_to_and_of_equals_the_worse() -> None:
+def test_map_cell_is_the_most_common_outcome_and_of_a_tie_the_worse() -> None:
     spec = loads(MAP)
     members = plan(spec)
     said = {
@@ -108,7 +108,7 @@ def test_a_cell_of_a_map_is_what_most_seeds_came_to_and_of_equals_the_worse() ->
     assert OUTCOMES[int(chart.cells[0, 1])] == "failed"
 
 
-def test_theory_is_drawn_where_its_own_prediction_crosses_the_bounds() -> None:
+def test_theory_borders_lie_where_the_prediction_crosses_the_thresholds() -> None:
     spec = loads(MAP)
     members = plan(spec)
     (chart,) = ChartBuilder(spec, members).build([StudyRow(member=member) for member in members])
@@ -124,14 +124,14 @@ def test_theory_is_drawn_where_its_own_prediction_crosses_the_bounds() -> None:
             assert predict(nets).log10_profile[0] == pytest.approx(level, abs=0.02)
 
 
-def test_theory_is_silent_where_the_upright_axis_does_not_concern_it() -> None:
+def test_no_theory_borders_where_the_vertical_axis_does_not_change_the_prediction() -> None:
     column = [(20.0, resolve("relu-20"))]
     assert theory_borders(column, "optimizer.lr", 0.001, 1.0, log=True) == ()
     assert theory_borders(column, "net.0.repeat", 1, 9, log=False) == ()
     assert theory_borders(column, "net.0.gain", 1, 1, log=False) == ()
 
 
-def test_the_shipped_studies_can_be_and_say_what_they_show() -> None:
+def test_shipped_studies_are_valid_and_have_a_description() -> None:
     for name in names():
         spec = shipped(name)
         assert spec.name == name

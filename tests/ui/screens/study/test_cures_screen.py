@@ -1,4 +1,4 @@
-"""The screen of all cures, driven by keys, with trainers that the test makes train."""
+"""Tests of the screen of every cure, driven by keys, with fake trainers."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SIZES = [(80, 24), (120, 36), (200, 50)]
 
 
 def unlike(trainer: Trainer) -> None:
-    """They end in every way there is."""
+    """Train so that each cure ends in another way."""
     match trainer.cure:
         case "relu":
             trainer.train(decades=0.3, learns=True, seconds=0.02)
@@ -43,7 +43,7 @@ def unlike(trainer: Trainer) -> None:
 
 
 async def shown(pilot: Pilot[None], study: Study) -> tuple[CuresScreen, list[Path | None]]:
-    """The screen over the lab, and what it answers."""
+    """Return the screen over the lab, and a list of what it returns."""
     answers: list[Path | None] = []
     await lab_of(pilot)
     screen = CuresScreen(study)
@@ -53,7 +53,7 @@ async def shown(pilot: Pilot[None], study: Study) -> tuple[CuresScreen, list[Pat
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_every_end_is_said_in_figures_and_the_sick_net_stands_beside_its_cure(
+async def test_every_end_is_shown_in_numbers_with_the_baseline_profile_beside_the_cure(
     size: tuple[int, int],
 ) -> None:
     study = cure_study(sick_run(), CURES, jobs=2, start=Launcher(unlike))
@@ -88,7 +88,7 @@ async def test_every_end_is_said_in_figures_and_the_sick_net_stands_beside_its_c
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_what_runs_has_a_bar_and_what_waits_says_so(size: tuple[int, int]) -> None:
+async def test_running_cure_has_a_bar_and_waiting_cures_say_so(size: tuple[int, int]) -> None:
     launcher = Launcher()
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
@@ -102,7 +102,7 @@ async def test_what_runs_has_a_bar_and_what_waits_says_so(size: tuple[int, int])
         assert "stop all" in screen_text(app)
 
 
-async def test_a_cure_stays_chosen_wherever_it_comes_to_stand_and_opens_its_run() -> None:
+async def test_chosen_cure_stays_chosen_when_its_place_changes_and_opens_its_run() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=4, start=launcher)
     app = GradtuiApp()
@@ -119,7 +119,7 @@ async def test_a_cure_stays_chosen_wherever_it_comes_to_stand_and_opens_its_run(
         await until(pilot, lambda: answers == [launcher.started[3].folder])
 
 
-async def test_before_anybody_chose_the_best_is_chosen() -> None:
+async def test_best_cure_is_chosen_before_the_person_chooses() -> None:
     launcher = Launcher()
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
@@ -129,7 +129,7 @@ async def test_before_anybody_chose_the_best_is_chosen() -> None:
         await until(pilot, lambda: screen.row is not None and screen.row.key == "elu")
 
 
-async def test_what_was_not_begun_has_no_run_to_open() -> None:
+async def test_waiting_cure_has_no_run_to_open() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen, answers = await shown(pilot, cure_study(sick_run(), CURES, jobs=1, start=Launcher()))
@@ -140,7 +140,7 @@ async def test_what_was_not_begun_has_no_run_to_open() -> None:
         assert answers == []
 
 
-async def test_they_go_on_when_the_screen_is_left_and_it_can_be_opened_again() -> None:
+async def test_cures_go_on_when_the_screen_is_left_and_it_can_be_opened_again() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=1, start=launcher)
     app = GradtuiApp()
@@ -156,7 +156,7 @@ async def test_they_go_on_when_the_screen_is_left_and_it_can_be_opened_again() -
         await until(pilot, lambda: "done: 3 of 3 healed" in screen_text(app))
 
 
-async def test_x_stops_what_still_trains() -> None:
+async def test_x_stops_the_running_cures() -> None:
     launcher = Launcher()
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
@@ -171,7 +171,9 @@ async def test_x_stops_what_still_trains() -> None:
         assert "stop all" not in screen_text(app)
 
 
-async def test_the_experiment_of_a_line_is_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_s_saves_the_experiment_of_the_chosen_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
@@ -183,7 +185,7 @@ async def test_the_experiment_of_a_line_is_saved(tmp_path: Path, monkeypatch: py
         assert load(tmp_path / "sigmoids-relu.toml").net[0].activation == "relu"
 
 
-async def test_a_click_chooses_and_another_opens() -> None:
+async def test_click_chooses_a_cure_and_a_second_click_opens_it() -> None:
     launcher = Launcher(heals)
     study = cure_study(sick_run(), CURES, jobs=2, start=launcher)
     app = GradtuiApp()
@@ -198,7 +200,7 @@ async def test_a_click_chooses_and_another_opens() -> None:
         await until(pilot, lambda: answers == [launcher.started[0].folder])
 
 
-async def test_where_nothing_can_be_compared_a_line_says_why() -> None:
+async def test_nothing_to_compare_is_explained_in_one_line() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await lab_of(pilot)
@@ -208,7 +210,7 @@ async def test_where_nothing_can_be_compared_a_line_says_why() -> None:
         await lab_of(pilot)
 
 
-async def test_ascii_terminals_see_ascii_alone() -> None:
+async def test_ascii_terminal_gets_ascii_characters_only() -> None:
     app = GradtuiApp(terminal=ASCII)
     async with app.run_test(size=(120, 36)) as pilot:
         await shown(pilot, cure_study(sick_run(), CURES, jobs=2, start=Launcher(unlike)))
@@ -254,7 +256,9 @@ def test_the_longest_name_and_all_numbers_of_a_cure_fit_under_their_heads(width:
         (30, 30, 2, (0, 0)),
     ],
 )
-def test_as_many_charts_as_can_be_read(width: int, height: int, wanted: int, grid: tuple[int, int]) -> None:
+def test_grid_has_as_many_profiles_as_can_be_read(
+    width: int, height: int, wanted: int, grid: tuple[int, int]
+) -> None:
     assert fitting(width, height, wanted) == grid
 
 
@@ -272,7 +276,7 @@ def test_as_many_charts_as_can_be_read(width: int, height: int, wanted: int, gri
         (0, "s", ""),
     ],
 )
-def test_the_sick_net_stands_beside_the_page_of_the_chosen_one(count: int, chosen: str, shown: str) -> None:
+def test_first_profile_stands_beside_the_page_of_the_chosen_one(count: int, chosen: str, shown: str) -> None:
     given = [GradientProfile((key, key.upper()), key) for key in "sabcdef"]
     for key in {chosen, chosen.upper()}:
         assert "".join(one.name for one in among(given, count, key)) == shown
@@ -281,5 +285,5 @@ def test_the_sick_net_stands_beside_the_page_of_the_chosen_one(count: int, chose
 @pytest.mark.parametrize(
     ("decades", "said"), [(-12.21, "10^-12.2"), (0.3, "10^+0.3"), (float("-inf"), "0"), (float("nan"), "–")]
 )
-def test_a_ratio_is_a_power_of_ten(decades: float, said: str) -> None:
+def test_ratio_is_shown_as_a_power_of_ten(decades: float, said: str) -> None:
     assert power(decades) == said

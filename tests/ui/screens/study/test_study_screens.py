@@ -1,4 +1,4 @@
-"""The Studies screen, driven by keys, with trainers that only write folders."""
+"""Tests of the screens of studies, driven by keys, with fake trainers that only write folders."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ BARS = StudySpec(
 
 
 def trains(trainer: Trainer) -> None:
-    """ReLU learns, sigmoids do not."""
+    """Train with success only where the activation is ReLU."""
     learns = trainer.experiment.net[0].activation == "relu"
     trainer.train(decades=0.3 if learns else 9.0, learns=learns, accuracy=0.95 if learns else 0.1)
 
@@ -67,7 +67,7 @@ async def opened(pilot: Pilot[None], study: OpenStudy) -> tuple[StudyScreen, lis
     return screen, answers
 
 
-async def test_those_that_ship_are_listed_and_opening_one_trains_nothing() -> None:
+async def test_shipped_studies_are_listed_and_opening_one_trains_nothing() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
@@ -87,7 +87,7 @@ async def test_those_that_ship_are_listed_and_opening_one_trains_nothing() -> No
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_a_study_is_trained_and_says_what_it_adds_up_to(size: tuple[int, int]) -> None:
+async def test_study_is_trained_and_shows_its_charts_and_findings(size: tuple[int, int]) -> None:
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
         screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
@@ -112,7 +112,7 @@ async def test_a_study_is_trained_and_says_what_it_adds_up_to(size: tuple[int, i
         await until(pilot, lambda: isinstance(app.screen, LabScreen))
 
 
-async def test_what_trains_goes_on_when_the_screen_is_left_and_is_found_again() -> None:
+async def test_training_goes_on_when_the_screen_is_left_and_is_found_again() -> None:
     launcher = Launcher()
     store = StudyStore(runs_root(), engine(launcher))
     app = GradtuiApp()
@@ -137,7 +137,7 @@ async def test_what_trains_goes_on_when_the_screen_is_left_and_is_found_again() 
         await until(pilot, lambda: again.state.done)
 
 
-async def test_it_is_stopped_and_gone_on_with() -> None:
+async def test_study_is_stopped_and_continued() -> None:
     launcher = Launcher()
     study = OpenStudy(SPEC, runs_root(), engine(launcher))
     app = GradtuiApp()
@@ -161,7 +161,7 @@ async def test_it_is_stopped_and_gone_on_with() -> None:
         assert launcher.started[0].folder not in keys
 
 
-async def test_what_was_trained_elsewhere_is_looked_at_and_kept_from_nobody() -> None:
+async def test_study_trained_elsewhere_is_shown_without_taking_its_lock() -> None:
     first = OpenStudy(SPEC, runs_root(), engine(Launcher(trains)))
     first.begin()
     while not first.poll().done:
@@ -178,7 +178,7 @@ async def test_what_was_trained_elsewhere_is_looked_at_and_kept_from_nobody() ->
     assert not (study.state.folder / OWNER_FILE).exists()
 
 
-def test_to_look_at_what_was_left_in_the_middle_begins_nothing() -> None:
+def test_looking_at_an_unfinished_study_starts_nothing() -> None:
     launcher = Launcher()
     first = OpenStudy(SPEC, runs_root(), engine(launcher))
     first.begin()
@@ -193,7 +193,7 @@ def test_to_look_at_what_was_left_in_the_middle_begins_nothing() -> None:
     assert not (state.folder / OWNER_FILE).exists()
 
 
-async def test_rows_are_sorted_by_any_column() -> None:
+async def test_rows_are_sorted_by_a_column() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
@@ -205,7 +205,7 @@ async def test_rows_are_sorted_by_any_column() -> None:
         assert [row.name for row in screen.rows] == [row.name for row in screen.study.state.rows]
 
 
-async def test_a_study_of_ones_own_is_opened_from_its_file(tmp_path: Path) -> None:
+async def test_study_file_is_opened_from_its_path(tmp_path: Path) -> None:
     path = tmp_path / "own.toml"
     path.write_text(dumps(SPEC))
     app = GradtuiApp()
@@ -225,7 +225,7 @@ async def test_a_study_of_ones_own_is_opened_from_its_file(tmp_path: Path) -> No
         await until(pilot, lambda: "4 runs · space trains them" in screen_text(app))
 
 
-async def test_ascii_only() -> None:
+async def test_study_on_an_ascii_terminal_has_ascii_characters_only() -> None:
     app = GradtuiApp(terminal={"GRADTUI_CHARSET": "ascii"})
     async with app.run_test(size=(120, 36)) as pilot:
         await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
@@ -239,7 +239,7 @@ async def test_ascii_only() -> None:
 
 
 def cures(trainer: Trainer) -> None:
-    """Batch normalisation learns most, then ReLU; ELU stays ill; of the second seed the gradients are others."""
+    """Train so that batch normalisation learns most, then ReLU, and ELU not; seeds differ in their gradients."""
     group = trainer.experiment.net[0]
     accuracy = 0.99 if group.norm == "batch" else {"relu": 0.95, "tanh": 0.9}.get(group.activation)
     decades = 0.3 if accuracy else 9.0
@@ -265,7 +265,7 @@ async def profiled(pilot: Pilot[None]) -> StudyScreen:
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_the_gradients_of_bars_stand_side_by_side_as_they_are_ranked(size: tuple[int, int]) -> None:
+async def test_gradients_of_bars_stand_side_by_side_in_ranked_order(size: tuple[int, int]) -> None:
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
         screen = await profiled(pilot)
@@ -288,7 +288,7 @@ async def test_the_gradients_of_bars_stand_side_by_side_as_they_are_ranked(size:
         assert "cured: training accuracy" in screen_text(app)
 
 
-async def test_the_cursor_pages_through_the_gradients_whatever_its_seed() -> None:
+async def test_cursor_pages_through_the_gradients_whatever_the_seed() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await profiled(pilot)
@@ -301,7 +301,7 @@ async def test_the_cursor_pages_through_the_gradients_whatever_its_seed() -> Non
             await pilot.press("down")
 
 
-async def test_sizes_that_follow_each_other_at_once_find_all_gradients_drawn() -> None:
+async def test_all_gradients_are_drawn_after_quick_resizes() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await profiled(pilot)
@@ -311,7 +311,7 @@ async def test_sizes_that_follow_each_other_at_once_find_all_gradients_drawn() -
         await until(pilot, lambda: len(titles(screen)) == 5)
 
 
-def test_before_the_first_step_and_of_curves_there_are_no_gradients() -> None:
+def test_no_gradients_before_the_first_step_and_for_curves() -> None:
     launcher = Launcher()
     for spec in (BARS, SPEC):
         study = OpenStudy(spec, runs_root(), engine(launcher))
@@ -323,7 +323,7 @@ def test_before_the_first_step_and_of_curves_there_are_no_gradients() -> None:
     assert profiles_of(study.state) == ()
 
 
-async def test_ascii_gradients() -> None:
+async def test_gradients_on_an_ascii_terminal_have_ascii_characters_only() -> None:
     app = GradtuiApp(terminal={"GRADTUI_CHARSET": "ascii"})
     async with app.run_test(size=(120, 36)) as pilot:
         await profiled(pilot)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from textual.binding import Binding, BindingType
 
 TIME_KEYS: list[BindingType] = [
-    Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
-    Binding("M", "measure(False)", "measure before", show=False, id="lab.measure-back"),
+    Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
+    Binding("M", "metric(False)", "measure before", show=False, id="lab.measure-back"),
     Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
     Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
     Binding(
@@ -63,19 +63,19 @@ LAB_KEYS: list[BindingType] = [
     Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
     Binding(
         "f",
-        "treat",
+        "fork_with_cure",
         "cure beside",
         tooltip="Train a twin of this run with a cure, and compare.",
         id="lab.treat",
     ),
     Binding(
         "T",
-        "try_all",
+        "try_all_cures",
         "try all",
         tooltip="Train every cure of this run, and rank them.",
         id="lab.try-all",
     ),
-    Binding("F", "alone", "alone", tooltip="Compare with the other run no more.", id="lab.alone"),
+    Binding("F", "end_comparison", "alone", tooltip="Compare with the other run no more.", id="lab.alone"),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
@@ -103,7 +103,7 @@ LAB_KEYS: list[BindingType] = [
 NEED_A_RUN = frozenset(
     {
         "send", "restart",
-        "log", "measure", "first_bad", "live", "find_layer", "treat", "try_all", "alone",
+        "log", "metric", "first_bad", "live", "find_layer", "fork_with_cure", "try_all_cures", "end_comparison",
     }
 )  # fmt: skip
 """The actions that need a run."""

@@ -61,7 +61,7 @@ class KeysScreen(ModalScreen[None]):
     """The KeysScreen lists what can be done on the screen beneath it.
 
     Args:
-        screen: that screen; its keys are looked up now, while its pane has the focus.
+        screen: that screen; its keys are read now, while its pane has the focus.
         words: rewrites the help text of the pane, for terminals without signs for keys.
     """
 

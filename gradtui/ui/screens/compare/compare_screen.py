@@ -46,8 +46,8 @@ class CompareScreen(Screen["Path | None"]):
         Binding("4", "tab('differences')", "differences", show=False, tooltip="What differs.", id="compare.diff"),
         Binding("enter", "open", "open one", key_display="⏎", tooltip="See one of them alone.", id="compare.open"),
         Binding("e", "part", "batch/train/test", tooltip="What is drawn of loss and accuracy.", id="compare.part"),
-        Binding("m", "measure(True)", "measure", tooltip="Draw another measure of the layers.", id="compare.measure"),
-        Binding("M", "measure(False)", "measure before", show=False, id="compare.measure-back"),
+        Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="compare.measure"),
+        Binding("M", "metric(False)", "measure before", show=False, id="compare.measure-back"),
         Binding("left,h,up,k", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="compare.earlier"),
         Binding("right,l,down,j", "time(1)", "later", show=False, id="compare.later"),
         Binding("z", "fill", "fill", tooltip="Let this pane fill the screen, and back.", id="compare.fill"),
@@ -190,7 +190,7 @@ class CompareScreen(Screen["Path | None"]):
         here = newest if self.at is None else self.at
         self.go_to(self.query(OverlaidCurves).first().step_beside(here, columns))
 
-    def action_measure(self, forward: bool) -> None:
+    def action_metric(self, forward: bool) -> None:
         """Draw the next (or previous) metric that any of the runs records of its layers."""
         recorded = {name for entry in self.entries for name in entry.followed.metrics}
         metric = metrics.next_drawn(self.entries[0].followed.request.metric, tuple(recorded), forward)

@@ -151,7 +151,7 @@ class GradientPane(Vertical, can_focus=True):
     # -- painting
 
     async def paint(self, followed: FollowedRun, partner: FollowedRun | None = None) -> None:
-        """Show what is seen of a run: one step of the measure as bars, all its rows as the waterfall.
+        """Show the data of a run: one step of a metric as bars, all its rows as the waterfall.
 
         partner: the run that it is compared with, a broken line over the bars.
         """
@@ -238,7 +238,7 @@ class GradientPane(Vertical, can_focus=True):
         return self.query_one(ProfileChart), self.query_one(Waterfall)
 
     def _kept(self, folder: Path, metric: Metric) -> tuple[int | None, tuple[int, int] | None]:
-        """Where the cursor stands and what is in view, if another measure of the same layers is drawn."""
+        """Return where the cursor is and which layers are in view, if another metric of the same layers is drawn."""
         chart = self._profile()
         if chart is None or self._shown is None or self._shown[0] != folder or chart.of != metric.axis:
             return None, None

@@ -286,15 +286,15 @@ class LabScreen(Screen[Any]):
         """Return the folder of a run that still trains: the one on the screen, or else a cure's; None if none does."""
         return self.comparison.still_training()
 
-    def action_treat(self) -> None:
+    def action_fork_with_cure(self) -> None:
         """Choose a cure of the run on the screen, and train a fork with it beside the run."""
         self.comparison.choose_cure()
 
-    def action_try_all(self) -> None:
+    def action_try_all_cures(self) -> None:
         """Train and rank every cure of the run on the screen."""
         self.comparison.try_all_cures()
 
-    async def action_alone(self) -> None:
+    async def action_end_comparison(self) -> None:
         """End the comparison with the other run."""
         self.comparison.compare_with(None)
         await self.view.paint()
@@ -341,7 +341,7 @@ class LabScreen(Screen[Any]):
         """Show the first step at which anything was found."""
         self.cursor.go_to_first_finding()
 
-    def action_measure(self, forward: bool) -> None:
+    def action_metric(self, forward: bool) -> None:
         """Draw the next (or previous) metric that the run records of its layers."""
         self.cursor.show_next_metric(forward=forward)
 

@@ -126,12 +126,12 @@ class RunView:
             "stop": live,
             "restart": live,
             "log": run is not None,
-            "measure": run is not None,
+            "metric": run is not None,
             "first_bad": run is not None,
             "find_layer": run is not None,
-            "treat": curable,
-            "try_all": curable,
-            "alone": self._comparison.partner is not None,
+            "fork_with_cure": curable,
+            "try_all_cures": curable,
+            "end_comparison": self._comparison.partner is not None,
         }.get(action, True)
 
     def show_status(self) -> None:

@@ -115,7 +115,7 @@ class LayerScreen(Screen[int]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return whether a key does anything here: all metrics are on this page already."""
-        if action == "measure":
+        if action == "metric":
             return False
         return self.cursor.in_the_past if action == "live" else True
 

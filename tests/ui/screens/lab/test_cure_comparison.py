@@ -173,7 +173,7 @@ async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: 
         assert measured is not None
         assert not list((home / "runs").glob("*"))
         assert lab.check_action("start", ())
-        assert not lab.check_action("treat", ())
+        assert not lab.check_action("fork_with_cure", ())
     assert not measured.exists()
 
 

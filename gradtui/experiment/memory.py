@@ -1,4 +1,4 @@
-"""What a training needs in memory, counted from shapes: no torch, and nothing is built.
+"""Estimate the memory that a training needs from the plan of its net: without torch, and nothing is built.
 
 Weights, gradients and the optimizer's numbers follow from the parameters. Activations are the numbers that the
 forward pass keeps for the backward pass, as torch keeps them on the CPU: a layer of weights and a normalisation
@@ -44,7 +44,7 @@ DIGITS = 1437
 
 
 class Memory(NamedTuple):
-    """Bytes."""
+    """A Memory holds the need of a training, in bytes."""
 
     weights: int
     gradients: int
@@ -53,12 +53,12 @@ class Memory(NamedTuple):
 
     @property
     def total(self) -> int:
-        """All of it, which is the need at the end of a forward pass."""
+        """The sum, which is the need at the end of a forward pass."""
         return sum(self)
 
 
 def memory_of(exp: Experiment, parameters: int | None = None, data: DataShape | None = None) -> Memory:
-    """The memory of the training of an experiment. ``parameters`` and ``data`` spare their counting.
+    """Return the memory of the training of an experiment. `parameters` and `data` spare their counting.
 
     Raises ExperimentError where the data cannot be read or does not suit the first group.
     """
@@ -74,12 +74,13 @@ def memory_of(exp: Experiment, parameters: int | None = None, data: DataShape | 
 
 
 def states(optimizer: Optimizer) -> int:
-    """Numbers that the optimizer keeps for each weight."""
+    """Return how many numbers the optimizer keeps for each weight."""
     return OPTIMIZERS[optimizer.kind].states(optimizer.momentum)
 
 
 def examples(exp: Experiment) -> int:
-    """Examples in a batch: not more than there are to train on, where that is known without opening a file."""
+    """Return the examples in a batch: not more than there are to train on, where that is known without opening a
+    file."""
     size, source = exp.data.batch_size, exp.data.source
     if source == "digits":
         return min(size, DIGITS)
@@ -140,29 +141,29 @@ def _branch(tape: _Tape, branch: Branch, value: _Value) -> _Value:
 
 
 class _Value:
-    """A tensor of one example that is kept or not."""
+    """A _Value is a tensor of one example, which is kept for the backward pass or not."""
 
     def __init__(self, shape: Shape, numbers: int = 0, *, given: bool = False) -> None:
         self.shape = shape
         self.given = given
-        """Whether it is data, which nothing is learned by changing: no slope is needed there."""
+        """Whether it is the data, which needs no gradient."""
         self.numbers = numbers or prod(shape)
-        """More than the shape's where it is a view of a larger one: what is kept is the whole."""
+        """The numbers of the whole tensor where this is a view of a larger one: the whole is kept."""
         self.kept = False
 
     @property
     def width(self) -> int:
-        """Features or channels."""
+        """The features or channels."""
         return self.shape[0] if len(self.shape) == 3 else self.shape[-1]
 
     @property
     def rows(self) -> int:
-        """Vectors that are normalised, or answered, each by itself: steps of a sequence."""
+        """The steps of a sequence, each of which is normalised or answered by itself; 1 of other signals."""
         return self.shape[0] if len(self.shape) == 2 else 1
 
 
 class _Tape:
-    """Goes through a net and counts what is kept."""
+    """A _Tape goes through a net and counts the numbers that are kept for the backward pass."""
 
     def __init__(self) -> None:
         self.kept = 0
@@ -171,7 +172,7 @@ class _Tape:
         """Numbers of the whole batch: the means and deviations of batch norm."""
 
     def keep(self, value: _Value) -> _Value:
-        """Counts a tensor, once."""
+        """Count a tensor, once."""
         if not value.kept:
             value.kept = True
             self.kept += value.numbers

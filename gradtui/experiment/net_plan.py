@@ -1,4 +1,4 @@
-"""The one walk of the net: from an experiment to the plan of its layers.
+"""Plan a net: the one walk from an experiment to its layers.
 
 How a net reads its input: tokens (copy, text) go through `embedding`, as wide as the first group. A dense group that
 comes first reads the whole example flattened (tokens: step by step). A dense group after conv reads the average over
@@ -17,6 +17,8 @@ from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
 
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.data_shapes import TOKEN_SOURCES, DataShape, data_shape, sequence_of
@@ -203,7 +205,9 @@ class _BlockPlanner:
             layers.append(LayerPlan(suffix, group.block, operations, behind, scalar))
         projection = gate = None
         if group.shortcut == "highway":
-            gate = LayerPlan(".gate", "gate", (self._gate(reads, gives, stride),))
+            weights = self._weights(reads, gives, stride, last=False)
+            weights = replace(weights, factor=group.gain, bias_mean=GATE_BIAS, bias_std=0.0)
+            gate = LayerPlan(".gate", "gate", (weights,))
         if group.shortcut != "none" and reads != gives:
             projection = LayerPlan(".shortcut", "shortcut", (_projection(reads, gives, stride),))
         gain = self.branch_gain if recurrent else 1.0
@@ -233,20 +237,6 @@ class _BlockPlanner:
             bias_mean=group.bias_mean,
             bias_std=group.bias_std,
             recurrence=recurrence,
-        )
-
-    def _gate(self, reads: Shape, gives: Shape, stride: int) -> Weights:
-        return Weights(
-            inputs=features(reads),
-            outputs=self.group.width,
-            reads=reads,
-            gives=gives,
-            init=self.group.init,
-            kernel=self.group.kernel if self.group.block == "conv" else 1,
-            stride=stride,
-            he_slope=self.he_slope,
-            factor=self.group.gain,
-            bias_mean=GATE_BIAS,
         )
 
     def _attention(self, reads: Shape, positions: bool) -> BlockPlan:

@@ -13,39 +13,27 @@ from torch.nn import functional as F
 
 from gradtui.experiment.layers import Activate, Weights
 from gradtui.nets.activations import make_activation
-from gradtui.nets.weights import fill_cell
+from gradtui.nets.weights import Unfilled, fill_cell
 
 
-class RNNCell(nn.RNNCell):
+class RNNCell(Unfilled, nn.RNNCell):
     """An RNNCell is torch's cell, tanh or relu, without its own initialisation."""
 
-    def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `fill_cell` sets them."""
 
-
-class LSTMCell(nn.LSTMCell):
+class LSTMCell(Unfilled, nn.LSTMCell):
     """An LSTMCell is torch's cell without its own initialisation."""
 
-    def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `fill_cell` sets them."""
 
-
-class GRUCell(nn.GRUCell):
+class GRUCell(Unfilled, nn.GRUCell):
     """A GRUCell is torch's cell without its own initialisation."""
 
-    def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `fill_cell` sets them."""
 
-
-class AnyRNNCell(nn.RNNCellBase):
+class AnyRNNCell(Unfilled, nn.RNNCellBase):
     """An AnyRNNCell computes h′ = φ(W x + b + U h + c) for any activation φ, with the parameters of nn.RNNCell."""
 
     def __init__(self, size: int, width: int, activation: nn.Module) -> None:
         super().__init__(size, width, bias=True, num_chunks=1)
         self.activation = activation
-
-    def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `fill_cell` sets them."""
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
         new: Tensor = self.activation(

@@ -14,25 +14,23 @@ from torch import Tensor, nn
 from gradtui.experiment.layers import Recurrence, Weights, init_deviation
 
 
-class Linear(nn.Linear):
-    """A Linear is torch's layer without its own initialisation, which would draw from the global generator."""
+class Unfilled:
+    """An Unfilled module has no initialisation of torch's, which would draw from the global generator."""
 
     def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `fill` sets them."""
+        """Leave the numbers as they are: the functions of this module set them."""
 
 
-class Conv2d(nn.Conv2d):
+class Linear(Unfilled, nn.Linear):
+    """A Linear is torch's layer without its own initialisation."""
+
+
+class Conv2d(Unfilled, nn.Conv2d):
     """A Conv2d is torch's layer without its own initialisation."""
 
-    def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `fill` sets them."""
 
-
-class Embedding(nn.Embedding):
+class Embedding(Unfilled, nn.Embedding):
     """An Embedding is torch's layer without its own initialisation."""
-
-    def reset_parameters(self) -> None:
-        """Leave the numbers as they are: `make_embedding` sets them."""
 
 
 class ScaledLinear(Linear):

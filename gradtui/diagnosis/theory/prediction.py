@@ -1,8 +1,8 @@
-"""What mean-field theory says of the gradient over depth, before a step is taken.
+"""Predict the gradient over depth by mean-field theory, before a step is taken.
 
-It speaks of wide nets at initialisation, and of those whose weights are random numbers: dense layers with any
-activation, normalisation and shortcut but the highway's, and one plain recurrent layer. Of others `predict` says why it
-is silent.
+The theory holds for wide nets at initialisation whose weights are random numbers: here for dense layers with any
+activation, normalisation and shortcut but the highway's, and for one plain recurrent layer. For others `predict` says
+why it makes no prediction.
 """
 
 from __future__ import annotations
@@ -39,16 +39,16 @@ SPIRALS = 0.1754
 
 @dataclass(frozen=True)
 class Prediction:
-    """The predicted gradient, at initialisation."""
+    """A Prediction is the predicted gradient of an experiment's net, at initialisation."""
 
     applies: bool
     why: str = ""
-    """Where it does not apply: why."""
+    """The reason why it does not apply."""
     layers: tuple[str, ...] = ()
-    """The hidden layers on the path from input to output, in forward order: what the lists speak of."""
+    """The hidden layers on the path from input to output, in forward order, as the lists below have them."""
     chi: tuple[float, ...] = ()
-    """What the mean square gradient is multiplied by on its way back through each layer; of a recurrent layer, through
-    one step of time; beside a shortcut, along the path, a block's growth shared evenly among its layers."""
+    """The factor of the mean square gradient on its way back through each layer; of a recurrent layer, through one step
+    of time; beside a shortcut, along the path, a block's growth shared evenly among its layers."""
     depth_scale: float = math.nan
     """Layers (or steps of time) over which the mean square gradient changes by a factor of e: 1/|ln chi| of the last
     hidden layer, which is nearest to the fixed point. Infinite where chi is 1."""
@@ -60,7 +60,7 @@ class Prediction:
     value is 0. Empty of other nets."""
 
     def to_json(self) -> dict[str, Any]:
-        """As DESIGN's JSON has it, and the layers' names and the lags."""
+        """Return the fields of `gradtui predict --json`."""
         return {
             "applies": self.applies,
             "why": self.why,
@@ -73,7 +73,7 @@ class Prediction:
 
 
 def predict(exp: Experiment) -> Prediction:
-    """The prediction for a valid experiment. Never raises for one: what cannot be predicted does not apply."""
+    """Return the prediction for a valid experiment. What cannot be predicted does not apply; nothing is raised."""
     silent = _why_not(exp)
     if silent:
         return Prediction(False, silent)
@@ -139,7 +139,7 @@ def _dense(exp: Experiment, plan: NetPlan) -> Prediction:
 
 
 def _centred(exp: Experiment) -> list[bool]:
-    """Of each block whether the next normalisation of its output is batch norm."""
+    """Return for each block whether the next normalisation of its output is batch norm."""
     result: list[bool] = []
     below = False
     for group in reversed(exp.net):
@@ -149,7 +149,7 @@ def _centred(exp: Experiment) -> list[bool]:
 
 
 def _accumulated(path: Sequence[float]) -> list[float]:
-    """The profile of a chain: half of the log10 gains from each layer to the last."""
+    """Return the profile of a chain: half of the log10 gains from each layer to the last."""
     return [0.5 * total for total in list(itertools.accumulate(path[-2::-1], initial=0.0))[::-1]]
 
 
@@ -187,7 +187,7 @@ def _prediction(
 
 
 def input_mean_square(exp: Experiment) -> float:
-    """Mean square of one number that the first layer reads.
+    """Return the mean square of one number that the first layer reads.
 
     Exactly 1 for standardised images and embeddings. Other images than the digits are taken for evenly bright
     when not standardised; adding's two columns are an even number in [0, 1] and two marks in a sequence.
@@ -205,7 +205,8 @@ def input_mean_square(exp: Experiment) -> float:
 
 
 def input_spread(exp: Experiment) -> float:
-    """Mean variance of one such number over the examples: less than the mean square where images share a mean image."""
+    """Return the mean variance of one such number over the examples: less than the mean square where images share a
+    mean image."""
     if exp.data.source == "digits":
         return (
             DIGITS_SPREAD * {"standard": 1.0 / DIGITS_VARIANCE, "unit": 1.0, "none": 256.0}[exp.data.scaling]

@@ -28,19 +28,22 @@ LARGEST = 1e280
 
 
 class Overflow(ValueError):
-    """The signal itself, not its gradient, leaves the range of numbers."""
+    """An Overflow says that the signal itself, not its gradient, leaves the range of numbers."""
 
 
 class PathStep(NamedTuple):
-    """One operation of a path, as its gradient meets it: `slopes` multiply each unit's mean square gradient; without
-    them it is weights, which give every unit `factor` times the mean."""
+    """A PathStep is one operation of a path, as its gradient meets it.
+
+    `slopes` multiply each unit's mean square gradient; without them it is weights, which give every unit `factor` times
+    the mean.
+    """
 
     slopes: Array | None
     factor: float = 0.0
 
 
 class Passed(NamedTuple):
-    """A block that the signal has gone through."""
+    """A Passed is a block that the signal has gone through."""
 
     path: list[PathStep]
     after: Array | None
@@ -52,7 +55,7 @@ class Passed(NamedTuple):
 
 
 class Gains(NamedTuple):
-    """log10 of root mean square gradients, and of what the path gains, of each weight layer in forward order."""
+    """A Gains holds log10 of the RMS gradient, and of what the path gains, of each layer in forward order."""
 
     profile: list[float]
     path: list[float]
@@ -184,7 +187,8 @@ class _Units:
 
 
 def _mean(values: Array | float) -> float:
-    """Over the units; a number stands for units that are all alike. (numpy's own mean takes twice as long.)"""
+    """Return the mean over the units; a number stands for units that are all alike."""
+    # numpy's own mean takes twice as long.
     return values if isinstance(values, float) else float(np.add.reduce(values)) / UNITS
 
 
@@ -204,14 +208,14 @@ def _around(x: Array, around: Normed) -> tuple[Array, PathStep]:
 
 @lru_cache(maxsize=64)
 def _correction(norm: str, count: int, activation: str, slope: float) -> float:
-    """What a norm over few numbers does beside dividing by their deviation."""
+    """Return the factor of a norm over few numbers on the mean square gradient, its division left out."""
     many = after_norm(norm, 10**9, activation, slope).slope_square
     return after_norm(norm, count, activation, slope).slope_square / many
 
 
 @lru_cache(maxsize=1)
 def _rows_of_normal_numbers() -> Array:
-    """Rows of UNITS numbers that stand evenly under the normal curve, with mean square 1."""
+    """Return rows of UNITS numbers that stand evenly under the normal curve, with mean square 1."""
     # Here, for it costs as much to import as all the rest of this room.
     from statistics import NormalDist
 

@@ -46,6 +46,7 @@ class _Drawer:
         """Lanes that are open, with the row in which the path left."""
 
     def draw(self) -> Canvas:
+        """Draw all steps from above to below."""
         canvas = self.canvas
         last = None
         for step in self.block.steps:

@@ -1,4 +1,4 @@
-"""What is told of a block, against the modules that torch calls and the parameters that it has."""
+"""The steps of a block, against the modules that torch calls and the parameters that it has."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.support.experiments import experiments
 KINDS = {"qkv": "weights", "out": "weights", "mlp": "weights", "after": "activation"}
 
 
-def told(block: BlockSteps) -> list[str]:
+def drawn(block: BlockSteps) -> list[str]:
     """Weights, norms and nonlinearities in the order of the drawing, and where the sums are."""
     found = []
     for step in block.steps:
@@ -57,12 +57,12 @@ def called(exp: Experiment, index: int) -> list[str]:
 
 @given(experiments(), st.data())
 @settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
-def test_the_order_is_torchs_and_the_parameters_add_up(exp: Experiment, data: st.DataObject) -> None:
+def test_order_is_torchs_and_parameters_add_up(exp: Experiment, data: st.DataObject) -> None:
     pytest.importorskip("torch")
     plan = net_plan(exp)
     index = data.draw(st.integers(0, len(exp.net) - 1))
     block = block_steps(plan, index)
-    assert [kind for kind in told(block) if kind != "sum"] == called(exp, index)
+    assert [kind for kind in drawn(block) if kind != "sum"] == called(exp, index)
     assert block.parameters == plan.groups[index].first.parameters
     if block.repeat > 1:
         total = sum(layer.parameters for layer in net_shape(exp).layers if layer.group == index)
@@ -91,19 +91,19 @@ def block_of(**fields: Any) -> BlockSteps:
         ("pre", "identity", "norm activation weights norm activation weights sum"),
     ],
 )
-def test_where_the_sum_is(order: str, shortcut: str, expected: str) -> None:
+def test_the_sum_stands_where_the_papers_have_it(order: str, shortcut: str, expected: str) -> None:
     """He et al. 2016 twice, Bachlechner et al. 2020, Srivastava et al. 2015."""
-    assert " ".join(told(block_of(order=order, shortcut=shortcut))) == expected
+    assert " ".join(drawn(block_of(order=order, shortcut=shortcut))) == expected
 
 
 def test_a_transformer_block_has_two_sums() -> None:
     post, pre = (block_steps(net_plan(resolve(f"attention-{order}")), 0) for order in ("post", "pre"))
-    assert " ".join(told(post)) == "weights weights sum norm weights activation weights sum norm"
-    assert " ".join(told(pre)) == "norm weights weights sum norm weights activation weights sum"
+    assert " ".join(drawn(post)) == "weights weights sum norm weights activation weights sum norm"
+    assert " ".join(drawn(pre)) == "norm weights weights sum norm weights activation weights sum"
     assert any(isinstance(step, WireMark) and step.sign == "+" for step in pre.steps)
 
 
-def test_many_layers_are_folded_and_none_is_lost() -> None:
+def test_many_layers_are_folded_and_all_parameters_counted() -> None:
     block = block_of(layers=16, shortcut="rezero", activation="prelu")
     assert block.parameters == 16 * (64 * 64 + 64 + 128 + 1) + 1
     rows = [row for step in block.steps if isinstance(step, Chain) for layer in step.layers for row in layer]
@@ -125,7 +125,7 @@ def test_the_factor_of_a_branch() -> None:
     assert [row for row in rows(**fixup) if row.startswith("dense")] == ["dense fixup", "dense starts at 0"]
 
 
-def test_blocks_that_follow_and_differ_are_told_of() -> None:
+def test_other_blocks_that_differ_are_described() -> None:
     block = block_steps(net_plan(resolve("resnet-20")), 2)
     assert block.repeat == 1
     assert block.others.replace("\xa0", " ") == ("the other 2 blocks read 32 × 4 × 4: 18,624 parameters each")

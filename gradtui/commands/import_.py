@@ -29,8 +29,8 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    from gradtui.importing.errors import ImportFailed
     from gradtui.importing.load import load
+    from gradtui.importing.log import ImportFailed
 
     unusable: list[Imported] = []
     count = 0

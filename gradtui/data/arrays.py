@@ -1,13 +1,43 @@
-"""What a source hands over: examples and answers as it stores them, already split."""
+"""Arrays hold the examples and answers of a source as it stores them, already split."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
-from gradtui.data.seeds import rng
+from gradtui.experiment.errors import ExperimentError
+
+
+class DataError(ExperimentError):
+    """A file that is missing, cut short or of another format: ``str()`` is one line that names it.
+
+    An ExperimentError of the field ``data.path``, so that who reports the one reports the other: headers are
+    looked at without torch (experiment/data_shapes.py), contents here.
+    """
+
+    def __init__(self, path: Path, problem: str, expected: str = "") -> None:
+        super().__init__("data.path", str(path), expected, problem=f"{path} {problem}")
+        self.path = path
+
+
+def reason(error: OSError) -> str:
+    """Why the operating system refused, without the number and the path that Python adds."""
+    return error.strerror or str(error)
+
+
+Purpose = Literal["split", "examples", "shuffle", "pretraining"]
+PURPOSES = get_args(Purpose)
+
+
+def rng(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:
+    """A stream of its own for each purpose (and number, such as the epoch), so that one more draw for one
+    does not shift what is drawn for another."""
+    return np.random.default_rng([seed, PURPOSES.index(purpose), number])
+
 
 TEST_SHARE = 5
 """One example in so many is kept for the test where the source has no test set of its own."""

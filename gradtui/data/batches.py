@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from gradtui.data.arrays import rng
 from gradtui.data.dataset import Dataset
-from gradtui.data.seeds import rng
 
 
 class Batches:

@@ -1,13 +1,20 @@
-"""A data set in memory, and what one learns from it without learning anything."""
+"""A Dataset is an experiment's data as tensors in memory."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from gradtui.experiment.data_shapes import DataShape
+from gradtui.data.arrays import Arrays
+from gradtui.data.files import BYTE_BRIGHTEST, DIGITS_BRIGHTEST, cifar10, digits, idx, npz, text
+from gradtui.data.generated import adding, copy_memory, spirals
+from gradtui.data.task import as_answers, chance
+from gradtui.experiment.data_shapes import DataShape, data_path, data_shape
+from gradtui.experiment.spec import Data
 
 
 @dataclass(frozen=True)
@@ -38,3 +45,78 @@ class Dataset:
             test_x=self.test_x.to(device),
             test_y=self.test_y.to(device),
         )
+
+
+def load(data: Data, seed: int) -> Dataset:
+    """The whole data set on the CPU. The same ``data`` and ``seed`` give the same numbers.
+
+    Raises ExperimentError (its kind DataError for a file's contents) with one line that names the file.
+    """
+    shape = data_shape(data)
+    arrays, brightest = _read(data, shape, seed)
+    train_x, test_x = _tensor(arrays.train_x), _tensor(arrays.test_x)
+    if len(shape.input) == 3:
+        train_x, test_x = scale(as_images(train_x), as_images(test_x), data.scaling, brightest)
+    train_y = as_answers(_tensor(arrays.train_y), shape.task)
+    test_y = as_answers(_tensor(arrays.test_y), shape.task)
+    chance_loss, chance_accuracy = chance(shape.task, train_y)
+    return Dataset(train_x, train_y, test_x, test_y, shape, chance_loss, chance_accuracy)
+
+
+def _read(data: Data, shape: DataShape, seed: int) -> tuple[Arrays, float]:
+    """The source's arrays, and the brightest value of its images (0: not known)."""
+    path = data_path(data)
+    match data.source:
+        case "digits":
+            return digits(seed), DIGITS_BRIGHTEST
+        case "idx":
+            return idx(path, shape.outputs, seed), BYTE_BRIGHTEST
+        case "cifar10":
+            return cifar10(path), BYTE_BRIGHTEST
+        case "npz":
+            arrays = npz(path, seed)
+            return arrays, BYTE_BRIGHTEST if arrays.train_x.dtype == np.uint8 else 0.0
+        case "spirals":
+            return spirals(data.samples, seed), 0.0
+        case "adding":
+            return adding(data.samples, data.length, seed), 0.0
+        case "copy":
+            return copy_memory(data.samples, data.length, seed), 0.0
+        case "text":
+            return text(path, data), 0.0
+
+
+def _tensor(array: NDArray[np.generic]) -> Tensor:
+    return torch.from_numpy(np.require(array, requirements=["C", "W"]))
+
+
+def scale(train: Tensor, test: Tensor, scaling: str, brightest: float) -> tuple[Tensor, Tensor]:
+    """Training and test images, float32, scaled as ``data.scaling`` says.
+
+    standard: minus the mean and over the deviation of all training numbers together, one pair for all
+    places. One pair a place would blow up places that are nearly constant (the digits' corners) and would,
+    on a test image, multiply one stray dot by hundreds. unit: over ``brightest``, the largest value that
+    the format knows; where it knows none (0), from the training set's smallest and largest number.
+    """
+    if scaling == "standard":
+        mean, deviation = mean_and_deviation(train)
+        return (train - mean) / (deviation or 1.0), (test - mean) / (deviation or 1.0)
+    if scaling == "unit":
+        low = 0.0 if brightest else float(train.min())
+        span = brightest or float(train.max()) - low or 1.0
+        return (train - low) / span, (test - low) / span
+    return train, test
+
+
+def as_images(pixels: Tensor) -> Tensor:
+    """float32, with a channel of its own where the source stores none: (N, H, W) becomes (N, 1, H, W)."""
+    pixels = pixels.to(torch.float32)
+    return pixels.unsqueeze(1) if pixels.dim() == 3 else pixels
+
+
+def mean_and_deviation(x: Tensor) -> tuple[float, float]:
+    """Of all numbers, in float64, a part of the examples at a time: a copy of CIFAR-10 would take 1.2 GB."""
+    parts = torch.split(x, 4096)
+    mean = sum(float(part.double().sum()) for part in parts) / x.numel()
+    square = sum(float((part.double() - mean).square().sum()) for part in parts)
+    return mean, (square / x.numel()) ** 0.5

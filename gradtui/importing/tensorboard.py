@@ -9,14 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from gradtui.importing.errors import ImportFailed
-from gradtui.importing.histograms import from_bins, from_squares
-from gradtui.importing.logged import Log
+from gradtui.importing.log import ImportFailed, Log, norm_from_bins, norm_from_squares
 from gradtui.importing.names import gradient_of
 
-MARK = "tfevents"
+NAME_PART = "tfevents"
 """In the name of every event file."""
-FRAME = 16
+FRAME_BYTES = 16
 """Bytes around each record: its length, and two checksums."""
 
 
@@ -24,10 +22,10 @@ def event_files(path: Path) -> list[list[Path]]:
     """The event files at a path, those of one folder together, which are one run's; in the order in which TensorBoard
     reads them. Empty where there are none."""
     if path.is_file():
-        return [[path]] if MARK in path.name else []
+        return [[path]] if NAME_PART in path.name else []
     found = []
     for folder, _, names in os.walk(path):
-        files = sorted(Path(folder, name) for name in names if MARK in name)
+        files = sorted(Path(folder, name) for name in names if NAME_PART in name)
         if files:
             found.append(files)
     return sorted(found)
@@ -58,7 +56,7 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
         ) from None
     rest = file.stat().st_size
     for record in RawEventFileLoader(str(file)).Load():
-        rest -= len(record) + FRAME
+        rest -= len(record) + FRAME_BYTES
         yield Event.FromString(record)
     if rest > 0:
         log.left["bytes behind the last whole record"] += rest
@@ -83,7 +81,7 @@ def _take_histogram(log: Log, step: int, time: float, value: Any) -> None:
         return
     histogram = value.histo
     limits = np.clip([histogram.min, *histogram.bucket_limit], histogram.min, histogram.max)
-    norm, estimated = from_squares(histogram.sum_squares, limits, histogram.bucket)
+    norm, estimated = norm_from_squares(histogram.sum_squares, limits, histogram.bucket)
     log.add_norm(value.tag, step, time, norm, size=round(histogram.num), estimated=estimated)
 
 
@@ -95,7 +93,7 @@ def _take_tensor(log: Log, step: int, time: float, value: Any) -> None:
         log.add(value.tag, step, time, float(numbers))
     elif numbers.ndim == 2 and numbers.shape[1] == 3 and gradient_of(value.tag) is not None:
         # Of each bin its left end, its right end, and how many numbers lie in it.
-        norm = sum(from_bins(row[:2], row[2:]) ** 2 for row in numbers) ** 0.5
+        norm = sum(norm_from_bins(row[:2], row[2:]) ** 2 for row in numbers) ** 0.5
         log.add_norm(value.tag, step, time, norm, size=round(float(numbers[:, 2].sum())), estimated=True)
     elif numbers.ndim:
         log.left["histograms of other things"] += 1

@@ -16,9 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtui.importing.errors import ImportFailed
-from gradtui.importing.histograms import from_bins
-from gradtui.importing.logged import Log
+from gradtui.importing.log import ImportFailed, Log, norm_from_bins
 from gradtui.importing.names import gradient_of
 
 SUFFIX = ".wandb"
@@ -134,7 +132,7 @@ def _take_value(log: Log, tag: str, step: int, time: float, value: Any) -> None:
             log.left["histograms of other things"] += 1
             return
         counts = np.asarray(value["values"], np.float64)
-        norm = from_bins(_edges(value), counts)
+        norm = norm_from_bins(_edges(value), counts)
         log.add_norm(tag, step, time, norm, size=round(float(counts.sum())), estimated=True)
     else:
         log.left[value["_type"] if isinstance(value, dict) else "text"] += 1

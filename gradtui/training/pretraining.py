@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from gradtui.data.seeds import rng
+from gradtui.data.arrays import rng
 from gradtui.nets import Net
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import Controls, Ending, StopRequest

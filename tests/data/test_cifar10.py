@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from gradtui.data import DataError, cifar10, load
+from gradtui.data import DataError, files, load
 from gradtui.experiment.spec import Data
 
 FEW = 3
@@ -17,8 +17,8 @@ NAMES = [f"data_batch_{n}.bin" for n in range(1, 6)] + ["test_batch.bin"]
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    assert cifar10.RECORDS == 10_000
-    monkeypatch.setattr(cifar10, "RECORDS", FEW)
+    assert files.CIFAR10_RECORDS == 10_000
+    monkeypatch.setattr(files, "CIFAR10_RECORDS", FEW)
     for number, name in enumerate(NAMES):
         (tmp_path / name).write_bytes(b"".join(record(number, place) for place in range(FEW)))
     return tmp_path

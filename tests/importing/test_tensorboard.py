@@ -11,8 +11,8 @@ import torch
 
 from gradtui import open_run
 from gradtui.diagnosis import diagnose, evidence_of
-from gradtui.importing.errors import ImportFailed
 from gradtui.importing.load import load
+from gradtui.importing.log import ImportFailed
 from gradtui.runs.export.export import export
 from gradtui.runs.reader import Run
 from tests.support.exported_run import made_run

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from gradtui import open_run
-from gradtui.importing.errors import ImportFailed
 from gradtui.importing.load import load
+from gradtui.importing.log import ImportFailed
 
 pytest.importorskip("wandb")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from gradtui.importing.logged import Floats, Log, Steps
+from gradtui.importing.log import Floats, Log, Steps
 from gradtui.importing.names import (
     evaluation_of,
     forward_order,
@@ -16,10 +16,10 @@ from gradtui.importing.names import (
     scalar_of,
 )
 
-SHARE = 0.5
+LEAST_SHARE = 0.5
 """Of the steps of the layer that was logged most often: a layer with fewer is left out, for a row needs all layers."""
 
-FIRST = ("loss", "accuracy", "lr", "grad_norm")
+FIRST_SCALARS = ("loss", "accuracy", "lr", "grad_norm")
 """Scalars that come before all others, as in every run."""
 
 Entries = tuple[Steps, Floats, Floats]
@@ -27,7 +27,7 @@ Entries = tuple[Steps, Floats, Floats]
 
 
 @dataclass(frozen=True, eq=False)
-class Shaped:
+class TableRows:
     """The rows of one table."""
 
     columns: tuple[str, ...]
@@ -43,9 +43,9 @@ class Shaped:
 class Tables:
     """What a log amounts to as a run."""
 
-    layers: dict[str, Shaped] = field(default_factory=dict)
+    layers: dict[str, TableRows] = field(default_factory=dict)
     """By metric, all with the same columns."""
-    scalars: Shaped | None = None
+    scalars: TableRows | None = None
     evaluations: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
     """Step, time, and what was measured then."""
     sizes: dict[str, int] = field(default_factory=dict)
@@ -56,7 +56,7 @@ class Tables:
     """What was left out, in words."""
 
 
-def shape(log: Log) -> Tables:
+def tables_of(log: Log) -> Tables:
     """Sort a log's numbers: what is of layers, of the whole training, of evaluations. `layers` is empty where nothing
     says anything about single layers."""
     tables = Tables()
@@ -98,7 +98,7 @@ def _take_layers(tables: Tables, log: Log, by_metric: dict[str, dict[str, Entrie
         return
     order = list(gradients) if log.ordered else forward_order(list(gradients))
     most = max(len(steps) for steps, _, _ in gradients.values())
-    kept = [layer for layer in order if len(gradients[layer][0]) >= SHARE * most]
+    kept = [layer for layer in order if len(gradients[layer][0]) >= LEAST_SHARE * most]
     tables.layers["grad_norm"] = _together({layer: gradients[layer] for layer in kept})
     if len(kept) < len(order):
         tables.left.append(f"{len(order) - len(kept)} layers that were seldom logged")
@@ -129,7 +129,7 @@ def _summed(parts: list[Entries]) -> Entries:
     return steps, times, np.sqrt(squares)
 
 
-def _together(layers: dict[str, Entries]) -> Shaped:
+def _together(layers: dict[str, Entries]) -> TableRows:
     """The steps at which every layer has a number: one that is missing is not known to be NaN, and is not made up."""
     every = list(layers.values())
     steps = every[0][0]
@@ -137,7 +137,7 @@ def _together(layers: dict[str, Entries]) -> Shaped:
         steps = np.intersect1d(steps, at, assume_unique=True)
     values = np.column_stack([numbers[np.searchsorted(at, steps)] for at, _, numbers in every])
     times = every[0][1][np.searchsorted(every[0][0], steps)]
-    return Shaped(tuple(layers), steps, times, values)
+    return TableRows(tuple(layers), steps, times, values)
 
 
 def _take_evaluations(tables: Tables, scalars: dict[str, Entries]) -> dict[str, Entries]:
@@ -155,7 +155,7 @@ def _take_evaluations(tables: Tables, scalars: dict[str, Entries]) -> dict[str, 
     return rest
 
 
-def _scalars(tags: dict[str, Entries], gradients: Shaped | None) -> Shaped | None:
+def _scalars(tags: dict[str, Entries], gradients: TableRows | None) -> TableRows | None:
     """One row for each step at which the loss was logged (without a loss: anything). What was not logged at that very
     step stands there with the value that was the newest: an empty place would pass for NaN, which is an illness."""
     named: dict[str, Entries] = {}
@@ -177,8 +177,11 @@ def _scalars(tags: dict[str, Entries], gradients: Shaped | None) -> Shaped | Non
     for at, when, _ in reversed(leading):
         times[np.searchsorted(steps, at)] = when
     columns = {name: _newest(entries, steps) for name, entries in named.items()}
-    order = sorted(columns, key=lambda name: FIRST.index(name) if name in FIRST else len(FIRST))
-    return Shaped(tuple(order), steps, times, np.column_stack([columns[name] for name in order]))
+    order = sorted(
+        columns,
+        key=lambda name: FIRST_SCALARS.index(name) if name in FIRST_SCALARS else len(FIRST_SCALARS),
+    )
+    return TableRows(tuple(order), steps, times, np.column_stack([columns[name] for name in order]))
 
 
 def _newest(entries: Entries, steps: Steps) -> Floats:

@@ -115,7 +115,7 @@ class ActivationSampler:
                 self._add_activation(module, inputs, tensor)
             else:
                 self._close_layer()
-                # Of a layer that is called several times, the first call counts.
+                # The first call counts where a layer is called several times.
                 if index not in self._with_output:
                     self._add_output(index, tensor, last=id(module) in self._last_modules)
 

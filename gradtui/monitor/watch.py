@@ -57,7 +57,7 @@ def watch(
         layers: A regular expression: only layers in whose name it is found are shown.
         fold: Whether to show the modules within one part of a repeated block as one layer.
 
-    Of several processes (DDP, torchrun) rank 0 alone writes, and the probes of the others do nothing. Where they
+    With several processes (DDP, torchrun) rank 0 alone writes, and the probes of the others do nothing. Where they
     hold parts of the parameters (fully_shard) each has to call this, after the model was sharded.
 
     This never raises and never changes a number of the training. When something fails it warns once (WatchWarning),

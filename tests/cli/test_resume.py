@@ -102,7 +102,7 @@ def test_a_run_that_was_killed_comes_to_the_same_end_as_one_that_was_not(tmp_pat
     assert event["step"] <= lost
     assert event["path"] == f"checkpoints/step-{event['step']:09d}.safetensors"
 
-    # Whoever was looking all the time, and whoever comes now, sees one history.
+    # A viewer that followed all the time and one that opens the run now see the same history.
     for watcher in (follower, Follower(run)):
         snapshot = watcher.poll()
         assert snapshot is not None

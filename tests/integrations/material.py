@@ -28,7 +28,7 @@ def net() -> nn.Sequential:
 
 @dataclass(frozen=True)
 class Truth:
-    """Of every step."""
+    """The norms and the loss of every step."""
 
     layers: np.ndarray
     total: np.ndarray

@@ -37,7 +37,7 @@ WATCHED = """
 
 
 def start(tmp_path: Path, body: str, beginning: str = BEGINNING + WATCHED) -> subprocess.Popen[str]:
-    """A script of that body in a process of its own."""
+    """Start a script with this body in a process of its own."""
     script = tmp_path / "script.py"
     script.write_text(textwrap.dedent(beginning) + textwrap.dedent(body))
     environment = {**os.environ, "GRADTUI_HOME": str(tmp_path / "home"), "OMP_NUM_THREADS": "1"}
@@ -51,20 +51,20 @@ def start(tmp_path: Path, body: str, beginning: str = BEGINNING + WATCHED) -> su
 
 
 def the_run(tmp_path: Path) -> Run:
-    """The only one."""
+    """Return the only run."""
     (found,) = list_runs(tmp_path / "home" / "runs")
     return gradtui.open_run(found.run)
 
 
 def wait_for_step(tmp_path: Path, step: int) -> Run:
-    """The run, once it has taken so many steps."""
+    """Return the run once it has taken so many steps."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         runs = list_runs(tmp_path / "home" / "runs")
         if runs and runs[0].steps >= step:
             return gradtui.open_run(runs[0].run)
         time.sleep(0.05)
-    raise AssertionError("the script has not got there")
+    raise AssertionError("the script has not taken so many steps")
 
 
 def test_the_run_of_a_script_that_ends_is_finished(tmp_path: Path) -> None:
@@ -177,14 +177,14 @@ def test_commands_reach_a_script_that_asks_for_them(tmp_path: Path) -> None:
 
     body = """
         while True:
-            wishes = probe.control()
-            if wishes.lr is not None:
-                optimizer.param_groups[0]["lr"] = wishes.lr
-            if wishes.clip is not None:
-                print("clip", wishes.clip, flush=True)
-            if wishes.stop:
+            commands = probe.control()
+            if commands.lr is not None:
+                optimizer.param_groups[0]["lr"] = commands.lr
+            if commands.clip is not None:
+                print("clip", commands.clip, flush=True)
+            if commands.stop:
                 break
-            if wishes.paused:
+            if commands.paused:
                 time.sleep(0.01)
                 continue
             step(model, optimizer)

@@ -46,7 +46,7 @@ LAYERS = {
 
 
 def begun(root: Path, process: subprocess.Popen[str]) -> Run:
-    """The run of a script, once it is there."""
+    """Return the run of a script once it exists."""
     while not (found := list_runs(root)):
         assert process.poll() is None, process.communicate()
         time.sleep(0.05)

@@ -51,7 +51,7 @@ def _is_copy(parameter: Tensor | None, rank: int) -> bool:
     if not placements:
         return rank != 0
     assert parameter is not None
-    # Of the processes along a dimension that does not shard, the first counts.
+    # The first of the processes along a dimension that does not shard counts.
     here = parameter.device_mesh.get_coordinate()  # type: ignore[attr-defined]
     return here is None or any(at and not p.is_shard() for at, p in zip(here, placements, strict=True))
 

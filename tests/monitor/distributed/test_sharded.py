@@ -55,7 +55,7 @@ def expected(x: torch.Tensor, y: torch.Tensor, net: nn.Module, steps: int) -> di
     return {name: np.array(values) for name, values in found.items()}
 
 
-# Of three rows of weights, four processes have one each and none.
+# With three rows of weights, three of four processes have one each and the last has none.
 @pytest.mark.parametrize("processes", [2, 4])
 def test_fsdp2_norms_are_those_of_whole_layers(tmp_path: Path, processes: int) -> None:
     path, x, y, net = material(tmp_path)

@@ -20,11 +20,11 @@ from gradtui.runs.reader import open_run
 from gradtui.runs.summary import Records
 from gradtui.training.checkpoints.keeping import RollbackBuffer
 from gradtui.training.checkpoints.state import TrainingState
-from gradtui.training.distributed.shared_step import stepper_of
 from gradtui.training.divergence import Divergence, Recovery
 from gradtui.training.recorder import Recorder
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
+from gradtui.training.shared_step import stepper_of
 from gradtui.training.step import take_step
 
 LONGEST_REPLAY = 20.0

@@ -11,13 +11,13 @@ from torch import Tensor
 from gradtui.data import loss_and_accuracy
 from gradtui.training.checkpoints.keeping import CheckpointWriter, RollbackBuffer
 from gradtui.training.controls import Controls, Ending, StopRequest
-from gradtui.training.distributed.shared_step import stepper_of
 from gradtui.training.divergence_report import DivergenceReport
 from gradtui.training.failures import reason_of
 from gradtui.training.findings_writer import FindingsWriter
 from gradtui.training.recorder import NONFINITE_STEPS, Recorder
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session
+from gradtui.training.shared_step import stepper_of
 from gradtui.training.step import take_step
 
 SAVING_SECONDS = 0.3

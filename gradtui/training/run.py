@@ -17,12 +17,12 @@ from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.restoring import Forked, Resumed, fork, load_layers, resume
 from gradtui.training.controls import Controls, Ending, StopRequest
 from gradtui.training.distributed.process_group import ProcessGroup
-from gradtui.training.distributed.shared_step import split_batches
 from gradtui.training.loop import Loop
 from gradtui.training.pretraining import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.sampling import StepSampler
 from gradtui.training.session import Session, build
+from gradtui.training.shared_step import split_batches
 from gradtui.training.step import Stepper, take_step
 
 FRESH = RunOrigin()

@@ -1,9 +1,9 @@
 """Train one experiment with several processes, each on its part of every batch. This file imports no torch.
 
-torchrun (agent.py) starts the processes (rank.py). Rank 0 is a trainer like any other: it alone has the optimizer,
-writes the run's folder and obeys the viewers. The other ranks hold no state that matters: at each step they
-receive which batch it is and the weights, and return the gradient of their part of it. So pausing, resuming,
-forking and rolling back work as they do with one process.
+torchrun (agent.py) starts the processes (gradtui.training.rank). Rank 0 is a trainer like any other: it alone
+has the optimizer, writes the run's folder and obeys the viewers. The other ranks hold no state that matters:
+at each step they receive which batch it is and the weights, and return the gradient of their part of it. So
+pausing, resuming, forking and rolling back work as they do with one process.
 
 That moves as many bytes as when all hold an optimizer each: a reduction and a broadcast are the two halves of an
 all-reduce.

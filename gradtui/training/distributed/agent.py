@@ -47,7 +47,7 @@ def _run_torchrun(folder: Path, processes: int) -> str:
     # Not by the machine's name, which many laptops cannot resolve.
     words = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
     try:
-        torchrun([*words, "-m", "gradtui.training.distributed.rank", str(folder)])
+        torchrun([*words, "-m", "gradtui.training.rank", str(folder)])
     except SignalException:
         return "the processes were killed before the training could end"
     except ChildFailedError as error:

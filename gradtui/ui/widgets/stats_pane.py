@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.ui.run_stats import RunStat
-
-if TYPE_CHECKING:
-    pass
 
 
 class StatsPane(Widget):

@@ -53,7 +53,7 @@ def processes_of(folder: Path) -> dict[str, int]:
     for process in Path("/proc").iterdir():
         try:
             words = (process / "cmdline").read_bytes().decode().split("\0")
-            if "gradtui.training.distributed.rank" in words and str(folder) in words:
+            if "gradtui.training.rank" in words and str(folder) in words:
                 variables = (process / "environ").read_bytes().decode().split("\0")
                 found[next(v for v in variables if v.startswith("RANK="))[5:]] = int(process.name)
         except (OSError, StopIteration):

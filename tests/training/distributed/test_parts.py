@@ -8,7 +8,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from gradtui.data.task import IGNORED
-from gradtui.training.distributed.shared_step import part_of
+from gradtui.training.shared_step import part_of
 
 
 def gradient(weights: Tensor, x: Tensor, y: Tensor, share: float | Tensor = 1.0) -> tuple[Tensor, Tensor]:

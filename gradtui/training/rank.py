@@ -1,4 +1,4 @@
-"""Run one process of a training: `python -m gradtui.training.distributed.rank FOLDER`, as torchrun starts it."""
+"""Run one process of a training: `python -m gradtui.training.rank FOLDER`, as torchrun starts it."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ def main(folder: Path) -> int:
     # Rank 0 decides when a training ends, and it receives the signal as well.
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     from gradtui.training.distributed.process_group import ProcessGroup
-    from gradtui.training.distributed.shared_step import follow_main_rank
     from gradtui.training.session import build
+    from gradtui.training.shared_step import follow_main_rank
 
     try:
         group = ProcessGroup.join()

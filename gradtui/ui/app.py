@@ -18,7 +18,7 @@ from textual.binding import Binding
 from textual.screen import Screen
 
 from gradtui.ui.chart_imports import import_charts
-from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
+from gradtui.ui.keys import LAB_KEYS, key_actions, keymap_of, without_key
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.terminal.terminal_app import TerminalApp
@@ -164,8 +164,6 @@ class GradtuiApp(TerminalApp):
         Textual's own commands are left out where there is a key for the same.
         """
         from textual.markup import escape
-
-        from gradtui.ui.key_actions import key_actions
 
         for _, actions in key_actions(screen):
             for action in actions:

@@ -1,10 +1,18 @@
-"""The keys of the lab, which the opening screen shows before the lab is imported, and keys that a person chose."""
+"""The keys of the lab, the keys that a person chose instead, and all keys that do something now.
+
+The opening screen shows the keys of the lab before the lab is imported.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
 
-from textual.binding import Binding, BindingType
+from textual.binding import ActiveBinding, Binding, BindingType
+from textual.dom import DOMNode
+from textual.screen import Screen
+from textual.widget import Widget
 
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
@@ -144,3 +152,54 @@ def without_key(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> lis
 
 def _with_id(bindings: Iterable[BindingType]) -> list[Binding]:
     return [binding for binding in bindings if isinstance(binding, Binding) and binding.id is not None]
+
+
+@dataclass(frozen=True)
+class KeyAction:
+    """A KeyAction is something that can be done now, with every key for it."""
+
+    node: DOMNode
+    """The pane, the screen or the app that does it."""
+    action: str
+    keys: tuple[str, ...]
+    """Their names on the keyboard."""
+    description: str
+    tooltip: str
+    enabled: bool
+
+
+def key_actions(screen: Screen[Any]) -> list[tuple[DOMNode, list[KeyAction]]]:
+    """Return what the keys of a screen do, by node: the focused pane first, then what it lies in, up to the app."""
+    focused = screen.focused or screen
+    by_node: dict[DOMNode, dict[str, list[ActiveBinding]]] = {n: {} for n in focused.ancestors_with_self}
+    for active in screen.active_bindings.values():
+        if not active.binding.system:
+            by_node.setdefault(active.node, {}).setdefault(active.binding.action, []).append(active)
+    return [
+        (node, [_key_action(screen, bindings) for bindings in actions.values()])
+        for node, actions in by_node.items()
+        if actions
+    ]
+
+
+def _key_action(screen: Screen[Any], bindings: list[ActiveBinding]) -> KeyAction:
+    first = bindings[0]
+    # A key's display in the footer may stand for two ("←→"); here each key has its own line.
+    keys = dict.fromkeys(
+        screen.app.get_key_display(replace(active.binding, key_display=None)) for active in bindings
+    )
+    # Of two bindings of one action, often only one says what it does.
+    description = next((active.binding.description for active in bindings if active.binding.description), "")
+    tooltip = next((active.tooltip for active in bindings if active.tooltip), "")
+    name = first.binding.action.partition("(")[0].rpartition(".")[2].replace("_", " ")
+    description = description or name
+    # Textual's own are written Like This.
+    description = description.lower() if description.istitle() else description[:1].lower() + description[1:]
+    return KeyAction(first.node, first.binding.action, tuple(keys), description, tooltip, first.enabled)
+
+
+def help_of(screen: Screen[Any]) -> str:
+    """Return the help text of the focused pane, or else of what it lies in, in Markdown; "" where there is none."""
+    focused = screen.focused or screen
+    nodes = (node for node in focused.ancestors_with_self if isinstance(node, Widget))
+    return next((node.HELP for node in nodes if node.HELP), "")

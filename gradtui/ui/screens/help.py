@@ -16,7 +16,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Markdown
 
-from gradtui.ui.key_actions import KeyAction, help_of, key_actions
+from gradtui.ui.keys import KeyAction, help_of, key_actions
 
 
 class KeyTable(Widget):

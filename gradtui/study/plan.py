@@ -50,7 +50,7 @@ class Member:
     @property
     def depth(self) -> int:
         """Return the number of weight layers from input to output, without the output layer."""
-        return depth_of(self.experiment)
+        return hidden_depth(self.experiment)
 
     @property
     def changes(self) -> dict[str, Any]:
@@ -96,11 +96,6 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
     if spec.compare.kind == "lines" and not all(isinstance(member.on(x), int | float) for member in members):
         raise ExperimentError("compare.x", x, 'an axis of numbers; for words kind = "bars"')
     return tuple(members)
-
-
-def depth_of(experiment: Experiment) -> int:
-    """Return the number of layers of weights from input to output, without the output layer."""
-    return hidden_depth(experiment)
 
 
 def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:

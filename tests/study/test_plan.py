@@ -8,7 +8,8 @@ import pytest
 
 from gradtui.experiment import ExperimentError, from_dict, net_shape, resolve, set_fields
 from gradtui.experiment.cures import cure
-from gradtui.study.plan import depth_of, key_of, plan
+from gradtui.experiment.net_plan import hidden_depth
+from gradtui.study.plan import key_of, plan
 from gradtui.study.spec import dumps, load, loads
 
 CROSSED = """
@@ -46,7 +47,7 @@ def test_every_change_is_crossed_with_every_grid_point_and_seed() -> None:
     )
     (found,) = [m for m in members if key_of(m.experiment) == key_of(expected)]
     assert found.changes == {"change": "residual", "net.1.repeat": 10, "optimizer.lr": 0.3, "seed": 1}
-    assert found.depth == depth_of(expected) == 21
+    assert found.depth == hidden_depth(expected) == 21
     assert found.on("depth") == 21
     assert found.on("net.0.width") == 64
     assert found.label("net.1.repeat") == "residual · lr 0.3"
@@ -123,5 +124,5 @@ def test_invalid_study_raises_one_line_that_names_the_field(text: str, said: str
 
 def test_depth_counts_every_layer_of_a_transformer_block() -> None:
     exp = from_dict({"data": {"sequence": "rows"}, "net": [{"block": "attention", "width": 8, "repeat": 3}]})
-    assert depth_of(exp) == 12
-    assert depth_of(exp) == net_shape(exp).depth - 1, "the output layer is not counted"
+    assert hidden_depth(exp) == 12
+    assert hidden_depth(exp) == net_shape(exp).depth - 1, "the output layer is not counted"

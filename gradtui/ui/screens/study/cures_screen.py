@@ -38,6 +38,7 @@ class CuresScreen(Screen["Path | None"]):
         "layer over the last one's, **a step** its time beside the sick net's, its share of a pretraining included. "
         "What has ended is ranked: healed first, then by what was learned; of equals the cheaper."
     )
+    # The ids stay as they are: people may have bound them to other keys in their settings.
     BINDINGS = [
         Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="trials.open"),
         Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The cure before.", id="trials.up"),
@@ -81,7 +82,7 @@ class CuresScreen(Screen["Path | None"]):
         # A worker of the app goes on when this screen is gone. Another one for the same run takes its place.
         self.app.run_worker(
             partial(_poll, self.study),
-            group=f"trials {self.study.folder}",
+            group=f"cures {self.study.folder}",
             thread=True,
             exclusive=True,
             exit_on_error=False,

@@ -1,11 +1,11 @@
-"""What can be wrong with a run, said in one line."""
+"""The errors of reading a run; each has a one-line text."""
 
 from __future__ import annotations
 
 
 class RunError(ValueError):
-    """A folder or file that is no readable run. Its text is one line that names the file."""
+    """A folder or file is no readable run. The text is one line that names the file."""
 
 
 class RunNotFound(RunError):
-    """No run, or more than one, is meant by what the person typed."""
+    """No run, or more than one, matches what the person typed."""

@@ -1,4 +1,4 @@
-"""events.jsonl: what happened in a run, and what follows from it."""
+"""events.jsonl records what happened in a run; an EventLog reads it."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from gradtui.runs.folder import EVENTS_FILE
 from gradtui.runs.jsonl import LineReader
 
 Event = Mapping[str, Any]
-"""An object with "event" (its kind) and "time", mostly "step". Kinds that are unknown are kept."""
+"""An object with "event" (its kind) and "time", mostly "step". Events of unknown kinds are kept."""
 
 
 @dataclass(frozen=True)
 class RunPhase:
-    """Where a run stands by its own account: what the phases, pauses and the end say."""
+    """A RunPhase says where a run stands according to its events: phase, pause and end."""
 
     phase: str = ""
     paused: bool = False
     end: str = ""
-    """The status of the end event; empty while there is none. A phase after it begins the run anew."""
+    """The status of the end event; empty while there is none. A phase event after it means that the run was resumed."""
     reason: str = ""
 
     def after(self, event: Event) -> RunPhase:
-        """The course once this event has happened."""
+        """Return the phase after this event has happened."""
         match event["event"]:
             case "phase":
                 paused = self.paused and not self.end
@@ -33,7 +33,7 @@ class RunPhase:
             case "paused":
                 return replace(self, paused=True)
             case "resumed" | "rewound":
-                # Who was killed while it was paused does not take up its pause with the run.
+                # A trainer that was killed while paused is not paused when it resumes the run.
                 return replace(self, paused=False)
             case "end":
                 ending = str(event.get("status", "")) or "finished"
@@ -42,7 +42,7 @@ class RunPhase:
 
 
 class EventLog:
-    """All events of a run so far, and what they come to. Read on from where the last poll stopped."""
+    """An EventLog holds all events of a run so far, and what follows from them."""
 
     def __init__(self, folder: Path) -> None:
         self._lines = LineReader(folder / EVENTS_FILE)
@@ -50,14 +50,14 @@ class EventLog:
 
     def _clear(self) -> None:
         self.entries: list[Event] = []
-        """As they happened, all of them."""
+        """All events, oldest first."""
         self.evaluations: list[Event] = []
-        """Without those of steps that the run was taken back behind."""
+        """The evaluations, without those of steps that were undone by a rollback."""
         self._findings: list[Event] = []
         self.run_phase = RunPhase()
 
     def poll(self) -> bool:
-        """Take in what is new, and say whether anything was. A line that is no event is left out."""
+        """Read the new events, and return whether there were any. A line that is no event is skipped."""
         fresh, restarted = self._lines.poll()
         if restarted:
             self._clear()
@@ -80,19 +80,22 @@ class EventLog:
                 self._findings = [old for old in self._findings if (step_of(old) or 0) <= last]
 
     def findings(self) -> list[Event]:
-        """The newest of each code, in the order in which the codes first came up; without void ones."""
+        """Return the newest finding of each code, in the order in which the codes came up, undone ones left out."""
         newest = {str(event.get("code", "")): event for event in self._findings}
         return list(newest.values())
 
 
 def step_of(event: Event) -> int | None:
-    """The step that an event belongs to."""
+    """Return the step to which an event belongs; None if it names none."""
     step = event.get("step")
     return step if isinstance(step, int) else None
 
 
 def rollback_step(events: Iterable[Event]) -> int | None:
-    """The step of the point before a run broke; None where it did not, or has recovered, or no point was kept."""
+    """Return the step to which a diverged run can be rolled back.
+
+    None if the run did not diverge, has recovered, or kept no point to go back to.
+    """
     broke, back = 0, None
     for event in events:
         match event["event"]:

@@ -4,14 +4,14 @@ A run is a folder. One process writes each file, and only by appending (`run.jso
 replace), so it can be read at any moment, from any process, also over a network file system::
 
     experiment.toml        what was asked for
-    start.json             where the run begins, if not at fresh weights: see start.py
+    start.json             where the run begins, if not at fresh weights: see meta.py
     run.json               who, what, where: see meta.py. Under "tables" it names the columns of each table
     <table>.f32            rows of numbers
     <table>.<bucket>.f32   the same rows summarised by buckets of 16, 256, 4096 … rows
     events.jsonl           what happened, one JSON object a line, each with "event" and "time", mostly "step"
-    control.jsonl          what viewers wish, one JSON object a line
+    control.jsonl          commands of viewers, one JSON object a line
     label.json             the name and the tags that people gave it: written by viewers, each time whole
-    checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it broke; parent-<n>,
+    checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it diverged; parent-<n>,
                            from which a fork begins
     trainer.log            what the trainer printed
     heartbeat              an empty file whose time of change is renewed about once a second
@@ -76,50 +76,50 @@ LEVEL_FACTOR = 16
 """A level's bucket is this many times as long as the bucket of the level below."""
 
 HEADER_BYTES = 12
-"""step and time, which every record starts with."""
+"""The bytes of step and time, with which every record starts."""
 
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 def record_size(columns: int) -> int:
-    """Bytes of one row of a table, for those who need no numpy for it."""
+    """Return the bytes of one row of a table. Needs no numpy."""
     return HEADER_BYTES + 4 * columns
 
 
 def record_dtype(columns: int) -> np.dtype[np.void]:
-    """One row of a table."""
+    """Return the type of one row of a table."""
     return _dtype([("step", "<u4"), ("time", "<f8"), ("values", "<f4", (columns,))])
 
 
 def level_dtype(columns: int) -> np.dtype[np.void]:
-    """One bucket of a level."""
+    """Return the type of one bucket of a level."""
     statistics = [(name, "<f4", (columns,)) for name in ("min", "mean", "max")]
     return _dtype([("step", "<u4"), ("time", "<f8"), *statistics])
 
 
 def _dtype(fields: list[Any]) -> np.dtype[np.void]:
-    # The screens list runs before their first frame, and numpy costs a tenth of a second to import.
+    # The screens list runs before their first frame, and importing numpy takes a tenth of a second.
     import numpy as np
 
     return np.dtype(fields)
 
 
 def table_path(folder: Path, table: str) -> Path:
-    """The file of a table. Raises ValueError on a name that could pass for a level's or leave the folder."""
+    """Return the file of a table. Raises ValueError if the name could be a level's or leave the folder."""
     if not _TABLE_NAME.match(table):
         raise ValueError(f"{table!r} is no name of a table; expected small letters, digits and _")
     return folder / f"{table}.f32"
 
 
 def level_path(folder: Path, table: str, bucket: int) -> Path:
-    """The file of a table's level with buckets of that many rows."""
+    """Return the file of a table's level with buckets of that many rows."""
     return table_path(folder, table).with_suffix(f".{bucket}.f32")
 
 
 def size_of(path: Path) -> int:
-    """Bytes of a file that another process may be writing; 0 where there is none.
+    """Return the bytes of a file that another process may be writing; 0 if there is none.
 
-    The file is opened for it: on a network file system a bare stat may be seconds old, an open is not.
+    The file is opened for this: on a network file system a bare stat may be seconds old, an open is not.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY)
@@ -132,12 +132,12 @@ def size_of(path: Path) -> int:
 
 
 def is_run_folder(folder: Path) -> bool:
-    """Whether a run is, or is about to be, written there."""
+    """Return whether a run is, or is about to be, written there."""
     return (folder / RUN_FILE).is_file() or (folder / EXPERIMENT_FILE).is_file()
 
 
 def runs_root() -> Path:
-    """Where runs are kept: $GRADTUI_HOME/runs, else the platform's folder for a user's data."""
+    """Return where runs are kept: $GRADTUI_HOME/runs, else the platform's folder for a user's data."""
     home = os.environ.get("GRADTUI_HOME")
     if home:
         return Path(home).expanduser() / "runs"
@@ -147,14 +147,14 @@ def runs_root() -> Path:
 
 
 def slug_of(name: str) -> str:
-    """What a name comes to where only small letters, digits and - may stand; perhaps nothing."""
+    """Return a name reduced to small letters, digits and -; it may be empty."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-")
 
 
 def new_folder(root: Path, name: str) -> Path:
     """Make an empty folder in `root` whose name, the run's id, sorts by time and resembles `name`.
 
-    Raises OSError where it cannot be made.
+    Raises OSError if it cannot be made.
     """
     slug = slug_of(name) or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
@@ -172,8 +172,10 @@ def new_folder(root: Path, name: str) -> Path:
 
 @contextlib.contextmanager
 def replacing(path: Path, buffering: int = -1) -> Iterator[IO[bytes]]:
-    """A draft beside `path` to write into; it takes the file's name when the block ends. Raises OSError. Where the
-    block ends by an exception, the file is left as it was, and no draft behind.
+    """Yield a draft beside `path` to write into, which replaces the file when the block ends.
+
+    Readers see the old or the new file, whole. If the block raises, the file stays as it was and the draft is removed.
+    Raises OSError.
     """
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     try:
@@ -190,7 +192,7 @@ def replacing(path: Path, buffering: int = -1) -> Iterator[IO[bytes]]:
 
 
 class LastRow(NamedTuple):
-    """One row of a table."""
+    """A LastRow is the newest row of a table, read without numpy: lists look at one row of each of many runs."""
 
     step: int
     time: float
@@ -200,7 +202,7 @@ class LastRow(NamedTuple):
 
 
 def last_row(folder: Path, table: str, columns: int) -> LastRow | None:
-    """The last whole row of a table with so many columns; None where there is none, or it cannot be read."""
+    """Return the last whole row of a table with so many columns; None if there is none or it cannot be read."""
     record = _last_bytes(folder, table, columns, record_size(columns))
     if record is None:
         return None
@@ -212,13 +214,13 @@ def last_row(folder: Path, table: str, columns: int) -> LastRow | None:
 
 
 def last_row_step(folder: Path, table: str, columns: int) -> int:
-    """The step of that row; 0 where there is none."""
+    """Return the step of the last row of a table; 0 if there is none."""
     record = _last_bytes(folder, table, columns, HEADER_BYTES)
     return 0 if record is None else int.from_bytes(record[:4], "little")
 
 
 def _last_bytes(folder: Path, table: str, columns: int, count: int) -> bytes | None:
-    """The first `count` bytes of the last whole record."""
+    """Return the first `count` bytes of the last whole record."""
     try:
         path, size = table_path(folder, table), record_size(columns)
         rows = size_of(path) // size

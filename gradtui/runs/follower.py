@@ -18,7 +18,7 @@ from gradtui.runs.table import Table, coarsest_bucket
 
 
 class History:
-    """All rows of a table in at most `most` buckets of `stride` rows each.
+    """A History holds all rows of a growing table in at most `most` buckets of `stride` rows each.
 
     The stride is the smallest power of two that suffices; when the history is full, neighbours are merged and
     it goes on. Only the last bucket may hold fewer rows. A bucket's numbers follow from its rows alone: not
@@ -31,11 +31,11 @@ class History:
         self._columns = columns
         self._most = most
         self._full = empty(columns)
-        # Rows that fill no bucket yet: at most one merged bucket of each smaller power of two, keyed by it.
+        # Rows that fill no bucket yet: at most one merged bucket for each smaller power of two, which is its key.
         self._waiting: dict[int, Summary] = {}
 
     def take(self, table: Table, stop: int) -> None:
-        """Take in a table's rows from where the history ends up to `stop`."""
+        """Add the rows of a table from where the history ends up to `stop`."""
         stride = self._stride_for(stop)
         while self.stride < stride:
             self._coarsen()
@@ -59,7 +59,7 @@ class History:
         self.stride *= 2
 
     def _carry(self, buckets: Summary, size: int) -> Summary:
-        """What fills strides, once these are merged with the buckets that wait, as a counter carries."""
+        """Merge new buckets with those that wait, as a counter carries, and return the full ones."""
         while size < self.stride:
             waiting = self._waiting.pop(size, None)
             if waiting is not None:
@@ -73,11 +73,11 @@ class History:
 
     @property
     def last_rows(self) -> int:
-        """Rows in the last bucket; 0 where there is none."""
+        """Return the number of rows in the last bucket; 0 if there is none."""
         return (self.rows - 1) % self.stride + 1 if self.rows else 0
 
     def summary(self) -> Summary:
-        """The buckets, oldest first. They are not changed later."""
+        """Return the buckets, oldest first. They are not changed later."""
         if not self._waiting:
             return self._full
         sizes = sorted(self._waiting, reverse=True)
@@ -90,10 +90,13 @@ RATE_SECONDS = 2.0
 
 
 class TableFollower:
-    """Reads on in a table, and begins anew where it was cut back because the run was resumed."""
+    """A TableFollower reads on in a table: its history, its newest row, and how fast it grows.
+
+    It begins anew if the table was cut back because the run was resumed.
+    """
 
     def __init__(self, table: Table, most: int) -> None:
-        """`most`: buckets of the history."""
+        """`most` is the largest number of buckets in the history."""
         self._most = most
         self.restart(table)
 
@@ -108,7 +111,7 @@ class TableFollower:
         self._marks: deque[tuple[float, int]] = deque()
 
     def poll(self) -> bool:
-        """Take in the rows that are new. Whether any were. One look at the file's size where none are."""
+        """Read the new rows, and return whether there were any. If not, this only asks for the file's size."""
         rows = self.table.rows
         if rows == self.rows:
             return False
@@ -131,7 +134,7 @@ class TableFollower:
         return True
 
     def _goes_on(self, rows: int) -> bool:
-        """Whether the last row that was read is still where it was."""
+        """Return whether the last row that was read is still in its place."""
         if rows < self.rows:
             return False
         row = self.table.read(self.rows - 1, self.rows)
@@ -150,10 +153,8 @@ class TableFollower:
             self._marks.popleft()
 
     def rate(self) -> float | None:
-        """Steps a second over the last two seconds recorded, or over the last two rows where they lie further
-        apart.
-
-        None before the second row.
+        """Return the steps a second over the last two seconds recorded, or over the last two rows if they lie further
+        apart; None before the second row.
         """
         if len(self._marks) < 2:
             return None
@@ -179,16 +180,16 @@ class Timeline:
 
     @property
     def first_step(self) -> int:
-        """The step at which the first row begins; 0 where there is none."""
+        """Return the step at which the first row begins; 0 if there is none."""
         return int(self.steps[0]) if len(self.steps) else 0
 
     @property
     def recorded(self) -> int:
-        """How many recorded steps the rows stand for."""
+        """Return how many recorded steps the rows stand for."""
         return (len(self.rows) - 1) * self.stride + self.last_count if len(self.rows) else 0
 
     def fold(self, most: int) -> tuple[Floats, Steps, int]:
-        """The same in at most `most` rows (of at least one): (matrix, the step at which each row begins, stride).
+        """Return the same in at most `most` rows, at least one: (matrix, the step at which each row begins, stride).
 
         Full rows are the very ones that a shorter timeline would hold, so a pane that grows row by row
         changes only at its end, until its stride doubles.
@@ -206,9 +207,9 @@ class Timeline:
         return matrix, steps, stride
 
     def window(self, first_step: int, last_step: int, most: int) -> Summary:
-        """The recorded steps from `first_step` to `last_step`, both included, in at most `most` buckets.
+        """Return the recorded steps from `first_step` to `last_step`, both included, in at most `most` buckets.
 
-        Read from the disk, as finely as it is stored there: for looking closer than `rows` allow.
+        They are read from the disk, which holds them more finely than `rows`.
         """
         return self.table.summary(self.table.row_of(first_step), self.table.row_of(last_step + 1), most)
 
@@ -228,19 +229,19 @@ TIMELINE_ROWS = 512
 
 @dataclass(frozen=True, eq=False)
 class Snapshot:
-    """The whole state of a run at one moment. Nothing in it changes later."""
+    """A Snapshot is the whole state of a run at one moment. Nothing in it changes later."""
 
     meta: RunMeta | None
     """None until the trainer has written run.json."""
     status: RunStatus
     step: int
-    """The last that is recorded; 0 before the first."""
+    """The last step recorded; 0 before the first."""
     steps: int
-    """How many are planned; 0 is unknown."""
+    """How many steps are planned; 0 if unknown."""
     rate: float | None
     """Steps a second, over the last two seconds that were recorded; None before the second step."""
     seconds_left: float | None
-    """At that rate; None where it is unknown or nothing is left to wait for."""
+    """The time left at that rate; None if it is unknown or the run has ended."""
     metric: str
     layer_names: tuple[str, ...]
     """The columns of the metric: layers from input to output, or time lags. Empty until the net is built."""
@@ -255,9 +256,9 @@ class Snapshot:
     evaluations: tuple[Event, ...]
     """Oldest first, each with "step", "train_loss", "train_accuracy", "test_loss", "test_accuracy"."""
     findings: tuple[Event, ...]
-    """The newest of each code."""
+    """The newest finding of each code."""
     events: tuple[Event, ...] = field(repr=False)
-    """All that happened, oldest first."""
+    """All events, oldest first."""
 
 
 class Follower:
@@ -271,7 +272,7 @@ class Follower:
         self._scalars = TableFollower(run.table_or_empty("scalars"), CURVE_BUCKETS)
         self._layers = TableFollower(run.table_or_empty(metric), TIMELINE_ROWS)
         self._logged: dict[str, TableFollower] = {}
-        """Of what a script logs, each name by itself."""
+        """The scalars that a script logs, by name; each has its own table."""
         self._status: RunStatus | None = None
         self._told = False
 
@@ -282,11 +283,11 @@ class Follower:
         self._told = False
 
     def poll(self) -> Snapshot | None:
-        """The state now; None where nothing has changed since the last poll."""
+        """Return the state now; None if nothing has changed since the last poll."""
         changed = self._look() or not self._told
         status = self._judge()
         if status.state in ENDS and self._look():
-            # The end was found only when the process was found gone, after the tables had been read.
+            # The end was noticed only because the process is gone, after the tables had been read.
             changed, status = True, self._judge()
         if not changed and status == self._status:
             return None
@@ -295,10 +296,10 @@ class Follower:
         return self._snapshot(self._meta, status)
 
     def _look(self) -> bool:
-        """Take in what is new, and say whether anything was.
+        """Read what is new, and return whether anything was.
 
-        In the reverse of the order in which a trainer writes, events before run.json before rows: so whoever is
-        told the end has seen all rows.
+        This goes in the reverse of the order in which a trainer writes: events, then run.json, then rows. So a snapshot
+        that says the run has ended has all rows.
         """
         changed = self._log.poll()
         meta = self.run.meta
@@ -315,13 +316,13 @@ class Follower:
         return current_status(self.run.folder, self._meta, self._log, step)
 
     def latest(self, metric: str) -> tuple[int, Floats] | None:
-        """Step and values (layers,) of the newest row of any metric; None where there is none (yet)."""
+        """Return the step and values (layers,) of the newest row of any metric; None if there is none yet."""
         table = self.run.table_or_empty(metric)
         rows = table.read(max(0, table.rows - 1))
         return (int(rows["step"][-1]), rows["values"][-1]) if len(rows) else None
 
     def _renew(self) -> None:
-        """run.json was replaced: the net has been built, or the run was resumed."""
+        """Adapt to a new run.json: the net has been built, or the run was resumed."""
         for name, source in (("scalars", self._scalars), (self.metric, self._layers)):
             table = self.run.table_or_empty(name)
             if table.columns != source.table.columns:

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line: what a line looks like, and reading on from where one stopped."""
+"""Files of one JSON object a line: encode a line, and read on from where the last reading stopped."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
 def encode_line(entry: Mapping[str, Any]) -> bytes:
-    """One line, with its newline. What JSON has no word for becomes a string, as do NaN and infinity."""
+    """Return one line, with its newline. NaN, infinity and values that JSON does not know become strings."""
     return (
         json.dumps(_plain(entry), ensure_ascii=False, separators=(",", ":")).encode(errors="replace") + b"\n"
     )
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
-    """The object of a line, "nan", "inf" and "-inf" as numbers again; None where the line holds no object."""
+    """Return the object of a line, with "nan", "inf" and "-inf" as numbers; None if the line holds no object."""
     try:
         entry = json.loads(line)
     except ValueError:
@@ -42,7 +42,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, msgspec.Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    # Numbers and arrays of numpy (and tensors), without importing what may not be there.
+    # Numbers and arrays of numpy (and tensors), without importing a library that may be missing.
     tolist = getattr(value, "tolist", None)
     return _plain(tolist()) if callable(tolist) else str(value)
 
@@ -58,22 +58,22 @@ def _numbers(value: Any) -> Any:
 
 
 class LineReader:
-    """Reads on in a file that grows by whole lines. A last line without newline waits until it has one."""
+    """A LineReader reads the new lines of a file that grows. A last line without newline is read once it has one."""
 
     def __init__(self, path: Path, size: Callable[[Path], int] = size_of) -> None:
-        """`size` says how long the file is, 0 where there is none."""
+        """`size` returns the length of the file, 0 if there is none."""
         self.path = path
         self.offset = 0
         self._size = size
 
     def skip(self) -> None:
-        """Leave unread what is there now."""
+        """Skip the lines that are there now."""
         self.offset = self._size(self.path)
 
     def poll(self) -> tuple[list[dict[str, Any]], bool]:
-        """The objects that are new, and whether the file began anew since (then they are all it holds).
+        """Return the new objects, and whether the file was begun anew since (then these are all it holds).
 
-        Costs one look at its size where nothing is new. Lines that hold no object are passed over.
+        If nothing is new it only asks for the size of the file. Lines that hold no object are skipped.
         """
         size = self._size(self.path)
         if size == self.offset:

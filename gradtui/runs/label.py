@@ -1,5 +1,7 @@
-"""label.json: what people call a run and how they sort it. Written by viewers; run.json has the trainer for its one
-writer."""
+"""label.json holds the name and the tags that people gave a run.
+
+Viewers write it; they must not write run.json, whose only writer is the trainer.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +15,22 @@ from gradtui.runs.folder import replacing
 
 LABEL_FILE = "label.json"
 LONGEST_NAME = 200
-"""Characters of a name …"""
+"""The most characters that a name may have."""
 LONGEST_TAG = 40
-"""… and of a tag."""
+"""The most characters that a tag may have."""
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True):
-    """What a person has written on a run."""
+    """A Label is the name and the tags that people gave a run."""
 
     name: str = ""
-    """Another name than the experiment's; empty is none."""
+    """The name that replaces the experiment's; empty if there is none."""
     tags: tuple[str, ...] = ()
     """In alphabetical order."""
 
 
 def read_label(folder: Path) -> Label:
-    """What stands on the run in that folder. What cannot be read, or is no label, says nothing."""
+    """Return the label of the run in that folder; an empty one if it is missing or cannot be read."""
     try:
         return msgspec.json.decode((folder / LABEL_FILE).read_bytes(), type=Label)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
@@ -36,7 +38,7 @@ def read_label(folder: Path) -> Label:
 
 
 def write_label(folder: Path, label: Label) -> None:
-    """Write on a run, in place of what stood there. Raises RunError, one line that names the file."""
+    """Replace the label of a run. Raises RunError, one line that names the file."""
     path = folder / LABEL_FILE
     try:
         with replacing(path) as file:
@@ -46,7 +48,7 @@ def write_label(folder: Path, label: Label) -> None:
 
 
 def name_of(text: str) -> str:
-    """A name as it was typed, on one line. Raises RunError where it is too long."""
+    """Return a name as it was typed, on one line. Raises RunError if it is too long."""
     name = " ".join(text.split())
     if len(name) > LONGEST_NAME:
         raise RunError(f"a name has {LONGEST_NAME} characters at most, and this one {len(name)}")
@@ -54,8 +56,9 @@ def name_of(text: str) -> str:
 
 
 def tags_of(text: str) -> tuple[str, ...]:
-    """Tags as they were typed, between blanks or commas. Raises RunError where one is too long, or would not be found
-    again: a filter reads other meanings into its signs.
+    """Return the tags in a text, separated by blanks or commas.
+
+    Raises RunError if one is too long, or holds a sign that has another meaning in a filter.
     """
     tags = _sorted(text.replace(",", " ").split())
     for tag in tags:
@@ -67,7 +70,7 @@ def tags_of(text: str) -> tuple[str, ...]:
 
 
 def retagged(label: Label, add: Iterable[str], remove: Iterable[str]) -> Label:
-    """The label with other tags."""
+    """Return the label with tags added and removed."""
     return msgspec.structs.replace(label, tags=_sorted({*label.tags, *add} - set(remove)))
 
 

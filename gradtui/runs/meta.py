@@ -17,7 +17,7 @@ FORMAT = 1
 
 
 class LayerMeta(msgspec.Struct, frozen=True):
-    """A weight layer."""
+    """A LayerMeta describes one weight layer."""
 
     name: str
     kind: str = ""
@@ -25,14 +25,14 @@ class LayerMeta(msgspec.Struct, frozen=True):
 
 
 class TableMeta(msgspec.Struct, frozen=True):
-    """A table's columns, in the order in which they are stored."""
+    """A TableMeta names the columns of a table, in the order in which they are stored."""
 
     columns: tuple[str, ...]
     kind: Literal["scalars", "layers", "lags", "histograms"] = "layers"
 
 
 class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The run that another one is to be held against."""
+    """A Parent is the run with which a fork is compared."""
 
     run: str
     """Its id."""
@@ -43,7 +43,7 @@ class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """The content of run.json."""
+    """A RunMeta is the content of run.json. Only the trainer writes it, each time whole."""
 
     format: int = FORMAT
     id: str
@@ -56,19 +56,19 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     """In forward order; empty until the net is built."""
     tables: dict[str, TableMeta] = {}
     steps: int = 0
-    """How many are planned; 0 is unknown."""
+    """How many steps are planned; 0 if unknown."""
     pid: int = 0
     pid_started: int | None = None
     """Clock ticks since boot; None where there is no /proc."""
     host: str = ""
     machine: str = ""
-    """See process.machine."""
+    """The boot and the pid namespace: see process.machine."""
     started: float = 0.0
     """Seconds since the epoch."""
     versions: dict[str, str] = {}
     device: str = ""
     chance_loss: float | None = None
-    """The loss of somebody who guesses."""
+    """The loss of a net that guesses."""
     parameters: int = 0
     data: dict[str, Any] = {}
     parent: Parent | None = None
@@ -78,7 +78,7 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of_this_process(cls, **fields: Any) -> Self:
-        """A RunMeta with pid, pid_started, host, machine and started filled in; the rest by keyword."""
+        """Return a RunMeta with pid, pid_started, host, machine and started of this process; the rest by keyword."""
         pid = os.getpid()
         who = {
             "pid": pid,
@@ -90,19 +90,19 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
         return cls(**{**who, **fields})
 
     def resumed_by(self, before: Self) -> Self:
-        """A run of another process, taken up by the one that this describes: its history goes on."""
+        """Return `before`, the RunMeta of an earlier process, with this process as the one that continues the run."""
         process = ("pid", "pid_started", "host", "machine", "versions")
         return msgspec.structs.replace(before, **{name: getattr(self, name) for name in process})
 
 
 def write_meta(folder: Path, meta: RunMeta) -> None:
-    """Replace run.json at once: a reader sees the old or the new one, whole. Raises OSError."""
+    """Replace run.json atomically: a reader sees the old or the new one, whole. Raises OSError."""
     with replacing(folder / RUN_FILE) as file:
         file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
 
 
 def read_meta(folder: Path) -> RunMeta:
-    """Read run.json. Raises RunError, one line that names the file, where it is missing or corrupt."""
+    """Read run.json. Raises RunError, one line that names the file, if it is missing or corrupt."""
     path = folder / RUN_FILE
     try:
         content = path.read_bytes()
@@ -125,23 +125,26 @@ def read_meta(folder: Path) -> RunMeta:
 
 
 class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """The content of start.json; without that file, a run of its own."""
+    """A RunOrigin is the content of start.json: where a run begins, if not at fresh weights and step 0.
+
+    It is written once, when the run's folder is made, before its trainer starts.
+    """
 
     parent: Parent | None = None
     checkpoint: str = ""
-    """Of a fork: the parent's checkpoint, in this run's own folder; the parent may be deleted."""
+    """The parent's checkpoint of a fork, copied into this run's own folder; the parent may be deleted."""
     preflight: bool = False
-    """Measure at initialisation, and train nothing."""
+    """Whether the trainer only measures at initialisation, and trains nothing."""
 
 
 def write_origin(folder: Path, start: RunOrigin) -> None:
-    """Write start.json at once. Raises OSError."""
+    """Write start.json atomically. Raises OSError."""
     with replacing(folder / START_FILE) as file:
         file.write(msgspec.json.format(msgspec.json.encode(start), indent=1) + b"\n")
 
 
 def read_origin(folder: Path) -> RunOrigin:
-    """Read start.json. Raises RunError, one line that names the file, where it is corrupt."""
+    """Read start.json. Raises RunError, one line that names the file, if it is corrupt."""
     path = folder / START_FILE
     try:
         content = path.read_bytes()

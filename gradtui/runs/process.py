@@ -1,4 +1,8 @@
-"""Whether the process that writes a run is still there."""
+"""Identify the process that writes a run, and say whether it is still alive.
+
+This reads /proc itself: run.json holds the start of a process in clock ticks since boot, which psutil's public
+interface does not give, and the list of runs asks before the first frame, when importing psutil would cost too much.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,15 @@ from pathlib import Path
 
 
 def start_ticks(pid: int) -> int | None:
-    """When a process started, in clock ticks since boot; it tells a reused pid apart. None without /proc."""
+    """Return when a process started, in clock ticks since boot, which tells a reused pid apart. None without /proc."""
     fields = _stat_fields(pid)
     return int(fields[19]) if fields else None
 
 
 def is_alive(pid: int, started: int | None) -> bool:
-    """Whether the process `pid` that started at those ticks still runs here. A zombie does not.
+    """Return whether the process `pid` that started at those ticks still runs here. A zombie does not.
 
-    `started` None compares the pid alone.
+    If `started` is None, only the pid is compared.
     """
     if pid <= 0:
         return False
@@ -36,13 +40,13 @@ def is_alive(pid: int, started: int | None) -> bool:
 
 
 def host_name() -> str:
-    """The name of this machine."""
+    """Return the name of this machine."""
     return socket.gethostname()
 
 
 @functools.cache
 def machine() -> str:
-    """What must be equal for two processes to see each other's pid: the boot, and the space of pids.
+    """Return a text that is equal for two processes that can see each other's pid: the boot and the pid namespace.
 
     A host's name does not suffice: two containers may share one, and a machine keeps it when it restarts.
     """
@@ -58,7 +62,7 @@ def _has_proc() -> bool:
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """The fields of /proc/<pid>/stat from the state on. The name before it may hold blanks and brackets."""
+    """Return the fields of /proc/<pid>/stat from the state on. The name before it may hold blanks and brackets."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

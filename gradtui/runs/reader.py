@@ -1,4 +1,4 @@
-"""Opening a run, live or finished: its numbers as numpy arrays."""
+"""A Run opens a run's folder, live or finished, and gives its numbers as numpy arrays."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _LOG_TAIL_BYTES = 1 << 16
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
-    """Open the run in that folder. Raises RunError, one line that names the file, where it cannot be read."""
+    """Open the run in that folder. Raises RunError, one line that names the file, if it cannot be read."""
     return Run(Path(path))
 
 
 class Run:
-    """A run's folder. Each call reads what is there now, so a run that is being trained is seen to grow."""
+    """A Run reads a run's folder. Each call reads what is there now, so a run that is being trained grows."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises RunError where the folder is no run or its run.json is corrupt."""
+        """Raises RunError if the folder is no run or its run.json is corrupt."""
         self.folder = folder.expanduser().absolute()
         if not self.folder.is_dir():
             raise RunError(f"{folder}: no such folder")
@@ -47,7 +47,7 @@ class Run:
 
     @property
     def meta(self) -> RunMeta | None:
-        """run.json; None until the trainer has written it."""
+        """Return the content of run.json; None until the trainer has written it."""
         stamp = self._current_stamp()
         if stamp is not None and stamp != self._stamp:
             try:
@@ -66,7 +66,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """What a person calls it, or else its experiment or script; before that is known, the folder's name."""
+        """Return the name that a person gave it, else that of its experiment or script, else the folder's."""
         label = self.label
         if label.name:
             return label.name
@@ -78,12 +78,12 @@ class Run:
 
     @property
     def label(self) -> Label:
-        """What people have written on it: a name, tags."""
+        """Return the name and the tags that people gave it."""
         return read_label(self.folder)
 
     @property
     def experiment(self) -> Experiment | None:
-        """What is trained. None for a script's own net."""
+        """Return what is trained; None for a script's own net."""
         meta = self.meta
         try:
             if meta is not None and meta.experiment is not None:
@@ -91,13 +91,13 @@ class Run:
             if (self.folder / EXPERIMENT_FILE).is_file():
                 return load(self.folder / EXPERIMENT_FILE)
         except ExperimentError:
-            # Written by another version of gradtui, say: the numbers are good for all that.
+            # Perhaps another version of gradtui wrote it; its numbers can still be read.
             return None
         return None
 
     @property
     def parent(self) -> Parent | None:
-        """The run from which this one was forked, or whose cure it tries; None of a run of its own."""
+        """Return the run from which this one was forked, or whose cure it tries; None if there is none."""
         meta = self.meta
         try:
             return meta.parent if meta is not None else read_origin(self.folder).parent
@@ -106,13 +106,13 @@ class Run:
 
     @property
     def layer_names(self) -> list[str]:
-        """From input to output; empty until the net is built."""
+        """Return the layers from input to output; empty until the net is built."""
         meta = self.meta
         return [layer.name for layer in meta.layers] if meta else []
 
     @property
     def scalar_names(self) -> list[str]:
-        """What `scalars` can be asked for, apart from "time"."""
+        """Return the names that `scalars` takes, apart from "time"."""
         return [column for table in self.scalar_tables() for column in table.columns]
 
     @property
@@ -124,21 +124,21 @@ class Run:
 
     @property
     def status(self) -> RunStatus:
-        """How it stands."""
+        """Return the status of the run now."""
         return read_status(self.folder)
 
     @property
     def steps(self) -> int:
-        """The last step recorded; 0 before the first."""
+        """Return the last step recorded; 0 before the first."""
         return self.status.step
 
     def events(self) -> list[Event]:
-        """All that happened, oldest first."""
+        """Return all events, oldest first."""
         return self._log().entries
 
     @property
     def findings(self) -> list[Event]:
-        """The newest finding of each code."""
+        """Return the newest finding of each code."""
         return self._log().findings()
 
     def _log(self) -> EventLog:
@@ -147,7 +147,7 @@ class Run:
         return log
 
     def log_tail(self, lines: int = 20) -> list[str]:
-        """The last lines that the trainer printed."""
+        """Return the last lines that the trainer printed."""
         try:
             with (self.folder / LOG_FILE).open("rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
@@ -156,9 +156,9 @@ class Run:
             return []
 
     def scalars(self, name: str) -> tuple[Steps, npt.NDArray[np.floating]]:
-        """(steps (n,), values (n,)) of a scalar; "time" is seconds since the epoch.
+        """Return (steps (n,), values (n,)) of a scalar; "time" is in seconds since the epoch.
 
-        Raises RunError where the run records other scalars, but not this one.
+        Raises RunError if the run records other scalars, but not this one.
         """
         if name == "time":
             steps, times, _ = self.table("scalars").values()
@@ -172,13 +172,15 @@ class Run:
         return steps, values
 
     def scalar_table(self, name: str) -> Table:
-        """The table that holds a scalar: `scalars`, or of what a script logged one of its own. Without that column
-        where the run does not record it."""
+        """Return the table that holds a scalar: `scalars`, or the scalar's own table if a script logged it.
+
+        If the run does not record the scalar, the table lacks that column.
+        """
         tables = (table for table in self.scalar_tables() if name in table.columns)
         return next(tables, self.table_or_empty("scalars"))
 
     def scalar_tables(self) -> list[Table]:
-        """All tables of scalars: `scalars`, and one of each name that a script has logged."""
+        """Return all tables of scalars: `scalars`, and one for each name that a script has logged."""
         meta = self.meta
         named = meta.tables.items() if meta else ()
         return [Table(self.folder, name, about.columns) for name, about in named if about.kind == "scalars"]
@@ -186,16 +188,16 @@ class Run:
     def layers(self, metric: str = "grad_norm") -> tuple[Steps, Floats]:
         """(steps (n,), values (n, layers)) of a metric; of hidden_grad, (n, time lags).
 
-        Raises RunError where the run records other metrics, but not this one.
+        Raises RunError if the run records other metrics, but not this one.
         """
         steps, _, values = self.table(metric).values()
         return steps, values
 
     def histogram(self, layer: str, most: int = 256) -> Histogram:
-        """How large the numbers of one layer's gradient are, at at most `most` of the steps at which that was
-        recorded, evenly from the first to the last.
+        """Return how large the numbers of one layer's gradient are, at up to `most` of the recorded steps, evenly from
+        the first to the last.
 
-        Empty where the run records no histograms. Raises RunError where it does, but has no such layer.
+        Empty if the run records no histograms. Raises RunError if it does, but has no such layer.
         """
         meta = self.meta
         about = meta.tables.get(TABLE) if meta else None
@@ -207,9 +209,9 @@ class Run:
             raise RunError(f"{self.folder}: no layer {layer!r}") from None
 
     def table(self, name: str) -> Table:
-        """A table by name; without columns or rows while the net is not built.
+        """Return a table by name; it has no columns and no rows while the net is not built.
 
-        Raises RunError where the run records other tables, but not this one.
+        Raises RunError if the run records other tables, but not this one.
         """
         table = self.table_or_empty(name)
         if not table.columns and self.meta and self.meta.tables:
@@ -217,7 +219,7 @@ class Run:
         return table
 
     def table_or_empty(self, name: str) -> Table:
-        """The same, but a table without columns or rows where the run does not record it."""
+        """Return a table by name; it has no columns and no rows if the run does not record it."""
         meta = self.meta
         about = meta.tables.get(name) if meta else None
         return Table(self.folder, name, about.columns if about else ())

@@ -14,15 +14,14 @@ from gradtui.runs.summary import Records, Summary, concatenate, empty, fold, of_
 
 
 class RecordFile:
-    """A file that this process alone writes: appends whole records, never leaves a torn one behind a whole
-    one.
+    """A RecordFile appends whole records to a file that only this process writes, and never leaves a torn one.
 
-    The file is opened for each append: on a network file system what is written reaches other hosts when the
-    file is closed, and a folder that was removed is noticed. Locally that costs some 10 microseconds.
+    The file is opened for each append: on a network file system, written data reaches other hosts when the file is
+    closed, and a removed folder is noticed. On a local disk that costs about 10 microseconds.
     """
 
     def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
-        """Takes up what is there; a torn last record is not counted, and the next append overwrites it."""
+        """Continue the file that is there; a torn last record is not counted, and the next append overwrites it."""
         self.path = path
         self.dtype = dtype
         self.size = dtype.itemsize
@@ -33,17 +32,17 @@ class RecordFile:
             self._new = False
 
     def truncate(self, count: int) -> None:
-        """Keep the first `count` records, and no torn one. Raises OSError."""
+        """Cut the file to the first `count` records. Raises OSError."""
         self.count = min(count, self.count)
         with contextlib.suppress(FileNotFoundError):
             os.truncate(self.path, self.count * self.size)
 
     def append(self, records: Records) -> None:
-        """Write them by one call, unless the disk takes them in pieces.
+        """Append records by one write, unless the disk takes them in pieces.
 
         Raises OSError; then the file ends with the last record that was written whole.
         """
-        # A file that was there and is gone shall not come back with its beginning missing.
+        # A file that has been removed must not come back without its beginning.
         descriptor = os.open(self.path, os.O_WRONLY | (os.O_CREAT if self._new else 0), 0o666)
         self._new = False
         try:
@@ -63,9 +62,9 @@ class RecordFile:
 
 
 def read_records(path: Path, dtype: np.dtype[np.void], start: int, stop: int) -> Records:
-    """The records from `start` up to `stop`, or as many of them as are there, whole. Raises OSError.
+    """Return the records from `start` up to `stop`, or as many whole ones as there are. Raises OSError.
 
-    Not mapped into memory: where a mapped file on a network file system is cut short, the reader is killed.
+    The file is not mapped into memory: if a mapped file on a network file system is cut short, the reader is killed.
     """
     return np.fromfile(path, dtype, count=max(0, stop - start), offset=start * dtype.itemsize)
 
@@ -87,16 +86,19 @@ def find_row(read: Callable[[int, int], Records], count: int, field: str, value:
 
 
 HIGHEST = 8
-"""16**8 rows are more than a step's 32 bits can count."""
+"""The number of levels: 16**8 rows are more than the 32 bits of a step can count."""
 
 _CHUNK = 4096 * LEVEL_FACTOR
 
 
 class Levels:
-    """Writes the levels of one table. Holds less than a bucket of each level in memory."""
+    """Levels writes the coarser levels of one table: the same rows in buckets of 16, 256, 4096 …
+
+    It holds less than one bucket of each level in memory.
+    """
 
     def __init__(self, folder: Path, table: str, columns: int, rows: RecordFile) -> None:
-        """Takes up the levels of the first `rows.count` rows, and makes what lacks. Raises OSError."""
+        """Continue the levels of the first `rows.count` rows, and make those that are missing. Raises OSError."""
         self._rows = rows
         self._files = [
             RecordFile(level_path(folder, table, LEVEL_FACTOR**power), level_dtype(columns))
@@ -107,7 +109,7 @@ class Levels:
         for file in self._files:
             file.truncate(below // LEVEL_FACTOR)
             below = file.count
-        # From the top down: what a level lacks goes behind what the level above has taken up already.
+        # From the top down: a level hands what it gains to the level above, which must be complete by then.
         for index in reversed(range(HIGHEST)):
             self._catch_up(index)
 
@@ -119,7 +121,7 @@ class Levels:
             self._extend(index, of_rows(records) if index == 0 else of_level(records))
 
     def extend(self, rows: Records) -> None:
-        """Take in rows that were appended to the table. Raises OSError."""
+        """Add rows that were appended to the table. Raises OSError."""
         self._extend(0, of_rows(rows))
 
     def _extend(self, index: int, fresh: Summary) -> None:

@@ -1,4 +1,4 @@
-"""How a run stands: by its own account, and by whether its process is still there."""
+"""The status of a run, from its events and from whether its process is still alive."""
 
 from __future__ import annotations
 
@@ -17,21 +17,24 @@ from gradtui.runs.meta import RunMeta, read_meta
 State = Literal["starting", "running", "paused", "finished", "stopped", "diverged", "failed", "died"]
 
 ENDS: tuple[State, ...] = ("finished", "stopped", "diverged", "failed")
-"""What an end event may say."""
+"""The states that an end event may name."""
 
 SILENCE_SECONDS = 30.0
-"""A trainer on another host whose heartbeat is older than this has died."""
+"""A trainer on another host counts as dead when its heartbeat is older than this."""
 
 START_SECONDS = 60.0
-"""A trainer that has written no run.json after this never started."""
+"""A trainer that has written no run.json after this time never started."""
 
 _BEFORE_TRAINING = ("", "importing", "building")
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """`phase` is the last that the run named, empty where it named none; `step` the last on disk, 0 before
-    the first; `reason` one line, empty where there is nothing to explain."""
+    """A RunStatus says how a run stands.
+
+    `phase` is the last that the run named, empty if it named none; `step` is the last on disk, 0 before the first;
+    `reason` is one line, empty if there is nothing to explain.
+    """
 
     state: State
     phase: str = ""
@@ -40,17 +43,17 @@ class RunStatus:
 
     @property
     def live(self) -> bool:
-        """Whether a trainer is at it."""
+        """Return whether a trainer works on the run."""
         return self.state in ("starting", "running", "paused")
 
 
 def read_status(folder: Path) -> RunStatus:
-    """The status of the run in that folder now. Raises RunError where run.json is there but corrupt."""
+    """Return the status of the run in that folder now. Raises RunError if run.json is corrupt."""
     return status_by(folder, read_meta(folder) if (folder / RUN_FILE).exists() else None)
 
 
 def is_in_use(folder: Path) -> bool:
-    """Whether a trainer is at the run. Not where it is damaged: who is to train it will say so."""
+    """Return whether a trainer works on the run; False if the run is damaged, which the next trainer will report."""
     try:
         # A trainer that takes one run after another lives on when a run has ended.
         return (folder / RUN_FILE).exists() and read_status(folder).live
@@ -59,22 +62,22 @@ def is_in_use(folder: Path) -> bool:
 
 
 def status_by(folder: Path, meta: RunMeta | None) -> RunStatus:
-    """The same by a run.json that was read just now; None where there is none yet."""
+    """Return the status of a run whose run.json was read just now; `meta` is None if there is none yet."""
     events = EventLog(folder)
     events.poll()
     return current_status(folder, meta, events, last_step(folder, meta) if meta else 0)
 
 
 def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: int) -> RunStatus:
-    """The status by a meta and events that were read just now; `step` is the last one on disk."""
+    """Return the status of a run whose run.json and events were read just now; `step` is the last one on disk."""
     if meta is None:
         return _before_the_trainer(folder)
     if meta.kind == "script":
-        # Of most of its steps nothing may have been recorded; its events know better.
+        # Most of its steps may not have been recorded, but its events name the last.
         step = max(step, *(step_of(event) or 0 for event in events.entries), 0)
     run_phase = events.run_phase
     if not run_phase.end and not is_alive(folder, meta):
-        # It may have said how it ended just before it went.
+        # It may have written its end event just before it exited.
         events.poll()
         run_phase = events.run_phase
         if not run_phase.end:
@@ -84,7 +87,7 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
 
 def _state(run_phase: RunPhase, step: int) -> State:
     if run_phase.end:
-        # An end that this gradtui has no word for is none to be proud of.
+        # An end that this version does not know counts as a failure.
         return next((end for end in ENDS if end == run_phase.end), "failed")
     if run_phase.paused:
         return "paused"
@@ -106,7 +109,7 @@ def _before_the_trainer(folder: Path) -> RunStatus:
 
 
 def is_alive(folder: Path, meta: RunMeta) -> bool:
-    """Whether the process that writes the run is there: seen here by its pid, elsewhere by its heartbeat."""
+    """Return whether the process that writes the run is alive: here by its pid, elsewhere by its heartbeat."""
     if meta.pid and meta.host == process.host_name() and meta.machine == process.machine():
         return process.is_alive(meta.pid, meta.pid_started)
     heartbeat = folder / HEARTBEAT_FILE
@@ -121,6 +124,6 @@ def _age(path: Path) -> float:
 
 
 def last_step(folder: Path, meta: RunMeta) -> int:
-    """The last step that any table holds; 0 before the first. Needs no numpy."""
+    """Return the last step that any table holds; 0 before the first. Needs no numpy."""
     tables = meta.tables.items()
     return max((last_row_step(folder, name, len(table.columns)) for name, table in tables), default=0)

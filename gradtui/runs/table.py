@@ -27,11 +27,11 @@ from gradtui.runs.summary import (
 )
 
 _PIECE_BYTES = 1 << 22
-"""Read at once, so that a table may be larger than memory."""
+"""The bytes that are read at once, so that a table may be larger than memory."""
 
 
 class Table:
-    """One table of a run. Nothing is held open or kept; each call looks at the files anew.
+    """A Table reads one table of a run. It keeps nothing and no file open; each call reads the files anew.
 
     A file that is not there yet has no rows; one that is cut short while it is read gives fewer.
     """
@@ -46,23 +46,23 @@ class Table:
 
     @property
     def rows(self) -> int:
-        """How many whole rows there are now."""
+        """Return how many whole rows there are now."""
         return size_of(self._path) // self._dtype.itemsize if self.columns else 0
 
     def read(self, start: int = 0, stop: int | None = None) -> Records:
-        """Rows as structured records (see folder.record_dtype); start and stop count as in slices."""
+        """Return rows as structured records (see folder.record_dtype); start and stop count as in slices."""
         start, stop, _ = slice(start, stop).indices(self.rows)
         return _read(self._path, self._dtype, start, stop)
 
     def values(self, start: int = 0, stop: int | None = None) -> tuple[Steps, Times, Floats]:
-        """The same as steps (n,), times (n,) and values (n, columns)."""
+        """Return rows as steps (n,), times (n,) and values (n, columns)."""
         start, stop, _ = slice(start, stop).indices(self.rows)
         stop = max(start, stop)
         values = np.empty((stop - start, len(self.columns)), np.float32)
         return self._gather(start, stop, values, slice(None))
 
     def column(self, name: str) -> tuple[Steps, Times, Floats]:
-        """One column: steps, times and values, each (n,). Raises ValueError where there is none."""
+        """Return one column: steps, times and values, each (n,). Raises ValueError if there is none of that name."""
         index = self.columns.index(name)
         rows = self.rows
         return self._gather(0, rows, np.empty(rows, np.float32), index)
@@ -80,20 +80,20 @@ class Table:
         return steps[:done], times[:done], values[:done]
 
     def row_of(self, step: int) -> int:
-        """The first row whose step is not below `step`; the number of rows where all are."""
+        """Return the first row whose step is not below `step`; the number of rows if all are."""
         return self._find("step", step)
 
     def row_at(self, time: float) -> int:
-        """The first row that was written at that time (seconds since the epoch) or later."""
+        """Return the first row that was written at that time (seconds since the epoch) or later."""
         return self._find("time", time)
 
     def _find(self, field: str, value: float) -> int:
         return find_row(partial(_read, self._path, self._dtype), self.rows, field, value)
 
     def summary(self, start: int = 0, stop: int | None = None, buckets: int = 400) -> Summary:
-        """The rows from `start` up to `stop` in `buckets` buckets as even as their levels allow.
+        """Return the rows from `start` up to `stop` in `buckets` buckets, as even as the levels allow.
 
-        There are fewer buckets only where there are fewer rows. Reads at most 16 records a bucket, and a few.
+        There are fewer buckets only if there are fewer rows. This reads at most 16 records a bucket, and a few more.
         """
         start, stop, _ = slice(start, stop).indices(self.rows)
         count = min(buckets, stop - start)
@@ -119,7 +119,7 @@ class Table:
         return merge(concatenate(parts), np.concatenate(weights), starts)
 
     def pieces(self, start: int, stop: int, largest: int) -> Iterator[tuple[int, Summary]]:
-        """The rows from `start` up to `stop`, in order, as (rows a bucket, buckets) with few large buckets.
+        """Yield the rows from `start` up to `stop`, in order, as (rows a bucket, buckets) with few large buckets.
 
         A bucket holds at most `largest` rows (a power of 16) and begins at a multiple of its size.
         """
@@ -138,7 +138,7 @@ class Table:
         yield from self.pieces(last * largest, stop, smaller)
 
     def _buckets(self, bucket: int, start: int, stop: int) -> Summary:
-        """Full buckets by number. What the level does not hold (yet) is made from the level below."""
+        """Return full buckets by number. Those that the level does not hold yet are made from the level below."""
         if bucket == 1:
             return of_rows(_read(self._path, self._dtype, start, stop))
         level = level_path(self.folder, self.name, bucket)
@@ -150,7 +150,7 @@ class Table:
 
 
 def coarsest_bucket(rows: int) -> int:
-    """The size of the largest bucket of a level that holds at most so many rows; 1, a row, at least."""
+    """Return the largest size of a level's bucket that is at most so many rows; at least 1, a single row."""
     bucket = 1
     while bucket * LEVEL_FACTOR <= rows:
         bucket *= LEVEL_FACTOR
@@ -158,10 +158,9 @@ def coarsest_bucket(rows: int) -> int:
 
 
 def bucket_edges(start: int, stop: int, count: int, bucket: int) -> npt.NDArray[np.int64]:
-    """The count + 1 rows at which `count` even buckets begin and end, each inner one at a multiple of
-    `bucket`.
+    """Return the count + 1 rows at which `count` even buckets begin and end, each inner one a multiple of `bucket`.
 
-    They ascend strictly where stop - start is at least count · bucket.
+    They ascend strictly if stop - start is at least count · bucket.
     """
     edges = start + (stop - start) * np.arange(count + 1) // count
     edges[1:-1] -= edges[1:-1] % bucket
@@ -182,12 +181,12 @@ def _pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 RECENT_ROWS = 50
-"""How many rows a moment looks back, itself included."""
+"""How many rows `recent_rows` returns at most, if not told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
 class RecentRows:
-    """The last rows of a table up to a step."""
+    """RecentRows are the last rows of a table up to a step."""
 
     steps: Steps
     """(n,), ascending; none before the first row."""
@@ -196,12 +195,12 @@ class RecentRows:
 
     @property
     def step(self) -> int:
-        """The step of the newest row; 0 where there is none."""
+        """Return the step of the newest row; 0 if there is none."""
         return int(self.steps[-1]) if len(self.steps) else 0
 
 
 def recent_rows(table: Table, step: int | None, rows: int = RECENT_ROWS) -> RecentRows:
-    """The last `rows` rows up to and with a step; None is the newest there is. Reads no others."""
+    """Return the last `rows` rows up to and with a step; None is the newest step. Reads no other rows."""
     stop = table.rows if step is None else table.row_of(step + 1)
     steps, _, values = table.values(max(0, stop - rows), stop)
     return RecentRows(steps, values)

@@ -1,7 +1,7 @@
-"""Runs that were deleted, kept for a week beside the others: what was deleted last comes back first.
+"""Delete runs, and bring them back for a week: the last deletion is undone first.
 
-They lie in `<runs>/.trash/<when>/`, on the file system that they were on, so that deleting and undoing are a rename
-each, however large the run.
+Deleted runs lie in `<runs>/.trash/<when>/`, on the same file system, so that deleting and undoing are one rename each,
+however large the run is.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ KEPT_SECONDS = 7 * 24 * 3600.0
 
 
 def delete(runs: Sequence[Path]) -> None:
-    """Put runs of one folder into its trash, all at once: they come back together.
+    """Move runs of one folder into its trash together; they also come back together.
 
-    Raises RunError, in one line, where one is live, is no run, or cannot be moved; those before it are deleted then.
+    Raises RunError, in one line, if one is live, is no run, or cannot be moved; the runs before it are deleted then.
     """
     for run in runs:
         if not is_run_folder(run) or run.is_symlink():
@@ -40,9 +40,9 @@ def delete(runs: Sequence[Path]) -> None:
 
 
 def undelete(root: Path) -> list[Path]:
-    """Bring back what was deleted last from that folder, and say where it is; nothing where the trash is empty.
+    """Bring back the runs of the last deletion, and return their folders; none if the trash is empty.
 
-    Raises RunError, in one line, where there is a run of its name by now, or it cannot be moved.
+    Raises RunError, in one line, if a run of the same name exists by now, or one cannot be moved.
     """
     back: list[Path] = []
     with _in_one_line():
@@ -60,14 +60,14 @@ def undelete(root: Path) -> list[Path]:
 
 
 def purge(root: Path, older_than: float = KEPT_SECONDS) -> None:
-    """Remove for good what was deleted longer ago than so many seconds. What cannot be removed stays."""
+    """Remove for good the runs that were deleted longer ago than so many seconds. What cannot be removed stays."""
     for heap in _heaps(root):
         if time.time() - _deleted_at(heap) >= older_than:
             shutil.rmtree(heap, ignore_errors=True)
 
 
 def count(root: Path) -> int:
-    """How many runs could come back."""
+    """Return how many runs could be brought back."""
     return sum(len(os.listdir(heap)) for heap in _heaps(root))
 
 
@@ -79,7 +79,7 @@ def _is_live(run: Path) -> bool:
 
 
 def _new_heap(trash: Path) -> Path:
-    """A folder for what is deleted together, named by when, in nanoseconds."""
+    """Make a folder for runs that are deleted together, named by the time in nanoseconds."""
     trash.mkdir(exist_ok=True)
     while True:
         heap = trash / str(time.time_ns())
@@ -89,7 +89,7 @@ def _new_heap(trash: Path) -> Path:
 
 
 def _heaps(root: Path) -> list[Path]:
-    """What was deleted together, the newest last."""
+    """Return the folders of runs that were deleted together, the newest last."""
     try:
         heaps = [Path(entry.path) for entry in os.scandir(root / TRASH_FOLDER) if entry.name.isdecimal()]
     except OSError:

@@ -1,4 +1,4 @@
-"""Writes a run's tables and events, from memory, by a thread of its own."""
+"""A RunWriter writes the tables and events of a run in a thread of its own."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ HEARTBEAT_SECONDS = 1.0
 
 
 class RowBuffer:
-    """Two arrays: rows are copied into one while the other is being written. The caller holds a lock."""
+    """A RowBuffer is a pair of arrays: rows are copied into one while the other is written. The caller holds a lock."""
 
     FIRST_BYTES = 1 << 16
     MOST_BYTES = 1 << 26
@@ -39,12 +39,12 @@ class RowBuffer:
         self._use(np.empty(capacity, self.dtype))
 
     def _use(self, rows: Records) -> None:
-        # The fields' views are made once: each costs as much as the copy of a row.
+        # The views of the fields are made once: each costs as much as copying a row.
         self._rows = rows
         self._steps, self._times, self._values = rows["step"], rows["time"], rows["values"]
 
     def put(self, step: int, time: float, values: npt.ArrayLike) -> None:
-        """Copy one row in; drop it where the disk has been out of reach until memory ran full."""
+        """Copy one row in; drop it if the disk has been out of reach until the buffer was full."""
         index = self.count
         if index == len(self._rows) and not self._grow():
             self.dropped += 1
@@ -63,7 +63,7 @@ class RowBuffer:
         return True
 
     def swap(self) -> Records:
-        """The rows that wait, valid until the next swap."""
+        """Return the rows that wait to be written, valid until the next swap."""
         rows, self.count = self._rows[: self.count], 0
         full = self._rows
         self._use(self._spare)
@@ -72,18 +72,18 @@ class RowBuffer:
 
 
 def check_row(values: Any, columns: int, table: str) -> None:
-    """Raises ValueError on a row of the wrong length: numpy would spread one number over all columns."""
+    """Raise ValueError if a row has the wrong length: numpy would spread one number over all columns."""
     if len(values) != columns:
         raise ValueError(f"{table}: {len(values)} values for {columns} columns")
 
 
 class RunWriter:
-    """The one writer of a run's tables, levels, events and heartbeat.
+    """A RunWriter is the only writer of a run's tables, levels, events and heartbeat.
 
     `append` and `event` only copy into memory; a thread writes ten times a second, the tables first and then
-    the events, so whoever sees an event can see the rows that came before it. What a disk does wrong is kept
-    in `error`, once; from then on everything is dropped, and nothing is raised: a training must not die of
-    its record. A forked child never writes.
+    the events, so a reader that sees an event can see the rows that came before it. The first error of the disk
+    is kept in `error`; from then on everything is dropped and nothing is raised, because a failed recording must not
+    end a training. A forked child never writes.
 
     A table that is there already is continued: a torn last record is cut off, and the levels are made whole.
     """
@@ -97,11 +97,11 @@ class RunWriter:
         resume_at: int | None = None,
         unlevelled: Collection[str] = (),
     ) -> None:
-        """`tables`: the columns of each, as they stand in run.json. `flush_every`: seconds. No levels are
-        written of `unlevelled` tables.
+        """`tables` gives the columns of each table, as in run.json; `flush_every` is in seconds. No levels are kept of
+        `unlevelled` tables.
 
-        `resume_at` takes the run back to a step: rows of later steps are dropped, and an event "rewound"
-        tells readers that evaluations and findings of later steps are void. Raises ValueError on a wrong name
+        `resume_at` rolls the run back to a step: rows of later steps are dropped, and an event "rewound"
+        tells readers that evaluations and findings of later steps no longer count. Raises ValueError on a wrong name
         of a table.
         """
         self.folder = folder
@@ -133,11 +133,11 @@ class RunWriter:
         atexit.register(self.close)
 
     def add_table(self, table: str, columns: Sequence[str]) -> None:
-        """Begin another table, for what is known only once the run has begun; run.json must name it to be read.
+        """Begin another table after the run has begun. To be read, it must also be named in run.json.
 
         Raises ValueError on a wrong name of a table. One that is there already is left as it is.
         """
-        if table in self._buffers or self._is_deaf():
+        if table in self._buffers or self._is_closed():
             return
         count = len(columns)
         file = RecordFile(table_path(self.folder, table), record_dtype(count))
@@ -146,7 +146,7 @@ class RunWriter:
         except OSError as error:
             self.error = error
             return
-        # The writer's thread goes through the buffers, so theirs comes last, under its lock.
+        # The writing thread goes through the buffers, so the buffer is added last, and under the lock.
         self._columns[table], self._files[table], self._levels[table] = count, file, levels
         with self._lock:
             self._buffers[table] = RowBuffer(count)
@@ -156,22 +156,21 @@ class RunWriter:
 
         Raises KeyError on an unknown table, ValueError on a wrong number of values.
         """
-        if self._is_deaf():
+        if self._is_closed():
             return
         check_row(values, self._columns[table], table)
         moment = clock.time() if time is None else time
-        # A number beyond float32 is stored as infinity, and whoever is watched shall hear no warning of it.
+        # A number beyond float32 is stored as infinity, and a watched script must not see a warning about it.
         with self._lock, np.errstate(over="ignore", invalid="ignore", under="ignore"):
             self._buffers[table].put(step, moment, values)
 
     def insert(self, table: str, rows: Records) -> None:
-        """Put rows, in the order of their steps, among those of a table that lacked these steps; where it has one
-        of them, the new row stands in its place.
+        """Insert rows by their steps into a table. A new row replaces an old one of the same step.
 
-        What comes behind the first is cut off and written again with them, so a reader begins anew with the
-        table, as where a run was taken back. For once in a run's life.
+        The rows behind the first are cut off and written again, so readers begin anew with the table, as after a
+        rollback. This is meant to be done once in a run.
         """
-        if self._is_deaf() or not len(rows):
+        if self._is_closed() or not len(rows):
             return
         with self._flushing:
             if self.error is None:
@@ -195,8 +194,8 @@ class RunWriter:
             self._levels[table].extend(both)
 
     def event(self, event: str, step: int | None = None, **fields: Any) -> None:
-        """Add an event; `fields` are anything that JSON has words for, and numbers that are not finite."""
-        if self._is_deaf():
+        """Add an event; `fields` may hold any JSON value, and numbers that are not finite."""
+        if self._is_closed():
             return
         entry = {"event": event, "time": clock.time()}
         if step is not None:
@@ -205,11 +204,11 @@ class RunWriter:
         with self._lock:
             self._events.append(line)
 
-    def _is_deaf(self) -> bool:
+    def _is_closed(self) -> bool:
         return self.error is not None or self._closed.is_set() or os.getpid() != self._process
 
     def flush(self) -> None:
-        """Write what waits, and return when it is handed to the operating system."""
+        """Write everything that waits, and return when the operating system has it."""
         if os.getpid() != self._process:
             return
         with self._flushing:
@@ -220,7 +219,7 @@ class RunWriter:
                     self.error = error
 
     def close(self) -> None:
-        """Write what waits and end the thread. Later rows and events are never written."""
+        """Write everything that waits and end the thread. Later rows and events are never written."""
         if os.getpid() != self._process or self._closed.is_set():
             return
         self._closed.set()

@@ -322,7 +322,7 @@ def _projection(reads: Shape, gives: Shape, stride: int, *, bias: bool = False) 
 
 
 Form = Literal["flat", "image", "sequence", "unknown"]
-"""What a block reads. unknown is an npz file that nobody has opened yet: anything may follow."""
+"""The form of a signal that a block reads. unknown is an npz file that is not opened yet: anything may follow."""
 
 READERS: dict[Form, str] = {
     "flat": "dense",

@@ -16,11 +16,10 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.fields import fields_of
+from gradtui.experiment.net_plan import RECURRENT
 from gradtui.ui.edit.field_list import FieldList, FieldRow
 from gradtui.ui.field_values import Draft, info_at, next_value, put, show, typed, value_at
 from gradtui.ui.widgets.key_line import KeyLine
-
-_RECURRENT = ("rnn", "lstm", "gru")
 
 # Fields that only some groups use; for others they are hidden, since changing them would do nothing.
 _USED_BY: dict[str, Callable[[Group], bool]] = {
@@ -30,8 +29,8 @@ _USED_BY: dict[str, Callable[[Group], bool]] = {
     "activation": lambda group: group.block not in ("lstm", "gru"),
     "slope": lambda group: ACTIVATIONS[group.activation].takes_slope,
     "branch_gain": lambda group: group.shortcut != "none",
-    "recurrent_init": lambda group: group.block in _RECURRENT,
-    "recurrent_gain": lambda group: group.block in _RECURRENT,
+    "recurrent_init": lambda group: group.block in RECURRENT,
+    "recurrent_gain": lambda group: group.block in RECURRENT,
     "forget_bias": lambda group: group.block == "lstm",
 }
 

@@ -10,7 +10,7 @@ from gradtui.ui.drawing.block import curve
 
 @pytest.mark.parametrize("kind", ACTIVATIONS)
 @pytest.mark.parametrize("slope", [0.0, 0.25, 1.0])
-def test_the_functions_are_torchs(kind: str, slope: float) -> None:
+def test_values_of_the_table_are_torchs(kind: str, slope: float) -> None:
     torch = pytest.importorskip("torch")
     from gradtui.nets.activations import make_activation
 
@@ -19,7 +19,7 @@ def test_the_functions_are_torchs(kind: str, slope: float) -> None:
     assert [ACTIVATIONS[kind].value(x, slope) for x in points.tolist()] == pytest.approx(expected, abs=1e-6)
 
 
-def test_what_is_flat_is_flat() -> None:
+def test_flat_parts_of_an_activation_are_flat_in_its_curve() -> None:
     assert curve("relu", 0.0) == "⣀⣀⣀⠔⠊"
     assert curve("sigmoid", 0.0) == "⣀⡠⠔⠊⠉"
     assert curve("identity", 0.0) == curve("leaky_relu", 1.0)

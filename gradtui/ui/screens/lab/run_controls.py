@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 from gradtui.experiment import Experiment
-from gradtui.training.launch import Standby, Trainer, create_run, start_trainer
 
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
     from gradtui.runs.meta import Parent
     from gradtui.training.forks import Fork
+    from gradtui.training.launch import Standby, Trainer
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.screens.lab.cure_options import CureOption
 
@@ -39,6 +39,8 @@ class Trainers:
 
     def warm(self) -> None:
         """Start a standby process, unless there is one. Where none can be started, a later start reports it."""
+        from gradtui.training.launch import Standby
+
         with self._lock, contextlib.suppress(OSError):
             if self._standby is None and not self._closed:
                 self._standby = Standby()
@@ -68,6 +70,8 @@ class Trainers:
         Raises:
             OSError: the folder cannot be written or the process not started.
         """
+        from gradtui.training.launch import create_run, start_trainer
+
         if fork is None:
             folder = create_run(experiment, measure_in, parent=parent, preflight=measure_in is not None)
         else:

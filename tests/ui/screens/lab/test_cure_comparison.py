@@ -140,7 +140,7 @@ async def test_a_twin_that_cannot_be_started_is_said(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.create_run", full)
+    monkeypatch.setattr("gradtui.training.launch.create_run", full)
     app = GradtuiApp(attach=make_run(steps=200))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)

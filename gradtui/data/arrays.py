@@ -13,10 +13,10 @@ from gradtui.experiment.errors import ExperimentError
 
 
 class DataError(ExperimentError):
-    """A file that is missing, cut short or of another format: ``str()`` is one line that names it.
+    """A data file is missing, cut short or of another format: ``str()`` is one line that names it.
 
-    An ExperimentError of the field ``data.path``, so that who reports the one reports the other: headers are
-    looked at without torch (experiment/data_shapes.py), contents here.
+    An ExperimentError of the field ``data.path``, so that both are reported alike: headers are
+    read without torch (experiment/data_shapes.py), contents here.
     """
 
     def __init__(self, path: Path, problem: str, expected: str = "") -> None:
@@ -25,7 +25,7 @@ class DataError(ExperimentError):
 
 
 def reason(error: OSError) -> str:
-    """Why the operating system refused, without the number and the path that Python adds."""
+    """Return why the operating system refused, without the number and the path that Python adds."""
     return error.strerror or str(error)
 
 
@@ -34,18 +34,20 @@ PURPOSES = get_args(Purpose)
 
 
 def rng(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:
-    """A stream of its own for each purpose (and number, such as the epoch), so that one more draw for one
-    does not shift what is drawn for another."""
+    """Return a random stream that depends on the seed, the purpose and a number (such as the epoch) alone.
+
+    Each purpose has its own stream, so one more draw for one does not shift what is drawn for another.
+    """
     return np.random.default_rng([seed, PURPOSES.index(purpose), number])
 
 
 TEST_SHARE = 5
-"""One example in so many is kept for the test where the source has no test set of its own."""
+"""One example in so many is kept for the test if the source has no test set of its own."""
 
 
 @dataclass(frozen=True)
 class Arrays:
-    """Training and test examples and answers, first axis the examples."""
+    """Arrays are training and test examples and answers; the first axis counts the examples."""
 
     train_x: NDArray[np.generic]
     train_y: NDArray[np.generic]
@@ -54,8 +56,10 @@ class Arrays:
 
 
 def split(x: NDArray[np.generic], y: NDArray[np.generic], seed: int, test: int | None = None) -> Arrays:
-    """A seeded choice of ``test`` examples (a fifth where it is not said, at least one) for the test, the
-    rest to train on, both in random order."""
+    """Keep a seeded choice of ``test`` examples for the test, and the rest for training, both in random order.
+
+    Without ``test``, a fifth is kept, and at least one.
+    """
     held = max(1, len(x) // TEST_SHARE) if test is None else test
     order = rng(seed, "split").permutation(len(x))
     return Arrays(x[order[held:]], y[order[held:]], x[order[:held]], y[order[:held]])

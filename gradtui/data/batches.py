@@ -1,4 +1,4 @@
-"""Batches of training examples: seeded, endless, resumable."""
+"""Batches of training examples are seeded, endless and resumable."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradtui.data.dataset import Dataset
 
 
 class Batches:
-    """An endless iterator of (x, y) over the shuffled training set.
+    """Batches is an endless iterator of (x, y) over the shuffled training set.
 
     Each epoch is its own permutation, drawn from the seed and the epoch's number alone: so the state is two
     numbers, and no generator's state need be stored. Every batch is full: what does not fill a last batch
@@ -26,7 +26,7 @@ class Batches:
         self.seed = seed
         self.epoch = 0
         self.taken = 0
-        """Batches taken in this epoch."""
+        """The number of batches taken in this epoch."""
         self._order = self._permutation(0)
 
     def __iter__(self) -> Batches:
@@ -43,16 +43,16 @@ class Batches:
         return self.x.index_select(0, chosen), self.y.index_select(0, chosen)
 
     def state(self) -> dict[str, int]:
-        """Where the iteration stands."""
+        """Return where the iteration stands."""
         return {"epoch": self.epoch, "taken": self.taken}
 
     def restore(self, state: dict[str, int]) -> None:
-        """Goes on where ``state`` was taken; the next batch is the one that would have come then."""
+        """Go on where ``state`` was taken; the next batch is the one that would have come then."""
         self.epoch, self.taken = state["epoch"], state["taken"]
         self._order = self._permutation(self.epoch)
 
     def chosen(self, ago: int = 0) -> list[int]:
-        """Which training examples are in the batch that was taken last, or `ago` batches before it."""
+        """Return which training examples are in the batch that was taken last, or `ago` batches before it."""
         epoch, place = divmod(self.epoch * self.per_epoch + self.taken - 1 - ago, self.per_epoch)
         order = self._order if epoch == self.epoch else self._permutation(epoch)
         examples: list[int] = order[place * self.size : (place + 1) * self.size].tolist()
@@ -64,5 +64,5 @@ class Batches:
 
 
 def batches(dataset: Dataset, batch_size: int, seed: int) -> Batches:
-    """Endless, seeded, resumable batches of the training set, on the device on which it lies."""
+    """Return endless, seeded, resumable batches of the training set, on the device on which it lies."""
     return Batches(dataset, batch_size, seed)

@@ -19,7 +19,7 @@ from gradtui.experiment.spec import Data
 
 @dataclass(frozen=True)
 class Dataset:
-    """Examples and answers as tensors, first axis the examples.
+    """A Dataset holds examples and answers as tensors; the first axis counts the examples.
 
     Inputs are float32 in one of the forms of ``DataShape.input``, or int64 token ids (examples, steps).
     Answers: int64 classes (examples,) for "classify", int64 classes (examples, steps) for "sequence", where
@@ -32,12 +32,12 @@ class Dataset:
     test_y: Tensor
     shape: DataShape
     chance_loss: float
-    """Loss of a net that ignores its input: ln(classes), or the variance of the numbers."""
+    """The loss of a net that ignores its input: ln(classes), or the variance of the numbers."""
     chance_accuracy: float
-    """Accuracy of the same net."""
+    """The accuracy of the same net."""
 
     def to(self, device: torch.device | str) -> Dataset:
-        """The same data on a device."""
+        """Return the same data on a device."""
         return replace(
             self,
             train_x=self.train_x.to(device),
@@ -48,7 +48,7 @@ class Dataset:
 
 
 def load(data: Data, seed: int) -> Dataset:
-    """The whole data set on the CPU. The same ``data`` and ``seed`` give the same numbers.
+    """Load the whole data set on the CPU. The same ``data`` and ``seed`` give the same numbers.
 
     Raises ExperimentError (its kind DataError for a file's contents) with one line that names the file.
     """
@@ -64,7 +64,7 @@ def load(data: Data, seed: int) -> Dataset:
 
 
 def _read(data: Data, shape: DataShape, seed: int) -> tuple[Arrays, float]:
-    """The source's arrays, and the brightest value of its images (0: not known)."""
+    """Return the source's arrays, and the brightest value of its images (0 if unknown)."""
     path = data_path(data)
     match data.source:
         case "digits":
@@ -91,7 +91,7 @@ def _tensor(array: NDArray[np.generic]) -> Tensor:
 
 
 def scale(train: Tensor, test: Tensor, scaling: str, brightest: float) -> tuple[Tensor, Tensor]:
-    """Training and test images, float32, scaled as ``data.scaling`` says.
+    """Return training and test images, float32, scaled as ``data.scaling`` says.
 
     standard: minus the mean and over the deviation of all training numbers together, one pair for all
     places. One pair a place would blow up places that are nearly constant (the digits' corners) and would,
@@ -109,13 +109,16 @@ def scale(train: Tensor, test: Tensor, scaling: str, brightest: float) -> tuple[
 
 
 def as_images(pixels: Tensor) -> Tensor:
-    """float32, with a channel of its own where the source stores none: (N, H, W) becomes (N, 1, H, W)."""
+    """Return images as float32, with a channel axis if the source stores none: (N, H, W) becomes (N, 1, H, W)."""
     pixels = pixels.to(torch.float32)
     return pixels.unsqueeze(1) if pixels.dim() == 3 else pixels
 
 
 def mean_and_deviation(x: Tensor) -> tuple[float, float]:
-    """Of all numbers, in float64, a part of the examples at a time: a copy of CIFAR-10 would take 1.2 GB."""
+    """Return the mean and the deviation of all numbers, in float64.
+
+    A part of the examples is taken at a time: a copy of CIFAR-10 would take 1.2 GB.
+    """
     parts = torch.split(x, 4096)
     mean = sum(float(part.double().sum()) for part in parts) / x.numel()
     square = sum(float((part.double() - mean).square().sum()) for part in parts)

@@ -17,19 +17,23 @@ from gradtui.experiment.spec import Data
 
 DIGITS_FILE = Path(__file__).parent / "files" / "digits.npz"
 DIGITS_TEST = 360
-"""Images kept for the test; 1,437 are trained on."""
+"""How many images are kept for the test; 1,437 are trained on."""
 DIGITS_BRIGHTEST = 16.0
 
 
 def digits(seed: int) -> Arrays:
-    """Images (n, 8, 8) of whole numbers from 0 to 16, and the digits."""
+    """Return images (n, 8, 8) of whole numbers from 0 to 16, and the digits they show.
+
+    They are 1,797 images of the UCI repository, shipped with gradtui (see files/).
+    """
     with np.load(DIGITS_FILE, allow_pickle=False) as file:
         return split(file["x"], file["y"], seed, DIGITS_TEST)
 
 
 def idx(path: Path, classes: int, seed: int) -> Arrays:
-    """Images (n, height, width) of bytes and labels (n,). Without test files a fifth of the images is the
-    test.
+    """Return images (n, height, width) of bytes and labels (n,), from MNIST's idx format, plain or .gz.
+
+    Without test files a fifth of the images is the test.
 
     Raises ExperimentError, DataError where a file is missing, cut short, too long, or does not fit the
     others.
@@ -79,19 +83,21 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
 CIFAR10_TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 CIFAR10_TEST = "test_batch.bin"
 CIFAR10_FOLDER = "cifar-10-batches-bin"
-"""As its archive unpacks; the folder itself or the one that holds it may be named."""
+"""The folder that its archive unpacks to; this folder or the one above it may be named."""
 CIFAR10_IMAGE = (3, 32, 32)
 CIFAR10_RECORD = 1 + 3 * 32 * 32
 CIFAR10_RECORDS = 10_000
-"""In each file."""
+"""The number of records in each file."""
 CIFAR10_CLASSES = 10
 BYTE_BRIGHTEST = 255.0
 
 
 def cifar10(path: Path) -> Arrays:
-    """Images (n, 3, 32, 32) of bytes and labels (n,): 50,000 to train on, 10,000 for the test.
+    """Return images (n, 3, 32, 32) of bytes and labels (n,): 50,000 to train on, 10,000 for the test.
 
-    Raises DataError where a file is missing, is not as long as it must be, or holds a label above 9.
+    In CIFAR-10's binary version, a record is a label's byte and 3,072 bytes of red, green and blue planes.
+
+    Raises DataError if a file is missing, is not as long as it must be, or holds a label above 9.
     """
     folder = path / CIFAR10_FOLDER if (path / CIFAR10_FOLDER).is_dir() else path
     if not folder.is_dir():
@@ -129,10 +135,12 @@ LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 
 
 def npz(path: Path, seed: int) -> Arrays:
-    """x (n, …) and y (n,) or (n, outputs) as ``experiment.data_shapes.npz_shape`` has accepted them: bytes
-    stay bytes, all other x become float32. A fifth, chosen by the seed, is the test.
+    """Return x (n, …) and y (n,) or (n, outputs) of a .npz file, read without pickle.
 
-    Raises DataError where the arrays are damaged or hold numbers that are not finite in float32.
+    ``experiment.data_shapes.npz_shape`` has accepted them. Bytes stay bytes, all other x become float32. A fifth,
+    chosen by the seed, is the test.
+
+    Raises DataError if the arrays are damaged or hold numbers that are not finite in float32.
     """
     try:
         with np.load(path, allow_pickle=False) as file:
@@ -161,11 +169,11 @@ def _check_finite(path: Path, name: str, values: NDArray[np.generic]) -> None:
 
 
 TEXT_TEST_SHARE = 10
-"""One character in so many, at the end of the text, is kept for the test."""
+"""One character in so many is kept for the test, at the end of the text."""
 
 
 def text(path: Path, data: Data) -> Arrays:
-    """x and y (n, length): token ids of successive pieces of the text, y one character on from x.
+    """Return x and y (n, length): token ids of successive pieces of the text, y one character on from x.
 
     Pieces do not overlap, so an epoch asks for every character once. The test is the text's end, not a
     random choice of pieces, or the net would have read both neighbours of what it is asked.

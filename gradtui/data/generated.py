@@ -10,12 +10,15 @@ from gradtui.experiment.data_shapes import COPY_LENGTH, COPY_SYMBOLS
 
 ARMS = 3
 NOISE = 0.1
-"""Standard deviation of the angle, in radians."""
+"""The standard deviation of the angle, in radians."""
 
 
 def spirals(samples: int, seed: int) -> Arrays:
-    """Points (n, 2) and arms (n,). The radius is uniform in [0.05, 1]; along it an arm makes one turn. All
-    arms are equally frequent, up to one point."""
+    """Return points (n, 2) and arms (n,) of three interleaved spirals, which no linear model can learn.
+
+    The radius is uniform in [0.05, 1]; along it an arm makes one turn. All arms are equally frequent, up to one
+    point.
+    """
     numbers = rng(seed, "examples")
     arm = np.arange(samples) % ARMS
     radius = numbers.uniform(0.05, 1.0, samples)
@@ -29,7 +32,9 @@ GO = COPY_SYMBOLS + 1
 
 
 def adding(samples: int, length: int, seed: int) -> Arrays:
-    """x (n, length, 2): uniform numbers in [0, 1), beside them a mark (1) at two steps, else 0; y (n, 1):
+    """Return the adding problem.
+
+    x (n, length, 2): uniform numbers in [0, 1), beside them a mark (1) at two steps, else 0; y (n, 1):
     the sum of the two marked numbers. One mark lies in either half of the sequence (Hochreiter and
     Schmidhuber 1997, in the form of Le, Jaitly, Hinton 2015). The mean's squared error is 1/6.
     """
@@ -45,7 +50,9 @@ def adding(samples: int, length: int, seed: int) -> Arrays:
 
 
 def copy_memory(samples: int, delay: int, seed: int) -> Arrays:
-    """x (n, delay + 20): ten symbols, blanks, a go sign ``delay`` steps after the last symbol, ten blanks;
+    """Return the copy memory problem.
+
+    x (n, delay + 20): ten symbols, blanks, a go sign ``delay`` steps after the last symbol, ten blanks;
     y the same ten symbols at the last ten steps (Hochreiter and Schmidhuber 1997; Arjovsky, Shah, Bengio
     2016).
 

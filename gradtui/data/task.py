@@ -1,4 +1,4 @@
-"""Loss and accuracy by task, and what chance makes of them."""
+"""Loss and accuracy by task, and their values for a net that guesses."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Measure = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 
 
 def loss_and_accuracy(task: Task, reduction: Literal["mean", "sum"] = "mean") -> Measure:
-    """A function (outputs, answers) -> (loss, accuracy), both 0-dimensional and on the device.
+    """Return a function (outputs, answers) -> (loss, accuracy), both 0-dimensional and on the device.
 
     classify and sequence: cross-entropy in nats, over all steps that count; regress: squared error,
     accuracy the share of examples whose every number is within ``TOLERANCE``. ``reduction`` "sum" adds the
@@ -61,7 +61,7 @@ class _Regression:
 
 
 def chance(task: Task, train_y: Tensor) -> tuple[float, float]:
-    """Loss and accuracy of a net that ignores its input.
+    """Return the loss and accuracy of a net that ignores its input.
 
     Classes: every class that occurs alike, ln(classes) and 1/classes. Numbers: the training answers' mean,
     so the loss is their variance and the accuracy the share of them within ``TOLERANCE`` of the mean.
@@ -74,5 +74,5 @@ def chance(task: Task, train_y: Tensor) -> tuple[float, float]:
 
 
 def as_answers(values: Tensor, task: Task) -> Tensor:
-    """Answers in the type that the loss takes: int64 classes, float32 numbers."""
+    """Return answers in the type that the loss takes: int64 classes, float32 numbers."""
     return values.to(torch.float32 if task == "regress" else torch.int64)

@@ -1,4 +1,4 @@
-"""What to train, as plain frozen data: parsed, checked, changed and counted without torch."""
+"""Experiments describe what to train, as plain frozen data: parsed, checked, changed and counted without torch."""
 
 from __future__ import annotations
 

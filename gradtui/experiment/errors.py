@@ -1,4 +1,4 @@
-"""What is wrong with an experiment, in one line that names the field."""
+"""ExperimentError says what is wrong with an experiment, in one line that names the field."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 LONGEST_SHOWN = 60
 
 UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-"""What breaks a line, turns its direction, or cannot be written as UTF-8."""
+"""Characters that break a line, turn its direction, or cannot be written as UTF-8."""
 
 
 class ExperimentError(ValueError):
-    """An experiment that cannot be: ``str()`` is one line for the person who wrote it.
+    """An experiment is wrong: ``str()`` is one line for the person who wrote it.
 
     ``field`` is the dotted path (``net.0.width``), or the file's name where the file itself is wrong;
     ``value`` is what stood there; ``allowed`` says in words what may stand there.
@@ -40,7 +40,7 @@ def _revive(field: str, value: object, allowed: str, line: str) -> ExperimentErr
 
 
 def show(value: object) -> str:
-    """A value as TOML writes it, short and on one line."""
+    """Return a value as TOML writes it, short and on one line."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
@@ -58,7 +58,7 @@ def show(value: object) -> str:
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
-    """``; did you mean "…"?`` for the known word that is nearest, or nothing."""
+    """Return ``; did you mean "…"?`` for the nearest known word, or an empty text."""
     from difflib import get_close_matches
 
     found = get_close_matches(word[:200], list(known), n=1, cutoff=0.6)

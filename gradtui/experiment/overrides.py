@@ -1,4 +1,4 @@
-"""Changing an experiment by dotted paths: ``net.0.activation``, ``optimizer.lr``, ``cures.pretrain.kind``."""
+"""Change an experiment by dotted paths: ``net.0.activation``, ``optimizer.lr``, ``cures.pretrain.kind``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
-    """The experiment with other values at some dotted paths, checked whole after all of them are in place.
+    """Return the experiment with other values at some dotted paths, checked after all of them are in place.
 
     A path may also name a whole part (``net`` with a list of dictionaries). Raises ExperimentError.
     """
@@ -25,7 +25,7 @@ def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
 
 
 def diff(old: Experiment, new: Experiment) -> dict[str, object]:
-    """What makes ``new`` of ``old``, as dotted paths: ``set_fields(old, diff(old, new)) == new``.
+    """Return what turns ``old`` into ``new``, as dotted paths: ``set_fields(old, diff(old, new)) == new``.
 
     Where the number of groups differs, the whole list stands under ``net``.
     """

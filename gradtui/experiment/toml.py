@@ -1,4 +1,4 @@
-"""TOML in and out: text or plain dictionaries to an ``Experiment``, and back."""
+"""Turn TOML text or plain dictionaries into an ``Experiment``, and back."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from gradtui.experiment.fields import FieldInfo
 
 WRITTEN_ALWAYS = frozenset({"name", "source", "block"})
-"""What a short file names even where it is the default: without these a reader sees an empty table."""
+"""Fields that a short file names even at their default: without them a reader sees an empty table."""
 
 LARGEST_FILE = 10_000_000
 
 
 def from_dict(raw: object) -> Experiment:
-    """An experiment from plain dictionaries, lists and values, checked whole.
+    """Return an experiment from plain dictionaries, lists and values, completely checked.
 
     Raises ExperimentError at the first field that is unknown, of the wrong type, out of range, or at odds
     with another one.
@@ -40,17 +40,17 @@ def from_dict(raw: object) -> Experiment:
 
 
 def loads(text: str, source: str = "experiment") -> Experiment:
-    """An experiment from TOML. ``source`` names the text in an error of syntax."""
+    """Return an experiment from TOML. ``source`` names the text in an error of syntax."""
     return from_dict(toml_of(text, source))
 
 
 def load(path: str | Path) -> Experiment:
-    """An experiment from a TOML file. Raises ExperimentError, also where the file cannot be read."""
+    """Return an experiment from a TOML file. Raises ExperimentError, also if the file cannot be read."""
     return loads(read_text(path), str(path))
 
 
 def toml_of(text: str, source: str) -> dict[str, Any]:
-    """What a text of TOML holds. Raises ExperimentError that names the ``source`` and the place."""
+    """Return what a text of TOML holds. Raises ExperimentError that names the ``source`` and the place."""
     import tomllib
 
     try:
@@ -63,7 +63,7 @@ def toml_of(text: str, source: str) -> dict[str, Any]:
 
 
 def read_text(path: str | Path) -> str:
-    """The text of a TOML file. Raises ExperimentError where it cannot be read, is no text or too large."""
+    """Return the text of a TOML file. Raises ExperimentError if it cannot be read, is no text or too large."""
     name = str(path)
     try:
         with Path(path).expanduser().open("rb") as opened:
@@ -80,14 +80,15 @@ def read_text(path: str | Path) -> str:
 
 
 def to_dict(exp: Experiment) -> dict[str, Any]:
-    """Every field as plain dictionaries, lists and values."""
+    """Return every field as plain dictionaries, lists and values."""
     raw = cast("dict[str, Any]", msgspec.to_builtins(exp))
     return {**raw, "net": list(raw["net"])}
 
 
 def dumps(exp: Experiment, *, defaults: bool = False) -> str:
-    """The experiment as TOML; ``loads`` gives it back. Fields at their default are left out unless asked
-    for."""
+    """Return the experiment as TOML, which ``loads`` reads back.
+
+    Fields at their default are left out unless asked for."""
     import tomli_w
 
     raw = to_dict(exp) if defaults else _differing(exp)
@@ -97,7 +98,7 @@ def dumps(exp: Experiment, *, defaults: bool = False) -> str:
         if isinstance(value, dict):
             texts.append(tomli_w.dumps({key: value}))
         elif isinstance(value, list):
-            # tomli_w itself folds short groups into one line of braces, which nobody edits with pleasure.
+            # tomli_w itself folds short groups into one line of braces, which is hard to edit.
             texts += ["[[net]]\n" + tomli_w.dumps(group) for group in value]
     return "\n".join(texts)
 
@@ -139,7 +140,7 @@ def _place(message: str) -> str:
 
 
 def _explain(message: str, raw: object) -> ExperimentError:
-    """msgspec's sentence (``Expected `int` >= 1 - at `$.net[0].width` ``) as one that names our field."""
+    """Turn msgspec's sentence (``Expected `int` >= 1 - at `$.net[0].width` ``) into an error that names our field."""
     text, _, where = message.partition(" - at ")
     if where.startswith("`key`"):
         return ExperimentError("experiment", raw, "fields with names", problem="a field's name is not text")
@@ -153,7 +154,7 @@ def _explain(message: str, raw: object) -> ExperimentError:
 
 
 def unknown_field(path: tuple[str, ...]) -> str:
-    """Says that the last name of ``path`` is no field of its part, and which are."""
+    """Return a text that says that the last name of ``path`` is no field, and which fields there are."""
     part = _part(path[:-1])
     names = list(part.__struct_fields__) if part else []
     hint = nearest(path[-1], names)
@@ -161,7 +162,7 @@ def unknown_field(path: tuple[str, ...]) -> str:
 
 
 def value_in(raw: object, path: tuple[str, ...]) -> object:
-    """What stands at a path of plain dictionaries and lists; None where nothing does."""
+    """Return the value at a path of plain dictionaries and lists; None if there is none."""
     for key in path:
         if isinstance(raw, dict):
             raw = raw.get(key)
@@ -173,7 +174,7 @@ def value_in(raw: object, path: tuple[str, ...]) -> object:
 
 
 def _part(path: tuple[str, ...]) -> type[msgspec.Struct] | None:
-    """The part that stands at a path; a list and its members have the same part."""
+    """Return the part at a path; a list and its members have the same part."""
     from gradtui.experiment.fields import parts_of
 
     part: type[msgspec.Struct] = Experiment
@@ -196,7 +197,7 @@ def _allowed(path: tuple[str, ...]) -> str:
 
 
 def field_at(path: tuple[str, ...]) -> FieldInfo | None:
-    """The field at a path like ``("net", "0", "width")``, or None."""
+    """Return the field at a path like ``("net", "0", "width")``, or None."""
     from gradtui.experiment.fields import fields_of
 
     part = _part(path[:-1])

@@ -1,7 +1,7 @@
-"""Rules between fields: what single ranges and choices cannot say.
+"""Check the rules between fields, which single ranges and choices cannot express.
 
 A field that does not concern the chosen kind (``kernel`` of a dense block, ``momentum`` of Adam) is ignored,
-not refused: who switches a block's kind back and forth must not lose what they typed.
+not refused: a person who switches a block's kind back and forth must not lose what they typed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATHS = {
 
 
 def check(exp: Experiment) -> None:
-    """Raises ExperimentError at the first rule that the experiment breaks. Opens no file."""
+    """Raise ExperimentError at the first rule that the experiment breaks. This opens no file."""
     for index, group in enumerate(exp.net):
         _check_name(f"net.{index}.activation", group.activation, ACTIVATIONS)
     _check_name("optimizer.kind", exp.optimizer.kind, OPTIMIZERS)

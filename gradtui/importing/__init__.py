@@ -1,1 +1,1 @@
-"""What other programs recorded of a training, made a run: TensorBoard's event files, W&B's offline runs."""
+"""Make runs of what other programs recorded: TensorBoard's event files and W&B's offline runs."""

@@ -21,12 +21,12 @@ from gradtui.runs.writer import RunWriter
 
 @dataclass(frozen=True)
 class Imported:
-    """One log, and what became of it."""
+    """An Imported is one log and the run that was made of it."""
 
     log: Log
     tables: Tables
     folder: Path | None
-    """None where it says nothing of single layers: there is nothing that the waterfall could show."""
+    """The run's folder; None if the log says nothing about single layers, so that no run was made."""
 
 
 def load(path: Path, root: Path, name: str | None = None) -> Iterator[Imported]:
@@ -49,7 +49,7 @@ def load(path: Path, root: Path, name: str | None = None) -> Iterator[Imported]:
 
 
 def _own_name(file: Path, path: Path) -> str:
-    """Of the run whose event file that is: its folder, as it lies beneath the path."""
+    """Return the name of the run of an event file: its folder, relative to the path."""
     folder, above = file.parent.absolute(), path.absolute()
     return folder.relative_to(above).as_posix() if path.is_dir() and folder != above else folder.name
 
@@ -64,13 +64,13 @@ def _made(log: Log, root: Path, name: str | None, several: bool) -> Imported:
 
 
 LARGEST_STEP = 2**32 - 1
-"""A row counts its step in 32 bits."""
+"""The largest step that a row can hold, in 32 bits."""
 
 
 def write_run(root: Path, name: str, log: Log, tables: Tables) -> Path:
     """Make a finished run in `root`. Steps are counted from 1: where the log counts from 0, one is added to each.
 
-    Raises ImportFailed where the folder cannot be written; then there is none.
+    Raises ImportFailed if the folder cannot be written; then it is removed.
     """
     rows_by_table = dict(tables.layers)
     if tables.scalars is not None:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 
 class ImportFailed(ValueError):
-    """Something that cannot be made a run; the text is one line that names the file."""
+    """A file cannot be made a run; the text is one line that names the file."""
 
 
 Floats = npt.NDArray[np.float64]
@@ -21,14 +21,16 @@ Steps = npt.NDArray[np.int64]
 
 
 class Column:
-    """One number over the steps, as it was logged. Sixteen bytes of bookkeeping and eight of number an entry: a log of
-    a million steps and fifty layers fits into memory."""
+    """A Column is one number over the steps, as it was logged.
+
+    An entry takes 24 bytes, so a log of a million steps and fifty layers fits into memory.
+    """
 
     def __init__(self) -> None:
         self._steps, self._times, self._values = array("q"), array("d"), array("d")
 
     def add(self, step: int, time: float, value: float) -> None:
-        """Take the next entry; `time` in seconds since the epoch."""
+        """Add the next entry; `time` is in seconds since the epoch."""
         self._steps.append(step)
         self._times.append(time)
         self._values.append(value)
@@ -37,8 +39,10 @@ class Column:
         return len(self._steps)
 
     def ascending(self) -> tuple[Steps, Floats, Floats]:
-        """Steps, times, values (each (n,)), steps ascending. Of a step that was logged again, because the training was
-        taken up from before it, the last entry."""
+        """Return steps, times and values, each (n,), with ascending steps.
+
+        If a step was logged again, because the training was resumed before it, the last entry counts.
+        """
         steps = np.frombuffer(self._steps, np.int64) if len(self) else np.zeros(0, np.int64)
         unique, last = np.unique(steps[::-1], return_index=True)
         chosen = len(steps) - 1 - last
@@ -47,11 +51,11 @@ class Column:
 
 @dataclass
 class Log:
-    """One training's log."""
+    """A Log is what was logged of one training."""
 
     name: str
     program: str
-    """TensorBoard or W&B."""
+    """The program that wrote it: TensorBoard or W&B."""
     path: Path
     ordered: bool
     """Whether names come in the order in which the script logged them."""
@@ -59,29 +63,31 @@ class Log:
     norms: dict[str, Column] = field(default_factory=dict)
     """L2 norms from histograms of gradients, by the histogram's name."""
     sizes: dict[str, int] = field(default_factory=dict)
-    """Numbers in those histograms."""
+    """How many numbers each of those histograms counts."""
     estimated: int = 0
-    """How many of these norms the histogram does not tell, but its bins do, roughly."""
+    """How many of these norms were only estimated, from the bins of a histogram."""
     left: Counter[str] = field(default_factory=Counter)
-    """What was passed over, by its kind."""
+    """How many entries were left out, by their kind."""
 
     def add(self, tag: str, step: int, time: float, value: float) -> None:
-        """Take a scalar."""
+        """Add an entry of a scalar."""
         self.scalars.setdefault(tag, Column()).add(step, time, value)
 
     def add_norm(self, tag: str, step: int, time: float, norm: float, *, size: int, estimated: bool) -> None:
-        """Take the norm of a gradient whose histogram was logged."""
+        """Add the norm of a gradient whose histogram was logged."""
         self.norms.setdefault(tag, Column()).add(step, time, norm)
         self.sizes[tag] = size
         self.estimated += estimated
 
 
 SMALLEST_TRUSTED_SUM = 1e-36
-"""A sum of float32 squares below this has lost digits to underflow, or all."""
+"""A sum of float32 squares below this has lost some or all of its digits to underflow."""
 
 
 def norm_from_bins(edges: npt.ArrayLike, counts: npt.ArrayLike) -> float:
-    """As if each bin's numbers lay evenly in it: their mean square is (a² + ab + b²) / 3 between a and b.
+    """Return the L2 norm of the numbers in a histogram, as if they lay evenly in each bin.
+
+    The mean square of numbers that lie evenly between a and b is (a² + ab + b²) / 3.
 
     `edges` (bins + 1,), `counts` (bins,). Right to a few percent where bins are narrow beside the numbers' spread;
     too large where most numbers crowd in the middle of one bin, around 0.
@@ -95,8 +101,10 @@ def norm_from_bins(edges: npt.ArrayLike, counts: npt.ArrayLike) -> float:
 
 
 def norm_from_squares(sum_squares: float, edges: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[float, bool]:
-    """(norm, whether it is only an estimate), from the sum of the squares where that can be trusted, else by the
-    bins."""
+    """Return the norm and whether it is only an estimate.
+
+    It comes from the sum of the squares if that can be trusted, else from the bins.
+    """
     if sum_squares >= SMALLEST_TRUSTED_SUM or math.isnan(sum_squares):
         return math.sqrt(sum_squares), False
     norm = norm_from_bins(edges, counts)

@@ -1,4 +1,4 @@
-"""What a name in somebody's log means: there is no standard, so this knows the habits of the usual programs.
+"""Tell what a name in a log means. There is no standard, so this knows the habits of the usual programs.
 
 `grad_norm/LAYER` and `gradients/LAYER` (gradtui, Keras, wandb.watch), `grad_2.0_norm/LAYER` (Lightning),
 `grad_norm_LAYER`, `LAYER/grad`, `LAYER.grad_norm`; the parameters of a layer are one layer.
@@ -19,7 +19,7 @@ _OF_ALL = re.compile(
     r"train(ing)?|val(id(ation)?)?|model|loss|optim(izer)?",
     re.IGNORECASE,
 )
-"""Where these stand in the place of a layer's name, no layer is meant."""
+"""Words that are not the name of a layer, though they stand in its place."""
 
 _PARAMETER = re.compile(
     r"[./](in_proj_)?(weight|bias|kernel|scale|gamma|beta)(_[ih][hr]_l\d+(_reverse)?|_g|_v)?(:\d+)?",
@@ -62,7 +62,7 @@ def measured(tag: str) -> tuple[str, str] | None:
 
 
 def gradient_of(tag: str) -> str | None:
-    """The layer or parameter whose gradient is meant; None where that is no single one's."""
+    """Return the layer or parameter whose gradient a name means; None if it is not that of a single one."""
     for pattern in (_BEFORE, _JOINED, _AFTER):
         found = pattern.fullmatch(tag)
         if found and not _OF_ALL.fullmatch(found["layer"]):
@@ -71,18 +71,18 @@ def gradient_of(tag: str) -> str | None:
 
 
 def layer_of(parameter: str) -> str:
-    """The layer that a parameter belongs to: `h.0.attn` of `h.0.attn.weight`."""
+    """Return the layer to which a parameter belongs: `h.0.attn` for `h.0.attn.weight`."""
     found = re.search(rf"{_PARAMETER.pattern}\Z", parameter)
     return parameter[: found.start()] if found else parameter
 
 
 def scalar_of(tag: str) -> str | None:
-    """loss, accuracy, lr or grad_norm (of all parameters); None where it is none of them."""
+    """Return loss, accuracy, lr or grad_norm (of all parameters); None if the name means none of them."""
     return _first(_SCALARS, tag)
 
 
 def evaluation_of(tag: str) -> str | None:
-    """test_loss, test_accuracy …; None where it is none of them."""
+    """Return test_loss, test_accuracy …; None if the name means none of them."""
     return _first(_EVALUATIONS, tag)
 
 
@@ -96,8 +96,10 @@ _LAST_BUT_ONE = re.compile(r"(\w+\.)?(ln_f|(final_)?(layer_?)?norm)", re.IGNOREC
 
 
 def forward_order(layers: list[str]) -> list[str]:
-    """Names in the order in which a net most likely runs through them: embeddings first, heads last, between them by
-    the numbers in the names. For logs that keep no order."""
+    """Return layers in the order in which a net most likely runs through them, for logs that keep no order.
+
+    Embeddings come first, heads last, and the others by the numbers in their names.
+    """
 
     def place(layer: str) -> tuple[int, list[tuple[int, int, str]]]:
         ends = {-1: _FIRST, 2: _LAST, 1: _LAST_BUT_ONE}

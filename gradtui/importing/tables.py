@@ -1,4 +1,4 @@
-"""From a log to the tables of a run."""
+"""Sort the numbers of a log into the tables of a run."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from gradtui.importing.names import (
 )
 
 LEAST_SHARE = 0.5
-"""Of the steps of the layer that was logged most often: a layer with fewer is left out, for a row needs all layers."""
+"""A layer with a smaller share of the steps of the layer logged most often is left out: a row needs all layers."""
 
 FIRST_SCALARS = ("loss", "accuracy", "lr", "grad_norm")
-"""Scalars that come before all others, as in every run."""
+"""The scalars that come before all others, as in every run."""
 
 Entries = tuple[Steps, Floats, Floats]
 """Steps, times, values, each (n,), steps ascending."""
@@ -28,7 +28,7 @@ Entries = tuple[Steps, Floats, Floats]
 
 @dataclass(frozen=True, eq=False)
 class TableRows:
-    """The rows of one table."""
+    """TableRows are the rows of one table."""
 
     columns: tuple[str, ...]
     steps: Steps
@@ -41,24 +41,26 @@ class TableRows:
 
 @dataclass
 class Tables:
-    """What a log amounts to as a run."""
+    """Tables holds what a log gives for a run."""
 
     layers: dict[str, TableRows] = field(default_factory=dict)
-    """By metric, all with the same columns."""
+    """The tables of layers by metric, all with the same columns."""
     scalars: TableRows | None = None
     evaluations: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
-    """Step, time, and what was measured then."""
+    """Each evaluation: its step, its time and what was measured."""
     sizes: dict[str, int] = field(default_factory=dict)
-    """Parameters by layer, where the log tells."""
+    """The number of parameters by layer, if the log tells."""
     source: str = ""
-    """Of what the gradients' norms were made, in words."""
+    """What the norms of the gradients were made from, in words."""
     left: list[str] = field(default_factory=list)
     """What was left out, in words."""
 
 
 def tables_of(log: Log) -> Tables:
-    """Sort a log's numbers: what is of layers, of the whole training, of evaluations. `layers` is empty where nothing
-    says anything about single layers."""
+    """Return a log's numbers, sorted into those of layers, of the whole training and of evaluations.
+
+    `layers` is empty if nothing is known about single layers.
+    """
     tables = Tables()
     by_metric, rest = _by_metric(log)
     _take_layers(tables, log, by_metric)
@@ -112,7 +114,7 @@ def _take_layers(tables: Tables, log: Log, by_metric: dict[str, dict[str, Entrie
 
 
 def _folded(parameters: dict[str, Entries]) -> dict[str, Entries]:
-    """Layers of parameters: the norm of all a layer's is the root of the sum of their squares."""
+    """Combine parameters into layers: a layer's norm is the root of the sum of its parameters' squares."""
     layers: dict[str, list[Entries]] = {}
     for parameter, entries in parameters.items():
         layers.setdefault(layer_of(parameter), []).append(entries)
@@ -130,7 +132,7 @@ def _summed(parts: list[Entries]) -> Entries:
 
 
 def _together(layers: dict[str, Entries]) -> TableRows:
-    """The steps at which every layer has a number: one that is missing is not known to be NaN, and is not made up."""
+    """Join layers at the steps at which each of them has a number; missing numbers are not invented."""
     every = list(layers.values())
     steps = every[0][0]
     for at, _, _ in every[1:]:
@@ -141,7 +143,7 @@ def _together(layers: dict[str, Entries]) -> TableRows:
 
 
 def _take_evaluations(tables: Tables, scalars: dict[str, Entries]) -> dict[str, Entries]:
-    """Take what was measured on other data than that of the batch; returns the rest."""
+    """Take out the evaluations, and return the other scalars."""
     rest: dict[str, Entries] = {}
     found: dict[int, tuple[float, dict[str, float]]] = {}
     for tag, entries in scalars.items():
@@ -156,8 +158,10 @@ def _take_evaluations(tables: Tables, scalars: dict[str, Entries]) -> dict[str, 
 
 
 def _scalars(tags: dict[str, Entries], gradients: TableRows | None) -> TableRows | None:
-    """One row for each step at which the loss was logged (without a loss: anything). What was not logged at that very
-    step stands there with the value that was the newest: an empty place would pass for NaN, which is an illness."""
+    """Return one row for each step at which the loss was logged; without a loss, anything.
+
+    A scalar that was not logged at a step has its newest value there: an empty place would pass for NaN.
+    """
     named: dict[str, Entries] = {}
     for tag, entries in tags.items():
         name = scalar_of(tag)

@@ -1,4 +1,4 @@
-"""TensorBoard's event files, by its own reader."""
+"""Read TensorBoard's event files, by TensorBoard's own reader."""
 
 from __future__ import annotations
 
@@ -13,14 +13,16 @@ from gradtui.importing.log import ImportFailed, Log, norm_from_bins, norm_from_s
 from gradtui.importing.names import gradient_of
 
 NAME_PART = "tfevents"
-"""In the name of every event file."""
+"""A part of the name of every event file."""
 FRAME_BYTES = 16
-"""Bytes around each record: its length, and two checksums."""
+"""The bytes around each record: its length and two checksums."""
 
 
 def event_files(path: Path) -> list[list[Path]]:
-    """The event files at a path, those of one folder together, which are one run's; in the order in which TensorBoard
-    reads them. Empty where there are none."""
+    """Return the event files at a path, in the order in which TensorBoard reads them; empty if there are none.
+
+    Those of one folder belong to one run and stand together.
+    """
     if path.is_file():
         return [[path]] if NAME_PART in path.name else []
     found = []
@@ -32,8 +34,10 @@ def event_files(path: Path) -> list[list[Path]]:
 
 
 def read_events(files: list[Path], name: str) -> Log:
-    """The log of one run. A file that is torn or corrupt is read as far as it is whole. Raises ImportFailed where
-    tensorboard is missing or a file cannot be read."""
+    """Return the log of one run. A torn or corrupt file is read as far as it is whole.
+
+    Raises ImportFailed if tensorboard is missing or a file cannot be read.
+    """
     log = Log(name, "TensorBoard", files[0].parent, ordered=True)
     for file in files:
         try:

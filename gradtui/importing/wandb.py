@@ -1,4 +1,4 @@
-"""W&B's offline runs: a log of records in LevelDB's format, each a message of W&B's own protocol.
+"""Read W&B's offline runs: a log of records in LevelDB's format, each a message of W&B's own protocol.
 
 wandb has no reader for them in Python any more (its core, which is not, uploads them). The format of the log is
 published (LevelDB's log_format.md: blocks of 32 KiB; records in fragments, each with checksum, length and type) and
@@ -23,7 +23,7 @@ SUFFIX = ".wandb"
 
 BLOCK = 1 << 15
 HEADER = struct.Struct("<IHB")
-"""Checksum, length and type of a fragment."""
+"""The header of a fragment: checksum, length and type."""
 MAGIC = b":W&B"
 PREAMBLE = 7
 """Bytes before the first fragment: the magic word, a number and the version of the format."""
@@ -31,15 +31,17 @@ FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
 def offline_runs(path: Path) -> list[Path]:
-    """The offline runs at a path: a .wandb file, its folder, or any folder above. Empty where there are none."""
+    """Return the offline runs at a path: a .wandb file, its folder, or any folder above; empty if there are none."""
     if path.is_file():
         return [path] if path.suffix == SUFFIX else []
     return sorted(path.rglob(f"*{SUFFIX}"))
 
 
 def read_offline_run(path: Path) -> Log:
-    """The log of one run; as far as it is whole, where the file is torn. Raises ImportFailed where wandb is missing or
-    the file is none of W&B's."""
+    """Return the log of one run. A torn file is read as far as it is whole.
+
+    Raises ImportFailed if wandb is missing or the file is not one of W&B's.
+    """
     record = _record_type(path)
     log = Log(path.stem, "W&B", path, ordered=False)
     for content in _records(path):
@@ -76,7 +78,7 @@ def _records(path: Path) -> Iterator[bytes]:
 
 
 def _fragments(file: Any, at: int) -> Iterator[tuple[int, bytes]]:
-    """Type and content of each whole fragment, up to the first that is torn or wrong."""
+    """Yield the type and content of each whole fragment, up to the first that is torn or wrong."""
     while True:
         room = BLOCK - at % BLOCK
         if room < HEADER.size:
@@ -95,7 +97,7 @@ def _fragments(file: Any, at: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _take(log: Log, history: Any) -> None:
-    """One row of the history: all that was logged at a step."""
+    """Take one row of the history: everything that was logged at a step."""
     items: dict[str, Any] = {}
     for item in history.item:
         keys = list(item.nested_key) or [item.key]
@@ -114,7 +116,7 @@ def _put(items: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _flat(items: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Names and values; of nested ones the names joined by dots, as W&B shows them."""
+    """Yield names and values; the names of nested values are joined by dots, as W&B shows them."""
     for key, value in items.items():
         if isinstance(value, dict) and "_type" not in value:
             yield from _flat(value, f"{before}{key}.")

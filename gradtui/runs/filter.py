@@ -1,4 +1,4 @@
-"""Choosing among runs by what a person types: ``findings:vanishing depth>20 -tag:old sigmoid``.
+"""A Filter chooses among runs by what a person types: ``findings:vanishing depth>20 -tag:old sigmoid``.
 
 A filter is words between blanks, and a run must fit all of them:
 
@@ -41,22 +41,22 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class FilterError(ValueError):
-    """What was typed cannot be understood; one line that names the word."""
+    """A filter cannot be understood; the text is one line that names the word."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """Says of a run whether it fits."""
+    """A Filter holds one test for each word that was typed."""
 
     tests: tuple[Test, ...] = ()
 
     def matches(self, info: RunInfo) -> bool:
-        """Whether it fits every word."""
+        """Return whether the run fits every word."""
         return all(test(info) for test in self.tests)
 
 
 def accuracy_of(info: RunInfo) -> float | None:
-    """On the test set; where there is none, on the training set."""
+    """Return the accuracy on the test set; if there is none, on the training set."""
     summary = info.summary
     return summary.test if summary.test is not None else summary.train
 
@@ -83,7 +83,7 @@ KEYS = (*_WORDS, *_NUMBERS)
 
 
 def parse_filter(text: str, *, typing: bool = False) -> Filter:
-    """What a person typed. typing: more may follow, so the last word may be the beginning of one.
+    """Return the filter that a person typed. With `typing`, the last word may be the beginning of a longer one.
 
     Raises FilterError.
     """
@@ -126,7 +126,7 @@ def _word_test(get: Callable[[RunInfo], Iterable[str]], key: str, sign: str, val
 
 
 def _field_test(path: str, sign: str, value: str) -> Test:
-    """A field of the experiment, by its dotted path."""
+    """Return the test of a field of the experiment, given by its dotted path."""
     info = field_at(tuple(path.split(".")))
     if info is None:
         raise FilterError(f"{path}: an experiment has no such field")

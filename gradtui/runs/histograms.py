@@ -1,4 +1,4 @@
-"""Histograms of the gradients' sizes: how a row of the table holds them, and one layer's read over time.
+"""Histograms of the sizes of gradients: how a row of the table holds them, and how one layer is read over time.
 
 Sizes are counted by powers of two, which the bits of a float32 tell without a logarithm: a number belongs to
 the power p where 2^p <= |g| < 2^(p+1). There are 277 of them, those of the subnormal numbers included. A
@@ -22,18 +22,18 @@ from gradtui.runs.summary import Floats, Steps
 TABLE = "grad_histogram"
 
 LOWEST, HIGHEST = -149, 127
-"""The powers of two of float32's numbers; those below -126 are of the subnormal ones."""
+"""The powers of two of float32 numbers; those below -126 belong to subnormal numbers."""
 POWERS = HIGHEST - LOWEST + 1
 BINS = 29
 PARTS = ("power", "zeros", "nonfinite", *(str(-below) for below in range(BINS)))
-"""What a row holds of each layer; see folder.py."""
+"""The columns of each layer, described in folder.py."""
 
 Counts = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, eq=False)
 class Histogram:
-    """The sizes of one layer's gradient at some of the recorded steps, on one axis for all of them.
+    """A Histogram holds the sizes of one layer's gradient at some of the recorded steps, on one common axis.
 
     Shares are of all numbers of the layer, so a row of `shares`, its zero and its nonfinite add up to 1.
     """
@@ -53,18 +53,18 @@ class Histogram:
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:
-        """(bins + 1,): log10 of the sizes between which the bins lie; none where there is no bin."""
+        """Return log10 of the sizes between which the bins lie, (bins + 1,); empty if there is no bin."""
         ends: npt.NDArray[np.float64] = np.append(self.powers, self.powers[-1:] + 1) * np.log10(2)
         return ends
 
 
 def columns_of(layers: Sequence[str]) -> tuple[str, ...]:
-    """The columns of the table, as they stand in run.json."""
+    """Return the columns of the table, as in run.json."""
     return tuple(f"{layer}/{part}" for layer in layers for part in PARTS)
 
 
 def to_row(counts: Counts) -> Floats:
-    """A row of the table from how many numbers of each layer (layers, 1 + POWERS + 1) are zero, of each power
+    """Return a row of the table from how many numbers of each layer (layers, 1 + POWERS + 1) are zero, of each power
     of two from LOWEST upward, and not finite. A layer without numbers is NaN throughout.
     """
     descending = counts[:, -2:0:-1]
@@ -80,9 +80,9 @@ def to_row(counts: Counts) -> Floats:
 
 
 def of_rows(layer: str, steps: Steps, rows: Floats) -> Histogram:
-    """The histogram of one layer from what the rows (n, PARTS) of the table hold of it."""
+    """Return the histogram of one layer from its part of the table's rows, (n, PARTS)."""
     highest = rows[:, 0]
-    # NaN is neither: nothing of such a row has a size.
+    # NaN is neither: no number of such a row has a size.
     sized = (highest >= LOWEST) & (highest <= HIGHEST)
     places = np.where(sized, highest, 0).astype(np.int64)[:, None] - LOWEST - np.arange(BINS)
     row, column = np.nonzero(sized[:, None] & (places >= 0))
@@ -101,14 +101,14 @@ def of_rows(layer: str, steps: Steps, rows: Floats) -> Histogram:
 
 
 def empty(layer: str) -> Histogram:
-    """Of a run that has none."""
+    """Return the histogram of a run that recorded none."""
     return of_rows(layer, np.zeros(0, np.int64), np.zeros((0, len(PARTS)), np.float32))
 
 
 def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) -> Histogram:
-    """One layer at at most `most` of the recorded steps, evenly from the first to the last.
+    """Read the histogram of one layer at up to `most` of the recorded steps, evenly from the first to the last.
 
-    Of each row only what is that layer's is read. Raises ValueError where the table has no such layer.
+    Of each row only the part of that layer is read. Raises ValueError if the table has no such layer.
     """
     place = HEADER_BYTES + 4 * columns.index(f"{layer}/{PARTS[0]}")
     size = record_size(len(columns))
@@ -120,7 +120,7 @@ def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) 
                 step = os.pread(number, 4, row * size)
                 values = os.pread(number, 4 * len(PARTS), row * size + place)
                 if len(values) < 4 * len(PARTS):
-                    # Cut back while it was read.
+                    # The table was cut back while it was read.
                     break
                 steps.append(step)
                 rows.append(values)
@@ -131,7 +131,7 @@ def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) 
 
 
 def chosen_rows(rows: int, most: int) -> list[int]:
-    """At most `most` of so many rows, evenly from the first to the last; a single one is the last."""
+    """Return up to `most` of so many rows, evenly from the first to the last; a single one is the last."""
     count = min(rows, most)
     if count <= 1:
         return [rows - 1] * count

@@ -19,32 +19,35 @@ from gradtui.runs.meta import Parent, RunMeta, read_meta
 from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 
 BINS = 16
-"""Stretches of layers that a profile is folded to at most."""
+"""The most stretches of layers to which a profile is folded."""
 
 
 @dataclass(frozen=True)
 class RunSummary:
-    """Figures are None where nothing of the kind is known (yet); NaN and infinity are values like others."""
+    """A RunSummary holds the numbers that a list shows of a run.
+
+    They come from the ends of its files, without numpy. A number is None if it is not known yet; NaN and infinity are
+    values."""
 
     findings: tuple[str, ...] = ()
     """Codes, in the order in which they came up."""
     depth: int = 0
     """Layers without projections and gates, the output layer counted; 0 until the net is built."""
     loss: float | None = None
-    """Of the last batch."""
+    """The loss of the last batch."""
     train: float | None = None
-    """Accuracy on the training set, by the last evaluation …"""
+    """The accuracy on the training set, by the last evaluation."""
     test: float | None = None
-    """… and on the test set."""
+    """The accuracy on the test set, by the last evaluation."""
     seconds: float | None = None
-    """Wall time of the training, without the time in which nobody trained it."""
+    """The wall time of the training, without the time between its processes."""
     profile: tuple[float, ...] = ()
     """log10 of the gradient's norm at the last step, from input to output: the median of each of at most BINS
     stretches of layers; NaN and infinity where one layer of it is, -inf where it is exactly 0."""
 
 
 def summary_of(folder: Path, meta: RunMeta, events: EventLog) -> RunSummary:
-    """The figures by a run.json and events that were read just now."""
+    """Return the summary of a run whose run.json and events were read just now."""
     scalars, gradients = (_last(folder, meta, name) for name in ("scalars", "grad_norm"))
     evaluations = events.evaluations
     return RunSummary(
@@ -71,7 +74,7 @@ def _loss(folder: Path, meta: RunMeta) -> float | None:
 
 
 def _plain(value: float) -> float:
-    """A float32 without the digits that it cannot know."""
+    """Return a float32 without the digits beyond its precision."""
     return float(f"{value:.7g}")
 
 
@@ -84,7 +87,7 @@ def _newest(evaluations: Sequence[Event], key: str) -> float | None:
 
 
 def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
-    """From the start of each process's training to the last that is known of it."""
+    """Return the time from the start of each process's training to the last sign of it."""
     total, began, before, known = 0.0, None, 0.0, False
     for event in events:
         time = event.get("time")
@@ -92,7 +95,7 @@ def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
             continue
         phase = event.get("phase") if event["event"] == "phase" else None
         if phase == "importing" and began is not None:
-            # Another process takes the run up: until then nobody trained it.
+            # Another process resumes the run; the time in between does not count.
             total, began = total + max(0.0, before - began), None
         elif phase == "training" and began is None:
             began, known = float(time), True
@@ -103,7 +106,7 @@ def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
 
 
 def profile_of(norms: Sequence[float], bins: int = BINS) -> tuple[float, ...]:
-    """log10 of norms (layers,), folded to at most so many stretches of layers."""
+    """Return log10 of norms (layers,), folded to at most so many stretches of layers."""
     logs = [math.log10(norm) if norm > 0 else -math.inf if norm == 0 else math.nan for norm in norms]
     count = min(bins, len(logs))
     edges = [len(logs) * at // count for at in range(count + 1)] if count else []
@@ -121,49 +124,49 @@ def _typical(logs: Sequence[float]) -> float:
 
 @dataclass(frozen=True)
 class RunInfo:
-    """A run in a list. A run whose run.json is corrupt is listed too, as failed, with the reason."""
+    """A RunInfo is a run in a list. A run whose run.json is corrupt is listed as failed, with the reason."""
 
     run: Path
     name: str
-    """What a person calls it, or else its experiment or script; before that is known, its folder."""
+    """The name that a person gave it, else that of its experiment or script, else of its folder."""
     status: RunStatus
     started: float
     """Seconds since the epoch."""
     parent: Parent | None = None
     """The run from which it was forked, or whose cure it tries."""
     label: Label = field(default_factory=Label)
-    """What people have written on it."""
+    """The name and the tags that people gave it."""
     summary: RunSummary = field(default_factory=RunSummary)
-    """Figures of it."""
+    """The numbers that the list shows."""
     experiment: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What is trained, as plain data; None of a script's own net."""
+    """What is trained, as plain data; None for a script's own net."""
 
     @property
     def id(self) -> str:
-        """The folder's name."""
+        """Return the folder's name, which is the run's id."""
         return self.run.name
 
     @property
     def steps(self) -> int:
-        """The last step recorded."""
+        """Return the last step recorded."""
         return self.status.step
 
 
 def list_runs(root: Path | None = None) -> list[RunInfo]:
-    """The runs in that folder (None: runs_root()), newest first. What is no run is passed over."""
+    """Return the runs in that folder (None: runs_root()), newest first. Other folders are skipped."""
     return Library(root).read()
 
 
 class Library:
-    """The runs of a folder, looked at again and again: of what has not changed, only the files' sizes are looked at."""
+    """A Library lists the runs of a folder repeatedly, and reads again only the runs whose files have changed."""
 
     def __init__(self, root: Path | None = None) -> None:
-        """None: runs_root()."""
+        """`root` is the folder of the runs; None is runs_root()."""
         self.root = root or runs_root()
         self._known: dict[Path, _Known] = {}
 
     def read(self) -> list[RunInfo]:
-        """All of them as they are now, newest first."""
+        """Return all runs as they are now, newest first."""
         try:
             folders = [Path(entry.path) for entry in os.scandir(self.root) if entry.is_dir()]
         except OSError:
@@ -176,7 +179,7 @@ class Library:
                     run.look()
                     known[folder] = run
             except OSError:
-                # Deleted by somebody else while we looked.
+                # The run was deleted while it was read.
                 continue
         self._known = known
         infos = [run.info for run in known.values() if run.info is not None]
@@ -184,24 +187,24 @@ class Library:
 
 
 class _Known:
-    """One run, as it was when it was looked at last."""
+    """A _Known is one run as it was last read."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.info: RunInfo | None = None
         self._log: EventLog | None = None
-        """Of a run that has not ended, so that its events are read on."""
+        """The events of a run that has not ended, to be read on."""
         self._meta: RunMeta | None = None
         self._stamps: tuple[object, ...] = ()
 
     def look(self) -> None:
-        """Read what has changed. Raises OSError where the folder is gone."""
+        """Read what has changed. Raises OSError if the folder is gone."""
         scalars = table_path(self.folder, "scalars").name
         stamps = tuple(_stamp(self.folder / name) for name in (RUN_FILE, EVENTS_FILE, LABEL_FILE, scalars))
-        # Whether a process is there, or a folder too old to be waited for, no file tells.
+        # No file tells whether a process is alive, or whether a folder is too old to wait for.
         if stamps == self._stamps and self.info is not None and self.info.status.state in ENDS:
             return
-        # Before the files are read: what is written meanwhile is seen the next time.
+        # Stamps are taken before the files are read, so what is written meanwhile is seen the next time.
         self._stamps, before = stamps, self._stamps
         try:
             if self._meta is None or stamps[0] != before[0]:
@@ -213,7 +216,7 @@ class _Known:
                 self.folder, self.folder.name, RunStatus("failed", reason=str(error)), changed
             )
         if self.info.status.state in ENDS:
-            # Of thousands, only what is listed is kept.
+            # There may be thousands of runs: of each, only what is listed is kept.
             self._log = self._meta = None
 
     def _read(self, meta: RunMeta | None) -> RunInfo:
@@ -245,8 +248,7 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
 
 
 def find_run(text: str | None = None, root: Path | None = None) -> Path:
-    """The folder of the run that a person means: by path, id, or a part of an id or name that only one run
-    has.
+    """Return the folder of a run, given by its path, its id, or a part of an id or name that only one run has.
 
     None is the newest. Raises RunNotFound, in one line.
     """

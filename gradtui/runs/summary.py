@@ -1,4 +1,4 @@
-"""Rows and buckets of rows in memory, and how two neighbours become one.
+"""A Summary holds rows, or buckets of rows, in memory; the functions here merge neighbours into one.
 
 Every level on disk, every row of a history and every point of a curve is made by the functions here, so all
 of them show the same numbers for the same rows.
@@ -22,7 +22,7 @@ Records = npt.NDArray[np.void]
 
 @dataclass(frozen=True, eq=False)
 class Summary:
-    """Buckets of rows, one after the other.
+    """A Summary is a sequence of buckets of rows.
 
     `step` and `time` (n,) are those of each bucket's first row; `min`, `mean`, `max` are (n, columns), or
     (n,) for a single column. min and max leave NaN out, mean carries it on.
@@ -41,31 +41,31 @@ class Summary:
         return Summary(self.step[part], self.time[part], self.min[part], self.mean[part], self.max[part])
 
     def column(self, index: int) -> Summary:
-        """One column alone, its statistics of the shape (n,)."""
+        """Return one column alone, with statistics of the shape (n,)."""
         return Summary(self.step, self.time, self.min[:, index], self.mean[:, index], self.max[:, index])
 
 
 def empty(columns: int) -> Summary:
-    """No buckets."""
+    """Return a Summary without buckets."""
     none = np.zeros((0, columns), np.float32)
     return Summary(np.zeros(0, np.int64), np.zeros(0), none, none, none)
 
 
 def of_rows(rows: Records) -> Summary:
-    """Each row of a table as a bucket of its own. Copies, so that the rows' memory may be used again."""
+    """Return each row of a table as a bucket of its own, copied, so that the rows' memory may be reused."""
     values = np.array(rows["values"], np.float32)
     # Steps leave the file's unsigned 32 bits here, in which a difference of two steps may wrap around.
     return Summary(rows["step"].astype(np.int64), np.array(rows["time"]), values, values, values)
 
 
 def of_level(records: Records) -> Summary:
-    """The records of a level."""
+    """Return the records of a level as buckets."""
     time, *statistics = (np.array(records[name]) for name in ("time", "min", "mean", "max"))
     return Summary(records["step"].astype(np.int64), time, *statistics)
 
 
 def to_level(summary: Summary) -> Records:
-    """The records of a level, as they are stored."""
+    """Return buckets as the records of a level."""
     records = np.empty(len(summary), level_dtype(summary.mean.shape[1]))
     for name in ("step", "time", "min", "mean", "max"):
         records[name] = getattr(summary, name)
@@ -73,7 +73,7 @@ def to_level(summary: Summary) -> Records:
 
 
 def concatenate(parts: Sequence[Summary]) -> Summary:
-    """Buckets end to end; at least one part."""
+    """Join buckets end to end; there must be at least one part."""
     if len(parts) == 1:
         return parts[0]
     names = ("step", "time", "min", "mean", "max")
@@ -81,7 +81,7 @@ def concatenate(parts: Sequence[Summary]) -> Summary:
 
 
 def halve(summary: Summary) -> Summary:
-    """Neighbours merged two by two. The number of buckets must be even."""
+    """Merge neighbours two by two. The number of buckets must be even."""
     low, high = summary.min, summary.max
     return Summary(
         summary.step[0::2],
@@ -93,7 +93,7 @@ def halve(summary: Summary) -> Summary:
 
 
 def mean_of_two(one: Floats, other: Floats) -> Floats:
-    """Their mean, rounded once: in float32 the sum of two large numbers would be infinity."""
+    """Return the mean of two arrays, rounded once: in float32 the sum of two large numbers would be infinite."""
     with np.errstate(invalid="ignore"):
         total = np.add(one, other, dtype=np.float64)
         total *= 0.5
@@ -101,7 +101,7 @@ def mean_of_two(one: Floats, other: Floats) -> Floats:
 
 
 def fold(summary: Summary, factor: int) -> Summary:
-    """`factor` (a power of two) neighbours merged into one. It must divide the number of buckets."""
+    """Merge each `factor` neighbours (a power of two) into one. It must divide the number of buckets."""
     while factor > 1:
         summary = halve(summary)
         factor //= 2
@@ -109,7 +109,7 @@ def fold(summary: Summary, factor: int) -> Summary:
 
 
 def merge(summary: Summary, weights: Times, starts: npt.NDArray[np.intp]) -> Summary:
-    """Runs of buckets merged into one each, which begin at the indices `starts`; `weights` are their rows."""
+    """Merge consecutive buckets from each index in `starts` on into one; `weights` are the rows of each bucket."""
     if not len(starts):
         return summary[:0]
     with np.errstate(invalid="ignore"):

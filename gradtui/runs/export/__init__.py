@@ -1,4 +1,4 @@
-"""A run's numbers for other programs: CSV, Parquet, TensorBoard's event files."""
+"""Export a run's numbers for other programs: CSV, Parquet, TensorBoard's event files."""
 
 from __future__ import annotations
 

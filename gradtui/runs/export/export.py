@@ -1,4 +1,4 @@
-"""Where an export goes, and that it never takes the place of something else unasked."""
+"""Export a run to files, which never replace others unless that was asked for."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _SHEETS: dict[str, Callable[[Sheet, IO[bytes]], int]] = {"csv": write_csv, "parq
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written."""
+    """Exported says what was written."""
 
     steps: int
-    """How many steps stand in it."""
+    """How many steps were written."""
     files: tuple[Path, ...]
 
 
 def export(run: Run, kind: Kind, out: Path, *, force: bool = False) -> Exported:
-    """Write what is recorded of a run now, live or finished.
+    """Write what is recorded of a run so far, live or finished.
 
     csv, parquet: where `out` ends in `.csv` or `.parquet`, one wide sheet; else a folder with a file for each table.
     tensorboard: a folder with one event file. Each file appears whole or not at all. Raises RunError, one line, where

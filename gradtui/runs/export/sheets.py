@@ -1,4 +1,4 @@
-"""A run's numbers as sheets for other programs, in pieces, so that a run may be longer than memory."""
+"""A Sheet gives a run's numbers in pieces, so that a run may be longer than memory."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gradtui.runs.reader import Run
 from gradtui.runs.summary import Floats, Records, Steps, Times
 
 PIECE = 1 << 18
-"""Numbers in a piece, about: as text they take forty times as much memory."""
+"""About how many numbers a piece holds: as text they take forty times as much memory."""
 
 EVALUATION = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
 class Part(Protocol):
-    """Rows by step: a table of a run, or what stands in its events."""
+    """A Part gives rows by step: a table of a run, or the evaluations in its events."""
 
     @property
     def columns(self) -> tuple[str, ...]: ...
@@ -32,7 +32,7 @@ class Part(Protocol):
 
 @dataclass(frozen=True, eq=False)
 class Piece:
-    """Some rows of a sheet, one a step."""
+    """A Piece is some rows of a sheet, one for each step."""
 
     steps: Steps
     """(n,)"""
@@ -46,15 +46,17 @@ class Piece:
 
 @dataclass(frozen=True, eq=False)
 class Sheet:
-    """Columns of numbers, a row for each step at which any of the parts has one."""
+    """A Sheet is a set of columns with a row for each step at which any of its parts has one."""
 
     name: str
     columns: tuple[str, ...]
     parts: tuple[Part, ...]
 
     def pieces(self) -> Iterator[Piece]:
-        """The rows that are there now, in the order of their steps. Where parts differ about the time of a step, the
-        first part is right."""
+        """Yield the rows that are there now, in the order of their steps.
+
+        If parts differ about the time of a step, that of the first part is taken.
+        """
         at, stops = [0] * len(self.parts), [part.rows for part in self.parts]
         most = max(1, PIECE // max(1, len(self.columns)))
         while any(start < stop for start, stop in zip(at, stops, strict=True)):
@@ -97,8 +99,9 @@ def _merged(rows: Sequence[Records], widths: Sequence[int]) -> Piece:
 
 
 def sheet_of_all(run: Run) -> Sheet:
-    """One wide sheet: the scalars by their names, every metric as `grad_norm/LAYER`, evaluations as
-    `evaluation/test_loss`. Without histograms, which have 32 columns a layer."""
+    """Return one wide sheet: the scalars by name, every metric as `grad_norm/LAYER`, evaluations as
+    `evaluation/test_loss`. Histograms are left out: they have 32 columns a layer.
+    """
     parts: list[Part] = []
     columns: list[str] = ["step", "time"]
     for name, part in _parts(run).items():
@@ -112,7 +115,7 @@ def sheet_of_all(run: Run) -> Sheet:
 
 
 def sheets_of(run: Run) -> list[Sheet]:
-    """One sheet for each table that was recorded, and one of the evaluations."""
+    """Return one sheet for each table that was recorded, and one of the evaluations."""
     return [
         Sheet(name, part.columns, (part,)) for name, part in _parts(run).items() if part.columns and part.rows
     ]
@@ -126,7 +129,7 @@ def _parts(run: Run) -> dict[str, Part]:
 
 
 class _Evaluations:
-    """The evaluations of a run as rows."""
+    """_Evaluations gives the evaluations of a run as rows."""
 
     columns = EVALUATION
 
@@ -141,9 +144,9 @@ class _Evaluations:
 
     @property
     def rows(self) -> int:
-        """How many."""
+        """Return how many evaluations there are."""
         return len(self._rows)
 
     def read(self, start: int = 0, stop: int | None = None) -> Records:
-        """Some of them."""
+        """Return some of the evaluations as records."""
         return self._rows[start:stop]

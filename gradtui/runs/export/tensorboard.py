@@ -1,4 +1,4 @@
-"""TensorBoard's event files, in its own protocol and framing: by the package tensorboard, without torch."""
+"""Write a run as a TensorBoard event file, by the package tensorboard and without torch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LOG10_2 = float(np.log10(2))
 
 
 class _Library(NamedTuple):
-    """What is needed of tensorboard."""
+    """A _Library holds what is used of the package tensorboard."""
 
     event: Any
     summary: Any
@@ -34,7 +34,7 @@ class _Library(NamedTuple):
 
 
 def write_events(run: Run, file: IO[bytes]) -> int:
-    """Write a run as events; returns how many steps.
+    """Write a run as events and return how many steps were written.
 
     Scalars: all that the wide sheet holds, under its columns' names, at the steps at which they were recorded and
     with the time of then. Histograms: `gradient_log10/LAYER`, of the log10 of the sizes of the gradient's numbers

@@ -117,7 +117,7 @@ class Run:
 
     @property
     def metrics(self) -> list[str]:
-        """What `layers` can be asked for: tables with one column a layer, or time lag."""
+        """Return the names that `layers` takes: tables with one column a layer, or time lag."""
         meta = self.meta
         tables = meta.tables if meta else {}
         return [name for name, table in tables.items() if table.kind in ("layers", "lags")]

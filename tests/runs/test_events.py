@@ -59,7 +59,9 @@ def test_a_writer_after_a_torn_line_cuts_it_off(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_course_follows_from_the_events(tmp_path: Path, events: list[dict], run_phase: RunPhase) -> None:
+def test_the_run_phase_follows_from_the_events(
+    tmp_path: Path, events: list[dict], run_phase: RunPhase
+) -> None:
     assert log_of(tmp_path, *events).run_phase == run_phase
 
 

@@ -38,7 +38,7 @@ def write_events(run: Run, file: IO[bytes]) -> int:
 
     Scalars: all that the wide sheet holds, under its columns' names, at the steps at which they were recorded and
     with the time of then. Histograms: `gradient_log10/LAYER`, of the log10 of the sizes of the gradient's numbers
-    that are neither 0 nor NaN nor infinite; on an axis of the sizes themselves nobody would see anything. Text:
+    that are neither 0 nor NaN nor infinite; an axis of the sizes themselves would show nothing. Text:
     `experiment`, its TOML. Raises RunError where tensorboard is missing, OSError.
     """
     library = _library()

@@ -67,8 +67,7 @@ def _configure(parser: ArgumentParser) -> None:
         "--nproc",
         type=int,
         metavar="N",
-        help="train with N processes through torchrun, each on its part of every batch: on the cores of this machine, "
-        "or on a GPU each",
+        help="train with N processes, each on its part of every batch: on the cores of this machine, or on a GPU each",
     )
     add_runs(parser)
     add_json(parser)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
@@ -58,18 +59,23 @@ def main(arguments: list[str]) -> int:
     return train_folder(folder)
 
 
-def end_with_parent(how: signal.Signals) -> None:
-    """Send this process that signal once its present parent has ended.
+def end_with_parent(
+    how: signal.Signals, *, parent: int | None = None, before: Callable[[], object] = lambda: None
+) -> None:
+    """Send this process that signal once its parent has ended, after a last call of `before`.
 
-    A process that has a session of its own would otherwise be left behind, however its parent ended.
+    A process that has a session of its own would otherwise be left behind, however its parent ended. `parent` is
+    the present one where it is not given; given, it may have ended already.
     """
+    expected = os.getppid() if parent is None else parent
 
-    def watch(parent: int) -> None:
-        while os.getppid() == parent:
+    def watch() -> None:
+        while os.getppid() == expected:
             time.sleep(PARENT_POLL_SECONDS)
+        before()
         os.kill(os.getpid(), how)
 
-    Thread(target=watch, args=(os.getppid(),), daemon=True).start()
+    Thread(target=watch, daemon=True).start()
 
 
 def train_named_folders() -> int:
@@ -127,7 +133,7 @@ def train_folder(folder: Path, *, shared: bool = False) -> int:
     """Train the run in `folder` from its experiment to its "end" event. Returns the exit code.
 
     A run that was trained before is resumed from its newest checkpoint; one that is being trained is left alone.
-    `shared`: this process is rank 0 of several that torchrun has started (see `distributed`).
+    `shared`: this process is rank 0 of several that an agent has started (see `distributed`).
     """
     if is_in_use(folder):
         print(f"{folder}: is being trained already", file=sys.stderr)

@@ -1,14 +1,16 @@
-"""Run one process of a training: `python -m gradtui.training.rank FOLDER`, as torchrun starts it."""
+"""Run one process of a training: `python -m gradtui.training.rank FOLDER`, as the agent starts it."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
 
 from gradtui.experiment import load
 from gradtui.runs.folder import EXPERIMENT_FILE
+from gradtui.training.distributed import AGENT_VARIABLE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import TrainingFailed
 from gradtui.training.process import end_with_parent, train_folder
 
@@ -17,8 +19,13 @@ def main(folder: Path) -> int:
     """Train as rank 0, or follow it. Returns the exit code."""
     for harmless in (signal.SIGHUP, signal.SIGINT):
         signal.signal(harmless, signal.SIG_IGN)
-    # torchrun gives each process a session of its own: killed, it would leave them behind.
-    end_with_parent(signal.SIGKILL)
+    # An agent that is killed cannot end its ranks, nor remove the folder in which they met.
+    store = os.environ[STORE_FOLDER_VARIABLE]
+    end_with_parent(
+        signal.SIGKILL,
+        parent=int(os.environ[AGENT_VARIABLE]),
+        before=lambda: shutil.rmtree(store, ignore_errors=True),
+    )
     if os.environ["RANK"] == "0":
         return train_folder(folder, shared=True)
     # Rank 0 decides when a training ends, and it receives the signal as well.

@@ -45,7 +45,7 @@ def train(
         commands: for a run that was trained before, reads the commands to obey from now on; the run is resumed from
             its newest checkpoint.
         start: where a run begins that has no checkpoint yet.
-        shared: whether this process is rank 0 of several that torchrun has started.
+        shared: whether this process is rank 0 of several that an agent has started.
 
     Raises what building raises, ExperimentError and CheckpointError.
     """

@@ -1,6 +1,6 @@
 """Train one experiment with several processes, each on its part of every batch. This file imports no torch.
 
-torchrun (agent.py) starts the processes (gradtui.training.rank). Rank 0 is a trainer like any other: it alone
+agent.py starts the processes (gradtui.training.rank). Rank 0 is a trainer like any other: it alone
 has the optimizer, writes the run's folder and obeys the viewers. The other ranks hold no state that matters:
 at each step they receive which batch it is and the weights, and return the gradient of their part of it. So
 pausing, resuming, forking and rolling back work as they do with one process.
@@ -13,6 +13,13 @@ from __future__ import annotations
 
 from gradtui.experiment import Experiment
 from gradtui.experiment.errors import ExperimentError
+
+AGENT_VARIABLE = "GRADTUI_AGENT"
+"""The environment variable with the process id of the agent that has started a rank."""
+STORE_FOLDER_VARIABLE = "GRADTUI_STORE"
+"""The environment variable with the folder, of this user alone, in which the ranks meet."""
+STORE_FILE = "store"
+"""The file in that folder through which torch tells each rank the addresses of the others."""
 
 
 def check_splits(exp: Experiment, processes: int) -> None:

@@ -1,21 +1,38 @@
-"""Start N processes that train one run, by torchrun: `python -m gradtui.training.distributed.agent FOLDER N`.
+"""Start N processes that train one run: `python -m gradtui.training.distributed.agent FOLDER N`.
 
-This process stays as long as they do, so to its parent it is the trainer. When one of them dies, torchrun ends the
-others; where none of them was left to write the run's "end" event, this process writes it.
+This process stays as long as they do, so to its parent it is the trainer. When one of them dies, it ends the others;
+where none of them was left to write the run's "end" event, this process writes it.
+
+It does not use torchrun, whose store listens on all network interfaces and unpickles what is written into it: anybody
+who reaches the machine could run commands as its user. The ranks meet through a file in a folder that only this user
+can enter, and they talk over the loopback interface alone.
 """
 
 from __future__ import annotations
 
 import os
+import shutil
+import signal
+import socket
+import subprocess
 import sys
+import tempfile
+import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
+from types import FrameType
 
 from gradtui.runs.events import EventLog
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
+from gradtui.training.distributed import AGENT_VARIABLE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import reason_of
 from gradtui.training.machine import cores
+
+POLL_SECONDS = 0.05
+GRACE_SECONDS = 30.0
+"""How long the ranks that are left may take to end after another one has failed; then they are killed."""
 
 
 def main(folder: Path, processes: int) -> int:
@@ -24,7 +41,11 @@ def main(folder: Path, processes: int) -> int:
         print(f"{folder}: is being trained already", file=sys.stderr)
         return 2
     before = _ends(folder)
-    reason = _run_torchrun(folder, processes)
+    try:
+        reason = _run_ranks(folder, processes)
+    except Exception as error:
+        traceback.print_exc()
+        reason = reason_of(error)
     if _ends(folder) == before:
         writer = RunWriter(folder, {})
         writer.event("end", status="failed", reason=reason or "the processes ended before the training did")
@@ -34,29 +55,81 @@ def main(folder: Path, processes: int) -> int:
     return 1 if log.run_phase.end == "failed" else 0
 
 
-def _run_torchrun(folder: Path, processes: int) -> str:
-    """Run torchrun to its end. Returns why a process failed, empty where none did."""
-    # Give each process its part of the cores; torchrun would give it one.
-    os.environ.setdefault("OMP_NUM_THREADS", str(max(1, cores() // processes)))
-    # As with any trainer: a random.py in the current folder must not be imported in place of Python's own.
-    os.environ["PYTHONSAFEPATH"] = "1"
-    from torch.distributed.elastic.multiprocessing.api import SignalException
-    from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
-    from torch.distributed.run import main as torchrun
+def _run_ranks(folder: Path, processes: int) -> str:
+    """Run the ranks to their end. Returns why one failed, empty where none did. Raises OSError."""
+    ranks: list[subprocess.Popen[bytes]] = []
 
-    # Not by the machine's name, which many laptops cannot resolve.
-    words = ["--standalone", "--local-addr=127.0.0.1", f"--nproc-per-node={processes}", "--max-restarts=0"]
+    def pass_on(number: int, frame: FrameType | None) -> None:
+        for rank in ranks:
+            rank.send_signal(number)
+
+    # The folder has the mode 0700.
+    store = tempfile.mkdtemp(prefix="gradtui-ranks-")
     try:
-        torchrun([*words, "-m", "gradtui.training.rank", str(folder)])
-    except SignalException:
-        return "the processes were killed before the training could end"
-    except ChildFailedError as error:
-        rank, failure = error.get_first_failure()
-        how = f"signal {-failure.exitcode}" if failure.exitcode < 0 else f"exit code {failure.exitcode}"
-        return f"process {rank + 1} of {processes} ended with {how}; trainer.log says why"
-    except Exception as error:
-        traceback.print_exc()
-        return reason_of(error)
+        signal.signal(signal.SIGTERM, pass_on)
+        for number in range(processes):
+            ranks.append(_start_rank(folder, number, processes, store))
+        return _wait(ranks)
+    finally:
+        for rank in ranks:
+            rank.kill()
+            rank.wait()
+        shutil.rmtree(store, ignore_errors=True)
+
+
+def _start_rank(folder: Path, number: int, processes: int, store: str) -> subprocess.Popen[bytes]:
+    # -P: a random.py in the current folder must not be imported in place of Python's own.
+    command = [sys.executable, "-P", "-u", "-m", "gradtui.training.rank", str(folder)]
+    return subprocess.Popen(command, env=_environment(number, processes, store))
+
+
+def _environment(number: int, processes: int, store: str) -> dict[str, str]:
+    loopback = _loopback()
+    return {
+        # Each process has its part of the cores, unless the user has said otherwise.
+        "OMP_NUM_THREADS": str(max(1, cores() // processes)),
+        **os.environ,
+        "RANK": str(number),
+        "LOCAL_RANK": str(number),
+        "WORLD_SIZE": str(processes),
+        AGENT_VARIABLE: str(os.getpid()),
+        STORE_FOLDER_VARIABLE: store,
+        # All ranks are on this machine. What a user has set for a cluster would open ports to the network.
+        "GLOO_SOCKET_IFNAME": loopback,
+        "NCCL_SOCKET_IFNAME": loopback,
+    }
+
+
+def _loopback() -> str:
+    """Return the name of the loopback interface: lo on Linux, lo0 on macOS."""
+    names = [name for _, name in socket.if_nameindex()]
+    return next((name for name in ("lo", "lo0") if name in names), "lo")
+
+
+def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> str:
+    """Wait until all ranks have ended; end them when one has failed. Returns why the first failed, or nothing."""
+    reason, deadline = "", float("inf")
+    while any(rank.poll() is None for rank in ranks):
+        if not reason:
+            reason = _failure(ranks)
+            if reason:
+                deadline = time.monotonic() + GRACE_SECONDS
+                # Rank 0 ends the run after its step; it mostly has noticed by itself that a connection has closed.
+                ranks[0].terminate()
+        if time.monotonic() > deadline or (reason and ranks[0].poll() is not None):
+            # The other ranks hold nothing that has to be saved.
+            for rank in ranks:
+                rank.kill()
+        time.sleep(POLL_SECONDS)
+    return reason or _failure(ranks)
+
+
+def _failure(ranks: Sequence[subprocess.Popen[bytes]]) -> str:
+    for number, rank in enumerate(ranks):
+        code = rank.poll()
+        if code:
+            how = f"signal {-code}" if code < 0 else f"exit code {code}"
+            return f"process {number + 1} of {len(ranks)} ended with {how}; trainer.log says why"
     return ""
 
 

@@ -6,17 +6,19 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch import distributed as dist
 
+from gradtui.training.distributed import STORE_FILE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import TrainingFailed
 
 STEP_TIMEOUT = timedelta(minutes=10)
 """How long a step may wait for a process that runs and does nothing. One that has ended is noticed at once: its
-connections close, and torchrun ends the others."""
+connections close, and the agent ends the others."""
 ORDER_TIMEOUT = timedelta(days=3650)
 """How long a rank waits for an order: between two steps there may be an evaluation, or a pause of weeks."""
 
@@ -42,7 +44,7 @@ class ProcessGroup:
 
     @classmethod
     def join(cls) -> ProcessGroup:
-        """Meet the other processes that torchrun has started; on a machine with GPUs each process takes its own.
+        """Meet the other processes that the agent has started; on a machine with GPUs each process takes its own.
 
         Raises TrainingFailed where they do not come together.
         """
@@ -52,7 +54,14 @@ class ProcessGroup:
             torch.cuda.set_device(int(os.environ["LOCAL_RANK"]) % torch.cuda.device_count())
         size = int(os.environ["WORLD_SIZE"])
         with _failing_together(size):
-            dist.init_process_group(backend, timeout=STEP_TIMEOUT)
+            store = Path(os.environ[STORE_FOLDER_VARIABLE]) / STORE_FILE
+            dist.init_process_group(
+                backend,
+                init_method=store.as_uri(),
+                rank=int(os.environ["RANK"]),
+                world_size=size,
+                timeout=STEP_TIMEOUT,
+            )
             return cls(dist.get_rank(), size)
 
     @property

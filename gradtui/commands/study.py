@@ -41,7 +41,12 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--address",
         metavar="ADDR",
-        help="of the Ray cluster: auto, host:port or ray://host:port; without it, one is made of this machine",
+        help="of the Ray cluster: auto, host:port or ray://host:port",
+    )
+    parser.add_argument(
+        "--ray-listen",
+        action="store_true",
+        help="start a Ray cluster of this machine alone; its ports are open to everybody who reaches the machine",
     )
     parser.add_argument(
         "--fresh",
@@ -65,7 +70,10 @@ def _execute(args: Namespace) -> int:
     from gradtui.study.engines import engine_of
     from gradtui.study.study import open_study
 
-    engine = engine_of(args.engine, **({} if args.address is None else {"address": args.address}))
+    options: dict[str, str | bool] = {} if args.address is None else {"address": args.address}
+    if args.ray_listen:
+        options["listen"] = True
+    engine = engine_of(args.engine, **options)
     study = open_study(spec, runs=chosen_root(args), jobs=args.jobs, engine=engine, fresh=args.fresh)
     with Interruptions() as interruptions:
         state = _wait(study, interruptions, quiet=args.quiet)
@@ -97,6 +105,7 @@ def _checked(args: Namespace) -> StudySpec:
     """Check the arguments, and return the study. Raises BadInput."""
     from gradtui.experiment.errors import ExperimentError
     from gradtui.runs.export.files import MissingLibrary, load_pyarrow
+    from gradtui.study.engines import RAY_NEEDS_CONSENT
     from gradtui.study.plan import plan
     from gradtui.study.presets import resolve
 
@@ -104,6 +113,12 @@ def _checked(args: Namespace) -> StudySpec:
         raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
     if args.address is not None and args.engine != "ray":
         raise BadInput("--address: is of a Ray cluster, and wants --engine ray")
+    if args.ray_listen and args.engine != "ray":
+        raise BadInput("--ray-listen: is of a Ray cluster, and wants --engine ray")
+    if args.ray_listen and args.address is not None:
+        raise BadInput("--ray-listen starts a cluster, --address joins one; choose one of them")
+    if args.engine == "ray" and not args.ray_listen and args.address is None:
+        raise BadInput(RAY_NEEDS_CONSENT)
     for name in OUTPUTS:
         path: Path | None = getattr(args, name)
         # It would be too late to report this after hours of training.

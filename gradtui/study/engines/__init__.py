@@ -88,7 +88,14 @@ ENGINES = {
 """Module and class of each engine, by its name on the command line."""
 
 
-def engine_of(name: str, **options: str) -> MakeEngine:
+RAY_NEEDS_CONSENT = (
+    "--engine ray: name a cluster by --address; a cluster that is started here listens on all network interfaces, and "
+    "whoever reaches its ports can run commands as you, so it is started only with --ray-listen"
+)
+"""Why no Ray cluster is started that nobody has asked for."""
+
+
+def engine_of(name: str, **options: str | bool) -> MakeEngine:
     """Return the engine of that name, which is imported when it is made and given the options. Raises KeyError."""
     module, _, class_name = ENGINES[name].partition(":")
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.runs.folder import EXPERIMENT_FILE
-from gradtui.study.engines import Load, memory_estimate
+from gradtui.study.engines import RAY_NEEDS_CONSENT, Load, memory_estimate
 from gradtui.study.engines.ray_worker import MARKER_FILE
 from gradtui.study.engines.remote_run import RemoteRun, Resources, WorkerHandle
 from gradtui.training.machine import cores
@@ -47,19 +47,24 @@ class RayEngine:
     Args:
         jobs: most trainers at once; by default as many as the cluster has room for.
         threads: of each trainer.
-        address: of the cluster, as Ray writes it; by default a cluster of this machine alone is made. A cluster that
-            this process has already joined is used as it is.
+        address: of the cluster, as Ray writes it. A cluster that this process has already joined is used as it is.
+        listen: whether a cluster of this machine alone may be started where there is no address. Ray then listens on
+            all network interfaces, and takes orders from everybody who reaches them.
 
     Raises ImportError where Ray is missing, and OSError where there is no such cluster.
     """
 
-    def __init__(self, jobs: int | None = None, threads: int = 1, address: str = "") -> None:
+    def __init__(
+        self, jobs: int | None = None, threads: int = 1, address: str = "", *, listen: bool = False
+    ) -> None:
         self._ray = ray_library()
         self._jobs = jobs
         self._threads = threads
         self._workers: list[WorkerHandle] = []
         self._joined = not self._ray.is_initialized()
         if self._joined:
+            if not (address or listen):
+                raise OSError(RAY_NEEDS_CONSENT)
             join(self._ray, address, threads)
 
     def has_room(self, memory: int, running: Collection[Load]) -> bool:

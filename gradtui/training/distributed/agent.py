@@ -67,8 +67,8 @@ def _run_ranks(folder: Path, processes: int) -> str:
     store = tempfile.mkdtemp(prefix="gradtui-ranks-")
     try:
         signal.signal(signal.SIGTERM, pass_on)
-        for number in range(processes):
-            ranks.append(_start_rank(folder, number, processes, store))
+        # One by one, so that those that were started are ended where the next cannot be.
+        ranks.extend(_start_rank(folder, number, processes, store) for number in range(processes))
         return _wait(ranks)
     finally:
         for rank in ranks:

@@ -169,7 +169,7 @@ def test_stop_reaches_unshared_runs_and_they_are_resumed_elsewhere(
 ) -> None:
     """The cluster is made of this machine and ends with the study."""
     monkeypatch.setattr("gradtui.study.engines.ray_engine.token_of", lambda root: "of another folder")
-    first = open_study(loads(STUDY), jobs=2, engine=engine_of("ray"))
+    first = open_study(loads(STUDY), jobs=2, engine=engine_of("ray", listen=True))
 
     paused: set[Path] = set()
 
@@ -192,7 +192,7 @@ def test_stop_reaches_unshared_runs_and_they_are_resumed_elsewhere(
     stopped = [run.steps for run in runs(home)]
     assert len(stopped) == 2
     assert all(3 <= steps < STEPS for steps in stopped)
-    state = settle(open_study(loads(STUDY), jobs=2, engine=engine_of("ray")))
+    state = settle(open_study(loads(STUDY), jobs=2, engine=engine_of("ray", listen=True)))
     assert state.status == "finished"
     assert [resumed(run) for run in runs(home)] == [[stopped[0]], [stopped[1]], [], []]
     assert [losses(run) for run in runs(home)] == alone
@@ -203,7 +203,7 @@ def test_kill_9_ends_all_trainers_and_the_same_command_repeats_nothing(
 ) -> None:
     file = tmp_path / "spread.toml"
     file.write_text(STUDY)
-    command = ["study", str(file), "--engine", "ray", "--jobs", "2", "--json"]
+    command = ["study", str(file), "--engine", "ray", "--ray-listen", "--jobs", "2", "--json"]
     first = start(home, *command)
     until(
         lambda: (
@@ -235,7 +235,7 @@ def test_kill_9_ends_all_trainers_and_the_same_command_repeats_nothing(
 def test_sigterm_stops_the_runs_and_does_not_end_in_ray(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "spread.toml"
     file.write_text(STUDY)
-    command = start(home, "study", str(file), "--engine", "ray", "--jobs", "2", "--json")
+    command = start(home, "study", str(file), "--engine", "ray", "--ray-listen", "--jobs", "2", "--json")
     until(lambda: sum(midway(run) for run in runs(home)) == 2)
     os.kill(command.pid, signal.SIGTERM)
     output, complaint = command.communicate(timeout=90)

@@ -57,7 +57,7 @@ def test_missing_ray_is_one_line_on_how_to_install_it(
     monkeypatch.setitem(sys.modules, "ray.exceptions", None)
     study = tmp_path / "none.toml"
     study.write_text(STUDY)
-    assert cli.main(["study", str(study), "--engine", "ray"]) == 2
+    assert cli.main(["study", str(study), "--engine", "ray", "--ray-listen"]) == 2
     output, complaint = capsys.readouterr()
     assert (output, complaint) == ("", "gradtui: --engine ray needs Ray: pip install 'gradtui[ray]'\n")
     assert not list((tmp_path / "home").glob("runs/*"))

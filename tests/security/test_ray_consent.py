@@ -1,0 +1,73 @@
+"""No Ray cluster that listens on the network is started unless it was asked for."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from gradtui import cli
+from gradtui.study.engines import engine_of
+
+
+class StartedRay(ModuleType):
+    """Ray, as far as it is needed to see whether a cluster is started."""
+
+    def __init__(self) -> None:
+        super().__init__("ray")
+        self.started: list[dict[str, Any]] = []
+
+    def is_initialized(self) -> bool:
+        return False
+
+    def init(self, **options: Any) -> None:
+        self.started.append(options)
+        raise RuntimeError("not in a test")
+
+
+@pytest.fixture
+def ray(monkeypatch: pytest.MonkeyPatch) -> StartedRay:
+    library = StartedRay()
+    monkeypatch.setitem(sys.modules, "ray", library)
+    monkeypatch.setitem(sys.modules, "ray.exceptions", ModuleType("ray.exceptions"))
+    return library
+
+
+def test_ray_without_an_address_is_refused_and_says_what_it_would_open(
+    ray: StartedRay, home: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["study", "degradation", "--engine", "ray"]) == 2
+    output, complaint = capsys.readouterr()
+    assert output == ""
+    assert complaint.count("\n") == 1
+    assert "listens on all network interfaces" in complaint
+    assert "--ray-listen" in complaint
+    assert not ray.started
+    assert not home.exists()
+
+
+def test_engine_without_an_address_is_refused_in_python_too(ray: StartedRay) -> None:
+    with pytest.raises(OSError, match="--ray-listen"):
+        engine_of("ray")(1, 1)
+    assert not ray.started
+
+
+def test_ray_is_started_where_it_was_asked_for(ray: StartedRay) -> None:
+    with pytest.raises(OSError, match="not in a test"):
+        engine_of("ray", listen=True)(1, 1)
+    assert ray.started[0]["address"] == "local"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [["--ray-listen"], ["--engine", "ray", "--ray-listen", "--address", "auto"]],
+    ids=["without ray", "with an address"],
+)
+def test_consent_that_makes_no_sense_is_bad_input(
+    words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["study", "degradation", *words]) == 2
+    assert capsys.readouterr().err.startswith("gradtui: --ray-listen")

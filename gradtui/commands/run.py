@@ -69,6 +69,9 @@ def _configure(parser: ArgumentParser) -> None:
         metavar="N",
         help="train with N processes, each on its part of every batch: on the cores of this machine, or on a GPU each",
     )
+    parser.add_argument(
+        "--share", action="store_true", help="let the group read the run; without it, only you can"
+    )
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -97,6 +100,8 @@ def _checked(args: Namespace) -> Callable[[], Path]:
     if args.resume is not None and args.fork is not None:
         raise BadInput("--resume goes on in the run's own folder, --from in a new one; choose one of them")
     if args.resume is not None:
+        if args.share:
+            raise BadInput("--share: is for a new run; chmod -R g+rX shares one that exists")
         folder = _resumed_run(args)
         return lambda: folder
     if args.steps is not None:
@@ -113,7 +118,7 @@ def _new_run(args: Namespace) -> Callable[[], Path]:
         _check_nproc(args, experiment)
     except ExperimentError as error:
         raise BadInput(str(error)) from None
-    return lambda: create_run(experiment, root)
+    return lambda: create_run(experiment, root, share=args.share)
 
 
 def _check_nproc(args: Namespace, experiment: Experiment) -> None:
@@ -147,7 +152,7 @@ def _fork(args: Namespace) -> Callable[[], Path]:
         _check_nproc(args, experiment)
     except (RunError, CheckpointError, ExperimentError) as error:
         raise BadInput(str(error)) from None
-    return lambda: forks.create(fork, experiment, root)
+    return lambda: forks.create(fork, experiment, root, share=args.share)
 
 
 def _run_and_step(text: str) -> tuple[str, int | None]:

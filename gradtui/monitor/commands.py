@@ -55,6 +55,9 @@ class CommandInbox:
         return PendingCommands(lr, clip, paused, self._steps.stopped)
 
     def _apply(self, command: Command, step: int) -> dict[str, float]:
+        if command.refusal:
+            self._writer.event("refused", step, wish=command.name, reason=command.refusal)
+            return {}
         match command.name:
             case "pause" | "resume" | "step" | "stop" as kind:
                 for event, fields in self._steps.apply(kind):

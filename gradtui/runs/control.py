@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import time
 import uuid
 from dataclasses import dataclass
@@ -13,8 +14,14 @@ from typing import Any, Literal
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import CONTROL_FILE
 from gradtui.runs.jsonl import LineReader, encode_line
+from gradtui.runs.safe_files import open_file
 
 CommandName = Literal["pause", "resume", "step", "stop", "set", "checkpoint"]
+
+ROOT = 0
+"""The user id of the administrator, who may control every run."""
+MOST_REFUSED = 20
+"""How many commands of other users become events of a run."""
 
 LIVE = (
     "optimizer.lr",
@@ -37,16 +44,19 @@ class Command:
     """Seconds since the epoch."""
     fields: dict[str, Any]
     """The command's other fields. The command "set" has the new values by dotted path under "set"."""
+    refusal: str = ""
+    """Why the trainer does not obey it, whatever it is; empty where it may."""
 
 
 def send(folder: Path, command: CommandName, **fields: Any) -> str:
     """Append one command and return its id. Raises RunError, one line that names the file, when that fails."""
     path = folder / CONTROL_FILE
+    _check_owner(folder)
     identity = uuid.uuid4().hex[:12]
     line = encode_line({**fields, "wish": command, "id": identity, "time": time.time()})
     try:
         # Several viewers may write at once, so the line is appended by a single write.
-        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o666)
+        descriptor = open_file(path, os.O_RDWR | os.O_APPEND | os.O_CREAT)
         try:
             os.write(descriptor, (b"\n" if _ends_torn(descriptor) else b"") + line)
         finally:
@@ -54,6 +64,38 @@ def send(folder: Path, command: CommandName, **fields: Any) -> str:
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from None
     return identity
+
+
+def _check_owner(folder: Path) -> None:
+    """Raise RunError where the run belongs to somebody else, whose trainer would refuse the command."""
+    try:
+        owner = folder.stat().st_uid
+    except OSError:
+        # Writing the command will say what is wrong.
+        return
+    if os.getuid() not in (owner, ROOT):
+        raise RunError(f"{folder.name}: belongs to another user, and only its owner can control it")
+
+
+def refusal_of(about: os.stat_result) -> str:
+    """Return why commands in a file with that owner and these permissions are not obeyed; empty where they are."""
+    if about.st_uid not in (os.getuid(), ROOT):
+        return f"{CONTROL_FILE} belongs to another user"
+    if about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+        return f"{CONTROL_FILE} can be written by other users"
+    return ""
+
+
+def _keep_to_owner(path: Path) -> None:
+    """Make the file, and take from others the permission to write it. Raises OSError."""
+    descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        about = os.fstat(descriptor)
+        if about.st_uid == os.getuid() and refusal_of(about):
+            # It was made by an older gradtui, which left its permissions to the umask.
+            os.fchmod(descriptor, stat.S_IMODE(about.st_mode) & ~(stat.S_IWGRP | stat.S_IWOTH))
+    finally:
+        os.close(descriptor)
 
 
 def _known_size(path: Path) -> int:
@@ -116,16 +158,23 @@ class ControlReader:
         # A network file system remembers for half a minute that a name does not exist, but a size only for
         # seconds.
         with contextlib.suppress(OSError):
-            path.touch()
+            _keep_to_owner(path)
         # A bare stat: size_of would ask the file server at every step.
         self._lines = LineReader(path, _known_size)
         self._seen: set[str] = set()
+        self._refused = 0
         if skip_old:
             self._lines.skip()
 
     def poll(self) -> list[Command]:
         """Return the new commands in the order in which they were sent. Never raises."""
         entries, _ = self._lines.poll()
+        about = self._lines.about
+        refusal = refusal_of(about) if entries and about is not None else ""
+        if refusal:
+            # Others could fill the disk of the owner with the events of refused commands.
+            entries = entries[: MOST_REFUSED - self._refused]
+            self._refused += len(entries)
         commands = []
         for entry in entries:
             name, identity, sent = entry.pop("wish", None), entry.pop("id", None), entry.pop("time", 0.0)
@@ -133,5 +182,5 @@ class ControlReader:
                 continue
             self._seen.add(identity)
             sent = float(sent) if isinstance(sent, (int, float)) else 0.0
-            commands.append(Command(name, identity, sent, entry))
+            commands.append(Command(name, identity, sent, entry, refusal))
         return commands

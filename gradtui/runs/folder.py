@@ -51,13 +51,15 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import stat
 import struct
 import sys
 import time
 from array import array
-from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from gradtui.runs import safe_files
 
 if TYPE_CHECKING:
     import numpy as np
@@ -122,7 +124,7 @@ def size_of(path: Path) -> int:
     The file is opened for this: on a network file system a bare stat may be seconds old, an open is not.
     """
     try:
-        descriptor = os.open(path, os.O_RDONLY)
+        descriptor = safe_files.open_to_read(path)
     except OSError:
         return 0
     try:
@@ -146,49 +148,69 @@ def runs_root() -> Path:
     return platformdirs.user_data_path("gradtui", appauthor=False) / "runs"
 
 
+SETTINGS_FILE = "settings.toml"
+
+
+def settings_path() -> Path:
+    """Return the path of the settings file, which need not exist."""
+    home = os.environ.get("GRADTUI_HOME")
+    if home:
+        return Path(home).expanduser() / SETTINGS_FILE
+    import platformdirs
+
+    return platformdirs.user_config_path("gradtui", appauthor=False) / SETTINGS_FILE
+
+
+def shares_by_default() -> bool:
+    """Return whether the person's settings say that new runs are readable by the group."""
+    try:
+        content = safe_files.read_whole(settings_path())
+    except OSError:
+        return False
+    import tomllib
+
+    try:
+        return tomllib.loads(content.decode()).get("share") is True
+    except ValueError:
+        # The app says what is wrong with the file.
+        return False
+
+
 def slug_of(name: str) -> str:
     """Return a name reduced to small letters, digits and -; it may be empty."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-")
 
 
-def new_folder(root: Path, name: str) -> Path:
+def new_folder(root: Path, name: str, *, share: bool = False) -> Path:
     """Make an empty folder in `root` whose name, the run's id, sorts by time and resembles `name`.
 
-    Raises OSError if it cannot be made.
+    Only this user can read it; with `share`, or where the settings say so, the group can too. Raises OSError where it
+    cannot be made.
     """
+    share = share or shares_by_default()
     slug = slug_of(name) or "run"
     stamp = time.strftime("%Y%m%d-%H%M%S")
-    root.mkdir(parents=True, exist_ok=True)
+    _make_root(root, share)
     attempt = 1
     while True:
         folder = root / (f"{stamp}-{slug}" if attempt == 1 else f"{stamp}-{slug}-{attempt}")
         try:
-            folder.mkdir()
+            safe_files.make_folder(folder, share=share)
         except FileExistsError:
             attempt += 1
         else:
             return folder
 
 
-@contextlib.contextmanager
-def replacing(path: Path, buffering: int = -1) -> Iterator[IO[bytes]]:
-    """Yield a draft beside `path` to write into, which replaces the file when the block ends.
-
-    Readers see the old or the new file, whole. If the block raises, the file stays as it was and the draft is removed.
-    Raises OSError.
-    """
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("wb", buffering=buffering) as file:
-            yield file
-            file.flush()
-            # Without this, a power cut can leave the new name on an empty file.
-            os.fsync(file.fileno())
-        draft.replace(path)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+def _make_root(root: Path, share: bool) -> None:
+    """Make the folder of runs, where it is missing, and let the group in where a run is to be shared."""
+    root.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        safe_files.make_folder(root, share=share)
+    about = root.stat()
+    needed = stat.S_IRGRP | stat.S_IXGRP
+    if share and about.st_uid == os.getuid() and about.st_mode & needed != needed:
+        root.chmod(stat.S_IMODE(about.st_mode) | needed)
 
 
 class LastRow(NamedTuple):
@@ -226,7 +248,7 @@ def _last_bytes(folder: Path, table: str, columns: int, count: int) -> bytes | N
         rows = size_of(path) // size
         if not rows:
             return None
-        with path.open("rb") as file:
+        with os.fdopen(safe_files.open_to_read(path), "rb") as file:
             file.seek((rows - 1) * size)
             record = file.read(count)
     except (OSError, ValueError):

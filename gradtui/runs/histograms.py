@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from gradtui.runs.folder import HEADER_BYTES, record_size, table_path
+from gradtui.runs.safe_files import open_to_read
 from gradtui.runs.summary import Floats, Steps
 
 TABLE = "grad_histogram"
@@ -114,7 +115,7 @@ def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) 
     size = record_size(len(columns))
     steps, rows = [], []
     try:
-        with table_path(folder, TABLE).open("rb", buffering=0) as file:
+        with os.fdopen(open_to_read(table_path(folder, TABLE)), "rb", buffering=0) as file:
             number = file.fileno()
             for row in chosen_rows(os.fstat(number).st_size // size, most):
                 step = os.pread(number, 4, row * size)

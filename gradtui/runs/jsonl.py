@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import msgspec
 
 from gradtui.runs.folder import size_of
+from gradtui.runs.safe_files import open_to_read
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -65,6 +67,8 @@ class LineReader:
         self.path = path
         self.offset = 0
         self._size = size
+        self.about: os.stat_result | None = None
+        """Owner and permissions of the file, as it was when it was read last."""
 
     def skip(self) -> None:
         """Skip the lines that are there now."""
@@ -82,7 +86,8 @@ class LineReader:
         if restarted:
             self.offset = 0
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_to_read(self.path), "rb") as file:
+                self.about = os.fstat(file.fileno())
                 file.seek(self.offset)
                 content = file.read()
         except OSError:

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import replacing
+from gradtui.runs.safe_files import read_whole, replacing
 
 LABEL_FILE = "label.json"
 LONGEST_NAME = 200
@@ -32,7 +32,7 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True):
 def read_label(folder: Path) -> Label:
     """Return the label of the run in that folder; an empty one if it is missing or cannot be read."""
     try:
-        return msgspec.json.decode((folder / LABEL_FILE).read_bytes(), type=Label)
+        return msgspec.json.decode(read_whole(folder / LABEL_FILE), type=Label)
     except (OSError, msgspec.DecodeError, UnicodeDecodeError):
         return Label()
 

@@ -11,7 +11,8 @@ import msgspec
 
 from gradtui.runs import process
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import RUN_FILE, START_FILE, replacing, table_path
+from gradtui.runs.folder import RUN_FILE, START_FILE, table_path
+from gradtui.runs.safe_files import read_whole, replacing
 
 FORMAT = 1
 
@@ -105,7 +106,7 @@ def read_meta(folder: Path) -> RunMeta:
     """Read run.json. Raises RunError, one line that names the file, if it is missing or corrupt."""
     path = folder / RUN_FILE
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
     except FileNotFoundError:
         raise RunError(f"{path}: no such file") from None
     except OSError as error:
@@ -147,7 +148,7 @@ def read_origin(folder: Path) -> RunOrigin:
     """Read start.json. Raises RunError, one line that names the file, if it is corrupt."""
     path = folder / START_FILE
     try:
-        content = path.read_bytes()
+        content = read_whole(path)
     except FileNotFoundError:
         return RunOrigin()
     except OSError as error:

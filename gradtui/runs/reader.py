@@ -17,6 +17,7 @@ from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_fold
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.label import Label, read_label
 from gradtui.runs.meta import Parent, RunMeta, read_meta, read_origin
+from gradtui.runs.safe_files import open_to_read
 from gradtui.runs.status import RunStatus, read_status
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table
@@ -149,7 +150,7 @@ class Run:
     def log_tail(self, lines: int = 20) -> list[str]:
         """Return the last lines that the trainer printed."""
         try:
-            with (self.folder / LOG_FILE).open("rb") as file:
+            with os.fdopen(open_to_read(self.folder / LOG_FILE), "rb") as file:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - _LOG_TAIL_BYTES))
                 return file.read().decode(errors="replace").splitlines()[-lines:] if lines > 0 else []
         except OSError:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from gradtui.runs.folder import LEVEL_FACTOR, level_dtype, level_path
+from gradtui.runs.safe_files import open_file, open_to_read, truncate
 from gradtui.runs.summary import Records, Summary, concatenate, empty, fold, of_level, of_rows, to_level
 
 
@@ -35,7 +36,7 @@ class RecordFile:
         """Cut the file to the first `count` records. Raises OSError."""
         self.count = min(count, self.count)
         with contextlib.suppress(FileNotFoundError):
-            os.truncate(self.path, self.count * self.size)
+            truncate(self.path, self.count * self.size)
 
     def append(self, records: Records) -> None:
         """Append records by one write, unless the disk takes them in pieces.
@@ -43,7 +44,7 @@ class RecordFile:
         Raises OSError; then the file ends with the last record that was written whole.
         """
         # A file that has been removed must not come back without its beginning.
-        descriptor = os.open(self.path, os.O_WRONLY | (os.O_CREAT if self._new else 0), 0o666)
+        descriptor = open_file(self.path, os.O_WRONLY | (os.O_CREAT if self._new else 0))
         self._new = False
         try:
             self._write(descriptor, records.view(np.uint8).data)
@@ -66,7 +67,8 @@ def read_records(path: Path, dtype: np.dtype[np.void], start: int, stop: int) ->
 
     The file is not mapped into memory: if a mapped file on a network file system is cut short, the reader is killed.
     """
-    return np.fromfile(path, dtype, count=max(0, stop - start), offset=start * dtype.itemsize)
+    with os.fdopen(open_to_read(path), "rb") as file:
+        return np.fromfile(file, dtype, count=max(0, stop - start), offset=start * dtype.itemsize)
 
 
 def find_row(read: Callable[[int, int], Records], count: int, field: str, value: float) -> int:

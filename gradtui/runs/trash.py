@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -15,9 +16,12 @@ from pathlib import Path
 
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import is_run_folder
+from gradtui.runs.safe_files import make_folder, make_subfolder, opened_folder
 from gradtui.runs.status import read_status
 
 TRASH_FOLDER = ".trash"
+_HEAP_NAME = re.compile(r"[0-9]{19}")
+"""Nanoseconds since 1970, from 2001 to 2286."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 
 
@@ -34,9 +38,11 @@ def delete(runs: Sequence[Path]) -> None:
     if not runs:
         return
     with _in_one_line():
-        heap = _new_heap(runs[0].parent / TRASH_FOLDER)
-        for run in runs:
-            run.rename(heap / run.name)
+        trash = runs[0].parent / TRASH_FOLDER
+        heap = _new_heap(trash)
+        with opened_folder(runs[0].parent.resolve()) as place, opened_folder(heap) as folder:
+            for run in runs:
+                os.rename(run.name, run.name, src_dir_fd=place, dst_dir_fd=folder)
 
 
 def undelete(root: Path) -> list[Path]:
@@ -47,12 +53,13 @@ def undelete(root: Path) -> list[Path]:
     back: list[Path] = []
     with _in_one_line():
         for heap in reversed(_heaps(root)):
-            for run in sorted(heap.iterdir()):
-                place = root / run.name
-                if place.exists():
-                    raise RunError(f"{place}: there is another run of that name")
-                run.rename(place)
-                back.append(place)
+            with opened_folder(heap) as folder, opened_folder(root.resolve()) as runs:
+                for name in sorted(os.listdir(folder)):
+                    place = root / name
+                    if os.path.lexists(place):
+                        raise RunError(f"{place}: there is another run of that name")
+                    os.rename(name, name, src_dir_fd=folder, dst_dir_fd=runs)
+                    back.append(place)
             heap.rmdir()
             if back:
                 break
@@ -60,10 +67,17 @@ def undelete(root: Path) -> list[Path]:
 
 
 def purge(root: Path, older_than: float = KEPT_SECONDS) -> None:
-    """Remove for good the runs that were deleted longer ago than so many seconds. What cannot be removed stays."""
-    for heap in _heaps(root):
-        if time.time() - _deleted_at(heap) >= older_than:
-            shutil.rmtree(heap, ignore_errors=True)
+    """Remove for good the runs that were deleted longer ago than so many seconds. What cannot be removed stays.
+
+    So does what gradtui did not name, what lies behind a symbolic link, and another user's trash.
+    """
+    with contextlib.suppress(OSError), opened_folder(root / TRASH_FOLDER) as trash:
+        if os.fstat(trash).st_uid != os.getuid():
+            return
+        for heap in _heaps(root):
+            if time.time() - _deleted_at(heap) >= older_than:
+                # Symbolic links within are removed, never followed.
+                shutil.rmtree(heap.name, ignore_errors=True, dir_fd=trash)
 
 
 def count(root: Path) -> int:
@@ -80,21 +94,27 @@ def _is_live(run: Path) -> bool:
 
 def _new_heap(trash: Path) -> Path:
     """Make a folder for runs that are deleted together, named by the time in nanoseconds."""
-    trash.mkdir(exist_ok=True)
+    make_subfolder(trash)
     while True:
         heap = trash / str(time.time_ns())
         with contextlib.suppress(FileExistsError):
-            heap.mkdir()
+            make_folder(heap)
             return heap
 
 
 def _heaps(root: Path) -> list[Path]:
     """Return the folders of runs that were deleted together, the newest last."""
+    trash = root / TRASH_FOLDER
     try:
-        heaps = [Path(entry.path) for entry in os.scandir(root / TRASH_FOLDER) if entry.name.isdecimal()]
+        with opened_folder(trash) as folder, os.scandir(folder) as entries:
+            names = [
+                entry.name
+                for entry in entries
+                if _HEAP_NAME.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)
+            ]
     except OSError:
         return []
-    return sorted(heaps, key=lambda heap: int(heap.name))
+    return [trash / name for name in sorted(names, key=int)]
 
 
 def _deleted_at(heap: Path) -> float:

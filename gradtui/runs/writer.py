@@ -18,6 +18,7 @@ import numpy.typing as npt
 from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table_path
 from gradtui.runs.jsonl import encode_line
 from gradtui.runs.records import Levels, RecordFile, find_row, read_records
+from gradtui.runs.safe_files import append, touch, truncate
 from gradtui.runs.summary import Records
 
 HEARTBEAT_SECONDS = 1.0
@@ -248,14 +249,13 @@ class RunWriter:
         if dropped:
             events.append(encode_line({"event": "dropped", "time": clock.time(), "rows": dropped}))
         if events:
-            with (self.folder / EVENTS_FILE).open("ab") as file:
-                file.write(b"".join(events))
+            append(self.folder / EVENTS_FILE, b"".join(events))
 
     def _heartbeat(self) -> None:
         self._beat = clock.monotonic()
         path = self.folder / HEARTBEAT_FILE
         with contextlib.suppress(OSError):
-            path.touch()
+            touch(path)
 
     def _take_up(self, resume_at: int | None) -> None:
         for table, file in self._files.items():
@@ -276,4 +276,4 @@ def _rows_up_to(file: RecordFile, step: int) -> int:
 def _cut_torn_line(path: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         content = path.read_bytes()
-        os.truncate(path, content.rfind(b"\n") + 1)
+        truncate(path, content.rfind(b"\n") + 1)

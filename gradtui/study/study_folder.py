@@ -12,6 +12,7 @@ trained of it is not trained again, even if experiments were added to it since.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -22,9 +23,10 @@ import msgspec
 
 from gradtui.experiment.errors import ExperimentError
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, replacing, runs_root, slug_of
+from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, runs_root, slug_of
 from gradtui.runs.jsonl import LineReader, encode_line
 from gradtui.runs.meta import RunMeta
+from gradtui.runs.safe_files import make_folder, open_file, remove, replacing, touch
 from gradtui.runs.status import State, is_alive, read_status
 from gradtui.study.plan import Member
 from gradtui.study.spec import StudySpec, dumps, load
@@ -89,7 +91,9 @@ def list_studies(root: Path | None = None) -> list[StudyInfo]:
 def write_study(folder: Path, spec: StudySpec) -> None:
     """Create the folder and write the study into it. Raises OSError, and ExperimentError as `dumps` does."""
     text = dumps(spec)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with contextlib.suppress(FileExistsError):
+        make_folder(folder)
     with replacing(folder / STUDY_FILE) as file:
         file.write(text.encode())
 
@@ -135,7 +139,7 @@ class StudyIndex:
             "run": os.path.relpath(folder, self._path.parent),
             "time": time.time(),
         }
-        with self._path.open("ab") as file:
+        with os.fdopen(open_file(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
             file.write(encode_line(entry))
             file.flush()
             os.fsync(file.fileno())
@@ -193,13 +197,13 @@ class OwnerLock:
                 return there
         if time.monotonic() - self._beat >= BEAT_SECONDS:
             self._beat = time.monotonic()
-            (self._path.parent / HEARTBEAT_FILE).touch()
+            touch(self._path.parent / HEARTBEAT_FILE)
         return None
 
     def release(self) -> None:
         """Give the lock back, if this process has it."""
         if self._read() == self._ours:
-            self._path.unlink(missing_ok=True)
+            remove(self._path)
 
     def _read(self) -> StudyOwner | None:
         try:

@@ -109,6 +109,9 @@ class Controls:
         return None
 
     def _obey(self, command: Command) -> None:
+        if command.refusal:
+            self._event("refused", wish=command.name, reason=command.refusal)
+            return
         match command.name:
             case "pause" | "resume" | "step" | "stop" as kind:
                 for event, fields in self._steps.apply(kind):

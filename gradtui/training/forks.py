@@ -128,12 +128,14 @@ def _shape(exp: Experiment) -> object:
     return layers, [group.norm == "batch" for group in exp.net]
 
 
-def create(fork: Fork, exp: Experiment, root: Path | None = None, cure: str = "") -> Path:
+def create(
+    fork: Fork, exp: Experiment, root: Path | None = None, cure: str = "", *, share: bool = False
+) -> Path:
     """Make the folder of a run that goes on from there with that experiment. Returns the folder.
 
-    `cure` is the key of the cure that it tries.
+    `cure` is the key of the cure that it tries. With `share` the group may read the run.
 
     Raises ExperimentError as `check` does, and OSError where it cannot be made.
     """
     check(fork, exp)
-    return create_run(exp, root, parent=fork.parent(cure), checkpoint=fork.path)
+    return create_run(exp, root, parent=fork.parent(cure), checkpoint=fork.path, share=share)

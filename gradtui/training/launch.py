@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, new_folder, runs_root
+from gradtui.runs.safe_files import make_subfolder, open_file, replacing
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
@@ -31,6 +32,7 @@ def create_run(
     parent: Parent | None = None,
     checkpoint: Path | None = None,
     preflight: bool = False,
+    share: bool = False,
 ) -> Path:
     """Make the folder of a new run in `root` (by default where runs are kept) and write down what to train.
 
@@ -40,12 +42,13 @@ def create_run(
             into the run's folder, so the parent may be deleted. `forks.create` also checks whether the run can go on
             from it.
         preflight: the trainer measures one batch at initialisation, and trains nothing.
+        share: the group may read the run.
 
     Raises OSError where the folder cannot be made.
     """
     from gradtui.runs.meta import RunOrigin, write_origin
 
-    folder = new_folder(runs_root() if root is None else root, exp.name)
+    folder = new_folder(runs_root() if root is None else root, exp.name, share=share)
     try:
         taken = "" if checkpoint is None else _link_or_copy(checkpoint, folder, parent.step if parent else 0)
         start = RunOrigin(parent, taken, preflight)
@@ -66,12 +69,13 @@ def _link_or_copy(checkpoint: Path, folder: Path, step: int) -> str:
     from gradtui.training.checkpoints.files import parent_path
 
     path = parent_path(folder, step)
-    path.parent.mkdir()
+    make_subfolder(path.parent)
     try:
         os.link(checkpoint, path)
     except OSError:
         # Another disk, or one without hard links.
-        shutil.copyfile(checkpoint, path)
+        with checkpoint.open("rb") as source, replacing(path) as copy:
+            shutil.copyfileobj(source, copy)
     return str(path.relative_to(folder))
 
 
@@ -82,14 +86,8 @@ def write_experiment(folder: Path, exp: Experiment) -> None:
     """
     from gradtui.experiment import dumps
 
-    draft = folder / f".{EXPERIMENT_FILE}.{os.getpid()}"
-    try:
-        draft.write_text(dumps(exp), encoding="utf-8")
-        draft.replace(folder / EXPERIMENT_FILE)
-    except OSError:
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-        raise
+    with replacing(folder / EXPERIMENT_FILE) as file:
+        file.write(dumps(exp).encode())
 
 
 class Trainer:
@@ -120,7 +118,7 @@ def start_trainer(folder: Path, processes: int = 1) -> Trainer:
 
     Raises OSError where no process or log can be made.
     """
-    with (folder / LOG_FILE).open("ab") as log:
+    with os.fdopen(open_file(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
             trainer_command(str(folder.resolve()), processes),
             stdin=subprocess.DEVNULL,

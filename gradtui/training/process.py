@@ -26,6 +26,7 @@ from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
+from gradtui.runs.safe_files import open_file
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
@@ -187,7 +188,7 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
 
 def _detach(folder: Path) -> None:
     """Print into the run's log and read nothing: the terminal or pipe of the parent may end first."""
-    log = os.open(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    log = open_file(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     nothing = os.open(os.devnull, os.O_RDONLY)
     sys.stdout.flush()
     os.dup2(log, 1)

@@ -13,7 +13,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-FILE = "settings.toml"
+from gradtui.runs.folder import settings_path
+from gradtui.runs.safe_files import read_whole
+
+__all__ = ["ALLOWED", "Settings", "changed", "put", "read_settings", "settings_path", "write_settings"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Settings:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Other keys, by the id of what they do: `"lab.stop" = "X"`. Several are separated by commas. In the file it
     is the table `[keys]`; the app never writes it."""
+    share: bool = False
+    """Make new runs readable by the group; otherwise this user alone can read them."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.redraws <= 20:
@@ -51,25 +56,16 @@ ALLOWED = {
     "smoothing": '"off" or "light" or "strong"',
     "log_loss": "true or false",
     "log_accuracy": "true or false",
+    "share": "true or false",
     "redraws": "a whole number from 1 to 20",
 }
 """The fields that the app itself changes, each with what is allowed there, in words."""
 
 
-def settings_path() -> Path:
-    """Return the path of the settings file, which need not exist."""
-    home = os.environ.get("GRADTUI_HOME")
-    if home:
-        return Path(home).expanduser() / FILE
-    import platformdirs
-
-    return platformdirs.user_config_path("gradtui", appauthor=False) / FILE
-
-
 def read_settings(path: Path) -> tuple[Settings, str]:
     """Return the settings, and in one line what is wrong with the file. A field that is wrong has its default."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_whole(path).decode()
     except FileNotFoundError:
         return Settings(), ""
     except (OSError, UnicodeDecodeError) as error:
@@ -148,7 +144,7 @@ def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
         OSError: it cannot be written.
         ValueError: what is there is no TOML. It is left alone, for the person will want to mend it.
     """
-    from gradtui.runs.folder import replacing
+    from gradtui.runs.safe_files import replacing
 
     # A file that is kept elsewhere, behind a link, stays there.
     path = Path(os.path.realpath(path))
@@ -159,7 +155,7 @@ def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
     after = put(before, changes)
     if after != before:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as file:
+        with replacing(path, private=True) as file:
             file.write(after.encode())
 
 

@@ -7,7 +7,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from gradtui.ui.settings import FILE, write_settings
+from gradtui.runs.folder import SETTINGS_FILE
+from gradtui.ui.settings import write_settings
 from tests.benchmarks.home import Home
 from tests.benchmarks.processes import end_children
 from tests.benchmarks.terminal import Terminal
@@ -44,7 +45,7 @@ def has_footer(screen: TerminalScreen) -> bool:
 @contextlib.contextmanager
 def attached(home: Home, folder: Path, size: tuple[int, int], redraws: int = 10) -> Iterator[Terminal]:
     """Yield the lab with a drawn run and without its warm trainer; it redraws at most `redraws` times a second."""
-    write_settings(home.path / FILE, {"redraws": redraws})
+    write_settings(home.path / SETTINGS_FILE, {"redraws": redraws})
     with home.terminal(size, "gradtui", "attach", str(folder)) as terminal:
         terminal.until(lambda screen: bool(step_of(screen) and bars(screen)), OPENING, "run on the screen")
         # By now all charts are drawn, and what is sent only once has been sent.

@@ -12,8 +12,8 @@ from gradtui.runs.export import Kind
 from gradtui.runs.export.files import write_csv, write_parquet
 from gradtui.runs.export.sheets import Sheet, sheet_of_all, sheets_of
 from gradtui.runs.export.tensorboard import FILE, write_events
-from gradtui.runs.folder import replacing
 from gradtui.runs.reader import Run
+from gradtui.runs.safe_files import replacing
 
 _SHEETS: dict[str, Callable[[Sheet, IO[bytes]], int]] = {"csv": write_csv, "parquet": write_parquet}
 
@@ -66,5 +66,5 @@ def _check(out: Path, single: bool, force: bool) -> None:
 
 
 def _written(path: Path, write: Callable[[IO[bytes]], int]) -> int:
-    with replacing(path) as file:
+    with replacing(path, exported=True) as file:
         return write(file)

@@ -10,7 +10,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from gradtui.runs.folder import EVENTS_FILE, replacing
+from gradtui.runs.folder import EVENTS_FILE
+from gradtui.runs.safe_files import make_subfolder, open_file, remove, replacing
 
 GROWING_SUFFIXES = (".f32", ".jsonl", ".log")
 MOST_BYTES = 32_000_000
@@ -124,11 +125,12 @@ def apply_changes(folder: Path, changes: Iterable[FileChange]) -> None:
     for change in changes:
         path = folder / change.path
         if change.data is None:
-            path.unlink(missing_ok=True)
+            remove(path)
             continue
-        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.parent != folder:
+            make_subfolder(path.parent)
         if change.offset is not None:
-            with path.open("r+b" if path.exists() else "wb") as file:
+            with os.fdopen(open_file(path, os.O_RDWR | os.O_CREAT), "r+b") as file:
                 file.truncate(change.offset)
                 file.seek(change.offset)
                 file.write(change.data)
@@ -137,4 +139,9 @@ def apply_changes(folder: Path, changes: Iterable[FileChange]) -> None:
                 file.write(change.data)
         else:
             # The empty heartbeat, once a second: a write that is cut off cannot damage it.
-            path.write_bytes(b"")
+            descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
+            try:
+                os.ftruncate(descriptor, 0)
+                os.utime(descriptor)
+            finally:
+                os.close(descriptor)

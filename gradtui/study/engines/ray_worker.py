@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import CONTROL_FILE, HEARTBEAT_FILE, RUN_FILE
+from gradtui.runs.safe_files import append, make_folder
 from gradtui.runs.status import is_in_use, read_status
 from gradtui.study.engines import LOST
 from gradtui.study.engines.folder_copy import FileChange, FolderChanges, apply_changes
@@ -77,8 +78,7 @@ class RayWorker:
         Raises OSError.
         """
         if commands:
-            with (self._folder / CONTROL_FILE).open("ab") as file:
-                file.write(commands)
+            append(self._folder / CONTROL_FILE, commands)
         until = time.monotonic() + LOOK_SECONDS
         while (code := self._advance()) is None and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
@@ -96,7 +96,7 @@ class RayWorker:
         self._copy = TemporaryDirectory(prefix="gradtui-", ignore_cleanup_errors=True)
         # The name of the folder is the name of the run.
         self._folder = Path(self._copy.name) / self._folder.name
-        self._folder.mkdir()
+        make_folder(self._folder)
         apply_changes(self._folder, files)
         for name in (HEARTBEAT_FILE, RUN_FILE):
             # The trainer before this one was elsewhere: that its files were written just now says nothing of it.
@@ -109,7 +109,7 @@ class RayWorker:
     def _advance(self) -> int | None:
         if self._turn is not None:
             return self._turn.poll()
-        if any(command.name == "stop" for command in self._control.poll()):
+        if any(command.name == "stop" and not command.refusal for command in self._control.poll()):
             return LOST
         if is_in_use(self._folder):
             # A trainer that was taken for lost still writes it: its machine is cut off from the cluster but not from

@@ -11,6 +11,7 @@ from typing import Any
 
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import CONTROL_FILE, LOG_FILE, size_of
+from gradtui.runs.safe_files import append
 from gradtui.study.engines import LOST
 from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
 from gradtui.study.engines.ray_worker import RayWorker, RemoteLook
@@ -145,12 +146,14 @@ class RemoteRun:
 
     def _withdraw(self) -> None:
         """End it here if it was told to stop before its worker had a machine, where there is nothing to stop yet."""
-        if not self._worker.placed and any(command.name == "stop" for command in self._control.poll()):
+        if self._worker.placed:
+            return
+        if any(command.name == "stop" and not command.refusal for command in self._control.poll()):
             self.end(LOST)
 
     def _fail(self, error: Exception) -> None:
         """End it with an error that no machine is to blame for, and write the reason where a trainer writes it."""
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-        with contextlib.suppress(OSError), (self._folder / LOG_FILE).open("a", encoding="utf-8") as log:
-            log.write(f"on the cluster: {lines[-1].strip()}\n")
+        with contextlib.suppress(OSError):
+            append(self._folder / LOG_FILE, f"on the cluster: {lines[-1].strip()}\n".encode())
         self.end(FAILED)

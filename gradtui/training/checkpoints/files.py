@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from pathlib import Path
 from typing import Any
 
 from gradtui.runs.folder import CHECKPOINT_FOLDER
+from gradtui.runs.safe_files import open_to_read, remove
 
 KEPT_CHECKPOINTS = 3
 """The newest, and two before it: one for the case that the newest proves unreadable after a power cut, and one
@@ -88,7 +90,7 @@ def remove_after(run: Path, step: int) -> None:
 def _remove(paths: list[Path]) -> None:
     for path in paths:
         with contextlib.suppress(OSError):
-            path.unlink()
+            remove(path)
 
 
 def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
@@ -109,7 +111,7 @@ def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
 def read_header(path: Path) -> dict[str, Any]:
     """Return what a checkpoint says of itself, without reading its tensors. Raises CheckpointError."""
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_to_read(path), "rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length)) if 0 < length <= LONGEST_HEADER else None
         return parse_header(path, header["__metadata__"])  # type: ignore[index]

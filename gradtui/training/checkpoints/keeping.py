@@ -8,6 +8,7 @@ from threading import Thread
 from gradtui.experiment import Experiment
 from gradtui.probe.sampling_budget import clock_of
 from gradtui.runs.folder import CHECKPOINT_FOLDER
+from gradtui.runs.safe_files import make_subfolder
 from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.files import HEADER_KEY, checkpoint_path, rollback_path, tidy
 from gradtui.training.checkpoints.state import HostState, SessionStates, TrainingState
@@ -200,5 +201,5 @@ class RollbackBuffer:
 def _write_file(writer: RunWriter, path: Path, state: HostState) -> None:
     """Write a checkpoint file behind the rows of its steps: a run that starts from it counts on them."""
     writer.flush()
-    path.parent.mkdir(exist_ok=True)
+    make_subfolder(path.parent)
     write_tensors(path, state.tensors, {HEADER_KEY: state.text})

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from gradtui.runs.folder import replacing
+from gradtui.runs.safe_files import replacing
 from gradtui.training.checkpoints.files import CheckpointError
 
 Array = npt.NDArray[np.generic]

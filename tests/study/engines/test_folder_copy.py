@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradtui.runs.folder import replacing
+from gradtui.runs.safe_files import replacing
 from gradtui.runs.writer import RunWriter
 from gradtui.study.engines.folder_copy import FileChange, FolderChanges, apply_changes
 

@@ -1,0 +1,194 @@
+"""Make, write and remove the files of a run folder so that no other user gets in, and nothing outside it is changed.
+
+Run folders may have been written by somebody else. So nothing is written or removed through a symbolic link, nor is
+anything but an ordinary file opened: a FIFO would hang for ever. Folders are made with the mode 0700 and files with
+0600, whatever the umask. A shared run's folder has the mode 0750, and what is made in it is readable by the group too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+FOLDER_MODE, SHARED_FOLDER_MODE = 0o700, 0o750
+FILE_MODE, SHARED_FILE_MODE = 0o600, 0o640
+
+NOT_THROUGH_LINKS = "is a symbolic link, and gradtui changes nothing through one"
+
+
+def make_folder(path: Path, *, share: bool = False) -> None:
+    """Make a folder for this user alone, or with `share` one that the group may read.
+
+    Raises OSError, and FileExistsError where there is something of that name.
+    """
+    path.mkdir(FOLDER_MODE)
+    # The umask may have taken bits away that a shared folder needs.
+    path.chmod(SHARED_FOLDER_MODE if share else FOLDER_MODE)
+
+
+def make_subfolder(path: Path) -> None:
+    """Make a folder in a run folder unless it is there, readable by those who may read that. Raises OSError."""
+    with contextlib.suppress(FileExistsError):
+        make_folder(path, share=bool(path.parent.stat().st_mode & stat.S_IRGRP))
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, NOT_THROUGH_LINKS, str(path))
+    if not path.is_dir():
+        raise OSError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path))
+
+
+@contextlib.contextmanager
+def opened_folder(path: Path) -> Iterator[int]:
+    """Open a folder that is no symbolic link, and give its descriptor. Raises OSError."""
+    if path.is_symlink():
+        raise OSError(errno.ELOOP, NOT_THROUGH_LINKS, str(path))
+    # The second check is the one that counts: the first has a clear message, but may be outrun.
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def open_file(path: Path, flags: int) -> int:
+    """Open a file of a run folder for writing, and return its descriptor. Raises OSError.
+
+    With O_CREAT a file that is missing is made. Neither the file nor its folder may be a symbolic link.
+    """
+    flags |= os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    with _naming(path), opened_folder(path.parent) as folder:
+        try:
+            descriptor = os.open(path.name, flags & ~os.O_CREAT, dir_fd=folder)
+        except FileNotFoundError:
+            if not flags & os.O_CREAT:
+                raise
+            return _create(path.name, flags, folder)
+        try:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError(errno.EINVAL, "is not an ordinary file", str(path))
+        except OSError:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+def _create(name: str, flags: int, folder: int) -> int:
+    try:
+        descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=folder)
+    except FileExistsError:
+        # Another viewer has made it in the same moment.
+        return os.open(name, flags & ~os.O_CREAT, dir_fd=folder)
+    os.fchmod(descriptor, _file_mode(folder))
+    return descriptor
+
+
+def _file_mode(folder: int) -> int:
+    return SHARED_FILE_MODE if os.fstat(folder).st_mode & stat.S_IRGRP else FILE_MODE
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Give errors the whole path of the file, and those of symbolic links a clear text."""
+    try:
+        yield
+    except OSError as error:
+        # A FIFO that is not read by anybody is refused with ENXIO.
+        if (
+            isinstance(error.filename, str)
+            and error.filename == str(path.parent)
+            and error.errno == errno.ELOOP
+        ):
+            raise
+        texts = {errno.ELOOP: NOT_THROUGH_LINKS, errno.ENXIO: "is not an ordinary file"}
+        code = error.errno or 0
+        raise OSError(code, texts.get(code, error.strerror), str(path)) from None
+
+
+LARGEST_TEXT = 64_000_000
+"""Bytes of a file that is read as a whole. Those that gradtui writes have some kB."""
+
+
+def open_to_read(path: Path) -> int:
+    """Open a file for reading, and return its descriptor. Raises OSError, also where it is no ordinary file."""
+    # Without O_NONBLOCK the opening of a FIFO waits for a writer.
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, "is not an ordinary file", str(path))
+    return descriptor
+
+
+def read_whole(path: Path) -> bytes:
+    """Return the content of a file that is known to be small. Raises OSError, also where it is large."""
+    with os.fdopen(open_to_read(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > LARGEST_TEXT:
+            raise OSError(errno.EFBIG, f"is larger than {LARGEST_TEXT // 1_000_000} MB", str(path))
+        return file.read(LARGEST_TEXT)
+
+
+def append(path: Path, content: bytes) -> None:
+    """Append to a file of a run folder, which is made where it is missing. Raises OSError."""
+    with os.fdopen(open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
+        file.write(content)
+
+
+def touch(path: Path) -> None:
+    """Make a file of a run folder, or renew the time of its change. Raises OSError."""
+    descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
+    try:
+        os.utime(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def truncate(path: Path, size: int) -> None:
+    """Cut a file of a run folder off. Raises OSError."""
+    descriptor = open_file(path, os.O_WRONLY)
+    try:
+        os.ftruncate(descriptor, size)
+    finally:
+        os.close(descriptor)
+
+
+def remove(path: Path) -> None:
+    """Remove a file of a run folder, or a symbolic link in it, where it is there. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError), opened_folder(path.parent) as folder, _naming(path):
+        os.unlink(path.name, dir_fd=folder)
+
+
+@contextlib.contextmanager
+def replacing(
+    path: Path, buffering: int = -1, *, exported: bool = False, private: bool = False
+) -> Iterator[IO[bytes]]:
+    """Open a draft beside `path` to write into; it takes the file's name when the block ends. Raises OSError.
+
+    Where the block ends by an exception, the file is left as it was, and no draft behind. `exported`: the file is no
+    part of a run folder, but lies where a person wants it, also behind a symbolic link, and has the mode that the
+    umask gives. `private`: the group does not read it in a shared folder either.
+    """
+    parent = Path(os.path.realpath(path.parent)) if exported else path.parent
+    with opened_folder(parent) as folder:
+        # Nobody can have made a file of that name before.
+        draft = f".{path.name}.{secrets.token_hex(8)}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            with _naming(path):
+                descriptor = os.open(draft, flags, 0o666 if exported else FILE_MODE, dir_fd=folder)
+            with os.fdopen(descriptor, "wb", buffering=buffering) as file:
+                if not exported:
+                    os.fchmod(descriptor, FILE_MODE if private else _file_mode(folder))
+                yield file
+                file.flush()
+                # Without this, a power cut can leave the new name on an empty file.
+                os.fsync(file.fileno())
+            with _naming(path):
+                os.replace(draft, path.name, src_dir_fd=folder, dst_dir_fd=folder)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(draft, dir_fd=folder)
+            raise

@@ -111,7 +111,9 @@ class Metric:
     figure: Figure | None = None
     """How the lab's figures show it; None leaves it out."""
     every_step: bool = False
-    """Whether it is recorded at each step, rather than at sampled steps only."""
+    """The metric is recorded at each step, rather than at sampled steps only."""
+    json: Literal["first and last", "last"] | None = None
+    """The steps whose values `--json` prints of each layer; None leaves the metric out."""
 
 
 def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineText:
@@ -203,6 +205,7 @@ _RECORDED = (
         label="gradient",
         format="{:.2e}",
         curve=("gradient", "weights'"),
+        json="first and last",
     ),
     Metric(
         name="output_grad_rms",
@@ -216,6 +219,7 @@ _RECORDED = (
         label="of its output",
         format="{:.2e}",
         curve=("gradient", "output's"),
+        json="first and last",
     ),
     Metric(
         name="update_ratio",
@@ -227,6 +231,7 @@ _RECORDED = (
         label="update ÷ weight",
         format="{:.1e}",
         curve=("weights", "update ÷ weight"),
+        json="last",
     ),
     Metric(
         name="weight_norm",
@@ -273,6 +278,7 @@ _RECORDED = (
         format="{:.0%}",
         curve=("activation", "dead"),
         figure=Figure("{:.0%}", bad_above=DEAD_SHARE),
+        json="last",
     ),
     Metric(
         name="saturated_fraction",
@@ -357,6 +363,11 @@ def with_figure() -> tuple[Metric, ...]:
     return tuple(
         sorted(shown, key=lambda metric: metric.figure is None or math.isinf(metric.figure.bad_above))
     )
+
+
+def in_json() -> tuple[Metric, ...]:
+    """Return the metrics that `gradtui run --json` prints of each layer, in the order of the registry."""
+    return tuple(metric for metric in _metrics.values() if metric.json is not None)
 
 
 def next_drawn(name: str, recorded: Sequence[str], forward: bool = True) -> Metric:

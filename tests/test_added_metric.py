@@ -15,6 +15,7 @@ from gradtui import metrics
 from gradtui.metrics import Figure, Metric, extremes_headline
 from gradtui.probe import layer_stats
 from gradtui.probe.layer_stats import sampler
+from gradtui.report.run_json import run_object
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.follower import Follower
 from gradtui.runs.reader import Run, open_run
@@ -46,6 +47,7 @@ def sparsity() -> Iterator[Metric]:
                 label=f"{name} zeros",
                 format="{:.1%}",
                 figure=Figure("{:.0%}"),
+                json="last",
             )
         )
         for name, source in (("gradient", "gradients"), ("output", "outputs"))
@@ -98,6 +100,11 @@ def test_added_metric_is_the_computation_of_the_step_that_was_taken(sparsity: Me
         zeros([p.grad for p in layer.parameters if p.grad is not None]) for layer in session.net.layers
     ]
     np.testing.assert_allclose(run.layers("gradient_sparsity")[1][0], expected, rtol=1e-6)
+
+
+def test_added_metric_is_printed_as_json(run: Run) -> None:
+    printed = [layer["gradient_sparsity"] for layer in run_object(run, [])["layers"]]
+    np.testing.assert_allclose(printed, run.layers("gradient_sparsity")[1][-1], rtol=1e-6)
 
 
 def test_added_metric_reaches_the_follower_of_the_run(run: Run) -> None:

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from gradtui import metrics
+
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
+    from gradtui.metrics import Metric
     from gradtui.runs.events import Event
     from gradtui.runs.reader import Run
 
@@ -105,22 +108,20 @@ def _layers(run: Run) -> list[dict[str, Any]]:
     if meta is None:
         return []
     count = len(meta.layers)
-    grad_norm = _ends(run, "grad_norm", count)
-    output_grad = _ends(run, "output_grad_rms", count)
-    update_ratio = _ends(run, "update_ratio", count)
-    dead = _ends(run, "dead_fraction", count)
-    return [
-        {
-            "name": layer.name,
-            "parameters": layer.parameters,
-            "grad_norm": {"first": grad_norm[0][i], "last": grad_norm[1][i]},
-            "output_grad_rms": {"first": output_grad[0][i], "last": output_grad[1][i]},
-            "update_ratio": update_ratio[1][i],
-            # NaN is recorded for units that cannot die (a sigmoid's, the output's): no such figure.
-            "dead_fraction": None if dead[1][i] is None or math.isnan(dead[1][i]) else dead[1][i],
-        }
-        for i, layer in enumerate(meta.layers)
+    found: list[dict[str, Any]] = [
+        {"name": layer.name, "parameters": layer.parameters} for layer in meta.layers
     ]
+    for metric in metrics.in_json():
+        first, last = _ends(run, metric.name, count)
+        for layer, earliest, newest in zip(found, first, last, strict=True):
+            both = {"first": earliest, "last": newest}
+            layer[metric.name] = both if metric.json == "first and last" else _known(metric, newest)
+    return found
+
+
+def _known(metric: Metric, value: float | None) -> float | None:
+    """Return None for the NaN of a share, which says that a layer has no such figure (a sigmoid's dead units)."""
+    return None if value is not None and metric.scale == "linear" and math.isnan(value) else value
 
 
 def _ends(run: Run, metric: str, layers: int) -> tuple[list[Any], list[Any]]:

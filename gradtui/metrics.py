@@ -16,12 +16,12 @@ from typing import Literal, NamedTuple
 from gradtui.words import compare_decades
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
-"""How alarming a headline is, and in which direction; "none" says nothing of health."""
+"""The word says how alarming a headline is, and in which direction; "none" says nothing of health."""
 
 Source = Literal[
     "gradients", "outputs", "output gradients", "activations", "weights", "slopes", "hidden states"
 ]
-"""What a metric is computed from, and of which nets:
+"""The source says what a metric is computed from, and for which nets:
 
 gradients: the gradients of the layers' parameters before clipping, of all nets;
 outputs: the layers' outputs, of all nets;
@@ -88,28 +88,28 @@ class Metric:
     source: Source
     headline: MakeHeadline
     drawn: bool = True
-    """Whether it has a chart over the layers, which a key leads to."""
+    """This is true if it has a chart over the layers, which a key leads to."""
     scale: Literal["log", "linear"] = "log"
     low: float | None = None
     high: float | None = None
     """The ends that a linear axis starts with; it grows when values lie outside."""
     axis: Literal["layer", "lag"] = "layer"
-    """What its columns stand for: the layers in forward order, or time lags from 0."""
+    """The columns of the table stand for one of these: the layers in forward order, or time lags from 0."""
     baseline: Literal["last hidden layer"] | None = None
-    """What a value is compared with to be called healthy; None compares with nothing."""
+    """The layer with which a value is compared to be called healthy; None compares with nothing."""
     healthy: tuple[float, float] | None = None
     """The lowest and the highest healthy value, as factors of the baseline where there is one."""
     grows_with_parameters: bool = False
-    """Whether it grows with the root of a layer's number of parameters, which is no sign of bad health."""
+    """This is true if it grows with the root of a layer's number of parameters, which is no sign of bad health."""
     predicted: bool = False
-    """Whether theory predicts its shape before training."""
+    """This is true if theory predicts its shape before training."""
     label: str = ""
-    """Its name in the line of figures on the page of one layer; empty leaves it out."""
+    """The name in the line of figures on the page of one layer; empty leaves it out."""
     format: str = "{:.3g}"
     curve: tuple[CurveChart, str] | None = None
     """The chart of the page of one layer that draws its curve, and what the curve is called there."""
     figure: Figure | None = None
-    """How the lab's figures show it; None leaves it out."""
+    """The line among the lab's figures; None leaves the metric out."""
     every_step: bool = False
     """The metric is recorded at each step, rather than at sampled steps only."""
     json: Literal["first and last", "last"] | None = None

@@ -54,7 +54,7 @@ def share(value: float | None) -> str:
 
 
 _BLOCKS = "▁▂▃▄▅▆▇"
-"""Without the full block: those of two lines would run into each other."""
+"""The blocks do not include the full block, since those of two lines would run into each other."""
 DECADES = 8.0
 """The decades that the blocks span down from the largest."""
 

@@ -38,7 +38,7 @@ class CurveView:
     complement: bool = False
     """A log axis shows 1 - y: when an accuracy is near 1, its error is what still changes."""
     smoothing: str = "off"
-    """One of series.LEVELS."""
+    """The degree of smoothing is one of series.LEVELS."""
     window: Range | None = None
     """The stretch of x that is drawn; None draws all of it."""
     x_end: float | None = None

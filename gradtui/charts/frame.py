@@ -27,7 +27,7 @@ class CurveFrame:
     rows: int
     top: int = 0
     floor: bool = False
-    """Whether the lowest row of a log axis is exactly 0."""
+    """This is true if the lowest row of a log axis is exactly 0."""
 
     def places(self, x: Floats, parts: int = 1) -> Places:
         """Return the columns of x from the gutter on, in any shape, or the `parts` of columns; outside, any number."""

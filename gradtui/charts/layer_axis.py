@@ -52,7 +52,7 @@ class LayerAxis:
 
     @property
     def folded(self) -> bool:
-        """Whether a column stands for more than one layer."""
+        """Return whether a column stands for more than one layer."""
         return self.shown > self.width
 
     @property
@@ -86,7 +86,8 @@ class LayerAxis:
 
     @cached_property
     def bar_of_column(self) -> NDArray[np.intp]:
-        """As `bin_of_column`, and -1 in the gaps between the bars, which are all equally wide."""
+        """Return the bin of each column, as `bin_of_column` does, and -1 in the gaps between the bars, which are all
+        equally wide."""
         bins = self.bin_of_column.copy()
         cell = self.used // self.bins if self.bins else 0
         if cell >= GAP_FROM and not self.folded:

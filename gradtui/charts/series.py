@@ -27,9 +27,9 @@ class CurveData:
     """The lowest value of the steps that each point stands for, (n,); given together with the highest."""
     high: ArrayLike | None = None
     noisy: bool = True
-    """Whether smoothing applies to it: an evaluation of a whole data set has no noise of batches."""
+    """This is true if smoothing applies to it: an evaluation of a whole data set has no noise of batches."""
     guest: bool = False
-    """Whether it is drawn for comparison only: where it explodes, it does not stretch a linear axis."""
+    """This is true if it is drawn for comparison only: where it explodes, it does not stretch a linear axis."""
     sign: str = ""
     """The character of one among many runs: drawn at its end, and as its line where no colour tells curves apart."""
 
@@ -67,12 +67,12 @@ class Curve:
 
     @property
     def smooth(self) -> bool:
-        """Whether the curve is a running mean."""
+        """Return whether the curve is a running mean."""
         return self.behind is not None
 
     @property
     def broken(self) -> NDArray[np.bool_]:
-        """Whether there is a gap at each point, (n,)."""
+        """Return whether there is a gap at each point, (n,)."""
         return ~(np.isfinite(self.y) | np.isneginf(self.y))
 
     def at(self, step: float | None) -> float | None:

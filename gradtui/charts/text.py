@@ -1,4 +1,4 @@
-"""Charts as plain text, drawn like those on the screen."""
+"""Draw charts as plain text, drawn like those on the screen."""
 
 from __future__ import annotations
 

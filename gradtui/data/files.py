@@ -17,7 +17,7 @@ from gradtui.experiment.spec import Data
 
 DIGITS_FILE = Path(__file__).parent / "files" / "digits.npz"
 DIGITS_TEST = 360
-"""How many images are kept for the test; 1,437 are trained on."""
+"""The number of images that are kept for the test; 1,437 are trained on."""
 DIGITS_BRIGHTEST = 16.0
 
 

@@ -23,7 +23,7 @@ class Activation(Struct, frozen=True, kw_only=True):
     """An Activation holds the facts about one activation function f."""
 
     name: str
-    """Its word in experiment files."""
+    """The word for it in experiment files."""
     value: Callable[[float, float], float]
     """f(x) for any finite number x; the second argument is the group's `slope`, which most ignore."""
     modules: tuple[str, ...] = ()
@@ -32,17 +32,17 @@ class Activation(Struct, frozen=True, kw_only=True):
     init: str = "he"
     """The rule of initialisation that fits it."""
     piecewise_linear: bool = False
-    """Whether f is a straight line on each side of 0, of slope 1 above."""
+    """This is true if f is a straight line on each side of 0, of slope 1 above."""
     derivative_vanishes: bool = True
-    """Whether the derivative comes near 0 somewhere, so that a unit can be dead."""
+    """This is true if the derivative comes near 0 somewhere, so that a unit can be dead."""
     saturates: bool = False
-    """Whether the output has a bound on both sides, near which the derivative is small."""
+    """This is true if the output has a bound on both sides, near which the derivative is small."""
     steepest: float = 1.0
     """The largest derivative, to which a derivative is compared before a unit is called dead or saturated."""
     kept_for_backward: Literal["input", "output", "nothing"] = "input"
     """The tensor that torch keeps from the forward pass for the backward pass."""
     takes_slope: bool = False
-    """Whether it reads the group's `slope`, the slope below 0."""
+    """This is true if it reads the group's `slope`, the slope below 0."""
     parameters: int = 0
     """The number of learned parameters of one module."""
 
@@ -132,7 +132,7 @@ ROWS = (
 )
 
 ACTIVATIONS: dict[str, Activation] = {row.name: row for row in ROWS}
-"""By name, in the order in which they are offered."""
+"""The activations by name, in the order in which they are offered."""
 
 
 def register(activation: Activation) -> None:

@@ -1,4 +1,4 @@
-"""The shape of one example of the data, found without loading the data and without numpy.
+"""Find the shape of one example of the data, without loading the data and without numpy.
 
 The shape of idx and npz files stands in their headers and labels, which are read here.
 """

@@ -62,7 +62,7 @@ class FieldInfo:
 
 
 def fields_of(part: type[Struct]) -> tuple[FieldInfo, ...]:
-    """Return the fields of ``Data``, ``Group``, ``Optimizer`` …, in the order of ``spec.py``.
+    """Return the fields of a class of the experiment, such as ``Data``, in the order of ``spec.py``.
 
     Fields that are parts themselves (``Experiment.data``, ``Cures.pretrain``) are left out: see ``parts_of``.
     """

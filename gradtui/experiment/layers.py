@@ -57,12 +57,13 @@ class Norm(Struct, frozen=True):
 
     @property
     def groups(self) -> int:
-        """Groups of group normalisation: 8, or the largest number below it that divides the width."""
+        """Return the number of groups of group normalisation: 8, or the largest number below it that divides the
+        width."""
         return next(groups for groups in range(8, 0, -1) if self.width % groups == 0)
 
     @property
     def parameters(self) -> int:
-        """Scale and shift; a scale alone of RMS normalisation."""
+        """Return the number of learned parameters: a scale and a shift, or a scale alone in RMS normalisation."""
         return self.width if self.kind == "rms" else 2 * self.width
 
 
@@ -121,17 +122,17 @@ class Weights(Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def fan_in(self) -> int:
-        """Numbers that one output adds up."""
+        """Return how many numbers one output adds up."""
         return self.inputs * self.kernel**2
 
     @property
     def fan_out(self) -> int:
-        """Numbers that one input goes into."""
+        """Return how many outputs one input goes into."""
         return self.outputs * self.kernel**2
 
     @cached_property
     def sigma2(self) -> float:
-        """fan_in times the variance of a weight: sigma_w² of mean-field theory, the scale included."""
+        """Return fan_in times the variance of a weight: sigma_w² of mean-field theory, the scale included."""
         deviation = (
             self.factor * self.scale * init_deviation(self.init, self.fan_in, self.fan_out, self.he_slope)
         )
@@ -159,7 +160,7 @@ class LayerPlan(Struct, frozen=True, dict=True):
     """The layer's name behind its block's: `.2`, `.qkv` or nothing."""
     kind: LayerKind
     operations: tuple[Operation, ...]
-    """In the order of the signal; one of them is the weights."""
+    """The operations come in the order of the signal; one of them is the weights."""
     behind: tuple[Operation, ...] = ()
     """Operations that follow the addition of the shortcut."""
     scalar: int = 0
@@ -199,7 +200,7 @@ class Branch(Struct, frozen=True):
 
     @property
     def behind(self) -> tuple[Operation, ...]:
-        """Operations that follow the addition."""
+        """Return the operations that follow the addition."""
         return self.layers[-1].behind
 
 
@@ -212,7 +213,7 @@ class BlockPlan(Struct, frozen=True):
     input: LayerPlan | None = None
     """The projection before a transformer block that is given another width."""
     positions: bool = False
-    """Whether the steps' positions are added before the branches: in the net's first transformer block."""
+    """This is true if the steps' positions are added before the branches: in the net's first transformer block."""
 
     @property
     def parameters(self) -> int:
@@ -234,7 +235,7 @@ class GroupPlan(Struct, frozen=True):
 
     group: Group
     view: View | None
-    """What is done to the signal before the first block."""
+    """The change that is made to the signal before the first block."""
     first: BlockPlan
     again: BlockPlan
     """Every other block; the first itself where that is equal too."""
@@ -246,7 +247,7 @@ class GroupPlan(Struct, frozen=True):
 
     @property
     def blocks(self) -> Iterator[BlockPlan]:
-        """All blocks, in order."""
+        """Return all blocks in order."""
         yield self.first
         for _ in range(self.group.repeat - 1):
             yield self.again

@@ -14,11 +14,11 @@ class OptimizerKind(Struct, frozen=True, kw_only=True):
     """An OptimizerKind holds the facts about one rule by which weights move."""
 
     name: str
-    """Its word in experiment files."""
+    """The word for it in experiment files."""
     state_tensors: int = 0
     """The numbers that it keeps for each weight, without momentum's."""
     takes_momentum: bool = False
-    """Whether it reads `momentum`, for which it then keeps one more number for each weight."""
+    """This is true if it reads `momentum`, for which it then keeps one more number for each weight."""
 
     def states(self, momentum: float) -> int:
         """Return the numbers that it keeps for each weight with this momentum."""
@@ -33,7 +33,7 @@ ROWS = (
 )
 
 OPTIMIZERS: dict[str, OptimizerKind] = {row.name: row for row in ROWS}
-"""By name, in the order in which they are offered."""
+"""The optimizers by name, in the order in which they are offered."""
 
 
 def register(kind: OptimizerKind) -> None:

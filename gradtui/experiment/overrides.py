@@ -47,7 +47,7 @@ def _compare(old: dict[str, Any], new: dict[str, Any], path: str, changes: dict[
 
 
 def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
-    """``["net.0.repeat=56", "run.device=cpu"]`` to paths and values.
+    """Turn ``["net.0.repeat=56", "run.device=cpu"]`` into paths and values.
 
     A value that TOML knows is taken as that (``true``, ``0.1``, ``"text"``), anything else as text. Raises
     ExperimentError where an ``=`` or the path is missing.

@@ -52,7 +52,7 @@ def _check_name(at: str, name: str, known: Collection[str]) -> None:
 
 
 def depth_of(exp: Experiment) -> int:
-    """Layers without projections and gates, the output layer counted, as in ``NetShape.depth``."""
+    """Return the number of layers without projections and gates, the output layer counted, as in ``NetShape.depth``."""
     return hidden_depth(exp) + 1 + (exp.data.source in TOKEN_SOURCES)
 
 

@@ -58,16 +58,16 @@ class Log:
     """The program that wrote it: TensorBoard or W&B."""
     path: Path
     ordered: bool
-    """Whether names come in the order in which the script logged them."""
+    """This is true if names come in the order in which the script logged them."""
     scalars: dict[str, Column] = field(default_factory=dict)
     norms: dict[str, Column] = field(default_factory=dict)
     """L2 norms from histograms of gradients, by the histogram's name."""
     sizes: dict[str, int] = field(default_factory=dict)
-    """How many numbers each of those histograms counts."""
+    """The number of values that each of those histograms counts."""
     estimated: int = 0
-    """How many of these norms were only estimated, from the bins of a histogram."""
+    """The number of these norms that were only estimated, from the bins of a histogram."""
     left: Counter[str] = field(default_factory=Counter)
-    """How many entries were left out, by their kind."""
+    """The number of entries that were left out, by their kind."""
 
     def add(self, tag: str, step: int, time: float, value: float) -> None:
         """Add an entry of a scalar."""

@@ -82,7 +82,7 @@ def scalar_of(tag: str) -> str | None:
 
 
 def evaluation_of(tag: str) -> str | None:
-    """Return test_loss, test_accuracy …; None if the name means none of them."""
+    """Return the evaluation's name, such as test_loss or test_accuracy; None if the name means none of them."""
     return _first(_EVALUATIONS, tag)
 
 

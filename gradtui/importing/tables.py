@@ -51,9 +51,9 @@ class Tables:
     sizes: dict[str, int] = field(default_factory=dict)
     """The number of parameters by layer, if the log tells."""
     source: str = ""
-    """What the norms of the gradients were made from, in words."""
+    """The words for what the norms of the gradients were made from, in words."""
     left: list[str] = field(default_factory=list)
-    """What was left out, in words."""
+    """The words for what was left out."""
 
 
 def tables_of(log: Log) -> Tables:

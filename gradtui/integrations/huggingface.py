@@ -1,4 +1,4 @@
-"""A callback for Hugging Face's Trainer: ``Trainer(…, callbacks=[GradtuiCallback()])``."""
+"""Provide a callback for Hugging Face's Trainer: ``Trainer(…, callbacks=[GradtuiCallback()])``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A callback for Lightning: ``Trainer(callbacks=[GradtuiCallback()])``."""
+"""Provide a callback for Lightning: ``Trainer(callbacks=[GradtuiCallback()])``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An experiment's net as a torch module."""
+"""Build an experiment's net as a torch module."""
 
 from gradtui.nets.build import build
 from gradtui.nets.net import Layer, Net

@@ -1,4 +1,4 @@
-"""Measure the gradient of every layer from one flat buffer: its norm, and how large its numbers are.
+"""Measure the gradient of every layer from one flat buffer: the norm and the sizes of the numbers.
 
 The weights and the gradients of a net become views of two flat buffers in which the layers stand one
 after another, each padded with zeros to whole rows of a common length. The norms of all rows are then *one*

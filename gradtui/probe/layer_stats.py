@@ -65,11 +65,12 @@ class MetricSampler(NamedTuple):
     source: Source
     compute: Callable[..., Any]
     scales_with_loss: bool
-    """Whether the metric is proportional to the loss; it is then divided by what fp16 multiplies the loss by."""
+    """This is true if the metric is proportional to the loss; it is then divided by what fp16 multiplies the loss
+    by."""
 
 
 SAMPLERS: dict[str, MetricSampler] = {}
-"""By metric, in the order of the tables of a run."""
+"""The samplers by metric, in the order of the tables of a run."""
 
 Compute = TypeVar("Compute", bound=Callable[..., Any])
 
@@ -92,7 +93,7 @@ def samplers(*sources: Source) -> list[MetricSampler]:
 
 
 FORWARD_SOURCES: tuple[Source, ...] = ("output gradients", "activations", "outputs")
-"""What flows through the layers in the forward and backward pass."""
+"""The sources that need what flows through the layers in the forward and backward pass."""
 
 
 def forward_metrics() -> tuple[str, ...]:
@@ -289,7 +290,7 @@ class LayerStats:
         self._hold(output)
 
     def compute(self) -> None:
-        """Measure all tensors that are held, and let them go."""
+        """Measure all tensors that were added since the last call, and drop them."""
         self._compute("outputs", list(self._outputs), list(self._outputs.values()))
         self._outputs.clear()
         self._compute("output gradients", list(self._gradients), list(self._gradients.values()))

@@ -18,7 +18,7 @@ LEAST_SQUARE = 1.2e-38
 """A sum of n float32 squares of at least n times this is as exact as float32 is: the squares that fell below
 the normal range were each rounded by 7e-46 at most, together by less than 1e-7 of the sum."""
 SURELY_IN_RANGE = (LEAST_SQUARE * 2**40) ** 0.5
-"""So large a norm is exact whatever the tensor's size: none has more than 2^40 numbers."""
+"""A norm of this size is exact for a tensor of any size: none has more than 2^40 numbers."""
 
 _PLAIN = {Tensor, nn.Parameter}
 _kind = attrgetter("dtype", "layout", "is_cpu")

@@ -43,14 +43,14 @@ class Signals(NamedTuple):
     """A Signals holds the metrics of one step."""
 
     layers: dict[str, np.ndarray]
-    """By metric (layers,); NaN for a layer that the step did not use.
+    """The values by metric (layers,); NaN for a layer that the step did not use.
 
     Where a layer has no activation, the metrics of activations are those of its output. The output of a recurrent
     layer is all its hidden states, and their gradient comes through all later steps.
     """
     lags: dict[str, np.ndarray]
-    """By metric (lags,): `hidden_grad` of the last recurrent layer, from the last step (lag 0) back to the first.
-    Empty where there is none."""
+    """The values by metric (lags,): `hidden_grad` of the last recurrent layer, from the last step (lag 0) back to the
+    first. Empty where there is none."""
 
 
 class SignalProbe:

@@ -1,1 +1,1 @@
-"""What a run comes to: one JSON object for programs, one page of text for people."""
+"""Describe the result of a run: one JSON object for programs, one page of text for people."""

@@ -22,7 +22,7 @@ class Divergence(NamedTuple):
 
     step: int
     what: str
-    """Which number showed it, and in which layer."""
+    """The number that showed it, and the layer."""
     batch: str
     """The examples of that step."""
 

@@ -62,7 +62,7 @@ class BarChart:
 
     title: str
     label: str
-    """What the values are."""
+    """The words for what the values are."""
     bars: tuple[Bar, ...]
     log: bool = False
     range: tuple[float, float] | None = None
@@ -96,7 +96,7 @@ class MapChart:
     runs: tuple[tuple[tuple[str, ...], ...], ...]
     """Keys of the runs by row and column."""
     outcomes: bool
-    """Whether cells are indices of OUTCOMES."""
+    """This is true if cells are indices of OUTCOMES."""
     borders: tuple[TheoryBorder, ...] = ()
     log_x: bool = False
     log_y: bool = False

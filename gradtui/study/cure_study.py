@@ -38,14 +38,15 @@ BASELINE = "no cure"
 """Name of the first member, which is the run's own experiment."""
 
 LEAST_CURES = 8
-"""How many cures are tried at least, if that many apply: one that no finding advises may be the best."""
+"""The least number of cures that are tried, if that many apply: one that no finding advises may be the best."""
 
 VANISHING = codes_with("starves")
-"""Findings of a gradient that is too small …"""
+"""The findings of a gradient that is too small."""
 SHRINKING_CURES = frozenset(
     {"smaller-lr", "smaller-batch", "mean-loss", "clip-norm", "clip-value", "l2", "l1", "gain-one"}
 )
-"""… for which cures that make steps, weights or gradients smaller are tried only where a finding advises them."""
+"""For the findings `VANISHING`, the cures that make steps, weights or gradients smaller are tried only where a finding
+advises them."""
 EXPENSIVE_CURES = frozenset({"pretrain-autoencoder", "pretrain-rbm"})
 """Cures that are tried only where a finding advises them, because each trains for long."""
 
@@ -173,8 +174,8 @@ def _renamed(experiment: Experiment, suffix: str) -> Experiment:
 
 
 STATES_BY_WORTH: tuple[State, ...] = ("finished", "diverged", "running", "paused", "starting", "stopped")
-"""Of several runs of one member the first in this order is taken: one that has ended says most, then one that trains;
-a run that failed or died is resumed."""
+"""The first run in this order is taken where one member has several: one that has ended says most, then one that
+trains; a run that failed or died is resumed."""
 
 
 class CureRuns:
@@ -221,7 +222,7 @@ class CureRuns:
 
 
 def same_training(one: Experiment, other: Experiment) -> bool:
-    """Return whether two experiments are the same training, whatever their names."""
+    """Return whether two experiments are the same training, without regard to their names."""
     return replace(one, name="", description="") == replace(other, name="", description="")
 
 

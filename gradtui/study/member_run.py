@@ -20,11 +20,12 @@ from gradtui.study.state import StudyRow
 from gradtui.training.launch import create_run
 
 RETRIES = 3
-"""How often a run is started again after its machine was lost; a run that loses more of them may be the cause."""
+"""The number of times that a run is started again after its machine was lost; a run that loses more of them may be the
+cause."""
 RESUMABLE_STATES: tuple[State, ...] = ("stopped", "failed", "died")
 """States from which a run that existed before is resumed."""
 BROKEN_STATES: tuple[State, ...] = ("failed", "died")
-"""Those of them that nobody asked for."""
+"""The states among them that no user asked for."""
 
 
 class ExistingRuns(Protocol):

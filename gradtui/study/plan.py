@@ -30,22 +30,22 @@ class Member:
     """A Member is one experiment of a study."""
 
     key: str
-    """Identifies it within the study: a digest of what is trained (equal keys are equal trainings, whatever their
-    names), or the key of its cure where every cure of a run is tried."""
+    """The key identifies it within the study: a digest of what is trained (equal keys are equal trainings, whatever
+    their names), or the key of its cure where every cure of a run is tried."""
     name: str
-    """What distinguishes it from the others, in words."""
+    """The words that distinguish it from the others."""
     change: str
     """Name of its change; empty where the study has none."""
     point: tuple[tuple[str, Any], ...] = field(hash=False)
-    """Its values on the grid, by dotted path; words, numbers or truth values."""
+    """The values on the grid, by dotted path; words, numbers or truth values."""
     seed: int
     experiment: Experiment
     cure: str = ""
     """Key of the cure that was applied (gradtui.experiment.cures.CURES); empty where there is none."""
     why: str = ""
-    """Why the cure should help; empty where there is none."""
+    """The reason why the cure should help; empty where there is none."""
     price: str = ""
-    """What the cure is known to cost."""
+    """The known cost of the cure."""
 
     @property
     def depth(self) -> int:

@@ -44,7 +44,7 @@ DEPTH, CHANGE = "depth", "change"
 """Axes that are no field of an experiment: its weight layers without the output layer, and the name of its change."""
 
 MOST_EXPERIMENTS = 10_000
-"""How many experiments one study may have."""
+"""The largest number of experiments in one study."""
 
 
 class Change(Part, frozen=True):
@@ -71,9 +71,9 @@ class Compare(Part, frozen=True):
     """The measured quantities, one chart each. drop: log10 of the first hidden layer's gradient ÷ the last's at the
     start; lag_drop: the same over time lags; step_time: seconds of a step."""
     log_x: bool = False
-    """Whether the x axis is logarithmic."""
+    """This is true if the x axis is logarithmic."""
     log_y: bool = False
-    """Whether the y axis is logarithmic; in a map its vertical axis."""
+    """This is true if the y axis is logarithmic; in a map its vertical axis."""
 
 
 class StudySpec(Part, frozen=True):
@@ -96,7 +96,7 @@ class StudySpec(Part, frozen=True):
     change: tuple[Change, ...] = (Change(),)
     """The changes, each crossed with the grid."""
     compare: Compare = Compare()
-    """How the results are drawn; the default is curves over the first numeric axis, else bars."""
+    """The way in which the results are drawn; the default is curves over the first numeric axis, else bars."""
 
 
 _ALLOWED = {

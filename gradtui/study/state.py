@@ -35,28 +35,28 @@ class StudyRow:
     member: Member
     state: State | Literal["waiting"] = "waiting"
     reason: str = ""
-    """Why it failed, or what it waits for; one line, mostly empty."""
+    """The reason why it failed, or what it waits for; one line, mostly empty."""
     phase: str = ""
     """The trainer's phase."""
     folder: Path | None = None
     """The run's folder; None before the run was created."""
     taken_up: bool = False
-    """Whether the run existed before this study was opened."""
+    """This is true if the run existed before this study was opened."""
     step: int = 0
     steps: int = 0
     """Planned steps."""
     outcome: Outcome | None = None
-    """How the run stands now; None before its first step."""
+    """The state of the run now; None before its first step."""
     gradients: Floats | None = None
     """Gradient norm of every layer at the newest step, (layers,)."""
     healthy: tuple[Floats, Floats] | None = None
-    """Between which norms they would lie in a healthy net, (layers,) each."""
+    """The norms between which they would lie in a healthy net, (layers,) each."""
     codes: tuple[str, ...] = ()
     """Codes of its critical findings and warnings; `degradation` only once shallower runs have ended."""
     evidence: tuple[str, ...] = ()
     """One sentence for each of those findings."""
     result: RunResult | None = None
-    """What the run came to; None before its end."""
+    """The result of the run; None before its end."""
     verdict: Verdict | None = None
     """The comparison with the run that is cured; None before the end, and in studies that cure no run."""
     price: float = math.nan
@@ -98,7 +98,7 @@ class StudyFinding:
     """A StudyFinding is a finding that shows only across runs."""
 
     code: str
-    """One of gradtui.diagnosis.findings.CODES."""
+    """The code is one of gradtui.diagnosis.findings.CODES."""
     series: str
     """The series of the study that shows it; empty where the study has only one."""
     evidence: str
@@ -126,7 +126,7 @@ class CuredRun:
     """A CuredRun says what was wrong with the run whose cures a study tries."""
 
     findings: tuple[Finding, ...] = ()
-    """Its findings when the study was begun."""
+    """The findings when the study was begun."""
     outcome: Outcome | None = None
     """Its outcome; the time of a step was measured under whatever load there was then."""
 
@@ -146,9 +146,9 @@ class StudyState:
     ranked: tuple[Ranked, ...] = ()
     """The changes of a study without a grid, the best first, without the first change, which is the baseline."""
     seconds: float = 0.0
-    """How long this process has been training it."""
+    """The time for which this process has been training it."""
     problem: str = ""
-    """Why nothing can be trained; one line."""
+    """The reason why nothing can be trained, in one line."""
     other_owner: str = ""
     """The other process, here or elsewhere, that trains its runs now; empty where there is none."""
     cured: CuredRun | None = None
@@ -166,7 +166,7 @@ class StudyState:
 
     @property
     def ended(self) -> int:
-        """Return how many experiments have ended, whatever their end was."""
+        """Return how many experiments have ended, in any way."""
         return sum(row.ended for row in self.rows)
 
     @property

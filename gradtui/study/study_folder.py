@@ -35,7 +35,7 @@ STUDY_FILE = "study.toml"
 INDEX_FILE = "runs.jsonl"
 OWNER_FILE = "keeper.json"
 BEAT_SECONDS = 5.0
-"""Between two renewals of the heartbeat."""
+"""The time between two renewals of the heartbeat."""
 
 
 def studies_root(runs: Path | None = None) -> Path:
@@ -66,9 +66,9 @@ class StudyInfo:
     folder: Path
     spec: StudySpec
     runs: int
-    """How many runs were created."""
+    """The number of runs that were created."""
     changed: float
-    """When the last one was created, in seconds since the epoch."""
+    """The time when the last one was created, in seconds since the epoch."""
 
 
 def list_studies(root: Path | None = None) -> list[StudyInfo]:

@@ -18,7 +18,8 @@ from gradtui.training.machine import format_bytes, free_bytes
 CPU_FLOPS = 3e10
 """Multiplications and additions a second of one core, as torch reaches them in nets of moderate width."""
 GPU_LAYER_SECONDS = 1.5e-4
-"""What a GPU takes for a step of one layer however small: about 15 kernels of 10 µs, launched one after another."""
+"""The time that a GPU takes for a step of one layer, however small: about 15 kernels of 10 µs, launched one after
+another."""
 GPU_GAIN = 3.0
 """A GPU must be estimated to be this much faster: it costs a second to start, and the estimate is rough."""
 CERTAIN_SHARE = 0.9

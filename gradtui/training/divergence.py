@@ -37,14 +37,14 @@ class Divergence(NamedTuple):
     step: int
     reason: Reason
     measure: Measure
-    """Which of the two shows it; where both do, the loss."""
+    """The one of the two that shows it; where both do, the loss."""
     usual: float
     """The median of that measure over the last MEDIAN_STEPS steps; NaN for the first step."""
     loss: float
     before: float
     """The loss of the step before; NaN for the first step."""
     grad_norm: float
-    """Of all parameters, before clipping."""
+    """The norm of all parameters' gradients, before clipping."""
     norms: np.ndarray
     """(layers,): the same of each layer."""
 

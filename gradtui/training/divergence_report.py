@@ -67,7 +67,7 @@ class ReplayResult(NamedTuple):
     rows: MemoryRows | None
     """None where the replay could not be done, or did not come to the same losses."""
     why: str = ""
-    """In that case the reason, in one line."""
+    """The reason in that case, in one line."""
 
 
 class DivergenceReport:

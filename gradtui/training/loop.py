@@ -136,7 +136,7 @@ class Evaluation:
     test_loss: float
     test_accuracy: float
     examples: int
-    """How many of both sets together were evaluated."""
+    """The number of examples of both sets together that were evaluated."""
 
 
 def evaluate(session: Session, *, whole: bool, cancelled: Callable[[], bool]) -> Evaluation | None:

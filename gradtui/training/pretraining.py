@@ -27,7 +27,8 @@ AUTOENCODER_RATE = 0.01
 RBM_RATE = 0.1
 RBM_MOMENTUM = 0.5
 RBM_DECAY = 2e-4
-"""Of the weights, not of the biases. All three as in Hinton (2012), "A practical guide to training RBMs"."""
+"""The decay of the weights, but not of the biases. All three as in Hinton (2012), "A practical guide to training
+RBMs"."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class HiddenLayer:
     weights: nn.Linear
     after: list[nn.Module]
     parameters: list[nn.Parameter]
-    """Of the weights and of what follows them."""
+    """The parameters of the weights and of what follows them."""
 
     def __call__(self, x: Tensor) -> Tensor:
         """Inputs (batch, features) to outputs (batch, width)."""

@@ -31,7 +31,7 @@ every step: so the histograms take a quarter of what that takes."""
 PLANNED_HISTOGRAMS = 25
 """Histograms of a run too short for that, spread over the planned steps."""
 EARLY_GROWTH = 4
-"""At the beginning, histograms are as far apart as the steps so far over this: slow trainings have a picture soon."""
+"""Histograms at the beginning are as far apart as the steps so far over this: slow trainings have a picture soon."""
 
 
 class RowSink(Protocol):

@@ -26,11 +26,11 @@ class StepResult(NamedTuple):
     """A StepResult holds the numbers of one step. Its tensors are on the device and may not be computed yet."""
 
     loss: Tensor
-    """Mean over the batch, without penalties, whatever `optimizer.loss` says: so it compares to chance."""
+    """The mean over the batch, without penalties, for any `optimizer.loss`: so it compares to chance."""
     accuracy: Tensor
     penalty: float | Tensor
     norms: RowNorms
-    """Of the gradients: with penalties, before clipping, without the loss's scale."""
+    """The norms of the gradients: with penalties, before clipping, without the loss's scale."""
     clipped: float | Tensor | None
     """Norm of all gradients together after clipping; None where nothing clips."""
     lr: float

@@ -195,7 +195,7 @@ class GradtuiApp(TerminalApp):
 
 
 def quicken() -> None:
-    """Let this process answer keys at once, whatever else it does.
+    """Let this process answer keys at once, even while it does other work.
 
     The garbage collector would look through the 130,000 objects of the imports every few seconds, for 40 to 130 ms
     each time: the lab excludes them from collection when it has opened. And a thread that reads a run lets go of the

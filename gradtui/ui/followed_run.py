@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from gradtui.ui.view_data import ViewData
 
 READ_SECONDS = 0.1
-"""Seconds between two readings of the folder of a live run …"""
+"""The seconds between two readings of the folder of a live run."""
 READ_SECONDS_ENDED = 1.0
-"""… once the run has ended: another process may resume it …"""
+"""The same seconds once the run has ended: another process may resume it."""
 READ_SECONDS_FIRST = 0.02
-"""… and until the first step is there, so that the first bar comes at once."""
+"""The same seconds until the first step is there, so that the first bar comes at once."""
 
 Announcement = tuple[str, str, Literal["information", "warning", "error"]]
 """Title, text and severity of a notification."""

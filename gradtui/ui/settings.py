@@ -1,4 +1,4 @@
-"""What a person has settled once, kept between runs in `settings.toml`.
+"""Keep what a person has settled once, between runs in `settings.toml`.
 
 The file is the person's own: an app changes in it what was changed in the app, and leaves everything else as it was
 written, comments and unknown fields too. It is `$GRADTUI_HOME/settings.toml`, else it lies where the platform keeps
@@ -32,7 +32,7 @@ class Settings:
     charset: Literal["auto", "unicode", "ascii"] = "auto"
     """Characters to draw with: "unicode", "ascii", or "auto", as terminal and locale say."""
     smoothing: Literal["off", "light", "strong"] = "off"
-    """Of the batch curves: "off", "light" or "strong"."""
+    """The smoothing of the batch curves: "off", "light" or "strong"."""
     log_loss: bool = False
     """Draw the loss on a logarithmic axis."""
     log_accuracy: bool = False

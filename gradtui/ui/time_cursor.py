@@ -44,7 +44,7 @@ class TimeCursor:
             self._request(run, replace(run.request, **changes))
 
     def go_to(self, step: int | None) -> None:
-        """Show the run as it was after a step; None is the newest step, whichever that is."""
+        """Show the run as it was after a step; None always shows the newest step."""
         run = self._followed()
         if run is not None:
             self._request(run, run.request.at_step(step, self.newest))

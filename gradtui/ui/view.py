@@ -29,7 +29,7 @@ class ViewRequest:
     window: tuple[int, int] | None = None
     """First and last step of the stretch of time that is drawn; None is the whole run."""
     rows: int = 128
-    """How many rows of time can be drawn."""
+    """The number of rows of time that can be drawn."""
 
     def at_step(self, step: int | None, newest: int) -> ViewRequest:
         """Return the request for another step, with the stretch of time moved so that it contains the step.

@@ -41,7 +41,8 @@ class ViewData:
     healthy: tuple[Wide, Wide] | None
     """The lowest and highest healthy value; None where health has no bounds."""
     theory: Wide | None
-    """What theory expects at initialisation, at the level of the last hidden layer; NaN where it says nothing."""
+    """The values that theory expects at initialisation, at the level of the last hidden layer; NaN where it says
+    nothing."""
     matrix: Floats
     """(rows, layers): means over stretches of time, for the waterfall."""
     steps: Steps

@@ -1,4 +1,4 @@
-"""Experiments that ship with gradtui: one TOML file each, the default first."""
+"""The package holds the experiments that ship with gradtui: one TOML file each, the default first."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ ORDER = (
 
 
 def names() -> tuple[str, ...]:
-    """All presets, the default first."""
+    """Return the names of all presets, the default first."""
     return ORDER
 
 
@@ -103,14 +103,14 @@ def describe(name: str) -> str:
 
 @cache
 def load_preset(name: str) -> Experiment:
-    """The preset of this name. Raises ExperimentError, with the nearest name, where there is none."""
+    """Return the preset of this name. Raises ExperimentError, with the nearest name, where there is none."""
     if name not in ORDER:
         raise ExperimentError(name, name, problem=f"no such preset{nearest(name, ORDER)}")
     return load(FOLDER / f"{name}.toml")
 
 
 def resolve(name_or_path: str | Path) -> Experiment:
-    """A preset by its name, or an experiment from a TOML file.
+    """Return a preset by its name, or an experiment from a TOML file.
 
     Raises ExperimentError: neither exists, or the file is no experiment.
     """

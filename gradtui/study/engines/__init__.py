@@ -41,7 +41,7 @@ class Load:
     memory: int
     """Bytes."""
     builds: bool
-    """Whether it has not yet taken all of that memory."""
+    """This is true if it has not yet taken all of that memory."""
 
 
 def memory_estimate(experiment: Experiment) -> int:
@@ -92,7 +92,7 @@ RAY_NEEDS_CONSENT = (
     "--engine ray: name a cluster by --address; a cluster that is started here listens on all network interfaces, and "
     "whoever reaches its ports can run commands as you, so it is started only with --ray-listen"
 )
-"""Why no Ray cluster is started that nobody has asked for."""
+"""The message that refuses to start a Ray cluster without being asked."""
 
 
 def engine_of(name: str, **options: str | bool) -> MakeEngine:

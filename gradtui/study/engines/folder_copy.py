@@ -29,7 +29,8 @@ class FileChange:
     data: bytes | None
     """None: the file was deleted."""
     offset: int | None = None
-    """Where the bytes begin, with the file ending after them; None: they are the whole file, to be replaced at once."""
+    """The place where the bytes begin, with the file ending after them; None: they are the whole file, to be replaced
+    at once."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +80,7 @@ class FolderChanges:
         return found
 
     def collect_all(self) -> list[FileChange]:
-        """Return all that is new, whatever its size."""
+        """Return all that is new, however large it is."""
         found = self.collect()
         while self.more:
             found += self.collect()

@@ -29,10 +29,11 @@ from gradtui.training.machine import cores
 PLACEMENT_SECONDS = 5.0
 """Within this time a new worker answers if there is a place for it."""
 LEAVE_SECONDS = 3.0
-"""How long workers are given to remove their copies."""
+"""The time that workers are given to remove their copies."""
 CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 100_000_000
-"""For what travels between processes of a cluster of our own; nearly nothing does, because folders are shared."""
+"""The memory for what travels between processes of a cluster of our own; nearly nothing does, because folders are
+shared."""
 MEMORY_GRAIN = 256_000_000
 """Bytes to which memory is rounded up, so that one worker can train experiments of nearly the same size."""
 

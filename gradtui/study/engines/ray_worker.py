@@ -21,7 +21,7 @@ from gradtui.training.launch import Worker, WorkerRun
 MARKER_FILE = ".folder-of-runs"
 """Lies in a folder of runs and holds a token that distinguishes it from all other such folders."""
 LOOK_SECONDS = 1.0
-"""How long a look waits for the end of the run."""
+"""The time that a look waits for the end of the run."""
 POLL_SECONDS = 0.05
 
 
@@ -32,7 +32,7 @@ class RemoteLook:
     code: int | None
     """None while it is trained, then the trainer's exit code, or LOST where it was told to stop before it began."""
     changes: list[FileChange]
-    """What is new in its folder, where it is trained in a copy of it."""
+    """The new content of the folder, where it is trained in a copy of it."""
 
 
 class RayWorker:

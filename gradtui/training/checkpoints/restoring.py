@@ -54,9 +54,9 @@ class Resumed:
     path: Path | None
     """None where no checkpoint was left: the run begins anew."""
     unreadable: tuple[str, ...]
-    """Why newer ones could not be used."""
+    """The reasons why newer ones could not be used."""
     later: Changes
-    """What was changed in the steps that are now taken once more, to be changed again at those steps."""
+    """The changes made in the steps that are now taken once more, to be changed again at those steps."""
 
 
 def resume(folder: Path, session: Session) -> Resumed:
@@ -123,7 +123,7 @@ class Forked(NamedTuple):
 
     step: int
     why: str
-    """Why the optimizer begins with an empty state; empty where it goes on with the parent's."""
+    """The reason why the optimizer begins with an empty state; empty where it goes on with the parent's."""
 
 
 def fork(session: Session, path: Path) -> Forked:

@@ -23,7 +23,7 @@ from gradtui.ui.drawing.outline import shape_in_words, start
 CARRIED, GATED = 0, 1
 """Lanes beside the branch: the path around it, and within that a highway's gate."""
 DRAWN_LAYERS = 4
-"""Of more layers in a block the equal ones in its middle are drawn as one line."""
+"""The number of layers of a block above which the equal ones in its middle are drawn as one line."""
 
 
 @dataclass(frozen=True)
@@ -36,9 +36,9 @@ class OperationRow:
     parameters: int = 0
     curve: str = ""
     weights: bool = False
-    """Whether it is a layer of weights."""
+    """This is true if it is a layer of weights."""
     looped: bool = False
-    """Whether it is done anew at every step of a sequence."""
+    """This is true if it is done anew at every step of a sequence."""
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class BlockSteps:
     repeat: int
     """The number of blocks that are exactly like this one; 1 where the others differ."""
     others: str = ""
-    """How the others differ, in words."""
+    """The words for how the others differ."""
 
     @property
     def parameters(self) -> int:

@@ -35,7 +35,7 @@ class Station:
     gives: Shape = ()
     parameters: int = 0
     way: str = ""
-    """How it reads the signal of the station before, where that takes another shape."""
+    """The way in which it reads the signal of the station before, where that takes another shape."""
     index: int = -1
     """The index of a group in the net; -1 of the others."""
 

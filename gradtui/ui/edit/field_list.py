@@ -24,7 +24,7 @@ class FieldRow:
     label: str
     text: str
     changed: bool = False
-    """Whether it differs from the run on the screen, and takes effect with the next start."""
+    """This is true if it differs from the run on the screen, and takes effect with the next start."""
 
 
 class FieldList(Widget, can_focus=True):
@@ -73,14 +73,14 @@ class FieldList(Widget, can_focus=True):
 
     @dataclass
     class Stepped(Message):
-        """Request for the next value of a field, up or down."""
+        """This message asks for the next value of a field, up or down."""
 
         path: str
         up: bool
 
     @dataclass
     class Typing(Message):
-        """Request to type the value of a field."""
+        """This message asks to type the value of a field."""
 
         path: str
         keys: list[str] = field(default_factory=list)

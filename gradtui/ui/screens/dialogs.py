@@ -32,7 +32,7 @@ class Choice:
     title: str
     line: str
     marked: bool = False
-    """Whether it is advised, and stands out."""
+    """This is true if it is advised, and stands out."""
 
 
 class ChooseScreen(ModalScreen[str | None]):

@@ -18,15 +18,15 @@ QUESTION = "\x1b[6n"
 """Asks for the place of the cursor. The answer is a `CursorPosition` event."""
 
 ANSWER_SECONDS = 1.0
-"""How long one answer is waited for."""
+"""The time for which one answer is awaited."""
 UNANSWERED_LIMIT = 2
 """Questions in a row without an answer after which the terminal counts as one that does not answer."""
 LAST_ANSWER_SECONDS = 0.2
-"""How long an answer under way is waited for at the end, so that the person's shell does not get it."""
+"""The time for which an answer under way is awaited at the end, so that the person's shell does not get it."""
 NOTHING_PAINTED_SECONDS = 0.05
 """After this time a state that was not painted, because nothing in it was new, counts as shown."""
 QUEUE_POLL_SECONDS = 0.02
-"""Between two looks at the bytes still to be written to a terminal that does not answer."""
+"""The time between two looks at the bytes still to be written to a terminal that does not answer."""
 
 GoOn = Callable[[], object]
 
@@ -77,7 +77,7 @@ class Backpressure:
 
     @property
     def asking(self) -> bool:
-        """Whether a question is under way that may still be answered."""
+        """Return whether a question is under way that may still be answered."""
         return self._asked_at is not None and self._unanswered < UNANSWERED_LIMIT
 
     # -- the terminal given away and taken back

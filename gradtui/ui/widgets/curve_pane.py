@@ -66,9 +66,9 @@ class CurvePane(Vertical, can_focus=True):
     ALLOW_MAXIMIZE = True
 
     logarithmic: reactive[bool] = reactive(False, repaint=False)
-    """Whether the axis is logarithmic."""
+    """This is true if the axis is logarithmic."""
     smoothing: reactive[str] = reactive("off", repaint=False)
-    """How much the batch curve is smoothed: off, light or strong."""
+    """The degree to which the batch curve is smoothed: off, light or strong."""
     heading: reactive[str] = reactive("", repaint=False)
     """The title of the frame: what is drawn."""
     caption: reactive[str] = reactive("", repaint=False)

@@ -198,7 +198,7 @@ class CurvePlot(CellChart):
 
     @property
     def signs(self) -> list[tuple[str, str]]:
-        """Sign and words of each kind of mark in view, the most important first."""
+        """Return the sign and words of each kind of mark in view, the most important first."""
         return marks_legend(self.frame, self._shown[2], self.palette) if self.frame is not None else []
 
     @property

@@ -19,7 +19,7 @@ SMALLEST_JUMP = 0.01
 """The share of itself by which the learning rate changes at least where that is worth a mark."""
 
 SLOPE_POINTS = 3
-"""From so many changes in a row on, the learning rate follows a warm-up or a cosine, which needs no mark."""
+"""The number of changes in a row from which on the learning rate follows a warm-up or a cosine, which needs no mark."""
 
 
 class EventMarks:

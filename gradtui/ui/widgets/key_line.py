@@ -16,7 +16,7 @@ from textual.screen import Screen
 from textual.widget import Widget
 
 NARROW = 100
-"""On fewer columns the keys stand closer together, without the key of the palette."""
+"""The number of columns below which the keys stand closer together, without the key of the palette."""
 
 
 @dataclass(frozen=True)

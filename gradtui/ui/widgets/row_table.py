@@ -39,9 +39,9 @@ class Column(Generic[Row]):
     most: int = 0
     """The greatest width; 0 is the least width."""
     rank: int = 0
-    """Where there is no room for all columns, those of higher rank are left out."""
+    """The rank by which columns are left out where there is no room for all: those of higher rank are left out."""
     right: bool = False
-    """Whether its cells end at the right, as figures do."""
+    """This is true if its cells end at the right, as figures do."""
     value: Callable[[Row], Any] | None = None
     """Returns what rows are sorted by; None where the column does not sort. A value of None goes last either way."""
     beside: str = ""

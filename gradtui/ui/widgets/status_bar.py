@@ -39,7 +39,7 @@ class Progress:
     detail: str = ""
     state: str = "idle"
     words: str = ""
-    """What the run is doing, or how it ended, in a few words."""
+    """The words for what the run is doing, or how it ended."""
     step: int = 0
     steps: int = 0
     """The planned steps; 0 is unknown."""

@@ -27,7 +27,7 @@ class TabLine(Widget):
 
     opened: reactive[str] = reactive("")
     alarm: reactive[bool] = reactive(False)
-    """Whether anything was found: the tab of the findings is marked then."""
+    """This is true if anything was found: the tab of the findings is marked then."""
 
     def __init__(self, tabs: Sequence[str]) -> None:
         super().__init__()

@@ -31,7 +31,7 @@ class Difference:
     field: str
     values: tuple[str, ...]
     bad: tuple[bool, ...] = ()
-    """Which of the values are bad."""
+    """The values that are bad."""
 
 
 def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from gradtui.charts.series import CurveData
 
 PARTS = ("batch", "train", "test")
-"""Which curve of a run is drawn: that of its batches, or of the evaluations on the training or the test set."""
+"""The curve of a run that is drawn: that of its batches, or of the evaluations on the training or the test set."""
 
 EXPLODED = frozenset({"exploding", "nonfinite"})
 
@@ -42,7 +42,7 @@ class OverlaidCurves(CurvePane):
     )
 
     part = PARTS[0]
-    """Which curve of each run is drawn."""
+    """The curve of each run that is drawn."""
 
     async def overlay(self, entries: Sequence[ComparedRun], part: str, at: int | None) -> None:
         """Show the curves of all runs; at: the step of the cursor, or None."""

@@ -32,13 +32,14 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """None before the first diagnosis; empty where nothing was found."""
 
     curable = True
-    """Whether the keys that train cures do anything for this run; set before the findings."""
+    """This is true if the keys that train cures do anything for this run; set before the findings."""
 
     breaks: reactive[tuple[Divergence, ...]] = reactive(())
     """The steps at which the run diverged."""
 
     verdict: reactive[tuple[str, ...]] = reactive(())
-    """Of a fork: its cure, when it is judged, and the lines of the verdict; empty where nothing is compared."""
+    """The verdict of a fork: its cure, when it is judged, and the lines of the verdict; empty where nothing is
+    compared."""
 
     def compose(self) -> ComposeResult:
         """Yield one text."""

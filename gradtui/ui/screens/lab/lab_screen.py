@@ -65,7 +65,7 @@ class LabScreen(Screen[Any]):
     BINDINGS = LAB_KEYS
 
     drawn: var[bool] = var(False, init=False)
-    """Whether the net is drawn in the place of the charts: until there is a run, and by a key."""
+    """This is true if the net is drawn in the place of the charts: until there is a run, and by a key."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()

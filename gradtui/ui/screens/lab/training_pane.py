@@ -36,10 +36,10 @@ class TrainingPane(Vertical):
 
     experiment: reactive[Experiment | None] = reactive(None)
     running: reactive[Experiment | None] = reactive(None)
-    """What is being trained, with the live changes that it took over; None when nothing is."""
+    """The experiment that is being trained, with the live changes that it took over; None when nothing is."""
 
     script: reactive[bool] = reactive(False)
-    """Whether the run on the screen is a watched script, which takes over few changes."""
+    """This is true if the run on the screen is a watched script, which takes over few changes."""
 
     def compose(self) -> ComposeResult:
         """Yield the list of fields."""

@@ -1,1 +1,1 @@
-"""The page of one layer."""
+"""This package holds the page of one layer."""

@@ -1,4 +1,4 @@
-"""What the keys of the list of runs do to runs: compare, name, tag, delete, bring back, stop."""
+"""Carry out what the keys of the list of runs ask for: compare, name, tag, delete, bring back, stop."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ class RunCount:
     place: str = ""
     """The folder of the runs."""
     read: bool = False
-    """Whether the folder was read yet."""
+    """This is true if the folder has been read."""
 
 
 class RunsBar(Widget):

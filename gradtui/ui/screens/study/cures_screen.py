@@ -22,7 +22,7 @@ from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
 
 POLL_SECONDS = 0.25
-"""Between two polls of the study, and between two looks at its state."""
+"""The time between two polls of the study, and between two looks at its state."""
 
 
 class CuresScreen(Screen["Path | None"]):

@@ -37,7 +37,7 @@ class GradientProfile:
     gradients: Floats | None = None
     """Gradient norm of every layer, (layers,); None before its first step."""
     healthy: tuple[Floats, Floats] | None = None
-    """Between which norms they would lie in a healthy net, (layers,) each."""
+    """The norms between which they would lie in a healthy net, (layers,) each."""
 
 
 class SmallProfile(Vertical):

@@ -22,7 +22,7 @@ from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable, in_order
 
 POLL_SECONDS = 0.25
-"""Between two polls of a study, and between two looks at its state."""
+"""The time between two polls of a study, and between two looks at its state."""
 
 
 class StudyScreen(Screen[Path | None]):

@@ -22,11 +22,11 @@ class StudyEntry:
 
     spec: StudySpec
     total: int
-    """How many experiments it has; 0 where it cannot be planned."""
+    """The number of experiments in it; 0 where it cannot be planned."""
     begun: int = 0
-    """How many of them have a run."""
+    """The number of them that have a run."""
     changed: float = 0.0
-    """When the last run was created, in seconds since the epoch; 0 is never."""
+    """The time when the last run was created, in seconds since the epoch; 0 is never."""
 
 
 class OpenStudy:

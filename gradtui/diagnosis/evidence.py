@@ -109,7 +109,7 @@ class Evidence:
     experiment: Experiment | None = None
     """What was trained; None for a script."""
     finished: bool = False
-    """Whether the run is over, however it ended."""
+    """This is true if the run is over, however it ended."""
     steps_planned: int = 0
     """0 is unknown."""
 

@@ -62,7 +62,7 @@ class ActivationSampler:
 
     @property
     def armed(self) -> bool:
-        """Whether a step is being measured."""
+        """Return whether a step is being measured."""
         return self._handle is not None
 
     def configure(self, layers: Sequence[WatchedLayer]) -> None:

@@ -23,9 +23,9 @@ class PendingCommands:
     clip: float | None = None
     """A new limit of the gradient's norm, 0 for no clipping; None where none was asked for since the last call."""
     paused: bool = False
-    """Whether to take no step for now."""
+    """This tells the script to take no step for now."""
     stop: bool = False
-    """Whether to end the training; it stays True."""
+    """This tells the script to end the training; it stays True."""
 
 
 class CommandInbox:

@@ -109,7 +109,7 @@ class BackwardHook:
 
     @property
     def attached(self) -> bool:
-        """Whether there was any parameter to hook."""
+        """Return whether there was any parameter to hook."""
         return bool(self._handles)
 
     def _accumulated(self, parameter: Tensor) -> None:

@@ -29,7 +29,7 @@ class Guard:
 
     @property
     def open(self) -> bool:
-        """Whether to record: nothing has failed, the run has not ended, and this is no forked child process."""
+        """Return whether to record: nothing has failed, the run has not ended, and this is no forked child process."""
         return not self._closed and os.getpid() == self._process
 
     def close(self) -> None:

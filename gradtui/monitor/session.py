@@ -79,7 +79,7 @@ class WatchSession:
 
     @property
     def over(self) -> bool:
-        """Whether the script has dropped all models, or all optimizers."""
+        """Return whether the script has dropped all models, or all optimizers."""
         unknown = any(not watched.known for watched in self._optimizers)
         return not self.models() or not (unknown or self.optimizers())
 

@@ -43,7 +43,7 @@ class OptimizerStep:
     overflow: Tensor | None = None
     """(): above 0 where the optimizer itself left the step out because its gradient overflowed."""
     skipped: bool = False
-    """Whether a gradient scaler left the step out."""
+    """This is true if a gradient scaler left the step out."""
 
     @property
     def measured(self) -> list[GradNorms]:
@@ -61,7 +61,7 @@ class StepRecord(NamedTuple):
     clipped: float
     """The norm of all parameters after clipping."""
     skipped: bool
-    """Whether a scaler left a step out."""
+    """This is true if a scaler left a step out."""
     optimizers: dict[int, tuple[float, tuple[float, ...]]]
     """For each optimizer that took a step: the norm of its parameters before clipping, and its learning rates."""
 

@@ -83,7 +83,7 @@ class UpdateRatioSampler:
 
     @property
     def waiting(self) -> bool:
-        """Whether any numbers are on their way to the host."""
+        """Return whether any numbers are on their way to the host."""
         return self._host_copies.waiting
 
     @property

@@ -83,7 +83,7 @@ class WatchedOptimizer:
 
     @property
     def known(self) -> bool:
-        """Whether the script has named its optimizer."""
+        """Return whether the script has named its optimizer."""
         return self._reference is not None
 
     def get(self) -> Optimizer | None:
@@ -98,7 +98,7 @@ class WatchedOptimizer:
 
     @property
     def changed(self) -> bool:
-        """Whether the script has given the optimizer other parameters since they were found."""
+        """Return whether the script has given the optimizer other parameters since they were found."""
         return _parameter_count(self.get()) != self._count
 
     def find_parameters(self) -> None:
@@ -134,7 +134,7 @@ class ScalerFinder:
 
     @property
     def found(self) -> bool:
-        """Whether a scaler has been found that still exists."""
+        """Return whether a scaler has been found that still exists."""
         return self._scaler is not None and self._scaler() is not None
 
     def search(self) -> None:

@@ -75,7 +75,7 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     parent: Parent | None = None
     """The run from which this one was forked, or whose cure it tries."""
     preflight: bool = False
-    """Whether nothing is trained: one row of each table, measured at initialisation."""
+    """This is true if nothing is trained: one row of each table, measured at initialisation."""
 
     @classmethod
     def of_this_process(cls, **fields: Any) -> Self:
@@ -135,7 +135,7 @@ class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
     checkpoint: str = ""
     """The parent's checkpoint of a fork, copied into this run's own folder; the parent may be deleted."""
     preflight: bool = False
-    """Whether the trainer only measures at initialisation, and trains nothing."""
+    """This is true if the trainer only measures at initialisation, and trains nothing."""
 
 
 def write_origin(folder: Path, start: RunOrigin) -> None:

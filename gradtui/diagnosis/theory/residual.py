@@ -51,7 +51,7 @@ class Passed(NamedTuple):
     around: float | None
     """None: no shortcut; 0: the input itself; else the factor of its projection."""
     shut: bool
-    """Whether the branch is multiplied by a number that starts at 0."""
+    """This is true if the branch is multiplied by a number that starts at 0."""
 
 
 class Gains(NamedTuple):

@@ -96,11 +96,11 @@ def _choices(
     for index, curve in enumerate(curves):
         value = curve.at(cursor)
         text = "–" if value is None and not palette.ascii else "-" if value is None else f"{value:.4g}"
-        sick = value is not None and not math.isfinite(value)
+        broken = value is not None and not math.isfinite(value)
         values.append(
             _LegendLine(
                 " ".join(("", *filter(None, (curve.name,)), text)),
-                ALERT if sick else TEXT,
+                ALERT if broken else TEXT,
                 curve.sign or legend_sign(index, palette),
                 curve_ink(index, curve),
             )

@@ -32,11 +32,11 @@ class TableRows:
 
     columns: tuple[str, ...]
     steps: Steps
-    """(n,)"""
+    """The shape is (n,)."""
     times: Floats
     """(n,): seconds since the epoch."""
     values: Floats
-    """(n, columns)"""
+    """The shape is (n, columns)."""
 
 
 @dataclass

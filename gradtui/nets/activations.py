@@ -62,6 +62,7 @@ class BatchNormSteps(nn.BatchNorm1d):
     """A BatchNormSteps normalises (batch, steps, features) over all steps of all examples."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return super().forward(x.flatten(0, 1)).view_as(x)
 
 
@@ -69,6 +70,7 @@ class GroupNormSteps(nn.GroupNorm):
     """A GroupNormSteps normalises (batch, steps, features), each step by itself."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return super().forward(x.flatten(0, 1)).view_as(x)
 
 
@@ -80,5 +82,6 @@ class RMSNormImage(nn.Module):
         self.weight = nn.Parameter(torch.ones(width))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         square = x.square().mean((1, 2, 3), keepdim=True)
         return x * torch.rsqrt(square + EPSILON) * self.weight[:, None, None]

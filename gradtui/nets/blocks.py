@@ -23,6 +23,7 @@ class Block(nn.Module):
         """A list beside torch's own registry: quicker to walk, and gate and projection are not on it."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         for step in self.path:
             x = step(x)
         return x
@@ -50,6 +51,7 @@ class Residual(Shortcut):
         self.after, self.scale = after, scale
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         branch = super().forward(x)
         if self.scale == 1.0:
             total = self.around(x) + branch
@@ -67,6 +69,7 @@ class ReZero(Shortcut):
         self.alpha = nn.Parameter(torch.zeros(()))
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return self.around(x) + self.alpha * super().forward(x)
 
 
@@ -79,6 +82,7 @@ class Highway(Shortcut):
         self.gate = gate
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return torch.lerp(self.around(x), super().forward(x), torch.sigmoid(self.gate(x)))
 
 
@@ -91,6 +95,7 @@ class Attention(nn.Module):
         self.heads, self.causal = heads, causal
 
     def forward(self, qkv: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         batch, steps, wide = qkv.shape
         split = qkv.view(batch, steps, 3, self.heads, wide // 3 // self.heads).permute(2, 0, 3, 1, 4)
         query, key, value = split.unbind(0)
@@ -120,6 +125,7 @@ class AttentionBlock(nn.Module):
         self.post, self.around = post, shortcut != "none"
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         if self.post:
             x = self.norm1(self._join(x, self._attend(x)))
             normed: Tensor = self.norm2(self._join(x, self._hidden(x)))
@@ -154,6 +160,7 @@ class Positions(nn.Module):
         self.register_buffer("table", table, persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return x + self.table
 
 
@@ -161,6 +168,7 @@ class Rows(nn.Module):
     """A Rows reads an image (batch, channels, height, width) as (batch, height, channels · width)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return x.transpose(1, 2).flatten(2)
 
 
@@ -168,6 +176,7 @@ class Pixels(nn.Module):
     """A Pixels reads an image (batch, channels, height, width) as (batch, height · width, channels), row by row."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return x.flatten(2).transpose(1, 2)
 
 
@@ -175,6 +184,7 @@ class GlobalAverage(nn.Module):
     """A GlobalAverage takes the mean of each channel over the image: (batch, channels)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return x.mean((2, 3))
 
 
@@ -182,4 +192,5 @@ class LastStep(nn.Module):
     """A LastStep takes the last step of a sequence: (batch, features)."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return x[:, -1]

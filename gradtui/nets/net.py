@@ -56,6 +56,7 @@ class Net(nn.Module):
             self.path.extend(part.path if type(part) is Block else [part])
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         for step in self.path:
             x = step(x)
         return x

@@ -36,6 +36,7 @@ class AnyRNNCell(Unfilled, nn.RNNCellBase):
         self.activation = activation
 
     def forward(self, x: Tensor, hidden: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         new: Tensor = self.activation(
             F.linear(x, self.weight_ih, self.bias_ih) + F.linear(hidden, self.weight_hh, self.bias_hh)
         )
@@ -54,6 +55,7 @@ class Recurrent(nn.Module):
         """Hidden states (batch, width) of the last recorded pass, one a step, parts of the graph."""
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         hidden = x.new_zeros(x.shape[0], self.cell.hidden_size)
         states = self._lstm(x, hidden) if isinstance(self.cell, nn.LSTMCell) else self._simple(x, hidden)
         if self.recording:

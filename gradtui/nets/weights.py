@@ -39,6 +39,7 @@ class ScaledLinear(Linear):
     scale: float
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         if x.dim() == 2:
             # The scale rides along in the multiplication, at no cost.
             return torch.addmm(self.bias, x, self.weight.t(), beta=self.scale, alpha=self.scale)
@@ -51,6 +52,7 @@ class ScaledConv2d(Conv2d):
     scale: float
 
     def forward(self, x: Tensor) -> Tensor:
+        """Return the output for a batch of inputs."""
         return super().forward(x) * self.scale
 
 

@@ -22,21 +22,31 @@ class HookedLayer(Protocol):
     """A HookedLayer is a weight layer: the modules that are hooked, and the name of its activation function."""
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Return the layer's name."""
+
     @property
-    def module(self) -> nn.Module: ...
+    def module(self) -> nn.Module:
+        """Return the module that has the layer's weights."""
+
     @property
-    def activation(self) -> nn.Module | None: ...
+    def activation(self) -> nn.Module | None:
+        """Return the module of the layer's activation, or None where it has none."""
+
     @property
-    def function(self) -> str: ...
+    def function(self) -> str:
+        """Return the name of the activation function."""
 
 
 class HasHiddenStates(Protocol):
     """A HasHiddenStates is a net that can keep the hidden states of its recurrent layers."""
 
-    def record_hidden(self, on: bool) -> None: ...
+    def record_hidden(self, on: bool) -> None:
+        """Keep the hidden states of the forward passes from now on, or stop keeping them."""
+
     @property
-    def hidden_states(self) -> dict[str, list[Tensor]]: ...
+    def hidden_states(self) -> dict[str, list[Tensor]]:
+        """Return the hidden states that were kept, by layer."""
 
 
 class Signals(NamedTuple):

@@ -45,7 +45,7 @@ VANISHING = codes_with("starves")
 SHRINKING_CURES = frozenset(
     {"smaller-lr", "smaller-batch", "mean-loss", "clip-norm", "clip-value", "l2", "l1", "gain-one"}
 )
-"""For the findings `VANISHING`, the cures that make steps, weights or gradients smaller are tried only where a finding
+"""The cures for `VANISHING` that make steps, weights or gradients smaller are tried only where a finding
 advises them."""
 EXPENSIVE_CURES = frozenset({"pretrain-autoencoder", "pretrain-rbm"})
 """Cures that are tried only where a finding advises them, because each trains for long."""

@@ -128,7 +128,7 @@ class CuredRun:
     findings: tuple[Finding, ...] = ()
     """The findings when the study was begun."""
     outcome: Outcome | None = None
-    """Its outcome; the time of a step was measured under whatever load there was then."""
+    """The outcome of the run; the time of a step was measured under whatever load there was then."""
 
 
 @dataclass(frozen=True, eq=False)

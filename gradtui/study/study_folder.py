@@ -1,4 +1,4 @@
-"""The folder of a study holds what the study is, which runs belong to it, and which process trains it::
+"""The folder of a study holds its description, the list of its runs and the process that trains it.
 
     study.toml     a copy of the study with its base written out
     runs.jsonl     one JSON object a line: "key" of an experiment, "run", the path of its folder relative to this one;

@@ -43,9 +43,9 @@ class Session:
     """The experiment as it is now, with changes in mid-run."""
     device: torch.device
     dataset: Dataset
-    """On the device."""
+    """The data set on the device."""
     net: Net
-    """On the device; weights and gradients are views of `flat`."""
+    """The net on the device; weights and gradients are views of `flat`."""
     flat: FlatGradients
     optimizer: torch.optim.Optimizer
     batches: Batches

@@ -235,7 +235,7 @@ class FollowedRun:
         if self._loop.closed:
             return
         self._screen.post_message(RunChanged(self))
-        # Also while a key is held down: its pictures would pile up in a slow line as well as any.
+        # Also while a key stays pressed: its pictures would pile up in a slow line as well as any.
         while worker is not None and not self.painted.wait(0.5) and not worker.is_cancelled:
             pass
 

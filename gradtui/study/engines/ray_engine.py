@@ -169,7 +169,7 @@ def join(ray: Any, address: str, threads: int) -> None:
     """
     if address:
         check_reachable(address)
-    # Usage reports to Ray's makers are switched off, because nobody asked for them.
+    # Usage reports to Ray's makers are switched off, because the user did not ask for them.
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     options: dict[str, Any] = {
         "address": address or "local",

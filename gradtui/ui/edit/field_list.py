@@ -156,7 +156,7 @@ class FieldList(Widget, can_focus=True):
             self.post_message(self.Stepped(self.rows[self.cursor].path, up))
 
     def action_edit(self) -> None:
-        """Request to type the value of the field under the cursor."""
+        """Ask to type the value of the field under the cursor."""
         if self.rows:
             self.post_message(self.Typing(self.rows[self.cursor].path))
 

@@ -25,7 +25,7 @@ MOST_OFFERS = 8
 MOST_OFFERS_FOR_SCRIPTS = 4
 """The most where there is no experiment to change: only the best."""
 HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
-"""Between these the predicted gradient of a cured net must lie."""
+"""The predicted gradient of a cured net must lie between these."""
 LARGER_RATE_FACTOR = 30.0
 """A larger rate is so many times the old one: half the way in decades from the smallest healthy update ratio (1e-4) to
 0.1."""

@@ -74,21 +74,22 @@ class Evidence:
 
     layers: tuple[str, ...]
     kinds: tuple[str, ...]
-    """dense, conv, …, shortcut, gate, embedding, output; or a module's class in a script."""
+    """The kind of each layer, such as dense, conv, shortcut, gate, embedding or output; or a module's class in a
+    script."""
     parameters: tuple[int, ...]
-    """How many each layer has."""
+    """The number of parameters of each layer."""
     positions: tuple[int, ...] = ()
     """Places of an image or steps of a sequence that each layer's output has for one example, 1 for a flat layer;
     empty where they are not known."""
     loss: Series
     accuracy: Series = field(default_factory=Series.none)
-    """Of the batch."""
+    """The accuracy of the batch."""
     grad_norm: Series
     """Steps × layers: L2 norm of the gradient of a layer's parameters, before clipping."""
     total_norm: Series = field(default_factory=Series.none)
-    """L2 norm of the gradient of all parameters, before clipping …"""
+    """The L2 norm of the gradient of all parameters, before clipping."""
     clipped_norm: Series = field(default_factory=Series.none)
-    """… and after it."""
+    """The L2 norm of the gradient of all parameters, after clipping."""
     output_grad_rms: Series = field(default_factory=Series.none)
     """Samples × layers: RMS of the gradient with respect to the layer's output, its pre-activation."""
     update_ratio: Series = field(default_factory=Series.none)
@@ -107,7 +108,7 @@ class Evidence:
     chance_loss: float = math.nan
     """The loss of guessing; NaN where unknown."""
     experiment: Experiment | None = None
-    """What was trained; None for a script."""
+    """The experiment that was trained; None for a script."""
     finished: bool = False
     """This is true if the run is over, however it ended."""
     steps_planned: int = 0

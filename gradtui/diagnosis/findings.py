@@ -1,4 +1,4 @@
-"""What a diagnosis says: the registry of all finding codes, and the finding with the cures that it offers."""
+"""Define what a diagnosis says: the registry of all finding codes, and the finding with the cures that it offers."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, Literal
 Severity = Literal["critical", "warning", "info"]
 
 Effect = Literal["explodes", "starves", "dead", "learns badly"]
-"""What becomes of the net: its gradient grows too large or becomes too small, its units no longer respond, or its
-gradient is healthy and it learns badly for another reason."""
+"""The effect is what becomes of the net: its gradient grows too large or becomes too small, its units no longer
+respond, or its gradient is healthy and it learns badly for another reason."""
 
 
 @dataclass(frozen=True)
@@ -18,11 +18,11 @@ class FindingCode:
     """A FindingCode is one row of the registry: one thing that can be wrong with a run."""
 
     code: str
-    """Its name in files, on the command line and on the screen."""
+    """The name in files, on the command line and on the screen."""
     title: str
     effect: Effect
     severity: Severity = "critical"
-    """How bad it is at worst; a rule lowers it to "warning" where the net learns all the same."""
+    """The severity at worst; a rule lowers it to "warning" where the net learns all the same."""
 
 
 REGISTRY = (
@@ -59,7 +59,7 @@ class CureOffer:
     experiment, the training of a script."""
     why: str
     price: str = ""
-    """What it costs, in words."""
+    """The words for what it costs."""
     key: str = ""
     """The cure's key in `gradtui.experiment.cures.CURES`; empty if it is none of them."""
 
@@ -88,7 +88,7 @@ class Finding:
     """A Finding is one thing that is wrong with a run."""
 
     code: str
-    """One of CODES; a run that another version of gradtui has recorded may have others."""
+    """The code is one of CODES; a run that another version of gradtui has recorded may have others."""
     severity: Severity
     step: int
     """The first recorded step that shows it."""

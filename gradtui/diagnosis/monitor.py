@@ -27,20 +27,20 @@ CONFIRMING_UPDATES = 2
 UNCONFIRMED_CODES = frozenset({"nonfinite"})
 """Findings that count at the first update that sees them."""
 CLEARING_UPDATES = 3
-"""Updates in a row that must miss a finding before it is taken back …"""
+"""The number of updates in a row that must miss a finding before it is taken back."""
 CLEARING_STEPS = 20
-"""… and the number of steps since it was last seen …"""
+"""The number of steps since a finding was last seen before it is taken back."""
 CLEARING_SHARE, MOST_CLEARING_STEPS = 0.25, 100
-"""… or this share of all steps so far, up to so many: a gradient that hovers about a threshold would otherwise
-make its finding come and go."""
+"""The share of all steps so far, up to so many, that counts instead where it is larger: a gradient that hovers about a
+threshold would otherwise make its finding come and go."""
 
 SECONDS_BETWEEN_DIAGNOSES = 1.0
-"""The least time between two diagnoses of a run that trains …"""
+"""The least time between two diagnoses of a run that trains."""
 REST_PER_DIAGNOSIS = 19.0
-"""… and how many times as long as a diagnosis took its monitor rests after it: a costly one is made seldom."""
+"""The monitor rests this many times as long as a diagnosis took: a costly one is made seldom."""
 
 EARLY_STEPS = 20
-"""In a live run with fewer steps than this, no finding does not yet mean that it is healthy."""
+"""The number of steps below which a live run without findings may still turn out unhealthy."""
 
 TIMED_STEPS = 10_000
 """The last rows over which the time of a step is taken."""
@@ -57,7 +57,7 @@ class DiagnosisUpdate:
 
 @dataclass
 class _Seen:
-    """How long one finding has been seen or missed."""
+    """A _Seen counts how long one finding has been seen or missed."""
 
     finding: Finding
     seen_at: int
@@ -246,7 +246,7 @@ class RunDiagnosis:
     findings: tuple[Finding, ...]
     """Everything that is wrong; empty for a healthy run."""
     remarks: tuple[Finding, ...]
-    """What is unusual in a run that learns all the same: for people, not for programs."""
+    """The unusual facts about a run that learns all the same: for people, not for programs."""
 
 
 def diagnose_run(run: Run) -> RunDiagnosis:

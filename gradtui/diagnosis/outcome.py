@@ -25,7 +25,8 @@ class Outcome:
     loss: float
     """The mean over the last AVERAGED_STEPS steps."""
     accuracy: float
-    """On the training set where that was evaluated, or else in the last batches; NaN where there is none."""
+    """The accuracy on the training set where that was evaluated, or else in the last batches; NaN where there is
+    none."""
     test_accuracy: float
     drop: float
     """log10 of the first hidden layer's gradient over the last's, at present."""

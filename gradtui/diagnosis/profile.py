@@ -1,7 +1,8 @@
-"""The shape of the gradient over depth or time, whatever its size, and the healthy range that follows from it.
+"""Compute the shape of the gradient over depth or time, without its size, and the healthy range that follows from it.
 
 An absolute norm misjudges everything (the total norm of starving nets is 0.1 to 0.6), and a slope alone misjudges
-shallow nets; what tells sick from healthy is the drop from the last hidden layer to the first (SCIENCE.md).
+shallow nets; what tells unhealthy nets from healthy ones is the drop from the last hidden layer to the first
+(SCIENCE.md).
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from gradtui import metrics
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
 
 START_SAMPLES, START_STEPS = 5, 100
-"""Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design: the start is then told by the
-next samples, up to so many in so many steps."""
+"""The start is read from the next samples, up to so many in so many steps, where the output layer starts at 0 (fixup)
+and the first step's gradient is 0 by design."""
 RECENT_SAMPLES = 3
 """The present is the median of so many samples, so that one odd batch says nothing."""
 STAND_IN_LAYERS = 8
-"""Without output gradients, each end is the median of one in so many layers (3 at most): the layers of a script's model
-differ in kind, and a single one says little."""
+"""Each end is the median of one in so many layers (3 at most) where there are no output gradients: the layers of a
+script's model differ in kind, and a single one says little."""
 LASTING_SHARE = 0.9
 """A state lasts from a sample on if this share of the later samples has it: one batch without it does not end it."""
 
@@ -42,7 +43,7 @@ class Profile:
     indices: tuple[int, ...]
     """The index of the layer, or the lag, of each place."""
     ends: int = 1
-    """How many places an end is the median of."""
+    """The number of places that an end is the median of."""
     depths: tuple[int, ...] = ()
     """The position of each place among all hidden layers; empty where no layer is left out."""
 

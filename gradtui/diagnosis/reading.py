@@ -19,9 +19,9 @@ from gradtui.runs.reader import Run
 from gradtui.runs.table import Table
 
 MOST_NUMBERS = 100_000
-"""The most numbers that are read of one table: 1,000 rows of 100 layers …"""
+"""The most numbers that are read of one table: 1,000 rows of 100 layers."""
 FEWEST_ROWS = 400
-"""… but so many rows for any number of layers."""
+"""The fewest rows that are read of one table, for any number of layers."""
 END_SHARE = 0.125
 """The share of those rows that is read one by one at the beginning, and again at the end; between them the table's own
 summaries stand for many steps each."""

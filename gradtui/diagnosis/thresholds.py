@@ -27,27 +27,29 @@ show whether it learns."""
 # -- does it learn: the loss over that of guessing
 
 LEARNED_LOSS = 0.5
-"""At or below it a net has learned, whatever its profile (SCIENCE.md, rule 5)."""
+"""A net at or below this loss has learned, with any profile (SCIENCE.md, rule 5)."""
 LEARNS_ANYWAY_LOSS = 0.65
-"""At or below it a net with an uneven profile learns all the same, held by clipping, a small rate or Adam: SCIENCE.md's
-cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
+"""A net with an uneven profile at or below this loss learns all the same, kept in check by clipping, a small rate or
+Adam: SCIENCE.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
 UNLEARNED_LOSS = 0.9
 """Above it nothing has been learned yet. The starved nets of SCIENCE.md end at 0.99 to 1.01, the slowest that learn
 (sigmoid with shortcuts, the plain net of 57 layers) at 0.6 to 0.75."""
 FAR_ABOVE_CHANCE = 1.5
-"""Between chance and this a loss says nothing, wherever it goes (SCIENCE.md, rule 2)."""
+"""A loss between chance and this says nothing, in any direction (SCIENCE.md, rule 2)."""
 LOSS_STEPS = 10
 """The loss of now is the median of the last ten steps (SCIENCE.md, rule 5)."""
 
 # -- does it learn: the answers, as a share of the way from guessing (0) to always right (1)
 
 BETTER_THAN_GUESSING = 0.25
-"""A net that answers so well has begun to learn, whatever its loss; nets that were only just made come to 0.16 by luck
-(ACCURACY.md) …"""
+"""A net that answers so well has begun to learn, at any loss, if its answers have risen (see below); nets that were
+only just made come to 0.16 by luck (ACCURACY.md)."""
 RISEN_ANSWERS = 0.1
-"""… if its answers have risen by this since it began: any net tells two arms of three spirals apart."""
+"""A net has begun to learn only if its answers have risen by this since it began: any net tells two arms of three
+spirals apart."""
 GOOD_ANSWERS = 0.4
-"""As good as SCIENCE.md's nets that explode at the start and learn nevertheless: 0.48 of ten digits and more."""
+"""Answers as good as those of SCIENCE.md's nets that explode at the start and learn nevertheless: 0.48 of ten digits
+and more."""
 FEWEST_ANSWERS = 128
 """Examples that an accuracy is taken over, at least."""
 
@@ -57,18 +59,20 @@ FEWEST_STEPS = 20
 """Before this a live run has no finding but "nonfinite": the recipes that clipping or a small rate hold need about so
 many steps for their loss to come down."""
 WARMUP_STEPS = 100
-"""After so many steps a live run is judged by what came in training, and not only by how it began …"""
+"""A live run is judged by what came in training, and not only by how it began, after so many steps."""
 WARMUP_SHARE, MOST_WARMUP_STEPS = 0.35, 1000
-"""… or after this share of the planned steps, but no more than so many: nets with batch norm, and those that adaptive
-rates hold, begin with an uneven gradient and a plateau, which most leave within the first third (ACCURACY.md)."""
+"""A live run must also have taken this share of the planned steps, but no more than so many: nets with batch norm, and
+those that adaptive rates hold, begin with an uneven gradient and a plateau, which most leave within the first third
+(ACCURACY.md)."""
 NEARLY_DONE_SHARE = 0.8
-"""After this share of the planned steps, what has not come will not come: plateaus last for half of a run and more …"""
+"""A finding that has not come after this share of the planned steps will not come: plateaus last for half of a run."""
 NEARLY_DONE_STEPS = 2000
-"""… or after so many steps, if no number of steps is planned."""
+"""The same after so many steps, if no number of steps is planned."""
 FALLING_RATIO = 0.95
-"""A later stretch of the loss over an earlier one: below this the loss is falling …"""
+"""The loss is falling if a later stretch of it over an earlier one is below this."""
 CLEAR_ERRORS = 3.0
-"""… if the two differ by so many standard errors: the losses of small batches scatter by a tenth."""
+"""The loss is falling only if the two stretches differ by so many standard errors: the losses of small batches scatter
+by a tenth."""
 
 # -- how far a step moves the weights, as a share of their size
 
@@ -88,18 +92,20 @@ UNSTABLE_LOSS = FAR_ABOVE_CHANCE
 """Times the chance loss and times the lowest loss before: one that begins high and stays or falls is slow, not
 unstable."""
 UNSTABLE_SHARE = 0.2
-"""So large a share of the steps after the first quarter stands above it (SCIENCE.md, rule 2) …"""
+"""The loss is unstable if so large a share of the steps after the first quarter stands above it (SCIENCE.md, rule
+2)."""
 FEWEST_UNSTABLE_STEPS = 40
-"""… in a run of so many steps: the first quarter must have been some …"""
+"""A run needs so many steps to be called unstable: the first quarter must have been some."""
 UNSTABLE_END_SHARE = 0.25
-"""… and in a net that has learned, also of the last steps, this share of them: it must still swing."""
+"""The loss of a net that has learned must also be unstable in this last share of the steps: it must still swing."""
 SMOOTHED_STEPS = 5
 """The lowest loss before is that of a median over so many steps (or a twentieth of the run): one lucky batch does not
 count."""
 SPIKE_RATIO = 50.0
-"""A gradient norm so many times its median is a spike (SCIENCE.md, rules 3 and 7) …"""
+"""A gradient norm so many times its median is a spike (SCIENCE.md, rules 3 and 7)."""
 SPIKE_RISE = 5.0
-"""… if it is so many times its first value: a norm that falls from where it began is no explosion during training."""
+"""A spike must also be so many times the first norm: a norm that falls from where it began is no explosion during
+training."""
 BLOWN_UP_RATIO = 1000.0
 """The largest gradient norm of a net that blew up and died (SCIENCE.md, rule 3), and its loss in times chance."""
 GROWN_RATIO = 10.0
@@ -108,14 +114,14 @@ GROWN_RATIO = 10.0
 # -- dead and saturated units
 
 DEAD_SHARE = metrics.DEAD_SHARE
-"""Of all units that can die, so many dead are a finding (SCIENCE.md, rule 4)."""
+"""This share of dead units, of all that can die, is a finding (SCIENCE.md, rule 4)."""
 MOSTLY_DEAD_LAYER = 0.5
 """A layer with so many dead units is named (SageMaker Debugger: over half of a layer)."""
 DEAD_LAYER = 0.999
 """A layer without a living unit (SCIENCE.md, rule 4); not 1, for fractions are float32."""
 SATURATED_SHARE = metrics.SATURATED_SHARE
-"""Of a layer's units. tanh at sigma_w = 3 stands at 0.57 and learns with a small rate; it is a finding only where
-nothing has been learned, for sigmoids beside shortcuts saturate and learn."""
+"""The share of a layer's units that are saturated. tanh at sigma_w = 3 stands at 0.57 and learns with a small rate; it
+is a finding only where nothing has been learned, for sigmoids beside shortcuts saturate and learn."""
 FEWEST_EXAMPLES_SEEN = 128
 """Examples that must have been seen before a unit counts as dead: in a batch of one, most units of the healthiest net
 are silent. In small batches, and in those of unknown size, only a whole dead layer is a finding."""
@@ -127,9 +133,9 @@ AGREEING_SAMPLES = 3
 # -- a gradient that is exactly 0
 
 SILENT_ROWS = 20
-"""Steps in which a gradient must have been exactly 0 to count as cut off …"""
+"""The number of steps in which a gradient must have been exactly 0 to count as cut off."""
 SILENT_ROWS_AT_END = 3
-"""… and in a run that is over."""
+"""The same number of steps in a run that is over."""
 UNDERFLOW_SHARE = 0.5
 """So often must it have been exactly 0 to have fallen below fp16's smallest number: large steps of other layers lift it
 above now and then (ACCURACY.md)."""
@@ -149,9 +155,9 @@ be broken before gradients alone are a finding."""
 # -- even gradients, and still it learns badly
 
 CLIPPED_SHARE = 0.95
-"""So large a share of the steps clipped: clipping is no longer the exception …"""
+"""Clipping is no longer the exception if so large a share of the steps was clipped."""
 CLIPPED_RATIO = 0.1
-"""… and its median norm after clipping over that before."""
+"""The median norm after clipping over that before, at which clipping is a finding."""
 WORSE_ACCURACY = 0.1
 """A deeper net is degraded if its training accuracy is so much lower; between seeds of one net of SCIENCE.md it differs
 by 0.06."""

@@ -34,9 +34,9 @@ class Cure:
     name: str
     """The cure's name on the screen."""
     why: str
-    """Why it helps, in one sentence."""
+    """The reason why it helps, in one sentence."""
     price: str
-    """What it costs."""
+    """The cost of the cure."""
     edit: Callable[[Experiment], Experiment]
 
     def apply(self, exp: Experiment) -> Experiment:

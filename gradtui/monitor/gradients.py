@@ -28,7 +28,7 @@ class GradNorms:
     present: NDArray[np.bool_]
     """(parameters,): which parameters had a gradient."""
     versions: tuple[list[int], list[int]]
-    """For each gradient the id of its tensor, and how often that was written to."""
+    """The id of the tensor of each gradient, and how often that was written to."""
 
 
 class GradVersion(NamedTuple):

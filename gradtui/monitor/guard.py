@@ -72,7 +72,8 @@ class HasGuard(Protocol):
     """An object whose methods may be decorated with `guarded`."""
 
     @property
-    def guard(self) -> Guard: ...
+    def guard(self) -> Guard:
+        """Return the guard that stops the recording after a failure."""
 
 
 G = TypeVar("G", bound=HasGuard)

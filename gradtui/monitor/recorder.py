@@ -26,7 +26,7 @@ from gradtui.runs.meta import TableMeta
 RECORDING_SHARE = 2 / 3
 """The share of the budget for the norms of gradients; sampled metrics have the rest."""
 SAMPLING_SHARE = 0.01
-"""The share of the time for sampled metrics where the gradient of every step is recorded, whatever that costs."""
+"""The share of the time for sampled metrics where the gradient of every step is recorded, at any cost."""
 FREE_SECONDS = 0.02
 """Seconds that recording may take however short the training is, so that its beginning is recorded whole."""
 LAP_SECONDS = 0.02
@@ -34,7 +34,7 @@ LAP_SECONDS = 0.02
 COST_EVENT_SECONDS = 60.0
 """The longest time between two events that tell what recording has cost so far."""
 COST_EVENT_GROWTH = 1.2
-"""At the beginning these events are closer: the time of each is that of the one before times this."""
+"""The events are closer at the beginning: the time of each is that of the one before times this."""
 
 
 class ScriptRecorder:

@@ -63,11 +63,12 @@ class StepRecord(NamedTuple):
     skipped: bool
     """This is true if a scaler left a step out."""
     optimizers: dict[int, tuple[float, tuple[float, ...]]]
-    """For each optimizer that took a step: the norm of its parameters before clipping, and its learning rates."""
+    """The numbers of each optimizer that took a step: the norm of its parameters before clipping, and its learning
+    rates."""
 
     @property
     def norms(self) -> Floats:
-        """All norms, (layers + 2 + optimizers,)."""
+        """Return all norms, (layers + 2 + optimizers,)."""
         norms = [norm for norm, _ in self.optimizers.values()]
         return np.concatenate([self.layers, [self.total, self.clipped], norms])
 

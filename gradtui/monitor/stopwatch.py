@@ -43,7 +43,7 @@ class Stopwatch:
 
     @property
     def lap_seconds(self) -> float:
-        """Seconds since the last lap."""
+        """Return the seconds since the last lap."""
         return time.perf_counter() - self._lap
 
     def lap(self) -> dict[Purpose, float]:

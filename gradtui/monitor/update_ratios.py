@@ -57,7 +57,7 @@ class LayerUpdates(NamedTuple):
 
     @property
     def norms(self) -> NDArray[Any]:
-        """Both, one after the other."""
+        """Return both, one after the other."""
         return np.concatenate(self)
 
     def with_norms(self, norms: NDArray[Any]) -> LayerUpdates:

@@ -21,7 +21,7 @@ CommandName = Literal["pause", "resume", "step", "stop", "set", "checkpoint"]
 ROOT = 0
 """The user id of the administrator, who may control every run."""
 MOST_REFUSED = 20
-"""How many commands of other users become events of a run."""
+"""The number of commands of other users that become events of a run."""
 
 LIVE = (
     "optimizer.lr",
@@ -45,7 +45,7 @@ class Command:
     fields: dict[str, Any]
     """The command's other fields. The command "set" has the new values by dotted path under "set"."""
     refusal: str = ""
-    """Why the trainer does not obey it, whatever it is; empty where it may."""
+    """The reason why the trainer does not obey it; empty where it may."""
 
 
 def send(folder: Path, command: CommandName, **fields: Any) -> str:

@@ -1,4 +1,4 @@
-"""The run folder: the names of its files and how they are laid out on disk.
+"""Describe the run folder: the names of its files and their layout on disk.
 
 A run is a folder. One process writes each file, and only by appending (`run.json` and checkpoints: by atomic
 replace), so it can be read at any moment, from any process, also over a network file system::
@@ -220,7 +220,7 @@ class LastRow(NamedTuple):
     time: float
     """Seconds since the epoch."""
     values: array[float]
-    """(columns,)"""
+    """The shape is (columns,)."""
 
 
 def last_row(folder: Path, table: str, columns: int) -> LastRow | None:

@@ -172,7 +172,7 @@ class Timeline:
 
     table: Table
     rows: Floats
-    """(n, layers)"""
+    """The shape is (n, layers)."""
     steps: Steps
     """(n,): the step at which each row begins."""
     stride: int
@@ -237,7 +237,7 @@ class Snapshot:
     step: int
     """The last step recorded; 0 before the first."""
     steps: int
-    """How many steps are planned; 0 if unknown."""
+    """The number of steps that are planned; 0 if unknown."""
     rate: float | None
     """Steps a second, over the last two seconds that were recorded; None before the second step."""
     seconds_left: float | None

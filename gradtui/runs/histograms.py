@@ -41,7 +41,7 @@ class Histogram:
 
     layer: str
     steps: Steps
-    """(n,)"""
+    """The shape is (n,)."""
     powers: npt.NDArray[np.int64]
     """(bins,): ascending without a gap; bin k holds the sizes from 2^powers[k] on, up to twice that. Only as
     far as any of the steps reaches."""

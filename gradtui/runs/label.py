@@ -26,7 +26,7 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True):
     name: str = ""
     """The name that replaces the experiment's; empty if there is none."""
     tags: tuple[str, ...] = ()
-    """In alphabetical order."""
+    """The tags in alphabetical order."""
 
 
 def read_label(folder: Path) -> Label:

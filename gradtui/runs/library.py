@@ -139,7 +139,7 @@ class RunInfo:
     summary: RunSummary = field(default_factory=RunSummary)
     """The numbers that the list shows."""
     experiment: Mapping[str, Any] | None = field(default=None, repr=False)
-    """What is trained, as plain data; None for a script's own net."""
+    """The experiment that is trained, as plain data; None for a script's own net."""
 
     @property
     def id(self) -> str:

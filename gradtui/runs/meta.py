@@ -36,7 +36,7 @@ class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
     """A Parent is the run with which a fork is compared."""
 
     run: str
-    """Its id."""
+    """The id of the run."""
     step: int
     """After how many of its steps the other one goes on by itself; 0 where they share the beginning alone."""
     cure: str = ""
@@ -52,12 +52,12 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     kind: Literal["experiment", "script"] = "experiment"
     experiment: dict[str, Any] | None = None
-    """What was trained, as experiment.toml.to_dict gives it; None for a script's own net."""
+    """The experiment that was trained, as experiment.toml.to_dict gives it; None for a script's own net."""
     layers: tuple[LayerMeta, ...] = ()
-    """In forward order; empty until the net is built."""
+    """The layers in forward order; empty until the net is built."""
     tables: dict[str, TableMeta] = {}
     steps: int = 0
-    """How many steps are planned; 0 if unknown."""
+    """The number of steps that are planned; 0 if unknown."""
     pid: int = 0
     pid_started: int | None = None
     """Clock ticks since boot; None where there is no /proc."""

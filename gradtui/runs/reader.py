@@ -187,7 +187,7 @@ class Run:
         return [Table(self.folder, name, about.columns) for name, about in named if about.kind == "scalars"]
 
     def layers(self, metric: str = "grad_norm") -> tuple[Steps, Floats]:
-        """(steps (n,), values (n, layers)) of a metric; of hidden_grad, (n, time lags).
+        """Return (steps (n,), values (n, layers)) of a metric; of hidden_grad, (n, time lags).
 
         Raises RunError if the run records other metrics, but not this one.
         """

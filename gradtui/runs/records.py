@@ -94,7 +94,7 @@ _CHUNK = 4096 * LEVEL_FACTOR
 
 
 class Levels:
-    """Levels writes the coarser levels of one table: the same rows in buckets of 16, 256, 4096 …
+    """Levels writes the coarser levels of one table: the same rows in buckets of 16, 256, 4096 and so on.
 
     It holds less than one bucket of each level in memory.
     """

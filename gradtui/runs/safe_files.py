@@ -173,7 +173,7 @@ def replacing(
     """
     parent = Path(os.path.realpath(path.parent)) if exported else path.parent
     with opened_folder(parent) as folder:
-        # Nobody can have made a file of that name before.
+        # No other user can have made a file of that name before.
         draft = f".{path.name}.{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:

@@ -181,7 +181,7 @@ def _pieces(start: int, stop: int, size: int) -> Iterator[tuple[int, int]]:
 
 
 RECENT_ROWS = 50
-"""How many rows `recent_rows` returns at most, if not told otherwise."""
+"""The largest number of rows that `recent_rows` returns, if not told otherwise."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,7 +191,7 @@ class RecentRows:
     steps: Steps
     """(n,), ascending; none before the first row."""
     rows: Floats
-    """(n, columns)"""
+    """The shape is (n, columns)."""
 
     @property
     def step(self) -> int:

@@ -1,4 +1,4 @@
-"""What mean-field theory says of the gradient over depth, before a step is taken; numpy only."""
+"""Predict the gradient over depth by mean-field theory, before a step is taken; numpy only."""
 
 from gradtui.diagnosis.theory.prediction import Prediction, predict
 

@@ -34,7 +34,7 @@ class Moments(NamedTuple):
 
     @property
     def variance(self) -> float:
-        """E[f(x)²] − E[f(x)]²."""
+        """Return E[f(x)²] − E[f(x)]²."""
         return max(self.square - self.mean * self.mean, 0.0)
 
 

@@ -23,7 +23,7 @@ from gradtui.diagnosis.theory.quadrature import normal_nodes
 from gradtui.experiment.layers import Activate, Norm, Operation
 
 FEWEST = 4
-"""Over fewer numbers the mean square of 1/s does not exist."""
+"""The fewest numbers over which the mean square of 1/s exists."""
 
 
 class Normed(NamedTuple):

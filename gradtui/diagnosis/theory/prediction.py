@@ -28,11 +28,11 @@ from net to net, and of fewer than 8 it says nothing."""
 
 
 DIGITS = 0.2346
-"""Mean square of the digits' pixels in [0, 1] …"""
+"""The mean square of the digits' pixels in [0, 1]."""
 DIGITS_VARIANCE = 0.1414
-"""… their variance, all pixels of all digits together …"""
+"""The variance of all pixels of all digits together."""
 DIGITS_SPREAD = 0.0733
-"""… and that of one pixel over the digits, on average."""
+"""The variance of one pixel over the digits, on average."""
 SPIRALS = 0.1754
 """Mean square of one coordinate, with a radius even in [0.05, 1]."""
 
@@ -56,8 +56,8 @@ class Prediction:
     """log10 of the RMS gradient with respect to each pre-activation, relative to the last hidden layer's, whose value
     is 0. Where a shortcut's branch starts at 0 (rezero, fixup) its inner layers get none, and the path's stands."""
     log10_lags: tuple[float, ...] = ()
-    """Of a recurrent layer: log10 of the RMS gradient with respect to the hidden state by time lag, from lag 0, whose
-    value is 0. Empty of other nets."""
+    """The lags of a recurrent layer: log10 of the RMS gradient with respect to the hidden state by time lag, from lag
+    0, whose value is 0. Empty of other nets."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of `gradtui predict --json`."""

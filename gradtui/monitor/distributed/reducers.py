@@ -47,7 +47,7 @@ class Reducible(Protocol):
 
     @property
     def norms(self) -> Floats:
-        """(norms,) L2 norms."""
+        """Return the L2 norms, (norms,)."""
         ...
 
     def with_norms(self, norms: Floats) -> Self:
@@ -133,7 +133,7 @@ def _send_seconds(size: int) -> float:
 
 
 class _Message(msgspec.Struct, array_like=True):
-    """What a rank has measured since its last message."""
+    """A _Message holds what a rank has measured since its last message."""
 
     parts: list[tuple[str, int, bytes]]
     """Kind, step, and norms in float64."""

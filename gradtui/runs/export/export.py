@@ -23,7 +23,7 @@ class Exported:
     """Exported says what was written."""
 
     steps: int
-    """How many steps were written."""
+    """The number of steps that were written."""
     files: tuple[Path, ...]
 
 

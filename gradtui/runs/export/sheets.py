@@ -24,10 +24,15 @@ class Part(Protocol):
     """A Part gives rows by step: a table of a run, or the evaluations in its events."""
 
     @property
-    def columns(self) -> tuple[str, ...]: ...
+    def columns(self) -> tuple[str, ...]:
+        """Return the names of the columns."""
+
     @property
-    def rows(self) -> int: ...
-    def read(self, start: int = 0, stop: int | None = None) -> Records: ...
+    def rows(self) -> int:
+        """Return the number of rows."""
+
+    def read(self, start: int = 0, stop: int | None = None) -> Records:
+        """Return the rows from `start` up to `stop`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,11 +40,11 @@ class Piece:
     """A Piece is some rows of a sheet, one for each step."""
 
     steps: Steps
-    """(n,)"""
+    """The shape is (n,)."""
     times: Times
     """(n,): seconds since the epoch."""
     values: Floats
-    """(n, columns)"""
+    """The shape is (n, columns)."""
     present: npt.NDArray[np.bool_]
     """(n, columns): False where nothing was recorded at that step. NaN that was recorded is present."""
 

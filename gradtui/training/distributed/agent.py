@@ -32,7 +32,7 @@ from gradtui.training.machine import cores
 
 POLL_SECONDS = 0.05
 GRACE_SECONDS = 30.0
-"""How long the ranks that are left may take to end after another one has failed; then they are killed."""
+"""The time that the ranks that are left may take to end after another one has failed; then they are killed."""
 
 
 def main(folder: Path, processes: int) -> int:

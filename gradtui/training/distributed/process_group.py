@@ -17,10 +17,10 @@ from gradtui.training.distributed import STORE_FILE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import TrainingFailed
 
 STEP_TIMEOUT = timedelta(minutes=10)
-"""How long a step may wait for a process that runs and does nothing. One that has ended is noticed at once: its
-connections close, and the agent ends the others."""
+"""The time for which a step may wait for a process that runs and does nothing. One that has ended is noticed at once:
+its connections close, and the agent ends the others."""
 ORDER_TIMEOUT = timedelta(days=3650)
-"""How long a rank waits for an order: between two steps there may be an evaluation, or a pause of weeks."""
+"""The time for which a rank waits for an order: between two steps there may be an evaluation, or a pause of weeks."""
 
 _STEP, _END = 1.0, 0.0
 

@@ -109,6 +109,8 @@ class Evidence:
     """The loss of guessing; NaN where unknown."""
     experiment: Experiment | None = None
     """The experiment that was trained; None for a script."""
+    parent: Experiment | None = None
+    """The experiment of the run from which this one was forked, or whose cure it tries; None where there is none."""
     finished: bool = False
     """This is true if the run is over, however it ended."""
     steps_planned: int = 0

@@ -14,8 +14,9 @@ from gradtui.diagnosis.evidence import Evaluation, Evidence, Series
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.spec import Experiment
+from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event
-from gradtui.runs.reader import Run
+from gradtui.runs.reader import Run, open_run
 from gradtui.runs.table import Table
 
 MOST_NUMBERS = 100_000
@@ -69,10 +70,22 @@ def evidence_of(run: Run) -> Evidence:
         clip_threshold=_clip_threshold(experiment, events),
         chance_loss=_number(meta.chance_loss) if meta else math.nan,
         experiment=experiment,
+        parent=_parent_experiment(run),
         finished=finished,
         steps_planned=meta.steps if meta else 0,
     )
     return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
+
+
+def _parent_experiment(run: Run) -> Experiment | None:
+    """The experiment of the run's parent, where its folder still lies beside the run's and can be read."""
+    parent = run.parent
+    if parent is None:
+        return None
+    try:
+        return open_run(run.folder.parent / parent.run).experiment
+    except (RunError, ExperimentError, OSError):
+        return None
 
 
 # -- one table

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 
 from gradtui.experiment import Experiment, from_dict, net_shape, resolve, set_fields, to_dict
-from gradtui.experiment.cures import CURES, Cure, cure, fewer_layers
+from gradtui.experiment.cure_edits import fewer_layers
+from gradtui.experiment.cures import CURES, Cure, cure
 from gradtui.experiment.validate import check
 from tests.support.experiments import experiments
 
@@ -30,6 +31,7 @@ SET: dict[str, dict[str, object]] = {
         "net.0.shortcut": "identity",
         "net.0.branch_gain": "depth",
     },
+    "pre-norm": {},
     "fewer-layers": {"net.0.repeat": 2},
     "smaller-lr": {"optimizer.lr": 0.00005},
     "smaller-batch": {"data.batch_size": 8},
@@ -40,6 +42,7 @@ SET: dict[str, dict[str, object]] = {
     "l1": {"cures.l1": 0.01},
     "gain-one": {},
     "lstm": {},
+    "lstm-memory": {},
     "gru": {},
     "orthogonal": {},
     "pretrain-autoencoder": {"cures.pretrain.kind": "autoencoder", "cures.pretrain.epochs": 8},
@@ -82,14 +85,17 @@ ELSEWHERE: list[tuple[str, str, dict[str, object], dict[str, object]]] = [
         {"net.2.order": "pre", "net.3.branch_gain": "depth"},
     ),
     ("shortcuts", "adding-rnn", {}, {}),
+    ("shortcuts", "attention-post", {"net.0.shortcut": "none"}, {}),
     (
-        "shortcuts",
+        "pre-norm",
         "attention-post",
-        {"net.0.shortcut": "none"},
-        {"net.0.shortcut": "identity", "net.0.order": "pre"},
+        {"net.0.shortcut": "none", "net.0.norm": "none"},
+        {"net.0.shortcut": "identity", "net.0.order": "pre", "net.0.norm": "layer"},
     ),
+    ("gain-one", "explode-relu-gain", {"net.0.gain": 0.5}, {}),
     ("fewer-layers", "plain-57", {}, {"net.1.repeat": 1}),
-    ("lstm", "adding-rnn", {}, {"net.0.block": "lstm", "net.0.forget_bias": 1.0}),
+    ("lstm", "adding-rnn", {}, {"net.0.block": "lstm", "net.0.forget_bias": 3.4}),
+    ("lstm-memory", "adding-lstm", {"net.0.forget_bias": 1.0}, {"net.0.forget_bias": 3.4}),
     ("gru", "adding-rnn", {}, {"net.0.block": "gru"}),
     ("relu", "adding-rnn", {}, {}),
     ("batch-norm", "adding-rnn", {}, {}),

@@ -8,11 +8,13 @@ from functools import cached_property
 
 import numpy as np
 
+from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.profile import Profile, median_of_known, over_depth, over_lags
 from gradtui.diagnosis.thresholds import (
     BETTER_THAN_GUESSING,
     CLEAR_ERRORS,
+    EXPLODING_DECADES,
     FALLING_RATIO,
     FAR_ABOVE_CHANCE,
     FEWEST_ANSWERS,
@@ -50,6 +52,11 @@ class Case:
     def lags(self) -> Profile:
         """Return the profile of the gradient along time."""
         return over_lags(self.evidence.hidden_grad)
+
+    @cached_property
+    def starts_steep(self) -> bool:
+        """Return whether the gradient grows towards the input, over depth or time, from the first step on."""
+        return any(len(profile) and profile.start >= EXPLODING_DECADES for profile in (self.depth, self.lags))
 
     def end_layers(self) -> tuple[str, str]:
         """Return the names of the first and the last hidden layer of the depth profile."""
@@ -178,6 +185,24 @@ class Case:
         """Return the usual update-to-weight ratio of all layers of late; NaN where it was not recorded."""
         newest = self.evidence.update_ratio.values[-RECENT_UPDATES:]
         return median_of_known(np.asarray(newest, np.float64).ravel()) if newest.size else float("nan")
+
+    @cached_property
+    def largest_update(self) -> float:
+        """Return the largest update-to-weight ratio of any layer, infinite included; NaN where none was recorded."""
+        highest = np.asarray(self.evidence.update_ratio.highest, np.float64).ravel()
+        known = highest[~np.isnan(highest)]
+        return float(known.max()) if len(known) else float("nan")
+
+    def measured(self, layers: tuple[str, ...] = ()) -> Measured:
+        """Return the figures by which the cures of a finding in these layers are chosen."""
+        return Measured(
+            update=self.recent_update,
+            largest_update=self.largest_update,
+            start=self.depth.start if len(self.depth) else float("nan"),
+            steep=self.starts_steep,
+            layers=layers,
+            parent=self.evidence.parent,
+        )
 
     @cached_property
     def nothing_moves(self) -> bool:

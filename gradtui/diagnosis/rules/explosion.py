@@ -87,7 +87,7 @@ def unstable_loss(case: Case) -> Finding | None:
         f"In {share:.0%} of the steps after the first quarter the loss stands above {UNSTABLE_LOSS} times that of "
         f"chance ({number(case.chance_loss)}), and it reached {number(float(highest))}."
     )
-    offers = cures.for_unstable_loss(case.evidence.experiment)
+    offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
     return Finding.of("unstable-loss", step, (), words, offers, mild=case.learned)
 
 
@@ -110,7 +110,7 @@ def _finding(case: Case, sign: Sign | None) -> Finding | None:
     # A live net that explodes at its start may still come to learn.
     certain = case.evidence.finished or first_broken(case) is not None
     evidence = f"{sign.words}; {case.progress_text()}."
-    offers = cures.for_exploding(case.evidence.experiment)
+    offers = cures.for_exploding(case.evidence.experiment, case.measured(sign.layers))
     mild = not certain or case.started_learning
     return Finding.of("exploding", sign.step, sign.layers, evidence, offers, mild=mild)
 

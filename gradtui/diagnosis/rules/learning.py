@@ -46,7 +46,7 @@ def overclipped(case: Case) -> Finding | None:
         f"before); a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2; "
         f"{case.progress_text()}."
     )
-    offers = cures.for_overclipped(case.evidence.experiment, usual)
+    offers = cures.for_overclipped(case.evidence.experiment, usual, case.measured())
     return Finding.of("overclipped", int(total.steps[0]), (), words, offers)
 
 
@@ -73,7 +73,7 @@ def degradation(case: Case, partner: Evidence | None) -> Finding | None:
         case.evidence.step,
         (),
         f"The gradients are even ({even}), yet deeper is worse: {words}.",
-        cures.for_degradation(case.evidence.experiment),
+        cures.for_degradation(case.evidence.experiment, case.measured()),
         mild=case.learned,
     )
 
@@ -93,7 +93,7 @@ def not_learning(case: Case) -> Finding | None:
     else:
         reason = "gradients and updates look healthy: look at the data, its labels and the rate"
     words = f"Nothing is learned: {case.progress_text()}; {reason}."
-    offers = cures.for_not_learning(case.evidence.experiment, moved)
+    offers = cures.for_not_learning(case.evidence.experiment, case.measured())
     return Finding.of("not-learning", case.evidence.step, (), words, offers, mild=not case.evidence.finished)
 
 

@@ -28,7 +28,7 @@ def nonfinite(case: Case) -> Finding | None:
     broken = first_broken(case)
     if broken is None:
         return None
-    offers = cures.for_nonfinite(case.evidence.experiment)
+    offers = cures.for_nonfinite(case.evidence.experiment, case.measured())
     return Finding.of("nonfinite", broken.step, broken.layers, f"{broken.words}.", offers)
 
 

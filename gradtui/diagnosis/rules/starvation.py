@@ -75,7 +75,9 @@ def _over_depth(case: Case) -> Finding | None:
     if np.isfinite(moved):
         words += f"; a step moves {first} by {number(moved)} of its size"
     late = not profile.start <= VANISHING_DECADES
-    offers = (cures.for_late_vanishing if late else cures.for_vanishing)(case.evidence.experiment)
+    offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
+        case.evidence.experiment, case.measured(layers)
+    )
     mild = case.started_learning or bool(np.isnan(case.relative_loss))
     return Finding.of("vanishing", step, layers, f"{words}; {case.progress_text()}.", offers, mild=mild)
 
@@ -140,7 +142,7 @@ def _over_time(case: Case) -> Finding | None:
         int(profile.steps[profile.start_sample]),
         case.names(recurrent),
         f"{words}; {case.progress_text()}.",
-        cures.for_vanishing_over_time(case.evidence.experiment),
+        cures.for_vanishing_over_time(case.evidence.experiment, case.measured(case.names(recurrent))),
         mild=case.started_learning,
     )
 
@@ -170,7 +172,9 @@ def underflow(case: Case) -> Finding | None:
     )
     norms = case.evidence.grad_norm
     step = int(norms.steps[np.flatnonzero(norms.highest[:, below[0]] == 0.0)[0]])
-    return Finding.of("underflow", step, case.names(below), words, cures.for_underflow(experiment))
+    return Finding.of(
+        "underflow", step, case.names(below), words, cures.for_underflow(experiment, case.measured())
+    )
 
 
 def no_gradient(case: Case) -> Finding | None:

@@ -39,7 +39,9 @@ def dead_units(case: Case) -> Finding | None:
         f"{newest[worst]:.0%} of the units of {case.evidence.layers[worst]} never fire, {share:.0%} of all; "
         f"{case.progress_text()}."
     )
-    offers = cures.for_dead_units(case.evidence.experiment, at_start=at_start)
+    offers = cures.for_dead_units(
+        case.evidence.experiment, case.measured(case.names(named)), at_start=at_start
+    )
     return Finding.of("dead-units", step, case.names(named), words, offers, mild=case.started_learning)
 
 
@@ -61,7 +63,7 @@ def saturated(case: Case) -> Finding | None:
         f"{newest[named[0]]:.0%} of the units of {case.evidence.layers[named[0]]} stand at the flat ends of their "
         f"activation; {case.progress_text()}."
     )
-    offers = cures.for_saturated(case.evidence.experiment)
+    offers = cures.for_saturated(case.evidence.experiment, case.measured(case.names(named)))
     return Finding.of("saturated", step, case.names(named), words, offers)
 
 

@@ -15,7 +15,8 @@ class TestLearning:
         finding = only(evidence(loss=curve(3.5, 3.4), update=3e-7))
         assert finding.code == "not-learning"
         assert "too small" in finding.evidence
-        assert finding.cures[0].set["optimizer.lr"] > 0.1
+        assert finding.cures[0].set["optimizer.kind"] == "adam"
+        assert finding.cures[1].set["optimizer.lr"] > 0.1
 
     def test_too_large_a_rate_is_named(self) -> None:
         finding = only(evidence(loss=AT_CHANCE, update=0.3))

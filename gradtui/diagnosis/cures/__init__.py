@@ -1,0 +1,215 @@
+"""The cures that each finding offers, best first, and only those that change something in the experiment at hand.
+
+The first is the whole cure: everything that stands out in the experiment undone at once, with the rate and, where the
+finding asks for it, the structure that the net then needs. Single changes follow.
+"""
+
+from __future__ import annotations
+
+import math
+
+from gradtui.diagnosis.cures import rates
+from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.cures.offers import (
+    HEALTHY_DECADES,
+    MOST_OFFERS,
+    MOST_OFFERS_FOR_SCRIPTS,
+    Remedy,
+    Wanted,
+    offers,
+)
+from gradtui.diagnosis.cures.whole import DEEP_LAYERS, Fault, whole
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.diagnosis.theory import predict
+from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
+from gradtui.experiment.net_plan import RECURRENT
+from gradtui.experiment.spec import Experiment
+
+__all__ = ["HEALTHY_DECADES", "MOST_OFFERS", "MOST_OFFERS_FOR_SCRIPTS", "Measured", "offers"]
+
+UNKNOWN = Measured()
+
+
+def _first(exp: Experiment | None, measured: Measured, fault: Fault) -> CureOffer | None:
+    return whole(exp, measured, fault) if exp else None
+
+
+def for_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for a gradient that dies over depth from the start: beyond DEEP_LAYERS the structure first."""
+    activations: list[Wanted] = ["relu"]
+    structure: list[Wanted] = ["pre-norm", "batch-norm", "shortcuts"]
+    deep = exp is not None and rates.depth_of(exp) > DEEP_LAYERS
+    wanted = [*structure, *activations] if deep else [*activations, *structure]
+    wanted += ["elu", "leaky-relu", "tanh-xavier", "prelu", "layer-norm"]
+    wanted += ["pretrain-autoencoder", "pretrain-rbm", "fewer-layers"]
+    first = _first(exp, measured, "starves")
+    return offers(exp, [first, *wanted], HEALTHY_DECADES, measured)
+
+
+def for_late_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for a gradient that came to die in training.
+
+    Either a penalty ate the weights, or steps too large drove them where activations are flat.
+    """
+    first = _first(exp, measured, "starves")
+    wanted: list[Wanted] = [NO_PENALTY, first, "pre-norm", "shortcuts", "batch-norm", "layer-norm"]
+    return offers(exp, [*wanted, rates.smaller(exp, measured), "relu", "elu"], HEALTHY_DECADES, measured)
+
+
+def for_vanishing_over_time(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for a gradient that dies over time lags: an orthogonal recurrence first where its radius is the
+    fault."""
+    short = exp is not None and any(
+        group.block in RECURRENT and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
+        for group in exp.net
+    )
+    wanted: list[Wanted] = ["orthogonal"] if short else []
+    wanted += ["lstm", "lstm-memory", "gru", "orthogonal", "layer-norm"]
+    return offers(exp, [_first(exp, measured, "starves over time"), *wanted], measured=measured)
+
+
+def for_exploding(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for a gradient that grows over depth or time, or of updates that throw the weights away.
+
+    A start that is steep wants what flattens it; an even start that a rate breaks wants a smaller rate, then clipping.
+    """
+    first = _first(exp, measured, "steep" if measured.steep else "breaks")
+    rate: list[Wanted] = [rates.smaller(exp, measured), "clip-norm"]
+    flat: list[Wanted] = ["orthogonal", "pre-norm", "shortcuts", "batch-norm", "layer-norm"]
+    wanted: list[Wanted] = ["mean-loss"]
+    if exp is None:
+        wanted += ["clip-norm", "smaller-lr"]
+    elif measured.steep:
+        wanted += [*flat, "clip-norm", rates.smaller(exp, measured)]
+    elif any(group.block in RECURRENT for group in exp.net):
+        wanted += ["clip-norm", *rate, *flat]
+    else:
+        wanted += [*rate, *flat]
+    if exp and exp.optimizer.loss == "sum":
+        wanted.append("smaller-batch")
+    return offers(exp, [first, *wanted, "lstm", "gru", "fewer-layers"], HEALTHY_DECADES, measured)
+
+
+def for_nonfinite(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for numbers that are not finite."""
+    if exp and exp.run.precision == "fp16":
+        return offers(
+            exp, ["bf16", "scale-loss", "clip-norm", rates.smaller(exp, measured)], measured=measured
+        )
+    return for_exploding(exp, measured)
+
+
+def for_unstable_loss(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for a loss that swings or climbs."""
+    wanted: list[Wanted] = [
+        rates.smaller(exp, measured),
+        "clip-norm",
+        "mean-loss",
+        "batch-norm",
+        "layer-norm",
+    ]
+    first = _first(exp, measured, "steep" if measured.steep else "breaks")
+    return offers(exp, [first, *wanted], measured=measured)
+
+
+def for_dead_units(
+    exp: Experiment | None, measured: Measured = UNKNOWN, *, at_start: bool
+) -> tuple[CureOffer, ...]:
+    """Return cures for units that never fire; those that died in training want smaller steps too."""
+    # That units died in training tells of a step too large, also where none was sampled.
+    first: Wanted = NO_BIAS if at_start else rates.smaller(exp, measured) or "smaller-lr"
+    wanted: list[Wanted] = [_first(exp, measured, "units"), first]
+    wanted += ["leaky-relu-0.02", "elu", "prelu", "leaky-relu", "batch-norm"]
+    return offers(exp, wanted, measured=measured)
+
+
+def for_saturated(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for units at the flat ends of their activation."""
+    wanted: list[Wanted] = [
+        NO_BIAS,
+        rates.smaller(exp, measured),
+        "tanh-xavier",
+        "relu",
+        "batch-norm",
+        "layer-norm",
+    ]
+    return offers(exp, [_first(exp, measured, "units"), *wanted], measured=measured)
+
+
+def for_overclipped(
+    exp: Experiment | None, norm: float, measured: Measured = UNKNOWN
+) -> tuple[CureOffer, ...]:
+    """Return cures for a clipping threshold far below the gradient's usual norm."""
+    threshold = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
+    looser = Remedy(
+        f"clip at {threshold:g}",
+        "A threshold at the gradient's usual norm holds back the rare explosion and lets every other step be.",
+        "an explosion of a few times that norm passes.",
+        lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},
+    )
+    if exp and rates.is_adaptive(exp):
+        # The step of an adaptive rule hardly depends on the threshold: its rate decides.
+        return offers(
+            exp, [rates.adam(exp), rates.larger(exp, measured), NO_CLIPPING, looser], measured=measured
+        )
+    return offers(exp, [looser, NO_CLIPPING], measured=measured)
+
+
+def for_underflow(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for gradients below the smallest number of their format."""
+    wanted: list[Wanted] = ["scale-loss", "bf16", FULL_PRECISION]
+    if exp:
+        profile = predict(exp).log10_profile
+        if profile and profile[0] <= HEALTHY_DECADES[0]:
+            # In full precision the gradient would be there, and still next to nothing.
+            return offers(exp, [whole(exp, measured, "starves"), *wanted], measured=measured)
+    return offers(exp, wanted, measured=measured)
+
+
+def for_degradation(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
+    """Return cures for a net that is deeper and therefore worse."""
+    return offers(exp, ["shortcuts", "fewer-layers", "batch-norm"], measured=measured)
+
+
+def for_not_learning(exp: Experiment | None, measured: Measured) -> tuple[CureOffer, ...]:
+    """Return cures for a net that does not learn with healthy gradients: Adam first, then a rate by the update."""
+    adam = rates.adam(exp)
+    if measured.update > LARGEST_UPDATE:
+        first = _first(exp, measured, "moves too much")
+        return offers(exp, [first, rates.smaller(exp, measured), adam, "batch-norm"], measured=measured)
+    larger = rates.larger(exp, measured)
+    wanted: list[Wanted] = [_first(exp, measured, "moves too little"), adam, larger]
+    if not measured.update < SMALLEST_UPDATE:
+        wanted += [rates.smaller(exp, measured), "batch-norm", "shortcuts", "layer-norm"]
+    return offers(exp, wanted, measured=measured)
+
+
+NO_PENALTY = Remedy(
+    "no penalty",
+    "The penalty shrinks the weights faster than the data can grow them, and small weights starve the gradient.",
+    "whatever the penalty was for.",
+    lambda exp: {"cures.l1": 0.0, "cures.l2": 0.0},
+)
+NO_BIAS = Remedy(
+    "biases at 0",
+    "Biases far from 0 push every unit to where its activation is flat, before it has learned anything.",
+    "none.",
+    lambda exp: {
+        f"net.{index}.{name}": 0.0
+        for index, group in enumerate(exp.net)
+        if group.bias_mean or group.bias_std
+        for name in ("bias_mean", "bias_std")
+    },
+)
+NO_CLIPPING = Remedy(
+    "no clipping",
+    "Where every step is cut down, the threshold and not the gradient decides how far the weights move.",
+    "nothing holds back an explosion any more.",
+    lambda exp: {"cures.clip_norm": 0.0, "cures.clip_value": 0.0},
+)
+FULL_PRECISION = Remedy(
+    "fp32",
+    "float32 reaches down to 1e-38, so no gradient of this size is lost.",
+    "twice the memory, and more time on devices that are fast at half precision.",
+    lambda exp: {"run.precision": "fp32"},
+)

@@ -1,0 +1,143 @@
+"""Offers: which of the wanted cures apply to the experiment at hand, touch what is sick, and are expected to help."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from gradtui.diagnosis.cures import rates
+from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.diagnosis.theory import predict
+from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
+from gradtui.experiment.cures import cure
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.net_plan import net_shape
+from gradtui.experiment.overrides import diff, set_fields
+from gradtui.experiment.spec import Experiment
+
+MOST_OFFERS = 8
+"""The most offers of one finding; the studies compare all there are."""
+MOST_OFFERS_FOR_SCRIPTS = 4
+"""The most where there is no experiment to change: only the best."""
+HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
+"""Between these the predicted gradient of a cured net must lie."""
+ANY_DECADES = (-math.inf, math.inf)
+_GROUP = re.compile(r"net\.(\d+)\.")
+
+
+class Remedy(NamedTuple):
+    """A Remedy is a change that undoes a value that was set too small or too large; it cures a finding, not a net."""
+
+    name: str
+    why: str
+    price: str
+    changes: Callable[[Experiment], dict[str, Any]]
+
+
+Wanted = str | Remedy | CureOffer | None
+"""A key of `gradtui.experiment.cures`, a remedy, or an offer that is made already; None is left out."""
+
+
+def offers(
+    exp: Experiment | None,
+    wanted: Iterable[Wanted],
+    within: tuple[float, float] = ANY_DECADES,
+    measured: Measured | None = None,
+) -> tuple[CureOffer, ...]:
+    """Return the wanted cures that apply to this experiment, in their order.
+
+    Left out is a cure that changes nothing or that the experiment forbids, one that changes the net but none of the
+    layers that the finding names, one that turns back what the parent run's cure has changed, and one with which theory
+    predicts an unhealthy profile. Without an experiment (a script) the offers have no changes: only the reason can be
+    given.
+
+    Args:
+        exp: the experiment; None for a script.
+        wanted: the cures, the best first.
+        within: the decades from last to first layer between which the predicted profile must lie.
+        measured: the figures of the run.
+    """
+    measured = measured or Measured()
+    found: list[CureOffer] = []
+    for item in wanted:
+        offer = _offer(exp, item)
+        if offer is None or any(offer.name == other.name for other in found):
+            continue
+        if exp is not None:
+            if any(offer.set == other.set for other in found) or not _touches(exp, offer, measured.layers):
+                continue
+            if measured.parent is not None and rates.reverses(offer, exp, measured.parent):
+                continue
+            if not _helps(exp, offer, within, measured.start):
+                continue
+        found.append(offer)
+    return tuple(found[: MOST_OFFERS if exp else MOST_OFFERS_FOR_SCRIPTS])
+
+
+def theory_agrees(exp: Experiment, start: float) -> bool:
+    """Return whether theory calls the net as it is neither healthy nor sick against what was measured."""
+    profile = predict(exp).log10_profile
+    if not profile or math.isnan(start):
+        return bool(profile)
+    return _kind(profile[0]) == _kind(start)
+
+
+def _kind(decades: float) -> int:
+    low, high = HEALTHY_DECADES
+    return -1 if decades <= low else 1 if decades >= high else 0
+
+
+def _helps(exp: Experiment, offer: CureOffer, within: tuple[float, float], start: float) -> bool:
+    """Whether the profile that theory predicts for the cured net, if it predicts one, lies between these decades.
+
+    Layer normalisation, say, leaves deep sigmoids starving; and batch normalisation explodes in a plain net of 57.
+    Where theory is wrong about the net as it is, it has no vote.
+    """
+    if within == ANY_DECADES or not any(path.startswith("net") for path in offer.set):
+        return True
+    if not math.isnan(start) and not theory_agrees(exp, start):
+        return True
+    profile = predict(set_fields(exp, offer.set)).log10_profile
+    return not profile or within[0] < profile[0] < within[1]
+
+
+def _touches(exp: Experiment, offer: CureOffer, layers: tuple[str, ...]) -> bool:
+    """Whether a cure that changes nothing but the net changes a group of the named layers."""
+    changed = {int(match[1]) for path in offer.set if (match := _GROUP.match(path))}
+    if not changed or not layers or not all(path.startswith("net.") for path in offer.set):
+        return True
+    try:
+        sick = {layer.group for layer in net_shape(exp).layers if layer.name in layers and layer.group >= 0}
+    except ExperimentError:
+        return True
+    return not sick or bool(changed & sick)
+
+
+def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
+    if item is None:
+        return None
+    if isinstance(item, CureOffer):
+        if exp is None:
+            return item
+        changes = valid(exp, item.set)
+        return replace(item, set=changes) if changes else None
+    if isinstance(item, str):
+        known = cure(item)
+        changes = known.set_of(exp) if exp else {}
+        offer = CureOffer(known.name, changes, known.why, known.price, item)
+    else:
+        changes = valid(exp, item.changes(exp)) if exp else {}
+        offer = CureOffer(item.name, changes, item.why, item.price)
+    return offer if changes or exp is None else None
+
+
+def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
+    """Return what these changes change in the experiment; nothing where it forbids them."""
+    try:
+        return dict(diff(exp, set_fields(exp, changes)))
+    except ExperimentError:
+        return {}

@@ -1,0 +1,126 @@
+"""Learning rates that follow from what a step of the run moved, and Adam, whose steps do not depend on the gradient."""
+
+from __future__ import annotations
+
+import math
+
+from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.diagnosis.thresholds import LARGEST_UPDATE
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.net_plan import net_shape
+from gradtui.experiment.optimizers import OPTIMIZERS
+from gradtui.experiment.spec import Experiment
+
+AIMED_UPDATE = 1e-3
+"""A larger rate aims at this update-to-weight ratio, the middle of the healthy range in decades."""
+LEAST_FACTOR, LARGEST_FACTOR = 3.0, 3000.0
+"""A rate is changed by these factors at least and at most: a smaller change is not worth a run, and the ratio of a
+larger one was measured too far from where it would lead."""
+UNKNOWN_FACTOR = 20.0
+"""A smaller rate is so many times smaller where no update was recorded."""
+LARGEST_SGD_RATE, LARGEST_ADAPTIVE_RATE = 0.5, 0.01
+"""A larger rate never exceeds these, divided by what momentum multiplies the steps by."""
+WAS_FAST_UPDATE = 0.1
+"""In a run that ever moved weights by so much, the rate was not too small."""
+DEEP = 12
+"""Beyond so many layers Adam's rate is the smaller one."""
+ADAM_RATE, DEEP_ADAM_RATE = 0.003, 0.001
+
+
+def is_adaptive(exp: Experiment) -> bool:
+    """Return whether the optimizer divides the gradient by its usual size."""
+    return OPTIMIZERS[exp.optimizer.kind].state_tensors > 0
+
+
+def momentum_gain(exp: Experiment) -> float:
+    """Return by how much momentum multiplies the steps in the long run."""
+    takes = OPTIMIZERS[exp.optimizer.kind].takes_momentum
+    return 1.0 / (1.0 - exp.optimizer.momentum) if takes else 1.0
+
+
+def depth_of(exp: Experiment) -> int:
+    """Return the number of layers of weights on the way from input to output."""
+    try:
+        return net_shape(exp).depth
+    except ExperimentError:
+        # Data that cannot be read here; the groups alone say roughly as much.
+        return 1 + sum(group.repeat * group.layers for group in exp.net)
+
+
+def adam_rate(exp: Experiment) -> float:
+    """Return the rate at which Adam trains a net of this depth."""
+    return DEEP_ADAM_RATE if depth_of(exp) > DEEP else ADAM_RATE
+
+
+def adam(exp: Experiment | None) -> CureOffer:
+    """Return the offer of Adam at the rate that suits the depth; without changes where the net has about that."""
+    rate = adam_rate(exp) if exp else DEEP_ADAM_RATE
+    changes: dict[str, object] = {}
+    name = f"Adam at {rate:g}"
+    why = "Adam makes every layer's steps about as large as its rate, however small or large the gradient is."
+    price = "two more numbers a weight, and sometimes a worse result than a well-chosen rate of SGD."
+    if exp and exp.optimizer.kind == "adam":
+        name = f"learning rate {rate:g}"
+        why = (
+            f"Adam's steps are about as large as its rate: at {exp.optimizer.lr:g} they are too "
+            f"{'small' if exp.optimizer.lr < rate else 'large'}, and {rate:g} suits a net of this depth."
+        )
+        price = "none that another rate would not have; the best one for this net may lie beside it."
+    if exp and not (exp.optimizer.kind == "adam" and _about(exp.optimizer.lr, rate)):
+        changes = {"optimizer.kind": "adam", "optimizer.lr": rate}
+    return CureOffer(name, changes, why, price)
+
+
+def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
+    """Return the offer of a larger rate by the measured update; None where the rate was not too small."""
+    if measured.largest_update > WAS_FAST_UPDATE:
+        return None
+    why = f"A step moves the weights by {measured.update:.1e} of their size; healthy is 1e-4 to 1e-2."
+    price = "too large a rate makes the loss swing; watch it."
+    if exp is None:
+        return CureOffer("larger learning rate", {}, why, price)
+    wanted = AIMED_UPDATE / measured.update if measured.update > 0 else LARGEST_FACTOR
+    factor = min(max(wanted, LEAST_FACTOR), LARGEST_FACTOR)
+    bound = (LARGEST_ADAPTIVE_RATE if is_adaptive(exp) else LARGEST_SGD_RATE) / momentum_gain(exp)
+    rate = min(exp.optimizer.lr * factor, bound)
+    if rate < exp.optimizer.lr * LEAST_FACTOR:
+        return None
+    return CureOffer(
+        f"larger learning rate, {_rounded(rate):g}", {"optimizer.lr": _rounded(rate)}, why, price
+    )
+
+
+def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
+    """Return the offer of a smaller rate by the largest update; None where no step was large."""
+    moved = measured.largest_update
+    if moved <= LARGEST_UPDATE:
+        return None
+    if math.isnan(moved):
+        factor = UNKNOWN_FACTOR
+        why = "Smaller steps do not throw the weights far from where their gradient was measured."
+    else:
+        factor = min(max(moved / LARGEST_UPDATE, LEAST_FACTOR), LARGEST_FACTOR)
+        why = f"A step moved weights by {moved:.2g} times their size; healthy is 1e-4 to 1e-2."
+    price = f"what was not too fast becomes {factor:.2g} times slower."
+    rate = _rounded(exp.optimizer.lr / factor) if exp else 0.0
+    return CureOffer("smaller learning rate", {"optimizer.lr": rate} if exp else {}, why, price, "smaller-lr")
+
+
+def reverses(offer: CureOffer, exp: Experiment, parent: Experiment) -> bool:
+    """Return whether an offer turns back the rate that the parent run's cure has changed, or undoes its optimizer."""
+    before, now = parent.optimizer, exp.optimizer
+    kind, rate = offer.set.get("optimizer.kind", now.kind), offer.set.get("optimizer.lr", now.lr)
+    if before.kind != now.kind:
+        return bool(kind == before.kind)
+    if kind != now.kind or before.lr == now.lr or rate == now.lr:
+        return False
+    return bool((rate - now.lr) * (now.lr - before.lr) < 0)
+
+
+def _about(rate: float, other: float) -> bool:
+    return max(rate, other) < LEAST_FACTOR * min(rate, other)
+
+
+def _rounded(rate: float) -> float:
+    return float(f"{rate:.2g}")

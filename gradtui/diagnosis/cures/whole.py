@@ -1,0 +1,220 @@
+"""The whole cure: everything that stands out undone at once, with the rate and the structure that the net needs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any, Literal
+
+from gradtui.diagnosis.cures import rates
+from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, theory_agrees, valid
+from gradtui.diagnosis.cures.unusual import Part, unusual
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.diagnosis.theory import predict
+from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
+from gradtui.experiment.cures import cure
+from gradtui.experiment.net_plan import RECURRENT
+from gradtui.experiment.overrides import set_fields
+from gradtui.experiment.spec import Experiment
+
+Fault = Literal[
+    "starves", "starves over time", "steep", "breaks", "units", "moves too little", "moves too much"
+]
+"""What is wrong: the gradient dies over depth or over time, is steep from the start, breaks in training, the units no
+longer respond, or only the steps are too small or too large."""
+
+DEEP_LAYERS = 8
+"""Beyond so many layers of weights a norm or shortcuts decide, and another activation does not."""
+RATE_SPREAD = 4.0
+"""An adaptive rate stands out where it is so many times the usual one, either way …"""
+WIDE_RATE_SPREAD = 10.0
+"""… or above it by this, where nothing broke and no units died."""
+USUAL_SGD_RATES = (0.02, 0.5)
+"""A rate of SGD outside of these, times what momentum multiplies the steps by, stands out."""
+FEWEST_IN_BATCH = 16
+"""Batch norm needs so many examples."""
+
+
+def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None:
+    """Return the cure that undoes everything that stands out; None where nothing does."""
+    parts, cured = [], exp
+    for part in _undone(exp, measured, fault):
+        parts.append(part)
+        cured = _with(cured, part)
+    fields = len(parts)
+    for part in _structure(exp, cured, measured, fault):
+        parts.append(part)
+        cured = _with(cured, part)
+    rate = _rate(exp, cured, measured, fault, alone=not parts)
+    if rate is not None:
+        parts.append(rate)
+        cured = _with(cured, rate)
+    if fault == "breaks" and parts and not exp.cures.clip_norm:
+        parts.append(_clip())
+    changes: dict[str, Any] = {}
+    for part in parts:
+        changes |= part.changes
+    changes = valid(exp, changes)
+    if not changes:
+        return None
+    if len(parts) == 1:
+        (only,) = parts
+        return CureOffer(only.name, changes, f"{_capital(only.why)}.", f"{only.price or 'none'}.", only.key)
+    names = list(dict.fromkeys(part.name for part in parts))
+    name = _listed(names) if fields < 2 else f"undo what stands out: {_listed(names)}"
+    whys = dict.fromkeys(f"{part.name}: {part.why}" for part in parts)
+    prices = dict.fromkeys(part.price for part in parts if part.price not in ("", "none"))
+    return CureOffer(name, changes, f"{_capital('; '.join(whys))}.", f"{'; '.join(prices) or 'none'}.")
+
+
+def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
+    explodes = fault in ("steep", "breaks", "moves too much")
+    starves = fault in ("starves", "starves over time")
+    yield from unusual(exp, raise_weights=starves, lower_weights=explodes or fault == "units")
+
+
+def _with(exp: Experiment, part: Part) -> Experiment:
+    changes = valid(exp, part.changes)
+    return set_fields(exp, changes) if changes else exp
+
+
+# -- the structure
+
+
+def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
+    if fault in ("moves too little", "moves too much"):
+        return
+    if any(group.block == "attention" for group in exp.net):
+        yield from _part(
+            cured, "pre-norm", "a pre-norm block gives the gradient a path without any factor to every block"
+        )
+        return
+    if any(group.block in RECURRENT for group in exp.net):
+        yield from _recurrent(exp, cured, fault)
+        return
+    deep = rates.depth_of(exp) > DEEP_LAYERS
+    if not deep and not (fault == "starves" or fault == "steep"):
+        return
+    profile = predict(cured).log10_profile if theory_agrees(exp, measured.start) else ()
+    even = bool(profile) and 0.5 * HEALTHY_DECADES[0] < profile[0] < 0.5 * HEALTHY_DECADES[1]
+    if even and cured != exp and not (deep and fault == "starves"):
+        return
+    norm = _norm(cured)
+    if norm is not None:
+        yield norm
+    # Where the net has a norm already, it starves with it.
+    if deep or norm is None:
+        yield from _part(
+            cured, "shortcuts", "over so many layers the gradient needs a path that no layer multiplies"
+        )
+
+
+def _norm(exp: Experiment) -> Part | None:
+    changes: dict[str, Any] = {}
+    kinds = []
+    for index, group in enumerate(exp.net):
+        if group.norm != "none" or group.repeat * group.layers == 1:
+            continue
+        batch = group.block == "conv" and exp.data.batch_size >= FEWEST_IN_BATCH
+        changes[f"net.{index}.norm"] = "batch" if batch else "layer"
+        kinds.append("batch" if batch else "layer")
+    if not changes:
+        return None
+    name = f"{kinds[0]} normalisation"
+    why = "it keeps what reaches every activation at mean 0 and deviation 1, where slopes are healthy"
+    return Part(
+        name, why, changes, f"{kinds[0]}-norm", "two numbers a unit, and a little time at every layer"
+    )
+
+
+def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Part]:
+    explicit = any(
+        group.block == "rnn" and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
+        for group in exp.net
+    )
+    if fault == "starves over time" or fault == "starves":
+        if not explicit:
+            yield from _part(
+                cured,
+                "gru",
+                "its update gate can learn to carry the state on unchanged, and with it the gradient",
+            )
+        yield from _part(
+            cured, "lstm-memory", "a forget gate that is open at the start carries the gradient over the lags"
+        )
+        yield from _part(cured, "layer-norm", "it keeps every step of the state where slopes are healthy")
+
+
+def _part(exp: Experiment, key: str, why: str) -> Iterator[Part]:
+    known = cure(key)
+    changes = known.set_of(exp)
+    if changes:
+        yield Part(known.name, why, dict(changes), key, known.price.rstrip("."))
+
+
+def _clip() -> Part:
+    return Part(
+        "clip at 1",
+        "a step whose gradient is longer than 1 is cut to that length",
+        {"cures.clip_norm": 1.0},
+        "clip-norm",
+        "a threshold to choose",
+    )
+
+
+# -- the rate
+
+
+def _rate(
+    exp: Experiment, cured: Experiment, measured: Measured, fault: Fault, *, alone: bool
+) -> Part | None:
+    """The rate that the cured net needs, where the old one stands out."""
+    usual = rates.adam_rate(cured)
+    rate = exp.optimizer.lr * rates.momentum_gain(exp)
+    if rates.is_adaptive(exp):
+        calm = fault not in ("breaks", "units", "moves too much")
+        highest = usual * (WIDE_RATE_SPREAD if calm else RATE_SPREAD)
+        if usual / RATE_SPREAD <= rate <= highest and fault != "moves too little":
+            return None
+    else:
+        changes: dict[str, Any] = {}
+        if exp.optimizer.loss == "sum" and cured.optimizer.loss == "mean":
+            rate *= exp.data.batch_size
+            lr = float(f"{exp.optimizer.lr * exp.data.batch_size:.2g}")
+            changes = {"optimizer.lr": lr}
+        low, high = USUAL_SGD_RATES
+        moved = measured.update
+        # Where the gradient explodes or units died, what a step moves says nothing of the rate.
+        told = fault in ("starves", "starves over time", "moves too little", "moves too much")
+        moves = not told or not math.isfinite(moved) or SMALLEST_UPDATE <= moved <= 10.0 * LARGEST_UPDATE
+        # A recurrent net that breaks at a usual rate wants clipping before another rate.
+        recurrent = any(group.block in RECURRENT for group in exp.net)
+        broke = alone and fault in ("breaks", "moves too much") and not recurrent
+        if low <= rate <= high and moves and not broke and fault != "moves too little":
+            if not changes:
+                return None
+            why = "the mean is smaller by the batch size, so the same steps need a rate larger by it"
+            return Part(f"learning rate {lr:g}", why, changes, price="none")
+    offer = rates.adam(cured)
+    if not offer.set or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
+        return None
+    size = f"{exp.optimizer.lr:g} of {exp.optimizer.kind}"
+    if rates.is_adaptive(exp):
+        why = f"a rate of {size} is too {'small' if rate < usual else 'large'} for a net of this depth"
+    else:
+        why = (
+            f"in place of {size}: Adam's steps are about as large as its rate, however large the gradient is"
+        )
+    return Part(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
+
+
+# -- words
+
+
+def _listed(names: list[str]) -> str:
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:]

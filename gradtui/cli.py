@@ -14,12 +14,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gradtui import __version__
-from gradtui.commands import attach, diagnose, export, import_, lab, predict, presets, run, runs, study
+from gradtui.commands import attach, diagnose, export, fix, import_, lab, predict, presets, run, runs, study
 from gradtui.commands.command import BAD_INPUT, BadInput, Command, OneLineParser
 
 COMMANDS: dict[str, Command] = {
     module.COMMAND.name: module.COMMAND
-    for module in (run, attach, diagnose, predict, study, runs, export, import_, presets)
+    for module in (run, attach, diagnose, fix, predict, study, runs, export, import_, presets)
 }
 
 INTERRUPTED = 130

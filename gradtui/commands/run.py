@@ -91,7 +91,7 @@ def _execute(args: Namespace) -> int:
             trainer = start_trainer(make_folder(), args.nproc or 1)
         except OSError as error:
             raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
-        _wait(trainer, interruptions, quiet=args.quiet)
+        wait_with_progress(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
 
 
@@ -210,7 +210,7 @@ def _check_resumable(folder: Path, steps: int | None) -> None:
         raise BadInput(f"{folder.name}: has finished, with {status.step} steps; --steps N goes on to step N")
 
 
-def _wait(trainer: Trainer, interruptions: Interruptions, *, quiet: bool) -> None:
+def wait_with_progress(trainer: Trainer, interruptions: Interruptions, *, quiet: bool) -> None:
     """Wait until the trainer has ended, and show its progress where stderr is a terminal."""
     from gradtui.commands.signals import wait_for
 

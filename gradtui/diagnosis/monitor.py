@@ -18,7 +18,7 @@ from gradtui.diagnosis.findings import Finding, in_order
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
-from gradtui.diagnosis.rules import diagnose, remarks
+from gradtui.diagnosis.rules import diagnose, learns, remarks
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
 
@@ -247,12 +247,14 @@ class RunDiagnosis:
     """Everything that is wrong; empty for a healthy run."""
     remarks: tuple[Finding, ...]
     """The unusual facts about a run that learns all the same: for people, not for programs."""
+    learns: bool
+    """Whether it has begun to learn."""
 
 
 def diagnose_run(run: Run) -> RunDiagnosis:
     """Return the diagnosis of a run as it stands on disk now, without waiting for anything to be confirmed."""
     evidence = evidence_of(run)
-    return RunDiagnosis(evidence, tuple(diagnose(evidence)), tuple(remarks(evidence)))
+    return RunDiagnosis(evidence, tuple(diagnose(evidence)), tuple(remarks(evidence)), learns(evidence))
 
 
 def step_seconds(run: Run) -> float:

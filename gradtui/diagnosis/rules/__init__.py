@@ -40,6 +40,15 @@ def remarks(evidence: Evidence) -> list[Finding]:
         return _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
 
 
+def learns(evidence: Evidence) -> bool:
+    """Return whether a run has begun to learn: its loss has left that of guessing, or its answers are better."""
+    if evidence.step == 0:
+        return False
+    with np.errstate(all="ignore"):
+        case = Case(evidence)
+        return case.learned or case.started_learning
+
+
 def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
     broken = [nonfinite.nonfinite(case), explosion.unstable_loss(case)]
     dead = units.dead_units(case)

@@ -1,0 +1,89 @@
+"""`gradtui fix`: rounds of training and advice, the fixed experiment, and what it says where it could not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gradtui.cli import main
+from gradtui.experiment import load
+from gradtui.runs.reader import open_run
+
+DEAD = ["dead-bias", "--set", "run.steps=120", "--set", "run.device=cpu"]
+
+
+def test_a_net_with_dead_units_is_fixed_and_each_round_is_printed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "fixed.toml"
+    assert main(["fix", *DEAD, "--runs", str(tmp_path / "runs"), "-o", str(file)]) == 0
+    out = capsys.readouterr().out
+    assert "Round 0: as it is" in out
+    assert "dead-units: " in out
+    assert "Round 1: biases at 0" in out
+    assert "Fixed after 1 round: --set net.0.bias_mean=0.0" in out
+    assert load(file).net[0].bias_mean == 0.0
+    runs = sorted((tmp_path / "runs").iterdir())
+    parents = [open_run(run).parent for run in runs]
+    assert parents[0] is None
+    assert parents[1] is not None
+    assert parents[1].run == runs[0].name
+
+
+def test_where_it_could_not_it_says_so_and_writes_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "fixed.toml"
+    # Pixels that are all noise to a net of one unit: nothing that is advised makes it learn within these steps.
+    hopeless = ["--set", "optimizer.lr=1e-9", "--set", "net.0.width=1", "--set", "net.0.bias_mean=0.0"]
+    hopeless += ["--set", "net.0.repeat=30", "--set", "run.steps=100"]
+    code = main(
+        [
+            "fix",
+            *DEAD,
+            *hopeless,
+            "--rounds",
+            "1",
+            "--runs",
+            str(tmp_path / "runs"),
+            "-o",
+            str(file),
+            "--json",
+        ]
+    )
+    answer = json.loads(capsys.readouterr().out)
+    assert code == 3
+    assert answer["fixed"] is False
+    assert len(answer["rounds"]) == 2
+    assert answer["rounds"][0]["findings"]
+    assert answer["rounds"][1]["cure"]["set"] == answer["set"]
+    assert not file.exists()
+
+
+def test_a_net_that_learns_is_left_as_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    changes = ["--set", "net.0.bias_mean=0.0"]
+    assert main(["fix", *DEAD, *changes, "--runs", str(tmp_path / "runs"), "--json"]) == 0
+    answer = json.loads(capsys.readouterr().out)
+    assert (answer["fixed"], answer["set"], len(answer["rounds"])) == (True, {}, 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (["--rounds", "0"], "--rounds"),
+        (["--rounds", "many"], "--rounds"),
+        (["-o", "no/such/folder/x.toml"], "--output"),
+        (["-o", "."], "--output"),
+        (["--set", "net.0.nothing=1"], "net.0.nothing"),
+    ],
+)
+def test_bad_input_is_named_before_anything_is_trained(
+    arguments: list[str], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["fix", "dead-bias", "--runs", str(tmp_path), *arguments]) == 2
+    error = capsys.readouterr().err
+    assert named in error
+    assert error.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []

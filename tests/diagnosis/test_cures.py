@@ -238,3 +238,11 @@ def test_orthogonal_recurrence_is_in_the_first_cure_where_the_radius_is_the_faul
     assert first.set["net.0.recurrent_init"] == "orthogonal"
     assert first.set["net.0.recurrent_gain"] == 1.0
     assert "net.0.block" not in first.set
+
+
+def test_a_cure_is_named_after_what_it_changes_in_the_net_at_hand() -> None:
+    offer = next(offer for offer in cures.for_vanishing(resolve("vanish-relu-20")) if offer.key == "relu")
+    assert offer.name == "He initialisation"
+    assert set(offer.set) <= {"net.0.init", "net.0.gain"}
+    other = next(offer for offer in cures.for_vanishing(resolve("sigmoid-20")) if offer.key == "relu")
+    assert other.name == "ReLU and He's weights"

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.cures.unusual import INIT_NAMES
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
@@ -19,7 +20,7 @@ from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.overrides import diff, set_fields
 from gradtui.experiment.spec import Experiment
 
-MOST_OFFERS = 8
+MOST_OFFERS = 9
 """The most offers of one finding; the studies compare all there are."""
 MOST_OFFERS_FOR_SCRIPTS = 4
 """The most where there is no experiment to change: only the best."""
@@ -128,11 +129,24 @@ def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
     if isinstance(item, str):
         known = cure(item)
         changes = known.set_of(exp) if exp else {}
-        offer = CureOffer(known.name, changes, known.why, known.price, item)
+        offer = _named_after_changes(CureOffer(known.name, changes, known.why, known.price, item))
     else:
         changes = valid(exp, item.changes(exp)) if exp else {}
         offer = CureOffer(item.name, changes, item.why, item.price)
     return offer if changes or exp is None else None
+
+
+def _named_after_changes(offer: CureOffer) -> CureOffer:
+    """Name a cure that changes an activation and its initialisation after the latter where it alone changes."""
+    fields = {path.rpartition(".")[2] for path in offer.set}
+    if not fields or not fields <= {"init", "gain"} or "init" not in fields:
+        return offer
+    rule = next(str(value) for path, value in offer.set.items() if path.endswith(".init"))
+    name = f"{INIT_NAMES.get(rule, rule)} initialisation"
+    why = (
+        f"The activation stays; weights as large as {name} makes them keep the gradient's size at the start."
+    )
+    return replace(offer, name=name, why=why, price="the rate may have to change with it.")
 
 
 def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradtui.diagnosis import cures
+from gradtui.diagnosis.cures.unusual import unusual
 from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.profile import median_of_known
@@ -91,10 +92,17 @@ def not_learning(case: Case) -> Finding | None:
     elif moved > LARGEST_UPDATE:
         reason = f"{size}: the rate is too large"
     else:
-        reason = "gradients and updates look healthy: look at the data, its labels and the rate"
+        reason = f"gradients and updates look healthy: {_where_to_look(case)}"
     words = f"Nothing is learned: {case.progress_text()}; {reason}."
     offers = cures.for_not_learning(case.evidence.experiment, case.measured())
     return Finding.of("not-learning", case.evidence.step, (), words, offers, mild=not case.evidence.finished)
+
+
+def _where_to_look(case: Case) -> str:
+    """What stands out in the experiment; the data only where nothing does."""
+    experiment = case.evidence.experiment
+    parts = list(unusual(experiment, raise_weights=False, lower_weights=False)) if experiment else []
+    return "; ".join(dict.fromkeys(part.why for part in parts)) or "look at the data, its labels and the rate"
 
 
 def _on_its_way(case: Case) -> bool:

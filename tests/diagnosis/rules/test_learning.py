@@ -23,6 +23,12 @@ class TestLearning:
         assert finding.code == "not-learning"
         assert finding.cures[0].set["optimizer.lr"] < 0.1
 
+    def test_the_data_are_blamed_only_where_nothing_stands_out_in_the_experiment(self) -> None:
+        starved = experiment(cures__l2=0.1, net__activation="relu")
+        assert "L2 of 0.1" in only(evidence(loss=AT_CHANCE, update=1e-3, experiment=starved)).evidence
+        plain = experiment(net__activation="relu")
+        assert "labels" in only(evidence(loss=AT_CHANCE, update=1e-3, experiment=plain)).evidence
+
     def test_a_loss_falling_from_far_above_chance_is_on_its_way(self) -> None:
         assert codes(evidence(loss=curve(4.0, 2.2))) == []
         assert codes(evidence(loss=curve(4.0, 2.3, 2.28, 2.28, 2.28))) == ["not-learning"]

@@ -25,7 +25,7 @@ MOST_OFFERS = 9
 MOST_OFFERS_FOR_SCRIPTS = 4
 """The most where there is no experiment to change: only the best."""
 HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
-"""Between these the predicted gradient of a cured net must lie."""
+"""The predicted gradient of a cured net must lie between these."""
 ANY_DECADES = (-math.inf, math.inf)
 _GROUP = re.compile(r"net\.(\d+)\.")
 

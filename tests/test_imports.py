@@ -1,4 +1,4 @@
-"""Who may import whom, seen from outside: in fresh processes, and by the contracts in pyproject.toml."""
+"""Test which packages may import which, in fresh processes and by the contracts in pyproject.toml."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def test_importing_gradtui_costs_nothing() -> None:
     assert not loaded_by("gradtui") & {"numpy", "textual", "torch", "msgspec", "rich", "plotext"}
 
 
-def test_help_needs_none_of_the_rooms() -> None:
+def test_help_imports_no_subpackage_with_dependencies() -> None:
     assert not loaded_by("gradtui.cli") & {"numpy", "textual", "torch", "msgspec", "rich", "plotext"}
 
 

@@ -1,4 +1,4 @@
-"""What a newcomer installs with: pins for everything, and a README whose commands are real."""
+"""Test the pins of all dependencies and the commands of the README."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that grows, seen by whoever looks."""
+"""Test the run that grows while a benchmark looks at it."""
 
 from __future__ import annotations
 

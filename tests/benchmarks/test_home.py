@@ -1,4 +1,4 @@
-"""What the bench starts and writes is gone when it ends."""
+"""Test that files and processes of the benchmarks are gone at the end."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_home_is_new_and_goes() -> None:
     assert not home.path.exists()
 
 
-def test_what_is_measured_does_not_hear_of_our_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_measured_programs_do_not_inherit_the_terminal_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("NO_COLOR", "COLUMNS", "TEXTUAL_COLOR_SYSTEM"):
         monkeypatch.setenv(name, "1")
     with Home() as home:

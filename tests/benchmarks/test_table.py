@@ -1,4 +1,4 @@
-"""What is said of a figure, to people and to programs."""
+"""Test how a figure is printed, for people and for programs."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_a_key_is_answered_after_the_time_that_it_takes() -> None:
         assert terminal.screen.changed_at == terminal.moment
 
 
-def test_what_does_not_come_is_said() -> None:
+def test_awaited_screen_that_does_not_come_raises_an_error() -> None:
     with (
         closing(terminal_of("time.sleep(60)")) as terminal,
         pytest.raises(CannotMeasure, match=r"no miracle within 0\.1 s"),

@@ -1,4 +1,4 @@
-"""Bars: exact heights, tones of a spread, marks, and never an error whatever the numbers."""
+"""Test bars: exact heights, tones of a spread, marks, and no error for any numbers."""
 
 from __future__ import annotations
 

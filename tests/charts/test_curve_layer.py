@@ -1,4 +1,4 @@
-"""What is laid over curves: cursor, marks, legend; and the other ways of looking at them."""
+"""Test what is drawn over curves (cursor, marks, legend) and the other ways to show them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where steps and values lie, and the axes that say so."""
+"""Test the places of steps and values, and the axes that label them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What importing the charts loads, in a process of its own."""
+"""Test which modules an import of the charts loads, in a process of its own."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ def test_epochs_differ_and_seeds_differ() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(taken=st.integers(0, 30), size=st.integers(1, 12))
-def test_taken_up_again_it_goes_on_as_if_nothing_had_been(taken: int, size: int) -> None:
+def test_restored_batches_continue_without_a_difference(taken: int, size: int) -> None:
     source = batches(numbered(10), size, 7)
     for _ in range(taken):
         next(source)

@@ -53,7 +53,7 @@ def refused(path: Path) -> str:
     return line
 
 
-def test_a_folder_of_four_files(folder: Path) -> None:
+def test_folder_of_four_files_is_read(folder: Path) -> None:
     dataset = loaded(folder)
     assert dataset.shape.input == (1, 5, 4)
     assert dataset.shape.outputs == 7
@@ -63,7 +63,7 @@ def test_a_folder_of_four_files(folder: Path) -> None:
     assert torch.equal(dataset.test_y, torch.from_numpy(TEST_Y).long())
 
 
-def test_packed_files_are_the_same(folder: Path) -> None:
+def test_gzipped_files_give_the_same_data(folder: Path) -> None:
     plain = loaded(folder)
     for name in NAMES:
         path = folder / name
@@ -74,7 +74,7 @@ def test_packed_files_are_the_same(folder: Path) -> None:
     assert torch.equal(plain.test_y, packed.test_y)
 
 
-def test_without_test_files_a_fifth_is_kept_for_it(folder: Path) -> None:
+def test_without_test_files_a_fifth_is_the_test_set(folder: Path) -> None:
     (folder / "t10k-images-idx3-ubyte").unlink()
     dataset = loaded(folder, seed=4)
     assert (len(dataset.train_x), len(dataset.test_x)) == (16, 4)
@@ -83,13 +83,13 @@ def test_without_test_files_a_fifth_is_kept_for_it(folder: Path) -> None:
     assert not torch.equal(dataset.test_x, loaded(folder, seed=5).test_x)
 
 
-def test_scaling_knows_that_bytes_end_at_255(folder: Path) -> None:
+def test_bytes_are_scaled_by_255(folder: Path) -> None:
     unit = load(Data(source="idx", path=str(folder), scaling="unit"), 0)
     assert torch.equal(unit.train_x[:, 0], torch.from_numpy(TRAIN_X).float() / 255)
 
 
 @pytest.mark.parametrize("name", list(NAMES))
-def test_cut_short(folder: Path, name: str) -> None:
+def test_truncated_file_is_refused(folder: Path, name: str) -> None:
     path = folder / name
     path.write_bytes(path.read_bytes()[:-3])
     line = refused(folder)
@@ -99,7 +99,7 @@ def test_cut_short(folder: Path, name: str) -> None:
     assert str(wanted - 3) in line
 
 
-def test_too_long(folder: Path) -> None:
+def test_file_with_extra_bytes_is_refused(folder: Path) -> None:
     path = folder / "train-images-idx3-ubyte"
     path.write_bytes(path.read_bytes() + b"\0")
     line = refused(folder)
@@ -107,7 +107,7 @@ def test_too_long(folder: Path) -> None:
     assert "400" in line
 
 
-def test_cut_short_when_packed(folder: Path) -> None:
+def test_truncated_gzip_is_refused(folder: Path) -> None:
     path = folder / "train-images-idx3-ubyte"
     packed = path.with_name(path.name + ".gz")
     packed.write_bytes(gzip.compress(path.read_bytes())[:-60])
@@ -115,7 +115,7 @@ def test_cut_short_when_packed(folder: Path) -> None:
     assert str(packed) in refused(folder)
 
 
-def test_damaged_when_packed(folder: Path) -> None:
+def test_damaged_gzip_is_refused(folder: Path) -> None:
     path = folder / "t10k-images-idx3-ubyte"
     packed = path.with_name(path.name + ".gz")
     content = bytearray(gzip.compress(path.read_bytes()))
@@ -127,7 +127,7 @@ def test_damaged_when_packed(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("name", list(NAMES))
-def test_another_magic_number(folder: Path, name: str) -> None:
+def test_wrong_magic_number_is_refused(folder: Path, name: str) -> None:
     path = folder / name
     path.write_bytes(b"\x89PNG" + path.read_bytes()[4:])
     line = refused(folder)
@@ -135,7 +135,7 @@ def test_another_magic_number(folder: Path, name: str) -> None:
     assert "00 00 08" in line
 
 
-def test_labels_for_other_images(folder: Path) -> None:
+def test_different_numbers_of_labels_and_images_are_refused(folder: Path) -> None:
     path = folder / "t10k-labels-idx1-ubyte"
     path.write_bytes(idx_bytes(TEST_Y[:5]))
     line = refused(folder)
@@ -143,7 +143,7 @@ def test_labels_for_other_images(folder: Path) -> None:
     assert "6 images" in line
 
 
-def test_a_label_that_training_does_not_know(folder: Path) -> None:
+def test_test_label_absent_from_training_is_refused(folder: Path) -> None:
     path = folder / "t10k-labels-idx1-ubyte"
     path.write_bytes(idx_bytes(TEST_Y + 4))
     line = refused(folder)
@@ -151,7 +151,7 @@ def test_a_label_that_training_does_not_know(folder: Path) -> None:
     assert "label 9" in line
 
 
-def test_test_images_of_another_size(folder: Path) -> None:
+def test_test_images_of_another_size_are_refused(folder: Path) -> None:
     path = folder / "t10k-images-idx3-ubyte"
     path.write_bytes(idx_bytes(numbers(6, 4, 4)))
     line = refused(folder)
@@ -159,7 +159,7 @@ def test_test_images_of_another_size(folder: Path) -> None:
     assert "(5, 4)" in line
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_empty_folder_is_refused(tmp_path: Path) -> None:
     assert str(tmp_path / "none") in refused(tmp_path / "none")
     assert "train-images-idx3-ubyte" in refused(tmp_path)
 

@@ -17,7 +17,7 @@ def test_updates_have_a_healthy_size_of_their_own() -> None:
     assert bounds[1].tolist() == [1e-2] * 3
 
 
-def test_output_gradients_are_compared_with_the_last_hidden_layer_whatever_their_size() -> None:
+def test_output_gradients_of_any_size_are_compared_with_the_last_hidden_layer() -> None:
     bounds = healthy_range("output_grad_rms", [1e-9, 1e-5, 1e-2], [10, 1000, 7], 1)
     assert bounds is not None
     np.testing.assert_allclose(bounds[0], 1e-5 * 10**-0.9)

@@ -56,7 +56,7 @@ def trained(preset: str, root: Path, **changes: object) -> Evidence:
 
 
 @pytest.mark.parametrize(("preset", "code"), SICK.items())
-def test_each_sick_preset_has_the_finding_that_it_shows(preset: str, code: str, tmp_path: Path) -> None:
+def test_each_unhealthy_preset_has_the_finding_that_it_shows(preset: str, code: str, tmp_path: Path) -> None:
     evidence = trained(preset, tmp_path)
     findings = diagnose(evidence)
     assert findings[0].code == code

@@ -1,4 +1,4 @@
-"""What a fresh process must pay for knowing experiments: msgspec, and nothing heavy."""
+"""Test that experiments load msgspec and no heavy module in a fresh process."""
 
 from __future__ import annotations
 

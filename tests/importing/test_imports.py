@@ -1,4 +1,4 @@
-"""What reads other programs' logs needs them only once there is something to read."""
+"""Test that the readers of other programs' logs import those programs late."""
 
 from __future__ import annotations
 

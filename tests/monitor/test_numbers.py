@@ -1,4 +1,4 @@
-"""The recorded numbers are right whatever a script does between its backward passes and its steps."""
+"""Test that recorded numbers are right for any script between its backward passes and its steps."""
 
 from __future__ import annotations
 

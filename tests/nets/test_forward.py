@@ -1,5 +1,4 @@
-"""What nets compute, against torch's functions called by hand and torch's own recurrent and transformer
-layers."""
+"""Test the outputs of nets against torch's functions and torch's own recurrent and transformer layers."""
 
 from __future__ import annotations
 

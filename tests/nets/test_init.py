@@ -1,4 +1,4 @@
-"""How weights start: deviations, distributions and structure, against the papers' formulas."""
+"""Test how weights start: deviations, distributions and structure, against the papers' formulas."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def test_biases_are_normal_with_every_start() -> None:
         assert float(bias.std()) == pytest.approx(0.5, rel=0.05)
 
 
-def test_the_output_layer_starts_as_torchs_whatever_the_groups_do() -> None:
+def test_output_layer_starts_as_torchs_for_any_groups() -> None:
     shape = DataShape((300,), 400, "classify")
     for init in ("xavier", "he", "normal", "torch"):
         weight, bias = layers(shape, Group(width=300, init=init, gain=3.0, bias_mean=2.0))["output"]

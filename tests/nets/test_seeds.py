@@ -1,5 +1,4 @@
-"""The same experiment gives the same numbers, whatever torch's global generator was doing, and leaves it
-alone."""
+"""Test that an experiment gives the same numbers for any state of torch's global generator, which stays unchanged."""
 
 from __future__ import annotations
 

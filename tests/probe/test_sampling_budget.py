@@ -1,4 +1,4 @@
-"""Sampling stays within its share of the time, whatever steps and samples cost."""
+"""Test that sampling stays within its share of the time for any cost of steps and samples."""
 
 from __future__ import annotations
 

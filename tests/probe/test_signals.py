@@ -1,4 +1,4 @@
-"""What one step shows, against torch's autograd used the plain way."""
+"""Test the numbers of one step against torch's autograd used the plain way."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_nonfinite_numbers_are_counted_by_layer() -> None:
     assert np.isnan(shown["output_grad_rms"][0])
 
 
-def test_held_bytes_do_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_size_of_the_measured_chunks_does_not_change_the_numbers(monkeypatch: pytest.MonkeyPatch) -> None:
     net, x, y = build(OTHERS[2])
     at_once = look(net, x, y).layers
     monkeypatch.setattr(layer_stats, "HELD_BYTES", 3000)

@@ -1,4 +1,4 @@
-"""What an activation costs, for nothing but itself."""
+"""Test the cost of an activation alone."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a report says of the steps that broke a run."""
+"""Test how a report describes the steps that broke a run."""
 
 from __future__ import annotations
 

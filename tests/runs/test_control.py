@@ -1,3 +1,5 @@
+"""Test commands from viewers to a trainer."""
+
 from __future__ import annotations
 
 import subprocess
@@ -10,7 +12,7 @@ from gradtui.runs.control import ControlReader, StepControl, send
 from gradtui.runs.errors import RunError
 
 
-def test_wishes_arrive_once_and_in_order(tmp_path: Path) -> None:
+def test_commands_arrive_once_and_in_order(tmp_path: Path) -> None:
     reader = ControlReader(tmp_path)
     assert reader.poll() == []
     send(tmp_path, "pause")
@@ -23,7 +25,7 @@ def test_wishes_arrive_once_and_in_order(tmp_path: Path) -> None:
     assert reader.poll() == []
 
 
-def test_a_wish_from_before_the_trainer_is_heard_unless_it_is_skipped(tmp_path: Path) -> None:
+def test_command_from_before_the_trainer_is_obeyed_unless_it_is_skipped(tmp_path: Path) -> None:
     send(tmp_path, "stop")
     assert [command.name for command in ControlReader(tmp_path).poll()] == ["stop"]
     resumed = ControlReader(tmp_path, skip_old=True)
@@ -32,7 +34,7 @@ def test_a_wish_from_before_the_trainer_is_heard_unless_it_is_skipped(tmp_path: 
     assert [command.name for command in resumed.poll()] == ["pause"]
 
 
-def test_a_torn_wish_is_lost_alone(tmp_path: Path) -> None:
+def test_torn_command_is_lost_and_the_others_arrive(tmp_path: Path) -> None:
     send(tmp_path, "pause")
     with (tmp_path / "control.jsonl").open("ab") as file:
         file.write(b'{"wish":"st')
@@ -40,14 +42,14 @@ def test_a_torn_wish_is_lost_alone(tmp_path: Path) -> None:
     assert [command.name for command in ControlReader(tmp_path).poll()] == ["pause", "resume"]
 
 
-def test_rubbish_is_passed_over(tmp_path: Path) -> None:
+def test_lines_that_are_no_commands_are_skipped(tmp_path: Path) -> None:
     lines = b'[]\n{}\n{"wish":3,"id":"a"}\n{"wish":"stop"}\n\xff\n{"wish":"stop","id":"b","time":"late"}\n'
     (tmp_path / "control.jsonl").write_bytes(lines)
     commands = ControlReader(tmp_path).poll()
     assert [(command.name, command.id, command.time) for command in commands] == [("stop", "b", 0.0)]
 
 
-def test_a_wish_is_obeyed_once_though_the_file_is_cut(tmp_path: Path) -> None:
+def test_command_is_obeyed_once_even_if_the_file_is_cut(tmp_path: Path) -> None:
     send(tmp_path, "step")
     first = (tmp_path / "control.jsonl").read_bytes()
     send(tmp_path, "stop")
@@ -57,7 +59,7 @@ def test_a_wish_is_obeyed_once_though_the_file_is_cut(tmp_path: Path) -> None:
     assert reader.poll() == []
 
 
-def test_several_viewers_wish_at_once(tmp_path: Path) -> None:
+def test_commands_of_several_viewers_at_once_all_arrive(tmp_path: Path) -> None:
     code = (
         "import sys; from pathlib import Path; from gradtui.runs.control import send\n"
         "for n in range(200): send(Path(sys.argv[1]), 'set', set={'who': sys.argv[2], 'n': n})"
@@ -73,14 +75,14 @@ def test_several_viewers_wish_at_once(tmp_path: Path) -> None:
         assert numbers == list(range(200))
 
 
-def test_a_folder_that_is_gone_is_named_in_one_line(tmp_path: Path) -> None:
+def test_missing_folder_raises_one_line_that_names_it(tmp_path: Path) -> None:
     with pytest.raises(RunError) as caught:
         send(tmp_path / "gone", "stop")
     assert str(caught.value) == f"{tmp_path / 'gone' / 'control.jsonl'}: No such file or directory"
     assert ControlReader(tmp_path / "gone").poll() == []
 
 
-def test_single_steps_are_granted_once_each_and_resume_forgets_the_rest() -> None:
+def test_step_commands_count_once_each_and_resume_drops_the_rest() -> None:
     control = StepControl()
     assert control.may_step()
     assert [name for name, _ in control.apply("step")] == ["paused", "control"]

@@ -1,3 +1,5 @@
+"""Test the log of events of a run."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -18,7 +20,7 @@ def log_of(folder: Path, *events: dict) -> EventLog:
     return log
 
 
-def test_unknown_events_are_kept_and_lines_that_are_none_left_out(tmp_path: Path) -> None:
+def test_unknown_events_are_kept_and_other_lines_are_skipped(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_bytes(
         b'{"event":"comet","time":1,"step":3,"tail":[1]}\n'
         b'{"time":1}\n{"event":7}\nrubbish\n{"event":"phase","phase":"training"}\n{"event":"tor'
@@ -30,7 +32,7 @@ def test_unknown_events_are_kept_and_lines_that_are_none_left_out(tmp_path: Path
     assert not log.poll()
 
 
-def test_a_writer_after_a_torn_line_cuts_it_off(tmp_path: Path) -> None:
+def test_writer_removes_a_torn_last_line(tmp_path: Path) -> None:
     (tmp_path / "events.jsonl").write_bytes(b'{"event":"paused","time":1}\n{"event":"tor')
     log = log_of(tmp_path, {"event": "resumed"})
     assert [event["event"] for event in log.entries] == ["paused", "resumed"]
@@ -65,7 +67,7 @@ def test_the_run_phase_follows_from_the_events(
     assert log_of(tmp_path, *events).run_phase == run_phase
 
 
-def test_what_lies_behind_a_step_that_the_run_was_taken_back_to_is_void(tmp_path: Path) -> None:
+def test_events_after_the_step_of_a_rollback_do_not_count(tmp_path: Path) -> None:
     log_of(
         tmp_path,
         {"event": "evaluation", "step": 100, "test_loss": 1},
@@ -107,7 +109,7 @@ def test_the_newest_finding_of_each_code_counts(tmp_path: Path) -> None:
         ([("broke", 90, 50), ("rewound", 90, None)], 50),
     ],
 )
-def test_the_way_back_stands_until_the_run_has_recovered_or_was_taken_back(
+def test_rollback_step_counts_until_the_run_recovers_or_is_rolled_back(
     events: list[tuple[str, int, int | None]], step: int | None
 ) -> None:
     told = [{"event": kind, "step": at, "rewind": back} for kind, at, back in events]

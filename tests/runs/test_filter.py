@@ -1,3 +1,5 @@
+"""Test the filter of the list of runs."""
+
 from __future__ import annotations
 
 import math
@@ -84,7 +86,7 @@ RUNS = [
         ("-net.0.activation:sigmoid", "relu-20 deep_one script"),
     ],
 )
-def test_what_fits(text: str, fitting: str) -> None:
+def test_filter_keeps_the_runs_that_match(text: str, fitting: str) -> None:
     chosen = parse_filter(text)
     found = [run.name for run in RUNS if chosen.matches(run)]
     assert found == [name.replace("_", " ") for name in fitting.split()]
@@ -104,13 +106,13 @@ def test_what_fits(text: str, fitting: str) -> None:
         ("sigmoid -depth>", "depth>: what depth is to be is missing"),
     ],
 )
-def test_what_cannot_be_understood_is_said_in_one_line(text: str, says: str) -> None:
+def test_invalid_filter_raises_one_line(text: str, says: str) -> None:
     with pytest.raises(FilterError) as caught:
         parse_filter(text)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_every_figure_that_an_error_offers_can_be_asked_for() -> None:
+def test_every_figure_named_in_an_error_can_be_filtered_by() -> None:
     for key in KEYS:
         parse_filter(f"{key}:3")

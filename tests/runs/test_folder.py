@@ -1,3 +1,5 @@
+"""Test the names and layout of run folders."""
+
 from __future__ import annotations
 
 import re
@@ -69,7 +71,7 @@ def test_new_folders_of_one_name_in_one_second_differ(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "../..", "深い", "/"])
-def test_no_name_leads_out_of_the_root(tmp_path: Path, name: str) -> None:
+def test_folder_stays_in_the_root_for_any_name(tmp_path: Path, name: str) -> None:
     assert layout.new_folder(tmp_path, name).parent == tmp_path
 
 

@@ -1,3 +1,5 @@
+"""Test the follower of a growing run."""
+
 from __future__ import annotations
 
 import itertools
@@ -76,7 +78,7 @@ def test_a_snapshot_is_the_whole_state(tmp_path: Path) -> None:
     training.writer.close()
 
 
-def test_without_news_there_is_none_and_no_table_is_read(
+def test_poll_returns_none_and_reads_no_table_without_new_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     training = Training(tmp_path)
@@ -121,7 +123,7 @@ def test_a_run_is_followed_from_before_its_trainer_to_its_end(tmp_path: Path) ->
     training.writer.close()
 
 
-def test_a_trainer_that_dies_is_told_though_no_file_changes(tmp_path: Path) -> None:
+def test_death_of_a_trainer_is_noticed_although_no_file_changes(tmp_path: Path) -> None:
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     training = Training(tmp_path, pid=child.pid, pid_started=None)
     training.train(7)
@@ -158,7 +160,7 @@ def test_a_long_run_stays_bounded_and_whole(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("more", [0, 30, 500])
-def test_a_run_taken_back_is_read_anew(tmp_path: Path, more: int) -> None:
+def test_rolled_back_run_is_read_again_from_its_beginning(tmp_path: Path, more: int) -> None:
     training = Training(tmp_path)
     training.train(100)
     training.says("evaluation", test_accuracy=0.1)
@@ -179,7 +181,7 @@ def test_a_run_taken_back_is_read_anew(tmp_path: Path, more: int) -> None:
     np.testing.assert_array_equal(snapshot.curves["loss"].max, fresh.curves["loss"].max)
 
 
-def test_a_run_whose_files_are_gone_raises_nothing(tmp_path: Path) -> None:
+def test_run_without_files_raises_nothing(tmp_path: Path) -> None:
     training = Training(tmp_path)
     training.train(100)
     training.writer.close()
@@ -211,7 +213,7 @@ def test_the_rate_is_that_of_the_last_two_seconds(
     training.writer.close()
 
 
-def test_the_rate_forgets_what_is_older_than_two_seconds(tmp_path: Path) -> None:
+def test_rate_ignores_steps_older_than_two_seconds(tmp_path: Path) -> None:
     training = Training(tmp_path)
     follower = Follower(open_run(tmp_path))
     for step in range(1, 60):
@@ -255,7 +257,7 @@ def test_another_measure_can_be_followed_and_any_looked_up(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("moment", ["events", "tables", "process"])
-def test_who_is_told_the_end_has_seen_every_row(
+def test_every_row_is_read_before_the_end_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
 ) -> None:
     """The trainer writes its last rows and its end, and goes, just after the follower has looked at …"""

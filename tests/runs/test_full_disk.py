@@ -45,7 +45,7 @@ print(json.dumps({"errno": first.errno, "same": writer.error is first}))
 
 
 @pytest.mark.parametrize("limit", [5, 24, 100, 12_345, 24_000])
-def test_a_file_that_may_not_grow_keeps_its_whole_rows(tmp_path: Path, limit: int) -> None:
+def test_file_that_cannot_grow_keeps_its_whole_rows(tmp_path: Path, limit: int) -> None:
     ran = subprocess.run(
         [sys.executable, "-c", LIMITED, str(tmp_path), str(limit)], capture_output=True, text=True, check=True
     )
@@ -74,7 +74,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(place)], check=True)
 
 
-def test_a_full_disk_is_noted_once_and_what_is_there_can_be_gone_on_from(small_disk: Path) -> None:
+def test_full_disk_is_reported_once_and_the_run_can_be_resumed(small_disk: Path) -> None:
     folder = small_disk / "run"
     meta = describe(folder, layers=50)
     columns = columns_of(meta)
@@ -106,9 +106,7 @@ def test_a_full_disk_is_noted_once_and_what_is_there_can_be_gone_on_from(small_d
     assert_same_tables(folder, whole, columns=50)
 
 
-def test_a_disk_that_takes_rows_in_pieces_gets_them_all(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_written_in_pieces_are_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from gradtui.runs import records
 
     real = os.pwrite

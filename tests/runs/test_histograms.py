@@ -137,20 +137,20 @@ def test_one_layer_over_time(tmp_path: Path) -> None:
         assert not found.nonfinite.any()
 
 
-def test_it_is_no_measure_that_has_a_column_for_each_layer(tmp_path: Path) -> None:
+def test_histograms_are_not_a_metric_of_the_run(tmp_path: Path) -> None:
     run = written(tmp_path, [3, 700])
     assert run.metrics == ["grad_norm"]
     assert run.steps == read_status(tmp_path).step == 700
 
 
-def test_it_has_no_levels(tmp_path: Path) -> None:
+def test_histograms_have_no_levels(tmp_path: Path) -> None:
     run = written(tmp_path, list(range(1, 101)))
     assert [path.name for path in tmp_path.glob("*.f32")] == [f"{TABLE}.f32"]
     # Whoever asks for a summary all the same gets one, from the rows.
     assert len(run.table(TABLE).summary(buckets=10)) == 10
 
 
-def test_a_run_taken_back_has_no_later_histograms(tmp_path: Path) -> None:
+def test_rolled_back_run_has_no_later_histograms(tmp_path: Path) -> None:
     run = written(tmp_path, list(range(1, 101)))
     columns = {TABLE: columns_of(run.layer_names)}
     writer = RunWriter(tmp_path, columns, resume_at=40, unlevelled=[TABLE])
@@ -161,7 +161,7 @@ def test_a_run_taken_back_has_no_later_histograms(tmp_path: Path) -> None:
     assert found.zeros[-1] == np.float32(0.5)
 
 
-def test_a_run_that_records_none_has_an_empty_one(tmp_path: Path) -> None:
+def test_run_without_histograms_has_an_empty_one(tmp_path: Path) -> None:
     describe(tmp_path)
     found = open_run(tmp_path).histogram("dense1")
     assert (len(found.steps), found.shares.shape, len(found.zeros), len(found.nonfinite)) == (0, (0, 0), 0, 0)
@@ -170,7 +170,7 @@ def test_a_run_that_records_none_has_an_empty_one(tmp_path: Path) -> None:
     assert len(open_run(tmp_path).histogram("dense1").steps) == 0
 
 
-def test_a_layer_that_is_not_there_is_named_in_one_line(tmp_path: Path) -> None:
+def test_missing_layer_raises_one_line_that_names_it(tmp_path: Path) -> None:
     run = written(tmp_path, [1])
     with pytest.raises(RunError, match="no layer 'dense4'"):
         run.histogram("dense4")

@@ -1,3 +1,5 @@
+"""Test the bounded history of a table."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -26,7 +28,7 @@ def table_of(folder: Path, values: np.ndarray) -> Table:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_asked_often_or_once_it_is_the_same(
+def test_history_is_the_same_after_one_poll_or_many(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     values = data.draw(matrices(most_rows=1200))
@@ -42,7 +44,9 @@ def test_asked_often_or_once_it_is_the_same(
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_without_levels_it_is_the_same(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
+def test_history_is_the_same_without_levels(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
     values = data.draw(matrices(most_rows=1200))
     most = data.draw(st.integers(1, 10))
     folder = tmp_path_factory.mktemp("run")
@@ -57,7 +61,7 @@ def test_without_levels_it_is_the_same(tmp_path_factory: pytest.TempPathFactory,
 
 @settings(max_examples=40, deadline=None)
 @given(st.data())
-def test_its_buckets_are_those_of_plain_numpy(
+def test_buckets_of_the_history_equal_plain_numpy(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     values = data.draw(matrices(most_rows=900))
@@ -77,7 +81,7 @@ def test_its_buckets_are_those_of_plain_numpy(
     assert history.last_rows == (len(values) - (len(got) - 1) * stride if len(got) else 0)
 
 
-def test_what_was_handed_out_does_not_change(tmp_path: Path) -> None:
+def test_returned_history_does_not_change_later(tmp_path: Path) -> None:
     values = np.random.default_rng(0).normal(size=(300, 2)).astype(np.float32)
     table = table_of(tmp_path, values)
     history = History(2, 16)

@@ -61,7 +61,7 @@ def test_the_table_and_its_levels_are_those_of_one_writer_in_order(
     assert_same_tables(root / "one", root / "other", 2)
 
 
-def test_whoever_follows_sees_the_new_rows_in_their_places(tmp_path: Path) -> None:
+def test_follower_sees_inserted_rows_in_their_places(tmp_path: Path) -> None:
     meta = describe(tmp_path, layers=2)
     writer = RunWriter(tmp_path, columns_of(meta))
     append(writer, rows_of([1, 20, 40]))
@@ -76,7 +76,7 @@ def test_whoever_follows_sees_the_new_rows_in_their_places(tmp_path: Path) -> No
     writer.close()
 
 
-def test_nothing_is_written_where_there_is_nothing_or_no_table_has_levels(tmp_path: Path) -> None:
+def test_insert_writes_nothing_for_no_rows_and_no_levels_of_unlevelled_tables(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, COLUMNS, unlevelled=["grad_norm"])
     writer.insert("grad_norm", rows_of([]))
     append(writer, rows_of([50]))
@@ -86,7 +86,7 @@ def test_nothing_is_written_where_there_is_nothing_or_no_table_has_levels(tmp_pa
     assert len(level_on_disk(tmp_path, "grad_norm", 2, 16)) == 0
 
 
-def test_a_disk_that_refuses_is_kept_and_not_raised(tmp_path: Path) -> None:
+def test_disk_error_is_kept_and_not_raised(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, COLUMNS, flush_every=60)
     table_path(tmp_path, "grad_norm").mkdir()
     writer.insert("grad_norm", rows_of([1]))

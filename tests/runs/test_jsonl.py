@@ -1,3 +1,5 @@
+"""Test files with one JSON object a line."""
+
 from __future__ import annotations
 
 import math
@@ -33,7 +35,7 @@ def test_numbers_that_are_not_finite_are_the_strings_of_the_design() -> None:
     assert entry["b"] == [math.inf, -math.inf]
 
 
-def test_what_json_has_no_word_for_is_taken_as_it_is_meant() -> None:
+def test_numpy_values_paths_and_structs_are_encoded_as_plain_json() -> None:
     entry = {
         "number": np.float32(0.5),
         "count": np.int64(3),
@@ -54,7 +56,7 @@ def test_what_json_has_no_word_for_is_taken_as_it_is_meant() -> None:
     assert decoded["3"] == "key"
 
 
-def test_lines_that_hold_no_object_are_none() -> None:
+def test_lines_without_an_object_are_skipped() -> None:
     assert [decode_line(line) for line in (b"", b"3", b"[1]", b"{", b"\xff", b"nonsense")] == [None] * 6
 
 
@@ -85,7 +87,7 @@ def test_any_bytes_in_any_pieces_give_the_same(
     assert got == LineReader(path).poll()[0]
 
 
-def test_a_file_that_began_anew_is_read_from_its_beginning(tmp_path: Path) -> None:
+def test_replaced_file_is_read_from_its_beginning(tmp_path: Path) -> None:
     path = tmp_path / "lines"
     path.write_bytes(b'{"a":1}\n{"a":2}\n')
     reader = LineReader(path)

@@ -47,7 +47,7 @@ while True:
 @pytest.mark.parametrize(
     "seed", [*range(4), *(pytest.param(n, marks=pytest.mark.long) for n in range(4, 24))]
 )
-def test_what_a_killed_trainer_wrote_is_a_prefix(tmp_path: Path, seed: int) -> None:
+def test_files_of_a_killed_trainer_are_a_prefix(tmp_path: Path, seed: int) -> None:
     rng = random.Random(seed)
     layers = rng.choice([3, 50, 700])
     (tmp_path / "count").write_bytes(bytes(8))

@@ -1,3 +1,5 @@
+"""Test the names and tags that people give runs."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -13,7 +15,7 @@ from gradtui.runs.library import RunInfo
 from gradtui.runs.status import RunStatus
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_label_is_read_back(tmp_path: Path) -> None:
     label = Label("a name", ("one", "two"))
     write_label(tmp_path, label)
     assert read_label(tmp_path) == label
@@ -21,12 +23,12 @@ def test_what_is_written_is_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"name": 3}', b"\xff\xfe"])
-def test_what_is_no_label_says_nothing(tmp_path: Path, content: bytes) -> None:
+def test_invalid_label_file_gives_an_empty_label(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "label.json").write_bytes(content)
     assert read_label(tmp_path) == Label()
 
 
-def test_what_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
+def test_unwritable_label_raises_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"label\.json: No such file or directory"):
         write_label(tmp_path / "gone", Label("x"))
 

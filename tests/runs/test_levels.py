@@ -1,3 +1,5 @@
+"""Test the coarser levels of a table."""
+
 from __future__ import annotations
 
 import itertools
@@ -48,7 +50,7 @@ def test_levels_are_those_of_plain_numpy(
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_a_table_gone_on_from_is_the_table_never_torn(
+def test_continued_table_equals_one_that_was_never_torn(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     """Whatever a killed writer leaves of table and levels, the next makes of it what one writer would have."""
@@ -79,7 +81,7 @@ def test_a_table_gone_on_from_is_the_table_never_torn(
 
 @settings(max_examples=30, deadline=None)
 @given(st.data())
-def test_a_run_taken_back_is_the_run_that_never_went_further(
+def test_rolled_back_run_equals_one_that_stopped_there(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     values = data.draw(matrices())
@@ -92,7 +94,7 @@ def test_a_run_taken_back_is_the_run_that_never_went_further(
     assert_same_tables(back, never, columns=2)
 
 
-def test_each_table_is_taken_back_by_its_own_steps(tmp_path: Path) -> None:
+def test_each_table_is_cut_by_its_own_steps(tmp_path: Path) -> None:
     columns = {"scalars": ["loss"], "activation_mean": ["a"]}
     writer = RunWriter(tmp_path, columns)
     for step in range(1, 101):
@@ -105,7 +107,7 @@ def test_each_table_is_taken_back_by_its_own_steps(tmp_path: Path) -> None:
     assert rows_on_disk(tmp_path, "activation_mean", 1)["step"].tolist() == [10, 20, 30, 40]
 
 
-def test_a_level_that_lacks_more_than_one_piece_is_made_whole(
+def test_level_that_lacks_several_pieces_is_completed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gradtui.runs.records._CHUNK", 16 * 5)

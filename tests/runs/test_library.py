@@ -1,3 +1,5 @@
+"""Test the list of runs and the search for one."""
+
 from __future__ import annotations
 
 import itertools
@@ -37,7 +39,7 @@ def test_runs_are_listed_newest_first(root: Path) -> None:
     assert runs[0].run == root / "20260101-110000-new"
 
 
-def test_what_is_no_run_or_corrupt_does_not_break_the_list(root: Path) -> None:
+def test_corrupt_runs_and_other_folders_do_not_break_the_list(root: Path) -> None:
     (root / "notes").mkdir()
     (root / "file").write_text("")
     (root / "dangling").symlink_to(root / "nowhere")
@@ -58,7 +60,7 @@ def test_what_is_no_run_or_corrupt_does_not_break_the_list(root: Path) -> None:
     assert len(runs) - 3 <= 3
 
 
-def test_a_root_that_is_not_there_holds_no_runs(tmp_path: Path) -> None:
+def test_missing_root_has_no_runs(tmp_path: Path) -> None:
     assert list_runs(tmp_path / "gone") == []
 
 
@@ -81,7 +83,7 @@ def test_the_default_root_is_the_users(home: Path) -> None:
         ("fixed", "20260101-103000-mid"),
     ],
 )
-def test_a_run_is_found_by_what_tells_it_apart(root: Path, text: str | None, found: str) -> None:
+def test_run_is_found_by_a_unique_id_name_or_tag(root: Path, text: str | None, found: str) -> None:
     assert find_run(text, root) == root / found
 
 
@@ -95,14 +97,14 @@ def test_a_run_is_found_by_its_path(root: Path, tmp_path: Path, monkeypatch: pyt
     ("text", "says"),
     [("tanh", "no run of that name"), ("deep", "3 runs match: 20260101-110000-new, "), ("", "3 runs match")],
 )
-def test_what_tells_none_or_several_apart_is_said_in_one_line(root: Path, text: str, says: str) -> None:
+def test_text_that_matches_no_run_or_several_raises_one_line(root: Path, text: str, says: str) -> None:
     with pytest.raises(RunNotFound) as caught:
         find_run(text, root)
     assert says in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_no_runs_yet(tmp_path: Path) -> None:
+def test_empty_root_raises_one_line(tmp_path: Path) -> None:
     with pytest.raises(RunNotFound, match="no runs yet"):
         find_run(None, tmp_path)
 
@@ -129,7 +131,7 @@ def test_a_name_that_a_person_gave_is_the_runs_name_everywhere(root: Path) -> No
     assert open_run(old).name == "deep sigmoid"
 
 
-def test_what_changes_is_seen_and_what_ended_is_not_read_again(
+def test_changed_runs_are_read_again_and_ended_ones_are_not(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     library = Library(root)
@@ -150,7 +152,7 @@ def test_what_changes_is_seen_and_what_ended_is_not_read_again(
     assert reads == [changed]
 
 
-def test_a_run_that_trains_is_seen_to_grow_to_end_and_to_go(root: Path) -> None:
+def test_growth_end_and_removal_of_a_run_are_noticed(root: Path) -> None:
     library = Library(root)
     folder = root / "live"
     meta = describe(folder, started=3e9)
@@ -171,7 +173,7 @@ def test_a_run_that_trains_is_seen_to_grow_to_end_and_to_go(root: Path) -> None:
     assert library.read()[0].id == "20260101-110000-new"
 
 
-def test_a_run_that_is_taken_up_again_is_live_again(root: Path) -> None:
+def test_resumed_run_is_live_again(root: Path) -> None:
     library = Library(root)
     library.read()
     folder = root / "20260101-110000-new"
@@ -180,7 +182,7 @@ def test_a_run_that_is_taken_up_again_is_live_again(root: Path) -> None:
     assert library.read()[0].status.state == "running"
 
 
-def test_a_live_digest_is_that_of_the_files(root: Path) -> None:
+def test_digest_of_a_live_run_is_that_of_its_files(root: Path) -> None:
     folder = root / "figures"
     describe(folder, started=4e9, layers=30)
     rng = np.random.default_rng(0)

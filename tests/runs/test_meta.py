@@ -1,3 +1,5 @@
+"""Test the description of a run in run.json."""
+
 from __future__ import annotations
 
 import os
@@ -31,13 +33,13 @@ FULL = RunMeta(
 )
 
 
-def test_what_is_written_is_read(tmp_path: Path) -> None:
+def test_written_meta_is_read_back(tmp_path: Path) -> None:
     write_meta(tmp_path, FULL)
     assert read_meta(tmp_path) == FULL
     assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
-def test_of_this_process_knows_this_process() -> None:
+def test_meta_of_this_process_has_its_pid_and_machine() -> None:
     meta = RunMeta.of_this_process(id="a", name="b", steps=3)
     assert (meta.pid, meta.steps, meta.name) == (os.getpid(), 3, "b")
     assert meta.started > 1e9
@@ -71,12 +73,12 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         read_meta(tmp_path)
 
 
-def test_fields_of_a_later_gradtui_are_passed_over(tmp_path: Path) -> None:
+def test_fields_of_a_later_gradtui_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "run.json").write_bytes(b'{"id": "a", "name": "b", "colour": "red"}')
     assert read_meta(tmp_path).name == "b"
 
 
-def test_a_reader_sees_the_old_or_the_new_never_a_part(tmp_path: Path) -> None:
+def test_reader_sees_the_whole_old_or_the_whole_new_file(tmp_path: Path) -> None:
     long = msgspec.structs.replace(FULL, layers=tuple(LayerMeta(f"dense{n}") for n in range(2000)))
     write_meta(tmp_path, FULL)
     done = threading.Event()
@@ -95,7 +97,7 @@ def test_a_reader_sees_the_old_or_the_new_never_a_part(tmp_path: Path) -> None:
     assert seen <= {2, 2000}
 
 
-def test_a_folder_that_is_gone_raises_oserror_and_leaves_nothing(tmp_path: Path) -> None:
+def test_missing_folder_raises_oserror_and_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No such file"):
         write_meta(tmp_path / "gone", FULL)
     assert not list(tmp_path.iterdir())

@@ -57,7 +57,7 @@ def old(tmp_path: Path) -> Run:
     return open_run(shutil.copytree(OLD, tmp_path / "runs" / OLD.name))
 
 
-def test_its_numbers_are_read(old: Run) -> None:
+def test_numbers_of_an_old_run_are_read(old: Run) -> None:
     assert (old.name, old.status, old.steps, old.layer_names) == ("sigmoid-20", FINISHED, 60, LAYERS)
     assert old.scalar_names == [
         "loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped", "clipped", "penalty",
@@ -72,7 +72,7 @@ def test_its_numbers_are_read(old: Run) -> None:
     assert {name: old.layers(name)[1][-1, 0].item() for name in old.metrics} == LAST_OF_FIRST_LAYER
 
 
-def test_its_levels_and_histograms_are_read(old: Run) -> None:
+def test_levels_and_histograms_of_an_old_run_are_read(old: Run) -> None:
     summary = old.table("grad_norm").summary(buckets=3)
     assert summary.step.tolist() == [1, 17, 33]
     assert summary.mean[:, 0].tolist() == [
@@ -84,7 +84,7 @@ def test_its_levels_and_histograms_are_read(old: Run) -> None:
     assert histogram.shares[0].max() == np.float32(0.25216347)
 
 
-def test_its_experiment_and_events_are_read(old: Run) -> None:
+def test_experiment_and_events_of_an_old_run_are_read(old: Run) -> None:
     experiment = old.experiment
     assert experiment is not None
     assert (experiment.net[0].repeat, experiment.net[0].activation, experiment.run.steps) == (
@@ -99,7 +99,7 @@ def test_its_experiment_and_events_are_read(old: Run) -> None:
     ]  # fmt: skip
 
 
-def test_a_follower_shows_it(old: Run) -> None:
+def test_follower_shows_an_old_run(old: Run) -> None:
     snapshot = Follower(old).poll()
     assert snapshot is not None
     assert (snapshot.step, snapshot.steps, snapshot.status) == (60, 60, FINISHED)
@@ -115,7 +115,7 @@ def test_a_follower_shows_it(old: Run) -> None:
     assert (recent.step, recent.rows.shape) == (60, (50, 21))
 
 
-def test_the_library_lists_it(old: Run) -> None:
+def test_library_lists_an_old_run(old: Run) -> None:
     (info,) = list_runs(old.folder.parent)
     assert (info.id, info.name, info.status, info.started) == (
         OLD.name, "sigmoid-20", FINISHED, 1795895602.372383,
@@ -127,7 +127,7 @@ def test_the_library_lists_it(old: Run) -> None:
     assert summary.profile == pytest.approx(PROFILE, rel=1e-12)
 
 
-def test_diagnose_finds_what_it_found(old: Run, capsys: pytest.CaptureFixture[str]) -> None:
+def test_diagnosis_of_an_old_run_has_not_changed(old: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["diagnose", str(old.folder), "--json"]) == 0
     told = json.loads(capsys.readouterr().out)
     assert (told["status"], told["steps"], told["overhead"]) == ("finished", 60, 0.6975939119357689)

@@ -1,3 +1,5 @@
+"""Test the check whether a process is alive."""
+
 from __future__ import annotations
 
 import os
@@ -19,18 +21,18 @@ def test_this_process_is_alive() -> None:
 
 
 @needs_proc
-def test_a_reused_pid_is_somebody_else() -> None:
+def test_reused_pid_is_another_process() -> None:
     started = process.start_ticks(os.getpid())
     assert started is not None
     assert not process.is_alive(os.getpid(), started - 1)
 
 
 @pytest.mark.parametrize("pid", [0, -1])
-def test_no_pid_is_nobody(pid: int) -> None:
+def test_missing_pid_is_no_process(pid: int) -> None:
     assert not process.is_alive(pid, None)
 
 
-def test_a_process_that_was_waited_for_is_gone() -> None:
+def test_process_that_was_waited_for_is_not_alive() -> None:
     child = subprocess.Popen([sys.executable, "-c", ""])
     child.wait()
     assert not process.is_alive(child.pid, None)
@@ -38,7 +40,7 @@ def test_a_process_that_was_waited_for_is_gone() -> None:
 
 
 @needs_proc
-def test_a_zombie_is_dead() -> None:
+def test_zombie_process_is_not_alive() -> None:
     child = os.fork()
     if child == 0:
         os._exit(0)
@@ -51,7 +53,7 @@ def test_a_zombie_is_dead() -> None:
 
 
 @needs_proc
-def test_a_name_with_blanks_and_brackets_does_not_confuse(tmp_path: Path) -> None:
+def test_process_name_may_have_blanks_and_brackets(tmp_path: Path) -> None:
     odd = tmp_path / "od) d ("
     odd.symlink_to("/bin/sleep")
     child = subprocess.Popen([odd, "60"])

@@ -1,3 +1,5 @@
+"""Test the reader of a run folder."""
+
 from __future__ import annotations
 
 import os
@@ -36,7 +38,7 @@ def test_numbers_come_back_as_arrays(tmp_path: Path) -> None:
     assert (run.name, run.steps, run.status.step) == ("a test", 2, 2)
 
 
-def test_a_run_is_seen_to_grow(tmp_path: Path) -> None:
+def test_reader_sees_new_rows_of_a_run(tmp_path: Path) -> None:
     meta = describe(tmp_path)
     run = open_run(str(tmp_path))
     assert run.scalars("loss")[0].size == 0
@@ -114,7 +116,7 @@ def test_a_folder_that_is_no_run_is_named_in_one_line(
     assert "\n" not in text
 
 
-def test_a_run_json_that_goes_bad_leaves_what_was_known(tmp_path: Path) -> None:
+def test_last_good_meta_is_kept_when_run_json_becomes_corrupt(tmp_path: Path) -> None:
     meta = describe(tmp_path)
     run = open_run(tmp_path)
     (tmp_path / "run.json").write_text("{")

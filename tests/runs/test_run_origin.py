@@ -1,4 +1,4 @@
-"""Where a run begins: start.json, and who its parent is before and after the trainer has come."""
+"""Test start.json and the parent of a run before and after the trainer has started."""
 
 from __future__ import annotations
 
@@ -22,17 +22,17 @@ FORK = RunOrigin(
 @pytest.mark.parametrize(
     "start", [RunOrigin(), FORK, RunOrigin(preflight=True), RunOrigin(parent=Parent("a", 0))]
 )
-def test_what_is_written_is_read(tmp_path: Path, start: RunOrigin) -> None:
+def test_written_origin_is_read_back(tmp_path: Path, start: RunOrigin) -> None:
     write_origin(tmp_path, start)
     assert read_origin(tmp_path) == start
 
 
-def test_a_run_of_its_own_has_no_such_file(tmp_path: Path) -> None:
+def test_run_without_a_parent_has_no_start_json(tmp_path: Path) -> None:
     assert read_origin(tmp_path) == RunOrigin()
 
 
 @pytest.mark.parametrize("content", [b"", b"[]", b'{"parent": {"run": "a"}}', b"\xff"])
-def test_a_corrupt_one_is_named_in_one_line(tmp_path: Path, content: bytes) -> None:
+def test_corrupt_start_json_raises_one_line(tmp_path: Path, content: bytes) -> None:
     (tmp_path / START_FILE).write_bytes(content)
     with pytest.raises(RunError) as caught:
         read_origin(tmp_path)

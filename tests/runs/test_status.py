@@ -1,3 +1,5 @@
+"""Test the status of a run."""
+
 from __future__ import annotations
 
 import os
@@ -61,7 +63,9 @@ def nobody() -> dict[str, Any]:
         ([{"event": "end", "status": "melted"}], 0, RunStatus("failed")),
     ],
 )
-def test_by_its_own_account(tmp_path: Path, events: list[dict], steps: int, expected: RunStatus) -> None:
+def test_status_follows_from_the_events(
+    tmp_path: Path, events: list[dict], steps: int, expected: RunStatus
+) -> None:
     got = status_of(tmp_path, *events, steps=steps)
     assert got == expected
     assert got.live == (expected.state in ("starting", "running", "paused"))
@@ -76,17 +80,19 @@ def test_by_its_own_account(tmp_path: Path, events: list[dict], steps: int, expe
         ([TRAINING, {"event": "paused"}], 2, "died at step 2"),
     ],
 )
-def test_without_its_process_it_died(tmp_path: Path, events: list[dict], steps: int, reason: str) -> None:
+def test_run_without_end_event_and_process_has_died(
+    tmp_path: Path, events: list[dict], steps: int, reason: str
+) -> None:
     got = status_of(tmp_path, *events, steps=steps, **nobody())
     assert (got.state, got.step, got.reason, got.live) == ("died", steps, reason, False)
 
 
-def test_without_its_process_but_with_an_end_it_ended(tmp_path: Path) -> None:
+def test_run_with_end_event_and_no_process_has_ended(tmp_path: Path) -> None:
     end = {"event": "end", "status": "finished"}
     assert status_of(tmp_path, TRAINING, end, steps=3, **nobody()).state == "finished"
 
 
-def test_a_pid_that_somebody_else_has_now_is_no_life(tmp_path: Path) -> None:
+def test_reused_pid_does_not_make_a_run_live(tmp_path: Path) -> None:
     started = process.start_ticks(os.getpid())
     if started is None:
         pytest.skip("no /proc")
@@ -94,7 +100,7 @@ def test_a_pid_that_somebody_else_has_now_is_no_life(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("elsewhere", [{"host": "far away"}, {"machine": "another boot"}, {"pid": 0}])
-def test_elsewhere_the_heartbeat_tells(tmp_path: Path, elsewhere: dict[str, Any]) -> None:
+def test_heartbeat_decides_on_another_machine(tmp_path: Path, elsewhere: dict[str, Any]) -> None:
     assert status_of(tmp_path, TRAINING, **elsewhere).state == "running"
     old = time.time() - 31
     os.utime(tmp_path / "heartbeat", (old, old))
@@ -105,7 +111,7 @@ def test_elsewhere_the_heartbeat_tells(tmp_path: Path, elsewhere: dict[str, Any]
     assert read_status(tmp_path).state == "died"
 
 
-def test_without_a_trainer_it_starts_for_a_minute_and_has_then_failed(tmp_path: Path) -> None:
+def test_run_without_a_trainer_is_starting_for_a_minute_and_then_failed(tmp_path: Path) -> None:
     (tmp_path / "experiment.toml").write_text("")
     assert read_status(tmp_path) == RunStatus("starting")
     old = time.time() - 61
@@ -113,7 +119,7 @@ def test_without_a_trainer_it_starts_for_a_minute_and_has_then_failed(tmp_path: 
     assert read_status(tmp_path) == RunStatus("failed", reason="the trainer never started")
 
 
-def test_an_end_that_comes_while_we_look_is_seen(tmp_path: Path) -> None:
+def test_end_event_written_during_the_check_is_seen(tmp_path: Path) -> None:
     meta = describe(tmp_path, **nobody())
     log = EventLog(tmp_path)
     log.poll()
@@ -139,7 +145,7 @@ def test_the_last_step_is_that_of_the_table_that_went_furthest(tmp_path: Path) -
     assert read_status(tmp_path).step == 9
 
 
-def test_lists_and_wishes_need_no_numpy() -> None:
+def test_listing_runs_and_sending_commands_need_no_numpy() -> None:
     code = (
         "import sys\n"
         "from gradtui.runs import control, folder, library, meta, status\n"

@@ -1,3 +1,5 @@
+"""Test tables of fixed-size records."""
+
 from __future__ import annotations
 
 import itertools
@@ -128,7 +130,7 @@ def test_a_torn_last_record_is_no_row(tmp_path: Path, rows: int) -> None:
     assert table.rows == len(table.read()) == len(table.values()[0]) == len(table.summary()) == rows
 
 
-def test_a_table_that_is_not_there_has_no_rows(tmp_path: Path) -> None:
+def test_missing_table_has_no_rows(tmp_path: Path) -> None:
     for columns in ((), ("a", "b")):
         table = Table(tmp_path / "gone", "grad_norm", columns)
         assert table.rows == 0

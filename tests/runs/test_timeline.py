@@ -1,3 +1,5 @@
+"""Test the timeline of a table for a waterfall."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -25,7 +27,7 @@ def timeline_of(folder: Path, values: np.ndarray, most: int, *, first: int = 1) 
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_folded_it_is_the_timeline_of_fewer_rows(
+def test_folding_gives_the_timeline_of_fewer_rows(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     values = data.draw(matrices(most_rows=500))
@@ -71,14 +73,14 @@ def test_nan_and_infinity_are_seen_in_any_fold(tmp_path: Path) -> None:
         assert np.isneginf(matrix[:, 2]).sum() == 1
 
 
-def test_nothing_recorded_is_an_empty_timeline(tmp_path: Path) -> None:
+def test_run_without_rows_has_an_empty_timeline(tmp_path: Path) -> None:
     timeline = timeline_of(tmp_path, np.ones((0, 3), np.float32), 64)
     matrix, steps, stride = timeline.fold(10)
     assert (matrix.shape, len(steps), stride, timeline.recorded) == ((0, 3), 0, 1, 0)
     assert len(timeline.window(1, 100, 10)) == 0
 
 
-def test_a_window_looks_closer_than_the_rows(tmp_path: Path) -> None:
+def test_window_has_finer_rows_than_the_whole_run(tmp_path: Path) -> None:
     values = np.random.default_rng(0).lognormal(size=(1000, 2)).astype(np.float32)
     timeline = timeline_of(tmp_path, values, 4, first=11)
     assert timeline.stride == 256

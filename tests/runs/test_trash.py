@@ -1,3 +1,5 @@
+"""Test the deletion of runs and their return."""
+
 from __future__ import annotations
 
 from pathlib import Path
@@ -19,7 +21,7 @@ def ids(root: Path) -> list[str]:
     return sorted(info.id for info in list_runs(root))
 
 
-def test_what_is_deleted_together_comes_back_together_the_last_first(runs: list[Path]) -> None:
+def test_runs_deleted_together_are_restored_together_newest_deletion_first(runs: list[Path]) -> None:
     root = runs[0].parent
     content = {path.name: path.read_bytes() for path in runs[1].iterdir() if path.is_file()}
     trash.delete(runs[:2])
@@ -34,7 +36,7 @@ def test_what_is_deleted_together_comes_back_together_the_last_first(runs: list[
     assert trash.undelete(root) == []
 
 
-def test_a_live_run_is_not_deleted_nor_those_with_it(runs: list[Path]) -> None:
+def test_live_run_and_runs_chosen_with_it_are_not_deleted(runs: list[Path]) -> None:
     live = make(runs[0].parent, "live", started=3e9, end=None)
     with pytest.raises(RunError, match="live: still training; stop it first"):
         trash.delete([runs[0], live])
@@ -49,7 +51,7 @@ def test_a_corrupt_run_can_be_deleted(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_what_is_no_run_is_never_deleted(tmp_path: Path) -> None:
+def test_folder_that_is_no_run_is_never_deleted(tmp_path: Path) -> None:
     (tmp_path / "precious").mkdir()
     (tmp_path / "precious" / "thesis.tex").write_text("")
     link = tmp_path / "link"
@@ -61,7 +63,7 @@ def test_what_is_no_run_is_never_deleted(tmp_path: Path) -> None:
     assert (tmp_path / "real" / "run.json").exists()
 
 
-def test_what_was_deleted_longer_ago_is_removed_for_good(runs: list[Path]) -> None:
+def test_runs_deleted_long_ago_are_removed_for_good(runs: list[Path]) -> None:
     root = runs[0].parent
     trash.delete(runs[:1])
     trash.purge(root)
@@ -72,7 +74,7 @@ def test_what_was_deleted_longer_ago_is_removed_for_good(runs: list[Path]) -> No
     assert ids(root) == ["b", "c"]
 
 
-def test_a_run_of_its_name_is_not_overwritten(runs: list[Path]) -> None:
+def test_restoring_overwrites_no_run_of_the_same_name(runs: list[Path]) -> None:
     trash.delete(runs[:1])
     make(runs[0].parent, "a", started=5e9)
     with pytest.raises(RunError, match="another run of that name"):
@@ -80,9 +82,7 @@ def test_a_run_of_its_name_is_not_overwritten(runs: list[Path]) -> None:
     assert trash.count(runs[0].parent) == 1
 
 
-def test_a_folder_that_cannot_be_written_is_said_in_one_line(
-    runs: list[Path], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_unwritable_folder_raises_one_line(runs: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     (runs[0].parent / ".trash").write_text("a file in its place")
     with pytest.raises(RunError, match=r"\.trash: ") as caught:
         trash.delete(runs[:1])

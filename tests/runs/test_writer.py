@@ -1,3 +1,5 @@
+"""Test the writer of a run folder."""
+
 from __future__ import annotations
 
 import json
@@ -50,7 +52,7 @@ def test_the_thread_writes_by_itself(tmp_path: Path) -> None:
     writer.close()
 
 
-def test_a_number_beyond_float32_is_infinity_and_warns_nobody(tmp_path: Path) -> None:
+def test_number_beyond_float32_is_written_as_infinity_without_a_warning(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, COLUMNS)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -83,7 +85,7 @@ def test_a_wrong_table_or_row_is_the_callers_error(tmp_path: Path) -> None:
     assert not (tmp_path / "scalars.f32").exists()
 
 
-def test_a_step_allocates_nothing_that_stays(tmp_path: Path) -> None:
+def test_step_leaves_no_memory_allocated(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, COLUMNS, flush_every=60)
     row = np.zeros(3, np.float32)
 
@@ -104,7 +106,7 @@ def test_a_step_allocates_nothing_that_stays(tmp_path: Path) -> None:
     assert grown < 4000
 
 
-def test_one_write_a_table_a_flush(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_flush_makes_one_write_for_each_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     writes = []
     real = os.pwrite
 
@@ -217,14 +219,14 @@ def test_a_table_that_vanished_does_not_come_back_without_its_beginning(tmp_path
     assert not (tmp_path / "scalars.f32").exists()
 
 
-def test_a_folder_that_never_was_is_an_error_and_raises_nothing(tmp_path: Path) -> None:
+def test_missing_folder_is_kept_as_an_error_and_not_raised(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path / "gone", COLUMNS)
     writer.append("scalars", 1, [1, 2])
     writer.close()
     assert isinstance(writer.error, FileNotFoundError)
 
 
-def test_rows_that_memory_cannot_hold_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_dropped_for_lack_of_memory_are_counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(run_writer.RowBuffer, "FIRST_BYTES", 200)
     monkeypatch.setattr(run_writer.RowBuffer, "MOST_BYTES", 1000)
     writer = RunWriter(tmp_path, COLUMNS, flush_every=60)

@@ -1,4 +1,4 @@
-"""Nobody on the network reaches the processes of a training that is split over several."""
+"""Test that no other machine reaches the processes of a distributed training."""
 
 from __future__ import annotations
 

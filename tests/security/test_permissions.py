@@ -58,7 +58,7 @@ def trained(root: Path, *, share: bool = False) -> Path:
 
 
 @pytest.mark.long
-def test_run_is_of_its_user_alone_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_run_is_private_to_its_user_under_any_umask(tmp_path: Path, umask: int) -> None:
     folder = trained(tmp_path / "runs")
     assert {"control.jsonl", "trainer.log", "run.json", "events.jsonl", "checkpoints"} <= set(modes(folder))
     assert modes(folder) == expected(folder, 0o700, 0o600)
@@ -66,7 +66,7 @@ def test_run_is_of_its_user_alone_whatever_the_umask(tmp_path: Path, umask: int)
 
 
 @pytest.mark.long
-def test_shared_run_is_readable_by_the_group_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+def test_shared_run_is_readable_by_the_group_under_any_umask(tmp_path: Path, umask: int) -> None:
     folder = trained(tmp_path / "runs", share=True)
     assert modes(folder) == expected(folder, 0o750, 0o640)
     assert stat.S_IMODE((tmp_path / "runs").stat().st_mode) == 0o750

@@ -193,7 +193,7 @@ def test_trash_of_another_user_is_not_purged(run: Path) -> None:
 # -- drafts and special files
 
 
-def test_draft_has_a_name_that_nobody_can_guess(tmp_path: Path, precious: Path) -> None:
+def test_draft_has_an_unpredictable_name(tmp_path: Path, precious: Path) -> None:
     names = set()
     for _ in range(3):
         with replacing(tmp_path / "run.json") as file:

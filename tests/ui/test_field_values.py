@@ -1,4 +1,4 @@
-"""What arrows, typing and undo make of an experiment."""
+"""Test how arrows, typing and undo change an experiment."""
 
 from __future__ import annotations
 

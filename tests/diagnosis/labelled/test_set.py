@@ -39,7 +39,7 @@ def test_each_half_is_large_and_has_every_label() -> None:
         assert labels["healthy"] + labels["uneven"] >= 20
 
 
-def test_each_label_has_a_criterion_and_each_sick_net_a_control() -> None:
+def test_each_label_has_a_criterion_and_each_unhealthy_net_a_control() -> None:
     assert set(CRITERIA) == LABELS
     for case in cases():
         assert (case.control is None) == case.well, case.name

@@ -1,4 +1,4 @@
-"""The diagnosis as a whole: live runs, scripts, the order of the findings, and any numbers whatever."""
+"""Test the diagnosis as a whole: live runs, scripts, the order of the findings, and any numbers."""
 
 from __future__ import annotations
 

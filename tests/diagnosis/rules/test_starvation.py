@@ -31,17 +31,17 @@ class TestVanishing:
         assert finding.layers == tuple(f"dense{number}" for number in range(1, 8))
 
     @pytest.mark.parametrize("drop", [-0.9, -0.4, 0.0, 0.6, 0.9])
-    def test_healthy_profiles_are_left_alone(self, drop: float) -> None:
+    def test_healthy_profiles_have_no_finding(self, drop: float) -> None:
         assert codes(evidence(drop=drop, loss=LEARNED)) == []
         assert remarks(evidence(drop=drop, loss=LEARNED)) == []
 
     def test_a_steep_slope_of_a_shallow_net_is_none(self) -> None:
         assert codes(evidence(layers=2, drop=-0.9, loss=curve(2.3, 2.0, 1.5))) == []
 
-    def test_small_is_not_vanishing(self) -> None:
+    def test_small_even_gradient_is_not_vanishing(self) -> None:
         assert "vanishing" not in codes(evidence(size=1e-20, loss=AT_CHANCE))
 
-    def test_a_net_that_learns_is_healthy_whatever_its_profile(self) -> None:
+    def test_net_that_learns_is_healthy_with_any_profile(self) -> None:
         made = evidence(drop=-3.4, loss=LEARNED)
         assert codes(made) == []
         (remark,) = remarks(made)
@@ -99,7 +99,7 @@ class TestVanishing:
         made = dataclasses.replace(made, output_grad_rms=Series.of(made.output_grad_rms.steps, values))
         assert "exactly 0" in only(made).evidence
 
-    def test_weights_that_a_penalty_ate_starve_the_gradient_late(self) -> None:
+    def test_weights_shrunk_by_a_penalty_starve_the_gradient_late(self) -> None:
         made = evidence(
             drop=(0.0, -10.0), loss=AT_CHANCE, experiment=experiment(cures__l2=1.0, net__activation="relu")
         )
@@ -228,7 +228,7 @@ class TestLost:
         finding = only(self.zeroed(evidence(layers=4, drop=0.0, loss=AT_CHANCE), slice(0, 3)))
         assert (finding.code, finding.layers) == ("no-gradient", ("dense1", "dense2", "dense3"))
 
-    def test_float32_does_not_underflow_there(self) -> None:
+    def test_float32_gradients_do_not_underflow(self) -> None:
         made = evidence(drop=-7.8, loss=AT_CHANCE)
         assert "underflow" not in codes(self.zeroed(made, slice(0, 4)))
 

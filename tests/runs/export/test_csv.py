@@ -1,4 +1,4 @@
-"""What a person reads back from CSV."""
+"""Test that exported CSV reads back with the same numbers."""
 
 from __future__ import annotations
 

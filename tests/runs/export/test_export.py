@@ -1,4 +1,4 @@
-"""Where an export goes, and what it leaves alone."""
+"""Test which files an export writes and which it leaves unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What pyarrow reads back."""
+"""Test that pyarrow reads back the exported numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What TensorBoard's own reader reads back."""
+"""Test that TensorBoard's own reader reads back the exported numbers."""
 
 from __future__ import annotations
 

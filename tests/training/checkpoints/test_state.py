@@ -1,4 +1,4 @@
-"""Test that a session restored from its checkpoint continues bit-identical, whatever its parts."""
+"""Test that a session restored from its checkpoint continues bit-identical, with all kinds of parts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said beneath the drawing."""
+"""Test the notes beneath the drawing of the net."""
 
 from __future__ import annotations
 

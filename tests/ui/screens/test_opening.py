@@ -1,4 +1,4 @@
-"""The first frame, whatever the experiment is called."""
+"""Test the first frame for any name of the experiment."""
 
 from __future__ import annotations
 

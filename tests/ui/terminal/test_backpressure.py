@@ -1,4 +1,4 @@
-"""The reader waits for the terminal, at most one question is under way, and nobody else gets an answer."""
+"""Test that drawing waits for the terminal, with one question under way at most, answered to this app alone."""
 
 from __future__ import annotations
 

@@ -162,7 +162,7 @@ async def test_smoothing_goes_round(folder: Path) -> None:
         assert "batch smoothed over 10 steps" in app.text
 
 
-async def test_what_was_chosen_before_the_first_numbers_holds(folder: Path) -> None:
+async def test_choices_made_before_the_first_numbers_are_kept(folder: Path) -> None:
     app = Bench("loss", folder)
     async with app.run_test(size=(100, 18)) as pilot:
         app.pane.logarithmic, app.pane.smoothing = True, "strong"
@@ -204,7 +204,7 @@ async def test_keys_move_through_time(folder: Path) -> None:
         assert app.said[-1] is None
 
 
-async def test_keys_count_from_where_the_last_one_led_though_nobody_has_obeyed_yet(folder: Path) -> None:
+async def test_quick_keys_add_up_before_the_view_has_changed(folder: Path) -> None:
     async with bench("loss", folder) as (app, pilot):
         pane = app.pane
         for _ in range(3):
@@ -248,7 +248,7 @@ async def test_the_pane_points_where_the_run_is_looked_at_and_shows_that_stretch
         assert "η lr" not in app.text, "out of view"
 
 
-async def test_what_happened_is_named_beneath(folder: Path) -> None:
+async def test_events_are_named_beneath_the_curve(folder: Path) -> None:
     async with bench("loss", folder) as (app, pilot):
         assert "η lr  ◆ saved  ▃ clipped" in app.text
         await app.show(at=200)
@@ -299,7 +299,7 @@ async def test_pretraining_has_epochs_not_steps(tmp_path: Path) -> None:
         assert app.said == []
 
 
-async def test_the_same_state_again_paints_nothing(folder: Path) -> None:
+async def test_unchanged_state_paints_nothing(folder: Path) -> None:
     async with bench("loss", folder) as (app, pilot):
         before, layer = text_of(app), app.plot._layer
         dirty = []
@@ -315,7 +315,7 @@ async def test_the_same_state_again_paints_nothing(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(20, 6), (42, 10), (240, 60)])
-async def test_any_size(folder: Path, size: tuple[int, int]) -> None:
+async def test_pane_draws_at_any_size(folder: Path, size: tuple[int, int]) -> None:
     app = Bench("accuracy", folder)
     async with app.run_test(size=size) as pilot:
         await app.show()

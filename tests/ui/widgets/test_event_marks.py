@@ -1,4 +1,4 @@
-"""What happened in a run becomes marks for its curves."""
+"""Test the marks that the events of a run put on its curves."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def told(story: Story, *findings: tuple[str, int]) -> dict[float, str]:
     return {mark.step: f"{mark.kind}: {mark.text}" for mark in marks.signs}
 
 
-def test_what_a_viewer_changed(story: Story) -> None:
+def test_changes_by_a_viewer_are_marked(story: Story) -> None:
     story.rows([0.1] * 20 + [0.02] * 30)
     story.event("control", 20, wish="set", set={"optimizer.lr": 0.02})
     story.event("control", 30, wish="set", set={"cures.clip_norm": 0.5, "optimizer.momentum": 0.9})
@@ -89,7 +89,7 @@ def test_pauses_checkpoints_and_a_stay_at_one_step(story: Story) -> None:
     }
 
 
-def test_what_was_done_after_the_step_that_a_run_was_taken_back_to_is_gone(story: Story) -> None:
+def test_events_after_the_step_of_a_rollback_are_not_marked(story: Story) -> None:
     story.rows([0.1] * 20).event("checkpoint", 10, path="x").event("paused", 15).event("rewound", 10)
     story.event("checkpoint", 18, path="y")
     snapshot = story.snapshot()
@@ -101,7 +101,7 @@ def test_what_was_done_after_the_step_that_a_run_was_taken_back_to_is_gone(story
     ]
 
 
-def test_findings_of_the_run_and_of_who_looks_each_once(story: Story) -> None:
+def test_recorded_and_new_findings_are_marked_once_each(story: Story) -> None:
     story.rows([0.1] * 20).event("finding", 12, code="vanishing")
     assert told(story, ("vanishing", 11), ("not-learning", 15)) == {
         11: "finding: vanishing",
@@ -148,20 +148,20 @@ def test_a_step_schedule_is_marked_where_it_steps(tmp_path: Path, steps: int) ->
 @pytest.mark.parametrize(
     "optimizer", [Optimizer(schedule="cosine"), Optimizer(schedule="cosine", warmup_steps=10)]
 )
-def test_a_slope_is_no_event(tmp_path: Path, steps: int, optimizer: Optimizer) -> None:
+def test_gradual_rate_change_is_not_marked(tmp_path: Path, steps: int, optimizer: Optimizer) -> None:
     story = Story(tmp_path, steps).rows([0.1 * rate_factor(optimizer, s, steps) for s in range(1, steps + 1)])
     assert EventMarks().marks(story.snapshot(), ()).signs == ()
 
 
 @pytest.mark.parametrize("steps", [500, 5000])
-def test_a_wish_is_not_marked_again_where_the_rate_jumps(tmp_path: Path, steps: int) -> None:
+def test_commanded_rate_change_is_marked_only_once(tmp_path: Path, steps: int) -> None:
     half = steps // 2 + 3
     story = Story(tmp_path, steps).rows([0.1] * half + [0.01] * (steps - half))
     story.event("control", half, wish="set", set={"optimizer.lr": 0.01})
     assert EventMarks().marks(story.snapshot(), ()).signs == (CurveMark(half, "lr", "lr 0.01"),)
 
 
-def test_jumps() -> None:
+def test_jumps_of_the_rate_are_marked() -> None:
     assert jumps_of([1, 2, 3, 4], [0.1, 0.1, 0.2, 0.2]) == [(2, 3, 3, 0.1, 0.2)]
     assert jumps_of([1, 2, 3, 4], [0.1, 0.15, 0.2, 0.2]) == [(1, 2, 3, 0.1, 0.2)]
     assert jumps_of([1, 2, 3, 4], [0.1, 0.1000001, 0.1, 0.1]) == []

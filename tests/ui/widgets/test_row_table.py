@@ -1,3 +1,5 @@
+"""Test the table of rows with a cursor."""
+
 from __future__ import annotations
 
 import math

@@ -1,3 +1,5 @@
+"""Test which differences between runs the comparison shows."""
+
 from __future__ import annotations
 
 import pytest

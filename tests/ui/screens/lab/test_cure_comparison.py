@@ -1,4 +1,4 @@
-"""A cured twin beside the sick run: what is drawn over what, what is said, and that it can be left and found again."""
+"""Test the comparison of a cured run with its parent: overlays, words, and how to leave and reopen it."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def twins(make_run: MakeRun) -> tuple[Path, Path]:
     return sick, make_run(CURED, steps=100, decades=0.3, parent=Parent(sick.name, 0, "relu"))
 
 
-async def test_a_twin_is_held_against_the_run_that_it_names(make_run: MakeRun) -> None:
+async def test_cured_run_is_compared_with_its_parent(make_run: MakeRun) -> None:
     sick, cured = twins(make_run)
     _, before = open_run(sick).layers("grad_norm")
     app = GradtuiApp(attach=cured)
@@ -62,7 +62,7 @@ async def test_a_twin_is_held_against_the_run_that_it_names(make_run: MakeRun) -
         assert lab.query_one(ProfileChart)._profile.other is None
 
 
-async def test_a_pause_of_the_twin_does_not_make_its_cure_dearer(make_run: MakeRun) -> None:
+async def test_pause_of_the_cured_run_does_not_raise_its_price(make_run: MakeRun) -> None:
     sick = make_run(steps=200)
     cured = make_run(CURED, steps=99, decades=0.3, end=None, parent=Parent(sick.name, 0, "relu"))
     names = open_run(cured).layer_names
@@ -92,7 +92,7 @@ async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: Ma
         assert shown == list_runs()[0].summary.findings == ("dead-units",)
 
 
-async def test_a_twin_whose_sick_run_was_deleted_is_shown_alone(make_run: MakeRun) -> None:
+async def test_cured_run_whose_parent_was_deleted_is_shown_alone(make_run: MakeRun) -> None:
     cured = make_run(CURED, steps=100, decades=0.3, parent=Parent("20200101-000000-gone", 0, "relu"))
     app = GradtuiApp(attach=cured)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -101,7 +101,7 @@ async def test_a_twin_whose_sick_run_was_deleted_is_shown_alone(make_run: MakeRu
         assert lab.comparison.partner is None
 
 
-async def test_layers_are_held_against_those_of_the_same_name(make_run: MakeRun) -> None:
+async def test_layers_are_compared_by_name(make_run: MakeRun) -> None:
     sick = make_run(steps=60)
     shallow = make_run(
         cure("fewer-layers").apply(resolve("sigmoid-20")),
@@ -134,7 +134,7 @@ async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: M
         assert "net.0.activation relu" in screen_text(app)
 
 
-async def test_a_twin_that_cannot_be_started_is_said(
+async def test_cured_run_that_cannot_start_shows_the_reason(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: object, **__: object) -> None:

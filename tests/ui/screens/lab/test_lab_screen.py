@@ -135,7 +135,7 @@ async def test_nan_is_said_in_words(make_run: MakeRun) -> None:
         assert "diverged" in screen_text(app)
 
 
-async def test_a_dead_trainer_is_said_with_its_step_and_its_log_is_offered(make_run: MakeRun) -> None:
+async def test_death_of_a_trainer_is_shown_with_its_step_and_its_log(make_run: MakeRun) -> None:
     sleeper = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
     from gradtui.runs.meta import read_meta, write_meta
     from gradtui.runs.process import start_ticks
@@ -158,7 +158,7 @@ async def test_a_dead_trainer_is_said_with_its_step_and_its_log_is_offered(make_
     sleeper.wait()
 
 
-async def test_wishes_reach_the_folder(make_run: MakeRun) -> None:
+async def test_commands_reach_the_run_folder(make_run: MakeRun) -> None:
     folder = make_run(end=None)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -233,7 +233,7 @@ async def test_another_experiment_leaves_the_running_one_alone(make_run: MakeRun
         assert ControlReader(folder).poll() == []
 
 
-async def test_what_the_trainer_took_over_is_shown_whoever_wished_it(make_run: MakeRun) -> None:
+async def test_changes_by_any_viewer_are_shown(make_run: MakeRun) -> None:
     folder = make_run(end=None)
     writer = RunWriter(folder, {})
     writer.event("control", step=40, wish="set", set={"optimizer.lr": 0.002})
@@ -246,7 +246,7 @@ async def test_what_the_trainer_took_over_is_shown_whoever_wished_it(make_run: M
         assert "○" not in screen_text(app)
 
 
-async def test_nothing_of_one_run_stands_under_the_title_of_another(make_run: MakeRun) -> None:
+async def test_run_title_never_stands_over_numbers_of_another_run(make_run: MakeRun) -> None:
     other = new_folder(runs_root(), "no row yet")
     (other / "experiment.toml").write_text(dumps(resolve("plain-5")))
     app = GradtuiApp(attach=make_run())

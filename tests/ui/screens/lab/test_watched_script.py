@@ -1,4 +1,4 @@
-"""A watched script on the screen: its own learning rate to wish another for, and nothing of the builder's net."""
+"""Test the lab on a watched script: its learning rate can be changed, and no builder is shown."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def script_run(*, listening: bool) -> tuple[Path, RunWriter]:
     return folder, writer
 
 
-async def test_the_scripts_learning_rate_can_be_wished_for(home: Path) -> None:
+async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:
     folder, writer = script_run(listening=True)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -70,7 +70,7 @@ async def test_the_scripts_learning_rate_can_be_wished_for(home: Path) -> None:
     writer.close()
 
 
-async def test_a_script_that_does_not_ask_is_said_to_be_deaf(home: Path) -> None:
+async def test_script_that_reads_no_commands_shows_a_warning(home: Path) -> None:
     folder, writer = script_run(listening=False)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
@@ -83,7 +83,7 @@ async def test_a_script_that_does_not_ask_is_said_to_be_deaf(home: Path) -> None
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 50)])
-async def test_every_size_shows_it(home: Path, size: tuple[int, int]) -> None:
+async def test_watched_script_is_shown_at_every_size(home: Path, size: tuple[int, int]) -> None:
     folder, writer = script_run(listening=True)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=size) as pilot:

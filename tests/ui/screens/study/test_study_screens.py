@@ -288,7 +288,7 @@ async def test_gradients_of_bars_stand_side_by_side_in_ranked_order(size: tuple[
         assert "cured: training accuracy" in screen_text(app)
 
 
-async def test_cursor_pages_through_the_gradients_whatever_the_seed() -> None:
+async def test_cursor_pages_through_the_gradients_of_every_seed() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await profiled(pilot)

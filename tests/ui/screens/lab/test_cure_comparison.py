@@ -169,7 +169,7 @@ async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: 
         await pilot.press("i")
         await until(pilot, lambda: "at initialisation, nothing trained" in screen_text(app), seconds=60)
         await until(pilot, lambda: "─ theory" in screen_text(app))
-        measured = lab.measured
+        measured = lab.followed.folder.parent if lab.followed else None
         assert measured is not None
         assert not list((home / "runs").glob("*"))
         assert lab.check_action("start", ())

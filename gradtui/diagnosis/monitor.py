@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
+from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import Finding, in_order
 from gradtui.diagnosis.outcome import Outcome, outcome_of
@@ -39,6 +40,9 @@ SECONDS_BETWEEN_DIAGNOSES = 1.0
 REST_PER_DIAGNOSIS = 19.0
 """The monitor rests this many times as long as a diagnosis took: a costly one is made seldom."""
 
+SECONDS_WHILE_PENDING, REST_WHILE_PENDING = 0.3, 4.0
+"""The same while a finding still has to be confirmed: the answer should come soon."""
+
 EARLY_STEPS = 20
 """The number of steps below which a live run without findings may still turn out unhealthy."""
 
@@ -53,6 +57,10 @@ class DiagnosisUpdate:
     findings: list[Finding]
     new: list[Finding]
     """Those whose code was never among the findings of this run before."""
+    pending: list[Finding] = field(default_factory=list)
+    """What this update saw and the next one has to confirm."""
+    clean_updates: int = 0
+    """How many updates in a row, at different steps, saw nothing at all."""
 
 
 @dataclass
@@ -76,6 +84,8 @@ class LiveDiagnosis:
     def __init__(self) -> None:
         self._seen: dict[str, _Seen] = {}
         self._announced: set[str] = set()
+        self._clean_updates = 0
+        self._clean_at = -1
 
     def update(self, evidence: Evidence, partner: Evidence | None = None) -> DiagnosisUpdate:
         """Diagnose the run as it is now; fast enough to be called a few times a second.
@@ -96,7 +106,13 @@ class LiveDiagnosis:
         findings = in_order(seen.finding for seen in self._seen.values() if seen.shown)
         new = [finding for finding in findings if finding.code not in self._announced]
         self._announced.update(finding.code for finding in new)
-        return DiagnosisUpdate(findings, new)
+        pending = in_order(seen.finding for seen in self._seen.values() if not seen.shown)
+        if found:
+            self._clean_updates = 0
+        elif evidence.step > self._clean_at:
+            self._clean_updates += 1
+            self._clean_at = evidence.step
+        return DiagnosisUpdate(findings, new, pending, self._clean_updates)
 
     def _see(self, code: str, finding: Finding, step: int) -> None:
         seen = self._seen.get(code)
@@ -134,9 +150,12 @@ class RunMonitor:
         self.findings: tuple[Finding, ...] | None = None
         """The findings to show: those that the trainer recorded, as a list of runs shows them too, or the monitor's
         own where it recorded none (an import, a script, a run of an early version, a run that was only just begun).
-        None while it is too early to say anything."""
+        None while the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates."""
+        self.pending: tuple[Finding, ...] = ()
+        """What the last diagnosis saw and the next one has to confirm."""
         self._follower: Follower | None = None
         self._diagnosis = LiveDiagnosis()
+        self._clean_updates = 0
         self._outcome: Outcome | None = None
         self._diagnosed: Snapshot | None = None
         self._diagnosed_at = -math.inf
@@ -200,10 +219,15 @@ class RunMonitor:
         self.evidence = replace(evidence, finished=True) if finished else evidence
         update = self._diagnosis.update(self.evidence)
         self.current_findings = tuple(update.findings)
+        self.pending = tuple(update.pending)
+        self._clean_updates = update.clean_updates
         self._outcome = None
         self.findings = self._findings_to_show()
         self._diagnosed_at = ended = time.monotonic()
-        self._rests_until = ended + max(SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS * (ended - began))
+        least, share = SECONDS_BETWEEN_DIAGNOSES, REST_PER_DIAGNOSIS
+        if self.pending:
+            least, share = SECONDS_WHILE_PENDING, REST_WHILE_PENDING
+        self._rests_until = ended + max(least, share * (ended - began))
         return update.new
 
     def _findings_to_show(self) -> tuple[Finding, ...] | None:
@@ -215,19 +239,24 @@ class RunMonitor:
             # the step at which it said so.
             newest = {finding.code: finding for finding in self.current_findings}
             return tuple(in_order(newest.get(finding.code, finding) for finding in recorded))
-        return self._unless_early(self.current_findings, self.evidence.step)
-
-    def _unless_early(self, findings: tuple[Finding, ...], step: int) -> tuple[Finding, ...] | None:
         live = self.snapshot is not None and self.snapshot.status.live
-        return None if live and step < EARLY_STEPS and not findings else findings
+        checking = self.evidence.step < EARLY_STEPS or self._clean_updates < CONFIRMING_UPDATES
+        return None if live and checking and not self.current_findings else self.current_findings
+
+    def objection(self, at: int | None = None) -> str:
+        """Return why the run, as it was at a step (None is the newest), cannot be called free of problems; or ""."""
+        return objection(self.snapshot.curves, at) if self.snapshot is not None else ""
 
     def findings_at(self, step: int) -> tuple[Finding, ...] | None:
-        """Return what the rules say of the run as it was at an earlier step; None where that is too early to say.
+        """Return the findings on the run as it was at an earlier step; None where that is too early to say.
 
         The run must have been diagnosed before.
         """
         assert self.evidence is not None
-        findings = tuple(diagnose(self.evidence.upto(step)))
+        found = {finding.code: finding for finding in diagnose(self.evidence.upto(step))}
+        # A problem that is known to have begun by then is not forgotten, even if it could not be told yet.
+        begun = {finding.code: finding for finding in self.findings or () if finding.step <= step}
+        findings = tuple(in_order((begun | found).values()))
         return findings if findings or step >= EARLY_STEPS else None
 
     @property

@@ -88,9 +88,13 @@ class FollowedRun:
         self.metrics: tuple[str, ...] = ()
         """The metrics of its layers that the run records."""
         self.findings: tuple[Finding, ...] | None = None
-        """The findings at the step that is shown; None while it is too early to say …"""
+        """The findings at the step that is shown; None while the run is being checked …"""
         self.newest_findings: tuple[Finding, ...] | None = None
         """… and at the newest step, as `RunMonitor.findings` has them."""
+        self.pending: tuple[str, ...] = ()
+        """The codes of what was seen once and has to be confirmed."""
+        self.objection = ""
+        """Why the run cannot be called free of problems although nothing is found; "" if nothing speaks against it."""
         self.first_bad_step: int | None = None
         """The first step at which anything was found; None where nothing was."""
         self.outcome: Outcome | None = None
@@ -153,6 +157,7 @@ class FollowedRun:
                     before = self.data
                     first, step_changed = before is None, before is None or request.at != before.request.at
                     self._read_view(monitor.run, request)
+                    self._withhold_all_clear(monitor)
                     if step_changed:
                         # The picture first; its diagnosis comes a moment later. Only the very first painting is
                         # waited for: it and a diagnosis would take turns.
@@ -165,6 +170,20 @@ class FollowedRun:
             self.problem = str(error) if known else f"cannot follow this run: {type(error).__name__}: {error}"
             self.snapshot = None
             self._screen.post_message(RunChanged(self))
+
+    def _withhold_all_clear(self, monitor: RunMonitor) -> None:
+        """Between two diagnoses the numbers may have become such that "no problems found" would be wrong."""
+        self.objection = monitor.objection(None if self._compared else self.request.at)
+        if self.objection:
+            self.findings = self.findings or None
+        if monitor.objection():
+            self.newest_findings = self.newest_findings or None
+
+    @property
+    def later(self) -> tuple[Finding, ...]:
+        """Return the findings of the newest step that the step that is shown does not have yet."""
+        here = {finding.code for finding in self.findings or ()}
+        return tuple(finding for finding in self.newest_findings or () if finding.code not in here)
 
     def _seconds_between_readings(self) -> float:
         if not self.live:
@@ -254,10 +273,12 @@ class FollowedRun:
                 if finding.code not in self._announced_codes:
                     self._announced_codes.add(finding.code)
                     self._announcements.append((finding.code, finding.evidence.partition(";")[0], "warning"))
+            self.pending = tuple(finding.code for finding in monitor.pending)
         if request.at is None or self._compared:
             self.findings = self.newest_findings
         else:
             self.findings = monitor.findings_at(request.at)
+        self._withhold_all_clear(monitor)
         if not self._compared and (due or request.at != self._stats_step):
             self._stats_step = request.at
             rows = {

@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
+
+if TYPE_CHECKING:
+    from gradtui.ui.followed_run import FollowedRun
 
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
@@ -72,14 +75,14 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "f",
         "fork_with_cure",
-        "cure beside",
+        "fix it",
         tooltip="Train a twin of this run with a cure, and compare.",
         id="lab.treat",
     ),
     Binding(
         "T",
         "try_all_cures",
-        "try all",
+        "try all fixes",
         tooltip="Train every cure of this run, and rank them.",
         id="lab.try-all",
     ),
@@ -116,8 +119,27 @@ NEED_A_RUN = frozenset(
 )  # fmt: skip
 """The actions that need a run."""
 
+FIXING_KEYS = frozenset({"lab.treat", "lab.try-all", "lab.first-bad"})
+"""The ids of the keys that come next once a problem was found."""
+
 TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
 """The ids of the keys that stand first in the key line."""
+
+
+def why_not(action: str, run: FollowedRun | None) -> str:
+    """Return why an action of the lab can do nothing now, in a few words; "" where there is no reason to give."""
+    name = action.partition("(")[0]
+    if name not in NEED_A_RUN:
+        return "not while a run trains" if run is not None and run.live else ""
+    if run is None:
+        return "needs a run, press space first"
+    if name == "live":
+        return ""
+    if name == "end_comparison":
+        return "no other run is compared with this one"
+    if name in ("fork_with_cure", "try_all_cures"):
+        return "fixes can only be trained for gradtui's own experiments that have run"
+    return "this run has ended" if not run.live else ""
 
 
 def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[str, str]:

@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import LiveDiagnosis, RunMonitor
+from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import CLEARING_STEPS, CLEARING_UPDATES, step_seconds
 from gradtui.runs.folder import runs_root
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import open_run
+from gradtui.runs.summary import Summary
 from gradtui.runs.writer import RunWriter
 from tests.support.evidence import curve, evidence, live
 from tests.support.studies import SCALARS, sigmoids, write_run
@@ -82,6 +84,20 @@ def test_in_a_finished_run_the_findings_are_those_of_the_rules() -> None:
     assert diagnosis.update(WELL).findings == []
 
 
+def test_what_one_update_saw_is_pending_until_the_next() -> None:
+    diagnosis = LiveDiagnosis()
+    assert [finding.code for finding in diagnosis.update(live(STARVED, 30)).pending] == ["vanishing"]
+    assert diagnosis.update(live(STARVED, 31)).pending == []
+
+
+def test_clean_updates_count_only_at_different_steps_and_from_the_last_problem_on() -> None:
+    diagnosis = LiveDiagnosis()
+    counts = [diagnosis.update(live(WELL, step)).clean_updates for step in (30, 30, 31)]
+    assert counts == [1, 1, 2]
+    assert diagnosis.update(live(STARVED, 40)).clean_updates == 0
+    assert diagnosis.update(live(WELL, 50)).clean_updates == 1
+
+
 @pytest.fixture
 def folder() -> Path:
     """A folder for one run, where a list of runs finds it."""
@@ -146,11 +162,51 @@ def test_in_a_live_run_too_early_to_judge_the_findings_are_unknown(folder: Path)
     assert diagnosed(folder).findings is None
 
 
-def test_the_findings_of_an_earlier_step_are_those_of_the_rules(folder: Path) -> None:
+def test_a_live_run_is_free_of_problems_only_after_two_clean_diagnoses(folder: Path) -> None:
+    write_run(folder, sigmoids(), decades=0.0, learns=True, steps=40, end=None)
+    monitor = diagnosed(folder)
+    assert monitor.findings is None
+    monitor.diagnose()
+    assert monitor.findings is None, "the same steps confirm nothing"
+    writer = RunWriter(folder, {"scalars": SCALARS})
+    writer.append("scalars", 41, np.ones(len(SCALARS)))
+    writer.close()
+    assert monitor.poll()
+    monitor.diagnose()
+    assert monitor.findings == ()
+
+
+@pytest.mark.parametrize(
+    ("loss", "norm", "word"),
+    [
+        ([1.0, 0.9], [2.0, 3.0], ""),
+        ([1.0, np.nan], [2.0, 3.0], "the loss is NaN"),
+        ([1.0, 0.9], [2.0, np.inf], "the gradient norm is infinite"),
+        ([1.0, 0.9], [2.0, 4e6], "the gradient norm is 2e+06 times"),
+        ([1.0, 0.9], [0.0, 4e6], ""),
+    ],
+)
+def test_nothing_is_called_clean_over_nan_or_a_norm_far_above_its_start(
+    loss: list[float], norm: list[float], word: str
+) -> None:
+    def summary(values: list[float]) -> Summary:
+        column = np.array(values, np.float32)
+        steps = np.arange(1, len(values) + 1)
+        return Summary(steps, steps.astype(np.float64), column, column, column)
+
+    curves = {"loss": summary(loss), "grad_norm": summary(norm)}
+    said = objection(curves)
+    assert said.startswith(word)
+    assert bool(said) == bool(word)
+    assert objection(curves, 1) == "", "at the first step all was well"
+
+
+def test_the_findings_of_an_earlier_step_are_those_of_the_rules_and_those_begun_by_then(folder: Path) -> None:
     write_run(folder, sigmoids(), end="finished")
     record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
     monitor = diagnosed(folder)
-    assert codes(monitor.findings_at(40)) == ("vanishing",)
+    assert codes(monitor.findings_at(40)) == ("dead-units", "vanishing")
+    assert codes(monitor.findings_at(19)) in ((), ("vanishing",)), "the other one begins at step 20"
     assert monitor.findings_at(3) is None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from textual.content import Content
@@ -29,6 +30,10 @@ STATE_MARKS = {
     "died": ("✖", "$error"),
 }
 """The mark and colour of each state; the marks differ too, for terminals without colours."""
+
+
+NOTICE_SECONDS = 2.0
+"""How long a notice stands in place of the state."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,20 @@ class StatusBar(Widget):
     """
 
     progress: reactive[Progress] = reactive(Progress(""))
+    notice: reactive[str] = reactive("")
+    """What is said in place of the state for a moment."""
+
+    def say(self, notice: str) -> None:
+        """Show a sentence in place of the state for a moment."""
+        self.notice = notice
+        self._said += 1
+        self.set_timer(NOTICE_SECONDS, partial(self._unsay, self._said))
+
+    _said = 0
+
+    def _unsay(self, said: int) -> None:
+        if said == self._said:
+            self.notice = ""
 
     def render(self) -> Content:
         """Return the name on the left; state, step, bar, rate and time left on the right."""
@@ -66,6 +85,9 @@ class StatusBar(Widget):
         left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
         if p.detail and width >= 100:
             left += Content.styled(f" · {p.detail}", "$secondary")
+        if self.notice:
+            right = Content.styled(self.notice, "bold $warning")
+            return left + Content(" " * max(2, width - left.cell_length - right.cell_length)) + right
         right = Content.styled(f"{mark} {p.words}", colour)
         if p.state != "idle" and p.step:
             of = f"/{p.steps:,}" if p.steps else ""

@@ -13,6 +13,9 @@ from textual.widgets import Static
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
     from gradtui.report.divergences import Divergence
+    from gradtui.ui.followed_run import FollowedRun
+
+NOTHING_YET = "Findings appear here once training has started."
 
 _MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info": ("i", "$primary")}
 
@@ -29,7 +32,16 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """
 
     findings: reactive[tuple[Finding, ...] | None] = reactive(None)
-    """None before the first diagnosis; empty where nothing was found."""
+    """None where nothing can be said yet; empty where nothing was found."""
+
+    waits_for: reactive[str] = reactive("")
+    """Why nothing can be said yet, as `waits_for` has it; "" before the first run."""
+
+    later: reactive[tuple[Finding, ...]] = reactive(())
+    """What was found at later steps than the one that is shown."""
+
+    step: reactive[int] = reactive(0)
+    """The step that is shown."""
 
     curable = True
     """This is true if the keys that train cures do anything for this run; set before the findings."""
@@ -55,32 +67,30 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.is_attached:
             self._show()
 
-    def watch_breaks(self) -> None:
-        """Write the text anew."""
-        if self.is_attached:
-            self._show()
+    watch_waits_for = watch_later = watch_breaks = watch_verdict = watch_findings
 
-    def watch_verdict(self) -> None:
-        """Write the text anew."""
-        if self.is_attached:
+    def watch_step(self) -> None:
+        """Write the text anew where it names the step."""
+        if self.is_attached and not self.findings:
             self._show()
 
     def _show(self) -> None:
         findings = self.findings
         self.border_title = "Verdict and findings" if self.verdict else "Findings"
         if findings is None:
-            text = Content.styled("What is sick shows here.", "$secondary")
+            text = Content.styled(self.waits_for or NOTHING_YET, "$secondary")
+        elif not findings and self.later:
+            text = Content(f"No problem yet at step {self.step:,}.")
         elif not findings:
-            text = Content.assemble(("✓", "$success"), " nothing found: the gradients look healthy")
+            text = Content.assemble(("✓", "$success"), f" No problems found (step {self.step:,}).")
         else:
             text = Content("\n").join(_describe(finding) for finding in findings)
-        if findings and self.curable:
-            text += Content.assemble(
-                ("\n f ", "bold $accent on $panel"),
-                " train a twin with a cure beside it",
-                ("\n T ", "bold $accent on $panel"),
-                " try every cure, and rank them",
+        for finding in self.later:
+            text += Content.styled(
+                f"\n{_MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
             )
+        curable = self.curable and bool(findings or self.later)
+        self.border_subtitle = "f fix it · T try all fixes" if curable else ""
         for broke in self.breaks:
             text += Content.assemble(
                 (f"\n\n✖ broke at step {broke.step:,}", "bold $error"),
@@ -90,6 +100,20 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text
         self.query_one("#findings-text", Static).update(text)
+
+
+def waits_for(run: FollowedRun) -> str:
+    """Return why nothing can be said of a run yet; "" before its first step."""
+    if run.data is None or not run.data.step:
+        return ""
+    if run.at is not None:
+        return (
+            f"◌ Step {run.data.step:,} is too early to judge." if not run.objection else f"▲ {run.objection}"
+        )
+    if run.live:
+        pending = ", ".join(f"{code}?" for code in run.pending) or run.objection
+        return f"◌ checking{': ' if pending else ''}{pending} (step {run.data.step:,})"
+    return f"▲ No rule names a problem, but {run.objection}." if run.objection else ""
 
 
 def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:

@@ -169,7 +169,7 @@ class GradientPane(Vertical, can_focus=True):
         self._other = _values_by_name(data, partner.data if partner is not None else None)
         headline = self.query_one(Headline)
         text = metric.headline(data.names, data.values.tolist())
-        headline.sentence = headline_of(text, well=followed.findings == ())
+        headline.sentence = headline_of(text, followed)
         # The waterfall first: it has every step, so it sets the scale that both share.
         waterfall.update(units(data.matrix), data.steps, data.last)
         profile.update(

@@ -10,16 +10,8 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from gradtui.metrics import HeadlineText
+    from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.view_data import ViewData
-
-_TONES = {
-    "even": ("✓ ", "$success"),
-    "uneven": ("", "bold"),
-    "weak": ("✖ ", "bold $error"),
-    "strong": ("✖ ", "bold $error"),
-    "broken": ("✖ ", "bold $error"),
-    "none": ("", "$secondary"),
-}
 
 
 class Headline(Widget):
@@ -66,11 +58,22 @@ def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
-def headline_of(headline: HeadlineText, *, well: bool = False) -> Content:
-    """Return the sentence with its mark and colour.
+def headline_of(headline: HeadlineText, followed: FollowedRun) -> Content:
+    """Return the sentence, with the mark and colour of what the diagnosis says of the run at the step that is shown.
 
-    well: whether a diagnosis found nothing. A net that has learned may well be steep, which is no alarm then.
+    The diagnosis decides, not the one ratio of the sentence: a net that has learned may well be steep, and the
+    gradients of an exploding net may be even.
     """
-    tone = "uneven" if well and headline.tone in ("weak", "strong") else headline.tone
-    mark, colour = _TONES[tone]
-    return Content.styled(f"{mark}{headline.text}", colour)
+    problems = [finding for finding in followed.findings or () if finding.severity != "info"]
+    if problems:
+        named = Content.styled(f"✖ {problems[0].code}", "bold $error")
+        return named + Content.styled(f" · {headline.text}", "bold")
+    if headline.tone == "broken":
+        return Content.styled(f"✖ {headline.text}", "bold $error")
+    if headline.tone == "none":
+        return Content.styled(headline.text, "$secondary")
+    if followed.findings is None:
+        return Content.styled(f"◌ {headline.text}", "bold")
+    if headline.tone == "even" and not followed.later:
+        return Content.styled(f"✓ {headline.text}", "$success")
+    return Content.styled(headline.text, "bold")

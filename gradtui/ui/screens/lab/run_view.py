@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
-from gradtui.ui.screens.lab.findings_pane import FindingsPane
+from gradtui.ui.screens.lab.findings_pane import FindingsPane, waits_for
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
@@ -157,6 +157,9 @@ class RunView:
         findings = screen.query_one(FindingsPane)
         # A net that was only measured has nothing that a cure could be compared with.
         findings.curable = trained
+        findings.later = run.later
+        findings.waits_for = waits_for(run)
+        findings.step = run.data.step if run.data is not None else 0
         findings.findings = run.findings
         findings.breaks = run.divergences
         screen.query_one(TabLine).alarm = bool(run.findings)
@@ -171,9 +174,10 @@ class RunView:
         for pane in screen.query(CurvePane):
             await pane.paint(run, partner)
         findings.verdict = self._comparison.verdict()
-        if run.state != self._painted_state:
+        state = run.state + (" with findings" if run.newest_findings else "")
+        if state != self._painted_state:
             # Only now: the key line is built anew each time.
-            self._painted_state = run.state
+            self._painted_state = state
             screen.refresh_bindings()
             if not run.live:
                 self._controls.warm()

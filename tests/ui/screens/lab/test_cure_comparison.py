@@ -211,7 +211,7 @@ async def test_a_steep_profile_alarms_only_where_something_is_wrong(well: bool) 
     app = GradtuiApp(attach=run)
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: ("nothing found" if well else "✖ vanishing") in screen_text(app))
+        await until(pilot, lambda: ("No problems found" if well else "✖ vanishing") in screen_text(app))
         await until(pilot, lambda: "weaker at the input" in screen_text(app))
         assert ("✖" in screen_text(app)) is not well
 

@@ -325,3 +325,37 @@ async def test_a_run_whose_first_step_is_not_over_is_shown_without_numbers(make_
         await until(pilot, lambda: lab.followed is not None and lab.followed.snapshot is not None)
         await pilot.pause(0.3)
         assert "training" in screen_text(app)
+
+
+@pytest.mark.parametrize("key", ["f", "T", "b", "x", "R", "F", "L", "m"])
+async def test_a_key_that_needs_a_run_says_so(key: str) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        await pilot.press(key)
+        await until(pilot, lambda: f"{key}: needs a run, press space first" in screen_text(app))
+
+
+@pytest.mark.parametrize("key", ["x", "."])
+async def test_a_key_of_a_training_says_that_the_run_has_ended(make_run: MakeRun, key: str) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.findings is not None)
+        await pilot.press("full_stop" if key == "." else key)
+        await until(pilot, lambda: f"{key}: this run has ended" in screen_text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_once_a_problem_is_found_the_keys_to_fix_it_are_seen(
+    make_run: MakeRun, size: tuple[int, int]
+) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=size) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.followed is not None and bool(lab.followed.newest_findings))
+        await until(
+            pilot,
+            lambda: "f fix it  T try all fixes" in screen_text(app).replace("  ", " ").replace(" T", "  T"),
+        )
+        assert "b first bad step" in screen_text(app).splitlines()[-1]

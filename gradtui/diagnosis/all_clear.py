@@ -1,0 +1,40 @@
+"""What forbids the words "no problems found", whatever the rules say: NaN, or a gradient that has grown too much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from gradtui.runs.summary import Summary
+
+MOST_GROWTH = 1e6
+"""A total gradient norm so many times that of the first step is no healthy training."""
+
+
+def objection(curves: Mapping[str, Summary], at: int | None = None) -> str:
+    """Return why a run cannot be called free of problems, in a few words; "" where nothing speaks against it.
+
+    Args:
+        curves: the scalars of the run by name, over time.
+        at: the last step that counts; None is the newest.
+    """
+    for name, words in (("loss", "the loss"), ("grad_norm", "the gradient norm")):
+        values = _upto(curves, name, at)
+        if len(values) and not np.isfinite(values[-1]):
+            return f"{words} is {'NaN' if np.isnan(values[-1]) else 'infinite'}"
+    norms = _upto(curves, "grad_norm", at)
+    known = norms[np.isfinite(norms) & (norms > 0)]
+    if len(known) and known[-1] > MOST_GROWTH * known[0]:
+        return f"the gradient norm is {known[-1] / known[0]:.0e} times that of the first step"
+    return ""
+
+
+def _upto(
+    curves: Mapping[str, Summary], name: str, at: int | None
+) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    curve = curves.get(name)
+    if curve is None:
+        return np.zeros(0)
+    values = np.asarray(curve.mean, np.float64)
+    return values if at is None else values[: int(np.searchsorted(curve.step, at, side="right"))]

@@ -162,9 +162,9 @@ def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineTe
         return HeadlineText("no update measured", "none")
     text = f"a step moves the weights of {names[0]} by {values[0]:.1e} of their size"
     if values[0] < STANDSTILL_RATIO:
-        return HeadlineText(f"{text}: they stand still", "weak")
+        return HeadlineText(f"{text}: the weights barely move", "weak")
     if values[0] > JUMP_RATIO:
-        return HeadlineText(f"{text}: they jump", "strong")
+        return HeadlineText(f"{text}: the weights change too much", "strong")
     return HeadlineText(text, "even")
 
 

@@ -46,7 +46,7 @@ def test_update_headline_names_standstill_and_jumps() -> None:
         "a step moves the weights of a by 1.0e-03 of their size",
         "even",
     )
-    assert update_headline(["a"], [0.5]).text.endswith("they jump")
+    assert update_headline(["a"], [0.5]).text.endswith("the weights change too much")
     assert update_headline(["a"], [math.nan]).text == "no update measured"
 
 

@@ -352,9 +352,7 @@ class FollowedRun:
 
         lines = open_run(self.folder).log_tail(200)
         if not lines and self.state == "died":
-            return [
-                "The trainer printed nothing: it was killed from outside, by kill -9 or for want of memory."
-            ]
+            return ["The trainer printed nothing: it was killed (kill -9 or out of memory)."]
         return lines
 
 

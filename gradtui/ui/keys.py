@@ -36,14 +36,17 @@ TIME_KEYS: list[BindingType] = [
 
 LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
+    Binding("space", "send('pause')", "pause", key_display="space", tooltip="Pause.", id="lab.pause"),
     Binding(
-        "space", "send('pause')", "pause", key_display="space", tooltip="Hold the training.", id="lab.pause"
+        "space",
+        "send('resume')",
+        "resume",
+        key_display="space",
+        tooltip="Resume the training.",
+        id="lab.resume",
     ),
     Binding(
-        "space", "send('resume')", "go on", key_display="space", tooltip="Go on training.", id="lab.resume"
-    ),
-    Binding(
-        "full_stop", "send('step')", "step", key_display=".", tooltip="One step, then hold.", id="lab.step"
+        "full_stop", "send('step')", "step", key_display=".", tooltip="One step, then pause.", id="lab.step"
     ),
     Binding("x", "send('stop')", "stop", tooltip="End the training here.", id="lab.stop"),
     Binding(
@@ -51,13 +54,13 @@ LAB_KEYS: list[BindingType] = [
         "restart",
         "restart",
         show=False,
-        tooltip="Stop, and train anew from the start.",
+        tooltip="Stop, and train again from the start.",
         id="lab.restart",
     ),
     Binding(
         "i",
         "preflight",
-        "initial",
+        "check at init",
         tooltip="Measure this net at initialisation, beside theory.",
         id="lab.initial",
     ),
@@ -70,23 +73,23 @@ LAB_KEYS: list[BindingType] = [
         "4", "tab('findings')", "findings", show=False, tooltip="Go to what was found.", id="lab.findings"
     ),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
-    Binding("p", "presets", "presets", tooltip="Open one of the recipes that ship.", id="lab.presets"),
+    Binding("p", "presets", "presets", tooltip="Open a built-in example.", id="lab.presets"),
     Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
     Binding(
         "f",
         "fork_with_cure",
         "fix it",
-        tooltip="Train a twin of this run with a cure, and compare.",
+        tooltip="Train a copy of this run with a fix, side by side.",
         id="lab.treat",
     ),
     Binding(
         "T",
         "try_all_cures",
         "try all fixes",
-        tooltip="Train every cure of this run, and rank them.",
+        tooltip="Train every fix of this run, and rank them.",
         id="lab.try-all",
     ),
-    Binding("F", "end_comparison", "alone", tooltip="Compare with the other run no more.", id="lab.alone"),
+    Binding("F", "end_comparison", "hide comparison", tooltip="Stop comparing.", id="lab.alone"),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
@@ -102,13 +105,18 @@ LAB_KEYS: list[BindingType] = [
         "Y", "copy", "copy", show=False, tooltip="The experiment as TOML to the clipboard.", id="lab.copy"
     ),
     Binding(
-        "z", "fill", "fill", show=False, tooltip="Let this pane fill the screen, and back.", id="lab.fill"
+        "z",
+        "fill",
+        "full screen",
+        show=False,
+        tooltip="Show this pane on the full screen, and back.",
+        id="lab.fill",
     ),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding("S", "studies", "studies", show=False, tooltip="Many trainings, one question.", id="lab.studies"),
     Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
     Binding("tab", "pane(1)", "next pane", show=False, id="lab.next"),
-    Binding("shift+tab", "pane(-1)", "pane before", show=False, id="lab.before"),
+    Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="lab.before"),
 ]
 
 NEED_A_RUN = frozenset(
@@ -140,6 +148,20 @@ def why_not(action: str, run: FollowedRun | None) -> str:
     if name in ("fork_with_cure", "try_all_cures"):
         return "fixes can only be trained for gradtui's own experiments that have run"
     return "this run has ended" if not run.live else ""
+
+
+def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
+    """Return the place of a key of the lab in its key line, by what matters now.
+
+    found: whether a problem was found, so that the keys that lead to a fix come next after those of training.
+    """
+    if active.binding.id in TRAINING_KEYS:
+        return 0
+    if found and active.binding.id in FIXING_KEYS:
+        return 1
+    if active.node is screen.app:
+        return {"quit": 5, "command_palette": 6}.get(active.binding.action, 2)
+    return 4 if active.node is screen else 3
 
 
 def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[str, str]:

@@ -55,7 +55,7 @@ class TimeCursor:
         if run is None:
             return
         if run.first_bad_step is None:
-            self._screen.notify("nothing bad was found so far", timeout=2)
+            self._screen.notify("No problem found so far", timeout=2)
         elif run.first_bad_step >= self.newest:
             self._screen.notify(f"the newest step, {self.newest:,}, is the first bad one", timeout=2)
             self.go_to(None)

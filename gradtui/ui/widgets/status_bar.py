@@ -149,7 +149,7 @@ def progress_of(followed: FollowedRun | None, draft: Experiment) -> Progress:
     if followed.deleted:
         return Progress(title, detail, "stopped", "deleted · r, then u brings it back")
     if followed.preflight and status.state == "finished":
-        return Progress(title, detail, "idle", "at initialisation, nothing trained · press space to train")
+        return Progress(title, detail, "idle", "initial gradients, untrained · space trains")
     return Progress(
         title=title,
         detail=detail,

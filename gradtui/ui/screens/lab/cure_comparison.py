@@ -123,7 +123,7 @@ class CureComparison:
             Choice(key, option.title, option.line(experiment), marked=option.cure.key in advised)
             for key, option in options.items()
         ]
-        screen = ChooseScreen("Train a twin with this cure", choices, title_width=0)
+        screen = ChooseScreen("Train a copy with this fix", choices, title_width=0)
         self._screen.app.push_screen(screen, take)
 
     def try_all_cures(self) -> None:
@@ -145,7 +145,7 @@ class CureComparison:
         """Return the run on the screen if it has an experiment that a cure could change; else notify."""
         run = self._followed()
         if run is None or run.experiment is None:
-            self._screen.notify("only a run of an experiment can be cured here", severity="warning")
+            self._screen.notify("Fixes can only be trained for gradtui's own experiments", severity="warning")
             return None
         return run
 

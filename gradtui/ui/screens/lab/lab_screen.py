@@ -20,7 +20,7 @@ from gradtui.experiment import Experiment
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.followed_run import FollowedRun, RunChanged
-from gradtui.ui.keys import FIXING_KEYS, LAB_KEYS, TRAINING_KEYS, why_not
+from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
@@ -85,23 +85,10 @@ class LabScreen(Screen[Any]):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """Return the keys by what matters now, for a narrow key line cuts the end off.
-
-        Training comes first, then what leads to a fix once a problem was found, help, the pane, the lab, and quitting.
-        """
+        """Return the keys in the order of `rank_of`, for a narrow key line cuts the end off."""
         found = self.followed is not None and bool(self.followed.newest_findings)
-
-        def rank(active: ActiveBinding) -> int:
-            if active.binding.id in TRAINING_KEYS:
-                return 0
-            if found and active.binding.id in FIXING_KEYS:
-                return 1
-            if active.node is self.app:
-                return 5 if active.binding.action == "quit" else 2
-            return 4 if active.node is self else 3
-
         bindings = super().active_bindings
-        return dict(sorted(bindings.items(), key=lambda item: rank(item[1])))
+        return dict(sorted(bindings.items(), key=lambda item: rank_of(item[1], self, found=found)))
 
     # -- the first frame, and what can wait until it is painted
 
@@ -276,13 +263,10 @@ class LabScreen(Screen[Any]):
 
     def on_key(self, event: events.Key) -> None:
         """Say why a key of the lab can do nothing now."""
-        if event.key in self.active_bindings or event.key not in self._bindings.key_to_bindings:
-            return
-        actions = [binding.action for binding in self._bindings.key_to_bindings[event.key]]
-        if reason := why_not(actions[0], self.followed):
-            self.query_one(StatusBar).say(
-                f"{self.app.get_key_display(self._bindings.key_to_bindings[event.key][0])}: {reason}"
-            )
+        bindings = self._bindings.key_to_bindings.get(event.key, [])
+        possible = not bindings or event.key in self.active_bindings
+        if not possible and (reason := why_not(bindings[0].action, self.followed)):
+            self.query_one(StatusBar).say(f"{self.app.get_key_display(bindings[0])}: {reason}")
 
     def action_start(self) -> None:
         """Train the edited experiment."""

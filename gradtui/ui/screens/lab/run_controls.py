@@ -165,7 +165,7 @@ class RunControls:
         """Send a command to the trainer of a run; where that is impossible, show why."""
         if run is not None and run.ignores_commands:
             self._screen.notify(
-                "This script does not ask what is wished: it would call probe.control().",
+                "This script ignores controls; call probe.control() in its loop.",
                 severity="warning",
                 markup=False,
             )

@@ -59,7 +59,7 @@ class TrainingPane(Vertical):
 
     def watch_script(self) -> None:
         """List the fields that a script, or an experiment, can change."""
-        self.border_title = "Wishes of the script" if self.script else "Training"
+        self.border_title = "Controls for the script" if self.script else "Training"
         self._fill()
 
     def _fill(self) -> None:
@@ -72,4 +72,4 @@ class TrainingPane(Vertical):
             rows.append(FieldRow(path, label, show(path, value), changed))
         fields = self.query_one(FieldList)
         fields.show(rows)
-        self.border_subtitle = "○ with the next start" if any(row.changed for row in rows) else ""
+        self.border_subtitle = "○ applies at the next start" if any(row.changed for row in rows) else ""

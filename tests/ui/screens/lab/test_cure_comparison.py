@@ -129,7 +129,7 @@ async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: M
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("f")
-        await until(pilot, lambda: "Train a twin with this cure" in screen_text(app))
+        await until(pilot, lambda: "Train a copy with this fix" in screen_text(app))
         assert "ReLU and He's weights  advised" in screen_text(app)
         assert "net.0.activation relu" in screen_text(app)
 
@@ -186,7 +186,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
     app = GradtuiApp(attach=sick)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: "try every cure" in screen_text(app))
+        await until(pilot, lambda: "T try all fixes" in screen_text(app))
         await pilot.press("T")
         await until(pilot, lambda: "healed" in screen_text(app) and "✓ done" in screen_text(app))
         trials, best = (

@@ -54,7 +54,7 @@ async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: "Wishes of the script" in screen_text(app))
+        await until(pilot, lambda: "Controls for the script" in screen_text(app))
         assert not lab.query_one(ModelPane).display
         fields = lab.query_one("#training-fields", FieldList)
         assert [(row.label, row.text) for row in fields.rows] == [("lr", "0.05"), ("clip norm", "off")]
@@ -75,7 +75,7 @@ async def test_script_that_reads_no_commands_shows_a_warning(home: Path) -> None
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: "Wishes of the script" in screen_text(app))
+        await until(pilot, lambda: "Controls for the script" in screen_text(app))
         await pilot.press("space")
         await until(pilot, lambda: any("probe.control()" in toast.message for toast in app._notifications))
         assert not (folder / CONTROL_FILE).exists()

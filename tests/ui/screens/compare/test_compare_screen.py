@@ -38,7 +38,7 @@ async def compared(pilot: Pilot[None], folders: list[Path]) -> CompareScreen:
     await lab_of(pilot)
     screen = CompareScreen(folders)
     pilot.app.push_screen(screen)
-    await until(pilot, lambda: all(entry.followed.newest_findings is not None for entry in screen.entries))
+    await until(pilot, lambda: all(entry.followed.outcome is not None for entry in screen.entries))
     await until(pilot, lambda: len(screen.query(RunWaterfall)) == len(folders))
     await pilot.pause(0.4)
     return screen

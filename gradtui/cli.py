@@ -16,6 +16,7 @@ from pathlib import Path
 from gradtui import __version__
 from gradtui.commands import attach, diagnose, export, fix, import_, lab, predict, presets, run, runs, study
 from gradtui.commands.command import BAD_INPUT, BadInput, Command, OneLineParser
+from gradtui.plain_text import plain
 
 COMMANDS: dict[str, Command] = {
     module.COMMAND.name: module.COMMAND
@@ -47,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = command.execute(args)
         sys.stdout.flush()
     except BadInput as error:
-        print(f"gradtui: {error}", file=sys.stderr)
+        print(plain(f"gradtui: {error}"), file=sys.stderr)
         return BAD_INPUT
     except KeyboardInterrupt:
         return INTERRUPTED
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # This is a bug of gradtui, or an unreadable file. GRADTUI_DEBUG shows the traceback.
         if os.environ.get("GRADTUI_DEBUG"):
             raise
-        what = " ".join(str(error).split())
+        what = plain(" ".join(str(error).split()))
         print(f"gradtui: {type(error).__name__}: {what} (GRADTUI_DEBUG=1 shows where)", file=sys.stderr)
         return 1
     return code

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
+from gradtui.plain_text import plain
+
 FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 GROUND, TEXT, WEAK, GRID = "#ffffff", "#1f2328", "#656d76", "#e6e8eb"
 
@@ -69,7 +71,7 @@ class Svg:
         weight = ' font-weight="600"' if bold else ""
         self._shapes.append(
             f'<text x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}" font-size="{size:g}" fill="{colour}"'
-            f"{weight}{turn}>{escape(said)}</text>"
+            f"{weight}{turn}>{escape(plain(said))}</text>"
         )
 
     def whole(self, height: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_runs, chosen_run
+from gradtui.plain_text import plain
 from gradtui.runs.export import KINDS
 
 
@@ -36,7 +37,7 @@ def _execute(args: Namespace) -> int:
     except RunError as error:
         raise BadInput(str(error)) from None
     files = str(done.files[0]) if len(done.files) == 1 else f"{args.out}: {len(done.files)} files"
-    print(f"{files}, {done.steps:,} steps of {run.folder.name}")
+    print(plain(f"{files}, {done.steps:,} steps of {run.folder.name}"))
     return DONE
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_runs, chosen_root
+from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
     from gradtui.importing.load import Imported
@@ -40,11 +41,11 @@ def _execute(args: Namespace) -> int:
                 unusable.append(imported)
             else:
                 count += 1
-                print(_description(imported, imported.folder))
+                print(plain(_description(imported, imported.folder)))
     except ImportFailed as error:
         raise BadInput(str(error)) from None
     for imported in unusable if count else ():
-        print(f"gradtui: left out {_unusable(imported)}", file=sys.stderr)
+        print(plain(f"gradtui: left out {_unusable(imported)}"), file=sys.stderr)
     if not count:
         raise BadInput(_unusable(unusable[0]))
     return DONE

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_experiment, chosen_experiment
+from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Experiment
@@ -28,7 +29,7 @@ def open_lab(experiment: Experiment | None = None, attach: Path | None = None) -
 
     training = run_app(experiment, attach)
     if training is not None:
-        print(f"still training: gradtui attach {training.name}")
+        print(plain(f"still training: gradtui attach {training.name}"))
     return DONE
 
 

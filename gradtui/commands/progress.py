@@ -9,6 +9,8 @@ from rich.console import Console
 from rich.progress import BarColumn, TextColumn
 from rich.progress import Progress as RichProgress
 
+from gradtui.plain_text import plain
+
 
 class Progress(NamedTuple):
     """A Progress is one state of the bar."""
@@ -48,12 +50,12 @@ class ProgressBar:
         """Show this state."""
         self._progress.update(
             self._task,
-            description=progress.description,
+            description=plain(progress.description),
             completed=progress.done,
             total=progress.total,
-            figures=progress.figures,
+            figures=plain(progress.figures),
         )
 
     def say(self, text: str) -> None:
         """Print a line above the bar, which stays."""
-        self._progress.console.print(text, markup=False, highlight=False)
+        self._progress.console.print(plain(text), markup=False, highlight=False)

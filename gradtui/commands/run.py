@@ -23,6 +23,7 @@ from gradtui.commands.inputs import (
     chosen_root,
     exit_code,
 )
+from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
     from gradtui.commands.progress import Progress
@@ -291,7 +292,7 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
         print_run(run, summary, diagnosis, most_cures=CURES_SHOWN)
     failed = summary["status"] == "failed"
     if failed:
-        print(f"gradtui: the training failed: {_reason(run, trainer)}", file=sys.stderr)
+        print(plain(f"gradtui: the training failed: {_reason(run, trainer)}"), file=sys.stderr)
     if interrupted_by is not None:
         return 128 + interrupted_by
     return TRAINING_FAILED if failed else exit_code(diagnosis, codes)
@@ -337,7 +338,7 @@ def _measure_and_print(
     wait_for(trainer, interruptions, show=lambda: None, say=lambda text: None)
     run = open_run(trainer.folder)
     if run.status.state != "finished":
-        print(f"gradtui: the preflight failed: {_reason(run, trainer)}", file=sys.stderr)
+        print(plain(f"gradtui: the preflight failed: {_reason(run, trainer)}"), file=sys.stderr)
         return TRAINING_FAILED
     prediction = predict(experiment)
     if as_json:

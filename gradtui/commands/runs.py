@@ -7,6 +7,7 @@ from argparse import ArgumentParser, Namespace
 
 from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
+from gradtui.plain_text import plain
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -62,7 +63,7 @@ def _execute(args: Namespace) -> int:
             ]
         )
     else:
-        print(f"no run fits in {root}" if args.filter else f"no runs yet in {root}")
+        print(plain(f"no run fits in {root}" if args.filter else f"no runs yet in {root}"))
     return DONE
 
 

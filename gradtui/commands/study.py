@@ -211,11 +211,12 @@ def _write(args: Namespace, state: StudyState) -> None:
 
 
 def _as_text(state: StudyState) -> str:
+    from gradtui.plain_text import plain
     from gradtui.report.output import Paper
     from gradtui.report.study_charts import chart_lines
 
     paper = Paper(TEXT_WIDTH, colour=False, ascii=False)
-    return "".join(f"{line.plain.rstrip()}\n" for line in chart_lines(state.charts, paper))
+    return "".join(f"{plain(line.plain).rstrip()}\n" for line in chart_lines(state.charts, paper))
 
 
 def _report(state: StudyState, *, as_json: bool) -> None:

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from gradtui.plain_text import escape_json, plain
+
 if TYPE_CHECKING:
     from rich.text import Text
 
@@ -56,8 +58,18 @@ def print_sections(paper: Paper, *sections: Iterable[Text]) -> None:
             if written and number == 0:
                 console.print()
             # Not wrapped: paths and commands are there to be copied.
-            console.print(line, soft_wrap=True)
+            console.print(plain_line(line), soft_wrap=True)
             written = True
+
+
+def plain_line(line: Text) -> Text:
+    """Return a line without characters that give orders to the terminal, with its styles where they were."""
+    text = plain(line.plain)
+    if text == line.plain:
+        return line
+    from rich.text import Text
+
+    return Text(text, line.style, spans=line.spans)
 
 
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
@@ -65,6 +77,7 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
     They are plain lines, not a drawn grid: they survive grep, cut and a narrow window.
     """
+    rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     padded = ([f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)] for row in rows)
     return ["  ".join(cells).rstrip() for cells in padded]
@@ -78,7 +91,7 @@ def print_table(rows: Sequence[Sequence[str]]) -> None:
 
 def to_json(value: Any) -> str:
     """Return one line of strict JSON; numbers that are not finite become the strings "nan", "inf" and "-inf"."""
-    return json.dumps(_strict(value), ensure_ascii=False, allow_nan=False)
+    return escape_json(json.dumps(_strict(value), ensure_ascii=False, allow_nan=False))
 
 
 def _strict(value: Any) -> Any:

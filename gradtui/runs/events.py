@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gradtui.runs.event_check import is_usable
 from gradtui.runs.folder import EVENTS_FILE
 from gradtui.runs.jsonl import LineReader
 
@@ -61,7 +62,7 @@ class EventLog:
         fresh, restarted = self._lines.poll()
         if restarted:
             self._clear()
-        events = [entry for entry in fresh if isinstance(entry.get("event"), str)]
+        events = [entry for entry in fresh if is_usable(entry)]
         for event in events:
             self._take(event)
         return restarted or bool(events)

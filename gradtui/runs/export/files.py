@@ -10,6 +10,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from gradtui.plain_text import spreadsheet_cell
 from gradtui.runs.errors import RunError
 from gradtui.runs.export.sheets import Piece, Sheet
 
@@ -24,9 +25,9 @@ def write_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], file: IO
     count = 0
     try:
         writer = csv.writer(text)
-        writer.writerow(names)
+        writer.writerow([spreadsheet_cell(name) for name in names])
         for row in rows:
-            writer.writerow(row)
+            writer.writerow([spreadsheet_cell(value) for value in row])
             count += 1
     finally:
         # The caller opened the file, and closes it.

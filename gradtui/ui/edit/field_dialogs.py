@@ -75,7 +75,7 @@ class SettingsScreen(ModalScreen[Experiment]):
     def compose(self) -> ComposeResult:
         """Yield the list of fields, the meaning of the chosen one, and the keys."""
         with Vertical() as frame:
-            frame.border_title = self.frame_title
+            frame.border_title = Content(self.frame_title)
             with VerticalScroll(can_focus=False):
                 yield FieldList(label_width=18 if len(self.parts) == 1 else 24)
             yield Static(id="doc")
@@ -211,7 +211,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
         """Yield the meaning of the field, and a field to type in or the list of choices."""
         value = value_at(self.experiment, self.path)
         with Vertical() as box:
-            box.border_title = self.path
+            box.border_title = Content(self.path)
             yield Static(Content(self.field.doc), id="explain")
             if self.field.kind == "choice":
                 yield OptionList(*(Option(choice, id=choice) for choice in self.field.choices))

@@ -75,7 +75,7 @@ class ChooseScreen(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         """Yield the field to search in, and the list."""
         with Vertical() as frame:
-            frame.border_title = self.frame_title
+            frame.border_title = Content(self.frame_title)
             frame.border_subtitle = "type to search · ↑↓ choose · ⏎ take · esc back"
             yield Input(placeholder="search")
             found = OptionList(classes="-flat" if self.title_width else "")
@@ -272,7 +272,7 @@ class LogScreen(ModalScreen[None]):
     def compose(self) -> ComposeResult:
         """Yield the lines."""
         with VerticalScroll() as frame:
-            frame.border_title = self.log_title
+            frame.border_title = Content(self.log_title)
             frame.border_subtitle = "esc back"
             yield Static(Content("\n".join(self.lines) or "The trainer printed nothing."))
 

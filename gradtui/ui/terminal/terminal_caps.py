@@ -14,6 +14,7 @@ from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 
 from gradtui.ui.terminal.ascii import AsciiFilter
+from gradtui.ui.terminal.plain_filter import PlainFilter
 
 _KEY_NAMES = {"⏎": "enter", "⌫": "bksp"}
 _ARROW_NAMES = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
@@ -43,12 +44,16 @@ class TerminalCaps:
     """A TerminalCaps holds the filters that lines go through on their way to the terminal; no widget knows of it."""
 
     def __init__(self) -> None:
+        self._plain = PlainFilter()
         self._ascii = AsciiFilter()
         self._no_colour = NoColourFilter()
 
     def filters(self, app: App[Any], ascii: bool, filters: Sequence[LineFilter]) -> list[LineFilter]:
-        """Return Textual's filters, adapted to the app's colours, and that for ASCII where it is wanted."""
-        found = list(filters)
+        """Return Textual's filters, adapted to the app's colours, behind one that keeps out orders to the terminal.
+
+        The one for ASCII comes last, where it is wanted.
+        """
+        found = [self._plain, *filters]
         if app.no_color and app.native_ansi_color:
             found = [self._no_colour if isinstance(one, Monochrome) else one for one in found]
         return [*found, self._ascii] if ascii else found

@@ -142,11 +142,11 @@ class GradientPane(Vertical, can_focus=True):
 
     def watch_heading(self, heading: str) -> None:
         """Write the title of the frame."""
-        self.border_title = heading
+        self.border_title = Content(heading)
 
     def watch_caption(self, caption: str) -> None:
         """Write the lower line of the frame."""
-        self.border_subtitle = caption
+        self.border_subtitle = Content(caption)
 
     # -- painting
 

@@ -1,0 +1,1 @@
+"""Tests of damaged run folders, and of other things that go wrong."""

@@ -18,6 +18,7 @@ from gradtui.runs.status import RunStatus, current_status, read_status
 from gradtui.runs.writer import RunWriter
 from tests.support.run_folders import columns_of, describe
 
+PRETRAINING = {"event": "phase", "phase": "pretraining", "layer": 1, "layers": 3, "epoch": 0, "epochs": 5}
 TRAINING = {"event": "phase", "phase": "training"}
 
 
@@ -45,7 +46,7 @@ def nobody() -> dict[str, Any]:
         ([], 3, RunStatus("running", step=3)),
         ([{"event": "phase", "phase": "importing"}], 0, RunStatus("starting", "importing")),
         ([{"event": "phase", "phase": "building"}], 0, RunStatus("starting", "building")),
-        ([{"event": "phase", "phase": "pretraining"}], 0, RunStatus("running", "pretraining")),
+        ([PRETRAINING], 0, RunStatus("running", "pretraining")),
         ([TRAINING], 0, RunStatus("running", "training")),
         ([TRAINING, {"event": "paused"}], 3, RunStatus("paused", "training", 3)),
         ([TRAINING, {"event": "end", "status": "finished"}], 3, RunStatus("finished", "training", 3)),

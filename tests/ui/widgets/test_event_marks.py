@@ -176,5 +176,14 @@ def test_every_kind_that_is_told_has_a_sign(story: Story) -> None:
     story.event("paused", 3).event("resumed", 4).event("checkpoint", 5).event("rewound", 50).event(
         "finding", 6, code="x"
     )
-    story.event("broke", 55).event("recovered", 58)
+    broke = {
+        "reason": "nonfinite",
+        "measure": "loss",
+        "loss": float("nan"),
+        "part": "",
+        "before": 2.0,
+        "layer": "",
+        "batch": [],
+    }
+    story.event("broke", 55, **broke).event("recovered", 58)
     assert {mark.kind for mark in EventMarks().marks(story.snapshot(), ()).signs} == set(MARK_KINDS)

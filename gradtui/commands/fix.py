@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Command
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
+from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
     from gradtui.commands.signals import Interruptions
@@ -164,11 +165,11 @@ def _print_round(made: Round) -> None:
     from gradtui.words import figure
 
     name = "as it is" if made.cure is None else made.cure.name
-    print(f"Round {made.number}: {name}")
+    print(plain(f"Round {made.number}: {name}"))
     if made.cure is not None:
         for path, value in made.cure.set.items():
-            print(f"  {path} = {value}")
-        print(f"  why: {made.cure.why}")
+            print(plain(f"  {path} = {value}"))
+        print(plain(f"  why: {made.cure.why}"))
     accuracy = made.summary["accuracy"]["train"]
     reached = (
         f"loss {figure(made.summary['loss']['last'])}" if made.summary["loss"]["last"] is not None else ""
@@ -177,7 +178,7 @@ def _print_round(made: Round) -> None:
         reached += f", training accuracy {figure(accuracy)}"
     print(f"  {made.summary['status']} after {made.summary['steps']} steps: {reached}")
     for finding in made.findings:
-        print(f"  {finding.code}: {finding.evidence}")
+        print(plain(f"  {finding.code}: {finding.evidence}"))
     if not made.findings:
         print("  nothing found" + ("" if made.learns else ", but it has learned nothing"))
     print(flush=True)
@@ -202,12 +203,12 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
     else:
         print(_conclusion(rounds, changes))
         if last.fixed and args.output is not None:
-            print(f"Written to {args.output}.")
+            print(plain(f"Written to {args.output}."))
     if interrupted_by is not None:
         return 128 + interrupted_by
     if last.failed:
         reason = last.run.status.reason or "see the run's log"
-        print(f"gradtui: the training failed: {reason}", file=sys.stderr)
+        print(plain(f"gradtui: the training failed: {reason}"), file=sys.stderr)
         return TRAINING_FAILED
     return DONE if last.fixed else FOUND
 

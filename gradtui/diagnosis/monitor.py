@@ -40,7 +40,7 @@ SECONDS_BETWEEN_DIAGNOSES = 1.0
 REST_PER_DIAGNOSIS = 19.0
 """The monitor rests this many times as long as a diagnosis took: a costly one is made seldom."""
 
-SECONDS_WHILE_PENDING, REST_WHILE_PENDING = 0.3, 4.0
+SECONDS_WHILE_PENDING, REST_WHILE_PENDING = 0.3, 19.0
 """The same while a finding still has to be confirmed: the answer should come soon."""
 
 EARLY_STEPS = 20

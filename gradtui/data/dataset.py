@@ -13,7 +13,8 @@ from gradtui.data.arrays import Arrays
 from gradtui.data.files import BYTE_BRIGHTEST, DIGITS_BRIGHTEST, cifar10, digits, idx, npz, text
 from gradtui.data.generated import adding, copy_memory, spirals
 from gradtui.data.task import as_answers, chance
-from gradtui.experiment.data_shapes import DataShape, data_path, data_shape
+from gradtui.experiment.data_shapes import data_path, data_shape
+from gradtui.experiment.recorded_shape import DataShape
 from gradtui.experiment.spec import Data
 
 

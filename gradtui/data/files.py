@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui.data.arrays import Arrays, DataError, reason, split
+from gradtui.experiment.data_files import check_claim, open_data, read_text_data
 from gradtui.experiment.data_shapes import idx_files, idx_header, vocabulary
 from gradtui.experiment.spec import Data
 
@@ -66,14 +67,15 @@ def _idx_pair(images: Path, labels: Path, classes: int) -> tuple[NDArray[np.uint
 def _read_idx(path: Path) -> NDArray[np.uint8]:
     sizes = idx_header(path)
     start, wanted = 4 + 4 * len(sizes), prod(sizes)
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+    check_claim(path, wanted)
+    with open_data(path) as file:
+        try:
             file.seek(start)
             content = file.read(wanted + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataError(path, f"is cut short or damaged ({error})", f"{wanted} bytes of {sizes}") from None
-    except OSError as error:
-        raise DataError(path, f"cannot be read: {reason(error)}") from None
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise DataError(
+                path, f"is cut short or damaged ({error})", f"{wanted} bytes of {sizes}"
+            ) from None
     if len(content) != wanted:
         found = f"{len(content)}" if len(content) < wanted else "more"
         raise DataError(path, f"has {found} bytes after its header", f"{wanted} for dimensions {sizes}")
@@ -179,7 +181,7 @@ def text(path: Path, data: Data) -> Arrays:
     random choice of pieces, or the net would have read both neighbours of what it is asked.
     """
     known = vocabulary(data)
-    ids = np.searchsorted(_codes(known), _codes(path.read_text(encoding="utf-8"))).astype(np.int64)
+    ids = np.searchsorted(_codes(known), _codes(read_text_data(path))).astype(np.int64)
     pieces = (len(ids) - 1) // data.length
     if pieces < 2:
         raise DataError(

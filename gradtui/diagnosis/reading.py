@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -80,11 +81,12 @@ def evidence_of(run: Run) -> Evidence:
 def _parent_experiment(run: Run) -> Experiment | None:
     """The experiment of the run's parent, where its folder still lies beside the run's and can be read."""
     parent = run.parent
-    if parent is None:
+    # Its name may lead out of the folder of runs, in a run that somebody else wrote.
+    if parent is None or parent.run in (".", "..") or Path(parent.run).name != parent.run:
         return None
     try:
         return open_run(run.folder.parent / parent.run).experiment
-    except (RunError, ExperimentError, OSError):
+    except (RunError, ExperimentError, OSError, ValueError):
         return None
 
 

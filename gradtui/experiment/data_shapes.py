@@ -6,25 +6,22 @@ The shape of idx and npz files stands in their headers and labels, which are rea
 from __future__ import annotations
 
 import ast
+import math
 import struct
 import sys
 import zlib
 from array import array
-from collections.abc import Iterator
-from contextlib import contextmanager
 from os.path import isdir, isfile  # Path's own raise where a name is too long
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, NamedTuple, NoReturn, cast
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from msgspec import Struct
-
+from gradtui.experiment.data_files import check_claim, check_ratio, open_data, read_text_data, refuse
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.recorded_shape import FILE_SOURCES, DataShape, is_recorded, recorded_shape
 from gradtui.experiment.spec import Data, Source
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
-
-Task = Literal["classify", "regress", "sequence"]
 
 TOKEN_SOURCES: frozenset[Source] = frozenset({"copy", "text"})
 """Sources whose examples are token ids, one a step, and whose net starts with an embedding."""
@@ -37,25 +34,14 @@ COPY_LENGTH = 10
 POEM = Path(__file__).parent.parent / "data" / "files" / "poem.txt"
 
 
-class DataShape(Struct, frozen=True):
-    """A DataShape gives the shape of one example and of what the net must say about it.
-
-    ``input`` is (features,), (channels, height, width) of an image, (steps, features) of a sequence of
-    numbers, or (steps,) of a sequence of tokens. ``outputs`` is the width of the output layer: classes, or
-    numbers to predict. ``task``: classify (one class an example), regress (numbers), sequence (one class at
-    every step).
-    """
-
-    input: tuple[int, ...]
-    outputs: int
-    task: Task
-
-
 def data_shape(data: Data) -> DataShape:
     """Return the shape of the examples. Reads the headers and labels of files, not their contents.
 
-    Raises ExperimentError, which names the file, if it is missing or of another format.
+    The shape of the data of a recorded run is the one that its folder says. Raises ExperimentError, which names the
+    file, if it is missing or of another format.
     """
+    if data.source in FILE_SOURCES and data.path and is_recorded(data):
+        return recorded_shape(data)
     match data.source:
         case "digits":
             return DataShape((1, 8, 8), 10, "classify")
@@ -91,13 +77,7 @@ def vocabulary(data: Data) -> str:
     Raises ExperimentError if the text cannot be read or is too short.
     """
     path = data_path(data)
-    try:
-        text = path.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise ExperimentError("data.path", data.path, problem=f"{path} is not a text in UTF-8") from None
-    except OSError as error:
-        problem = f"{path} cannot be read: {error.strerror or error}"
-        raise ExperimentError("data.path", data.path, problem=problem) from None
+    text = read_text_data(path)
     if len(text) <= data.length:
         raise ExperimentError("data.length", data.length, f"fewer than the {len(text)} characters of {path}")
     return "".join(sorted(set(text)))
@@ -149,14 +129,14 @@ def idx_files(path: Path) -> IdxFiles:
         images, labels = found["train_images"], found["train_labels"]
         test_images, test_labels = found["test_images"], found["test_labels"]
         if images is None:
-            _refuse(path, "holds no train-images-idx3-ubyte or train-images-idx3-ubyte.gz")
+            refuse(path, "holds no train-images-idx3-ubyte or train-images-idx3-ubyte.gz")
     else:
         images, test_images, test_labels = path, None, None
         labels = path.with_name(path.name.replace("images", "labels").replace("idx3", "idx1"))
     if not isfile(images):
-        _refuse(images, "no such file", "a file of images in MNIST's idx format, or a folder of them")
+        refuse(images, "no such file", "a file of images in MNIST's idx format, or a folder of them")
     if labels is None or labels == images or not isfile(labels):
-        _refuse(
+        refuse(
             images, "has no file of labels beside it", "train-labels-idx1-ubyte for train-images-idx3-ubyte"
         )
     both = test_images is not None and test_labels is not None
@@ -168,26 +148,27 @@ def idx_shape(path: Path) -> DataShape:
     files = idx_files(path)
     count, *size = idx_header(files.train_images)
     if len(size) not in (1, 2, 3) or 0 in (count, *size):
-        _refuse(files.train_images, f"has dimensions {(count, *size)}", "images × height × width")
+        refuse(files.train_images, f"has dimensions {(count, *size)}", "images × height × width")
     labels = idx_header(files.train_labels)
     if labels != (count,):
-        _refuse(files.train_labels, f"has dimensions {labels}", f"one label for each of {count} images")
-    with _open(files.train_labels) as opened:
+        refuse(files.train_labels, f"has dimensions {labels}", f"one label for each of {count} images")
+    check_claim(files.train_labels, count)
+    with open_data(files.train_labels) as opened:
         content = opened.read(8 + count)[8:]
     if len(content) < count:
-        _refuse(files.train_labels, f"ends after {len(content)} of {count} labels", "the whole file")
+        refuse(files.train_labels, f"ends after {len(content)} of {count} labels", "the whole file")
     return DataShape(_image(tuple(size)), max(content) + 1, "classify")
 
 
 def idx_header(path: Path) -> tuple[int, ...]:
     """Return the dimensions of an idx file of bytes, plain or .gz. Raises ExperimentError if it is not one."""
-    with _open(path) as opened:
+    with open_data(path) as opened:
         start = opened.read(4)
         if len(start) < 4 or start[:3] != b"\0\0\x08":
-            _refuse(path, "is no idx file of bytes", "one that starts with 00 00 08")
+            refuse(path, "is no idx file of bytes", "one that starts with 00 00 08")
         sizes = opened.read(4 * start[3])
     if len(sizes) < 4 * start[3]:
-        _refuse(path, "ends in its header", "the whole file")
+        refuse(path, "ends in its header", "the whole file")
     return struct.unpack(f">{start[3]}I", sizes)
 
 
@@ -200,28 +181,40 @@ def npz_shape(path: Path) -> DataShape:
     import zipfile
 
     if not isfile(path):
-        _refuse(path, "no such file", "a .npz file with arrays x and y")
+        refuse(path, "no such file", "a .npz file with arrays x and y")
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_data(path) as file, zipfile.ZipFile(file) as archive:
             with _member(archive, path, "x") as opened:
                 x = _npy_header(opened, path, "x")
+                _check_member(archive, path, "x", x)
             with _member(archive, path, "y") as opened:
                 y = _npy_header(opened, path, "y")
+                _check_member(archive, path, "y", y)
                 largest = _largest(opened, y, path) if y.kind in "iub" else 0
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
-        _refuse(path, f"is no readable .npz archive ({error})", "arrays x and y as numpy.savez writes them")
+    except (
+        zipfile.BadZipFile,
+        OSError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        zlib.error,
+        ValueError,
+    ) as error:
+        if isinstance(error, ExperimentError):
+            raise
+        refuse(path, f"is no readable .npz archive ({error})", "arrays x and y as numpy.savez writes them")
     if len(x.shape) not in (2, 3, 4) or 0 in x.shape:
-        _refuse(
+        refuse(
             path,
             f"x has dimensions {x.shape}",
             "examples × features, or examples × (channels ×) height × width",
         )
     if not y.shape or y.shape[0] != x.shape[0]:
-        _refuse(path, f"y has dimensions {y.shape}", f"one row for each of {x.shape[0]} examples")
+        refuse(path, f"y has dimensions {y.shape}", f"one row for each of {x.shape[0]} examples")
     if y.kind in "iub":
         return DataShape(_image(x.shape[1:]), largest + 1, "classify")
     if len(y.shape) > 2 or 0 in y.shape:
-        _refuse(path, f"y has dimensions {y.shape}", "examples, or examples × values")
+        refuse(path, f"y has dimensions {y.shape}", "examples, or examples × values")
     return DataShape(_image(x.shape[1:]), y.shape[1] if len(y.shape) == 2 else 1, "regress")
 
 
@@ -238,8 +231,16 @@ def _image(size: tuple[int, ...]) -> tuple[int, ...]:
 
 def _member(archive: ZipFile, path: Path, name: str) -> IO[bytes]:
     if f"{name}.npy" not in archive.namelist():
-        _refuse(path, f"has no array {name}", "arrays x and y")
+        refuse(path, f"has no array {name}", "arrays x and y")
     return archive.open(f"{name}.npy")
+
+
+def _check_member(archive: ZipFile, path: Path, name: str, array: _Array) -> None:
+    """Refuse an array whose numbers are not there, or take far more memory than the archive has bytes."""
+    about, claimed = archive.getinfo(f"{name}.npy"), math.prod(array.shape) * array.size
+    if min(array.shape, default=0) < 0 or claimed > about.file_size:
+        refuse(path, f"array {name} ends too early for dimensions {array.shape}", "the whole file")
+    check_ratio(path, about.file_size, about.compress_size)
 
 
 def _npy_header(opened: IO[bytes], path: Path, name: str) -> _Array:
@@ -253,47 +254,31 @@ def _npy_header(opened: IO[bytes], path: Path, name: str) -> _Array:
         order, kind, size = descr[0], descr[1], int(descr[2:] or 0)
         sizes = tuple(int(number) for number in shape)
     except (ValueError, SyntaxError, KeyError, TypeError, IndexError, RecursionError, MemoryError):
-        _refuse(path, f"array {name} has an unreadable header", "an array as numpy.savez writes it")
+        refuse(path, f"array {name} has an unreadable header", "an array as numpy.savez writes it")
     if not start.startswith(b"\x93NUMPY") or kind not in "fiub" or size not in (1, 2, 4, 8):
-        _refuse(path, f"array {name} holds no plain numbers (dtype {descr})", "whole or real numbers")
+        refuse(path, f"array {name} holds no plain numbers (dtype {descr})", "whole or real numbers")
     return _Array(order, kind, size, sizes)
 
 
 def _largest(opened: IO[bytes], y: _Array, path: Path) -> int:
     """Return the largest class. The labels are read whole: a file of a million is 8 MB."""
     if len(y.shape) != 1 or not y.shape[0]:
-        _refuse(path, f"y has dimensions {y.shape} of whole numbers", "one class an example")
+        refuse(path, f"y has dimensions {y.shape} of whole numbers", "one class an example")
     code = {1: "b", 2: "h", 4: "i", 8: "q"}[y.size]
     numbers = array(code.upper() if y.kind in "ub" else code)
     content = opened.read(y.shape[0] * y.size)
     if len(content) < y.shape[0] * y.size:
-        _refuse(path, "array y ends too early", "the whole file")
+        refuse(path, "array y ends too early", "the whole file")
     numbers.frombytes(content)
     if y.order == ("<" if sys.byteorder == "big" else ">"):
         numbers.byteswap()
     least, most = min(numbers), max(numbers)
     if least < 0 or most >= MOST_CLASSES:
         wrong = least if least < 0 else most
-        _refuse(path, f"y holds the class {wrong}", f"classes from 0 to below {MOST_CLASSES}")
+        refuse(path, f"y holds the class {wrong}", f"classes from 0 to below {MOST_CLASSES}")
     return most
 
 
 def _first(folder: Path, names: tuple[str, ...]) -> Path | None:
     files = (folder / f"{name}{end}" for name in names for end in ("", ".gz"))
     return next((file for file in files if isfile(file)), None)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[IO[bytes]]:
-    """Open a file, unpacked if its name ends in .gz; an error in reading it names the file."""
-    import gzip
-
-    try:
-        with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as opened:
-            yield cast("IO[bytes]", opened)
-    except (OSError, EOFError, zlib.error) as error:
-        _refuse(path, f"cannot be read: {getattr(error, 'strerror', None) or error}")
-
-
-def _refuse(path: Path, problem: str, allowed: str = "") -> NoReturn:
-    raise ExperimentError("data.path", str(path), allowed, problem=f"{path} {problem}") from None

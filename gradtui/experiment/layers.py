@@ -21,7 +21,7 @@ from msgspec import Struct
 from gradtui.experiment.activations import ACTIVATIONS
 
 if TYPE_CHECKING:
-    from gradtui.experiment.data_shapes import DataShape
+    from gradtui.experiment.recorded_shape import DataShape
     from gradtui.experiment.spec import Group, Init, RecurrentInit, Shortcut
 
 LayerKind = Literal[

@@ -18,7 +18,7 @@ from math import prod
 from typing import NamedTuple
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.data_shapes import DataShape, data_shape
+from gradtui.experiment.data_shapes import data_shape
 from gradtui.experiment.layers import (
     Activate,
     Attend,
@@ -32,6 +32,7 @@ from gradtui.experiment.layers import (
 )
 from gradtui.experiment.net_plan import net_plan, net_shape
 from gradtui.experiment.optimizers import OPTIMIZERS
+from gradtui.experiment.recorded_shape import DataShape
 from gradtui.experiment.spec import Experiment, Optimizer
 
 FLOAT = 4

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.data_shapes import TOKEN_SOURCES, DataShape, data_shape, sequence_of
+from gradtui.experiment.data_shapes import TOKEN_SOURCES, data_shape, sequence_of
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.layers import (
     Activate,
@@ -40,6 +40,7 @@ from gradtui.experiment.layers import (
     Weights,
     features,
 )
+from gradtui.experiment.recorded_shape import DataShape
 
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Block, Data, Experiment, Group

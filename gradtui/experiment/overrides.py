@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.recorded_shape import keep_recorded_shape
 from gradtui.experiment.toml import from_dict, to_dict, unknown_field
 
 if TYPE_CHECKING:
@@ -21,7 +22,9 @@ def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
     raw = to_dict(exp)
     for path, value in changes.items():
         _put(raw, path, value)
-    return from_dict(raw)
+    changed = from_dict(raw)
+    keep_recorded_shape(exp.data, changed.data)
+    return changed
 
 
 def diff(old: Experiment, new: Experiment) -> dict[str, object]:

@@ -34,7 +34,7 @@ class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A Part of an experiment is frozen, is made by keywords and refuses unknown fields."""
 
 
-class Data(Part, frozen=True):
+class Data(Part, frozen=True, dict=True):
     """The part [data]: what the net learns from."""
 
     source: Annotated[

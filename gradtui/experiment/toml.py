@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from math import isfinite
 from pathlib import Path
@@ -12,6 +13,8 @@ import msgspec
 from gradtui.experiment.errors import UNSHOWABLE, ExperimentError, nearest
 from gradtui.experiment.spec import Experiment
 from gradtui.experiment.validate import check
+from gradtui.ordinary_files import open_to_read
+from gradtui.toml_text import parse
 
 if TYPE_CHECKING:
     from gradtui.experiment.fields import FieldInfo
@@ -54,11 +57,11 @@ def toml_of(text: str, source: str) -> dict[str, Any]:
     import tomllib
 
     try:
-        return tomllib.loads(text)
+        return parse(text)
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(source, problem=f"not valid TOML: {_place(str(error))}") from None
-    except (ValueError, RecursionError) as error:
-        # Numbers of thousands of digits and impossible dates are plain ValueErrors.
+    except ValueError as error:
+        # Numbers of thousands of digits, impossible dates and deep nesting.
         raise ExperimentError(source, problem=f"not valid TOML: {error}") from None
 
 
@@ -66,7 +69,7 @@ def read_text(path: str | Path) -> str:
     """Return the text of a TOML file. Raises ExperimentError if it cannot be read, is no text or too large."""
     name = str(path)
     try:
-        with Path(path).expanduser().open("rb") as opened:
+        with os.fdopen(open_to_read(Path(path).expanduser()), "rb") as opened:
             content = opened.read(LARGEST_FILE + 1)
         text = content.decode("utf-8")
     except UnicodeDecodeError:

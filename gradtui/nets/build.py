@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from gradtui.experiment.data_shapes import DataShape
 from gradtui.experiment.layers import (
     Activate,
     Attend,
@@ -17,6 +16,7 @@ from gradtui.experiment.layers import (
     View,
 )
 from gradtui.experiment.net_plan import net_plan
+from gradtui.experiment.recorded_shape import DataShape
 from gradtui.experiment.spec import Experiment, Group
 from gradtui.nets.activations import make_activation, make_norm
 from gradtui.nets.blocks import (

@@ -59,7 +59,9 @@ from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from gradtui.ordinary_files import open_to_read, read_whole
 from gradtui.runs import safe_files
+from gradtui.toml_text import parse
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,7 +126,7 @@ def size_of(path: Path) -> int:
     The file is opened for this: on a network file system a bare stat may be seconds old, an open is not.
     """
     try:
-        descriptor = safe_files.open_to_read(path)
+        descriptor = open_to_read(path)
     except OSError:
         return 0
     try:
@@ -164,13 +166,11 @@ def settings_path() -> Path:
 def shares_by_default() -> bool:
     """Return whether the person's settings say that new runs are readable by the group."""
     try:
-        content = safe_files.read_whole(settings_path())
+        content = read_whole(settings_path())
     except OSError:
         return False
-    import tomllib
-
     try:
-        return tomllib.loads(content.decode()).get("share") is True
+        return parse(content.decode()).get("share") is True
     except ValueError:
         # The app says what is wrong with the file.
         return False
@@ -248,7 +248,7 @@ def _last_bytes(folder: Path, table: str, columns: int, count: int) -> bytes | N
         rows = size_of(path) // size
         if not rows:
             return None
-        with os.fdopen(safe_files.open_to_read(path), "rb") as file:
+        with os.fdopen(open_to_read(path), "rb") as file:
             file.seek((rows - 1) * size)
             record = file.read(count)
     except (OSError, ValueError):

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import HEADER_BYTES, record_size, table_path
-from gradtui.runs.safe_files import open_to_read
 from gradtui.runs.summary import Floats, Steps
 
 TABLE = "grad_histogram"

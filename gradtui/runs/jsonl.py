@@ -7,12 +7,13 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import size_of
-from gradtui.runs.safe_files import open_to_read
+from gradtui.runs.json_text import check
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -28,9 +29,12 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
     """Return the object of a line, with "nan", "inf" and "-inf" as numbers; None if the line holds no object."""
     try:
         entry = json.loads(line)
-    except ValueError:
+        if not isinstance(entry, dict):
+            return None
+        check(entry)
+    except (ValueError, RecursionError):
         return None
-    return _numbers(entry) if isinstance(entry, dict) else None
+    return cast("dict[str, Any]", _numbers(entry))
 
 
 def _plain(value: Any) -> Any:

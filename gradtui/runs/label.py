@@ -10,8 +10,10 @@ from pathlib import Path
 
 import msgspec
 
+from gradtui.ordinary_files import read_whole
 from gradtui.runs.errors import RunError
-from gradtui.runs.safe_files import read_whole, replacing
+from gradtui.runs.json_text import decode
+from gradtui.runs.safe_files import replacing
 
 LABEL_FILE = "label.json"
 LONGEST_NAME = 200
@@ -32,8 +34,8 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True):
 def read_label(folder: Path) -> Label:
     """Return the label of the run in that folder; an empty one if it is missing or cannot be read."""
     try:
-        return msgspec.json.decode(read_whole(folder / LABEL_FILE), type=Label)
-    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return decode(read_whole(folder / LABEL_FILE), Label)
+    except (OSError, ValueError):
         return Label()
 
 

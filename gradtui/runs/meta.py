@@ -9,10 +9,13 @@ from typing import Any, Literal, Self
 
 import msgspec
 
+from gradtui.ordinary_files import read_whole
 from gradtui.runs import process
 from gradtui.runs.errors import RunError
+from gradtui.runs.event_check import LARGEST_STEP, LATEST_TIME
 from gradtui.runs.folder import RUN_FILE, START_FILE, table_path
-from gradtui.runs.safe_files import read_whole, replacing
+from gradtui.runs.json_text import decode
+from gradtui.runs.safe_files import replacing
 
 FORMAT = 1
 
@@ -102,6 +105,28 @@ def write_meta(folder: Path, meta: RunMeta) -> None:
         file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
 
 
+LONGEST_NAME = 10_000
+"""The most characters that a name in run.json may have: it is painted and printed."""
+
+
+def _check(meta: RunMeta) -> None:
+    """Raise ValueError, in one line, where a number or a name cannot be what it stands for."""
+    counts = {"steps": meta.steps, "parameters": meta.parameters, "pid": meta.pid}
+    counts |= {f"layers.{number}.parameters": layer.parameters for number, layer in enumerate(meta.layers)}
+    if meta.parent is not None:
+        counts["parent.step"] = meta.parent.step
+    for field, count in counts.items():
+        if not 0 <= count <= LARGEST_STEP:
+            raise ValueError(f"{field}: {count} is no count")
+    if not abs(meta.started) <= LATEST_TIME:
+        raise ValueError(f"started: {meta.started:g} is no time")
+    names = [meta.id, meta.name, meta.host, meta.machine, meta.device]
+    names += [text for layer in meta.layers for text in (layer.name, layer.kind)]
+    names += [column for table in meta.tables.values() for column in table.columns]
+    if any(len(name) > LONGEST_NAME for name in names):
+        raise ValueError(f"a name of more than {LONGEST_NAME:,} characters")
+
+
 def read_meta(folder: Path) -> RunMeta:
     """Read run.json. Raises RunError, one line that names the file, if it is missing or corrupt."""
     path = folder / RUN_FILE
@@ -112,8 +137,9 @@ def read_meta(folder: Path) -> RunMeta:
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from None
     try:
-        meta = msgspec.json.decode(content, type=RunMeta)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        meta = decode(content, RunMeta)
+        _check(meta)
+    except ValueError as error:
         raise RunError(f"{path}: not a run's description: {error}") from None
     if meta.format != FORMAT:
         raise RunError(f"{path}: format {meta.format}, and this gradtui reads format {FORMAT}")
@@ -154,6 +180,6 @@ def read_origin(folder: Path) -> RunOrigin:
     except OSError as error:
         raise RunError(f"{path}: {error.strerror}") from None
     try:
-        return msgspec.json.decode(content, type=RunOrigin)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return decode(content, RunOrigin)
+    except ValueError as error:
         raise RunError(f"{path}: does not say where the run begins: {error}") from None

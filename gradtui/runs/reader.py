@@ -9,15 +9,16 @@ import numpy as np
 import numpy.typing as npt
 
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.recorded_shape import set_recorded_shape, shape_in
 from gradtui.experiment.spec import Experiment
 from gradtui.experiment.toml import from_dict, load
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.label import Label, read_label
 from gradtui.runs.meta import Parent, RunMeta, read_meta, read_origin
-from gradtui.runs.safe_files import open_to_read
 from gradtui.runs.status import RunStatus, read_status
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table
@@ -84,17 +85,23 @@ class Run:
 
     @property
     def experiment(self) -> Experiment | None:
-        """Return what is trained; None for a script's own net."""
+        """Return what is trained; None for a script's own net.
+
+        The shape of its data is the one that run.json says. No file that the experiment names is opened for it.
+        """
         meta = self.meta
         try:
             if meta is not None and meta.experiment is not None:
-                return from_dict(meta.experiment)
-            if (self.folder / EXPERIMENT_FILE).is_file():
-                return load(self.folder / EXPERIMENT_FILE)
+                experiment = from_dict(meta.experiment)
+            elif (self.folder / EXPERIMENT_FILE).is_file():
+                experiment = load(self.folder / EXPERIMENT_FILE)
+            else:
+                return None
         except ExperimentError:
             # Perhaps another version of gradtui wrote it; its numbers can still be read.
             return None
-        return None
+        set_recorded_shape(experiment.data, shape_in(meta.data) if meta is not None else None)
+        return experiment
 
     @property
     def parent(self) -> Parent | None:

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import numpy as np
 
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import LEVEL_FACTOR, level_dtype, level_path
-from gradtui.runs.safe_files import open_file, open_to_read, truncate
+from gradtui.runs.safe_files import open_file, truncate
 from gradtui.runs.summary import Records, Summary, concatenate, empty, fold, of_level, of_rows, to_level
 
 

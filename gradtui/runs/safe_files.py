@@ -16,6 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
+from gradtui.ordinary_files import NOT_ORDINARY
+
 FOLDER_MODE, SHARED_FOLDER_MODE = 0o700, 0o750
 FILE_MODE, SHARED_FILE_MODE = 0o600, 0o640
 
@@ -70,7 +72,7 @@ def open_file(path: Path, flags: int) -> int:
             return _create(path.name, flags, folder)
         try:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, "is not an ordinary file", str(path))
+                raise OSError(errno.EINVAL, NOT_ORDINARY, str(path))
         except OSError:
             os.close(descriptor)
             raise
@@ -104,31 +106,9 @@ def _naming(path: Path) -> Iterator[None]:
             and error.errno == errno.ELOOP
         ):
             raise
-        texts = {errno.ELOOP: NOT_THROUGH_LINKS, errno.ENXIO: "is not an ordinary file"}
+        texts = {errno.ELOOP: NOT_THROUGH_LINKS, errno.ENXIO: NOT_ORDINARY}
         code = error.errno or 0
         raise OSError(code, texts.get(code, error.strerror), str(path)) from None
-
-
-LARGEST_TEXT = 64_000_000
-"""Bytes of a file that is read as a whole. Those that gradtui writes have some kB."""
-
-
-def open_to_read(path: Path) -> int:
-    """Open a file for reading, and return its descriptor. Raises OSError, also where it is no ordinary file."""
-    # Without O_NONBLOCK the opening of a FIFO waits for a writer.
-    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        os.close(descriptor)
-        raise OSError(errno.EINVAL, "is not an ordinary file", str(path))
-    return descriptor
-
-
-def read_whole(path: Path) -> bytes:
-    """Return the content of a file that is known to be small. Raises OSError, also where it is large."""
-    with os.fdopen(open_to_read(path), "rb") as file:
-        if os.fstat(file.fileno()).st_size > LARGEST_TEXT:
-            raise OSError(errno.EFBIG, f"is larger than {LARGEST_TEXT // 1_000_000} MB", str(path))
-        return file.read(LARGEST_TEXT)
 
 
 def append(path: Path, content: bytes) -> None:

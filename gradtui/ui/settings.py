@@ -13,8 +13,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from gradtui.ordinary_files import read_whole
 from gradtui.runs.folder import settings_path
-from gradtui.runs.safe_files import read_whole
+from gradtui.toml_text import parse
 
 __all__ = ["ALLOWED", "Settings", "changed", "put", "read_settings", "settings_path", "write_settings"]
 
@@ -70,11 +71,10 @@ def read_settings(path: Path) -> tuple[Settings, str]:
         return Settings(), ""
     except (OSError, UnicodeDecodeError) as error:
         return Settings(), f"{path}: {getattr(error, 'strerror', None) or 'is no UTF-8'}; defaults hold"
-    import tomllib
 
     try:
-        found = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+        found = parse(text)
+    except ValueError as error:
         return Settings(), f"{path}: {error}; defaults hold, and nothing is kept until it is mended"
     known = {name: found[name] for name in ALLOWED if name in found and _is_allowed(name, found[name])}
     wrong = [
@@ -149,7 +149,7 @@ def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
     # A file that is kept elsewhere, behind a link, stays there.
     path = Path(os.path.realpath(path))
     try:
-        before = path.read_bytes().decode()
+        before = read_whole(path).decode()
     except FileNotFoundError:
         before = _HEAD
     after = put(before, changes)
@@ -168,12 +168,10 @@ def put(text: str, changes: Mapping[str, Any]) -> str:
     Raises:
         ValueError: the text is no TOML.
     """
-    import tomllib
-
     import tomlkit
 
     # tomlkit's own errors are not all ValueErrors.
-    tomllib.loads(text)
+    parse(text)
     document = tomlkit.parse(text)
     document.update(changes)
     return tomlkit.dumps(document)

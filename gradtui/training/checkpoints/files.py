@@ -12,8 +12,9 @@ import re
 from pathlib import Path
 from typing import Any
 
+from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import CHECKPOINT_FOLDER
-from gradtui.runs.safe_files import open_to_read, remove
+from gradtui.runs.safe_files import remove
 
 KEPT_CHECKPOINTS = 3
 """The newest, and two before it: one for the case that the newest proves unreadable after a power cut, and one

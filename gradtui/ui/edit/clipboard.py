@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from typing import Any
 
 from gradtui.experiment import Experiment, ExperimentError, dumps, loads, net_shape, set_fields
+from gradtui.experiment.toml import toml_of
 
 SOURCE = "pasted text"
 MAX_CHARACTERS = 1_000_000
@@ -34,11 +34,7 @@ def pasted(text: str, experiment: Experiment) -> Experiment:
     text = _without_fence(text)
     if not text.strip():
         raise ExperimentError(SOURCE, problem="empty", allowed="an experiment, or a part of one, as TOML")
-    try:
-        raw = tomllib.loads(text)
-    except (ValueError, RecursionError):
-        # Its error names what is wrong, and in which line.
-        return loads(text, SOURCE)
+    raw = toml_of(text, SOURCE)
     whole = "net" in raw and ("name" in raw or "data" in raw)
     made = loads(text, SOURCE) if whole else _changed_by(raw, experiment)
     # Raises where a file that it names is missing here.

@@ -1,0 +1,81 @@
+"""The shape of data, and how the data of a recorded run carry the shape that the run's folder says.
+
+A viewer of somebody else's run must not open the files that its experiment names: one may be a FIFO, which
+hangs, or have no end. So `Run.experiment` gives the data the shape that stands in run.json, which `data_shape` returns.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from msgspec import Struct, ValidationError, convert
+
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.spec import Data, Source
+
+Task = Literal["classify", "regress", "sequence"]
+
+FILE_SOURCES: frozenset[Source] = frozenset({"idx", "npz", "text"})
+"""Sources whose shape stands in files."""
+
+LARGEST_EXAMPLE, MOST_OUTPUTS = 2**31, 2**31
+"""The most numbers of one example, and of one answer."""
+
+
+class DataShape(Struct, frozen=True):
+    """A DataShape gives the shape of one example and of what the net must say about it.
+
+    ``input`` is (features,), (channels, height, width) of an image, (steps, features) of a sequence of
+    numbers, or (steps,) of a sequence of tokens. ``outputs`` is the width of the output layer: classes, or
+    numbers to predict. ``task``: classify (one class an example), regress (numbers), sequence (one class at
+    every step).
+    """
+
+    input: tuple[int, ...]
+    outputs: int
+    task: Task
+
+
+_RECORDED = "recorded shape"
+"""The name under which it stands beside the fields of Data: it is no field that a file could set."""
+
+
+def shape_in(about: Mapping[str, Any]) -> DataShape | None:
+    """Return the shape that run.json says of its data; None where it says none, or one that cannot be."""
+    fields = {name: about.get(name) for name in ("input", "outputs", "task")}
+    try:
+        shape = convert(fields, DataShape)
+    except ValidationError:
+        return None
+    numbers = (*shape.input, shape.outputs)
+    if len(shape.input) not in (1, 2, 3) or min(numbers) < 1 or shape.outputs > MOST_OUTPUTS:
+        return None
+    return shape if math.prod(shape.input) <= LARGEST_EXAMPLE else None
+
+
+def set_recorded_shape(data: Data, shape: DataShape | None) -> None:
+    """Give data the shape that a run's folder says, so that `data_shape` opens no file; None where it says none."""
+    data.__dict__[_RECORDED] = shape
+
+
+def keep_recorded_shape(before: Data, after: Data) -> None:
+    """Give data the recorded shape of others, unless a field that decides about the shape was changed."""
+    same = (before.source, before.path, before.length) == (after.source, after.path, after.length)
+    if same and is_recorded(before):
+        set_recorded_shape(after, before.__dict__[_RECORDED])
+
+
+def is_recorded(data: Data) -> bool:
+    """Return whether these are the data of a run's folder."""
+    return _RECORDED in data.__dict__
+
+
+def recorded_shape(data: Data) -> DataShape:
+    """Return the shape that the run's folder says. Raises ExperimentError where it says none that suits the source."""
+    shape: DataShape | None = data.__dict__[_RECORDED]
+    tokens = data.source == "text"
+    if shape is None or tokens != (len(shape.input) == 1 and shape.task == "sequence"):
+        raise ExperimentError("data.path", data.path, problem="the run does not say the shape of its data")
+    return shape

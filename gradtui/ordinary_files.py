@@ -1,0 +1,54 @@
+"""Open and read files that somebody else may have made: only ordinary ones, and never more than a bound.
+
+A FIFO would hang for ever, a device has no end, and a sparse file of a few kB may have terabytes to read.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+NOT_ORDINARY = "is not an ordinary file"
+
+LARGEST_TEXT = 64_000_000
+"""Bytes of a file that is read as a whole. Those that gradtui writes have some kB."""
+
+
+def open_to_read(path: str | os.PathLike[str]) -> int:
+    """Open a file for reading, and return its descriptor. Raises OSError, also where it is no ordinary file."""
+    # Without O_NONBLOCK the opening of a FIFO waits for a writer.
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ENODEV):
+            # A socket, or a device that is not there.
+            raise OSError(error.errno, NOT_ORDINARY, str(path)) from None
+        raise
+    try:
+        mode = os.fstat(descriptor).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, NOT_ORDINARY, str(path))
+    except OSError:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def read_whole(path: Path, most: int = LARGEST_TEXT) -> bytes:
+    """Return the content of a file that is known to be small. Raises OSError, also where it is large."""
+    with os.fdopen(open_to_read(path), "rb") as file:
+        if os.fstat(file.fileno()).st_size > most:
+            raise OSError(errno.EFBIG, f"is larger than {in_bytes(most)}", str(path))
+        return file.read(most)
+
+
+def in_bytes(count: int) -> str:
+    """Return a number of bytes in words: "64 MB"."""
+    for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000)):
+        if count >= size:
+            return f"{count / size:.3g} {unit}"
+    return f"{count} bytes"

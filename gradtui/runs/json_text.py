@@ -1,0 +1,52 @@
+"""Decode JSON that somebody else may have written: not nested too deep, and without integers of hundreds of digits.
+
+Python reads both, and fails later, where it formats, copies or calculates with what it has read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeVar
+
+import msgspec
+
+DEEPEST = 64
+"""Lists and objects within one another. What gradtui writes has about ten."""
+LARGEST_INT = 2**1000
+"""Some 300 digits: larger ones have no float."""
+
+
+T = TypeVar("T")
+
+
+def decode(content: bytes, kind: type[T]) -> T:
+    """Return the value of that type in a text of JSON. Raises ValueError, in one line."""
+    try:
+        value = msgspec.json.decode(content, type=kind)
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise ValueError(str(error)) from None
+    check(value)
+    return value
+
+
+def check(value: Any, depth: int = 0) -> None:
+    """Raise ValueError, in one line, where a decoded value is nested too deep or holds too large an integer."""
+    if isinstance(value, str | float) or value is None:
+        return
+    if isinstance(value, int):
+        if abs(value) > LARGEST_INT:
+            raise ValueError("an integer of more than 300 digits")
+        return
+    if depth == DEEPEST:
+        raise ValueError("nested too deep")
+    members: Iterable[Any]
+    if isinstance(value, Mapping):
+        members = value.values()
+    elif isinstance(value, msgspec.Struct):
+        members = (getattr(value, name) for name in value.__struct_fields__)
+    else:
+        members = value
+    for member in members:
+        check(member, depth + 1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.reactive import reactive
+from textual.reactive import var
 from textual.widgets import Static
 
 if TYPE_CHECKING:
@@ -31,35 +31,37 @@ class FindingsPane(VerticalScroll, can_focus=True):
     }
     """
 
-    findings: reactive[tuple[Finding, ...] | None] = reactive(None)
+    findings: var[tuple[Finding, ...] | None] = var(None)
     """None where nothing can be said yet; empty where nothing was found."""
 
-    waits_for: reactive[str] = reactive("")
+    waits_for: var[str] = var("")
     """Why nothing can be said yet, as `waits_for` has it; "" before the first run."""
 
-    later: reactive[tuple[Finding, ...]] = reactive(())
+    later: var[tuple[Finding, ...]] = var(())
     """What was found at later steps than the one that is shown."""
 
-    step: reactive[int] = reactive(0)
+    step: var[int] = var(0)
     """The step that is shown."""
 
     curable = True
     """This is true if the keys that train cures do anything for this run; set before the findings."""
 
-    breaks: reactive[tuple[Divergence, ...]] = reactive(())
+    breaks: var[tuple[Divergence, ...]] = var(())
     """The steps at which the run diverged."""
 
-    verdict: reactive[tuple[str, ...]] = reactive(())
+    verdict: var[tuple[str, ...]] = var(())
     """The verdict of a fork: its cure, when it is judged, and the lines of the verdict; empty where nothing is
     compared."""
+
+    _written = Content()
+    """The text on the screen."""
 
     def compose(self) -> ComposeResult:
         """Yield one text."""
         yield Static(id="findings-text")
 
     def on_mount(self) -> None:
-        """Write the title and the text."""
-        self.border_title = "Findings"
+        """Write the first text."""
         self._show()
 
     def watch_findings(self) -> None:
@@ -76,7 +78,6 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
     def _show(self) -> None:
         findings = self.findings
-        self.border_title = "Verdict and findings" if self.verdict else "Findings"
         if findings is None:
             text = Content.styled(self.waits_for or NOTHING_YET, "$secondary")
         elif not findings and self.later:
@@ -90,7 +91,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
                 f"\n{_MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
             )
         curable = self.curable and bool(findings or self.later)
-        self.border_subtitle = "f fix it · T try all fixes" if curable else ""
+        title = "Verdict and findings" if self.verdict else "Findings"
         for broke in self.breaks:
             text += Content.assemble(
                 (f"\n\n✖ broke at step {broke.step:,}", "bold $error"),
@@ -99,7 +100,22 @@ class FindingsPane(VerticalScroll, can_focus=True):
             )
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text
-        self.query_one("#findings-text", Static).update(text)
+        self._write(title, text, "f fix it · T try all fixes" if curable else "")
+
+    def _write(self, title: str, text: Content, hint: str) -> None:
+        """Put the text on the screen; have the screen laid out anew only where the text takes other lines.
+
+        A figure in it may change several times a second, and a layout costs as much as all charts together. Textual
+        paints a whole pane anew where its title is set, even to the same one.
+        """
+        if (title, hint) != (self.border_title, self.border_subtitle):
+            self.border_title, self.border_subtitle = title, hint
+        if text == self._written and text.spans == self._written.spans:
+            return
+        self._written = text
+        static = self.query_one("#findings-text", Static)
+        width, height = static.content_size
+        static.update(text, layout=not width or text.get_height({}, width) != height)
 
 
 def waits_for(run: FollowedRun) -> str:

@@ -1,0 +1,50 @@
+"""The findings pane on its own: what it costs the screen when a figure changes."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.screen import Screen
+
+from gradtui.diagnosis import Finding
+from gradtui.ui.screens.lab.findings_pane import FindingsPane
+
+
+class PaneApp(App[None]):
+    """An app with nothing but the pane."""
+
+    def compose(self) -> ComposeResult:
+        yield FindingsPane()
+
+
+def vanishing(step: int, evidence: str) -> tuple[Finding, ...]:
+    return (Finding.of("vanishing", step, (), evidence),)
+
+
+async def test_a_changed_figure_does_not_lay_out_the_screen_and_a_longer_text_does(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    layouts = 0
+    lay_out = Screen._refresh_layout
+
+    def counted(screen: Screen[object], *args: object, **options: object) -> None:
+        nonlocal layouts
+        layouts += 1
+        lay_out(screen, *args, **options)  # type: ignore[arg-type]
+
+    app = PaneApp()
+    async with app.run_test(size=(50, 20)) as pilot:
+        pane = app.query_one(FindingsPane)
+        pane.findings = vanishing(1, "Loss 1.97 after 100 steps.")
+        await pilot.pause(0.1)
+        monkeypatch.setattr(Screen, "_refresh_layout", counted)
+        for step in range(101, 111):
+            pane.step = step
+            pane.waits_for = f"checking (step {step})"
+            pane.findings = vanishing(1, f"Loss 1.97 after {step} steps.")
+            await pilot.pause(0.02)
+        assert layouts == 0
+        assert "after 110 steps." in app.screen.query_one("#findings-text").render().plain  # type: ignore[union-attr]
+        pane.findings = vanishing(1, "A sentence that is much longer than the pane is wide. " * 3)
+        await pilot.pause(0.1)
+        assert layouts > 0

@@ -1,4 +1,4 @@
-"""The registry of every per-layer metric that gradtui records: one row each, read by all that measures or shows them.
+"""The registry of metrics has one row for every per-layer metric, read by all that measures or shows it.
 
 A metric is one number a layer (or a time lag of a recurrent net) at a step, and the name of the table of the run
 folder that holds it. To add one, write its row here and its computation in `gradtui.probe.layer_stats`. The trainer,

@@ -1,4 +1,4 @@
-"""Figures, times and nets in a few words, the same on the screen and in reports."""
+"""Put figures, times and nets into a few words, the same on the screen and in reports."""
 
 from __future__ import annotations
 

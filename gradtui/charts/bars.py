@@ -1,4 +1,4 @@
-"""Bars of one value a layer, drawn in eighths of a cell, with the two axes around them."""
+"""Draw one value a layer as a bar, in eighths of a cell, with the two axes around the bars."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A rectangle of characters with their colours: what every chart is drawn into."""
+"""A Cells is a rectangle of characters with their colours; every chart is drawn into one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The names and values of curves, in the corner that they leave free, and the signs of runs at their ends."""
+"""Draw the names and values of curves in the corner that the curves leave free, and the signs of runs at their ends."""
 
 from __future__ import annotations
 

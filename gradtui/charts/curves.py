@@ -1,4 +1,4 @@
-"""Charts of curves: lines and axes, which are slow to draw, and the marks and legend over them, which are not."""
+"""Draw charts of curves: the lines and axes, which take long, apart from the marks and the legend over them."""
 
 from __future__ import annotations
 

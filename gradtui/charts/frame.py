@@ -1,4 +1,4 @@
-"""The area of a chart of curves: where steps and values lie in it, and its two axes."""
+"""A frame is the area of a chart of curves: it says where steps and values lie, and draws the two axes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The axis of layers that profile and waterfall share, and how several layers are folded into one column."""
+"""Lay out the axis of layers that profile and waterfall share, and fold several layers into one column where needed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One curve as cells, drawn by plotext from as few points as show the same, and the range behind it as a mesh."""
+"""Draw one curve as cells with plotext, from as few points as show the same, and the range behind it as a mesh."""
 
 from __future__ import annotations
 

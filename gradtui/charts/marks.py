@@ -1,4 +1,4 @@
-"""Marks over curves for the events of a run: one in a column, each kind with a character of its own."""
+"""Draw the events of a run as marks over its curves: one in a column, each kind with a character of its own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Colours and characters of the charts: true colour, the terminal's own 16, or none; Unicode or ASCII.
+"""Choose the colours and characters of the charts: true colour, the terminal's own 16, or none; Unicode or ASCII.
 
 A cell's colour is a small number, a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones of
 each) and the named ones below. Nothing is told by hue alone: lightness runs one way along the ramp, and what is not

@@ -1,4 +1,4 @@
-"""The range of values that charts of the same metric share, and where its ticks stand."""
+"""A scale is the range of values that charts of one metric share; it also says where the ticks stand."""
 
 from __future__ import annotations
 

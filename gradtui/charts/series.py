@@ -1,4 +1,4 @@
-"""Curves as they are given, and as they are drawn: smoothed, as logarithms, with what lies behind them."""
+"""Hold curves as they are given and as they are drawn: smoothed, or as logarithms, with the range behind them."""
 
 from __future__ import annotations
 

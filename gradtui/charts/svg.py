@@ -1,4 +1,4 @@
-"""A small writer of SVG: shapes and texts, placed in pixels from the left and from the top."""
+"""Write SVG in the little that the charts need: shapes and texts, placed in pixels from the left and from the top."""
 
 from __future__ import annotations
 

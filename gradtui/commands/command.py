@@ -1,4 +1,4 @@
-"""A command of the command line, its exit codes, and the error for input that cannot be used."""
+"""Define what a command of the command line is, its exit codes, and the error for input that cannot be used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The arguments that several commands share: an experiment with changes, a run, a folder of runs, findings.
+"""Read the arguments that several commands share: an experiment with changes, a run, a folder of runs, findings.
 
 Every mistake in them becomes a BadInput error.
 """

@@ -1,4 +1,4 @@
-"""The progress bar that commands show on stderr."""
+"""Show the progress bar of a command on stderr."""
 
 from __future__ import annotations
 

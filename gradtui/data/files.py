@@ -1,4 +1,4 @@
-"""The sources that are files: handwritten digits, MNIST's idx format, CIFAR-10, .npz archives and texts."""
+"""Read the sources that are files: handwritten digits, MNIST's idx format, CIFAR-10, .npz archives and texts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The sources that are generated: spirals in the plane, and sequences that ask for a long memory."""
+"""Make the sources that are generated: spirals in the plane, and sequences that ask for a long memory."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loss and accuracy by task, and their values for a net that guesses."""
+"""Compute loss and accuracy by task, and their values for a net that guesses."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""What forbids the words "no problems found", whatever the rules say: NaN, or a gradient that has grown too much."""
+"""Say what forbids the words "no problems found", whatever the rules say: NaN, or a gradient that has grown too
+much."""
 
 from __future__ import annotations
 

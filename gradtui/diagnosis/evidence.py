@@ -1,4 +1,4 @@
-"""The evidence of a diagnosis: the numbers of one run, a bounded amount of them."""
+"""The evidence of a diagnosis holds the numbers of one run, a bounded amount of them."""
 
 from __future__ import annotations
 

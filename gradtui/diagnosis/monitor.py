@@ -1,4 +1,4 @@
-"""The run monitor: it follows one run folder, live or finished, and keeps its findings, outcome and step time.
+"""The run monitor follows one run folder, live or finished, and keeps its findings, outcome and step time.
 
 The screens, the studies and the trainer look at a run through the same `RunMonitor`, so that they cannot disagree.
 `diagnose_run` answers once, for the commands that print a report.

@@ -1,4 +1,4 @@
-"""The outcome of a run, and the verdict on a cure: whether a run with it is better than the one without."""
+"""Define the outcome of a run, and the verdict on a cure: whether a run with it is better than the one without."""
 
 from __future__ import annotations
 

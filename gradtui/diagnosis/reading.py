@@ -1,4 +1,4 @@
-"""Reading the evidence of a diagnosis from a run folder, a bounded amount of it however long the run is."""
+"""Read the evidence of a diagnosis from a run folder, a bounded amount of it however long the run is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thresholds of the diagnosis, each with the reason for its value.
+"""List the thresholds of the diagnosis, each with the reason for its value.
 
 Values that charts show too (the healthy range of a metric) are those of `gradtui.metrics`. "SCIENCE.md" and
 "ACCURACY.md" are the measurements of labelled nets that the values were chosen by. "Decades" are log10 of one gradient

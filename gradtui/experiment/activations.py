@@ -1,4 +1,4 @@
-"""The table of activation functions: everything that gradtui knows about each of them.
+"""The table of activation functions holds everything that gradtui knows about each of them.
 
 To add an activation, write its row in `ROWS`. Where torch.nn has the module, that is all; else register a factory of
 the module in `gradtui/nets/activations.py`, which is the only other file that has to know it.

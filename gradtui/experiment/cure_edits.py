@@ -1,4 +1,4 @@
-"""The edits of the cures: pure functions from an experiment to the same experiment with one thing changed.
+"""The edits of the cures are pure functions from an experiment to the same experiment with one thing changed.
 
 Each leaves groups alone that it does not concern.
 """

@@ -1,4 +1,4 @@
-"""The cures: changes of an experiment that help against a vanishing or exploding gradient.
+"""List the cures: changes of an experiment that help against a vanishing or exploding gradient.
 
 The diagnosis offers them and studies compare them. Their reasons and prices are data, not docstrings, so that
 ``python -OO`` and a zipped install still show them. Each edit is a pure function of an experiment and leaves groups

@@ -1,4 +1,5 @@
-"""The fields of each part of an experiment: kind, range, default and text, read from the annotations of ``spec.py``.
+"""Describe the fields of each part of an experiment: kind, range, default and text, read from the annotations of
+``spec.py``.
 
 The builder on the screen draws its inputs from this, and the errors take from it what is allowed, so a range, a
 choice or a text is written once.

@@ -1,4 +1,5 @@
-"""A net as layers: what each reads and gives, how its weights start, and how many parameters it has, without torch.
+"""Describe a net as layers: what each reads and gives, how its weights start, and how many parameters it has, without
+torch.
 
 `net_plan.net_plan` turns an experiment into a `NetPlan`: groups of blocks, branches, layers and operations. Parameter
 counts, the memory estimate, the torch modules (`gradtui.nets`), the mean-field theory (`gradtui.diagnosis.theory`) and

@@ -1,4 +1,4 @@
-"""Plan a net: the one walk from an experiment to its layers.
+"""Plan a net in one walk from an experiment to its layers.
 
 How a net reads its input: tokens (copy, text) go through `embedding`, as wide as the first group. A dense group that
 comes first reads the whole example flattened (tokens: step by step). A dense group after conv reads the average over

@@ -1,4 +1,4 @@
-"""The table of optimizers: everything that gradtui knows about each of them.
+"""The table of optimizers holds everything that gradtui knows about each of them.
 
 To add an optimizer, write its row in `ROWS` and a factory of torch's in `gradtui/training/optimizers.py`.
 

@@ -1,4 +1,4 @@
-"""The shape of data, and how the data of a recorded run carry the shape that the run's folder says.
+"""Read the shape of the data of a recorded run from the run's folder, where the data need not exist any more.
 
 A viewer of somebody else's run must not open the files that its experiment names: one may be a FIFO, which
 hangs, or have no end. So `Run.experiment` gives the data the shape that stands in run.json, which `data_shape` returns.

@@ -1,4 +1,4 @@
-"""The experiment: what to train, as plain frozen data.
+"""Define the experiment: what to train, as plain frozen data.
 
 One experiment is one TOML file. This file is the only place where a field is described: its annotation holds its type,
 its range or choices, and the text that the screens show of it (``fields.py`` reads them). The texts are data, not

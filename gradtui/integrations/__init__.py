@@ -1,1 +1,1 @@
-"""Callbacks that call `gradtui.watch` for libraries with their own training loop; each module needs its library."""
+"""These callbacks call `gradtui.watch` for libraries with their own training loop; each module needs its library."""

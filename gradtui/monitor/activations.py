@@ -1,4 +1,4 @@
-"""Activations of the script's model at some of its steps, and the gradients with respect to them.
+"""Record activations of the script's model at some of its steps, and the gradients with respect to them.
 
 The hooks exist only during a sampled step, and are of torch's global kind, so that a model that is saved or copied
 takes none of them along.

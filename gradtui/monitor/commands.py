@@ -1,4 +1,4 @@
-"""Commands that viewers send to a watched script, for a script that asks for them."""
+"""Receive the commands that viewers send to a watched script, for a script that asks for them."""
 
 from __future__ import annotations
 

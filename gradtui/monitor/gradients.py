@@ -1,4 +1,5 @@
-"""The gradients of the parameters that one optimizer moves: their norms, and whether they have changed since."""
+"""Measure the gradients of the parameters that one optimizer moves: their norms, and whether they have changed
+since."""
 
 from __future__ import annotations
 

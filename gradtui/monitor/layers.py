@@ -1,4 +1,4 @@
-"""The layers of a watched model: modules that own parameters, in the order in which they are first called."""
+"""Find the layers of a watched model: modules that own parameters, in the order in which they are first called."""
 
 from __future__ import annotations
 

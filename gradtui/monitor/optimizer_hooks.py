@@ -1,4 +1,4 @@
-"""The hooks on one optimizer of the script, and on some of its parameters, by which each step is measured."""
+"""Put hooks on one optimizer of the script, and on some of its parameters, by which each step is measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers that a script logs: each name is a table of its own, for each may be logged at other steps."""
+"""Record the numbers that a script logs: each name is a table of its own, for each may be logged at other steps."""
 
 from __future__ import annotations
 

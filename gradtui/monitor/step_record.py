@@ -1,4 +1,4 @@
-"""A step record: the numbers of one step, made from the gradient norms that were measured of each parameter.
+"""A step record holds the numbers of one step, made from the gradient norms that were measured of each parameter.
 
 With several optimizers a record covers a round: it is complete when every optimizer has taken a step, or when one
 takes its second. Layers that are moved by an optimizer that took no step have NaN in that record.

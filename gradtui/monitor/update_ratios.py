@@ -1,4 +1,4 @@
-"""Update ratios: how far the weights move at some of the steps, relative to how large they are."""
+"""Measure update ratios: how far the weights move at some of the steps, relative to how large they are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The models and optimizers of a watched script, none of which is kept alive."""
+"""Hold the models and optimizers of a watched script, and keep none of them alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activations and normalisations as torch modules."""
+"""Build activations and normalisations as torch modules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Blocks of layers with their shortcuts, and the views of the signal between groups of different kinds."""
+"""Build blocks of layers with their shortcuts, and the views of the signal between groups of different kinds."""
 
 from __future__ import annotations
 

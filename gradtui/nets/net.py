@@ -1,4 +1,4 @@
-"""The net of an experiment as a torch module: a path of modules, and its layers in forward order."""
+"""The net of an experiment is a torch module: a path of modules, with its layers in forward order."""
 
 from __future__ import annotations
 

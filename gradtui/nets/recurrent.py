@@ -1,4 +1,4 @@
-"""Recurrent layers, stepped through time by our own loop.
+"""Build recurrent layers, which our own loop steps through time.
 
 torch's fused nn.RNN, nn.LSTM and nn.GRU give the hidden states as one tensor that the recurrence does not
 pass through: a hook there sees only what the loss says of each step directly. Here every hidden state is a

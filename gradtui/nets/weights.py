@@ -1,4 +1,4 @@
-"""Weight modules that start empty, and how they are filled from an experiment's own random numbers.
+"""Make weight modules that start empty, and fill them from an experiment's own random numbers.
 
 The numbers come from one generator in the order in which the layers are built, so a net depends on its experiment
 alone, and torch's global generator is neither read nor moved.

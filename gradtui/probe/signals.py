@@ -1,4 +1,5 @@
-"""Hooks that take from a net what flows through it at one step: outputs, activations, and the gradients that come back.
+"""Put hooks on a net that take what flows through it at one step: outputs, activations, and the gradients that come
+back.
 
 Hooks are put on for the step that is sampled and taken off again, so all others run at full speed. They are
 forward hooks and tensor hooks; a full backward hook, even an empty one, makes a step half as slow again.

@@ -1,4 +1,4 @@
-"""The steps at which a run diverged, each in a sentence or two."""
+"""Describe the steps at which a run diverged, each in a sentence or two."""
 
 from __future__ import annotations
 

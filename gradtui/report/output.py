@@ -1,4 +1,4 @@
-"""Writing to stdout: sections of text on paper of some width, tables of plain lines, and strict JSON."""
+"""Write to stdout: sections of text on paper of some width, tables of plain lines, and strict JSON."""
 
 from __future__ import annotations
 

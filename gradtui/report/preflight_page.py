@@ -1,4 +1,5 @@
-"""A net before its first step, on one page of text: its gradient over depth as measured and as theory predicts it."""
+"""Print a net before its first step on one page of text: its gradient over depth as measured and as theory predicts
+it."""
 
 from __future__ import annotations
 

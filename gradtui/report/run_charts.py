@@ -1,4 +1,4 @@
-"""The charts of a run's page, as lines of text that are drawn like those on the screen."""
+"""Draw the charts of a run's page as lines of text, like those on the screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run as one JSON object, as `gradtui run --json` and `gradtui diagnose --json` print it.
+"""Turn a run into one JSON object, as `gradtui run --json` and `gradtui diagnose --json` print it.
 
 A value is None (``null``) where nothing of the kind was recorded; NaN and infinity are values like others.
 """

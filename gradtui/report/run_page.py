@@ -1,4 +1,4 @@
-"""A run on one page of text: the findings, the gradient over depth, the curves, the figures, the cures."""
+"""Print a run on one page of text: the findings, the gradient over depth, the curves, the figures, the cures."""
 
 from __future__ import annotations
 

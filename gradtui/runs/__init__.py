@@ -1,4 +1,5 @@
-"""The run folder: written by a trainer, read by everything else. Needs numpy and msgspec, never torch.
+"""A run folder is written by a trainer and read by everything else. This package needs numpy and msgspec, never
+torch.
 
 The reader and the library also use `gradtui.experiment` to understand what was trained.
 """

@@ -1,4 +1,4 @@
-"""The errors of reading a run; each has a one-line text."""
+"""Define the errors of reading a run; each has a one-line text."""
 
 from __future__ import annotations
 

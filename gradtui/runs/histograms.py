@@ -1,4 +1,4 @@
-"""Histograms of the sizes of gradients: how a row of the table holds them, and how one layer is read over time.
+"""Hold histograms of the sizes of gradients in the rows of a table, and read one layer of them over time.
 
 Sizes are counted by powers of two, which the bits of a float32 tell without a logarithm: a number belongs to
 the power p where 2^p <= |g| < 2^(p+1). There are 277 of them, those of the subnormal numbers included. A

@@ -1,4 +1,4 @@
-"""Files of one JSON object a line: encode a line, and read on from where the last reading stopped."""
+"""Read and write files of one JSON object a line: encode a line, and read on from where the last reading stopped."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""run.json and start.json: who writes a run, what it holds and where it begins."""
+"""run.json and start.json say who writes a run, what it holds and where it begins."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files of records of one size, and the coarser levels of a table."""
+"""Read and write files of records of one size, and the coarser levels of a table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The status of a run, from its events and from whether its process is still alive."""
+"""Tell the status of a run from its events and from whether its process is still alive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The results of a study as rows for other programs: one for each run, or one for each point over its seeds."""
+"""Return the results of a study as rows for other programs: one for each run, or one for each point over its seeds."""
 
 from __future__ import annotations
 

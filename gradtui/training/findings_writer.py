@@ -1,4 +1,4 @@
-"""The trainer's own diagnosis: it writes each finding of its run to the events, so that every viewer reads the same."""
+"""Write each finding of the trainer's own diagnosis to the events of its run, so that every viewer reads the same."""
 
 from __future__ import annotations
 

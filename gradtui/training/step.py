@@ -1,4 +1,4 @@
-"""One training step: forward, backward, measuring, clipping, and the move of the weights.
+"""Take one training step: forward, backward, measuring, clipping, and the move of the weights.
 
 `take_step` is the only place that says in which order a step is taken and measured. The training loop, the replay of a
 divergence and the preflight all call it, so that what they record of a step cannot differ.

@@ -1,1 +1,1 @@
-"""The screens: textual and plotext, never torch."""
+"""This package holds the screens; it needs textual and plotext, never torch."""

@@ -1,4 +1,4 @@
-"""The application: themes, the lab, and what the command palette offers."""
+"""The application owns the themes, opens the lab, and says what the command palette offers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The imports of the charts, which a thread does while the first frames are painted.
+"""Import the modules of the charts in a thread while the first frames are painted.
 
 None of them is needed for the first frame, and all a moment later: numpy alone takes a tenth of a second.
 """

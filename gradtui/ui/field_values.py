@@ -1,4 +1,4 @@
-"""The values of an experiment's fields: how they are shown, typed, stepped through, changed and undone."""
+"""Show, type, step through, change and undo the values of an experiment's fields."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A run on the screen: a thread follows it with a run monitor and hands each new state to the screen."""
+"""A FollowedRun is a run on the screen: a thread follows it with a run monitor and hands each new state to the
+screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The keys of the lab, the keys that a person chose instead, and all keys that do something now.
+"""List the keys of the lab, the keys that a person chose instead, and all keys that do something now.
 
 The opening screen shows the keys of the lab before the lab is imported.
 """

@@ -1,4 +1,4 @@
-"""The loop of a thread that reads a folder again and again, and sleeps in between until it is woken."""
+"""The loop of a reader's thread reads a folder again and again, and sleeps in between until it is woken."""
 
 from __future__ import annotations
 

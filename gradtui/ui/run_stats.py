@@ -1,4 +1,4 @@
-"""The figures of a run beside its charts: the time of a step, clipped steps, dead and saturated units."""
+"""Compute the figures of a run beside its charts: the time of a step, clipped steps, dead and saturated units."""
 
 from __future__ import annotations
 

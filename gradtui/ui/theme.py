@@ -1,4 +1,4 @@
-"""The themes of gradtui, and which one fits a terminal; the palette offers every theme of Textual too."""
+"""Define the themes of gradtui, and which one fits a terminal; the palette offers every theme of Textual too."""
 
 from __future__ import annotations
 

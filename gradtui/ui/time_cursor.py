@@ -1,4 +1,4 @@
-"""The step, the stretch of time and the metric that a screen shows of its run."""
+"""The TimeCursor holds the step, the stretch of time and the metric that a screen shows of its run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The view of a run: the request for a metric, a step and a stretch of time, and the message that asks for a step.
+"""A view is what a screen asks of its run: a metric, a step and a stretch of time; a message asks for another step.
 
 It imports no numpy, since the screens start with it. `view_data` reads what a request asks for.
 """

@@ -1,4 +1,4 @@
-"""Reading the data of a view: one metric of the layers at a step and over time, with its healthy range."""
+"""Read the data of a view: one metric of the layers at a step and over time, with its healthy range."""
 
 from __future__ import annotations
 

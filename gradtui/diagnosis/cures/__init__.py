@@ -1,4 +1,4 @@
-"""The cures that each finding offers, best first, and only those that change something in the experiment at hand.
+"""Offer the cures of each finding, best first, and only those that change something in the experiment at hand.
 
 The first is the whole cure: everything that stands out in the experiment undone at once, with the rate and, where the
 finding asks for it, the structure that the net then needs. Single changes follow.

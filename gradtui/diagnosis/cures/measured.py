@@ -1,4 +1,4 @@
-"""What a run measured, as far as the choice and the size of a cure depend on it."""
+"""Collect what a run measured, as far as the choice and the size of a cure depend on it."""
 
 from __future__ import annotations
 

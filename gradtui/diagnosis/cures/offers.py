@@ -1,4 +1,4 @@
-"""Offers: which of the wanted cures apply to the experiment at hand, touch what is sick, and are expected to help."""
+"""Choose which of the wanted cures apply to the experiment, change what the finding names, and are expected to help."""
 
 from __future__ import annotations
 

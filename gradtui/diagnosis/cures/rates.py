@@ -1,4 +1,5 @@
-"""Learning rates that follow from what a step of the run moved, and Adam, whose steps do not depend on the gradient."""
+"""Compute learning rates from what a step of the run moved, and offer Adam, whose steps do not depend on the
+gradient."""
 
 from __future__ import annotations
 

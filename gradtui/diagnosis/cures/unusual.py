@@ -1,4 +1,4 @@
-"""What stands out in an experiment: fields far from usual, each with what it does and its usual value.
+"""Find what stands out in an experiment: fields far from usual, each with what it does and its usual value.
 
 Two or three of them at once are common in nets that do not learn, and a cure that changes one and leaves the others
 cures nothing. So one cure sets all of them back.

@@ -1,4 +1,5 @@
-"""The whole cure: everything that stands out undone at once, with the rate and the structure that the net needs."""
+"""Build the whole cure: it undoes everything that stands out at once, with the rate and the structure that the net
+needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of the diagnosis in their order (SCIENCE.md, end).
+"""Apply the rules of the diagnosis in their order (SCIENCE.md, end).
 
 What breaks a run comes first; then a net that has learned counts as healthy; then come the causes. Each module holds
 the rules of one group of findings, and `case` the questions that they share.

@@ -1,4 +1,5 @@
-"""The questions that every rule asks of a run: does it learn, how far do its steps go, is there enough to judge by."""
+"""Answer the questions that every rule asks of a run: does it learn, how far do its steps go, is there enough to
+judge by."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for exploding gradients, and for a loss that swings."""
+"""Find exploding gradients, and a loss that swings."""
 
 from __future__ import annotations
 

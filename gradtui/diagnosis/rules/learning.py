@@ -1,4 +1,5 @@
-"""The rules for nets with healthy gradients: clipping, updates too small or too large, and depth itself."""
+"""Find what is wrong with nets that have healthy gradients: clipping, updates too small or too large, and depth
+itself."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rule for numbers that are not finite: at which step, and in which layer, the first appeared."""
+"""Find numbers that are not finite, with the step and the layer at which the first appeared."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for gradients that die on their way: over depth, over time, below the smallest number, or cut off."""
+"""Find gradients that fade on their way: over depth, over time, below the smallest number, or cut off."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for units that no longer respond: dead, or saturated."""
+"""Find units that no longer respond: dead, or saturated."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Activation functions on arrays, and their moments over normal numbers.
+"""Compute activation functions on arrays, and their moments over normal numbers.
 
 Values and derivatives follow torch.nn's definitions (GELU is the exact one, with erf); `erf` itself is there
 because mean-field theory has closed forms for it.

@@ -1,5 +1,5 @@
-"""Mean-field theory of nets without shortcuts, and of a recurrent layer over time (Poole et al. 2016, Schoenholz et al.
-2017).
+"""Apply mean-field theory to nets without shortcuts, and to a recurrent layer over time (Poole et al. 2016,
+Schoenholz et al. 2017).
 
 Pre-activations h^l = W^l a^(l−1) + b^l of a wide net are normal over its units, of the variance
 q_l = sigma_w² E[φ(√q_(l−1) z)²] + sigma_b². Going back through layer l the mean square gradient is multiplied by

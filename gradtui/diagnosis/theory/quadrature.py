@@ -1,4 +1,4 @@
-"""Averages over a normal number, accurate at kinks and at any scale.
+"""Compute averages over a normal number, accurate at kinks and at any scale.
 
 Gauss-Hermite is poor here: it takes a kink (ReLU, ELU) or the narrow rise of a saturating function of a wide
 argument for something smooth, and errs in the second digit. So the line is split at the point where the

@@ -1,4 +1,4 @@
-"""Mean-field theory of nets with shortcuts (Yang and Schoenholz 2017), unit by unit.
+"""Apply mean-field theory to nets with shortcuts (Yang and Schoenholz 2017), unit by unit.
 
 Beside a shortcut a unit keeps its signal from block to block, so its slope at one block tells of its slope at the next,
 and no recursion of averages is right: ReLU's active units stay active, while a product of averages would let the

@@ -1,4 +1,4 @@
-"""The watching of distributed trainings: which process writes, and how the norms of sharded gradients are added up.
+"""Watch distributed trainings: choose the process that writes, and add up the norms of sharded gradients.
 
 Nothing here is a collective operation: those have to be called by every process at the same moment, and a process
 that fails or is killed would leave the others waiting. Each process sends what it has measured to rank 0 through

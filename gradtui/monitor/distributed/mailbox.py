@@ -1,4 +1,5 @@
-"""Messages to rank 0, and its announcements to all, through the store by which torch's process group was formed."""
+"""Send messages to rank 0, and its announcements to all, through the store by which torch's process group was
+formed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rank of this process in a training, and which parts of the model's parameters it holds."""
+"""Find the rank of this process in a training, and which parts of the model's parameters it holds."""
 
 from __future__ import annotations
 

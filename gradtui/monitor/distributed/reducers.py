@@ -1,4 +1,4 @@
-"""The norms of a sharded model: each rank measures its shards, and rank 0 adds up what all have measured."""
+"""Add up the norms of a sharded model: each rank measures its shards, and rank 0 adds what all have measured."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CSV and Parquet files of rows: the tables of a run, and the results of a study."""
+"""Write rows to CSV and Parquet files: the tables of a run, and the results of a study."""
 
 from __future__ import annotations
 

@@ -90,7 +90,7 @@ ENGINES = {
 
 RAY_NEEDS_CONSENT = (
     "--engine ray: name a cluster by --address; a cluster that is started here listens on all network interfaces, and "
-    "whoever reaches its ports can run commands as you, so it is started only with --ray-listen"
+    "anyone who reaches its ports can run commands as you, so it is started only with --ray-listen"
 )
 """The message that refuses to start a Ray cluster without being asked."""
 

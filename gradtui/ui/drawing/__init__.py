@@ -1,1 +1,1 @@
-"""The net as a drawing of characters: pure functions from an experiment to lines, without widgets and numpy."""
+"""Draw the net with characters: pure functions from an experiment to lines, without widgets and numpy."""

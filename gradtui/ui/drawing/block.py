@@ -1,4 +1,4 @@
-"""The inside of a block in words: its operations in the order of the signal, and the paths between them."""
+"""Describe the inside of a block in words: its operations in the order of the signal, and the paths between them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A sheet of characters, which is drawn upon and becomes lines of content, and boxes on it."""
+"""A canvas is a sheet of characters to draw upon, with boxes; it becomes lines of content."""
 
 from __future__ import annotations
 

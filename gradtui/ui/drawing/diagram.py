@@ -1,4 +1,4 @@
-"""The inside of a block as lines: operations in boxes on a wire, the paths around them in lanes on the right."""
+"""Draw the inside of a block as lines: operations in boxes on a wire, the paths around them in lanes on the right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole picture: the groups from input to output, one opened to show the inside of one of its blocks.
+"""Draw the whole net: the groups from input to output, one opened to show the inside of one of its blocks.
 
 Where there is room the inside stands beside the groups, level with its own; else in its group's box.
 """

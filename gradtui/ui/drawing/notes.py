@@ -1,4 +1,4 @@
-"""The lines beneath the drawing: figures of the net, what changed since the last run, and what theory expects."""
+"""Write the lines beneath the drawing: figures of the net, what changed since the last run, and what theory expects."""
 
 from __future__ import annotations
 

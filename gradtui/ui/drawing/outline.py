@@ -1,4 +1,4 @@
-"""The boxes of the picture of a net: its input, its groups and its output, with shapes and counts."""
+"""Draw the boxes of the picture of a net: its input, its groups and its output, with shapes and counts."""
 
 from __future__ import annotations
 

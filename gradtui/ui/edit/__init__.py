@@ -1,1 +1,1 @@
-"""Editing an experiment by keyboard: the list of its fields, the dialogs, and the clipboard."""
+"""Edit an experiment by keyboard: the list of its fields, the dialogs, and the clipboard."""

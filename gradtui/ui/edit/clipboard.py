@@ -1,4 +1,4 @@
-"""Experiments on the clipboard: TOML to copy, and pasted TOML as a change of the experiment."""
+"""Copy an experiment to the clipboard as TOML, and take pasted TOML as a change of the experiment."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dialogs that edit an experiment: one for all fields of some parts, one for a single value."""
+"""These dialogs edit an experiment: one edits all fields of some parts, one a single value."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of fields and their values: up and down choose, left and right change, enter types."""
+"""The list of fields shows names and values: up and down choose, left and right change, enter types."""
 
 from __future__ import annotations
 

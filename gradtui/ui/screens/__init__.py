@@ -1,1 +1,1 @@
-"""Whole screens."""
+"""Each module or package here is one whole screen."""

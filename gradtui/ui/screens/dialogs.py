@@ -1,4 +1,4 @@
-"""The dialogs that several screens use: choose from a list, ask for a text, save an experiment, read a log."""
+"""These dialogs serve several screens: choose from a list, ask for a text, save an experiment, read a log."""
 
 from __future__ import annotations
 

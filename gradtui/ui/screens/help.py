@@ -1,4 +1,4 @@
-"""The list of all keys that do something now: those of the focused pane, of its screen and of the app."""
+"""Show the list of all keys that do something now: those of the focused pane, of its screen and of the app."""
 
 from __future__ import annotations
 

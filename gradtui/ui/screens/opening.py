@@ -1,4 +1,4 @@
-"""The screen of the first frame: the name, the keys, and nothing that takes time to import.
+"""The OpeningScreen is the first frame: the name, the keys, and nothing that takes time to import.
 
 Textual alone needs a third of a second to its first frame; the lab with its panes would double that. So this screen
 is painted first, and the lab covers it a moment later, looking the same where both show something.

@@ -1,1 +1,1 @@
-"""The terminal of the person: what it can show, and how it is sent no more than it can take."""
+"""Find out what the person's terminal can show, and send it no more than it can take."""

@@ -1,4 +1,5 @@
-"""ASCII for terminals that show nothing else: when it is wanted, and the stand-in of every other character.
+"""Replace characters for terminals that show only ASCII: say when it is wanted, and what stands in for each
+character.
 
 The charts draw with ASCII characters of their own. Everything else, frames and marks and arrows and the text of a
 person's files, is translated on its way to the terminal, cell for cell, so that nothing moves.

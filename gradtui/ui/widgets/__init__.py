@@ -1,1 +1,1 @@
-"""Widgets that several screens share."""
+"""Several screens share these widgets."""

@@ -1,4 +1,4 @@
-"""A widget that is drawn as cells, and paints only the lines that changed."""
+"""A CellChart is a widget that is drawn as cells, and paints only the lines that changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pane with the loss or the accuracy over the steps."""
+"""The CurvePane shows the loss or the accuracy over the steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A widget of curves over a common x axis, drawn by plotext at most twice a second."""
+"""A CurvePlot shows curves over a common x axis, drawn by plotext at most twice a second."""
 
 from __future__ import annotations
 

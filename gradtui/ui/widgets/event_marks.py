@@ -1,4 +1,4 @@
-"""The events of a run as marks over its curves."""
+"""Show the events of a run as marks over its curves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""A widget of a histogram over time: the size of numbers across, time downward, brighter where more of them are."""
+"""A HistogramChart shows the sizes of numbers over time: size across, time downward, brighter where more of
+them are."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The last line of a screen: the keys that do something now, each with a word.
+"""The KeyLine is the last line of a screen: the keys that do something now, each with a word.
 
 Textual's own footer is a widget for each key and is made anew at each change of focus; a third of the time in which the
 lab opened went into its styles. This is one widget and one line of text.

@@ -1,4 +1,5 @@
-"""Charts over the layers of a net: their common cursor, zoom and mouse, the profile, and the legend of a scale."""
+"""Charts over the layers of a net share a cursor, zoom and mouse; here are also the profile and the legend of a
+scale."""
 
 from __future__ import annotations
 

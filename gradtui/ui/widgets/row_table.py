@@ -1,4 +1,4 @@
-"""A table of many rows that paints only the lines that have changed.
+"""A RowTable shows many rows, and paints only the lines that have changed.
 
 Textual's own table measures every cell of every row before it shows the first one: with a thousand runs, each letter of
 a filter is felt.

@@ -1,4 +1,4 @@
-"""The pane with a few figures of the run: the time of a step, clipped steps, dead and saturated units."""
+"""The StatsPane shows a few figures of the run: the time of a step, clipped steps, dead and saturated units."""
 
 from __future__ import annotations
 

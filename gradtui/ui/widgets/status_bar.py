@@ -1,4 +1,4 @@
-"""The first line of a screen with a run: its name, what it is doing, and how far it is."""
+"""The StatusBar is the first line of a screen with a run: its name, what it is doing, and how far it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tabs for small terminals: the line that names them, and the keys that move between panes and tabs."""
+"""Small terminals have tabs: this line names them, and its keys move between panes and tabs."""
 
 from __future__ import annotations
 

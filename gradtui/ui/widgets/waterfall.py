@@ -1,4 +1,4 @@
-"""The waterfall: a whole run in one picture, layers across as in the profile above it, time downward."""
+"""The Waterfall shows a whole run in one picture: layers across as in the profile above it, time downward."""
 
 from __future__ import annotations
 

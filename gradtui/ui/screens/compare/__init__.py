@@ -1,1 +1,1 @@
-"""Two to eight runs drawn over each other."""
+"""This screen draws two to eight runs over each other."""

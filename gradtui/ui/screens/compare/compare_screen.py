@@ -1,4 +1,5 @@
-"""The comparison of runs: their curves and layers over each other, their waterfalls, and how they differ."""
+"""The CompareScreen shows several runs: their curves and layers over each other, their waterfalls, and how they
+differ."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The table of differences between runs: their figures, and the fields in which their experiments differ."""
+"""The table of differences between runs shows their figures, and the fields in which their experiments differ."""
 
 from __future__ import annotations
 

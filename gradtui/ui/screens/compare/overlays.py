@@ -1,4 +1,4 @@
-"""The panes that draw several runs together: their curves, their layers, and their waterfalls."""
+"""These panes draw several runs together: their curves, their layers, and their waterfalls."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The compared runs under their letters, and the first line that names them."""
+"""Show the compared runs under their letters, and the first line that names them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The lab: one run, live or finished, with the experiment that is edited beside it."""
+"""The lab shows one run, live or finished, with the experiment that is edited beside it."""

@@ -1,4 +1,4 @@
-"""A run beside another one: mostly a fork with a cure beside the run that it was forked from."""
+"""Show a run beside another one: mostly a fork with a cure beside the run that it was forked from."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cures of a run that can be tried beside it, from its start or from a step before it diverged."""
+"""List the cures of a run that can be tried beside it, from its start or from a step before it diverged."""
 
 from __future__ import annotations
 

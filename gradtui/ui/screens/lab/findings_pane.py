@@ -1,4 +1,4 @@
-"""The pane with the findings on the run, and the verdict on a cure."""
+"""The FindingsPane shows the findings on the run, and the verdict on a cure."""
 
 from __future__ import annotations
 

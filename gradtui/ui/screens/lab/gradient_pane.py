@@ -1,4 +1,5 @@
-"""The pane with the gradient of every layer: one step as bars, all steps as a waterfall on the same axis of layers."""
+"""The GradientPane shows the gradient of every layer: one step as bars, all steps as a waterfall on the same axis of
+layers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line over the gradient charts: a sentence on the run, and what the signs of the charts mean."""
+"""The Headline is the line over the gradient charts: a sentence on the run, and what the signs of the charts mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab: the builder, the controls and the charts of one run, live or finished."""
+"""The LabScreen has the builder, the controls and the charts of one run, live or finished."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pane that builds the net: the groups of blocks as a list that is edited in place."""
+"""The ModelPane builds the net: it lists the groups of blocks, which are edited in place."""
 
 from __future__ import annotations
 

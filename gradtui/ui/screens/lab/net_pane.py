@@ -1,4 +1,4 @@
-"""The pane with the drawing of the net: its groups as blocks, one of them opened, and what theory predicts."""
+"""The NetPane draws the net: its groups as blocks, one of them opened, and what theory predicts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Starting trainers from the lab, and sending them commands."""
+"""Start trainers from the lab, and send them commands."""
 
 from __future__ import annotations
 

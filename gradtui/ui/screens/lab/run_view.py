@@ -1,4 +1,4 @@
-"""The run that the lab shows: it is followed in a thread, and each of its states is painted into the panes."""
+"""The RunView is the run that the lab shows: a thread follows it, and each of its states is painted into the panes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pane with the numbers of the training that people change most, each by left and right."""
+"""The TrainingPane has the numbers of the training that people change most, each by left and right."""
 
 from __future__ import annotations
 

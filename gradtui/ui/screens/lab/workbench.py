@@ -1,4 +1,4 @@
-"""The left column of the lab, which owns the edited experiment and every way to edit it."""
+"""The Workbench is the left column of the lab; it owns the edited experiment and every way to edit it."""
 
 from __future__ import annotations
 

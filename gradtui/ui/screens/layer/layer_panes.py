@@ -1,4 +1,4 @@
-"""The panes of the layer page, and what they show of one layer, read from the run's folder."""
+"""These panes of the layer page show what the run's folder holds of one layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of one layer; a key shows its neighbour."""
+"""The LayerScreen is the page of one layer; a key shows its neighbour."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The list of runs."""
+"""This package holds the list of runs."""

@@ -1,4 +1,4 @@
-"""The lines over and under the list of runs: how many there are, and details of the one under the cursor."""
+"""Write the lines over and under the list of runs: how many there are, and details of the one under the cursor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The runs of a folder as a list without a widget: its columns, filter, order, cursor and marks."""
+"""A RunList is the list of runs without a widget: its columns, filter, order, cursor and marks."""
 
 from __future__ import annotations
 

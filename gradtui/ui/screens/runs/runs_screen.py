@@ -1,4 +1,4 @@
-"""The screen with the list of runs, which are sorted, filtered, marked, opened, compared, named, tagged and deleted."""
+"""The RunsScreen lists the runs, which are sorted, filtered, marked, opened, compared, named, tagged and deleted."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""The screens of studies: the list of them, one study, and the study of every cure of a run."""
+"""These screens show studies: the list of them, one study, and the study of every cure of a run."""

@@ -1,4 +1,4 @@
-"""The texts around the table of a study: its title line, what it is about, what was wrong, and a chosen cure."""
+"""Write the texts around the table of a study: its title line, what it is about, what was wrong, and a chosen cure."""
 
 from __future__ import annotations
 

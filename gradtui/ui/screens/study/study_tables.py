@@ -1,4 +1,4 @@
-"""The columns of the list of studies, of a study's runs, and of the cures of a run."""
+"""Define the columns of the list of studies, of a study's runs, and of the cures of a run."""
 
 from __future__ import annotations
 

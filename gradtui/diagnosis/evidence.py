@@ -15,6 +15,7 @@ from gradtui.experiment.layers import BESIDE_THE_PATH
 
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Experiment
+    from gradtui.runs.script_facts import ScriptFacts
 
 Floats = NDArray[np.float64]
 Steps = NDArray[np.int64]
@@ -115,6 +116,10 @@ class Evidence:
     """This is true if the run is over, however it ended."""
     steps_planned: int = 0
     """0 is unknown."""
+    facts: ScriptFacts | None = None
+    """What the recording of a script saw beside its numbers; None where it saw nothing of the kind."""
+    number_format: str = ""
+    """The smallest type of numbers of a script's parameters, such as float16; empty where it is not known."""
 
     @property
     def step(self) -> int:

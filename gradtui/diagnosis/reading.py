@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradtui.absent import absent_in
 from gradtui.diagnosis.evidence import Evaluation, Evidence, Series
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_shape
@@ -18,6 +19,7 @@ from gradtui.experiment.spec import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event
 from gradtui.runs.reader import Run, open_run
+from gradtui.runs.script_facts import newest_facts
 from gradtui.runs.table import Table
 
 MOST_NUMBERS = 100_000
@@ -74,6 +76,8 @@ def evidence_of(run: Run) -> Evidence:
         parent=_parent_experiment(run),
         finished=finished,
         steps_planned=meta.steps if meta else 0,
+        facts=newest_facts(events),
+        number_format=_smallest_format([layer.dtype for layer in layers]),
     )
     return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
 
@@ -178,6 +182,11 @@ def _clip_threshold(experiment: Experiment | None, events: Sequence[Event]) -> f
     return threshold
 
 
+def _smallest_format(formats: Sequence[str]) -> str:
+    """The format with the least room of those of all layers; empty where there is none."""
+    return next((one for one in ("float16", "bfloat16", *formats) if one in formats), "")
+
+
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
@@ -188,22 +197,22 @@ def _number(value: object) -> float:
 def without_untrained_layers(evidence: Evidence) -> Evidence:
     """Return the evidence without the layers of a script that never had a gradient.
 
-    A layer that is frozen, left out of a step, or trained by another optimizer in turn has no gradient, and its norm is
-    recorded as NaN, like that of a gradient with NaN in it. The norm of all parameters tells them apart: it is NaN only
-    in the second case. Where a layer had no gradient for a while, the one that it had last (or first) stands for it,
-    since the gap says nothing about its health.
+    A layer that is frozen, left out of a step, or trained by another optimizer in turn has none (`gradtui.absent`).
+    Runs of early versions have NaN there, like that of a gradient with NaN in it; of these the norm of all parameters
+    tells them apart: it is NaN only in the second case. Where a layer had no gradient for a while, the one that it had
+    last (or first) stands for it, since the gap says nothing about its health.
     """
     norms = evidence.grad_norm
-    if not len(norms) or not len(evidence.total_norm):
+    if not len(norms):
         return evidence
-    absent = np.isnan(norms.values) & _total_is_finite(evidence)[:, None]
+    absent = absent_in(norms.values)
+    if len(evidence.total_norm):
+        absent |= np.isnan(norms.values) & _total_is_finite(evidence)[:, None]
     if not absent.any():
         return evidence
     # A layer without gradients while the total was finite has none later either, when that can no longer be told.
     absent |= np.isnan(norms.values).all(axis=0) & absent.any(axis=0)
     trained = np.flatnonzero(~absent.all(axis=0))
-    if not len(trained):
-        return evidence
     values, highest = (_filled(rows, absent)[:, trained] for rows in (norms.values, norms.highest))
     others: dict[str, Any] = {
         name: Series(series.steps, series.values[:, trained], series.highest[:, trained])

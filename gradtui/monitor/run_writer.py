@@ -55,7 +55,10 @@ class ScriptRunWriter:
         """Take the description of the layers; it is written when tables begin."""
         self._meta = replace(
             self._meta,
-            layers=tuple(LayerMeta(layer.name, layer.kind, layer.parameter_count) for layer in layers),
+            layers=tuple(
+                LayerMeta(layer.name, layer.kind, layer.parameter_count, layer.frozen, layer.dtype)
+                for layer in layers
+            ),
             parameters=sum(layer.parameter_count for layer in layers),
             device=str(device),
             data={**self._meta.data, **data},

@@ -90,6 +90,11 @@ class WatchedOptimizer:
         """Return the optimizer; None where it is not known or the script has dropped it."""
         return None if self._reference is None else self._reference()
 
+    def held_parameters(self) -> list[Tensor]:
+        """Return all tensors that the optimizer holds, of the watched models or not; none where it is not known."""
+        optimizer = self.get()
+        return [] if optimizer is None else [p for group in optimizer.param_groups for p in group["params"]]
+
     @property
     def groups(self) -> int:
         """The number of parameter groups, each with its learning rate."""

@@ -31,9 +31,13 @@ writer died: it is ignored.
 A level's record has the step and the time of its bucket's first row, then `min`, `mean` and `max` in place
 of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows
 k·b up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN has NaN); `mean` carries NaN and
-infinity on. A mean is taken pair by pair and rounded to float32 each time, so that any reader who folds a
-table's rows in twos comes to the very numbers stored here; it is off by at most 1e-7 · log2(b) of the values'
-mean size.
+infinity on. All three leave out rows that have no number (see below). A mean is taken pair by pair and rounded
+to float32 each time, so that any reader who folds a table's rows in twos comes to the very numbers stored here;
+it is off by at most 1e-7 · log2(b) of the values' mean size.
+
+NaN stands for a number that broke, or for none: a frozen layer, one that was not used in that step, an optimizer
+that took none. None is the NaN with the bits 7FC00001 (`gradtui.absent`); runs of early versions do not tell the
+two apart.
 
 The table `grad_histogram` says now and then how large the numbers of each layer's gradient are: those whose
 norm `grad_norm` is, with penalties and before clipping. Of each layer it holds `<layer>/power`, the highest

@@ -26,6 +26,10 @@ class LayerMeta(msgspec.Struct, frozen=True):
     name: str
     kind: str = ""
     parameters: int = 0
+    frozen: bool = False
+    """This is true if none of its parameters took a gradient when the training began."""
+    dtype: str = ""
+    """The type of its numbers, such as float32; the smallest of several."""
 
 
 class TableMeta(msgspec.Struct, frozen=True):

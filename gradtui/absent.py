@@ -1,4 +1,4 @@
-"""ABSENT is the number that says "there is none": a frozen layer, one that was not used in a step, the other half of a GAN.
+"""ABSENT is the number that says "there is none": a frozen layer, one not used in a step, the other half of a GAN.
 
 A table of numbers has to tell three states apart: a number; none; NaN or infinite, which means that a calculation
 broke. "None" is a NaN with a payload of its own, as R has it for missing values. Every reader of a table sees NaN

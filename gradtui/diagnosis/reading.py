@@ -105,18 +105,28 @@ def _series(table: Table) -> Series:
         return Series.none()
     most = max(FEWEST_ROWS, MOST_NUMBERS // columns)
     if rows <= most:
-        return _one_by_one(table, 0, rows)
+        return _ascending(_one_by_one(table, 0, rows))
     end = int(most * END_SHARE)
     parts = [
         _one_by_one(table, 0, end),
         *_summarised(table, end, rows - end, most - 2 * end),
         _one_by_one(table, rows - end, rows),
     ]
-    return Series(
+    series = Series(
         np.concatenate([part.steps for part in parts]),
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.highest for part in parts]),
     )
+    return _ascending(series)
+
+
+def _ascending(series: Series) -> Series:
+    """Leave rows out whose step is not above all before it: the table is damaged, and the rules count on it."""
+    if not (np.diff(series.steps) <= 0).any():
+        return series
+    before = np.maximum.accumulate(np.concatenate([[-1], series.steps[:-1]]))
+    kept = series.steps > before
+    return Series(series.steps[kept], series.values[kept], series.highest[kept])
 
 
 def _one_by_one(table: Table, start: int, stop: int) -> Series:

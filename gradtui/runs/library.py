@@ -264,6 +264,9 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
     place = root or runs_root()
     if text is not None and is_run_folder(Path(text).expanduser()):
         return Path(text).expanduser()
+    if text and Path(text).name == text and is_run_folder(place / text):
+        # Nothing else has to be read for a whole id.
+        return place / text
     runs = list_runs(place)
     if text is None:
         if not runs:

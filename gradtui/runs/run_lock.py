@@ -17,6 +17,9 @@ LOCK_FILE = "trainer.lock"
 INHERITED_VARIABLE = "GRADTUI_RUN_LOCK"
 """Names the descriptor of the lock to the trainer that a command starts while it holds the lock."""
 
+NOT_STARTED = 2
+"""The exit code of a trainer that left a run alone: another process trains it, or its folder cannot be written."""
+
 
 class RunTaken(RunError):
     """A RunTaken error says that another process works on the run."""

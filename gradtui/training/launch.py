@@ -91,10 +91,6 @@ def write_experiment(folder: Path, exp: Experiment) -> None:
         file.write(dumps(exp).encode())
 
 
-NOT_STARTED = 2
-"""The exit code of a trainer that left a run alone: another process trains it, or its folder cannot be written."""
-
-
 class Trainer:
     """A Trainer is a trainer process that this process started. What it does stands in its run's folder."""
 

@@ -26,13 +26,12 @@ from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
-from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
+from gradtui.runs.run_lock import NOT_STARTED, RunTaken, lock_run, unlock_run
 from gradtui.runs.safe_files import open_file
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
 from gradtui.training.failures import reason_of
-from gradtui.training.launch import NOT_STARTED
 
 USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker | --tied-worker"
 PARENT_POLL_SECONDS = 0.5

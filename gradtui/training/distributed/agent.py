@@ -24,12 +24,11 @@ from pathlib import Path
 from types import FrameType
 
 from gradtui.runs.events import EventLog
-from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
+from gradtui.runs.run_lock import NOT_STARTED, RunTaken, lock_run, unlock_run
 from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.distributed import AGENT_VARIABLE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import reason_of
-from gradtui.training.launch import NOT_STARTED
 from gradtui.training.machine import cores
 
 POLL_SECONDS = 0.05

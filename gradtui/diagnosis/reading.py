@@ -18,6 +18,7 @@ from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.spec import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event
+from gradtui.runs.meta import LayerMeta
 from gradtui.runs.reader import Run, open_run
 from gradtui.runs.script_facts import newest_facts
 from gradtui.runs.table import Table
@@ -57,7 +58,9 @@ def evidence_of(run: Run) -> Evidence:
         layers=tuple(layer.name for layer in layers),
         kinds=tuple(layer.kind for layer in layers),
         parameters=tuple(layer.parameters for layer in layers),
-        positions=_positions(experiment, len(layers)),
+        positions=_positions(experiment, layers),
+        forms=tuple(layer.form for layer in layers) if any(layer.form for layer in layers) else (),
+        paths=meta.paths if meta else (),
         loss=scalar("loss"),
         accuracy=scalar("accuracy"),
         grad_norm=metric("grad_norm"),
@@ -156,15 +159,15 @@ def _summarised(table: Table, start: int, stop: int, buckets: int) -> list[Serie
 # -- what run.json, the experiment and the events say
 
 
-def _positions(experiment: Experiment | None, layers: int) -> tuple[int, ...]:
+def _positions(experiment: Experiment | None, layers: Sequence[LayerMeta]) -> tuple[float, ...]:
     if experiment is None or not layers:
-        return ()
+        return tuple(layer.places for layer in layers) if any(layer.places for layer in layers) else ()
     try:
         shapes = net_shape(experiment).layers
     except ExperimentError:
         # The data's file may be on another machine.
         return ()
-    if len(shapes) != layers:
+    if len(shapes) != len(layers):
         return ()
     return tuple(math.prod(_places(layer.output)) for layer in shapes)
 
@@ -224,6 +227,8 @@ def without_untrained_layers(evidence: Evidence) -> Evidence:
     absent |= np.isnan(norms.values).all(axis=0) & absent.any(axis=0)
     trained = np.flatnonzero(~absent.all(axis=0))
     values, highest = (_filled(rows, absent)[:, trained] for rows in (norms.values, norms.highest))
+    new = np.full(len(evidence.layers), -1)
+    new[trained] = np.arange(len(trained))
     others: dict[str, Any] = {
         name: Series(series.steps, series.values[:, trained], series.highest[:, trained])
         for name in evidence.__dataclass_fields__
@@ -238,6 +243,9 @@ def without_untrained_layers(evidence: Evidence) -> Evidence:
         layers=tuple(evidence.layers[index] for index in trained),
         kinds=tuple(evidence.kinds[index] for index in trained),
         parameters=tuple(evidence.parameters[index] for index in trained),
+        positions=tuple(evidence.positions[index] for index in trained) if evidence.positions else (),
+        forms=tuple(evidence.forms[index] for index in trained) if evidence.forms else (),
+        paths=tuple(tuple(int(new[index]) for index in path if new[index] >= 0) for path in evidence.paths),
     )
 
 

@@ -15,6 +15,9 @@ VANISHING_DECADES = metrics.WEAK_DECADES
 """Vanishing nets lie below this; healthy ones stay above -0.9 (SCIENCE.md, rule 6)."""
 EXPLODING_DECADES = metrics.STRONG_DECADES
 """Exploding nets begin at 1.5; healthy ones stay within 0.9 (SCIENCE.md, rule 6)."""
+WEIGHTS_EXPLODING_DECADES = 2.0
+"""The same where only the gradients of a script's weights are known: residual nets with batch norm that learn to 100 %
+come to 1.2 decades, and every one of them is less even than its outputs' gradients."""
 ROUGHLY_EVEN_DECADES = 1.0
 """Within this, either way, first and last layer are even: the healthy 0.9 and a little for noise."""
 VANISHING_LAG_DECADES = -3.0

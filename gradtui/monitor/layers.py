@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -187,7 +187,11 @@ class CallOrder:
     would compile them into it.
     """
 
-    def __init__(self, models: Iterable[nn.Module]) -> None:
+    def __init__(
+        self, models: Iterable[nn.Module], on_output: Callable[[nn.Module, Any], bool] | None = None
+    ) -> None:
+        """`on_output` takes a model and what it returned, and returns whether it needs no other output of it."""
+        self._on_output = on_output
         self.called: dict[int, None] = {}
         """The ids of the modules, in the order of their first calls."""
         self._handles: list[Any] = []
@@ -203,6 +207,12 @@ class CallOrder:
     def note(self, module: nn.Module) -> None:
         """Note that a module is called."""
         self.called.setdefault(id(module))
+
+    def end_pass(self, model: nn.Module, output: Any, hooks: _PassEndHook) -> None:
+        """Take the output of a pass, and remove the hooks of the model that are no longer needed."""
+        done = self._on_output is None or self._on_output(model, output)
+        # A pass without gradients, a first evaluation say, tells the order of the calls and nothing more.
+        self.remove(hooks.first, hooks.last if done else hooks.last - 1)
 
     def remove(self, first: int = 0, last: int | None = None) -> None:
         """Remove the hooks from number `first` up to, and without, number `last`."""
@@ -240,4 +250,4 @@ class _PassEndHook(_Hook):
         if torch.compiler.is_compiling():
             return
         if self.order is not None:
-            self.order.remove(self.first, self.last)
+            self.order.end_pass(module, output, self)

@@ -284,6 +284,8 @@ class ScriptRecorder:
         self._writer.describe(
             shown,
             device_of(shown),
+            self.models.paths(),
+            self.models.uses(),
             order="as first called" if call_order_known else "as registered",
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )

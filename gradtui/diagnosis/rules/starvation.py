@@ -80,7 +80,8 @@ def _over_depth(case: Case) -> Finding | None:
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
         case.evidence.experiment, case.measured(layers)
     )
-    mild = case.started_learning or bool(np.isnan(case.relative_loss))
+    # The gradients of a script's weights alone are never critical.
+    mild = case.started_learning or case.by_weights or bool(np.isnan(case.relative_loss))
     return Finding.of("vanishing", step, layers, f"{words}; {case.progress_text()}.", offers, mild=mild)
 
 
@@ -88,6 +89,9 @@ def _vanishing_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
     """The sample to show and the step at which it began; (None, 0) where nothing vanishes."""
     start = profile.start
     certain = start <= CERTAINLY_VANISHING_DECADES
+    if case.by_weights and not certain and np.isnan(case.relative_loss):
+        # Neither the outputs' gradients nor the loss are known: only what is beyond doubt is said.
+        return None, 0
     if start > CERTAINLY_VANISHING_DECADES and not case.past_warmup:
         return None, 0
     if certain or (start <= VANISHING_DECADES and not case.too_short):

@@ -1,45 +1,44 @@
-"""`gradtui fix` trains, takes the first advice, and trains again, until nothing is found and the net learns."""
+"""`gradtui fix` trains, takes the best advice, and trains again, until nothing is found and the net has learned."""
 
 from __future__ import annotations
 
 import sys
+import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.engine_trainer import add_engine, chosen_engine
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
 from gradtui.plain_text import plain
+from gradtui.report.fix_page import print_conclusion, print_round, print_trials
 
 if TYPE_CHECKING:
     from gradtui.commands.signals import Interruptions
-    from gradtui.diagnosis.findings import CureOffer, Finding
+    from gradtui.diagnosis.findings import CureOffer
     from gradtui.experiment.spec import Experiment
-    from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
+    from gradtui.study.engines import Engine
+    from gradtui.study.fixing import Attempt
+    from gradtui.study.trials import Trial
 
 ROUNDS = 3
+TRIAL_SECONDS = 30.0
+"""The time for all trials before one round."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """A Round is one training of the experiment: as it was given in round 0, then with one more cure each."""
+    """A Round is one training of a repair, with its run and what `gradtui run --json` prints of it."""
 
     number: int
-    experiment: Experiment
-    cure: CureOffer | None
-    """What was changed before it; None in round 0."""
+    attempt: Attempt
     run: Run
-    findings: tuple[Finding, ...]
-    learns: bool
     summary: dict[str, Any]
-    """What `gradtui run --json` prints of it."""
-
-    @property
-    def fixed(self) -> bool:
-        """Return whether nothing was found and the net learns."""
-        return self.learns and not self.findings
+    trials: tuple[Trial, ...] = ()
+    """The cures that were tried for a few steps before it."""
 
     @property
     def failed(self) -> bool:
@@ -48,22 +47,43 @@ class Round:
 
     def to_json(self) -> dict[str, Any]:
         """Return it as an entry of `rounds`."""
+        attempt = self.attempt
         return {
             "round": self.number,
-            "cure": self.cure.to_json() if self.cure else None,
+            "cure": attempt.cure.to_json() if attempt.cure else None,
+            "tried": [_trial_json(trial) for trial in self.trials],
             "run": self.summary["run"],
             "status": self.summary["status"],
             "loss": self.summary["loss"],
             "accuracy": self.summary["accuracy"],
-            "findings": [finding.code for finding in self.findings],
-            "learns": self.learns,
+            "findings": [finding.code for finding in attempt.findings],
+            "learns": attempt.begun,
         }
+
+
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    return {
+        "cure": trial.cure.name,
+        "steps": trial.steps,
+        "loss": {"first": trial.first_loss, "last": trial.last_loss},
+        "sick": trial.sick,
+    }
 
 
 def _rounds(text: str) -> int:
     if not text.isascii() or not text.isdecimal() or not 1 <= int(text) <= 100:
         raise ArgumentTypeError(f"{text!r} is not allowed; expected a number from 1 to 100")
     return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0.0 <= value <= 86_400.0:
+        raise ArgumentTypeError(f"{text!r} is not allowed; expected seconds from 0 to 86400")
+    return value
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -82,6 +102,15 @@ def _configure(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="write the experiment with its cures here, once it is fixed",
     )
+    parser.add_argument(
+        "--trial-seconds",
+        type=_seconds,
+        default=TRIAL_SECONDS,
+        metavar="S",
+        help=f"the time to try the advised cures for a few steps before each round; without it {TRIAL_SECONDS:g}, and "
+        "with 0 the first advice is taken untried",
+    )
+    add_engine(parser)
     add_runs(parser)
     add_json(parser)
     parser.add_argument("--quiet", action="store_true", help="no progress on stderr")
@@ -92,21 +121,95 @@ def _execute(args: Namespace) -> int:
 
     experiment, root = chosen_experiment(args), chosen_root(args)
     _check_output(args.output)
-    rounds: list[Round] = []
-    cure: CureOffer | None = None
-    with Interruptions() as interruptions:
-        while True:
-            made = _train(experiment, cure, rounds, root, interruptions, quiet=args.quiet)
-            rounds.append(made)
-            if not args.json:
-                _print_round(made)
-            if made.fixed or made.failed or interruptions.first is not None or len(rounds) > args.rounds:
-                break
-            following = _advice(made, rounds)
-            if following is None:
-                break
-            cure, experiment = following
+    try:
+        engine = chosen_engine(args)(args.jobs, max(1, experiment.run.threads))
+    except (ImportError, OSError) as error:
+        raise BadInput(f"--engine: {error}") from None
+    try:
+        with Interruptions() as interruptions:
+            rounds = _repair(experiment, args, root, engine, interruptions)
+    finally:
+        engine.close()
     return _report(rounds, args, interruptions.first)
+
+
+def _repair(
+    experiment: Experiment, args: Namespace, root: Path, engine: Engine, interruptions: Interruptions
+) -> list[Round]:
+    """Train, take the best advice, and train again, until nothing is left to do or the rounds are over."""
+    from gradtui.experiment import set_fields
+    from gradtui.study.fixing import needs_more, next_cures
+
+    rounds: list[Round] = []
+    origin: Round | None = None
+    cure: CureOffer | None = None
+    trials: tuple[Trial, ...] = ()
+    while True:
+        made = _train(experiment, cure, len(rounds), origin, root, engine, interruptions, quiet=args.quiet)
+        made = replace(made, trials=trials)
+        rounds.append(made)
+        attempts = [each.attempt for each in rounds]
+        if not args.json:
+            print_round(made.number, made.attempt, made.summary, _better_before(rounds))
+        if made.failed or interruptions.first is not None or len(rounds) > args.rounds:
+            return rounds
+        if not needs_more(attempts):
+            return rounds
+        before, offers = next_cures(attempts)
+        if not offers:
+            return rounds
+        origin = next(each for each in rounds if each.attempt is before)
+        trials = _tried(before.experiment, offers, args, engine, interruptions)
+        if interruptions.first is not None:
+            return rounds
+        cure = trials[0].cure if trials else offers[0]
+        experiment = set_fields(before.experiment, cure.set)
+
+
+def _better_before(rounds: list[Round]) -> int | None:
+    """The number of the earlier round than which the last one is worse, if any."""
+    from gradtui.study.fixing import best_of
+
+    best = best_of([each.attempt for each in rounds])
+    number = next(each.number for each in rounds if each.attempt is best)
+    return None if number == rounds[-1].number else number
+
+
+def _tried(
+    experiment: Experiment,
+    offers: tuple[CureOffer, ...],
+    args: Namespace,
+    engine: Engine,
+    interruptions: Interruptions,
+) -> tuple[Trial, ...]:
+    """Try the cures for a few steps each and return them ranked; none where there is no choice or no time."""
+    import shutil
+    import tempfile
+
+    from gradtui.study.trials import ranked, try_cures
+
+    if len(offers) < 2 or args.trial_seconds == 0:
+        return ()
+    began = time.monotonic()
+    root = Path(tempfile.mkdtemp(prefix="gradtui-"))
+    try:
+        trials = try_cures(
+            experiment,
+            offers,
+            engine,
+            root,
+            seconds=args.trial_seconds,
+            cancelled=lambda: interruptions.first is not None,
+        )
+    except OSError:
+        # No folder or no process for a trial: the advice stands as it is.
+        return ()
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+    in_order = tuple(ranked(trials))
+    if not args.json and interruptions.first is None:
+        print_trials(in_order, time.monotonic() - began)
+    return in_order
 
 
 def _check_output(output: Path | None) -> None:
@@ -122,87 +225,61 @@ def _check_output(output: Path | None) -> None:
 def _train(
     experiment: Experiment,
     cure: CureOffer | None,
-    before: list[Round],
+    number: int,
+    origin: Round | None,
     root: Path,
+    engine: Engine,
     interruptions: Interruptions,
     *,
     quiet: bool,
 ) -> Round:
+    from gradtui.commands.engine_trainer import EngineTrainer
     from gradtui.commands.run import wait_with_progress
     from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.report.run_json import run_object
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import open_run
-    from gradtui.training.launch import create_run, start_trainer
+    from gradtui.study.fixing import attempt_of
+    from gradtui.training.launch import create_run
 
     parent: Parent | None = None
-    if before:
-        parent = Parent(before[-1].run.folder.name, 0, cure.key if cure else "")
+    if origin is not None:
+        parent = Parent(origin.run.folder.name, 0, cure.key if cure else "")
     try:
-        trainer = start_trainer(create_run(experiment, root, parent=parent))
+        trainer = EngineTrainer(engine, create_run(experiment, root, parent=parent))
     except OSError as error:
         raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
     wait_with_progress(trainer, interruptions, quiet=quiet)
     run = open_run(trainer.folder)
     diagnosis = diagnose_run(run)
     summary = run_object(run, diagnosis.findings)
-    return Round(len(before), experiment, cure, run, diagnosis.findings, diagnosis.learns, summary)
-
-
-def _advice(last: Round, rounds: list[Round]) -> tuple[CureOffer, Experiment] | None:
-    """Return the first advice that leads to an experiment that was not trained yet, and that experiment."""
-    from gradtui.experiment import set_fields
-
-    tried = {made.experiment for made in rounds}
-    for finding in last.findings:
-        for offer in finding.cures:
-            if offer.set and (cured := set_fields(last.experiment, offer.set)) not in tried:
-                return offer, cured
-    return None
-
-
-def _print_round(made: Round) -> None:
-    from gradtui.words import figure
-
-    name = "as it is" if made.cure is None else made.cure.name
-    print(plain(f"Round {made.number}: {name}"))
-    if made.cure is not None:
-        for path, value in made.cure.set.items():
-            print(plain(f"  {path} = {value}"))
-        print(plain(f"  why: {made.cure.why}"))
-    accuracy = made.summary["accuracy"]["train"]
-    reached = (
-        f"loss {figure(made.summary['loss']['last'])}" if made.summary["loss"]["last"] is not None else ""
-    )
-    if accuracy is not None:
-        reached += f", training accuracy {figure(accuracy)}"
-    print(f"  {made.summary['status']} after {made.summary['steps']} steps: {reached}")
-    for finding in made.findings:
-        print(plain(f"  {finding.code}: {finding.evidence}"))
-    if not made.findings:
-        print("  nothing found" + ("" if made.learns else ", but it has learned nothing"))
-    print(flush=True)
+    return Round(number, attempt_of(experiment, cure, diagnosis), run, summary)
 
 
 def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) -> int:
     from gradtui.experiment import dumps
     from gradtui.experiment.overrides import diff
+    from gradtui.study.fixing import best_of
 
     first, last = rounds[0], rounds[-1]
-    changes = diff(first.experiment, last.experiment)
-    if last.fixed and args.output is not None:
+    best = best_of([each.attempt for each in rounds])
+    fixed = best.clean and not last.failed
+    changes = diff(first.attempt.experiment, (best if best.clean else last.attempt).experiment)
+    if fixed and args.output is not None:
         try:
-            args.output.write_text(dumps(last.experiment), encoding="utf-8")
+            args.output.write_text(dumps(best.experiment), encoding="utf-8")
         except OSError as error:
             raise BadInput(f"--output: {args.output}: {error.strerror}") from None
     if args.json:
         from gradtui.report.output import to_json
 
         made = [each.to_json() for each in rounds]
-        print(to_json({"name": first.experiment.name, "fixed": last.fixed, "set": changes, "rounds": made}))
+        name = first.attempt.experiment.name
+        print(to_json({"name": name, "fixed": fixed, "set": changes, "rounds": made}))
     else:
-        print(_conclusion(rounds, changes))
-        if last.fixed and args.output is not None:
+        number = next(each.number for each in rounds if each.attempt is best)
+        print_conclusion(best, number, last.number, changes)
+        if fixed and args.output is not None:
             print(plain(f"Written to {args.output}."))
     if interrupted_by is not None:
         return 128 + interrupted_by
@@ -210,26 +287,13 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
         reason = last.run.status.reason or "see the run's log"
         print(plain(f"gradtui: the training failed: {reason}"), file=sys.stderr)
         return TRAINING_FAILED
-    return DONE if last.fixed else FOUND
-
-
-def _conclusion(rounds: list[Round], changes: dict[str, object]) -> str:
-    last = rounds[-1]
-    if last.fixed and len(rounds) == 1:
-        return "Nothing to fix: it learns as it is."
-    times = "1 round" if last.number == 1 else f"{last.number} rounds"
-    if last.fixed:
-        fields = " ".join(f"--set {path}={value}" for path, value in changes.items())
-        return f"Fixed after {times}: {fields}"
-    codes = ", ".join(finding.code for finding in last.findings)
-    left = f"still found: {codes}" if codes else "nothing is found any more, but it has learned nothing"
-    return f"Not fixed after {times}; {left}."
+    return DONE if fixed else FOUND
 
 
 COMMAND = Command(
     "fix",
     "fix [EXPERIMENT]",
-    "trains, takes the first advice and trains again, until nothing is found and the net learns",
+    "trains, takes the best advice and trains again, until nothing is found and the net learns",
     _configure,
     _execute,
 )

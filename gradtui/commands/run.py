@@ -26,6 +26,7 @@ from gradtui.commands.inputs import (
 from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
+    from gradtui.commands.engine_trainer import EngineTrainer
     from gradtui.commands.progress import Progress
     from gradtui.commands.signals import Interruptions
     from gradtui.experiment.spec import Experiment
@@ -81,7 +82,6 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _execute(args: Namespace) -> int:
     from gradtui.commands.signals import Interruptions
-    from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
     from gradtui.training.launch import start_trainer
 
     if args.preflight:
@@ -89,20 +89,10 @@ def _execute(args: Namespace) -> int:
     codes = chosen_codes(args)
     make_folder = _checked(args)
     with Interruptions() as interruptions:
-        lock = None
         try:
-            folder = make_folder()
-            lock = lock_run(folder)
-            if args.resume is not None:
-                _prepare_resumed(folder, args)
-            trainer = start_trainer(folder, args.nproc or 1, lock)
-        except RunTaken as error:
-            raise BadInput(str(error)) from None
+            trainer = start_trainer(make_folder(), args.nproc or 1)
         except OSError as error:
             raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
-        finally:
-            # From here on the trainer alone holds it.
-            unlock_run(lock)
         wait_with_progress(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
 
@@ -176,12 +166,16 @@ def _run_and_step(text: str) -> tuple[str, int | None]:
 
 
 def _resumed_run(args: Namespace) -> Path:
-    """Return the folder of the run to resume. Raises BadInput where it cannot be resumed."""
+    """Return the folder of the run to resume, with its planned steps set to those of --steps.
+
+    Raises BadInput where it cannot be resumed, and changes nothing then.
+    """
     from gradtui.experiment import load, set_fields
     from gradtui.experiment.errors import ExperimentError
     from gradtui.runs.errors import RunError
     from gradtui.runs.folder import EXPERIMENT_FILE
     from gradtui.runs.library import find_run
+    from gradtui.training.launch import write_experiment
 
     if args.experiment is not None or args.assignments:
         raise BadInput(
@@ -194,30 +188,12 @@ def _resumed_run(args: Namespace) -> Path:
         experiment = load(folder / EXPERIMENT_FILE)
         _check_nproc(args, experiment)
         if args.steps is not None:
-            set_fields(experiment, {"run.steps": args.steps})
+            write_experiment(folder, set_fields(experiment, {"run.steps": args.steps}))
     except (RunError, ExperimentError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}") from None
     return folder
-
-
-def _prepare_resumed(folder: Path, args: Namespace) -> None:
-    """Set the planned steps to those of --steps, once no other process works on the run. Raises BadInput."""
-    from gradtui.experiment import load, set_fields
-    from gradtui.experiment.errors import ExperimentError
-    from gradtui.runs.errors import RunError
-    from gradtui.runs.folder import EXPERIMENT_FILE
-    from gradtui.training.launch import write_experiment
-
-    try:
-        # Another process may have trained it between the first check and the lock.
-        _check_resumable(folder, args.steps)
-        if args.steps is not None:
-            experiment = load(folder / EXPERIMENT_FILE)
-            write_experiment(folder, set_fields(experiment, {"run.steps": args.steps}))
-    except (RunError, ExperimentError) as error:
-        raise BadInput(str(error)) from None
 
 
 def _check_resumable(folder: Path, steps: int | None) -> None:
@@ -236,7 +212,9 @@ def _check_resumable(folder: Path, steps: int | None) -> None:
         raise BadInput(f"{folder.name}: has finished, with {status.step} steps; --steps N goes on to step N")
 
 
-def wait_with_progress(trainer: Trainer, interruptions: Interruptions, *, quiet: bool) -> None:
+def wait_with_progress(
+    trainer: Trainer | EngineTrainer, interruptions: Interruptions, *, quiet: bool
+) -> None:
     """Wait until the trainer has ended, and show its progress where stderr is a terminal."""
     from gradtui.commands.signals import wait_for
 

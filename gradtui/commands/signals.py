@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
 import subprocess
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 
 if TYPE_CHECKING:
+    from gradtui.commands.engine_trainer import EngineTrainer
     from gradtui.training.launch import Trainer
 
 POLL_SECONDS = 0.1
@@ -50,7 +50,10 @@ class Interruptions:
 
 
 def wait_for(
-    trainer: Trainer, interruptions: Interruptions, show: Callable[[], None], say: Callable[[str], None]
+    trainer: Trainer | EngineTrainer,
+    interruptions: Interruptions,
+    show: Callable[[], None],
+    say: Callable[[str], None],
 ) -> None:
     """Wait until the trainer has ended, by itself or because of an interruption.
 
@@ -61,17 +64,17 @@ def wait_for(
     while trainer.poll() is None:
         if interruptions.count > handled:
             handled = interruptions.count
-            _stop(trainer, say) if handled == 1 else os.kill(trainer.pid, signal.SIGKILL)
+            _stop(trainer, say) if handled == 1 else trainer.kill()
         show()
         with contextlib.suppress(subprocess.TimeoutExpired):
             trainer.wait(POLL_SECONDS)
     show()
 
 
-def _stop(trainer: Trainer, say: Callable[[str], None]) -> None:
+def _stop(trainer: Trainer | EngineTrainer, say: Callable[[str], None]) -> None:
     say("stopping after this step; once more to kill")
     try:
         send(trainer.folder, "stop")
     except RunError:
         # On a full disk no command can be written; SIGTERM ends the trainer as well.
-        os.kill(trainer.pid, signal.SIGTERM)
+        trainer.terminate()

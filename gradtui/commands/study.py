@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.engine_trainer import add_engine, check_engine, chosen_engine
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ TEXT_WIDTH = 100
 
 
 def _configure(parser: ArgumentParser) -> None:
-    from gradtui.study.engines import ENGINES
-
     parser.add_argument(
         "study",
         nargs="?",
@@ -34,20 +33,7 @@ def _configure(parser: ArgumentParser) -> None:
         help="a shipped study's name or a TOML file; without it, lists those that ship with gradtui",
     )
     parser.add_argument("--list", action="store_true", help="list the shipped studies")
-    parser.add_argument(
-        "--jobs", type=int, metavar="N", help="trainers at most at once; without it as many as cores allow"
-    )
-    parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help="where the trainers run")
-    parser.add_argument(
-        "--address",
-        metavar="ADDR",
-        help="of the Ray cluster: auto, host:port or ray://host:port",
-    )
-    parser.add_argument(
-        "--ray-listen",
-        action="store_true",
-        help="start a Ray cluster of this machine alone; its ports are open to everybody who reaches the machine",
-    )
+    add_engine(parser)
     parser.add_argument(
         "--fresh",
         action="store_true",
@@ -67,13 +53,9 @@ def _execute(args: Namespace) -> int:
         return _list(args)
     spec = _checked(args)
     from gradtui.commands.signals import Interruptions
-    from gradtui.study.engines import engine_of
     from gradtui.study.study import open_study
 
-    options: dict[str, str | bool] = {} if args.address is None else {"address": args.address}
-    if args.ray_listen:
-        options["listen"] = True
-    engine = engine_of(args.engine, **options)
+    engine = chosen_engine(args)
     study = open_study(spec, runs=chosen_root(args), jobs=args.jobs, engine=engine, fresh=args.fresh)
     with Interruptions() as interruptions:
         state = _wait(study, interruptions, quiet=args.quiet)
@@ -105,20 +87,10 @@ def _checked(args: Namespace) -> StudySpec:
     """Check the arguments, and return the study. Raises BadInput."""
     from gradtui.experiment.errors import ExperimentError
     from gradtui.runs.export.files import MissingLibrary, load_pyarrow
-    from gradtui.study.engines import RAY_NEEDS_CONSENT
     from gradtui.study.plan import plan
     from gradtui.study.presets import resolve
 
-    if args.jobs is not None and args.jobs < 1:
-        raise BadInput(f"--jobs: {args.jobs} trainers would train nothing; expected 1 or more")
-    if args.address is not None and args.engine != "ray":
-        raise BadInput("--address: is of a Ray cluster, and wants --engine ray")
-    if args.ray_listen and args.engine != "ray":
-        raise BadInput("--ray-listen: is of a Ray cluster, and wants --engine ray")
-    if args.ray_listen and args.address is not None:
-        raise BadInput("--ray-listen starts a cluster, --address joins one; choose one of them")
-    if args.engine == "ray" and not args.ray_listen and args.address is None:
-        raise BadInput(RAY_NEEDS_CONSENT)
+    check_engine(args)
     for name in OUTPUTS:
         path: Path | None = getattr(args, name)
         # It would be too late to report this after hours of training.

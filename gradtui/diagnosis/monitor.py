@@ -15,11 +15,11 @@ import numpy as np
 
 from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
-from gradtui.diagnosis.findings import Finding, in_order
+from gradtui.diagnosis.findings import CureOffer, Finding, in_order
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
-from gradtui.diagnosis.rules import diagnose, learns, remarks
+from gradtui.diagnosis.rules import advice_without_finding, diagnose, has_learned, learns, remarks
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
 
@@ -278,12 +278,18 @@ class RunDiagnosis:
     """The unusual facts about a run that learns all the same: for people, not for programs."""
     learns: bool
     """Whether it has begun to learn."""
+    learned: bool
+    """Whether it has learned: its loss is far below that of guessing, or nearly all of its answers are right."""
+    advice: tuple[CureOffer, ...]
+    """What may help where nothing was found and it has not learned."""
 
 
 def diagnose_run(run: Run) -> RunDiagnosis:
     """Return the diagnosis of a run as it stands on disk now, without waiting for anything to be confirmed."""
     evidence = evidence_of(run)
-    return RunDiagnosis(evidence, tuple(diagnose(evidence)), tuple(remarks(evidence)), learns(evidence))
+    findings, learned = tuple(diagnose(evidence)), has_learned(evidence)
+    advice = () if findings or learned else advice_without_finding(evidence)
+    return RunDiagnosis(evidence, findings, tuple(remarks(evidence)), learns(evidence), learned, advice)
 
 
 def step_seconds(run: Run) -> float:

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradtui.absent import ABSENT, absent_in
 from gradtui.runs.folder import level_dtype
 
 Floats = npt.NDArray[np.float32]
@@ -26,8 +25,7 @@ class Summary:
     """A Summary is a sequence of buckets of rows.
 
     `step` and `time` (n,) are those of each bucket's first row; `min`, `mean`, `max` are (n, columns), or
-    (n,) for a single column. min and max leave NaN out, mean carries it on. Rows that have no number (`gradtui.absent`)
-    are left out of all three.
+    (n,) for a single column. min and max leave NaN out, mean carries it on.
     """
 
     step: Steps
@@ -99,12 +97,7 @@ def mean_of_two(one: Floats, other: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         total = np.add(one, other, dtype=np.float64)
         total *= 0.5
-        mean = total.astype(np.float32)
-    missing, also = absent_in(one), absent_in(other)
-    if missing.any() or also.any():
-        mean[missing] = other[missing]
-        mean[also] = one[also]
-    return mean
+        return total.astype(np.float32)
 
 
 def fold(summary: Summary, factor: int) -> Summary:
@@ -119,14 +112,9 @@ def merge(summary: Summary, weights: Times, starts: npt.NDArray[np.intp]) -> Sum
     """Merge consecutive buckets from each index in `starts` on into one; `weights` are the rows of each bucket."""
     if not len(starts):
         return summary[:0]
-    absent = absent_in(summary.mean)
-    rows = np.where(absent, 0.0, weights[:, None]) if absent.any() else weights[:, None]
-    values = np.where(absent, 0.0, summary.mean) if absent.any() else summary.mean
     with np.errstate(invalid="ignore"):
-        count = np.add.reduceat(rows, starts, axis=0)
-        mean = (np.add.reduceat(values * rows, starts, axis=0) / count).astype(np.float32)
-    if absent.any():
-        mean[count == 0] = ABSENT
+        total = np.add.reduceat(summary.mean * weights[:, None], starts, axis=0)
+        mean = (total / np.add.reduceat(weights, starts)[:, None]).astype(np.float32)
     return Summary(
         summary.step[starts],
         summary.time[starts],

@@ -18,7 +18,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, new_folder, runs_root
-from gradtui.runs.run_lock import INHERITED_VARIABLE
 from gradtui.runs.safe_files import make_subfolder, open_file, replacing
 
 if TYPE_CHECKING:
@@ -111,12 +110,19 @@ class Trainer:
         """Wait for its end and return the exit code. Raises subprocess.TimeoutExpired after `timeout` seconds."""
         return self._process.wait(timeout)
 
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._process.terminate()
 
-def start_trainer(folder: Path, processes: int = 1, lock: int | None = None) -> Trainer:
+    def kill(self) -> None:
+        """Kill the process at once."""
+        self._process.kill()
+
+
+def start_trainer(folder: Path, processes: int = 1) -> Trainer:
     """Start a trainer of the run in `folder`; one that was trained before goes on from its newest checkpoint.
 
-    More than one of `processes` split each batch among them (see distributed). A `lock` of the run (see run_lock) is
-    handed over to the trainer.
+    More than one of `processes` split each batch among them (see distributed).
 
     Raises OSError where no process or log can be made.
     """
@@ -127,8 +133,7 @@ def start_trainer(folder: Path, processes: int = 1, lock: int | None = None) -> 
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=trainer_environment() | ({} if lock is None else {INHERITED_VARIABLE: str(lock)}),
-            pass_fds=() if lock is None else (lock,),
+            env=trainer_environment(),
         )
     return Trainer(process, folder)
 

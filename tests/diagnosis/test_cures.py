@@ -42,6 +42,9 @@ UNDERFLOW = (
 )
 
 
+SLOW = "layer normalisation, residual shortcuts and larger learning rate, 0.01"
+
+
 def keys(offers: tuple[CureOffer, ...]) -> list[str]:
     return [offer.key or offer.name for offer in offers]
 
@@ -89,7 +92,8 @@ def test_scripts_get_reasons_without_changes(sickness: str) -> None:
         ("dying", "dead-adam", ["learning rate 0.003", "smaller-lr", "leaky-relu-0.02", "elu"]),
         ("underflow", "underflow-fp16", [UNDERFLOW, "scale-loss", "bf16", "fp32"]),
         ("degradation", "plain-57", ["shortcuts"]),
-        ("slow", "relu-20", ["larger learning rate, 0.01"]),
+        ("slow", "relu-20", [SLOW, "larger learning rate, 0.01"]),
+        ("slow", "cure-shallow", ["Xavier initialisation and Adam at 0.003", "Adam at 0.003"]),
         ("hasty", "relu-20", ["smaller-lr"]),
     ],
 )

@@ -184,6 +184,15 @@ def for_not_learning(exp: Experiment | None, measured: Measured) -> tuple[CureOf
     return offers(exp, wanted, measured=measured)
 
 
+def for_slow_learning(exp: Experiment | None, measured: Measured) -> tuple[CureOffer, ...]:
+    """Return cures for a net in which nothing is wrong that can be named, and which has learned little or nothing."""
+    first = _first(exp, measured, "slow")
+    adam = rates.adam(exp)
+    wanted: list[Wanted] = [first, adam, "pre-norm", "batch-norm", "layer-norm", "shortcuts"]
+    wanted += [rates.larger(exp, measured), "gru", "relu", "fewer-layers"]
+    return offers(exp, wanted, measured=measured)
+
+
 NO_PENALTY = Remedy(
     "no penalty",
     "The penalty shrinks the weights faster than the data can grow them, and small weights starve the gradient.",

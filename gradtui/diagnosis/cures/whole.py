@@ -20,13 +20,22 @@ from gradtui.experiment.overrides import set_fields
 from gradtui.experiment.spec import Experiment
 
 Fault = Literal[
-    "starves", "starves over time", "steep", "breaks", "units", "moves too little", "moves too much"
+    "starves",
+    "starves over time",
+    "steep",
+    "breaks",
+    "units",
+    "moves too little",
+    "moves too much",
+    "slow",
 ]
 """What is wrong: the gradient dies over depth or over time, is steep from the start, breaks in training, the units no
-longer respond, or only the steps are too small or too large."""
+longer respond, the steps are too small or too large, or nothing of it, and the net has learned too little."""
 
 DEEP_LAYERS = 8
 """Beyond so many layers of weights a norm or shortcuts decide, and another activation does not."""
+SHALLOW_LAYERS = 3
+"""Up to so many layers of weights a rate that is too small is the whole of it."""
 RATE_SPREAD = 4.0
 """An adaptive rate stands out where it is so many times the usual one, either way …"""
 WIDE_RATE_SPREAD = 10.0
@@ -48,6 +57,8 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
         parts.append(part)
         cured = _with(cured, part)
     rate = _rate(exp, cured, measured, fault, alone=not parts)
+    if rate is None and fault == "moves too little":
+        rate = _larger(exp, measured)
     if rate is not None:
         parts.append(rate)
         cured = _with(cured, rate)
@@ -71,8 +82,10 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
 
 def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
     explodes = fault in ("steep", "breaks", "moves too much")
-    starves = fault in ("starves", "starves over time")
-    yield from unusual(exp, raise_weights=starves, lower_weights=explodes or fault == "units")
+    slow = fault in ("moves too little", "slow")
+    starves = slow or fault in ("starves", "starves over time")
+    lower = slow or explodes or fault == "units"
+    yield from unusual(exp, raise_weights=starves, lower_weights=lower)
 
 
 def _with(exp: Experiment, part: Part) -> Experiment:
@@ -84,7 +97,7 @@ def _with(exp: Experiment, part: Part) -> Experiment:
 
 
 def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
-    if fault in ("moves too little", "moves too much"):
+    if fault == "moves too much" or (fault == "moves too little" and _is_shallow(exp)):
         return
     if any(group.block == "attention" for group in exp.net):
         yield from _part(
@@ -95,11 +108,12 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
         yield from _recurrent(exp, cured, fault)
         return
     deep = rates.depth_of(exp) > DEEP_LAYERS
-    if not deep and not (fault == "starves" or fault == "steep"):
+    slow = fault in ("moves too little", "slow")
+    if not deep and not slow and fault not in ("starves", "steep"):
         return
     profile = predict(cured).log10_profile if theory_agrees(exp, measured.start) else ()
     even = bool(profile) and 0.5 * HEALTHY_DECADES[0] < profile[0] < 0.5 * HEALTHY_DECADES[1]
-    if even and cured != exp and not (deep and fault == "starves"):
+    if even and cured != exp and not (deep and fault == "starves") and not slow:
         return
     norm = _norm(cured)
     if norm is not None:
@@ -109,6 +123,13 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
         yield from _part(
             cured, "shortcuts", "over so many layers the gradient needs a path that no layer multiplies"
         )
+
+
+def _is_shallow(exp: Experiment) -> bool:
+    """Whether the gradient passes so few layers, and no time, that the rate alone decides."""
+    return rates.depth_of(exp) <= SHALLOW_LAYERS and all(
+        group.block not in RECURRENT and group.block != "attention" for group in exp.net
+    )
 
 
 def _norm(exp: Experiment) -> Part | None:
@@ -134,7 +155,7 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Par
         group.block == "rnn" and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
         for group in exp.net
     )
-    if fault == "starves over time" or fault == "starves":
+    if fault in ("starves over time", "starves", "slow", "moves too little"):
         if not explicit:
             yield from _part(
                 cured,
@@ -176,7 +197,7 @@ def _rate(
     if rates.is_adaptive(exp):
         calm = fault not in ("breaks", "units", "moves too much")
         highest = usual * (WIDE_RATE_SPREAD if calm else RATE_SPREAD)
-        if usual / RATE_SPREAD <= rate <= highest and fault != "moves too little":
+        if usual / RATE_SPREAD <= rate <= highest and fault not in ("moves too little", "slow"):
             return None
     else:
         changes: dict[str, Any] = {}
@@ -192,7 +213,7 @@ def _rate(
         # A recurrent net that breaks at a usual rate wants clipping before another rate.
         recurrent = any(group.block in RECURRENT for group in exp.net)
         broke = alone and fault in ("breaks", "moves too much") and not recurrent
-        if low <= rate <= high and moves and not broke and fault != "moves too little":
+        if low <= rate <= high and moves and not broke and fault not in ("moves too little", "slow"):
             if not changes:
                 return None
             why = "the mean is smaller by the batch size, so the same steps need a rate larger by it"
@@ -208,6 +229,14 @@ def _rate(
             f"in place of {size}: Adam's steps are about as large as its rate, however large the gradient is"
         )
     return Part(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
+
+
+def _larger(exp: Experiment, measured: Measured) -> Part | None:
+    """The larger rate by the measured update, for a net whose rate is not unusual and yet too small."""
+    offer = rates.larger(exp, measured)
+    if offer is None or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
+        return None
+    return Part(offer.name, offer.why.rstrip("."), dict(offer.set), "", offer.price.rstrip("."))
 
 
 # -- words

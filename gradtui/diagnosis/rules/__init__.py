@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Evidence
-from gradtui.diagnosis.findings import Finding, in_order
-from gradtui.diagnosis.rules import explosion, learning, nonfinite, starvation, units, wiring
+from gradtui.diagnosis.findings import CureOffer, Finding, in_order
+from gradtui.diagnosis.rules import explosion, learning, nonfinite, starvation, units
 from gradtui.diagnosis.rules.case import Case
 
 
@@ -37,8 +38,7 @@ def remarks(evidence: Evidence) -> list[Finding]:
         return []
     case = Case(evidence)
     with np.errstate(all="ignore"):
-        harmless = _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
-        return [*harmless, *wiring.information(case)]
+        return _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
 
 
 def learns(evidence: Evidence) -> bool:
@@ -50,15 +50,21 @@ def learns(evidence: Evidence) -> bool:
         return case.learned or case.started_learning
 
 
+def has_learned(evidence: Evidence) -> bool:
+    """Return whether a run has learned: its loss is far below that of guessing, or its answers are good."""
+    if evidence.step == 0:
+        return False
+    with np.errstate(all="ignore"):
+        return Case(evidence).learned
+
+
+def advice_without_finding(evidence: Evidence) -> tuple[CureOffer, ...]:
+    """Return what may help a run in which nothing is wrong that can be named, and which has not learned."""
+    with np.errstate(all="ignore"):
+        return cures.for_slow_learning(evidence.experiment, Case(evidence).measured())
+
+
 def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
-    certain = wiring.certain(case)
-    if not case.evidence.layers:
-        # Nothing of the model is trained, and there is nothing else to judge.
-        return [*certain, *_present(wiring.cut_off(case))]
-    return certain + _symptoms(case, partner)
-
-
-def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     broken = [nonfinite.nonfinite(case), explosion.unstable_loss(case)]
     dead = units.dead_units(case)
     if case.learned and not any(broken):
@@ -66,7 +72,7 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     exploding = explosion.exploding(case)
     if exploding or any(broken):
         # Units that died or saturated are a consequence of it.
-        return _present(exploding, *broken, wiring.cut_off(case))
+        return _present(exploding, *broken)
     underflow = starvation.underflow(case)
     cut_off = None if underflow else starvation.no_gradient(case)
     # A gradient that stops from one layer to the next has not died on its way.

@@ -3,6 +3,8 @@ itself."""
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from gradtui.diagnosis import cures
@@ -14,6 +16,7 @@ from gradtui.diagnosis.rules.case import Case, loss_fall, number
 from gradtui.diagnosis.thresholds import (
     CLIPPED_RATIO,
     CLIPPED_SHARE,
+    FALLEN_BACK_RATIO,
     FALLING_RATIO,
     FEWEST_LOSS_STEPS,
     HALVES_TO_GO,
@@ -109,7 +112,8 @@ def _where_to_look(case: Case) -> str:
 def _on_its_way(case: Case) -> bool:
     """Whether the loss has fallen since the second quarter: clearly, perhaps from far above chance; or so that, at this
     pace, it will leave chance behind. A plateau may have ended only a few steps ago."""
-    if case.nothing_moves:
+    over = case.evidence.finished and _halves_left(case) == 0.0
+    if case.nothing_moves or over or _has_fallen_back(case):
         return False
     loss = case.evidence.loss.values
     quarter = len(loss) // 4
@@ -119,16 +123,38 @@ def _on_its_way(case: Case) -> bool:
     )
 
 
+def _has_fallen_back(case: Case) -> bool:
+    """Whether the loss of a finished run came down in the second half and rose again, to near that of guessing."""
+    loss = case.evidence.loss.values
+    span = max(FEWEST_LOSS_STEPS, len(loss) // 10)
+    if not case.evidence.finished or len(loss) < 4 * span:
+        return False
+    medians = [median_of_known(loss[at : at + span]) for at in range(0, len(loss) - span + 1, span // 2)]
+    now = loss[-span:]
+    lowest = int(np.argmin(medians)) * (span // 2)
+    risen = loss_fall(now, loss[lowest : lowest + span])
+    return bool(risen > 0 and median_of_known(now) > FALLEN_BACK_RATIO * min(medians))
+
+
 def _falls(case: Case, before: Floats, now: Floats) -> bool:
     fallen = loss_fall(before, now)
     if fallen > (1.0 - FALLING_RATIO) * median_of_known(before):
         return True
     unlearned = UNLEARNED_LOSS * case.chance_loss
     if case.evidence.finished:
-        return median_of_known(now) - HALVES_TO_GO * fallen < unlearned
+        return median_of_known(now) - min(HALVES_TO_GO, _halves_left(case)) * fallen < unlearned
     # A live run may still get there: even a fall that may be chance is waited for.
     fall = median_of_known(before) - median_of_known(now)
-    return median_of_known(now) - HALVES_TO_GO_LIVE * fall < unlearned
+    return median_of_known(now) - min(HALVES_TO_GO_LIVE, _halves_left(case)) * fall < unlearned
+
+
+def _halves_left(case: Case) -> float:
+    """How many times as long as the half behind it the learning rate lasts; without an end where it does not decay."""
+    experiment = case.evidence.experiment
+    if experiment is None or experiment.optimizer.schedule == "constant":
+        return math.inf
+    half = max(1.0, 0.5 * case.evidence.step)
+    return max(0.0, case.evidence.steps_planned - case.evidence.step) / half
 
 
 def _is_even(case: Case) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 import numpy as np
+import pytest
 
 from gradtui.diagnosis import Evidence, Series
 from tests.support.evidence import AT_CHANCE, CHANCE, LEARNED, codes, curve, evidence, experiment, only
@@ -16,7 +17,8 @@ class TestLearning:
         assert finding.code == "not-learning"
         assert "too small" in finding.evidence
         assert finding.cures[0].set["optimizer.kind"] == "adam"
-        assert finding.cures[1].set["optimizer.lr"] > 0.1
+        larger = next(offer for offer in finding.cures if offer.name.startswith("larger learning rate"))
+        assert larger.set["optimizer.lr"] > 0.1
 
     def test_too_large_a_rate_is_named(self) -> None:
         finding = only(evidence(loss=AT_CHANCE, update=0.3))
@@ -41,6 +43,18 @@ class TestLearning:
         late = curve(*[2.31] * 9, 2.12, steps=400)
         assert codes(evidence(loss=late)) == []
         assert codes(evidence(loss=curve(*[2.31] * 10, steps=400))) == ["not-learning"]
+
+    @pytest.mark.parametrize("schedule", ["cosine", "step"])
+    def test_a_fall_is_not_continued_beyond_the_end_of_a_rate_that_decays(self, schedule: str) -> None:
+        constant, decaying = experiment(), experiment(optimizer__schedule=schedule)
+        falling = curve(2.35, 2.1, steps=200)
+        assert codes(evidence(loss=falling, experiment=constant)) == []
+        assert codes(evidence(loss=falling, experiment=decaying)) == ["not-learning"]
+
+    def test_a_loss_that_came_down_and_rose_again_is_not_on_its_way(self) -> None:
+        back = curve(2.4, 2.3, 2.2, 2.0, 2.25, 2.25, 2.25, 2.25, steps=200)
+        assert codes(evidence(loss=back)) == ["not-learning"]
+        assert codes(evidence(loss=curve(2.4, 2.3, 2.2, 2.15, 2.1, steps=200))) == []
 
     def test_answers_better_than_guesses_count_as_learning(self) -> None:
         def answering(first: float, last: float) -> Evidence:

@@ -1,0 +1,141 @@
+"""Try cures for a few dozen steps each, and rank them by what came of it.
+
+The first step of a trial measures one batch at the start, so that a cure whose gradient still vanishes or explodes is
+told at once; the loss of the last steps tells the others apart.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.diagnosis.profile import over_depth
+from gradtui.diagnosis.reading import evidence_of
+from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
+from gradtui.experiment import Experiment, set_fields
+from gradtui.runs.errors import RunError
+from gradtui.runs.reader import open_run
+from gradtui.study.engines import Engine, Load, TrainerProcess, memory_estimate
+from gradtui.training.launch import create_run
+
+TRIAL_STEPS = 40
+"""The steps of a trial, or a quarter of the experiment's own where that is less."""
+TRIAL_SHARE = 0.25
+FEWEST_TRIAL_STEPS = 10
+TRIAL_SECONDS = 30.0
+"""The time for all trials of one round."""
+COMPARED_STEPS = 5
+"""The loss at the end of a trial is the median of so many steps."""
+CLEARLY_LOWER = 0.8
+"""The first advice gives way to a cure whose loss is below this share of its own: so short a trial decides no less."""
+POLL_SECONDS = 0.05
+
+
+@dataclass(frozen=True)
+class Trial:
+    """A Trial is a cure with what came of a few steps with it."""
+
+    cure: CureOffer
+    steps: int
+    """The steps that were taken; 0 where the trial did not get so far within the time."""
+    first_loss: float
+    last_loss: float
+    start: float
+    """The decades from last to first layer at the first step; NaN where there is no profile."""
+
+    @property
+    def sick(self) -> bool:
+        """Return whether its start still vanishes or explodes, or its numbers broke."""
+        if self.steps and not math.isfinite(self.last_loss):
+            return True
+        return self.start <= VANISHING_DECADES or self.start >= EXPLODING_DECADES
+
+
+def trial_of(cure: CureOffer, folder: Path) -> Trial:
+    """Return what came of the trial in this folder, as far as it got."""
+    try:
+        evidence = evidence_of(open_run(folder))
+    except (RunError, OSError):
+        return Trial(cure, 0, math.nan, math.nan, math.nan)
+    losses = [float(value) for value in evidence.loss.values]
+    if not losses:
+        return Trial(cure, 0, math.nan, math.nan, math.nan)
+    profile = over_depth(evidence)
+    start = profile.start if len(profile) else math.nan
+    return Trial(cure, evidence.step, losses[0], median(losses[-COMPARED_STEPS:]), start)
+
+
+def trial_experiment(experiment: Experiment) -> Experiment:
+    """Return the experiment for a trial: a few steps at the rate that it has after its warm-up."""
+    few = max(FEWEST_TRIAL_STEPS, min(TRIAL_STEPS, int(TRIAL_SHARE * experiment.run.steps)))
+    changes = {
+        "run.steps": min(few, experiment.run.steps),
+        "run.eval_every": 0,
+        "run.checkpoint_every": 0,
+        "optimizer.schedule": "constant",
+        "optimizer.warmup_steps": min(experiment.optimizer.warmup_steps, few // 4),
+        "cures.pretrain.epochs": 1,
+    }
+    return set_fields(experiment, changes)
+
+
+def ranked(trials: Sequence[Trial]) -> list[Trial]:
+    """Return the trials, the best first: those with a sick start last, and the first advice before its equals."""
+    if not trials:
+        return []
+    advised = trials[0]
+    well = [trial for trial in trials if trial.steps and not trial.sick]
+    if not well:
+        return list(trials)
+    lowest = min(well, key=lambda trial: trial.last_loss)
+    best = advised if advised in well and not _clearly_below(lowest, advised) else lowest
+    others = sorted(trials, key=lambda trial: (trial not in well, trial.last_loss))
+    return [best, *(trial for trial in others if trial is not best)]
+
+
+def _clearly_below(one: Trial, other: Trial) -> bool:
+    return one.steps >= other.steps and one.last_loss < CLEARLY_LOWER * other.last_loss
+
+
+def try_cures(
+    experiment: Experiment,
+    cures: Sequence[CureOffer],
+    engine: Engine,
+    root: Path,
+    *,
+    seconds: float = TRIAL_SECONDS,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> list[Trial]:
+    """Train each cure for a few steps, as many side by side as there is room for, and return them in their order.
+
+    After `seconds`, or once `cancelled` says so, what still trains is killed and counts as far as it got.
+
+    Args:
+        experiment: the experiment without the cures.
+        cures: those to try.
+        engine: what starts the trainers.
+        root: a folder for the runs; the caller deletes it.
+        seconds: the time for all of them.
+        cancelled: is asked again and again.
+    """
+    wanted = [trial_experiment(set_fields(experiment, cure.set)) for cure in cures]
+    folders = [create_run(each, root) for each in wanted]
+    waiting = list(range(len(cures)))
+    running: dict[int, TrainerProcess] = {}
+    end = time.monotonic() + seconds
+    while (waiting or running) and time.monotonic() < end and not cancelled():
+        running = {index: process for index, process in running.items() if process.poll() is None}
+        loads = [Load(memory_estimate(wanted[index]), builds=True) for index in running]
+        if waiting and engine.has_room(memory_estimate(wanted[waiting[0]]), loads):
+            index = waiting.pop(0)
+            running[index] = engine.start(folders[index])
+        else:
+            time.sleep(POLL_SECONDS)
+    if running:
+        engine.kill()
+    return [trial_of(cure, folder) for cure, folder in zip(cures, folders, strict=True)]

@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
+from gradtui.absent import is_absent
 from gradtui.words import compare_decades
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
@@ -121,13 +122,26 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
 
     Args:
         names: the layers, input to output.
-        norms: their gradient norms at one step, any float including 0, NaN and infinity.
+        norms: their gradient norms at one step, any float including 0, NaN and infinity; layers that have none
+            (`absent`) are left out.
     """
     if len(norms) < 2:
         return HeadlineText("one layer: nothing to compare", "none")
-    broken = [
-        name for name, norm in zip(names, norms, strict=True) if not (math.isfinite(norm) and norm >= 0)
-    ]
+    pairs = [(name, norm) for name, norm in zip(names, norms, strict=True) if not is_absent(norm)]
+    none = len(norms) - len(pairs)
+    if len(pairs) < 2:
+        text = f"only {pairs[0][0]} has a gradient" if pairs else "no layer has a gradient"
+        return HeadlineText(text, "none")
+    found = _compared(pairs)
+    return (
+        found._replace(text=f"{found.text}; {none:,} of {len(norms):,} layers have none") if none else found
+    )
+
+
+def _compared(pairs: Sequence[tuple[str, float]]) -> HeadlineText:
+    """Compare the first with the last of at least two layers, given by name and norm."""
+    norms = [norm for _, norm in pairs]
+    broken = [name for name, norm in pairs if not (math.isfinite(norm) and norm >= 0)]
     if broken:
         many = f"{len(broken):,} of {len(norms):,} layers" if len(broken) > 1 else broken[0]
         return HeadlineText(f"the gradient is not a finite number in {many}", "broken")
@@ -158,12 +172,17 @@ def lag_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
 
 def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
     """Return one sentence on how far one step moves the first layer's weights."""
-    if not values or values[0] != values[0]:
+    # A layer that is frozen is not moved at all: the first one that is counts.
+    known = next(
+        ((name, value) for name, value in zip(names, values, strict=True) if not is_absent(value)), None
+    )
+    if known is None or known[1] != known[1]:
         return HeadlineText("no update measured", "none")
-    text = f"a step moves the weights of {names[0]} by {values[0]:.1e} of their size"
-    if values[0] < STANDSTILL_RATIO:
+    name, moved = known
+    text = f"a step moves the weights of {name} by {moved:.1e} of their size"
+    if moved < STANDSTILL_RATIO:
         return HeadlineText(f"{text}: the weights barely move", "weak")
-    if values[0] > JUMP_RATIO:
+    if moved > JUMP_RATIO:
         return HeadlineText(f"{text}: the weights change too much", "strong")
     return HeadlineText(text, "even")
 

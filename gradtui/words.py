@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gradtui.absent import is_absent
+
 _UNITS = ((18, None), (15, "million billion"), (12, "trillion"), (9, "billion"), (6, "million"))
 
 
@@ -91,7 +93,7 @@ def number(value: float | None) -> str:
 def blocks(profile: Sequence[float]) -> str:
     """Return the gradient over depth as one row of blocks, from its log10: how far each is below the largest.
 
-    What is not a number has a sign of its own, as on the charts; 0 is a gradient of exactly zero.
+    What is not a number has a sign of its own, as on the charts; 0 is a gradient of exactly zero, a blank is none.
     """
     finite = [value for value in profile if math.isfinite(value)]
     top = max(finite, default=0.0)
@@ -99,6 +101,8 @@ def blocks(profile: Sequence[float]) -> str:
 
 
 def _block(value: float, top: float) -> str:
+    if is_absent(value):
+        return " "
     if math.isnan(value):
         return "×"
     if math.isinf(value):

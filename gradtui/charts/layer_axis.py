@@ -8,10 +8,12 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from gradtui.absent import absent_in
+
 Floats = NDArray[np.floating]
 
 FINITE, ZERO, INFINITE, NAN, ABSENT = range(5)
-"""Kinds of a value on a chart: a number; log10 of zero; infinity; not a number; nothing was recorded."""
+"""Kinds of a value on a chart: a number; log10 of zero; infinity; not a number; none, which is drawn as a blank."""
 
 GUTTER = 6
 """Columns left of the layers, the same in all charts: five for a label (1e-12, or a step), one for the axis."""
@@ -135,18 +137,19 @@ class Folded:
 
 
 def kind_of(values: Floats) -> NDArray[np.uint8]:
-    """Return FINITE, ZERO (-inf), INFINITE (+inf) or NAN for each value, in any shape."""
+    """Return FINITE, ZERO (-inf), INFINITE (+inf), NAN or ABSENT (none) for each value, in any shape."""
     kind = np.zeros(values.shape, np.uint8)
     kind[np.isneginf(values)] = ZERO
     kind[np.isposinf(values)] = INFINITE
     kind[np.isnan(values)] = NAN
+    kind[absent_in(values)] = ABSENT
     return kind
 
 
 def fold(values: Floats, axis: LayerAxis) -> Folded:
     """Reduce the layers (the last dimension, one for each layer of the axis) to the bins of the axis.
 
-    A bin is ZERO only when no layer of it is finite; NAN or INFINITE as soon as one layer is.
+    A bin is ZERO only when no layer of it is finite, ABSENT when all are; NAN or INFINITE as soon as one layer is.
     """
     window = values[..., axis.first : axis.last + 1]
     kind = kind_of(window)
@@ -173,6 +176,7 @@ def fold(values: Floats, axis: LayerAxis) -> Folded:
         return np.take_along_axis(numbers, index, axis=-1)[..., 0]
 
     middle = nth(last // 2) / 2 + nth((last + 1) // 2) / 2
-    bad = np.where(spare, 0, np.where(kinds == ZERO, FINITE, kinds)).max(axis=-1)
+    bad = np.where(spare, 0, np.where((kinds == ZERO) | (kinds == ABSENT), FINITE, kinds)).max(axis=-1)
     worst = np.where((bad == FINITE) & (count[..., 0] == 0), ZERO, bad).astype(np.uint8)
+    worst[(spare | (kinds == ABSENT)).all(axis=-1)] = ABSENT
     return Folded(numbers[..., 0], middle, nth(last), worst)

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradtui.absent import ABSENT, absent_in
 from gradtui.charts.layer_axis import Floats
 
 ScaleKind = Literal["log", "linear"]
@@ -30,9 +31,13 @@ _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
 
 
 def log10_of(values: ArrayLike) -> NDArray[np.float64]:
-    """Return log10 of norms: 0 gives -inf, infinity stays, NaN and negative numbers give NaN. It never warns."""
+    """Return log10 of norms: 0 gives -inf; infinity, NaN and none stay; negative numbers give NaN. It never warns."""
+    numbers = np.asarray(values, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.log10(np.asarray(values, np.float64))
+        logarithms: NDArray[np.float64] = np.log10(numbers)
+    if numbers.ndim:
+        logarithms[absent_in(numbers)] = ABSENT
+    return logarithms
 
 
 class Scale:

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from gradtui.absent import absent_in
 from gradtui.charts.layer_axis import Floats
 from gradtui.charts.scale import log10_of, nice_step
 
@@ -110,6 +111,11 @@ def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, 
     low, high = (None if bound is None else _flat(bound) for bound in (series.low, series.high))
     if low is not None and high is not None and complement:
         low, high = 1 - high, 1 - low
+    there = ~absent_in(given)
+    if not there.all():
+        # A step that has no number is no point of the curve, and no gap in it.
+        x, given = x[there], given[there]
+        low, high = (None if bound is None else bound[there] for bound in (low, high))
     given = 1 - given if complement else given
     cut = _cut(given)
     values = smoothed(x, cut, over) if series.noisy else cut

@@ -94,13 +94,15 @@ def chosen_folder(args: Namespace) -> Path:
     Raises BadInput. This does not import numpy, so that the first frame of the screens comes soon.
     """
     from gradtui.runs.errors import RunError
+    from gradtui.runs.folder import RUN_FILE
     from gradtui.runs.library import find_run
-    from gradtui.runs.status import read_status
+    from gradtui.runs.meta import read_meta
 
     try:
         folder = find_run(args.run, chosen_root(args))
         # A run.json that cannot be read is reported here in one line; later it would open a screen without a run.
-        read_status(folder)
+        if (folder / RUN_FILE).exists():
+            read_meta(folder)
     except RunError as error:
         raise BadInput(str(error)) from None
     return folder.absolute()

@@ -82,6 +82,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _execute(args: Namespace) -> int:
     from gradtui.commands.signals import Interruptions
+    from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
     from gradtui.training.launch import start_trainer
 
     if args.preflight:
@@ -89,10 +90,20 @@ def _execute(args: Namespace) -> int:
     codes = chosen_codes(args)
     make_folder = _checked(args)
     with Interruptions() as interruptions:
+        lock = None
         try:
-            trainer = start_trainer(make_folder(), args.nproc or 1)
+            folder = make_folder()
+            lock = lock_run(folder)
+            if args.resume is not None:
+                _prepare_resumed(folder, args)
+            trainer = start_trainer(folder, args.nproc or 1, lock)
+        except RunTaken as error:
+            raise BadInput(str(error)) from None
         except OSError as error:
             raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
+        finally:
+            # From here on the trainer alone holds it.
+            unlock_run(lock)
         wait_with_progress(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
 
@@ -166,16 +177,12 @@ def _run_and_step(text: str) -> tuple[str, int | None]:
 
 
 def _resumed_run(args: Namespace) -> Path:
-    """Return the folder of the run to resume, with its planned steps set to those of --steps.
-
-    Raises BadInput where it cannot be resumed, and changes nothing then.
-    """
+    """Return the folder of the run to resume. Raises BadInput where it cannot be resumed."""
     from gradtui.experiment import load, set_fields
     from gradtui.experiment.errors import ExperimentError
     from gradtui.runs.errors import RunError
     from gradtui.runs.folder import EXPERIMENT_FILE
     from gradtui.runs.library import find_run
-    from gradtui.training.launch import write_experiment
 
     if args.experiment is not None or args.assignments:
         raise BadInput(
@@ -188,12 +195,30 @@ def _resumed_run(args: Namespace) -> Path:
         experiment = load(folder / EXPERIMENT_FILE)
         _check_nproc(args, experiment)
         if args.steps is not None:
-            write_experiment(folder, set_fields(experiment, {"run.steps": args.steps}))
+            set_fields(experiment, {"run.steps": args.steps})
     except (RunError, ExperimentError) as error:
         raise BadInput(str(error)) from None
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}") from None
     return folder
+
+
+def _prepare_resumed(folder: Path, args: Namespace) -> None:
+    """Set the planned steps to those of --steps, once no other process works on the run. Raises BadInput."""
+    from gradtui.experiment import load, set_fields
+    from gradtui.experiment.errors import ExperimentError
+    from gradtui.runs.errors import RunError
+    from gradtui.runs.folder import EXPERIMENT_FILE
+    from gradtui.training.launch import write_experiment
+
+    try:
+        # Another process may have trained it between the first check and the lock.
+        _check_resumable(folder, args.steps)
+        if args.steps is not None:
+            experiment = load(folder / EXPERIMENT_FILE)
+            write_experiment(folder, set_fields(experiment, {"run.steps": args.steps}))
+    except (RunError, ExperimentError) as error:
+        raise BadInput(str(error)) from None
 
 
 def _check_resumable(folder: Path, steps: int | None) -> None:

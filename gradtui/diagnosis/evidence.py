@@ -15,6 +15,7 @@ from gradtui.experiment.layers import BESIDE_THE_PATH
 
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Experiment
+    from gradtui.runs.script_facts import ScriptFacts
 
 Floats = NDArray[np.float64]
 Steps = NDArray[np.int64]
@@ -78,9 +79,14 @@ class Evidence:
     script."""
     parameters: tuple[int, ...]
     """The number of parameters of each layer."""
-    positions: tuple[int, ...] = ()
+    positions: tuple[float, ...] = ()
     """Places of an image or steps of a sequence that each layer's output has for one example, 1 for a flat layer;
-    empty where they are not known."""
+    empty where they are not known. In a script, 0 for a layer of which they are not known."""
+    forms: tuple[str, ...] = ()
+    """How each layer's weights are used in a script, such as "conv 3x3"; empty where they are all alike."""
+    paths: tuple[tuple[int, ...], ...] = ()
+    """The layers, by index, that lie on one path from input to output in a script, for every path that is known. Its
+    last layer is the output."""
     loss: Series
     accuracy: Series = field(default_factory=Series.none)
     """The accuracy of the batch."""
@@ -115,6 +121,10 @@ class Evidence:
     """This is true if the run is over, however it ended."""
     steps_planned: int = 0
     """0 is unknown."""
+    facts: ScriptFacts | None = None
+    """What the recording of a script saw beside its numbers; None where it saw nothing of the kind."""
+    number_format: str = ""
+    """The smallest type of numbers of a script's parameters, such as float16; empty where it is not known."""
 
     @property
     def step(self) -> int:
@@ -144,12 +154,19 @@ class Evidence:
         of the gradient, and would be compared with layers that get the whole. A block of rezero has none: its layers
         get the gradient times a number of their own, which starts at 0.
         """
-        hidden = self.hidden()
         if self.experiment is None:
-            return hidden
+            # In a script they are those of the longest path.
+            return max(self.all_paths(), key=len, default=[])
+        hidden = self.hidden()
         scaled = _rezero_blocks(self.experiment)
         last_of_block = {_block(self.layers[index]): index for index in hidden}
         return sorted(index for block, index in last_of_block.items() if _number(block) not in scaled)
+
+    def all_paths(self) -> list[list[int]]:
+        """Return the hidden layers of every path: one in an experiment, and in a script as many as are known."""
+        if self.experiment is not None:
+            return [self.path()]
+        return [[index for index in path[:-1] if is_compared(self.kinds[index])] for path in self.paths]
 
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
         """Return the names of those layers."""
@@ -162,11 +179,12 @@ def hidden_layers(kinds: Sequence[str]) -> list[int]:
     The output layer, embeddings, projections and gates are left out, and so are the normalisations of a script's net,
     which are no layers of weights.
     """
-    return [
-        index
-        for index, kind in enumerate(kinds[:-1])
-        if kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind
-    ]
+    return [index for index, kind in enumerate(kinds[:-1]) if is_compared(kind)]
+
+
+def is_compared(kind: str) -> bool:
+    """Return whether layers of a kind are compared over depth."""
+    return kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind
 
 
 def last_hidden_layer(kinds: Sequence[str]) -> int:

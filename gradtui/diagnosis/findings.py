@@ -26,6 +26,8 @@ class FindingCode:
 
 
 REGISTRY = (
+    FindingCode("not-optimized", "no optimizer moves parameters that are given a gradient", "learns badly"),
+    FindingCode("not-cleared", "gradients are never cleared between two steps", "explodes"),
     FindingCode("exploding", "the gradient grows towards the input or during training", "explodes"),
     FindingCode("nonfinite", "NaN or infinity in loss, gradients or activations", "explodes"),
     FindingCode("unstable-loss", "the loss stands above chance again and again", "explodes"),

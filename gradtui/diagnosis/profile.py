@@ -96,12 +96,25 @@ class Profile:
 
 
 def over_depth(evidence: Evidence) -> Profile:
-    """Return the profile along the hidden layers.
+    """Return the profile along the hidden layers, in a script of the path that begins least evenly.
+
+    Layers of different towers, heads or models are not compared with one another: the loss of each is another. Where
+    no path of a script is known, the profile is empty.
+    """
+    profiles = [_along(evidence, path) for path in evidence.all_paths() or [[]]]
+
+    def unevenness(profile: Profile) -> float:
+        return abs(profile.start) if profile.start == profile.start else -1.0
+
+    return max(profiles, key=unevenness)
+
+
+def _along(evidence: Evidence, path: list[int]) -> Profile:
+    """The profile along one path.
 
     It is taken from the gradient of the layers' outputs, or, where that was not recorded, from the gradient of their
     parameters per square root of their number.
     """
-    path = evidence.path()
     series, ends = evidence.output_grad_rms, 1
     values = series.values
     if not len(series):
@@ -112,7 +125,12 @@ def over_depth(evidence: Evidence) -> Profile:
     if not len(series) or not path:
         return Profile(series.steps[:0], np.zeros((0, len(path))), tuple(path))
     levels = _log10(values[:, path])
-    if evidence.positions:
+    if evidence.experiment is None:
+        places, forms = evidence.positions, evidence.forms
+        _level_forms(
+            levels, [(places[index] if places else 1.0, forms[index] if forms else "") for index in path]
+        )
+    elif evidence.positions:
         _level_geometry(levels, [evidence.positions[index] for index in path])
     with np.errstate(invalid="ignore"):
         relative = levels - np.median(levels[:, -ends:], axis=1, keepdims=True)
@@ -186,7 +204,27 @@ def _log10(values: Floats) -> Floats:
         return np.asarray(np.log10(values))
 
 
-def _level_geometry(levels: Floats, positions: list[int]) -> None:
+def _level_forms(levels: Floats, forms: list[tuple[float, str]]) -> None:
+    """Take out, in place, what the form of the weights and the number of their places do to the gradient.
+
+    A weight that is used at a thousand places gets the sum of a thousand gradients, and a depthwise kernel of nine
+    numbers another share than a matrix. So a layer is compared with the next one of its own form towards the output;
+    the first of a form is set to the level of the layer behind it. Where every layer has a form of its own, nothing is
+    left to compare.
+    """
+    raw = levels.copy()
+    last_of: dict[tuple[float, str], int] = {}
+    for place in range(levels.shape[1] - 1, -1, -1):
+        same = last_of.get(forms[place])
+        if same is not None:
+            with np.errstate(invalid="ignore"):
+                levels[:, place] = levels[:, same] + raw[:, place] - raw[:, same]
+        elif place + 1 < levels.shape[1]:
+            levels[:, place] = np.where(np.isfinite(raw[:, place]), levels[:, place + 1], raw[:, place])
+        last_of[forms[place]] = place
+
+
+def _level_geometry(levels: Floats, positions: list[float]) -> None:
     """Take out, in place, the jumps between layers of different geometry.
 
     Where an average over 64 places or the last step of a sequence is read, the gradient per number falls by that

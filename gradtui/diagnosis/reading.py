@@ -11,13 +11,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from gradtui.absent import absent_in
 from gradtui.diagnosis.evidence import Evaluation, Evidence, Series
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.spec import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event
+from gradtui.runs.meta import LayerMeta
 from gradtui.runs.reader import Run, open_run
+from gradtui.runs.script_facts import newest_facts
 from gradtui.runs.table import Table
 
 MOST_NUMBERS = 100_000
@@ -55,7 +58,9 @@ def evidence_of(run: Run) -> Evidence:
         layers=tuple(layer.name for layer in layers),
         kinds=tuple(layer.kind for layer in layers),
         parameters=tuple(layer.parameters for layer in layers),
-        positions=_positions(experiment, len(layers)),
+        positions=_positions(experiment, layers),
+        forms=tuple(layer.form for layer in layers) if any(layer.form for layer in layers) else (),
+        paths=meta.paths if meta else (),
         loss=scalar("loss"),
         accuracy=scalar("accuracy"),
         grad_norm=metric("grad_norm"),
@@ -74,6 +79,8 @@ def evidence_of(run: Run) -> Evidence:
         parent=_parent_experiment(run),
         finished=finished,
         steps_planned=meta.steps if meta else 0,
+        facts=newest_facts(events),
+        number_format=_smallest_format([layer.dtype for layer in layers]),
     )
     return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
 
@@ -101,18 +108,28 @@ def _series(table: Table) -> Series:
         return Series.none()
     most = max(FEWEST_ROWS, MOST_NUMBERS // columns)
     if rows <= most:
-        return _one_by_one(table, 0, rows)
+        return _ascending(_one_by_one(table, 0, rows))
     end = int(most * END_SHARE)
     parts = [
         _one_by_one(table, 0, end),
         *_summarised(table, end, rows - end, most - 2 * end),
         _one_by_one(table, rows - end, rows),
     ]
-    return Series(
+    series = Series(
         np.concatenate([part.steps for part in parts]),
         np.concatenate([part.values for part in parts]),
         np.concatenate([part.highest for part in parts]),
     )
+    return _ascending(series)
+
+
+def _ascending(series: Series) -> Series:
+    """Leave rows out whose step is not above all before it: the table is damaged, and the rules count on it."""
+    if not (np.diff(series.steps) <= 0).any():
+        return series
+    before = np.maximum.accumulate(np.concatenate([[-1], series.steps[:-1]]))
+    kept = series.steps > before
+    return Series(series.steps[kept], series.values[kept], series.highest[kept])
 
 
 def _one_by_one(table: Table, start: int, stop: int) -> Series:
@@ -142,15 +159,15 @@ def _summarised(table: Table, start: int, stop: int, buckets: int) -> list[Serie
 # -- what run.json, the experiment and the events say
 
 
-def _positions(experiment: Experiment | None, layers: int) -> tuple[int, ...]:
+def _positions(experiment: Experiment | None, layers: Sequence[LayerMeta]) -> tuple[float, ...]:
     if experiment is None or not layers:
-        return ()
+        return tuple(layer.places for layer in layers) if any(layer.places for layer in layers) else ()
     try:
         shapes = net_shape(experiment).layers
     except ExperimentError:
         # The data's file may be on another machine.
         return ()
-    if len(shapes) != layers:
+    if len(shapes) != len(layers):
         return ()
     return tuple(math.prod(_places(layer.output)) for layer in shapes)
 
@@ -178,6 +195,11 @@ def _clip_threshold(experiment: Experiment | None, events: Sequence[Event]) -> f
     return threshold
 
 
+def _smallest_format(formats: Sequence[str]) -> str:
+    """The format with the least room of those of all layers; empty where there is none."""
+    return next((one for one in ("float16", "bfloat16", *formats) if one in formats), "")
+
+
 def _number(value: object) -> float:
     return float(value) if isinstance(value, int | float) else math.nan
 
@@ -188,23 +210,25 @@ def _number(value: object) -> float:
 def without_untrained_layers(evidence: Evidence) -> Evidence:
     """Return the evidence without the layers of a script that never had a gradient.
 
-    A layer that is frozen, left out of a step, or trained by another optimizer in turn has no gradient, and its norm is
-    recorded as NaN, like that of a gradient with NaN in it. The norm of all parameters tells them apart: it is NaN only
-    in the second case. Where a layer had no gradient for a while, the one that it had last (or first) stands for it,
-    since the gap says nothing about its health.
+    A layer that is frozen, left out of a step, or trained by another optimizer in turn has none (`gradtui.absent`).
+    Runs of early versions have NaN there, like that of a gradient with NaN in it; of these the norm of all parameters
+    tells them apart: it is NaN only in the second case. Where a layer had no gradient for a while, the one that it had
+    last (or first) stands for it, since the gap says nothing about its health.
     """
     norms = evidence.grad_norm
-    if not len(norms) or not len(evidence.total_norm):
+    if not len(norms):
         return evidence
-    absent = np.isnan(norms.values) & _total_is_finite(evidence)[:, None]
+    absent = absent_in(norms.values)
+    if len(evidence.total_norm):
+        absent |= np.isnan(norms.values) & _total_is_finite(evidence)[:, None]
     if not absent.any():
         return evidence
     # A layer without gradients while the total was finite has none later either, when that can no longer be told.
     absent |= np.isnan(norms.values).all(axis=0) & absent.any(axis=0)
     trained = np.flatnonzero(~absent.all(axis=0))
-    if not len(trained):
-        return evidence
     values, highest = (_filled(rows, absent)[:, trained] for rows in (norms.values, norms.highest))
+    new = np.full(len(evidence.layers), -1)
+    new[trained] = np.arange(len(trained))
     others: dict[str, Any] = {
         name: Series(series.steps, series.values[:, trained], series.highest[:, trained])
         for name in evidence.__dataclass_fields__
@@ -219,6 +243,9 @@ def without_untrained_layers(evidence: Evidence) -> Evidence:
         layers=tuple(evidence.layers[index] for index in trained),
         kinds=tuple(evidence.kinds[index] for index in trained),
         parameters=tuple(evidence.parameters[index] for index in trained),
+        positions=tuple(evidence.positions[index] for index in trained) if evidence.positions else (),
+        forms=tuple(evidence.forms[index] for index in trained) if evidence.forms else (),
+        paths=tuple(tuple(int(new[index]) for index in path if new[index] >= 0) for path in evidence.paths),
     )
 
 

@@ -15,6 +15,9 @@ VANISHING_DECADES = metrics.WEAK_DECADES
 """Vanishing nets lie below this; healthy ones stay above -0.9 (SCIENCE.md, rule 6)."""
 EXPLODING_DECADES = metrics.STRONG_DECADES
 """Exploding nets begin at 1.5; healthy ones stay within 0.9 (SCIENCE.md, rule 6)."""
+WEIGHTS_EXPLODING_DECADES = 2.0
+"""The same where only the gradients of a script's weights are known: residual nets with batch norm that learn to 100 %
+come to 1.2 decades, and every one of them is less even than its outputs' gradients."""
 ROUGHLY_EVEN_DECADES = 1.0
 """Within this, either way, first and last layer are even: the healthy 0.9 and a little for noise."""
 VANISHING_LAG_DECADES = -3.0
@@ -140,6 +143,8 @@ SILENT_ROWS = 20
 """The number of steps in which a gradient must have been exactly 0 to count as cut off."""
 SILENT_ROWS_AT_END = 3
 """The same number of steps in a run that is over."""
+NOTHING_LEFT = 1e-7
+"""The loss over its largest value at which nothing is left to learn: float32 tells no smaller share from 0."""
 UNDERFLOW_SHARE = 0.5
 """So often must it have been exactly 0 to have fallen below fp16's smallest number: large steps of other layers lift it
 above now and then (ACCURACY.md)."""
@@ -149,6 +154,14 @@ NEAR_FP16_SMALLEST = 1e3
 """Times that: where the last layer that has a gradient is so close to it, the next ones fell below."""
 LARGEST_LOSS_SCALE = 2.0**24
 """A number far below fp16's smallest over this was lost by float32, not by fp16."""
+
+# -- what the recording of a script saw directly
+
+NEVER_CLEARED = 0.9
+"""Gradients are never cleared if so many of the steps still hold those of the step before. A script that clears them
+at all does so at every step, or at one in some; the rest is for steps around an evaluation or a restart."""
+CLEARED_TOO_RARELY = 0.2
+"""From this share on it is worth a word: once in five steps or more rarely is an epoch's end, and no habit."""
 
 # -- numbers that are not finite
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,19 @@ class WatchedLayer:
     parameters: tuple[weakref.ref[nn.Parameter], ...]
     modules: tuple[weakref.ref[nn.Module], ...]
     """The modules that own the parameters."""
+    parameter_names: tuple[str, ...] = ()
+    """The name of each parameter, as the script's author knows it."""
+
+    @property
+    def frozen(self) -> bool:
+        """Return whether none of its parameters takes a gradient now."""
+        return not any(p.requires_grad for reference in self.parameters if (p := reference()) is not None)
+
+    @property
+    def dtype(self) -> str:
+        """Return the smallest type of its parameters' numbers, such as float32."""
+        kinds = {p.dtype for reference in self.parameters if (p := reference()) is not None}
+        return str(min(kinds, key=lambda kind: kind.itemsize, default="")).removeprefix("torch.")
 
 
 def layers_of(
@@ -57,6 +70,7 @@ def _layers_of_model(
     model: nn.Module, prefix: str, order: Sequence[int], taken: set[int], fold: bool
 ) -> list[WatchedLayer]:
     modules = {plain_name(name): module for name, module in model.named_modules()}
+    names_of = {id(module): name for name, module in modules.items()}
     blocks = _repeated_blocks(modules) if fold else set()
     groups: dict[str, list[nn.Module]] = {}
     for name, module in _in_call_order(modules, order):
@@ -64,13 +78,18 @@ def _layers_of_model(
             groups.setdefault(_folded_name(name, blocks), []).append(module)
     layers = []
     for name, owners in groups.items():
-        own = [p for owner in owners for p in owner.parameters(recurse=False) if id(p) not in taken]
-        own = list({id(p): p for p in own}.values())
-        taken.update(map(id, own))
+        named = {
+            id(p): (p, _joined(prefix, names_of[id(owner)], label))
+            for owner in reversed(owners)
+            for label, p in reversed(list(owner.named_parameters(recurse=False)))
+            if id(p) not in taken
+        }
+        own = [p for p, _ in reversed(named.values())]
+        taken.update(named)
         if not own:
             continue
         # Parameters that the model itself owns are shown under the name of the model.
-        shown = ".".join(part for part in (prefix, name) if part) or class_name(model)
+        shown = _joined(prefix, name) or class_name(model)
         layers.append(
             WatchedLayer(
                 name=shown,
@@ -78,9 +97,14 @@ def _layers_of_model(
                 parameter_count=sum(0 if is_lazy(p) else p.numel() for p in own),
                 parameters=tuple(weakref.ref(p) for p in own),
                 modules=tuple(weakref.ref(owner) for owner in owners),
+                parameter_names=tuple(label for _, label in reversed(named.values())),
             )
         )
     return layers
+
+
+def _joined(*parts: str) -> str:
+    return ".".join(part for part in parts if part)
 
 
 def _in_call_order(modules: Mapping[str, nn.Module], order: Sequence[int]) -> list[tuple[str, nn.Module]]:
@@ -163,7 +187,11 @@ class CallOrder:
     would compile them into it.
     """
 
-    def __init__(self, models: Iterable[nn.Module]) -> None:
+    def __init__(
+        self, models: Iterable[nn.Module], on_output: Callable[[nn.Module, Any], bool] | None = None
+    ) -> None:
+        """`on_output` takes a model and what it returned, and returns whether it needs no other output of it."""
+        self._on_output = on_output
         self.called: dict[int, None] = {}
         """The ids of the modules, in the order of their first calls."""
         self._handles: list[Any] = []
@@ -179,6 +207,12 @@ class CallOrder:
     def note(self, module: nn.Module) -> None:
         """Note that a module is called."""
         self.called.setdefault(id(module))
+
+    def end_pass(self, model: nn.Module, output: Any, hooks: _PassEndHook) -> None:
+        """Take the output of a pass, and remove the hooks of the model that are no longer needed."""
+        done = self._on_output is None or self._on_output(model, output)
+        # A pass without gradients, a first evaluation say, tells the order of the calls and nothing more.
+        self.remove(hooks.first, hooks.last if done else hooks.last - 1)
 
     def remove(self, first: int = 0, last: int | None = None) -> None:
         """Remove the hooks from number `first` up to, and without, number `last`."""
@@ -216,4 +250,4 @@ class _PassEndHook(_Hook):
         if torch.compiler.is_compiling():
             return
         if self.order is not None:
-            self.order.remove(self.first, self.last)
+            self.order.end_pass(module, output, self)

@@ -7,6 +7,7 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gradtui.monitor.clearing import Clearing
 from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion
 from gradtui.monitor.guard import guarded
 from gradtui.monitor.recorder import ScriptRecorder
@@ -26,6 +27,8 @@ class OptimizerHook:
         self._watched = watched
         self._recorder = recorder
         self._step: OptimizerStep | None = None
+        self._clearing = Clearing()
+        recorder.clearings.append(self._clearing)
         self._hook_parameters()
         self._handles: list[Any] = []
         if (optimizer := watched.get()) is not None:
@@ -65,6 +68,7 @@ class OptimizerHook:
         recorder = self._recorder
         with recorder.stopwatch.on("recording"):
             version, before = self._backward.version(), self._version
+            self._clearing.after_pass(version)
             if before is not None and version is not None and not version.continues(before):
                 # The gradients were cleared, though the optimizer took no step.
                 arrived = self._arrived
@@ -105,7 +109,10 @@ class OptimizerHook:
     def _end_step(self) -> None:
         step, self._step, self._arrived = self._step, None, None
         self._passes, self._version = 0, None
-        self._recorder.end_step(self._watched, step)
+        recorder = self._recorder
+        recorder.end_step(self._watched, step)
+        # Where the next steps are left out of the record, their backward passes are not seen.
+        self._clearing.after_step(self._backward.version() if recorder.due else None, recorder.step)
 
     def _measure(self) -> OptimizerStep | None:
         arrived, scaler = self._arrived, self._watched.scaler

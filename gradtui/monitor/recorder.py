@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
+from gradtui.absent import ABSENT, is_absent
 from gradtui.monitor.activations import ActivationSampler
+from gradtui.monitor.clearing import Clearing
 from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.guard import Guard
 from gradtui.monitor.layers import device_of
+from gradtui.monitor.reach import Reach
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.scalar_log import ScalarLog
 from gradtui.monitor.step_record import OptimizerStep, ParameterLayout, StepRecord, flatten, unflatten
@@ -21,6 +23,7 @@ from gradtui.monitor.update_ratios import UpdateRatioSampler
 from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
 from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.probe.sampling_budget import SamplingBudget
+from gradtui.runs import script_facts
 from gradtui.runs.meta import TableMeta
 
 RECORDING_SHARE = 2 / 3
@@ -35,6 +38,8 @@ COST_EVENT_SECONDS = 60.0
 """The longest time between two events that tell what recording has cost so far."""
 COST_EVENT_GROWTH = 1.2
 """The events are closer at the beginning: the time of each is that of the one before times this."""
+FIRST_FACTS_STEP = 3
+"""The step at which the facts of the script are first written; later each time when twice as many were taken."""
 
 
 class ScriptRecorder:
@@ -69,6 +74,8 @@ class ScriptRecorder:
         """Whether to record the gradients of the step that comes or is under way."""
         self.sampling = True
         """Whether to take the sampled metrics of that step."""
+        self.clearings: list[Clearing] = []
+        """What is known of how the script clears the gradients, one an optimizer."""
         self._optimizers = optimizers
         self._writer = writer
         self._reducer = reducer
@@ -84,6 +91,8 @@ class ScriptRecorder:
         self._activations = ActivationSampler(guard, self.stopwatch) if activations else None
         self._copies: HostCopyQueue[tuple[int, float, list[OptimizerStep]]] = HostCopyQueue(self._device)
         self._layout: ParameterLayout | None = None
+        self._reach: Reach | None = None
+        self._next_facts_step = FIRST_FACTS_STEP
         self._groups: list[int] = []
         self._round: dict[int, OptimizerStep | None] = {}
         self._open = False
@@ -148,6 +157,8 @@ class ScriptRecorder:
         moment = time.time()
         steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
+        if self._reach is not None:
+            self._reach.search()
         if steps:
             self._copies.send((self.step, moment, steps), *flatten(steps))
         sampled = self.sampling
@@ -204,6 +215,8 @@ class ScriptRecorder:
         for (step, moment, steps), (values, numbers) in self._copies.receive(wait=wait):
             assert self._layout is not None
             record = unflatten(steps, values, numbers, self._layout)
+            if self._reach is not None:
+                self._reach.note(steps)
             if self._reducer is None:
                 self._write(step, moment, record)
             else:
@@ -217,6 +230,9 @@ class ScriptRecorder:
         self.log.catch_up(wait=wait)
         if self._writer.error is not None:
             raise self._writer.error
+        if self.step >= self._next_facts_step:
+            self._next_facts_step = 2 * self.step
+            self._write_facts()
         elapsed = time.monotonic() - self._begun
         if elapsed >= self._next_cost_event:
             self._next_cost_event = min(elapsed * COST_EVENT_GROWTH, elapsed + COST_EVENT_SECONDS)
@@ -228,12 +244,21 @@ class ScriptRecorder:
         if self._reducer is not None:
             self._reducer.settle()
             self.catch_up()
+        self._write_facts()
         self._write_cost()
 
     def stop_sampling(self) -> None:
         """Remove the hooks that see activations: they are torch's own, and would outlive the model."""
         if self._activations is not None:
             self._activations.disarm()
+
+    def _write_facts(self) -> None:
+        """Write what is known of the script beside the numbers of its steps (`runs.script_facts`)."""
+        known = None if self._reach is None else self._reach.facts()
+        if known is not None:
+            worst = max(self.clearings, key=lambda one: one.kept, default=Clearing())
+            counts = {"kept": worst.kept, "cleared": worst.cleared, "first_kept": worst.first_kept}
+            self._writer.event(script_facts.EVENT, self.step, **known, **counts)
 
     def _write_cost(self) -> None:
         self._writer.event("cost", self.step, overhead=self.overhead)
@@ -253,10 +278,14 @@ class ScriptRecorder:
         sizes = [len(layer.parameters) for layer in shown]
         elsewhere = None if self._reducer is None else self._reducer.counted_elsewhere(parameters)
         layout = ParameterLayout(sizes, len(positions) - sum(sizes), elsewhere)
+        if self._reducer is None:
+            self._reach = Reach((*shown, *others), self.models.alive(), self._optimizers)
         self._updates.configure(layout)
         self._writer.describe(
             shown,
             device_of(shown),
+            self.models.paths(),
+            self.models.uses(),
             order="as first called" if call_order_known else "as registered",
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )
@@ -286,11 +315,11 @@ class ScriptRecorder:
         # A tiny difference is rounding: norms are added up from numbers that were rounded when they were clipped.
         clipped = record.clipped < record.total * (1 - 1e-6)
         several = len(self._optimizers) > 1
-        lr, more = math.nan, []
+        lr, more = ABSENT, []
         for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
-            norm, lrs = record.optimizers.get(optimizer.number, (math.nan, ()))
-            known = [lrs[group] if group < len(lrs) else math.nan for group in range(groups)]
-            lr = known[0] if math.isnan(lr) else lr
+            norm, lrs = record.optimizers.get(optimizer.number, (ABSENT, ()))
+            known = [lrs[group] if group < len(lrs) else ABSENT for group in range(groups)]
+            lr = known[0] if is_absent(lr) else lr
             more += [norm, *known] if several else known[1:]
         scalars = [lr, record.total, record.clipped, float(clipped), float(record.skipped), *more]
         self._writer.append("scalars", step, scalars, moment)

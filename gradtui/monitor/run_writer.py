@@ -51,13 +51,42 @@ class ScriptRunWriter:
         """The tables that have been begun, by name."""
         return self._meta.tables
 
-    def describe(self, layers: Sequence[WatchedLayer], device: torch.device, **data: Any) -> None:
-        """Take the description of the layers; it is written when tables begin."""
+    def describe(
+        self,
+        layers: Sequence[WatchedLayer],
+        device: torch.device,
+        paths: Sequence[Sequence[str]] = (),
+        uses: Mapping[str, tuple[float, str]] | None = None,
+        **data: Any,
+    ) -> None:
+        """Take the description of the layers; it is written when tables begin.
+
+        Args:
+            layers: The layers that are shown.
+            device: Where the model lies.
+            paths: The names of layers that lie on one path through a model, for each path.
+            uses: By the name of a layer, the number of places at which its weight is used, and the weight's form.
+            data: What else is kept in run.json.
+        """
+        known = uses or {}
+        numbers = {layer.name: number for number, layer in enumerate(layers)}
+        shown = [tuple(numbers[name] for name in path if name in numbers) for path in paths]
         self._meta = replace(
             self._meta,
-            layers=tuple(LayerMeta(layer.name, layer.kind, layer.parameter_count) for layer in layers),
+            layers=tuple(
+                LayerMeta(
+                    layer.name,
+                    layer.kind,
+                    layer.parameter_count,
+                    layer.frozen,
+                    layer.dtype,
+                    *known.get(layer.name, (0.0, "")),
+                )
+                for layer in layers
+            ),
             parameters=sum(layer.parameter_count for layer in layers),
             device=str(device),
+            paths=tuple(path for path in shown if path),
             data={**self._meta.data, **data},
         )
 
@@ -91,7 +120,14 @@ class NullWriter(ScriptRunWriter):
     def __init__(self) -> None:
         self.folder = None
 
-    def describe(self, layers: Sequence[WatchedLayer], device: torch.device, **data: Any) -> None:
+    def describe(
+        self,
+        layers: Sequence[WatchedLayer],
+        device: torch.device,
+        paths: Sequence[Sequence[str]] = (),
+        uses: Mapping[str, tuple[float, str]] | None = None,
+        **data: Any,
+    ) -> None:
         """Do nothing."""
 
     def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:

@@ -1,7 +1,7 @@
 """A step record holds the numbers of one step, made from the gradient norms that were measured of each parameter.
 
 With several optimizers a record covers a round: it is complete when every optimizer has taken a step, or when one
-takes its second. Layers that are moved by an optimizer that took no step have NaN in that record.
+takes its second. Layers that are moved by an optimizer that took no step have none (`absent`) in that record.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from gradtui.absent import ABSENT
 from gradtui.monitor.gradients import GradNorms
 from gradtui.probe.host_copy import Number
 
@@ -55,7 +56,7 @@ class StepRecord(NamedTuple):
     """A StepRecord holds the numbers of one step on the host."""
 
     layers: Floats
-    """(layers,) norms before clipping; NaN where no parameter of a layer had a gradient."""
+    """(layers,) norms before clipping; ABSENT where no parameter of a layer had a gradient."""
     total: float
     """The norm of all parameters before clipping."""
     clipped: float
@@ -107,13 +108,13 @@ class ParameterLayout:
         return norms if self._elsewhere is None else np.where(self._elsewhere[positions], 0.0, norms)
 
     def fold(self, norms: Floats, present: NDArray[np.bool_]) -> Floats:
-        """Return norms (layers,) from norms (parameters,); NaN for a layer of which no parameter is present."""
+        """Return norms (layers,) from norms (parameters,); ABSENT for a layer without a present parameter."""
         if not len(self._sizes):
             return np.zeros(0)
         here = present[: self._shown]
         squares = np.where(here, np.square(norms[: self._shown]), 0.0)
         folded: Floats = np.sqrt(np.add.reduceat(squares, self._starts))
-        folded[~np.logical_or.reduceat(here, self._starts)] = np.nan
+        folded[~np.logical_or.reduceat(here, self._starts)] = ABSENT
         return folded
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtui.diagnosis.evidence import is_compared
+from gradtui.monitor.graph import GradientGraph, gradient_graph, sequential_path
 from gradtui.monitor.layers import CallOrder, WatchedLayer, layers_of, unwrapped
 
 SEARCHED_FRAMES = 12
@@ -33,7 +36,16 @@ class WatchedModels:
         self.registered = layers_of(models, fold=fold)
         """All layers, in the order in which the modules are registered."""
         self.parameters = [reference for layer in self.registered for reference in layer.parameters]
-        self._order = CallOrder(unwrapped(model) for model in models.values())
+        self._layer_of = {
+            id(p): number
+            for number, layer in enumerate(self.registered)
+            for reference in layer.parameters
+            if (p := reference()) is not None
+        }
+        self._compared = {number for number, layer in enumerate(self.registered) if is_compared(layer.kind)}
+        self._graphs: dict[int, GradientGraph] = {}
+        """By the id of the model."""
+        self._order = CallOrder((unwrapped(model) for model in models.values()), self._read_graph)
 
     def alive(self) -> dict[str, nn.Module]:
         """Return the models that the script has not dropped."""
@@ -56,6 +68,37 @@ class WatchedModels:
         names = {layer.name for layer in shown}
         others = [layer for layer in layers_of(models, called, fold=self._fold) if layer.name not in names]
         return shown, others, bool(called)
+
+    def _read_graph(self, model: nn.Module, output: Any) -> bool:
+        """Read the graph behind the output of a model, and return whether there was one."""
+        # The graph says what may be compared; without it nothing is compared, and nothing else is lost.
+        with contextlib.suppress(Exception):
+            # What goes into a model may come from another one, whose loss is another.
+            own = {self._layer_of.get(id(p), -1) for p in model.parameters()}
+            graph = gradient_graph(output, self._layer_of, self._compared & own)
+            if graph is not None:
+                self._graphs[id(model)] = graph
+        return id(model) in self._graphs
+
+    def paths(self) -> list[tuple[str, ...]]:
+        """Return the names of layers that lie on one path through a model, for every path that is known.
+
+        To be called when the first forward pass is over, like `layers`.
+        """
+        paths: list[tuple[int, ...]] = []
+        for model in map(unwrapped, self.alive().values()):
+            graph = self._graphs.get(id(model))
+            of_model = graph.paths if graph is not None else ()
+            paths += of_model or [sequential_path(model, self._layer_of, self._compared)]
+        return [tuple(self.registered[number].name for number in path) for path in paths if len(path) > 1]
+
+    def uses(self) -> dict[str, tuple[float, str]]:
+        """Return by the name of a layer at how many places its weight is used, and in which form."""
+        return {
+            self.registered[number].name: (places, graph.forms.get(number, ""))
+            for graph in self._graphs.values()
+            for number, places in graph.places.items()
+        }
 
     def remove_hooks(self) -> None:
         """Remove all hooks from the models."""
@@ -89,6 +132,11 @@ class WatchedOptimizer:
     def get(self) -> Optimizer | None:
         """Return the optimizer; None where it is not known or the script has dropped it."""
         return None if self._reference is None else self._reference()
+
+    def held_parameters(self) -> list[Tensor]:
+        """Return all tensors that the optimizer holds, of the watched models or not; none where it is not known."""
+        optimizer = self.get()
+        return [] if optimizer is None else [p for group in optimizer.param_groups for p in group["params"]]
 
     @property
     def groups(self) -> int:

@@ -29,6 +29,7 @@ import torch
 from torch import Tensor, nn
 
 from gradtui import metrics
+from gradtui.absent import ABSENT
 from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 from gradtui.metrics import Source
 from gradtui.probe.norms import wide_norms, wide_row_norms
@@ -179,10 +180,10 @@ def activation_std(group: ActivationGroup) -> np.ndarray:
 
 @sampler("dead_fraction")
 def dead_fraction(group: ActivationGroup) -> np.ndarray:
-    """Return the share of each layer's units that are dead, NaN where none can die."""
+    """Return the share of each layer's units that are dead, ABSENT where none can die."""
     slopes = group.slopes
     if slopes is None:
-        return np.full(len(group.outputs), np.nan)
+        return np.full(len(group.outputs), ABSENT)
     unit = 2 if slopes.dim() == 5 else slopes.dim() - 1
     rest = [dim for dim in range(1, slopes.dim()) if dim != unit]
     largest = slopes.amax(rest) if rest else slopes
@@ -192,9 +193,9 @@ def dead_fraction(group: ActivationGroup) -> np.ndarray:
 
 @sampler("saturated_fraction")
 def saturated_fraction(group: ActivationGroup) -> np.ndarray:
-    """Return the share of each layer's outputs that are saturated, NaN where the activation has no two bounds."""
+    """Return the share of each layer's outputs that are saturated, ABSENT where the activation has no two bounds."""
     if group.slopes is None or not ACTIVATIONS[group.function].saturates:
-        return np.full(len(group.outputs), np.nan)
+        return np.full(len(group.outputs), ABSENT)
     flat = group.slopes.flatten(1)
     # Written as numbers, not as truth values: on the CPU torch adds those up several times as slowly.
     below = torch.lt(flat, SATURATED, out=torch.empty_like(flat))
@@ -225,10 +226,10 @@ class WeightUpdate:
 
 @sampler("update_ratio")
 def update_ratio(update: WeightUpdate) -> np.ndarray | None:
-    """Return the norm of each layer's change over the norm of its weights before, NaN where that is 0."""
+    """Return the norm of each layer's change over the norm of its weights before, ABSENT where that is 0."""
     if update.change is None:
         return None
-    ratios: np.ndarray = np.full_like(update.change, np.nan)
+    ratios: np.ndarray = np.full_like(update.change, ABSENT)
     np.divide(update.change, update.norms, out=ratios, where=update.norms != 0)
     return ratios
 
@@ -241,11 +242,11 @@ def weight_norm(update: WeightUpdate) -> np.ndarray:
 
 @sampler("slope")
 def slope(update: WeightUpdate) -> np.ndarray | None:
-    """Return the mean of each layer's learned slopes, NaN in other layers."""
+    """Return the mean of each layer's learned slopes, ABSENT in other layers."""
     learned = update.learned_slopes
     if not learned:
         return None
-    slopes = np.full(len(update.norms), np.nan)
+    slopes = np.full(len(update.norms), ABSENT)
     slopes[list(learned)] = torch.stack([weights.detach().mean() for weights in learned.values()]).tolist()
     return slopes
 
@@ -259,8 +260,8 @@ class LayerStats:
 
     def __init__(self, layers: int) -> None:
         self._samplers = {source: samplers(source) for source in FORWARD_SOURCES}
-        self.results = {name: np.full(layers, np.nan) for name in forward_metrics()}
-        """By metric (layers,); NaN for layers that the step did not use."""
+        self.results = {name: np.full(layers, ABSENT) for name in forward_metrics()}
+        """By metric (layers,); ABSENT for layers that the step did not use."""
         self._outputs: dict[int, Tensor] = {}
         self._gradients: dict[int, Tensor] = {}
         self._groups: dict[tuple[str, torch.Size, torch.dtype], tuple[list[int], ActivationGroup]] = {}

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.text import Text
 
+from gradtui.absent import ABSENT
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_profile
@@ -30,15 +31,20 @@ def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[
 
     layers: those of `run_object`. Nothing is drawn where no gradient was recorded.
     """
-    if not layers or layers[0]["grad_norm"]["first"] is None:
+    ends = ("first", "last")
+    if all(layer["grad_norm"][end] is None for layer in layers for end in ends):
         return
-    rows = {end: np.array([layer["grad_norm"][end] for layer in layers]) for end in ("first", "last")}
+    rows = {end: np.array([_or_none(layer["grad_norm"][end]) for layer in layers]) for end in ends}
     scale = Scale("log")
     scale.include(np.concatenate([log10_of(row) for row in rows.values()]))
     for end, norms in rows.items():
         yield Text(f"Gradient of each layer at the {end} step (norm)", "bold")
         yield Text(gradient_headline([layer["name"] for layer in layers], norms.tolist()).text)
         yield from profile_chart(log10_of(norms), paper, scale)
+
+
+def _or_none(norm: float | None) -> float:
+    return ABSENT if norm is None else norm
 
 
 def profile_chart(

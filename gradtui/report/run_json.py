@@ -1,6 +1,7 @@
 """Turn a run into one JSON object, as `gradtui run --json` and `gradtui diagnose --json` print it.
 
-A value is None (``null``) where nothing of the kind was recorded; NaN and infinity are values like others.
+A value is None (``null``) where nothing of the kind was recorded, and where a layer has none (a frozen one, say); NaN
+and infinity are values like others: numbers that broke.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from gradtui import metrics
+from gradtui.absent import is_absent
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
@@ -131,9 +133,12 @@ def _ends(run: Run, metric: str, layers: int) -> tuple[list[Any], list[Any]]:
         nothing = [None] * layers
         return nothing, nothing
     first, last = table.read(0, 1), table.read(table.rows - 1)
-    return [shortest(value) for value in first["values"][0]], [
-        shortest(value) for value in last["values"][-1]
-    ]
+    return [_number(value) for value in first["values"][0]], [_number(value) for value in last["values"][-1]]
+
+
+def _number(value: np.float32) -> float | None:
+    """Return the shortest number that is this float32; None where it stands for none."""
+    return None if is_absent(float(value)) else shortest(value)
 
 
 def shortest(value: np.float32) -> float:

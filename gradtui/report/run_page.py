@@ -45,7 +45,12 @@ def print_run(
         _verdict(summary, diagnosis, paper),
         gradient_charts(summary["layers"], paper),
         curve_charts(run, evaluations, paper),
-        [*_figures(summary, run.parent), *_meaning(run), *divergence_lines(events)],
+        [
+            *_figures(summary, run.parent),
+            *_meaning(run),
+            *_untrained(run, summary),
+            *divergence_lines(events),
+        ],
         _cures(diagnosis.findings, paper, most_cures),
         _where(run),
     )
@@ -112,6 +117,23 @@ def _meaning(run: Run) -> Iterator[Text]:
     meaning = run.meta.data.get("gradient") if run.meta else None
     if isinstance(meaning, str):
         yield Text(f"{'gradient':<10}{meaning}")
+
+
+def _untrained(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
+    """Say which layers have no gradient: the frozen ones, and those that a script's steps did not use."""
+    layers = run.meta.layers if run.meta else ()
+    frozen = [layer.name for layer in layers if layer.frozen]
+    if frozen:
+        verb = "is" if len(frozen) == 1 else "are"
+        yield Text(f"{'frozen':<10}{len(frozen):,} of {len(layers):,} layers {verb} frozen{_span(frozen)}")
+    norms = [(layer["name"], layer["grad_norm"]) for layer in summary["layers"]]
+    unused = [
+        name for name, norm in norms if norm["first"] is None and norm["last"] is None and name not in frozen
+    ]
+    if unused and len(unused) < len(norms):
+        verb = "has" if len(unused) == 1 else "have"
+        text = f"{len(unused):,} of {len(norms):,} layers {verb} no gradient{_span(unused)}"
+        yield Text(f"{'untrained':<10}{text}")
 
 
 def _row(name: str, *figures: str) -> Text:

@@ -42,6 +42,14 @@ class RunPhase:
         return self
 
 
+MOST_EVENTS = 200_000
+"""The most events of a run that are kept in memory."""
+_LASTING = frozenset(
+    {"phase", "end", "finding", "control", "rewound", "broke", "recovered", "listening", "cost"}
+)
+"""Kinds of events from which more follows than a point of a curve."""
+
+
 class EventLog:
     """An EventLog holds all events of a run so far, and what follows from them."""
 
@@ -51,7 +59,7 @@ class EventLog:
 
     def _clear(self) -> None:
         self.entries: list[Event] = []
-        """All events, oldest first."""
+        """All events, oldest first; of very many, some of the middle are left out."""
         self.evaluations: list[Event] = []
         """The evaluations, without those of steps that were undone by a rollback."""
         self._findings: list[Event] = []
@@ -65,9 +73,13 @@ class EventLog:
         events = [entry for entry in fresh if is_usable(entry)]
         for event in events:
             self._take(event)
+        self._forget()
         return restarted or bool(events)
 
     def _take(self, event: Event) -> None:
+        if "time" not in event:
+            # Its readers count on one.
+            event = {**event, "time": self.entries[-1]["time"] if self.entries else 0.0}
         self.entries.append(event)
         self.run_phase = self.run_phase.after(event)
         match event["event"]:
@@ -79,6 +91,19 @@ class EventLog:
                 last = step_of(event) or 0
                 self.evaluations = [old for old in self.evaluations if (step_of(old) or 0) <= last]
                 self._findings = [old for old in self._findings if (step_of(old) or 0) <= last]
+
+    def _forget(self) -> None:
+        """Leave evaluations and other frequent events of the middle out where there are more than MOST_EVENTS."""
+        if len(self.entries) > MOST_EVENTS:
+            middle = range(MOST_EVENTS // 4, len(self.entries) - MOST_EVENTS // 4)
+            self.entries = [
+                event
+                for number, event in enumerate(self.entries)
+                if number not in middle or event["event"] in _LASTING
+            ][-MOST_EVENTS:]
+        for kept in (self.evaluations, self._findings):
+            if len(kept) > MOST_EVENTS:
+                del kept[MOST_EVENTS // 4 : -MOST_EVENTS // 4]
 
     def findings(self) -> list[Event]:
         """Return the newest finding of each code, in the order in which the codes came up, undone ones left out."""

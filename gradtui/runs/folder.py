@@ -14,6 +14,7 @@ replace), so it can be read at any moment, from any process, also over a network
     checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it diverged; parent-<n>,
                            from which a fork begins
     trainer.log            what the trainer printed
+    trainer.lock           an empty file, locked by the process that trains
     heartbeat              an empty file whose time of change is renewed about once a second
 
 To read a table, here inside the folder (`step` counts from 1; `time` is in seconds since the epoch; `values`
@@ -31,9 +32,13 @@ writer died: it is ignored.
 A level's record has the step and the time of its bucket's first row, then `min`, `mean` and `max` in place
 of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows
 k·b up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN has NaN); `mean` carries NaN and
-infinity on. A mean is taken pair by pair and rounded to float32 each time, so that any reader who folds a
-table's rows in twos comes to the very numbers stored here; it is off by at most 1e-7 · log2(b) of the values'
-mean size.
+infinity on. All three leave out rows that have no number (see below). A mean is taken pair by pair and rounded
+to float32 each time, so that any reader who folds a table's rows in twos comes to the very numbers stored here;
+it is off by at most 1e-7 · log2(b) of the values' mean size.
+
+NaN stands for a number that broke, or for none: a frozen layer, one that was not used in that step, an optimizer
+that took none. None is the NaN with the bits 7FC00001 (`gradtui.absent`); runs of early versions do not tell the
+two apart.
 
 The table `grad_histogram` says now and then how large the numbers of each layer's gradient are: those whose
 norm `grad_norm` is, with penalties and before clipping. Of each layer it holds `<layer>/power`, the highest
@@ -120,8 +125,12 @@ def level_path(folder: Path, table: str, bucket: int) -> Path:
     return table_path(folder, table).with_suffix(f".{bucket}.f32")
 
 
+LARGE_FILE, LARGE_FILE_RATIO = 100_000_000, 100
+"""A file of more bytes than this, of which less than this share is on the disk, ends where its first hole begins."""
+
+
 def size_of(path: Path) -> int:
-    """Return the bytes of a file that another process may be writing; 0 if there is none.
+    """Return the bytes of a file that another process may be writing, up to a large hole; 0 if there is none.
 
     The file is opened for this: on a network file system a bare stat may be seconds old, an open is not.
     """
@@ -130,7 +139,13 @@ def size_of(path: Path) -> int:
     except OSError:
         return 0
     try:
-        return os.fstat(descriptor).st_size
+        about = os.fstat(descriptor)
+        if about.st_size > LARGE_FILE and about.st_blocks * 512 < about.st_size // LARGE_FILE_RATIO:
+            # Nearly all of it is a hole, which no writer leaves: gigabytes of zeros would be read.
+            return os.lseek(descriptor, 0, os.SEEK_HOLE)
+        return about.st_size
+    except OSError:
+        return 0
     finally:
         os.close(descriptor)
 

@@ -7,7 +7,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any
 
 import msgspec
 
@@ -28,13 +28,47 @@ def encode_line(entry: Mapping[str, Any]) -> bytes:
 def decode_line(line: bytes) -> dict[str, Any] | None:
     """Return the object of a line, with "nan", "inf" and "-inf" as numbers; None if the line holds no object."""
     try:
-        entry = json.loads(line)
-        if not isinstance(entry, dict):
-            return None
-        check(entry)
+        return _taken(json.loads(line))
     except (ValueError, RecursionError):
         return None
-    return cast("dict[str, Any]", _numbers(entry))
+
+
+_LINES = msgspec.json.Decoder()
+
+
+def decode_lines(content: bytes) -> list[dict[str, Any]]:
+    """Return the objects of whole lines. Lines that hold no object are skipped."""
+    try:
+        # All at once takes a tenth of the time of one after the other.
+        found = _LINES.decode_lines(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        entries = [decode_line(line) for line in content.split(b"\n")]
+    else:
+        entries = [_taken_or_none(value) for value in found]
+    return [entry for entry in entries if entry is not None]
+
+
+def _taken_or_none(value: Any) -> dict[str, Any] | None:
+    try:
+        return _taken(value)
+    except ValueError:
+        return None
+
+
+def _taken(value: Any) -> dict[str, Any] | None:
+    """Return an object as it was before `encode_line`; None if it is none. Raises ValueError where check does."""
+    if not isinstance(value, dict):
+        return None
+    for name, member in value.items():
+        kind = type(member)
+        if kind is str:
+            if member in _NOT_FINITE:
+                value[name] = _NOT_FINITE[member]
+        elif kind is not float:
+            check(member, 1)
+            if kind is dict or kind is list:
+                value[name] = _numbers(member)
+    return value
 
 
 def _plain(value: Any) -> Any:
@@ -63,6 +97,12 @@ def _numbers(value: Any) -> Any:
     return value
 
 
+FIRST_BYTES, LAST_BYTES = 1_000_000, 3_000_000
+"""What is read of more new lines than MOST_BYTES at once."""
+MOST_BYTES = FIRST_BYTES + LAST_BYTES
+"""The most bytes that are read at once: the events of some 30,000 evaluations."""
+
+
 class LineReader:
     """A LineReader reads the new lines of a file that grows. A last line without newline is read once it has one."""
 
@@ -81,7 +121,8 @@ class LineReader:
     def poll(self) -> tuple[list[dict[str, Any]], bool]:
         """Return the new objects, and whether the file was begun anew since (then these are all it holds).
 
-        If nothing is new it only asks for the size of the file. Lines that hold no object are skipped.
+        If nothing is new it only asks for the size of the file. Lines that hold no object are skipped, and so are those
+        in the middle of more than MOST_BYTES of new ones.
         """
         size = self._size(self.path)
         if size == self.offset:
@@ -92,11 +133,23 @@ class LineReader:
         try:
             with os.fdopen(open_to_read(self.path), "rb") as file:
                 self.about = os.fstat(file.fileno())
-                file.seek(self.offset)
-                content = file.read()
+                content = self._read(file, size)
         except OSError:
             return [], restarted
-        whole = content[: content.rfind(b"\n") + 1]
-        self.offset += len(whole)
-        entries = [decode_line(line) for line in whole.split(b"\n")]
-        return [entry for entry in entries if entry is not None], restarted
+        return decode_lines(content), restarted
+
+    def _read(self, file: IO[bytes], size: int) -> bytes:
+        """Return the new whole lines; of more than MOST_BYTES the first, and after a gap the last."""
+        file.seek(self.offset)
+        if size - self.offset <= MOST_BYTES:
+            content = file.read(MOST_BYTES)
+            content = content[: content.rfind(b"\n") + 1]
+            self.offset += len(content)
+            return content
+        first = file.read(FIRST_BYTES)
+        file.seek(size - LAST_BYTES)
+        last = file.read(LAST_BYTES)
+        # A line that was begun before the gap's end is left out. A single line longer than all that is, too.
+        start, end = last.find(b"\n") + 1, last.rfind(b"\n") + 1
+        self.offset = size - LAST_BYTES + end
+        return first[: first.rfind(b"\n") + 1] + last[start:end]

@@ -10,6 +10,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from gradtui.absent import ABSENT, is_absent
 from gradtui.experiment.layers import BESIDE_THE_PATH
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
@@ -107,13 +108,21 @@ def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
 
 def profile_of(norms: Sequence[float], bins: int = BINS) -> tuple[float, ...]:
     """Return log10 of norms (layers,), folded to at most so many stretches of layers."""
-    logs = [math.log10(norm) if norm > 0 else -math.inf if norm == 0 else math.nan for norm in norms]
+    logs = [_log10(norm) for norm in norms]
     count = min(bins, len(logs))
     edges = [len(logs) * at // count for at in range(count + 1)] if count else []
     return tuple(_typical(logs[low:high]) for low, high in pairwise(edges))
 
 
+def _log10(norm: float) -> float:
+    """The logarithm of a norm; what is NaN stays, for NaN may stand for none."""
+    return math.log10(norm) if norm > 0 else -math.inf if norm == 0 else norm if norm != norm else math.nan
+
+
 def _typical(logs: Sequence[float]) -> float:
+    logs = [value for value in logs if not is_absent(value)]
+    if not logs:
+        return ABSENT
     for bad in (math.isnan, lambda value: value == math.inf):
         worst = next(filter(bad, logs), None)
         if worst is not None:
@@ -255,6 +264,9 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
     place = root or runs_root()
     if text is not None and is_run_folder(Path(text).expanduser()):
         return Path(text).expanduser()
+    if text and Path(text).name == text and is_run_folder(place / text):
+        # Nothing else has to be read for a whole id.
+        return place / text
     runs = list_runs(place)
     if text is None:
         if not runs:

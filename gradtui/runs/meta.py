@@ -26,6 +26,14 @@ class LayerMeta(msgspec.Struct, frozen=True):
     name: str
     kind: str = ""
     parameters: int = 0
+    frozen: bool = False
+    """This is true if none of its parameters took a gradient when the training began."""
+    dtype: str = ""
+    """The type of its numbers, such as float32; the smallest of several."""
+    places: float = 0.0
+    """The number of places of one example at which a weight of a script's layer is used; 0 where it is not known."""
+    form: str = ""
+    """How the weight is used, such as "linear" or "conv 3x3"; empty where it is not known."""
 
 
 class TableMeta(msgspec.Struct, frozen=True):
@@ -58,6 +66,8 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The experiment that was trained, as experiment.toml.to_dict gives it; None for a script's own net."""
     layers: tuple[LayerMeta, ...] = ()
     """The layers in forward order; empty until the net is built."""
+    paths: tuple[tuple[int, ...], ...] = ()
+    """The layers of a script, by number, that lie on one path from input to output, for every path that is known."""
     tables: dict[str, TableMeta] = {}
     steps: int = 0
     """The number of steps that are planned; 0 if unknown."""

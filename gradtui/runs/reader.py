@@ -19,7 +19,7 @@ from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_fold
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.label import Label, read_label
 from gradtui.runs.meta import Parent, RunMeta, read_meta, read_origin
-from gradtui.runs.status import RunStatus, read_status
+from gradtui.runs.status import RunStatus, status_by
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table
 
@@ -41,6 +41,8 @@ class Run:
             raise RunError(f"{folder}: no such folder")
         if not is_run_folder(self.folder):
             raise RunError(f"{folder}: no run (it holds neither {RUN_FILE} nor {EXPERIMENT_FILE})")
+        self._events = EventLog(self.folder)
+        """The events so far; each call reads on from where the last one stopped."""
         self._stamp: tuple[int, int, int] | None = None
         self._meta: RunMeta | None = None
         self._stamp = self._current_stamp()
@@ -133,7 +135,8 @@ class Run:
     @property
     def status(self) -> RunStatus:
         """Return the status of the run now."""
-        return read_status(self.folder)
+        meta = read_meta(self.folder) if self._current_stamp() is not None else None
+        return status_by(self.folder, meta, self._log())
 
     @property
     def steps(self) -> int:
@@ -142,7 +145,7 @@ class Run:
 
     def events(self) -> list[Event]:
         """Return all events, oldest first."""
-        return self._log().entries
+        return list(self._log().entries)
 
     @property
     def findings(self) -> list[Event]:
@@ -150,9 +153,8 @@ class Run:
         return self._log().findings()
 
     def _log(self) -> EventLog:
-        log = EventLog(self.folder)
-        log.poll()
-        return log
+        self._events.poll()
+        return self._events
 
     def log_tail(self, lines: int = 20) -> list[str]:
         """Return the last lines that the trainer printed."""

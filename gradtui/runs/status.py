@@ -61,10 +61,14 @@ def is_in_use(folder: Path) -> bool:
         return False
 
 
-def status_by(folder: Path, meta: RunMeta | None) -> RunStatus:
-    """Return the status of a run whose run.json was read just now; `meta` is None if there is none yet."""
-    events = EventLog(folder)
-    events.poll()
+def status_by(folder: Path, meta: RunMeta | None, events: EventLog | None = None) -> RunStatus:
+    """Return the status of a run whose run.json was read just now; `meta` is None if there is none yet.
+
+    `events`, if given, were read just now too.
+    """
+    if events is None:
+        events = EventLog(folder)
+        events.poll()
     return current_status(folder, meta, events, last_step(folder, meta) if meta else 0)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gradtui.absent import ABSENT, absent_in
 from gradtui.runs.folder import level_dtype
 
 Floats = npt.NDArray[np.float32]
@@ -25,7 +26,8 @@ class Summary:
     """A Summary is a sequence of buckets of rows.
 
     `step` and `time` (n,) are those of each bucket's first row; `min`, `mean`, `max` are (n, columns), or
-    (n,) for a single column. min and max leave NaN out, mean carries it on.
+    (n,) for a single column. min and max leave NaN out, mean carries it on. Rows that have no number (`gradtui.absent`)
+    are left out of all three.
     """
 
     step: Steps
@@ -97,7 +99,12 @@ def mean_of_two(one: Floats, other: Floats) -> Floats:
     with np.errstate(invalid="ignore"):
         total = np.add(one, other, dtype=np.float64)
         total *= 0.5
-        return total.astype(np.float32)
+        mean = total.astype(np.float32)
+    missing, also = absent_in(one), absent_in(other)
+    if missing.any() or also.any():
+        mean[missing] = other[missing]
+        mean[also] = one[also]
+    return mean
 
 
 def fold(summary: Summary, factor: int) -> Summary:
@@ -112,9 +119,14 @@ def merge(summary: Summary, weights: Times, starts: npt.NDArray[np.intp]) -> Sum
     """Merge consecutive buckets from each index in `starts` on into one; `weights` are the rows of each bucket."""
     if not len(starts):
         return summary[:0]
+    absent = absent_in(summary.mean)
+    rows = np.where(absent, 0.0, weights[:, None]) if absent.any() else weights[:, None]
+    values = np.where(absent, 0.0, summary.mean) if absent.any() else summary.mean
     with np.errstate(invalid="ignore"):
-        total = np.add.reduceat(summary.mean * weights[:, None], starts, axis=0)
-        mean = (total / np.add.reduceat(weights, starts)[:, None]).astype(np.float32)
+        count = np.add.reduceat(rows, starts, axis=0)
+        mean = (np.add.reduceat(values * rows, starts, axis=0) / count).astype(np.float32)
+    if absent.any():
+        mean[count == 0] = ABSENT
     return Summary(
         summary.step[starts],
         summary.time[starts],

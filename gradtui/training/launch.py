@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, new_folder, runs_root
+from gradtui.runs.run_lock import INHERITED_VARIABLE
 from gradtui.runs.safe_files import make_subfolder, open_file, replacing
 
 if TYPE_CHECKING:
@@ -119,10 +120,11 @@ class Trainer:
         self._process.kill()
 
 
-def start_trainer(folder: Path, processes: int = 1) -> Trainer:
+def start_trainer(folder: Path, processes: int = 1, lock: int | None = None) -> Trainer:
     """Start a trainer of the run in `folder`; one that was trained before goes on from its newest checkpoint.
 
-    More than one of `processes` split each batch among them (see distributed).
+    More than one of `processes` split each batch among them (see distributed). A `lock` of the run (see run_lock) is
+    handed over to the trainer.
 
     Raises OSError where no process or log can be made.
     """
@@ -133,7 +135,8 @@ def start_trainer(folder: Path, processes: int = 1) -> Trainer:
             stdout=log,
             stderr=log,
             start_new_session=True,
-            env=trainer_environment(),
+            env=trainer_environment() | ({} if lock is None else {INHERITED_VARIABLE: str(lock)}),
+            pass_fds=() if lock is None else (lock,),
         )
     return Trainer(process, folder)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import given
@@ -52,7 +53,7 @@ def test_numpy_values_paths_and_structs_are_encoded_as_plain_json() -> None:
     assert decoded["array"][0] == 1.0
     assert math.isnan(decoded["array"][1])
     assert decoded["path"] == "a/b"
-    assert decoded["struct"] == {"name": "dense1", "kind": "dense", "parameters": 3}
+    assert decoded["struct"] == msgspec.to_builtins(LayerMeta("dense1", "dense", 3))
     assert decoded["3"] == "key"
 
 

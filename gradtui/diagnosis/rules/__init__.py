@@ -11,7 +11,7 @@ import numpy as np
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import CureOffer, Finding, in_order
-from gradtui.diagnosis.rules import explosion, learning, nonfinite, starvation, units
+from gradtui.diagnosis.rules import explosion, learning, nonfinite, starvation, units, wiring
 from gradtui.diagnosis.rules.case import Case
 
 
@@ -38,7 +38,8 @@ def remarks(evidence: Evidence) -> list[Finding]:
         return []
     case = Case(evidence)
     with np.errstate(all="ignore"):
-        return _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
+        harmless = _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
+        return [*harmless, *wiring.information(case)]
 
 
 def learns(evidence: Evidence) -> bool:
@@ -65,6 +66,14 @@ def advice_without_finding(evidence: Evidence) -> tuple[CureOffer, ...]:
 
 
 def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
+    certain = wiring.certain(case)
+    if not case.evidence.layers:
+        # Nothing of the model is trained, and there is nothing else to judge.
+        return [*certain, *_present(wiring.cut_off(case))]
+    return certain + _symptoms(case, partner)
+
+
+def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     broken = [nonfinite.nonfinite(case), explosion.unstable_loss(case)]
     dead = units.dead_units(case)
     if case.learned and not any(broken):
@@ -72,7 +81,7 @@ def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
     exploding = explosion.exploding(case)
     if exploding or any(broken):
         # Units that died or saturated are a consequence of it.
-        return _present(exploding, *broken)
+        return _present(exploding, *broken, wiring.cut_off(case))
     underflow = starvation.underflow(case)
     cut_off = None if underflow else starvation.no_gradient(case)
     # A gradient that stops from one layer to the next has not died on its way.

@@ -50,6 +50,15 @@ class Case:
         return over_depth(self.evidence)
 
     @cached_property
+    def by_weights(self) -> bool:
+        """Return whether the depth profile is that of a script's weights alone: of the layers' outputs none is known.
+
+        It is a weaker witness. Batch norm makes the gradient of a weight grow as the weight shrinks, and branches add
+        up towards the input, in nets that learn well.
+        """
+        return self.evidence.experiment is None and not len(self.evidence.output_grad_rms)
+
+    @cached_property
     def lags(self) -> Profile:
         """Return the profile of the gradient along time."""
         return over_lags(self.evidence.hidden_grad)

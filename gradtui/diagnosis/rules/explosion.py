@@ -31,6 +31,7 @@ from gradtui.diagnosis.thresholds import (
     UNSTABLE_END_SHARE,
     UNSTABLE_LOSS,
     UNSTABLE_SHARE,
+    WEIGHTS_EXPLODING_DECADES,
 )
 
 MEDIANS_A_SPAN = 16
@@ -44,6 +45,8 @@ class Sign(NamedTuple):
     step: int
     layers: tuple[str, ...]
     words: str
+    weak: bool = False
+    """This is true if nothing but a profile of the weights' gradients speaks for it: that alone is never critical."""
 
 
 def exploding(case: Case) -> Finding | None:
@@ -112,7 +115,7 @@ def _finding(case: Case, sign: Sign | None) -> Finding | None:
     certain = case.evidence.finished or first_broken(case) is not None
     evidence = f"{sign.words}; {case.progress_text()}."
     offers = cures.for_exploding(case.evidence.experiment, case.measured(sign.layers))
-    mild = not certain or case.started_learning
+    mild = not certain or case.started_learning or sign.weak
     return Finding.of("exploding", sign.step, sign.layers, evidence, offers, mild=mild)
 
 
@@ -123,11 +126,13 @@ def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
     """Rule 6. A live net whose loss is falling, or that has begun to learn, is not called exploding."""
     doubtful = case.too_short or case.started_learning or case.nothing_moves
     needed = CERTAINLY_EXPLODING_DECADES if doubtful else EXPLODING_DECADES
+    if profile is case.depth and case.by_weights:
+        needed = WEIGHTS_EXPLODING_DECADES
     if not len(profile) or not case.past_warmup or not profile.start >= needed:
         return None
     if case.learns_anyway or case.loss_is_falling or (case.started_learning and not case.evidence.finished):
         return None
-    return _steep(case, profile, place)
+    return _steep(case, profile, place)._replace(weak=profile is case.depth and case.by_weights)
 
 
 def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
@@ -145,7 +150,8 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
 
 
 def _is_steep(case: Case) -> bool:
-    return len(case.depth) > 0 and case.depth.start >= EXPLODING_DECADES
+    needed = WEIGHTS_EXPLODING_DECADES if case.by_weights else EXPLODING_DECADES
+    return len(case.depth) > 0 and case.depth.start >= needed
 
 
 def _before_breaking(case: Case) -> Sign | None:

@@ -9,12 +9,14 @@ from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.profile import Profile, lasting_from, median_of_known
 from gradtui.diagnosis.rules.case import Case, number, times
 from gradtui.diagnosis.rules.units import dead_layers
+from gradtui.diagnosis.rules.wiring import cut_off
 from gradtui.diagnosis.thresholds import (
     CERTAINLY_VANISHING_DECADES,
     FEWEST_STEPS,
     FP16_SMALLEST,
     LARGEST_LOSS_SCALE,
     NEAR_FP16_SMALLEST,
+    NOTHING_LEFT,
     ROUGHLY_EVEN_DECADES,
     SILENT_ROWS,
     SILENT_ROWS_AT_END,
@@ -78,7 +80,8 @@ def _over_depth(case: Case) -> Finding | None:
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
         case.evidence.experiment, case.measured(layers)
     )
-    mild = case.started_learning or bool(np.isnan(case.relative_loss))
+    # The gradients of a script's weights alone are never critical.
+    mild = case.started_learning or case.by_weights or bool(np.isnan(case.relative_loss))
     return Finding.of("vanishing", step, layers, f"{words}; {case.progress_text()}.", offers, mild=mild)
 
 
@@ -86,6 +89,9 @@ def _vanishing_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
     """The sample to show and the step at which it began; (None, 0) where nothing vanishes."""
     start = profile.start
     certain = start <= CERTAINLY_VANISHING_DECADES
+    if case.by_weights and not certain and np.isnan(case.relative_loss):
+        # Neither the outputs' gradients nor the loss are known: only what is beyond doubt is said.
+        return None, 0
     if start > CERTAINLY_VANISHING_DECADES and not case.past_warmup:
         return None, 0
     if certain or (start <= VANISHING_DECADES and not case.too_short):
@@ -154,10 +160,14 @@ def underflow(case: Case) -> Finding | None:
     silent = _silent_layers(case, UNDERFLOW_SHARE)
     path = case.evidence.path()
     below = [index for index in path if index in silent]
+    if case.evidence.number_format == "float16" and len(silent) == len(case.evidence.layers):
+        return _underflow_of_all(case)
     if not below or below != path[: len(below)] or len(below) == len(path):
         return None
     experiment = case.evidence.experiment
     if experiment is not None and experiment.run.precision != "fp16":
+        return None
+    if case.evidence.number_format not in ("", "float16"):
         return None
     following = path[len(below)]
     size = _output_gradient(case, following)
@@ -177,8 +187,55 @@ def underflow(case: Case) -> Finding | None:
     )
 
 
+def _underflow_of_all(case: Case) -> Finding:
+    """The finding where the parameters are float16 and the gradient is exactly 0 in all of them."""
+    words = (
+        f"The gradient of every layer is exactly 0: the parameters are float16, whose smallest number is "
+        f"{FP16_SMALLEST:g}, and the gradient of the loss lies below it; {case.progress_text()}."
+    )
+    norms = case.evidence.grad_norm
+    step = int(norms.steps[np.flatnonzero((norms.highest == 0.0).all(axis=1))[0]])
+    offers = cures.for_underflow(case.evidence.experiment, case.measured())
+    return Finding.of("underflow", step, case.evidence.layers, words, offers)
+
+
 def no_gradient(case: Case) -> Finding | None:
     """Find layers that never got any gradient, though others beside them do: cut off, detached, unused."""
+    if (unreached := cut_off(case)) is not None:
+        return unreached
+    return _silent(case) or _went_silent(case)
+
+
+def _went_silent(case: Case) -> Finding | None:
+    """Find a gradient that has become exactly 0 in all layers: an output that no longer depends on the input.
+
+    A ReLU after the last layer that lets nothing through does so, or a loss that stands on a flat part. A loss of 0 has
+    nothing left to learn (a hinge whose margin all examples keep).
+    """
+    norms = case.evidence.grad_norm
+    if case.evidence.experiment is not None or not len(norms) or _has_nothing_to_learn(case):
+        return None
+    loud = np.flatnonzero((norms.highest != 0.0).any(axis=1))
+    rows = len(norms) - 1 - int(loud[-1]) if len(loud) else 0
+    if not loud.size or rows < (SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS):
+        return None
+    step = int(norms.steps[loud[-1] + 1])
+    if case.evidence.step - step < FEWEST_STEPS:
+        return None
+    words = (
+        f"From step {step} on the gradient is exactly 0 in every layer: the output no longer depends on the "
+        f"parameters (a ReLU after the last layer that is dead, say); {case.progress_text()}."
+    )
+    return Finding.of("no-gradient", step, case.evidence.layers, words, mild=bool(np.isnan(case.loss_now)))
+
+
+def _has_nothing_to_learn(case: Case) -> bool:
+    """Whether the loss is exactly 0, or next to nothing of what it was."""
+    loss = case.evidence.loss.values
+    return len(loss) > 0 and abs(case.loss_now) <= NOTHING_LEFT * float(np.nanmax(np.abs(loss)))
+
+
+def _silent(case: Case) -> Finding | None:
     experiment = case.evidence.experiment
     frozen = set(range(experiment.cures.pretrain.freeze)) if experiment else set()
     silent = _silent_layers(case, 1.0) - frozen
@@ -197,7 +254,8 @@ def no_gradient(case: Case) -> Finding | None:
         return None
     names = case.names(sorted(silent))
     words = (
-        "No layer has ever received a gradient: the loss does not depend on the parameters."
+        "The gradient has been exactly 0 in every layer from the first step on: nothing of the loss comes through "
+        f"the output (a dead ReLU after the last layer, a softmax over one unit); {case.progress_text()}."
         if len(silent) == len(case.evidence.layers)
         else f"{_listed(names)} never received a gradient in {case.evidence.step} steps, while other layers did."
     )

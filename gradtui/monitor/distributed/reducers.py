@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from gradtui.absent import ABSENT, absent_in
 from gradtui.monitor.distributed.mailbox import StoreMailbox
 from gradtui.monitor.distributed.ranks import counted_elsewhere, is_sharded, rank_and_size
 from gradtui.probe.sampling_budget import SamplingBudget
@@ -327,6 +328,10 @@ def _added_up(part: RankPart, others: dict[int, Floats]) -> RankPart:
     for rank, theirs in others.items():
         if len(theirs) != len(norms):
             raise NotTogether(f"process {rank} watches other layers than process 0")
+    parts = np.stack([norms, *others.values()])
+    absent = absent_in(parts)
     with np.errstate(over="ignore", invalid="ignore"):
-        total = np.sqrt(sum((np.square(theirs) for theirs in others.values()), np.square(norms)))
+        total: Floats = np.sqrt(np.square(np.where(absent, 0.0, parts)).sum(axis=0))
+    # A rank may hold nothing of a parameter that others hold.
+    total[absent.all(axis=0)] = ABSENT
     return part._replace(measured=part.measured.with_norms(total))

@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gradtui.absent import absent_in
 from gradtui.runs.events import EventLog, step_of
 from gradtui.runs.folder import record_dtype
 from gradtui.runs.reader import Run
@@ -46,7 +47,7 @@ class Piece:
     values: Floats
     """The shape is (n, columns)."""
     present: npt.NDArray[np.bool_]
-    """(n, columns): False where nothing was recorded at that step. NaN that was recorded is present."""
+    """(n, columns): False where nothing was recorded at that step, or none. NaN that broke is present."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +100,7 @@ def _merged(rows: Sequence[Records], widths: Sequence[int]) -> Piece:
         column -= width
         times[where] = part["time"]
         values[where, column : column + width] = part["values"]
-        present[where, column : column + width] = True
+        present[where, column : column + width] = ~absent_in(part["values"])
     return Piece(steps, times, values, present)
 
 

@@ -61,8 +61,8 @@ class Waterfall(LayerChart):
     """A Waterfall shows a row for each stretch of time, a column for each layer or several, coloured by the value.
 
     It shows when and where a metric changed. A cell with × or ∞ holds at least one layer and step that was not a
-    number or infinite; 0 is a value of exactly zero; a blank is time that has not come yet. New rows paint their own
-    lines only, which an SSH line can carry.
+    number or infinite; 0 is a value of exactly zero; a blank is a layer that has none, or time that has not come.
+    New rows paint their own lines only, which an SSH line can carry.
     """
 
     step: var[int | None] = var(None, init=False)

@@ -74,7 +74,8 @@ class TestScripts:
     """The diagnosis of a script's run: no experiment, no known chance loss, perhaps no loss at all."""
 
     def script(self, **more: Any) -> Evidence:
-        return evidence(experiment=None, chance_loss=math.nan, **more)
+        made = evidence(experiment=None, chance_loss=math.nan, **more)
+        return dataclasses.replace(made, paths=(tuple(range(len(made.layers))),))
 
     def test_vanishing_with_reasons_and_no_changes(self) -> None:
         finding = only(self.script(layers=20, drop=-11.8, loss=AT_CHANCE))
@@ -88,6 +89,10 @@ class TestScripts:
     def test_without_a_loss_it_is_only_a_warning(self) -> None:
         made = dataclasses.replace(self.script(drop=-8.0, loss=AT_CHANCE), loss=Series.none())
         assert only(made).severity == "warning"
+
+    def test_where_no_path_is_known_layers_are_not_compared(self) -> None:
+        made = dataclasses.replace(self.script(layers=20, drop=-11.8, loss=AT_CHANCE), paths=())
+        assert "vanishing" not in codes(made)
 
     def test_a_healthy_script_has_no_findings(self) -> None:
         assert codes(self.script(drop=0.4, loss=LEARNED)) == []

@@ -16,6 +16,7 @@ from textual.widgets import Static
 from textual.worker import get_current_worker
 
 from gradtui import metrics
+from gradtui.absent import is_absent
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.ui.followed_run import FollowedRun
@@ -229,6 +230,7 @@ def _figures(figures: Mapping[str, float]) -> Content:
         for metric in metrics.registered()
         if metric.label
         and (value := figures.get(metric.name)) is not None
+        and not is_absent(value)
         and (value == value or metric.every_step)
     ]
     return Content("  ").join(parts)

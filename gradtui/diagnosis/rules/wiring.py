@@ -1,0 +1,132 @@
+"""These rules find what a script has connected wrongly: an optimizer of other weights, gradients never cleared.
+
+These causes are certain, for the recording saw them directly; they stand before anything that follows from them, and
+whatever the loss does.
+"""
+
+from __future__ import annotations
+
+from gradtui.diagnosis.findings import CureOffer, Finding
+from gradtui.diagnosis.rules.case import Case
+from gradtui.diagnosis.thresholds import CLEARED_TOO_RARELY, NEVER_CLEARED, SILENT_ROWS, SILENT_ROWS_AT_END
+from gradtui.runs.script_facts import ScriptFacts
+
+NEW_OPTIMIZER = CureOffer(
+    "make the optimizer last",
+    {},
+    "An optimizer keeps the tensors that it was made with. Make it of model.parameters() after the last layer was "
+    "replaced, copied, moved or frozen.",
+)
+CLEAR = CureOffer(
+    "clear the gradients",
+    {},
+    "Call optimizer.zero_grad() once for each optimizer.step(), before backward(), or each step is made with the sum "
+    "of all gradients so far.",
+)
+RECONNECT = CureOffer(
+    "reconnect the layers",
+    {},
+    "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between these layers and the loss; leave "
+    "out of the optimizer what the loss does not use.",
+)
+
+
+def certain(case: Case) -> list[Finding]:
+    """Return the findings of this module that are no mere information."""
+    findings = (not_optimized(case), not_cleared(case))
+    return [finding for finding in findings if finding is not None and finding.severity != "info"]
+
+
+def information(case: Case) -> list[Finding]:
+    """Return what this module has to say that is no fault by itself."""
+    findings = (not_optimized(case), not_cleared(case))
+    return [finding for finding in findings if finding is not None and finding.severity == "info"]
+
+
+def seen_enough(case: Case) -> ScriptFacts | None:
+    """Return the facts of a script of which enough steps were looked at to judge by; None where there are none."""
+    facts = case.evidence.facts
+    needed = SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS
+    return facts if facts is not None and facts.step >= needed else None
+
+
+def not_optimized(case: Case) -> Finding | None:
+    """Find parameters that are given a gradient and that no optimizer moves.
+
+    A whole model that nothing moves, and an optimizer that holds tensors of no model, are mistakes. Somebody who
+    trains only a head often leaves the body unfrozen: that costs time and does no harm, so it is information.
+    """
+    facts = seen_enough(case)
+    if facts is None or not facts.unmoved:
+        return None
+    step, layers = facts.step, facts.unmoved_layers
+    count = _parameters(len(facts.unmoved))
+    elsewhere = f": it holds {facts.foreign} tensors that are not in the model" if facts.foreign else ""
+    if not facts.held:
+        words = (
+            f"The optimizer moves none of the model's parameters{elsewhere}; {count} are given a gradient."
+        )
+        return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,))
+    whole = [name for name in facts.unmoved_models if name]
+    if whole:
+        words = (
+            f"No optimizer moves {_listed(whole)}: {count} of it are given a gradient and stay as they were "
+            f"in {step} steps{elsewhere}."
+        )
+        return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,))
+    words = f"The optimizer does not move {_listed(facts.unmoved)}, which are given a gradient{elsewhere}."
+    if facts.foreign:
+        return Finding.of("not-optimized", 1, layers, words, (NEW_OPTIMIZER,), mild=True)
+    return Finding("not-optimized", "info", 1, layers, words)
+
+
+def not_cleared(case: Case) -> Finding | None:
+    """Find gradients that are added to from step to step and never cleared.
+
+    Where they are cleared at some of the steps, somebody may want it so: that is information.
+    """
+    facts = seen_enough(case)
+    if facts is None or facts.kept < SILENT_ROWS_AT_END:
+        return None
+    share = facts.kept / (facts.kept + facts.cleared)
+    if share >= NEVER_CLEARED:
+        words = (
+            f"The gradients are never cleared: since step {facts.first_kept} each step is made with the sum of all "
+            f"gradients so far ({facts.kept} of {facts.kept + facts.cleared} steps); {case.progress_text()}."
+        )
+        return Finding.of("not-cleared", facts.first_kept, (), words, (CLEAR,), mild=case.started_learning)
+    if share >= CLEARED_TOO_RARELY:
+        words = (
+            f"{share:.0%} of the steps are made with gradients of the step before still in them: they are cleared "
+            "more rarely than the optimizer takes a step."
+        )
+        return Finding("not-cleared", "info", facts.first_kept, (), words, (CLEAR,))
+    return None
+
+
+def cut_off(case: Case) -> Finding | None:
+    """Find parameters that an optimizer holds and that were never given a gradient: detached, unused, never chosen."""
+    facts = seen_enough(case)
+    if facts is None or not facts.unreached:
+        return None
+    if len(facts.unreached) == facts.held:
+        words = (
+            f"The loss does not depend on the parameters: none of the {_parameters(facts.held)} that the optimizer "
+            f"holds was given a gradient in {facts.step} steps."
+        )
+        return Finding.of("no-gradient", 1, facts.unreached_layers, words, (RECONNECT,))
+    words = (
+        f"{_listed(facts.unreached)} never received a gradient in {facts.step} steps, though the optimizer holds "
+        f"{'it' if len(facts.unreached) == 1 else 'them'} and other layers do."
+    )
+    return Finding.of(
+        "no-gradient", 1, facts.unreached_layers, words, (RECONNECT,), mild=case.started_learning
+    )
+
+
+def _parameters(count: int) -> str:
+    return f"{count} parameter" if count == 1 else f"{count} parameters"
+
+
+def _listed(names: tuple[str, ...] | list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else f"{names[0]}, {names[1]} and {len(names) - 2} more"

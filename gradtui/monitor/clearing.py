@@ -1,0 +1,44 @@
+"""A Clearing tells by the writes to one gradient whether a script clears its gradients between two steps.
+
+A backward pass either puts a new tensor in place of a gradient that was cleared, or adds to the one that is there,
+which counts as one write. Clearing in place is a write of its own.
+"""
+
+from __future__ import annotations
+
+from gradtui.monitor.gradients import GradVersion
+
+
+class Clearing:
+    """A Clearing counts the steps that were made with gradients of the step before still in them, and the others."""
+
+    def __init__(self) -> None:
+        self.kept = 0
+        """The number of steps whose gradients were only ever added to since the step before."""
+        self.cleared = 0
+        """The number of the other steps of which that is known."""
+        self.first_kept = 0
+        """The number of the first step of the former kind."""
+        self._last: GradVersion | None = None
+        """The gradient after the last backward pass or step; None where it is not known."""
+        self._added = False
+        self._replaced = False
+
+    def after_pass(self, version: GradVersion | None) -> None:
+        """Take the gradient as it is at the end of a backward pass."""
+        if self._last is None or version is None:
+            return
+        if version.continues(self._last):
+            self._added |= version.version > self._last.version
+        else:
+            self._replaced = True
+        self._last = version
+
+    def after_step(self, version: GradVersion | None, step: int) -> None:
+        """Take the gradient as it is when the optimizer has made a step; None where the next passes are not seen."""
+        if self._replaced:
+            self.cleared += 1
+        elif self._added:
+            self.kept += 1
+            self.first_kept = self.first_kept or step
+        self._last, self._added, self._replaced = version, False, False

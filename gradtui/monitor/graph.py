@@ -1,0 +1,226 @@
+"""A GradientGraph says which layers lie on one path from input to output, and at how many places a weight is used.
+
+It is read from the autograd graph of the output of one early forward pass. The graph is only walked: no hook is put
+on it, nothing is computed, and no tensor of it is kept.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor, nn
+
+MOST_NODES = 200_000
+"""Nodes of a graph that is walked; a larger one (a recurrence over very many steps) is left alone."""
+MOST_PATHS = 4
+"""Paths of one model: a body with some heads, or towers that meet."""
+FEWEST_NEW_LAYERS = 3
+"""Layers in a row that a further path must have and the others lack: two towers have them, a projection has one."""
+
+_RESHAPING = (
+    "T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "ToCopy", "Unsqueeze", "Squeeze", "Expand",
+    "Slice", "Select", "Split", "SplitWithSizes", "Chunk", "Clone", "AsStrided", "Alias", "WeightNormInterface", "Mv",
+)  # fmt: skip
+"""Operations that give a weight another form before it is used, by the names of their nodes without "Backward"."""
+_MULTIPLYING = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "Addbmm")
+"""Operations whose output has its features along the last axis, and a row for each place of each example."""
+
+
+@dataclass(frozen=True)
+class GradientGraph:
+    """A GradientGraph is what the autograd graph of one model's output says of the model's layers."""
+
+    paths: tuple[tuple[int, ...], ...]
+    """Layers that lie on one path, by their numbers, in the order from input to output; the longest path first."""
+    places: Mapping[int, float]
+    """The number of places of one example at which each layer's weight is used: pixels, tokens, steps."""
+    forms: Mapping[int, str]
+    """What layers are compared by: weights of another form have other gradients in the healthiest net."""
+
+
+def gradient_graph(output: Any, layer_of: Mapping[int, int], compared: set[int]) -> GradientGraph | None:
+    """Return the graph behind the output of a model.
+
+    Args:
+        output: What the model returned: a tensor, or any nest of them.
+        layer_of: The number of the layer of each parameter, by the parameter's id.
+        compared: The layers whose gradients are compared over depth.
+
+    Return None where no gradient was recorded, or where the graph is too large.
+    """
+    tensors = [tensor for tensor in tensors_in(output) if tensor.grad_fn is not None]
+    order = _in_order([tensor.grad_fn for tensor in tensors])
+    if not order:
+        return None
+    users = _users(order)
+    used: defaultdict[Any, dict[int, None]] = defaultdict(dict)
+    uses: defaultdict[int, float] = defaultdict(float)
+    forms: defaultdict[int, set[str]] = defaultdict(set)
+    for node in order:
+        weight: Tensor | None = getattr(node, "variable", None)
+        layer = None if weight is None else layer_of.get(id(weight))
+        if weight is None or layer is None or layer not in compared or weight.dim() < 2:
+            continue
+        for user in _users_of_weight(node, users):
+            used[user].setdefault(layer)
+            kind = _kind(user)
+            rows = _rows(user, kind)
+            if math.isnan(rows):
+                continue
+            uses[layer] += rows
+            forms[layer].add(_form(kind, weight))
+    examples = max((tensor.shape[0] for tensor in tensors if tensor.dim()), default=1)
+    return GradientGraph(
+        paths=_paths(order, used),
+        places={layer: count / max(1, examples) for layer, count in uses.items()},
+        forms={layer: " + ".join(sorted(several)) for layer, several in forms.items()},
+    )
+
+
+def tensors_in(value: Any, depth: int = 4) -> Iterator[Tensor]:
+    """Yield the tensors of a model's output, however it is nested."""
+    if isinstance(value, Tensor):
+        yield value
+    elif depth and isinstance(value, Mapping):
+        for part in value.values():
+            yield from tensors_in(part, depth - 1)
+    elif depth and isinstance(value, list | tuple):
+        for part in value:
+            yield from tensors_in(part, depth - 1)
+    elif depth and hasattr(value, "__dataclass_fields__"):
+        for name in value.__dataclass_fields__:
+            yield from tensors_in(getattr(value, name, None), depth - 1)
+
+
+def sequential_path(model: nn.Module, layer_of: Mapping[int, int], compared: set[int]) -> tuple[int, ...]:
+    """Return the layers of a model that is nothing but a sequence: their path is known without a graph."""
+    found: dict[int, None] = {}
+    for module in model.modules():
+        leaf = not any(True for _ in module.children())
+        if not leaf and type(module) is not nn.Sequential:
+            return ()
+        for parameter in module.parameters(recurse=False) if leaf else ():
+            layer = layer_of.get(id(parameter))
+            if layer is not None and layer in compared:
+                found.setdefault(layer)
+    return tuple(found)
+
+
+def _in_order(roots: Sequence[Any]) -> list[Any]:
+    """The nodes behind the roots, each after those that it depends on; none where there are too many."""
+    order: list[Any] = []
+    seen: set[Any] = set()
+    waiting: list[tuple[Any, bool]] = [(root, False) for root in roots]
+    while waiting:
+        node, done = waiting.pop()
+        if done:
+            order.append(node)
+            continue
+        if node in seen:
+            continue
+        seen.add(node)
+        if len(seen) > MOST_NODES:
+            return []
+        waiting.append((node, True))
+        waiting += [(following, False) for following in _following(node) if following not in seen]
+    return order
+
+
+def _following(node: Any) -> list[Any]:
+    return [following for following, _ in node.next_functions if following is not None]
+
+
+def _users(order: Iterable[Any]) -> Mapping[Any, list[Any]]:
+    users: defaultdict[Any, list[Any]] = defaultdict(list)
+    for node in order:
+        for following in _following(node):
+            users[following].append(node)
+    return users
+
+
+def _users_of_weight(node: Any, users: Mapping[Any, list[Any]]) -> list[Any]:
+    """The operations that use a weight, whatever form it is given before."""
+    found: list[Any] = []
+    waiting, seen = list(users.get(node, ())), set()
+    while waiting:
+        user = waiting.pop()
+        if user in seen:
+            continue
+        seen.add(user)
+        if _kind(user) in _RESHAPING and users.get(user):
+            waiting += users[user]
+        else:
+            found.append(user)
+    return found
+
+
+def _kind(node: Any) -> str:
+    name: str = node.name()
+    return name.partition("Backward")[0].rpartition("::")[2]
+
+
+def _rows(node: Any, kind: str) -> float:
+    """How often an operation uses its weight, over all examples; NaN where that is not known."""
+    metadata = getattr(node, "_input_metadata", None)
+    shape: tuple[int, ...] = tuple(metadata[0].shape) if metadata else ()
+    if kind == "Convolution" and len(shape) > 2:
+        return math.prod(shape) / max(1, shape[1])
+    if kind in _MULTIPLYING and shape:
+        return math.prod(shape[:-1])
+    return math.nan
+
+
+def _form(kind: str, weight: Tensor) -> str:
+    if kind != "Convolution":
+        return "linear"
+    kernel = "x".join(map(str, weight.shape[2:]))
+    return f"conv {kernel}{' depthwise' if weight.shape[1] == 1 else ''}"
+
+
+def _paths(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> tuple[tuple[int, ...], ...]:
+    """The longest path, and further ones with enough layers in a row that lie on none before."""
+    paths: list[tuple[int, ...]] = []
+    covered: set[int] = set()
+    for _ in range(MOST_PATHS):
+        path = _longest_path(order, used, covered)
+        fresh = [layer not in covered for layer in path]
+        if paths and not _run_of(fresh) >= FEWEST_NEW_LAYERS:
+            break
+        if len(path) < 2:
+            break
+        paths.append(path)
+        covered.update(path)
+    return tuple(paths)
+
+
+def _run_of(flags: Sequence[bool]) -> int:
+    longest = run = 0
+    for flag in flags:
+        run = run + 1 if flag else 0
+        longest = max(longest, run)
+    return longest
+
+
+def _longest_path(
+    order: Sequence[Any], used: Mapping[Any, Mapping[int, None]], covered: set[int]
+) -> tuple[int, ...]:
+    """The layers along the path with the most layers that are not covered, and then with the most layers."""
+    best: dict[Any, tuple[int, int]] = {}
+    came_from: dict[Any, Any] = {}
+    for node in order:
+        before = max(_following(node), key=lambda one: best[one], default=None)
+        layers = used.get(node, {})
+        fresh = sum(layer not in covered for layer in layers)
+        behind = best[before] if before is not None else (0, 0)
+        best[node] = (behind[0] + fresh, behind[1] + len(layers))
+        came_from[node] = before
+    node = max(order, key=lambda one: best[one])
+    along: list[Any] = []
+    while node is not None:
+        along.append(node)
+        node = came_from[node]
+    return tuple(dict.fromkeys(layer for one in reversed(along) for layer in used.get(one, ())))

@@ -1,0 +1,69 @@
+"""Let exactly one trainer work on a run: a lock on a file of its folder, which ends with the process that holds it.
+
+Whether a trainer is alive can be told from run.json too, but two that start in the same moment both find none.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+from pathlib import Path
+
+from gradtui.runs.errors import RunError
+from gradtui.runs.safe_files import open_file
+
+LOCK_FILE = "trainer.lock"
+INHERITED_VARIABLE = "GRADTUI_RUN_LOCK"
+"""Names the descriptor of the lock to the trainer that a command starts while it holds the lock."""
+
+NOT_STARTED = 2
+"""The exit code of a trainer that left a run alone: another process trains it, or its folder cannot be written."""
+
+
+class RunTaken(RunError):
+    """A RunTaken error says that another process works on the run."""
+
+
+def lock_run(folder: Path) -> int | None:
+    """Lock a run for this process until the returned descriptor is closed, by every process that has inherited it.
+
+    Returns None where the file system knows no locks. Raises RunTaken, and OSError where the file cannot be made.
+    """
+    inherited = _inherited(folder)
+    if inherited is not None:
+        return inherited
+    descriptor = open_file(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT)
+    try:
+        # On NFS, Linux makes of this a lock that the server keeps, also against other machines.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(descriptor)
+        if error.errno in (errno.EWOULDBLOCK, errno.EACCES):
+            raise RunTaken(
+                f"{folder.name}: is being trained; gradtui attach {folder.name} shows it"
+            ) from None
+        if error.errno in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            return None
+        raise
+    return descriptor
+
+
+def unlock_run(lock: int | None) -> None:
+    """End this process's part in a lock. It lasts while another process has inherited it."""
+    if lock is not None:
+        os.close(lock)
+
+
+def _inherited(folder: Path) -> int | None:
+    """Return the descriptor of this run's lock that the parent has handed over, once; None where there is none."""
+    text = os.environ.pop(INHERITED_VARIABLE, "")
+    try:
+        descriptor = int(text)
+        ours, wanted = os.fstat(descriptor), os.lstat(folder / LOCK_FILE)
+    except (ValueError, OSError):
+        return None
+    if (ours.st_dev, ours.st_ino) != (wanted.st_dev, wanted.st_ino):
+        return None
+    os.set_inheritable(descriptor, False)
+    return descriptor

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -123,6 +123,8 @@ class Evidence:
     """0 is unknown."""
     facts: ScriptFacts | None = None
     """What the recording of a script saw beside its numbers; None where it saw nothing of the kind."""
+    batches: Mapping[int, tuple[int | float | str, ...]] = field(default_factory=dict)
+    """The ids of the examples of some steps, which a script has logged."""
     number_format: str = ""
     """The smallest type of numbers of a script's parameters, such as float16; empty where it is not known."""
 

@@ -38,11 +38,14 @@ REGISTRY = (
     FindingCode("no-gradient", "layers have never received a gradient", "starves"),
     FindingCode("overclipped", "clipping holds back every step", "starves", "warning"),
     FindingCode("degradation", "a deeper net trains worse than a shallower one", "learns badly"),
+    FindingCode("spikes", "single steps have a gradient far above their neighbours", "explodes", "info"),
     FindingCode("not-learning", "the loss stays at chance with a healthy gradient", "learns badly"),
 )
 """Every finding code, causes before symptoms: the order in which the findings of a run are shown."""
 
 CODES = tuple(row.code for row in REGISTRY)
+INFORMATION_CODES = frozenset(row.code for row in REGISTRY if row.severity == "info")
+"""Codes of what is never a fault by itself."""
 _BY_CODE = {row.code: row for row in REGISTRY}
 
 

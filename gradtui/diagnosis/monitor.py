@@ -15,7 +15,7 @@ import numpy as np
 
 from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
-from gradtui.diagnosis.findings import CureOffer, Finding, in_order
+from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in_order
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
@@ -282,6 +282,11 @@ class RunDiagnosis:
     """Whether it has learned: its loss is far below that of guessing, or nearly all of its answers are right."""
     advice: tuple[CureOffer, ...]
     """What may help where nothing was found and it has not learned."""
+
+    @property
+    def information(self) -> tuple[Finding, ...]:
+        """The remarks that programs want too: those whose code is never more than information."""
+        return tuple(one for one in self.remarks if one.code in INFORMATION_CODES)
 
 
 def diagnose_run(run: Run) -> RunDiagnosis:

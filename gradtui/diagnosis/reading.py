@@ -80,6 +80,7 @@ def evidence_of(run: Run) -> Evidence:
         finished=finished,
         steps_planned=meta.steps if meta else 0,
         facts=newest_facts(events),
+        batches=_batches(events),
         number_format=_smallest_format([layer.dtype for layer in layers]),
     )
     return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
@@ -184,6 +185,17 @@ def _evaluations(events: Sequence[Event]) -> tuple[Evaluation, ...]:
         for event in events
         if event.get("event") == "evaluation"
     )
+
+
+def _batches(events: Sequence[Event]) -> dict[int, tuple[int | float | str, ...]]:
+    """The ids of the examples of those steps of which a script's recording kept them."""
+    return {
+        int(event["step"]): tuple(one for one in event["ids"] if isinstance(one, int | float | str))
+        for event in events
+        if event.get("event") == "batch"
+        and event.get("step") is not None
+        and isinstance(event.get("ids"), list)
+    }
 
 
 def _clip_threshold(experiment: Experiment | None, events: Sequence[Event]) -> float:

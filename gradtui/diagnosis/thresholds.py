@@ -155,6 +155,16 @@ NEAR_FP16_SMALLEST = 1e3
 LARGEST_LOSS_SCALE = 2.0**24
 """A number far below fp16's smallest over this was lost by float32, not by fp16."""
 
+# -- single steps that stand out
+
+OUTLIER_RATIO = 20.0
+"""A step's gradient norm so many times the median of its neighbours stands out. Norms of healthy batches scatter by
+less than ten times, also in small batches."""
+OUTLIER_NEIGHBOURS = 16
+"""Rows before a step, and behind it, that are its neighbours."""
+MOST_SPIKES, SPIKE_SHARE = 3, 0.02
+"""Up to so many steps, or this share of all, stand out one by one; more of them are how the gradient is."""
+
 # -- what the recording of a script saw directly
 
 NEVER_CLEARED = 0.9

@@ -10,6 +10,7 @@ import torch
 
 from gradtui.absent import ABSENT, is_absent
 from gradtui.monitor.activations import ActivationSampler
+from gradtui.monitor.batches import BatchMemory
 from gradtui.monitor.clearing import Clearing
 from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.guard import Guard
@@ -80,6 +81,7 @@ class ScriptRecorder:
         self._writer = writer
         self._reducer = reducer
         self._device = device_of(models.registered)
+        self.batches = BatchMemory(writer)
         self.log = ScalarLog(writer, self._device, self.stopwatch)
         self._every_step = budget is None
         sampling_share = SAMPLING_SHARE if budget is None else budget * (1 - RECORDING_SHARE)
@@ -324,6 +326,7 @@ class ScriptRecorder:
         scalars = [lr, record.total, record.clipped, float(clipped), float(record.skipped), *more]
         self._writer.append("scalars", step, scalars, moment)
         self._writer.append("grad_norm", step, record.layers, moment)
+        self.batches.take_norm(step, record.total)
 
     def _overflowed(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> bool:
         """Return whether the gradient of a step was infinite or NaN.

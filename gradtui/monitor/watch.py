@@ -185,10 +185,15 @@ class Probe:
 
         `loss` and `accuracy` are shown as such; other names become curves of their own. Call it always before
         `optimizer.step()` or always after it. Values that are logged several times before a step are averaged.
+
+        `batch` takes the ids of the step's examples, a list or a tensor; they are kept where the step's gradient
+        stands far above that of its neighbours.
         """
         if self._session is not None:
             recorder = self._session.recorder
             with recorder.stopwatch.on("recording"):
+                if "batch" in values:
+                    recorder.batches.note(values.pop("batch"), recorder.step)
                 recorder.log.log(values, recorder.step, time.time())
 
     @guarded(default=PendingCommands())

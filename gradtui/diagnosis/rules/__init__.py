@@ -11,7 +11,7 @@ import numpy as np
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import CureOffer, Finding, in_order
-from gradtui.diagnosis.rules import explosion, learning, nonfinite, starvation, units, wiring
+from gradtui.diagnosis.rules import explosion, learning, nonfinite, spikes, starvation, units, wiring
 from gradtui.diagnosis.rules.case import Case
 
 
@@ -39,7 +39,7 @@ def remarks(evidence: Evidence) -> list[Finding]:
     case = Case(evidence)
     with np.errstate(all="ignore"):
         harmless = _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
-        return [*harmless, *wiring.information(case)]
+        return [*harmless, *wiring.information(case), *_present(spikes.spikes(case))]
 
 
 def learns(evidence: Evidence) -> bool:

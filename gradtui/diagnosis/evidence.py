@@ -6,7 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -113,6 +113,14 @@ class Evidence:
     """Largest total norm that clipping lets through; 0 is off."""
     chance_loss: float = math.nan
     """The loss of guessing; NaN where unknown."""
+    loss_kind: Literal["", "bounded", "free"] = ""
+    """What is known of the loss (`diagnosis.loss.LossKind`)."""
+    trained_before: bool = False
+    """This is true if the weights had been trained before the run began."""
+    progress: Series = field(default_factory=Series.none)
+    """A number by which a script tells its progress, more is better: a return, an accuracy."""
+    skipped: Series = field(default_factory=Series.none)
+    """1 in the steps that a gradient scaler left out."""
     experiment: Experiment | None = None
     """The experiment that was trained; None for a script."""
     parent: Experiment | None = None

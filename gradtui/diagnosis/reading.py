@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,8 @@ FEWEST_ROWS = 400
 END_SHARE = 0.125
 """The share of those rows that is read one by one at the beginning, and again at the end; between them the table's own
 summaries stand for many steps each."""
+TRAINED = "trained"
+"""What run.json says of weights that had been trained before they were watched."""
 ROWS_BEFORE_BREAK = 32
 """Rows that are read one by one before the first number that is not finite."""
 
@@ -75,6 +77,9 @@ def evidence_of(run: Run) -> Evidence:
         evaluations=_evaluations(events),
         clip_threshold=_clip_threshold(experiment, events),
         chance_loss=_number(meta.chance_loss) if meta else math.nan,
+        loss_kind=_loss_kind(meta.data.get("loss_kind")) if meta else "",
+        trained_before=bool(meta and meta.data.get("weights") == TRAINED),
+        skipped=scalar("skipped"),
         experiment=experiment,
         parent=_parent_experiment(run),
         finished=finished,
@@ -84,6 +89,10 @@ def evidence_of(run: Run) -> Evidence:
         number_format=_smallest_format([layer.dtype for layer in layers]),
     )
     return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
+
+
+def _loss_kind(recorded: object) -> Literal["", "bounded", "free"]:
+    return recorded if recorded == "bounded" or recorded == "free" else ""
 
 
 def _parent_experiment(run: Run) -> Experiment | None:

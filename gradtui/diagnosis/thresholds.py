@@ -42,6 +42,28 @@ FAR_ABOVE_CHANCE = 1.5
 LOSS_STEPS = 10
 """The loss of now is the median of the last ten steps (SCIENCE.md, rule 5)."""
 
+# -- what a loss means, in a script's own training
+
+BELOW_ZERO = 1e-3
+"""A loss that goes below 0 by less than this share of its largest value has done so by rounding."""
+FEWEST_LOSSES = 10
+"""With fewer losses than this nothing is said about their course."""
+AROUND_ZERO_SHARE = 0.1
+"""A loss is on both sides of 0 if so large a share of the losses is on either."""
+SCATTERS_WIDELY = 0.5
+"""Single losses scatter widely if their deviation is this share of their median: minibatches of a supervised loss come
+to a tenth or less near guessing; an episode's loss, or that of one example, to its whole size."""
+CONSTANT_SCATTER, VARIED_SCATTER = 1e-3, 5e-3
+"""A loss has come to stand still if nine in ten of the last third lie within this share of their median, and single
+losses deviated by this share at the beginning; in a training that works the share grows as the loss falls."""
+JUMPED_LOSS = 5.0
+"""A loss that is so many times the loss of guessing has jumped: no start by the usual rules gives so much."""
+JUMP_SCATTER = 10.0
+"""And it has jumped only if it rose by so many times what single losses scatter."""
+NO_FLOOR_LEVEL, NO_FLOOR_FALL, STEADY_FALL = 10.0, 10.0, 0.5
+"""A loss falls without end if it is below minus this (a mean of 10 nats), below minus so many times its size at the
+beginning, and its last third has fallen by this share of what the one before fell: a floor slows it down."""
+
 # -- does it learn: the answers, as a share of the way from guessing (0) to always right (1)
 
 BETTER_THAN_GUESSING = 0.25

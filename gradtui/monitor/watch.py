@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 
 from gradtui.monitor.commands import PendingCommands
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
+from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
 from gradtui.monitor.layers import class_name
 from gradtui.monitor.run_writer import NullWriter, ScriptRunWriter
@@ -79,6 +80,7 @@ def watch(
                 "model": {label: class_name(one) for label, one in models.items()},
                 "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
                 "script": sys.argv[0] if sys.argv else "",
+                "weights": weights_of(models.values(), optimizers.values()),
             }
             root = None if runs is None else Path(runs).expanduser()
             writer = ScriptRunWriter(name or _default_name(models), root, data)

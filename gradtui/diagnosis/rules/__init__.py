@@ -11,7 +11,16 @@ import numpy as np
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import CureOffer, Finding, in_order
-from gradtui.diagnosis.rules import explosion, learning, nonfinite, spikes, starvation, units, wiring
+from gradtui.diagnosis.rules import (
+    explosion,
+    learning,
+    nonfinite,
+    spikes,
+    starvation,
+    units,
+    unstable,
+    wiring,
+)
 from gradtui.diagnosis.rules.case import Case
 
 
@@ -74,7 +83,7 @@ def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
 
 
 def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
-    broken = [nonfinite.nonfinite(case), explosion.unstable_loss(case)]
+    broken = [nonfinite.nonfinite(case), unstable.unstable_loss(case)]
     dead = units.dead_units(case)
     if case.learned and not any(broken):
         return _present(dead, starvation.no_gradient(case), learning.degradation(case, partner))

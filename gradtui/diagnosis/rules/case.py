@@ -10,15 +10,16 @@ from functools import cached_property
 import numpy as np
 
 from gradtui.diagnosis.cures.measured import Measured
-from gradtui.diagnosis.evidence import Evidence, Floats
+from gradtui.diagnosis.evidence import Evidence
+from gradtui.diagnosis.loss import LossCourse, loss_fall
 from gradtui.diagnosis.profile import Profile, median_of_known, over_depth, over_lags
 from gradtui.diagnosis.thresholds import (
     BETTER_THAN_GUESSING,
-    CLEAR_ERRORS,
     EXPLODING_DECADES,
     FALLING_RATIO,
     FAR_ABOVE_CHANCE,
     FEWEST_ANSWERS,
+    FEWEST_LOSSES,
     FEWEST_STEPS,
     GOOD_ANSWERS,
     LEARNED_LOSS,
@@ -75,28 +76,61 @@ class Case:
     # -- does it learn
 
     @cached_property
-    def chance_loss(self) -> float:
-        """Return the loss of guessing; where that is unknown (scripts), the loss that the run began with."""
-        known = self.evidence.chance_loss
-        if np.isfinite(known) and known > 0:
-            return known
-        return median_of_known(self.evidence.loss.values[:3])
+    def loss(self) -> LossCourse:
+        """Return the course of the loss, and what is known about it."""
+        known = self.evidence
+        return LossCourse(known.loss, known.chance_loss, known.loss_kind, known.trained_before)
 
-    @cached_property
+    @property
+    def chance_loss(self) -> float:
+        """Return the loss of guessing, as far as it is known: NaN otherwise (`LossCourse.guessing`)."""
+        return self.loss.guessing
+
+    @property
     def loss_now(self) -> float:
         """Return the median loss of the last steps; NaN where none was recorded, infinite where it is not finite."""
-        last = self.evidence.loss.values[-LOSS_STEPS:]
-        return float(np.median(np.where(np.isnan(last), np.inf, last))) if len(last) else float("nan")
+        return self.loss.now
 
-    @cached_property
+    @property
     def relative_loss(self) -> float:
         """Return `loss_now` over the chance loss; NaN where the run records no loss, or chance has none."""
-        return self.loss_now / self.chance_loss if self.chance_loss > 0 else float("nan")
+        return self.loss.relative
+
+    @cached_property
+    def stands_still(self) -> bool:
+        """Return whether a script's loss has come to the same value in every batch, at a level above 0."""
+        return self.evidence.experiment is None and self.loss.is_constant
 
     @cached_property
     def learned(self) -> bool:
         """Return whether it has learned (SCIENCE.md, rule 5)."""
-        return self.relative_loss <= LEARNED_LOSS
+        if self.progressed:
+            return True
+        if self.stands_still or self.loss.falls_without_end is not None:
+            return False
+        return self.relative_loss <= LEARNED_LOSS or self._learned_without_reference
+
+    @cached_property
+    def _learned_without_reference(self) -> bool:
+        """Whether it has learned, where no loss of guessing is known.
+
+        A loss without a floor has to have fallen clearly. Weights that were trained before have learned already, as
+        long as their loss is not clearly above where it began.
+        """
+        if np.isfinite(self.chance_loss) or not len(self.loss.values):
+            return False
+        if not self.loss.in_multiples:
+            return self.loss.has_fallen
+        return self.evidence.trained_before and self.loss_now <= FAR_ABOVE_CHANCE * self.loss.first
+
+    @cached_property
+    def progressed(self) -> bool:
+        """Return whether the number that the script logs as its progress has clearly improved since the start."""
+        values = self.evidence.progress.values
+        if len(values) < FEWEST_LOSSES:
+            return len(values) > 1 and bool(values[-1] > values[0])
+        part = max(3, len(values) // 4)
+        return loss_fall(-values[:part], -values[-part:]) > 0
 
     @cached_property
     def _answers(self) -> tuple[float, float]:
@@ -119,12 +153,18 @@ class Case:
         """Return whether the loss has clearly left the chance loss, or the answers are better than guesses by now."""
         first, now = self._answers
         better = now >= BETTER_THAN_GUESSING and now - first >= RISEN_ANSWERS
-        return self.relative_loss < UNLEARNED_LOSS or better or self.answers_well
+        if self.learned or better or self.answers_well:
+            return True
+        if self.stands_still or self.loss.falls_without_end is not None:
+            return False
+        return self.relative_loss < UNLEARNED_LOSS
 
     @cached_property
     def learns_anyway(self) -> bool:
         """Return whether it learns well enough for an uneven profile to be no more than a remark."""
-        return self.relative_loss <= LEARNS_ANYWAY_LOSS or self.answers_well
+        if self.learned or self.answers_well:
+            return True
+        return self.relative_loss <= LEARNS_ANYWAY_LOSS and not self.stands_still
 
     @cached_property
     def loss_is_falling(self) -> bool:
@@ -137,6 +177,8 @@ class Case:
         if len(loss) < 2 * span:
             return False
         now = loss[-span:]
+        if not self.loss.in_multiples:
+            return loss_fall(loss[-2 * span : -span], now) > self.loss.scatter
         earlier = (loss[-2 * span : -span], loss[len(loss) // 4 : len(loss) // 2])
         return any(
             loss_fall(part, now) > (1.0 - FALLING_RATIO) * median_of_known(part)
@@ -228,24 +270,17 @@ class Case:
         when = "after 1 step" if self.evidence.step == 1 else f"after {self.evidence.step} steps"
         if np.isnan(self.loss_now):
             return when
-        reference = "chance" if np.isfinite(self.evidence.chance_loss) else "at the start"
-        return f"loss {number(self.loss_now)} ({reference} {number(self.chance_loss)}) {when}"
+        return f"loss {number(self.loss_now)} ({self.reference_text()}) {when}"
+
+    def reference_text(self) -> str:
+        """Return in words what the loss is compared with: the loss of guessing, or that of the start."""
+        if np.isfinite(self.evidence.chance_loss):
+            return f"chance {number(self.chance_loss)}"
+        return f"at the start {number(self.loss.first)}"
 
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
         """Return the names of layers."""
         return self.evidence.names(indices)
-
-
-def loss_fall(before: Floats, now: Floats) -> float:
-    """Return by how much the median loss has fallen from one stretch to another; 0 where that may be chance."""
-    difference = median_of_known(before) - median_of_known(now)
-    return difference if difference > CLEAR_ERRORS * np.hypot(_error(before), _error(now)) else 0.0
-
-
-def _error(values: Floats) -> float:
-    """The standard error of a median, from the median deviation: 1.25 · 1.48 · MAD / √n."""
-    deviation = median_of_known(np.abs(values - median_of_known(values)))
-    return 1.86 * deviation / float(np.sqrt(len(values)))
 
 
 def number(value: float) -> str:

@@ -1,4 +1,4 @@
-"""Find exploding gradients, and a loss that swings."""
+"""Find exploding gradients."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis import cures
-from gradtui.diagnosis.evidence import Floats
 from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.loss import scatter_of
 from gradtui.diagnosis.profile import Profile, median_of_known
 from gradtui.diagnosis.rules.case import Case, number, times
 from gradtui.diagnosis.rules.nonfinite import first_broken
 from gradtui.diagnosis.rules.units import dead_layers
+from gradtui.diagnosis.rules.unstable import reference_loss, swings
 from gradtui.diagnosis.thresholds import (
     BLOWN_UP_RATIO,
     BREAKING_UPDATE,
@@ -21,22 +22,15 @@ from gradtui.diagnosis.thresholds import (
     DEAD_SHARE,
     EXPLODING_DECADES,
     FALLING_RATIO,
-    FEWEST_UNSTABLE_STEPS,
     GROWN_RATIO,
+    JUMP_SCATTER,
     LONE_SPIKE_RATIO,
     ROUGHLY_EVEN_DECADES,
-    SMOOTHED_STEPS,
     SPIKE_RATIO,
     SPIKE_RISE,
-    UNSTABLE_END_SHARE,
     UNSTABLE_LOSS,
-    UNSTABLE_SHARE,
     WEIGHTS_EXPLODING_DECADES,
 )
-
-MEDIANS_A_SPAN = 16
-"""Running medians that are taken within the length of one span: one at every value of a long series would cost the
-square of its length."""
 
 
 class Sign(NamedTuple):
@@ -55,6 +49,7 @@ def exploding(case: Case) -> Finding | None:
         _before_breaking(case)
         or _with_swings(case)
         or _loss_out_of_hand(case)
+        or _loss_without_end(case)
         or _blew_up_and_died(case)
         or _in_profile(case, case.depth, "layer")
         or _in_profile(case, case.lags, "step back in time")
@@ -78,21 +73,6 @@ def spike(case: Case) -> Finding | None:
         return None
     words = f"The norm of the gradient rose to {number(norm)}, {number(ratio)} times its median"
     return _finding(case, Sign(step, (), words))
-
-
-def unstable_loss(case: Case) -> Finding | None:
-    """Find a loss that stands above chance again and again (SCIENCE.md, rule 2)."""
-    swings = _swings(case)
-    if swings is None:
-        return None
-    step, share = swings
-    highest = np.nanmax(case.evidence.loss.highest)
-    words = (
-        f"In {share:.0%} of the steps after the first quarter the loss stands above {UNSTABLE_LOSS} times that of "
-        f"chance ({number(case.chance_loss)}), and it reached {number(float(highest))}."
-    )
-    offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
-    return Finding.of("unstable-loss", step, (), words, offers, mild=case.learned)
 
 
 def harmless_explosion(case: Case) -> Finding | None:
@@ -179,17 +159,17 @@ def _before_breaking(case: Case) -> Sign | None:
 
 def _with_swings(case: Case) -> Sign | None:
     """A loss that swings while the gradient has grown; with an even gradient it is the loss alone."""
-    swings = _swings(case)
-    if swings is None:
+    swinging = swings(case)
+    if swinging is None:
         return None
     if _is_steep(case):
         sign = _steep(case, case.depth)
         return sign._replace(words=f"{sign.words}, and the loss swings")
     total = case.evidence.total_norm.highest
-    if not len(total) or not np.nanmax(total) >= GROWN_RATIO * total[0] > 0:
+    if not _norm_has_grown(case):
         return None
     rise = f"from {number(total[0])} to {number(np.nanmax(total))}"
-    return Sign(swings[0], (), f"The loss swings, and the norm of the gradient grew {rise}")
+    return Sign(swinging[0], (), f"The loss swings, and the norm of the gradient grew {rise}")
 
 
 def _loss_out_of_hand(case: Case) -> Sign | None:
@@ -197,12 +177,37 @@ def _loss_out_of_hand(case: Case) -> Sign | None:
     loss = case.evidence.loss
     if case.started_learning or not case.has_enough_steps or not len(loss):
         return None
-    over = loss.highest > BLOWN_UP_RATIO * case.chance_loss
-    if not over.any() or not loss.highest.max() > GROWN_RATIO * loss.values[0]:
-        return None
+    if case.loss.in_multiples:
+        over = loss.highest > BLOWN_UP_RATIO * reference_loss(case)
+        if not over.any() or not loss.highest.max() > GROWN_RATIO * loss.values[0]:
+            return None
+    else:
+        # Without a floor its own size says nothing: it must have grown by decades, and the gradient with it.
+        over = loss.highest - loss.values[0] > BLOWN_UP_RATIO * np.abs(loss.values[:3]).max()
+        if not over.any() or case.loss.around_zero or not _norm_has_grown(case):
+            return None
     step = int(loss.steps[np.flatnonzero(over)[0]])
     rise = f"from {number(float(loss.values[0]))} to {number(float(loss.highest.max()))}"
     return Sign(step, (), f"The loss rose {rise}")
+
+
+def _loss_without_end(case: Case) -> Sign | None:
+    """A loss that runs to minus infinity: it is maximised by mistake, or it has no floor."""
+    row = case.loss.falls_without_end
+    if row is None or case.loss.around_zero or not case.past_warmup:
+        return None
+    loss = case.evidence.loss
+    fall = f"from {number(float(loss.values[0]))} to {number(case.loss_now)}"
+    return Sign(
+        int(loss.steps[row]),
+        (),
+        f"The loss falls {fall} and does not slow down: it has no floor, or its sign is wrong",
+    )
+
+
+def _norm_has_grown(case: Case) -> bool:
+    total = case.evidence.total_norm.highest
+    return len(total) > 0 and bool(np.nanmax(total) >= GROWN_RATIO * total[0] > 0)
 
 
 def _blew_up_and_died(case: Case) -> Sign | None:
@@ -239,50 +244,16 @@ def _peak(case: Case) -> tuple[int, float, float] | None:
 # -- the loss
 
 
-def _swings(case: Case) -> tuple[int, float] | None:
-    """The first step at which the loss swings, and the share of the steps in which it does; None where it does not."""
-    loss = case.evidence.loss
-    enough = case.evidence.step >= FEWEST_UNSTABLE_STEPS and len(loss) >= FEWEST_UNSTABLE_STEPS
-    if not enough or not case.past_warmup or not case.chance_loss > 0:
-        return None
-    if dead_layers(case, at_start=True):
-        # Only the biases behind the dead layer move, and what they do says nothing about the rest.
-        return None
-    values = np.where(np.isfinite(loss.values), loss.values, np.inf)
-    span = max(SMOOTHED_STEPS, len(values) // 20)
-    lowest = np.minimum.accumulate(running_median(values, span))
-    lowest = np.concatenate([np.full(span - 1, lowest[0]), lowest])
-    high = values > UNSTABLE_LOSS * np.maximum(case.chance_loss, lowest)
-    weights = np.diff(loss.steps, append=loss.steps[-1] + 1).astype(np.float64)
-    length = loss.steps[-1] - loss.steps[0]
-
-    def share_after(part: float) -> float:
-        later = loss.steps > loss.steps[0] + part * length
-        return float((weights * high)[later].sum() / weights[later].sum())
-
-    share = share_after(0.25)
-    if share < UNSTABLE_SHARE or (case.learned and share_after(1.0 - UNSTABLE_END_SHARE) < UNSTABLE_SHARE):
-        return None
-    return int(loss.steps[np.flatnonzero(high)[0]]), share
-
-
 def _loss_was_hurt(case: Case, step: int) -> bool:
     """Whether the loss rose with the norm at this step, and did not come down to below what it was before."""
     loss = case.evidence.loss
     before, after = loss.values[loss.steps < step], loss.highest[loss.steps >= step]
-    if not len(after) or not float(np.nanmax(after)) > UNSTABLE_LOSS * median_of_known(before):
+    if not len(after):
         return False
-    now = median_of_known(after)
+    now, rose_to = median_of_known(after), float(np.nanmax(after))
+    if not case.loss.in_multiples:
+        usual = median_of_known(before)
+        return rose_to - usual > JUMP_SCATTER * scatter_of(before) and now > usual
+    if not rose_to > UNSTABLE_LOSS * median_of_known(before):
+        return False
     return not now < FALLING_RATIO * median_of_known(before) or now > UNSTABLE_LOSS * case.chance_loss
-
-
-def running_median(values: Floats, span: int) -> Floats:
-    """Return the median of every `span` values in a row, (n - span + 1,) of (n,).
-
-    For a long span only MEDIANS_A_SPAN are taken within its length, and one between two of them is the earlier one; so
-    the cost grows with the length of the series alone.
-    """
-    windows = np.lib.stride_tricks.sliding_window_view(values, span)
-    stride = max(1, span // MEDIANS_A_SPAN)
-    medians = np.median(windows[::stride], axis=1)
-    return np.asarray(np.repeat(medians, stride)[: len(windows)], np.float64)

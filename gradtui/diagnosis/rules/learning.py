@@ -11,14 +11,17 @@ from gradtui.diagnosis import cures
 from gradtui.diagnosis.cures.unusual import unusual
 from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.loss import loss_fall
 from gradtui.diagnosis.profile import median_of_known
-from gradtui.diagnosis.rules.case import Case, loss_fall, number
+from gradtui.diagnosis.rules.case import Case, number
 from gradtui.diagnosis.thresholds import (
     CLIPPED_RATIO,
     CLIPPED_SHARE,
+    CONSTANT_SCATTER,
     FALLEN_BACK_RATIO,
     FALLING_RATIO,
     FEWEST_LOSS_STEPS,
+    FEWEST_LOSSES,
     HALVES_TO_GO,
     HALVES_TO_GO_LIVE,
     LARGEST_UPDATE,
@@ -87,7 +90,7 @@ def not_learning(case: Case) -> Finding | None:
     """Find a loss that stays where guessing would put it, with even gradients; asked last, when no cause was found."""
     # A run that is over after fewer steps than the warm-up is not blamed for not learning.
     enough = case.nearly_done and case.evidence.step >= WARMUP_STEPS
-    if case.started_learning or not np.isfinite(case.relative_loss) or not enough or _on_its_way(case):
+    if case.started_learning or not enough or not _is_stuck(case):
         return None
     moved = case.recent_update
     size = f"a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2"
@@ -97,9 +100,35 @@ def not_learning(case: Case) -> Finding | None:
         reason = f"{size}: the rate is too large"
     else:
         reason = f"gradients and updates look healthy: {_where_to_look(case)}"
+    if case.stands_still:
+        reason = "the loss is the same in every batch, as if the answers did not depend on the input"
     words = f"Nothing is learned: {case.progress_text()}; {reason}."
     offers = cures.for_not_learning(case.evidence.experiment, case.measured())
     return Finding.of("not-learning", case.evidence.step, (), words, offers, mild=not case.evidence.finished)
+
+
+def _is_stuck(case: Case) -> bool:
+    """Whether the loss stays where it began.
+
+    A loss without a floor that moves may mean anything: it is stuck only where it has not fallen and does not move any
+    more, or where the weights do not. A loss that scatters as widely as it is large, or on both sides of 0, has no
+    level that could be compared. With few losses nothing can be said.
+    """
+    loss = case.loss
+    script = case.evidence.experiment is None
+    if case.stands_still:
+        return True
+    if script and (len(loss.values) < FEWEST_LOSSES or loss.around_zero):
+        return False
+    if np.isfinite(case.relative_loss):
+        if script and loss.scatters_widely and not case.nothing_moves:
+            return False
+        return not _on_its_way(case)
+    if loss.in_multiples or case.evidence.trained_before:
+        return False
+    late = loss.values[-len(loss.values) // 3 :]
+    span = float(loss.values.max() - loss.values.min())
+    return case.nothing_moves or bool(np.ptp(late) <= CONSTANT_SCATTER * span)
 
 
 def _where_to_look(case: Case) -> str:
@@ -117,6 +146,8 @@ def _on_its_way(case: Case) -> bool:
         return False
     loss = case.evidence.loss.values
     quarter = len(loss) // 4
+    if not quarter:
+        return False
     before = loss[quarter : 2 * quarter]
     return any(
         _falls(case, before, loss[-span:]) for span in (quarter, max(FEWEST_LOSS_STEPS, len(loss) // 10))

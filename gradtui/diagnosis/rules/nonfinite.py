@@ -36,7 +36,7 @@ def first_broken(case: Case) -> Broken | None:
     """Return where the run broke; None where it did not, or where loss scaling copes with it."""
     evidence = case.evidence
     loss = _first_step(evidence.loss, ~np.isfinite(evidence.loss.values))
-    gradient = _first_step(evidence.grad_norm, ~np.isfinite(evidence.grad_norm.values))
+    gradient = _first_step(evidence.grad_norm, _broken_rows(case))
     if loss is None and (gradient is None or _loss_scaling_copes(case)):
         return None
     begin = min(step for step in (loss, gradient) if step is not None)
@@ -52,9 +52,22 @@ def _first_step(series: Series, bad: NDArray[np.bool_]) -> int | None:
     return int(series.steps[where[0]]) if len(where) else None
 
 
+def _broken_rows(case: Case) -> NDArray[np.bool_]:
+    """The steps with a gradient that is not finite, but for those that a script's gradient scaler left out."""
+    norms, skipped = case.evidence.grad_norm, case.evidence.skipped
+    broken = ~np.isfinite(norms.values)
+    if case.evidence.experiment is None and len(skipped):
+        broken &= ~np.isin(norms.steps, skipped.steps[skipped.highest > 0])[:, None]
+    return broken
+
+
 def _loss_scaling_copes(case: Case) -> bool:
+    """Whether an own net in fp16 leaves out single steps, by design, and goes on."""
     experiment = case.evidence.experiment
-    if experiment is not None and experiment.run.precision != "fp16":
+    if experiment is None:
+        if len(case.evidence.skipped):
+            return False
+    elif experiment.run.precision != "fp16":
         return False
     newest = ~np.isfinite(case.evidence.grad_norm.values[-LOSS_SCALING_ROWS:])
     return int(newest.any(axis=1).sum()) < LOSS_SCALING_BROKEN

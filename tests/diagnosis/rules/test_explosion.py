@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import Series, diagnose, remarks
-from gradtui.diagnosis.rules.explosion import MEDIANS_A_SPAN, running_median
+from gradtui.diagnosis.rules.unstable import MEDIANS_A_SPAN, running_median
 from tests.support.evidence import AT_CHANCE, LEARNED, codes, curve, evidence, experiment, live, only
 
 

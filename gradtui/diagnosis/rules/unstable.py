@@ -1,0 +1,139 @@
+"""Find a loss that swings, or that has jumped and was not mended."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.diagnosis import cures
+from gradtui.diagnosis.evidence import Floats
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.loss import scatter_of
+from gradtui.diagnosis.rules.case import Case, number
+from gradtui.diagnosis.rules.units import dead_layers
+from gradtui.diagnosis.thresholds import (
+    FEWEST_LOSSES,
+    FEWEST_UNSTABLE_STEPS,
+    JUMP_SCATTER,
+    JUMPED_LOSS,
+    SMOOTHED_STEPS,
+    UNSTABLE_END_SHARE,
+    UNSTABLE_LOSS,
+    UNSTABLE_SHARE,
+)
+
+JUMP_STEPS = 3
+"""A loss has jumped if the median of so many is high: one odd batch has not made it jump."""
+MEDIANS_A_SPAN = 16
+"""Running medians that are taken within the length of one span: one at every value of a long series would cost the
+square of its length."""
+
+
+def unstable_loss(case: Case) -> Finding | None:
+    """Find a loss that stands above chance again and again (SCIENCE.md, rule 2), or jumped and was not mended."""
+    swinging = swings(case)
+    offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
+    if swinging is not None:
+        step, share = swinging
+        highest = float(np.nanmax(case.evidence.loss.highest))
+        words = (
+            f"In {share:.0%} of the steps after the first quarter the loss stands above {UNSTABLE_LOSS} times that of "
+            f"{_origin(case)}, and it reached {number(highest)}."
+        )
+        return Finding.of("unstable-loss", step, (), words, offers, mild=case.learned)
+    jump = _jump(case)
+    if jump is None:
+        return None
+    step, highest = jump
+    words = f"The loss jumped at step {step}, to {number(highest)} ({case.reference_text()}); {case.progress_text()}."
+    return Finding.of("unstable-loss", step, (), words, offers, mild=case.started_learning)
+
+
+def swings(case: Case) -> tuple[int, float] | None:
+    """The first step at which the loss swings, and the share of the steps in which it does; None where it does not."""
+    loss = case.evidence.loss
+    enough = case.evidence.step >= FEWEST_UNSTABLE_STEPS and len(loss) >= FEWEST_UNSTABLE_STEPS
+    reference = reference_loss(case)
+    if not enough or not case.past_warmup or not reference > 0:
+        return None
+    if dead_layers(case, at_start=True):
+        # Only the biases behind the dead layer move, and what they do says nothing about the rest.
+        return None
+    values = np.where(np.isfinite(loss.values), loss.values, np.inf)
+    span = max(SMOOTHED_STEPS, len(values) // 20)
+    lowest = np.minimum.accumulate(running_median(values, span))
+    lowest = np.concatenate([np.full(span - 1, lowest[0]), lowest])
+    factor = UNSTABLE_LOSS
+    if case.loss.scatters_widely and not np.isfinite(case.evidence.chance_loss):
+        # Single losses are high again and again by chance, their median is not; and where the scale of a loss follows
+        # the data (returns, the targets of a Q-function), it grows by some factor in the healthiest training.
+        values, factor = np.concatenate([values[: span - 1], running_median(values, span)]), JUMPED_LOSS
+    high = values > factor * np.maximum(reference, lowest)
+    weights = np.diff(loss.steps, append=loss.steps[-1] + 1).astype(np.float64)
+    length = loss.steps[-1] - loss.steps[0]
+
+    def share_after(part: float) -> float:
+        later = loss.steps > loss.steps[0] + part * length
+        return float((weights * high)[later].sum() / weights[later].sum())
+
+    share = share_after(0.25)
+    if share < UNSTABLE_SHARE or (case.learned and share_after(1.0 - UNSTABLE_END_SHARE) < UNSTABLE_SHARE):
+        return None
+    return int(loss.steps[np.flatnonzero(high)[0]]), share
+
+
+def _jump(case: Case) -> tuple[int, float] | None:
+    """The step at which a script's loss jumped to many times that of guessing, and how high it came.
+
+    None where it then learned well nevertheless, or began so high. A blow-up at step 2 is one, wherever the loss comes
+    back to: that of guessing is what dead or saturated layers are left with.
+    """
+    loss = case.evidence.loss
+    if (
+        case.evidence.experiment is not None
+        or case.learns_anyway
+        or case.loss_is_falling
+        or not case.past_warmup
+    ):
+        return None
+    reference = reference_loss(case)
+    if not reference > 0 or len(loss) < FEWEST_LOSSES:
+        return None
+    values = np.where(np.isfinite(loss.values), loss.values, np.inf)
+    usual = running_median(values, JUMP_STEPS)
+    begun = case.chance_loss if np.isfinite(case.chance_loss) else case.loss.first
+    level = max(JUMPED_LOSS * begun, reference + JUMP_SCATTER * case.loss.scatter)
+    high = np.flatnonzero(usual > level)
+    if not len(high) or not values[: high[0] + 1].min() < UNSTABLE_LOSS * reference:
+        return None
+    row = int(np.flatnonzero(values > UNSTABLE_LOSS * reference)[0])
+    return int(loss.steps[row]), float(np.nanmax(loss.highest))
+
+
+def reference_loss(case: Case) -> float:
+    """The loss with which multiples are taken: that of guessing, or that of the start; NaN where none is meaningful.
+
+    The loss of trained weights is near its floor and scatters there: its reference lies above that scatter.
+    """
+    if np.isfinite(case.chance_loss):
+        return case.chance_loss
+    loss = case.loss
+    if not loss.in_multiples or not len(loss.values):
+        return float("nan")
+    return loss.first + JUMP_SCATTER * scatter_of(loss.values[:FEWEST_LOSSES])
+
+
+def _origin(case: Case) -> str:
+    known = np.isfinite(case.evidence.chance_loss)
+    return f"{'chance' if known else 'the start'} ({number(reference_loss(case))})"
+
+
+def running_median(values: Floats, span: int) -> Floats:
+    """Return the median of every `span` values in a row, (n - span + 1,) of (n,).
+
+    For a long span only MEDIANS_A_SPAN are taken within its length, and one between two of them is the earlier one; so
+    the cost grows with the length of the series alone.
+    """
+    windows = np.lib.stride_tricks.sliding_window_view(values, span)
+    stride = max(1, span // MEDIANS_A_SPAN)
+    medians = np.median(windows[::stride], axis=1)
+    return np.asarray(np.repeat(medians, stride)[: len(windows)], np.float64)

@@ -1,0 +1,224 @@
+"""Test what a loss means: any zero point, any number of losses, blow-ups, losses that say nothing, trained weights."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import ArrayLike
+
+from gradtui.diagnosis import Evidence, Series, diagnose
+from gradtui.diagnosis.loss import LossCourse, roughness_of, scatter_of
+from tests.support.evidence import codes, curve, evidence, live, only
+
+RNG = np.random.default_rng(1)
+
+
+def script(loss: ArrayLike, *, known: float = math.nan, **more: Any) -> Evidence:
+    """A script's run with this loss; what guessing gives is not known."""
+    return evidence(loss=loss, experiment=None, chance_loss=known, **more)
+
+
+def noise(steps: int, size: float = 1.0) -> np.ndarray:
+    return size * RNG.standard_normal(steps)
+
+
+def falling(start: float, end: float, steps: int = 300) -> np.ndarray:
+    """From one level to another, as a healthy loss goes: fast at first, then slower."""
+    return end + (start - end) * np.exp(-np.arange(steps) / (steps / 6))
+
+
+class TestFewLosses:
+    @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 11])
+    def test_a_falling_loss_of_any_number_has_no_finding(self, count: int) -> None:
+        every = script(curve(2.3, 0.4, steps=600))
+        rows = np.linspace(0, 599, count).astype(int)
+        loss = Series.of(every.loss.steps[rows], every.loss.values[rows])
+        assert codes(dataclasses.replace(every, loss=loss)) == []
+
+    @pytest.mark.parametrize("count", [1, 2, 3, 9])
+    def test_a_flat_loss_of_too_few_numbers_is_not_judged(self, count: int) -> None:
+        every = script(np.full(600, 2.3) + noise(600, 0.01))
+        rows = np.linspace(0, 599, count).astype(int)
+        loss = Series.of(every.loss.steps[rows], every.loss.values[rows])
+        assert codes(dataclasses.replace(every, loss=loss)) == []
+
+    def test_and_of_enough_numbers_it_is(self) -> None:
+        every = script(np.full(600, 2.3) + noise(600, 0.01))
+        loss = Series.of(every.loss.steps[::50], every.loss.values[::50])
+        assert codes(dataclasses.replace(every, loss=loss)) == ["not-learning"]
+
+    def test_the_first_loss_is_not_compared_with_itself(self) -> None:
+        assert LossCourse(Series.of([200, 400, 600], [0.5, 0.2, 0.1])).now == 0.1
+
+
+class TestZeroPoint:
+    @pytest.mark.parametrize(
+        ("start", "end"),
+        [(-0.02, -0.95), (0.01, -1.0), (3.0, -3.0), (-5.0, -8.0), (1.0, -0.2), (-0.001, -0.7)],
+    )
+    def test_a_loss_that_falls_below_zero_has_learned(self, start: float, end: float) -> None:
+        assert codes(script(falling(start, end) + noise(300, 0.02))) == []
+
+    @pytest.mark.parametrize("shift", [-100.0, -10.0, -3.0])
+    def test_the_same_course_means_the_same_wherever_zero_is(self, shift: float) -> None:
+        made = LossCourse(Series.of(np.arange(1, 301), falling(2.3, 0.3) + noise(300, 0.05) + shift))
+        assert made.has_fallen
+        assert not made.in_multiples
+
+    def test_a_loss_that_rounding_takes_below_zero_still_has_a_floor(self) -> None:
+        made = LossCourse(Series.of(np.arange(1, 101), np.append(curve(2.0, 0.1, steps=99), -1e-8)))
+        assert made.in_multiples
+
+    def test_one_that_ends_where_nothing_moves_does_not_learn(self) -> None:
+        # minus Dice: a few promising steps, then background everywhere
+        loss = np.concatenate([-0.015 - 0.01 * RNG.random(40), np.zeros(210)])
+        total = np.concatenate([np.full(40, 0.5), np.zeros(210)])
+        assert codes(script(loss, total=total)) == ["not-learning"]
+
+
+class TestBlowUps:
+    @pytest.mark.parametrize("peak", [20.0, 60.0, 600.0])
+    @pytest.mark.parametrize("at", [1, 2, 30, 150])
+    def test_a_loss_that_jumps_and_comes_back_to_guessing(self, peak: float, at: int) -> None:
+        loss = np.full(300, 2.35) + noise(300, 0.02)
+        loss[at : at + 60] = np.geomspace(peak, 2.4, 60)
+        found = diagnose(script(loss))
+        assert {"unstable-loss", "exploding"} & {one.code for one in found}
+        assert found[0].severity == "critical"
+        assert found[0].step in (at, at + 1, at + 2)
+
+    def test_a_loss_that_jumps_at_its_second_step_is_no_measure_of_guessing(self) -> None:
+        course = LossCourse(Series.of([1, 2, 3, 4, 5, 6], [2.4, 60.0, 43.0, 30.0, 20.0, 9.0]))
+        assert course.guessing == 2.4
+
+    def test_one_that_learns_in_the_end_has_no_finding(self) -> None:
+        loss = np.concatenate([[2.4, 15.0, 9.0], falling(5.0, 0.1, 297)])
+        assert codes(script(loss)) == []
+
+    def test_a_start_far_above_guessing_is_no_jump(self) -> None:
+        assert codes(script(falling(40.0, 1.5), known=2.3)) == []
+
+    @pytest.mark.parametrize("seed", range(6))
+    def test_single_examples_that_scatter_are_no_jump(self, seed: int) -> None:
+        generator = np.random.default_rng(seed)
+        loss = generator.chisquare(1, 800) * np.linspace(1.0, 0.75, 800)
+        assert codes(script(loss)) == []
+
+
+class TestWithoutEnd:
+    @pytest.mark.parametrize("growth", [1.0, 2.0, 4.0])
+    def test_a_loss_that_runs_to_minus_infinity_explodes(self, growth: float) -> None:
+        steps = np.arange(300)
+        found = only(script(-0.7 - 300 * (steps / 300) ** growth + noise(300, 0.05)))
+        assert found.code == "exploding"
+        assert "no floor" in found.evidence
+
+    def test_one_that_has_broken_on_its_way(self) -> None:
+        loss = -np.geomspace(0.7, 1e30, 120)
+        loss[100:] = -np.inf
+        assert "exploding" in codes(script(loss))
+
+    @pytest.mark.parametrize("end", [-3.0, -9.0, -2000.0])
+    def test_a_log_likelihood_that_slows_down_does_not(self, end: float) -> None:
+        assert codes(script(falling(-end, end) + noise(300, 0.01 * abs(end)))) == []
+
+
+class TestLossesThatSayNothing:
+    @pytest.mark.parametrize("size", [1e-9, 1e-4, 1.0, 300.0])
+    def test_a_loss_around_zero(self, size: float) -> None:
+        assert codes(script(noise(240, size))) == []
+
+    def test_an_advantage_that_grows_with_the_returns(self) -> None:
+        assert codes(script(noise(400) * np.geomspace(0.3, 30, 400))) == []
+
+    def test_a_loss_of_exactly_zero(self) -> None:
+        assert codes(script(np.zeros(240))) == []
+
+    def test_an_episode_a_step_has_no_level(self) -> None:
+        assert codes(script(np.random.default_rng(3).gamma(1.0, 20.0, 300))) == []
+
+    def test_but_the_loss_of_a_whole_batch_has(self) -> None:
+        assert codes(script(20 + noise(300, 0.5))) == ["not-learning"]
+
+    def test_what_the_script_logs_as_its_progress_counts(self) -> None:
+        made = script(20 + noise(300, 0.5))
+        rising = Series.of(made.loss.steps, np.linspace(10, 90, 300) + noise(300, 5.0))
+        assert codes(dataclasses.replace(made, progress=rising)) == []
+        flat = Series.of(made.loss.steps, 10 + noise(300, 5.0))
+        assert codes(dataclasses.replace(made, progress=flat)) == ["not-learning"]
+
+
+class TestStandsStill:
+    """All embeddings are equal: the loss is at its margin in every batch."""
+
+    def collapsed(self, level: float) -> np.ndarray:
+        loss = np.full(300, level) + noise(300, 1e-6)
+        loss[:60] = np.linspace(1.5, level, 60) + noise(60, 0.05)
+        return loss
+
+    @pytest.mark.parametrize("level", [0.2, 0.5, 1.0])
+    def test_a_constant_loss_above_zero_has_not_begun_to_learn(self, level: float) -> None:
+        found = only(script(self.collapsed(level)))
+        assert found.code == "not-learning"
+        assert "same in every batch" in found.evidence
+
+    def test_one_that_varies_has_learned(self) -> None:
+        assert codes(script(self.collapsed(0.3) + noise(300, 0.02))) == []
+
+    def test_a_whole_batch_at_its_best_fit_has_learned(self) -> None:
+        # gradient descent on all data: smooth from the start, and constant at the end
+        assert codes(script(falling(1.0, 0.2, 600))) == []
+
+
+class TestTrainedBefore:
+    def test_weights_at_their_floor_have_learned(self) -> None:
+        made = script(np.full(300, 0.9) + noise(300, 0.05))
+        assert codes(made) == ["not-learning"]
+        assert codes(dataclasses.replace(made, trained_before=True)) == []
+
+    def test_a_rate_that_destroys_them_is_found(self) -> None:
+        loss = np.concatenate([np.full(5, 0.3), np.full(295, 2.3)]) + noise(300, 0.02)
+        assert codes(script(loss, trained_before=True)) == ["unstable-loss"]
+
+    def test_where_guessing_is_known_the_loss_below_it_is_learned(self) -> None:
+        assert codes(script(np.full(300, 0.05) + noise(300, 0.004), known=2.3)) == []
+
+
+class TestScaler:
+    def made(self, skipped: list[int], broken: list[int]) -> Evidence:
+        made = script(curve(2.3, 0.4, steps=120))
+        norms, total = made.grad_norm.values.copy(), made.total_norm.values.copy()
+        norms[broken], total[broken] = np.nan, np.nan
+        flags = np.zeros(120)
+        flags[skipped] = 1
+        steps = made.grad_norm.steps
+        return dataclasses.replace(
+            made,
+            grad_norm=Series.of(steps, norms),
+            total_norm=Series.of(steps, total),
+            skipped=Series.of(steps, flags),
+        )
+
+    def test_steps_that_a_scaler_left_out_are_excused(self) -> None:
+        assert codes(self.made([0, 1, 60, 119], [0, 1, 60, 119])) == []
+
+    def test_steps_that_were_taken_are_not(self) -> None:
+        found = only(self.made([0], [0, 118, 119]))
+        assert (found.code, found.step) == ("nonfinite", 119)
+
+
+def test_a_live_run_is_given_time_to_come_back_from_a_jump() -> None:
+    loss = np.concatenate([[2.4], np.geomspace(60, 1.0, 299)])
+    for step in (5, 40, 100, 150):
+        assert codes(live(script(loss), step)) == []
+
+
+@pytest.mark.parametrize("size", [0.1, 3.0])
+def test_scatter_is_the_standard_deviation_of_normal_noise(size: float) -> None:
+    values = np.random.default_rng(0).normal(5.0, size, 4000) + np.linspace(0, 10 * size, 4000)
+    assert scatter_of(values) == pytest.approx(size, rel=0.05)
+    assert roughness_of(values) == pytest.approx(size, rel=0.05)

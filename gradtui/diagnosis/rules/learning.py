@@ -158,7 +158,7 @@ def _has_fallen_back(case: Case) -> bool:
     """Whether the loss of a finished run came down in the second half and rose again, to near that of guessing."""
     loss = case.evidence.loss.values
     span = max(FEWEST_LOSS_STEPS, len(loss) // 10)
-    if not case.evidence.finished or len(loss) < 4 * span:
+    if not case.evidence.finished or len(loss) < 4 * span or not case.loss.in_multiples:
         return False
     medians = [median_of_known(loss[at : at + span]) for at in range(0, len(loss) - span + 1, span // 2)]
     now = loss[-span:]

@@ -11,7 +11,6 @@ import os
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
-from pathlib import Path
 
 from gradtui import __version__
 from gradtui.commands import attach, diagnose, export, fix, import_, lab, predict, presets, run, runs, study
@@ -87,7 +86,7 @@ def _refuse_unknown(word: str) -> None:
 
     if word in COMMANDS:
         raise BadInput(f"{word}: a command comes first, its options after it")
-    if word in names() or "/" in word or word.endswith(".toml") or Path(word).exists():
+    if word in names() or "/" in word or word.endswith(".toml") or os.path.exists(word):
         return
     hint = nearest(word, [*COMMANDS, *names()]) or " (gradtui --help and gradtui presets list them)"
     raise BadInput(f"{word}: no such command, preset or file{hint}")

@@ -46,6 +46,20 @@ def read_whole(path: Path, most: int = LARGEST_TEXT) -> bytes:
         return file.read(most)
 
 
+def given_path(text: str | os.PathLike[str]) -> Path:
+    """Return a path as a person gave it, with ~ in place of the home folder; one of an unknown user stays as it is."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def problem_of(error: Exception) -> str:
+    """Return in a few words why a file could not be used: an OSError, or the ValueError of a path with a null in it."""
+    return (error.strerror if isinstance(error, OSError) else None) or str(error)
+
+
 def in_bytes(count: int) -> str:
     """Return a number of bytes in words: "64 MB"."""
     for unit, size in (("TB", 10**12), ("GB", 10**9), ("MB", 10**6), ("kB", 1000)):

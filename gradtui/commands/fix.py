@@ -259,6 +259,8 @@ def _train(
 def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) -> int:
     from gradtui.experiment import dumps
     from gradtui.experiment.overrides import diff
+    from gradtui.ordinary_files import problem_of
+    from gradtui.runs.safe_files import write_for_person
     from gradtui.study.fixing import best_of
 
     first, last = rounds[0], rounds[-1]
@@ -267,9 +269,9 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
     changes = diff(first.attempt.experiment, (best if best.clean else last.attempt).experiment)
     if fixed and args.output is not None:
         try:
-            args.output.write_text(dumps(best.experiment), encoding="utf-8")
-        except OSError as error:
-            raise BadInput(f"--output: {args.output}: {error.strerror}") from None
+            write_for_person(args.output, dumps(best.experiment).encode())
+        except (OSError, ValueError) as error:
+            raise BadInput(f"--output: {args.output}: {problem_of(error)}") from None
     if args.json:
         from gradtui.report.output import to_json
 

@@ -5,6 +5,7 @@ Every mistake in them becomes a BadInput error.
 
 from __future__ import annotations
 
+import os
 from argparse import ArgumentParser, Namespace
 from collections.abc import Collection
 from pathlib import Path
@@ -83,7 +84,7 @@ def chosen_root(args: Namespace) -> Path:
 
     if args.runs is None:
         return runs_root()
-    if args.runs.exists() and not args.runs.is_dir():
+    if os.path.exists(args.runs) and not os.path.isdir(args.runs):
         raise BadInput(f"--runs: {args.runs} is not a folder")
     return Path(args.runs)
 

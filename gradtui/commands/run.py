@@ -6,6 +6,7 @@ measures a net before any step (`--preflight`).
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
@@ -23,6 +24,7 @@ from gradtui.commands.inputs import (
     chosen_root,
     exit_code,
 )
+from gradtui.ordinary_files import given_path
 from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
@@ -171,7 +173,7 @@ def _fork(args: Namespace) -> Callable[[], Path]:
 def _run_and_step(text: str) -> tuple[str, int | None]:
     """Split RUN@STEP, unless a folder has that name."""
     run, at, step = text.rpartition("@")
-    if not (at and step.isascii() and step.isdecimal()) or Path(text).expanduser().exists():
+    if not (at and step.isascii() and step.isdecimal()) or os.path.exists(given_path(text)):
         return text, None
     return run, int(step)
 

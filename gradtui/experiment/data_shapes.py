@@ -19,6 +19,7 @@ from gradtui.experiment.data_files import check_claim, check_ratio, open_data, r
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.recorded_shape import FILE_SOURCES, DataShape, is_recorded, recorded_shape
 from gradtui.experiment.spec import Data, Source
+from gradtui.ordinary_files import given_path
 
 if TYPE_CHECKING:
     from zipfile import ZipFile
@@ -65,10 +66,7 @@ def data_path(data: Data) -> Path:
     """Return the file or folder from which the data are read; for text without one, the poem that ships."""
     if not data.path:
         return POEM
-    try:
-        return Path(data.path).expanduser()
-    except RuntimeError:
-        return Path(data.path)
+    return given_path(data.path)
 
 
 def vocabulary(data: Data) -> str:

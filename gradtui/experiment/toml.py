@@ -13,7 +13,7 @@ import msgspec
 from gradtui.experiment.errors import UNSHOWABLE, ExperimentError, nearest
 from gradtui.experiment.spec import Experiment
 from gradtui.experiment.validate import check
-from gradtui.ordinary_files import open_to_read
+from gradtui.ordinary_files import given_path, open_to_read
 from gradtui.toml_text import parse
 
 if TYPE_CHECKING:
@@ -37,6 +37,10 @@ def from_dict(raw: object) -> Experiment:
         raise _explain(str(error), raw) from None
     except RecursionError:
         raise ExperimentError("experiment", raw, problem="nested too deep") from None
+    except UnicodeEncodeError:
+        raise ExperimentError(
+            "experiment", raw, problem="holds half a character, which no encoding has"
+        ) from None
     _check_values(exp, ())
     check(exp)
     return exp
@@ -69,7 +73,7 @@ def read_text(path: str | Path) -> str:
     """Return the text of a TOML file. Raises ExperimentError if it cannot be read, is no text or too large."""
     name = str(path)
     try:
-        with os.fdopen(open_to_read(Path(path).expanduser()), "rb") as opened:
+        with os.fdopen(open_to_read(given_path(path)), "rb") as opened:
             content = opened.read(LARGEST_FILE + 1)
         text = content.decode("utf-8")
     except UnicodeDecodeError:

@@ -95,8 +95,10 @@ def parse_filter(text: str, *, typing: bool = False) -> Filter:
 
 
 def _test(word: str, goes_on: bool) -> Test:
-    if len(word) > 1 and word.startswith("-"):
-        return partial(_fails, _test(word[1:], goes_on))
+    if word.startswith("-") and (bare := word.lstrip("-")):
+        # One by one they would be as many functions within one another.
+        test = _test(bare, goes_on)
+        return partial(_fails, test) if (len(word) - len(bare)) % 2 else test
     found = _TERM.match(word)
     if found is None:
         return partial(_holds, word.replace('"', "").lower())

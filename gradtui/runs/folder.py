@@ -64,7 +64,7 @@ from array import array
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gradtui.ordinary_files import open_to_read, read_whole
+from gradtui.ordinary_files import given_path, open_to_read, read_whole
 from gradtui.runs import safe_files
 from gradtui.toml_text import parse
 
@@ -152,14 +152,15 @@ def size_of(path: Path) -> int:
 
 def is_run_folder(folder: Path) -> bool:
     """Return whether a run is, or is about to be, written there."""
-    return (folder / RUN_FILE).is_file() or (folder / EXPERIMENT_FILE).is_file()
+    # Path's own methods raise where a name is too long.
+    return os.path.isfile(folder / RUN_FILE) or os.path.isfile(folder / EXPERIMENT_FILE)
 
 
 def runs_root() -> Path:
     """Return where runs are kept: $GRADTUI_HOME/runs, else the platform's folder for a user's data."""
     home = os.environ.get("GRADTUI_HOME")
     if home:
-        return Path(home).expanduser() / "runs"
+        return given_path(home) / "runs"
     import platformdirs
 
     return platformdirs.user_data_path("gradtui", appauthor=False) / "runs"
@@ -172,7 +173,7 @@ def settings_path() -> Path:
     """Return the path of the settings file, which need not exist."""
     home = os.environ.get("GRADTUI_HOME")
     if home:
-        return Path(home).expanduser() / SETTINGS_FILE
+        return given_path(home) / SETTINGS_FILE
     import platformdirs
 
     return platformdirs.user_config_path("gradtui", appauthor=False) / SETTINGS_FILE

@@ -12,6 +12,7 @@ from typing import Any
 
 from gradtui.absent import ABSENT, is_absent
 from gradtui.experiment.layers import BESIDE_THE_PATH
+from gradtui.ordinary_files import given_path
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root, table_path
@@ -184,7 +185,8 @@ class Library:
         for folder in folders:
             run = self._known.get(folder) or _Known(folder)
             try:
-                if is_run_folder(folder):
+                # What stands in place of the files of a run is a run that cannot be read.
+                if is_run_folder(folder) or os.path.lexists(folder / RUN_FILE):
                     run.look()
                     known[folder] = run
             except OSError:
@@ -219,11 +221,14 @@ class _Known:
             if self._meta is None or stamps[0] != before[0]:
                 self._meta = read_meta(self.folder) if stamps[0] is not None else None
             self.info = self._read(self._meta)
-        except RunError as error:
+        except OSError:
+            raise
+        except Exception as error:
+            # Whatever it is, one run that cannot be read must not hide the others.
+            reason = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
             changed = self.folder.stat().st_mtime
-            self.info = RunInfo(
-                self.folder, self.folder.name, RunStatus("failed", reason=str(error)), changed
-            )
+            self.info = RunInfo(self.folder, self.folder.name, RunStatus("failed", reason=reason), changed)
+            self._log = None
         if self.info.status.state in ENDS:
             # There may be thousands of runs: of each, only what is listed is kept.
             self._log = self._meta = None
@@ -262,8 +267,8 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
     None is the newest. Raises RunNotFound, in one line.
     """
     place = root or runs_root()
-    if text is not None and is_run_folder(Path(text).expanduser()):
-        return Path(text).expanduser()
+    if text is not None and is_run_folder(given_path(text)):
+        return given_path(text)
     if text and Path(text).name == text and is_run_folder(place / text):
         # Nothing else has to be read for a whole id.
         return place / text

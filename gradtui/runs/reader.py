@@ -12,7 +12,7 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.recorded_shape import set_recorded_shape, shape_in
 from gradtui.experiment.spec import Experiment
 from gradtui.experiment.toml import from_dict, load
-from gradtui.ordinary_files import open_to_read
+from gradtui.ordinary_files import given_path, open_to_read
 from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
@@ -36,8 +36,8 @@ class Run:
 
     def __init__(self, folder: Path) -> None:
         """Raises RunError if the folder is no run or its run.json is corrupt."""
-        self.folder = folder.expanduser().absolute()
-        if not self.folder.is_dir():
+        self.folder = given_path(folder).absolute()
+        if not os.path.isdir(self.folder):
             raise RunError(f"{folder}: no such folder")
         if not is_run_folder(self.folder):
             raise RunError(f"{folder}: no run (it holds neither {RUN_FILE} nor {EXPERIMENT_FILE})")

@@ -172,3 +172,14 @@ def replacing(
             with contextlib.suppress(OSError):
                 os.unlink(draft, dir_fd=folder)
             raise
+
+
+def write_for_person(path: Path, content: bytes) -> None:
+    """Write a whole file where a person wants it, also behind a symbolic link. Raises OSError and ValueError."""
+    real = Path(os.path.realpath(path))
+    if os.path.lexists(real) and not real.is_file():
+        raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if real.is_dir() else NOT_ORDINARY, str(path))
+    if not real.name:
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with replacing(real, exported=True) as file:
+        file.write(content)

@@ -22,6 +22,7 @@ from gradtui.diagnosis.monitor import diagnose_run, step_seconds
 from gradtui.diagnosis.outcome import outcome_of
 from gradtui.experiment import Experiment, set_fields, to_dict
 from gradtui.experiment.cures import CURES, cure
+from gradtui.ordinary_files import given_path
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import START_FILE
 from gradtui.runs.meta import RunOrigin, read_origin
@@ -67,7 +68,7 @@ def cure_study(
         jobs: most trainers at once; by default as many as there are cores for, and fewer where memory is short.
         start: starts a trainer in a folder; by default the trainers that LocalEngine keeps.
     """
-    folder = folder.expanduser().absolute()
+    folder = given_path(folder).absolute()
 
     def make_engine(jobs: int | None, threads: int) -> Engine:
         return LocalEngine(jobs, threads, start)

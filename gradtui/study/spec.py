@@ -23,6 +23,7 @@ Each field is described below it. A small study::
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,6 +37,7 @@ from gradtui.experiment.errors import ExperimentError, nearest
 from gradtui.experiment.presets import resolve
 from gradtui.experiment.spec import Part
 from gradtui.experiment.toml import read_text, to_dict, toml_of
+from gradtui.ordinary_files import given_path
 
 Kind = Literal["lines", "bars", "map"]
 Quantity = Literal["train_accuracy", "test_accuracy", "loss", "drop", "lag_drop", "step_time", "outcome"]
@@ -123,8 +125,8 @@ def load(path: str | Path) -> StudySpec:
     """Return the study in a TOML file, whose base may be a file next to it. Raises ExperimentError."""
     spec = loads(read_text(path), str(path))
     if isinstance(spec.base, str) and spec.base.endswith(".toml"):
-        beside = Path(path).expanduser().parent / spec.base
-        return replace(spec, base=str(beside)) if beside.is_file() else spec
+        beside = given_path(path).parent / spec.base
+        return replace(spec, base=str(beside)) if os.path.isfile(beside) else spec
     return spec
 
 

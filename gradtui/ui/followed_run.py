@@ -349,9 +349,14 @@ class FollowedRun:
 
     def log(self) -> list[str]:
         """Return the last lines that the trainer printed."""
+        from gradtui.runs.errors import RunError
         from gradtui.runs.reader import open_run
 
-        lines = open_run(self.folder).log_tail(200)
+        try:
+            lines = open_run(self.folder).log_tail(200)
+        except RunError as error:
+            # Its folder was removed, or cannot be read.
+            return [str(error)]
         if not lines and self.state == "died":
             return ["The trainer printed nothing: it was killed (kill -9 or out of memory)."]
         return lines

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from gradtui.ordinary_files import problem_of
 from gradtui.runs.errors import RunError
 from gradtui.runs.export import Kind
 from gradtui.runs.export.files import write_csv, write_parquet
@@ -51,16 +53,18 @@ def export(run: Run, kind: Kind, out: Path, *, force: bool = False) -> Exported:
             for path, sheet in sheets.items()
         ]
         return Exported(max(steps), tuple(sheets))
-    except OSError as error:
-        raise RunError(f"{error.filename or out}: {error.strerror}") from None
+    except (OSError, ValueError) as error:
+        if isinstance(error, RunError):
+            raise
+        raise RunError(f"{getattr(error, 'filename', None) or out}: {problem_of(error)}") from None
 
 
 def _check(out: Path, single: bool, force: bool) -> None:
-    if single and out.is_dir():
+    if single and os.path.isdir(out):
         raise RunError(f"{out}: is a folder")
-    if not single and out.exists() and not out.is_dir():
+    if not single and os.path.exists(out) and not os.path.isdir(out):
         raise RunError(f"{out}: is a file; a folder is to be made there")
-    taken = out.exists() if single else out.is_dir() and any(out.iterdir())
+    taken = os.path.exists(out) if single else os.path.isdir(out) and any(out.iterdir())
     if taken and not force:
         raise RunError(f"{out}: is there already; --force replaces it")
 

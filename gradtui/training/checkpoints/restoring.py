@@ -13,6 +13,7 @@ from gradtui.experiment import Experiment, from_dict
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.overrides import diff
 from gradtui.nets import Net
+from gradtui.ordinary_files import given_path
 from gradtui.runs.control import LIVE
 from gradtui.runs.events import Event, step_of
 from gradtui.runs.reader import open_run
@@ -180,7 +181,7 @@ def load_layers(net: Net, text: str) -> LoadedLayers:
     at all: with its norm, what that has learned of its inputs, a learned slope. Raises ExperimentError, in one
     line that names the file, where it is missing or unreadable, or where no layer matches.
     """
-    path = _file(Path(text).expanduser())
+    path = _file(given_path(text))
     try:
         tensors, _ = read_tensors(path)
     except CheckpointError as error:

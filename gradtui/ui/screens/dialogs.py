@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,8 @@ from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, dumps
+from gradtui.ordinary_files import given_path, problem_of
+from gradtui.runs.safe_files import write_for_person
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -231,16 +234,16 @@ class SaveScreen(ModalScreen[Path | None]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        there = bool(event.value) and Path(event.value).expanduser().exists()
+        there = bool(event.value) and os.path.exists(given_path(event.value))
         self._say("there is such a file: ⏎ replaces it" if there else "⏎ save   esc back", bad=there)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
-        path = Path(event.value).expanduser()
+        path = given_path(event.value)
         try:
-            path.write_text(dumps(self.experiment), encoding="utf-8")
-        except OSError as error:
-            self._say(f"{path}: {error.strerror}", bad=True)
+            write_for_person(path, dumps(self.experiment).encode())
+        except (OSError, ValueError) as error:
+            self._say(f"{path}: {problem_of(error)}", bad=True)
         else:
             self.dismiss(path)
 

@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from gradtui.experiment.errors import ExperimentError
+from gradtui.ordinary_files import given_path
 from gradtui.study.presets import resolve
 from gradtui.study.spec import StudySpec
 from gradtui.ui.screens.dialogs import AskScreen
@@ -125,7 +126,7 @@ class StudiesScreen(Screen["Path | None"]):
 
         def take(path: str | None) -> None:
             if path is not None:
-                self.open_study(resolve(str(Path(path).expanduser())))
+                self.open_study(resolve(str(given_path(path))))
 
         self.app.push_screen(
             AskScreen("Study", "study.toml", "a TOML file   ⏎ open   esc back", _checked(resolve)), take
@@ -137,7 +138,7 @@ def _checked(resolve: Callable[[str], StudySpec]) -> Callable[[str], object]:
 
     def check(text: str) -> None:
         try:
-            resolve(str(Path(text).expanduser()))
+            resolve(str(given_path(text)))
         except ExperimentError as error:
             raise ValueError(str(error)) from None
 

@@ -279,9 +279,9 @@ class RunDiagnosis:
     learns: bool
     """Whether it has begun to learn."""
     learned: bool
-    """Whether it has learned: its loss is far below that of guessing, or nearly all of its answers are right."""
+    """Whether it has learned most of what there is to learn: its loss is far below that of guessing."""
     advice: tuple[CureOffer, ...]
-    """What may help where nothing was found and it has not learned."""
+    """What may help where nothing was found and it has learned less than that."""
 
     @property
     def information(self) -> tuple[Finding, ...]:

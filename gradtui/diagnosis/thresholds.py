@@ -31,6 +31,8 @@ show whether it learns."""
 
 LEARNED_LOSS = 0.5
 """A net at or below this loss has learned, with any profile (SCIENCE.md, rule 5)."""
+WELL_LEARNED_LOSS = 0.25
+"""At or below this loss `gradtui fix` looks for nothing better: of ten digits such a net knows five in six."""
 LEARNS_ANYWAY_LOSS = 0.65
 """A net with an uneven profile at or below this loss learns all the same, kept in check by clipping, a small rate or
 Adam: SCIENCE.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""

@@ -114,9 +114,8 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "shortcuts",
         "residual shortcuts",
-        "The input of a block of two layers is added to its output, so the gradient has a path without any factor to "
-        "every block; norm and activation move before the weights.",
-        "signals add up with depth, so branches start small (1/√blocks); where widths differ, a projection is added.",
+        "The input of each block is added to its output, so the gradient has a path without any factor to every block.",
+        "signals add up with depth; where widths differ, a projection is added.",
         cure_edits.shortcuts,
     ),
     Cure(

@@ -31,7 +31,7 @@ class Attempt:
     begun: bool
     """Whether it has begun to learn."""
     learned: bool
-    """Whether it has learned: a good part of what there is to learn, or all."""
+    """Whether it has learned most of what there is to learn."""
     outcome: Outcome
 
     @property

@@ -250,3 +250,13 @@ def test_a_cure_is_named_after_what_it_changes_in_the_net_at_hand() -> None:
     assert set(offer.set) <= {"net.0.init", "net.0.gain"}
     other = next(offer for offer in cures.for_vanishing(resolve("sigmoid-20")) if offer.key == "relu")
     assert other.name == "ReLU and He's weights"
+
+
+def test_a_cure_that_rearranges_blocks_says_how() -> None:
+    exp = resolve("sigmoid-20")
+    for offer in cures.for_vanishing(exp):
+        cured = set_fields(exp, offer.set).net[0]
+        if cured.layers != exp.net[0].layers:
+            assert f"{cured.repeat} blocks of {cured.layers} layers" in offer.why
+            assert "before the weights" in offer.why
+            assert "1/√blocks" in offer.why

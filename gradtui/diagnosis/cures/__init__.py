@@ -188,8 +188,8 @@ def for_slow_learning(exp: Experiment | None, measured: Measured) -> tuple[CureO
     """Return cures for a net in which nothing is wrong that can be named, and which has learned little or nothing."""
     first = _first(exp, measured, "slow")
     adam = rates.adam(exp)
-    wanted: list[Wanted] = [first, adam, "pre-norm", "batch-norm", "layer-norm", "shortcuts"]
-    wanted += [rates.larger(exp, measured), "gru", "relu", "fewer-layers"]
+    wanted: list[Wanted] = [first, rates.larger(exp, measured), adam, "pre-norm", "batch-norm"]
+    wanted += ["layer-norm", "shortcuts", "gru", "relu", "fewer-layers"]
     return offers(exp, wanted, measured=measured)
 
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.cures.unusual import INIT_NAMES
+from gradtui.diagnosis.cures.words import blocks_text
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
@@ -27,6 +28,8 @@ MOST_OFFERS_FOR_SCRIPTS = 4
 HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
 """The predicted gradient of a cured net must lie between these."""
 ANY_DECADES = (-math.inf, math.inf)
+STRUCTURAL = frozenset({"shortcuts", "pre-norm"})
+"""Cures that rearrange blocks, which their reason then says."""
 _GROUP = re.compile(r"net\.(\d+)\.")
 
 
@@ -129,7 +132,9 @@ def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
     if isinstance(item, str):
         known = cure(item)
         changes = known.set_of(exp) if exp else {}
-        offer = _named_after_changes(CureOffer(known.name, changes, known.why, known.price, item))
+        blocks = blocks_text(exp, changes) if exp and item in STRUCTURAL else ""
+        why = f"{known.why.rstrip('.')}: {blocks}." if blocks else known.why
+        offer = _named_after_changes(CureOffer(known.name, changes, why, known.price, item))
     else:
         changes = valid(exp, item.changes(exp)) if exp else {}
         offer = CureOffer(item.name, changes, item.why, item.price)

@@ -27,6 +27,10 @@ WAS_FAST_UPDATE = 0.1
 DEEP = 12
 """Beyond so many layers Adam's rate is the smaller one."""
 ADAM_RATE, DEEP_ADAM_RATE = 0.003, 0.001
+"""Adam's rate for layers of USUAL_WIDTH units and more."""
+USUAL_WIDTH, MOST_RATE_OF_NARROW = 64, 3.0
+"""Adam's rate goes with 1 / width (each weight of a narrow layer matters more and its steps may be larger), up to so
+many times."""
 
 
 def is_adaptive(exp: Experiment) -> bool:
@@ -50,12 +54,14 @@ def depth_of(exp: Experiment) -> int:
 
 
 def adam_rate(exp: Experiment) -> float:
-    """Return the rate at which Adam trains a net of this depth."""
-    return DEEP_ADAM_RATE if depth_of(exp) > DEEP else ADAM_RATE
+    """Return the rate at which Adam trains a net of this depth and width."""
+    rate = DEEP_ADAM_RATE if depth_of(exp) > DEEP else ADAM_RATE
+    width = max(group.width for group in exp.net)
+    return float(f"{rate * min(max(USUAL_WIDTH / width, 1.0), MOST_RATE_OF_NARROW):.1g}")
 
 
 def adam(exp: Experiment | None) -> CureOffer:
-    """Return the offer of Adam at the rate that suits the depth; without changes where the net has about that."""
+    """Return the offer of Adam at the rate that suits depth and width; without changes where the net has about that."""
     rate = adam_rate(exp) if exp else DEEP_ADAM_RATE
     changes: dict[str, object] = {}
     name = f"Adam at {rate:g}"
@@ -65,7 +71,7 @@ def adam(exp: Experiment | None) -> CureOffer:
         name = f"learning rate {rate:g}"
         why = (
             f"Adam's steps are about as large as its rate: at {exp.optimizer.lr:g} they are too "
-            f"{'small' if exp.optimizer.lr < rate else 'large'}, and {rate:g} suits a net of this depth."
+            f"{'small' if exp.optimizer.lr < rate else 'large'}, and {rate:g} suits a net of this depth and width."
         )
         price = "none that another rate would not have; the best one for this net may lie beside it."
     if exp and not (exp.optimizer.kind == "adam" and _about(exp.optimizer.lr, rate)):

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
-from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, theory_agrees, valid
+from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, STRUCTURAL, theory_agrees, valid
 from gradtui.diagnosis.cures.unusual import Part, unusual
+from gradtui.diagnosis.cures.words import blocks_text
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
@@ -162,9 +163,13 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Par
                 "gru",
                 "its update gate can learn to carry the state on unchanged, and with it the gradient",
             )
-        yield from _part(
-            cured, "lstm-memory", "a forget gate that is open at the start carries the gradient over the lags"
-        )
+        # Gates that are wide open slow a short training down, so they are for a gradient that starves.
+        if fault in ("starves over time", "starves"):
+            yield from _part(
+                cured,
+                "lstm-memory",
+                "a forget gate that is open at the start carries the gradient over the lags",
+            )
         yield from _part(cured, "layer-norm", "it keeps every step of the state where slopes are healthy")
 
 
@@ -172,6 +177,8 @@ def _part(exp: Experiment, key: str, why: str) -> Iterator[Part]:
     known = cure(key)
     changes = known.set_of(exp)
     if changes:
+        blocks = blocks_text(exp, changes) if key in STRUCTURAL else ""
+        why = f"{why} ({blocks})" if blocks else why
         yield Part(known.name, why, dict(changes), key, known.price.rstrip("."))
 
 

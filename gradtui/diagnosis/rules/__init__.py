@@ -22,6 +22,7 @@ from gradtui.diagnosis.rules import (
     wiring,
 )
 from gradtui.diagnosis.rules.case import Case
+from gradtui.diagnosis.thresholds import WELL_LEARNED_LOSS
 
 
 def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Finding]:
@@ -61,11 +62,11 @@ def learns(evidence: Evidence) -> bool:
 
 
 def has_learned(evidence: Evidence) -> bool:
-    """Return whether a run has learned: its loss is far below that of guessing, or its answers are good."""
+    """Return whether a run has learned most of what there is to learn: its loss is far below that of guessing."""
     if evidence.step == 0:
         return False
     with np.errstate(all="ignore"):
-        return Case(evidence).learned
+        return Case(evidence).relative_loss <= WELL_LEARNED_LOSS
 
 
 def advice_without_finding(evidence: Evidence) -> tuple[CureOffer, ...]:

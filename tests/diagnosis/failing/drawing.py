@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from itertools import count
 from random import Random
 from typing import Any
 
@@ -13,7 +15,9 @@ from gradtui.experiment.optimizers import OPTIMIZERS
 BLOCKS = ("dense", "dense", "conv", "rnn", "lstm", "gru", "attention")
 """Dense nets twice, since they are what most people begin with."""
 INITS = ("torch", "xavier", "he", "lecun", "orthogonal", "normal")
-STEPS = (100, 150, 200)
+STEPS = (100, 150)
+REPORTING = 2000
+"""From this seed on no net was looked at when the rules were set."""
 
 
 def draw(seed: int) -> Experiment:
@@ -38,6 +42,11 @@ def draw(seed: int) -> Experiment:
     )
 
 
+def drawn(first: int) -> Iterator[Experiment]:
+    """Yield the experiments of this seed and those after it, without end."""
+    return map(draw, count(first))
+
+
 def _log_uniform(random: Random, low: float, high: float) -> float:
     return float(f"{math.exp(random.uniform(math.log(low), math.log(high))):.2g}")
 
@@ -51,7 +60,7 @@ def _group(random: Random, block: str, activation: str) -> dict[str, Any]:
     if random.random() < 0.2:
         group["norm"] = random.choice(("batch", "layer")) if block in ("dense", "conv") else "layer"
     if block in ("dense", "conv"):
-        deepest = 40 if block == "dense" else 14
+        deepest = 40 if block == "dense" else 12
         group |= {"width": random.choice((16, 32)) if block == "dense" else 4}
         group["repeat"] = round(_log_uniform(random, 2, deepest))
         if random.random() < 0.25:

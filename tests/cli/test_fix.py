@@ -69,9 +69,25 @@ def test_a_net_that_learns_is_left_as_it_is(tmp_path: Path, capsys: pytest.Captu
     assert (answer["fixed"], answer["set"], len(answer["rounds"])) == (True, {}, 1)
 
 
+def test_the_cures_are_tried_for_a_few_steps_within_a_time_and_what_came_of_it_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["fix", *DEAD, "--rounds", "1", "--runs", str(tmp_path)]
+    main(arguments)
+    out = capsys.readouterr().out
+    assert "cures for a few steps each" in out
+    assert "tried 30 steps: loss 2." in out
+    assert len(list(tmp_path.iterdir())) == 2
+    main([*arguments, "--trial-seconds", "0"])
+    assert "tried" not in capsys.readouterr().out.lower()
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [
+        (["--trial-seconds", "-1"], "--trial-seconds"),
+        (["--jobs", "0"], "--jobs"),
+        (["--engine", "ray"], "--engine"),
         (["--rounds", "0"], "--rounds"),
         (["--rounds", "many"], "--rounds"),
         (["-o", "no/such/folder/x.toml"], "--output"),

@@ -1,7 +1,7 @@
 """The command line finds the command, runs it, and reports every mistake in the arguments in one line.
 
 Exit codes: 0 done; 1 the training failed; 2 bad input; 3 a finding named in ``--fail-on``; 130 and 143 after
-Ctrl-C and SIGTERM.
+Ctrl-C and SIGTERM. `gradtui watch` returns the exit code of the command that it runs.
 """
 
 from __future__ import annotations
@@ -13,13 +13,26 @@ from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 
 from gradtui import __version__
-from gradtui.commands import attach, diagnose, export, fix, import_, lab, predict, presets, run, runs, study
+from gradtui.commands import (
+    attach,
+    diagnose,
+    export,
+    fix,
+    import_,
+    lab,
+    predict,
+    presets,
+    run,
+    runs,
+    study,
+    watch,
+)
 from gradtui.commands.command import BAD_INPUT, BadInput, Command, OneLineParser
 from gradtui.plain_text import plain
 
 COMMANDS: dict[str, Command] = {
     module.COMMAND.name: module.COMMAND
-    for module in (run, attach, diagnose, fix, predict, study, runs, export, import_, presets)
+    for module in (run, watch, attach, diagnose, fix, predict, study, runs, export, import_, presets)
 }
 
 INTERRUPTED = 130

@@ -91,7 +91,7 @@ def the_run(root: Path) -> Run:
 
 
 def test_every_block_of_the_page_is_tested() -> None:
-    assert len(ALONE) + len(SEVERAL) + len(SHELL) == len(BLOCKS) == 14
+    assert len(ALONE) + len(SEVERAL) + len(SHELL) == len(BLOCKS) == 15
     assert PAGE.read_text().count("```") == 2 * len(BLOCKS)
     assert {block.section for block in BLOCKS} >= set(LIBRARIES)
 
@@ -137,20 +137,36 @@ def test_a_block_for_several_processes_runs(block: Block, tmp_path: Path) -> Non
     assert run.status.state == "finished"
 
 
+def shell(folder: Path, code: str) -> str:
+    """Run shell code with the Python of the tests, and return what it prints."""
+    programs = str(Path(sys.executable).parent)
+    environment = {**os.environ, "HOME": str(folder), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", code],
+        cwd=folder, env=environment, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return done.stdout
+
+
+@pytest.mark.long
+def test_the_commands_without_any_line_run(tmp_path: Path, home: Path) -> None:
+    (block,) = [block for block in SHELL if block.section == "Without any line"]
+    (tmp_path / "train.py").write_text(
+        HEAD + ALONE[0].code.replace("import gradtui", "").replace("probe", "# probe")
+    )
+    commands = [line for line in block.code.splitlines() if "torchrun" not in line]
+    assert len(commands) == 2
+    for command in commands:
+        shell(tmp_path, command)
+    runs = [gradtui.open_run(folder) for folder in sorted(home.iterdir())]
+    assert [run.name for run in runs] == ["train · Sequential"] * 2
+    assert all(run.status.state == "finished" for run in runs)
+
+
 @pytest.mark.long
 def test_the_cluster_commands_of_the_page_run(tmp_path: Path) -> None:
-    job, login = SHELL
+    job, login = [block for block in SHELL if block.section == "On a cluster"]
     (tmp_path / "train.py").write_text(HEAD + ALONE[0].code)
-    programs = str(Path(sys.executable).parent)
-    environment = {**os.environ, "HOME": str(tmp_path), "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}"}
-
-    def shell(block: Block) -> str:
-        done = subprocess.run(
-            ["bash", "-euo", "pipefail", "-c", block.code],
-            cwd=tmp_path, env=environment, capture_output=True, text=True, check=True,
-        )  # fmt: skip
-        return done.stdout
-
-    shell(job)
+    shell(tmp_path, job.code)
     assert the_run(tmp_path / "gradtui" / "runs").status.state == "finished"
-    assert "train · Sequential" in shell(login)
+    assert "train · Sequential" in shell(tmp_path, login.code)

@@ -1,0 +1,118 @@
+"""A command of the person's own runs here with the exit code, the streams and the signals that it has without us."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from types import FrameType
+from typing import IO, NoReturn
+
+from gradtui.commands.command import BadInput
+
+FORWARDED = (
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGHUP,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+)
+"""The signals that are passed on to the command."""
+OF_THE_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+"""The signals that a terminal sends to the command as well, by Ctrl-C and Ctrl-\\."""
+
+
+def replace_process(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
+    """Become the command: process id, signals, streams and exit code are its own. Raises BadInput."""
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Python ignores these two, and what is ignored stays so in a new program.
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execvpe(command[0], list(command), dict(environment))
+    except OSError as error:
+        raise _unusable(command, error) from None
+
+
+class Child:
+    """A Child is a command that runs while this process waits for it.
+
+    While it is entered the signals that ask for an end are passed on to the command. A signal that was ignored
+    before stays ignored.
+    """
+
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes] | None = None
+    ) -> None:
+        """With `output` both streams of the command go into that file, and it reads from nothing."""
+        self._command, self._environment, self._output = command, environment, output
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: list[int] = []
+
+    def __enter__(self) -> Child:
+        self._before = {number: signal.getsignal(number) for number in FORWARDED}
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._forward)
+        try:
+            self._process = subprocess.Popen(
+                self._command,
+                env=self._environment,
+                stdin=None if self._output is None else subprocess.DEVNULL,
+                stdout=self._output,
+                stderr=None if self._output is None else subprocess.STDOUT,
+            )
+        except OSError as error:
+            self.__exit__()
+            raise _unusable(self._command, error) from None
+        for waiting in self._waiting:
+            self.send(waiting)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def wait(self, seconds: float | None = None) -> int:
+        """Return the exit code of the command: 128 and the number of the signal where one ended it.
+
+        Raises subprocess.TimeoutExpired after so many seconds.
+        """
+        assert self._process is not None
+        code = self._process.wait(seconds)
+        return code if code >= 0 else 128 - code
+
+    def send(self, number: int) -> None:
+        """Send a signal to the command, if it still runs."""
+        if self._process is not None:
+            self._process.send_signal(number)
+
+    def _forward(self, number: int, frame: FrameType | None) -> None:
+        if number in OF_THE_TERMINAL and _in_foreground():
+            return
+        if self._process is None:
+            self._waiting.append(number)
+        else:
+            self.send(number)
+
+
+def _in_foreground() -> bool:
+    """Return whether the terminal sends its signals to this process, and so to the command too."""
+    with contextlib.suppress(OSError):
+        terminal = os.open(os.ctermid(), os.O_RDONLY | os.O_NOCTTY)
+        try:
+            return os.tcgetpgrp(terminal) == os.getpgrp()
+        finally:
+            os.close(terminal)
+    return False
+
+
+def _unusable(command: Sequence[str], error: OSError) -> BadInput:
+    if isinstance(error, FileNotFoundError):
+        return BadInput(f"{command[0]}: there is no such command")
+    return BadInput(f"{command[0]}: cannot be run: {error.strerror}")

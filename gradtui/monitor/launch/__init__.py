@@ -1,0 +1,6 @@
+"""This package records a training command that nobody changed: it is what `gradtui watch -- COMMAND` starts.
+
+`startup/sitecustomize.py` runs in every Python process of the command, and notices the first step of an optimizer.
+Only then `first_step` is imported: it finds the models by `survey`, names them by `names`, and calls `gradtui.watch`.
+`options` is what the command line and these processes share.
+"""

@@ -1,0 +1,212 @@
+"""At the first step of each optimizer of a process, the models that it moves are found and watched."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import weakref
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from gradtui.monitor.guard import reason_of, warn
+from gradtui.monitor.launch.names import model_name, names_of, script_name
+from gradtui.monitor.launch.options import LaunchOptions
+from gradtui.monitor.launch.survey import Survey, parameters_of
+from gradtui.monitor.watch import Probe, watch
+from gradtui.plain_text import plain
+
+MOST_RUNS = 100
+"""Runs that one process makes at most: a search or a test may train thousands of models."""
+
+
+class FirstSteps:
+    """FirstSteps begins a run for each model that gets an optimizer step which no run records yet.
+
+    Nothing that it does raises into the script. What the script watches by itself is left to it.
+    """
+
+    def __init__(self, options: str) -> None:
+        """Take the options as text, as LaunchOptions.to_json gives them."""
+        self._options = LaunchOptions.from_json(options)
+        self._known: dict[int, _Known] = {}
+        self._watched: list[_Watched] = []
+        self._loose: weakref.WeakKeyDictionary[Optimizer, nn.Module] = weakref.WeakKeyDictionary()
+        self._run_count = 0
+        # A process that was forked during a training records what it trains itself.
+        os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        self._known, self._watched, self._run_count = {}, [], 0
+
+    def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        """Look at the step that an optimizer is about to take."""
+        known = self._known.get(id(optimizer))
+        if known is not None and known.hooks == len(optimizer._optimizer_step_pre_hooks):
+            return
+        try:
+            if known is None:
+                self._first_step(optimizer)
+            else:
+                self._leave_to_script(optimizer)
+            self._remember(optimizer)
+        except Exception as error:
+            self._remember(optimizer)
+            warn(f"gradtui cannot watch this training: {reason_of(error)}", level=3)
+
+    def _remember(self, optimizer: Optimizer) -> None:
+        number, known = id(optimizer), self._known
+        reference = weakref.ref(optimizer, lambda _: known.pop(number, None))
+        known[number] = _Known(reference, len(optimizer._optimizer_step_pre_hooks))
+
+    def _first_step(self, optimizer: Optimizer) -> None:
+        if self._run_count >= MOST_RUNS or _is_no_training_of_its_own(optimizer):
+            return
+        parameters = parameters_of(optimizer)
+        survey = Survey()
+        ours = [watched for watched in self._watched if watched.probe.guard.open]
+        if len(survey.sessions_on(parameters)) > sum(watched.moves(parameters) for watched in ours):
+            return
+        for watched in ours:
+            # Another optimizer goes on with the model, or joins one that is recorded: a new run has them all.
+            if watched.moves(parameters):
+                watched.probe.close()
+        models = survey.models_of(parameters)
+        held = {id(p) for model in models for p in model.parameters()}
+        if loose := [p for p in parameters if id(p) not in held]:
+            models.append(self._loose.setdefault(optimizer, _module_of(loose)))
+        optimizers = survey.optimizers_of(models, optimizer)
+        self._watch(models, optimizers, several=self._trains_others(survey, models))
+        for other in optimizers[1:]:
+            self._remember(other)
+        self._watched = [watched for watched in self._watched if watched.probe.guard.open]
+
+    def _trains_others(self, survey: Survey, models: Sequence[nn.Module]) -> bool:
+        """Return whether this process trains other models too, so that one name is not enough."""
+        held = {id(p) for model in models for p in model.parameters()}
+        others = any(held.isdisjoint(map(id, parameters_of(one))) for one in survey.optimizers)
+        return others or self._run_count > 0
+
+    def _watch(self, models: Sequence[nn.Module], optimizers: Sequence[Optimizer], *, several: bool) -> None:
+        options = self._options
+        classes = [model_name(model) for model in models]
+        variables = names_of(models, classes) if several or len(models) > 1 else classes
+        shown = " and ".join(variables if several or len(models) > 1 else classes)
+        started_by = options.name or script_name()
+        # A name that was asked for is taken as it is, unless it would be that of several models.
+        name = started_by if options.name and not several else " · ".join(filter(None, (started_by, shown)))
+        watched: nn.Module | dict[str, nn.Module] = models[0]
+        if len(models) > 1:
+            watched = dict(zip(variables, models, strict=True))
+        probe = watch(
+            watched,
+            optimizers[0] if len(optimizers) == 1 else list(optimizers),
+            name=name,
+            runs=options.runs or None,
+            budget=options.budget,
+            activations=options.activations,
+            layers=options.layers,
+        )
+        self._run_count += 1
+        _end_with_worker(probe)
+        self._watched.append(_Watched(probe, [p for model in models for p in model.parameters()]))
+        if probe.run is not None:
+            self._note(probe.run)
+
+    def _note(self, run: Path) -> None:
+        """Tell of a run: in the files that were asked for, and on a terminal in one line a process."""
+        line = json.dumps({"run": str(run)}) + "\n"
+        for file in self._options.notes:
+            with contextlib.suppress(OSError), open(file, "a", encoding="utf-8") as notes:
+                notes.write(line)
+        if self._run_count == 1 and sys.stderr is not None and sys.stderr.isatty():
+            print(plain(f"gradtui: recording {run.name}; gradtui attach shows it"), file=sys.stderr)
+
+    def _leave_to_script(self, optimizer: Optimizer) -> None:
+        """End our run of an optimizer that the script has begun to watch by itself meanwhile."""
+        parameters = parameters_of(optimizer)
+        ours = [watched for watched in self._watched if watched.moves(parameters)]
+        if len(Survey().sessions_on(parameters)) > len(ours):
+            for watched in ours:
+                watched.probe.close()
+
+
+class _Known:
+    """An optimizer whose first step was looked at, and how many hooks its steps had then."""
+
+    def __init__(self, reference: weakref.ref[Optimizer], hooks: int) -> None:
+        self.reference = reference
+        self.hooks = hooks
+
+
+class _Watched:
+    """A run of ours, and the parameters of its models."""
+
+    def __init__(self, probe: Probe, parameters: Sequence[Tensor]) -> None:
+        self.probe = probe
+        self._parameters = {id(p): weakref.ref(p) for p in parameters}
+
+    def moves(self, parameters: Sequence[Tensor]) -> bool:
+        """Return whether the run is open and has any of these parameters."""
+        if not self.probe.guard.open:
+            return False
+        found = ((p, self._parameters.get(id(p))) for p in parameters)
+        return any(reference is not None and reference() is p for p, reference in found)
+
+
+def _end_with_worker(probe: Probe) -> None:
+    """End a run together with a worker process of multiprocessing, which leaves out what Python does at its exit."""
+    processes = sys.modules.get("multiprocessing.process")
+    if processes is None or processes.parent_process() is None:
+        return
+    from multiprocessing.util import Finalize
+
+    Finalize(None, lambda: probe.__exit__(*sys.exc_info()), exitpriority=0)
+
+
+def _is_no_training_of_its_own(optimizer: Optimizer) -> bool:
+    """Return whether a step is one within another optimizer's, in a data loader's worker, or the lab's own."""
+    return (
+        torch.utils.data.get_worker_info() is not None
+        or "gradtui.training.session" in sys.modules
+        or _is_within_another_step(optimizer)
+    )
+
+
+def _is_within_another_step(optimizer: Optimizer) -> bool:
+    """Return whether an optimizer that wraps this one takes its step now; then that one is recorded."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if frame.f_code.co_filename == _STEP_CODE.co_filename and frame.f_code.co_name == _STEP_CODE.co_name:
+            stepping = frame.f_locals.get("self")
+            if isinstance(stepping, Optimizer) and stepping is not optimizer:
+                return True
+        frame = frame.f_back
+    return False
+
+
+_STEP_CODE = Optimizer.profile_hook_step(lambda self: None).__code__
+"""The code of what PyTorch puts around each optimizer's step."""
+
+
+def _module_of(parameters: Sequence[Tensor]) -> nn.Module:
+    """Return a module with a part for each tensor that no module holds, under the name of its variable."""
+    module = Parameters()
+    names = names_of(parameters, [f"parameter {number}" for number in range(1, len(parameters) + 1)])
+    for name, parameter in zip(names, parameters, strict=True):
+        part = nn.Module()
+        # Any tensor can be optimized, and only this way is one that is no nn.Parameter accepted.
+        part._parameters["value"] = parameter  # type: ignore[assignment]
+        module.add_module(name, part)
+    return module
+
+
+class Parameters(nn.Module):
+    """Parameters stands for tensors that the script optimizes though no module of its own holds them."""

@@ -1,0 +1,82 @@
+"""The names of runs and models of a command that nobody changed: of the script, its variables and its classes."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from torch import nn
+
+from gradtui.monitor.layers import class_name, unwrapped
+
+NO_SCRIPTS = ("", "-c", "-m", "ipykernel_launcher", "pytest", "py.test")
+"""Names of programs that say nothing of the training."""
+
+
+def script_name() -> str:
+    """Return the name of the script, the package or the test that runs; empty where it has none."""
+    # A script that a test has started is no test.
+    if "pytest" in sys.modules and (test := os.environ.get("PYTEST_CURRENT_TEST")):
+        # As in "tests/test_net.py::test_it (call)".
+        return test.rpartition("/")[2].partition(" (")[0]
+    script = Path(sys.argv[0] if sys.argv else "")
+    name = script.parent.name if script.stem == "__main__" else script.stem
+    return "" if name in NO_SCRIPTS else name
+
+
+def model_name(model: nn.Module) -> str:
+    """Return the name of a model's class, without wrappers."""
+    return class_name(model)
+
+
+def variable_name(wanted: Any) -> str:
+    """Return the name of the variable or the attribute that holds an object, as the script's author knows it.
+
+    Searched are the variables of all functions that are running. The script's own come first, because further inside
+    every model may be called `model`. Returns "" where none is found.
+    """
+    for frame in reversed(list(_frames())):
+        for variables in _scopes(frame):
+            for name, value in list(variables.items()):
+                if value is wanted and not name.startswith("_"):
+                    return name
+    return ""
+
+
+def names_of(things: Sequence[Any], otherwise: Sequence[str]) -> list[str]:
+    """Return different names of things: of their variables, or those in `otherwise` where they have none."""
+    names: list[str] = []
+    for thing, fallback in zip(things, otherwise, strict=True):
+        name = variable_name(thing) or (
+            variable_name(unwrapped(thing)) if isinstance(thing, nn.Module) else ""
+        )
+        name = (name or fallback).replace(".", "_")
+        count, free = 1, name
+        while free in names:
+            count += 1
+            free = f"{name} {count}"
+        names.append(free)
+    return names
+
+
+def _frames() -> Iterator[FrameType]:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = frame.f_globals.get("__name__", "")
+        if module.partition(".")[0] not in ("torch", "gradtui", "sitecustomize"):
+            yield frame
+        frame = frame.f_back
+
+
+def _scopes(frame: FrameType) -> Iterator[dict[str, Any]]:
+    yield frame.f_locals
+    if isinstance(attributes := getattr(frame.f_locals.get("self"), "__dict__", None), dict):
+        yield attributes
+        if isinstance(modules := attributes.get("_modules"), dict):
+            yield modules
+    if frame.f_locals is not frame.f_globals:
+        yield frame.f_globals

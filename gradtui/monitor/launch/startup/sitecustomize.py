@@ -1,0 +1,136 @@
+"""Python runs this file at its start under `gradtui watch`, and it notices the first step of each optimizer.
+
+It uses the standard library alone, and imports nothing of gradtui before that step, so that a process that never
+trains loses no time. The person's own sitecustomize runs afterwards, as it would without this one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+# For type checkers alone: importing typing would cost every process milliseconds.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(FOLDER))))
+MODULE = "torch.optim.optimizer"
+"""The module that is waited for: the optimizers' base class, and the hooks on the steps of all of them."""
+
+
+class Finder:
+    """A Finder lets the module be found as without it, and has `hook` called when it is loaded."""
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        """Return the spec that the other finders give, with a loader that calls `hook`; None for other modules."""
+        if name != MODULE:
+            return None
+        sys.meta_path.remove(self)
+        for finder in list(sys.meta_path):
+            spec: Any = finder.find_spec(name, path, target) if hasattr(finder, "find_spec") else None
+            if spec is not None:
+                if hasattr(spec.loader, "exec_module"):
+                    spec.loader = Loader(spec.loader)
+                return spec
+        return None
+
+
+class Loader:
+    """A Loader loads the module by its own loader, puts that one back, and calls `hook`."""
+
+    def __init__(self, loader: Any) -> None:
+        """Take the module's own loader."""
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def create_module(self, spec: Any) -> Any:
+        """Return what the module's own loader does."""
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        """Load the module."""
+        module.__spec__.loader = module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        hook(module)
+
+
+def hook(module: Any) -> None:
+    """Have every optimizer call `before_step` before each of its steps."""
+    try:
+        module.register_optimizer_step_pre_hook(before_step)
+    except Exception as error:
+        say(f"this version of PyTorch cannot be watched: {error}")
+
+
+def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
+    """Pass a step on to what records it; a compiled step is not seen, and nothing of this gets into it."""
+    import torch
+
+    if torch.compiler.is_compiling():
+        return None
+    return act(optimizer, args, kwargs)
+
+
+def begin(optimizer: Any, args: Any, kwargs: Any) -> Any:
+    """Import what records, and give it the first step of this process."""
+    global act
+    act = nothing
+    try:
+        act = first_steps().before_step
+    except Exception as error:
+        say(f"this training is not recorded, because {sys.executable} cannot import gradtui: {error}")
+    return act(optimizer, args, kwargs)
+
+
+def nothing(optimizer: Any, args: Any, kwargs: Any) -> Any:
+    """Let a step go on unrecorded."""
+
+
+act = begin
+
+
+def first_steps() -> Any:
+    """Return what records the optimizers of this process. Raises ImportError where gradtui is not installed."""
+    # From a checkout that is not installed, gradtui is found beside this file. The folder of all packages of
+    # another Python must not get on the path.
+    beside = os.path.basename(ROOT) not in ("site-packages", "dist-packages") and ROOT not in sys.path
+    if beside:
+        sys.path.append(ROOT)
+    try:
+        from gradtui.monitor.launch.first_step import FirstSteps
+
+        return FirstSteps(OPTIONS)
+    finally:
+        if beside:
+            sys.path.remove(ROOT)
+
+
+def say(text: str) -> None:
+    """Print one line to stderr."""
+    print(f"gradtui: {text}", file=sys.stderr)
+
+
+def run_own_sitecustomize() -> None:
+    """Run the sitecustomize that Python would have run without this one, if there is any."""
+    sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != FOLDER]
+    this = sys.modules.pop("sitecustomize", None)
+    try:
+        import sitecustomize  # noqa: F401
+    except ImportError as error:
+        if error.name != "sitecustomize":
+            raise
+        if this is not None:
+            sys.modules["sitecustomize"] = this
+
+
+OPTIONS = os.environ.get("GRADTUI_WATCH", "")
+if OPTIONS:
+    if MODULE in sys.modules:
+        hook(sys.modules[MODULE])
+    else:
+        sys.meta_path.insert(0, Finder())
+    run_own_sitecustomize()

@@ -1,0 +1,1 @@
+"""Tests of the start of `gradtui watch -- COMMAND`."""

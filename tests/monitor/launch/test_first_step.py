@@ -1,0 +1,179 @@
+"""What is found at an optimizer's first step, in this process: models, parts, wrappers, and what is left alone."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+import gradtui
+from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
+from gradtui.monitor.launch.names import names_of
+from gradtui.monitor.launch.options import LaunchOptions
+from gradtui.monitor.launch.survey import Survey
+from gradtui.runs.library import list_runs
+from gradtui.runs.reader import Run
+
+
+class Recording:
+    """The hook of the start-up module, in this process."""
+
+    def __init__(self, home: Path, **options: object) -> None:
+        self._root = home
+        self.first_steps = FirstSteps(LaunchOptions(budget=None, **options).to_json())  # type: ignore[arg-type]
+        self._handle = register_optimizer_step_pre_hook(self.first_steps.before_step)
+
+    def end(self) -> None:
+        """Call back no more."""
+        self._handle.remove()
+
+    def runs(self) -> list[Run]:
+        """End the runs, and return them, the oldest first."""
+        gc.collect()
+        for watched in self.first_steps._watched:
+            watched.probe.close()
+        return [
+            gradtui.open_run(one.run) for one in sorted(list_runs(self._root), key=lambda one: one.run.name)
+        ]
+
+
+@pytest.fixture
+def recording(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
+    monkeypatch.setattr("sys.argv", ["train.py"])
+    monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    made = Recording(home)
+    yield made
+    made.end()
+
+
+def train(model: nn.Module, *optimizers: torch.optim.Optimizer, steps: int = 2) -> None:
+    for _ in range(steps):
+        model.zero_grad()
+        model(torch.randn(5, 4)).square().mean().backward()
+        for optimizer in optimizers:
+            optimizer.step()
+
+
+def net() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 2))
+
+
+class Wrapper(nn.Module):
+    """A module around a model, with something frozen beside it."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.teacher = net().requires_grad_(False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.model(x) + self.teacher(x)  # type: ignore[no-any-return]
+
+
+def test_the_outermost_module_is_the_model(recording: Recording) -> None:
+    wrapped = Wrapper(net())
+    view = nn.Sequential(*list(wrapped.model.children())[:1])
+    train(wrapped, torch.optim.SGD(wrapped.model.parameters(), 0.1))
+    (run,) = recording.runs()
+    assert run.layer_names == ["model.0", "model.2", "teacher.0", "teacher.2"]
+    assert len(view) == 1
+
+
+def test_of_two_holders_the_one_that_holds_all_is_taken_and_else_the_smaller() -> None:
+    model = net()
+    part = nn.Sequential(model[0])
+    larger = Wrapper(model)
+    assert Survey().models_of(list(model.parameters())) == [larger]
+    del larger
+    gc.collect()
+    exact = nn.Sequential(model)
+    assert Survey().models_of(list(model.parameters())) == [exact]
+    assert Survey().models_of(list(part.parameters())) == [part]
+
+
+def test_models_come_in_the_order_of_the_parameters_and_loose_tensors_are_left_out() -> None:
+    large, small, loose = net(), nn.Linear(2, 1), torch.zeros(3, requires_grad=True)
+    assert Survey().models_of([loose, *small.parameters(), *large.parameters()]) == [small, large]
+    assert Survey().models_of([loose]) == []
+
+
+def test_an_optimizer_within_another_one_is_not_recorded_beside_it(recording: Recording) -> None:
+    class Lookahead(torch.optim.Optimizer):
+        def __init__(self, inner: torch.optim.Optimizer) -> None:
+            super().__init__(inner.param_groups, {})
+            self.inner = inner
+
+        def step(self, closure: None = None) -> None:  # type: ignore[override]
+            self.inner.step()
+
+    model = net()
+    train(model, Lookahead(torch.optim.SGD(model.parameters(), 0.1)), steps=4)
+    (run,) = recording.runs()
+    assert run.steps == 4
+
+
+def test_an_optimizer_that_comes_later_starts_a_run_of_both(recording: Recording) -> None:
+    model = net()
+    first = torch.optim.SGD(model[0].parameters(), 0.1)
+    train(model, first, steps=3)
+    train(model, first, torch.optim.SGD(model[2].parameters(), 0.1), steps=2)
+    alone, both = recording.runs()
+    assert (alone.steps, both.steps) == (4, 2) or (alone.steps, both.steps) == (3, 2)
+    assert "grad_norm" in both.meta.tables  # type: ignore[union-attr]
+
+
+def test_one_name_for_one_model_and_names_of_variables_for_several(home: Path) -> None:
+    recording = Recording(home, name="mine")
+    try:
+        model = net()
+        train(model, torch.optim.SGD(model.parameters(), 0.1))
+        generator = net()
+        train(generator, torch.optim.SGD(generator.parameters(), 0.1))
+        assert [run.name for run in recording.runs()] == ["mine", "mine · generator"]
+    finally:
+        recording.end()
+
+
+def test_names_are_those_of_variables_and_differ() -> None:
+    one, other = nn.Linear(2, 2), nn.Linear(2, 2)
+    assert names_of([one, other, nn.Linear(2, 2), nn.Linear(2, 2)], ["A", "B", "Linear", "Linear"]) == [
+        "one",
+        "other",
+        "Linear",
+        "Linear 2",
+    ]
+
+
+def test_a_failure_is_one_warning_and_the_training_goes_on(
+    recording: Recording, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise ValueError("something")
+
+    monkeypatch.setattr("gradtui.monitor.launch.first_step.Survey", fail)
+    model = net()
+    with pytest.warns(UserWarning, match="cannot watch this training: ValueError: something") as warned:
+        train(model, torch.optim.SGD(model.parameters(), 0.1), steps=3)
+    assert len(warned) == 1
+    assert recording.runs() == []
+
+
+def test_thousands_of_small_trainings_are_not_thousands_of_runs(recording: Recording) -> None:
+    recording.first_steps._run_count = MOST_RUNS - 1
+    for _ in range(3):
+        model = net()
+        train(model, torch.optim.SGD(model.parameters(), 0.1))
+    assert len(recording.runs()) == 1
+
+
+def test_a_compiled_model_has_the_layers_of_the_model_inside(recording: Recording) -> None:
+    model = torch.compile(net(), backend="eager")
+    train(model, torch.optim.SGD(model.parameters(), 0.1))  # type: ignore[arg-type,union-attr]
+    (run,) = recording.runs()
+    assert run.layer_names == ["0", "2"]
+    assert run.steps == 2

@@ -45,8 +45,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     (A subcommand of argparse cannot be the default and take an argument.)
     """
     words = list(sys.argv[1:] if argv is None else argv)
+    closed = _open_closed_streams()
     _replace_unprintable()
     try:
+        if closed:
+            raise BadInput("stdout is closed; > /dev/null discards what is printed")
         if words and words[0] in COMMANDS:
             command = COMMANDS[words.pop(0)]
             parser = OneLineParser(f"gradtui {command.name}", description=command.summary, allow_abbrev=False)
@@ -66,8 +69,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         # The reader has closed the pipe, as in `gradtui runs | head`. Python would fail again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_stdout()
         return 0
+    except OSError as error:
+        # A full disk, a folder that was removed meanwhile: no bug, and the person can tell why.
+        if os.environ.get("GRADTUI_DEBUG"):
+            raise
+        _discard_stdout()
+        print(plain(f"gradtui: {error.filename or 'stdout'}: {error.strerror or error}"), file=sys.stderr)
+        return BAD_INPUT
     except Exception as error:
         # This is a bug of gradtui, or an unreadable file. GRADTUI_DEBUG shows the traceback.
         if os.environ.get("GRADTUI_DEBUG"):
@@ -76,6 +86,30 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gradtui: {type(error).__name__}: {what} (GRADTUI_DEBUG=1 shows where)", file=sys.stderr)
         return 1
     return code
+
+
+def _open_closed_streams() -> bool:
+    """Put /dev/null in place of standard streams that are closed, and return whether stdout was.
+
+    Otherwise the next file that is opened would take the number of the stream, and get what is printed.
+    """
+    closed = []
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            closed.append(number)
+            # The lowest number that is free is this one.
+            os.open(os.devnull, os.O_RDWR)
+    for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
+        if number in closed or getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))  # noqa: SIM115
+    return 1 in closed
+
+
+def _discard_stdout() -> None:
+    """Print no more: Python would fail again when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _lab_parser() -> OneLineParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,8 +14,9 @@ from gradtui.importing.log import ImportFailed, Log
 from gradtui.importing.tables import TableRows, Tables, tables_of
 from gradtui.importing.tensorboard import event_files, read_events
 from gradtui.importing.wandb import offline_runs, read_offline_run
+from gradtui.runs.errors import RunError
 from gradtui.runs.folder import new_folder, record_dtype
-from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, read_meta, write_meta
 from gradtui.runs.summary import Records
 from gradtui.runs.writer import RunWriter
 
@@ -36,7 +38,7 @@ def load(path: Path, root: Path, name: str | None = None) -> Iterator[Imported]:
     `name` is the run's; of several, each is called NAME/ITS-OWN. Raises ImportFailed, one line, where there is nothing
     to import or a file cannot be read; what was imported before that stays.
     """
-    if not path.exists():
+    if not os.path.exists(path):
         raise ImportFailed(f"{path}: no such file or folder")
     events, offline = event_files(path), offline_runs(path)
     several = len(events) + len(offline) > 1
@@ -98,6 +100,12 @@ def write_run(root: Path, name: str, log: Log, tables: Tables) -> Path:
             writer.close()
         if writer.error is not None:
             raise writer.error
+        # What cannot be opened afterwards is not left behind.
+        read_meta(folder)
+    except RunError as error:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise ImportFailed(f"{log.path}: makes no run that can be read: {error}") from None
     except OSError as error:
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)

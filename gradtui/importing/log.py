@@ -11,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from gradtui.runs.event_check import LARGEST_STEP, LATEST_TIME
+
 
 class ImportFailed(ValueError):
     """A file cannot be made a run; the text is one line that names the file."""
@@ -70,14 +72,29 @@ class Log:
     """The number of entries that were left out, by their kind."""
 
     def add(self, tag: str, step: int, time: float, value: float) -> None:
-        """Add an entry of a scalar."""
+        """Add an entry of a scalar. Raises ValueError where its step or time cannot be."""
+        _check(step, time)
         self.scalars.setdefault(tag, Column()).add(step, time, value)
 
     def add_norm(self, tag: str, step: int, time: float, norm: float, *, size: int, estimated: bool) -> None:
-        """Add the norm of a gradient whose histogram was logged."""
+        """Add the norm of a gradient whose histogram was logged. Raises ValueError like `add`."""
+        _check(step, time)
+        if not 0 <= size <= LARGEST_STEP:
+            raise ValueError(f"a histogram of {size} numbers")
         self.norms.setdefault(tag, Column()).add(step, time, norm)
         self.sizes[tag] = size
         self.estimated += estimated
+
+
+DAMAGED = "damaged entries"
+"""What is said to be left out where an entry cannot be read."""
+ODD_ENTRY = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What reading an entry that is not what it should be may raise."""
+
+
+def _check(step: int, time: float) -> None:
+    if not abs(step) <= LARGEST_STEP or not abs(time) <= LATEST_TIME:
+        raise ValueError(f"step {step} at the time {time}")
 
 
 SMALLEST_TRUSTED_SUM = 1e-36

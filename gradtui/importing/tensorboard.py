@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtui.importing.log import ImportFailed, Log, norm_from_bins, norm_from_squares
+from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, norm_from_bins, norm_from_squares
 from gradtui.importing.names import gradient_of
 
 NAME_PART = "tfevents"
@@ -43,7 +43,10 @@ def read_events(files: list[Path], name: str) -> Log:
         try:
             for event in _events(file, log):
                 for value in event.summary.value:
-                    _take(log, event.step, event.wall_time, value)
+                    try:
+                        _take(log, event.step, event.wall_time, value)
+                    except ODD_ENTRY:
+                        log.left[DAMAGED] += 1
         except OSError as error:
             raise ImportFailed(f"{file}: {error.strerror or error}") from None
     return log
@@ -51,6 +54,8 @@ def read_events(files: list[Path], name: str) -> Log:
 
 def _events(file: Path, log: Log) -> Iterator[Any]:
     try:
+        from google.protobuf.message import DecodeError
+
         # TensorBoard's higher loaders would make tensors of histograms, and drop their sums of squares.
         from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
         from tensorboard.compat.proto.event_pb2 import Event
@@ -61,7 +66,12 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
     rest = file.stat().st_size
     for record in RawEventFileLoader(str(file)).Load():
         rest -= len(record) + FRAME_BYTES
-        yield Event.FromString(record)
+        try:
+            event = Event.FromString(record)
+        except DecodeError:
+            log.left[DAMAGED] += 1
+            continue
+        yield event
     if rest > 0:
         log.left["bytes behind the last whole record"] += rest
 

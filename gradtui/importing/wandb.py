@@ -8,6 +8,7 @@ is read here; what a record says is left to wandb's own protocol definitions.
 from __future__ import annotations
 
 import json
+import os
 import struct
 import zlib
 from collections.abc import Iterator
@@ -16,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from gradtui.importing.log import ImportFailed, Log, norm_from_bins
+from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, norm_from_bins
 from gradtui.importing.names import gradient_of
+from gradtui.ordinary_files import open_to_read
 
 SUFFIX = ".wandb"
 
@@ -43,12 +45,21 @@ def read_offline_run(path: Path) -> Log:
     Raises ImportFailed if wandb is missing or the file is not one of W&B's.
     """
     record = _record_type(path)
+    from google.protobuf.message import DecodeError
+
     log = Log(path.stem, "W&B", path, ordered=False)
     for content in _records(path):
-        message = record.FromString(content)
+        try:
+            message = record.FromString(content)
+        except DecodeError:
+            log.left[DAMAGED] += 1
+            continue
         kind = message.WhichOneof("record_type")
         if kind == "history":
-            _take(log, message.history)
+            try:
+                _take(log, message.history)
+            except ODD_ENTRY:
+                log.left[DAMAGED] += 1
         elif kind == "run" and message.run.display_name:
             log.name = message.run.display_name
     return log
@@ -64,7 +75,7 @@ def _record_type(path: Path) -> Any:
 
 def _records(path: Path) -> Iterator[bytes]:
     try:
-        with path.open("rb") as file:
+        with os.fdopen(open_to_read(path), "rb") as file:
             start = file.read(PREAMBLE)
             if start[: len(MAGIC)] != MAGIC:
                 raise ImportFailed(f"{path}: is no file of W&B's")
@@ -140,9 +151,14 @@ def _take_value(log: Log, tag: str, step: int, time: float, value: Any) -> None:
         log.left[value["_type"] if isinstance(value, dict) else "text"] += 1
 
 
+MOST_BINS = 100_000
+
+
 def _edges(histogram: dict[str, Any]) -> np.ndarray:
     packed = histogram.get("packedBins")
     if packed is None:
         return np.asarray(histogram["bins"], np.float64)
+    if not 0 <= packed["count"] <= MOST_BINS:
+        raise ValueError(f"a histogram of {packed['count']} bins")
     edges: np.ndarray = packed["min"] + packed["size"] * np.arange(packed["count"] + 1)
     return edges

@@ -54,6 +54,7 @@ Numbers in JSON that are not finite are written as the strings "nan", "inf" and 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import re
 import stat
@@ -224,6 +225,8 @@ def _make_root(root: Path, share: bool) -> None:
     with contextlib.suppress(FileExistsError):
         safe_files.make_folder(root, share=share)
     about = root.stat()
+    if not stat.S_ISDIR(about.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(root))
     needed = stat.S_IRGRP | stat.S_IXGRP
     if share and about.st_uid == os.getuid() and about.st_mode & needed != needed:
         root.chmod(stat.S_IMODE(about.st_mode) | needed)

@@ -22,6 +22,9 @@ ENDS: tuple[State, ...] = ("finished", "stopped", "diverged", "failed")
 SILENCE_SECONDS = 30.0
 """A trainer on another host counts as dead when its heartbeat is older than this."""
 
+LARGEST_SKEW_SECONDS = 3600.0
+"""A heartbeat that lies further in the future was made up, and not by a file server whose clock is ahead."""
+
 START_SECONDS = 60.0
 """A trainer that has written no run.json after this time never started."""
 
@@ -114,10 +117,14 @@ def _before_the_trainer(folder: Path) -> RunStatus:
 
 def is_alive(folder: Path, meta: RunMeta) -> bool:
     """Return whether the process that writes the run is alive: here by its pid, elsewhere by its heartbeat."""
-    if meta.pid and meta.host == process.host_name() and meta.machine == process.machine():
+    here = meta.host == process.host_name() and meta.machine == process.machine()
+    # Every process has a start here, so that one without is claimed: pid 1 would be alive for ever.
+    named = meta.pid_started is not None or process.start_ticks(os.getpid()) is None
+    if meta.pid and here and named:
         return process.is_alive(meta.pid, meta.pid_started)
     heartbeat = folder / HEARTBEAT_FILE
-    return _age(heartbeat if heartbeat.exists() else folder / RUN_FILE) <= SILENCE_SECONDS
+    age = _age(heartbeat if heartbeat.exists() else folder / RUN_FILE)
+    return -LARGEST_SKEW_SECONDS <= age <= SILENCE_SECONDS
 
 
 def _age(path: Path) -> float:

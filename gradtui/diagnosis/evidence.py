@@ -100,6 +100,12 @@ class Evidence:
     """Samples × layers: RMS of the gradient with respect to the layer's output, its pre-activation."""
     update_ratio: Series = field(default_factory=Series.none)
     """Samples × layers: norm of a step's change over the norm of the weights."""
+    weight_norm: Series = field(default_factory=Series.none)
+    """Samples × layers: L2 norm of the weights before the step."""
+    rate: Series = field(default_factory=Series.none)
+    """The learning rate."""
+    optimizer: str = ""
+    """The class of a script's optimizer; empty where there are several, or it is not known."""
     dead_fraction: Series = field(default_factory=Series.none)
     """Samples × layers: units that hardly ever fire; NaN for activations that cannot die."""
     saturated_fraction: Series = field(default_factory=Series.none)

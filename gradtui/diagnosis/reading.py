@@ -70,6 +70,9 @@ def evidence_of(run: Run) -> Evidence:
         clipped_norm=scalar("grad_norm_clipped"),
         output_grad_rms=metric("output_grad_rms"),
         update_ratio=metric("update_ratio"),
+        weight_norm=metric("weight_norm"),
+        rate=scalar("lr"),
+        optimizer=_optimizer(meta.data.get("optimizer")) if meta else "",
         dead_fraction=metric("dead_fraction"),
         saturated_fraction=metric("saturated_fraction"),
         nonfinite=metric("nonfinite"),
@@ -194,6 +197,11 @@ def _evaluations(events: Sequence[Event]) -> tuple[Evaluation, ...]:
         for event in events
         if event.get("event") == "evaluation"
     )
+
+
+def _optimizer(recorded: object) -> str:
+    names = list(recorded.values()) if isinstance(recorded, Mapping) else []
+    return names[0] if len(names) == 1 and isinstance(names[0], str) else ""
 
 
 def _batches(events: Sequence[Event]) -> dict[int, tuple[int | float | str, ...]]:

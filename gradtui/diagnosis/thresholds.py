@@ -108,6 +108,9 @@ SMALLEST_UPDATE, LARGEST_UPDATE = metrics.HEALTHY_UPDATE_RATIO
 STANDSTILL_UPDATE = 1e-5
 """A tenth of the smallest healthy update. Where not even the layer that moves most comes to this, no profile is to
 blame: the layer next to the loss gets all of its gradient (nets with such rates: 1e-8 to 6e-6; ACCURACY.md)."""
+SHORTEST_WAY = 1e-3
+"""The way of all steps together as a share of the weights, below which nothing was learned: ten of the smallest healthy
+steps, and no net learns in ten."""
 BREAKING_UPDATE = 1.0
 """An update as large as the weights themselves (TheDeepChecker warns at 0.1, SageMaker at 10)."""
 RECENT_UPDATES = 10
@@ -183,7 +186,7 @@ LARGEST_LOSS_SCALE = 2.0**24
 
 OUTLIER_RATIO = 20.0
 """A step's gradient norm so many times the median of its neighbours stands out. Norms of healthy batches scatter by
-less than ten times, also in small batches."""
+a few times, also in small batches."""
 OUTLIER_NEIGHBOURS = 16
 """Rows before a step, and behind it, that are its neighbours."""
 MOST_SPIKES, SPIKE_SHARE = 3, 0.02

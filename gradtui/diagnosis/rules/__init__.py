@@ -16,6 +16,7 @@ from gradtui.diagnosis.rules import (
     learning,
     nonfinite,
     spikes,
+    standstill,
     starvation,
     units,
     unstable,
@@ -111,7 +112,8 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     if partner is not None and not case.evidence.finished:
         # Only the end tells which of the two it is.
         return []
-    return _present(learning.degradation(case, partner) or learning.not_learning(case))
+    found = learning.degradation(case, partner) or standstill.with_cause(case, learning.not_learning(case))
+    return _present(found or standstill.standstill(case))
 
 
 def _follows(in_units: Finding | None, vanishing: Finding | None, case: Case) -> bool:

@@ -36,6 +36,20 @@ from gradtui.diagnosis.thresholds import (
     WARMUP_STEPS,
 )
 
+KINDS = {
+    "batchnorm1d": "BatchNorm1d",
+    "batchnorm2d": "BatchNorm2d",
+    "groupnorm": "GroupNorm",
+    "layernorm": "LayerNorm",
+    "lstm": "LSTM",
+    "gru": "GRU",
+    "rnn": "RNN",
+    "multiheadattention": "MultiheadAttention",
+    "transformerencoderlayer": "TransformerEncoderLayer",
+    "transformerdecoderlayer": "TransformerDecoderLayer",
+}
+"""The classes of a script's modules as they are written; recordings have them in small letters."""
+
 
 @dataclass(frozen=True, eq=False)
 class Case:
@@ -71,7 +85,17 @@ class Case:
 
     def end_layers(self) -> tuple[str, str]:
         """Return the names of the first and the last hidden layer of the depth profile."""
-        return self.evidence.layers[self.depth.indices[0]], self.evidence.layers[self.depth.indices[-1]]
+        return self.called(self.depth.indices[0]), self.called(self.depth.indices[-1])
+
+    def called(self, layer: int) -> str:
+        """Return what people call a layer: by its name, and by its kind where the name is a mere number.
+
+        `layer` is the layer's index.
+        """
+        name, kind = self.evidence.layers[layer], self.evidence.kinds[layer]
+        if self.evidence.experiment is not None or not kind or not name.rpartition(".")[2].isdigit():
+            return name
+        return f"{name} ({KINDS.get(kind, kind.capitalize())})"
 
     # -- does it learn
 

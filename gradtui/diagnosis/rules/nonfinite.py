@@ -82,7 +82,8 @@ def _in_outputs(case: Case, begin: int) -> Broken | None:
             break
         if row.any():
             layers = case.names(np.flatnonzero(row).tolist())
-            words = f"At step {step} {layers[0]} is the first layer whose output is not finite"
+            first = case.called(int(np.flatnonzero(row)[0]))
+            words = f"At step {step} {first} is the first layer whose output is not finite"
             return Broken(int(step), layers, words)
     return None
 
@@ -98,9 +99,8 @@ def _in_gradients(case: Case, begin: int) -> Broken | None:
     if not bad:
         return None
     layers = case.names(bad)
-    words = (
-        f"At step {begin} {layers[-1]} is the first layer, from the output on, whose gradient is not finite"
-    )
+    first = case.called(bad[-1])
+    words = f"At step {begin} {first} is the first layer, from the output on, whose gradient is not finite"
     return Broken(begin, layers, words)
 
 

@@ -75,7 +75,9 @@ def _over_depth(case: Case) -> Finding | None:
         words += f", {slope:.2g} decades a layer"
     moved = case.usual_update(profile.indices[0])
     if np.isfinite(moved):
-        words += f"; a step moves {first} by {number(moved)} of its size"
+        words += (
+            f"; a step moves {first} by {number(moved)} of its size" if moved else f"; no step moves {first}"
+        )
     late = not profile.start <= VANISHING_DECADES
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
         case.evidence.experiment, case.measured(layers)

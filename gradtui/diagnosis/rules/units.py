@@ -36,7 +36,7 @@ def dead_units(case: Case) -> Finding | None:
     step, at_start = _beginning(case, newest, bool(dead))
     worst = int(np.nanargmax(newest))
     words = (
-        f"{newest[worst]:.0%} of the units of {case.evidence.layers[worst]} never fire, {share:.0%} of all; "
+        f"{newest[worst]:.0%} of the units of {case.called(worst)} never fire, {share:.0%} of all; "
         f"{case.progress_text()}."
     )
     offers = cures.for_dead_units(
@@ -60,7 +60,7 @@ def saturated(case: Case) -> Finding | None:
         return None
     step = int(series.steps[int(np.flatnonzero(full)[0])])
     words = (
-        f"{newest[named[0]]:.0%} of the units of {case.evidence.layers[named[0]]} stand at the flat ends of their "
+        f"{newest[named[0]]:.0%} of the units of {case.called(named[0])} stand at the flat ends of their "
         f"activation; {case.progress_text()}."
     )
     offers = cures.for_saturated(case.evidence.experiment, case.measured(case.names(named)))

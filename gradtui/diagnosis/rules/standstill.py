@@ -1,0 +1,83 @@
+"""Find weights that stand still: steps too short to learn anything by, and steps that a coarse number rounds away."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from gradtui.diagnosis.findings import CureOffer, Finding
+from gradtui.diagnosis.profile import median_of_known
+from gradtui.diagnosis.rules.case import Case, number
+from gradtui.diagnosis.thresholds import SHORTEST_WAY
+
+SPACING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
+"""How far apart two neighbouring numbers are, as a share of their size, at least half of it and at most all."""
+WIDE_WEIGHTS = CureOffer(
+    "keep the weights in float32",
+    {},
+    "Keep the parameters in float32 and compute under torch.autocast in the smaller format: then a step of any length "
+    "is added to them.",
+)
+LARGER_RATE = CureOffer(
+    "a larger rate",
+    {},
+    "A step of healthy training moves the weights by 0.01 % to 1 % of their size; look at the rate, at the schedule, "
+    "and at a warm-up that has not begun.",
+)
+
+
+def standstill(case: Case) -> Finding | None:
+    """Find a run in which the weights have moved too little for anything to be learned.
+
+    The way of all steps together, if they all went in one direction, is a small share of the weights; in every net
+    that learned it was some percent. Without a logged loss it is all that tells of such a run.
+    """
+    evidence = case.evidence
+    ratios = evidence.update_ratio
+    if evidence.experiment is not None or not len(ratios) or not case.nearly_done or case.started_learning:
+        return None
+    usual = [median_of_known(ratios.values[:, layer]) for layer in range(len(evidence.layers))]
+    known = [moved for moved in usual if not np.isnan(moved)]
+    steps = max(evidence.step, evidence.facts.step if evidence.facts is not None else 0)
+    if not known or case.too_short or not max(known) * steps < SHORTEST_WAY:
+        return None
+    moved = (
+        "do not move at all" if max(known) == 0 else f"move by {number(max(known))} of their size in a step"
+    )
+    words = f"The weights {moved}, which in {steps} steps is too little to learn anything by; {case.progress_text()}."
+    return with_cause(case, Finding.of("not-learning", 1, (), words, (LARGER_RATE,)))
+
+
+def with_cause(case: Case, finding: Finding | None) -> Finding | None:
+    """Return a finding of a run that learns nothing, with the cause first where rounding is it."""
+    spacing = SPACING.get(case.evidence.number_format)
+    if finding is None or spacing is None:
+        return finding
+    wanted = _wanted_update(case)
+    if not wanted < spacing / 2:
+        return finding
+    kind = case.evidence.number_format
+    words = (
+        f"The update is smaller than {kind}'s spacing: a step wants to move the weights by {number(wanted)} of their "
+        f"size, {kind} rounds what is below {number(spacing / 2)} away. {finding.evidence}"
+    )
+    return replace(finding, evidence=words, cures=(WIDE_WEIGHTS, *finding.cures))
+
+
+def _wanted_update(case: Case) -> float:
+    """How far a step would move the weights without rounding, as a share of their size; NaN where it is not known.
+
+    An Adam-like rule moves each number by the rate at most, plain descent by the rate times its gradient.
+    """
+    evidence = case.evidence
+    weights, gradients = evidence.weight_norm, evidence.grad_norm
+    if not len(weights) or not len(evidence.rate) or not len(gradients):
+        return float("nan")
+    rate = median_of_known(evidence.rate.values)
+    size = np.nanmedian(weights.values, axis=0)
+    if any(word in evidence.optimizer.lower() for word in ("adam", "lion", "rmsprop", "adagrad")):
+        length = rate * np.sqrt(np.asarray(evidence.parameters, np.float64))
+    else:
+        length = rate * np.nanmedian(gradients.values, axis=0)
+    return median_of_known(np.asarray(length / size, np.float64))

@@ -11,7 +11,7 @@ def report(nets: Sequence[Measured]) -> str:
     """Return the table as Markdown: all nets that can learn, then by the first finding, then by the first advice."""
     able = [net for net in nets if net.can_learn]
     lines = [
-        f"{len(nets)} failing nets were drawn; the reference net learns on {len(able)} of them, and these count.",
+        f"{len(nets)} failing nets were drawn; {len(able)} can learn something in their steps, and these count.",
         "",
         "| first finding | nets | no finding left by the first advice | it learns | it learns within three rounds |",
         "| --- | ---: | ---: | ---: | ---: |",

@@ -7,6 +7,8 @@ from typing import Any
 from torch import Tensor
 from torch.optim import Optimizer
 
+from gradtui.monitor.backward_losses import PassRoots
+from gradtui.monitor.backward_root import running_root
 from gradtui.monitor.clearing import Clearing
 from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion
 from gradtui.monitor.guard import guarded
@@ -28,6 +30,7 @@ class OptimizerHook:
         self._recorder = recorder
         self._step: OptimizerStep | None = None
         self._clearing = Clearing()
+        self._roots = PassRoots()
         recorder.clearings.append(self._clearing)
         self._hook_parameters()
         self._handles: list[Any] = []
@@ -61,6 +64,8 @@ class OptimizerHook:
     def _pass_wanted(self) -> bool:
         """Count a backward pass, and return whether to measure at its end."""
         self._passes += 1
+        if self._recorder.wants_root():
+            self._roots.add(running_root())
         return (self._recorder.due or self._watched.scaler.found) and self.guard.open
 
     @guarded()
@@ -71,6 +76,7 @@ class OptimizerHook:
             self._clearing.after_pass(version)
             if before is not None and version is not None and not version.continues(before):
                 # The gradients were cleared, though the optimizer took no step.
+                self._roots.keep_newest()
                 arrived = self._arrived
                 left_out = None if arrived is None else self._measured(arrived, arrived, skipped=True)
                 recorder.leave_out_step(self._watched, left_out)
@@ -89,10 +95,11 @@ class OptimizerHook:
     @guarded()
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         with self._recorder.stopwatch.on("recording"):
-            if _has_closure(args, kwargs):
+            closure = _has_closure(args, kwargs)
+            if closure:
                 # The closure computed the gradients within the step.
                 self._step = self._measure()
-            self._end_step()
+            self._end_step(closure=closure)
 
     def _begin_step(self) -> None:
         watched = self._watched
@@ -106,10 +113,14 @@ class OptimizerHook:
             self._hook_parameters()
         self._recorder.begin_step(watched)
 
-    def _end_step(self) -> None:
+    def _end_step(self, *, closure: bool = False) -> None:
         step, self._step, self._arrived = self._step, None, None
         self._passes, self._version = 0, None
         recorder = self._recorder
+        if recorder.losses.wanted:
+            roots = self._roots.take(first=closure, whole=recorder.due)
+            scaler = self._watched.scaler
+            recorder.losses.take(self._watched.number, roots, scaler.scale() if scaler.found else None)
         recorder.end_step(self._watched, step)
         # Where the next steps are left out of the record, their backward passes are not seen.
         self._clearing.after_step(self._backward.version() if recorder.due else None, recorder.step)

@@ -10,6 +10,7 @@ import torch
 
 from gradtui.absent import ABSENT, is_absent
 from gradtui.monitor.activations import ActivationSampler
+from gradtui.monitor.backward_losses import BackwardLosses
 from gradtui.monitor.batches import BatchMemory
 from gradtui.monitor.clearing import Clearing
 from gradtui.monitor.distributed.reducers import RankPart, RankReducer
@@ -83,6 +84,7 @@ class ScriptRecorder:
         self._device = device_of(models.registered)
         self.batches = BatchMemory(writer)
         self.log = ScalarLog(writer, self._device, self.stopwatch)
+        self.losses = BackwardLosses(writer, self.log, self._device, len(optimizers))
         self._every_step = budget is None
         sampling_share = SAMPLING_SHARE if budget is None else budget * (1 - RECORDING_SHARE)
         self._recording_budget = SamplingBudget(
@@ -111,6 +113,20 @@ class ScriptRecorder:
         training = self._recording_budget.training
         once = self._setup_seconds / training if training else 0.0
         return self._recording_budget.overhead + self._sampling_budget.overhead + once
+
+    def wants_root(self) -> bool:
+        """Return whether the loss of the step that comes is to be read from its backward pass.
+
+        On the host that costs next to nothing, and every step has its loss. Elsewhere only steps that are recorded do.
+        With several optimizers the clearing of gradients tells whose loss it is, which is seen of these steps alone.
+        """
+        losses = self.losses
+        read = self.due or (losses.on_host and len(self._optimizers) == 1)
+        return read and losses.wanted and self.guard.open
+
+    def wants_kind(self) -> bool:
+        """Return whether the kind of the loss is not known yet."""
+        return self.losses.kind_wanted
 
     def begin_step(self, watched: WatchedOptimizer) -> None:
         """Prepare for the step that an optimizer is about to take."""
@@ -168,6 +184,7 @@ class ScriptRecorder:
             with self.stopwatch.on("sampling"):
                 self._write_activations(moment)
                 self._updates.send(self.step, moment)
+        self.losses.end_step(self.step, moment)
         self.log.end_step(self.step, moment)
         if self.stopwatch.lap_seconds > LAP_SECONDS:
             self.publish()
@@ -242,6 +259,7 @@ class ScriptRecorder:
 
     def finish(self) -> None:
         """Write all that was recorded, and what the recording has cost."""
+        self.losses.finish()
         self.catch_up(wait=True)
         if self._reducer is not None:
             self._reducer.settle()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +18,9 @@ from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
 from gradtui.runs.status import State
 from gradtui.runs.writer import RunWriter
+
+BACKWARD_LOSS = "backward_loss"
+"""The table of the losses that were seen in backward passes; it is there while the script logs no loss."""
 
 
 class ScriptRunWriter:
@@ -97,6 +101,29 @@ class ScriptRunWriter:
         self._meta = replace(self._meta, tables={**self._meta.tables, **tables})
         write_meta(self._path, self._meta)
 
+    def begin_backward_loss(self, kind: str, chance: float) -> None:
+        """Begin the table of the losses seen in backward passes. Raises OSError.
+
+        `kind` is the kind of the loss, empty where it is not known; `chance` is what guessing gives, or NaN.
+        """
+        self._meta = replace(
+            self._meta,
+            chance_loss=chance if math.isfinite(chance) else None,
+            data={**self._meta.data, **({"loss_kind": kind} if kind else {})},
+        )
+        self.begin_tables({BACKWARD_LOSS: TableMeta(columns=("loss",), kind="scalars")})
+
+    def drop_backward_loss(self) -> None:
+        """Forget that table, and what was known of its loss: the script logs another. It is written with the next
+        table that begins."""
+        if BACKWARD_LOSS in self._meta.tables:
+            self._meta = replace(
+                self._meta,
+                chance_loss=None,
+                tables={name: about for name, about in self._meta.tables.items() if name != BACKWARD_LOSS},
+                data={name: value for name, value in self._meta.data.items() if name != "loss_kind"},
+            )
+
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
         """Append a row to a table that has been begun; `moment` is in seconds since the epoch."""
         self._writer.append(table, step, values, moment)
@@ -131,6 +158,12 @@ class NullWriter(ScriptRunWriter):
         """Do nothing."""
 
     def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:
+        """Do nothing."""
+
+    def begin_backward_loss(self, kind: str, chance: float) -> None:
+        """Do nothing."""
+
+    def drop_backward_loss(self) -> None:
         """Do nothing."""
 
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:

@@ -24,7 +24,7 @@ BATCH_SECONDS = 0.05
 
 
 class _LoggedMean(NamedTuple):
-    name: str
+    table: str
     step: int
     moment: float
     value_count: int
@@ -83,22 +83,33 @@ class ScalarLog:
         for means, (_, arrived) in self._copies.receive(wait=wait):
             self._write(means, arrived)
 
+    def logs(self, name: str) -> bool:
+        """Return whether the script has logged a number of that name."""
+        return name in self._tables
+
+    def add_row(self, table: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
+        """Take numbers that nobody has logged; their mean is a row of a table that has been begun."""
+        self._batch.append((_LoggedMean(table, step, moment, len(numbers)), numbers))
+
     def _add(self, name: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
         self._last_steps[name] = step
-        self._batch.append((_LoggedMean(name, step, moment, len(numbers)), numbers))
+        self.add_row(self._tables[name], step, moment, numbers)
 
     def _write(self, means: list[_LoggedMean], numbers: list[float]) -> None:
         at = 0
-        for name, step, moment, count in means:
+        for table, step, moment, count in means:
             value = sum(numbers[at : at + count]) / count
             at += count
-            self._writer.append(self._tables[name], step, (value,), moment)
+            self._writer.append(table, step, (value,), moment)
 
     def _begin(self, name: str, *, before_step: bool) -> bool:
         if len(self._tables) >= LARGEST_NAME_COUNT:
             return False
         table = table_name(name, self._writer.tables)
         with self._stopwatch.on("setup"):
+            if name == "loss":
+                # The script's own word for it counts.
+                self._writer.drop_backward_loss()
             self._writer.begin_tables({table: TableMeta(columns=(name,), kind="scalars")})
         self._tables[name], self._logged_before_step[name] = table, before_step
         return True

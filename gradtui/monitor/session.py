@@ -9,6 +9,7 @@ from pathlib import Path
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.backward_root import listen, unlisten
 from gradtui.monitor.commands import CommandInbox, PendingCommands
 from gradtui.monitor.distributed.reducers import RankReducer
 from gradtui.monitor.guard import Guard
@@ -62,6 +63,8 @@ class WatchSession:
             activations=activations and sees_activations,
         )
         self._hooks = [OptimizerHook(watched, self.recorder) for watched in self._optimizers]
+        if writer.folder is not None:
+            listen(self.recorder)
         self._commands: CommandInbox | None = None
 
     @property
@@ -119,6 +122,7 @@ class WatchSession:
         self._close("stopped", f"no longer recorded: {reason}")
 
     def _close(self, status: State, reason: str) -> None:
+        unlisten(self.recorder)
         self.recorder.stop_sampling()
         if self._reducer is not None:
             self._reducer.close()

@@ -1,0 +1,132 @@
+"""Keep the loss of each step that was seen in its backward passes, for scripts that log none."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from gradtui.monitor.backward_root import BackwardRoot
+from gradtui.monitor.run_writer import BACKWARD_LOSS, ScriptRunWriter
+from gradtui.monitor.scalar_log import ScalarLog
+
+LOGGED = "loss"
+
+
+class PassRoots:
+    """PassRoots holds the roots of the passes that gave one optimizer its gradients, since its last step.
+
+    A root that is None could not be known. The loss of a step is the mean of its roots, as is right where the script
+    divides by the number of its passes or where each pass is a batch of its own.
+    """
+
+    def __init__(self) -> None:
+        self._roots: list[BackwardRoot | None] = []
+        self._first: BackwardRoot | None = None
+        self._begun = False
+
+    def add(self, root: BackwardRoot | None) -> None:
+        """Take the root of a pass that has reached a parameter; a pass may reach several."""
+        if root is not None and self._roots and self._roots[-1] is root:
+            return
+        self._roots.append(root)
+        if not self._begun:
+            self._begun, self._first = True, root
+
+    def keep_newest(self) -> None:
+        """Forget the roots of all passes but the newest: their gradients were cleared."""
+        del self._roots[:-1]
+
+    def take(self, *, first: bool = False, whole: bool = True) -> list[BackwardRoot]:
+        """Return the roots of the step, empty where one is not known, and forget them.
+
+        Args:
+            first: The step has a closure, which may have tried several weights: its loss is that of the first pass.
+            whole: It is known which gradients were cleared. Where it is not, only a single pass tells the loss.
+        """
+        roots: list[BackwardRoot | None] = [self._first] if first else self._roots
+        self._roots, self._first, self._begun = [], None, False
+        if not whole and len(roots) != 1:
+            return []
+        known = [root for root in roots if root is not None]
+        return known if len(known) == len(roots) else []
+
+
+class BackwardLosses:
+    """BackwardLosses writes the loss of each round in which all optimizers had their gradients from the same passes.
+
+    Where they had not, as the two of a GAN, there is no one loss of the step. Nothing is written once the script logs
+    a loss.
+    """
+
+    def __init__(
+        self, writer: ScriptRunWriter, log: ScalarLog, device: torch.device, optimizer_count: int
+    ) -> None:
+        self.on_host = device.type == "cpu"
+        self._writer = writer
+        self._log = log
+        self._optimizer_count = optimizer_count
+        self._round: dict[int, tuple[list[BackwardRoot], Tensor | None]] = {}
+        self._held: tuple[int, float, list[float | Tensor]] | None = None
+        """The first loss, held back for one step: a script that logs its loss does so by then."""
+        self._known: tuple[str, float] | None = None
+        """The kind of the loss, and what guessing gives."""
+        self._begun = False
+        self._over = writer.folder is None
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether losses are still written."""
+        return not self._over
+
+    @property
+    def kind_wanted(self) -> bool:
+        """Return whether it is not yet known which kind of loss this is."""
+        return self._known is None
+
+    def take(self, optimizer: int, roots: list[BackwardRoot], scale: Tensor | None) -> None:
+        """Take the roots of one optimizer's step, and the factor of a gradient scaler."""
+        if not self._over and roots:
+            self._round[optimizer] = (roots, scale)
+
+    def end_step(self, step: int, moment: float) -> None:
+        """Write the loss of the step that is over."""
+        if self._over:
+            return
+        if self._log.logs(LOGGED):
+            self._over, self._held = True, None
+            return
+        taken, self._round = list(self._round.values()), {}
+        self._release()
+        if not taken or len(taken) < self._optimizer_count:
+            return
+        roots, scale = taken[0]
+        if any(
+            len(other) != len(roots) or any(a is not b for a, b in zip(other, roots, strict=True))
+            for other, _ in taken[1:]
+        ):
+            return
+        numbers = [root.value for root in roots] if scale is None else [_over(r.value, scale) for r in roots]
+        if self._begun:
+            self._log.add_row(BACKWARD_LOSS, step, moment, numbers)
+        else:
+            chance = roots[0].known.chance / (1.0 if scale is None or scale.is_cuda else float(scale))
+            self._known = roots[0].known.kind, chance
+            self._held = step, moment, numbers
+
+    def finish(self) -> None:
+        """Write the loss that was held back."""
+        if not self._over and not self._log.logs(LOGGED):
+            self._release()
+            self._log.catch_up(wait=True)
+
+    def _release(self) -> None:
+        if self._held is not None and self._known is not None:
+            (step, moment, numbers), self._held = self._held, None
+            self._writer.begin_backward_loss(*self._known)
+            self._begun = True
+            self._log.add_row(BACKWARD_LOSS, step, moment, numbers)
+
+
+def _over(value: float | Tensor, scale: Tensor) -> float | Tensor:
+    """A root without the factor of a scaler, without waiting for the device."""
+    return value / scale.to(value.device) if isinstance(value, Tensor) else value / float(scale)

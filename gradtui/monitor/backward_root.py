@@ -1,0 +1,129 @@
+"""See what a script calls `backward()` on: the scalar root of a backward pass is the loss of its step."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor
+
+from gradtui.monitor.loss_kind import KnownLoss, known_loss
+
+
+@dataclass(frozen=True, eq=False)
+class BackwardRoot:
+    """A BackwardRoot is the scalar from which one backward pass began."""
+
+    value: float | Tensor
+    """The number; on a device a copy of it, which was not waited for."""
+    known: KnownLoss
+
+
+class RootListener(Protocol):
+    """A RootListener may ask for the roots of backward passes."""
+
+    def wants_root(self) -> bool:
+        """Return whether the root of the pass that begins now is needed."""
+
+    def wants_kind(self) -> bool:
+        """Return whether the graph behind the root is to be read too."""
+
+
+_listeners: list[RootListener] = []
+_running: dict[int, BackwardRoot | None] = {}
+"""By thread, the root of the pass that it has begun; None where the root is no scalar or was not asked for. It is plain
+and not thread-local: on CUDA the hooks of parameters run in the engine's own threads."""
+_lock = threading.Lock()
+_wrapper: Any = None
+_original: Any = None
+
+
+def running_root() -> BackwardRoot | None:
+    """Return the root of the backward pass that is under way; None where it is unknown, or where several passes are.
+
+    To be called from a hook of a parameter.
+    """
+    with contextlib.suppress(RuntimeError, ValueError):
+        (root,) = _running.values()
+        return root
+    return None
+
+
+def listen(listener: RootListener) -> None:
+    """Let a listener ask for roots; the first one puts a wrapper around `torch.autograd.backward`."""
+    global _wrapper, _original
+    with _lock:
+        _listeners.append(listener)
+        if torch.autograd.backward is not _wrapper:
+            _original = torch.autograd.backward
+            _wrapper = _wrapped(_original)
+            torch.autograd.backward = _wrapper
+
+
+def unlisten(listener: RootListener) -> None:
+    """Forget a listener; the last one takes the wrapper away, unless somebody has put another one around it."""
+    global _wrapper, _original
+    with _lock:
+        if listener in _listeners:
+            _listeners.remove(listener)
+        if not _listeners and _wrapper is not None and torch.autograd.backward is _wrapper:
+            torch.autograd.backward = _original
+            _wrapper = _original = None
+
+
+def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
+    @wraps(original)
+    def backward(*args: Any, **kwargs: Any) -> None:
+        thread = threading.get_ident()
+        # A pass within another (re-entrant checkpoints) belongs to the outer root.
+        if not _listeners or thread in _running or torch._C._current_graph_task_id() != -1:
+            return original(*args, **kwargs)
+        _running[thread] = _root(args, kwargs)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            _running.pop(thread, None)
+
+    backward._torchdynamo_disable = True  # type: ignore[attr-defined]
+    return backward
+
+
+def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:
+    # Nothing that fails here may reach the script.
+    try:
+        if not any(listener.wants_root() for listener in _listeners):
+            return None
+        tensor = _only(args[0] if args else kwargs.get("tensors"))
+        gradient = _only(args[1] if len(args) > 1 else kwargs.get("grad_tensors"))
+        if not isinstance(tensor, Tensor) or tensor.numel() != 1 or tensor.is_complex():
+            return None
+        if gradient is not None and not _is_one(gradient):
+            return None
+        value = _number(tensor)
+        reads = any(listener.wants_kind() for listener in _listeners)
+        return None if value is None else BackwardRoot(value, known_loss(tensor) if reads else KnownLoss())
+    except Exception:
+        return None
+
+
+def _only(given: Any) -> Any:
+    return given[0] if isinstance(given, list | tuple) and len(given) == 1 else given
+
+
+def _is_one(gradient: Any) -> bool:
+    # A number on a device would have to be waited for.
+    on_host = isinstance(gradient, Tensor) and gradient.device.type == "cpu" and gradient.numel() == 1
+    return on_host and gradient.item() == 1
+
+
+def _number(tensor: Tensor) -> float | Tensor | None:
+    if tensor.device.type == "cpu":
+        return float(tensor.item())
+    if tensor.is_cuda and torch.cuda.is_current_stream_capturing():
+        return None
+    return tensor.detach().reshape(()).clone()

@@ -1,0 +1,94 @@
+"""Tell from the graph behind a loss what is known of it: whether 0 is its least value, and what guessing gives."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from torch import Tensor
+
+ERRORS = frozenset(
+    {
+        "MseLossBackward0",
+        "SmoothL1LossBackward0",
+        "HuberLossBackward0",
+        "BinaryCrossEntropyBackward0",
+        "BinaryCrossEntropyWithLogitsBackward0",
+        "AbsBackward0",
+    }
+)
+"""The operations whose result is an error that cannot fall below 0."""
+CLASS_ERRORS = frozenset({"NllLossBackward0", "NllLoss2DBackward0"})
+MEAN_OF_BATCH = 1
+"""How torch numbers the reduction to a mean."""
+MOST_FACTORS = 8
+"""The most means and constant factors between the root and the operation."""
+
+
+@dataclass(frozen=True)
+class KnownLoss:
+    """A KnownLoss holds what the graph says of a loss."""
+
+    kind: Literal["", "bounded", "free"] = ""
+    """It is as in `diagnosis.evidence.Evidence.loss_kind`."""
+    chance: float = math.nan
+    """The loss of guessing, with the constant factors of the root; NaN where it is not known."""
+
+
+def known_loss(root: Tensor) -> KnownLoss:
+    """Return what the graph behind a root says; to be called before the backward pass, which frees it.
+
+    It looks through means, and through factors that are numbers on the host. Where anything else stands between, and
+    for sums of several losses, nothing is known.
+    """
+    node, factor = root.grad_fn, 1.0
+    for _ in range(MOST_FACTORS):
+        name = type(node).__name__
+        if name == "MeanBackward0":
+            pass
+        elif name in ("MulBackward0", "DivBackward0"):
+            constant = _constant(node, first_only=name == "DivBackward0")
+            if constant is None or constant == 0:
+                return KnownLoss()
+            factor = factor / constant if name == "DivBackward0" else factor * constant
+        else:
+            break
+        node = next((following for following, _ in node.next_functions if following is not None), None)  # type: ignore[union-attr]
+    return _known(node, factor)
+
+
+def _known(node: Any, factor: float) -> KnownLoss:
+    name = type(node).__name__
+    even_power = name == "PowBackward0" and _saved(node, "_saved_exponent") == 2
+    if name not in ERRORS | CLASS_ERRORS and not even_power:
+        return KnownLoss()
+    if name in CLASS_ERRORS and type(node.next_functions[0][0]).__name__ != "LogSoftmaxBackward0":
+        # Its input may be anything.
+        return KnownLoss()
+    if factor < 0:
+        return KnownLoss("free")
+    if name not in CLASS_ERRORS or _saved(node, "_saved_reduction") != MEAN_OF_BATCH:
+        return KnownLoss("bounded")
+    # Not from the saved tensor: to unpack one runs the forward pass again where that is checkpointed.
+    shape = node.next_functions[0][0]._input_metadata[0].shape
+    classes = shape[1] if len(shape) > 1 else shape[0]
+    return KnownLoss("bounded", factor * math.log(classes) if classes > 1 else math.nan)
+
+
+def _constant(node: Any, *, first_only: bool) -> float | None:
+    """The other operand of a product, or the divisor; None where it has a gradient, or is no number on the host."""
+    following = [one for one, _ in node.next_functions]
+    if sum(one is not None for one in following) != 1 or (first_only and following[0] is None):
+        return None
+    value = _saved(node, "_saved_other" if following[0] is not None else "_saved_self")
+    if not isinstance(value, Tensor):
+        return float(value) if isinstance(value, int | float) else None
+    return float(value.item()) if value.device.type == "cpu" and value.numel() == 1 else None
+
+
+def _saved(node: Any, name: str) -> Any:
+    try:
+        return getattr(node, name, None)
+    except RuntimeError:
+        return None

@@ -1,0 +1,263 @@
+"""Without a logged loss, the scalar on which a script calls `backward()` is the loss of its step."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import gradtui
+from gradtui.monitor.loss_kind import known_loss
+from gradtui.monitor.watch import Probe
+from gradtui.runs.reader import Run
+
+pytestmark = pytest.mark.usefixtures("home")
+Opened = Callable[[Probe], Run]
+
+
+def net() -> nn.Linear:
+    torch.manual_seed(0)
+    return nn.Linear(8, 3)
+
+
+def batch() -> tuple[torch.Tensor, torch.Tensor]:
+    return torch.randn(4, 8), torch.randint(0, 3, (4,))
+
+
+def loss_of(model: nn.Module) -> torch.Tensor:
+    x, y = batch()
+    return F.cross_entropy(model(x), y)
+
+
+def test_every_step_has_the_loss_of_its_pass_and_guessing_is_known(opened: Opened) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe, losses = gradtui.watch(model, optimizer), []
+    for _ in range(120):
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    run = opened(probe)
+    steps, values = run.scalars("loss")
+    np.testing.assert_array_equal(steps, np.arange(1, 121))
+    np.testing.assert_allclose(values, losses, rtol=1e-6)
+    assert run.meta is not None
+    assert run.meta.chance_loss == pytest.approx(np.log(3))
+    assert run.meta.data["loss_kind"] == "bounded"
+
+
+@pytest.mark.parametrize("before_step", [True, False])
+def test_a_logged_loss_counts_instead(opened: Opened, before_step: bool) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for step in range(6):
+        optimizer.zero_grad()
+        loss_of(model).backward()
+        if before_step:
+            probe.log(loss=step + 10.0)
+        optimizer.step()
+        if not before_step:
+            probe.log(loss=step + 10.0)
+    run = opened(probe)
+    np.testing.assert_allclose(run.scalars("loss")[1], np.arange(6) + 10.0)
+    assert run.scalar_names.count("loss") == 1
+    assert run.meta is not None
+    assert run.meta.chance_loss is None
+
+
+def test_the_passes_of_one_step_are_averaged(opened: Opened) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe, means = gradtui.watch(model, optimizer, budget=None), []
+    for _ in range(5):
+        optimizer.zero_grad()
+        losses = [loss_of(model) / 4 for _ in range(4)]
+        for loss in losses:
+            loss.backward()
+        optimizer.step()
+        means.append(torch.stack(losses).mean().item())
+    run = opened(probe)
+    np.testing.assert_allclose(run.scalars("loss")[1], means, rtol=1e-6)
+    assert run.meta is not None
+    assert run.meta.chance_loss == pytest.approx(np.log(3) / 4)
+
+
+def test_the_factor_of_a_scaler_is_taken_out(opened: Opened) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    probe, losses = gradtui.watch(model, optimizer, budget=None), []
+    for _ in range(5):
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+        losses.append(loss.item())
+    run = opened(probe)
+    np.testing.assert_allclose(run.scalars("loss")[1], losses, rtol=1e-5)
+    assert run.meta is not None
+    assert run.meta.chance_loss == pytest.approx(np.log(3))
+
+
+def test_the_two_losses_of_a_gan_are_not_the_loss(opened: Opened) -> None:
+    models = {"g": nn.Linear(2, 8), "d": nn.Linear(8, 1)}
+    g, d = models["g"], models["d"]
+    optimizers = {label: torch.optim.SGD(model.parameters(), 0.1) for label, model in models.items()}
+    probe = gradtui.watch(models, optimizers, budget=None)
+    for _ in range(6):
+        optimizers["d"].zero_grad()
+        (d(g(torch.randn(4, 2)).detach()).mean() - d(torch.randn(4, 8)).mean()).backward()
+        optimizers["d"].step()
+        optimizers["g"].zero_grad()
+        (-d(g(torch.randn(4, 2))).mean()).backward()
+        optimizers["g"].step()
+    assert "loss" not in opened(probe).scalar_names
+
+
+def test_two_optimizers_of_one_pass_share_its_loss(opened: Opened) -> None:
+    model = nn.Sequential(nn.Linear(8, 8), nn.Linear(8, 3))
+    optimizers = [torch.optim.SGD(part.parameters(), 0.1) for part in model]
+    probe, losses = gradtui.watch(model, optimizers, budget=None), []
+    for _ in range(4):
+        model.zero_grad()
+        loss = loss_of(model)
+        loss.backward(retain_graph=True)
+        for optimizer in optimizers:
+            optimizer.step()
+        losses.append(loss.item())
+    np.testing.assert_allclose(opened(probe).scalars("loss")[1], losses, rtol=1e-6)
+
+
+def test_a_closure_has_the_loss_of_its_first_pass(opened: Opened) -> None:
+    model = net()
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=4)
+    probe, first = gradtui.watch(model, optimizer, budget=None), []
+    for _ in range(3):
+        x, y = batch()
+
+        def closure(x: torch.Tensor = x, y: torch.Tensor = y) -> float:
+            optimizer.zero_grad()
+            loss = F.cross_entropy(model(x), y)
+            loss.backward()
+            return loss.item()
+
+        first.append(optimizer.step(closure))
+    np.testing.assert_allclose(opened(probe).scalars("loss")[1], first, rtol=1e-6)
+
+
+@pytest.mark.parametrize("way", ["vector", "weighted", "grad", "two"])
+def test_nothing_is_claimed_of_other_roots(opened: Opened, way: str) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for _ in range(4):
+        optimizer.zero_grad()
+        out = model(torch.randn(4, 8))
+        if way == "vector":
+            out.backward(torch.ones_like(out))
+        elif way == "weighted":
+            out.sum().backward(torch.tensor(3.0))
+        elif way == "two":
+            torch.autograd.backward([out.sum(), out.mean()])
+        else:
+            for p, gradient in zip(
+                model.parameters(), torch.autograd.grad(out.sum(), list(model.parameters())), strict=True
+            ):
+                p.grad = gradient
+        optimizer.step()
+    assert "loss" not in opened(probe).scalar_names
+
+
+def test_backward_is_torchs_own_again_after_close_and_errors_pass_through() -> None:
+    before, model = torch.autograd.backward, net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    other = net()
+    probe, second = gradtui.watch(model, optimizer), gradtui.watch(other)
+    assert torch.autograd.backward is not before
+    assert torch.autograd.backward._torchdynamo_disable  # type: ignore[attr-defined]
+    with pytest.raises(RuntimeError, match="does not require grad"):
+        torch.zeros(()).backward()
+    probe.close()
+    assert torch.autograd.backward is not before
+    second.close()
+    assert torch.autograd.backward is before
+
+
+def test_a_wrapper_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+    probe, calls = gradtui.watch(net()), []
+    ours = torch.autograd.backward
+
+    def theirs(*args: object, **kwargs: object) -> None:
+        calls.append(1)
+        ours(*args, **kwargs)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(torch.autograd, "backward", theirs)
+    probe.close()
+    assert torch.autograd.backward is theirs
+    x = torch.ones((), requires_grad=True)
+    (x * 2).backward()
+    assert x.grad is not None
+    assert float(x.grad) == 2
+    assert calls == [1]
+
+
+def test_passes_of_several_threads_are_not_mixed_up(opened: Opened) -> None:
+    model, other = net(), net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe, losses = gradtui.watch(model, optimizer, budget=None), []
+    stop = threading.Event()
+
+    def beside() -> None:
+        while not stop.is_set():
+            (loss_of(other) + 100).backward()
+
+    thread = threading.Thread(target=beside)
+    thread.start()
+    for _ in range(50):
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        optimizer.step()
+        losses.append(loss.item())
+    stop.set()
+    thread.join()
+    run = opened(probe)
+    if "loss" in run.scalar_names:
+        steps, values = run.scalars("loss")
+        np.testing.assert_allclose(values, np.array(losses)[steps - 1], rtol=1e-6)
+
+
+def test_the_training_is_the_same_bit_for_bit() -> None:
+    def weights(watched: bool) -> torch.Tensor:
+        model = net()
+        optimizer = torch.optim.Adam(model.parameters(), 0.01)
+        probe = gradtui.watch(model, optimizer) if watched else None
+        for _ in range(30):
+            optimizer.zero_grad()
+            loss_of(model).backward()
+            optimizer.step()
+        if probe is not None:
+            probe.close()
+        return nn.utils.parameters_to_vector(model.parameters()).detach()
+
+    assert torch.equal(weights(watched=True), weights(watched=False))
+
+
+def test_the_graph_tells_the_kind_of_a_loss() -> None:
+    scores, target = torch.randn(4, 5, requires_grad=True), torch.tensor([0, 1, 2, 3])
+    error = F.cross_entropy(scores, target)
+    assert known_loss(error * 2).chance == pytest.approx(2 * np.log(5))
+    assert known_loss(-1 * error).kind == "free"
+    assert known_loss(error + error).kind == ""
+    assert known_loss(F.mse_loss(scores, torch.zeros(4, 5))).kind == "bounded"
+    assert known_loss(((scores - 1) ** 2).mean()).kind == "bounded"
+    assert known_loss(F.nll_loss(scores, target)).kind == ""

@@ -147,12 +147,13 @@ class WatchedOptimizer:
     @property
     def changed(self) -> bool:
         """Return whether the script has given the optimizer other parameters since they were found."""
-        return _parameter_count(self.get()) != self._count
+        # The id of a tensor that is gone may belong to another one by now.
+        return _parameter_ids(self.get()) != self._ids or any(ref() is None for ref in self.parameters)
 
     def find_parameters(self) -> None:
         """Find the parameters that the optimizer moves."""
         optimizer = self.get()
-        self._count = _parameter_count(optimizer)
+        self._ids = _parameter_ids(optimizer)
         moved = (
             None
             if optimizer is None
@@ -170,8 +171,9 @@ class WatchedOptimizer:
         self.positions[:] = [positions.get(id(ref()), 0) for ref in self.parameters]
 
 
-def _parameter_count(optimizer: Optimizer | None) -> int:
-    return 0 if optimizer is None else sum(len(group["params"]) for group in optimizer.param_groups)
+def _parameter_ids(optimizer: Optimizer | None) -> list[int]:
+    groups = [] if optimizer is None else optimizer.param_groups
+    return [id(p) for group in groups for p in group["params"]]
 
 
 class ScalerFinder:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradtui.monitor.backward_losses import PassRoots
@@ -15,6 +18,15 @@ from gradtui.monitor.guard import guarded
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.step_record import OptimizerStep
 from gradtui.monitor.watched import WatchedOptimizer
+
+CHECK_SECONDS, CHECK_SHARE = 8e-6, 0.003
+"""What it takes to look at one small gradient, and the share of the training's time that these looks may take."""
+GROWN = 100.0
+"""A gradient that is so many times the largest one before stands out."""
+FEWEST_CHECKS = 10
+"""The number of gradients that must be known before one stands out by its size."""
+LARGEST_CHECKED = 4096
+"""A gradient of more numbers takes longer to look at."""
 
 
 class OptimizerHook:
@@ -33,6 +45,7 @@ class OptimizerHook:
         self._roots = PassRoots()
         recorder.clearings.append(self._clearing)
         self._hook_parameters()
+        self._last_measured = True
         self._handles: list[Any] = []
         if (optimizer := watched.get()) is not None:
             self._handles = [
@@ -46,6 +59,7 @@ class OptimizerHook:
         self._arrived: GradNorms | None = None
         self._passes = 0
         self._version: GradVersion | None = None
+        self._alarm = GradientAlarm(self._watched)
 
     def step(self) -> None:
         """Record a step of a training whose optimizer is not known; do nothing where it is."""
@@ -61,6 +75,18 @@ class OptimizerHook:
         for handle in self._handles:
             handle.remove()
 
+    def measure_last(self) -> None:
+        """Measure the gradients that the last step has left behind, where it was not measured itself.
+
+        Where the script clips, the norm before clipping is not known any more, and nothing is recorded. Neither is it
+        where another backward pass came after the step.
+        """
+        if self._last_measured or self._passes or self._recorder.clips or not self._watched.known:
+            return
+        left = self._gradients.read()
+        if left.present.any():
+            self._recorder.add_last(self._measured(left, left))
+
     def _pass_wanted(self) -> bool:
         """Count a backward pass, and return whether to measure at its end."""
         self._passes += 1
@@ -71,6 +97,9 @@ class OptimizerHook:
     @guarded()
     def _end_of_backward(self) -> None:
         recorder = self._recorder
+        if not self._passes:
+            # The step was taken within the pass, by a hook of the script, and the gradients may be gone.
+            return
         with recorder.stopwatch.on("recording"):
             version, before = self._backward.version(), self._version
             self._clearing.after_pass(version)
@@ -86,6 +115,12 @@ class OptimizerHook:
     @guarded()
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not (self._recorder.due or self._recorder.sampling):
+            if self._recorder.can_look_closely and self._alarm.rings(self._recorder.step_seconds):
+                with self._recorder.stopwatch.on("recording"):
+                    self._begin_step()
+                    now = self._gradients.read()
+                    self._step = self._measured(now, now)
+                    self._recorder.look_closely()
             return
         with self._recorder.stopwatch.on("recording"):
             self._begin_step()
@@ -115,6 +150,7 @@ class OptimizerHook:
 
     def _end_step(self, *, closure: bool = False) -> None:
         step, self._step, self._arrived = self._step, None, None
+        self._last_measured = step is not None
         self._passes, self._version = 0, None
         recorder = self._recorder
         if recorder.losses.wanted:
@@ -127,6 +163,10 @@ class OptimizerHook:
 
     def _measure(self) -> OptimizerStep | None:
         arrived, scaler = self._arrived, self._watched.scaler
+        if self._recorder.due and _within_backward():
+            # A hook of the script takes the step as soon as the gradient has arrived.
+            now = self._gradients.read()
+            return self._measured(now, now)
         # After a pass that was counted but not measured, the norm before clipping is not known.
         if not self._recorder.due or (arrived is None and self._passes):
             return None
@@ -163,6 +203,50 @@ class OptimizerHook:
             overflow=_copied(getattr(optimizer, "found_inf", None)),
             skipped=skipped,
         )
+
+
+class GradientAlarm:
+    """A GradientAlarm looks at one small gradient of an optimizer, at as many steps as its cost allows.
+
+    It serves steps that are not recorded. NaN in a loss reaches every gradient, and so does most growth. On a device
+    other than the CPU nothing is looked at, because that would wait for the device.
+    """
+
+    def __init__(self, watched: WatchedOptimizer) -> None:
+        known = [
+            (p.numel(), reference)
+            for reference in watched.parameters
+            if (p := reference()) is not None and p.requires_grad and not is_lazy(p)
+        ]
+        known = [(size, reference) for size, reference in known if size <= LARGEST_CHECKED]
+        self._parameter = min(known, key=lambda entry: entry[0])[1] if known else None
+        self._largest = 0.0
+        self._checks = 0
+        self._rests = 0
+        self._broken = False
+
+    def rings(self, step_seconds: float) -> bool:
+        """Return whether the gradient has broken or grown by GROWN since the steps before."""
+        if self._rests > 0:
+            self._rests -= 1
+            return False
+        self._rests = int(CHECK_SECONDS / (CHECK_SHARE * step_seconds)) if step_seconds > 0 else 0
+        parameter = None if self._parameter is None else self._parameter()
+        gradient = None if parameter is None else parameter.grad
+        if gradient is None or gradient.device.type != "cpu" or gradient.is_sparse:
+            return False
+        norm = float(torch.linalg.vector_norm(gradient.detach()))
+        was_broken, self._broken = self._broken, not math.isfinite(norm)
+        if self._broken:
+            return not was_broken
+        grown = self._checks >= FEWEST_CHECKS and norm > GROWN * self._largest > 0
+        self._checks += 1
+        self._largest = max(self._largest, norm)
+        return grown
+
+
+def _within_backward() -> bool:
+    return bool(torch._C._current_graph_task_id() != -1)
 
 
 def _has_closure(args: Any, kwargs: Any) -> bool:

@@ -32,8 +32,12 @@ RECORDING_SHARE = 2 / 3
 """The share of the budget for the norms of gradients; sampled metrics have the rest."""
 SAMPLING_SHARE = 0.01
 """The share of the time for sampled metrics where the gradient of every step is recorded, at any cost."""
-FREE_SECONDS = 0.02
-"""Seconds that recording may take however short the training is, so that its beginning is recorded whole."""
+FREE_SECONDS = 0.01
+"""Seconds that recording may take beyond its budget, so that the beginning of a training is recorded whole."""
+CLOSE_STEPS = 8
+"""So many steps in a row are recorded from the one on whose gradient has broken or grown."""
+MOST_CLOSE_LOOKS = 20
+"""A run in which gradients break or grow more often is not looked at closely any more: the budget counts again."""
 LAP_SECONDS = 0.02
 """Steps of which nothing is recorded are counted together until they have taken this time."""
 COST_EVENT_SECONDS = 60.0
@@ -76,6 +80,8 @@ class ScriptRecorder:
         """Whether to record the gradients of the step that comes or is under way."""
         self.sampling = True
         """Whether to take the sampled metrics of that step."""
+        self.clips = False
+        """Whether the gradient of the newest row was clipped."""
         self.clearings: list[Clearing] = []
         """What is known of how the script clears the gradients, one an optimizer."""
         self._optimizers = optimizers
@@ -86,6 +92,8 @@ class ScriptRecorder:
         self.log = ScalarLog(writer, self._device, self.stopwatch)
         self.losses = BackwardLosses(writer, self.log, self._device, len(optimizers))
         self._every_step = budget is None
+        self._close_steps_left = 0
+        self._close_looks = 0
         sampling_share = SAMPLING_SHARE if budget is None else budget * (1 - RECORDING_SHARE)
         self._recording_budget = SamplingBudget(
             (budget or 0.0) * RECORDING_SHARE, free=FREE_SECONDS * RECORDING_SHARE
@@ -127,6 +135,26 @@ class ScriptRecorder:
     def wants_kind(self) -> bool:
         """Return whether the kind of the loss is not known yet."""
         return self.losses.kind_wanted
+
+    @property
+    def can_look_closely(self) -> bool:
+        """Return whether steps may be recorded beyond the budget. Several processes must all record the same steps."""
+        return self._reducer is None and self._close_looks < MOST_CLOSE_LOOKS
+
+    @property
+    def step_seconds(self) -> float:
+        """Return the mean time of a step so far, without what recording took of it; 0 where it is not known."""
+        return self._recording_budget.training / self.step if self.step else 0.0
+
+    def look_closely(self) -> None:
+        """Record the next steps whatever the budget says: the gradient of this one has broken or grown."""
+        self._close_looks += 1
+        self._close_steps_left = CLOSE_STEPS
+
+    def add_last(self, step: OptimizerStep) -> None:
+        """Take the gradients that the script's only optimizer has left behind, as those of the last step."""
+        if len(self._optimizers) == 1 and self._reducer is None and self._layout is not None:
+            self._copies.send((self.step, time.time(), [step]), *flatten([step]))
 
     def begin_step(self, watched: WatchedOptimizer) -> None:
         """Prepare for the step that an optimizer is about to take."""
@@ -216,7 +244,9 @@ class ScriptRecorder:
 
     def _plan_next_step(self) -> None:
         if self._reducer is None:
-            self.due = self._every_step or self._recording_budget.due()
+            close = self._close_steps_left > 0
+            self._close_steps_left -= close
+            self.due = self._every_step or close or self._recording_budget.due()
             self.sampling = self._sampling_budget.due()
         else:
             step = self.step + 1
@@ -342,6 +372,7 @@ class ScriptRecorder:
             lr = known[0] if is_absent(lr) else lr
             more += [norm, *known] if several else known[1:]
         scalars = [lr, record.total, record.clipped, float(clipped), float(record.skipped), *more]
+        self.clips = clipped
         self._writer.append("scalars", step, scalars, moment)
         self._writer.append("grad_norm", step, record.layers, moment)
         self.batches.take_norm(step, record.total)

@@ -110,6 +110,8 @@ class WatchSession:
     def end(self, status: State, reason: str) -> None:
         """Write all that was recorded, and how the training ended."""
         try:
+            for hook in self._hooks:
+                hook.measure_last()
             self.recorder.finish()
         finally:
             self._close(status, reason)

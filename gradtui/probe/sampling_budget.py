@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -22,7 +23,11 @@ class SamplingBudget:
     """Share of the budget that samples get in any case."""
 
     def __init__(self, share: float, *, free: float = 0.0) -> None:
-        """Start with nothing spent. `free` seconds of samples are due in any case, however short the training is."""
+        """Start with nothing spent. `free` seconds of samples come on top of the share, however short the training is.
+
+        Two fifths of them are due at once, and the rest as counts of steps grow by powers of ten: a short run is seen
+        whole, and its beginning most closely.
+        """
         self.share = share
         self.free = free
         self.training = 0.0
@@ -39,12 +44,16 @@ class SamplingBudget:
         """Return the cost of measuring so far over the time that the training itself took."""
         return (self.every_step + self.samples) / self.training if self.training > 0 else 0.0
 
+    @property
+    def _free_so_far(self) -> float:
+        return self.free * min(1.0, 0.4 + 0.2 * math.log10(1 + self.steps))
+
     def due(self) -> bool:
         """Return whether the next step should be a sample."""
         if not self._recent:
             return True
         allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed, self.free)
+        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed) + self._free_so_far
         # The cheapest of the last: the first also pays for what happens only once.
         return self.samples + min(self._recent) <= left
 
@@ -56,7 +65,7 @@ class SamplingBudget:
         if not self._recent or self.training <= 0:
             return 1.0
         allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed, self.free)
+        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed) + self._free_so_far
         return steps * min(self._recent) / left
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:

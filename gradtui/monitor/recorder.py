@@ -32,7 +32,7 @@ RECORDING_SHARE = 2 / 3
 """The share of the budget for the norms of gradients; sampled metrics have the rest."""
 SAMPLING_SHARE = 0.01
 """The share of the time for sampled metrics where the gradient of every step is recorded, at any cost."""
-FREE_SECONDS = 0.01
+FREE_SECONDS = 0.02
 """Seconds that recording may take beyond its budget, so that the beginning of a training is recorded whole."""
 CLOSE_STEPS = 8
 """So many steps in a row are recorded from the one on whose gradient has broken or grown."""

@@ -101,7 +101,9 @@ class Folder:
     def runs(self) -> list[Run]:
         """Return all runs, the oldest first."""
         found = list_runs(self.home / "runs") if (self.home / "runs").exists() else []
-        return [gradtui.open_run(one.run) for one in sorted(found, key=lambda one: one.run.name)]
+        opened = [gradtui.open_run(one.run) for one in found]
+        # The names of folders tell runs apart by seconds alone.
+        return sorted(opened, key=lambda run: run.meta.started if run.meta is not None else 0.0)
 
     def by_name(self) -> dict[str, Run]:
         """Return all runs by their names, which differ."""

@@ -143,8 +143,8 @@ def _compared(pairs: Sequence[tuple[str, float]]) -> HeadlineText:
     norms = [norm for _, norm in pairs]
     broken = [name for name, norm in pairs if not (math.isfinite(norm) and norm >= 0)]
     if broken:
-        many = f"{len(broken):,} of {len(norms):,} layers" if len(broken) > 1 else broken[0]
-        return HeadlineText(f"the gradient is not a finite number in {many}", "broken")
+        many = _layers(broken, len(norms))
+        return HeadlineText(f"the gradient is NaN or infinite in {many}", "broken")
     first, last = float(norms[0]), float(norms[-1])
     if first == 0 and last == 0:
         return HeadlineText("no gradient at all", "broken")
@@ -154,6 +154,12 @@ def _compared(pairs: Sequence[tuple[str, float]]) -> HeadlineText:
         return HeadlineText("no gradient at all at the output", "broken")
     decades = math.log10(first) - math.log10(last)
     return HeadlineText(compare_decades(decades), _tone(decades))
+
+
+def _layers(names: Sequence[str], count: int) -> str:
+    if len(names) == count:
+        return f"all {count:,} layers"
+    return f"{len(names):,} of {count:,} layers" if len(names) > 1 else names[0]
 
 
 def _tone(decades: float) -> Tone:

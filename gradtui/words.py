@@ -22,11 +22,31 @@ def compare_decades(decades: float) -> str:
 
 
 def times(decades: float) -> str:
-    """Return a factor of so many decades in words: ``630 billion``; beyond trillions as a power of ten."""
+    """Return a factor of so many decades in words: ``630 billion``; beyond trillions as ``1e42``."""
     for least, unit in _UNITS:
         if decades >= least:
-            return f"{_two_digits(10 ** (decades - least))} {unit}" if unit else f"10^{decades:.0f}"
+            return f"{_two_digits(10 ** (decades - least))} {unit}" if unit else f"1e{decades:.0f}"
     return _two_digits(10**decades)
+
+
+def ratio(decades: float) -> str:
+    """Return a factor that is given by its log10: ``6e-13``, ``0.02``, ``13``; a dash for NaN.
+
+    It is worked out from the decades, for a factor may lie beyond the range of floats.
+    """
+    if math.isnan(decades):
+        return "–"
+    if math.isinf(decades):
+        return "0" if decades < 0 else "∞"
+    if -3 <= decades < 4:
+        return f"{_rounded(10**decades):.12g}"
+    exponent = math.floor(decades)
+    digit = round(10 ** (decades - exponent))
+    return f"1e{exponent + 1}" if digit == 10 else f"{digit}e{exponent}"
+
+
+def _rounded(number: float) -> float:
+    return float(f"{number:.1e}")
 
 
 def _two_digits(number: float) -> str:

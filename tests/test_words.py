@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gradtui.words import compare_decades, figure, seconds, share, times
+from gradtui.words import compare_decades, figure, ratio, seconds, share, times
 
 
 @pytest.mark.parametrize(
@@ -16,7 +16,7 @@ from gradtui.words import compare_decades, figure, seconds, share, times
         (-1.3, "20 times weaker at the input"),
         (3.0, "1,000 times stronger at the input"),
         (-11.8, "630 billion times weaker at the input"),
-        (-400.0, "10^400 times weaker at the input"),
+        (-400.0, "1e400 times weaker at the input"),
     ],
 )
 def test_decades_in_words(decades: float, words: str) -> None:
@@ -48,3 +48,14 @@ def test_durations(value: float, words: str) -> None:
 def test_what_is_missing_is_a_dash_and_what_is_not_a_number_says_so() -> None:
     assert (figure(None), share(None)) == ("–", "–")
     assert (figure(math.nan), figure(2.302585), share(0.1034)) == ("nan", "2.303", "10.3 %")
+
+
+@pytest.mark.parametrize(
+    ("decades", "said"),
+    [
+        (-12.21, "6e-13"), (-0.01, "0.98"), (0.3, "2"), (1.1, "13"), (3.98, "9500"), (4.0, "1e4"), (-4.001, "1e-4"),
+        (400.0, "1e400"), (float("-inf"), "0"), (float("inf"), "∞"), (float("nan"), "–"),
+    ],
+)  # fmt: skip
+def test_a_ratio_is_written_one_way(decades: float, said: str) -> None:
+    assert ratio(decades) == said

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.layer_axis import GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
+from gradtui.charts.layer_axis import ABSENT, GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
 from gradtui.charts.palette import (
     ALERT,
     AXIS,
@@ -102,9 +102,8 @@ def draw_bars(
             there = empty & where
             cells.codes[area][there] = ord(character)
             cells.ink[area][there] = AXIS
-    _overlay(cells, profile.typical, axis, scale, palette, rows, TYPICAL)
-    _overlay(cells, profile.theory, axis, scale, palette, rows, THEORY)
-    _overlay(cells, profile.other, axis, scale, palette, rows, OTHER)
+    for values, slot in ((profile.typical, TYPICAL), (profile.theory, THEORY), (profile.other, OTHER)):
+        _overlay(cells, values, axis, scale, palette, rows, slot, middle)
     _marks(cells, folded.kind, middle, axis, palette, rows)
 
 
@@ -167,23 +166,31 @@ def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette
 
 
 def _overlay(
-    cells: Cells, values: Floats | None, axis: LayerAxis, scale: Scale, palette: Palette, rows: int, slot: int
+    cells: Cells,
+    values: Floats | None,
+    axis: LayerAxis,
+    scale: Scale,
+    palette: Palette,
+    rows: int,
+    slot: int,
+    tips: Bins,
 ) -> None:
-    """Draw a mark at the height of each value: THEORY as a thin line, OTHER as a broken one, TYPICAL as dots."""
+    """Draw a line at the height of each value: THEORY over the whole width, OTHER broken, TYPICAL across each bar."""
     if values is None:
         return
-    line = slot in (THEORY, OTHER)
-    at = (axis.bin_of_column if line else axis.bar_of_column)[: axis.used]
+    at = (axis.bar_of_column if slot == TYPICAL else axis.bin_of_column)[: axis.used]
     height = eighths(fold(values, axis).middle, scale, rows)[at]
-    # One dot a bar, in its middle: a row of them would look like a line of its own.
-    here = (at >= 0) if line else np.isin(np.arange(axis.used), _middles(at))
+    here = at >= 0
+    if slot == TYPICAL:
+        # A line in the cell of the bar's tip would bite a hole into it, and would tell nothing that the tip does not.
+        here &= (np.minimum(height, 8 * rows - 1) // 8) != (np.minimum(tips[at], 8 * rows - 1) // 8)
     if slot == OTHER:
         here &= np.arange(axis.used) % 2 == 0
     columns = np.flatnonzero((height > 0) & here)
     height = np.minimum(height[columns], 8 * rows - 1)
     where = (rows - 1 - height // 8, GUTTER + columns)
     glyphs = palette.glyphs
-    marks = np.array([ord(c) for c in (glyphs.thin if line else glyphs.dot * 8)], np.uint32)
+    marks = np.array([ord(c) for c in glyphs.thin], np.uint32)
     if palette.depth != "none" and not palette.ascii:
         # A cell that is a bar for more than half stays one behind the mark.
         bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
@@ -192,19 +199,12 @@ def _overlay(
     cells.ink[where] = slot
 
 
-def _middles(bars: NDArray[np.intp]) -> NDArray[np.intp]:
-    """Return the middle column of each bar; `bars` is the bar of each column, -1 in gaps."""
-    starts = np.flatnonzero((np.diff(bars, prepend=-1) != 0) & (bars >= 0))
-    ends = np.flatnonzero((np.diff(bars, append=-1) != 0) & (bars >= 0))
-    return np.asarray((starts + ends) // 2)
-
-
 def _marks(
     cells: Cells, kind: NDArray[np.uint8], middle: Bins, axis: LayerAxis, palette: Palette, rows: int
 ) -> None:
-    """Draw the signs of zeros, infinities and NaN on the bottom row, and shade columns that hold nothing else."""
+    """Draw the signs of zeros, infinities, NaN and none on the bottom row, and shade columns that hold nothing else."""
     bars = axis.bar_of_column[: axis.used]
-    for what, shade in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL)):
+    for what, shade in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL), (ABSENT, NONE)):
         columns = GUTTER + np.flatnonzero((kind[bars] == what) & (bars >= 0))
         if not columns.size:
             continue

@@ -60,6 +60,7 @@ def draw_curve_legend(
         top: the first row of the legend.
     """
     rows, width = frame.top + frame.rows - top, cells.shape[1]
+    ends = [end for curve in curves if (end := _end_of(frame, curve)) is not None]
     found: tuple[list[_LegendLine], int, int, int] | None = None
     for lines in _choices(curves, palette, cursor, over):
         wide = max(line.width for line in lines)
@@ -69,11 +70,15 @@ def draw_curve_legend(
             wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
         if wide > frame.columns * 0.6 or len(lines) > most:
             continue
+        # In the middle too: the end of a curve matters most, and is mostly at the right.
         places = [
-            (row, column) for row in (top, top + rows - len(lines)) for column in (width - wide, GUTTER)
+            (row, column)
+            for row in (top, top + rows - len(lines))
+            for column in (width - wide, GUTTER, GUTTER + max(0, width - GUTTER - wide) // 2)
         ]
         hidden = [
             np.count_nonzero(bare.codes[row : row + len(lines), column : column + wide] != ord(" "))
+            + bare.codes.size * _hides(ends, row, column, len(lines), wide)
             for row, column in places
         ]
         row, column = places[int(np.argmin(hidden))]
@@ -86,6 +91,21 @@ def draw_curve_legend(
     for index, line in enumerate(lines):
         cells.write(row + index, column, " " + (line.sign + line.text).ljust(wide - 1), line.ink)
         cells.write(row + index, column + 1, line.sign, line.sign_ink)
+
+
+def _end_of(frame: CurveFrame, curve: Curve) -> tuple[int, int] | None:
+    """Return the row and column of the last point of a curve in view; None where it has none."""
+    known = np.flatnonzero(np.isfinite(curve.y) & (curve.x >= frame.low) & (curve.x <= frame.high))
+    if not len(known):
+        return None
+    share = min(1.0, max(0.0, float(frame.scale.share(curve.y[known[-1]]))))
+    column = int(frame.places(curve.x[known[-1] : known[-1] + 1])[0])
+    return frame.top + round((1 - share) * (frame.rows - 1)), GUTTER + column
+
+
+def _hides(ends: Sequence[tuple[int, int]], row: int, column: int, lines: int, wide: int) -> int:
+    """Return how many ends of curves a legend at a place would hide."""
+    return sum(row <= y < row + lines and column <= x < column + wide for y, x in ends)
 
 
 def _choices(
@@ -134,14 +154,12 @@ def draw_ends(cells: Cells, frame: CurveFrame, curves: Sequence[Curve]) -> None:
     """Write each sign where its curve ends, or as near above or below as there is no other sign."""
     taken: set[tuple[int, int]] = set()
     for index, curve in enumerate(curves):
-        known = np.flatnonzero(np.isfinite(curve.y) & (curve.x >= frame.low) & (curve.x <= frame.high))
-        if not curve.sign or not len(known):
+        end = _end_of(frame, curve) if curve.sign else None
+        if end is None:
             continue
-        last = known[-1]
-        column = int(frame.places(curve.x[last : last + 1])[0])
-        share = float(frame.scale.share(curve.y[last]))
-        middle = round((1 - min(1.0, max(0.0, share))) * (frame.rows - 1))
-        near = sorted(range(frame.rows), key=lambda row, middle=middle: abs(row - middle))  # type: ignore[misc]
+        middle, column = end
+        rows = range(frame.top, frame.top + frame.rows)
+        near = sorted(rows, key=lambda row, middle=middle: abs(row - middle))  # type: ignore[misc]
         row = next((row for row in near if (row, column) not in taken), middle)
         taken.add((row, column))
-        cells.write(frame.top + row, GUTTER + column, curve.sign, curve_ink(index, curve))
+        cells.write(row, column, curve.sign, curve_ink(index, curve))

@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, NDArray
 from rich.color import Color as RichColor
 from rich.style import Style
 
-from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Floats
+from gradtui.charts.layer_axis import ABSENT, FINITE, INFINITE, NAN, ZERO, Floats
 
 RGB = tuple[int, int, int]
 ColourDepth = Literal["true", "ansi", "none"]
@@ -109,10 +109,10 @@ class Glyphs:
     shades: str
     dithers: str
     thin: str
-    dot: str
     nan: str
     inf: str
     zero: str
+    none: str
     ground: str
     tick: str
     rule: str
@@ -124,11 +124,11 @@ class Glyphs:
 
 
 UNICODE = Glyphs(
-    bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█", dithers=" ·░▒▓█", thin="▁▁▁───▔▔", dot="•", nan="×", inf="∞", zero="0",
+    bars=" ▁▂▃▄▅▆▇█", shades=" ░▒▓█", dithers=" ·░▒▓█", thin="▁▁▁───▔▔", nan="×", inf="∞", zero="0", none="–",
     ground="·", tick="┤", rule="│", corner="└", floor="─", line="━", pointer="▲", right="▶",
 )  # fmt: skip
 ASCII = Glyphs(
-    bars=" __--==##", shades=" .:*#", dithers=" .:-=+*#%@", thin="~" * 8, dot="o", nan="N", inf="I", zero="0",
+    bars=" __--==##", shades=" .:*#", dithers=" .:-=+*#%@", thin="~" * 8, nan="N", inf="I", zero="0", none="-",
     ground="'", tick="|", rule="|", corner="+", floor="-", line="*", pointer="^", right=">",
 )  # fmt: skip
 
@@ -229,12 +229,13 @@ class Palette:
         )
 
     def mark(self, kind: int) -> tuple[str, int, int]:
-        """Return character, ink and fill of ZERO, INFINITE and NAN."""
+        """Return character, ink and fill of ZERO, INFINITE, NAN and ABSENT."""
         glyphs = self.glyphs
         return {
             NAN: (glyphs.nan, NAN_INK, NAN_FILL),
             INFINITE: (glyphs.inf, INF_INK, INF_FILL),
             ZERO: (glyphs.zero, ZERO_INK, NONE),
+            ABSENT: (glyphs.none, AXIS, NONE),
             FINITE: (" ", NONE, NONE),
         }.get(kind, (" ", NONE, NONE))
 

@@ -79,6 +79,9 @@ class Scale:
         finite = values[np.isfinite(values)]
         if not finite.size:
             return False
+        if self._start and self._start[0] <= finite.min() and finite.max() <= self._start[1]:
+            # Within the ends that belong to the metric, such as 0 to 100 % of a fraction, all equal values too.
+            return False
         far = _FARTHEST[self.kind]
         low, high = np.clip([float(finite.min()), float(finite.max())], -far, far).tolist()
         # A value that near to 0 has no digits left to be told from 0 by.

@@ -158,7 +158,7 @@ def study_progress(state: StudyState) -> Progress:
     if state.seconds_left is not None and live:
         parts.append(f"{seconds(state.seconds_left)} left")
     if state.other_owner:
-        parts.append(f"begun by {state.other_owner}")
+        parts.append(f"started by {state.other_owner}")
     return Progress(state.name, state.share, 1.0, "  ".join(parts))
 
 

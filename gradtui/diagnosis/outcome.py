@@ -10,6 +10,7 @@ from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.profile import over_depth
 from gradtui.diagnosis.thresholds import DIFFERENT_ACCURACY, DIFFERENT_LOSS
+from gradtui.words import ratio
 
 AVERAGED_STEPS = 20
 """Steps over which a batch's loss and accuracy are averaged: a single batch says little."""
@@ -97,8 +98,8 @@ class Verdict:
     def word(self) -> str:
         """Return the verdict in a word or two."""
         if self.healed:
-            return "healed"
-        return "better, not healed" if self.better else "worse" if self.worse else "no cure"
+            return "fixed"
+        return "better, not fixed" if self.better else "worse" if self.worse else "no fix"
 
     def lines(self) -> list[str]:
         """Return the verdict and its figures in words, a line each."""
@@ -110,9 +111,9 @@ class Verdict:
             lines.append(f"accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
         lines.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
-            lines.append(f"first ÷ last 10^{before.drop:+.1f} → 10^{after.drop:+.1f}")
+            lines.append(f"input ÷ output gradient: {ratio(before.drop)} → {ratio(after.drop)}")
         if not math.isnan(self.price):
-            lines.append(f"time of a step × {self.price:.2f}")
+            lines.append(f"step time: {self.price:.2f}×")
         return lines
 
 

@@ -46,7 +46,7 @@ def divergences(events: Iterable[Event]) -> Iterator[Divergence]:
 def _what(event: Event) -> str:
     value = event[event["measure"]]
     if event["reason"] == "blow-up":
-        return f"{_QUANTITIES[event['measure']]} rose to {figure(value)}, usually {figure(event['usual'])}"
+        return f"{_QUANTITIES[event['measure']]} jumped to {figure(value)} (median before: {figure(event['usual'])})"
     before = event["before"]
     after = f" after {figure(before)}" if event["measure"] == "loss" and math.isfinite(before) else ""
     return f"{_QUANTITIES[event['measure']]} is {figure(value)}{after}"
@@ -54,9 +54,8 @@ def _what(event: Event) -> str:
 
 def _where(event: Event) -> str:
     if event["reason"] == "blow-up":
-        return f"{event['layer']} has the longest gradient"
-    way = "input" if event["part"] == "output" else "output"
-    return f"first, from the {way} on, in the {event['part']} of {event['layer']}"
+        return f"{event['layer']} has the largest gradient"
+    return f"first seen in the {event['part']} of {event['layer']}"
 
 
 def _examples(batch: Sequence[int]) -> str:

@@ -83,7 +83,7 @@ def _depth(run: Run, prediction: Prediction) -> Iterator[Text]:
         yield Text(f"Over time the gradient is {_compared(time.start, f'at {farthest}')}", "bold")
         yield _figure_of(time.start, f"{farthest} … lag 0", prediction.log10_lags[::-1])
     if not prediction.applies:
-        yield Text(f"no prediction: {prediction.why}", "dim")
+        yield Text(f"No prediction: {prediction.why}", "dim")
 
 
 def _compared(decades: float, where: str) -> str:
@@ -128,7 +128,7 @@ def _theory(names: list[str], values: np.ndarray, prediction: Prediction) -> np.
 def _figures(run: Run) -> Iterator[Text]:
     chance = run.meta.chance_loss if run.meta else None
     loss, spread = float(run.scalars("loss")[1][-1]), _row(run, "activation_std").tolist()
-    yield Text(f"{'loss':<12}{figure(loss)} (chance {figure(chance)})")
+    yield Text(f"{'loss':<12}{figure(loss)} (guessing gives {figure(chance)})")
     yield Text(
         f"{'activations':<12}deviation {figure(spread[0])} in the first layer, {figure(spread[-1])} in the last"
     )

@@ -77,7 +77,7 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
         yield Text("Nothing was recorded.", "yellow")
         return
     if not diagnosis.findings:
-        yield Text("✔ healthy: nothing found that keeps this net from learning", "green")
+        yield Text("✔ No problems found.", "green")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = MARKS[finding.severity]
         where = _span(finding.layers)
@@ -102,7 +102,7 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     rate = [f"{taken / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
-        yield _row("measuring", f"{share(summary['overhead'])} of the step time")
+        yield _row("recording overhead", f"{share(summary['overhead'])} of the step time")
 
 
 def divergence_lines(events: Sequence[Event]) -> Iterator[Text]:
@@ -144,7 +144,7 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
     # An explosion and the NaN that it ends in have the same cures; once is enough.
     cures = list({cure.name: cure for finding in findings for cure in finding.cures}.values())
     if cures:
-        yield Text("What may heal it, best first", "bold")
+        yield Text("Possible fixes, best first", "bold")
     for cure in cures[:most]:
         words = "".join(f" --set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
         yield Text(f"  {cure.name}{words and '  '}{words}", "green")
@@ -173,6 +173,6 @@ def _where(run: Run) -> Iterator[Text]:
     # An id is looked for only where runs are kept by default.
     known = run.folder.parent == runs_root().absolute()
     name = run.folder.name if known else str(run.folder)
-    yield Text(f"look      gradtui attach {name}")
+    yield Text(f"open      gradtui attach {name}")
     if (step := rollback_step(run.events())) is not None:
-        yield Text(f"go back   gradtui run --from {name} --set K=V   (to step {step:,}, before it broke)")
+        yield Text(f"restart   gradtui run --from {name} --set K=V   (to step {step:,}, before it broke)")

@@ -19,7 +19,7 @@ from gradtui.runs.reader import open_run
 from gradtui.study.chart_builder import spread
 from gradtui.study.results import table
 from gradtui.study.state import Ranked, StudyRow, StudyState
-from gradtui.words import blocks, seconds
+from gradtui.words import blocks, ratio, seconds
 
 MOST_ROWS = 60
 """Rows of the table that are printed; --csv writes them all."""
@@ -79,7 +79,7 @@ def _cells(outcome: Outcome, rows: Sequence[StudyRow], paper: Paper, price: floa
     return (
         _number(outcome.accuracy),
         _number(outcome.test_accuracy),
-        _power(spread(rows, "drop")[0]),
+        ratio(spread(rows, "drop")[0]),
         f"× {price:.2f}",
         drawn,
     )
@@ -139,16 +139,12 @@ def _number(value: float) -> str:
     return "–" if math.isnan(value) else f"{value:.3f}"
 
 
-def _power(value: float) -> str:
-    return "–" if math.isnan(value) else f"10^{value:+.1f}"
-
-
 def _spread(figure: dict[str, Any] | None, name: str) -> str:
     if figure is None:
         return "–"
     mean, low, high = figure["mean"], figure["min"], figure["max"]
     if name in ("drop", "lag_drop"):
-        return _power(mean)
+        return ratio(mean)
     return f"{mean:.3g}" if low == high else f"{mean:.3g} ({low:.3g} … {high:.3g})"
 
 

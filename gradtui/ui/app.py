@@ -53,7 +53,7 @@ class GradtuiApp(TerminalApp):
             id="app.keys",
             priority=True,
         ),
-        Binding("q", "quit", "quit", tooltip="Leave. A training goes on to its end.", id="app.quit"),
+        Binding("q", "quit", "quit", tooltip="Leave. A training continues to its end.", id="app.quit"),
     ]
 
     def __init__(

@@ -237,7 +237,7 @@ class FollowedRun:
                     self.experiment = set_fields(self.experiment, changes)
                 text = ", ".join(f"{path.rpartition('.')[2]} {show(path, v)}" for path, v in changes.items())
                 if not first:
-                    text += f" since step {event.get('step', 0):,}"
+                    text += f" from step {event.get('step', 0):,}"
                     self._announcements.append(("", text, "information"))
             elif event.get("event") == "refused" and not first:
                 self._announcements.append(("refused", str(event.get("reason", "")), "error"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
-    Binding("M", "metric(False)", "measure before", show=False, id="lab.measure-back"),
+    Binding("M", "metric(False)", "previous measure", show=False, id="lab.measure-back"),
     Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
     Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
     Binding(
@@ -89,11 +89,25 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Train every fix of this run, and rank them.",
         id="lab.try-all",
     ),
-    Binding("F", "end_comparison", "hide comparison", tooltip="Stop comparing.", id="lab.alone"),
+    Binding(
+        "F",
+        "end_comparison",
+        "both / each",
+        tooltip="Show both runs, then each of them alone.",
+        id="lab.alone",
+    ),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
     *TIME_KEYS,
+    Binding(
+        "escape",
+        "back",
+        "back",
+        key_display="esc",
+        tooltip="Back to the list of runs or studies.",
+        id="lab.back",
+    ),
     Binding(
         "N",
         "draw_net",
@@ -122,13 +136,16 @@ LAB_KEYS: list[BindingType] = [
 NEED_A_RUN = frozenset(
     {
         "send", "restart",
-        "log", "metric", "first_bad", "live", "find_layer", "fork_with_cure", "try_all_cures", "end_comparison",
+        "log", "metric", "first_bad", "live", "find_layer", "back", "fork_with_cure", "try_all_cures", "end_comparison",
     }
 )  # fmt: skip
 """The actions that need a run."""
 
 FIXING_KEYS = frozenset({"lab.treat", "lab.try-all", "lab.first-bad"})
 """The ids of the keys that come next once a problem was found."""
+
+LEADING_BACK = frozenset({"lab.live", "lab.back"})
+"""The ids of the keys that lead back to where the person was."""
 
 TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
 """The ids of the keys that stand first in the key line."""
@@ -141,7 +158,7 @@ def why_not(action: str, run: FollowedRun | None) -> str:
         return "not while a run trains" if run is not None and run.live else ""
     if run is None:
         return "needs a run, press space first"
-    if name == "live":
+    if name in ("live", "back"):
         return ""
     if name == "end_comparison":
         return "no other run is compared with this one"
@@ -157,7 +174,7 @@ def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
     """
     if active.binding.id in TRAINING_KEYS:
         return 0
-    if found and active.binding.id in FIXING_KEYS:
+    if active.binding.id in LEADING_BACK or (found and active.binding.id in FIXING_KEYS):
         return 1
     if active.node is screen.app:
         return {"quit": 5, "command_palette": 6}.get(active.binding.action, 2)

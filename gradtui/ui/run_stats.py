@@ -36,14 +36,14 @@ def run_stats(
     """
     found = []
     if snapshot.rate:
-        found.append(RunStat("a step", f"{1000 / snapshot.rate:.3g} ms"))
+        found.append(RunStat("step time", f"{1000 / snapshot.rate:.3g} ms"))
     if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
         found.append(RunStat("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
     for metric in metrics.with_figure():
         found += _worst(metric, layers.get(metric.name), names)
     cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
     if cost:
-        found.append(RunStat("probe", f"{cost[-1]:.1%} of the time"))
+        found.append(RunStat("recording", f"{cost[-1]:.1%} overhead"))
     return tuple(found)
 
 

@@ -75,7 +75,7 @@ def read_settings(path: Path) -> tuple[Settings, str]:
     try:
         found = parse(text)
     except ValueError as error:
-        return Settings(), f"{path}: {error}; defaults hold, and nothing is kept until it is mended"
+        return Settings(), f"{path}: {error}; using defaults, and no change is saved until it is fixed"
     known = {name: found[name] for name in ALLOWED if name in found and _is_allowed(name, found[name])}
     wrong = [
         f"{name}: {_shown(found[name])} is not allowed; expected {words}"

@@ -8,10 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from gradtui.absent import ABSENT
 from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis, eighths
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
 from gradtui.charts.palette import (
+    ALERT,
     CURSOR,
     HEALTHY,
     INF_FILL,
@@ -139,10 +141,28 @@ def test_theory_is_a_thin_line_with_gaps_where_it_predicts_nothing() -> None:
     assert cells.fill[2, GUTTER + 1] >= RAMP
 
 
-def test_the_typical_value_is_a_dot() -> None:
-    cells = drawn([-4, -4], 2, 5, typical=np.array([-1.0, np.nan]))
-    assert np.argwhere(cells.ink == TYPICAL).tolist() == [[1, GUTTER]]
-    assert bars(cells)[1][0] == "•"
+def test_the_typical_value_is_a_line_across_its_bar() -> None:
+    cells = drawn([-4, -4], 8, 5, typical=np.array([-1.0, np.nan]))
+    assert np.argwhere(cells.ink == TYPICAL).tolist() == [[1, GUTTER], [1, GUTTER + 1], [1, GUTTER + 2]]
+    assert bars(cells)[1][:4] == "─── "
+
+
+def test_the_typical_value_bites_no_hole_into_the_tip_of_its_bar() -> None:
+    plain, marked = drawn([-2.1], 4, 9), drawn([-2.1], 4, 9, typical=np.array([-2.0]))
+    assert (plain.codes == marked.codes).all()
+
+
+def test_none_is_a_dash_and_no_alarm() -> None:
+    cells = drawn([-2.0, ABSENT], 2, 5)
+    assert bars(cells)[4][1] == "–"
+    assert not (cells.ink[:, GUTTER + 1] == ALERT).any()
+
+
+def test_a_fraction_of_zero_stands_on_the_baseline_of_0_to_100_percent() -> None:
+    scale = Scale("linear", 0.0, 1.0)
+    assert not scale.include(np.zeros(5))
+    assert (scale.low, scale.high) == (0.0, 1.0)
+    assert (eighths(np.array([0.0, 1.0]), scale, 5) == [4, 36]).all()
 
 
 def test_the_healthy_range_lies_behind_the_bars() -> None:

@@ -52,7 +52,7 @@ def test_the_page_names_what_was_measured_and_what_theory_says(home: Path, nowhe
         "(dense1 … dense10); theory -",
         "Gradient of each layer at initialisation (norm)",
         "the line that theory draws",
-        "(chance 2.303)",
+        "(guessing gives 2.303)",
     ):
         assert words in text
     assert "\x1b" not in text
@@ -64,7 +64,7 @@ def test_preflight_measures_nets_without_a_prediction(home: Path) -> None:
     words = ["--set", "data.source=adding", "--set", "net.0.block=lstm", "--set", "net.0.repeat=1"]
     result = gradtui(home, "run", "sigmoid-20", "--preflight", *words)
     assert result.returncode == 0, result.stderr
-    assert "no prediction: " in result.stdout
+    assert "No prediction: " in result.stdout
     assert "Over time the gradient is" in result.stdout
     assert "theory" not in result.stdout.replace("no prediction: net.0: theory here is", "")
 

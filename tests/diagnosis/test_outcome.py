@@ -23,16 +23,16 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     assert found.better
     assert found.price == pytest.approx(1.1)
     said = found.lines()
-    assert said[0] == "healed: vanishing gone"
+    assert said[0] == "fixed: vanishing gone"
     assert "accuracy 0.104 → 0.990" in said
-    assert "first ÷ last 10^-11.8 → 10^+0.3" in said
+    assert "input ÷ output gradient: 2e-12 → 2" in said
 
 
 @pytest.mark.parametrize(
     ("after", "head"),
     [
-        (replace(WELL, codes=("dead-units",)), "better, not healed: vanishing gone; dead-units new"),
-        (replace(SICK, accuracy=0.11), "no cure: vanishing still there"),
+        (replace(WELL, codes=("dead-units",)), "better, not fixed: vanishing gone; dead-units new"),
+        (replace(SICK, accuracy=0.11), "no fix: vanishing still there"),
         (
             replace(SICK, codes=("exploding",), accuracy=0.02, loss=math.nan),
             "worse: vanishing gone; exploding new",

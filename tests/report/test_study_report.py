@@ -123,7 +123,7 @@ def test_page_of_a_study_without_a_grid_prints_a_ranking(capsys: pytest.CaptureF
     (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
     assert "ReLU and He's weights" in ranked
     assert "0.950" in ranked
-    assert ranked.endswith("healed")
+    assert ranked.endswith("fixed")
 
 
 def test_json_object_holds_runs_table_findings_and_ranking() -> None:

@@ -109,7 +109,7 @@ async def _trials(pilot: Pilot[None]) -> None:
     launcher = Launcher(lambda trainer: trainer.train(**(HEALED if trainer.cure else {})))
     await lab_of(pilot)
     pilot.app.push_screen(CuresScreen(cure_study(sick_run(), ["relu", "elu", "batch-norm"], start=launcher)))
-    await until(pilot, lambda: "done: 3 of 3 healed" in screen_text(pilot.app))
+    await until(pilot, lambda: "done: 3 of 3 fix it" in screen_text(pilot.app))
     await settled(pilot)
 
 

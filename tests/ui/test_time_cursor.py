@@ -95,7 +95,7 @@ async def test_one_key_goes_to_the_first_bad_step(make_run: MakeRun) -> None:
         await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("b")
         await until(pilot, lambda: lab.followed.at == 40)
-        await until(pilot, lambda: "not a finite number in 21 of 21" in screen_text(app))
+        await until(pilot, lambda: "NaN or infinite in all 21" in screen_text(app))
         lab.cursor.go_to(39)
         await until(pilot, lambda: lab.followed.data.step == 39 and np.isfinite(drawn(lab)).all())
         await until(pilot, lambda: not any(f.code == "nonfinite" for f in lab.followed.findings))
@@ -168,7 +168,7 @@ async def test_a_narrow_terminal_shows_one_tab_and_reaches_all(make_run: MakeRun
         await until(pilot, lambda: "weaker" in screen_text(app))
         assert lab.tabs.opened == "gradient", "a run that is opened is looked at"
         seen_tabs = []
-        for _ in range(7):
+        for _ in range(8):
             await pilot.press("tab")
             await pilot.pause(0.1)
             seen_tabs.append(lab.tabs.opened)

@@ -35,6 +35,7 @@ from gradtui.diagnosis.thresholds import (
     WARMUP_SHARE,
     WARMUP_STEPS,
 )
+from gradtui.words import ratio
 
 KINDS = {
     "batchnorm1d": "BatchNorm1d",
@@ -299,7 +300,7 @@ class Case:
     def reference_text(self) -> str:
         """Return in words what the loss is compared with: the loss of guessing, or that of the start."""
         if np.isfinite(self.evidence.chance_loss):
-            return f"chance {number(self.chance_loss)}"
+            return f"guessing gives {number(self.chance_loss)}"
         return f"at the start {number(self.loss.first)}"
 
     def names(self, indices: Sequence[int]) -> tuple[str, ...]:
@@ -319,5 +320,5 @@ def times(decades: float) -> str:
     if np.isneginf(decades):
         return "exactly 0"
     if abs(decades) >= 4:
-        return f"10^{decades:.1f} times"
+        return f"{ratio(decades)} times"
     return f"{10**decades:,.0f} times" if decades >= 2 else f"{10**decades:.2g} times"

@@ -15,6 +15,7 @@ from gradtui.experiment.overrides import diff
 from gradtui.ui.drawing.canvas import cut
 from gradtui.ui.drawing.outline import Outline, title
 from gradtui.ui.field_values import show, value_at
+from gradtui.words import ratio
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Prediction
@@ -119,10 +120,10 @@ def size(count: int) -> str:
 def differences(before: Experiment | None, after: Experiment, width: int) -> list[Content]:
     """Return what changed since the last run, one line a field."""
     if before is None:
-        return [Content.styled("nothing was trained yet", "$secondary")]
+        return [Content.styled("Not trained yet", "$secondary")]
     found = changes(before, after)
     if not found:
-        return [Content.styled("as in the last run", "$secondary")]
+        return [Content.styled("Unchanged since the last run", "$secondary")]
     lines = [Content.styled("Changed since the last run", "bold")]
     widest = max(len(change.what) for change in found[:SHOWN_CHANGES])
     lines += [_change(change, min(widest, width // 2), width) for change in found[:SHOWN_CHANGES]]
@@ -149,22 +150,23 @@ def _change(change: Change, column: int, width: int) -> Content:
 def expectation(prediction: Prediction) -> str:
     """Return how theory expects the gradient to run over depth or over time, or why it makes no prediction."""
     if not prediction.applies:
-        return f"no prediction: {prediction.why}"
+        return f"No prediction: {prediction.why}"
     if prediction.log10_lags:
         lags = prediction.log10_lags
-        return "theory: " + _run(lags[-1], len(lags) - 1, "a step", "back in time")
+        return "Theory: " + _run(lags[-1], len(lags) - 1, "step back in time", f"{len(lags) - 1} steps back")
     profile = prediction.log10_profile
     if len(profile) < 2:
-        return "theory: one hidden layer, and nothing to compare it with"
-    return "theory: " + _run(profile[0] - profile[-1], len(profile) - 1, "a layer", "towards the input")
+        return "Theory: one hidden layer, nothing to compare it with"
+    return "Theory: " + _run(profile[0] - profile[-1], len(profile) - 1, "layer", "at the input")
 
 
 def _run(decades: float, count: int, each: str, where: str) -> str:
     if not math.isfinite(decades):
-        return f"nothing is left of it {where}"
+        return f"the gradient falls to zero {where}"
     if abs(decades) < LEVEL or not count:
-        return "level"
-    how = "weaker" if decades < 0 else "stronger"
-    rate = abs(decades) / count
-    figure = f"{rate:.2f}" if rate >= 0.005 else f"{rate:.1g}"
-    return f"{figure} decades {each} {how} {where}, {abs(decades):.2g} in all"
+        return "the gradient keeps its size"
+    how = "shrinks" if decades < 0 else "grows"
+    factor = 10 ** (decades / count)
+    # A factor of 1.0018 over a thousand layers is no factor of 1.
+    digits = 5 if abs(factor - 1) < 0.01 else 3
+    return f"each {each} {how} the gradient to {factor:.{digits}g}×; {ratio(decades)} {where}"

@@ -242,7 +242,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
             verdict.update(Content(str(error)))
             experiment = None
         else:
-            verdict.update(Content("⏎ take   esc back"))
+            verdict.update(Content("⏎ select   esc back"))
         verdict.set_class(experiment is None, "-bad")
         for field in self.query(Input):
             field.set_class(experiment is None, "-bad")

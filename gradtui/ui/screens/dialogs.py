@@ -79,7 +79,7 @@ class ChooseScreen(ModalScreen[str | None]):
         """Yield the field to search in, and the list."""
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
-            frame.border_subtitle = "type to search · ↑↓ choose · ⏎ take · esc back"
+            frame.border_subtitle = "type to search · ↑↓ choose · ⏎ select · esc back"
             yield Input(placeholder="search")
             found = OptionList(classes="-flat" if self.title_width else "")
             # The keys are the input's; the arrows reach the list through the screen.
@@ -235,7 +235,7 @@ class SaveScreen(ModalScreen[Path | None]):
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         there = bool(event.value) and os.path.exists(given_path(event.value))
-        self._say("there is such a file: ⏎ replaces it" if there else "⏎ save   esc back", bad=there)
+        self._say("File exists. ⏎ overwrites it." if there else "⏎ save   esc back", bad=there)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:

@@ -1,4 +1,4 @@
-"""The CurvePane shows the loss or the accuracy over the steps."""
+"""The CurvePane draws the loss, the accuracy or the norm of the whole gradient over the steps."""
 
 from __future__ import annotations
 
@@ -29,33 +29,40 @@ if TYPE_CHECKING:
 PAGE = 10
 """The columns that a key with shift moves by."""
 
+LOG_FROM = 1e3
+"""The loss is drawn on a log axis by itself where it spans more than this factor."""
+
+LEAST_AXIS = 50
+"""Steps that the x axis of a run that trains spans at least, unless it is planned for fewer."""
+
 
 class CurvePane(Vertical, can_focus=True):
-    """A CurvePane draws the curves of one run; ``what`` is "loss" or "accuracy".
+    """A CurvePane draws the curves of one run; ``what`` is "loss", "accuracy" or "grad_norm".
 
     The chart is mounted with the first numbers, so that plotext is not imported before.
     """
 
     HELP = (
-        "## Loss and accuracy\n\n"
+        "## Loss, accuracy and gradient norm\n\n"
         "**batch** is what each step saw, **train** and **test** what was evaluated. Where a point stands for many "
-        "steps, it is their mean, and the mesh behind it their range. `×` on the axis was not a finite number.\n\n"
-        "`y` a **logarithmic** axis; of the accuracy it shows the error, 1 − accuracy, for near 1 that is what still "
-        "changes. Its lowest row is then exactly 0, if that occurs.\n\n"
+        "steps, it is their mean, and the mesh behind it their range. `×` on the axis was NaN or infinite.\n\n"
+        "`y` a **logarithmic** axis; of the accuracy it shows the error, 1 − accuracy, which is what still "
+        "changes. Its lowest row is then exactly 0, if that occurs. A loss over more than three decades is "
+        "drawn so by itself, and the norm of the whole gradient always is, before and after clipping.\n\n"
         "`v` **smooths** the batch curve: off, light, strong. Each point becomes the mean of itself and the steps "
         "before it; the legend says how many. No later step is looked at, and the curve as it was stays behind it in "
         "a weaker tone.\n\n"
         "**Above** stands what happened: `η` the learning rate, `Δ` another setting changed, `▁ ▂ ▃ ▄` the more of the "
-        "steps clipped, `◆` a checkpoint, `‖` paused, `▸` went on, `«` the run was taken back to here, `!` where a "
-        "finding began. Of several in one column the weightiest is seen, and all are named at the cursor.\n\n"
+        "steps clipped, `◆` a checkpoint, `‖` paused, `▸` resumed, `«` rolled back to here, `!` where a "
+        "finding began. If several fall together, the most important is shown; the cursor names all of them.\n\n"
         "`← →` move through **time**, with shift by ten columns, `home` to the first step, `end` to the newest; all "
         "charts show that step. A click does the same."
     )
     BINDINGS = [
         Binding("left,h", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="curves.earlier"),
         Binding("right,l", "time(1)", "later", show=False, tooltip="Later.", id="curves.later"),
-        Binding("shift+left", f"time(-{PAGE})", "much earlier", show=False, id="curves.far-back"),
-        Binding("shift+right", f"time({PAGE})", "much later", show=False, id="curves.far-on"),
+        Binding("shift+left", f"time(-{PAGE})", "10 steps back", show=False, id="curves.far-back"),
+        Binding("shift+right", f"time({PAGE})", "10 steps on", show=False, id="curves.far-on"),
         Binding("home,circumflex_accent", "first", "first step", show=False, id="curves.first"),
         Binding("end,dollar_sign", "newest", "newest step", show=False, id="curves.newest"),
         Binding("y", "log", "log", tooltip="Logarithmic or linear axis.", id="curves.log"),
@@ -73,10 +80,16 @@ class CurvePane(Vertical, can_focus=True):
     """The title of the frame: what is drawn."""
     caption: reactive[str] = reactive("", repaint=False)
     """The lower line of the frame: events. Writing on the frame paints the whole pane, so only new text is written."""
+    spans_decades: reactive[bool] = reactive(False, repaint=False)
+    """This is true if the loss of the run spans so many decades that a linear axis would show a vertical line."""
 
     def __init__(self, what: str) -> None:
-        super().__init__(id=f"{what}-pane", classes="pane")
+        super().__init__(id=f"{what.replace('_', '-')}-pane", classes="pane")
         self.what = what
+        self._missed: tuple[FollowedRun, FollowedRun | None] | None = None
+        """What came while the pane was hidden."""
+        self._asked_linear = False
+        """This is true if the person wants this run on a linear axis although its loss spans decades."""
         self._pretraining = False
         self._first = 1
         self._newest = 0
@@ -97,6 +110,10 @@ class CurvePane(Vertical, can_focus=True):
             store.change(**{field: value})
 
         self.smoothing = store.settings.smoothing
+        if self.what == "grad_norm":
+            # A norm belongs on a logarithmic axis; a linear one is no taste to keep.
+            self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
+            return
         self.logarithmic = store.settings.log_loss if self.what == "loss" else store.settings.log_accuracy
         self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
         self.watch(self, "logarithmic", partial(keep, f"log_{self.what}"), init=False)
@@ -104,6 +121,8 @@ class CurvePane(Vertical, can_focus=True):
     def clear(self) -> None:
         """Show nothing: another run comes."""
         self._newest = 0
+        self._asked_linear = self.spans_decades = False
+        self._missed = None
         self._event_marks = None
         self.caption = ""
         for plot in self._plots():
@@ -118,6 +137,10 @@ class CurvePane(Vertical, can_focus=True):
         partner: the run that it is compared with, one more curve.
         """
         snapshot = followed.snapshot
+        if not self.display:
+            self._missed = followed, partner
+            return
+        self._missed = None
         if snapshot is None:
             return
         pretraining = self.what == "loss" and not snapshot.step
@@ -139,10 +162,16 @@ class CurvePane(Vertical, can_focus=True):
             plot.update(series)
         else:
             self._first = int(snapshot.curves[self.what].step[0])
+            self.spans_decades = self.what == "loss" and _spans_decades(snapshot.curves["loss"])
             plot.steps_on_x, plot.cursor, plot.window = True, followed.at, followed.request.window
-            plot.update(series, x_end=snapshot.steps or None, marks=self._marks(followed, snapshot))
+            plot.update(series, x_end=_end_of_axis(snapshot, partner), marks=self._marks(followed, snapshot))
         self._write_title()
         self._write_caption()
+
+    async def on_show(self) -> None:
+        """Draw what came while the pane was hidden."""
+        if self._missed is not None:
+            await self.paint(*self._missed)
 
     async def plot(self) -> CurvePlot:
         """Return the chart; it is mounted when there is something to show."""
@@ -151,7 +180,7 @@ class CurvePane(Vertical, can_focus=True):
         if not self.query(CurvePlot):
             accuracy = self.what == "accuracy"
             plot = CurvePlot(
-                logarithmic=self.logarithmic,
+                logarithmic=self.shown_logarithmic,
                 smoothing=self.smoothing,
                 complement=accuracy,
                 y_range=(0.0, 1.0) if accuracy else None,
@@ -174,12 +203,12 @@ class CurvePane(Vertical, can_focus=True):
 
     def _write_title(self) -> None:
         """Name what is drawn, and how."""
-        name = self.what.capitalize()
+        name = "Gradient norm" if self.what == "grad_norm" else self.what.capitalize()
         if self._pretraining:
             name = "Reconstruction error by epoch"
         elif self.logarithmic and self.what == "accuracy":
             name = "Error (1 − accuracy)"
-        how = (self.logarithmic, "log"), (self.smoothing != "off", "smoothed")
+        how = (self.shown_logarithmic, "log"), (self.smoothing != "off", "smoothed")
         self.heading = " · ".join([name, *(word for yes, word in how if yes)])
 
     def watch_heading(self, heading: str) -> None:
@@ -199,11 +228,20 @@ class CurvePane(Vertical, can_focus=True):
         """Name the events anew: the columns stand for other steps now."""
         self._write_caption()
 
-    def watch_logarithmic(self, logarithmic: bool) -> None:
+    @property
+    def shown_logarithmic(self) -> bool:
+        """Return whether the axis is logarithmic now: by choice, or because the loss spans decades."""
+        if self.what == "grad_norm":
+            return not self._asked_linear
+        return self.logarithmic or (self.spans_decades and not self._asked_linear)
+
+    def watch_logarithmic(self) -> None:
         """Draw on the other axis."""
         for plot in self._plots():
-            plot.logarithmic = logarithmic
+            plot.logarithmic = self.shown_logarithmic
         self._write_title()
+
+    watch_spans_decades = watch_logarithmic
 
     def watch_smoothing(self, smoothing: str) -> None:
         """Draw with another smoothing."""
@@ -213,7 +251,14 @@ class CurvePane(Vertical, can_focus=True):
 
     def action_log(self) -> None:
         """Change between a linear and a logarithmic axis."""
-        self.logarithmic = not self.logarithmic
+        if self.spans_decades or self.what == "grad_norm":
+            # For this run only: what is kept is what people want of ordinary runs.
+            self._asked_linear = self.shown_logarithmic
+            if self.logarithmic and self._asked_linear:
+                self.logarithmic = False
+            self.watch_logarithmic()
+        else:
+            self.logarithmic = not self.logarithmic
 
     def action_smooth(self) -> None:
         """Smooth the batch curve more: off, light, strong, and off again."""
@@ -268,6 +313,8 @@ def _batch_and_evaluations(snapshot: Snapshot, curves: Mapping[str, Summary], wh
     if not len(batch):
         # The net is built, and its first step has not ended.
         return []
+    if what == "grad_norm":
+        return _norms(batch, curves)
     series = [CurveData("batch", batch.step, batch.mean, batch.min, batch.max)]
     for part in ("train", "test"):
         key = f"{part}_{what}"
@@ -276,6 +323,41 @@ def _batch_and_evaluations(snapshot: Snapshot, curves: Mapping[str, Summary], wh
             steps = [event["step"] for event in known]
             series.append(CurveData(part, steps, [event[key] for event in known], noisy=False))
     return series
+
+
+def _norms(norm: Summary, curves: Mapping[str, Summary]) -> list[CurveData]:
+    """Return the norm of the whole gradient, and beside it what clipping left of it where it clipped at all."""
+    from gradtui.charts.series import CurveData
+
+    clipped, cut = curves.get("grad_norm_clipped"), curves.get("clipped")
+    if clipped is None or cut is None or not (cut.max > 0).any():
+        return [CurveData("norm", norm.step, norm.mean, norm.min, norm.max)]
+    return [
+        CurveData("before clipping", norm.step, norm.mean, norm.min, norm.max),
+        CurveData("after", clipped.step, clipped.mean),
+    ]
+
+
+def _spans_decades(loss: Summary) -> bool:
+    """Return whether the largest finite loss is so many times the smallest that a linear axis shows only it."""
+    import numpy as np
+
+    known = loss.mean[np.isfinite(loss.mean) & (loss.mean > 0)]
+    return len(known) > 1 and float(known.max()) > LOG_FROM * float(known.min())
+
+
+def _end_of_axis(snapshot: Snapshot, partner: FollowedRun | None) -> float | None:
+    """Return the end of the x axis: the plan, halved as often as all steps still fit, so that it moves seldom.
+
+    What has ended takes no more steps, and its axis ends with them.
+    """
+    if not snapshot.steps or not snapshot.status.live:
+        return None
+    newest = max(snapshot.step, partner.snapshot.step if partner and partner.snapshot else 0, LEAST_AXIS)
+    end = float(snapshot.steps)
+    while end / 2 >= newest:
+        end /= 2
+    return end
 
 
 def _partner_curve(snapshot: Snapshot, what: str) -> list[CurveData]:

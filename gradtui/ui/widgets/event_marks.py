@@ -89,9 +89,9 @@ def _mark(step: int, event: Event) -> CurveMark | None:
         case "paused":
             return CurveMark(step, "paused", "paused")
         case "resumed":
-            return CurveMark(step, "resumed", "went on")
+            return CurveMark(step, "resumed", "resumed")
         case "rewound":
-            return CurveMark(step, "rewound", "taken back to here")
+            return CurveMark(step, "rewound", "rolled back to here")
         case "checkpoint":
             return CurveMark(step, "checkpoint", "checkpoint")
         case "broke":

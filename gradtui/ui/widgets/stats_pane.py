@@ -13,9 +13,9 @@ class StatsPane(Widget):
     """The StatsPane shows a few figures of the run, a line each."""
 
     HELP = (
-        "## Figures\n\n**a step**: time of one step, the price of an activation. **clipped**: share of steps whose "
-        "gradient was cut. **dead**: units that never fire, in the worst layer. **mean**: the activation's mean in "
-        "the layer where it is farthest from zero. **slope**: what PReLU has learned. **probe**: what measuring costs."
+        "## Figures\n\n**step time**: the time of one step. **clipped**: share of steps whose gradient was cut. "
+        "**dead**: units that never fire, in the worst layer. **mean**: the largest mean of an activation, with its "
+        "layer. **slope**: what PReLU has learned. **recording**: the share of time that measuring takes."
     )
     DEFAULT_CSS = """
     StatsPane { height: auto; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }

@@ -147,7 +147,7 @@ def progress_of(followed: FollowedRun | None, draft: Experiment) -> Progress:
         return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status
     if followed.deleted:
-        return Progress(title, detail, "stopped", "deleted · r, then u brings it back")
+        return Progress(title, detail, "stopped", "deleted · r, then u restores it")
     if followed.preflight and status.state == "finished":
         return Progress(title, detail, "idle", "initial gradients, untrained · space trains")
     return Progress(

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import Evidence, Series, diagnose, remarks
+from gradtui.words import ratio
 from tests.support.evidence import AT_CHANCE, LEARNED, codes, curve, evidence, experiment, live, only
 
 
@@ -21,7 +22,7 @@ class TestVanishing:
         finding = only(evidence(layers=layers, drop=drop, loss=AT_CHANCE, update=6e-7))
         assert (finding.code, finding.severity, finding.step) == ("vanishing", "critical", 1)
         assert finding.layers[0] == "dense1"
-        assert f"10^{drop:.1f}" in finding.evidence or drop > -4
+        assert ratio(drop) in finding.evidence or drop > -4
         assert f"{-drop / (layers - 1):.2g} decades a layer" in finding.evidence
         assert "6.0e-07" in finding.evidence
         assert finding.cures

@@ -93,8 +93,8 @@ def test_groups_that_came_and_went_are_named() -> None:
 
 def test_the_same_and_nothing_before() -> None:
     exp = resolve("sigmoid-20")
-    assert [line.plain for line in differences(exp, exp, 40)] == ["as in the last run"]
-    assert [line.plain for line in differences(None, exp, 40)] == ["nothing was trained yet"]
+    assert [line.plain for line in differences(exp, exp, 40)] == ["Unchanged since the last run"]
+    assert [line.plain for line in differences(None, exp, 40)] == ["Not trained yet"]
 
 
 def test_a_long_list_ends() -> None:
@@ -124,13 +124,13 @@ def test_wide_characters_do_not_run_over() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("sigmoid-20", "theory: 0.63 decades a layer weaker towards the input, 12 in all"),
-        ("relu-20", "theory: level"),
-        ("residual-1001", "theory: level"),
-        ("adding-rnn", "theory: 0.26 decades a step weaker back in time, 7.4 in all"),
+        ("sigmoid-20", "Theory: each layer shrinks the gradient to 0.235×; 1e-12 at the input"),
+        ("relu-20", "Theory: the gradient keeps its size"),
+        ("residual-1001", "Theory: the gradient keeps its size"),
+        ("adding-rnn", "Theory: each step back in time shrinks the gradient to 0.555×; 4e-8 29 steps back"),
         (
             "resnet-20",
-            "no prediction: net.0: theory here is for dense and plain recurrent blocks, not for conv",
+            "No prediction: net.0: theory here is for dense and plain recurrent blocks, not for conv",
         ),
     ],
 )
@@ -139,8 +139,8 @@ def test_what_theory_expects(name: str, expected: str) -> None:
 
 
 def test_the_edges_of_theory() -> None:
-    assert expectation(predict(net_of(64))) == "theory: one hidden layer, and nothing to compare it with"
+    assert expectation(predict(net_of(64))) == "Theory: one hidden layer, nothing to compare it with"
     gone = Prediction(True, log10_profile=(0.0,), log10_lags=(0.0, -math.inf))
-    assert expectation(gone) == "theory: nothing is left of it back in time"
+    assert expectation(gone) == "Theory: the gradient falls to zero 1 steps back"
     faint = Prediction(True, log10_profile=(0.8, *[0.0] * 1000))
-    assert expectation(faint) == "theory: 0.0008 decades a layer stronger towards the input, 0.8 in all"
+    assert expectation(faint) == "Theory: each layer grows the gradient to 1.0018×; 6.3 at the input"

@@ -210,7 +210,7 @@ async def test_quick_keys_add_up_before_the_view_has_changed(folder: Path) -> No
         for _ in range(3):
             pane.action_time(-1)
         await pilot.pause()
-        assert app.said == [396, 390, 385]
+        assert app.said == [396, 391, 387]
 
 
 async def test_in_a_short_run_a_column_is_a_step(tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def test_pauses_checkpoints_and_a_stay_at_one_step(story: Story) -> None:
         10: "checkpoint: checkpoint",
         20: "paused: paused",
         30: "paused: paused",
-        33: "resumed: went on",
+        33: "resumed: resumed",
     }
 
 

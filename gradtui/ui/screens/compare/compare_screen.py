@@ -48,12 +48,12 @@ class CompareScreen(Screen["Path | None"]):
         Binding("enter", "open", "open one", key_display="⏎", tooltip="See one of them alone.", id="compare.open"),
         Binding("e", "part", "batch/train/test", tooltip="What is drawn of loss and accuracy.", id="compare.part"),
         Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="compare.measure"),
-        Binding("M", "metric(False)", "measure before", show=False, id="compare.measure-back"),
+        Binding("M", "metric(False)", "previous measure", show=False, id="compare.measure-back"),
         Binding("left,h,up,k", "time(-1)", "time", key_display="←→", tooltip="Earlier.", id="compare.earlier"),
         Binding("right,l,down,j", "time(1)", "later", show=False, id="compare.later"),
-        Binding("z", "fill", "fill", tooltip="Let this pane fill the screen, and back.", id="compare.fill"),
+        Binding("z", "fill", "full screen", tooltip="Show this pane on the full screen, and back.", id="compare.fill"),
         Binding("tab", "pane(1)", "next pane", show=False, id="compare.next"),
-        Binding("shift+tab", "pane(-1)", "pane before", show=False, id="compare.before"),
+        Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="compare.before"),
         Binding("escape", "back", "back", key_display="esc", tooltip="Newest step; then back.", id="compare.back"),
     ]  # fmt: skip
     CSS_PATH = "compare.tcss"

@@ -44,8 +44,8 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
         "loss": partial(_figure, name="loss", form=words.number),
         "train": partial(_figure, name="accuracy", form=words.percent),
         "test": partial(_figure, name="test_accuracy", form=words.percent),
-        "a step takes": partial(_figure, name="seconds", form=_milliseconds),
-        "first ÷ last": partial(_figure, name="drop", form=_power),
+        "step time": partial(_figure, name="seconds", form=_milliseconds),
+        "input ÷ output": partial(_figure, name="drop", form=words.ratio),
     }
     return found + [Difference(name, tuple(map(figure, entries))) for name, figure in figures.items()]
 
@@ -66,10 +66,6 @@ def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
 
 def _milliseconds(seconds: float) -> str:
     return f"{seconds * 1000:.3g} ms"
-
-
-def _power(decades: float) -> str:
-    return f"10^{decades:+.1f}" if math.isfinite(decades) else f"{decades}"
 
 
 def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:
@@ -172,6 +168,6 @@ class Differences(VerticalScroll, can_focus=True):
         table.fields = tuple(fields)
         known = sum(experiment is not None for experiment in experiments)
         if known < 2:
-            table.note = "of a script's own training there is no experiment to compare"
+            table.note = "A script has no experiment to compare."
         else:
             table.note = "" if fields else "the experiments are the same"

@@ -43,15 +43,20 @@ class CureComparison:
         self._asks_parent = False
         self.partner: FollowedRun | None = None
         """The run beside the one on the screen; None where nothing is compared."""
+        self.pair: tuple[Path, Path] | None = None
+        """The two runs that were compared last, the one with the cure first."""
         self.cures: Study | None = None
         """The study of all cures of one run; their trainings go on while other things are shown."""
 
     # -- the second run
 
-    def begin(self, against: Path | None) -> None:
-        """Compare a run that has just been opened; None is with the run that it names as its parent, if any."""
+    def begin(self, against: Path | None, *, alone: bool = False) -> None:
+        """Compare a run that has just been opened; None is with the run that it names as its parent, if any.
+
+        alone: compare it with nothing.
+        """
         self.compare_with(against)
-        self._asks_parent = against is None
+        self._asks_parent = against is None and not alone
 
     def compare_with(self, folder: Path | None) -> None:
         """Follow another run beside the one on the screen; None ends the comparison."""
@@ -62,6 +67,27 @@ class CureComparison:
             read = partial(_follow, self.partner)
             self._screen.run_worker(read, thread=True, exclusive=True, group="partner")
         self._screen.refresh_bindings()
+
+    def show_next(self) -> None:
+        """Show both runs, then the one without the cure alone, then the one with it alone, then both again."""
+        run, partner = self._followed(), self.partner
+        if run is None:
+            return
+        if partner is not None:
+            self.pair = run.folder, partner.folder
+            self._open_run(partner.folder, adopt=True, alone=True)
+        elif self.pair is not None and run.folder == self.pair[1]:
+            self._open_run(self.pair[0], adopt=True, alone=True)
+        elif self.pair is not None and run.folder == self.pair[0]:
+            self._open_run(self.pair[0], adopt=True, against=self.pair[1])
+
+    @property
+    def has_pair(self) -> bool:
+        """Return whether the run on the screen is one of two that can be shown beside each other and alone."""
+        run = self._followed()
+        return run is not None and (
+            self.partner is not None or (self.pair is not None and run.folder in self.pair)
+        )
 
     def close(self) -> None:
         """Stop reading the second run."""
@@ -99,7 +125,7 @@ class CureComparison:
             return ()
         ended = not run.live and not partner.live
         lines = verdict(partner.outcome, run.outcome).lines()
-        return (cure_of(run), "in the end" if ended else "so far", *lines)
+        return (cure_of(run), "final result" if ended else "result so far", *lines)
 
     # -- forks with cures
 
@@ -137,7 +163,8 @@ class CureComparison:
 
         def take(folder: Path | None) -> None:
             if folder is not None:
-                self._open_run(folder, adopt=True, against=without_cure if folder != without_cure else None)
+                against = without_cure if folder != without_cure else None
+                self._open_run(folder, adopt=True, against=against, came_from="fixes")
 
         self._screen.app.push_screen(CuresScreen(self._cures_of(without_cure)), take)
 

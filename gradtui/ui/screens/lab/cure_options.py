@@ -40,7 +40,7 @@ class CureOption:
     def line(self, before: Experiment) -> str:
         """Return why it should help, what it changes in the experiment `before`, and what it costs."""
         changes = ", ".join(f"{path} {show(path, value)}" for path, value in self.cure.set_of(before).items())
-        price = f"\n  price: {self.cure.price}" if self.cure.price else ""
+        price = f"\n  cost: {self.cure.price}" if self.cure.price else ""
         return f"{self.cure.why}\n  {changes}{price}"
 
 

@@ -133,7 +133,7 @@ def waits_for(run: FollowedRun) -> str:
 
 
 def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:
-    mark, colour = ("✓", "$success") if head.startswith("healed") else ("▲", "$warning")
+    mark, colour = ("✓", "$success") if head.startswith("fixed") else ("▲", "$warning")
     text = Content.assemble((f"{cure}, {when}\n", "$secondary"), (f"{mark} {head}", f"bold {colour}"))
     for line in lines:
         text += Content("\n  " + line)

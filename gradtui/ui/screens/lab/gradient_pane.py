@@ -38,26 +38,31 @@ class GradientPane(Vertical, can_focus=True):
 
     HELP = (
         "## Gradient of each layer\n\n"
-        "**Bars**: the newest step (or the one you look at), input on the left, output on the right; `•` is the "
-        "median of the last 50 recorded steps, the weaker tones their spread. The shaded band is where a healthy net "
-        "lies, the thin line what theory expects at the start.\n\n"
-        "**Waterfall**: the whole run, time downward, on the same layers. `×` was not a number, `∞` infinite, "
+        "**Bars**: the newest step (or the one you look at), input on the left, output on the right. "
+        "The line across a bar is the median of the last 50 recorded steps, the weaker tones are their spread. The "
+        "shaded band is where a healthy net lies, the yellow line what theory expects at the start.\n\n"
+        "**Waterfall**: the whole run, time downward, on the same layers. `×` is NaN, `∞` infinite, "
         "`0` exactly zero.\n\n"
         "Arrows move through layers and time, `⏎` opens the layer."
     )
     BINDINGS = [
         Binding(
-            "left,h", "layer(-1)", "layer", key_display="←→", tooltip="The layer before.", id="gradient.left"
+            "left,h",
+            "layer(-1)",
+            "layer",
+            key_display="←→",
+            tooltip="The previous layer.",
+            id="gradient.left",
         ),
-        Binding("right,l", "layer(1)", "layer after", show=False, id="gradient.right"),
+        Binding("right,l", "layer(1)", "next layer", show=False, id="gradient.right"),
         Binding("shift+left", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
         Binding("shift+right", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
         Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
         Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
         Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="gradient.earlier"),
         Binding("down,j", "time(1)", "later", show=False, tooltip="Later.", id="gradient.later"),
-        Binding("shift+up,K,pageup", f"time(-{PAGE})", "much earlier", show=False, id="gradient.far-back"),
-        Binding("shift+down,J,pagedown", f"time({PAGE})", "much later", show=False, id="gradient.far-on"),
+        Binding("shift+up,K,pageup", f"time(-{PAGE})", "10 steps back", show=False, id="gradient.far-back"),
+        Binding("shift+down,J,pagedown", f"time({PAGE})", "10 steps on", show=False, id="gradient.far-on"),
         Binding(
             "plus,equals_sign",
             "zoom(0.5)",
@@ -203,7 +208,9 @@ class GradientPane(Vertical, can_focus=True):
         if chart.window is not None:
             what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
         window = data.request.window
-        when = "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,}"
+        when = (
+            "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,} · 0 whole run"
+        )
         self.caption = f"{what} · {when}"
 
     def on_resize(self) -> None:

@@ -38,7 +38,7 @@ def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
     """Return a layer's value and the range of its last steps, in more and in fewer words."""
     low, high = float(data.low[at]), float(data.high[at])
     value = Content.assemble((data.names[at], "bold $accent"), f" {float(data.values[at]):.2e}")
-    median = Content.styled(f"  • {float(data.middle[at]):.1e}", "$secondary")
+    median = Content.styled(f"  median {float(data.middle[at]):.1e}", "$secondary")
     spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
     if data.theory is not None and data.theory[at] == data.theory[at]:
         value += Content.assemble(("  ─", "bold $warning"), f" theory {float(data.theory[at]):.2e}")
@@ -51,7 +51,7 @@ def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
         (compared, ("╌", "bold $error"), " without the cure"),
         (data.theory is not None, ("─", "bold $warning"), " theory"),
         (data.healthy is not None, ("░", "$success"), " healthy"),
-        (len(data.moment.rows) > 1, ("•", "bold"), f" median of {len(data.moment.rows)} steps"),
+        (len(data.moment.rows) > 1, ("─", "bold"), f" median of {len(data.moment.rows)} steps"),
     ]
     parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
     # The first ones are left out last: they are asked for most.

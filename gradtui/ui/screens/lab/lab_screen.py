@@ -27,6 +27,7 @@ from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
+from gradtui.ui.screens.lab.run_lists import RunLists
 from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import store_of
@@ -40,7 +41,6 @@ from gradtui.ui.widgets.tab_line import PaneTabs, TabLine, fill
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
     from gradtui.training.launch import Trainer
-    from gradtui.ui.screens.study.study_store import StudyStore
 
 TABS = ("net", "gradient", "curves", "findings")
 
@@ -80,8 +80,7 @@ class LabScreen(Screen[Any]):
         self.tabs = PaneTabs(self, TABS[0] if attach is None else "gradient", self.panes)
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
-        self.studies: StudyStore | None = None
-        """The studies, those under way among them, once their list was opened."""
+        self.lists = RunLists(self, self.open_run, self.comparison.try_all_cures)
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -104,6 +103,7 @@ class LabScreen(Screen[Any]):
                 with Horizontal(id="curves"):
                     yield CurvePane("loss")
                     yield CurvePane("accuracy")
+                    yield CurvePane("grad_norm")
         yield KeyLine()
 
     def on_mount(self) -> None:
@@ -156,7 +156,7 @@ class LabScreen(Screen[Any]):
             ("net", self.workbench.query_one(FieldList)),
             *([("net", self.query_one(NetPane))] if self.drawn or self.narrow else []),
             ("gradient", self.query_one(GradientPane)),
-            *(("curves", pane) for pane in self.query(CurvePane)),
+            *(("curves", pane) for pane in self.query(CurvePane) if pane.display or self.narrow),
             ("findings", self.query_one(FindingsPane)),
         ]
 
@@ -259,6 +259,8 @@ class LabScreen(Screen[Any]):
         """Return whether a key does anything now."""
         if action == "live":
             return self.cursor.in_the_past
+        if action == "back":
+            return bool(self.lists.came_from) and not self.cursor.in_the_past
         return self.view.allows(str(parameters[0]) if action == "send" else action)
 
     def on_key(self, event: events.Key) -> None:
@@ -296,10 +298,9 @@ class LabScreen(Screen[Any]):
         """Train and rank every cure of the run on the screen."""
         self.comparison.try_all_cures()
 
-    async def action_end_comparison(self) -> None:
-        """End the comparison with the other run."""
-        self.comparison.compare_with(None)
-        await self.view.paint()
+    def action_end_comparison(self) -> None:
+        """Show both runs, or each of them alone."""
+        self.comparison.show_next()
 
     # -- the run on the screen
 
@@ -310,9 +311,13 @@ class LabScreen(Screen[Any]):
         adopt: bool = False,
         trainer: Trainer | None = None,
         against: Path | None = None,
+        alone: bool = False,
+        came_from: str = "",
     ) -> None:
-        """Show a run from now on; see RunView.open for the arguments."""
-        self.view.open(folder, adopt=adopt, trainer=trainer, against=against)
+        """Show a run from now on; see RunView.open for the arguments. came_from: the list that it was chosen in."""
+        if came_from or (against is None and not alone):
+            self.lists.came_from = came_from
+        self.view.open(folder, adopt=adopt, trainer=trainer, against=against, alone=alone)
         self.drawn = False
         if self.tabs.opened == "net":
             # A narrow terminal turns to the gradient, which the run was opened for.
@@ -371,25 +376,17 @@ class LabScreen(Screen[Any]):
 
     # -- other screens
 
-    def _open_chosen(self, folder: Path | None) -> None:
-        if folder is not None:
-            self.open_run(folder, adopt=True)
+    def action_back(self) -> None:
+        """Open again the list from which the run on the screen was opened."""
+        self.lists.back()
 
     def action_runs(self) -> None:
         """Choose another run from the list."""
-        from gradtui.runs.folder import runs_root
-        from gradtui.ui.screens.runs.runs_screen import RunsScreen
-
-        self.app.push_screen(RunsScreen(runs_root()), self._open_chosen)
+        self.lists.runs()
 
     def action_studies(self) -> None:
         """Open the list of studies."""
-        from gradtui.runs.folder import runs_root
-        from gradtui.ui.screens.study.studies_screen import StudiesScreen
-        from gradtui.ui.screens.study.study_store import StudyStore
-
-        self.studies = self.studies or StudyStore(runs_root())
-        self.app.push_screen(StudiesScreen(self.studies), self._open_chosen)
+        self.lists.studies()
 
     def action_log(self) -> None:
         """Show the last lines that the trainer printed."""

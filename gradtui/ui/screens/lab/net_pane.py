@@ -40,7 +40,7 @@ class NetPane(VerticalScroll, can_focus=True):
         "`↑ ↓` choose a group · `⏎` change its fields · `PgUp PgDn` scroll"
     )
     BINDINGS = [
-        Binding("up,k", "choose(-1)", "group before", show=False),
+        Binding("up,k", "choose(-1)", "previous group", show=False),
         Binding("down,j", "choose(1)", "next group", show=False),
         Binding(
             "enter",
@@ -254,6 +254,6 @@ class NetDrawing(Widget):
             return [], ()
         picture = draw(self._outline, self._chosen, width)
         lines = [*picture.lines, Content(""), figures(self._outline, self._memory, width)]
-        theory = Content.styled(self.theory or "theory: …", "$secondary")
+        theory = Content.styled(self.theory or "Theory: …", "$secondary")
         lines += [*theory.wrap(max(1, width - 1)), Content("")]
         return lines + differences(self._before, self._experiment, width), picture.groups

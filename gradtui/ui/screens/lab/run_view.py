@@ -45,10 +45,13 @@ class RunView:
         self._comparison = comparison
         self._adopting = False
         self._painted_state = ""
+        self._divergence_shown = False
         self.run: FollowedRun | None = None
         """The run on the screen; None before the first."""
 
-    def open(self, folder: Path, *, adopt: bool, trainer: Trainer | None, against: Path | None) -> None:
+    def open(
+        self, folder: Path, *, adopt: bool, trainer: Trainer | None, against: Path | None, alone: bool = False
+    ) -> None:
         """Follow another run from now on.
 
         Args:
@@ -56,12 +59,14 @@ class RunView:
             adopt: whether the builder takes over the run's experiment.
             trainer: the trainer of the run, where this app started it.
             against: the run that it is compared with; None is the one that the run names as its parent, if any.
+            alone: whether it is compared with nothing.
         """
         self.close()
         self._adopting = adopt
         self._painted_state = ""
+        self._divergence_shown = False
         self.run = run = FollowedRun(self._screen, folder, trainer)
-        self._comparison.begin(against)
+        self._comparison.begin(against, alone=alone)
         run.pace = 1 / settings_of(self._screen.app).redraws
         if self._controls.is_preflight(folder):
             # The metric that theory predicts, and the only one of which the start tells as much as a training.
@@ -131,7 +136,7 @@ class RunView:
             "find_layer": run is not None,
             "fork_with_cure": curable,
             "try_all_cures": curable,
-            "end_comparison": self._comparison.partner is not None,
+            "end_comparison": self._comparison.has_pair,
         }.get(action, True)
 
     def show_status(self) -> None:
@@ -168,12 +173,14 @@ class RunView:
             if run.live:
                 screen.notify(text, title=title, severity=severity, timeout=4, markup=False)
         screen.query_one(StatsPane).stats = run.stats
+        screen.set_class(_shows_norms(run), "-norms")
         self._comparison.sync(run)
         partner = self._comparison.partner
         await screen.query_one(GradientPane).paint(run, partner)
         for pane in screen.query(CurvePane):
             await pane.paint(run, partner)
         findings.verdict = self._comparison.verdict()
+        self._show_divergence(run)
         state = run.state + (" with findings" if run.newest_findings else "")
         if state != self._painted_state:
             # Only now: the key line is built anew each time.
@@ -181,6 +188,25 @@ class RunView:
             screen.refresh_bindings()
             if not run.live:
                 self._controls.warm()
+
+    def _show_divergence(self, run: FollowedRun) -> None:
+        """Show the steps up to the divergence of a run that ended with it: over the whole run they fold into a row.
+
+        Once, and not where another stretch of time was chosen: `0` shows the whole run again.
+        """
+        if self._divergence_shown or run.live or run.data is None:
+            return
+        self._divergence_shown = True
+        if (
+            run.divergences
+            and run.state == "diverged"
+            and run.request.window is None
+            and run.snapshot is not None
+        ):
+            broke = run.divergences[0].step
+            first, last = max(1, broke - STEPS_BEFORE), min(run.snapshot.step, broke + STEPS_AFTER)
+            if (first, last) != (1, run.snapshot.step):
+                run.show(replace(run.request, window=(first, last)))
 
     def _hide_builder(self, run: FollowedRun) -> None:
         """Hide the builder while a script's run is shown: its net would be taken for the script's."""
@@ -199,6 +225,23 @@ class RunView:
             # So that the rate that is sent starts from the one that the script has.
             workbench = screen.query_one(Workbench)
             workbench.adopt(set_fields(workbench.experiment, {"optimizer.lr": run.lr}))
+
+
+STEPS_BEFORE, STEPS_AFTER = 20, 3
+"""The steps that are shown around a divergence."""
+
+NORM_FINDINGS = frozenset({"exploding", "nonfinite", "unstable-loss", "overclipped", "spikes"})
+"""The findings that argue with the norm of the gradient."""
+
+
+def _shows_norms(run: FollowedRun) -> bool:
+    """Return whether the norm of the whole gradient tells more of a run than its accuracy."""
+    if any(finding.code in NORM_FINDINGS for finding in run.newest_findings or ()):
+        return True
+    if run.snapshot is None:
+        return False
+    clipped = run.snapshot.curves.get("clipped")
+    return clipped is not None and bool((clipped.max > 0).any())
 
 
 def _follow(run: FollowedRun) -> None:

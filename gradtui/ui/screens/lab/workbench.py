@@ -151,7 +151,7 @@ class Workbench(Vertical):
                 changes = ", ".join(
                     f"{path} = {value}" for path, value in offered[key].set_of(before).items()
                 )
-                self.notify(f"{changes}\nPrice: {offered[key].price}", title=offered[key].name, markup=False)
+                self.notify(f"{changes}\nCost: {offered[key].price}", title=offered[key].name, markup=False)
 
         before = self.experiment
         self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
@@ -184,9 +184,9 @@ class Workbench(Vertical):
             self.notify(str(error), title="not pasted", severity="error", markup=False)
             return
         if self.experiment == before:
-            self.notify("it is what you have already", title="pasted", timeout=2)
+            self.notify("nothing changed", title="pasted", timeout=2)
         else:
-            self.notify("u takes it back", title="pasted", timeout=2)
+            self.notify("u undoes it", title="pasted", timeout=2)
 
     def undo(self) -> None:
         """Take the last edit back."""

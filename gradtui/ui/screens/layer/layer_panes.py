@@ -89,7 +89,7 @@ class LayerHistogram(Vertical, can_focus=True):
         chart.step = at
         zeros = found.zeros[found.steps <= at] if at is not None else found.zeros
         exact = f" · {float(zeros[-1]):.1%} exactly zero" if len(zeros) and zeros[-1] > 0 else ""
-        self.border_subtitle = f"brighter: more of them{exact}"
+        self.border_subtitle = f"brighter = more weights{exact}"
 
 
 CURVE_POINTS = 240

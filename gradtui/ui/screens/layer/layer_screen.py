@@ -55,24 +55,35 @@ class LayerScreen(Screen[int]):
     CSS_PATH = "layer.tcss"
     HELP = (
         "## Layer\n\nAll that was recorded of one layer. **Gradient of each weight, by size**: time downward, size "
-        "across; what wanders to the left starves, what wanders to the right blows up."
+        "across. A move to the left is a shrinking gradient, a move to the right a growing one."
     )
     BINDINGS = [
         Binding(
             "escape,q", "back", "back", key_display="esc", tooltip="Back to all layers.", id="layer.back"
         ),
         Binding(
-            "left,h", "neighbour(-1)", "layer", key_display="←→", tooltip="The layer before.", id="layer.left"
+            "left,h",
+            "neighbour(-1)",
+            "layer",
+            key_display="←→",
+            tooltip="The previous layer.",
+            id="layer.left",
         ),
-        Binding("right,l", "neighbour(1)", "layer after", show=False, id="layer.right"),
+        Binding("right,l", "neighbour(1)", "next layer", show=False, id="layer.right"),
         Binding("home", "neighbour(-1000000)", "first layer", show=False, id="layer.first"),
         Binding("end", "neighbour(1000000)", "last layer", show=False, id="layer.last"),
         Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="layer.earlier"),
         Binding("down,j", "time(1)", "later", show=False, id="layer.later"),
-        Binding("shift+up,K,pageup", "time(-10)", "much earlier", show=False, id="layer.far-back"),
-        Binding("shift+down,J,pagedown", "time(10)", "much later", show=False, id="layer.far-on"),
+        Binding("shift+up,K,pageup", "time(-10)", "10 steps back", show=False, id="layer.far-back"),
+        Binding("shift+down,J,pagedown", "time(10)", "10 steps on", show=False, id="layer.far-on"),
         *TIME_KEYS,
-        Binding("z", "fill", "fill", tooltip="Let this chart fill the screen, and back.", id="layer.fill"),
+        Binding(
+            "z",
+            "fill",
+            "full screen",
+            tooltip="Show this chart on the full screen, and back.",
+            id="layer.fill",
+        ),
     ]
 
     @dataclass

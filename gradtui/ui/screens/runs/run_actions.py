@@ -69,7 +69,7 @@ class RunActions:
             if text is not None:
                 self._do(partial(rename_run, run, name_of(text)))
 
-        hint = "⏎ take   esc back   empty: its own name again"
+        hint = "⏎ rename   esc back   leave empty to restore the name"
         self._screen.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
 
     def tag(self) -> None:
@@ -84,9 +84,9 @@ class RunActions:
             if text is not None:
                 self._do(partial(tag_runs, runs, common, tags_of(text)))
 
-        hint = "words between blanks   ⏎ take   esc back"
+        hint = "separate with spaces   ⏎ select   esc back"
         if len(runs) > 1:
-            hint += "   others of each stay"
+            hint += "   other tags are kept"
         title = f"Tags of {_count(runs)}"
         self._screen.app.push_screen(AskScreen(title, value + " " if value else "", hint, tags_of), take)
 
@@ -101,7 +101,7 @@ class RunActions:
             self._do(partial(delete_runs, runs))
 
     def undelete(self) -> None:
-        """Bring back what was deleted last."""
+        """Restore what was deleted last."""
         self._do(partial(undelete_runs, self._root))
 
     def stop(self) -> None:
@@ -131,7 +131,7 @@ class RunActions:
 def rename_run(run: RunInfo, name: str) -> str:
     """Give a run another name; an empty name is its own name again."""
     write_label(run.run, msgspec.structs.replace(read_label(run.run), name=name))
-    return f"called {name}" if name else "called by its own name again"
+    return f"renamed to {name}" if name else "has its own name again"
 
 
 def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection[str]) -> str:
@@ -149,13 +149,13 @@ def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection
 def delete_runs(runs: Sequence[RunInfo]) -> str:
     """Move runs into the trash, from which they come back together."""
     trash.delete([run.run for run in runs])
-    return f"{_count(runs)} deleted · u brings back what was deleted, for a week"
+    return f"{_count(runs)} deleted · u restores (kept for a week)"
 
 
 def undelete_runs(root: Path) -> str:
-    """Bring back what was deleted last."""
+    """Restore what was deleted last."""
     back = trash.undelete(root)
-    return f"{_count(back)} brought back" if back else "nothing was deleted within a week"
+    return f"{_count(back)} restored" if back else "nothing was deleted within a week"
 
 
 def stop_runs(runs: Sequence[RunInfo]) -> str:
@@ -163,7 +163,7 @@ def stop_runs(runs: Sequence[RunInfo]) -> str:
     live = [run for run in runs if run.status.live]
     for run in live:
         send(run.run, "stop")
-    return f"stopping {_count(live)}" if live else "nothing to stop: no trainer is at it"
+    return f"stopping {_count(live)}" if live else "nothing to stop: it is not training"
 
 
 def _count(runs: Sequence[object]) -> str:

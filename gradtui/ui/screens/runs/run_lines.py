@@ -70,7 +70,7 @@ class RunDetail(Widget):
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
         parts = [printable(info.status.reason)] if info.status.reason else []
         if info.parent is not None:
-            parts.append(f"held against {printable(info.parent.run)}")
+            parts.append(f"compared with {printable(info.parent.run)}")
         parts.append(printable(str(info.run)))
         if len(" · ".join(parts)) > self.content_size.width:
             parts[-1] = printable(info.id)

@@ -33,18 +33,18 @@ class CuresScreen(Screen["Path | None"]):
     """
 
     HELP = (
-        "## Every cure\n\nThe same net with each cure that applies, from the start, with the same seed, and once more "
-        "without one. **train** is the accuracy on the training set, **1st÷last** the gradient of the first hidden "
-        "layer over the last one's, **a step** its time beside the sick net's, its share of a pretraining included. "
-        "What has ended is ranked: healed first, then by what was learned; of equals the cheaper."
+        "## Every fix\n\nThe same net with each fix that applies, from the start, with the same seed, and once more "
+        "without one. **train** is the accuracy on the training set, **in÷out** the gradient of the first hidden "
+        "layer over the last one's, **a step** its time over the baseline's, with its share of a pretraining. "
+        "Finished runs are ranked: those that fix the problem first, then by accuracy; of equals, the cheaper."
     )
     # The ids stay as they are: people may have bound them to other keys in their settings.
     BINDINGS = [
         Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="trials.open"),
-        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The cure before.", id="trials.up"),
-        Binding("down,j", "move(1)", "next cure", show=False, id="trials.down"),
-        Binding("home,g", "move(-1000)", "first cure", show=False, id="trials.first"),
-        Binding("end,G", "move(1000)", "last cure", show=False, id="trials.last"),
+        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The previous fix.", id="trials.up"),
+        Binding("down,j", "move(1)", "next fix", show=False, id="trials.down"),
+        Binding("home,g", "move(-1000)", "first fix", show=False, id="trials.first"),
+        Binding("end,G", "move(1000)", "last fix", show=False, id="trials.last"),
         Binding("s", "save", "save", tooltip="Save the experiment with this cure as TOML.", id="trials.save"),
         Binding("x", "stop", "stop all", tooltip="End those that still train.", id="trials.stop"),
         Binding(
@@ -52,7 +52,7 @@ class CuresScreen(Screen["Path | None"]):
             "dismiss(None)",
             "back",
             key_display="esc",
-            tooltip="Back; what trains goes on.",
+            tooltip="Back; the trainings continue.",
             id="trials.back",
         ),
     ]

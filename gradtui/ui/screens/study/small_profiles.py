@@ -13,8 +13,8 @@ from textual.containers import Grid, Vertical
 from textual.content import Content
 
 from gradtui.charts.scale import Scale, log10_of
-from gradtui.ui.screens.study.study_tables import power
 from gradtui.ui.widgets.layer_charts import ProfileChart
+from gradtui.words import ratio
 
 Floats = NDArray[np.float64]
 
@@ -66,7 +66,7 @@ class SmallProfile(Vertical):
         """Show a profile; `chosen` says whether the cursor is on it."""
         said = (
             Content(f"{one.mark} {one.name}".strip()),
-            Content("" if math.isnan(one.drop) else f"first ÷ last {power(one.drop)}"),
+            Content("" if math.isnan(one.drop) else f"input ÷ output {ratio(one.drop)}"),
         )
         if said != self._said:
             # A title that is set repaints the whole frame, even if it is the same.

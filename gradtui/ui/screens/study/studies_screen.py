@@ -34,8 +34,8 @@ class StudiesScreen(Screen["Path | None"]):
     """
 
     HELP = (
-        "## Studies\n\nMany trainings that answer one question. Opening one shows what was trained of it; nothing is "
-        "begun before you say so. `o` opens a study of your own, a TOML file."
+        "## Studies\n\nMany trainings that answer one question. Opening one shows what was trained of it; Nothing "
+        "starts until you press space. `o` opens a study of your own, a TOML file."
     )
     BINDINGS = [
         Binding("enter", "open", "open", key_display="⏎", tooltip="See this study.", id="studies.open"),

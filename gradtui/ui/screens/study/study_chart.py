@@ -46,7 +46,7 @@ class StudyChart(Vertical, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """Yield a plot of curves, a text, and small profiles, of which one is shown."""
-        plot = CurvePlot(placeholder="nothing has been trained to its end yet")
+        plot = CurvePlot(placeholder="No run has finished yet.")
         plot.steps_on_x = False
         yield plot
         with VerticalScroll(can_focus=False):

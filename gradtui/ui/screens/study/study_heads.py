@@ -33,7 +33,7 @@ class StudyTitle(Widget):
         if state.cured is None:
             kind, right, live = "study", progress(state, self.begun), any(row.live for row in state.rows)
         else:
-            kind, right, live = "every cure", cures_progress(state), bool(state.rows) and not state.done
+            kind, right, live = "every fix", cures_progress(state), bool(state.rows) and not state.done
         left = Content.assemble(
             ("gradtui", "bold $accent"), "  ", (printable(state.name), "bold"), (f" · {kind}", "$secondary")
         )
@@ -52,10 +52,10 @@ def progress(state: StudyState, begun: bool) -> Content:
         return Content.styled("◌ reading", "$accent")
     done, total = state.ended, state.total
     if state.other_owner:
-        return Content.styled(f"● {done} of {total} · begun by {state.other_owner}", "$success")
+        return Content.styled(f"● {done} of {total} · started by {state.other_owner}", "$success")
     if begun and not state.done:
         left = f" · {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
-        return Content.styled(f"● {done} of {total} trained{left}", "$success")
+        return Content.styled(f"● {done} of {total} done{left}", "$success")
     if done == total:
         broken = sum(row.state in ("failed", "died") for row in state.rows)
         stopped = sum(row.state == "stopped" for row in state.rows)
@@ -63,11 +63,11 @@ def progress(state: StudyState, begun: bool) -> Content:
             counts = ", ".join(
                 f"{count} {word}" for count, word in ((broken, "failed"), (stopped, "stopped")) if count
             )
-            return Content.styled(f"■ {counts} of {total} · space goes on", "$warning")
+            return Content.styled(f"■ {counts} of {total} · space continues", "$warning")
         return Content.styled(f"✓ all {total} trained", "$success")
     if not done and not any(row.folder for row in state.rows):
         return Content.styled(f"○ {total} runs · space trains them", "$secondary")
-    return Content.styled(f"‖ {done} of {total} trained · space goes on", "$warning")
+    return Content.styled(f"‖ {done} of {total} done · space continues", "$warning")
 
 
 def cures_progress(state: StudyState) -> Content:
@@ -79,12 +79,12 @@ def cures_progress(state: StudyState) -> Content:
     cures = state.rows[1:]
     ended = sum(row.ended for row in cures)
     if not state.done:
-        return Content.styled(f"● {ended} of {len(cures)} cures trained", "$success")
+        return Content.styled(f"● {ended} of {len(cures)} fixes trained", "$success")
     healed = sum(row.verdict is not None and row.verdict.healed for row in cures)
     stopped = sum(row.state == "stopped" for row in cures)
     if stopped:
-        return Content.styled(f"■ stopped: {healed} of {len(cures) - stopped} healed", "$secondary")
-    return Content.styled(f"✓ done: {healed} of {len(cures)} healed", "$success")
+        return Content.styled(f"■ stopped: {healed} of {len(cures) - stopped} fix it", "$secondary")
+    return Content.styled(f"✓ done: {healed} of {len(cures)} fix it", "$success")
 
 
 class StudyTexts(Widget):
@@ -156,14 +156,14 @@ class CureDetails(Widget):
             head, *numbers = row.verdict.lines()
             verdict = Content.assemble((head, "bold"), (" · " + " · ".join(numbers), "$secondary"))
         elif not row.key:
-            verdict = Content("The same net once more, without a cure: what the others are held against.")
+            verdict = Content("The same net without a fix: the baseline.")
         else:
-            verdict = Content.styled(row.reason or "what became of it, its end will tell", "$secondary")
+            verdict = Content.styled(row.reason or "Still training.", "$secondary")
         why, price = row.member.why, row.member.price
         return Content("\n").join(
             (
                 verdict,
                 Content.assemble(("why    ", "$secondary"), why) if why else Content(""),
-                Content.assemble(("price  ", "$secondary"), price) if price else Content(""),
+                Content.assemble(("cost   ", "$secondary"), price) if price else Content(""),
             )
         )

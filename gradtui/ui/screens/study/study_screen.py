@@ -33,15 +33,15 @@ class StudyScreen(Screen[Path | None]):
     """
 
     HELP = (
-        "## Study\n\n`space` trains what is left of it, several at once; `x` ends what runs, and it can be gone on "
-        "with later: what was trained is not trained again. **train** is the accuracy on the training set, "
-        "**1st÷last** the gradient of the first hidden layer over the last one's. The shaded band is the spread of all "
+        "## Study\n\n`space` trains the runs that are left, several at once; `x` stops them, and the study can be "
+        "continued later: what was trained is not trained again. **train** is the accuracy on the training set, "
+        "**in÷out** the gradient of the first hidden layer over the last one's. The shaded band is the spread of all "
         "seeds; a broken line on a map is where theory puts the border. Behind bars, `c` shows the gradient of each "
         "layer of each of them, all on one scale."
     )
     BINDINGS = [
         Binding("space", "begin", "train", key_display="space", tooltip="Train what is left.", id="study.begin"),
-        Binding("x", "stop", "stop", tooltip="End what runs; it can be gone on with.", id="study.stop"),
+        Binding("x", "stop", "stop", tooltip="Stop; continue later with space.", id="study.stop"),
         Binding("enter", "open", "open run", key_display="⏎", tooltip="See this run.", id="study.open"),
         Binding("c", "chart", "next chart", tooltip="Another figure.", id="study.chart"),
         Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The run before.", id="study.up"),
@@ -52,9 +52,9 @@ class StudyScreen(Screen[Path | None]):
         Binding("end,G", "move(1000000)", "last run", show=False, id="study.last"),
         Binding("right,greater_than_sign", "sort(1)", "sort", key_display="←→", tooltip="By column.", id="study.sort"),
         Binding("left,less_than_sign", "sort(-1)", "sort by the column before", show=False, id="study.sort-back"),
-        Binding("o", "reverse", "order", show=False, tooltip="The other way round.", id="study.order"),
+        Binding("o", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
         Binding("z", "fill", "fill", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
-        Binding("escape", "back", "back", key_display="esc", tooltip="Back; what trains goes on.", id="study.back"),
+        Binding("escape", "back", "back", key_display="esc", tooltip="Back; the trainings continue.", id="study.back"),
     ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]

@@ -14,7 +14,7 @@ from gradtui.study.state import COMPLETED_STATES, StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
 from gradtui.ui.widgets.row_table import Column
 from gradtui.ui.widgets.status_bar import STATE_MARKS
-from gradtui.words import printable
+from gradtui.words import printable, ratio
 
 
 def entry_columns() -> tuple[Column[StudyEntry], ...]:
@@ -23,10 +23,10 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
         Column(
             "name", "study", lambda entry: Content.styled(printable(entry.spec.name), "bold"), 16, 24, rank=0
         ),
-        Column("state", "trained", _trained, 14, rank=1),
-        Column("kind", "drawn as", lambda entry: entry.spec.compare.kind, 8, rank=4),
-        Column("about", "what it shows", _about, 30, 120, rank=2),
-        Column("changed", "last", _changed, 10, rank=3, right=True),
+        Column("state", "done", _trained, 14, rank=1),
+        Column("kind", "chart", lambda entry: entry.spec.compare.kind, 8, rank=4),
+        Column("about", "question", _about, 30, 120, rank=2),
+        Column("changed", "trained", _changed, 10, rank=3, right=True),
     )
 
 
@@ -59,7 +59,7 @@ def run_columns() -> tuple[Column[StudyRow], ...]:
         _number("train", "accuracy", 6, 2, lambda value: f"{value:.1%}"),
         _number("test", "test_accuracy", 6, 4, lambda value: f"{value:.1%}"),
         _number("loss", "loss", 7, 5, lambda value: f"{value:.3g}"),
-        _number("1st÷last", "drop", 8, 6, power),
+        _number("in÷out", "drop", 8, 6, ratio),
         _number("a step", "seconds", 8, 7, lambda value: f"{value * 1000:.3g} ms"),
     )  # fmt: skip
 
@@ -108,7 +108,7 @@ def cure_columns() -> tuple[Column[StudyRow], ...]:
         Column("train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers),
         _cure_number("test", 6, 6, lambda row, outcome: _percent(outcome.test_accuracy)),
         _cure_number("loss", 7, 3, lambda row, outcome: f"{outcome.loss:.3g}"),
-        _cure_number("1st÷last", 8, 4, lambda row, outcome: power(outcome.drop)),
+        _cure_number("in÷out", 8, 4, lambda row, outcome: ratio(outcome.drop)),
         _cure_number("a step", 6, 5, lambda row, outcome: _price(row.price)),
         Column("found", " found", _found, 12, rank=2, spans=lambda row: True),
     )
@@ -154,7 +154,7 @@ def _found(row: StudyRow) -> Content:
     codes = ", ".join(row.outcome.codes) if row.outcome is not None else ""
     if codes:
         return Content.styled(f" {codes}", "$error")
-    return Content.styled(" ✓ nothing" if row.ended else "", "$success")
+    return Content.styled(" ✓ none" if row.ended else "", "$success")
 
 
 def verdict_mark(row: StudyRow) -> tuple[str, str, str]:
@@ -162,24 +162,15 @@ def verdict_mark(row: StudyRow) -> tuple[str, str, str]:
     verdict = row.verdict
     if verdict is None:
         ill = row.outcome is not None and row.outcome.ill
-        return ("✖", "sick", "$error") if ill else ("✓", "well", "$success")
+        return ("✖", "failing", "$error") if ill else ("✓", "fine", "$success")
     if verdict.healed:
-        return "✓", "healed", "$success"
+        return "✓", "fixed", "$success"
     if verdict.better:
         return "~", "better", "$accent"
     if verdict.worse:
         return "!", "worse", "$error"
-    return "✖", "no cure", "$error"
+    return "✖", "no fix", "$error"
 
 
 def _percent(accuracy: float) -> str:
     return "–" if math.isnan(accuracy) else f"{accuracy:.1%}"
-
-
-def power(decades: float) -> str:
-    """Return a ratio of so many decades as a power of ten, such as ``10^-12.2``; infinite ones as 0 or ∞."""
-    if math.isnan(decades):
-        return "–"
-    if math.isinf(decades):
-        return "0" if decades < 0 else "∞"
-    return f"10^{decades:+.1f}"

@@ -74,7 +74,7 @@ async def test_pause_of_the_cured_run_does_not_raise_its_price(make_run: MakeRun
     app = GradtuiApp(attach=cured)
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: "time of a step × 1.00" in screen_text(app))
+        await until(pilot, lambda: "step time: 1.00×" in screen_text(app))
 
 
 async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: MakeRun) -> None:
@@ -188,7 +188,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
         lab = await lab_of(pilot)
         await until(pilot, lambda: "T try all fixes" in screen_text(app))
         await pilot.press("T")
-        await until(pilot, lambda: "healed" in screen_text(app) and "✓ done" in screen_text(app))
+        await until(pilot, lambda: "fix it" in screen_text(app) and "✓ done" in screen_text(app))
         trials, best = (
             lab.comparison.cures,
             lab.comparison.cures.state.in_order()[1],

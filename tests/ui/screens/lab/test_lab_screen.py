@@ -131,7 +131,7 @@ async def test_nan_is_said_in_words(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=make_run(nan_from=30, end="diverged"))
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: "not a finite number in 21 of 21 layers" in screen_text(app))
+        await until(pilot, lambda: "NaN or infinite in all 21 layers" in screen_text(app))
         assert "diverged" in screen_text(app)
 
 

@@ -69,10 +69,10 @@ async def test_another_experiment_and_another_run_are_drawn_anew() -> None:
         app.pane.experiment = resolve("adding-lstm")
         await pilot.pause()
         assert any("lstm 24" in line for line in app.lines)
-        assert app.lines[-1] == "nothing was trained yet"
+        assert app.lines[-1] == "Not trained yet"
         app.pane.before = resolve("adding-lstm")
         await pilot.pause()
-        assert app.lines[-1] == "as in the last run"
+        assert app.lines[-1] == "Unchanged since the last run"
 
 
 async def test_keys_choose_a_group_and_have_it_in_view() -> None:
@@ -133,15 +133,15 @@ async def test_theory_comes_after_the_picture_and_of_the_newest_experiment_only(
     app = Stage(resolve("sigmoid-20"))
     async with app.run_test(size=(70, 40)) as pilot:
         await pilot.pause()
-        assert "theory: …" in app.lines
+        assert "Theory: …" in app.lines
         app.pane.experiment = resolve("relu-20")
         for _ in range(100):
             await pilot.pause(0.02)
-            if "theory: …" not in app.lines:
+            if "Theory: …" not in app.lines:
                 break
-        assert "theory: level" in app.lines
+        assert "Theory: the gradient keeps its size" in app.lines
         app.pane.experiment = set_fields(resolve("relu-20"), {"net.0.repeat": 3})
-        assert "theory: level" not in app.lines
+        assert "Theory: the gradient keeps its size" not in app.lines
 
 
 async def test_what_cannot_be_read_is_said() -> None:

@@ -111,7 +111,7 @@ async def test_a_filter_is_live_its_errors_are_said_and_escape_takes_it_back(thr
         await until(pilot, lambda: "optimizer.lr>: what optimizer.lr is to be is missing" in screen_text(app))
         assert names(screen) == ["beta"]
         await typed(pilot, "nothing")
-        await until(pilot, lambda: "No run fits" in screen_text(app))
+        await until(pilot, lambda: "No run matches" in screen_text(app))
         await pilot.press("escape")
         await until(pilot, lambda: names(screen) == ["gamma", "beta", "alpha"])
         # Keys are the list's again.
@@ -198,9 +198,9 @@ async def test_deleted_runs_come_back(three: list[Path]) -> None:
         await pilot.press("space", "space", "d")
         await until(pilot, lambda: names(screen) == ["alpha"])
         assert [info.name for info in list_runs()] == ["alpha"]
-        await until(pilot, lambda: "u brings back" in screen_text(app))
+        await until(pilot, lambda: "u restores" in screen_text(app))
         await pilot.press("d")
-        await until(pilot, lambda: "No run yet" in screen_text(app))
+        await until(pilot, lambda: "No runs yet" in screen_text(app))
         await pilot.press("u")
         await until(pilot, lambda: names(screen) == ["alpha"])
         await pilot.press("u")
@@ -220,7 +220,7 @@ async def test_the_run_on_the_screen_stays_there_when_it_is_deleted_and_comes_ba
         await pilot.press("d")
         await until(pilot, lambda: len(screen.listing.runs) == 2)
         await pilot.press("escape")
-        await until(pilot, lambda: "deleted · r, then u brings it back" in screen_text(app))
+        await until(pilot, lambda: "deleted · r, then u restores it" in screen_text(app))
         assert lab.followed is not None
         assert lab.followed.snapshot.step == 60
         await pilot.press("r")
@@ -246,7 +246,7 @@ async def test_a_folder_without_runs_says_what_to_do() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         await opened(pilot, 0)
-        await until(pilot, lambda: "No run yet" in screen_text(app))
+        await until(pilot, lambda: "No runs yet" in screen_text(app))
         await pilot.press("enter", "space", "d", "n", "t", "c", "y")
         await pilot.pause()
         assert isinstance(app.screen, RunsScreen)

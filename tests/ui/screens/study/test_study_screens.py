@@ -23,6 +23,7 @@ from gradtui.ui.screens.study.studies_screen import StudiesScreen
 from gradtui.ui.screens.study.study_chart import profiles_of
 from gradtui.ui.screens.study.study_screen import StudyScreen
 from gradtui.ui.screens.study.study_store import OpenStudy, StudyStore
+from gradtui.words import ratio
 from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, sigmoids
 
@@ -92,7 +93,7 @@ async def test_study_is_trained_and_shows_its_charts_and_findings(size: tuple[in
     async with app.run_test(size=size) as pilot:
         screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
         assert "what it shows" in screen_text(app)
-        assert "nothing has been trained to its end yet" in screen_text(app)
+        assert "No run has finished yet." in screen_text(app)
         await pilot.press("space")
         await until(pilot, lambda: "✓ all 4 trained" in screen_text(app))
         await until(pilot, lambda: "A plain" in screen_text(app))
@@ -120,7 +121,7 @@ async def test_training_goes_on_when_the_screen_is_left_and_is_found_again() -> 
         await opened(pilot, store.open(SPEC))
         await pilot.press("space")
         await until(pilot, lambda: len(launcher.started) == 2)
-        await until(pilot, lambda: "● 0 of 4 trained" in screen_text(app))
+        await until(pilot, lambda: "● 0 of 4 done" in screen_text(app))
         await pilot.press("escape")
         for trainer in launcher.started:
             trains(trainer)
@@ -128,7 +129,7 @@ async def test_training_goes_on_when_the_screen_is_left_and_is_found_again() -> 
         again = store.open(SPEC)
         assert again.begun
         screen, answers = await opened(pilot, again)
-        await until(pilot, lambda: "● 2 of 4 trained" in screen_text(app))
+        await until(pilot, lambda: "● 2 of 4 done" in screen_text(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: answers == [screen.rows[1].folder])
         assert answers[0] == launcher.started[1].folder
@@ -151,7 +152,7 @@ async def test_study_is_stopped_and_continued() -> None:
         for trainer in launcher.running:
             trainer.train(steps=20, end="stopped")
         await until(pilot, lambda: study.state.status == "stopped")
-        await until(pilot, lambda: "space goes on" in screen_text(app))
+        await until(pilot, lambda: "space continues" in screen_text(app))
         begun = len(launcher.started)
         launcher._at_once = trains
         await pilot.press("space")
@@ -282,7 +283,7 @@ async def test_gradients_of_bars_stand_side_by_side_in_ranked_order(size: tuple[
         assert len({profile.size.height for profile in drawn(screen)}) == 1
         # Of the first seed: 9 decades over the 12 steps of 13 layers, norms per root of the layers' parameters.
         drop = -9.0 * 11 / 12 - np.log10(np.sqrt((64 * 16 + 16) / (16 * 16 + 16)))
-        assert str(drawn(screen)[0].border_subtitle) == f"first ÷ last 10^{drop:+.1f}"
+        assert str(drawn(screen)[0].border_subtitle) == f"input ÷ output {ratio(drop)}"
         await pilot.press("c")
         await until(pilot, lambda: not drawn(screen) or not drawn(screen)[0].region.area)
         assert "cured: training accuracy" in screen_text(app)

@@ -20,13 +20,21 @@ Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 """The word says how alarming a headline is, and in which direction; "none" says nothing of health."""
 
 Source = Literal[
-    "gradients", "outputs", "output gradients", "activations", "weights", "slopes", "hidden states"
+    "gradients",
+    "outputs",
+    "output gradients",
+    "gradient flow",
+    "activations",
+    "weights",
+    "slopes",
+    "hidden states",
 ]
 """The source says what a metric is computed from, and for which nets:
 
 gradients: the gradients of the layers' parameters before clipping, of all nets;
 outputs: the layers' outputs, of all nets;
 output gradients: the gradients of the loss with respect to the layers' outputs, of all nets;
+gradient flow: the gradients that enter and leave the layers in the backward pass, of the nets that gradtui builds;
 activations: the outputs of the layers' activation functions, of all nets;
 weights: the weights before and after an optimizer's step, of all nets;
 slopes: the learned slopes, of nets with PReLU;
@@ -214,6 +222,32 @@ def extremes_headline(format_: str, noun: str) -> MakeHeadline:
     return headline
 
 
+def gain_headline(names: Sequence[str], gains: Sequence[float]) -> HeadlineText:
+    """Return the product of the layers' factors from the output to the input, and the first of them in words.
+
+    Layers without a factor (`absent`), as the first one is, are left out.
+    """
+    known = [float(gain) for gain in gains if not is_absent(gain)][::-1]
+    if not known:
+        return HeadlineText("no factor measured", "none")
+    if not all(math.isfinite(gain) for gain in known):
+        return HeadlineText("a factor is not a finite number", "broken")
+    first = " × ".join(f"{gain:.2g}" for gain in known[:3])
+    more = " × …" if len(known) > 3 else ""
+    layers = f"{len(known):,} layers" if len(known) > 1 else "1 layer"
+    # The logarithm, since a product of many factors is below or above what a float can hold.
+    decades = sum(math.log10(gain) for gain in known) if all(gain > 0 for gain in known) else -math.inf
+    return HeadlineText(f"{first}{more} = {_power(decades)} after {layers}", _tone(decades))
+
+
+def _power(decades: float) -> str:
+    if decades == -math.inf:
+        return "0"
+    if -300 < decades < 300:
+        return f"{10**decades:.2g}"
+    return f"{10 ** (decades % 1):.1f}e{math.floor(decades):+d}"
+
+
 _WITHIN = (10.0**-EVEN_DECADES, 10.0**EVEN_DECADES)
 
 _RECORDED = (
@@ -318,6 +352,23 @@ _RECORDED = (
         format="{:.0%}",
         curve=("activation", "saturated"),
         figure=Figure("{:.0%}", bad_above=SATURATED_SHARE),
+    ),
+    Metric(
+        name="activation_slope",
+        title="Derivative of each layer's activation",
+        unit="RMS of the activation's derivative; NaN where a layer has no activation or the derivative is not known",
+        source="activations",
+        headline=extremes_headline(".3g", "derivative"),
+        label="derivative",
+        curve=("activation", "derivative"),
+    ),
+    Metric(
+        name="backward_gain",
+        title="Backward gain of each layer",
+        unit="RMS of the gradient at the layer's input over that at its output; NaN where no gradient enters or leaves",
+        source="gradient flow",
+        headline=gain_headline,
+        label="backward gain",
     ),
     Metric(
         name="nonfinite",

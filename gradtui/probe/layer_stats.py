@@ -10,6 +10,7 @@ given follows from the metric's source:
 
 outputs: the outputs of some layers, a list of tensors;
 output gradients: the gradients of the loss with respect to some layers' outputs, a list of tensors;
+gradient flow: a `gradtui.probe.gradient_flow.GradientFlow`, with the RMS of what enters and leaves all layers;
 activations: an `ActivationGroup`, the activations of some layers alike;
 gradients: of every layer the gradients of its parameters before clipping, a list of lists of tensors;
 weights, slopes: a `WeightUpdate` of all layers.
@@ -22,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -33,6 +34,9 @@ from gradtui.absent import ABSENT
 from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 from gradtui.metrics import Source
 from gradtui.probe.norms import wide_norms, wide_row_norms
+
+if TYPE_CHECKING:
+    from gradtui.probe.gradient_flow import GradientFlow
 
 HELD_BYTES = 32 << 20
 """Bytes of tensors that are kept back to be measured together; more are measured sooner."""
@@ -52,7 +56,8 @@ SLOPES_FROM_OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
     "tanh": lambda outputs: torch.addcmul(torch.ones_like(outputs), outputs, outputs, value=-1),
     "elu": lambda outputs: outputs.add(1).clamp_(max=1),
     "selu": lambda outputs: (
-        outputs.add(SELU_SCALE * SELU_ALPHA).clamp_(max=SELU_SCALE).div_(SELU_SCALE * SELU_ALPHA)
+        # Below 0 the derivative rises to more than the slope above 0.
+        torch.where(outputs > 0, SELU_SCALE, outputs + SELU_SCALE * SELU_ALPHA) / (SELU_SCALE * SELU_ALPHA)
     ),
 }
 """Activations whose derivative follows from their output, in float32: that derivative over its largest value. Of all
@@ -141,6 +146,41 @@ class ActivationGroup:
             (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
         return slope.abs() / ACTIVATIONS[self.function].steepest
 
+    @cached_property
+    def squared_slopes(self) -> np.ndarray | None:
+        """Return the mean square of the activation's derivative of each layer, None where that is not known."""
+        row = ACTIVATIONS.get(self.function)
+        if row is None or self.module is None:
+            return None
+        if row.kept_for_backward == "nothing":
+            return np.ones(len(self.outputs))
+        if row.takes_slope:
+            return self._squared_learned_slopes()
+        if self.slopes is None:
+            return None
+        squares: np.ndarray = self.slopes.flatten(1).square().mean(1).cpu().double().numpy()
+        return squares * row.steepest**2
+
+    def _squared_learned_slopes(self) -> np.ndarray | None:
+        """Return what `squared_slopes` does of slopes that are learned or chosen; a group has one module of these."""
+        assert self.module is not None
+        if not self.inputs:
+            return None
+        squares = []
+        with torch.enable_grad():
+            for one in self.inputs:
+                x = one.detach().requires_grad_()
+                (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
+                squares.append(slope.float().square().mean())
+        result: np.ndarray = torch.stack(squares).cpu().double().numpy()
+        return result
+
+
+def takes_slope(function: str) -> bool:
+    """Return whether this activation has a slope of its own in each module."""
+    activation = ACTIVATIONS.get(function)
+    return activation is not None and activation.takes_slope
+
 
 def needs_inputs(function: str) -> bool:
     """Return whether the derivative of this activation can vanish and does not follow from its output."""
@@ -201,6 +241,23 @@ def saturated_fraction(group: ActivationGroup) -> np.ndarray:
     below = torch.lt(flat, SATURATED, out=torch.empty_like(flat))
     shares: np.ndarray = below.mean(1).cpu().double().numpy()
     return shares
+
+
+@sampler("activation_slope")
+def activation_slope(group: ActivationGroup) -> np.ndarray:
+    """Return the RMS of each layer's derivative of the activation, ABSENT where it has none or none is known."""
+    squares = group.squared_slopes
+    return np.full(len(group.outputs), ABSENT) if squares is None else np.sqrt(squares)
+
+
+@sampler("backward_gain")
+def backward_gain(flow: GradientFlow) -> np.ndarray:
+    """Return the RMS of the gradient that leaves each layer over that which enters it, ABSENT where none does."""
+    gains: np.ndarray = np.full_like(flow.entering, ABSENT)
+    known = ~np.isnan(flow.entering) & ~np.isnan(flow.leaving)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.divide(flow.leaving, flow.entering, out=gains, where=known & (flow.entering != 0))
+    return gains
 
 
 @sampler("nonfinite")
@@ -264,7 +321,7 @@ class LayerStats:
         """By metric (layers,); ABSENT for layers that the step did not use."""
         self._outputs: dict[int, Tensor] = {}
         self._gradients: dict[int, Tensor] = {}
-        self._groups: dict[tuple[str, torch.Size, torch.dtype], tuple[list[int], ActivationGroup]] = {}
+        self._groups: dict[tuple[Any, ...], tuple[list[int], ActivationGroup]] = {}
         self._held = 0
 
     def add_output(self, layer: int, output: Tensor) -> None:
@@ -281,11 +338,12 @@ class LayerStats:
         self, layer: int, function: str, module: nn.Module | None, inputs: Tensor | None, output: Tensor
     ) -> None:
         """Take the output of a layer's activation function, and its input, which may be None where it is not known."""
-        key = (function, output.shape, output.dtype)
+        own_slope = takes_slope(function)
+        key = (function, output.shape, output.dtype, id(module) if own_slope else None)
         layers, group = self._groups.setdefault(key, ([], ActivationGroup(function, module)))
         layers.append(layer)
         group.outputs.append(output.detach())
-        if needs_inputs(function) and inputs is not None:
+        if (own_slope or needs_inputs(function)) and inputs is not None:
             group.inputs.append(inputs.detach())
             self._hold(inputs)
         self._hold(output)

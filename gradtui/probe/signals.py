@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from gradtui.probe.gradient_flow import GradientFlow
 from gradtui.probe.layer_stats import LayerStats, function_of, needs_inputs
 from gradtui.probe.norms import wide_norms
 
@@ -83,6 +84,7 @@ class SignalProbe:
 
     def _clear(self) -> None:
         self._stats = LayerStats(len(self.layers))
+        self._flow = GradientFlow(len(self.layers), self._timed)
 
     def arm(self) -> None:
         """Put the hooks on for the next forward and backward pass."""
@@ -116,7 +118,8 @@ class SignalProbe:
         self._stats.compute()
         hidden = self._hidden_gradients()
         self._stats.unscale(scale)
-        signals = Signals(self._stats.results, {} if hidden is None else {"hidden_grad": hidden / scale})
+        values = {**self._stats.results, **self._flow.gains()}
+        signals = Signals(values, {} if hidden is None else {"hidden_grad": hidden / scale})
         if self._net is not None:
             self._net.record_hidden(False)
         self._clear()
@@ -132,27 +135,36 @@ class SignalProbe:
             if output.requires_grad:
                 output.register_hook(self._gradient_hook(index))
             self._stats.add_output(index, output)
+            self._flow.called(index, inputs[0], output)
             self.seconds += self._clock() - begin
 
         return hook
 
     def _activation_hook(self, index: int) -> Callable[..., None]:
-        function, activation = _function(self.layers[index]), self.layers[index].activation
+        layer = self.layers[index]
+        function = _function(layer)
+        # A recurrent layer is its own activation, of which more than the activation's derivative depends.
+        activation = None if layer.activation is layer.module else layer.activation
 
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             begin = self._clock()
             self._stats.add_activation(index, function, activation, inputs[0], output)
+            if activation is not None:
+                self._flow.called(index, inputs[0], output)
             self.seconds += self._clock() - begin
 
         return hook
 
     def _gradient_hook(self, index: int) -> Callable[[Tensor], None]:
-        def hook(gradient: Tensor) -> None:
+        return self._timed(lambda gradient: self._stats.add_output_gradient(index, gradient))
+
+    def _timed(self, hook: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
+        def timed(gradient: Tensor) -> None:
             begin = self._clock()
-            self._stats.add_output_gradient(index, gradient)
+            hook(gradient)
             self.seconds += self._clock() - begin
 
-        return hook
+        return timed
 
     def _hidden_gradients(self) -> np.ndarray | None:
         """Put the gradients of hidden states into the `output_grad_rms` of their layers.

@@ -21,13 +21,24 @@ if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
     from gradtui.runs.reader import Run
 
-METRICS = ("grad_norm", "output_grad_rms", "activation_mean", "activation_std", "dead_fraction")
+METRICS = (
+    "grad_norm",
+    "output_grad_rms",
+    "activation_mean",
+    "activation_std",
+    "dead_fraction",
+    "activation_slope",
+    "backward_gain",
+)
+MAY_BE_NONE = {"dead_fraction", "activation_slope", "backward_gain"}
+"""The metrics that some layers do not have."""
 DEAD_FRACTION_SHOWN = 0.05
 """Share of a layer's units that are dead at initialisation in no healthy net."""
 
 
 def preflight_object(run: Run, prediction: dict[str, Any]) -> dict[str, Any]:
-    """Return the measured net as one JSON object; a dead fraction is None where no unit of the layer can die.
+    """Return the measured net as one JSON object; a metric is None where a layer has none: no unit
+    that can die, no activation, no gradient that leaves towards the input.
 
     prediction: as `gradtui predict --json` prints it.
     """
@@ -144,7 +155,7 @@ def _row(run: Run, metric: str) -> np.ndarray:
 
 
 def _value(metric: str, value: np.float32) -> float | None:
-    return None if metric == "dead_fraction" and np.isnan(value) else shortest(value)
+    return None if metric in MAY_BE_NONE and np.isnan(value) else shortest(value)
 
 
 def _decades(value: float) -> str:

@@ -166,7 +166,7 @@ def histogram_gap(step: int, planned: int) -> int:
 def sampled_tables(session: Session) -> dict[str, TableMeta]:
     """Return the tables of what is sampled, as they stand in run.json."""
     layers = tuple(layer.name for layer in session.net.layers)
-    sampled = samplers(*FORWARD_SOURCES, "gradients", "weights")
+    sampled = samplers(*FORWARD_SOURCES, "gradient flow", "gradients", "weights")
     if _learned_slopes(session):
         sampled += samplers("slopes")
     tables = {one.name: TableMeta(columns=layers, kind="layers") for one in sampled}

@@ -29,11 +29,16 @@ def test_json_has_the_documented_keys_and_nothing_is_left(home: Path, nowhere: P
     assert [layer["name"] for layer in told["layers"]] == names
     for layer in told["layers"]:
         assert list(layer) == [
-            *("name", "grad_norm", "output_grad_rms", "activation_mean", "activation_std", "dead_fraction")
+            *("name", "grad_norm", "output_grad_rms", "activation_mean", "activation_std", "dead_fraction"),
+            *("activation_slope", "backward_gain"),
         ]
     first, last = told["layers"][0], told["layers"][-2]
     assert first["output_grad_rms"] / last["output_grad_rms"] < 1e-11
     assert told["layers"][-1]["dead_fraction"] is None
+    assert told["layers"][-1]["activation_slope"] is None, "it has no activation"
+    assert told["layers"][0]["backward_gain"] is None, "no gradient leaves towards the data"
+    assert all(layer["activation_slope"] <= 0.25 for layer in told["layers"][:-1])
+    assert all(0 < layer["backward_gain"] < 1 for layer in told["layers"][1:-1])
     assert told["loss"] == pytest.approx(told["chance_loss"], rel=0.1)
     assert told["prediction"] == strictly(gradtui(home, "predict", "sigmoid-20", "--json").stdout)
     assert not (home / "runs").exists()

@@ -242,4 +242,4 @@ def test_a_net_without_recurrent_layers_has_no_time_lags() -> None:
     net, x, y = build(DENSE[0])
     shown = look(net, x, y)
     assert shown.lags == {}
-    assert set(shown.layers) == set(forward_metrics())
+    assert set(shown.layers) == {*forward_metrics(), "backward_gain"}

@@ -18,7 +18,7 @@ from gradtui.training import controls
 from gradtui.training.controls import StopRequest
 from tests.support.trainings import small, trained
 
-SAMPLED = (*forward_metrics(), "update_ratio", "weight_norm")
+SAMPLED = (*forward_metrics(), "backward_gain", "update_ratio", "weight_norm")
 
 
 def test_every_step_and_every_layer_is_recorded(tmp_path: Path) -> None:

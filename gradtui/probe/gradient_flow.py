@@ -1,0 +1,76 @@
+"""Measure the backward gain of layers: the factor by which each multiplies the gradient that passes through it.
+
+Backpropagation multiplies these factors from the output to the input. In a net without shortcuts the gradient that
+leaves a layer enters the one before it, so their product says how much of the gradient is left.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from gradtui.absent import ABSENT
+from gradtui.probe.layer_stats import HELD_BYTES, samplers
+from gradtui.probe.norms import wide_norms
+
+Timed = Callable[[Callable[[Tensor], None]], Callable[[Tensor], None]]
+"""Counts what a hook takes in the time of the sample."""
+
+
+class GradientFlow:
+    """A GradientFlow takes the gradients that enter and leave the layers of a net at one step.
+
+    A layer is its weights and its activation, in the order in which they are called, with what lies between them. Its
+    input's gradient is the sum over all paths from there: around an identity shortcut, the gain is that of the identity
+    and the branch together.
+    """
+
+    def __init__(self, layers: int, timed: Timed = lambda hook: hook) -> None:
+        self.entering, self.leaving = np.full(layers, ABSENT), np.full(layers, ABSENT)
+        """The RMS (layers,) of the gradients, as far as they are measured; ABSENT where there is none."""
+        self._timed = timed
+        self._begun: set[int] = set()
+        self._ends: dict[int, Any] = {}
+        self._held: list[tuple[np.ndarray, int, Tensor]] = []
+        self._bytes = 0
+
+    def called(self, layer: int, source: Tensor, output: Tensor) -> None:
+        """Take the input and the output of one of a layer's modules, in the order of the calls."""
+        if layer not in self._begun:
+            self._begun.add(layer)
+            self._hook(self.leaving, layer, source)
+        elif layer in self._ends:
+            self._ends.pop(layer).remove()
+        if (handle := self._hook(self.entering, layer, output)) is not None:
+            self._ends[layer] = handle
+
+    def gains(self) -> dict[str, np.ndarray]:
+        """Return the values (layers,) by metric, after the backward pass."""
+        self._measure()
+        return {one.name: one.compute(self) for one in samplers("gradient flow")}
+
+    def _hook(self, where: np.ndarray, layer: int, tensor: Tensor) -> Any:
+        if not tensor.requires_grad:
+            return None
+        hook: Any = self._timed(lambda gradient: self._hold(where, layer, gradient))
+        return tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+
+    def _hold(self, where: np.ndarray, layer: int, gradient: Tensor) -> None:
+        self._held.append((where, layer, gradient))
+        self._bytes += gradient.numel() * gradient.element_size()
+        if self._bytes > HELD_BYTES:
+            self._measure()
+
+    def _measure(self) -> None:
+        """Measure the gradients held, each once: what leaves a layer mostly is what enters the one before."""
+        tensors = list({id(gradient): gradient for _, _, gradient in self._held}.values())
+        if tensors:
+            sizes = np.array([max(1, gradient.numel()) for gradient in tensors])
+            rms = dict(zip(map(id, tensors), wide_norms(tensors) / np.sqrt(sizes), strict=True))
+            for where, layer, gradient in self._held:
+                where[layer] = rms[id(gradient)]
+        self._held.clear()
+        self._bytes = 0

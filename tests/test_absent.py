@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtui import metrics
+from gradtui import headlines
 from gradtui.absent import ABSENT, absent_in, is_absent
 from gradtui.charts.layer_axis import ABSENT as BLANK
 from gradtui.charts.layer_axis import FINITE, NAN, LayerAxis, fold, kind_of
@@ -75,8 +75,8 @@ def test_charts_draw_none_as_a_blank_and_a_curve_goes_over_it() -> None:
 
 
 def test_the_headline_compares_the_layers_that_have_a_gradient() -> None:
-    text = metrics.gradient_headline(["a", "b", "c"], [ABSENT, 1.0, 1.0])
+    text = headlines.gradient_headline(["a", "b", "c"], [ABSENT, 1.0, 1.0])
     assert text == ("as strong at the input as at the output; 1 of 3 layers have none", "even")
-    assert metrics.gradient_headline(["a", "b"], [ABSENT, ABSENT]).tone == "none"
-    assert metrics.gradient_headline(["a", "b"], [ABSENT, 1.0]).text == "only b has a gradient"
-    assert metrics.gradient_headline(["a", "b", "c"], [ABSENT, math.nan, 1.0]).tone == "broken"
+    assert headlines.gradient_headline(["a", "b"], [ABSENT, ABSENT]).tone == "none"
+    assert headlines.gradient_headline(["a", "b"], [ABSENT, 1.0]).text == "only b has a gradient"
+    assert headlines.gradient_headline(["a", "b", "c"], [ABSENT, math.nan, 1.0]).tone == "broken"

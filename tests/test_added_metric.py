@@ -12,7 +12,8 @@ from torch import Tensor, nn
 
 import gradtui
 from gradtui import metrics
-from gradtui.metrics import Figure, Metric, extremes_headline
+from gradtui.headlines import extremes_headline
+from gradtui.metrics import Figure, Metric
 from gradtui.probe import layer_stats
 from gradtui.probe.layer_stats import sampler
 from gradtui.report.run_json import run_object

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from gradtui import metrics
 from gradtui.absent import ABSENT
-from gradtui.metrics import gradient_headline, update_headline
+from gradtui.headlines import gain_headline, gradient_headline, update_headline
 from tests.support.imports import loaded_by
 
 
@@ -90,15 +90,15 @@ def test_the_registry_is_cheap_to_import() -> None:
 
 def test_gain_headline_multiplies_the_factors_from_the_output_to_the_input() -> None:
     names = ["a", "b", "c", "d", "e"]
-    found = metrics.gain_headline(names, [ABSENT, 0.5, 0.25, 0.2, 0.1])
+    found = gain_headline(names, [ABSENT, 0.5, 0.25, 0.2, 0.1])
     assert found == ("0.1 × 0.2 × 0.25 × … = 0.0025 after 4 layers", "weak")
-    assert metrics.gain_headline(names[:2], [ABSENT, 3.0]).text == "3 = 3 after 1 layer"
-    assert metrics.gain_headline(names[:3], [1.0, 1.1, 0.9]).tone == "even"
-    assert metrics.gain_headline(names[:2], [2.0, 20.0]).tone == "strong"
-    assert metrics.gain_headline(names[:2], [0.0, 0.5]).text == "0.5 × 0 = 0 after 2 layers"
-    assert metrics.gain_headline(names[:2], [math.inf, 0.5]).tone == "broken"
-    assert metrics.gain_headline(names[:2], [ABSENT, ABSENT]).tone == "none"
+    assert gain_headline(names[:2], [ABSENT, 3.0]).text == "3 = 3 after 1 layer"
+    assert gain_headline(names[:3], [1.0, 1.1, 0.9]).tone == "even"
+    assert gain_headline(names[:2], [2.0, 20.0]).tone == "strong"
+    assert gain_headline(names[:2], [0.0, 0.5]).text == "0.5 × 0 = 0 after 2 layers"
+    assert gain_headline(names[:2], [math.inf, 0.5]).tone == "broken"
+    assert gain_headline(names[:2], [ABSENT, ABSENT]).tone == "none"
 
 
 def test_product_of_a_thousand_factors_is_written_beyond_the_range_of_floats() -> None:
-    assert metrics.gain_headline(["x"] * 1000, [0.1] * 1000).text.endswith("= 1.0e-1000 after 1,000 layers")
+    assert gain_headline(["x"] * 1000, [0.1] * 1000).text.endswith("= 1.0e-1000 after 1,000 layers")

@@ -153,7 +153,7 @@ def healthy_range(
 ) -> tuple[Floats, Floats] | None:
     """Return the lowest and highest healthy value of each layer, (layers,) both; None where health has no bounds.
 
-    Gradients have no healthy size, only a healthy shape: within `metrics.EVEN_DECADES` of the last hidden layer's. A
+    Gradients have no healthy size, only a healthy shape: within `headlines.EVEN_DECADES` of the last hidden layer's. A
     layer's norm also grows with the root of its number of parameters, which is no sign of bad health.
 
     Args:

@@ -7,13 +7,13 @@ over another.
 
 from __future__ import annotations
 
-from gradtui import metrics
+from gradtui import headlines, metrics
 
 # -- the profile: the gradient at the first hidden layer over that at the last
 
-VANISHING_DECADES = metrics.WEAK_DECADES
+VANISHING_DECADES = headlines.WEAK_DECADES
 """Vanishing nets lie below this; healthy ones stay above -0.9 (SCIENCE.md, rule 6)."""
-EXPLODING_DECADES = metrics.STRONG_DECADES
+EXPLODING_DECADES = headlines.STRONG_DECADES
 """Exploding nets begin at 1.5; healthy ones stay within 0.9 (SCIENCE.md, rule 6)."""
 WEIGHTS_EXPLODING_DECADES = 2.0
 """The same where only the gradients of a script's weights are known: residual nets with batch norm that learn to 100 %

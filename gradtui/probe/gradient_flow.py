@@ -13,7 +13,7 @@ import numpy as np
 from torch import Tensor
 
 from gradtui.absent import ABSENT
-from gradtui.probe.layer_stats import HELD_BYTES, samplers
+from gradtui.probe.layer_stats import HELD_BYTES, sampler, samplers
 from gradtui.probe.norms import wide_norms
 
 Timed = Callable[[Callable[[Tensor], None]], Callable[[Tensor], None]]
@@ -74,3 +74,13 @@ class GradientFlow:
                 where[layer] = rms[id(gradient)]
         self._held.clear()
         self._bytes = 0
+
+
+@sampler("backward_gain")
+def backward_gain(flow: GradientFlow) -> np.ndarray:
+    """Return the RMS of the gradient that leaves each layer over that which enters it, ABSENT where none does."""
+    gains: np.ndarray = np.full_like(flow.entering, ABSENT)
+    known = ~np.isnan(flow.entering) & ~np.isnan(flow.leaving)
+    with np.errstate(over="ignore", invalid="ignore"):
+        np.divide(flow.leaving, flow.entering, out=gains, where=known & (flow.entering != 0))
+    return gains

@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 import torch
@@ -34,9 +34,6 @@ from gradtui.absent import ABSENT
 from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 from gradtui.metrics import Source
 from gradtui.probe.norms import wide_norms, wide_row_norms
-
-if TYPE_CHECKING:
-    from gradtui.probe.gradient_flow import GradientFlow
 
 HELD_BYTES = 32 << 20
 """Bytes of tensors that are kept back to be measured together; more are measured sooner."""
@@ -248,16 +245,6 @@ def activation_slope(group: ActivationGroup) -> np.ndarray:
     """Return the RMS of each layer's derivative of the activation, ABSENT where it has none or none is known."""
     squares = group.squared_slopes
     return np.full(len(group.outputs), ABSENT) if squares is None else np.sqrt(squares)
-
-
-@sampler("backward_gain")
-def backward_gain(flow: GradientFlow) -> np.ndarray:
-    """Return the RMS of the gradient that leaves each layer over that which enters it, ABSENT where none does."""
-    gains: np.ndarray = np.full_like(flow.entering, ABSENT)
-    known = ~np.isnan(flow.entering) & ~np.isnan(flow.leaving)
-    with np.errstate(over="ignore", invalid="ignore"):
-        np.divide(flow.leaving, flow.entering, out=gains, where=known & (flow.entering != 0))
-    return gains
 
 
 @sampler("nonfinite")

@@ -11,7 +11,7 @@ import numpy as np
 from rich.text import Text
 
 from gradtui.charts.scale import log10_of
-from gradtui.metrics import gradient_headline
+from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import profile_chart
 from gradtui.report.run_json import shortest

@@ -12,7 +12,7 @@ from gradtui.absent import ABSENT
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_profile
-from gradtui.metrics import gradient_headline
+from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper
 
 if TYPE_CHECKING:

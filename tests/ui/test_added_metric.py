@@ -7,8 +7,9 @@ from collections.abc import Iterator
 import pytest
 
 from gradtui import metrics
+from gradtui.headlines import extremes_headline
 from gradtui.importing.names import measured
-from gradtui.metrics import Figure, Metric, extremes_headline
+from gradtui.metrics import Figure, Metric
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 if TYPE_CHECKING:
-    from gradtui.metrics import HeadlineText
+    from gradtui.headlines import HeadlineText
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.view_data import ViewData
 

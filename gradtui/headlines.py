@@ -1,0 +1,160 @@
+"""Write the sentence over the chart of a metric: what its values over the layers say of a net.
+
+This file imports neither torch nor numpy nor textual, as `gradtui.metrics`, which names a sentence for each metric.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Literal, NamedTuple
+
+from gradtui.absent import is_absent
+from gradtui.words import compare_decades
+
+Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
+"""The word says how alarming a headline is, and in which direction; "none" says nothing of health."""
+
+EVEN_DECADES = 0.9
+WEAK_DECADES = -2.0
+STRONG_DECADES = 1.0
+"""log10 of the gradient at the input over that at the output. Measured on labelled nets: healthy ones keep within
+0.9 decades, vanishing ones lie below -2, exploding ones above 1; what lies between is stated without alarm."""
+
+STANDSTILL_RATIO = 1e-6
+JUMP_RATIO = 0.1
+"""Update ÷ weight of one step below which a layer stands still, and above which it jumps."""
+
+
+class HeadlineText(NamedTuple):
+    """A HeadlineText is the sentence over a chart, and how alarming it is."""
+
+    text: str
+    tone: Tone
+
+
+MakeHeadline = Callable[[Sequence[str], Sequence[float]], HeadlineText]
+"""Makes the sentence from the names of the layers (or lags) and their values at one step."""
+
+
+def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineText:
+    """Return one sentence that compares the gradient of the first layer with that of the last.
+
+    Args:
+        names: the layers, input to output.
+        norms: their gradient norms at one step, any float including 0, NaN and infinity; layers that have none
+            (`absent`) are left out.
+    """
+    if len(norms) < 2:
+        return HeadlineText("one layer: nothing to compare", "none")
+    pairs = [(name, norm) for name, norm in zip(names, norms, strict=True) if not is_absent(norm)]
+    none = len(norms) - len(pairs)
+    if len(pairs) < 2:
+        text = f"only {pairs[0][0]} has a gradient" if pairs else "no layer has a gradient"
+        return HeadlineText(text, "none")
+    found = _compared(pairs)
+    return (
+        found._replace(text=f"{found.text}; {none:,} of {len(norms):,} layers have none") if none else found
+    )
+
+
+def _compared(pairs: Sequence[tuple[str, float]]) -> HeadlineText:
+    """Compare the first with the last of at least two layers, given by name and norm."""
+    norms = [norm for _, norm in pairs]
+    broken = [name for name, norm in pairs if not (math.isfinite(norm) and norm >= 0)]
+    if broken:
+        many = _layers(broken, len(norms))
+        return HeadlineText(f"the gradient is NaN or infinite in {many}", "broken")
+    first, last = float(norms[0]), float(norms[-1])
+    if first == 0 and last == 0:
+        return HeadlineText("no gradient at all", "broken")
+    if first == 0:
+        return HeadlineText("no gradient at all reaches the input", "weak")
+    if last == 0:
+        return HeadlineText("no gradient at all at the output", "broken")
+    decades = math.log10(first) - math.log10(last)
+    return HeadlineText(compare_decades(decades), _tone(decades))
+
+
+def _layers(names: Sequence[str], count: int) -> str:
+    if len(names) == count:
+        return f"all {count:,} layers"
+    return f"{len(names):,} of {count:,} layers" if len(names) > 1 else names[0]
+
+
+def _tone(decades: float) -> Tone:
+    if abs(decades) <= EVEN_DECADES:
+        return "even"
+    if decades < 0:
+        return "weak" if decades < WEAK_DECADES else "uneven"
+    return "strong" if decades > STRONG_DECADES else "uneven"
+
+
+def lag_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
+    """Return one sentence that compares the gradient at the longest time lag with that at the shortest."""
+    found = gradient_headline(names[::-1], list(values)[::-1])
+    return HeadlineText(found.text.replace("at the input", f"{names[-1]} steps back"), found.tone)
+
+
+def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
+    """Return one sentence on how far one step moves the first layer's weights."""
+    # A layer that is frozen is not moved at all: the first one that is counts.
+    known = next(
+        ((name, value) for name, value in zip(names, values, strict=True) if not is_absent(value)), None
+    )
+    if known is None or known[1] != known[1]:
+        return HeadlineText("no update measured", "none")
+    name, moved = known
+    text = f"a step moves the weights of {name} by {moved:.1e} of their size"
+    if moved < STANDSTILL_RATIO:
+        return HeadlineText(f"{text}: the weights barely move", "weak")
+    if moved > JUMP_RATIO:
+        return HeadlineText(f"{text}: the weights change too much", "strong")
+    return HeadlineText(text, "even")
+
+
+def extremes_headline(format_: str, noun: str) -> MakeHeadline:
+    """Return a maker of sentences that name the layers with the lowest and the highest value.
+
+    Args:
+        format_: a format specification of one value, such as ".0%".
+        noun: what the values are called.
+    """
+
+    def headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
+        known = [(value, name) for value, name in zip(values, names, strict=True) if value == value]
+        if not known:
+            return HeadlineText(f"no {noun} measured", "none")
+        (low, low_name), (high, high_name) = min(known), max(known)
+        return HeadlineText(
+            f"{noun} from {format(low, format_)} ({low_name}) to {format(high, format_)} ({high_name})",
+            "none",
+        )
+
+    return headline
+
+
+def gain_headline(names: Sequence[str], gains: Sequence[float]) -> HeadlineText:
+    """Return the product of the layers' factors from the output to the input, and the first of them in words.
+
+    Layers without a factor (`absent`), as the first one is, are left out.
+    """
+    known = [float(gain) for gain in gains if not is_absent(gain)][::-1]
+    if not known:
+        return HeadlineText("no factor measured", "none")
+    if not all(math.isfinite(gain) for gain in known):
+        return HeadlineText("a factor is not a finite number", "broken")
+    first = " × ".join(f"{gain:.2g}" for gain in known[:3])
+    more = " × …" if len(known) > 3 else ""
+    layers = f"{len(known):,} layers" if len(known) > 1 else "1 layer"
+    # The logarithm, since a product of many factors is below or above what a float can hold.
+    decades = sum(math.log10(gain) for gain in known) if all(gain > 0 for gain in known) else -math.inf
+    return HeadlineText(f"{first}{more} = {_power(decades)} after {layers}", _tone(decades))
+
+
+def _power(decades: float) -> str:
+    if decades == -math.inf:
+        return "0"
+    if -300 < decades < 300:
+        return f"{10**decades:.2g}"
+    return f"{10 ** (decades % 1):.1f}e{math.floor(decades):+d}"

@@ -1,0 +1,19 @@
+"""The whole set: importing this module registers every training."""
+
+from tests.diagnosis.scripts import (
+    failing_known,
+    failing_published,
+    healthy_images,
+    healthy_others,
+    healthy_sequences,
+)
+from tests.diagnosis.scripts.registry import TRAININGS
+
+__all__ = [
+    "TRAININGS",
+    "failing_known",
+    "failing_published",
+    "healthy_images",
+    "healthy_others",
+    "healthy_sequences",
+]

@@ -118,10 +118,12 @@ def _before_the_trainer(folder: Path) -> RunStatus:
 def is_alive(folder: Path, meta: RunMeta) -> bool:
     """Return whether the process that writes the run is alive: here by its pid, elsewhere by its heartbeat."""
     here = meta.host == process.host_name() and meta.machine == process.machine()
-    # Every process has a start here, so that one without is claimed: pid 1 would be alive for ever.
-    named = meta.pid_started is not None or process.start_ticks(os.getpid()) is None
-    if meta.pid and here and named:
-        return process.is_alive(meta.pid, meta.pid_started)
+    if meta.pid and here:
+        alive = process.is_alive(meta.pid, meta.pid_started)
+        # Every process has a start here, so that one without is claimed: pid 1 would be alive for ever.
+        named = meta.pid_started is not None or process.start_ticks(os.getpid()) is None
+        if named or not alive:
+            return alive
     heartbeat = folder / HEARTBEAT_FILE
     age = _age(heartbeat if heartbeat.exists() else folder / RUN_FILE)
     return -LARGEST_SKEW_SECONDS <= age <= SILENCE_SECONDS

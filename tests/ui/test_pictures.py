@@ -235,4 +235,5 @@ async def test_without_colour_and_without_unicode(
         for size in SIZES:
             await pilot.resize_terminal(*size)
             await settled(pilot)
+            await until(pilot, lambda: "no values yet" not in screen_text(app))
             assert picture({mode: styled(app)}) == stored(name=f"{size[0]}x{size[1]}")

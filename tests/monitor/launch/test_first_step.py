@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,8 @@ class Recording:
 def recording(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     monkeypatch.setattr("sys.argv", ["train.py"])
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
+    # Another test may have imported the lab's own trainer, whose process records nothing here.
+    monkeypatch.delitem(sys.modules, "gradtui.training.session", raising=False)
     made = Recording(home)
     yield made
     made.end()

@@ -168,7 +168,7 @@ async def test_x_stops_the_running_cures() -> None:
             assert [command.name for command in ControlReader(trainer.folder).poll()] == ["stop"]
             trainer.train(steps=20, end="stopped")
         await until(pilot, lambda: "stopped: 0 of 0 fix it" in screen_text(app))
-        assert "stop all" not in screen_text(app)
+        await until(pilot, lambda: "stop all" not in screen_text(app))
 
 
 async def test_s_saves_the_experiment_of_the_chosen_cure(

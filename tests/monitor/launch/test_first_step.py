@@ -43,12 +43,16 @@ class Recording:
         return sorted(opened, key=lambda run: run.meta.started if run.meta is not None else 0.0)
 
 
+@pytest.fixture(autouse=True)
+def no_lab(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another test may have imported the lab's own trainer, whose process records nothing."""
+    monkeypatch.delitem(sys.modules, "gradtui.training.session", raising=False)
+
+
 @pytest.fixture
 def recording(home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Recording]:
     monkeypatch.setattr("sys.argv", ["train.py"])
     monkeypatch.delenv("PYTEST_CURRENT_TEST")
-    # Another test may have imported the lab's own trainer, whose process records nothing here.
-    monkeypatch.delitem(sys.modules, "gradtui.training.session", raising=False)
     made = Recording(home)
     yield made
     made.end()

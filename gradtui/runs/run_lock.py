@@ -8,10 +8,13 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from gradtui.runs.errors import RunError
 from gradtui.runs.safe_files import open_file
+from gradtui.runs.status import is_in_use
 
 LOCK_FILE = "trainer.lock"
 INHERITED_VARIABLE = "GRADTUI_RUN_LOCK"
@@ -23,6 +26,28 @@ NOT_STARTED = 2
 
 class RunTaken(RunError):
     """A RunTaken error says that another process works on the run."""
+
+
+def train_alone(folder: Path, train: Callable[[], int], *, locked: bool = False) -> int:
+    """Return the exit code of `train`, which is called while this process holds the lock on the run.
+
+    Where another process trains the run, a line on stderr says so, and the exit code is NOT_STARTED.
+
+    Args:
+        locked: another process already holds the lock for this one.
+    """
+    try:
+        lock = None if locked else lock_run(folder)
+    except (RunTaken, OSError) as error:
+        print(f"{folder}: {error}", file=sys.stderr)
+        return NOT_STARTED
+    try:
+        if is_in_use(folder):
+            print(f"{folder}: is being trained already", file=sys.stderr)
+            return NOT_STARTED
+        return train()
+    finally:
+        unlock_run(lock)
 
 
 def lock_run(folder: Path) -> int | None:

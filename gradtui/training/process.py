@@ -26,9 +26,8 @@ from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
-from gradtui.runs.run_lock import NOT_STARTED, RunTaken, lock_run, unlock_run
+from gradtui.runs.run_lock import train_alone
 from gradtui.runs.safe_files import open_file
-from gradtui.runs.status import is_in_use
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
 from gradtui.training.failures import reason_of
@@ -137,19 +136,8 @@ def train_folder(folder: Path, *, shared: bool = False) -> int:
     A run that was trained before is resumed from its newest checkpoint; one that is being trained is left alone.
     `shared`: this process is rank 0 of several that an agent has started (see `distributed`).
     """
-    try:
-        # The agent of several ranks holds the lock for all of them.
-        lock = None if shared else lock_run(folder)
-    except (RunTaken, OSError) as error:
-        print(f"{folder}: {error}", file=sys.stderr)
-        return NOT_STARTED
-    try:
-        if is_in_use(folder):
-            print(f"{folder}: is being trained already", file=sys.stderr)
-            return NOT_STARTED
-        return _train_locked(folder, shared)
-    finally:
-        unlock_run(lock)
+    # The agent of several ranks holds the lock for all of them.
+    return train_alone(folder, lambda: _train_locked(folder, shared), locked=shared)
 
 
 def _train_locked(folder: Path, shared: bool) -> int:

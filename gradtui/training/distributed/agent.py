@@ -24,8 +24,7 @@ from pathlib import Path
 from types import FrameType
 
 from gradtui.runs.events import EventLog
-from gradtui.runs.run_lock import NOT_STARTED, RunTaken, lock_run, unlock_run
-from gradtui.runs.status import is_in_use
+from gradtui.runs.run_lock import train_alone
 from gradtui.runs.writer import RunWriter
 from gradtui.training.distributed import AGENT_VARIABLE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import reason_of
@@ -38,18 +37,7 @@ GRACE_SECONDS = 30.0
 
 def main(folder: Path, processes: int) -> int:
     """Train. Returns the exit code, the same as of a trainer that is one process."""
-    try:
-        lock = lock_run(folder)
-    except (RunTaken, OSError) as error:
-        print(f"{folder}: {error}", file=sys.stderr)
-        return NOT_STARTED
-    try:
-        if is_in_use(folder):
-            print(f"{folder}: is being trained already", file=sys.stderr)
-            return NOT_STARTED
-        return _train(folder, processes)
-    finally:
-        unlock_run(lock)
+    return train_alone(folder, lambda: _train(folder, processes))
 
 
 def _train(folder: Path, processes: int) -> int:

@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from gradtui.monitor.gradients import running_pass
 from gradtui.monitor.loss_kind import KnownLoss, known_loss
 
 
@@ -81,7 +82,7 @@ def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
     def backward(*args: Any, **kwargs: Any) -> None:
         thread = threading.get_ident()
         # A pass within another (re-entrant checkpoints) belongs to the outer root.
-        if not _listeners or thread in _running or torch._C._current_graph_task_id() != -1:
+        if not _listeners or thread in _running or running_pass() != -1:
             return original(*args, **kwargs)
         _running[thread] = _root(args, kwargs)
         try:

@@ -118,7 +118,7 @@ class BackwardHook:
             if not self._wanted():
                 return
             # A pass may run within another (reentrant checkpointing): each calls back, and the last one counts.
-            pass_id = torch._C._current_graph_task_id()
+            pass_id = running_pass()
             if pass_id != self._pass_id:
                 self._pass_id = pass_id
                 _call_at_end_of_pass(self._call_behind_others)
@@ -148,6 +148,11 @@ class BackwardHook:
         self.stop()
         for handle in self._handles:
             handle.remove()
+
+
+def running_pass() -> int:
+    """Return the number of the backward pass that this thread is within; -1 where it is within none."""
+    return int(torch._C._current_graph_task_id())
 
 
 def _call_at_end_of_pass(callback: Callable[[], None]) -> None:

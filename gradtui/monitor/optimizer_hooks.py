@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from gradtui.monitor.backward_losses import PassRoots
 from gradtui.monitor.backward_root import running_root
 from gradtui.monitor.clearing import Clearing
-from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion
+from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion, running_pass
 from gradtui.monitor.guard import guarded
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.step_record import OptimizerStep
@@ -163,7 +163,7 @@ class OptimizerHook:
 
     def _measure(self) -> OptimizerStep | None:
         arrived, scaler = self._arrived, self._watched.scaler
-        if self._recorder.due and _within_backward():
+        if self._recorder.due and running_pass() != -1:
             # A hook of the script takes the step as soon as the gradient has arrived.
             now = self._gradients.read()
             return self._measured(now, now)
@@ -243,10 +243,6 @@ class GradientAlarm:
         self._checks += 1
         self._largest = max(self._largest, norm)
         return grown
-
-
-def _within_backward() -> bool:
-    return bool(torch._C._current_graph_task_id() != -1)
 
 
 def _has_closure(args: Any, kwargs: Any) -> bool:

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import IO, NoReturn
+from typing import NoReturn
 
 from gradtui.commands.command import BadInput
 
@@ -46,11 +46,9 @@ class Child:
     before stays ignored.
     """
 
-    def __init__(
-        self, command: Sequence[str], environment: Mapping[str, str], output: IO[bytes] | None = None
-    ) -> None:
-        """With `output` both streams of the command go into that file, and it reads from nothing."""
-        self._command, self._environment, self._output = command, environment, output
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Take the command with its arguments, and all of its environment."""
+        self._command, self._environment = command, environment
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: list[int] = []
 
@@ -60,37 +58,23 @@ class Child:
             if handler is not signal.SIG_IGN:
                 signal.signal(number, self._forward)
         try:
-            self._process = subprocess.Popen(
-                self._command,
-                env=self._environment,
-                stdin=None if self._output is None else subprocess.DEVNULL,
-                stdout=self._output,
-                stderr=None if self._output is None else subprocess.STDOUT,
-            )
+            self._process = subprocess.Popen(self._command, env=self._environment)
         except OSError as error:
             self.__exit__()
             raise _unusable(self._command, error) from None
         for waiting in self._waiting:
-            self.send(waiting)
+            self._process.send_signal(waiting)
         return self
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._before.items():
             signal.signal(number, handler)
 
-    def wait(self, seconds: float | None = None) -> int:
-        """Return the exit code of the command: 128 and the number of the signal where one ended it.
-
-        Raises subprocess.TimeoutExpired after so many seconds.
-        """
+    def wait(self) -> int:
+        """Return the exit code of the command: 128 and the number of the signal where one ended it."""
         assert self._process is not None
-        code = self._process.wait(seconds)
+        code = self._process.wait()
         return code if code >= 0 else 128 - code
-
-    def send(self, number: int) -> None:
-        """Send a signal to the command, if it still runs."""
-        if self._process is not None:
-            self._process.send_signal(number)
 
     def _forward(self, number: int, frame: FrameType | None) -> None:
         if number in OF_THE_TERMINAL and _in_foreground():
@@ -98,7 +82,7 @@ class Child:
         if self._process is None:
             self._waiting.append(number)
         else:
-            self.send(number)
+            self._process.send_signal(number)
 
 
 def _in_foreground() -> bool:

@@ -6,7 +6,7 @@ import contextlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -27,8 +27,6 @@ class LaunchOptions:
     """The folder in which the runs are made; empty for the usual one."""
     notes: tuple[str, ...] = ()
     """The files to which each process adds a line of JSON about each run that it begins."""
-    trial: dict[str, Any] = field(default_factory=dict)
-    """What to change in the training, and after how many steps to end it; empty where nothing is changed."""
 
     @classmethod
     def from_json(cls, text: str) -> Self:

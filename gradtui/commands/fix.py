@@ -66,7 +66,7 @@ def _trial_json(trial: Trial) -> dict[str, Any]:
         "cure": trial.cure.name,
         "steps": trial.steps,
         "loss": {"first": trial.first_loss, "last": trial.last_loss},
-        "sick": trial.sick,
+        "uneven": trial.uneven,
     }
 
 

@@ -18,7 +18,7 @@ class Clearing:
         self.cleared = 0
         """The number of the other steps of which that is known."""
         self.first_kept = 0
-        """The number of the first step of the former kind."""
+        """The number of the first step that kept the gradients of the step before."""
         self._last: GradVersion | None = None
         """The gradient after the last backward pass or step; None where it is not known."""
         self._added = False

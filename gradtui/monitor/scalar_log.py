@@ -88,7 +88,7 @@ class ScalarLog:
         return name in self._tables
 
     def add_row(self, table: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
-        """Take numbers that nobody has logged; their mean is a row of a table that has been begun."""
+        """Take numbers that the script has not logged; their mean is a row of a table that has been begun."""
         self._batch.append((_LoggedMean(table, step, moment, len(numbers)), numbers))
 
     def _add(self, name: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from gradtui.plain_text import plain
-from gradtui.words import figure
+from gradtui.words import figure, ratio
 
 if TYPE_CHECKING:
     from gradtui.study.fixing import Attempt
@@ -76,7 +76,11 @@ def trial_text(trial: Trial) -> str:
     text = f"tried {trial.steps} steps: loss {figure(trial.first_loss)} → {figure(trial.last_loss)}"
     if not math.isfinite(trial.last_loss):
         return text
-    return text + (f", and its start is still uneven (10^{trial.start:+.1f})" if trial.sick else "")
+    return text + (
+        f", and at its start the first layer still has {ratio(trial.start)} times the gradient of the last"
+        if trial.uneven
+        else ""
+    )
 
 
 def print_conclusion(best: Attempt, number: int, rounds: int, changes: dict[str, object]) -> None:

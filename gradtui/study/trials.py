@@ -49,7 +49,7 @@ class Trial:
     """The decades from last to first layer at the first step; NaN where there is no profile."""
 
     @property
-    def sick(self) -> bool:
+    def uneven(self) -> bool:
         """Return whether its start still vanishes or explodes, or its numbers broke."""
         if self.steps and not math.isfinite(self.last_loss):
             return True
@@ -85,11 +85,11 @@ def trial_experiment(experiment: Experiment) -> Experiment:
 
 
 def ranked(trials: Sequence[Trial]) -> list[Trial]:
-    """Return the trials, the best first: those with a sick start last, and the first advice before its equals."""
+    """Return the trials, the best first: those with an uneven start last, and the first advice before its equals."""
     if not trials:
         return []
     advised = trials[0]
-    well = [trial for trial in trials if trial.steps and not trial.sick]
+    well = [trial for trial in trials if trial.steps and not trial.uneven]
     if not well:
         return list(trials)
     lowest = min(well, key=lambda trial: trial.last_loss)

@@ -1,4 +1,4 @@
-"""This package records a training command that nobody changed: it is what `gradtui watch -- COMMAND` starts.
+"""This package records a training command that was not changed: it is what `gradtui watch -- COMMAND` starts.
 
 `startup/sitecustomize.py` runs in every Python process of the command, and notices the first step of an optimizer.
 Only then `first_step` is imported: it finds the models by `survey`, names them by `names`, and calls `gradtui.watch`.

@@ -1,4 +1,4 @@
-"""The names of runs and models of a command that nobody changed: of the script, its variables and its classes."""
+"""Find names for the runs and models of a watched command: those of the script, its variables and its classes."""
 
 from __future__ import annotations
 

@@ -30,6 +30,12 @@ def digits(recorder: Recorder, model: nn.Module, optimizer: torch.optim.Optimize
     return loop(recorder, model, optimizer, lambda i: F.cross_entropy(model(x[i]), y[i]), len(x), **options)  # type: ignore[arg-type]
 
 
+def small_convolutions(activation: type[nn.Module] = nn.ReLU) -> nn.Sequential:
+    """Return two convolutions with the activation, and a linear layer, for images of digits."""
+    model = nn.Sequential(nn.Conv2d(1, 16, 3, 2, 1), activation(), nn.Conv2d(16, 32, 3, 2, 1), activation())
+    return model.append(nn.Flatten()).append(nn.Linear(128, 10))
+
+
 def start_at(model: nn.Module, deviation: float) -> None:
     """Start the weights of all linear layers at this deviation times that of He et al. (2015)."""
     for layer in model.modules():
@@ -44,14 +50,7 @@ def start_at(model: nn.Module, deviation: float) -> None:
 @failing(*BROKE, "not-learning", "dead-units", source="Adam at a rate of 2: a convolutional net")
 def rate_adam_convolutions(recorder: Recorder) -> bool:
     x, y = digit_images()
-    model = nn.Sequential(
-        nn.Conv2d(1, 16, 3, 2, 1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, 2, 1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(128, 10),
-    )
+    model = small_convolutions()
     optimizer = torch.optim.Adam(model.parameters(), 2e-3 if recorder.fixed else 2.0)
     return loop(recorder, model, optimizer, lambda i: F.cross_entropy(model(x[i]), y[i]), len(x), steps=200)
 
@@ -220,14 +219,7 @@ def saturated_by_biases(recorder: Recorder) -> bool:
 )
 def dead_convolutions(recorder: Recorder) -> bool:
     x, y = digit_images()
-    model = nn.Sequential(
-        nn.Conv2d(1, 16, 3, 2, 1),
-        nn.ReLU(),
-        nn.Conv2d(16, 32, 3, 2, 1),
-        nn.ReLU(),
-        nn.Flatten(),
-        nn.Linear(128, 10),
-    )
+    model = small_convolutions()
     nn.init.constant_(model[2].bias, 0.0 if recorder.fixed else -10.0)  # type: ignore[arg-type]
     return loop(
         recorder,

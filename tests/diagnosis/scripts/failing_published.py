@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from tests.diagnosis.scripts.examples import brackets, digit_images, digit_rows, moons, sums, table
+from tests.diagnosis.scripts.failing_known import small_convolutions
 from tests.diagnosis.scripts.healthy_others import dense
 from tests.diagnosis.scripts.registry import BROKE, STILL, Recorder, failing, loop, picks
 
@@ -192,14 +193,7 @@ def likelihood_pushed_down(recorder: Recorder) -> bool:
 )
 def rate_jumps_later(recorder: Recorder) -> bool:
     x, y = digit_images()
-    model = nn.Sequential(
-        nn.Conv2d(1, 16, 3, 2, 1),
-        nn.Tanh(),
-        nn.Conv2d(16, 32, 3, 2, 1),
-        nn.Tanh(),
-        nn.Flatten(),
-        nn.Linear(128, 10),
-    )
+    model = small_convolutions(nn.Tanh)
     optimizer = torch.optim.Adam(model.parameters(), 2e-3)
     recorder.watch(model, optimizer)
     for number, i in enumerate(picks(len(x), 32, 300)):

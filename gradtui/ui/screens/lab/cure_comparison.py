@@ -138,7 +138,8 @@ class CureComparison:
         if run is None or run.experiment is None:
             return
         experiment, folder = run.experiment, run.folder
-        advised = [cure.key for finding in run.newest_findings or () for cure in finding.cures]
+        advised = [offer for finding in run.newest_findings or () for offer in finding.cures]
+        names = {offer.name for offer in advised}
         options = {option.key: option for option in cure_options(folder, experiment, advised)}
 
         def take(key: str | None) -> None:
@@ -146,7 +147,7 @@ class CureComparison:
                 self._controls.start_fork(options[key], folder)
 
         choices = [
-            Choice(key, option.title, option.line(experiment), marked=option.cure.key in advised)
+            Choice(key, option.title, option.line(experiment), marked=option.cure.name in names)
             for key, option in options.items()
         ]
         screen = ChooseScreen("Train a copy with this fix", choices, title_width=0)

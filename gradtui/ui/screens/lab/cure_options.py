@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.experiment import Experiment, ExperimentError
-from gradtui.experiment.cures import CURES, Cure
+from gradtui.experiment import Experiment, ExperimentError, set_fields
+from gradtui.experiment.cures import CURES, Cure, cure
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.ui.field_values import show
 
 if TYPE_CHECKING:
+    from gradtui.diagnosis import CureOffer
     from gradtui.training.forks import Fork
 
 
@@ -30,7 +31,7 @@ class CureOption:
     @property
     def key(self) -> str:
         """Return what distinguishes it from the other options."""
-        return f"{self.cure.key}-{self.parent.step}"
+        return f"{self.cure.key or self.cure.name}-{self.parent.step}"
 
     @property
     def title(self) -> str:
@@ -44,24 +45,29 @@ class CureOption:
         return f"{self.cure.why}\n  {changes}{price}"
 
 
-def cure_options(run: Path, experiment: Experiment, advised: Sequence[str]) -> list[CureOption]:
-    """Return every cure that would change something, those that a diagnosis advises (by key) first.
+def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]) -> list[CureOption]:
+    """Return every cure that would change something, those that a diagnosis advises first and in its order.
 
     Where the run diverged, advised cures that can be applied in the middle of a run are there twice: also from a step
     before the divergence.
     """
-    offered = {cure.key: cure for cure in CURES if cure.set_of(experiment)}
-    keys = list(dict.fromkeys([*(key for key in advised if key in offered), *offered]))
+    wanted = {one.name: one for one in map(_cure_of, advised)}
     fork = _fork_before_divergence(run)
     found = []
-    for key in keys:
-        cured = offered[key].apply(experiment)
-        found.append(CureOption(offered[key], cured, Parent(run.name, 0, key)))
-        if fork is not None and key in advised and _applies_midway(fork, offered[key]):
-            found.append(
-                CureOption(offered[key], offered[key].apply(fork.experiment), fork.parent(key), fork)
-            )
+    for one in (wanted | {known.name: known for known in CURES}).values():
+        if not one.set_of(experiment):
+            continue
+        found.append(CureOption(one, one.apply(experiment), Parent(run.name, 0, one.key)))
+        if fork is not None and one.name in wanted and _applies_midway(fork, one):
+            found.append(CureOption(one, one.apply(fork.experiment), fork.parent(one.key), fork))
     return found
+
+
+def _cure_of(offer: CureOffer) -> Cure:
+    """The cure of an offer: a known one, or one for this experiment, which undoes several things at once."""
+    if offer.key:
+        return cure(offer.key)
+    return Cure("", offer.name, offer.why, offer.price, lambda experiment: set_fields(experiment, offer.set))
 
 
 def _fork_before_divergence(run: Path) -> Fork | None:

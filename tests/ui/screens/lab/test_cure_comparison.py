@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gradtui.diagnosis import Finding
-from gradtui.experiment import resolve
-from gradtui.experiment.cures import cure
+from gradtui.diagnosis import CureOffer, Finding
+from gradtui.experiment import Experiment, resolve, set_fields
+from gradtui.experiment.cures import Cure, cure
 from gradtui.runs.library import list_runs
 from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
@@ -151,14 +151,30 @@ async def test_cured_run_that_cannot_start_shows_the_reason(
         await until(pilot, lambda: any("No space left" in toast.message for toast in app._notifications))
 
 
+def offer_of(known: Cure, experiment: Experiment) -> CureOffer:
+    return CureOffer(known.name, known.set_of(experiment), known.why, known.price, known.key)
+
+
 def test_treatments_change_something_each_and_the_advised_come_first(make_run: MakeRun) -> None:
     experiment = resolve("sigmoid-20")
-    offers = cure_options(make_run(steps=20), experiment, ["batch-norm", "relu", "batch-norm"])
+    advised = [offer_of(cure(key), experiment) for key in ("batch-norm", "relu", "batch-norm")]
+    offers = cure_options(make_run(steps=20), experiment, advised)
     assert [offer.cure.key for offer in offers[:2]] == ["batch-norm", "relu"]
     assert len({offer.key for offer in offers}) == len(offers)
     assert all(offer.experiment != experiment for offer in offers)
     assert all(offer.fork is None for offer in offers), "it never broke"
     assert all(offer.parent.cure == offer.cure.key for offer in offers)
+
+
+def test_an_advice_that_is_no_single_cure_is_listed_in_its_place(make_run: MakeRun) -> None:
+    experiment = resolve("sigmoid-20")
+    whole = CureOffer(
+        "ReLU at a tenth of the rate", {"net.0.activation": "relu", "optimizer.lr": 1e-4}, "why", "price"
+    )
+    options = cure_options(make_run(steps=20), experiment, [whole, offer_of(cure("relu"), experiment)])
+    assert [option.title for option in options[:2]] == [whole.name, cure("relu").name]
+    assert options[0].experiment == set_fields(experiment, whole.set)
+    assert len({option.key for option in options}) == len(options)
 
 
 @pytest.mark.long

@@ -358,7 +358,9 @@ def post_norm_thirty(recorder: Recorder) -> bool:
     class Layer(nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.norm, self.inside = nn.LayerNorm(32), dense(32, 64, 32)
+            # A norm that is not used would be a second fault.
+            self.norm = nn.LayerNorm(32) if recorder.fixed else nn.Identity()
+            self.inside = dense(32, 64, 32)
 
         def forward(self, x: Tensor) -> Tensor:
             past = x.cumsum(1) / torch.arange(1, x.shape[1] + 1)[:, None]

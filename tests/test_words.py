@@ -19,11 +19,11 @@ from gradtui.words import compare_decades, figure, ratio, seconds, share, times
         (-400.0, "1e400 times weaker at the input"),
     ],
 )
-def test_decades_in_words(decades: float, words: str) -> None:
+def test_decades_are_worded_as_times_weaker_or_stronger(decades: float, words: str) -> None:
     assert compare_decades(decades) == words
 
 
-def test_times_in_words() -> None:
+def test_factors_are_rounded_and_worded() -> None:
     factors = [3.14, 9.97, 42, 512, 99_900, 1.26e6, 6.3e11, 7e15]
     assert [times(math.log10(x)) for x in factors] == [
         "3.1", "10", "42", "510", "100,000", "1.3 million", "630 billion", "7.0 million billion",
@@ -41,7 +41,7 @@ def test_times_in_words() -> None:
         (12000, "3 h 20 min"),
     ],
 )
-def test_durations(value: float, words: str) -> None:
+def test_durations_have_seconds_minutes_or_hours(value: float, words: str) -> None:
     assert seconds(value) == words
 
 

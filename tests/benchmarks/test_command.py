@@ -44,7 +44,7 @@ def test_bad_input_is_one_line() -> None:
     assert bench("--fast").returncode == 2
 
 
-def test_figures_for_programs() -> None:
+def test_benchmark_json_has_the_documented_keys() -> None:
     done = bench("charts", "--quick", "--json")
     assert done.returncode == 0, done.stderr
     figures = json.loads(done.stdout)
@@ -75,7 +75,7 @@ def test_others_are_compared_with_where_they_are_installed() -> None:
 
 
 @pytest.mark.long
-def test_everything_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_benchmark_prints_every_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     done = bench("--quick", timeout=600)
     assert done.returncode == 0, done.stderr

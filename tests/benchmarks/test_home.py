@@ -18,7 +18,7 @@ from tests.benchmarks.figures import CannotMeasure
 from tests.benchmarks.home import Home
 
 
-def test_a_home_is_new_and_goes() -> None:
+def test_benchmark_home_is_empty_and_is_removed_at_the_end() -> None:
     with Home() as home:
         environment = home.environment()
         assert environment["GRADTUI_HOME"] == str(home.path)

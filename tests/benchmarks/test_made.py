@@ -15,7 +15,7 @@ from tests.benchmarks.made_runs import CHUNK, SCALARS, deep, finished_run
 STEPS, LAYERS = CHUNK + 5000, 6
 
 
-def test_a_net_of_so_many_layers() -> None:
+def test_deep_makes_a_net_of_the_asked_depth() -> None:
     assert len(net_shape(deep(50, 1000)).layers) == 50
 
 

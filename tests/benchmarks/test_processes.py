@@ -33,7 +33,7 @@ def test_cpu_time_and_memory_of_a_process(spun: int) -> None:
     assert 50 < processes.memory_mb(spun) < 500
 
 
-def test_children_are_found(spun: int) -> None:
+def test_descendants_of_a_process_are_found(spun: int) -> None:
     assert spun in processes.descendants(os.getpid())
     assert processes.descendants(spun) == []
 

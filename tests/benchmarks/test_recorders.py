@@ -39,7 +39,7 @@ def test_every_kind_has_its_recorder() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind != "bare"])
-def test_the_training_is_the_same(kind: str, tmp_path: Path) -> None:
+def test_recorder_leaves_the_training_unchanged(kind: str, tmp_path: Path) -> None:
     if kind not in installed():
         pytest.skip(f"{KINDS[kind].needs} is not installed")
     assert torch.equal(trained(kind, tmp_path / kind), trained("bare", tmp_path / "bare"))

@@ -26,7 +26,7 @@ def test_a_budget_is_kept_or_missed(figure: Measured, ok: bool) -> None:
     assert figure.to_json()["ok"] is ok
 
 
-def test_a_figure_for_programs() -> None:
+def test_json_of_a_figure_has_value_unit_and_budget() -> None:
     assert Measured("a", 1234.5678, "ms", budget=2000).to_json() == {
         "name": "a",
         "value": 1235.0,
@@ -36,7 +36,7 @@ def test_a_figure_for_programs() -> None:
     }
 
 
-def test_a_figure_for_people() -> None:
+def test_table_shows_values_with_unit_and_budget() -> None:
     heading, *rows = rows_of(
         [
             Measured("first", 1.0345, "×", budget=1.2),

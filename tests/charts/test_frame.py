@@ -108,7 +108,7 @@ def test_a_red_sign_hides_no_part_of_a_label() -> None:
 
 
 @pytest.mark.parametrize("cursor", [None, 3.0, 250.0, 499.0, 1e6])
-def test_ascii(cursor: float | None) -> None:
+def test_x_axis_is_ascii_on_an_ascii_terminal(cursor: float | None) -> None:
     cells = Cells(2, 40)
     draw_x_axis(cells, frame(0, 500, 34), PLAIN, cursor, np.array([5]))
     assert lines(cells)[-1].isascii()

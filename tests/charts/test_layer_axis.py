@@ -41,7 +41,7 @@ def test_too_many_layers_are_folded_evenly() -> None:
     assert [axis.layers_at(column) for column in range(4)] == [(0, 1), (2, 4), (5, 6), (7, 9)]
 
 
-def test_a_window_of_layers() -> None:
+def test_axis_shows_only_the_layers_in_its_window() -> None:
     axis = LayerAxis(100, 5, 10, 14)
     assert [axis.layers_at(column) for column in range(5)] == [(n, n) for n in range(10, 15)]
     assert axis.columns_of(12) == (2, 2)
@@ -124,7 +124,7 @@ def test_fold_gives_extremes_and_median_of_the_finite_layers(
                 assert kind == (FINITE if finite.size else ZERO)
 
 
-def test_kind_of_each_value() -> None:
+def test_finite_zero_infinite_and_nan_are_told_apart() -> None:
     assert kind_of(np.array([1.0, -np.inf, np.inf, np.nan])).tolist() == [FINITE, ZERO, INFINITE, NAN]
 
 

@@ -157,6 +157,6 @@ def test_sixteen_colours_tell_all_24_steps() -> None:
     assert len(looks) == STEPS
 
 
-def test_ramp_steps_of_shares() -> None:
+def test_shares_are_mapped_to_ramp_steps() -> None:
     assert ramp_steps(np.array([0.0, 0.5, 1.0, np.nan])).tolist() == [0, 12, 23, 0]
     assert RAMP + STEPS - 1 < NAN_FILL

@@ -103,7 +103,7 @@ def test_every_finite_value_lies_inside_and_ticks_fit(frames: list[np.ndarray], 
         assert all(len(scale.label(tick)) <= 5 for tick in ticks)
 
 
-def test_labels_of_decades() -> None:
+def test_log_ticks_are_labelled_as_powers_of_ten() -> None:
     scale = Scale()
     scale.include(np.array([-12.0, 0.0]))
     assert [scale.label(t) for t in scale.ticks(5)] == ["1e-12", "1e-9", "1e-6", "1e-3", "1e0"]
@@ -121,7 +121,7 @@ def test_labels_of_decades() -> None:
         (-0.25, "-0.25"),
     ],
 )
-def test_labels_of_plain_numbers(value: float, text: str) -> None:
+def test_linear_ticks_are_labelled_as_plain_numbers(value: float, text: str) -> None:
     assert Scale("linear").label(value) == text
 
 

@@ -25,7 +25,7 @@ def test_each_command_has_help(home: Path, name: str) -> None:
     assert result.stdout.startswith(f"usage: gradtui {name}")
 
 
-def test_version(home: Path) -> None:
+def test_version_is_the_packages(home: Path) -> None:
     assert gradtui(home, "--version").stdout == f"gradtui {package.__version__}\n"
 
 
@@ -40,7 +40,7 @@ def test_presets_as_text(home: Path) -> None:
     assert [line.split()[0] for line in lines] == list(names())
 
 
-def test_no_runs_yet(home: Path) -> None:
+def test_empty_list_of_runs_names_the_folder(home: Path) -> None:
     assert strictly(gradtui(home, "runs", "--json").stdout) == []
     assert str(home / "runs") in gradtui(home, "runs").stdout
 

@@ -71,7 +71,7 @@ def test_missing_cut_short_or_too_long(folder: Path, name: str) -> None:
     assert f"{path} no such file" in refused(folder)
 
 
-def test_a_label_above_9(folder: Path) -> None:
+def test_label_above_9_is_refused(folder: Path) -> None:
     path = folder / "data_batch_3.bin"
     content = np.frombuffer(path.read_bytes(), np.uint8).copy()
     content[3073] = 10
@@ -79,5 +79,5 @@ def test_a_label_above_9(folder: Path) -> None:
     assert f"{path} holds the label 10; expected labels from 0 to 9" in refused(folder)
 
 
-def test_no_folder(tmp_path: Path) -> None:
+def test_missing_cifar_folder_is_named(tmp_path: Path) -> None:
     assert f"{tmp_path / 'none'} is no folder" in refused(tmp_path / "none")

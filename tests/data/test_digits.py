@@ -34,7 +34,7 @@ def test_its_licence_lies_beside_it() -> None:
         assert needed in text
 
 
-def test_sizes_and_kinds() -> None:
+def test_digits_have_published_sizes_and_chance_levels() -> None:
     dataset = load(Data(), seed=0)
     assert dataset.train_x.shape == (1437, 1, 8, 8)
     assert dataset.test_x.shape == (360, 1, 8, 8)

@@ -105,12 +105,12 @@ def test_nothing_is_unpickled(tmp_path: Path) -> None:
         {"x": np.ones((1, 2)), "y": np.zeros(1, int)},
     ],
 )
-def test_arrays_that_do_not_suit(tmp_path: Path, arrays: dict[str, Any]) -> None:
+def test_unsuitable_arrays_are_refused(tmp_path: Path, arrays: dict[str, Any]) -> None:
     refused(write(tmp_path, **arrays))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e39])
-def test_numbers_that_are_not_finite(tmp_path: Path, wrong: float) -> None:
+def test_nonfinite_numbers_are_refused(tmp_path: Path, wrong: float) -> None:
     x, y = np.ones((6, 2)), np.ones(6)
     x[3, 1] = wrong
     assert "array x" in refused(write(tmp_path, x=x, y=np.arange(6)))
@@ -118,7 +118,7 @@ def test_numbers_that_are_not_finite(tmp_path: Path, wrong: float) -> None:
     assert "array y" in refused(write(tmp_path, x=np.ones((6, 2)), y=y))
 
 
-def test_cut_short_and_damaged(tmp_path: Path) -> None:
+def test_truncated_or_damaged_npz_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "data.npz"
     np.savez_compressed(path, x=NUMBERS.normal(size=(100, 8)), y=np.arange(100))
     whole = path.read_bytes()

@@ -12,7 +12,7 @@ from gradtui.data import loss_and_accuracy
 GENERATOR = torch.Generator().manual_seed(0)
 
 
-def test_classes() -> None:
+def test_cross_entropy_and_accuracy_equal_their_formulas() -> None:
     outputs = torch.randn(6, 4, generator=GENERATOR, dtype=torch.float64)
     answers = torch.tensor([0, 1, 2, 3, 0, 1])
     rows = [
@@ -29,7 +29,7 @@ def test_classes() -> None:
     assert float(loss_and_accuracy("classify", "sum")(outputs, answers)[0]) == pytest.approx(sum(rows))
 
 
-def test_numbers() -> None:
+def test_squared_error_and_its_accuracy_equal_their_formulas() -> None:
     outputs = torch.tensor([[1.0, 2.0], [0.0, 0.03], [0.05, 0.0]])
     answers = torch.tensor([[1.0, 1.0], [0.0, 0.0], [0.0, 0.0]])
     loss, accuracy = loss_and_accuracy("regress")(outputs, answers)

@@ -148,7 +148,7 @@ def test_taken_twice_a_cure_does_nothing_more(key: str, exp: Experiment) -> None
 
 @given(experiments())
 @settings(max_examples=50, deadline=None)
-def test_fewer_layers_are_fewer(exp: Experiment) -> None:
+def test_fewer_layers_shortens_the_net(exp: Experiment) -> None:
     blocks = sum(group.repeat for group in exp.net)
     left = sum(group.repeat for group in fewer_layers(exp, keep=2).net)
     assert left == blocks if blocks <= 2 else left <= max(2, len(exp.net))

@@ -26,7 +26,7 @@ from gradtui.experiment.data_shapes import idx_files, sequence_of, vocabulary
         (Data(source="cifar10", path="x"), DataShape((3, 32, 32), 10, "classify")),
     ],
 )
-def test_what_needs_no_file(data: Data, shape: DataShape) -> None:
+def test_shape_of_generated_data_is_known(data: Data, shape: DataShape) -> None:
     assert data_shape(data) == shape
 
 
@@ -46,7 +46,7 @@ def test_the_poem_that_ships_is_the_default_text() -> None:
     assert "a" in vocabulary(Data(source="text"))
 
 
-def test_how_a_sequence_is_read() -> None:
+def test_images_are_read_as_sequences_by_row_or_pixel() -> None:
     images = DataShape((3, 5, 7), 2, "classify")
     assert sequence_of(Data(sequence="rows"), images) == (5, 21)
     assert sequence_of(Data(sequence="pixels"), images) == (35, 3)
@@ -65,7 +65,7 @@ LABELS = np.array([0, 3, 1, 6, 2, 2], np.uint8)
 
 
 @pytest.mark.parametrize("end", ["", ".gz"])
-def test_idx_files_in_a_folder(tmp_path: Path, end: str) -> None:
+def test_shape_of_idx_files_is_found_by_their_names(tmp_path: Path, end: str) -> None:
     idx(tmp_path / f"train-images-idx3-ubyte{end}", IMAGES)
     idx(tmp_path / f"train-labels-idx1-ubyte{end}", LABELS)
     assert data_shape(Data(source="idx", path=str(tmp_path))) == DataShape((1, 5, 4), 7, "classify")

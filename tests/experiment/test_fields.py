@@ -31,7 +31,7 @@ def test_the_text_beneath_a_field_is_its_own() -> None:
     assert field(spec.Cures, "l2").doc.startswith("Penalty l2/2")
 
 
-def test_kinds_and_bounds() -> None:
+def test_fields_have_kind_bounds_and_default() -> None:
     width = field(spec.Group, "width")
     assert (width.kind, width.low, width.high, width.default) == ("int", 1, 65_536, 64)
     momentum = field(spec.Optimizer, "momentum")

@@ -30,7 +30,7 @@ DIGITS = {"source": "digits"}
 ROWS = {"sequence": "rows"}
 
 
-def test_the_default_net() -> None:
+def test_default_net_has_21_layers_with_torchs_counts() -> None:
     shape = net_shape(resolve("sigmoid-20"))
     assert [layer.name for layer in shape.layers] == [f"dense{n}" for n in range(1, 21)] + ["output"]
     assert shape.depth == 21
@@ -48,7 +48,7 @@ def test_residual_nets_have_the_published_size(depth: int, millions: float) -> N
     assert shape.parameters / 1e6 == pytest.approx(millions, rel=0.025)
 
 
-def test_dense_layers_are_torchs() -> None:
+def test_dense_parameter_counts_equal_torchs() -> None:
     nn = pytest.importorskip("torch.nn")
     counts = parameters(
         shape_of(
@@ -195,7 +195,7 @@ def test_tokens_start_with_an_embedding_and_end_at_every_step() -> None:
     assert shape.depth == 1 + 4 + 1 + 1
 
 
-def test_what_a_dense_group_reads() -> None:
+def test_dense_group_after_each_kind_of_data_has_the_right_inputs() -> None:
     def output_parameters(data: dict[str, Any], *net: dict[str, Any]) -> int:
         return shape_of(data, *net).layers[0].parameters
 
@@ -234,7 +234,7 @@ def test_groups_of_a_group_norm_divide_the_width(width: int) -> None:
 
 @given(experiments())
 @settings(max_examples=150, deadline=None)
-def test_any_net_adds_up(exp: Experiment) -> None:
+def test_names_and_parameters_of_any_net_add_up(exp: Experiment) -> None:
     shape = net_shape(exp)
     names = [layer.name for layer in shape.layers]
     assert len(set(names)) == len(names)

@@ -38,7 +38,7 @@ NPZ = {"source": "npz", "path": "x.npz"}
         (NPZ, groups("rnn", "dense")),
     ],
 )
-def test_blocks_that_fit(data: dict[str, Any], net: list[dict[str, Any]]) -> None:
+def test_fitting_blocks_are_accepted(data: dict[str, Any], net: list[dict[str, Any]]) -> None:
     from_dict({"data": data, "net": net})
 
 

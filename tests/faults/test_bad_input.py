@@ -28,7 +28,7 @@ PATHS = {
 
 
 @pytest.mark.parametrize("name", PATHS)
-def test_path_that_leads_nowhere(name: str, tmp_path: Path) -> None:
+def test_impossible_path_is_one_line(name: str, tmp_path: Path) -> None:
     path = PATHS[name]
     make(tmp_path / "runs", "20260101-000000-run", started=1e9)
     for words in (
@@ -107,7 +107,7 @@ DATA = {
 
 
 @pytest.mark.parametrize("name", DATA)
-def test_data_file_that_lies(name: str, tmp_path: Path) -> None:
+def test_data_file_with_false_header_is_refused(name: str, tmp_path: Path) -> None:
     source, files = DATA[name]
     for file, content in files.items():
         (tmp_path / file).write_bytes(content)
@@ -195,7 +195,7 @@ def test_import_of_nothing_but_odd_entries_makes_no_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("stream", [0, 1, 2])
 @pytest.mark.parametrize("words", ["runs", "diagnose", "diagnose nothing", "--help"])
-def test_closed_streams(stream: int, words: str, tmp_path: Path) -> None:
+def test_closed_standard_stream_gives_no_traceback(stream: int, words: str, tmp_path: Path) -> None:
     make(tmp_path / "runs", "20260101-000000-run", started=1e9)
     command = " ".join([*GRADTUI, words, f"{stream}>&-" if stream else "<&-"])
     result = subprocess.run(
@@ -215,7 +215,7 @@ def test_closed_streams(stream: int, words: str, tmp_path: Path) -> None:
         assert "Error" not in result.stderr
 
 
-def test_full_disk_behind_stdout(tmp_path: Path) -> None:
+def test_full_disk_behind_stdout_is_one_line(tmp_path: Path) -> None:
     make(tmp_path / "runs", "20260101-000000-run", started=1e9)
     with Path("/dev/full").open("w") as full:
         result = subprocess.run(

@@ -193,7 +193,7 @@ def test_run_json_replaced_by(name: str, template: Path, tmp_path: Path) -> None
 
 @pytest.mark.long
 @pytest.mark.parametrize("name", REPLACED)
-def test_any_file_replaced_by(name: str, template: Path, tmp_path: Path) -> None:
+def test_replaced_file_causes_no_fault(name: str, template: Path, tmp_path: Path) -> None:
     for file in files_of(template):
         folder = runs_with(template, tmp_path / "home")
         REPLACED[name](folder / file)
@@ -217,12 +217,12 @@ def attack(seed: int, template: Path, place: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("seed", range(12))
-def test_random_damage(seed: int, template: Path, tmp_path: Path) -> None:
+def test_random_damage_causes_no_fault(seed: int, template: Path, tmp_path: Path) -> None:
     assert attack(seed, template, tmp_path) == []
 
 
 @pytest.mark.long
-def test_random_damage_for_minutes(template: Path, tmp_path: Path) -> None:
+def test_random_damage_causes_no_fault_for_minutes(template: Path, tmp_path: Path) -> None:
     first = random.SystemRandom().randrange(10**9)
     end = time.monotonic() + 60 * float(os.environ.get("FUZZ_MINUTES", "1"))
     faults: list[str] = []
@@ -232,7 +232,7 @@ def test_random_damage_for_minutes(template: Path, tmp_path: Path) -> None:
     assert faults == []
 
 
-def test_hole_in_every_table(template: Path, tmp_path: Path) -> None:
+def test_hole_in_every_table_causes_no_fault(template: Path, tmp_path: Path) -> None:
     folder = runs_with(template, tmp_path / "home")
     for table in folder.glob("*.f32"):
         hole(table)

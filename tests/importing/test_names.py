@@ -22,7 +22,7 @@ from gradtui.importing.names import evaluation_of, forward_order, gradient_of, l
         ("grad_norm/model.layers.3.mlp.norm", "model.layers.3.mlp.norm"),
     ],
 )
-def test_whose_gradient(tag: str, parameter: str) -> None:
+def test_gradient_tags_name_their_parameter(tag: str, parameter: str) -> None:
     assert gradient_of(tag) == parameter
 
 
@@ -45,7 +45,7 @@ def test_whose_gradient(tag: str, parameter: str) -> None:
         "degradation/x",
     ],
 )
-def test_no_single_layers(tag: str) -> None:
+def test_total_norms_are_not_taken_for_layers(tag: str) -> None:
     assert gradient_of(tag) is None
 
 
@@ -109,7 +109,7 @@ def test_scalars_that_every_run_has(tag: str, name: str | None) -> None:
         ("loss", None),
     ],
 )
-def test_evaluations(tag: str, name: str | None) -> None:
+def test_evaluation_tags_are_recognised(tag: str, name: str | None) -> None:
     assert evaluation_of(tag) == name
 
 

@@ -78,7 +78,7 @@ def test_weights_that_were_trained_in_this_process() -> None:
     assert weights_of([model], [torch.optim.Adam(model.parameters())]) == "trained"
 
 
-def test_weights_that_were_loaded() -> None:
+def test_loaded_weights_count_as_trained() -> None:
     model, other = BUILDERS["conv"](), BUILDERS["conv"]()
     train(model, 150, lr=0.2)
     other.load_state_dict(model.state_dict())

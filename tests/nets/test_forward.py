@@ -51,7 +51,7 @@ def same(a: Tensor, b: Tensor) -> None:
         ("silu", lambda h: h * torch.sigmoid(h)),
     ],
 )
-def test_plain_dense(activation: str, function: Any) -> None:
+def test_plain_dense_net_equals_torchs_functions(activation: str, function: Any) -> None:
     net, p = made(FLAT, Group(width=8, repeat=2, activation=activation, slope=0.2))
     x = inputs(FLAT)
     h = function(F.linear(function(F.linear(x, *p["dense1"])), *p["dense2"]))
@@ -79,7 +79,7 @@ def norm_by_hand(kind: str, x: Tensor, scale: Tensor, *shift: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("kind", ["batch", "layer", "group", "rms"])
 @pytest.mark.parametrize("order", ["post", "pre"])
-def test_norms_of_dense_layers(kind: str, order: str) -> None:
+def test_normalisation_of_dense_layers_equals_torchs(kind: str, order: str) -> None:
     shape = DataShape((12,), 4, "classify")
     net, p = made(shape, Group(width=12, norm=kind, order=order, activation="tanh"))
     weight, bias, scale, *shift = p["dense1"]
@@ -94,7 +94,7 @@ def test_norms_of_dense_layers(kind: str, order: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["batch", "layer", "group", "rms"])
-def test_norms_of_images(kind: str) -> None:
+def test_normalisation_of_images_equals_torchs(kind: str) -> None:
     net, p = made(IMAGE, Group(block="conv", width=8, norm=kind, activation="relu"))
     weight, bias, scale, *shift = p["conv1"]
     x = inputs(IMAGE)
@@ -293,7 +293,7 @@ def test_a_recurrent_shortcut_adds_the_input_at_every_step() -> None:
 
 
 @pytest.mark.parametrize("reading", ["rows", "pixels"])
-def test_images_as_sequences(reading: str) -> None:
+def test_rnn_reads_images_by_row_or_pixel(reading: str) -> None:
     net, p = made(IMAGE, Group(block="rnn", width=6, activation="tanh"), sequence=reading)
     x = inputs(IMAGE)
     steps = (

@@ -74,7 +74,7 @@ def test_kernels_count_their_places(init: Any) -> None:
     assert float(weight.std()) == pytest.approx(math.sqrt(variance), rel=0.02)
 
 
-def test_orthogonal_matrices() -> None:
+def test_orthogonal_weights_are_orthogonal_times_the_gain() -> None:
     weight = layers(SHAPE, Group(width=200, init="orthogonal", gain=1.5))["dense1"][0].double()
     torch.testing.assert_close(weight @ weight.T, 2.25 * torch.eye(200).double(), atol=1e-5, rtol=0)
 
@@ -106,7 +106,7 @@ def test_a_branch_gain_of_0_lets_its_last_layer_start_at_0() -> None:
     assert torch.any(parameters["dense2.2"][0].grad != 0)
 
 
-def test_fixup() -> None:
+def test_fixup_scales_the_branches_as_published() -> None:
     """Zhang, Dauphin, Ma 2019, section 3: L = 16 blocks of m = 3 layers, so L^(−1/4) = 1/2."""
     group = Group(width=300, layers=3, repeat=16, shortcut="identity", init="fixup", activation="relu")
     made = layers(SHAPE, group)
@@ -154,7 +154,7 @@ def test_input_weights_of_cells_start_gate_by_gate() -> None:
     assert float(weight.abs().max()) == pytest.approx(float(own.abs().max()), rel=1e-3)
 
 
-def test_forget_bias() -> None:
+def test_forget_bias_is_added_to_the_forget_gate_only() -> None:
     _, _, bias, other = net("lstm", forget_bias=1.0, bias_mean=0.25).layers[0].parameters
     assert torch.all(other == 0)
     assert torch.all(bias[400:800] == 1.25)

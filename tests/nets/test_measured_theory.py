@@ -60,7 +60,9 @@ def _squares(net: Net, seed: int, batch: int) -> np.ndarray:
 
 @pytest.mark.long
 @pytest.mark.parametrize(("activation", "sigma_w", "sigma_b", "expected"), THEORY)
-def test_slope_is_theorys(activation: str, sigma_w: float, sigma_b: float, expected: float) -> None:
+def test_measured_slope_equals_theory(
+    activation: str, sigma_w: float, sigma_b: float, expected: float
+) -> None:
     group = Group(
         width=512, repeat=DEPTH, activation=activation, init="normal", gain=sigma_w, bias_std=sigma_b
     )

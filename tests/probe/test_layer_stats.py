@@ -62,7 +62,7 @@ def test_dead_units_are_those_whose_derivative_vanishes_for_the_whole_batch(func
 
 
 @pytest.mark.parametrize(("function", "edge"), [("sigmoid", 4.357), ("tanh", 2.178)])
-def test_saturated_outputs(function: str, edge: float) -> None:
+def test_saturated_fraction_equals_the_share_beyond_the_edge(function: str, edge: float) -> None:
     """The documented edges, and the share of normal numbers beyond one."""
     module = make_activation(function, 0.01)  # type: ignore[arg-type]
     x = torch.tensor([[-edge - 0.01, -edge + 0.01, 0.0, edge - 0.01, edge + 0.01]])

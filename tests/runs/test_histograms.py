@@ -125,7 +125,7 @@ def test_any_bytes_make_a_histogram(content: bytes) -> None:
     assert all(LOWEST <= power <= HIGHEST for power in found.powers)
 
 
-def test_one_layer_over_time(tmp_path: Path) -> None:
+def test_histograms_of_one_layer_over_time_are_read(tmp_path: Path) -> None:
     run = written(tmp_path, [1, 2, 5, 9])
     for number, layer in enumerate(run.layer_names):
         found = run.histogram(layer)

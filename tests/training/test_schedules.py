@@ -26,7 +26,7 @@ def theirs(make: object) -> list[float]:
     return rates
 
 
-def test_constant_schedule() -> None:
+def test_constant_schedule_keeps_the_rate() -> None:
     assert ours(Optimizer()) == [1.0] * STEPS
 
 

@@ -29,7 +29,9 @@ from gradtui.ui.field_values import Draft, info_at, next_value, show, typed, val
         ("run.steps", 500, 1000, 200),
     ],
 )
-def test_neighbours(path: str, value: object, right: object, left: object) -> None:
+def test_next_value_up_and_down_is_the_neighbour(
+    path: str, value: object, right: object, left: object
+) -> None:
     info = info_at(path)
     assert next_value(info, value, up=True) == right
     assert next_value(info, value, up=False) == left

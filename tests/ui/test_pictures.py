@@ -24,8 +24,8 @@ from gradtui.ui.widgets.waterfall import Waterfall
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.pictures import TextFile, picture, styled, text_of
 from tests.support.studies import Launcher, sick_run, sigmoids, write_run
+from tests.support.study_screens import profiled
 from tests.ui.conftest import MakeRun
-from tests.ui.screens.study.test_study_screens import profiled
 
 __all__ = ["no_standby"]
 

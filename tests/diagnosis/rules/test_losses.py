@@ -129,13 +129,13 @@ class TestWithoutEnd:
 
 class TestLossesThatSayNothing:
     @pytest.mark.parametrize("size", [1e-9, 1e-4, 1.0, 300.0])
-    def test_a_loss_around_zero(self, size: float) -> None:
+    def test_loss_around_zero_has_no_finding(self, size: float) -> None:
         assert codes(script(noise(240, size))) == []
 
     def test_an_advantage_that_grows_with_the_returns(self) -> None:
         assert codes(script(noise(400) * np.geomspace(0.3, 30, 400))) == []
 
-    def test_a_loss_of_exactly_zero(self) -> None:
+    def test_loss_of_exactly_zero_has_no_finding(self) -> None:
         assert codes(script(np.zeros(240))) == []
 
     def test_an_episode_a_step_has_no_level(self) -> None:

@@ -18,7 +18,7 @@ class TestVanishing:
         ("layers", "drop"),
         [(10, -7.8), (10, -5.7), (20, -4.7), (20, -7.4), (20, -11.8), (5, -3.4)],
     )
-    def test_starved_nets_of_science(self, layers: int, drop: float) -> None:
+    def test_measured_starved_profiles_are_vanishing(self, layers: int, drop: float) -> None:
         finding = only(evidence(layers=layers, drop=drop, loss=AT_CHANCE, update=6e-7))
         assert (finding.code, finding.severity, finding.step) == ("vanishing", "critical", 1)
         assert finding.layers[0] == "dense1"

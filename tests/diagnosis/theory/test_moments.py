@@ -91,7 +91,9 @@ def test_elu_against_its_closed_form(variance: float) -> None:
         ("selu", 1.0, 1.0715749924557993),
     ],
 )
-def test_smooth_activations(activation: str, square: float, slope_square: float) -> None:
+def test_moments_of_smooth_activations_equal_quadrature(
+    activation: str, square: float, slope_square: float
+) -> None:
     made = moments(activation, 0.0, 0.0, 1.0)
     assert made.square == pytest.approx(square, rel=1e-8)
     assert made.slope_square == pytest.approx(slope_square, rel=1e-7)
@@ -112,7 +114,7 @@ def test_slopes_are_the_derivatives(activation: str) -> None:
     )
 
 
-def test_activations_are_torchs() -> None:
+def test_activation_formulas_equal_torchs() -> None:
     import torch
 
     x = np.linspace(-6, 6, 101)

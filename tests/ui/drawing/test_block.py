@@ -111,7 +111,7 @@ def test_many_layers_are_folded_and_all_parameters_counted() -> None:
     assert any(row.text == "13 more like this" for row in rows)
 
 
-def test_the_factor_of_a_branch() -> None:
+def test_branch_gain_is_drawn_as_a_factor() -> None:
     def rows(**fields: Any) -> list[str]:
         block = block_of(shortcut="identity", repeat=4, **fields)
         chains = [step for step in block.steps if isinstance(step, Chain)]

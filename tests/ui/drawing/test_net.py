@@ -57,7 +57,7 @@ def test_presets_are_not_cut(name: str, width: int) -> None:
         assert counts(lines) == net_shape(exp).parameters
 
 
-def test_a_residual_block() -> None:
+def test_residual_block_is_drawn_with_its_shortcut() -> None:
     assert "\n".join(drawn(resolve("residual-1001"), 1, 36)) == RESIDUAL
 
 
@@ -91,7 +91,7 @@ RESIDUAL = """\
 ╰──────────────── 330 parameters ─╯"""
 
 
-def test_an_lstm() -> None:
+def test_lstm_is_drawn_with_its_gates() -> None:
     assert "\n".join(drawn(resolve("adding-lstm"), 0, 56)) == LSTM
 
 
@@ -149,7 +149,7 @@ STAGE = """\
 ╰────────────────────────────── 778 parameters ─╯    ┗━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━━┛"""
 
 
-def test_a_highway() -> None:
+def test_highway_group_is_drawn_with_its_shortcut() -> None:
     group: dict[str, Any] = {"width": 64, "repeat": 12, "shortcut": "highway", "activation": "tanh"}
     assert "\n".join(drawn(from_dict({"net": [group]}), 0, 50)) == HIGHWAY
 
@@ -177,7 +177,7 @@ HIGHWAY = """\
 ╰────────────────────────────── 650 parameters ─╯"""
 
 
-def test_a_transformer_block() -> None:
+def test_attention_block_is_drawn_with_its_sublayers() -> None:
     group = {"block": "attention", "width": 32, "norm": "layer", "shortcut": "rezero", "activation": "gelu"}
     data = {"source": "copy", "length": 5}
     assert "\n".join(drawn(from_dict({"data": data, "net": [group]}), 0, 60)) == ATTENTION
@@ -231,7 +231,7 @@ def test_the_inside_stands_level_with_its_group() -> None:
         assert re.search("┣[━┳]━+┫", row)
 
 
-def test_a_thousand_groups() -> None:
+def test_a_thousand_groups_are_all_drawn() -> None:
     exp = from_dict({"net": [{"width": 8 + number % 3} for number in range(1000)]})
     picture = draw(Outline(exp), 700, 40)
     assert len(picture.groups) == 1000

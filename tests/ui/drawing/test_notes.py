@@ -50,7 +50,7 @@ def test_figures_say_as_much_as_there_is_room_for(width: int, expected: str) -> 
     assert figures(Outline(exp), memory_of(exp), width).plain == expected
 
 
-def test_sizes_in_words() -> None:
+def test_bytes_and_counts_are_shortened() -> None:
     assert [size(n) for n in (0, 950, 94_900, 999_000, 1_640_000, 99_400_000, 99_600_000, 17e12, 3e17)] == [
         "0 kB", "0.95 kB", "95 kB", "1 MB", "1.6 MB", "99 MB", "100 MB", "17 TB", "300,000 TB",
     ]  # fmt: skip
@@ -59,7 +59,7 @@ def test_sizes_in_words() -> None:
     ]  # fmt: skip
 
 
-def test_a_field_that_changed() -> None:
+def test_changed_fields_are_listed_with_old_and_new_value() -> None:
     before = resolve("sigmoid-20")
     after = set_fields(before, {"net.0.activation": "relu", "cures.clip_norm": 1.0, "run.steps": 20_000})
     assert changes(before, after) == [
@@ -97,7 +97,7 @@ def test_the_same_and_nothing_before() -> None:
     assert [line.plain for line in differences(None, exp, 40)] == ["Not trained yet"]
 
 
-def test_a_long_list_ends() -> None:
+def test_long_list_of_changes_ends_with_a_count() -> None:
     lines = differences(net_of(*[8] * 30), net_of(*[9] * 30), 40)
     assert len(lines) == SHOWN_CHANGES + 2
     assert lines[-1].plain == f"  and {30 - SHOWN_CHANGES} more"
@@ -105,7 +105,9 @@ def test_a_long_list_ends() -> None:
 
 @given(experiments(), experiments(), st.integers(1, 130))
 @settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
-def test_any_two_experiments(before: Experiment, after: Experiment, width: int) -> None:
+def test_differences_of_any_two_experiments_fit_the_width(
+    before: Experiment, after: Experiment, width: int
+) -> None:
     found = changes(before, after)
     assert bool(found) == (before != after)
     came = sum(change.old is None for change in found)
@@ -134,11 +136,11 @@ def test_wide_characters_do_not_run_over() -> None:
         ),
     ],
 )
-def test_what_theory_expects(name: str, expected: str) -> None:
+def test_theory_of_each_net_is_one_sentence(name: str, expected: str) -> None:
     assert expectation(predict(resolve(name))) == expected
 
 
-def test_the_edges_of_theory() -> None:
+def test_theory_of_one_layer_zero_and_faint_gradients_is_worded() -> None:
     assert expectation(predict(net_of(64))) == "Theory: one hidden layer, nothing to compare it with"
     gone = Prediction(True, log10_profile=(0.0,), log10_lags=(0.0, -math.inf))
     assert expectation(gone) == "Theory: the gradient falls to zero 1 steps back"

@@ -43,7 +43,7 @@ def test_every_preset_survives_a_fence_and_indentation(name: str) -> None:
         ("[optimizer]", {}),
     ],
 )
-def test_a_part_is_laid_over(text: str, changed: dict[str, object]) -> None:
+def test_pasted_part_changes_only_its_fields(text: str, changed: dict[str, object]) -> None:
     assert diff(HERE, pasted(text, HERE)) == changed
 
 

@@ -148,7 +148,7 @@ async def test_a_log_axis_of_the_accuracy_shows_the_error_and_says_so(folder: Pa
         assert "    0┤" in app.text
 
 
-async def test_smoothing_goes_round(folder: Path) -> None:
+async def test_v_cycles_the_smoothing(folder: Path) -> None:
     async with bench("loss", folder) as (app, pilot):
         seen = []
         for _ in range(3):

@@ -318,7 +318,7 @@ async def test_a_click_posts_its_step_and_beyond_the_last_none() -> None:
         assert app.said == [1, 241, None]
 
 
-async def test_ascii_and_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_curves_use_no_colour_and_no_unicode_where_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "")
     app = Stage(pause=0)
     async with shown(app) as pilot:

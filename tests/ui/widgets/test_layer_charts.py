@@ -342,7 +342,7 @@ async def test_another_theme_repaints_in_its_colours(theme: str) -> None:
         assert app.waterfall.palette.dark == theme.endswith("dark")
 
 
-async def test_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_layer_charts_use_no_colour_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "")
     app = Stage()
     async with app.run_test(size=(90, 30)) as pilot:

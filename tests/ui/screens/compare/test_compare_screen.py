@@ -176,7 +176,7 @@ async def test_a_run_that_is_gone_is_said_and_the_others_are_shown(two: list[Pat
         await until(pilot, lambda: "✖ vanishing" in screen_text(app))
 
 
-async def test_ascii_only(two: list[Path]) -> None:
+async def test_compare_screen_is_ascii_on_an_ascii_terminal(two: list[Path]) -> None:
     app = GradtuiApp(terminal={"GRADTUI_CHARSET": "ascii"})
     async with app.run_test(size=(120, 36)) as pilot:
         await compared(pilot, two)

@@ -289,7 +289,7 @@ async def test_the_experiment_is_saved_as_toml_that_opens(
         assert resolve("sigmoid-20.toml") == lab.workbench.experiment
 
 
-async def test_palette_reaches_the_lab() -> None:
+async def test_command_palette_lists_the_labs_actions() -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)

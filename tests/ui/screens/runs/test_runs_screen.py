@@ -271,7 +271,7 @@ async def test_ascii_only(three: list[Path]) -> None:
         (3e5, "3.5 d"),
     ],
 )
-def test_durations(seconds: float | None, said: str) -> None:
+def test_durations_in_the_list_are_short(seconds: float | None, said: str) -> None:
     assert words.duration(seconds) == said
 
 

@@ -6,19 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from textual.pilot import Pilot
 from textual.widgets import Input
 
 from gradtui.experiment import to_dict
 from gradtui.runs.folder import runs_root
-from gradtui.study.engines import MakeEngine
-from gradtui.study.engines.local import LocalEngine
 from gradtui.study.presets import names
 from gradtui.study.spec import Change, Compare, StudySpec, dumps
 from gradtui.study.study_folder import OWNER_FILE, STUDY_FILE
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
-from gradtui.ui.screens.study.small_profiles import SmallProfile
 from gradtui.ui.screens.study.studies_screen import StudiesScreen
 from gradtui.ui.screens.study.study_chart import profiles_of
 from gradtui.ui.screens.study.study_screen import StudyScreen
@@ -26,6 +22,7 @@ from gradtui.ui.screens.study.study_store import OpenStudy, StudyStore
 from gradtui.words import ratio
 from tests.support.lab import alien, lab_of, no_standby, screen_text, until
 from tests.support.studies import Launcher, Trainer, sigmoids
+from tests.support.study_screens import BARS, drawn, engine, opened, profiled
 
 __all__ = ["no_standby"]
 
@@ -38,34 +35,12 @@ SPEC = StudySpec(
     change=(Change(name="plain"), Change(name="relu", set={"net.0.activation": "relu"})),
     compare=Compare(y=("train_accuracy", "loss")),
 )
-CURES = ("relu", "elu", "batch-norm", "tanh-xavier")
-BARS = StudySpec(
-    name="cured",
-    base=to_dict(sigmoids()),
-    seeds=[0, 1],
-    change=(Change(name="no cure"), *(Change(cure=key) for key in CURES)),
-    compare=Compare(kind="bars", x="change"),
-)
 
 
 def trains(trainer: Trainer) -> None:
     """Train with success only where the activation is ReLU."""
     learns = trainer.experiment.net[0].activation == "relu"
     trainer.train(decades=0.3 if learns else 9.0, learns=learns, accuracy=0.95 if learns else 0.1)
-
-
-def engine(launcher: Launcher) -> MakeEngine:
-    return lambda jobs, threads: LocalEngine(jobs or 2, threads, launcher)
-
-
-async def opened(pilot: Pilot[None], study: OpenStudy) -> tuple[StudyScreen, list[Path | None]]:
-    await lab_of(pilot)
-    answers: list[Path | None] = []
-    screen = StudyScreen(study)
-    pilot.app.push_screen(screen, answers.append)
-    await until(pilot, lambda: bool(screen.rows))
-    await pilot.pause(0.1)
-    return screen, answers
 
 
 async def test_shipped_studies_are_listed_and_opening_one_trains_nothing() -> None:
@@ -239,30 +214,8 @@ async def test_study_on_an_ascii_terminal_has_ascii_characters_only() -> None:
 # -- the gradients behind bars
 
 
-def cures(trainer: Trainer) -> None:
-    """Train so that batch normalisation learns most, then ReLU, and ELU not; seeds differ in their gradients."""
-    group = trainer.experiment.net[0]
-    accuracy = 0.99 if group.norm == "batch" else {"relu": 0.95, "tanh": 0.9}.get(group.activation)
-    decades = 0.3 if accuracy else 9.0
-    trainer.train(decades=decades + trainer.experiment.seed, learns=accuracy is not None, accuracy=accuracy)
-
-
-def drawn(screen: StudyScreen) -> list[SmallProfile]:
-    return [profile for profile in screen.query(SmallProfile) if profile.display]
-
-
 def titles(screen: StudyScreen) -> list[str]:
     return [str(profile.border_title) for profile in drawn(screen)]
-
-
-async def profiled(pilot: Pilot[None]) -> StudyScreen:
-    screen, _ = await opened(pilot, OpenStudy(BARS, runs_root(), engine(Launcher(cures))))
-    await pilot.press("space")
-    await until(pilot, lambda: "all 10 trained" in screen_text(pilot.app))
-    await pilot.press("c")
-    await until(pilot, lambda: bool(drawn(screen)))
-    await pilot.pause(0.1)
-    return screen
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import BadInput, Command
 from gradtui.commands.inputs import add_experiment, chosen_experiment
 from gradtui.plain_text import plain
 
@@ -27,10 +27,10 @@ def open_lab(experiment: Experiment | None = None, attach: Path | None = None) -
         raise BadInput("the lab needs a terminal on stdin and stdout; `gradtui run` trains without one")
     from gradtui.ui.app import run_app
 
-    training = run_app(experiment, attach)
-    if training is not None:
-        print(plain(f"still training: gradtui attach {training.name}"))
-    return DONE
+    left = run_app(experiment, attach)
+    if left.training is not None:
+        print(plain(f"still training: gradtui attach {left.training.name}"))
+    return left.code
 
 
 COMMAND = Command("", "[EXPERIMENT]", "opens the lab on an experiment", add_experiment, _execute)

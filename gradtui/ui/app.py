@@ -11,7 +11,7 @@ import threading
 from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.app import SystemCommand
 from textual.binding import Binding
@@ -21,6 +21,7 @@ from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.keys import LAB_KEYS, key_actions, keymap_of, without_key
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
+from gradtui.ui.terminal.daemon_threads import DaemonThreads
 from gradtui.ui.terminal.terminal_app import TerminalApp
 from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
 
@@ -81,10 +82,8 @@ class GradtuiApp(TerminalApp):
         asyncio has by default only four more than there are cores, and a run that is followed keeps one as long as
         it is on the screen.
         """
-        from concurrent.futures import ThreadPoolExecutor
-
-        readers = ThreadPoolExecutor(MAX_THREADS, thread_name_prefix="gradtui")
-        asyncio.get_running_loop().set_default_executor(readers)
+        self.ending.started()
+        asyncio.get_running_loop().set_default_executor(DaemonThreads(MAX_THREADS))
 
     def _settled_theme(self) -> str:
         store = self.settings_store
@@ -211,8 +210,17 @@ def _import_lab() -> None:
     import_charts()
 
 
-def run_app(experiment: Experiment | None = None, attach: Path | None = None) -> Path | None:
-    """Open the app and return, when the person leaves, the folder of a run that still trains (or None)."""
+class Left(NamedTuple):
+    """A Left says how an app was left."""
+
+    code: int
+    """The exit code: 1 after a crash, 128 and the signal's number after a signal."""
+    training: Path | None
+    """The folder of a run that still trains."""
+
+
+def run_app(experiment: Experiment | None = None, attach: Path | None = None) -> Left:
+    """Open the app, and return when the person has left."""
     app = GradtuiApp(experiment, attach, os.environ)
     if isinstance(sys.__stderr__, io.TextIOWrapper):
         # Textual writes there: in Unicode, whatever Python made of the locale.
@@ -221,7 +229,8 @@ def run_app(experiment: Experiment | None = None, attach: Path | None = None) ->
     if attach is not None:
         # The run should be seen soon: what draws it is imported beside the first frame, not after it.
         threading.Thread(target=_import_lab, daemon=True).start()
-    app.run()
-    if app.return_code:
-        raise SystemExit(app.return_code)
-    return app.lab.still_training() if app.lab else None
+    with app.ending.watching():
+        app.run()
+        training = app.lab.still_training() if app.lab else None
+    app.ending.say()
+    return Left(app.return_code or 0, training)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
 from textual.binding import Binding
+from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.reactive import var
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
+from gradtui.ui.crash_report import RecentEvents, place_of, write_report
 from gradtui.ui.terminal.ascii import ascii_wanted
 from gradtui.ui.terminal.backpressure import Backpressure, GoOn
 from gradtui.ui.terminal.diff_renderer import DiffRenderer
+from gradtui.ui.terminal.driver import TerminalDriver
+from gradtui.ui.terminal.ending import HURRY_SECONDS, QUIT_SECONDS, Ending
+from gradtui.ui.terminal.job import can_be_continued
 from gradtui.ui.terminal.terminal_caps import TerminalCaps, name_keys
 
 if TYPE_CHECKING:
@@ -22,7 +30,20 @@ if TYPE_CHECKING:
 
 
 class TerminalApp(App[None]):
-    """A TerminalApp sends only changed cells, waits for a slow terminal, and draws what the terminal can show."""
+    """A TerminalApp sends only changed cells, waits for a slow terminal, draws what the terminal can show, and leaves
+    it as it was."""
+
+    BINDINGS = [
+        Binding(
+            "ctrl+z",
+            "suspend_process",
+            "to the shell",
+            show=False,
+            priority=True,
+            tooltip="Back to the shell for a while; fg returns.",
+            id="app.suspend",
+        )
+    ]
 
     ascii: var[bool] = var(False, init=False)
     """Draw with ASCII characters only."""
@@ -32,6 +53,13 @@ class TerminalApp(App[None]):
         self.diff_renderer = DiffRenderer()
         self.backpressure = Backpressure(self)
         self.terminal_caps = TerminalCaps()
+        self.ending = Ending(self)
+        self._recent = RecentEvents()
+
+    def get_driver_class(self) -> type[Driver]:
+        """Return the driver of a terminal, unless the environment names another."""
+        driver = super().get_driver_class()
+        return TerminalDriver if issubclass(TerminalDriver, driver) else driver
 
     def on_mount(self) -> None:
         """Learn when another program has the terminal for a while."""
@@ -58,7 +86,50 @@ class TerminalApp(App[None]):
 
     def exit(self, result: None = None, return_code: int = 0, message: RenderableType | None = None) -> None:
         """Leave, once the answer under way is here, or after a moment."""
+        self.ending.begin(return_code, QUIT_SECONDS)
         self.backpressure.finish(lambda: super(TerminalApp, self).exit(result, return_code, message))
+
+    # -- the terminal given away, and left
+
+    def hung_up(self) -> None:
+        """Leave, because the terminal is gone."""
+        self.ending.hung_up()
+
+    def action_suspend_process(self) -> None:
+        """Give the terminal to the shell until `fg`; where there is no shell, say so: nobody could continue the app."""
+        if self._driver is None or not self._driver.can_suspend:
+            return
+        if not can_be_continued():
+            self.notify("there is no shell to go back to", timeout=3)
+            return
+        self._suspend_signal()
+        # To all processes that the shell takes for this command, for it waits for the first of them to stop.
+        os.kill(0, signal.SIGTSTP)
+
+    async def on_event(self, event: events.Event) -> None:
+        """Remember the last events, for a report of a crash."""
+        self._recent.note(self, event)
+        await super().on_event(event)
+
+    def _handle_exception(self, error: Exception) -> None:
+        cause = error.error if isinstance(error, WorkerFailed) else error
+        if self._exception is None:
+            self.ending.last_words = f"gradtui crashed: {place_of(cause)}; a report could not be written"
+            self.ending.begin(1, HURRY_SECONDS)
+            path = write_report(cause, self._recent)
+            if path is not None:
+                self.ending.last_words = (
+                    f"gradtui crashed; trainings go on. A report without your data: {path}"
+                )
+        super()._handle_exception(error)
+
+    def _fatal_error(self) -> None:
+        # Textual would print the traceback with all local variables, which takes minutes and shows the person's data.
+        self._close_messages_no_wait()
+
+    def panic(self, *renderables: RenderableType) -> None:
+        """End without a picture of the error; the report has it."""
+        self._close_messages_no_wait()
 
     # -- what the terminal can show
 

@@ -31,6 +31,7 @@ from gradtui.runs.safe_files import open_file
 from gradtui.runs.writer import RunWriter
 from gradtui.training.controls import StopRequest
 from gradtui.training.failures import reason_of
+from gradtui.training.without_compiler import postpone_compiler
 
 USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker | --tied-worker"
 PARENT_POLL_SECONDS = 0.5
@@ -123,6 +124,7 @@ def warm_up() -> None:
 
     from gradtui.training.run import train
 
+    postpone_compiler()
     exp = Experiment(name="warm-up", run=Run(steps=2, device="cpu"))
     with tempfile.TemporaryDirectory(prefix="gradtui-") as name:
         meta = RunMeta.of_this_process(id="", name="", experiment=to_dict(exp))
@@ -181,6 +183,8 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
         opening.event("phase", phase="importing", text="importing torch")
         opening.flush()
         from gradtui.training.run import preflight, train
+
+        postpone_compiler()
     finally:
         opening.close()
     if start.preflight:

@@ -13,6 +13,7 @@ from gradtui.runs.folder import EXPERIMENT_FILE
 from gradtui.training.distributed import AGENT_VARIABLE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import TrainingFailed
 from gradtui.training.process import end_with_parent, train_folder
+from gradtui.training.without_compiler import postpone_compiler
 
 
 def main(folder: Path) -> int:
@@ -34,6 +35,7 @@ def main(folder: Path) -> int:
     from gradtui.training.session import build
     from gradtui.training.shared_step import follow_main_rank
 
+    postpone_compiler()
     try:
         group = ProcessGroup.join()
         follow_main_rank(build(load(folder / EXPERIMENT_FILE)), group)

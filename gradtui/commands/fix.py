@@ -183,29 +183,25 @@ def _tried(
     interruptions: Interruptions,
 ) -> tuple[Trial, ...]:
     """Try the cures for a few steps each and return them ranked; none where there is no choice or no time."""
-    import shutil
-    import tempfile
-
+    from gradtui.runs.scratch import Scratch
     from gradtui.study.trials import ranked, try_cures
 
     if len(offers) < 2 or args.trial_seconds == 0:
         return ()
     began = time.monotonic()
-    root = Path(tempfile.mkdtemp(prefix="gradtui-"))
     try:
-        trials = try_cures(
-            experiment,
-            offers,
-            engine,
-            root,
-            seconds=args.trial_seconds,
-            cancelled=lambda: interruptions.first is not None,
-        )
+        with Scratch() as root:
+            trials = try_cures(
+                experiment,
+                offers,
+                engine,
+                root,
+                seconds=args.trial_seconds,
+                cancelled=lambda: interruptions.first is not None,
+            )
     except OSError:
         # No folder or no process for a trial: the advice stands as it is.
         return ()
-    finally:
-        shutil.rmtree(root, ignore_errors=True)
     in_order = tuple(ranked(trials))
     if not args.json and interruptions.first is None:
         print_trials(in_order, time.monotonic() - began)

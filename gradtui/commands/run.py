@@ -336,17 +336,16 @@ def _reason(run: Run, trainer: Trainer) -> str:
 
 def _preflight(args: Namespace) -> int:
     """Measure a net before any step, print the result, keep no run, and return the exit code. Raises BadInput."""
-    import tempfile
-
     from gradtui.commands.signals import Interruptions
+    from gradtui.runs.scratch import Scratch
 
     for name in TRAINING_OPTIONS:
         if getattr(args, name) is not None:
             option = {"fork": "from"}.get(name, name).replace("_", "-")
             raise BadInput(f"--{option}: --preflight trains nothing and keeps no run")
     experiment = chosen_experiment(args)
-    with tempfile.TemporaryDirectory(prefix="gradtui-") as root, Interruptions() as interruptions:
-        code = _measure_and_print(experiment, Path(root), interruptions, as_json=args.json)
+    with Scratch() as root, Interruptions() as interruptions:
+        code = _measure_and_print(experiment, root, interruptions, as_json=args.json)
     return code if interruptions.first is None else 128 + interruptions.first
 
 

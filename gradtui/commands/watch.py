@@ -6,7 +6,6 @@ import argparse
 import os
 import re
 import sys
-import tempfile
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -101,9 +100,10 @@ def _run_and_judge(command: Sequence[str], options: LaunchOptions, codes: frozen
     from dataclasses import replace
 
     from gradtui.monitor.launch.options import read_notes
+    from gradtui.runs.scratch import Scratch
 
-    with tempfile.TemporaryDirectory(prefix="gradtui-") as folder:
-        notes = Path(folder) / "runs"
+    with Scratch() as folder:
+        notes = folder / "runs"
         notes.touch()
         with Child(command, replace(options, notes=(str(notes),)).environment(os.environ)) as child:
             code = child.wait()

@@ -9,9 +9,13 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
+import re
 import secrets
+import shutil
 import stat
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -20,6 +24,10 @@ from gradtui.ordinary_files import NOT_ORDINARY
 
 FOLDER_MODE, SHARED_FOLDER_MODE = 0o700, 0o750
 FILE_MODE, SHARED_FILE_MODE = 0o600, 0o640
+
+_DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{16}")
+DRAFT_SECONDS = 60.0
+"""A draft to which nothing was written for so long, and which nobody has locked, was left by a killed process."""
 
 NOT_THROUGH_LINKS = "is a symbolic link, and gradtui changes nothing through one"
 
@@ -153,12 +161,13 @@ def replacing(
     """
     parent = Path(os.path.realpath(path.parent)) if exported else path.parent
     with opened_folder(parent) as folder:
+        with contextlib.suppress(OSError):
+            _sweep_drafts(folder, path.name, exported=exported)
         # No other user can have made a file of that name before.
         draft = f".{path.name}.{secrets.token_hex(8)}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             with _naming(path):
-                descriptor = os.open(draft, flags, 0o666 if exported else FILE_MODE, dir_fd=folder)
+                descriptor, named = _open_draft(draft, 0o666 if exported else FILE_MODE, folder)
             with os.fdopen(descriptor, "wb", buffering=buffering) as file:
                 if not exported:
                     os.fchmod(descriptor, FILE_MODE if private else _file_mode(folder))
@@ -166,12 +175,65 @@ def replacing(
                 file.flush()
                 # Without this, a power cut can leave the new name on an empty file.
                 os.fsync(file.fileno())
+                if not named:
+                    with _naming(path):
+                        _name_draft(descriptor, draft, folder)
             with _naming(path):
                 os.replace(draft, path.name, src_dir_fd=folder, dst_dir_fd=folder)
         except BaseException:
             with contextlib.suppress(OSError):
                 os.unlink(draft, dir_fd=folder)
             raise
+
+
+def _open_draft(draft: str, mode: int, folder: int) -> tuple[int, bool]:
+    """Open a draft, and return its descriptor and whether it has its name already.
+
+    Without a name, which not every file system can do, nothing is left of it when this process is killed.
+    """
+    with contextlib.suppress(OSError, AttributeError):
+        if os.path.isdir("/proc/self/fd"):
+            return os.open(".", os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, mode, dir_fd=folder), False
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(draft, flags, mode, dir_fd=folder)
+    with contextlib.suppress(OSError):
+        # For those that sweep: a draft without a lock has been left by a process that was killed.
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return descriptor, True
+
+
+def _name_draft(nameless: int, draft: str, folder: int) -> None:
+    """Give a draft its name, or where the file system refuses that, copy it to a draft that has one."""
+    try:
+        os.link(f"/proc/self/fd/{nameless}", draft, dst_dir_fd=folder, follow_symlinks=True)
+    except OSError:
+        mode = stat.S_IMODE(os.fstat(nameless).st_mode)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, mode, dir_fd=folder), "wb") as file:
+            with os.fdopen(os.dup(nameless), "rb") as source:
+                source.seek(0)
+                shutil.copyfileobj(source, file)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _sweep_drafts(folder: int, name: str, *, exported: bool) -> None:
+    """Remove drafts that killed processes have left: of this file in a person's folder, of any in a run's."""
+    for found in os.listdir(folder):
+        match = _DRAFT.fullmatch(found)
+        if match is None or (exported and match[1] != name):
+            continue
+        with contextlib.suppress(OSError):
+            flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+            descriptor = os.open(found, flags, dir_fd=folder)
+            try:
+                about = os.fstat(descriptor)
+                old = time.time() - about.st_mtime > DRAFT_SECONDS
+                if stat.S_ISREG(about.st_mode) and about.st_uid == os.getuid() and old:
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    os.unlink(found, dir_fd=folder)
+            finally:
+                os.close(descriptor)
 
 
 def write_for_person(path: Path, content: bytes) -> None:

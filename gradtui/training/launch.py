@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, new_folder, runs_root
 from gradtui.runs.run_lock import INHERITED_VARIABLE
 from gradtui.runs.safe_files import make_subfolder, open_file, replacing
+from gradtui.runs.scratch import Scratch
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
@@ -130,7 +131,7 @@ def start_trainer(folder: Path, processes: int = 1, lock: int | None = None) -> 
     """
     with os.fdopen(open_file(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as log:
         process = subprocess.Popen(
-            trainer_command(str(folder.resolve()), processes),
+            trainer_command(str(folder.resolve()), processes=processes),
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
@@ -149,7 +150,13 @@ class Standby:
 
     def __init__(self) -> None:
         """Start it and return at once. Raises OSError where no process can be made."""
-        self._process = _spawn("--standby")
+        # Its own: it may be killed at any moment, and could not remove it then.
+        self._scratch = Scratch()
+        try:
+            self._process = _spawn("--standby", str(self._scratch.path))
+        except OSError:
+            self._scratch.remove()
+            raise
         self._ready = False
 
     @property
@@ -187,6 +194,8 @@ class Standby:
             except BrokenPipeError:
                 sent = False
         _close_pipes(self._process)
+        # The process removes it itself, as soon as it has warmed up.
+        self._scratch.let_go()
         if sent:
             return Trainer(process, folder)
         process.wait()
@@ -201,6 +210,7 @@ class Standby:
         # It would see the end of its input by itself, but only once it has imported torch.
         self._process.kill()
         self._process.wait()
+        self._scratch.remove()
 
 
 class Worker:
@@ -280,10 +290,10 @@ class WorkerRun:
         return int(line) if line.endswith(b"\n") else self._process.wait()
 
 
-def _spawn(argument: str) -> subprocess.Popen[bytes]:
+def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
     """Start a trainer process that is named its runs on stdin and answers on stdout."""
     return subprocess.Popen(
-        trainer_command(argument),
+        trainer_command(*arguments),
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -299,13 +309,13 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
                 pipe.close()
 
 
-def trainer_command(argument: str, processes: int = 1) -> list[str]:
+def trainer_command(*arguments: str, processes: int = 1) -> list[str]:
     """Return the command line of a trainer."""
     # -P: a random.py in the current folder must not be imported in place of Python's own.
     python = [sys.executable, "-P", "-u", "-m"]
     if processes > 1:
-        return [*python, "gradtui.training.distributed.agent", argument, str(processes)]
-    return [*python, "gradtui.training", argument]
+        return [*python, "gradtui.training.distributed.agent", *arguments, str(processes)]
+    return [*python, "gradtui.training", *arguments]
 
 
 def trainer_environment() -> dict[str, str]:

@@ -10,9 +10,9 @@ import contextlib
 import gc
 import os
 import platform
+import shutil
 import signal
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Callable
@@ -33,7 +33,7 @@ from gradtui.training.controls import StopRequest
 from gradtui.training.failures import reason_of
 from gradtui.training.without_compiler import postpone_compiler
 
-USAGE = "usage: python -m gradtui.training FOLDER | --standby | --worker | --tied-worker"
+USAGE = "usage: python -m gradtui.training FOLDER | --standby SCRATCH | --worker | --tied-worker"
 PARENT_POLL_SECONDS = 0.5
 
 
@@ -42,7 +42,8 @@ def main(arguments: list[str]) -> int:
 
     0: trained, however badly; 1: the training failed, and the run's events say why; 2: wrong arguments.
     """
-    if len(arguments) != 1:
+    standby = len(arguments) == 2 and arguments[0] == "--standby"
+    if len(arguments) != 1 and not standby:
         print(USAGE, file=sys.stderr)
         return 2
     for harmless in (signal.SIGHUP, signal.SIGINT):
@@ -52,7 +53,7 @@ def main(arguments: list[str]) -> int:
             # SIGTERM ends the present run after its step; it can be resumed later.
             end_with_parent(signal.SIGTERM)
         return train_named_folders()
-    folder = _standby() if arguments == ["--standby"] else Path(arguments[0])
+    folder = _standby(Path(arguments[1])) if standby else Path(arguments[0])
     if folder is None:
         return 0
     if not folder.is_dir():
@@ -105,9 +106,13 @@ def train_named_folders() -> int:
     return code
 
 
-def _standby() -> Path | None:
+def _standby(scratch: Path) -> Path | None:
     """Import torch, warm it up, say so, and wait for a folder; None when the parent has ended."""
-    warm_up()
+    try:
+        warm_up(scratch)
+    finally:
+        # It is the parent's, which may have been killed meanwhile.
+        shutil.rmtree(scratch, ignore_errors=True)
     # The pipe is closed already where a run was handed over before torch was imported: its name waits on stdin.
     with contextlib.suppress(BrokenPipeError):
         os.write(1, b"ready\n")
@@ -115,8 +120,8 @@ def _standby() -> Path | None:
     return Path(os.fsdecode(line.rstrip(b"\n"))) if line else None
 
 
-def warm_up() -> None:
-    """Train a tiny net for two steps in a folder that is thrown away.
+def warm_up(scratch: Path) -> None:
+    """Train a tiny net for two steps in a folder that is thrown away afterwards.
 
     After that nothing more is imported or set up, so that the first step of a run is as quick as its second.
     """
@@ -126,9 +131,8 @@ def warm_up() -> None:
 
     postpone_compiler()
     exp = Experiment(name="warm-up", run=Run(steps=2, device="cpu"))
-    with tempfile.TemporaryDirectory(prefix="gradtui-") as name:
-        meta = RunMeta.of_this_process(id="", name="", experiment=to_dict(exp))
-        train(Path(name), exp, meta, StopRequest())
+    meta = RunMeta.of_this_process(id="", name="", experiment=to_dict(exp))
+    train(scratch, exp, meta, StopRequest())
     torch.cuda.is_available()
 
 

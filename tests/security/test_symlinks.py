@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -193,7 +195,18 @@ def test_trash_of_another_user_is_not_purged(run: Path) -> None:
 # -- drafts and special files
 
 
-def test_draft_has_an_unpredictable_name(tmp_path: Path, precious: Path) -> None:
+def test_draft_has_no_name_while_it_is_written(tmp_path: Path) -> None:
+    with replacing(tmp_path / "run.json") as file:
+        file.write(b"{}")
+        assert list(tmp_path.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
+
+
+def test_draft_has_an_unpredictable_name(
+    tmp_path: Path, precious: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # As on a file system whose files need names.
+    monkeypatch.delattr(os, "O_TMPFILE")
     names = set()
     for _ in range(3):
         with replacing(tmp_path / "run.json") as file:
@@ -204,6 +217,18 @@ def test_draft_has_an_unpredictable_name(tmp_path: Path, precious: Path) -> None
     assert all(len(name) > len(".run.json.") + 12 for name in names)
     assert str(os.getpid()) not in {name.rpartition(".")[2] for name in names}
     assert not list(tmp_path.glob(".run.json.*"))
+
+
+def test_draft_whose_name_is_refused_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+    monkeypatch.setattr(os, "link", refuse)
+    with replacing(tmp_path / "run.json") as file:
+        file.write(b"x" * 100_000)
+    assert (tmp_path / "run.json").read_bytes() == b"x" * 100_000
+    assert stat.S_IMODE((tmp_path / "run.json").stat().st_mode) == 0o600
+    assert [path.name for path in tmp_path.iterdir()] == ["run.json"]
 
 
 @pytest.mark.parametrize("name", ["run.json", "label.json", "events.jsonl", "scalars.f32", "experiment.toml"])

@@ -7,11 +7,11 @@ import os
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import CONTROL_FILE, HEARTBEAT_FILE, RUN_FILE
 from gradtui.runs.safe_files import append, make_folder
+from gradtui.runs.scratch import Scratch
 from gradtui.runs.status import is_in_use, read_status
 from gradtui.study.engines import LOST
 from gradtui.study.engines.folder_copy import FileChange, FolderChanges, apply_changes
@@ -49,7 +49,7 @@ class RayWorker:
         with contextlib.suppress(OSError):
             os.chdir(home)
         self._worker: Worker | None = None
-        self._copy: TemporaryDirectory[str] | None = None
+        self._copy: Scratch | None = None
 
     def sees(self, folder: str, token: str) -> bool:
         """Return whether the run's folder is seen from this machine, and not another folder of the same name."""
@@ -93,9 +93,9 @@ class RayWorker:
         self._remove_copy()
 
     def _unpack(self, files: list[FileChange]) -> None:
-        self._copy = TemporaryDirectory(prefix="gradtui-", ignore_cleanup_errors=True)
+        self._copy = Scratch()
         # The name of the folder is the name of the run.
-        self._folder = Path(self._copy.name) / self._folder.name
+        self._folder = self._copy.path / self._folder.name
         make_folder(self._folder)
         apply_changes(self._folder, files)
         for name in (HEARTBEAT_FILE, RUN_FILE):
@@ -132,5 +132,5 @@ class RayWorker:
 
     def _remove_copy(self) -> None:
         if self._copy is not None:
-            self._copy.cleanup()
+            self._copy.remove()
             self._copy = None

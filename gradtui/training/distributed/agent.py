@@ -11,12 +11,10 @@ can enter, and they talk over the loopback interface alone.
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 import traceback
 from collections.abc import Sequence
@@ -25,6 +23,7 @@ from types import FrameType
 
 from gradtui.runs.events import EventLog
 from gradtui.runs.run_lock import train_alone
+from gradtui.runs.scratch import Scratch
 from gradtui.runs.writer import RunWriter
 from gradtui.training.distributed import AGENT_VARIABLE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import reason_of
@@ -64,8 +63,9 @@ def _run_ranks(folder: Path, processes: int) -> str:
         for rank in ranks:
             rank.send_signal(number)
 
-    # The folder has the mode 0700.
-    store = tempfile.mkdtemp(prefix="gradtui-ranks-")
+    # Nobody else can enter the folder.
+    scratch = Scratch()
+    store = str(scratch.path)
     try:
         signal.signal(signal.SIGTERM, pass_on)
         # One by one, so that those that were started are ended where the next cannot be.
@@ -75,7 +75,7 @@ def _run_ranks(folder: Path, processes: int) -> str:
         for rank in ranks:
             rank.kill()
             rank.wait()
-        shutil.rmtree(store, ignore_errors=True)
+        scratch.remove()
 
 
 def _start_rank(folder: Path, number: int, processes: int, store: str) -> subprocess.Popen[bytes]:

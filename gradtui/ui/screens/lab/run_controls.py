@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
-import tempfile
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -14,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 from gradtui.experiment import Experiment
+from gradtui.runs.scratch import Scratch
 
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
@@ -107,7 +106,7 @@ class RunControls:
     def __init__(self, screen: Screen[Any], open_run: Callable[..., None]) -> None:
         self._screen = screen
         self._open_run = open_run
-        self._preflights: Path | None = None
+        self._preflights: Scratch | None = None
         self.trainers = Trainers()
 
     def warm(self) -> None:
@@ -116,7 +115,7 @@ class RunControls:
 
     def is_preflight(self, folder: Path) -> bool:
         """Return whether a folder holds a net that was only measured at initialisation by this app."""
-        return self._preflights is not None and folder.parent == self._preflights
+        return self._preflights is not None and folder.parent == self._preflights.path
 
     def start(self, experiment: Experiment) -> None:
         """Train an experiment and show its run."""
@@ -133,8 +132,8 @@ class RunControls:
 
         def measure() -> Trainer:
             if self._preflights is None:
-                self._preflights = Path(tempfile.mkdtemp(prefix="gradtui-"))
-            return self.trainers.start(experiment, measure_in=self._preflights)
+                self._preflights = Scratch()
+            return self.trainers.start(experiment, measure_in=self._preflights.path)
 
         self._launch(measure)
 
@@ -176,4 +175,4 @@ class RunControls:
         """End the standby process and delete what was only measured. Trainings go on."""
         self.trainers.close()
         if self._preflights is not None:
-            shutil.rmtree(self._preflights, ignore_errors=True)
+            self._preflights.remove()

@@ -127,7 +127,7 @@ def error_of(read: Callable[[], object]) -> str:
 
 
 @given(junk | near)
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_junk_gives_one_line(raw: object) -> None:
     line = error_of(lambda: from_dict(raw))
     assert len(line.splitlines()) <= 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,8 @@ from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from tests.benchmarks.terminal import Terminal
-from tests.support.command_line import GRADTUI, environment, gradtui
+from tests.support.bounded_command import Outcome, run_bounded
+from tests.support.command_line import GRADTUI, environment
 
 SPY = """
 import os, sys
@@ -95,28 +97,37 @@ def spied(tmp_path: Path) -> tuple[dict[str, str], Path]:
     return given, opened
 
 
+def spied_command(words: Sequence[str], home: Path) -> tuple[Outcome, list[str]]:
+    """Run one command in a process that is forked from this one; also return the paths that it opened."""
+    opened = home / "opened"
+
+    def work() -> int:
+        from gradtui.cli import main
+
+        os.environ.update(environment(home), OPENED=str(opened))
+        exec(SPY, {})
+        return main(list(words))
+
+    outcome = run_bounded(work, seconds=30)
+    return outcome, opened.read_text().splitlines()
+
+
 @pytest.mark.parametrize("known", [True, False], ids=["shape in run.json", "shape unknown"])
 @pytest.mark.parametrize("source", CASES)
-def test_diagnose_does_not_open_the_data(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, source: str, known: bool
-) -> None:
+def test_diagnose_does_not_open_the_data(tmp_path: Path, source: str, known: bool) -> None:
     data = tempting_data(tmp_path, source)
     foreign_run(tmp_path, source, data, CASES[source] if known else UNKNOWN)
-    given, opened = spied(tmp_path)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
     for words in (
         ["diagnose"],
         ["diagnose", "--json"],
         ["runs"],
         ["export", source, "--to", "csv", str(tmp_path / "out")],
     ):
-        result = gradtui(tmp_path, *words)
-        assert (result.returncode, result.stderr) == (0, "")
-        assert words[0] != "diagnose" or "vanishing" in result.stdout
-    paths = opened.read_text().splitlines()
-    assert any(path.endswith("run.json") for path in paths), "the spy sees what is opened"
-    assert not [path for path in paths if path.startswith(str(tmp_path / "data"))]
+        outcome, paths = spied_command(words, tmp_path)
+        assert (outcome.code, outcome.stderr) == (0, "")
+        assert words[0] != "diagnose" or "vanishing" in outcome.stdout
+        assert any(path.endswith("run.json") for path in paths), "the spy sees what is opened"
+        assert not [path for path in paths if path.startswith(str(tmp_path / "data"))]
 
 
 @pytest.mark.parametrize("known", [True, False], ids=["shape in run.json", "shape unknown"])
@@ -138,19 +149,14 @@ def test_attach_does_not_open_the_data(tmp_path: Path, known: bool) -> None:
         terminal.close()
 
 
-def test_parent_outside_of_the_folder_of_runs_is_not_opened(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_parent_outside_of_the_folder_of_runs_is_not_opened(tmp_path: Path) -> None:
     outside = foreign_run(tmp_path / "elsewhere", "idx", tmp_path / "none", CASES["idx"])
-    given, opened = spied(tmp_path)
-    for name, value in given.items():
-        monkeypatch.setenv(name, value)
     for parent in (str(outside), f"../elsewhere/runs/{outside.name}", "..", "a\0b", "x" * 5000):
         run = foreign_run(tmp_path, "idx", tmp_path / "none", CASES["idx"], parent)
-        result = gradtui(tmp_path, "diagnose", run.name)
-        assert (result.returncode, result.stderr) == (0, "")
+        outcome, paths = spied_command(["diagnose", run.name], tmp_path)
+        assert (outcome.code, outcome.stderr) == (0, "")
+        assert not [path for path in paths if str(tmp_path / "elsewhere") in path]
         run.rename(tmp_path / f"done-{len(list(tmp_path.iterdir()))}")
-    assert not [path for path in opened.read_text().splitlines() if str(tmp_path / "elsewhere") in path]
 
 
 def test_recorded_shape_is_the_one_of_the_net(tmp_path: Path) -> None:
@@ -186,6 +192,6 @@ def test_recorded_shape_is_the_one_of_the_net(tmp_path: Path) -> None:
 )
 def test_shape_that_cannot_be_is_not_believed(tmp_path: Path, shape: dict[str, object]) -> None:
     foreign_run(tmp_path, "npz", tmp_path / "none", shape)
-    result = gradtui(tmp_path, "diagnose")
-    assert (result.returncode, result.stderr) == (0, "")
-    assert "vanishing" in result.stdout
+    outcome, _ = spied_command(["diagnose"], tmp_path)
+    assert (outcome.code, outcome.stderr) == (0, "")
+    assert "vanishing" in outcome.stdout

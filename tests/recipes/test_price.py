@@ -33,6 +33,7 @@ def price(kind: str, values: torch.Tensor, upstream: torch.Tensor) -> float:
     return process_time() - begin
 
 
+@pytest.mark.long
 @pytest.mark.usefixtures("_one_thread")
 def test_elu_costs_more_than_leaky_relu() -> None:
     """5.2 times in SCIENCE.md; 2 to 3 times where exponentials are vectorised. Measured in turns, so that

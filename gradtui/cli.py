@@ -79,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(plain(f"gradtui: {error.filename or 'stdout'}: {error.strerror or error}"), file=sys.stderr)
         return BAD_INPUT
     except Exception as error:
+        if _is_of_a_run(error):
+            print(plain(f"gradtui: {error}"), file=sys.stderr)
+            return BAD_INPUT
         # This is a bug of gradtui, or an unreadable file. GRADTUI_DEBUG shows the traceback.
         if os.environ.get("GRADTUI_DEBUG"):
             raise
@@ -86,6 +89,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"gradtui: {type(error).__name__}: {what} (GRADTUI_DEBUG=1 shows where)", file=sys.stderr)
         return 1
     return code
+
+
+def _is_of_a_run(error: Exception) -> bool:
+    """Return whether a run's folder was damaged or removed while a command worked on it."""
+    if os.environ.get("GRADTUI_DEBUG"):
+        return False
+    from gradtui.runs.errors import RunError
+
+    return isinstance(error, RunError)
 
 
 def _open_closed_streams() -> bool:

@@ -304,9 +304,14 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
     """Print the report of a run that has ended, and return the exit code."""
     from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.report.run_json import run_object
+    from gradtui.runs.errors import RunError
     from gradtui.runs.reader import open_run
 
-    run = open_run(trainer.folder)
+    try:
+        run = open_run(trainer.folder)
+    except RunError as error:
+        print(plain(f"gradtui: the training failed: {error}"), file=sys.stderr)
+        return TRAINING_FAILED
     diagnosis = diagnose_run(run)
     summary = run_object(run, diagnosis.findings)
     if summary["status"] not in END_STATES:

@@ -16,6 +16,7 @@ from msgspec.structs import replace
 from gradtui.monitor.layers import WatchedLayer
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.reserve import keep_reserve
 from gradtui.runs.status import State
 from gradtui.runs.writer import RunWriter
 
@@ -42,6 +43,7 @@ class ScriptRunWriter:
             id=folder.name, name=name, kind="script", versions=versions, data=dict(data)
         )
         write_meta(folder, self._meta)
+        keep_reserve(folder)
         self._path = folder
         self._writer = RunWriter(folder, {})
 
@@ -134,8 +136,7 @@ class ScriptRunWriter:
 
     def end(self, step: int, status: State, reason: str = "") -> None:
         """Write how the training ended, and everything that waits to be written."""
-        self._writer.event("end", step, status=status, reason=reason)
-        self._writer.close()
+        self._writer.end(status, reason, step)
 
 
 class NullWriter(ScriptRunWriter):

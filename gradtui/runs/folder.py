@@ -15,6 +15,7 @@ replace), so it can be read at any moment, from any process, also over a network
                            from which a fork begins
     trainer.log            what the trainer printed
     trainer.lock           an empty file, locked by the process that trains
+    reserve                room on the disk for the last event, given back when the run ends
     heartbeat              an empty file whose time of change is renewed about once a second
 
 To read a table, here inside the folder (`step` counts from 1; `time` is in seconds since the epoch; `values`
@@ -80,6 +81,7 @@ EVENTS_FILE = "events.jsonl"
 CONTROL_FILE = "control.jsonl"
 LOG_FILE = "trainer.log"
 HEARTBEAT_FILE = "heartbeat"
+RESERVE_FILE = "reserve"
 CHECKPOINT_FOLDER = "checkpoints"
 
 LEVEL_FACTOR = 16

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import os
@@ -14,6 +15,7 @@ import msgspec
 from gradtui.ordinary_files import open_to_read
 from gradtui.runs.folder import size_of
 from gradtui.runs.json_text import check
+from gradtui.runs.safe_files import truncate
 
 _NOT_FINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -31,6 +33,13 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
         return _taken(json.loads(line))
     except (ValueError, RecursionError):
         return None
+
+
+def cut_torn_line(path: Path) -> None:
+    """Cut off a last line that was not written to its end. Raises OSError."""
+    with contextlib.suppress(FileNotFoundError):
+        content = path.read_bytes()
+        truncate(path, content.rfind(b"\n") + 1)
 
 
 _LINES = msgspec.json.Decoder()

@@ -88,7 +88,8 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
         events.poll()
         run_phase = events.run_phase
         if not run_phase.end:
-            return RunStatus("died", run_phase.phase, step, _last_words(run_phase, step))
+            words = "; ".join(filter(None, [_last_words(run_phase, step), _disk_problem(folder)]))
+            return RunStatus("died", run_phase.phase, step, words)
     return RunStatus(_state(run_phase, step), run_phase.phase, step, run_phase.reason)
 
 
@@ -107,6 +108,17 @@ def _last_words(run_phase: RunPhase, step: int) -> str:
     if step > 0:
         return f"died at step {step}"
     return f"died while {run_phase.phase}" if run_phase.phase else "died before its first step"
+
+
+def _disk_problem(folder: Path) -> str:
+    """Return what is wrong with the disk now, which may have kept the run from saying how it ended."""
+    try:
+        about = os.statvfs(folder)
+    except OSError:
+        return ""
+    if about.f_flag & os.ST_RDONLY:
+        return "its disk is read-only"
+    return "its disk is full" if about.f_blocks and not about.f_bavail else ""
 
 
 def _before_the_trainer(folder: Path) -> RunStatus:

@@ -16,9 +16,10 @@ import numpy as np
 import numpy.typing as npt
 
 from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table_path
-from gradtui.runs.jsonl import encode_line
+from gradtui.runs.jsonl import cut_torn_line, encode_line
 from gradtui.runs.records import Levels, RecordFile, find_row, read_records
-from gradtui.runs.safe_files import append, touch, truncate
+from gradtui.runs.reserve import drop_reserve, write_last_event
+from gradtui.runs.safe_files import append, touch
 from gradtui.runs.summary import Records
 
 HEARTBEAT_SECONDS = 1.0
@@ -219,6 +220,18 @@ class RunWriter:
                 except OSError as error:
                     self.error = error
 
+    def end(self, status: str, reason: str, step: int | None = None) -> None:
+        """Write how the run ended, and close. That is written even where the disk is full, if at all possible."""
+        if self._closed.is_set() or os.getpid() != self._process:
+            return
+        self.event("end", step, status=status, reason=reason)
+        self.close()
+        if self.error is None:
+            drop_reserve(self.folder)
+        else:
+            entry = {"event": "end", "time": clock.time(), **({} if step is None else {"step": step})}
+            write_last_event(self.folder, encode_line({**entry, "status": status, "reason": reason}))
+
     def close(self) -> None:
         """Write everything that waits and end the thread. Later rows and events are never written."""
         if os.getpid() != self._process or self._closed.is_set():
@@ -265,15 +278,9 @@ class RunWriter:
             file.truncate(keep)
             if table not in self._unlevelled:
                 self._levels[table] = Levels(self.folder, table, self._columns[table], file)
-        _cut_torn_line(self.folder / EVENTS_FILE)
+        cut_torn_line(self.folder / EVENTS_FILE)
 
 
 def _rows_up_to(file: RecordFile, step: int) -> int:
     """Return how many of the first rows have at most that step. Raises OSError."""
     return find_row(partial(read_records, file.path, file.dtype), file.count, "step", step + 1)
-
-
-def _cut_torn_line(path: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        content = path.read_bytes()
-        truncate(path, content.rfind(b"\n") + 1)

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 import errno
 import re
+from pathlib import Path
 
 LONGEST_REASON = 300
+
+DISK_PROBLEMS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "your share of the disk is used up",
+    errno.EFBIG: "a file has reached the largest size that is allowed here",
+    errno.EROFS: "the disk is read-only",
+    errno.EIO: "the disk reports an error",
+    errno.ESTALE: "the file server has lost the folder",
+}
 
 _MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|Cannot allocate memory", re.IGNORECASE
@@ -25,12 +35,18 @@ def reason_of(error: BaseException) -> str:
         return _one_line(str(error))
     if isinstance(error, MemoryError) or _MEMORY.search(str(error)):
         return _one_line(f"out of memory{_asked(str(error))}")
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return "the disk is full"
+    if isinstance(error, OSError) and error.errno in DISK_PROBLEMS:
+        return DISK_PROBLEMS[error.errno]
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename else ""
         return _one_line(f"{where}{error.strerror}")
     return _one_line(f"{type(error).__name__}: {error}")
+
+
+def recording_problem(folder: Path, error: OSError) -> str:
+    """Return one line that says why a run cannot be recorded any more."""
+    reason = reason_of(error) if folder.is_dir() else "its folder was removed"
+    return f"the run cannot be recorded: {reason}"
 
 
 def _asked(text: str) -> str:

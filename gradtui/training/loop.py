@@ -12,7 +12,7 @@ from gradtui.data import loss_and_accuracy
 from gradtui.training.checkpoints.keeping import CheckpointWriter, RollbackBuffer
 from gradtui.training.controls import Controls, Ending, StopRequest
 from gradtui.training.divergence_report import DivergenceReport
-from gradtui.training.failures import reason_of
+from gradtui.training.failures import recording_problem
 from gradtui.training.findings_writer import FindingsWriter
 from gradtui.training.recorder import NONFINITE_STEPS, Recorder
 from gradtui.training.sampling import StepSampler
@@ -99,7 +99,8 @@ class Loop:
             if self.recorder.diverged:
                 return DIVERGED
             if self.recorder.writer.error is not None:
-                return "failed", f"the run cannot be recorded: {reason_of(self.recorder.writer.error)}"
+                writer = self.recorder.writer
+                return "failed", recording_problem(writer.folder, self.recorder.writer.error)
             if every and session.step % every == 0 and session.step < steps:
                 self._evaluate(whole=False)
                 self.findings.diagnose()

@@ -26,6 +26,7 @@ from gradtui.experiment import Experiment, Run, load, to_dict
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE
 from gradtui.runs.meta import RunMeta, read_meta, read_origin, write_meta
+from gradtui.runs.reserve import keep_reserve
 from gradtui.runs.run_lock import train_alone
 from gradtui.runs.safe_files import open_file
 from gradtui.runs.writer import RunWriter
@@ -157,8 +158,7 @@ def _train_locked(folder: Path, shared: bool) -> int:
         status, reason = "failed", reason_of(error)
     # A writer of its own: that of the training may be what failed.
     ending = RunWriter(folder, {})
-    ending.event("end", status=status, reason=reason)
-    ending.close()
+    ending.end(status, reason)
     if ending.error is not None:
         print(f"the end could not be recorded: {ending.error}", file=sys.stderr)
     return 1 if status == "failed" else 0
@@ -182,6 +182,7 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
         meta = replace(meta, name=exp.name, experiment=to_dict(exp), steps=exp.run.steps)
     finally:
         write_meta(folder, meta)
+    keep_reserve(folder)
     opening = RunWriter(folder, {})
     try:
         opening.event("phase", phase="importing", text="importing torch")

@@ -17,6 +17,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.training.checkpoints.restoring import Forked, Resumed, fork, load_layers, resume
 from gradtui.training.controls import Controls, Ending, StopRequest
 from gradtui.training.distributed.process_group import ProcessGroup
+from gradtui.training.failures import recording_problem
 from gradtui.training.loop import Loop
 from gradtui.training.pretraining import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
@@ -75,11 +76,14 @@ def train(
             ending = _prepare(loop)
             if ending is not None:
                 return ending
-        return loop.run()
+        ending = loop.run()
     finally:
         recorder.close()
         if group is not None:
             group.close()
+    error = recorder.writer.error
+    # The last rows may be the first for which there was no room.
+    return ending if error is None else ("failed", recording_problem(folder, error))
 
 
 PREFLIGHT_STEP = 1

@@ -48,8 +48,7 @@ def _train(folder: Path, processes: int) -> int:
         reason = reason_of(error)
     if _ends(folder) == before:
         writer = RunWriter(folder, {})
-        writer.event("end", status="failed", reason=reason or "the processes ended before the training did")
-        writer.close()
+        writer.end("failed", reason or "the processes ended before the training did")
     log = EventLog(folder)
     log.poll()
     return 1 if log.run_phase.end == "failed" else 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,9 +100,17 @@ def _take_histogram(log: Log, step: int, time: float, value: Any) -> None:
     log.add_norm(value.tag, step, time, norm, size=round(histogram.num), estimated=estimated)
 
 
+MOST_NUMBERS = 1_000_000
+"""Of a tensor: a scalar has one, a histogram three a bin."""
+
+
 def _take_tensor(log: Log, step: int, time: float, value: Any) -> None:
     from tensorboard.util.tensor_util import make_ndarray
 
+    claimed = math.prod(max(1, dimension.size) for dimension in value.tensor.tensor_shape.dim)
+    if claimed > MOST_NUMBERS:
+        # A single number is spread over the shape that is claimed.
+        raise ValueError(f"a tensor of {claimed} numbers")
     numbers = make_ndarray(value.tensor)
     if numbers.ndim == 0 and numbers.dtype.kind in "fiu":
         log.add(value.tag, step, time, float(numbers))

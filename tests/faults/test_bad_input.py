@@ -185,6 +185,23 @@ def test_import_leaves_odd_entries_out(time: float, tmp_path: Path) -> None:
     assert run_command(["diagnose"], tmp_path).fault == ""
 
 
+def test_import_of_a_tensor_that_claims_to_be_large(tmp_path: Path) -> None:
+    proto = pytest.importorskip("tensorboard.compat.proto.event_pb2")
+    made = proto.Event(step=3, wall_time=1e9)
+    claimed = made.summary.value.add(tag="dense1/grad_norm")
+    claimed.tensor.dtype = 1
+    for size in (100_000_000, 3):
+        claimed.tensor.tensor_shape.dim.add(size=size)
+    claimed.tensor.float_val.append(1.0)
+    (tmp_path / "log").mkdir()
+    good = [event(step, 1e9 + step, 1.0) for step in range(1, 6)]
+    tensorboard_file(tmp_path / "log", [*good, bytes(made.SerializeToString())])
+    outcome = run_command(["import", str(tmp_path / "log")], tmp_path)
+    assert (outcome.fault, outcome.code) == ("", 0)
+    assert outcome.bytes < 600_000_000
+    assert "damaged entries" in outcome.stdout
+
+
 def test_import_of_nothing_but_odd_entries_makes_no_run(tmp_path: Path) -> None:
     (tmp_path / "log").mkdir()
     tensorboard_file(tmp_path / "log", [b"\xff\xff\xff", event(0, float("nan"), 1.0)])

@@ -36,7 +36,7 @@ def replace_process(command: Sequence[str], environment: Mapping[str, str]) -> N
     try:
         os.execvpe(command[0], list(command), dict(environment))
     except OSError as error:
-        raise _unusable(command, error) from None
+        raise unusable(command, error) from None
 
 
 class Child:
@@ -61,7 +61,7 @@ class Child:
             self._process = subprocess.Popen(self._command, env=self._environment)
         except OSError as error:
             self.__exit__()
-            raise _unusable(self._command, error) from None
+            raise unusable(self._command, error) from None
         for waiting in self._waiting:
             self._process.send_signal(waiting)
         return self
@@ -96,7 +96,8 @@ def _in_foreground() -> bool:
     return False
 
 
-def _unusable(command: Sequence[str], error: OSError) -> BadInput:
+def unusable(command: Sequence[str], error: OSError) -> BadInput:
+    """Return the error for a command that cannot be started."""
     if isinstance(error, FileNotFoundError):
         return BadInput(f"{command[0]}: there is no such command")
     return BadInput(f"{command[0]}: cannot be run: {error.strerror}")

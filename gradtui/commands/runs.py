@@ -41,6 +41,7 @@ def _execute(args: Namespace) -> int:
                 "status": info.status.state,
                 "steps": info.steps,
                 "started": info.started,
+                **({} if info.change is None else {"change": info.change}),
             }
             for info in runs
         ]

@@ -6,13 +6,14 @@ import argparse
 import os
 import re
 import sys
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.commands.child import Child, replace_process
-from gradtui.commands.command import DONE, FOUND, BadInput, Command
+from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Command
 from gradtui.commands.inputs import add_fail_on, add_runs, chosen_codes, chosen_root
 from gradtui.plain_text import plain
 
@@ -25,13 +26,30 @@ jupyter execute. Each model that an optimizer moves becomes a run. The models ar
 optimizer's parameters. Their layers have the names of the modules, as in model.named_modules(). The run is called after
 the script and the class of the model. Nothing of the training is changed; exit code, streams and signals are those of
 the command.
+
+With --try the command is run once as it is and once with each change, for some steps each, and a table ranks what came
+of them. The changes are made in the running process, and no file is touched. What the command prints is kept with its
+run. {run} in the command becomes a word for each trial, and the variable GRADTUI_TRIAL holds its change, so that a
+script can keep its outputs apart. The changes:
+  lr=x0.1 or lr=0.01   the learning rate, by a factor or as a number; schedules stay
+  clip=1.0             clip the norm of the gradient; clip_value=0.5 each of its numbers
+  weight_decay=0.01    or by a factor
+  init=he              or xavier, orthogonal, default: linear, convolutional and recurrent layers
+  eps=1e-6             of Adam and the like; betas=0.9,0.95 as well
+  warmup=50            reach the rate in so many steps
+  loss_scale=1024      of the gradient scaler, or of the loss where there is none
+  skip_nonfinite       leave out steps whose gradient is not finite
+  lr=x0.1+clip=1.0     several at once
+  all                  what the findings of the unchanged run advise
 """
+DEFAULT_STEPS = 200
+MOST_STEPS = 1_000_000
 
 
 def _configure(parser: ArgumentParser) -> None:
     parser.epilog = EXPLANATION
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.usage = "gradtui watch [options] -- COMMAND [ARGUMENT …]"
+    parser.usage = "gradtui watch [options] [--try CHANGE]… -- COMMAND [ARGUMENT …]"
     parser.add_argument(
         "--name", metavar="N", help="the name of the run; without it that of script and model"
     )
@@ -51,6 +69,24 @@ def _configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="record also, at some of the steps, activations and the gradients of outputs",
     )
+    parser.add_argument(
+        "--try",
+        action="append",
+        default=[],
+        dest="changes",
+        metavar="CHANGE",
+        help="run it also with this change, and compare; may be repeated",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="N",
+        help=f"with --try: the steps of an optimizer after which each run ends; {DEFAULT_STEPS} without it",
+    )
+    parser.add_argument(
+        "--jobs", type=int, metavar="J", help="with --try: run so many commands at once; 1 without it"
+    )
+    parser.add_argument("--json", action="store_true", help="with --try: JSON on stdout, and nothing else")
     add_runs(parser)
     add_fail_on(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help=argparse.SUPPRESS)
@@ -59,6 +95,11 @@ def _configure(parser: ArgumentParser) -> None:
 def _execute(args: Namespace) -> int:
     codes = chosen_codes(args)
     command, options = _chosen_command(args), _chosen_options(args)
+    if args.changes:
+        return _try(command, options, args)
+    for name in ("steps", "jobs", "json"):
+        if getattr(args, name):
+            raise BadInput(f"--{name}: only together with --try")
     if args.fail_on is not None:
         return _run_and_judge(command, options, codes)
     return replace_process(command, options.environment(os.environ))
@@ -93,6 +134,69 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
         # The command may change its folder before it trains.
         runs="" if args.runs is None else str(chosen_root(args).absolute()),
     )
+
+
+def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int:
+    """Run the command unchanged and with each change, and print what came of it."""
+    from dataclasses import replace
+
+    from gradtui.commands.command_trials import CommandTrials
+    from gradtui.commands.signals import Interruptions
+    from gradtui.report.trial_page import print_trials, trials_object
+    from gradtui.runs.scratch import Scratch
+
+    if args.fail_on is not None:
+        raise BadInput("--fail-on: not together with --try")
+    steps = _count(args, "steps", DEFAULT_STEPS, MOST_STEPS)
+    jobs = _count(args, "jobs", 1, 1000)
+    changes = _chosen_changes(args.changes, steps)
+    if args.budget is None:
+        # So short a training is recorded whole.
+        options = replace(options, budget=None)
+    began = time.monotonic()
+    with Scratch() as folder, Interruptions() as interruptions:
+        trials = CommandTrials(command, options, steps, jobs, "all" in args.changes, folder, say)
+        trials.run(changes, interruptions)
+    done, seconds = trials.done, time.monotonic() - began
+    if not done or not done[0].runs:
+        if interruptions.first is not None:
+            return 128 + interruptions.first
+        reason = done[0].reason if done else ""
+        say(f"the command took no step that could be recorded{f': {reason}' if reason else ''}")
+        return TRAINING_FAILED
+    if args.json:
+        from gradtui.report.output import to_json
+
+        print(to_json(trials_object(command, steps, seconds, done)))
+    else:
+        print_trials(command, steps, seconds, done, advised="all" in args.changes)
+    return DONE if interruptions.first is None else 128 + interruptions.first
+
+
+def _count(args: Namespace, name: str, default: int, most: int) -> int:
+    value: int | None = getattr(args, name)
+    if value is not None and not 1 <= value <= most:
+        raise BadInput(f"--{name}: {value} is not allowed; expected a number from 1 to {most}")
+    return default if value is None else value
+
+
+def _chosen_changes(texts: Sequence[str], steps: int) -> list[str]:
+    """Return the changes to try, without `all`. Raises BadInput on one that cannot be made."""
+    from gradtui.monitor.launch.changes import WrongChange, parse_change, problem_with_steps
+
+    chosen = [text for text in texts if text != "all"]
+    for number, text in enumerate(chosen):
+        try:
+            change = parse_change(text)
+        except WrongChange as error:
+            raise BadInput(f"--try: {error}") from None
+        if not change.parts:
+            raise BadInput("--try: names no change; expected lr=x0.1, say")
+        if text in chosen[:number]:
+            raise BadInput(f"--try: {text} stands there twice")
+        if problem := problem_with_steps(change, steps):
+            raise BadInput(f"--try: {problem}")
+    return chosen
 
 
 def _run_and_judge(command: Sequence[str], options: LaunchOptions, codes: frozenset[str]) -> int:

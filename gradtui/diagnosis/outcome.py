@@ -33,6 +33,8 @@ class Outcome:
     """log10 of the first hidden layer's gradient over the last's, at present."""
     seconds: float
     """The time of a step, as `monitor.step_seconds` has it."""
+    first_loss: float = math.nan
+    """The loss of the first step."""
 
     @property
     def ill(self) -> bool:
@@ -54,6 +56,7 @@ def outcome_of(evidence: Evidence, findings: Sequence[Finding], seconds: float) 
         test_accuracy=last.test_accuracy if last is not None else math.nan,
         drop=over_depth(evidence).now if len(evidence.layers) > 2 else math.nan,
         seconds=seconds,
+        first_loss=float(evidence.loss.values[0]) if len(evidence.loss) else math.nan,
     )
 
 
@@ -99,6 +102,8 @@ class Verdict:
         """Return the verdict in a word or two."""
         if self.healed:
             return "fixed"
+        if not self.before.ill and not self.new:
+            return "better" if self.better else "worse" if self.worse else "no better"
         return "better, not fixed" if self.better else "worse" if self.worse else "no fix"
 
     def lines(self) -> list[str]:
@@ -134,7 +139,16 @@ def _clearly_above(one: Outcome, other: Outcome) -> bool:
         return one.accuracy > other.accuracy + DIFFERENT_ACCURACY
     if not math.isfinite(other.loss):
         return math.isfinite(one.loss)
-    return one.loss < DIFFERENT_LOSS * other.loss
+    if one.loss >= 0 and other.loss >= 0:
+        return one.loss < DIFFERENT_LOSS * other.loss
+    # A loss that goes below 0 has no zero point: what counts is how far the other one came.
+    way = max(abs(loss - first) for loss in (one.loss, other.loss) for first in _first_losses(one, other))
+    return other.loss - one.loss > (1 - DIFFERENT_LOSS) * way
+
+
+def _first_losses(one: Outcome, other: Outcome) -> list[float]:
+    known = [outcome.first_loss for outcome in (one, other) if math.isfinite(outcome.first_loss)]
+    return known or [0.0]
 
 
 def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple[str, Verdict]]:

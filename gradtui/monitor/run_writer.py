@@ -14,8 +14,9 @@ import torch
 from msgspec.structs import replace
 
 from gradtui.monitor.layers import WatchedLayer
+from gradtui.monitor.trial import this_trial
 from gradtui.runs.folder import new_folder, runs_root
-from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
 from gradtui.runs.reserve import keep_reserve
 from gradtui.runs.status import State
 from gradtui.runs.writer import RunWriter
@@ -32,6 +33,11 @@ class ScriptRunWriter:
 
         `data` is kept in run.json. Raises OSError where the folder cannot be made.
         """
+        trial, parent = this_trial(), None
+        if trial is not None:
+            name = f"{name} · {trial.name}"
+            data = {**data, "trial": {"change": trial.change, "steps": trial.steps}}
+            parent = Parent(trial.parent, 0, trial.change) if trial.change and trial.parent else None
         folder = new_folder(runs_root() if root is None else root, name)
         self.folder: Path | None = folder
         versions = {
@@ -40,12 +46,15 @@ class ScriptRunWriter:
             "python": sys.version.split()[0],
         }
         self._meta = RunMeta.of_this_process(
-            id=folder.name, name=name, kind="script", versions=versions, data=dict(data)
+            id=folder.name, name=name, kind="script", versions=versions, data=dict(data), parent=parent
         )
         write_meta(folder, self._meta)
         keep_reserve(folder)
         self._path = folder
         self._writer = RunWriter(folder, {})
+        if trial is not None:
+            self._writer.event("trial", 0, change=trial.change)
+            trial.note_run(folder)
 
     @property
     def error(self) -> OSError | None:

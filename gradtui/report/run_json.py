@@ -23,12 +23,16 @@ if TYPE_CHECKING:
 
 
 def run_object(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
-    """Return the run as it stands now, its layers from input to output; cheap however long the run is."""
+    """Return the run as it stands now, its layers from input to output; cheap however long the run is.
+
+    `change` is there only for a trial of `gradtui watch --try`, and empty for the unchanged one.
+    """
     status = run.status
     events = run.events()
     return {
         "run": str(run.folder),
         "name": run.name,
+        **({"change": change} if (change := run.change) is not None else {}),
         # A trainer that died wrote no end; to the caller, its training failed.
         "status": "failed" if status.state == "died" else status.state,
         "steps": status.step,

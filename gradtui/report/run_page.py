@@ -69,7 +69,8 @@ def _headline(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
         yield Text(reason, "dim")
     if parent := run.parent:
         whose = f"step {parent.step:,} of {parent.run}" if parent.step else f"the beginning of {parent.run}"
-        yield Text(f"from {whose}{parent.cure and f', cured by {parent.cure}'}", "dim")
+        verb = "changed" if summary.get("change") else "cured"
+        yield Text(f"from {whose}{parent.cure and f', {verb} by {parent.cure}'}", "dim")
 
 
 def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> Iterator[Text]:

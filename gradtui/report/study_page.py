@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from textwrap import wrap
 from typing import Any
 
 from rich.text import Text
 
-from gradtui.diagnosis.outcome import Outcome
-from gradtui.report.output import Paper, aligned, print_sections, stdout_paper
+from gradtui.diagnosis.outcome import Verdict
+from gradtui.report.output import Paper, print_sections, stdout_paper
+from gradtui.report.ranking_table import heading_and_rows, ranking_lines
 from gradtui.report.run_json import run_object
 from gradtui.report.study_charts import chart_lines
 from gradtui.runs.errors import RunError
-from gradtui.runs.library import profile_of
 from gradtui.runs.reader import open_run
 from gradtui.study.chart_builder import spread
 from gradtui.study.results import table
 from gradtui.study.state import Ranked, StudyRow, StudyState
-from gradtui.words import blocks, ratio, seconds
+from gradtui.words import ratio, seconds
 
 MOST_ROWS = 60
 """Rows of the table that are printed; --csv writes them all."""
@@ -59,29 +59,26 @@ def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
     for row in state.rows:
         changes.setdefault(row.member.change, []).append(row)
     first = next(iter(changes))
-    yield Text(f"Ranked by what was measured, against {first}", "bold")
-    heads = ("", "", "training", "test", "1st÷last", "a step", "gradient, input → output", "")
     before = state.ranked[0].verdict.before
-    rows = [heads, ("", first, *_cells(before, changes[first], paper), ", ".join(before.codes))]
-    for place, one in enumerate(state.ranked, 1):
-        after = one.verdict.after
-        numbers = _cells(after, changes[one.change], paper, one.verdict.price)
-        found = ", ".join(after.codes)
-        rows.append((str(place), one.change, *numbers, one.verdict.word + (f": {found}" if found else "")))
-    yield from _aligned(rows)
 
+    def cells(change: str, verdict: Verdict | None) -> tuple[str, ...]:
+        outcome = before if verdict is None else verdict.after
+        return (
+            _number(outcome.accuracy),
+            _number(outcome.test_accuracy),
+            ratio(spread(changes[change], "drop")[0]),
+            f"× {1.0 if verdict is None else verdict.price:.2f}",
+        )
 
-def _cells(outcome: Outcome, rows: Sequence[StudyRow], paper: Paper, price: float = 1.0) -> tuple[str, ...]:
-    """Return the cells of a change in the ranking; the last one is a small chart of the gradient over depth at the last
-    step of the first seed."""
-    gradients = next((row.gradients for row in rows if row.gradients is not None), None)
-    drawn = "" if gradients is None or paper.ascii else blocks(profile_of(gradients.tolist()))
-    return (
-        _number(outcome.accuracy),
-        _number(outcome.test_accuracy),
-        ratio(spread(rows, "drop")[0]),
-        f"× {price:.2f}",
-        drawn,
+    yield from ranking_lines(
+        first,
+        before,
+        [(one.change, one.verdict) for one in state.ranked],
+        ("training", "test", "1st÷last", "a step"),
+        cells,
+        # The gradient over depth at the last step of the first seed.
+        lambda change: next((row.gradients for row in changes[change] if row.gradients is not None), None),
+        paper,
     )
 
 
@@ -110,7 +107,7 @@ def _table(state: StudyState) -> Iterator[Text]:
         rows.append(
             (point["change"], *map(str, point["point"].values()), str(point["depth"]), *values, found)
         )
-    yield from _aligned(rows)
+    yield from heading_and_rows(rows)
     if len(points) > MOST_ROWS:
         yield Text(f"… and {len(points) - MOST_ROWS} more: --csv FILE has them all", "dim")
 
@@ -127,12 +124,6 @@ def _where(state: StudyState) -> Iterator[Text]:
     yield Text(f"study     {state.folder}")
     if state.status == "stopped":
         yield Text(f"go on     gradtui study {state.name}")
-
-
-def _aligned(rows: Sequence[Sequence[str]]) -> Iterator[Text]:
-    """Yield rows in columns that line up, the first as their heading."""
-    for number, line in enumerate(aligned(rows)):
-        yield Text(line, "dim" if number == 0 else "")
 
 
 def _number(value: float) -> str:

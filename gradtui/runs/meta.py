@@ -109,6 +109,13 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(before, **{name: getattr(self, name) for name in process})
 
 
+def change_of(meta: RunMeta | None) -> str | None:
+    """Return what a trial of a script has changed, empty where it changed nothing; None where the run is no trial."""
+    trial = meta.data.get("trial") if meta is not None else None
+    change = trial.get("change") if isinstance(trial, dict) else None
+    return change if isinstance(change, str) else None
+
+
 def write_meta(folder: Path, meta: RunMeta) -> None:
     """Replace run.json atomically: a reader sees the old or the new one, whole. Raises OSError."""
     with replacing(folder / RUN_FILE) as file:

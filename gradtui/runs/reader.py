@@ -18,7 +18,7 @@ from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
 from gradtui.runs.label import Label, read_label
-from gradtui.runs.meta import Parent, RunMeta, read_meta, read_origin
+from gradtui.runs.meta import Parent, RunMeta, change_of, read_meta, read_origin
 from gradtui.runs.status import RunStatus, status_by
 from gradtui.runs.summary import Floats, Steps
 from gradtui.runs.table import Table
@@ -113,6 +113,11 @@ class Run:
             return meta.parent if meta is not None else read_origin(self.folder).parent
         except RunError:
             return None
+
+    @property
+    def change(self) -> str | None:
+        """Return what `gradtui watch --try` has changed in the training, empty for nothing; None for all other runs."""
+        return change_of(self.meta)
 
     @property
     def layer_names(self) -> list[str]:

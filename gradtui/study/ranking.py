@@ -77,4 +77,5 @@ def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
         test_accuracy=mean("test_accuracy"),
         drop=mean("drop"),
         seconds=mean("seconds"),
+        first_loss=mean("first_loss"),
     )

@@ -51,6 +51,35 @@ def test_without_accuracies_the_loss_decides_and_nan_is_the_worst() -> None:
     assert verdict(regression, replace(regression, loss=math.nan)).worse
 
 
+@pytest.mark.parametrize(
+    ("first", "before", "after", "better"),
+    [
+        # A likelihood, a cosine: a tenth of the way that the other one came decides.
+        (0.5, -1.0, -3.0, True),
+        (0.5, -1.0, -1.1, False),
+        (-0.01, -0.02, -0.9, True),
+        (3.0, 0.5, -0.5, True),
+        (3.0, -0.4, -0.5, False),
+    ],
+)
+def test_a_loss_below_zero_is_compared_by_how_far_it_came(
+    first: float, before: float, after: float, better: bool
+) -> None:
+    one = replace(SICK, accuracy=math.nan, loss=before, first_loss=first)
+    other = replace(one, loss=after)
+    assert verdict(one, other).better is better
+    assert verdict(other, one).worse is better
+    assert not verdict(one, other).worse
+
+
+def test_a_change_of_a_healthy_training_is_better_or_no_better() -> None:
+    healthy = replace(WELL, accuracy=math.nan)
+    assert verdict(healthy, replace(healthy, loss=0.01)).word == "better"
+    assert verdict(healthy, healthy).word == "no better"
+    assert verdict(healthy, replace(healthy, loss=1.0)).word == "worse"
+    assert verdict(healthy, replace(healthy, codes=("spikes",))).word == "no fix"
+
+
 def test_the_best_cure_ranks_first_and_the_cheaper_of_equals_before_the_dearer() -> None:
     dear, cheap = replace(WELL, seconds=0.005), replace(WELL, accuracy=0.985)
     order = rank(

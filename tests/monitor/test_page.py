@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -91,7 +92,7 @@ def the_run(root: Path) -> Run:
 
 
 def test_every_block_of_the_page_is_tested() -> None:
-    assert len(ALONE) + len(SEVERAL) + len(SHELL) == len(BLOCKS) == 15
+    assert len(ALONE) + len(SEVERAL) + len(SHELL) == len(BLOCKS) == 16
     assert PAGE.read_text().count("```") == 2 * len(BLOCKS)
     assert {block.section for block in BLOCKS} >= set(LIBRARIES)
 
@@ -161,6 +162,18 @@ def test_the_commands_without_any_line_run(tmp_path: Path, home: Path) -> None:
     runs = [gradtui.open_run(folder) for folder in sorted(home.iterdir())]
     assert [run.name for run in runs] == ["train · Sequential"] * 2
     assert all(run.status.state == "finished" for run in runs)
+
+
+@pytest.mark.long
+def test_the_commands_that_try_a_fix_run(tmp_path: Path, home: Path) -> None:
+    (block,) = [block for block in SHELL if block.section == "Try a fix on your own script"]
+    (tmp_path / "train.py").write_text(
+        HEAD + ALONE[0].code.replace("import gradtui", "").replace("probe", "# probe")
+    )
+    first, second = block.code.splitlines()
+    assert "Ranked by what was measured, against unchanged" in shell(tmp_path, first)
+    assert json.loads(shell(tmp_path, second))["runs"][0]["change"] == ""
+    assert {gradtui.open_run(folder).change for folder in home.iterdir()} >= {"", "lr=x0.1", "clip=1.0"}
 
 
 @pytest.mark.long

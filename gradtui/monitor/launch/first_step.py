@@ -61,13 +61,18 @@ class FirstSteps:
             self._remember(optimizer)
             warn(f"gradtui cannot watch this training: {reason_of(error)}", level=3)
 
+    def close(self) -> None:
+        """End all runs that are open."""
+        for watched in self._watched:
+            watched.probe.close()
+
     def _remember(self, optimizer: Optimizer) -> None:
         number, known = id(optimizer), self._known
         reference = weakref.ref(optimizer, lambda _: known.pop(number, None))
         known[number] = _Known(reference, len(optimizer._optimizer_step_pre_hooks))
 
     def _first_step(self, optimizer: Optimizer) -> None:
-        if self._run_count >= MOST_RUNS or _is_no_training_of_its_own(optimizer):
+        if self._run_count >= MOST_RUNS or is_no_training_of_its_own(optimizer):
             return
         parameters = parameters_of(optimizer)
         survey = Survey()
@@ -171,7 +176,7 @@ def _end_with_worker(probe: Probe) -> None:
     Finalize(None, lambda: probe.__exit__(*sys.exc_info()), exitpriority=0)
 
 
-def _is_no_training_of_its_own(optimizer: Optimizer) -> bool:
+def is_no_training_of_its_own(optimizer: Optimizer) -> bool:
     """Return whether a step is one within another optimizer's, in a data loader's worker, or the lab's own."""
     return (
         torch.utils.data.get_worker_info() is not None

@@ -203,4 +203,5 @@ def cure_of(followed: FollowedRun) -> str:
     try:
         return cure(parent.cure).name + where
     except KeyError:
-        return f"changes{where}"
+        # A trial of a script names its change in words of its own.
+        return (parent.cure or "changes") + where

@@ -101,9 +101,9 @@ def first_steps() -> Any:
     if beside:
         sys.path.append(ROOT)
     try:
-        from gradtui.monitor.launch.first_step import FirstSteps
+        from gradtui.monitor.launch.beginning import steps_of
 
-        return FirstSteps(OPTIONS)
+        return steps_of(OPTIONS)
     finally:
         if beside:
             sys.path.remove(ROOT)

@@ -1,0 +1,22 @@
+"""Choose what looks at the steps of a process: it is only recorded, or it is part of a trial."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gradtui.monitor.launch.first_step import FirstSteps
+from gradtui.monitor.trial import this_trial
+
+if TYPE_CHECKING:
+    from gradtui.monitor.launch.trial_steps import TrialSteps
+
+
+def steps_of(options: str) -> FirstSteps | TrialSteps:
+    """Return what is called before each step of an optimizer; `options` are those of LaunchOptions as text."""
+    recorded = FirstSteps(options)
+    trial = this_trial()
+    if trial is None:
+        return recorded
+    from gradtui.monitor.launch.trial_steps import TrialSteps
+
+    return TrialSteps(trial, recorded)

@@ -1,0 +1,94 @@
+"""Multiply the losses of a script before their backward passes, so that small gradients survive float16."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterable
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+def scale_losses(scale: float, parameters: Iterable[Tensor]) -> None:
+    """Give the script's gradient scaler this scale; without one, scale each loss, and each gradient as it arrives back.
+
+    To be called within the first step of an optimizer that moves the parameters.
+    """
+    scalers = gradient_scalers()
+    if scalers:
+        for scaler in scalers:
+            _set_after_update(scaler, scale)
+        return
+    for parameter in parameters:
+        if parameter.requires_grad and parameter not in _scaled:
+            if parameter.grad is not None and _installed:
+                parameter.grad.div_(scale)
+            parameter.register_hook(lambda gradient: gradient / scale)  # type: ignore[no-untyped-call]
+            _scaled.add(parameter)
+    _install(scale)
+
+
+def gradient_scalers() -> list[torch.amp.GradScaler]:
+    """Return the gradient scalers of this process that are at work."""
+    found = [one for one in gc.get_objects() if issubclass(type(one), torch.amp.GradScaler)]
+    return [scaler for scaler in found if scaler.is_enabled()]
+
+
+class _Parameters:
+    """Parameters whose gradients are divided as they arrive, none of which is kept alive."""
+
+    def __init__(self) -> None:
+        self._known: dict[int, weakref.ref[Tensor]] = {}
+
+    def __contains__(self, parameter: Tensor) -> bool:
+        reference = self._known.get(id(parameter))
+        return reference is not None and reference() is parameter
+
+    def add(self, parameter: Tensor) -> None:
+        """Take a parameter."""
+        self._known[id(parameter)] = weakref.ref(parameter)
+
+
+_scaled = _Parameters()
+_installed = False
+
+
+def _set_after_update(scaler: torch.amp.GradScaler, scale: float) -> None:
+    """Set the scale once nothing is under way that was multiplied by the one before."""
+    update = scaler.update
+
+    @wraps(update)
+    def once(*args: Any, **kwargs: Any) -> None:
+        update(*args, **kwargs)
+        del scaler.update
+        if isinstance(now := getattr(scaler, "_scale", None), Tensor):
+            now.fill_(scale)
+
+    scaler.update = once  # type: ignore[method-assign]
+
+
+def _install(scale: float) -> None:
+    global _installed
+    if _installed:
+        return
+    _installed = True
+    original = torch.autograd.backward
+
+    @wraps(original)
+    def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
+        roots = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+        # A hook on the root leaves the arguments as they are, for whatever else looks at them.
+        handles = [
+            root.register_hook(lambda gradient: gradient * scale) for root in roots if root.requires_grad
+        ]
+        try:
+            original(tensors, *args, **kwargs)
+        finally:
+            for handle in handles:
+                handle.remove()
+
+    backward._torchdynamo_disable = True  # type: ignore[attr-defined]
+    torch.autograd.backward = backward

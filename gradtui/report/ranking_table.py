@@ -1,0 +1,55 @@
+"""The table that ranks changes by what was measured, compared with the training as it is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.text import Text
+
+from gradtui.diagnosis.outcome import Outcome, Verdict
+from gradtui.report.output import Paper, aligned
+from gradtui.runs.library import profile_of
+from gradtui.words import blocks
+
+
+def ranking_lines(
+    first: str,
+    before: Outcome,
+    ranked: Sequence[tuple[str, Verdict]],
+    heads: Sequence[str],
+    cells: Callable[[str, Verdict | None], Sequence[str]],
+    gradients: Callable[[str], NDArray[np.float64] | None],
+    paper: Paper,
+) -> Iterator[Text]:
+    """Yield the table, the training as it is first.
+
+    Args:
+        first: the name of the training as it is.
+        before: its outcome.
+        ranked: the changes with their verdicts, the best first.
+        heads: the titles of the columns of `cells`.
+        cells: returns the cells of a change with its verdict; it is None for the training as it is.
+        gradients: returns the norms of the layers of a change, (layers,), for a small chart.
+        paper: where it is printed.
+    """
+    yield Text(f"Ranked by what was measured, against {first}", "bold")
+
+    def row(place: str, change: str, verdict: Verdict | None, told: str) -> tuple[str, ...]:
+        norms = gradients(change)
+        drawn = "" if norms is None or paper.ascii else blocks(profile_of(norms.tolist()))
+        return (place, change, *cells(change, verdict), drawn, told)
+
+    rows = [("", "", *heads, "gradient, input → output", "")]
+    rows.append(row("", first, None, ", ".join(before.codes)))
+    for place, (change, verdict) in enumerate(ranked, 1):
+        found = ", ".join(verdict.after.codes)
+        rows.append(row(str(place), change, verdict, verdict.word + (f": {found}" if found else "")))
+    yield from heading_and_rows(rows)
+
+
+def heading_and_rows(rows: Sequence[Sequence[str]]) -> Iterator[Text]:
+    """Yield rows in columns that line up, the first as their heading."""
+    for number, line in enumerate(aligned(rows)):
+        yield Text(line, "dim" if number == 0 else "")

@@ -1,0 +1,135 @@
+"""The trials of somebody's own command: what came of each change, compared with the command as it is."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.monitor import diagnose_run
+from gradtui.diagnosis.outcome import Outcome, Verdict, outcome_of, rank
+from gradtui.diagnosis.profile import over_depth
+from gradtui.runs.errors import RunError
+from gradtui.runs.reader import open_run
+
+_CHANGES = {
+    "clip-norm": "clip=1.0",
+    "clip-value": "clip_value=0.5",
+    "smaller-lr": "lr=x0.1",
+    "relu": "init=he",
+    "leaky-relu": "init=he",
+    "tanh-xavier": "init=xavier",
+    "orthogonal": "init=orthogonal",
+    "scale-loss": "loss_scale=1024",
+}
+"""What can be tried of a cure at run time, by the cure's key."""
+_CHANGES_BY_CODE = {
+    "vanishing": ("init=xavier", "init=orthogonal", "lr=x10"),
+    "exploding": ("lr=x0.1", "clip=1.0", "init=xavier"),
+    "nonfinite": ("lr=x0.1", "clip=1.0", "skip_nonfinite"),
+    "unstable-loss": ("lr=x0.1", "clip=1.0", "warmup=50"),
+    "dead-units": ("lr=x0.1", "init=he"),
+    "saturated": ("init=xavier", "lr=x0.1"),
+    "underflow": ("loss_scale=1024",),
+    "spikes": ("clip=1.0",),
+    "not-learning": ("lr=x10", "lr=x0.1", "init=default"),
+}
+"""What else is worth trying, by what was found."""
+
+
+@dataclass(frozen=True, eq=False)
+class TrialRun:
+    """A TrialRun is one run that a command made in a trial, and what came of it."""
+
+    folder: Path
+    name: str
+    """The name of the run without that of the change."""
+    layers: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    outcome: Outcome
+    """What it has come to; no change costs time, so the time of a step is not among it."""
+    drop: float
+    """log10 of the first layer's gradient over the last's, at the beginning; NaN where they are not compared."""
+    gradients: NDArray[np.float64]
+    """The norms of the layers' gradients at the last step, (layers,)."""
+
+
+@dataclass(frozen=True)
+class ScriptTrial:
+    """A ScriptTrial is the command run once, with one change or none."""
+
+    change: str
+    """The change; empty where there is none."""
+    name: str
+    status: str
+    """finished, stopped (by the person), failed (the command ended with an error), or refused (it cannot be made)."""
+    reason: str = ""
+    """One line on why it failed or was refused."""
+    exit_code: int | None = None
+    runs: tuple[TrialRun, ...] = ()
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A Comparison ranks the trials of one model that the command trains; most commands train one."""
+
+    name: str
+    before: TrialRun
+    ranked: tuple[tuple[str, Verdict], ...]
+    """The trials by name, the best first."""
+    runs: dict[str, TrialRun] = field(hash=False)
+    """The run of each trial by the name of the trial."""
+
+
+def read_run(folder: Path, change: str) -> TrialRun | None:
+    """Return what came of a run; None where it took no step, or cannot be read."""
+    try:
+        run = open_run(folder)
+        diagnosis = diagnose_run(run)
+        evidence = diagnosis.evidence
+        outcome = outcome_of(evidence, diagnosis.findings, math.nan)
+        _, norms = run.layers("grad_norm")
+    except (RunError, OSError, KeyError):
+        return None
+    if not outcome.step or not len(norms):
+        return None
+    suffix = f" · {change}"
+    return TrialRun(
+        folder=folder,
+        name=run.name.removesuffix(suffix),
+        layers=evidence.layers,
+        findings=diagnosis.findings,
+        outcome=outcome,
+        drop=over_depth(evidence).start if len(evidence.layers) > 2 else math.nan,
+        gradients=np.asarray(norms[-1], dtype=np.float64),
+    )
+
+
+def advised_changes(trial: ScriptTrial) -> list[str]:
+    """Return the changes that the findings of a trial advise and that can be made at run time, the best first."""
+    advised: list[str] = []
+    for run in trial.runs:
+        for finding in run.findings:
+            advised += [_CHANGES[cure.key] for cure in finding.cures if cure.key in _CHANGES]
+            advised += _CHANGES_BY_CODE.get(finding.code, ())
+    return list(dict.fromkeys(advised))
+
+
+def compare(trials: Sequence[ScriptTrial]) -> list[Comparison]:
+    """Return a comparison for each model that the unchanged command trained; the first trial is the unchanged one."""
+    found = []
+    for number, before in enumerate(trials[0].runs):
+        place = sum(run.name == before.name for run in trials[0].runs[:number])
+        runs = {trials[0].name: before}
+        for trial in trials[1:]:
+            same = [run for run in trial.runs if run.name == before.name]
+            if len(same) > place and trial.status == "finished":
+                runs[trial.name] = same[place]
+        others = [(name, run.outcome) for name, run in runs.items() if run is not before]
+        found.append(Comparison(before.name, before, tuple(rank(others, before.outcome)), runs))
+    return found

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from gradtui.absent import is_absent
-from gradtui.words import compare_decades
+from gradtui.words import compare_decades, power_of_ten
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 """The word says how alarming a headline is, and in which direction; "none" says nothing of health."""
@@ -134,10 +134,12 @@ def extremes_headline(format_: str, noun: str) -> MakeHeadline:
     return headline
 
 
-def gain_headline(names: Sequence[str], gains: Sequence[float]) -> HeadlineText:
+def gain_headline(
+    names: Sequence[str], gains: Sequence[float], one: str = "layer", many: str = "layers"
+) -> HeadlineText:
     """Return the product of the layers' factors from the output to the input, and the first of them in words.
 
-    Layers without a factor (`absent`), as the first one is, are left out.
+    Layers without a factor (`absent`), as the first one is, are left out. one, many: what has a factor.
     """
     known = [float(gain) for gain in gains if not is_absent(gain)][::-1]
     if not known:
@@ -146,15 +148,7 @@ def gain_headline(names: Sequence[str], gains: Sequence[float]) -> HeadlineText:
         return HeadlineText("a factor is not a finite number", "broken")
     first = " × ".join(f"{gain:.2g}" for gain in known[:3])
     more = " × …" if len(known) > 3 else ""
-    layers = f"{len(known):,} layers" if len(known) > 1 else "1 layer"
+    after = f"{len(known):,} {many if len(known) > 1 else one}"
     # The logarithm, since a product of many factors is below or above what a float can hold.
     decades = sum(math.log10(gain) for gain in known) if all(gain > 0 for gain in known) else -math.inf
-    return HeadlineText(f"{first}{more} = {_power(decades)} after {layers}", _tone(decades))
-
-
-def _power(decades: float) -> str:
-    if decades == -math.inf:
-        return "0"
-    if -300 < decades < 300:
-        return f"{10**decades:.2g}"
-    return f"{10 ** (decades % 1):.1f}e{math.floor(decades):+d}"
+    return HeadlineText(f"{first}{more} = {power_of_ten(decades)} after {after}", _tone(decades))

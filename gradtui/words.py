@@ -45,6 +45,24 @@ def ratio(decades: float) -> str:
     return f"1e{exponent + 1}" if digit == 10 else f"{digit}e{exponent}"
 
 
+def power_of_ten(decades: float) -> str:
+    """Return a factor that is given by its log10, as people write it: ``2·10⁻¹²``, ``0.24``, ``13``, ``0``."""
+    if math.isnan(decades):
+        return "–"
+    if math.isinf(decades):
+        return "0" if decades < 0 else "∞"
+    if -2 <= decades < 4:
+        return f"{_rounded(10**decades):.12g}"
+    exponent = math.floor(decades)
+    digits = f"{10 ** (decades - exponent):.2g}"
+    if digits == "10":
+        digits, exponent = "1", exponent + 1
+    return f"{digits}·10{str(exponent).translate(_SUPERSCRIPTS)}"
+
+
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
 def _rounded(number: float) -> float:
     return float(f"{number:.1e}")
 

@@ -61,6 +61,7 @@ class _Builder:
         self.generator = generator
         self.parts: Steps = []
         self.layers: list[Layer] = []
+        self._views: list[nn.Module] = []
 
     def net(self, exp: Experiment, shape: DataShape) -> Net:
         """Return the whole net."""
@@ -73,7 +74,9 @@ class _Builder:
         for group in plan.groups:
             if group.view:
                 # The names in the state dict: `flatten` before all blocks, else `average3`, `last3`.
-                self.parts.append((f"{group.view.kind}{number or ''}", self._module(group.view)))
+                view = self._module(group.view)
+                self.parts.append((f"{group.view.kind}{number or ''}", view))
+                self._views.append(view)
             for block in group.blocks:
                 number += 1
                 self.parts += self._block(group.group, block, f"{group.group.block}{number}")
@@ -81,14 +84,12 @@ class _Builder:
         closing = []
         for operation in plan.output.operations:
             module = self._module(operation)
-            view = isinstance(operation, View)
-            name = (
-                f"{operation.kind}{number}"
-                if isinstance(operation, View)
-                else names.get(type(operation), "output")
-            )
-            self.parts.append((name, module))
-            closing += [] if view else [module]
+            if isinstance(operation, View):
+                self.parts.append((f"{operation.kind}{number}", module))
+                self._views.append(module)
+            else:
+                self.parts.append((names.get(type(operation), "output"), module))
+                closing.append(module)
         self._add("output", plan.output, closing)
         return Net(self.parts, self.layers)
 
@@ -121,12 +122,15 @@ class _Builder:
         )
         if branch.shortcut == "none":
             return Block(steps)
+        block: Block
         if branch.shortcut == "identity":
-            return Residual(steps, projection, behind[0] if behind else None, branch.gain)
-        if gate is not None:
-            return Highway(steps, projection, gate)
-        block = ReZero(steps, projection)
-        last.parameters.append(block.alpha)
+            block = Residual(steps, projection, behind[0] if behind else None, branch.gain)
+        elif gate is not None:
+            block = Highway(steps, projection, gate)
+        else:
+            block = ReZero(steps, projection)
+            last.parameters.append(block.alpha)
+        last.path.append(block)
         return block
 
     def _beside(self, name: str, layer: LayerPlan) -> nn.Module:
@@ -178,4 +182,5 @@ class _Builder:
             function = recurrence.activation.name if recurrence.activation else "tanh"
         ordered = [weights, *(module for module in modules if module is not weights)]
         parameters = [parameter for module in ordered for parameter in module.parameters()]
-        self.layers.append(Layer(name, layer.kind, parameters, weights, activation, function))
+        path, self._views = [*self._views, *modules], []
+        self.layers.append(Layer(name, layer.kind, parameters, weights, activation, function, path))

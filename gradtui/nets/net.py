@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from torch import Tensor, nn
@@ -28,6 +28,9 @@ class Layer:
     an identity shortcut), with "pre" it feeds them. A recurrent layer is its own. None: there is none."""
     function: str
     """The name of the activation; "tanh" of lstm and gru, "identity" where there is none."""
+    path: list[nn.Module] = field(default_factory=list)
+    """All modules of the layer in the order in which they end: views, norms, attention, weights and activation, and for
+    the last layer of a block with a shortcut the block itself. What is left out lies beside the path of the signal."""
 
     @property
     def count(self) -> int:

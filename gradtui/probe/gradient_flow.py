@@ -23,9 +23,10 @@ Timed = Callable[[Callable[[Tensor], None]], Callable[[Tensor], None]]
 class GradientFlow:
     """A GradientFlow takes the gradients that enter and leave the layers of a net at one step.
 
-    A layer is its weights and its activation, in the order in which they are called, with what lies between them. Its
-    input's gradient is the sum over all paths from there: around an identity shortcut, the gain is that of the identity
-    and the branch together.
+    A layer is its weights, activation, norm and view, in the order in which they are called; the last layer of a block
+    with a shortcut ends behind the addition. So each layer of the path begins where the one before it ends, and the
+    product of the gains is that of the whole net. The gradient of a block's input is the sum over all paths from
+    there: around an identity shortcut, the gain is that of the identity and the branch together.
     """
 
     def __init__(self, layers: int, timed: Timed = lambda hook: hook) -> None:

@@ -39,6 +39,10 @@ class HookedLayer(Protocol):
     def function(self) -> str:
         """Return the name of the activation function."""
 
+    @property
+    def path(self) -> Sequence[nn.Module]:
+        """Return the modules that the gradient goes through from the layer's end to its beginning."""
+
 
 class HasHiddenStates(Protocol):
     """A HasHiddenStates is a net that can keep the hidden states of its recurrent layers."""
@@ -96,6 +100,8 @@ class SignalProbe:
             self._handles.append(layer.module.register_forward_hook(self._output_hook(index)))
             observed = layer.activation or layer.module
             self._handles.append(observed.register_forward_hook(self._activation_hook(index)))
+            through = self._flow_hook(index)
+            self._handles += [module.register_forward_hook(through) for module in layer.path]
         self.seconds = self._clock() - begin
 
     def after_forward(self) -> None:
@@ -135,6 +141,13 @@ class SignalProbe:
             if output.requires_grad:
                 output.register_hook(self._gradient_hook(index))
             self._stats.add_output(index, output)
+            self.seconds += self._clock() - begin
+
+        return hook
+
+    def _flow_hook(self, index: int) -> Callable[..., None]:
+        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
+            begin = self._clock()
             self._flow.called(index, inputs[0], output)
             self.seconds += self._clock() - begin
 
@@ -149,8 +162,6 @@ class SignalProbe:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
             begin = self._clock()
             self._stats.add_activation(index, function, activation, inputs[0], output)
-            if activation is not None:
-                self._flow.called(index, inputs[0], output)
             self.seconds += self._clock() - begin
 
         return hook

@@ -247,7 +247,9 @@ class FollowedRun:
         from gradtui.ui.view_data import read_view
 
         assert self.snapshot is not None
-        self.data = read_view(self.snapshot, run.scalar_tables(), request, self.experiment, self.data)
+        shown = request.draws_factors and "activation_slope" in run.metrics
+        slopes = run.table("activation_slope") if shown else None
+        self.data = read_view(self.snapshot, run.scalar_tables(), request, self.experiment, self.data, slopes)
 
     def _post(self, worker: Worker[None] | None = None) -> None:
         """Hand the state over; with a worker, wait until it was painted."""

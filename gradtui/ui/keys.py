@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
     Binding("M", "metric(False)", "previous measure", show=False, id="lab.measure-back"),
+    Binding(
+        "P",
+        "factors",
+        "product",
+        show=False,
+        tooltip="The factors that backpropagation multiplies, and their product.",
+        id="lab.product",
+    ),
     Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
     Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
     Binding(
@@ -136,7 +144,8 @@ LAB_KEYS: list[BindingType] = [
 NEED_A_RUN = frozenset(
     {
         "send", "restart",
-        "log", "metric", "first_bad", "live", "find_layer", "back", "fork_with_cure", "try_all_cures", "end_comparison",
+        "log", "metric", "factors", "first_bad", "live", "find_layer", "back",
+        "fork_with_cure", "try_all_cures", "end_comparison",
     }
 )  # fmt: skip
 """The actions that need a run."""

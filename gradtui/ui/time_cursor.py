@@ -77,7 +77,20 @@ class TimeCursor:
 
         run = self._followed()
         if run is not None:
-            self.show(metric=next_drawn(run.request.metric, run.metrics, forward).name)
+            self.show(metric=next_drawn(run.request.metric, run.metrics, forward).name, factors=False)
+
+    def show_factors(self) -> None:
+        """Show the factors that backpropagation multiplies, over time where the net is recurrent; or the gradient."""
+        run = self._followed()
+        if run is None:
+            return
+        metric = next((name for name in ("hidden_grad", "backward_gain") if name in run.metrics), None)
+        if run.request.draws_factors:
+            self.show(metric="grad_norm", factors=False)
+        elif metric is None:
+            self._screen.notify("The factors of the layers were not recorded in this run.", timeout=4)
+        else:
+            self.show(metric=metric, factors=True)
 
     def _request(self, run: FollowedRun, request: ViewRequest) -> None:
         if request == run.request:
@@ -87,3 +100,25 @@ class TimeCursor:
         if live_changed:
             # The key that leads back to the newest step appears or disappears.
             self._screen.refresh_bindings()
+
+
+class TimeActions:
+    """TimeActions are the actions of the keys that a screen with a TimeCursor has."""
+
+    cursor: TimeCursor
+
+    def action_live(self) -> None:
+        """Show the newest step again."""
+        self.cursor.go_to(None)
+
+    def action_first_bad(self) -> None:
+        """Show the first step at which anything was found."""
+        self.cursor.go_to_first_finding()
+
+    def action_metric(self, forward: bool) -> None:
+        """Draw the next (or previous) metric that the run records of its layers."""
+        self.cursor.show_next_metric(forward=forward)
+
+    def action_factors(self) -> None:
+        """Draw the factors that backpropagation multiplies, or the gradient again."""
+        self.cursor.show_factors()

@@ -30,6 +30,13 @@ class ViewRequest:
     """First and last step of the stretch of time that is drawn; None is the whole run."""
     rows: int = 128
     """The number of rows of time that can be drawn."""
+    factors: bool = False
+    """Draw the factors between the values of the metric, and their product, in the place of the values."""
+
+    @property
+    def draws_factors(self) -> bool:
+        """Return whether factors are drawn: what a layer's backward gain is by itself."""
+        return self.factors or self.metric == "backward_gain"
 
     def at_step(self, step: int | None, newest: int) -> ViewRequest:
         """Return the request for another step, with the stretch of time moved so that it contains the step.

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gradtui import metrics
 from gradtui.diagnosis.evidence import last_hidden_layer
+from gradtui.diagnosis.factors import Factors, lag_factors, layer_factors
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
@@ -51,6 +52,8 @@ class ViewData:
     """The last step of the last stretch."""
     curves: Mapping[str, Summary]
     """Each scalar over the same stretch of time."""
+    factors: Factors | None = None
+    """The factors that backpropagation multiplies, where the request asks for them."""
 
     @property
     def values(self) -> Floats:
@@ -70,6 +73,7 @@ def read_view(
     request: ViewRequest,
     experiment: Experiment | None,
     before: ViewData | None,
+    slopes: Table | None = None,
 ) -> ViewData:
     """Read what a run has for a request.
 
@@ -79,6 +83,7 @@ def read_view(
         request: the view.
         experiment: what theory predicts from; None for a script.
         before: the last data of the same run: what still holds of it is not read again.
+        slopes: the table of the activations' derivatives, which are a part of the layers' factors.
     """
     table = snapshot.timeline.table
     moment = recent_rows(table, request.at)
@@ -113,7 +118,30 @@ def read_view(
         steps=steps,
         last=last,
         curves=curves,
+        factors=_factors(request, snapshot, values, experiment, slopes, moment.step),
     )
+
+
+def _factors(
+    request: ViewRequest,
+    snapshot: Snapshot,
+    values: Floats,
+    experiment: Experiment | None,
+    slopes: Table | None,
+    step: int,
+) -> Factors | None:
+    """Return the factors of the layers, or of the steps of time, at the step of some values."""
+    metric = metrics.find(request.metric)
+    if not request.draws_factors or metric is None or not len(values):
+        return None
+    gains = np.asarray(values, np.float64)
+    if metric.axis == "lag":
+        return lag_factors(snapshot.layer_names, gains, experiment)
+    kinds = [layer.kind for layer in snapshot.meta.layers] if snapshot.meta else []
+    if len(kinds) != len(values):
+        return None
+    rows = np.zeros((0, 0)) if slopes is None else np.asarray(recent_rows(slopes, step, 1).rows, np.float64)
+    return layer_factors(snapshot.layer_names, kinds, gains, rows[-1] if len(rows) else None, experiment)
 
 
 def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Summary]:

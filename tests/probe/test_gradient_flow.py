@@ -12,8 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from gradtui import data, nets
-from gradtui.experiment import data_shape, from_dict
+from gradtui.experiment import data_shape, from_dict, net_shape
+from gradtui.experiment.layers import LayerShape
 from gradtui.nets import Net
+from gradtui.nets.net import Layer
 from gradtui.probe import gradient_flow
 from gradtui.probe.signals import SignalProbe, Signals
 
@@ -26,6 +28,7 @@ class Block:
     def __init__(self, module: nn.Module, activation: nn.Module | None = None, function: str = "") -> None:
         self.name, self.module, self.activation = "layer", module, activation
         self.function = function or "identity"
+        self.path = [m for m in (module, activation) if m is not None]
 
 
 def measured(blocks: list[Block], forward: Any, x: Tensor) -> Signals:
@@ -102,6 +105,58 @@ def test_the_product_of_the_gains_is_what_is_left_of_the_gradient() -> None:
     assert shown["activation_slope"][:-1].max() <= 0.25
     assert first <= 0.25 * left * 1.0001
     assert first == pytest.approx(left * shown["activation_slope"][0], rel=0.2)
+
+
+NETS: dict[str, list[dict[str, Any]]] = {
+    "norm after": [{"width": 12, "repeat": 3, "activation": "tanh", "norm": "batch"}],
+    "norm before": [{"width": 12, "repeat": 3, "activation": "relu", "norm": "layer", "order": "pre"}],
+    "pre-activation": [
+        {"width": 12, "repeat": 3, "layers": 2, "shortcut": "identity", "order": "pre", "norm": "batch"}
+    ],
+    "post-activation": [{"width": 12, "repeat": 3, "layers": 2, "shortcut": "identity", "branch_gain": 0.3}],
+    "other widths": [
+        {"width": 16, "repeat": 2, "shortcut": "identity"},
+        {"width": 8, "repeat": 2, "shortcut": "identity"},
+    ],
+    "highway": [{"width": 12, "repeat": 3, "shortcut": "highway"}],
+    "rezero": [{"width": 12, "repeat": 3, "shortcut": "rezero"}],
+    "pictures": [{"block": "conv", "width": 8, "repeat": 3}],
+    "pictures into dense": [{"block": "conv", "width": 4, "repeat": 2}, {"width": 8, "repeat": 2}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", NETS)
+def test_the_gains_of_the_path_multiply_to_the_gain_of_the_whole_net(name: str) -> None:
+    """From the end of the first block to the output, by plain autograd, whatever lies between the layers."""
+    exp = from_dict({"net": NETS[name], "seed": 5})
+    dataset = data.load(exp.data, exp.seed)
+    net = nets.build(exp, data_shape(exp.data), generator_seed=exp.seed)
+    x, y = dataset.train_x[:32], dataset.train_y[:32]
+    shown = look(net, x, y).layers["backward_gain"]
+    shape = net_shape(exp).layers
+    signals = [x]
+    for module in net.path:
+        signals.append(module(signals[-1]))
+    loss = F.cross_entropy(signals[-1], y)
+    first_ends = max(
+        index
+        for index, module in enumerate(net.path)
+        if any(
+            module is m or module in m.children() for layer in _of_block(net, shape, 1) for m in layer.path
+        )
+    )
+    begins, ends = torch.autograd.grad(loss, [signals[first_ends + 1], signals[-1]])
+    whole = rms(begins) / rms(ends)
+    gains = [
+        gain
+        for gain, layer in zip(shown, shape, strict=True)
+        if layer.block != 1 and layer.kind not in ("gate", "shortcut")
+    ]
+    assert np.prod(gains) == pytest.approx(whole, rel=1e-4)
+
+
+def _of_block(net: Net, shape: tuple[LayerShape, ...], block: int) -> list[Layer]:
+    return [layer for layer, about in zip(net.layers, shape, strict=True) if about.block == block]
 
 
 def test_relu_with_weights_by_he_has_gain_one() -> None:

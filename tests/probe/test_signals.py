@@ -138,6 +138,7 @@ def test_the_gradient_with_respect_to_pre_activations_against_finite_differences
 
     class Layer:
         name, module, activation, function = "second", second, nn.Sigmoid(), "sigmoid"
+        path = ()
 
     probe = SignalProbe([Layer()])
     probe.arm()

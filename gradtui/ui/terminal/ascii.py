@@ -7,6 +7,7 @@ person's files, is translated on its way to the terminal, cell for cell, so that
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -121,8 +122,18 @@ def in_ascii(text: str) -> str:
     """Return the text in ASCII characters only, as many cells wide as before."""
     if text.isascii():
         return text
+    text = _POWER.sub(_power, text)
     there = text.translate(_TABLE)
     return there if len(there) == cell_len(text) else _by_width(text)
+
+
+_POWER = re.compile("·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
+
+
+def _power(found: re.Match[str]) -> str:
+    """Return a power of ten as `e-12`: without its superscripts it would be read as another number."""
+    digits = found[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
+    return f"e{digits}".ljust(len(found[0]))
 
 
 def _by_width(text: str) -> str:

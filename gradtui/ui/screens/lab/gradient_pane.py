@@ -3,6 +3,7 @@ layers."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from gradtui.ui.screens.lab.headline import Headline, chart_legend, headline_of, layer_readout
+from gradtui.ui.screens.lab.headline import Headline, factor_signs, headline_of, legend_of
 from gradtui.ui.view import StepChanged
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from gradtui.metrics import Metric
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.view_data import ViewData
+    from gradtui.ui.widgets.factor_chart import FactorChart
     from gradtui.ui.widgets.layer_charts import LayerChart, LayerSelected, ProfileChart
     from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
@@ -43,6 +45,8 @@ class GradientPane(Vertical, can_focus=True):
         "shaded band is where a healthy net lies, the yellow line what theory expects at the start.\n\n"
         "**Waterfall**: the whole run, time downward, on the same layers. `×` is NaN, `∞` infinite, "
         "`0` exactly zero.\n\n"
+        "**Product** (`P`): the factor of each layer, up or down from 1, in two parts; the dots are the product of "
+        "the factors from the output to the layer.\n\n"
         "Arrows move through layers and time, `⏎` opens the layer."
     )
     BINDINGS = [
@@ -99,7 +103,7 @@ class GradientPane(Vertical, can_focus=True):
     DEFAULT_CSS = """
     GradientPane {
         & #invite { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
-        & ProfileChart { height: 5fr; min-height: 4; }
+        & ProfileChart, & FactorChart { height: 5fr; min-height: 4; }
         & Waterfall { height: 4fr; min-height: 2; }
     }
     """
@@ -124,11 +128,11 @@ class GradientPane(Vertical, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__(classes="pane")
-        self._shown: tuple[Path, str] | None = None
+        self._shown: tuple[Path, str, bool] | None = None
         self._data: ViewData | None = None
         self._other: NDArray[np.float64] | None = None
 
-    heading: reactive[str] = reactive("Gradient of each layer", repaint=False)
+    heading: reactive[Content] = reactive(Content("Gradient of each layer"), repaint=False)
     """The title of the frame."""
     caption: reactive[str] = reactive("", repaint=False)
     """The lower line of the frame. Writing on the frame paints the whole pane, so only new text is written."""
@@ -146,9 +150,9 @@ class GradientPane(Vertical, can_focus=True):
             id="invite",
         )
 
-    def watch_heading(self, heading: str) -> None:
+    def watch_heading(self, heading: Content) -> None:
         """Write the title of the frame."""
-        self.border_title = Content(heading)
+        self.border_title = heading
 
     def watch_caption(self, caption: str) -> None:
         """Write the lower line of the frame."""
@@ -170,15 +174,33 @@ class GradientPane(Vertical, can_focus=True):
 
         metric = metrics.get(data.request.metric)
         units = log10_of if metric.scale == "log" else _plain
-        profile, waterfall = await self._charts(followed.folder, metric)
+        chart, waterfall = await self._charts(followed.folder, metric, data.factors is not None)
         self._data = data
         self._other = _values_by_name(data, partner.data if partner is not None else None)
         headline = self.query_one(Headline)
-        text = metric.headline(data.names, data.values.tolist())
+        factors = data.factors
+        text = factors.headline if factors else metric.headline(data.names, data.values.tolist())
         headline.sentence = headline_of(text, followed)
         # The waterfall first: it has every step, so it sets the scale that both share.
         waterfall.update(units(data.matrix), data.steps, data.last)
-        profile.update(
+        self._update(chart, data, units)
+        waterfall.step = data.step if data.request.at is not None else None
+        self.query_one(ScaleLegend).update()
+        self.heading = Content(metric.title) if factors is None else factor_signs(factors)
+        self._write_legend()
+
+    def _update(
+        self, chart: LayerChart, data: ViewData, units: Callable[[ArrayLike], NDArray[np.float64]]
+    ) -> None:
+        """Draw the values of one step, or the factors between them."""
+        from gradtui.ui.widgets.factor_chart import FactorChart
+        from gradtui.ui.widgets.layer_charts import ProfileChart
+
+        if isinstance(chart, FactorChart):
+            chart.update(data.factors)
+            return
+        assert isinstance(chart, ProfileChart)
+        chart.update(
             units(data.values),
             spread=(units(data.low), units(data.high)),
             typical=units(data.middle) if len(data.moment.rows) > 1 else None,
@@ -186,10 +208,6 @@ class GradientPane(Vertical, can_focus=True):
             other=None if self._other is None else units(self._other),
             healthy=None if data.healthy is None else (units(data.healthy[0]), units(data.healthy[1])),
         )
-        waterfall.step = data.step if data.request.at is not None else None
-        self.query_one(ScaleLegend).update()
-        self.heading = metric.title
-        self._write_legend()
 
     def _write_legend(self) -> None:
         """Write what the layer pointed at has, or what the signs mean; and beneath, which part is in view."""
@@ -199,11 +217,7 @@ class GradientPane(Vertical, can_focus=True):
             return
         at = chart.cursor
         pointed = at is not None and at < len(data.names)
-        self.query_one(Headline).legend = (
-            layer_readout(data, at)
-            if pointed and at is not None
-            else chart_legend(data, self._other is not None)
-        )
+        self.query_one(Headline).legend = legend_of(data, at if pointed else None, self._other is not None)
         what = f"{len(data.names):,} {chart.of}s"
         if chart.window is not None:
             what = f"{chart.of}s {chart.axis.first + chart.start:,} to {chart.axis.last + chart.start:,} of {what}"
@@ -223,27 +237,32 @@ class GradientPane(Vertical, can_focus=True):
         headline.sentence, headline.legend = Content(""), ()
         self.caption = ""
         self._data = None
-        for chart in self.query("ProfileChart, Waterfall"):
+        for chart in self.query("ProfileChart, FactorChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
 
-    async def _charts(self, folder: Path, metric: Metric) -> tuple[ProfileChart, Waterfall]:
+    async def _charts(self, folder: Path, metric: Metric, factors: bool) -> tuple[LayerChart, Waterfall]:
         """Return the charts; they are mounted in the place of the invitation with the first numbers of a run."""
         from gradtui.charts.scale import Scale
-        from gradtui.ui.widgets.layer_charts import ProfileChart, ScaleLegend
+        from gradtui.ui.widgets.factor_chart import FactorChart
+        from gradtui.ui.widgets.layer_charts import LayerChart, ProfileChart, ScaleLegend
         from gradtui.ui.widgets.waterfall import Waterfall
 
-        if self._shown != (folder, metric.name):
+        if self._shown != (folder, metric.name, factors):
             cursor, window = self._kept(folder, metric)
             scale = Scale(metric.scale, metric.low, metric.high)
-            await self.query("#invite, ProfileChart, Waterfall, ScaleLegend").remove()
+            await self.query("#invite, ProfileChart, FactorChart, Waterfall, ScaleLegend").remove()
             start = 0 if metric.axis == "lag" else 1
-            profile = ProfileChart(scale, of=metric.axis, start=start, id="profile")
+            profile = (
+                FactorChart(of=metric.axis, start=start, id="profile")
+                if factors
+                else ProfileChart(scale, of=metric.axis, start=start, id="profile")
+            )
             waterfall = Waterfall(scale, id="waterfall")
             await self.mount(profile, waterfall, ScaleLegend(scale))
             for chart in (profile, waterfall):
                 chart.cursor, chart.window = cursor, window
-            self._shown = (folder, metric.name)
-        return self.query_one(ProfileChart), self.query_one(Waterfall)
+            self._shown = (folder, metric.name, factors)
+        return self.query_one("#profile", LayerChart), self.query_one(Waterfall)
 
     def _kept(self, folder: Path, metric: Metric) -> tuple[int | None, tuple[int, int] | None]:
         """Return where the cursor is and which layers are in view, if another metric of the same layers is drawn."""
@@ -252,10 +271,11 @@ class GradientPane(Vertical, can_focus=True):
             return None, None
         return chart.cursor, chart.window
 
-    def _profile(self) -> ProfileChart | None:
+    def _profile(self) -> ProfileChart | FactorChart | None:
+        from gradtui.ui.widgets.factor_chart import FactorChart
         from gradtui.ui.widgets.layer_charts import ProfileChart
 
-        return next(iter(self.query(ProfileChart)), None)
+        return next((one for one in self.children if isinstance(one, ProfileChart | FactorChart)), None)
 
     def _layer_charts(self) -> list[LayerChart]:
         from gradtui.ui.widgets.layer_charts import LayerChart

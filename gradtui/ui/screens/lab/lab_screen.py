@@ -31,7 +31,7 @@ from gradtui.ui.screens.lab.run_lists import RunLists
 from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.settings_store import store_of
-from gradtui.ui.time_cursor import TimeCursor
+from gradtui.ui.time_cursor import TimeActions, TimeCursor
 from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.key_line import KeyLine
@@ -48,7 +48,7 @@ STATUS_SECONDS = 0.5
 """Seconds between two paintings of the first line where nothing new comes: a long evaluation should be named."""
 
 
-class LabScreen(Screen[Any]):
+class LabScreen(TimeActions, Screen[Any]):
     """The LabScreen owns the panes and routes: attributes go down to them, their messages come up to it.
 
     The rest belongs to its parts: `view` follows and paints the run, `comparison` a second one beside it, `controls`
@@ -339,18 +339,6 @@ class LabScreen(Screen[Any]):
     def _step_changed(self, event: StepChanged) -> None:
         event.stop()
         self.cursor.go_to(event.step)
-
-    def action_live(self) -> None:
-        """Show the newest step again."""
-        self.cursor.go_to(None)
-
-    def action_first_bad(self) -> None:
-        """Show the first step at which anything was found."""
-        self.cursor.go_to_first_finding()
-
-    def action_metric(self, forward: bool) -> None:
-        """Draw the next (or previous) metric that the run records of its layers."""
-        self.cursor.show_next_metric(forward=forward)
 
     @on(GradientPane.Zoomed)
     def _zoomed(self, event: GradientPane.Zoomed) -> None:

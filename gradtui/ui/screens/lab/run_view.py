@@ -132,6 +132,7 @@ class RunView:
             "restart": live,
             "log": run is not None,
             "metric": run is not None,
+            "factors": run is not None,
             "first_bad": run is not None,
             "find_layer": run is not None,
             "fork_with_cure": curable,

@@ -1,0 +1,190 @@
+"""Put together the factors that backpropagation multiplies, one a layer or a step of time, and their product.
+
+The backward gain of a layer is the factor by which it multiplies the gradient on its way back. In a chain of layers it
+is the RMS of the activation's derivative times what the weights (and a norm) contribute. Beside a shortcut the layers
+of a block share its factor evenly, and it has no such two parts.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from gradtui.absent import ABSENT, absent_in
+from gradtui.diagnosis.evidence import Floats
+from gradtui.diagnosis.theory import Prediction, predict
+from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.net_plan import net_plan
+from gradtui.experiment.spec import Experiment
+from gradtui.headlines import HeadlineText, gain_headline
+
+BESIDE = frozenset({"shortcut", "gate"})
+"""Kinds of layers through which the gradient's main path does not go."""
+
+
+@dataclass(frozen=True, eq=False)
+class Factors:
+    """A Factors holds the factors of a net at one step; all arrays have one number a layer (or a time lag).
+
+    ABSENT stands for a layer that has none, such as the first one: no gradient leaves it towards the data.
+    """
+
+    names: tuple[str, ...]
+    total: Floats
+    """log10 of the factors, for layers that share one their even part of it."""
+    slope: Floats
+    """log10 of the part of the activation's derivative; ABSENT where there are no two parts."""
+    running: Floats
+    """log10 of the product from the output to each layer, or from lag 0 to each lag."""
+    theory: Floats
+    """log10 of the factor that theory expects at initialisation; ABSENT where it says nothing."""
+    note: str = ""
+    """Why the factors have no two parts, in a few words; "" where they have."""
+    over_time: bool = False
+    """Whether they are those of the steps of time of a recurrent layer."""
+
+    @property
+    def weights(self) -> Floats:
+        """Return log10 of the part of the weights and norms; ABSENT where there are no two parts."""
+        part = np.full(len(self.total), ABSENT)
+        known = ~absent_in(self.slope) & ~absent_in(self.total)
+        with np.errstate(invalid="ignore"):
+            part[known] = self.total[known] - self.slope[known]
+        return part
+
+    @property
+    def headline(self) -> HeadlineText:
+        """Return the product in one sentence."""
+        with np.errstate(over="ignore", under="ignore", invalid="ignore"):
+            gains = np.where(absent_in(self.total), ABSENT, 10.0**self.total)
+        if self.over_time:
+            # The sentence begins at the output, where the time lags begin too.
+            return gain_headline(self.names[::-1], gains[::-1].tolist(), "step back", "steps back")
+        return gain_headline(self.names, gains.tolist())
+
+
+def layer_factors(
+    names: Sequence[str],
+    kinds: Sequence[str],
+    gains: Floats,
+    slopes: Floats | None,
+    experiment: Experiment | None,
+) -> Factors:
+    """Return the factors of the layers from their backward gains and the RMS of their activations' derivatives.
+
+    Args:
+        names, kinds: all layers from input to output.
+        gains, slopes: what was measured, (layers,); slopes may be None.
+        experiment: says which layers lie in a block with a shortcut, and what theory expects.
+    """
+    total = _log10(gains)
+    total[[kind in BESIDE for kind in kinds]] = ABSENT
+    block_of = _shortcut_blocks(experiment) if experiment is not None else {}
+    slope = np.full(len(total), ABSENT) if slopes is None else _log10(slopes)
+    for block in sorted(set(block_of.values())):
+        inside = [i for i, name in enumerate(names) if block_of.get(name) == block and kinds[i] not in BESIDE]
+        slope[inside] = ABSENT
+        # The first layer of all has no factor; a block that begins with it has none as a whole.
+        shared = total[inside]
+        with np.errstate(invalid="ignore"):
+            total[inside] = ABSENT if absent_in(shared).any() else shared.mean()
+    slope[absent_in(total)] = ABSENT
+    expected = _expected(experiment) if experiment is not None else {}
+    theory = np.array([expected.get(name, ABSENT) for name in names], np.float64)
+    return Factors(
+        tuple(names), total, slope, _running(total[::-1])[::-1], theory, _note(slope, total, block_of)
+    )
+
+
+def lag_factors(names: Sequence[str], gradients: Floats, experiment: Experiment | None) -> Factors:
+    """Return the factors of the steps of time from the RMS gradient of the hidden state by time lag, (lags,)."""
+    decades = _log10(gradients)
+    total = np.full(len(decades), ABSENT)
+    theory = np.full(len(decades), ABSENT)
+    with np.errstate(invalid="ignore"):
+        total[1:] = np.diff(decades)
+        running = decades - decades[:1]
+    if experiment is not None:
+        expected = np.array(_predicted(experiment).log10_lags)[: len(theory)]
+        theory[1 : len(expected)] = np.diff(expected)
+    running[:1] = ABSENT
+    absent = np.full(len(total), ABSENT)
+    note = "a cell's weights and derivative act together"
+    return Factors(tuple(names), total, absent, running, theory, note, over_time=True)
+
+
+def _log10(values: Floats) -> Floats:
+    numbers = np.asarray(values, np.float64)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        decades = np.log10(numbers)
+    decades[absent_in(numbers)] = ABSENT
+    return np.asarray(decades, np.float64)
+
+
+def _running(total: Floats) -> Floats:
+    """Return the running sum of decades; layers beside the path leave it as it is, and have none of their own."""
+    absent = absent_in(total)
+    with np.errstate(invalid="ignore"):
+        running = np.cumsum(np.where(absent, 0.0, total))
+    running[absent] = ABSENT
+    return np.asarray(running, np.float64)
+
+
+def _note(slope: Floats, total: Floats, block_of: dict[str, str]) -> str:
+    if not absent_in(slope).all() or absent_in(total).all():
+        return ""
+    if block_of:
+        return "beside a shortcut a factor has no two parts"
+    return "derivatives are not known here"
+
+
+@lru_cache(maxsize=8)
+def _shortcut_blocks(experiment: Experiment) -> dict[str, str]:
+    """Return the block of each layer that lies in a block with a shortcut, by name."""
+    try:
+        shape = net_plan(experiment).shape()
+    except ExperimentError:
+        return {}
+    return {
+        layer.name: f"{layer.group}/{layer.block}"
+        for layer in shape.layers
+        if layer.group >= 0 and experiment.net[layer.group].shortcut != "none"
+    }
+
+
+@lru_cache(maxsize=8)
+def _predicted(experiment: Experiment) -> Prediction:
+    return predict(experiment)
+
+
+@lru_cache(maxsize=8)
+def _expected(experiment: Experiment) -> dict[str, float]:
+    """Return log10 of theory's factor of each layer, by name.
+
+    Theory's chi is the factor from the pre-activation above to that of the layer: the weights above and the layer's own
+    derivative. Where the activation comes first, that is the factor of the layer above.
+    """
+    expected = _predicted(experiment)
+    if not expected.applies or expected.log10_lags:
+        return {}
+    decades = [0.5 * math.log10(chi) if 0 < chi < math.inf else math.nan for chi in expected.chi]
+    names = expected.layers
+    plan = net_plan(experiment)
+    if plan.shortcut_blocks:
+        return dict(zip(names, decades, strict=True))
+    orders = {group.order for group in experiment.net}
+    if len(orders) > 1:
+        return {}
+    if orders == {"pre"}:
+        return dict(zip(names[1:], decades, strict=False))
+    layers = [layer.weights for group in plan.groups for block in group.blocks for layer in block.layers]
+    size = [0.5 * math.log10(one.sigma2 * one.fan_out / one.fan_in) for one in layers]
+    # Theory takes the layer above the last one for another of its kind, as wide as that.
+    above = [*size[1:], 0.5 * math.log10(layers[-1].sigma2)]
+    return {
+        name: chi + own - next_ for name, chi, own, next_ in zip(names, decades, size, above, strict=True)
+    }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -60,7 +61,15 @@ def power_of_ten(decades: float) -> str:
     return f"{digits}·10{str(exponent).translate(_SUPERSCRIPTS)}"
 
 
-_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DIGITS, _RAISED = "-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
+_SUPERSCRIPTS = str.maketrans(_DIGITS, _RAISED)
+_POWER = re.compile(f"·10([{_RAISED}]+)")
+
+
+def without_superscripts(text: str) -> str:
+    """Return a text whose powers of ten are written as ``2e-12``, in as many characters as before."""
+    back = str.maketrans(_RAISED, _DIGITS)
+    return _POWER.sub(lambda found: f"e{found[1].translate(back)}".ljust(len(found[0])), text)
 
 
 def _rounded(number: float) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import ABSENT, FINITE, GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
 from gradtui.charts.palette import AXIS, CURSOR, NONE, SERIES, TEXT, THEORY, TYPICAL, Palette
-from gradtui.words import power_of_ten
+from gradtui.words import power_of_ten, without_superscripts
 
 SLOPE_INK, WEIGHTS_INK, WHOLE_INK, PRODUCT_INK = SERIES, SERIES + 1, SERIES + 2, TEXT
 """The colours of the two parts, of a factor without parts, and of the product."""
@@ -129,7 +129,7 @@ def _paint(cells: Cells, area: tuple[slice, slice], upper: Ints, lower: Ints, pa
         ink = np.where(upper != NONE, upper, lower)
         characters = {
             SLOPE_INK: palette.glyphs.bars[-1],
-            WEIGHTS_INK: palette.glyphs.shades[1 if palette.ascii else 2],
+            WEIGHTS_INK: palette.glyphs.shades[2],
         }
         codes = np.full(ink.shape, ord(" "))
         for slot in (SLOPE_INK, WEIGHTS_INK, WHOLE_INK):
@@ -180,6 +180,7 @@ def _draw_product(
     if known:
         far = max(known, key=lambda at: abs(product[at]))
         text = power_of_ten(float(product[far]))
+        text = without_superscripts(text) if palette.ascii else text
         row = heights.row(int(halves[far]))
         column = GUTTER + int(axis.edges[far + 1]) + 1
         column = min(column, GUTTER + axis.width - len(text))

@@ -11,6 +11,7 @@ from rich.color import ColorSystem
 from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis
 from gradtui.charts.cells import Cells
 from gradtui.charts.curves import draw_curves
+from gradtui.charts.factor_bars import FactorBars, draw_factors
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
 from gradtui.charts.palette import Palette, text_palette
 from gradtui.charts.scale import Scale
@@ -62,6 +63,25 @@ def text_profile(
     overlay = None if theory is None else np.asarray(theory, np.float64)
     draw_bars(cells, LayerProfile(numbers, theory=overlay), axis, scale, palette, rows, None)
     draw_ruler(cells, axis, palette, rows, None)
+    return _text(cells, palette)
+
+
+def text_factors(
+    bars: FactorBars,
+    *,
+    width: int = 80,
+    height: int = 12,
+    of: str = "layer",
+    colour: bool = False,
+    ascii: bool = False,
+) -> str:
+    """Return factors as bars up or down from 1, with their product over them. of: "layer" or "lag"."""
+    palette = text_palette(colour, ascii)
+    cells = Cells(max(0, height), max(0, width))
+    axis = LayerAxis(len(bars.total), max(0, width - GUTTER))
+    rows = max(0, height - 1)
+    draw_factors(cells, bars, axis, palette, rows, None)
+    draw_ruler(cells, axis, palette, rows, None, of, 0 if of == "lag" else 1)
     return _text(cells, palette)
 
 

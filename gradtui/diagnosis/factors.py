@@ -21,6 +21,8 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_plan
 from gradtui.experiment.spec import Experiment
 from gradtui.headlines import HeadlineText, gain_headline
+from gradtui.runs.reader import Run
+from gradtui.runs.table import recent_rows
 
 BESIDE = frozenset({"shortcut", "gate"})
 """Kinds of layers through which the gradient's main path does not go."""
@@ -43,7 +45,7 @@ class Factors:
     theory: Floats
     """log10 of the factor that theory expects at initialisation; ABSENT where it says nothing."""
     note: str = ""
-    """Why the factors have no two parts, in a few words; "" where they have."""
+    """Why factors have no two parts, in a few words; "" where those of all hidden layers have."""
     over_time: bool = False
     """Whether they are those of the steps of time of a recurrent layer."""
 
@@ -117,6 +119,31 @@ def lag_factors(names: Sequence[str], gradients: Floats, experiment: Experiment 
     return Factors(tuple(names), total, absent, running, theory, note, over_time=True)
 
 
+def factors_of_run(run: Run, at: int | None) -> Factors | None:
+    """Return the factors of a run at a step, None is the newest: over time where its net is recurrent.
+
+    None where it has recorded none.
+    """
+    metric = next((name for name in ("hidden_grad", "backward_gain") if name in run.metrics), None)
+    if metric is None or run.meta is None:
+        return None
+    table = run.table(metric)
+    values = recent_rows(table, at, 1)
+    if not len(values.rows):
+        return None
+    row = np.asarray(values.rows[-1], np.float64)
+    if metric == "hidden_grad":
+        return lag_factors(table.columns, row, run.experiment)
+    slopes = None
+    if "activation_slope" in run.metrics:
+        rows = recent_rows(run.table("activation_slope"), values.step, 1).rows
+        slopes = np.asarray(rows[-1], np.float64) if len(rows) else None
+    kinds = [layer.kind for layer in run.meta.layers]
+    if len(kinds) != len(row):
+        return None
+    return layer_factors(table.columns, kinds, row, slopes, run.experiment)
+
+
 def _log10(values: Floats) -> Floats:
     numbers = np.asarray(values, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -135,11 +162,9 @@ def _running(total: Floats) -> Floats:
 
 
 def _note(slope: Floats, total: Floats, block_of: dict[str, str]) -> str:
-    if not absent_in(slope).all() or absent_in(total).all():
-        return ""
     if block_of:
         return "beside a shortcut a factor has no two parts"
-    return "derivatives are not known here"
+    return "derivatives are not known here" if absent_in(slope).all() and not absent_in(total).all() else ""
 
 
 @lru_cache(maxsize=8)

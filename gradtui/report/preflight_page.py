@@ -13,9 +13,9 @@ from rich.text import Text
 from gradtui.charts.scale import log10_of
 from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
-from gradtui.report.run_charts import profile_chart
+from gradtui.report.run_charts import factor_chart, profile_chart
 from gradtui.report.run_json import shortest
-from gradtui.words import compare_decades, figure, share
+from gradtui.words import compare_decades, figure, share, without_superscripts
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
@@ -64,6 +64,7 @@ def print_preflight(run: Run, prediction: Prediction) -> None:
         _depth(run, prediction),
         _norms(run, paper),
         _signals(run, prediction, paper),
+        _factors(run, paper),
         _figures(run),
     )
 
@@ -123,6 +124,20 @@ def _signals(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
         return
     yield Text("RMS gradient with respect to each layer's output, and the line that theory draws", "bold")
     yield from profile_chart(values, paper, theory=theory)
+
+
+def _factors(run: Run, paper: Paper) -> Iterator[Text]:
+    """Yield the factors that backpropagation multiplies, with their product, beside theory's."""
+    from gradtui.diagnosis.factors import factors_of_run
+
+    factors = factors_of_run(run, None)
+    if factors is None or factors.headline.tone == "none":
+        return
+    over = "steps of time, by lag" if factors.over_time else "layers, output to input"
+    yield Text(f"Factors of the gradient over the {over}", "bold")
+    sentence = factors.headline.text
+    yield Text(without_superscripts(sentence) if paper.ascii else sentence)
+    yield from factor_chart(factors, paper)
 
 
 def _theory(names: list[str], values: np.ndarray, prediction: Prediction) -> np.ndarray | None:

@@ -9,13 +9,15 @@ import numpy as np
 from rich.text import Text
 
 from gradtui.absent import ABSENT
+from gradtui.charts.factor_bars import FactorBars
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
-from gradtui.charts.text import text_chart, text_profile
+from gradtui.charts.text import text_chart, text_factors, text_profile
 from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper
 
 if TYPE_CHECKING:
+    from gradtui.diagnosis.factors import Factors
     from gradtui.runs.reader import Run
 
 PROFILE_HEIGHT = 9
@@ -61,6 +63,26 @@ def profile_chart(
         ascii=paper.ascii,
     )
     return _lines(chart)
+
+
+def factor_chart(factors: Factors, paper: Paper) -> list[Text]:
+    """Return one factor a layer, or a step of time, as bars up or down from 1, with the product over them."""
+    chart = text_factors(
+        FactorBars(factors.total, factors.slope, factors.weights, factors.running, factors.theory),
+        width=paper.width,
+        height=PROFILE_HEIGHT,
+        of="lag" if factors.over_time else "layer",
+        colour=paper.colour,
+        ascii=paper.ascii,
+    )
+    slope, weights, product, theory = "#:o-" if paper.ascii else "██•─" if paper.colour else "█▒•─"
+    legend = Text()
+    if (factors.slope == factors.slope).any():
+        legend.append(slope, "blue").append(" derivative × ").append(weights, "yellow").append(" weights  ")
+    legend.append(f"{product} product")
+    if (factors.theory == factors.theory).any():
+        legend.append(f"  {theory}", "magenta").append(" theory")
+    return [*_lines(chart), legend, *([Text(factors.note, "dim")] if factors.note else [])]
 
 
 def curve_charts(run: Run, evaluations: Sequence[Any], paper: Paper) -> Iterator[Text]:

@@ -181,3 +181,12 @@ def _theory(
 @lru_cache(maxsize=8)
 def _predicted(experiment: Experiment) -> Prediction:
     return predict(experiment)
+
+
+def values_by_name(data: ViewData, other: ViewData | None) -> Wide | None:
+    """Return another run's values in the order of this one's layers, (layers,); NaN where it has no such layer."""
+    if other is None or other.request.metric != data.request.metric or not len(other.values):
+        return None
+    known = dict(zip(other.names, other.values.tolist(), strict=False))
+    values = np.array([known.get(name, np.nan) for name in data.names], np.float64)
+    return None if np.isnan(values).all() else values

@@ -7,7 +7,6 @@ person's files, is translated on its way to the terminal, cell for cell, so that
 
 from __future__ import annotations
 
-import re
 import unicodedata
 from collections.abc import Mapping
 
@@ -15,6 +14,8 @@ from rich.cells import cell_len, get_character_cell_size
 from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
+
+from gradtui.words import without_superscripts
 
 _PLAIN_TERMINALS = frozenset({"linux", "vt100", "vt220", "ansi", "dumb"})
 _COERCED = frozenset({"c.utf8", "utf8"})
@@ -122,18 +123,10 @@ def in_ascii(text: str) -> str:
     """Return the text in ASCII characters only, as many cells wide as before."""
     if text.isascii():
         return text
-    text = _POWER.sub(_power, text)
+    # Without its superscripts a power of ten would be read as another number.
+    text = without_superscripts(text)
     there = text.translate(_TABLE)
     return there if len(there) == cell_len(text) else _by_width(text)
-
-
-_POWER = re.compile("·10([⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+)")
-
-
-def _power(found: re.Match[str]) -> str:
-    """Return a power of ten as `e-12`: without its superscripts it would be read as another number."""
-    digits = found[1].translate(str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789"))
-    return f"e{digits}".ljust(len(found[0]))
 
 
 def _by_width(text: str) -> str:

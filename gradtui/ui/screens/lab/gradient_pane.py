@@ -17,8 +17,9 @@ from textual.message import Message
 from textual.reactive import reactive
 from textual.widgets import Static
 
-from gradtui.ui.screens.lab.headline import Headline, factor_signs, headline_of, legend_of
+from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
 from gradtui.ui.view import StepChanged
+from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
 
 if TYPE_CHECKING:
     import numpy as np
@@ -134,7 +135,7 @@ class GradientPane(Vertical, can_focus=True):
 
     heading: reactive[Content] = reactive(Content("Gradient of each layer"), repaint=False)
     """The title of the frame."""
-    caption: reactive[str] = reactive("", repaint=False)
+    caption: reactive[Content] = reactive(Content(""), repaint=False)
     """The lower line of the frame. Writing on the frame paints the whole pane, so only new text is written."""
 
     def compose(self) -> ComposeResult:
@@ -154,9 +155,9 @@ class GradientPane(Vertical, can_focus=True):
         """Write the title of the frame."""
         self.border_title = heading
 
-    def watch_caption(self, caption: str) -> None:
+    def watch_caption(self, caption: Content) -> None:
         """Write the lower line of the frame."""
-        self.border_subtitle = Content(caption)
+        self.border_subtitle = caption
 
     # -- painting
 
@@ -170,13 +171,14 @@ class GradientPane(Vertical, can_focus=True):
             return
         from gradtui import metrics
         from gradtui.charts.scale import log10_of
+        from gradtui.ui.view_data import values_by_name
         from gradtui.ui.widgets.layer_charts import ScaleLegend
 
         metric = metrics.get(data.request.metric)
         units = log10_of if metric.scale == "log" else _plain
         chart, waterfall = await self._charts(followed.folder, metric, data.factors is not None)
         self._data = data
-        self._other = _values_by_name(data, partner.data if partner is not None else None)
+        self._other = values_by_name(data, partner.data if partner is not None else None)
         headline = self.query_one(Headline)
         factors = data.factors
         text = factors.headline if factors else metric.headline(data.names, data.values.tolist())
@@ -225,7 +227,10 @@ class GradientPane(Vertical, can_focus=True):
         when = (
             "time runs downward" if window is None else f"steps {window[0]:,} to {window[1]:,} · 0 whole run"
         )
-        self.caption = f"{what} · {when}"
+        self.caption = Content(f"{what} · {when}")
+        if data.factors is not None and pointed and at is not None:
+            # Beside the sentence there is no room for the parts of a factor.
+            self.caption = factor_readout(data.factors, at)
 
     def on_resize(self) -> None:
         """Write as many words as fit now."""
@@ -235,7 +240,7 @@ class GradientPane(Vertical, can_focus=True):
         """Show nothing: another run comes, and nothing of this one may stand under its title."""
         headline = self.query_one(Headline)
         headline.sentence, headline.legend = Content(""), ()
-        self.caption = ""
+        self.caption = Content("")
         self._data = None
         for chart in self.query("ProfileChart, FactorChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
@@ -381,14 +386,3 @@ def _plain(values: ArrayLike) -> NDArray[np.float64]:
     import numpy as np
 
     return np.asarray(values, np.float64)
-
-
-def _values_by_name(data: ViewData, other: ViewData | None) -> NDArray[np.float64] | None:
-    """Return another run's values in the order of this one's layers, (layers,); NaN where it has no such layer."""
-    import numpy as np
-
-    if other is None or other.request.metric != data.request.metric or not len(other.values):
-        return None
-    known = dict(zip(other.names, other.values.tolist(), strict=False))
-    values = np.array([known.get(name, np.nan) for name in data.names], np.float64)
-    return None if np.isnan(values).all() else values

@@ -8,10 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from gradtui.words import power_of_ten
-
 if TYPE_CHECKING:
-    from gradtui.diagnosis.factors import Factors
     from gradtui.headlines import HeadlineText
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.view_data import ViewData
@@ -40,45 +37,8 @@ class Headline(Widget):
 def legend_of(data: ViewData, at: int | None, compared: bool) -> tuple[Content, ...]:
     """Return what the layer pointed at has, or what the signs over the charts mean; in more and in fewer words."""
     if data.factors is not None:
-        note = (Content.styled(data.factors.note, "$secondary"),)
-        return note if at is None else factor_readout(data.factors, at)
+        return (Content.styled(data.factors.note, "$secondary"),)
     return chart_legend(data, compared) if at is None else layer_readout(data, at)
-
-
-def factor_signs(factors: Factors) -> Content:
-    """Return the title of the chart of factors, with the meaning of its signs."""
-    expected = bool((factors.theory == factors.theory).any())
-    signs = (
-        (not factors.note, "█", "$primary", "derivative ×"),
-        (not factors.note, "█", "$accent", "weights"),
-        (bool(factors.note), "█", "$success", "factor"),
-        (True, "•", "bold", "product"),
-        (expected, "─", "bold $warning", "theory"),
-    )
-    parts = [Content.assemble((sign, colour), f" {text}") for there, sign, colour, text in signs if there]
-    return Content("  ").join([Content("Factors"), *parts])
-
-
-def factor_readout(factors: Factors, at: int) -> tuple[Content, ...]:
-    """Return a layer's factor with its parts and the product up to it, in more and in fewer words."""
-    name = Content.styled(
-        f"lag {factors.names[at]}" if factors.over_time else factors.names[at], "bold $accent"
-    )
-    total, slope, running, theory = (
-        float(values[at]) for values in (factors.total, factors.slope, factors.running, factors.theory)
-    )
-    if total != total:
-        return (name + Content.styled("  no factor: no gradient goes on from here", "$secondary"), name)
-    value = name + Content(f"  {power_of_ten(total)}")
-    if slope == slope:
-        value += Content.assemble(
-            " = ", (power_of_ten(slope), "$primary"), " × ", (power_of_ten(total - slope), "$accent")
-        )
-    product = Content.assemble(("  • ", "bold"), f"product {power_of_ten(running)}")
-    expected = Content("")
-    if theory == theory:
-        expected = Content.assemble(("  ─", "bold $warning"), f" theory {power_of_ten(theory)}")
-    return value + product + expected, value + product, value
 
 
 def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 from textual.app import ComposeResult
 from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
 
 from gradtui import metrics
 from gradtui.charts.series import CurveData
+from gradtui.diagnosis.factors import Factors, factors_of_run
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
@@ -17,6 +20,8 @@ from gradtui.runs.reader import Run
 from gradtui.runs.summary import Summary
 from gradtui.runs.table import recent_rows
 from gradtui.ui.widgets.curve_plot import CurvePlot
+from gradtui.ui.widgets.factor_chart import FactorChart
+from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 
 
@@ -92,6 +97,32 @@ class LayerHistogram(Vertical, can_focus=True):
         self.border_subtitle = f"brighter = more weights{exact}"
 
 
+class LayerFactors(Vertical, can_focus=True):
+    """LayerFactors draw the factors of all layers, with this one's in the title, and their product."""
+
+    ALLOW_MAXIMIZE = True
+
+    def __init__(self) -> None:
+        super().__init__(id="layer-factors", classes="pane -none")
+
+    def paint(self, view: LayerView) -> None:
+        """Draw the factors, with the cursor at the layer; hide where the run has recorded none."""
+        factors = view.factors
+        self.set_class(factors is None, "-none")
+        if factors is None:
+            return
+        self.border_title = factor_signs(factors)
+        self.border_subtitle = Content("") if factors.over_time else factor_readout(factors, view.index)
+        chart = next(iter(self.query(FactorChart)), None)
+        if chart is None:
+            lag = factors.over_time
+            chart = FactorChart(of="lag" if lag else "layer", start=0 if lag else 1)
+            self.mount(Static(id="layer-product"), chart)
+        chart.update(factors)
+        chart.cursor = None if factors.over_time else view.index
+        self.query_one("#layer-product", Static).update(Content(factors.headline.text))
+
+
 CURVE_POINTS = 240
 HISTOGRAM_ROWS = 128
 
@@ -111,6 +142,8 @@ class LayerView:
     figures: Mapping[str, float]
     """The newest value of each metric up to that step."""
     histogram: Histogram
+    factors: Factors | None = None
+    """The factors of all layers, or of the steps of time."""
 
 
 def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
@@ -131,6 +164,6 @@ def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
             figures[metric] = float(moment.rows[-1][index])
             step = max(step, moment.step)
     layer = meta.layers[index]
-    return LayerView(
-        index, len(meta.layers), layer, step, curves, figures, run.histogram(layer.name, HISTOGRAM_ROWS)
-    )
+    histogram = run.histogram(layer.name, HISTOGRAM_ROWS)
+    factors = factors_of_run(run, at)
+    return LayerView(index, len(meta.layers), layer, step, curves, figures, histogram, factors)

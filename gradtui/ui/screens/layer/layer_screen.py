@@ -27,6 +27,7 @@ from gradtui.ui.screens.layer.layer_panes import (
     GRADIENT,
     WEIGHTS,
     LayerCurves,
+    LayerFactors,
     LayerHistogram,
     LayerView,
     view_layer,
@@ -53,6 +54,7 @@ class LayerScreen(Screen[int]):
     """
 
     CSS_PATH = "layer.tcss"
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     HELP = (
         "## Layer\n\nAll that was recorded of one layer. **Gradient of each weight, by size**: time downward, size "
         "across. A move to the left is a shrinking gradient, a move to the right a growing one."
@@ -107,6 +109,7 @@ class LayerScreen(Screen[int]):
         """Yield the name of the layer and four charts."""
         yield StatusBar()
         yield Static(id="layer-title")
+        yield LayerFactors()
         with Grid():
             yield LayerCurves(GRADIENT)
             yield LayerHistogram()
@@ -163,6 +166,7 @@ class LayerScreen(Screen[int]):
         for pane in self.query(LayerCurves):
             pane.paint(view, followed.at, steps or None)
         self.query_one(LayerHistogram).paint(view, followed.at)
+        self.query_one(LayerFactors).paint(view)
 
     def _title(self, view: LayerView) -> Content:
         """Return name, place, size and findings of the layer; beneath, its figures."""
@@ -228,6 +232,14 @@ class LayerScreen(Screen[int]):
     def _read_now(self) -> None:
         self._loop.wake()
         self._show_status()
+
+    def action_factors(self) -> None:
+        """Show the factors of all layers in the place of this layer's charts, and back."""
+        if self.query_one(LayerFactors).has_class("-none"):
+            self.notify("The factors of the layers were not recorded in this run.", timeout=4)
+            return
+        self.toggle_class("-factors")
+        self.query_one(LayerFactors if self.has_class("-factors") else LayerCurves).focus()
 
     def action_fill(self) -> None:
         """Let the chart that has the focus fill the screen, or give all charts their places again."""

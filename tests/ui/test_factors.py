@@ -1,0 +1,112 @@
+"""The factors of the layers on the screens: one key leads to them from the lab, and from the page of a layer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gradtui.absent import ABSENT
+from gradtui.experiment import net_shape, resolve, to_dict
+from gradtui.runs.folder import new_folder, runs_root
+from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.writer import RunWriter
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.widgets.factor_chart import FactorChart
+from gradtui.ui.widgets.waterfall import Waterfall
+from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.ui.conftest import MakeRun
+
+__all__ = ["no_standby"]
+
+SCALARS = ("loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped")
+
+
+def recorded(preset: str, factor: float, slope: float, lags: int = 0) -> Path:
+    """Write a run whose layers all have one factor."""
+    experiment = resolve(preset)
+    folder = new_folder(runs_root(), experiment.name)
+    layers = tuple(LayerMeta(s.name, s.kind, s.parameters) for s in net_shape(experiment).layers)
+    names = tuple(layer.name for layer in layers)
+    tables = {"scalars": TableMeta(SCALARS, "scalars")}
+    tables |= {
+        name: TableMeta(names, "layers") for name in ("grad_norm", "activation_slope", "backward_gain")
+    }
+    if lags:
+        tables["hidden_grad"] = TableMeta(tuple(str(lag) for lag in range(lags)), "lags")
+    meta = RunMeta.of_this_process(
+        id=folder.name,
+        name=experiment.name,
+        experiment=to_dict(experiment),
+        layers=layers,
+        tables=tables,
+        steps=5,
+    )
+    write_meta(folder, meta)
+    writer = RunWriter(folder, {name: table.columns for name, table in tables.items()})
+    for step in range(1, 6):
+        writer.append("scalars", step, np.array([2.3, 0.1, 0.001, 1.0, 1.0]))
+        writer.append("grad_norm", step, np.ones(len(names)))
+        gains = np.full(len(names), factor)
+        gains[0] = ABSENT
+        writer.append("backward_gain", step, gains)
+        slopes = np.full(len(names), slope)
+        slopes[-1] = ABSENT
+        writer.append("activation_slope", step, slopes)
+        if lags:
+            writer.append("hidden_grad", step, 0.5 ** np.arange(lags))
+    writer.event("end", step=5, status="finished", reason="")
+    writer.close()
+    return folder
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_a_key_of_the_lab_shows_the_product_with_its_parts(size: tuple[int, int]) -> None:
+    app = GradtuiApp(attach=recorded("sigmoid-20", 0.24, 0.25))
+    async with app.run_test(size=size) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await pilot.press("g", "P")
+        await until(pilot, lambda: bool(lab.query(FactorChart)))
+        text = screen_text(app)
+        assert "0.24 × 0.24 × 0.24 × … = 4·10⁻¹³ after 20 layers" in text
+        assert "derivative" in text
+        assert "theory" in text
+        await pilot.press("right", "right")
+        await until(pilot, lambda: "0.24 = 0.25 × 0.96" in screen_text(app))
+        await pilot.press("P")
+        await until(pilot, lambda: not lab.query(FactorChart))
+        assert "Gradient of each layer" in screen_text(app)
+
+
+async def test_the_page_of_a_layer_has_the_product_too() -> None:
+    app = GradtuiApp(attach=recorded("sigmoid-20", 0.24, 0.25))
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await pilot.press("g", "right", "right", "enter")
+        await until(pilot, lambda: "layer 2 of 21" in screen_text(app))
+        await pilot.press("P")
+        await until(pilot, lambda: "after 20 layers" in screen_text(app))
+        assert "dense2  0.24 = 0.25 × 0.96" in screen_text(app)
+        await pilot.press("P")
+        await until(pilot, lambda: "after 20 layers" not in screen_text(app))
+
+
+async def test_a_recurrent_net_has_the_factors_of_its_steps_of_time() -> None:
+    app = GradtuiApp(attach=recorded("adding-rnn", 0.5, ABSENT, lags=30))
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await pilot.press("g", "P")
+        await until(pilot, lambda: "0.5 × 0.5 × 0.5 × … = 1.9·10⁻⁹ after 29 steps back" in screen_text(app))
+
+
+async def test_a_run_that_has_no_factors_says_so(make_run: MakeRun) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await pilot.press("g", "P")
+        await until(pilot, lambda: any("not recorded in this run" in n.message for n in app._notifications))

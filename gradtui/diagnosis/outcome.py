@@ -37,7 +37,7 @@ class Outcome:
     """The loss of the first step."""
 
     @property
-    def ill(self) -> bool:
+    def failing(self) -> bool:
         """Return whether anything was found."""
         return bool(self.codes)
 
@@ -102,7 +102,7 @@ class Verdict:
         """Return the verdict in a word or two."""
         if self.healed:
             return "fixed"
-        if not self.before.ill and not self.new:
+        if not self.before.failing and not self.new:
             return "better" if self.better else "worse" if self.worse else "no better"
         return "better, not fixed" if self.better else "worse" if self.worse else "no fix"
 

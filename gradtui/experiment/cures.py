@@ -75,7 +75,7 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "prelu",
         "learned slope (PReLU)",
-        "Like leaky ReLU, but each layer learns its slope, so no unit dies and nobody has to choose.",
+        "Like leaky ReLU, but each layer learns its slope, so no unit dies and no slope has to be chosen.",
         "one parameter a layer, and the activation takes about seven times as long as leaky ReLU on a CPU.",
         cure_edits.use_prelu,
     ),

@@ -239,5 +239,7 @@ class Experiment(Part, frozen=True):
         "Groups of blocks, input to output; the output layer follows from the data.",
     ] = (Group(),)
     optimizer: Annotated[Optimizer, "How the weights move."] = field(default_factory=Optimizer)
-    cures: Annotated[Cures, "What is added against sick gradients."] = field(default_factory=Cures)
+    cures: Annotated[Cures, "What is added against vanishing and exploding gradients."] = field(
+        default_factory=Cures
+    )
     run: Annotated[Run, "How long, and where."] = field(default_factory=Run)

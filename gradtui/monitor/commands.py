@@ -66,7 +66,7 @@ class CommandInbox:
                 return self._changes(command.fields.get("set"), step)
             case _:
                 self._writer.event(
-                    "refused", step, wish=command.name, reason="a script that is watched takes no such wish"
+                    "refused", step, wish=command.name, reason="a watched script does not take this command"
                 )
         return {}
 

@@ -27,7 +27,7 @@ FILE_MODE, SHARED_FILE_MODE = 0o600, 0o640
 
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{16}")
 DRAFT_SECONDS = 60.0
-"""A draft to which nothing was written for so long, and which nobody has locked, was left by a killed process."""
+"""A draft that has not grown for so long, and that no process has locked, was left by a killed process."""
 
 NOT_THROUGH_LINKS = "is a symbolic link, and gradtui changes nothing through one"
 

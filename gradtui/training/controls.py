@@ -125,7 +125,7 @@ class Controls:
                 return
             case _:
                 self._event(
-                    "refused", wish=command.name, reason=f"this trainer knows no wish {command.name!r}"
+                    "refused", wish=command.name, reason=f"this trainer has no command {command.name!r}"
                 )
                 return
         self._event("control", wish=command.name)

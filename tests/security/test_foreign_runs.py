@@ -169,7 +169,7 @@ def test_recorded_shape_is_the_one_of_the_net(tmp_path: Path) -> None:
     assert net_shape(wider).layers[0].parameters == 20 * 32 + 32
     moved = set_fields(experiment, {"data.path": str(tmp_path / "other")})
     with pytest.raises(ValueError, match="other no such file"):
-        # Another file is the person's own wish, and is opened.
+        # Another file is the person's own choice, and is opened.
         net_shape(moved)
     assert to_dict(experiment) == to_dict(from_dict(to_dict(experiment)))
 

@@ -83,7 +83,7 @@ def offers(
 
 
 def theory_agrees(exp: Experiment, start: float) -> bool:
-    """Return whether theory calls the net as it is neither healthy nor sick against what was measured."""
+    """Return whether theory and the measured profile agree: vanishing, healthy or exploding."""
     profile = predict(exp).log10_profile
     if not profile or math.isnan(start):
         return bool(profile)
@@ -115,10 +115,12 @@ def _touches(exp: Experiment, offer: CureOffer, layers: tuple[str, ...]) -> bool
     if not changed or not layers or not all(path.startswith("net.") for path in offer.set):
         return True
     try:
-        sick = {layer.group for layer in net_shape(exp).layers if layer.name in layers and layer.group >= 0}
+        affected = {
+            layer.group for layer in net_shape(exp).layers if layer.name in layers and layer.group >= 0
+        }
     except ExperimentError:
         return True
-    return not sick or bool(changed & sick)
+    return not affected or bool(changed & affected)
 
 
 def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:

@@ -203,7 +203,7 @@ def check_reachable(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
         raise OSError(
-            f"--address {address}: nobody answers there: {getattr(error, 'strerror', None) or error}"
+            f"--address {address}: nothing answers there: {getattr(error, 'strerror', None) or error}"
         ) from None
 
 

@@ -62,7 +62,7 @@ def _run_ranks(folder: Path, processes: int) -> str:
         for rank in ranks:
             rank.send_signal(number)
 
-    # Nobody else can enter the folder.
+    # No other user can enter the folder.
     scratch = Scratch()
     store = str(scratch.path)
     try:

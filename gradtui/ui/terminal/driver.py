@@ -65,7 +65,7 @@ class TerminalDriver(LinuxDriver):
             if writable:
                 os.write(self._output.fileno(), RESTORING.encode())
         with contextlib.suppress(termios.error):
-            # What the terminal has sent meanwhile is meant for nobody.
+            # What the terminal has sent meanwhile is dropped.
             termios.tcflush(self.fileno, termios.TCIFLUSH)
         if self.attrs_before is not None:
             with contextlib.suppress(termios.error):

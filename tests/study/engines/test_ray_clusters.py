@@ -177,7 +177,7 @@ def test_stop_reaches_unshared_runs_and_they_are_resumed_elsewhere(
         begun = runs(home)
         for run in begun:
             if run.folder not in paused:
-                # Before its copy leaves, so that the run cannot end before anything else is wished.
+                # Before its copy leaves, so that the run cannot end before anything else is asked for.
                 paused.add(run.folder)
                 send(run.folder, "pause")
             elif run.status.state == "paused" and run.steps < 3:

@@ -161,8 +161,8 @@ def verdict_mark(row: StudyRow) -> tuple[str, str, str]:
     """Return a sign, a word and a colour for a row's verdict; the signs differ too, for terminals without colour."""
     verdict = row.verdict
     if verdict is None:
-        ill = row.outcome is not None and row.outcome.ill
-        return ("✖", "failing", "$error") if ill else ("✓", "fine", "$success")
+        failing = row.outcome is not None and row.outcome.failing
+        return ("✖", "failing", "$error") if failing else ("✓", "fine", "$success")
     if verdict.healed:
         return "✓", "fixed", "$success"
     if verdict.better:

@@ -168,9 +168,9 @@ async def test_commands_reach_the_run_folder(make_run: MakeRun) -> None:
         lab.query_one(FieldList).focus()
         await pilot.press("down", "right", "x")
         await pilot.pause()
-        wishes = ControlReader(folder).poll()
-        assert [w.name for w in wishes] == ["pause", "step", "set", "stop"]
-        assert wishes[2].fields["set"] == {"optimizer.lr": 0.002}
+        commands = ControlReader(folder).poll()
+        assert [w.name for w in commands] == ["pause", "step", "set", "stop"]
+        assert commands[2].fields["set"] == {"optimizer.lr": 0.002}
 
 
 async def test_batch_size_waits_for_the_next_start_and_is_marked(make_run: MakeRun) -> None:

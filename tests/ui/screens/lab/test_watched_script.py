@@ -64,9 +64,9 @@ async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:
         fields.focus()
         await pilot.press("right")
         await until(pilot, lambda: (folder / CONTROL_FILE).exists())
-        wish = json.loads((folder / CONTROL_FILE).read_text())
-        assert wish["wish"] == "set"
-        assert wish["set"]["optimizer.lr"] > 0.05
+        command = json.loads((folder / CONTROL_FILE).read_text())
+        assert command["wish"] == "set"
+        assert command["set"]["optimizer.lr"] > 0.05
     writer.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
@@ -82,6 +82,7 @@ def evidence_of(run: Run) -> Evidence:
         chance_loss=_number(meta.chance_loss) if meta else math.nan,
         loss_kind=_loss_kind(meta.data.get("loss_kind")) if meta else "",
         trained_before=bool(meta and meta.data.get("weights") == TRAINED),
+        progress=_progress(meta.data.get("progress") if meta else None, scalar),
         skipped=scalar("skipped"),
         experiment=experiment,
         parent=_parent_experiment(run),
@@ -96,6 +97,16 @@ def evidence_of(run: Run) -> Evidence:
 
 def _loss_kind(recorded: object) -> Literal["", "bounded", "free"]:
     return recorded if recorded == "bounded" or recorded == "free" else ""
+
+
+def _progress(recorded: object, scalar: Callable[[str], Series]) -> Series:
+    """The number that a script logs as its progress, its sign changed where less of it is better."""
+    if not isinstance(recorded, Mapping) or not isinstance(name := recorded.get("name"), str):
+        return Series.none()
+    logged = scalar(name)
+    known = np.isfinite(logged.values)
+    sign = -1.0 if recorded.get("higher_is_better") is False else 1.0
+    return Series.of(logged.steps[known], sign * logged.values[known])
 
 
 def _parent_experiment(run: Run) -> Experiment | None:

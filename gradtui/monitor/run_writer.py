@@ -105,6 +105,11 @@ class ScriptRunWriter:
             data={**self._meta.data, **data},
         )
 
+    def keep(self, **data: Any) -> None:
+        """Keep further facts in run.json. Raises OSError."""
+        self._meta = replace(self._meta, data={**self._meta.data, **data})
+        write_meta(self._path, self._meta)
+
     def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:
         """Begin tables. Raises OSError, and ValueError on a wrong name."""
         for name, table in tables.items():
@@ -165,6 +170,9 @@ class NullWriter(ScriptRunWriter):
         uses: Mapping[str, tuple[float, str]] | None = None,
         **data: Any,
     ) -> None:
+        """Do nothing."""
+
+    def keep(self, **data: Any) -> None:
         """Do nothing."""
 
     def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from gradtui.monitor.guard import warn
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.stopwatch import Stopwatch
 from gradtui.probe.host_copy import HostCopyQueue
@@ -18,6 +19,8 @@ from gradtui.runs.meta import TableMeta
 
 LARGEST_NAME_COUNT = 128
 """Further names are not recorded, for each takes memory as long as the script runs."""
+METRIC = "metric"
+"""The name under which a script logs the number that tells its progress, unless it gives another."""
 BATCH_SIZE = 64
 """Numbers that are copied to the host together, unless BATCH_SECONDS have passed."""
 BATCH_SECONDS = 0.05
@@ -39,6 +42,9 @@ class ScalarLog:
         self._stopwatch = stopwatch
         self._copies: HostCopyQueue[list[_LoggedMean]] = HostCopyQueue(device, hold=0.0)
         self._tables: dict[str, str] = {}
+        self._refused: set[str] = set()
+        """Names of which a value was no number; each is warned about once."""
+        self._progress: dict[str, Any] = {}
         self._last_steps: dict[str, int] = {}
         self._logged_before_step: dict[str, bool] = {}
         self._next_step: dict[str, list[float | Tensor]] = {}
@@ -49,18 +55,32 @@ class ScalarLog:
         """Take values. `step` is the number of the newest step that was taken.
 
         A name that is logged before the first step counts as logged before each step, any other as logged after it.
-
-        Raises TypeError on a value that is no number.
+        A value that is no number is left out, with one warning a name.
         """
+        refused: list[str] = []
         for name, value in values.items():
-            number = _number(name, value)
-            if name not in self._tables and not self._begin(name, before_step=step == 0):
+            self._logged_before_step.setdefault(name, step == 0)
+            number, fault = _number(value)
+            if number is None:
+                refused += [] if name in self._refused else [f"{name} is {fault}"]
+                self._refused.add(name)
+                continue
+            if name not in self._tables and not self._begin(name):
                 continue
             if self._logged_before_step[name]:
                 self._next_step.setdefault(name, []).append(number)
             elif step > self._last_steps.get(name, 0):
                 self._add(name, step, moment, [number])
+        if refused:
+            warn(f"probe.log leaves out what is no number: {', '.join(refused)}", level=5)
         self.catch_up()
+
+    def mark_progress(self, name: str, *, higher_is_better: bool) -> None:
+        """Keep in the run that the numbers of a name tell the progress of the training."""
+        progress = {"name": name, "higher_is_better": higher_is_better}
+        if progress != self._progress:
+            self._progress = progress
+            self._writer.keep(progress=progress)
 
     def end_step(self, step: int, moment: float) -> None:
         """Take note that a step was taken: what was logged before it belongs to it."""
@@ -102,7 +122,7 @@ class ScalarLog:
             at += count
             self._writer.append(table, step, (value,), moment)
 
-    def _begin(self, name: str, *, before_step: bool) -> bool:
+    def _begin(self, name: str) -> bool:
         if len(self._tables) >= LARGEST_NAME_COUNT:
             return False
         table = table_name(name, self._writer.tables)
@@ -111,7 +131,7 @@ class ScalarLog:
                 # The script's own word for it counts.
                 self._writer.drop_backward_loss()
             self._writer.begin_tables({table: TableMeta(columns=(name,), kind="scalars")})
-        self._tables[name], self._logged_before_step[name] = table, before_step
+        self._tables[name] = table
         return True
 
 
@@ -125,10 +145,21 @@ def table_name(name: str, taken: Mapping[str, Any]) -> str:
     return table
 
 
-def _number(name: str, value: Any) -> float | Tensor:
+def _number(value: Any) -> tuple[float | Tensor | None, str]:
+    """Return the number that a script has logged, or None and in a few words what it logged in its place."""
     if isinstance(value, Tensor):
         if value.numel() != 1:
-            raise TypeError(f"probe.log({name}=…): a tensor of {value.numel()} numbers, and one is expected")
+            return None, f"a tensor of {value.numel()} numbers"
+        if value.is_complex() or value.is_meta:
+            return None, f"a tensor of {value.dtype if value.is_complex() else 'the meta device'}"
         # The script may change the tensor in place. On the CPU its number is there; elsewhere it is not waited for.
-        return value.item() if value.device.type == "cpu" else value.detach().reshape(()).clone()
-    return float(value)
+        return float(value.item()) if value.device.type == "cpu" else value.detach().reshape(()).clone(), ""
+    if isinstance(value, np.ndarray) and value.size == 1:
+        value = value.reshape(())
+    if value is None or isinstance(value, str | bytes):
+        return None, "None" if value is None else "a string"
+    try:
+        return float(value), ""
+    except Exception:
+        # A class of the script's own may raise anything.
+        return None, f"a {type(value).__name__}"

@@ -22,6 +22,7 @@ from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
 from gradtui.monitor.layers import class_name
 from gradtui.monitor.run_writer import NullWriter, ScriptRunWriter
+from gradtui.monitor.scalar_log import METRIC
 from gradtui.monitor.session import WatchSession
 from gradtui.runs.status import State
 
@@ -135,6 +136,17 @@ def _named_by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]
     return dict(zip(labels, optimizers, strict=True))
 
 
+def _named(values: object) -> dict[str, Any]:
+    """Return values by their names; what has no names of its own is called "value"."""
+    if values is None:
+        return {}
+    return (
+        {str(name): value for name, value in values.items()}
+        if isinstance(values, Mapping)
+        else {"value": values}
+    )
+
+
 def _default_name(models: Mapping[str, nn.Module]) -> str:
     script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
     classes = " and ".join(class_name(model) for model in models.values())
@@ -182,11 +194,24 @@ class Probe:
             self._session.step()
 
     @guarded()
-    def log(self, /, **values: Any) -> None:
+    def log(
+        self,
+        values: Mapping[str, Any] | None = None,
+        /,
+        *,
+        higher_is_better: bool | None = None,
+        metric_name: str = METRIC,
+        **named: Any,
+    ) -> None:
         """Record numbers of the step: floats, or tensors of one number, which are not waited for.
 
         `loss` and `accuracy` are shown as such; other names become curves of their own. Call it always before
-        `optimizer.step()` or always after it. Values that are logged several times before a step are averaged.
+        `optimizer.step()` or always after it. Values that are logged several times before a step are averaged. A value
+        that is no number is left out, with one warning.
+
+        `log(metric=0.93, higher_is_better=True)` says which number tells the training's progress: a return, an
+        accuracy, an error rate (`higher_is_better=False`). It counts beside the loss where it is judged whether
+        something is learned. `metric_name` is the name of its curve.
 
         `batch` takes the ids of the step's examples, a list or a tensor; they are kept where the step's gradient
         stands far above that of its neighbours.
@@ -194,9 +219,13 @@ class Probe:
         if self._session is not None:
             recorder = self._session.recorder
             with recorder.stopwatch.on("recording"):
-                if "batch" in values:
-                    recorder.batches.note(values.pop("batch"), recorder.step)
-                recorder.log.log(values, recorder.step, time.time())
+                numbers = {**_named(values), **named}
+                if "batch" in numbers:
+                    recorder.batches.note(numbers.pop("batch"), recorder.step)
+                if METRIC in numbers and higher_is_better is not None:
+                    numbers[str(metric_name)] = numbers.pop(METRIC)
+                    recorder.log.mark_progress(str(metric_name), higher_is_better=bool(higher_is_better))
+                recorder.log.log(numbers, recorder.step, time.time())
 
     @guarded(default=PendingCommands())
     def control(self) -> PendingCommands:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 def run_object(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
     """Return the run as it stands now, its layers from input to output; cheap however long the run is.
 
-    `change` is there only for a trial of `gradtui watch --try`, and empty for the unchanged one.
+    `change` is there only for a trial of `gradtui watch --try`, and empty for the unchanged one; `metric` only for a
+    script that logs a number as its progress.
     """
     status = run.status
     events = run.events()
@@ -37,7 +38,8 @@ def run_object(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
         "status": "failed" if status.state == "died" else status.state,
         "steps": status.step,
         "seconds": _seconds(run, events),
-        "loss": _loss(run),
+        "loss": _course(run, "loss"),
+        **_metric(run),
         "accuracy": _accuracy(events),
         "layers": _layers(run),
         "overhead": _last_of(events, "cost", "overhead"),
@@ -82,16 +84,33 @@ def _stretches(events: Sequence[Event]) -> list[tuple[int, float]]:
     return stretches
 
 
-def _loss(run: Run) -> dict[str, float | None]:
-    scalars = run.scalar_table("loss")
-    if "loss" not in scalars.columns or not scalars.rows:
+def _metric(run: Run) -> dict[str, dict[str, Any]]:
+    progress = run.meta.data.get("progress") if run.meta else None
+    if not isinstance(progress, dict) or not isinstance(name := progress.get("name"), str):
+        return {}
+    higher = progress.get("higher_is_better") is not False
+    course = _course(run, name, higher_is_better=higher)
+    return {"metric": {"name": name, "higher_is_better": higher, **course}}
+
+
+def _course(run: Run, name: str, *, higher_is_better: bool = False) -> dict[str, float | None]:
+    scalars = run.scalar_table(name)
+    if name not in scalars.columns or not scalars.rows:
         return {"first": None, "last": None, "best": None}
-    column = scalars.columns.index("loss")
+    column = scalars.columns.index(name)
     ends = [shortest(scalars.read(row, row + 1)["values"][0, column]) for row in (0, scalars.rows - 1)]
     # Summaries of 400 stretches leave NaN out, so NaN here means that no step had a number.
-    lowest = scalars.summary(0, scalars.rows, 400).min[:, column]
-    numbers = lowest[~np.isnan(lowest)]
-    return {"first": ends[0], "last": ends[1], "best": shortest(numbers.min()) if len(numbers) else math.nan}
+    summary = scalars.summary(0, scalars.rows, 400)
+    extremes = (summary.max if higher_is_better else summary.min)[:, column]
+    numbers = extremes[~np.isnan(extremes)]
+    best = (
+        numbers.max()
+        if higher_is_better and len(numbers)
+        else numbers.min()
+        if len(numbers)
+        else np.float32(np.nan)
+    )
+    return {"first": ends[0], "last": ends[1], "best": shortest(best)}
 
 
 def _accuracy(events: Sequence[Event]) -> dict[str, float | None]:

@@ -92,18 +92,19 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
         return
     # A fork counts on from its parent's steps, and has not taken them.
     taken = steps - parent.step if parent else steps
-    yield _row(
-        "loss",
-        f"first {figure(loss['first'])}",
-        f"last {figure(loss['last'])}",
-        f"best {figure(loss['best'])}",
-    )
+    yield _row("loss", *_course(loss))
+    if metric := summary.get("metric"):
+        yield _row(metric["name"][:9], *_course(metric))
     if accuracy["train"] is not None:
         yield _row("accuracy", f"train {share(accuracy['train'])}", f"test {share(accuracy['test'])}")
     rate = [f"{taken / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
         yield _row("recording overhead", f"{share(summary['overhead'])} of the step time")
+
+
+def _course(numbers: dict[str, Any]) -> list[str]:
+    return [f"{name} {figure(numbers[name])}" for name in ("first", "last", "best")]
 
 
 def divergence_lines(events: Sequence[Event]) -> Iterator[Text]:

@@ -270,15 +270,59 @@ def test_wrong_arguments_are_one_warning(arguments: tuple[Any, ...], words: str,
     assert probe.control().lr is None
 
 
+class Unruly:
+    """An Unruly raises whatever is asked of it."""
+
+    def __float__(self) -> float:
+        raise RuntimeError("no float")
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [
+        (None, "loss is None"),
+        (torch.zeros(2), "a tensor of 2 numbers"),
+        (torch.zeros(0), "a tensor of 0 numbers"),
+        (torch.zeros(1, dtype=torch.complex64), "complex64"),
+        ("0.3", "a string"),
+        ([0.1, 0.2], "a list"),
+        ({"a": 1}, "a dict"),
+        (np.zeros(3), "a ndarray"),
+        (10**400, "a int"),
+        (Unruly(), "a Unruly"),
+    ],
+    ids=["none", "two", "empty", "complex", "string", "list", "dict", "array", "huge", "raises"],
+)
 @pytest.mark.usefixtures("home")
-def test_logging_what_is_no_number_ends_only_the_recording() -> None:
+def test_what_is_no_number_is_left_out_and_the_recording_goes_on(
+    value: Any, words: str, opened: Opened
+) -> None:
     model = net()
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
-    probe = gradtui.watch(model, optimizer)
-    with one_warning("2 numbers"):
-        probe.log(loss=torch.zeros(2))
-        probe.log(loss="what")
-        train(model, 2, probe, optimizer)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    with one_warning(words):
+        for step in range(1, 5):
+            model(torch.randn(4, 8)).sum().backward()
+            probe.log(loss=value if step % 2 else float(step), other=np.ones(1))
+            optimizer.step()
+    probe.close()
+    run = opened(probe)
+    assert [list(column) for column in run.scalars("loss")] == [[2, 4], [2.0, 4.0]]
+    assert len(run.scalars("other")[0]) == len(run.scalars("grad_norm")[0]) == 4
+
+
+@pytest.mark.usefixtures("home")
+def test_values_may_be_logged_by_a_dict_and_odd_arguments_are_left_out(opened: Opened) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    with one_warning("value is a string"):
+        for _ in range(2):
+            probe.log({"loss": 0.5, "val/loss": 2})
+            probe.log("what")
+            train(model, 1, None, optimizer)
+    probe.close()
+    assert list(opened(probe).scalars("val/loss")[1]) == [2.0, 2.0]
 
 
 def test_layers_are_chosen_and_named(home: Path, opened: Opened) -> None:

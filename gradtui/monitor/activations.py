@@ -1,7 +1,7 @@
 """Record activations of the script's model at some of its steps, and the gradients with respect to them.
 
-The hooks exist only during a sampled step, and are of torch's global kind, so that a model that is saved or copied
-takes none of them along.
+The hook exists only during a sampled step, and is of torch's global kind, so that a model that is saved, copied or
+scripted takes nothing of it along. Compiled models are left alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.monitor.guard import Guard, guarded
+from gradtui.monitor.compiled import CompileWatch, is_traced
+from gradtui.monitor.guard import Guard, guarded, warn
 from gradtui.monitor.layers import WatchedLayer
 from gradtui.monitor.stopwatch import Stopwatch
 from gradtui.probe.layer_stats import LayerStats, forward_metrics, function_of
@@ -34,6 +35,11 @@ A function that the script calls without a module is not seen; then a layer's ou
 """
 
 
+def warn_of_no_activations(reason: str) -> None:
+    """Say that no activations are recorded, and why."""
+    warn(f"gradtui records no activations: {reason}", level=4)
+
+
 class ActivationSampler:
     """An ActivationSampler measures the first forward pass of a step, and the backward pass that follows it.
 
@@ -49,6 +55,8 @@ class ActivationSampler:
         self._layer_of: dict[int, int] = {}
         self._last_modules: set[int] = set()
         self._handle: Any = None
+        self._compiling = CompileWatch(self._leave_alone)
+        self._over = False
         self._stats = LayerStats(0)
         self._with_output: set[int] = set()
         self._with_activation: set[int] = set()
@@ -72,7 +80,11 @@ class ActivationSampler:
         self._last_modules = {id(layer.modules[-1]()) for layer in layers}
 
     def arm(self) -> None:
-        """Measure the next step."""
+        """Measure the next step; no more once anything was compiled, for the model may be in it."""
+        if self._compiling.compiles:
+            self._leave_alone()
+        if self._over:
+            return
         self._stats = LayerStats(self._layer_count)
         self._with_output, self._with_activation, self._current = set(), set(), None
         if self._handle is None:
@@ -84,6 +96,17 @@ class ActivationSampler:
             self._handle.remove()
             self._handle = None
         self._stats, self._current = LayerStats(self._layer_count), None
+
+    def _leave_alone(self) -> None:
+        if not self._over:
+            self.end()
+            warn_of_no_activations("torch.compile is at work")
+
+    def end(self) -> None:
+        """Measure nothing any more, and leave nothing in torch."""
+        self._over = True
+        self.disarm()
+        self._compiling.end()
 
     def collect(self, scale: float) -> dict[str, NDArray[np.float64]]:
         """Return the values (layers,) of each metric, NaN where the step did not use a layer, and disarm.
@@ -98,8 +121,7 @@ class ActivationSampler:
         return stats.results
 
     def _module_called(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        # If the model is compiled after all, nothing of this is left in the compiled code.
-        if not torch.compiler.is_compiling() and torch.is_grad_enabled():
+        if not is_traced() and torch.is_grad_enabled():
             self._add(module, inputs, output)
 
     @guarded()

@@ -12,8 +12,10 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor
 
+from gradtui.monitor.call_order import running_node
 from gradtui.monitor.gradients import running_pass
 from gradtui.monitor.loss_kind import KnownLoss, known_loss
+from gradtui.monitor.untraced import left_alone, untraced
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,19 @@ class RootListener(Protocol):
         """Return whether the graph behind the root is to be read too."""
 
 
+class GraphReader(Protocol):
+    """A GraphReader may read the graphs of backward passes before they are freed."""
+
+    @property
+    def wanted(self) -> bool:
+        """Return whether to read the pass that begins now."""
+
+    def read(self, roots: Sequence[Tensor], within: Any = None) -> None:
+        """Read the graph behind the roots; `within` is the node of another pass that has begun this one."""
+
+
 _listeners: list[RootListener] = []
+_readers: list[GraphReader] = []
 _running: dict[int, BackwardRoot | None] = {}
 """By thread, the root of the pass that it has begun; None where the root is no scalar or was not asked for. It is plain
 and not thread-local: on CUDA the hooks of parameters run in the engine's own threads."""
@@ -55,24 +69,31 @@ def running_root() -> BackwardRoot | None:
     return None
 
 
-def listen(listener: RootListener) -> None:
-    """Let a listener ask for roots; the first one puts a wrapper around `torch.autograd.backward`."""
+def listen(reader: GraphReader, listener: RootListener | None = None) -> None:
+    """Let a reader see graphs, and a listener ask for roots.
+
+    The first one puts a wrapper around `torch.autograd.backward`.
+    """
     global _wrapper, _original
     with _lock:
-        _listeners.append(listener)
+        _readers.append(reader)
+        if listener is not None:
+            _listeners.append(listener)
         if torch.autograd.backward is not _wrapper:
             _original = torch.autograd.backward
             _wrapper = _wrapped(_original)
             torch.autograd.backward = _wrapper
 
 
-def unlisten(listener: RootListener) -> None:
-    """Forget a listener; the last one takes the wrapper away, unless somebody has put another one around it."""
+def unlisten(reader: GraphReader, listener: RootListener) -> None:
+    """Forget a reader and a listener; the last one takes the wrapper away, unless there is another around it."""
     global _wrapper, _original
     with _lock:
+        if reader in _readers:
+            _readers.remove(reader)
         if listener in _listeners:
             _listeners.remove(listener)
-        if not _listeners and _wrapper is not None and torch.autograd.backward is _wrapper:
+        if not _readers and _wrapper is not None and torch.autograd.backward is _wrapper:
             torch.autograd.backward = _original
             _wrapper = _original = None
 
@@ -80,18 +101,32 @@ def unlisten(listener: RootListener) -> None:
 def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
     @wraps(original)
     def backward(*args: Any, **kwargs: Any) -> None:
+        if not _readers:
+            return original(*args, **kwargs)
         thread = threading.get_ident()
         # A pass within another (re-entrant checkpoints) belongs to the outer root.
-        if not _listeners or thread in _running or running_pass() != -1:
+        inner = thread in _running or running_pass() != -1
+        root = _begin_pass(args, kwargs, inner=inner)
+        if inner:
             return original(*args, **kwargs)
-        _running[thread] = _root(args, kwargs)
+        _running[thread] = root
         try:
             return original(*args, **kwargs)
         finally:
             _running.pop(thread, None)
 
-    backward._torchdynamo_disable = True  # type: ignore[attr-defined]
-    return backward
+    return left_alone(backward)
+
+
+@untraced
+def _begin_pass(args: Sequence[Any], kwargs: dict[str, Any], *, inner: bool) -> BackwardRoot | None:
+    for reader in _readers:
+        if reader.wanted:
+            given = args[0] if args else kwargs.get("tensors")
+            roots = given if isinstance(given, list | tuple) else [given]
+            tensors = [tensor for tensor in roots if isinstance(tensor, Tensor)]
+            reader.read(tensors, running_node() if inner else None)
+    return None if inner else _root(args, kwargs)
 
 
 def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:

@@ -43,7 +43,7 @@ def weights_of(models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> 
 def _has_state(optimizer: Optimizer) -> bool:
     """Whether it has taken a step: some make their state, of zeros, beforehand."""
     return any(
-        bool((value != 0).any()) if isinstance(value, Tensor) else bool(value)
+        bool((_own(value) != 0).any()) if isinstance(value, Tensor) else bool(value)
         for state in optimizer.state.values()
         if isinstance(state, dict)
         for name, value in state.items()
@@ -54,7 +54,16 @@ def _has_state(optimizer: Optimizer) -> bool:
 
 def _is_constant(value: object) -> bool:
     """Whether a tensor is all one number: Adagrad's state at the start."""
-    return isinstance(value, Tensor) and bool((value == value.flatten()[:1]).all())
+    if not isinstance(value, Tensor):
+        return False
+    numbers = _own(value).flatten()
+    return bool((numbers == numbers[:1]).all())
+
+
+def _own(tensor: Tensor) -> Tensor:
+    """What this process holds of a tensor: to ask a sharded one, all processes would have to ask together."""
+    to_local = getattr(tensor, "to_local", None)
+    return tensor if to_local is None else to_local()
 
 
 def _was_trained(model: nn.Module) -> bool:
@@ -96,6 +105,6 @@ def _moved_share(model: nn.Module, *, frozen_only: bool = False) -> float:
         elif (
             isinstance(module, nn.Linear | _ConvNd) and bias is not None and 1 < bias.numel() <= MOST_NUMBERS
         ):
-            bound = 1.01 * weight[0].numel() ** -0.5
-            signs.append(not _is_constant(bias) and float(bias.abs().max()) > bound)
+            bound = 1.01 * weight.shape[1:].numel() ** -0.5
+            signs.append(not _is_constant(bias) and bool((_own(bias).abs() > bound).any()))
     return sum(signs) / len(signs) if signs else math.nan

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.parameter import is_lazy
 
+from gradtui.monitor.untraced import untraced
 from gradtui.probe.norms import gradient_norms
 
 HOOKED_PARAMETERS = 2
@@ -113,6 +114,7 @@ class BackwardHook:
         """Return whether there was any parameter to hook."""
         return bool(self._handles)
 
+    @untraced
     def _accumulated(self, parameter: Tensor) -> None:
         try:
             if not self._wanted():
@@ -126,6 +128,7 @@ class BackwardHook:
             # Without this hook, only the norms at the optimizer's step are known.
             self.stop()
 
+    @untraced
     def _call_behind_others(self) -> None:
         # DDP and FSDP reduce their gradients at the end of the pass too; their callbacks are queued by now.
         try:

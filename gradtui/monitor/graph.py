@@ -1,14 +1,14 @@
 """A GradientGraph says which layers lie on one path from input to output, and at how many places a weight is used.
 
-It is read from the autograd graph of the output of one early forward pass. The graph is only walked: no hook is put
-on it, nothing is computed, and no tensor of it is kept.
+It is read from the autograd graph of one early backward pass. The graph is only walked: no hook is put on it, nothing
+is computed, and no tensor of it is kept.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,8 @@ _RESHAPING = (
 """Operations that give a weight another form before it is used, by the names of their nodes without "Backward"."""
 _MULTIPLYING = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "Addbmm")
 """Operations whose output has its features along the last axis, and a row for each place of each example."""
+_COMPILED = ("CompiledFunction", "DifferentiableGraph")
+"""Nodes of torch.compile and TorchScript that stand for many operations: how these follow each other is not seen."""
 
 
 @dataclass(frozen=True)
@@ -42,58 +44,43 @@ class GradientGraph:
     """What layers are compared by: weights of another form have other gradients in the healthiest net."""
 
 
-def gradient_graph(output: Any, layer_of: Mapping[int, int], compared: set[int]) -> GradientGraph | None:
-    """Return the graph behind the output of a model.
+def gradient_graph(
+    nodes: Sequence[Any], layer_of: Mapping[int, int], compared: set[int]
+) -> GradientGraph | None:
+    """Return what a graph says of one model.
 
     Args:
-        output: What the model returned: a tensor, or any nest of them.
+        nodes: The nodes of the graph, as `nodes_behind` gives them.
         layer_of: The number of the layer of each parameter, by the parameter's id.
-        compared: The layers whose gradients are compared over depth.
+        compared: The layers of the model whose gradients are compared over depth.
 
-    Return None where no gradient was recorded, or where the graph is too large.
+    Return None where there is no graph, and where a part of it was compiled as a whole.
     """
-    tensors = [tensor for tensor in tensors_in(output) if tensor.grad_fn is not None]
-    order = _in_order([tensor.grad_fn for tensor in tensors])
-    if not order:
+    if not nodes or any(kind_of(node) in _COMPILED for node in nodes):
         return None
-    users = _users(order)
+    users = _users(nodes)
     used: defaultdict[Any, dict[int, None]] = defaultdict(dict)
     uses: defaultdict[int, float] = defaultdict(float)
     forms: defaultdict[int, set[str]] = defaultdict(set)
-    for node in order:
+    for node in nodes:
         weight: Tensor | None = getattr(node, "variable", None)
         layer = None if weight is None else layer_of.get(id(weight))
         if weight is None or layer is None or layer not in compared or weight.dim() < 2:
             continue
         for user in _users_of_weight(node, users):
             used[user].setdefault(layer)
-            kind = _kind(user)
+            kind = kind_of(user)
             rows = _rows(user, kind)
             if math.isnan(rows):
                 continue
             uses[layer] += rows
             forms[layer].add(_form(kind, weight))
-    examples = max((tensor.shape[0] for tensor in tensors if tensor.dim()), default=1)
+    examples = _examples(nodes)
     return GradientGraph(
-        paths=_paths(order, used),
+        paths=_paths(nodes, used),
         places={layer: count / max(1, examples) for layer, count in uses.items()},
         forms={layer: " + ".join(sorted(several)) for layer, several in forms.items()},
     )
-
-
-def tensors_in(value: Any, depth: int = 4) -> Iterator[Tensor]:
-    """Yield the tensors of a model's output, however it is nested."""
-    if isinstance(value, Tensor):
-        yield value
-    elif depth and isinstance(value, Mapping):
-        for part in value.values():
-            yield from tensors_in(part, depth - 1)
-    elif depth and isinstance(value, list | tuple):
-        for part in value:
-            yield from tensors_in(part, depth - 1)
-    elif depth and hasattr(value, "__dataclass_fields__"):
-        for name in value.__dataclass_fields__:
-            yield from tensors_in(getattr(value, name, None), depth - 1)
 
 
 def sequential_path(model: nn.Module, layer_of: Mapping[int, int], compared: set[int]) -> tuple[int, ...]:
@@ -110,11 +97,11 @@ def sequential_path(model: nn.Module, layer_of: Mapping[int, int], compared: set
     return tuple(found)
 
 
-def _in_order(roots: Sequence[Any]) -> list[Any]:
-    """The nodes behind the roots, each after those that it depends on; none where there are too many."""
+def nodes_behind(roots: Sequence[Tensor]) -> list[Any]:
+    """Return the nodes behind the roots, each after those that it depends on; none where there are too many."""
     order: list[Any] = []
     seen: set[Any] = set()
-    waiting: list[tuple[Any, bool]] = [(root, False) for root in roots]
+    waiting: list[tuple[Any, bool]] = [(root.grad_fn, False) for root in roots if root.grad_fn is not None]
     while waiting:
         node, done = waiting.pop()
         if done:
@@ -128,6 +115,19 @@ def _in_order(roots: Sequence[Any]) -> list[Any]:
         waiting.append((node, True))
         waiting += [(following, False) for following in _following(node) if following not in seen]
     return order
+
+
+def _examples(nodes: Sequence[Any]) -> int:
+    """The number of examples: the rows of what the loss is computed from, the largest where it has several parts."""
+    found, scalars = 1, [nodes[-1]]
+    for node in scalars:
+        for following in _following(node):
+            shape = _shape(following)
+            if len(shape):
+                found = max(found, shape[0])
+            elif following not in scalars and getattr(following, "variable", None) is None:
+                scalars.append(following)
+    return found
 
 
 def _following(node: Any) -> list[Any]:
@@ -151,27 +151,33 @@ def _users_of_weight(node: Any, users: Mapping[Any, list[Any]]) -> list[Any]:
         if user in seen:
             continue
         seen.add(user)
-        if _kind(user) in _RESHAPING and users.get(user):
+        if kind_of(user) in _RESHAPING and users.get(user):
             waiting += users[user]
         else:
             found.append(user)
     return found
 
 
-def _kind(node: Any) -> str:
+def kind_of(node: Any) -> str:
+    """Return the operation of a node, such as Addmm."""
     name: str = node.name()
     return name.partition("Backward")[0].rpartition("::")[2]
 
 
 def _rows(node: Any, kind: str) -> float:
     """How often an operation uses its weight, over all examples; NaN where that is not known."""
-    metadata = getattr(node, "_input_metadata", None)
-    shape: tuple[int, ...] = tuple(metadata[0].shape) if metadata else ()
+    shape = _shape(node)
     if kind == "Convolution" and len(shape) > 2:
         return math.prod(shape) / max(1, shape[1])
     if kind in _MULTIPLYING and shape:
         return math.prod(shape[:-1])
     return math.nan
+
+
+def _shape(node: Any) -> tuple[int, ...]:
+    """The shape of what an operation returned."""
+    metadata = getattr(node, "_input_metadata", None)
+    return tuple(metadata[0].shape) if metadata else ()
 
 
 def _form(kind: str, weight: Tensor) -> str:

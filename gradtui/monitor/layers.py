@@ -1,12 +1,11 @@
-"""Find the layers of a watched model: modules that own parameters, in the order in which they are first called."""
+"""Find the layers of a watched model: modules that own parameters, in the order in which they are first used."""
 
 from __future__ import annotations
 
 import re
 import weakref
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import nn
@@ -50,7 +49,7 @@ def layers_of(
 
     Args:
         models: The models by name; the name, where it is not empty, precedes the names of the layers.
-        order: The ids of modules in the order of their first calls. A module that was not called is put behind
+        order: The ids of modules in the order of their first uses. A module that was not used is put behind
             the module that was registered before it.
         pattern: A regular expression; only layers in whose name it is found are returned.
         fold: Whether the modules within one part of a repeated block are one layer: `h.0.attn` for
@@ -168,86 +167,3 @@ def device_of(layers: Sequence[WatchedLayer]) -> torch.device:
     parameters = (reference() for layer in layers for reference in layer.parameters)
     devices = [p.device for p in parameters if p is not None]
     return next((device for device in devices if device.type != "cpu"), torch.device("cpu"))
-
-
-def is_compiled(model: nn.Module) -> bool:
-    """Return whether any module of a model is compiled, or was given to torch.compile."""
-    return any(
-        isinstance(module, torch.jit.ScriptModule)
-        or hasattr(module, "_orig_mod")
-        or getattr(module, "_compiled_call_impl", None) is not None
-        for module in model.modules()
-    )
-
-
-class CallOrder:
-    """A CallOrder learns in which order the modules of some models are called in the first forward pass.
-
-    It puts hooks on every module, which are removed when that pass is over. A compiled model gets none: tracing
-    would compile them into it.
-    """
-
-    def __init__(
-        self, models: Iterable[nn.Module], on_output: Callable[[nn.Module, Any], bool] | None = None
-    ) -> None:
-        """`on_output` takes a model and what it returned, and returns whether it needs no other output of it."""
-        self._on_output = on_output
-        self.called: dict[int, None] = {}
-        """The ids of the modules, in the order of their first calls."""
-        self._handles: list[Any] = []
-        for model in models:
-            if is_compiled(model):
-                continue
-            call_hook, end_hook = _CallHook(self), _PassEndHook(self)
-            end_hook.first = len(self._handles)
-            self._handles += [module.register_forward_pre_hook(call_hook) for module in model.modules()]
-            self._handles.append(model.register_forward_hook(end_hook))
-            end_hook.last = len(self._handles)
-
-    def note(self, module: nn.Module) -> None:
-        """Note that a module is called."""
-        self.called.setdefault(id(module))
-
-    def end_pass(self, model: nn.Module, output: Any, hooks: _PassEndHook) -> None:
-        """Take the output of a pass, and remove the hooks of the model that are no longer needed."""
-        done = self._on_output is None or self._on_output(model, output)
-        # A pass without gradients, a first evaluation say, tells the order of the calls and nothing more.
-        self.remove(hooks.first, hooks.last if done else hooks.last - 1)
-
-    def remove(self, first: int = 0, last: int | None = None) -> None:
-        """Remove the hooks from number `first` up to, and without, number `last`."""
-        for handle in self._handles[first:last]:
-            handle.remove()
-
-
-class _Hook:
-    """A hook that does nothing any more in a model that is copied or pickled with it."""
-
-    def __init__(self, order: CallOrder | None = None) -> None:
-        self.order = order
-
-    def __deepcopy__(self, memo: Any) -> _Hook:
-        return type(self)()
-
-    def __reduce__(self) -> tuple[type[_Hook], tuple[()]]:
-        return type(self), ()
-
-
-class _CallHook(_Hook):
-    def __call__(self, module: nn.Module, inputs: Any) -> None:
-        # Under tracing this is known to be true, so nothing of the hook is left in the compiled model.
-        if torch.compiler.is_compiling():
-            return
-        if self.order is not None:
-            self.order.note(module)
-
-
-class _PassEndHook(_Hook):
-    first = last = 0
-    """The hooks of the model whose pass ends, by number."""
-
-    def __call__(self, module: nn.Module, inputs: Any, output: Any) -> None:
-        if torch.compiler.is_compiling():
-            return
-        if self.order is not None:
-            self.order.end_pass(module, output, self)

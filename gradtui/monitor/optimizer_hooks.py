@@ -17,6 +17,7 @@ from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVe
 from gradtui.monitor.guard import guarded
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.step_record import OptimizerStep
+from gradtui.monitor.untraced import untraced
 from gradtui.monitor.watched import WatchedOptimizer
 
 CHECK_SECONDS, CHECK_SHARE = 8e-6, 0.003
@@ -94,6 +95,7 @@ class OptimizerHook:
             self._roots.add(running_root())
         return (self._recorder.due or self._watched.scaler.found) and self.guard.open
 
+    @untraced
     @guarded()
     def _end_of_backward(self) -> None:
         recorder = self._recorder
@@ -112,6 +114,7 @@ class OptimizerHook:
             self._version = version
             self._arrived = self._gradients.read() if recorder.due else None
 
+    @untraced
     @guarded()
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not (self._recorder.due or self._recorder.sampling):
@@ -127,6 +130,7 @@ class OptimizerHook:
             if not _has_closure(args, kwargs):
                 self._step = self._measure()
 
+    @untraced
     @guarded()
     def _after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         with self._recorder.stopwatch.on("recording"):

@@ -99,7 +99,7 @@ class ScriptRecorder:
             (budget or 0.0) * RECORDING_SHARE, free=FREE_SECONDS * RECORDING_SHARE
         )
         self._sampling_budget = SamplingBudget(sampling_share, free=FREE_SECONDS * (1 - RECORDING_SHARE))
-        self._updates = UpdateRatioSampler(writer, self._device, reducer)
+        self._updates = UpdateRatioSampler(writer, self._device, reducer, len(models.parameters))
         self._activations = ActivationSampler(guard, self.stopwatch) if activations else None
         self._copies: HostCopyQueue[tuple[int, float, list[OptimizerStep]]] = HostCopyQueue(self._device)
         self._layout: ParameterLayout | None = None
@@ -187,9 +187,9 @@ class ScriptRecorder:
         if self._open and watched.number in self._round:
             self._close_round()
         if not self._open:
-            if self._layout is None:
-                with self.stopwatch.on("setup"):
-                    self._layout = self._describe_layers()
+            # The passes of the other optimizers tell of their models, until the first round is over.
+            if self._layout is None and (len(self._optimizers) == 1 or self.models.order.known):
+                self._describe_layers()
             self._open = True
             self.step += 1
 
@@ -203,6 +203,8 @@ class ScriptRecorder:
         moment = time.time()
         steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
+        if self._layout is None:
+            self._describe_layers()
         if self._reach is not None:
             self._reach.search()
         if steps:
@@ -298,9 +300,9 @@ class ScriptRecorder:
         self._write_cost()
 
     def stop_sampling(self) -> None:
-        """Remove the hooks that see activations: they are torch's own, and would outlive the model."""
+        """Remove the hook that sees activations: it is torch's own, and would outlive the model."""
         if self._activations is not None:
-            self._activations.disarm()
+            self._activations.end()
 
     def _write_facts(self) -> None:
         """Write what is known of the script beside the numbers of its steps (`runs.script_facts`)."""
@@ -313,9 +315,13 @@ class ScriptRecorder:
     def _write_cost(self) -> None:
         self._writer.event("cost", self.step, overhead=self.overhead)
 
-    def _describe_layers(self) -> ParameterLayout:
+    def _describe_layers(self) -> None:
+        with self.stopwatch.on("setup"):
+            self._layout = self._described_layers()
+
+    def _described_layers(self) -> ParameterLayout:
         """Describe the layers in the run, begin its tables, and return which parameters are whose."""
-        shown, others, call_order_known = self.models.layers()
+        shown, others, order_known = self.models.layers()
         parameters = [reference() for layer in (*shown, *others) for reference in layer.parameters]
         positions = {id(parameter): position for position, parameter in enumerate(parameters)}
         for optimizer in self._optimizers:
@@ -336,7 +342,7 @@ class ScriptRecorder:
             device_of(shown),
             self.models.paths(),
             self.models.uses(),
-            order="as first called" if call_order_known else "as registered",
+            order="as first used" if order_known else "as registered",
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )
         columns = tuple(layer.name for layer in shown)

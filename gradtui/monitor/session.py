@@ -9,16 +9,28 @@ from pathlib import Path
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.activations import warn_of_no_activations
 from gradtui.monitor.backward_root import listen, unlisten
 from gradtui.monitor.commands import CommandInbox, PendingCommands
+from gradtui.monitor.compiled import is_compiled, is_scripted
 from gradtui.monitor.distributed.reducers import RankReducer
 from gradtui.monitor.guard import Guard
-from gradtui.monitor.layers import is_compiled
 from gradtui.monitor.optimizer_hooks import OptimizerHook
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
 from gradtui.runs.status import State
+
+
+def _has_activations(models: Mapping[str, nn.Module]) -> bool:
+    """Return whether activations of some models can be recorded, and say so where they cannot."""
+    if is_scripted(models.values()):
+        warn_of_no_activations("TorchScript calls no module from Python")
+        return False
+    if is_compiled(models.values()):
+        warn_of_no_activations("the model is compiled, and would be compiled again for each hook")
+        return False
+    return True
 
 
 class WatchSession:
@@ -52,7 +64,7 @@ class WatchSession:
             WatchedOptimizer(number, name, optimizer, self._models.parameters)
             for number, (name, optimizer) in enumerate(known.items())
         ]
-        sees_activations = writer.folder is not None and not any(map(is_compiled, models.values()))
+        sees_activations = activations and writer.folder is not None and _has_activations(models)
         self.recorder = ScriptRecorder(
             self._models,
             self._optimizers,
@@ -60,11 +72,10 @@ class WatchSession:
             guard,
             reducer,
             budget=budget,
-            activations=activations and sees_activations,
+            activations=sees_activations,
         )
         self._hooks = [OptimizerHook(watched, self.recorder) for watched in self._optimizers]
-        if writer.folder is not None:
-            listen(self.recorder)
+        listen(self._models.order, self.recorder if writer.folder is not None else None)
         self._commands: CommandInbox | None = None
 
     @property
@@ -103,7 +114,6 @@ class WatchSession:
 
     def remove_hooks(self) -> None:
         """Remove all hooks. Not to be called from within one of them."""
-        self._models.remove_hooks()
         for hook in self._hooks:
             hook.remove()
 
@@ -124,7 +134,7 @@ class WatchSession:
         self._close("stopped", f"no longer recorded: {reason}")
 
     def _close(self, status: State, reason: str) -> None:
-        unlisten(self.recorder)
+        unlisten(self._models.order, self.recorder)
         self.recorder.stop_sampling()
         if self._reducer is not None:
             self._reducer.close()

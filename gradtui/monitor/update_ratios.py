@@ -32,7 +32,8 @@ Norms = NDArray[Any] | Tensor
 class _Copies(NamedTuple):
     """The weights that one optimizer is about to move."""
 
-    positions: NDArray[Any]
+    places: NDArray[Any]
+    """The place of each among the optimizer's parameters."""
     copies: list[Tensor]
     norms: Norms
 
@@ -41,6 +42,8 @@ class _OptimizerUpdate(NamedTuple):
     """The norms of what one optimizer moved in a step, (parameters,) each."""
 
     positions: NDArray[Any]
+    """The position of every parameter of the optimizer, which may be told after the first step."""
+    places: NDArray[Any]
     weights: Norms
     """Norms of the whole parameters before the step."""
     sampled: Norms
@@ -72,11 +75,14 @@ class UpdateRatioSampler:
     `weight_norm` is the latter.
     """
 
-    def __init__(self, writer: ScriptRunWriter, device: torch.device, reducer: RankReducer | None) -> None:
+    def __init__(
+        self, writer: ScriptRunWriter, device: torch.device, reducer: RankReducer | None, parameters: int
+    ) -> None:
+        """`parameters` is the number of all parameters of the models."""
         self._writer = writer
         self._reducer = reducer
         self._layout = ParameterLayout(())
-        self._share = COPIED_NUMBERS
+        self._share = max(LEAST_COPIED_NUMBERS, COPIED_NUMBERS // max(1, parameters))
         self._host_copies: HostCopyQueue[tuple[int, float, list[_OptimizerUpdate]]] = HostCopyQueue(device)
         self._copies: dict[int, _Copies] = {}
         self._updates: list[_OptimizerUpdate] = []
@@ -94,7 +100,6 @@ class UpdateRatioSampler:
     def configure(self, layout: ParameterLayout) -> None:
         """Tell which parameters belong to which layer."""
         self._layout = layout
-        self._share = max(LEAST_COPIED_NUMBERS, COPIED_NUMBERS // max(1, layout.parameters))
 
     @torch.no_grad()
     def before_step(self, watched: WatchedOptimizer) -> None:
@@ -103,7 +108,7 @@ class UpdateRatioSampler:
         moving = [p is not None and p.grad is not None for p in found]
         weights = [dense(p) for p, moves in zip(found, moving, strict=True) if p is not None and moves]
         copies = [self._sample(weight).clone() for weight in weights]
-        self._copies[watched.number] = _Copies(watched.positions[moving], copies, gradient_norms(weights))
+        self._copies[watched.number] = _Copies(np.flatnonzero(moving), copies, gradient_norms(weights))
 
     @torch.no_grad()
     def after_step(self, watched: WatchedOptimizer) -> None:
@@ -111,21 +116,19 @@ class UpdateRatioSampler:
         taken = self._copies.pop(watched.number, None)
         if taken is None or not taken.copies:
             return
-        kept = dict(zip(taken.positions.tolist(), taken.copies, strict=True))
         sampled = gradient_norms(taken.copies)
-        for position, reference in zip(watched.positions.tolist(), watched.parameters, strict=True):
-            parameter = reference()
-            if parameter is not None and position in kept:
-                kept[position].sub_(self._sample(dense(parameter)))
+        for place, copy in zip(taken.places.tolist(), taken.copies, strict=True):
+            if (parameter := watched.parameters[place]()) is not None:
+                copy.sub_(self._sample(dense(parameter)))
         change = gradient_norms(taken.copies)
-        self._updates.append(_OptimizerUpdate(taken.positions, taken.norms, sampled, change))
+        self._updates.append(_OptimizerUpdate(watched.positions, taken.places, taken.norms, sampled, change))
 
     def send(self, step: int, moment: float) -> None:
         """Send the norms of a round that is complete to the host."""
         updates, self._updates, self._copies = self._updates, [], {}
         if not updates:
             return
-        parts = [torch.as_tensor(norms) for update in updates for norms in update[1:]]
+        parts = [torch.as_tensor(norms) for update in updates for norms in update[2:]]
         device = next((part.device for part in parts if part.device.type != "cpu"), torch.device("cpu"))
         joined = torch.cat([part.double().to(device, non_blocking=True) for part in parts])
         values = joined.numpy() if device.type == "cpu" else joined
@@ -153,7 +156,7 @@ class UpdateRatioSampler:
         weights, change, present = np.zeros(count), np.zeros(count), np.zeros(count, bool)
         at = 0
         for update in updates:
-            positions = update.positions
+            positions = update.positions[update.places]
             size = len(positions)
             whole, sampled, moved = values[at : at + 3 * size].reshape(3, size)
             at += 3 * size

@@ -20,6 +20,7 @@ from gradtui.monitor.commands import PendingCommands
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
 from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
+from gradtui.monitor.inner_optimizer import optimizers_in
 from gradtui.monitor.layers import class_name
 from gradtui.monitor.run_writer import NullWriter, ScriptRunWriter
 from gradtui.monitor.scalar_log import METRIC
@@ -111,6 +112,8 @@ def _by_name(given: Any, kind: type, argument: str) -> dict[str, Any]:
     """Return what was given by name; a single one has an empty name."""
     if given is None:
         return {}
+    if kind is Optimizer:
+        given = optimizers_in(given)
     if isinstance(given, kind):
         return {"": given}
     named = dict(given) if isinstance(given, Mapping) else dict(enumerate(given, 1))
@@ -251,7 +254,9 @@ class Probe:
         self._end(*_ending_of_script())
 
     def _end(self, status: State, reason: str) -> None:
-        if self._session is not None and self._finish(status, reason):
+        if self._session is not None:
+            self._finish(status, reason)
+            # Also where the recording had failed before: a hook may not remove itself while it runs.
             self._session.remove_hooks()
 
     @guarded(default=False)

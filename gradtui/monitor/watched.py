@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
@@ -14,8 +13,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradtui.diagnosis.evidence import is_compared
-from gradtui.monitor.graph import GradientGraph, gradient_graph, sequential_path
-from gradtui.monitor.layers import CallOrder, WatchedLayer, layers_of, unwrapped
+from gradtui.monitor.call_order import CallOrder
+from gradtui.monitor.graph import sequential_path
+from gradtui.monitor.layers import WatchedLayer, layers_of, unwrapped
 
 SEARCHED_FRAMES = 12
 """Stack frames searched for a gradient scaler: its own two, and those of schedulers and wrappers in between."""
@@ -42,10 +42,10 @@ class WatchedModels:
             for reference in layer.parameters
             if (p := reference()) is not None
         }
-        self._compared = {number for number, layer in enumerate(self.registered) if is_compared(layer.kind)}
-        self._graphs: dict[int, GradientGraph] = {}
-        """By the id of the model."""
-        self._order = CallOrder((unwrapped(model) for model in models.values()), self._read_graph)
+        compared = {number for number, layer in enumerate(self.registered) if is_compared(layer.kind)}
+        self._compared = compared
+        self.order = CallOrder([unwrapped(model) for model in models.values()], self._layer_of, compared)
+        """What the backward passes of the first step tell."""
 
     def alive(self) -> dict[str, nn.Module]:
         """Return the models that the script has not dropped."""
@@ -58,36 +58,25 @@ class WatchedModels:
             raise ModelChanged("the model has got parameters that it did not have when it was first watched")
 
     def layers(self) -> tuple[list[WatchedLayer], list[WatchedLayer], bool]:
-        """Return the layers to show, the other layers, and whether the order of calls is known.
+        """Return the layers to show, the other layers, and whether the order of their uses is known.
 
-        To be called when the first forward pass is over.
+        To be called when the first backward pass is over.
         """
-        self.remove_hooks()
-        models, called = self.alive(), tuple(self._order.called)
-        shown = layers_of(models, called, self._pattern, fold=self._fold)
+        self.order.stop()
+        models, used = self.alive(), self.order.modules()
+        shown = layers_of(models, used, self._pattern, fold=self._fold)
         names = {layer.name for layer in shown}
-        others = [layer for layer in layers_of(models, called, fold=self._fold) if layer.name not in names]
-        return shown, others, bool(called)
-
-    def _read_graph(self, model: nn.Module, output: Any) -> bool:
-        """Read the graph behind the output of a model, and return whether there was one."""
-        # The graph says what may be compared; without it nothing is compared, and nothing else is lost.
-        with contextlib.suppress(Exception):
-            # What goes into a model may come from another one, whose loss is another.
-            own = {self._layer_of.get(id(p), -1) for p in model.parameters()}
-            graph = gradient_graph(output, self._layer_of, self._compared & own)
-            if graph is not None:
-                self._graphs[id(model)] = graph
-        return id(model) in self._graphs
+        others = [layer for layer in layers_of(models, used, fold=self._fold) if layer.name not in names]
+        return shown, others, bool(used)
 
     def paths(self) -> list[tuple[str, ...]]:
         """Return the names of layers that lie on one path through a model, for every path that is known.
 
-        To be called when the first forward pass is over, like `layers`.
+        To be called when the first backward pass is over, like `layers`.
         """
         paths: list[tuple[int, ...]] = []
         for model in map(unwrapped, self.alive().values()):
-            graph = self._graphs.get(id(model))
+            graph = self.order.graphs.get(id(model))
             of_model = graph.paths if graph is not None else ()
             paths += of_model or [sequential_path(model, self._layer_of, self._compared)]
         return [tuple(self.registered[number].name for number in path) for path in paths if len(path) > 1]
@@ -96,13 +85,9 @@ class WatchedModels:
         """Return by the name of a layer at how many places its weight is used, and in which form."""
         return {
             self.registered[number].name: (places, graph.forms.get(number, ""))
-            for graph in self._graphs.values()
+            for graph in self.order.graphs.values()
             for number, places in graph.places.items()
         }
-
-    def remove_hooks(self) -> None:
-        """Remove all hooks from the models."""
-        self._order.remove()
 
 
 class WatchedOptimizer:

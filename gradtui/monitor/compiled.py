@@ -1,0 +1,108 @@
+"""Tell whether a watched model is compiled: then no hook of ours may be there while it is called.
+
+torch.compile traces the hooks that it meets, and compiles again where they come and go.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import weakref
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any
+
+import torch
+from torch import nn
+
+
+def is_compiled(models: Iterable[nn.Module]) -> bool:
+    """Return whether any module of some models is compiled, or was given to torch.compile."""
+    modules = [module for model in models for module in model.modules()]
+    return any(
+        hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None) is not None
+        for module in modules
+    ) or _compiled_from_outside(modules)
+
+
+def _compiled_from_outside(modules: Sequence[nn.Module]) -> bool:
+    """Return whether torch.compile has made a compiled module of one of these, which do not know of it."""
+    if "torch._dynamo" not in sys.modules:
+        return False
+    inside = {id(module) for module in modules}
+    owners = gc.get_referrers(*modules)
+    return any(isinstance(owner, dict) and id(owner.get("_orig_mod")) in inside for owner in owners)
+
+
+def is_scripted(models: Iterable[nn.Module]) -> bool:
+    """Return whether some models are TorchScript as a whole, so that none of their modules is called from Python."""
+    return all(isinstance(model, torch.jit.ScriptModule) for model in models)
+
+
+def is_traced() -> bool:
+    """Return whether the pass under way is no training: it is compiled, exported, traced or transformed."""
+    return bool(
+        torch.compiler.is_compiling()
+        or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+        or torch._C._functorch.peek_interpreter_stack() is not None
+    )
+
+
+class CompileWatch:
+    """A CompileWatch learns whether anything has been compiled since it was made, or is about to be."""
+
+    def __init__(self, on_compile: Callable[[], None]) -> None:
+        """`on_compile` is called before `torch.compile` does anything."""
+        self._graphs = _graphs_so_far()
+        self._on_compile = on_compile
+        _watches.add(self)
+        _install()
+
+    @property
+    def compiles(self) -> bool:
+        """Return whether torch.compile has made a graph."""
+        return _graphs_so_far() > self._graphs
+
+    def note(self) -> None:
+        """Note that torch.compile is called."""
+        self._on_compile()
+
+    def end(self) -> None:
+        """Learn no more; the last one takes its wrapper off `torch.compile`."""
+        _watches.discard(self)
+        _uninstall()
+
+
+_watches: weakref.WeakSet[CompileWatch] = weakref.WeakSet()
+_wrapper: Any = None
+_original: Any = None
+
+
+def _install() -> None:
+    global _wrapper, _original
+    if torch.compile is _wrapper:
+        return
+    _original = original = torch.compile
+
+    @wraps(original)
+    def compile(*args: Any, **kwargs: Any) -> Any:
+        for watch in list(_watches):
+            watch.note()
+        return original(*args, **kwargs)
+
+    torch.compile = _wrapper = compile
+
+
+def _uninstall() -> None:
+    global _wrapper, _original
+    if not _watches and _wrapper is not None and torch.compile is _wrapper:
+        torch.compile = _original
+        _wrapper = _original = None
+
+
+def _graphs_so_far() -> int:
+    utils = sys.modules.get("torch._dynamo.utils")
+    try:
+        return int(utils.counters["stats"]["unique_graphs"]) if utils is not None else 0
+    except (AttributeError, KeyError, TypeError):
+        return 0

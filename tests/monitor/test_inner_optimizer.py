@@ -1,0 +1,92 @@
+"""Optimizers inside wrappers, shaped like those of training libraries, are watched as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+import gradtui
+
+
+class Subclass(Optimizer):
+    """A Subclass calls itself an Optimizer, and never calls Optimizer's constructor."""
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self.optimizer = optimizer
+
+    @property
+    def param_groups(self) -> Any:
+        """The groups of the optimizer inside."""
+        return self.optimizer.param_groups
+
+    def step(self, closure: Any = None) -> Any:
+        """Take a step."""
+        return self.optimizer.step(closure)
+
+
+class Delegate:
+    """A Delegate passes on whatever it does not have itself, and is no Optimizer."""
+
+    def __init__(self, optimizer: Any) -> None:
+        self._optimizer = optimizer
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_optimizer":
+            raise AttributeError(name)
+        return getattr(self._optimizer, name)
+
+    def step(self) -> Any:
+        """Take a step."""
+        return self._optimizer.step()
+
+
+class Lookahead(Optimizer):
+    """A Lookahead is an Optimizer of its own that shares the groups of the one inside."""
+
+    def __init__(self, base: Optimizer) -> None:
+        super().__init__([p for group in base.param_groups for p in group["params"]], {})
+        self.base = base
+
+    def step(self, closure: Any = None) -> Any:
+        """Take a step of the optimizer inside."""
+        return self.base.step(closure)
+
+
+@pytest.mark.parametrize("wrap", [Subclass, Delegate, Lookahead, lambda one: Delegate(Subclass(one))])
+@pytest.mark.parametrize("several", [False, True])
+def test_a_wrapped_optimizer_is_watched(home: Path, wrap: Any, several: bool) -> None:
+    torch.manual_seed(0)
+    model = nn.Linear(4, 2)
+    inner = torch.optim.SGD(model.parameters(), 0.1)
+    optimizer = wrap(inner)
+    probe = gradtui.watch(model, [optimizer] if several else optimizer, budget=None)
+    norms = []
+    for _ in range(3):
+        inner.zero_grad()
+        model(torch.randn(3, 4)).pow(2).sum().backward()
+        grads = [p.grad for p in model.parameters() if isinstance(p.grad, Tensor)]
+        norms.append(float(torch.cat([g.flatten() for g in grads]).norm()))
+        optimizer.step()
+    probe.close()
+    assert probe.run is not None
+    recorded = gradtui.open_run(probe.run).scalars("grad_norm")[1]
+    assert recorded.tolist() == pytest.approx(norms, rel=1e-5)
+    assert not inner._optimizer_step_pre_hooks  # type: ignore[attr-defined]
+    assert not inner._optimizer_step_post_hooks  # type: ignore[attr-defined]
+
+
+def test_nothing_is_left_on_an_optimizer_whose_recording_has_failed(home: Path) -> None:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    with pytest.warns(UserWarning, match="stopped watching"):
+        probe.guard.fail("a test")
+    probe.close()
+    assert not optimizer._optimizer_step_pre_hooks  # type: ignore[attr-defined]
+    assert not optimizer._optimizer_step_post_hooks  # type: ignore[attr-defined]
+    assert not any(p._post_accumulate_grad_hooks or p._backward_hooks for p in model.parameters())

@@ -3,71 +3,22 @@
 from __future__ import annotations
 
 import sys
-import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Command
 from gradtui.commands.engine_trainer import add_engine, chosen_engine
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
 from gradtui.plain_text import plain
-from gradtui.report.fix_page import print_conclusion, print_round, print_trials
+from gradtui.study.repair_limits import ROUNDS, TRIAL_SECONDS
 
 if TYPE_CHECKING:
     from gradtui.commands.signals import Interruptions
-    from gradtui.diagnosis.findings import CureOffer
     from gradtui.experiment.spec import Experiment
-    from gradtui.runs.reader import Run
     from gradtui.study.engines import Engine
-    from gradtui.study.fixing import Attempt
-    from gradtui.study.trials import Trial
-
-ROUNDS = 3
-TRIAL_SECONDS = 30.0
-"""The time for all trials before one round."""
-
-
-@dataclass(frozen=True)
-class Round:
-    """A Round is one training of a repair, with its run and what `gradtui run --json` prints of it."""
-
-    number: int
-    attempt: Attempt
-    run: Run
-    summary: dict[str, Any]
-    trials: tuple[Trial, ...] = ()
-    """The cures that were tried for a few steps before it."""
-
-    @property
-    def failed(self) -> bool:
-        """Return whether the training itself failed, which no cure mends."""
-        return self.summary["status"] not in ("finished", "stopped", "diverged")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as an entry of `rounds`."""
-        attempt = self.attempt
-        return {
-            "round": self.number,
-            "cure": attempt.cure.to_json() if attempt.cure else None,
-            "tried": [_trial_json(trial) for trial in self.trials],
-            "run": self.summary["run"],
-            "status": self.summary["status"],
-            "loss": self.summary["loss"],
-            "accuracy": self.summary["accuracy"],
-            "findings": [finding.code for finding in attempt.findings],
-            "learns": attempt.begun,
-        }
-
-
-def _trial_json(trial: Trial) -> dict[str, Any]:
-    return {
-        "cure": trial.cure.name,
-        "steps": trial.steps,
-        "loss": {"first": trial.first_loss, "last": trial.last_loss},
-        "uneven": trial.uneven,
-    }
+    from gradtui.study.repair import Event, Round
 
 
 def _rounds(text: str) -> int:
@@ -136,76 +87,52 @@ def _execute(args: Namespace) -> int:
 def _repair(
     experiment: Experiment, args: Namespace, root: Path, engine: Engine, interruptions: Interruptions
 ) -> list[Round]:
-    """Train, take the best advice, and train again, until nothing is left to do or the rounds are over."""
-    from gradtui.experiment import set_fields
-    from gradtui.study.fixing import needs_more, next_cures
+    """Repair the experiment, print each event, and return the rounds."""
+    from gradtui.commands.engine_trainer import EngineTrainer
+    from gradtui.commands.run import wait_with_progress
+    from gradtui.report.fix_page import cure_lines, head_line, result_lines, trials_lines
+    from gradtui.study.repair import Begun, Round, Tried, best_round, repair
+
+    def train(folder: Path) -> None:
+        wait_with_progress(EngineTrainer(engine, folder), interruptions, quiet=args.quiet)
+
+    def show(lines: list[str], indent: str = "") -> None:
+        if not args.json:
+            for line in lines:
+                print(plain(indent + line))
+            sys.stdout.flush()
 
     rounds: list[Round] = []
-    origin: Round | None = None
-    cure: CureOffer | None = None
-    trials: tuple[Trial, ...] = ()
-    while True:
-        made = _train(experiment, cure, len(rounds), origin, root, engine, interruptions, quiet=args.quiet)
-        made = replace(made, trials=trials)
-        rounds.append(made)
-        attempts = [each.attempt for each in rounds]
-        if not args.json:
-            print_round(made.number, made.attempt, made.summary, _better_before(rounds))
-        if made.failed or interruptions.first is not None or len(rounds) > args.rounds:
-            return rounds
-        if not needs_more(attempts):
-            return rounds
-        before, offers = next_cures(attempts)
-        if not offers:
-            return rounds
-        origin = next(each for each in rounds if each.attempt is before)
-        trials = _tried(before.experiment, offers, args, engine, interruptions)
-        if interruptions.first is not None:
-            return rounds
-        cure = trials[0].cure if trials else offers[0]
-        experiment = set_fields(before.experiment, cure.set)
+    events = repair(
+        experiment,
+        root,
+        engine,
+        train,
+        rounds=args.rounds,
+        trial_seconds=args.trial_seconds,
+        cancelled=lambda: interruptions.first is not None,
+    )
+    for event in _named(events):
+        if isinstance(event, Begun):
+            show([head_line(event.number, event.experiment, event.cure)])
+            if event.cure is not None:
+                show(cure_lines(event.before, event.experiment, event.cure), "  ")
+        elif isinstance(event, Round):
+            rounds.append(event)
+            best = best_round(rounds).number
+            show([*result_lines(event, None if best == event.number else best)], "  ")
+            show([""])
+        elif isinstance(event, Tried):
+            show([*trials_lines(event.trials, event.seconds), ""])
+    return rounds
 
 
-def _better_before(rounds: list[Round]) -> int | None:
-    """The number of the earlier round than which the last one is worse, if any."""
-    from gradtui.study.fixing import best_of
-
-    best = best_of([each.attempt for each in rounds])
-    number = next(each.number for each in rounds if each.attempt is best)
-    return None if number == rounds[-1].number else number
-
-
-def _tried(
-    experiment: Experiment,
-    offers: tuple[CureOffer, ...],
-    args: Namespace,
-    engine: Engine,
-    interruptions: Interruptions,
-) -> tuple[Trial, ...]:
-    """Try the cures for a few steps each and return them ranked; none where there is no choice or no time."""
-    from gradtui.runs.scratch import Scratch
-    from gradtui.study.trials import ranked, try_cures
-
-    if len(offers) < 2 or args.trial_seconds == 0:
-        return ()
-    began = time.monotonic()
+def _named(events: Iterator[Event]) -> Iterator[Event]:
+    """Yield the events; where a run cannot be created or started, name the file."""
     try:
-        with Scratch() as root:
-            trials = try_cures(
-                experiment,
-                offers,
-                engine,
-                root,
-                seconds=args.trial_seconds,
-                cancelled=lambda: interruptions.first is not None,
-            )
-    except OSError:
-        # No folder or no process for a trial: the advice stands as it is.
-        return ()
-    in_order = tuple(ranked(trials))
-    if not args.json and interruptions.first is None:
-        print_trials(in_order, time.monotonic() - began)
-    return in_order
+        yield from events
+    except OSError as error:
+        raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
 
 
 def _check_output(output: Path | None) -> None:
@@ -218,71 +145,35 @@ def _check_output(output: Path | None) -> None:
         raise BadInput(f"--output: {output.absolute().parent} is no folder")
 
 
-def _train(
-    experiment: Experiment,
-    cure: CureOffer | None,
-    number: int,
-    origin: Round | None,
-    root: Path,
-    engine: Engine,
-    interruptions: Interruptions,
-    *,
-    quiet: bool,
-) -> Round:
-    from gradtui.commands.engine_trainer import EngineTrainer
-    from gradtui.commands.run import wait_with_progress
-    from gradtui.diagnosis.monitor import diagnose_run
-    from gradtui.report.run_json import run_object
-    from gradtui.runs.meta import Parent
-    from gradtui.runs.reader import open_run
-    from gradtui.study.fixing import attempt_of
-    from gradtui.training.launch import create_run
-
-    parent: Parent | None = None
-    if origin is not None:
-        parent = Parent(origin.run.folder.name, 0, cure.key if cure else "")
-    try:
-        trainer = EngineTrainer(engine, create_run(experiment, root, parent=parent))
-    except OSError as error:
-        raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
-    wait_with_progress(trainer, interruptions, quiet=quiet)
-    run = open_run(trainer.folder)
-    diagnosis = diagnose_run(run)
-    summary = run_object(run, diagnosis.findings)
-    return Round(number, attempt_of(experiment, cure, diagnosis), run, summary)
-
-
 def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) -> int:
     from gradtui.experiment import dumps
-    from gradtui.experiment.overrides import diff
     from gradtui.ordinary_files import problem_of
+    from gradtui.report.fix_page import conclusion, round_json
+    from gradtui.runs.reader import open_run
     from gradtui.runs.safe_files import write_for_person
-    from gradtui.study.fixing import best_of
+    from gradtui.study.repair import best_round, changes_of, is_fixed
 
-    first, last = rounds[0], rounds[-1]
-    best = best_of([each.attempt for each in rounds])
-    fixed = best.clean and not last.failed
-    changes = diff(first.attempt.experiment, (best if best.clean else last.attempt).experiment)
+    first, last, best = rounds[0], rounds[-1], best_round(rounds)
+    fixed, changes = is_fixed(rounds), changes_of(rounds)
     if fixed and args.output is not None:
         try:
-            write_for_person(args.output, dumps(best.experiment).encode())
+            write_for_person(args.output, dumps(best.attempt.experiment).encode())
         except (OSError, ValueError) as error:
             raise BadInput(f"--output: {args.output}: {problem_of(error)}") from None
     if args.json:
         from gradtui.report.output import to_json
 
-        made = [each.to_json() for each in rounds]
+        made = [round_json(each) for each in rounds]
         name = first.attempt.experiment.name
         print(to_json({"name": name, "fixed": fixed, "set": changes, "rounds": made}))
     else:
-        number = next(each.number for each in rounds if each.attempt is best)
-        print_conclusion(best, number, last.number, changes)
+        print(plain(conclusion(best, last.number, changes)))
         if fixed and args.output is not None:
             print(plain(f"Written to {args.output}."))
     if interrupted_by is not None:
         return 128 + interrupted_by
     if last.failed:
-        reason = last.run.status.reason or "see the run's log"
+        reason = open_run(last.folder).status.reason or "see the run's log"
         print(plain(f"gradtui: the training failed: {reason}"), file=sys.stderr)
         return TRAINING_FAILED
     return DONE if fixed else FOUND

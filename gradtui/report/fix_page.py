@@ -1,4 +1,4 @@
-"""Print what `gradtui fix` did: each round, the cures that were tried before it, and how it ended."""
+"""Say what a repair did, for `gradtui fix` and the lab: each round, the trials before it, and how it ended."""
 
 from __future__ import annotations
 
@@ -6,50 +6,103 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradtui.plain_text import plain
-from gradtui.words import figure, ratio
+from gradtui.experiment.overrides import diff
+from gradtui.report.run_json import run_object
+from gradtui.runs.reader import open_run
+from gradtui.words import figure, ratio, share
 
 if TYPE_CHECKING:
+    from gradtui.diagnosis.findings import CureOffer
+    from gradtui.experiment import Experiment
     from gradtui.study.fixing import Attempt
+    from gradtui.study.repair import Round
     from gradtui.study.trials import Trial
 
 
-def print_round(number: int, attempt: Attempt, summary: dict[str, Any], better: int | None) -> None:
-    """Print a round: its change and reason, what it came to, and what is found.
+def round_json(made: Round) -> dict[str, Any]:
+    """Return a round as an entry of `rounds` of `gradtui fix --json`."""
+    attempt = made.attempt
+    summary = summary_of(made)
+    return {
+        "round": made.number,
+        "cure": attempt.cure.to_json() if attempt.cure else None,
+        "tried": [_trial_json(trial) for trial in made.trials],
+        "run": summary["run"],
+        "status": summary["status"],
+        "loss": summary["loss"],
+        "accuracy": summary["accuracy"],
+        "findings": [finding.code for finding in attempt.findings],
+        "learns": attempt.begun,
+    }
+
+
+def _trial_json(trial: Trial) -> dict[str, Any]:
+    return {
+        "cure": trial.cure.name,
+        "steps": trial.steps,
+        "loss": {"first": trial.first_loss, "last": trial.last_loss},
+        "uneven": trial.uneven,
+    }
+
+
+def summary_of(made: Round) -> dict[str, Any]:
+    """Return what `gradtui run --json` prints of the run of a round."""
+    return run_object(open_run(made.folder), made.attempt.findings)
+
+
+# -- lines for people
+
+
+def head_line(number: int, experiment: Experiment, cure: CureOffer | None) -> str:
+    """Return the first line of a round: its number and its change."""
+    return f"Round {number}: {experiment.name + ' as it is' if cure is None else cure.name}"
+
+
+def cure_lines(before: Experiment | None, after: Experiment, cure: CureOffer) -> list[str]:
+    """Return what a cure changes, why it should help, and what it costs."""
+    lines = [f"change: {text}" for text in changes_text(before, after)] if before else []
+    lines.append(f"why: {cure.why}")
+    # Most cures cost something; of the others nothing is said.
+    if cure.price.rstrip(".") not in ("", "none"):
+        lines.append(f"cost: {cure.price}")
+    return lines
+
+
+def changes_text(before: Experiment, after: Experiment) -> list[str]:
+    """Return each changed field with its value before and after."""
+    was, becomes = diff(after, before), diff(before, after)
+    return [f"{path} {_value(was[path])} → {_value(value)}" for path, value in becomes.items()]
+
+
+def _value(value: object) -> str:
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def result_lines(made: Round, better: int | None) -> list[str]:
+    """Return what a round came to and what is found in it.
 
     Args:
-        number: of the round.
-        attempt: its training.
-        summary: what `gradtui run --json` says of it.
+        made: the round.
         better: the number of an earlier round that came to more, if there is one.
     """
-    cure = attempt.cure
-    if cure is None:
-        print(plain(f"Round {number}: {attempt.experiment.name} as it is"))
-    else:
-        print(plain(f"Round {number}: {cure.name}"))
-        for path, value in cure.set.items():
-            print(plain(f"  {path} = {value}"))
-        print(plain(f"  why: {cure.why}"))
-        print(plain(f"  cost: {cure.price}"))
-    print(f"  {_reached(summary)}")
-    for finding in attempt.findings:
-        print(plain(f"  found: {finding.code}. {finding.evidence}"))
+    attempt = made.attempt
+    lines = [_reached(summary_of(made))]
+    lines += [f"found: {finding.code}. {finding.evidence}" for finding in attempt.findings]
     if not attempt.findings:
-        print(f"  {_without_finding(attempt)}")
+        lines.append(_without_finding(attempt))
     if better is not None:
-        print(f"  Round {better} came to more, so the next cure goes on from there.")
-    print(flush=True)
+        lines.append(f"Round {better} came to more.")
+    return lines
 
 
 def _reached(summary: dict[str, Any]) -> str:
     steps = summary["steps"]
-    text = f"{summary['status']} after {steps} step{'' if steps == 1 else 's'}"
+    text = f"{summary['status']} after {steps:,} step{'' if steps == 1 else 's'}"
     loss, accuracy = summary["loss"], summary["accuracy"]["train"]
     if loss["first"] is not None and loss["last"] is not None:
         text += f": loss {figure(loss['first'])} → {figure(loss['last'])}"
     if accuracy is not None:
-        text += f", training accuracy {figure(accuracy)}"
+        text += f", training accuracy {share(accuracy)}"
     return text
 
 
@@ -61,12 +114,12 @@ def _without_finding(attempt: Attempt) -> str:
     return "Nothing is found, but it has learned nothing."
 
 
-def print_trials(trials: Sequence[Trial], seconds: float) -> None:
-    """Print the cures that were tried for a few steps, the best first, and how long that took."""
-    print(f"Tried {len(trials)} cures for a few steps each, in {seconds:.0f} s:")
-    for trial in trials:
-        print(plain(f"  {trial.cure.name}: {trial_text(trial)}"))
-    print(flush=True)
+def trials_lines(trials: Sequence[Trial], seconds: float) -> list[str]:
+    """Return the cures that were tried for a few steps, the best first, and how long that took."""
+    return [
+        f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The next round takes the first:",
+        *(f"  {trial.cure.name}: {trial_text(trial)}" for trial in trials),
+    ]
 
 
 def trial_text(trial: Trial) -> str:
@@ -83,25 +136,24 @@ def trial_text(trial: Trial) -> str:
     )
 
 
-def print_conclusion(best: Attempt, number: int, rounds: int, changes: dict[str, object]) -> None:
-    """Print how the repair ended.
+def conclusion(best: Round, rounds: int, changes: dict[str, object]) -> str:
+    """Return how a repair ended.
 
     Args:
-        best: the best attempt.
-        number: of its round.
+        best: the best round.
         rounds: how many there were after round 0.
         changes: from the experiment as it was given to the best one.
     """
+    attempt = best.attempt
     times = "1 round" if rounds == 1 else f"{rounds} rounds"
-    by = "" if number == rounds else f" (the best was round {number})"
+    by = "" if best.number == rounds else f" (the best was round {best.number})"
     fields = " ".join(f"--set {path}={value}" for path, value in changes.items())
-    if best.clean and number == 0:
-        print("Nothing to fix: it learns as it is.")
-    elif best.clean and best.learned:
-        print(plain(f"Fixed after {times}{by}: {fields}"))
-    elif best.clean:
-        print(plain(f"Fixed after {times}{by}, though it learns slowly: {fields}"))
-    else:
-        codes = ", ".join(finding.code for finding in best.findings)
-        left = f"still found: {codes}" if codes else "nothing is found any more, but it has learned nothing"
-        print(f"Not fixed after {times}; {left}.")
+    if attempt.clean and best.number == 0:
+        return "Nothing to fix: it learns as it is."
+    if attempt.clean and attempt.learned:
+        return f"Fixed after {times}{by}: {fields}"
+    if attempt.clean:
+        return f"Fixed after {times}{by}, though it learns slowly: {fields}"
+    codes = ", ".join(finding.code for finding in attempt.findings)
+    left = f"still found: {codes}" if codes else "nothing is found any more, but it has learned nothing"
+    return f"Not fixed after {times}; {left}."

@@ -21,14 +21,13 @@ from gradtui.experiment import Experiment, set_fields
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.study.engines import Engine, Load, TrainerProcess, memory_estimate
+from gradtui.study.repair_limits import TRIAL_SECONDS
 from gradtui.training.launch import create_run
 
 TRIAL_STEPS = 40
 """The steps of a trial, or a quarter of the experiment's own where that is less."""
 TRIAL_SHARE = 0.25
 FEWEST_TRIAL_STEPS = 10
-TRIAL_SECONDS = 30.0
-"""The time for all trials of one round."""
 COMPARED_STEPS = 5
 """The loss at the end of a trial is the median of so many steps."""
 CLEARLY_LOWER = 0.8

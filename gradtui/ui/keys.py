@@ -98,6 +98,13 @@ LAB_KEYS: list[BindingType] = [
         id="lab.try-all",
     ),
     Binding(
+        "A",
+        "repair",
+        "fix in rounds",
+        tooltip="Train, take the best advice, and train again, until it learns.",
+        id="lab.repair",
+    ),
+    Binding(
         "F",
         "end_comparison",
         "both / each",
@@ -145,12 +152,12 @@ NEED_A_RUN = frozenset(
     {
         "send", "restart",
         "log", "metric", "factors", "first_bad", "live", "find_layer", "back",
-        "fork_with_cure", "try_all_cures", "end_comparison",
+        "fork_with_cure", "try_all_cures", "repair", "end_comparison",
     }
 )  # fmt: skip
 """The actions that need a run."""
 
-FIXING_KEYS = frozenset({"lab.treat", "lab.try-all", "lab.first-bad"})
+FIXING_KEYS = frozenset({"lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
 """The ids of the keys that come next once a problem was found."""
 
 LEADING_BACK = frozenset({"lab.live", "lab.back"})
@@ -171,7 +178,9 @@ def why_not(action: str, run: FollowedRun | None) -> str:
         return ""
     if name == "end_comparison":
         return "no other run is compared with this one"
-    if name in ("fork_with_cure", "try_all_cures"):
+    if name == "repair" and run.live:
+        return "not while a run trains"
+    if name in ("fork_with_cure", "try_all_cures", "repair"):
         return "fixes can only be trained for gradtui's own experiments that have run"
     return "this run has ended" if not run.live else ""
 

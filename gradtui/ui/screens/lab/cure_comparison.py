@@ -16,6 +16,7 @@ from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.widgets.status_bar import cure_of
 
 if TYPE_CHECKING:
+    from gradtui.study.live_repair import LiveRepair
     from gradtui.study.study import Study
 
 
@@ -47,6 +48,8 @@ class CureComparison:
         """The two runs that were compared last, the one with the cure first."""
         self.cures: Study | None = None
         """The study of all cures of one run; their trainings go on while other things are shown."""
+        self.repaired: LiveRepair | None = None
+        """The last repair in rounds."""
 
     # -- the second run
 
@@ -168,6 +171,32 @@ class CureComparison:
                 self._open_run(folder, adopt=True, against=against, came_from="fixes")
 
         self._screen.app.push_screen(CuresScreen(self._cures_of(without_cure)), take)
+
+    def repair(self) -> None:
+        """Repair the experiment of a run in rounds: of the one without the cure, where two are compared."""
+        from gradtui.study.live_repair import LiveRepair
+
+        run = self._curable()
+        if run is None or run.experiment is None:
+            return
+        given = self.partner or run
+        self.repaired = LiveRepair(given.experiment or run.experiment, given.folder)
+        self.show_repair()
+
+    def show_repair(self) -> None:
+        """Show the last repair that was begun."""
+        from gradtui.ui.screens.study.repair_screen import RepairScreen
+
+        repaired = self.repaired
+        if repaired is None:
+            return
+
+        def take(folder: Path | None) -> None:
+            if folder is not None:
+                against = repaired.folder if folder != repaired.folder else None
+                self._open_run(folder, adopt=True, against=against, came_from="rounds")
+
+        self._screen.app.push_screen(RepairScreen(repaired), take)
 
     def _curable(self) -> FollowedRun | None:
         """Return the run on the screen if it has an experiment that a cure could change; else notify."""

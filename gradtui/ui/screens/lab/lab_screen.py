@@ -80,7 +80,7 @@ class LabScreen(TimeActions, Screen[Any]):
         self.tabs = PaneTabs(self, TABS[0] if attach is None else "gradient", self.panes)
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
-        self.lists = RunLists(self, self.open_run, self.comparison.try_all_cures)
+        self.lists = RunLists(self, self.open_run, self.comparison)
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -297,6 +297,10 @@ class LabScreen(TimeActions, Screen[Any]):
     def action_try_all_cures(self) -> None:
         """Train and rank every cure of the run on the screen."""
         self.comparison.try_all_cures()
+
+    def action_repair(self) -> None:
+        """Train with the best advice on the run on the screen, again and again, until it learns."""
+        self.comparison.repair()
 
     def action_end_comparison(self) -> None:
         """Show both runs, or each of them alone."""

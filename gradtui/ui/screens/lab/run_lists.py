@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from gradtui.ui.screens.lab.cure_comparison import CureComparison
     from gradtui.ui.screens.study.study_store import StudyStore
 
 
@@ -19,13 +20,15 @@ class RunLists:
     Args:
         screen: the lab.
         open_run: shows a run, as ``open_run(folder, adopt=..., came_from=...)``.
-        fixes: opens the list of all fixes of a run.
+        comparison: opens the list of all fixes of a run, and the rounds of its repair.
     """
 
-    def __init__(self, screen: Screen[Any], open_run: Callable[..., None], fixes: Callable[[], None]) -> None:
+    def __init__(
+        self, screen: Screen[Any], open_run: Callable[..., None], comparison: CureComparison
+    ) -> None:
         self._screen = screen
         self._open_run = open_run
-        self._fixes = fixes
+        self._comparison = comparison
         self.came_from = ""
         """The list from which the run on the screen was opened; "" for one that was started here."""
         self.store: StudyStore | None = None
@@ -49,7 +52,12 @@ class RunLists:
 
     def back(self) -> None:
         """Open the list again from which the run on the screen was opened."""
-        lists = {"runs": self.runs, "studies": self.studies, "fixes": self._fixes}
+        lists = {
+            "runs": self.runs,
+            "studies": self.studies,
+            "fixes": self._comparison.try_all_cures,
+            "rounds": self._comparison.show_repair,
+        }
         if self.came_from:
             lists[self.came_from]()
 

@@ -137,6 +137,7 @@ class RunView:
             "find_layer": run is not None,
             "fork_with_cure": curable,
             "try_all_cures": curable,
+            "repair": curable and not live,
             "end_comparison": self._comparison.has_pair,
         }.get(action, True)
 

@@ -1,0 +1,177 @@
+"""Repair an experiment: train it, take the best advice, and train again, until nothing is left to do.
+
+`gradtui fix` prints the events of a repair, and the lab shows them on a screen.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from gradtui.diagnosis.findings import CureOffer
+from gradtui.diagnosis.monitor import diagnose_run
+from gradtui.experiment import Experiment, set_fields
+from gradtui.experiment.overrides import diff
+from gradtui.runs.meta import Parent
+from gradtui.runs.reader import open_run
+from gradtui.runs.scratch import Scratch
+from gradtui.study.engines import Engine
+from gradtui.study.fixing import Attempt, attempt_of, best_of, needs_more, next_cures
+from gradtui.study.repair_limits import ROUNDS, TRIAL_SECONDS
+from gradtui.study.trials import Trial, ranked, try_cures
+from gradtui.training.launch import create_run
+
+
+@dataclass(frozen=True)
+class Trying:
+    """A Trying says that these cures are now tried for a few steps each, before the next round."""
+
+    cures: tuple[CureOffer, ...]
+    seconds: float
+    """The time for all of them."""
+
+
+@dataclass(frozen=True)
+class Tried:
+    """A Tried is what came of the trials before a round, the best first."""
+
+    trials: tuple[Trial, ...]
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A Begun says that the training of a round now starts."""
+
+    number: int
+    experiment: Experiment
+    cure: CureOffer | None
+    """What was changed before it; None of round 0."""
+    before: Experiment | None
+    """The experiment that the cure changes."""
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Round:
+    """A Round is one training of a repair that has ended."""
+
+    number: int
+    attempt: Attempt
+    folder: Path
+    state: str
+    """The state of its run."""
+    trials: tuple[Trial, ...] = ()
+    """The cures that were tried for a few steps before it."""
+
+    @property
+    def failed(self) -> bool:
+        """Return whether the training itself failed, which no cure mends."""
+        return self.state not in ("finished", "stopped", "diverged")
+
+
+Event = Trying | Tried | Begun | Round
+
+
+def repair(
+    experiment: Experiment,
+    root: Path | None,
+    engine: Engine,
+    train: Callable[[Path], object],
+    *,
+    rounds: int = ROUNDS,
+    trial_seconds: float = TRIAL_SECONDS,
+    cancelled: Callable[[], bool] = lambda: False,
+    trained: Path | None = None,
+) -> Iterator[Event]:
+    """Train, take the best advice and train again, and yield what happens. Raises OSError where no run can be created.
+
+    Args:
+        experiment: the experiment as it was given.
+        root: the folder for the runs; by default that of all runs.
+        engine: starts the trainers of the trials.
+        train: trains the run in a folder, and returns when it has ended.
+        rounds: the most after round 0.
+        trial_seconds: the time to try cures before each round; with 0 the first advice is taken untried.
+        cancelled: is asked again and again; once it is true, the repair ends after the round that it is in.
+        trained: a run of the experiment that has ended, which then is round 0.
+    """
+    made: list[Round] = []
+    origin: Round | None = None
+    cure: CureOffer | None = None
+    trials: tuple[Trial, ...] = ()
+    while True:
+        if trained is not None and not made:
+            folder = trained
+        else:
+            parent = Parent(origin.folder.name, 0, cure.key if cure else "") if origin else None
+            folder = create_run(experiment, root, parent=parent)
+            yield Begun(len(made), experiment, cure, origin.attempt.experiment if origin else None, folder)
+            train(folder)
+        made.append(_round(len(made), experiment, cure, folder, trials))
+        yield made[-1]
+        attempts = [each.attempt for each in made]
+        if made[-1].failed or cancelled() or len(made) > rounds or not needs_more(attempts):
+            return
+        before, offers = next_cures(attempts)
+        if not offers:
+            return
+        origin = next(each for each in made if each.attempt is before)
+        trials = ()
+        if len(offers) > 1 and trial_seconds > 0:
+            yield Trying(offers, trial_seconds)
+            began = time.monotonic()
+            trials = _tried(before.experiment, offers, engine, trial_seconds, cancelled)
+            if cancelled():
+                return
+            if trials:
+                yield Tried(trials, time.monotonic() - began)
+        cure = trials[0].cure if trials else offers[0]
+        experiment = set_fields(before.experiment, cure.set)
+
+
+def _round(
+    number: int, experiment: Experiment, cure: CureOffer | None, folder: Path, trials: tuple[Trial, ...]
+) -> Round:
+    run = open_run(folder)
+    return Round(number, attempt_of(experiment, cure, diagnose_run(run)), folder, run.status.state, trials)
+
+
+def _tried(
+    experiment: Experiment,
+    offers: tuple[CureOffer, ...],
+    engine: Engine,
+    seconds: float,
+    cancelled: Callable[[], bool],
+) -> tuple[Trial, ...]:
+    """Try the cures for a few steps each and return them ranked; none where they cannot be tried."""
+    try:
+        with Scratch() as root:
+            trials = try_cures(experiment, offers, engine, root, seconds=seconds, cancelled=cancelled)
+    except OSError:
+        # No folder or no process for a trial: the advice stands as it is.
+        return ()
+    return tuple(ranked(trials))
+
+
+# -- how it ended
+
+
+def best_round(rounds: list[Round]) -> Round:
+    """Return the round that came to most."""
+    best = best_of([each.attempt for each in rounds])
+    return next(each for each in rounds if each.attempt is best)
+
+
+def is_fixed(rounds: list[Round]) -> bool:
+    """Return whether a round left nothing to find and has begun to learn, and no training failed."""
+    return best_round(rounds).attempt.clean and not rounds[-1].failed
+
+
+def changes_of(rounds: list[Round]) -> dict[str, object]:
+    """Return what the repair changed in the experiment: up to the best round, or to the last where none is clean."""
+    best = best_round(rounds)
+    end = best if best.attempt.clean else rounds[-1]
+    return dict(diff(rounds[0].attempt.experiment, end.attempt.experiment))

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import sys
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_runs, chosen_run
 from gradtui.plain_text import plain
 from gradtui.runs.export import KINDS
+
+if TYPE_CHECKING:
+    from gradtui.runs.export.sheets import Show
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -33,12 +40,27 @@ def _execute(args: Namespace) -> int:
 
     run = chosen_run(args)
     try:
-        done = export(run, args.to, args.out, force=args.force)
+        with _shown_progress() as show:
+            done = export(run, args.to, args.out, force=args.force, show=show)
     except RunError as error:
         raise BadInput(str(error)) from None
     files = str(done.files[0]) if len(done.files) == 1 else f"{args.out}: {len(done.files)} files"
     print(plain(f"{files}, {done.steps:,} steps of {run.folder.name}"))
     return DONE
+
+
+@contextmanager
+def _shown_progress() -> Iterator[Show]:
+    """Show a bar of the rows that were read, where stderr is a terminal."""
+    from gradtui.runs.export.sheets import show_nothing
+
+    if not sys.stderr.isatty():
+        yield show_nothing
+        return
+    from gradtui.commands.progress import Progress, ProgressBar
+
+    with ProgressBar("exporting") as bar:
+        yield lambda done, total: bar.show(Progress("exporting", done, total, f"{done:,}/{total:,} rows"))
 
 
 COMMAND = Command(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.support.command_line import gradtui
+from tests.support.command_line import gradtui, gradtui_on_a_terminal
 from tests.support.exported_run import made_run
 
 
@@ -24,3 +24,13 @@ def test_an_unknown_kind_is_one_line(tmp_path: Path) -> None:
     assert result.returncode == 2
     assert "'csv', 'parquet', 'tensorboard'" in result.stderr
     assert result.stderr.count("\n") == 1
+
+
+def test_progress_is_shown_where_stderr_is_a_terminal(tmp_path: Path) -> None:
+    made_run(tmp_path / "runs" / "20260101-000000-made")
+    result, shown = gradtui_on_a_terminal(
+        tmp_path, "export", "made", "--to", "csv", str(tmp_path / "made.csv")
+    )
+    assert result.returncode == 0
+    assert "exporting" in shown
+    assert " rows" in shown

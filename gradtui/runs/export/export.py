@@ -12,7 +12,7 @@ from gradtui.ordinary_files import problem_of
 from gradtui.runs.errors import RunError
 from gradtui.runs.export import Kind
 from gradtui.runs.export.files import write_csv, write_parquet
-from gradtui.runs.export.sheets import Sheet, sheet_of_all, sheets_of
+from gradtui.runs.export.sheets import Sheet, Show, sheet_of_all, sheets_of, show_nothing
 from gradtui.runs.export.tensorboard import FILE, write_events
 from gradtui.runs.reader import Run
 from gradtui.runs.safe_files import replacing
@@ -29,7 +29,7 @@ class Exported:
     files: tuple[Path, ...]
 
 
-def export(run: Run, kind: Kind, out: Path, *, force: bool = False) -> Exported:
+def export(run: Run, kind: Kind, out: Path, *, force: bool = False, show: Show = show_nothing) -> Exported:
     """Write what is recorded of a run so far, live or finished.
 
     csv, parquet: where `out` ends in `.csv` or `.parquet`, one wide sheet; else a folder with a file for each table.
@@ -45,8 +45,11 @@ def export(run: Run, kind: Kind, out: Path, *, force: bool = False) -> Exported:
         (out.parent if single else out).mkdir(parents=True, exist_ok=True)
         if kind == "tensorboard":
             path = out / FILE
-            return Exported(_written(path, lambda file: write_events(run, file)), (path,))
-        sheets = {out: sheet_of_all(run)} if single else {out / f"{s.name}.{kind}": s for s in sheets_of(run)}
+            return Exported(_written(path, lambda file: write_events(run, file, show)), (path,))
+        if single:
+            sheets = {out: sheet_of_all(run, show)}
+        else:
+            sheets = {out / f"{sheet.name}.{kind}": sheet for sheet in sheets_of(run, show)}
         write = _SHEETS[kind]
         steps = [
             _written(path, lambda file, sheet=sheet: write(sheet, file))  # type: ignore[misc]

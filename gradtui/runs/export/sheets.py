@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,6 +14,14 @@ from gradtui.runs.events import EventLog, step_of
 from gradtui.runs.folder import record_dtype
 from gradtui.runs.reader import Run
 from gradtui.runs.summary import Floats, Records, Steps, Times
+
+Show = Callable[[int, int], None]
+"""Takes how many rows were read so far, and of how many."""
+
+
+def show_nothing(done: int, total: int) -> None:
+    """Take the progress and do nothing with it."""
+
 
 PIECE = 1 << 18
 """About how many numbers a piece holds: as text they take forty times as much memory."""
@@ -57,6 +65,8 @@ class Sheet:
     name: str
     columns: tuple[str, ...]
     parts: tuple[Part, ...]
+    show: Show = show_nothing
+    """Called with the progress as rows are read."""
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the rows that are there now, in the order of their steps.
@@ -85,6 +95,7 @@ class Sheet:
             )
             chosen = [rows[: np.searchsorted(rows["step"], bound, side="right")] for rows in read]
             at = [start + len(rows) for start, rows in zip(at, chosen, strict=True)]
+            self.show(sum(at), sum(stops))
             if any(map(len, chosen)):
                 yield _merged(chosen, [len(part.columns) for part in self.parts])
 
@@ -104,7 +115,7 @@ def _merged(rows: Sequence[Records], widths: Sequence[int]) -> Piece:
     return Piece(steps, times, values, present)
 
 
-def sheet_of_all(run: Run) -> Sheet:
+def sheet_of_all(run: Run, show: Show = show_nothing) -> Sheet:
     """Return one wide sheet: the scalars by name, every metric as `grad_norm/LAYER`, evaluations as
     `evaluation/test_loss`. Histograms are left out: they have 32 columns a layer.
     """
@@ -117,13 +128,15 @@ def sheet_of_all(run: Run) -> Sheet:
             bare = name == "scalars" and column not in columns
             columns.append(column if bare else f"{name}/{column}")
         parts.append(part)
-    return Sheet("run", tuple(columns[2:]), tuple(parts))
+    return Sheet("run", tuple(columns[2:]), tuple(parts), show)
 
 
-def sheets_of(run: Run) -> list[Sheet]:
+def sheets_of(run: Run, show: Show = show_nothing) -> list[Sheet]:
     """Return one sheet for each table that was recorded, and one of the evaluations."""
     return [
-        Sheet(name, part.columns, (part,)) for name, part in _parts(run).items() if part.columns and part.rows
+        Sheet(name, part.columns, (part,), show)
+        for name, part in _parts(run).items()
+        if part.columns and part.rows
     ]
 
 

@@ -51,7 +51,7 @@ def test_a_file_takes_no_folders_place_nor_a_folder_a_files(tmp_path: Path) -> N
     ("kind", "module", "said"),
     [
         ("parquet", "pyarrow", r"pip install 'gradtui\[parquet\]'"),
-        ("tensorboard", "tensorboard.summary.writer.record_writer", r"pip install 'gradtui\[tensorboard\]'"),
+        ("tensorboard", "tensorboard.compat.proto.event_pb2", r"pip install 'gradtui\[tensorboard\]'"),
     ],
 )
 def test_a_missing_library_is_one_line_and_leaves_no_file(

@@ -30,7 +30,7 @@ def _execute(args: Namespace) -> int:
     codes = chosen_codes(args)
     run = chosen_run(args)
     diagnosis = diagnose_run(run)
-    summary = run_object(run, [*diagnosis.findings, *diagnosis.information])
+    summary = run_object(run, [*diagnosis.findings, *diagnosis.information], diagnosis.judged)
     if args.json:
         from gradtui.report.output import to_json
 

@@ -313,7 +313,7 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
         print(plain(f"gradtui: the training failed: {error}"), file=sys.stderr)
         return TRAINING_FAILED
     diagnosis = diagnose_run(run)
-    summary = run_object(run, diagnosis.findings)
+    summary = run_object(run, diagnosis.findings, diagnosis.judged)
     if summary["status"] not in END_STATES:
         # The trainer ended before it could write anything, so that its run seems to be about to start.
         summary["status"] = "failed"

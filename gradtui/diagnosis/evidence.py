@@ -88,6 +88,8 @@ class Evidence:
     """The layers, by index, that lie on one path from input to output in a script, for every path that is known. Its
     last layer is the output."""
     loss: Series
+    other_losses: tuple[str, ...] = ()
+    """The names of further losses that a script logs, such as those of a GAN's two models."""
     accuracy: Series = field(default_factory=Series.none)
     """The accuracy of the batch."""
     grad_norm: Series

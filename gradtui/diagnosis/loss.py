@@ -71,9 +71,12 @@ class LossCourse:
     @cached_property
     def first(self) -> float:
         """Return the loss that the run began with: the median of the first three, of more where single ones scatter
-        widely, or the first alone where the second and third have already blown up."""
+        widely, or the first alone where the second and third have already blown up.
+
+        With few losses this takes no more than their first half, so that none is compared with itself.
+        """
         first = self.series.values[:1]
-        early = median_of_known(self.series.values[:3])
+        early = median_of_known(self.series.values[: max(1, min(3, len(self.series) // 2))])
         if (
             len(first)
             and self.in_multiples
@@ -112,7 +115,9 @@ class LossCourse:
 
     @cached_property
     def relative(self) -> float:
-        """Return `now` over the loss of guessing; NaN where one is unknown."""
+        """Return `now` over the loss of guessing; NaN where one is unknown, or where a single loss is both."""
+        if len(self.series) < 2 and not self.known_guessing > 0:
+            return float("nan")
         return self.now / self.guessing if self.guessing > 0 else float("nan")
 
     # -- its scatter

@@ -16,6 +16,7 @@ import numpy as np
 from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in_order
+from gradtui.diagnosis.judged import Judged, judged_of
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
@@ -243,6 +244,11 @@ class RunMonitor:
         checking = self.evidence.step < EARLY_STEPS or self._clean_updates < CONFIRMING_UPDATES
         return None if live and checking and not self.current_findings else self.current_findings
 
+    @property
+    def judged(self) -> Judged | None:
+        """Return what of the run could be judged at the last diagnosis; None before the first."""
+        return judged_of(self.evidence, found=bool(self.findings)) if self.evidence is not None else None
+
     def objection(self, at: int | None = None) -> str:
         """Return why the run, as it was at a step (None is the newest), cannot be called free of problems; or ""."""
         return objection(self.snapshot.curves, at) if self.snapshot is not None else ""
@@ -282,6 +288,11 @@ class RunDiagnosis:
     """Whether it has learned most of what there is to learn: its loss is far below that of guessing."""
     advice: tuple[CureOffer, ...]
     """What may help where nothing was found and it has learned less than that."""
+
+    @property
+    def judged(self) -> Judged:
+        """Return what of the run could be judged."""
+        return judged_of(self.evidence, found=bool(self.findings))
 
     @property
     def information(self) -> tuple[Finding, ...]:

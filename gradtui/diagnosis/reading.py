@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -32,6 +33,8 @@ END_SHARE = 0.125
 summaries stand for many steps each."""
 TRAINED = "trained"
 """What run.json says of weights that had been trained before they were watched."""
+LOSS_NAME = re.compile(r"[Ll]oss|LOSS|^[Ee]rr([A-Z_/.]|$)|(^|[_/.])(nll|bce|mse)($|[_/.])")
+"""The names of numbers that are losses: val_loss, errD, loss/policy."""
 ROWS_BEFORE_BREAK = 32
 """Rows that are read one by one before the first number that is not finite."""
 
@@ -64,6 +67,7 @@ def evidence_of(run: Run) -> Evidence:
         forms=tuple(layer.form for layer in layers) if any(layer.form for layer in layers) else (),
         paths=meta.paths if meta else (),
         loss=scalar("loss"),
+        other_losses=tuple(name for name in run.scalar_names if name != "loss" and LOSS_NAME.search(name)),
         accuracy=scalar("accuracy"),
         grad_norm=metric("grad_norm"),
         total_norm=scalar("grad_norm"),

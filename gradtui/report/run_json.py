@@ -17,16 +17,17 @@ from gradtui.absent import is_absent
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
+    from gradtui.diagnosis.judged import Judged
     from gradtui.metrics import Metric
     from gradtui.runs.events import Event
     from gradtui.runs.reader import Run
 
 
-def run_object(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
+def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = None) -> dict[str, Any]:
     """Return the run as it stands now, its layers from input to output; cheap however long the run is.
 
     `change` is there only for a trial of `gradtui watch --try`, and empty for the unchanged one; `metric` only for a
-    script that logs a number as its progress.
+    script that logs a number as its progress; `judged` only where something could not be judged.
     """
     status = run.status
     events = run.events()
@@ -43,6 +44,7 @@ def run_object(run: Run, findings: Sequence[Finding]) -> dict[str, Any]:
         "accuracy": _accuracy(events),
         "layers": _layers(run),
         "overhead": _last_of(events, "cost", "overhead"),
+        **({"judged": judged.to_json()} if judged is not None and judged.why else {}),
         "findings": [finding.to_json() for finding in findings],
     }
 

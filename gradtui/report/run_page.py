@@ -77,8 +77,12 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
     if not summary["layers"] or not summary["steps"]:
         yield Text("Nothing was recorded.", "yellow")
         return
-    if not diagnosis.findings:
+    judged = diagnosis.judged
+    if not diagnosis.findings and judged.enough_steps:
         yield Text("✔ No problems found.", "green")
+    elif not diagnosis.findings:
+        yield Text("◌ Too short to say.", "yellow")
+    yield from _prose(judged.why, paper, "dim", indent="  ")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = MARKS[finding.severity]
         where = _span(finding.layers)

@@ -24,6 +24,7 @@ from gradtui.ui.view import ViewRequest
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor
+    from gradtui.diagnosis.judged import Judged
     from gradtui.diagnosis.outcome import Outcome
     from gradtui.report.divergences import Divergence
     from gradtui.runs.control import CommandName
@@ -96,6 +97,8 @@ class FollowedRun:
         """The codes of what was seen once and has to be confirmed."""
         self.objection = ""
         """Why the run cannot be called free of problems although nothing is found; "" if nothing speaks against it."""
+        self.judged: Judged | None = None
+        """What could be judged of the run at its newest step; None before its first diagnosis."""
         self.first_bad_step: int | None = None
         """The first step at which anything was found; None where nothing was."""
         self.outcome: Outcome | None = None
@@ -270,6 +273,7 @@ class FollowedRun:
         if due:
             monitor.diagnose()
             self.newest_findings, self.outcome = monitor.findings, monitor.outcome
+            self.judged = monitor.judged
             found = self.newest_findings or ()
             self.first_bad_step = min((finding.step for finding in found), default=None)
             for finding in found:

@@ -12,6 +12,7 @@ from textual.widgets import Static
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
+    from gradtui.diagnosis.judged import Judged
     from gradtui.report.divergences import Divergence
     from gradtui.ui.followed_run import FollowedRun
 
@@ -43,6 +44,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
     step: var[int] = var(0)
     """The step that is shown."""
 
+    judged: var[Judged | None] = var(None)
+    """What could be judged of the run; None where another step than the newest is shown."""
+
     curable = True
     """This is true if the keys that train cures do anything for this run; set before the findings."""
 
@@ -69,7 +73,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.is_attached:
             self._show()
 
-    watch_waits_for = watch_later = watch_breaks = watch_verdict = watch_findings
+    watch_judged = watch_waits_for = watch_later = watch_breaks = watch_verdict = watch_findings
 
     def watch_step(self) -> None:
         """Write the text anew where it names the step."""
@@ -82,10 +86,14 @@ class FindingsPane(VerticalScroll, can_focus=True):
             text = Content.styled(self.waits_for or NOTHING_YET, "$secondary")
         elif not findings and self.later:
             text = Content(f"No problem yet at step {self.step:,}.")
+        elif not findings and self.judged is not None and not self.judged.enough_steps:
+            text = Content.styled(f"◌ Too short to say (step {self.step:,}).", "$secondary")
         elif not findings:
             text = Content.assemble(("✓", "$success"), f" No problems found (step {self.step:,}).")
         else:
             text = Content("\n").join(_describe(finding) for finding in findings)
+        if findings is not None and self.judged is not None and self.judged.why:
+            text += Content.styled(f"\n{self.judged.why}", "$secondary")
         for finding in self.later:
             text += Content.styled(
                 f"\n{_MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"

@@ -166,6 +166,7 @@ class RunView:
         findings.curable = trained
         findings.later = run.later
         findings.waits_for = waits_for(run)
+        findings.judged = run.judged if run.at is None else None
         findings.step = run.data.step if run.data is not None else 0
         findings.findings = run.findings
         findings.breaks = run.divergences

@@ -20,6 +20,7 @@ from gradtui.commands import (
     fix,
     import_,
     lab,
+    learn,
     predict,
     presets,
     run,
@@ -32,7 +33,7 @@ from gradtui.plain_text import plain
 
 COMMANDS: dict[str, Command] = {
     module.COMMAND.name: module.COMMAND
-    for module in (run, watch, attach, diagnose, fix, predict, study, runs, export, import_, presets)
+    for module in (run, watch, attach, diagnose, fix, predict, study, learn, runs, export, import_, presets)
 }
 
 INTERRUPTED = 130

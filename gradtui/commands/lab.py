@@ -21,13 +21,15 @@ def _execute(args: Namespace) -> int:
     return open_lab(chosen_experiment(args) if chosen else None)
 
 
-def open_lab(experiment: Experiment | None = None, attach: Path | None = None) -> int:
-    """Open the app on an experiment or a run. Raises BadInput where there is no terminal."""
+def open_lab(
+    experiment: Experiment | None = None, attach: Path | None = None, lesson: str | None = None
+) -> int:
+    """Open the app on an experiment, a run or a lesson. Raises BadInput where there is no terminal."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise BadInput("the lab needs a terminal on stdin and stdout; `gradtui run` trains without one")
     from gradtui.ui.app import run_app
 
-    left = run_app(experiment, attach)
+    left = run_app(experiment, attach, lesson)
     if left.training is not None:
         print(plain(f"still training: gradtui attach {left.training.name}"))
     return left.code

@@ -17,6 +17,7 @@ from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
+from gradtui.ui.app_lessons import Lessons
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.keys import LAB_KEYS, key_actions, keymap_of, without_key
 from gradtui.ui.screens.opening import OpeningScreen
@@ -40,6 +41,7 @@ class GradtuiApp(TerminalApp):
         experiment: what the builder opens on; None is the default preset.
         attach: the folder of a run to open, live or finished.
         terminal: the environment variables that say what the terminal can show; None, as for pictures, is everything.
+        lesson: the lesson to begin with: its name, its number or its file; "" is the list of lessons.
     """
 
     TITLE = "gradtui"
@@ -62,6 +64,7 @@ class GradtuiApp(TerminalApp):
         experiment: Experiment | None = None,
         attach: Path | None = None,
         terminal: Mapping[str, str] | None = None,
+        lesson: str | None = None,
     ) -> None:
         super().__init__()
         self.settings_store = SettingsStore(self)
@@ -75,6 +78,7 @@ class GradtuiApp(TerminalApp):
         self.experiment = experiment
         self.attach = attach
         self.lab: LabScreen | None = None
+        self.lessons = Lessons(self, lesson)
 
     def on_load(self) -> None:
         """Provide a thread for each reader that a screen may need.
@@ -119,6 +123,7 @@ class GradtuiApp(TerminalApp):
         if isinstance(opening, OpeningScreen):
             for key in opening.keys:
                 self.simulate_key(key)
+        await self.lessons.begin_with_lab()
 
     # -- the settings
 
@@ -136,6 +141,20 @@ class GradtuiApp(TerminalApp):
         """Draw with ASCII only, or with all characters again."""
         self.ascii = not self.ascii
         self.settings_store.change(charset="ascii" if self.ascii else "unicode")
+
+    # -- the lessons
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Return whether an action of the app does anything: those of a lesson only while there is one."""
+        return self.lessons.allows(str(parameters[0])) if action == "lesson" else True
+
+    def action_learn(self) -> None:
+        """Show the list of lessons."""
+        self.lessons.choose()
+
+    def action_lesson(self, what: str) -> None:
+        """Answer the question of a lesson, show its hint, or go to another step."""
+        self.lessons.do(what)
 
     # -- the list of keys and the command palette
 
@@ -219,9 +238,11 @@ class Left(NamedTuple):
     """The folder of a run that still trains."""
 
 
-def run_app(experiment: Experiment | None = None, attach: Path | None = None) -> Left:
+def run_app(
+    experiment: Experiment | None = None, attach: Path | None = None, lesson: str | None = None
+) -> Left:
     """Open the app, and return when the person has left."""
-    app = GradtuiApp(experiment, attach, os.environ)
+    app = GradtuiApp(experiment, attach, os.environ, lesson)
     if isinstance(sys.__stderr__, io.TextIOWrapper):
         # Textual writes there: in Unicode, whatever Python made of the locale.
         sys.__stderr__.reconfigure(encoding="utf-8", errors="backslashreplace")

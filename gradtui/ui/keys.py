@@ -141,6 +141,20 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Show this pane on the full screen, and back.",
         id="lab.fill",
     ),
+    Binding("t", "app.learn", "lessons", tooltip="Short lessons with live trainings.", id="lab.lessons"),
+    Binding(
+        "A", "app.lesson('answer')", "answer", tooltip="Answer the lesson's question.", id="lesson.answer"
+    ),
+    Binding("H", "app.lesson('hint')", "hint", tooltip="A hint, or the text again.", id="lesson.hint"),
+    Binding(
+        "greater_than_sign",
+        "app.lesson('next')",
+        "next step",
+        key_display=">",
+        tooltip="The next step of the lesson.",
+        id="lesson.next",
+    ),
+    Binding("less_than_sign", "app.lesson('back')", "step before", show=False, id="lesson.back"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
     Binding("S", "studies", "studies", show=False, tooltip="Many trainings, one question.", id="lab.studies"),
     Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
@@ -170,6 +184,8 @@ TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "
 def why_not(action: str, run: FollowedRun | None) -> str:
     """Return why an action of the lab can do nothing now, in a few words; "" where there is no reason to give."""
     name = action.partition("(")[0]
+    if name == "app.lesson":
+        return "needs a lesson, press t first"
     if name not in NEED_A_RUN:
         return "not while a run trains" if run is not None and run.live else ""
     if run is None:
@@ -190,7 +206,7 @@ def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
 
     found: whether a problem was found, so that the keys that lead to a fix come next after those of training.
     """
-    if active.binding.id in TRAINING_KEYS:
+    if active.binding.id in TRAINING_KEYS or (active.binding.id or "").startswith("lesson."):
         return 0
     if active.binding.id in LEADING_BACK or (found and active.binding.id in FIXING_KEYS):
         return 1

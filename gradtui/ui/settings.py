@@ -43,6 +43,8 @@ class Settings:
     keys: Mapping[str, str] = field(default_factory=dict)
     """Other keys, by the id of what they do: `"lab.stop" = "X"`. Several are separated by commas. In the file it
     is the table `[keys]`; the app never writes it."""
+    language: str = ""
+    """The language of the lessons, as the name of their folder: "en", "zh"; "" follows the locale."""
     share: bool = False
     """Make new runs readable by the group; otherwise this user alone can read them."""
 
@@ -57,6 +59,7 @@ ALLOWED = {
     "smoothing": '"off" or "light" or "strong"',
     "log_loss": "true or false",
     "log_accuracy": "true or false",
+    "language": 'a language, such as "en" or "zh"',
     "share": "true or false",
     "redraws": "a whole number from 1 to 20",
 }

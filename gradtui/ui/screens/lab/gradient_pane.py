@@ -104,7 +104,8 @@ class GradientPane(Vertical, can_focus=True):
     DEFAULT_CSS = """
     GradientPane {
         & #invite { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
-        & ProfileChart, & FactorChart { height: 5fr; min-height: 4; }
+        & ProfileChart { height: 5fr; min-height: 4; }
+        & FactorChart { height: 12fr; min-height: 4; }
         & Waterfall { height: 4fr; min-height: 2; }
     }
     """

@@ -1,0 +1,220 @@
+"""A lesson is a few steps: sentences, an experiment that is loaded, a question that is answered by looking at a run.
+
+`parse` reads one file, and names the file and the field of what is wrong in it. Texts are checked for their length, so
+that every step can be read beside the charts on a terminal of 80 columns and 24 lines.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+from gradtui.experiment import Experiment, ExperimentError, resolve, set_fields
+from gradtui.experiment.errors import nearest
+from gradtui.experiment.presets import names as preset_names
+from gradtui.metrics import find as find_metric
+from gradtui.toml_text import parse as parse_toml
+
+COLUMNS = 76
+"""The columns of a step's text beside the live panes at 80 columns."""
+LINES = 7
+"""The lines that the text, what to do and the question of a step have together, and so the text of what to notice."""
+
+Text = Annotated[str, Meta(min_length=1)]
+Where = Literal["first", "last", "lowest", "highest"]
+Shown = Literal["", "net", "gradient", "product", "curves", "findings"]
+
+RUN_QUANTITIES = ("product", "steps", "slope")
+"""What can be asked of a run besides its curves and metrics: the product of the layers' factors, the number of steps
+that were recorded, and the decades that the gradient changes by a layer."""
+CURVES = ("loss", "accuracy", "lr", "grad_norm_total", "train_accuracy", "test_accuracy")
+
+
+class LessonError(ValueError):
+    """A LessonError says in one line which file and which field of it is wrong."""
+
+
+class Quantity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Quantity is one number of a run: a curve's, a metric's of a layer, or one of the whole run."""
+
+    of: Text
+    """A curve ("loss"), a metric ("grad_norm"), or one of RUN_QUANTITIES."""
+    at: Where = "last"
+    """The step; "lowest" and "highest" are those of a curve over all steps."""
+    layer: int = 0
+    """The layer of a metric, from 1; -1 is the last. 0 with `extreme` is the layer that the question asks for."""
+    over: int = 0
+    """Another layer, by whose value it is divided; 0 divides by nothing."""
+
+
+class Choice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Choice is one answer to choose: right by itself, or where the quantity of the question lies in a range."""
+
+    text: Text
+    right: bool = False
+    nonfinite: bool = False
+    """Right where the quantity is NaN or infinite, and only there."""
+    above: float | None = None
+    below: float | None = None
+
+
+class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Question is answered by a layer, a number or a choice."""
+
+    kind: Literal["layer", "number", "choice"]
+    ask: Text
+    hint: Text
+    quantity: Quantity | None = None
+    """What a run has to be asked for; None is a choice whose right answer stands in the file."""
+    extreme: Literal["lowest", "highest"] = "lowest"
+    """Of a layer: the one with the lowest or the highest value."""
+    within: Annotated[float, Meta(ge=0.0)] = 0.05
+    """A number is right up to this distance; a layer's value may differ from the extreme by this share."""
+    factor: Annotated[float, Meta(ge=1.0)] = 1.0
+    """A number is right up to this factor, where it is above 1."""
+    choices: tuple[Choice, ...] = ()
+    after: int = 10
+    """The steps that a run must have."""
+
+
+class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Step is one page of a lesson."""
+
+    title: Text
+    text: Text
+    do: str = ""
+    """What to press."""
+    experiment: str = ""
+    """The preset that is loaded; "" leaves the one of the step before."""
+    set: dict[str, Any] = {}
+    """Changes of it, by their dotted paths."""
+    show: Shown = ""
+    """The pane that is shown."""
+    question: Question | None = None
+    notice: str = ""
+    """What to notice once the question is answered."""
+    source: str = ""
+    """Where the claims of the step come from."""
+
+
+class Lesson(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A Lesson has an id, a title and steps."""
+
+    lesson: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+    title: Text
+    about: str = ""
+    """What one knows afterwards, in a line."""
+    sources: tuple[str, ...] = ()
+    step: Annotated[tuple[Step, ...], Meta(min_length=1)]
+
+    def experiment_of(self, index: int) -> Experiment | None:
+        """Return the experiment that a step works with: its own, or the last one before it."""
+        for step in self.step[index::-1]:
+            if step.experiment:
+                found = resolve(step.experiment)
+                return set_fields(found, step.set) if step.set else found
+        return None
+
+
+def parse(text: str, file: str) -> Lesson:
+    """Return the lesson of a file's text. Raises LessonError."""
+    try:
+        lesson = msgspec.convert(parse_toml(text), Lesson)
+    except msgspec.ValidationError as error:
+        raise LessonError(_line(file, str(error))) from None
+    except ValueError as error:
+        raise LessonError(f"{file}: {error}") from None
+    for number, step in enumerate(lesson.step, 1):
+        problem = _problem(step, first=number == 1)
+        if problem:
+            raise LessonError(f"{file}: step {number}: {problem}")
+    return lesson
+
+
+def check_experiments(lesson: Lesson, file: str) -> None:
+    """Raise LessonError where a step names no preset, or a change that is not allowed."""
+    for number, step in enumerate(lesson.step, 1):
+        if step.experiment and step.experiment not in preset_names():
+            hint = nearest(step.experiment, preset_names())
+            raise LessonError(
+                f"{file}: step {number}: experiment: no preset is called {step.experiment!r}{hint}"
+            )
+        try:
+            lesson.experiment_of(number - 1)
+        except ExperimentError as error:
+            raise LessonError(f"{file}: step {number}: set: {error}") from None
+
+
+def _line(file: str, problem: str) -> str:
+    """Return msgspec's message with the place in the words of the file."""
+    what, _, place = problem.partition(" - at `$")
+    steps = re.sub(r"\[(\d+)\]", lambda found: f" {int(found[1]) + 1}", place.rstrip("`")).lstrip(".")
+    return f"{file}: {f'{steps}: ' if steps else ''}{what[:1].lower()}{what[1:]}"
+
+
+def _problem(step: Step, *, first: bool) -> str:
+    if first and not step.experiment and step.question is not None and step.question.quantity is not None:
+        return "experiment: the first step that asks about a run needs one"
+    if step.set and not step.experiment:
+        return "set: needs the experiment that it changes"
+    question = step.question
+    asked = () if question is None else (f"? {question.ask}",)
+    for field, parts in (("text", (step.text, step.do, *asked)), ("notice", (step.notice, step.source))):
+        lines = sum(len(wrapped(part, COLUMNS)) for part in parts if part)
+        if lines > LINES:
+            also = ", do and question" if field == "text" else " and source"
+            return f"{field}: {lines} lines of {COLUMNS} columns with{also}; at most {LINES} can be seen"
+    return "" if question is None else _question_problem(question)
+
+
+def _question_problem(question: Question) -> str:
+    quantity = question.quantity
+    if (
+        quantity is not None
+        and quantity.of not in (*RUN_QUANTITIES, *CURVES)
+        and find_metric(quantity.of) is None
+    ):
+        return f"question.quantity.of: no curve or metric is called {quantity.of!r}"
+    if question.kind == "choice":
+        if len(question.choices) < 2:
+            return "question.choices: a choice needs two at least"
+        if quantity is None and sum(choice.right for choice in question.choices) != 1:
+            return "question.choices: one of them must be right, or the question needs a quantity"
+        return ""
+    if quantity is None:
+        return f"question.quantity: a {question.kind} is compared with what was measured"
+    if question.kind == "layer" and find_metric(quantity.of) is None:
+        return "question.quantity.of: a layer is found by a metric"
+    return ""
+
+
+def flowed(text: str) -> str:
+    """Return a text without the line breaks of its file; an empty line begins a new paragraph."""
+    return "\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip()))
+
+
+def wrapped(text: str, columns: int) -> list[str]:
+    """Return a text in lines of so many columns; characters of two columns may stand anywhere, words stay whole."""
+    lines: list[str] = []
+    for paragraph in flowed(text).split("\n"):
+        line, width = "", 0
+        for piece in re.findall(r"\s+|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+", paragraph):
+            size = columns_of(piece)
+            if width + size > columns and not piece.isspace():
+                lines.append(line.rstrip())
+                line, width = "", 0
+            if line or not piece.isspace():
+                line, width = line + piece, width + size
+        lines.append(line.rstrip())
+    return lines
+
+
+def columns_of(text: str) -> int:
+    """Return how many columns of a terminal a text takes."""
+    return sum(
+        0 if unicodedata.combining(c) else 2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text
+    )

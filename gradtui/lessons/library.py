@@ -1,0 +1,90 @@
+"""Find the lessons that ship with gradtui, in the language of the person, and the files of others."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from typing import NamedTuple
+
+from gradtui.experiment.errors import nearest
+from gradtui.lessons.lesson import Lesson, LessonError, check_experiments, parse
+from gradtui.ordinary_files import problem_of, read_whole
+
+FALLBACK = "en"
+
+
+class Entry(NamedTuple):
+    """An Entry is one lesson of the list, with its language."""
+
+    lesson: Lesson
+    language: str
+
+
+def languages() -> list[str]:
+    """Return the languages that have lessons, by the names of their folders."""
+    return sorted(
+        folder.name
+        for folder in resources.files(__package__ or "gradtui.lessons").iterdir()
+        if folder.is_dir() and any(file.name.endswith(".toml") for file in folder.iterdir())
+    )
+
+
+def wanted_language(setting: str, environ: Mapping[str, str]) -> str:
+    """Return the language that a person wants: the setting's, else the locale's ("zh" of zh_CN.UTF-8)."""
+    locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
+    found = setting or locale.partition(".")[0].partition("@")[0].partition("_")[0].lower()
+    return FALLBACK if found in ("", "c", "posix") else found
+
+
+def lessons(language: str = FALLBACK) -> list[Entry]:
+    """Return all lessons in their order; one that a language lacks is there in English.
+
+    Raises:
+        LessonError: a file that ships is wrong.
+    """
+    found = _of_language(FALLBACK)
+    if language != FALLBACK and language in languages():
+        found |= {name: entry for name, entry in _of_language(language).items() if name in found}
+    return [found[name] for name in sorted(found)]
+
+
+def _of_language(language: str) -> dict[str, Entry]:
+    folder = resources.files(__package__ or "gradtui.lessons").joinpath(language)
+    return {
+        file.name: Entry(parse(file.read_text(encoding="utf-8"), f"lessons/{language}/{file.name}"), language)
+        for file in folder.iterdir()
+        if file.name.endswith(".toml")
+    }
+
+
+def open_lesson(word: str, language: str = FALLBACK) -> Entry:
+    """Return a lesson by its name, its number or its file.
+
+    Raises:
+        LessonError: there is none, or the file is wrong.
+    """
+    if word.endswith(".toml") or os.sep in word:
+        return Entry(load(Path(word)), "")
+    known = lessons(language)
+    if word.isascii() and word.isdigit() and 1 <= int(word) <= len(known):
+        return known[int(word) - 1]
+    names = [entry.lesson.lesson for entry in known]
+    if word not in names:
+        hint = nearest(word, names) or " (gradtui learn lists them)"
+        raise LessonError(f"{word}: no such lesson or file{hint}")
+    return known[names.index(word)]
+
+
+def load(path: Path) -> Lesson:
+    """Return the lesson of a file. Raises LessonError."""
+    try:
+        text = read_whole(path).decode()
+    except UnicodeDecodeError:
+        raise LessonError(f"{path}: is no UTF-8") from None
+    except OSError as error:
+        raise LessonError(f"{path}: {problem_of(error)}") from None
+    lesson = parse(text, str(path))
+    check_experiments(lesson, str(path))
+    return lesson

@@ -1,0 +1,107 @@
+"""The Lessons of an app: the list to choose from, and the lesson that is being played in the lab."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from gradtui.ui.settings_store import settings_of
+
+if TYPE_CHECKING:
+    from gradtui.lessons.library import Entry
+    from gradtui.ui.app import GradtuiApp
+    from gradtui.ui.screens.lab.lesson_guide import LessonGuide
+
+LEAVE = "/leave"
+"""The key of the choice that ends the lesson; no lesson can be called so."""
+
+
+class Lessons:
+    """The Lessons open, lead and end a lesson; nothing of them is imported before one is asked for.
+
+    Args:
+        app: the app.
+        first: the lesson that it begins with; "" is the list, None is none.
+    """
+
+    def __init__(self, app: GradtuiApp, first: str | None) -> None:
+        self._app = app
+        self._first = first
+        self.guide: LessonGuide | None = None
+        """The lesson that is played; None where there is none."""
+
+    async def begin_with_lab(self) -> None:
+        """Open what the app was started with, once the lab is there."""
+        if self._first == "":
+            self.choose()
+        elif self._first is not None:
+            from gradtui.lessons.library import open_lesson
+
+            await self.open(open_lesson(self._first, self.language))
+
+    @property
+    def language(self) -> str:
+        """The language of the lessons, by the settings or the locale."""
+        from gradtui.lessons.library import wanted_language
+
+        return wanted_language(settings_of(self._app).language, os.environ)
+
+    def allows(self, what: str) -> bool:
+        """Return whether a key of a lesson does anything now."""
+        return self.guide is not None and (what in ("next", "back") or self.guide.question is not None)
+
+    def do(self, what: str) -> None:
+        """Do what a key of the lesson says: next, back, hint or answer."""
+        if self.guide is not None:
+            getattr(self.guide, what)()
+
+    def choose(self) -> None:
+        """Let the person choose a lesson; the first one that is not finished is marked."""
+        from gradtui.lessons.library import languages, lessons
+        from gradtui.lessons.progress import read_progress
+        from gradtui.ui.screens.dialogs import Choice, ChooseScreen
+
+        entries, progress = lessons(self.language), read_progress()
+        choices, advised = [], False
+        for number, entry in enumerate(entries, 1):
+            lesson = entry.lesson
+            done = len([step for step in progress.get(lesson.lesson, []) if step <= len(lesson.step)])
+            whole = done == len(lesson.step)
+            state = "✓ " if whole else f"{done} of {len(lesson.step)} · " if done else ""
+            marked, advised = not whole and not advised, advised or not whole
+            choices.append(Choice(lesson.lesson, f"{number} {lesson.title}", state + lesson.about, marked))
+        if self.guide is not None:
+            choices.append(Choice(LEAVE, "Leave this lesson", "the lab stays as it is"))
+        missing = "" if self.language in languages() else f" · there are none in {self.language!r}: English"
+        known = {entry.lesson.lesson: entry for entry in entries}
+
+        async def take(name: str | None) -> None:
+            if name == LEAVE:
+                await self.leave()
+            elif name is not None:
+                await self.open(known[name])
+
+        self._app.push_screen(ChooseScreen(f"Lessons{missing}", choices, title_width=0), take)
+
+    async def open(self, entry: Entry) -> None:
+        """Begin a lesson in the lab, in the place of another one."""
+        from gradtui.ui.screens.lab.lesson_guide import LessonGuide
+
+        lab = self._app.lab
+        if lab is None:
+            return
+        await self.leave()
+        self.guide = LessonGuide(lab, entry, self._finished)
+        await self.guide.begin()
+
+    async def leave(self) -> None:
+        """End the lesson, if there is one."""
+        guide, self.guide = self.guide, None
+        if guide is not None:
+            await guide.end()
+            guide.lab.refresh_bindings()
+
+    def _finished(self) -> None:
+        title = self.guide.lesson.title if self.guide is not None else ""
+        self._app.notify(f"{title}: finished", timeout=3, markup=False)
+        self.choose()

@@ -1,0 +1,168 @@
+"""Lesson files: those that ship can all be played, and one that is wrong gets a line with its file and its field."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import gradtui
+from gradtui.lessons.lesson import LINES, LessonError, check_experiments, columns_of, parse, wrapped
+from gradtui.lessons.library import Entry, languages, lessons, load, open_lesson, wanted_language
+from gradtui.lessons.progress import note_step, progress_path, read_progress
+
+ALL = [entry for language in languages() for entry in lessons(language)]
+
+
+@pytest.mark.parametrize("entry", ALL, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
+def test_every_lesson_that_ships_names_known_experiments_and_its_sources(entry: Entry) -> None:
+    lesson = entry.lesson
+    check_experiments(lesson, lesson.lesson)
+    assert lesson.about
+    assert columns_of(lesson.title) <= 40
+    assert any(step.source for step in lesson.step) or lesson.lesson == "bars"
+    for step in lesson.step:
+        assert step.question is None or step.notice, "one is told what there was to notice"
+        if step.question is not None:
+            assert len(wrapped(step.question.hint, 70)) <= 3
+            assert all(columns_of(choice.text) <= 70 for choice in step.question.choices)
+
+
+def test_the_lessons_have_names_of_their_own_and_an_order() -> None:
+    names = [entry.lesson.lesson for entry in lessons()]
+    assert names[:5] == ["bars", "vanishing", "product", "exploding", "degradation"]
+    assert len(set(names)) == len(names)
+    assert open_lesson("2") == open_lesson("vanishing")
+
+
+GOOD = """
+lesson = "mine"
+title = "Mine"
+[[step]]
+title = "One"
+text = "Look."
+experiment = "sigmoid-20"
+[step.question]
+kind = "layer"
+ask = "Which?"
+hint = "Look."
+quantity = { of = "grad_norm" }
+"""
+
+WRONG = {
+    "no TOML": ("lesson =\ntitle = 1", "line 1"),
+    "no title": ('lesson = "mine"\n[[step]]\ntitle = "One"\ntext = "Look."', "title"),
+    "no steps": ('lesson = "mine"\ntitle = "Mine"', "step"),
+    "unknown field": (GOOD.replace('ask = "Which?"', 'ask = "Which?"\nasks = 1'), "step 1.question: "),
+    "wrong type": (GOOD.replace('"Look."\nexperiment', "5\nexperiment"), "step 1.text"),
+    "unknown kind": (GOOD.replace('"layer"', '"lay"'), "step 1.question.kind"),
+    "unknown metric": (GOOD.replace("grad_norm", "grad_nrm"), "step 1: question.quantity.of"),
+    "unknown preset": (GOOD.replace("sigmoid-20", "sigmoid-21"), "step 1: experiment"),
+    "bad change": (GOOD.replace('"sigmoid-20"', '"sigmoid-20"\nset = { "net.0.width" = -1 }'), "net.0.width"),
+    "too long": (GOOD.replace('text = "Look."', f'text = "{"word " * 120}"'), "step 1: text"),
+    "no right choice": (
+        GOOD.replace('"layer"', '"choice"')
+        .replace('quantity = { of = "grad_norm" }', 'choices = [{ text = "a" }, { text = "b" }]'),
+        "step 1: question.choices",
+    ),
+    "no choices": (GOOD.replace('"layer"', '"choice"'), "step 1: question.choices"),
+}  # fmt: skip
+
+
+def test_a_good_file_of_somebody_else_is_a_lesson(tmp_path: Path) -> None:
+    path = tmp_path / "mine.toml"
+    path.write_text(GOOD)
+    assert load(path).lesson == "mine"
+    assert open_lesson(str(path)).language == ""
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_gets_one_line_with_the_file_and_the_field(name: str, tmp_path: Path) -> None:
+    text, field = WRONG[name]
+    path = tmp_path / "mine.toml"
+    path.write_text(text)
+    with pytest.raises(LessonError) as error:
+        load(path)
+    line = str(error.value)
+    assert line.startswith(f"{path}: ")
+    assert field in line
+    assert "\n" not in line
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    with pytest.raises(LessonError, match=r"no\.toml"):
+        load(tmp_path / "no.toml")
+    (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(LessonError, match="UTF-8"):
+        load(tmp_path / "bytes.toml")
+    with pytest.raises(LessonError, match="did you mean"):
+        open_lesson("vanishin")
+
+
+def test_lines_are_counted_in_columns_of_a_terminal() -> None:
+    assert wrapped("one two three", 7) == ["one two", "three"]
+    assert wrapped("one\ntwo\n\nthree", 80) == ["one two", "three"], "an empty line begins a paragraph"
+    assert wrapped("梯度消失", 4) == ["梯度", "消失"]
+    assert len(wrapped("word " * 60, 76)) <= LINES
+
+
+def test_the_language_is_the_settings_or_the_locales() -> None:
+    assert wanted_language("", {}) == "en"
+    assert wanted_language("", {"LANG": "C.UTF-8"}) == "en"
+    assert wanted_language("", {"LANG": "zh_CN.UTF-8"}) == "zh"
+    assert wanted_language("", {"LC_ALL": "de_AT@euro", "LANG": "zh_CN.UTF-8"}) == "de"
+    assert wanted_language("en", {"LANG": "zh_CN.UTF-8"}) == "en"
+    assert [entry.lesson.lesson for entry in lessons("xx")] == [entry.lesson.lesson for entry in lessons()]
+
+
+def test_progress_is_kept_and_a_damaged_file_is_none(home: Path) -> None:
+    assert read_progress() == {}
+    note_step("bars", 2)
+    note_step("bars", 1)
+    note_step("product", 1)
+    assert read_progress() == {"bars": [1, 2], "product": [1]}
+    for text in ("[]", "{", '{"bars": 3}', '{"bars": ["x", -1, 2.5]}'):
+        progress_path().write_text(text)
+        assert read_progress() in ({}, {"bars": []})
+    note_step("bars", 3)
+    assert read_progress() == {"bars": [3]}
+
+
+def test_they_are_read_from_a_zip_and_without_docstrings(tmp_path: Path) -> None:
+    root = Path(gradtui.__file__).parent
+    archive = tmp_path / "gradtui.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in root.rglob("*"):
+            if path.suffix in (".py", ".toml", ".tcss"):
+                file.write(path, path.relative_to(root.parent))
+    code = "from gradtui.lessons.library import lessons; print(len(lessons()))"
+    result = subprocess.run(
+        [sys.executable, "-OO", "-c", f"import sys; sys.path.insert(0, {str(archive)!r}); {code}"],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert result.stdout.strip() == str(len(lessons())), result.stderr
+
+
+def test_the_shipped_texts_are_parsed_strictly() -> None:
+    text = Path(gradtui.__file__).with_name("lessons").joinpath("en/01-bars.toml").read_text()
+    with pytest.raises(LessonError, match="at most"):
+        parse(text.replace('title = "Train a net', f'notice = "{"word " * 200}"\ntitle = "Train a net', 1)
+              .replace("notice = \"\"\"\nAll bars", "source = \"\"\"\nAll bars", 1), "01")  # fmt: skip
+
+
+def test_json_lists_them(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    from gradtui.cli import main
+
+    monkeypatch.setenv("LC_ALL", "C.UTF-8")
+    assert main(["learn", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    assert [list(one) for one in told] == [["lesson", "title", "language"]] * len(told)
+    assert told[0] == {"lesson": "bars", "title": "A gradient per layer", "language": "en"}
+    assert main(["learn", "no-such"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert main(["learn"]) == 0
+    assert "vanishing" in capsys.readouterr().out

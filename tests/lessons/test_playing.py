@@ -1,0 +1,115 @@
+"""A lesson is played in the lab, wholly by keyboard, on 80 columns and 24 lines, with a real training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.pilot import Pilot
+
+from gradtui.lessons.progress import note_step, read_progress
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab.answer_screen import AnswerScreen
+from gradtui.ui.screens.lab.lab_screen import LabScreen
+from tests.support.lab import lab_of, screen_text, until
+
+
+async def answered(pilot: Pilot[None], *keys: str) -> str:
+    """Press the keys that answer, and return what is said."""
+    app = pilot.app
+    await pilot.press("A")
+    await until(pilot, lambda: not isinstance(app.screen, LabScreen))
+    await pilot.press(*keys)
+    await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.is_current)
+    await pilot.pause()
+    return screen_text(app)
+
+
+@pytest.mark.long
+async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "2 The vanishing gradient" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: "1 of 4" in screen_text(app))
+        assert "Where does the loss end?" in screen_text(app)
+        assert lab.workbench.experiment.run.steps == 150
+
+        assert "Train first" in await answered(pilot, "3")
+        await pilot.press("space")
+        await until(pilot, lambda: lab.followed is not None, 60)
+        await until(pilot, lambda: lab.followed.snapshot is not None and not lab.followed.live, 120)
+        await until(pilot, lambda: lab.followed.findings is not None, 60)
+        assert "✗ Not this: near 0" in await answered(pilot, "1")
+        await pilot.press("H")
+        await pilot.pause()
+        assert "Hint: The legend" in screen_text(app)
+        text = await answered(pilot, "3")
+        assert "✓ Right: about 2.3" in text
+        assert "the depth is the problem" in " ".join(text.replace("│", " ").split())
+        assert read_progress() == {"vanishing": [1]}
+
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "2 of 4" in screen_text(app))
+        assert "✓ Right" in await answered(pilot, "down", "down", "enter")
+        await pilot.press("greater_than_sign", "m", "m")
+        await until(pilot, lambda: "Update ÷ weight of each layer" in screen_text(app))
+        await pilot.press("right")
+        await until(pilot, lambda: "dense1 " in screen_text(app))
+        assert "✓ Right" in await answered(pilot, *"1e-9", "enter")
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "4 of 4" in screen_text(app))
+        assert "✖" in screen_text(app)
+        assert "✓ Right: vanishing" in await answered(pilot, "2")
+        assert read_progress() == {"vanishing": [1, 2, 3, 4]}
+
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "Leave this lesson" in screen_text(app))
+        assert "✓ twenty sigmoid layers" in screen_text(app)
+        await pilot.press(*"leave", "enter")
+        await until(pilot, lambda: "of 4 ·" not in screen_text(app))
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "needs a lesson" in screen_text(app))
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
+async def test_a_lesson_goes_on_where_it_was_left_and_a_question_is_skipped_by_asking_twice(
+    size: tuple[int, int], home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)
+    note_step("product", 1)
+    app = GradtuiApp(lesson="product")
+    async with app.run_test(size=size) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "2 of 5 · Its two parts" in screen_text(app))
+        await pilot.press("A")
+        await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
+        assert "How large can sigmoid's derivative be at most?" in screen_text(app)
+        await pilot.press("9", "escape")
+        await pilot.pause()
+        await pilot.press("greater_than_sign")
+        await pilot.pause()
+        assert "2 of 5" in screen_text(app)
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "3 of 5" in screen_text(app))
+        await pilot.press("less_than_sign")
+        await until(pilot, lambda: "2 of 5" in screen_text(app))
+        assert "✓ Right: 1/4" in await answered(pilot, "3")
+
+
+async def test_a_step_loads_its_experiment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)
+    for step in (1, 2, 3):
+        note_step("product", step)
+    app = GradtuiApp(lesson="3")
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "4 of 5 · tanh" in screen_text(app))
+        assert lab.workbench.experiment.net[0].activation == "tanh"
+        await pilot.press("u")
+        await pilot.pause()
+        assert lab.workbench.experiment.net[0].activation == "sigmoid", (
+            "what was edited before is one undo away"
+        )

@@ -69,7 +69,9 @@ class Lessons:
             whole = done == len(lesson.step)
             state = "✓ " if whole else f"{done} of {len(lesson.step)} · " if done else ""
             marked, advised = not whole and not advised, advised or not whole
-            choices.append(Choice(lesson.lesson, f"{number} {lesson.title}", state + lesson.about, marked))
+            choices.append(
+                Choice(lesson.lesson, f"{number} {lesson.title}", state + lesson.about, marked, "next")
+            )
         if self.guide is not None:
             choices.append(Choice(LEAVE, "Leave this lesson", "the lab stays as it is"))
         missing = "" if self.language in languages() else f" · there are none in {self.language!r}: English"

@@ -36,6 +36,8 @@ class Choice:
     line: str
     marked: bool = False
     """This is true if it is advised, and stands out."""
+    mark: str = "advised"
+    """The word behind the title of one that stands out."""
 
 
 class ChooseScreen(ModalScreen[str | None]):
@@ -99,7 +101,7 @@ class ChooseScreen(ModalScreen[str | None]):
             if all(word in f"{choice.title} {choice.line}".lower() for word in wanted):
                 between = "\n  " if not self.title_width else " " * (self.title_width - len(choice.title))
                 colour = "bold $accent" if choice.marked else "bold"
-                title = f"{choice.title}  advised" if choice.marked else choice.title
+                title = f"{choice.title}  {choice.mark}" if choice.marked else choice.title
                 text = Content.assemble((title, colour), between, (choice.line, "$secondary"))
                 found.add_option(Option(text, id=choice.key))
         found.highlighted = 0 if found.option_count else None

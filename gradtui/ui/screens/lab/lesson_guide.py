@@ -53,6 +53,7 @@ class LessonGuide:
 
     async def begin(self) -> None:
         """Show the first step that is not finished yet; all of them again, where every one is."""
+        self.lab.add_class("-lesson")
         await self.lab.mount(self.pane, before=self.lab.query_one(KeyLine))
         done = read_progress().get(self.lesson.lesson, [])
         left = [index for index in range(len(self.lesson.step)) if index + 1 not in done]
@@ -61,6 +62,7 @@ class LessonGuide:
 
     async def end(self) -> None:
         """Take the lesson off the screen."""
+        self.lab.remove_class("-lesson")
         await self.pane.remove()
 
     @property

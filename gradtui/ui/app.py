@@ -78,7 +78,7 @@ class GradtuiApp(TerminalApp):
         self.experiment = experiment
         self.attach = attach
         self.lab: LabScreen | None = None
-        self.lessons = Lessons(self, lesson)
+        self.lessons = Lessons(self, lambda: self.lab, lesson)
 
     def on_load(self) -> None:
         """Provide a thread for each reader that a screen may need.

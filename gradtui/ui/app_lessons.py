@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
 
 from gradtui.ui.settings_store import settings_of
 
 if TYPE_CHECKING:
     from gradtui.lessons.library import Entry
-    from gradtui.ui.app import GradtuiApp
+    from gradtui.ui.screens.lab.lab_screen import LabScreen
     from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 
 LEAVE = "/leave"
@@ -21,11 +24,13 @@ class Lessons:
 
     Args:
         app: the app.
+        lab: returns the lab, or None before it is open.
         first: the lesson that it begins with; "" is the list, None is none.
     """
 
-    def __init__(self, app: GradtuiApp, first: str | None) -> None:
+    def __init__(self, app: App[Any], lab: Callable[[], LabScreen | None], first: str | None) -> None:
         self._app = app
+        self._lab = lab
         self._first = first
         self.guide: LessonGuide | None = None
         """The lesson that is played; None where there is none."""
@@ -89,7 +94,7 @@ class Lessons:
         """Begin a lesson in the lab, in the place of another one."""
         from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 
-        lab = self._app.lab
+        lab = self._lab()
         if lab is None:
             return
         await self.leave()

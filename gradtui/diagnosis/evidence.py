@@ -141,6 +141,8 @@ class Evidence:
     """What the recording of a script saw beside its numbers; None where it saw nothing of the kind."""
     batches: Mapping[int, tuple[int | float | str, ...]] = field(default_factory=dict)
     """The ids of the examples of some steps, which a script has logged."""
+    computed_in: str = ""
+    """The type of numbers in which a script computes its layers where it is known to be float16, as under autocast."""
     number_format: str = ""
     """The smallest type of numbers of a script's parameters, such as float16; empty where it is not known."""
 

@@ -94,6 +94,7 @@ def evidence_of(run: Run) -> Evidence:
         steps_planned=meta.steps if meta else 0,
         facts=newest_facts(events),
         batches=_batches(events),
+        computed_in="float16" if meta and meta.data.get("computed_in") == "float16" else "",
         number_format=_smallest_format([layer.dtype for layer in layers]),
     )
     return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence

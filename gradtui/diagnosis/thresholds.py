@@ -144,6 +144,13 @@ BLOWN_UP_RATIO = 1000.0
 """The largest gradient norm of a net that blew up and died (SCIENCE.md, rule 3), and its loss in times chance."""
 GROWN_RATIO = 10.0
 """A gradient norm so many times its first value has grown before the numbers or the loss broke; noise does not."""
+FEWEST_NORMS = 20
+"""Norms without which nothing is said of their course in a script whose loss is not known."""
+RUNAWAY_NORM = 1e3
+"""A norm so many times that of the beginning, for an eighth of the run, runs away. In nets that learn it changes by two
+decades at most, as that of a critic without a bound does."""
+COLLAPSED_NORM = 1e-4
+"""A norm so small a share of that of the beginning is next to nothing."""
 
 # -- dead and saturated units
 

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 MOST_NODES = 200_000
@@ -40,6 +41,8 @@ class GradientGraph:
     """Layers that lie on one path, by their numbers, in the order from input to output; the longest path first."""
     places: Mapping[int, float]
     """The number of places of one example at which each layer's weight is used: pixels, tokens, steps."""
+    half: bool
+    """This is true if a layer's output is a float16, as under autocast."""
     forms: Mapping[int, str]
     """What layers are compared by: weights of another form have other gradients in the healthiest net."""
 
@@ -62,6 +65,7 @@ def gradient_graph(
     used: defaultdict[Any, dict[int, None]] = defaultdict(dict)
     uses: defaultdict[int, float] = defaultdict(float)
     forms: defaultdict[int, set[str]] = defaultdict(set)
+    half = False
     for node in nodes:
         weight: Tensor | None = getattr(node, "variable", None)
         layer = None if weight is None else layer_of.get(id(weight))
@@ -70,6 +74,7 @@ def gradient_graph(
         for user in _users_of_weight(node, users):
             used[user].setdefault(layer)
             kind = kind_of(user)
+            half = half or _dtype(user) == torch.float16
             rows = _rows(user, kind)
             if math.isnan(rows):
                 continue
@@ -79,6 +84,7 @@ def gradient_graph(
     return GradientGraph(
         paths=_paths(nodes, used),
         places={layer: count / max(1, examples) for layer, count in uses.items()},
+        half=half,
         forms={layer: " + ".join(sorted(several)) for layer, several in forms.items()},
     )
 
@@ -178,6 +184,12 @@ def _shape(node: Any) -> tuple[int, ...]:
     """The shape of what an operation returned."""
     metadata = getattr(node, "_input_metadata", None)
     return tuple(metadata[0].shape) if metadata else ()
+
+
+def _dtype(node: Any) -> torch.dtype | None:
+    """The type of the numbers that an operation returned; None where it is not known."""
+    metadata = getattr(node, "_input_metadata", None)
+    return getattr(metadata[0], "dtype", None) if metadata else None
 
 
 def _form(kind: str, weight: Tensor) -> str:

@@ -343,6 +343,7 @@ class ScriptRecorder:
             self.models.paths(),
             self.models.uses(),
             order="as first used" if order_known else "as registered",
+            **({"computed_in": "float16"} if self.models.in_half() else {}),
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",
         )
         columns = tuple(layer.name for layer in shown)

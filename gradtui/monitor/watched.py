@@ -81,6 +81,10 @@ class WatchedModels:
             paths += of_model or [sequential_path(model, self._layer_of, self._compared)]
         return [tuple(self.registered[number].name for number in path) for path in paths if len(path) > 1]
 
+    def in_half(self) -> bool:
+        """Return whether a layer's output was a float16 when the first step was computed."""
+        return any(graph.half for graph in self.order.graphs.values())
+
     def uses(self) -> dict[str, tuple[float, str]]:
         """Return by the name of a layer at how many places its weight is used, and in which form."""
         return {

@@ -62,3 +62,35 @@ def test_bfloat16_that_rounds_the_update_away_is_named_first(home: Path, kind: A
 
 def test_bfloat16_that_learns_is_left_in_peace(home: Path) -> None:
     assert found_in(torch.optim.SGD, 0.3, logs=True, dtype=torch.bfloat16) == []
+
+
+@pytest.mark.parametrize(
+    ("depth", "scale", "dtype", "layers"),
+    [
+        (8, 1.0, torch.float16, ("0", "2")),
+        (3, 1e-9, torch.float16, ("0", "2", "4")),
+        (8, 1.0, torch.bfloat16, ()),
+    ],
+    ids=["first layers", "all layers", "bfloat16"],
+)
+def test_gradients_that_autocast_loses_are_an_underflow(
+    tmp_path: Path, depth: int, scale: float, dtype: torch.dtype, layers: tuple[str, ...]
+) -> None:
+    torch.manual_seed(0)
+    hidden = [part for _ in range(depth) for part in (nn.Linear(32, 32), nn.Sigmoid())]
+    model = nn.Sequential(*hidden, nn.Linear(32, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    x, y = torch.randn(64, 32), torch.randint(4, (64,))
+    with gradtui.watch(model, optimizer, runs=tmp_path, budget=None) as probe:
+        for _ in range(120):
+            optimizer.zero_grad()
+            with torch.autocast("cpu", dtype=dtype):
+                loss = nn.functional.cross_entropy(model(x), y) * scale
+            loss.backward()
+            optimizer.step()
+        assert probe.run is not None
+    findings = diagnose_run(gradtui.open_run(probe.run)).findings
+    assert [one.layers[: len(layers)] for one in findings if one.code == "underflow"] == [layers] * bool(
+        layers
+    )
+    assert not [one for one in findings if one.code == "no-gradient"]

@@ -21,6 +21,7 @@ from gradtui.diagnosis.rules import (
     units,
     unstable,
     wiring,
+    without_loss,
 )
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import WELL_LEARNED_LOSS
@@ -49,7 +50,11 @@ def remarks(evidence: Evidence) -> list[Finding]:
         return []
     case = Case(evidence)
     with np.errstate(all="ignore"):
-        harmless = _present(explosion.harmless_explosion(case), starvation.harmless_vanishing(case))
+        harmless = _present(
+            explosion.harmless_explosion(case),
+            starvation.harmless_vanishing(case),
+            without_loss.collapsed_norm(case),
+        )
         return [*harmless, *wiring.information(case), *_present(spikes.spikes(case))]
 
 
@@ -89,7 +94,7 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     dead = units.dead_units(case)
     if case.learned and not any(broken):
         return _present(dead, starvation.no_gradient(case), learning.degradation(case, partner))
-    exploding = explosion.exploding(case)
+    exploding = explosion.exploding(case) or without_loss.runaway_norm(case)
     if exploding or any(broken):
         # Units that died or saturated are a consequence of it.
         return _present(exploding, *broken, wiring.cut_off(case))

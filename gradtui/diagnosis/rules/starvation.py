@@ -162,14 +162,15 @@ def underflow(case: Case) -> Finding | None:
     silent = _silent_layers(case, UNDERFLOW_SHARE)
     path = case.evidence.path()
     below = [index for index in path if index in silent]
-    if case.evidence.number_format == "float16" and len(silent) == len(case.evidence.layers):
+    half = "float16" in (case.evidence.number_format, case.evidence.computed_in)
+    if half and len(silent) == len(case.evidence.layers):
         return _underflow_of_all(case)
     if not below or below != path[: len(below)] or len(below) == len(path):
         return None
     experiment = case.evidence.experiment
     if experiment is not None and experiment.run.precision != "fp16":
         return None
-    if case.evidence.number_format not in ("", "float16"):
+    if case.evidence.number_format and not half:
         return None
     following = path[len(below)]
     size = _output_gradient(case, following)
@@ -190,9 +191,10 @@ def underflow(case: Case) -> Finding | None:
 
 
 def _underflow_of_all(case: Case) -> Finding:
-    """The finding where the parameters are float16 and the gradient is exactly 0 in all of them."""
+    """The finding where the net is computed in float16 and the gradient is exactly 0 in all of its layers."""
+    subject = "the parameters are" if case.evidence.number_format == "float16" else "the net is computed in"
     words = (
-        f"The gradient of every layer is exactly 0: the parameters are float16, whose smallest number is "
+        f"The gradient of every layer is exactly 0: {subject} float16, whose smallest number is "
         f"{FP16_SMALLEST:g}, and the gradient of the loss lies below it; {case.progress_text()}."
     )
     norms = case.evidence.grad_norm

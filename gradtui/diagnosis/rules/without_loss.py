@@ -1,0 +1,58 @@
+"""Judge the norm of the whole gradient over time in a script whose loss is not known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradtui.diagnosis import cures
+from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.profile import median_of_known
+from gradtui.diagnosis.rules.case import Case, number
+from gradtui.diagnosis.thresholds import (
+    COLLAPSED_NORM,
+    FEWEST_NORMS,
+    RUNAWAY_NORM,
+    WARMUP_STEPS,
+)
+
+
+def runaway_norm(case: Case) -> Finding | None:
+    """Find a norm that has grown by decades and has not come back: no training that goes well does that.
+
+    Without a loss nothing says what harm was done, so this is never critical.
+    """
+    ends = _ends(case)
+    if ends is None or not ends[1] >= RUNAWAY_NORM * ends[0]:
+        return None
+    total = case.evidence.total_norm
+    step = int(total.steps[np.flatnonzero(total.values >= RUNAWAY_NORM * ends[0])[0]])
+    words = (
+        f"The norm of the whole gradient grew from {number(ends[0])} to {number(ends[1])} in "
+        f"{case.evidence.step} steps and has not come back; no loss was seen that could tell the harm."
+    )
+    offers = cures.for_exploding(case.evidence.experiment, case.measured())
+    return Finding.of("exploding", step, (), words, offers, mild=True)
+
+
+def collapsed_norm(case: Case) -> Finding | None:
+    """Remark on a norm that has come to next to nothing: all is learned, or nothing reaches the weights any more."""
+    ends = _ends(case)
+    if ends is None or not 0 < ends[1] <= COLLAPSED_NORM * ends[0]:
+        return None
+    words = (
+        f"The norm of the whole gradient fell from {number(ends[0])} to {number(ends[1])} in {case.evidence.step} "
+        "steps: either everything is learned or the output is stuck; no loss was seen that could tell which."
+    )
+    return Finding("vanishing", "info", case.evidence.step, (), words)
+
+
+def _ends(case: Case) -> tuple[float, float] | None:
+    """Return the norm of the beginning and that of the end; None where there is a loss, or too little to judge by."""
+    evidence = case.evidence
+    values = evidence.total_norm.values[np.isfinite(evidence.total_norm.values)]
+    known = evidence.experiment is None and not len(evidence.loss) and not len(evidence.progress)
+    if not known or len(values) < FEWEST_NORMS or evidence.step < WARMUP_STEPS:
+        return None
+    part = max(FEWEST_NORMS // 4, len(values) // 8)
+    first, last = median_of_known(values[:part]), median_of_known(values[-part:])
+    return (first, last) if first > 0 else None

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradtui.diagnosis.evidence import hidden_layers
 from gradtui.diagnosis.factors import factors_of_run
 from gradtui.lessons.lesson import Choice, Quantity, Question
 from gradtui.runs.errors import RunError
@@ -112,16 +111,16 @@ def measure(quantity: Quantity, run: Run) -> float:
     """Return a quantity of a run. Raises NotYet where it is not recorded."""
     if quantity.of == "steps":
         return float(_steps(run))
-    if quantity.of == "product":
+    if quantity.of in ("product", "factor"):
         factors = factors_of_run(run, None)
         if factors is None:
             raise NotYet("the run has recorded no factors yet")
+        if quantity.of == "factor":
+            return float(10.0 ** factors.total[_index(quantity.layer, len(factors.total))])
         known = factors.running[np.isfinite(factors.running)]
+        if not len(known):
+            raise NotYet("the factors of this run are not finite numbers")
         return float(10.0 ** (known[-1] if factors.over_time else known[0]))
-    if quantity.of == "slope":
-        rows = _row(Quantity(of="output_grad_rms", at=quantity.at), run)
-        hidden = hidden_layers([layer.kind for layer in run.meta.layers] if run.meta else [])
-        return float((math.log10(rows[hidden[-1]]) - math.log10(rows[hidden[0]])) / (len(hidden) - 1))
     if quantity.of in ("train_accuracy", "test_accuracy"):
         known_events = [event[quantity.of] for event in run.events() if event.get(quantity.of) is not None]
         if not known_events:
@@ -131,11 +130,15 @@ def measure(quantity: Quantity, run: Run) -> float:
     if quantity.of in ("loss", "accuracy", "lr", "grad_norm_total"):
         return _curve(quantity, run)
     row = _row(quantity, run)
-    index = quantity.layer - 1 if quantity.layer > 0 else quantity.layer
-    value = float(row[index])
-    if quantity.over:
-        value /= float(row[quantity.over - 1 if quantity.over > 0 else quantity.over])
-    return value
+    value = float(row[_index(quantity.layer, len(row))])
+    return value / float(row[_index(quantity.over, len(row))]) if quantity.over else value
+
+
+def _index(layer: int, count: int) -> int:
+    """Return the index of a layer that is counted from 1, or from the end by negative numbers. Raises NotYet."""
+    if not 1 <= abs(layer) <= count:
+        raise NotYet(f"the run has no layer {layer}")
+    return layer - 1 if layer > 0 else layer
 
 
 def _curve(quantity: Quantity, run: Run) -> float:

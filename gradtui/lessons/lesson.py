@@ -28,9 +28,9 @@ Text = Annotated[str, Meta(min_length=1)]
 Where = Literal["first", "last", "lowest", "highest"]
 Shown = Literal["", "net", "gradient", "product", "curves", "findings"]
 
-RUN_QUANTITIES = ("product", "steps", "slope")
-"""What can be asked of a run besides its curves and metrics: the product of the layers' factors, the number of steps
-that were recorded, and the decades that the gradient changes by a layer."""
+RUN_QUANTITIES = ("product", "factor", "steps")
+"""What can be asked of a run besides its curves and metrics: the product of the layers' factors, the factor of one
+layer as the chart draws it (beside a shortcut its part of the block's), and the number of steps."""
 CURVES = ("loss", "accuracy", "lr", "grad_norm_total", "train_accuracy", "test_accuracy")
 
 

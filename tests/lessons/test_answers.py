@@ -15,15 +15,30 @@ from gradtui.lessons.library import lessons
 from gradtui.runs.reader import Run
 from tests.support.trainings import trained
 
-LAYERS = {("bars", 2): ("1", "20"), ("exploding", 1): ("1", "20")}
+LAYERS = {("bars", 2): ("1", "20"), ("exploding", 1): ("1", "20"), ("relu", 1): ("1", "2")}
 """The right layer and a wrong one, as a person reads them off the bars."""
-NUMBERS = {("vanishing", 3): ("1e-9", "1e-3"), ("product", 1): ("0.23", "0.5")}
+NUMBERS = {
+    ("vanishing", 3): ("1e-9", "1e-3"),
+    ("product", 1): ("0.23", "0.5"),
+    ("penalties", 2): ("14.1", "24"),
+    ("residual", 1): ("1", "0.25"),
+}
 CHOICES = {
     "bars": {1: 1, 3: 2},
     "vanishing": {1: 3, 2: 3, 4: 2},
     "product": {2: 3, 3: 3, 4: 3, 5: 2},
     "exploding": {2: 2, 3: 3, 4: 3, 5: 4, 6: 1},
     "degradation": {1: 3, 2: 1, 3: 2, 4: 3},
+    "smaller": {1: 3, 2: 1, 3: 1, 4: 1},
+    "relu": {2: 3, 3: 2},
+    "leaky": {1: 2, 2: 3, 3: 2, 4: 2},
+    "time": {1: 3, 2: 2, 3: 1, 4: 1},
+    "clipping": {1: 2, 2: 2, 3: 1},
+    "penalties": {1: 1, 3: 1},
+    "pretraining": {1: 1, 2: 2, 3: 1},
+    "batchnorm": {1: 2, 2: 2, 3: 2},
+    "residual": {2: 2},
+    "script": {1: 1, 2: 2},
 }
 """The right choice of each step, found by looking."""
 

@@ -179,6 +179,10 @@ def _question_problem(question: Question) -> str:
         and find_metric(quantity.of) is None
     ):
         return f"question.quantity.of: no curve or metric is called {quantity.of!r}"
+    by_layer = quantity is not None and (quantity.of == "factor" or find_metric(quantity.of) is not None)
+    curve = quantity is not None and quantity.of in CURVES
+    if quantity is not None and by_layer and not curve and not quantity.layer and question.kind != "layer":
+        return f"question.quantity.layer: which layer's {quantity.of} is meant?"
     if question.kind == "choice":
         if len(question.choices) < 2:
             return "question.choices: a choice needs two at least"

@@ -61,26 +61,31 @@ class Lessons:
             getattr(self.guide, what)()
 
     def choose(self) -> None:
-        """Let the person choose a lesson; the first one that is not finished is marked."""
+        """Let the person choose a lesson; the next one that is not finished is marked."""
         from gradtui.lessons.library import languages, lessons
         from gradtui.lessons.progress import read_progress
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
         entries, progress = lessons(self.language), read_progress()
-        choices, advised = [], False
-        for number, entry in enumerate(entries, 1):
+        names = [entry.lesson.lesson for entry in entries]
+        played = self.guide.lesson.lesson if self.guide is not None else ""
+        here = names.index(played) if played in names else -1
+        left = [
+            name
+            for name, entry in zip(names, entries, strict=True)
+            if not set(range(1, len(entry.lesson.step) + 1)) <= set(progress.get(name, ()))
+        ]
+        following = next((name for name in names[here + 1 :] if name in left), left[0] if left else "")
+        choices = [Choice(LEAVE, "Leave this lesson", "the lab stays as it is")] if self.guide else []
+        for number, (name, entry) in enumerate(zip(names, entries, strict=True), 1):
             lesson = entry.lesson
-            done = len([step for step in progress.get(lesson.lesson, []) if step <= len(lesson.step)])
-            whole = done == len(lesson.step)
-            state = "✓ " if whole else f"{done} of {len(lesson.step)} · " if done else ""
-            marked, advised = not whole and not advised, advised or not whole
+            done = len([step for step in progress.get(name, ()) if step <= len(lesson.step)])
+            state = "✓ " if name not in left else f"{done} of {len(lesson.step)} · " if done else ""
             choices.append(
-                Choice(lesson.lesson, f"{number} {lesson.title}", state + lesson.about, marked, "next")
+                Choice(name, f"{number} {lesson.title}", state + lesson.about, name == following, "next")
             )
-        if self.guide is not None:
-            choices.append(Choice(LEAVE, "Leave this lesson", "the lab stays as it is"))
         missing = "" if self.language in languages() else f" · there are none in {self.language!r}: English"
-        known = {entry.lesson.lesson: entry for entry in entries}
+        known = dict(zip(names, entries, strict=True))
 
         async def take(name: str | None) -> None:
             if name == LEAVE:

@@ -143,7 +143,7 @@ LAB_KEYS: list[BindingType] = [
     ),
     Binding("t", "app.learn", "lessons", tooltip="Short lessons with live trainings.", id="lab.lessons"),
     Binding(
-        "A", "app.lesson('answer')", "answer", tooltip="Answer the lesson's question.", id="lesson.answer"
+        "E", "app.lesson('answer')", "answer", tooltip="Answer the lesson's question.", id="lesson.answer"
     ),
     Binding("H", "app.lesson('hint')", "hint", tooltip="A hint, or the text again.", id="lesson.hint"),
     Binding(

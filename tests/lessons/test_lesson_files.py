@@ -69,6 +69,7 @@ WRONG = {
         .replace('quantity = { of = "grad_norm" }', 'choices = [{ text = "a" }, { text = "b" }]'),
         "step 1: question.choices",
     ),
+    "no layer": (GOOD.replace('"layer"', '"number"'), "step 1: question.quantity.layer"),
     "no choices": (GOOD.replace('"layer"', '"choice"'), "step 1: question.choices"),
 }  # fmt: skip
 

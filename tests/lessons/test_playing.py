@@ -17,7 +17,7 @@ from tests.support.lab import lab_of, screen_text, until
 async def answered(pilot: Pilot[None], *keys: str) -> str:
     """Press the keys that answer, and return what is said."""
     app = pilot.app
-    await pilot.press("A")
+    await pilot.press("E")
     await until(pilot, lambda: not isinstance(app.screen, LabScreen))
     await pilot.press(*keys)
     await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.is_current)
@@ -68,6 +68,7 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: "Leave this lesson" in screen_text(app))
         assert "✓ twenty sigmoid layers" in screen_text(app)
+        assert "3 Why: a product of factors  next" in screen_text(app)
         await pilot.press(*"leave", "enter")
         await until(pilot, lambda: "of 4 ·" not in screen_text(app))
         await pilot.press("greater_than_sign")
@@ -84,7 +85,7 @@ async def test_a_lesson_goes_on_where_it_was_left_and_a_question_is_skipped_by_a
     async with app.run_test(size=size) as pilot:
         await lab_of(pilot)
         await until(pilot, lambda: "2 of 5 · Its two parts" in screen_text(app))
-        await pilot.press("A")
+        await pilot.press("E")
         await until(pilot, lambda: isinstance(app.screen, AnswerScreen))
         assert "How large can sigmoid's derivative be at most?" in screen_text(app)
         await pilot.press("9", "escape")

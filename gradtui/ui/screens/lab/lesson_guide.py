@@ -74,7 +74,7 @@ class LessonGuide:
         """Go to the next step; a question that was not answered is skipped by asking twice."""
         if self.question is not None and not self._skips:
             self._skips = True
-            self.lab.notify("A answers the question; > once more skips it.", timeout=4)
+            self.lab.notify("E answers the question; > once more skips it.", timeout=4)
             return
         if self.question is None:
             self._note()

@@ -50,7 +50,7 @@ class LessonPane(Vertical):
 def _keys(step: Step, answered: bool, *, last: bool) -> str:
     then = "> finish" if last else "> next"
     asking = step.question is not None and not answered
-    return f"A answer · H hint · {then} · < back" if asking else f"{then} · < back · t lessons"
+    return f"E answer · H hint · {then} · < back" if asking else f"{then} · < back · t lessons"
 
 
 def _notice(step: Step, verdict: tuple[bool, str] | None) -> Content:

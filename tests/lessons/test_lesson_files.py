@@ -70,7 +70,10 @@ WRONG = {
         "step 1: question.choices",
     ),
     "no layer": (GOOD.replace('"layer"', '"number"'), "step 1: question.quantity.layer"),
-    "no choices": (GOOD.replace('"layer"', '"choice"'), "step 1: question.choices"),
+    "no choices": (
+        GOOD.replace('"layer"', '"choice"').replace('"grad_norm"', '"loss"'),
+        "step 1: question.choices",
+    ),
 }  # fmt: skip
 
 

@@ -97,16 +97,17 @@ class ChooseScreen(ModalScreen[str | None]):
         wanted = words.lower().split()
         found = self.query_one(OptionList)
         found.clear_options()
-        marked = 0
+        marked: int | None = None
         for choice in self.choices:
             if all(word in f"{choice.title} {choice.line}".lower() for word in wanted):
-                marked = marked or (found.option_count if choice.marked else 0)
+                if choice.marked and marked is None:
+                    marked = found.option_count
                 between = "\n  " if not self.title_width else " " * (self.title_width - len(choice.title))
                 colour = "bold $accent" if choice.marked else "bold"
                 title = f"{choice.title}  {choice.mark}" if choice.marked else choice.title
                 text = Content.assemble((title, colour), between, (choice.line, "$secondary"))
                 found.add_option(Option(text, id=choice.key))
-        found.highlighted = marked if found.option_count else None
+        found.highlighted = (marked or 0) if found.option_count else None
 
     @on(Input.Changed)
     def _searching(self, event: Input.Changed) -> None:

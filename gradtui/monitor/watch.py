@@ -17,6 +17,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from gradtui.monitor.commands import PendingCommands
+from gradtui.monitor.config import config_fields
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
 from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
@@ -38,6 +39,7 @@ def watch(
     activations: bool = False,
     layers: str = "",
     fold: bool = True,
+    config: object = None,
 ) -> Probe:
     """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
 
@@ -59,6 +61,8 @@ def watch(
             compiled models. On a GPU it waits for the GPU at those steps.
         layers: A regular expression: only layers in whose name it is found are shown.
         fold: Whether to show the modules within one part of a repeated block as one layer.
+        config: What the training was started with: a dict, a dataclass, an argparse.Namespace, or an object like
+            these. Its fields are shown, and runs are filtered by them: `config.lr>=0.1`.
 
     With several processes (DDP, torchrun) rank 0 alone writes, and the probes of the others do nothing. Where they
     hold parts of the parameters (fully_shard) each has to call this, after the model was sharded.
@@ -83,6 +87,7 @@ def watch(
                 "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
                 "script": sys.argv[0] if sys.argv else "",
                 "weights": weights_of(models.values(), optimizers.values()),
+                **({} if config is None else {"config": _fields(config)}),
             }
             root = None if runs is None else Path(runs).expanduser()
             writer = ScriptRunWriter(name or _default_name(models), root, data)
@@ -148,6 +153,15 @@ def _named(values: object) -> dict[str, Any]:
         if isinstance(values, Mapping)
         else {"value": values}
     )
+
+
+def _fields(config: object) -> dict[str, Any]:
+    """Return the fields of a configuration; one that cannot be read is left out, with a warning."""
+    try:
+        return config_fields(config)
+    except Exception as error:
+        warn(f"gradtui leaves the configuration out: {reason_of(error)}", level=4)
+        return {}
 
 
 def _default_name(models: Mapping[str, nn.Module]) -> str:

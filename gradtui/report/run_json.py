@@ -14,6 +14,7 @@ import numpy as np
 
 from gradtui import metrics
 from gradtui.absent import is_absent
+from gradtui.runs.meta import config_of
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
@@ -42,6 +43,7 @@ def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = No
         "loss": _course(run, "loss"),
         **_metric(run),
         "accuracy": _accuracy(events),
+        **({"config": config} if (config := config_of(run.meta)) else {}),
         "layers": _layers(run),
         "overhead": _last_of(events, "cost", "overhead"),
         **({"judged": judged.to_json()} if judged is not None and judged.why else {}),

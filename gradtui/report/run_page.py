@@ -14,6 +14,7 @@ from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import curve_charts, gradient_charts
 from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
+from gradtui.runs.meta import config_of
 from gradtui.words import figure, seconds, share
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ def print_run(
         [
             *_figures(summary, run.parent),
             *_meaning(run),
+            *_config(run, paper),
             *_untrained(run, summary),
             *divergence_lines(events),
         ],
@@ -123,6 +125,13 @@ def _meaning(run: Run) -> Iterator[Text]:
     meaning = run.meta.data.get("gradient") if run.meta else None
     if isinstance(meaning, str):
         yield Text(f"{'gradient':<10}{meaning}")
+
+
+def _config(run: Run, paper: Paper) -> Iterator[Text]:
+    """Show what a script was started with."""
+    fields = [f"{name}={value}" for name, value in config_of(run.meta).items()]
+    for number, line in enumerate(wrap(", ".join(fields[:40]), max(20, paper.width - 10))):
+        yield Text(f"{'config' if not number else '':<10}{line}")
 
 
 def _untrained(run: Run, summary: dict[str, Any]) -> Iterator[Text]:

@@ -8,6 +8,7 @@ A filter is words between blanks, and a run must fit all of them:
 - ``depth>20``, ``step``, ``accuracy<50%`` (on the test set, or else on the training set), ``train``, ``test``,
   ``loss``, ``seconds``, ``age<2h`` (s, min, h or d): also with ``>=``, ``<=``, ``=`` and ``!=``;
 - ``optimizer.lr>=0.1``, ``net.0.activation:relu``: any field of the experiment, by its dotted path;
+- ``config.lr>=0.1``, ``config.model.name:vit*``: any field of the configuration that a script gave to ``watch``;
 - ``-tag:old``: it does not fit what follows the minus.
 
 Capitals make no difference. What is not known of a run fits no comparison.
@@ -27,6 +28,8 @@ from typing import Any
 from gradtui.experiment.toml import field_at, value_in
 from gradtui.runs.library import RunInfo
 
+CONFIG = "config."
+"""What the fields of a script's configuration begin with."""
 Test = Callable[[RunInfo], bool]
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -112,6 +115,8 @@ def _test(word: str, goes_on: bool) -> Test:
         return _word_test(_WORDS[key], key, sign, value)
     if key in _NUMBERS:
         return partial(_compares, _NUMBERS[key], _COMPARE[sign], _number(key, value))
+    if key.startswith(CONFIG):
+        return _config_test(key.removeprefix(CONFIG), sign, value)
     if "." in key or key == "seed":
         return _field_test(key, sign, value)
     raise FilterError(
@@ -136,6 +141,36 @@ def _field_test(path: str, sign: str, value: str) -> Test:
     if info.kind in ("int", "float"):
         return partial(_compares, get, _COMPARE[sign], _number(path, value))
     return _word_test(partial(_field_word, path=path), path, sign, value)
+
+
+def _config_test(path: str, sign: str, value: str) -> Test:
+    """Return the test of a field of a script's configuration: by number where the value is one, else by word."""
+    words = partial(_word_test, partial(_config_words, path=path), CONFIG + path)
+    try:
+        number = _number(path, value)
+    except FilterError:
+        return words(sign, value)
+    compared = partial(_compares, partial(_config_number, path=path), _COMPARE[sign], number)
+    return compared if sign not in (":", "=") else partial(_either, compared, words(sign, value))
+
+
+def _either(one: Test, other: Test, info: RunInfo) -> bool:
+    return one(info) or other(info)
+
+
+def _config_value(info: RunInfo, path: str) -> Any:
+    # Capitals make no difference.
+    return next((value for name, value in info.config.items() if name.lower() == path), None)
+
+
+def _config_number(info: RunInfo, path: str) -> float | None:
+    value = _config_value(info, path)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _config_words(info: RunInfo, path: str) -> tuple[str, ...]:
+    value = _config_value(info, path)
+    return () if value is None else (str(value),)
 
 
 def _number(key: str, text: str) -> float:

@@ -17,7 +17,7 @@ from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root, table_path
 from gradtui.runs.label import LABEL_FILE, Label, read_label
-from gradtui.runs.meta import Parent, RunMeta, change_of, read_meta
+from gradtui.runs.meta import Parent, RunMeta, change_of, config_of, read_meta
 from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 
 BINS = 16
@@ -152,6 +152,8 @@ class RunInfo:
     """The experiment that is trained, as plain data; None for a script's own net."""
     change: str | None = None
     """What a trial of a script has changed, empty for nothing; None where the run is no trial."""
+    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What a script was started with, by the paths of its fields; empty where it is not known."""
 
     @property
     def id(self) -> str:
@@ -253,6 +255,7 @@ class _Known:
             summary_of(self.folder, meta, log),
             meta.experiment,
             change_of(meta),
+            config_of(meta),
         )
 
 

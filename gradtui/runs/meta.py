@@ -109,6 +109,13 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
         return msgspec.structs.replace(before, **{name: getattr(self, name) for name in process})
 
 
+def config_of(meta: RunMeta | None) -> dict[str, Any]:
+    """Return the fields of the configuration that a script was started with, by their paths; empty where none is
+    known."""
+    config = meta.data.get("config") if meta is not None else None
+    return config if isinstance(config, dict) else {}
+
+
 def change_of(meta: RunMeta | None) -> str | None:
     """Return what a trial of a script has changed, empty where it changed nothing; None where the run is no trial."""
     trial = meta.data.get("trial") if meta is not None else None

@@ -1,0 +1,87 @@
+"""Turn the configuration of somebody's script into plain fields by their dotted paths."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePath
+from typing import Any
+
+MOST_FIELDS = 1000
+"""Fields of a configuration that are kept."""
+DEEPEST = 8
+"""Levels of a configuration that are read; what lies deeper is kept as text."""
+LONGEST_TEXT = 200
+MOST_ITEMS = 32
+"""Members of a list that are kept."""
+
+Plain = bool | int | float | str | list[Any] | None
+
+
+def config_fields(config: object) -> dict[str, Plain]:
+    """Return the fields of a dict, a dataclass, an argparse.Namespace, or an object like these, by their paths.
+
+    Nothing of the script is changed or copied deeply. Raises TypeError where it has no fields.
+    """
+    members = _members(config)
+    if members is None:
+        raise TypeError(f"watch(config=…): a {type(config).__name__} has no fields")
+    found: dict[str, Plain] = {}
+    for path, value in _walk(members, "", DEEPEST):
+        if len(found) >= MOST_FIELDS:
+            break
+        found[path] = value
+    return found
+
+
+def _walk(members: Mapping[Any, Any], before: str, depth: int) -> Iterator[tuple[str, Plain]]:
+    for name, value in members.items():
+        path = f"{before}{name}"
+        inner = None if _is_plain(value) or depth <= 0 else _members(value)
+        if inner:
+            yield from _walk(inner, f"{path}.", depth - 1)
+        else:
+            yield path, _plain(value)
+
+
+def _members(value: object) -> Mapping[Any, Any] | None:
+    """The named members of a value; None where it has none, as a function or a tensor."""
+    if isinstance(value, Mapping):
+        return value
+    if isinstance(value, type) or callable(value):
+        return None
+    if dataclasses.is_dataclass(value):
+        return {one.name: getattr(value, one.name, None) for one in dataclasses.fields(value)}
+    if hasattr(value, "shape") or isinstance(value, Sequence | set | PurePath):
+        return None
+    own = getattr(value, "__dict__", None)
+    public = {name: one for name, one in own.items() if not name.startswith("_")} if own else None
+    return public or None
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _plain(value: Any) -> Plain:
+    if isinstance(value, bool) or value is None:
+        return value
+    # A class of the script's own may be an int or a string, too.
+    if isinstance(value, int):
+        return int(value) if abs(int(value)) < 2**63 else str(int(value))[:LONGEST_TEXT]
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else str(float(value))
+    if isinstance(value, str):
+        return str(value)[:LONGEST_TEXT]
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value[:MOST_ITEMS]]
+    if (
+        getattr(value, "shape", None) == ()
+        and hasattr(value, "item")
+        and not getattr(value, "is_cuda", False)
+    ):
+        return _plain(value.item())
+    if hasattr(value, "shape"):
+        return f"{type(value).__name__} of shape {tuple(value.shape)}"
+    return str(value)[:LONGEST_TEXT]

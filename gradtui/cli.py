@@ -23,6 +23,7 @@ from gradtui.commands import (
     learn,
     predict,
     presets,
+    report,
     run,
     runs,
     study,
@@ -33,7 +34,9 @@ from gradtui.plain_text import plain
 
 COMMANDS: dict[str, Command] = {
     module.COMMAND.name: module.COMMAND
-    for module in (run, watch, attach, diagnose, fix, predict, study, learn, runs, export, import_, presets)
+    for module in (
+        run, watch, attach, diagnose, fix, predict, study, learn, runs, report, export, import_, presets,
+    )  # fmt: skip
 }
 
 INTERRUPTED = 130

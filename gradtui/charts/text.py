@@ -12,6 +12,7 @@ from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_
 from gradtui.charts.cells import Cells
 from gradtui.charts.curves import draw_curves
 from gradtui.charts.factor_bars import FactorBars, draw_factors
+from gradtui.charts.heat import draw_heat, draw_steps, heat_codes, thinned
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
 from gradtui.charts.palette import Palette, text_palette
 from gradtui.charts.scale import Scale
@@ -82,6 +83,24 @@ def text_factors(
     rows = max(0, height - 1)
     draw_factors(cells, bars, axis, palette, rows, None)
     draw_ruler(cells, axis, palette, rows, None, of, 0 if of == "lag" else 1)
+    return _text(cells, palette)
+
+
+def text_heat(steps: Sequence[int], values: ArrayLike, *, width: int = 80, height: int = 16) -> str:
+    """Return the values of layers (across) over steps (downward) as characters, darker where larger.
+
+    steps: (n,), ascending; values: (n, layers) in log10. More steps than lines are folded.
+    """
+    palette = text_palette(False, False)
+    folded, times = thinned(np.asarray(values, np.float64), max(1, height - 1))
+    cells = Cells(len(folded) + 1, max(0, width))
+    axis = LayerAxis(folded.shape[1], max(0, width - GUTTER))
+    draw_heat(cells, heat_codes(folded, axis, _scale(None, folded)), axis, palette)
+    starts = np.asarray(steps, np.int64)[::times]
+    draw_steps(cells, starts, int(steps[-1]), None, palette)
+    # The ruler has the last line for itself.
+    cells.codes[-1] = ord(" ")
+    draw_ruler(cells, axis, palette, len(folded), None)
     return _text(cells, palette)
 
 

@@ -9,21 +9,22 @@ from numpy.typing import NDArray
 from rich.text import Text
 
 from gradtui.diagnosis.outcome import Outcome, Verdict
-from gradtui.report.output import Paper, aligned
+from gradtui.report.output import aligned
 from gradtui.runs.library import profile_of
 from gradtui.words import blocks
 
 
-def ranking_lines(
+def ranking_rows(
     first: str,
     before: Outcome,
     ranked: Sequence[tuple[str, Verdict]],
     heads: Sequence[str],
     cells: Callable[[str, Verdict | None], Sequence[str]],
     gradients: Callable[[str], NDArray[np.float64] | None],
-    paper: Paper,
-) -> Iterator[Text]:
-    """Yield the table, the training as it is first.
+    *,
+    ascii: bool = False,
+) -> list[tuple[str, ...]]:
+    """Return the rows of the table: its heading, the training as it is, and the changes.
 
     Args:
         first: the name of the training as it is.
@@ -32,13 +33,12 @@ def ranking_lines(
         heads: the titles of the columns of `cells`.
         cells: returns the cells of a change with its verdict; it is None for the training as it is.
         gradients: returns the norms of the layers of a change, (layers,), for a small chart.
-        paper: where it is printed.
+        ascii: whether the small charts, which need other characters, are left out.
     """
-    yield Text(f"Ranked by what was measured, against {first}", "bold")
 
     def row(place: str, change: str, verdict: Verdict | None, told: str) -> tuple[str, ...]:
         norms = gradients(change)
-        drawn = "" if norms is None or paper.ascii else blocks(profile_of(norms.tolist()))
+        drawn = "" if norms is None or ascii else blocks(profile_of(norms.tolist()))
         return (place, change, *cells(change, verdict), drawn, told)
 
     rows = [("", "", *heads, "gradient, input → output", "")]
@@ -46,6 +46,12 @@ def ranking_lines(
     for place, (change, verdict) in enumerate(ranked, 1):
         found = ", ".join(verdict.after.codes)
         rows.append(row(str(place), change, verdict, verdict.word + (f": {found}" if found else "")))
+    return rows
+
+
+def ranking_lines(first: str, rows: Sequence[Sequence[str]]) -> Iterator[Text]:
+    """Yield the table of such rows under its title; first: the name of the training as it is."""
+    yield Text(f"Ranked by what was measured, against {first}", "bold")
     yield from heading_and_rows(rows)
 
 

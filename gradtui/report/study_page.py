@@ -11,7 +11,7 @@ from rich.text import Text
 
 from gradtui.diagnosis.outcome import Verdict
 from gradtui.report.output import Paper, print_sections, stdout_paper
-from gradtui.report.ranking_table import heading_and_rows, ranking_lines
+from gradtui.report.ranking_table import heading_and_rows, ranking_lines, ranking_rows
 from gradtui.report.run_json import run_object
 from gradtui.report.study_charts import chart_lines
 from gradtui.runs.errors import RunError
@@ -55,6 +55,11 @@ def _findings(state: StudyState, paper: Paper) -> Iterator[Text]:
 
 
 def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
+    yield from ranking_lines(state.rows[0].member.change, ranking_of(state, ascii=paper.ascii))
+
+
+def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...]]:
+    """Return the ranking of a study as rows of text, their heading first."""
     changes: dict[str, list[StudyRow]] = {}
     for row in state.rows:
         changes.setdefault(row.member.change, []).append(row)
@@ -70,7 +75,7 @@ def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
             f"× {1.0 if verdict is None else verdict.price:.2f}",
         )
 
-    yield from ranking_lines(
+    return ranking_rows(
         first,
         before,
         [(one.change, one.verdict) for one in state.ranked],
@@ -78,15 +83,27 @@ def _ranking(state: StudyState, paper: Paper) -> Iterator[Text]:
         cells,
         # The gradient over depth at the last step of the first seed.
         lambda change: next((row.gradients for row in changes[change] if row.gradients is not None), None),
-        paper,
+        ascii=ascii,
     )
 
 
 def _table(state: StudyState) -> Iterator[Text]:
-    """Yield the means over the seeds with their least and greatest; nothing for a map, whose picture says the same."""
-    if state.spec.compare.kind == "map":
+    rows = table_rows(state)
+    if not rows:
         return
+    yield from heading_and_rows(rows[: MOST_ROWS + 1])
+    if len(rows) > MOST_ROWS + 1:
+        yield Text(f"… and {len(rows) - MOST_ROWS - 1} more: --csv FILE has them all", "dim")
+
+
+def table_rows(state: StudyState) -> list[tuple[str, ...]]:
+    """Return the means over the seeds with their least and greatest as rows of text, their heading first.
+
+    There are none for a map, whose picture says the same.
+    """
     points = table(state)
+    if state.spec.compare.kind == "map" or not points:
+        return []
     numbers = [name for name in state.spec.compare.y if name != "outcome"]
     numbers += [name for name in ("train_accuracy", "drop") if name not in numbers]
     # A quantity that no run has would only be a column of dashes.
@@ -101,15 +118,13 @@ def _table(state: StudyState) -> Iterator[Text]:
     rows = [
         ("", *(path.rpartition(".")[2] for path in paths), "depth", *(heads.get(n, n) for n in numbers), "")
     ]
-    for point in points[:MOST_ROWS]:
+    for point in points:
         found = ", ".join(f"{code} {count}/{point['seeds']}" for code, count in point["findings"].items())
         values = [_spread(point[name], name) for name in numbers]
         rows.append(
             (point["change"], *map(str, point["point"].values()), str(point["depth"]), *values, found)
         )
-    yield from heading_and_rows(rows)
-    if len(points) > MOST_ROWS:
-        yield Text(f"… and {len(points) - MOST_ROWS} more: --csv FILE has them all", "dim")
+    return rows
 
 
 def _remarks(state: StudyState) -> Iterator[Text]:

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
-from gradtui.charts.scale import Scale, log10_of
+from gradtui.charts.scale import log10_of
 from gradtui.charts.svg import COLOURS, GRID, TEXT, WEAK, Point, Svg
-from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, Floats, LineChart, MapChart, StudyCurve
+from gradtui.charts.svg_axes import LETTER_WIDTH, Axis, draw_keys, draw_value_lines
+from gradtui.study.chart_data import OUTCOMES, Bar, BarChart, Chart, Floats, LineChart, MapChart, StudyCurve
 
 WIDTH = 720.0
 LEFT, RIGHT, TOP = 64.0, 24.0, 44.0
+TOP_WITHOUT_TITLE = 12.0
 CURVES_HEIGHT = 300.0
 BAR_HEIGHT, CELL_HEIGHT = 22.0, 34.0
 """Height of a bar with its gap, and of a row of a map."""
-LETTER_WIDTH = 6.6
-"""About the width of a letter; the font that a viewer will use is not known."""
+LEAST_BAR_WIDTH, NAME_HEIGHT = 130.0, 18.0
+"""Width below which the names of bars stand over them, and the height that they take there."""
 FILLS = {
     "learned": "#009e73",
     "slow": "#e6d79a",
@@ -35,56 +36,29 @@ def svg_of(charts: Sequence[Chart]) -> str:
     svg, top = Svg(WIDTH), 0.0
     for chart in charts:
         svg.text((LEFT, top + 26), chart.title, size=15, bold=True)
-        if isinstance(chart, LineChart):
-            top = _lines(svg, chart, top + TOP)
-        elif isinstance(chart, BarChart):
-            top = _bars(svg, chart, top + TOP)
-        else:
-            top = _map(svg, chart, top + TOP)
+        top = _draw(svg, chart, top + TOP)
     return svg.whole(top)
 
 
-@dataclass(frozen=True)
-class Axis:
-    """An Axis maps values, or their logarithms, to pixels."""
-
-    scale: Scale
-    start: float
-    length: float
-    log: bool
-
-    def at(self, values: Floats) -> Floats:
-        """Return the pixels of values; NaN stays NaN."""
-        numbers = log10_of(values) if self.log else np.asarray(values, np.float64)
-        span = self.scale.high - self.scale.low
-        return np.asarray(self.start + (numbers - self.scale.low) / span * self.length, np.float64)
-
-    def ticks(self, most: int) -> list[tuple[float, str]]:
-        """Return the pixel and the label of each tick, at most so many."""
-        span = self.scale.high - self.scale.low
-        return [
-            (self.start + (tick - self.scale.low) / span * self.length, self.scale.label(tick))
-            for tick in self.scale.ticks(most)
-        ]
+def drawing_of(chart: Chart, width: float) -> str:
+    """Return one chart as an SVG of that width, without its title."""
+    svg = Svg(width)
+    return svg.whole(_draw(svg, chart, TOP_WITHOUT_TITLE))
 
 
-def _axis(
-    values: Floats, log: bool, start: float, length: float, held: tuple[float, float] | None = None
-) -> Axis:
-    numbers = log10_of(values) if log else np.asarray(values, np.float64)
-    scale = Scale("log", least=1) if log else Scale("linear", *(held or (None, None)))
-    scale.include(numbers)
-    return Axis(scale, start, length, log)
+def _draw(svg: Svg, chart: Chart, top: float) -> float:
+    """Draw a chart of any kind, and return the top of what follows."""
+    if isinstance(chart, LineChart):
+        return _lines(svg, chart, top)
+    return _bars(svg, chart, top) if isinstance(chart, BarChart) else _map(svg, chart, top)
 
 
 def _lines(svg: Svg, chart: LineChart, top: float) -> float:
-    width, bottom = WIDTH - LEFT - RIGHT, top + CURVES_HEIGHT
+    width, bottom = svg.width - LEFT - RIGHT, top + CURVES_HEIGHT
     every = [np.concatenate([getattr(line, name) for line in chart.lines]) for name in ("x", "low", "high")]
-    x = _axis(every[0], chart.log_x, LEFT, width)
-    y = _axis(np.concatenate(every[1:]), chart.log_y, bottom, -CURVES_HEIGHT, chart.y_range)
-    for place, label in y.ticks(7):
-        svg.line((LEFT, place), (LEFT + width, place), GRID)
-        svg.text((LEFT - 8, place + 4), label, anchor="end", colour=WEAK)
+    x = Axis.over(every[0], chart.log_x, LEFT, width)
+    y = Axis.over(np.concatenate(every[1:]), chart.log_y, bottom, -CURVES_HEIGHT, chart.y_range)
+    draw_value_lines(svg, y, LEFT, LEFT + width, 7)
     for place, label in x.ticks(9):
         svg.line((place, bottom), (place, bottom + 5), WEAK)
         svg.text((place, bottom + 19), label, anchor="middle", colour=WEAK)
@@ -92,11 +66,8 @@ def _lines(svg: Svg, chart: LineChart, top: float) -> float:
     svg.text((LEFT + width / 2, bottom + 38), chart.x_label, anchor="middle")
     for index, line in enumerate(chart.lines):
         _line(svg, line, x, y, COLOURS[index % len(COLOURS)])
-    return _keys(
-        svg,
-        [(line.name or chart.y_label, COLOURS[i % len(COLOURS)]) for i, line in enumerate(chart.lines)],
-        bottom + 58,
-    )
+    names = [(line.name or chart.y_label, COLOURS[i % len(COLOURS)]) for i, line in enumerate(chart.lines)]
+    return draw_keys(svg, names, LEFT, svg.width - RIGHT, bottom + 58)
 
 
 def _line(svg: Svg, line: StudyCurve, x: Axis, y: Axis, colour: str) -> None:
@@ -121,16 +92,24 @@ def _points(x: Floats, y: Floats) -> list[Point]:
 def _bars(svg: Svg, chart: BarChart, top: float) -> float:
     gutter = 20 + LETTER_WIDTH * max((len(bar.name) for bar in chart.bars), default=0)
     note = 60 + LETTER_WIDTH * max((len(bar.note) for bar in chart.bars), default=0)
-    bottom = top + BAR_HEIGHT * len(chart.bars)
+    # Where names and notes leave too little room for the bars, they stand over them.
+    over = svg.width - gutter - note < LEAST_BAR_WIDTH
+    if over:
+        gutter, note = 12.0, 70.0
+    each = BAR_HEIGHT + (NAME_HEIGHT if over else 0)
+    bottom = top + each * len(chart.bars)
     known = np.array([[0.0, bar.low, bar.high] for bar in chart.bars], np.float64)
-    axis = _axis(known[np.isfinite(known)], False, gutter, WIDTH - gutter - note, chart.range)
+    axis = Axis.over(known[np.isfinite(known)], False, gutter, svg.width - gutter - note, chart.range)
     for place, label in axis.ticks(6):
         svg.line((place, top), (place, bottom), GRID)
         svg.text((place, bottom + 18), label, anchor="middle", colour=WEAK)
     zero = float(axis.at(np.array(0.0)))
     for index, bar in enumerate(chart.bars):
-        middle = top + BAR_HEIGHT * (index + 0.5)
-        svg.text((gutter - 10, middle + 4), bar.name, anchor="end", size=12)
+        middle = top + each * (index + 1) - BAR_HEIGHT / 2
+        if over:
+            svg.text((gutter, middle - 12), f"{bar.name}{bar.note and f': {bar.note}'}", size=12)
+        else:
+            svg.text((gutter - 10, middle + 4), bar.name, anchor="end", size=12)
         if math.isnan(bar.mean):
             continue
         ends = axis.at(np.array([bar.mean, bar.low, bar.high])).tolist()
@@ -138,17 +117,20 @@ def _bars(svg: Svg, chart: BarChart, top: float) -> float:
         svg.rectangle((left, middle - 7), (right - left, 14), COLOURS[3 if bar.note else 2])
         if bar.low != bar.high:
             svg.line((ends[1], middle), (ends[2], middle), TEXT, 1.5)
-        svg.text(
-            (WIDTH - note + 10, middle + 4), f"{bar.mean:.3g}  {bar.note}".rstrip(), colour=WEAK, size=11
-        )
+        svg.text((svg.width - note + 10, middle + 4), _beside(bar, over), colour=WEAK, size=11)
     svg.line((zero, top), (zero, bottom), WEAK)
-    svg.text((gutter + (WIDTH - gutter - note) / 2, bottom + 38), chart.label, anchor="middle")
+    svg.text((gutter + (svg.width - gutter - note) / 2, bottom + 38), chart.label, anchor="middle")
     return bottom + 58
+
+
+def _beside(bar: Bar, over: bool) -> str:
+    """Return the text to the right of a bar: its mean, and its note unless that stands over it."""
+    return f"{bar.mean:.3g}" if over else f"{bar.mean:.3g}  {bar.note}".rstrip()
 
 
 def _map(svg: Svg, chart: MapChart, top: float) -> float:
     left = LEFT + 30
-    width, bottom = (WIDTH - left - RIGHT) / len(chart.x), top + CELL_HEIGHT * len(chart.y)
+    width, bottom = (svg.width - left - RIGHT) / len(chart.x), top + CELL_HEIGHT * len(chart.y)
     numbers = chart.cells[np.isfinite(chart.cells)]
     for row, up in enumerate(chart.y):
         corner = bottom - CELL_HEIGHT * (row + 1)
@@ -159,7 +141,7 @@ def _map(svg: Svg, chart: MapChart, top: float) -> float:
                 svg.rectangle((left + width * column + 1, corner + 1), (width - 2, CELL_HEIGHT - 2), colour)
     for column, right in enumerate(chart.x):
         svg.text((left + width * (column + 0.5), bottom + 18), _in_words(right), anchor="middle", colour=WEAK)
-    svg.text((left + (WIDTH - left - RIGHT) / 2, bottom + 38), chart.x_label, anchor="middle")
+    svg.text((left + (svg.width - left - RIGHT) / 2, bottom + 38), chart.x_label, anchor="middle")
     svg.text((22, (top + bottom) / 2), chart.y_label, anchor="middle", upright=True)
     for index, border in enumerate(chart.borders):
         places = _rows(border.y, np.array(chart.y, np.float64), chart.log_y)
@@ -185,25 +167,14 @@ def _rows(values: Floats, rows: Floats, log: bool) -> Floats:
 def _legend(svg: Svg, chart: MapChart, top: float) -> float:
     there = sorted({int(value) for value in chart.cells.ravel() if not math.isnan(value)})
     if chart.outcomes:
-        top = _keys(svg, [(OUTCOMES[index], FILLS[OUTCOMES[index]]) for index in there], top)
+        names = [(OUTCOMES[index], FILLS[OUTCOMES[index]]) for index in there]
+        top = draw_keys(svg, names, LEFT, svg.width - RIGHT, top)
     x = LEFT
     for index, border in enumerate(chart.borders):
         svg.line((x, top - 4), (x + 28, top - 4), TEXT, 2.5, DASHES[index % len(DASHES)])
         svg.text((x + 34, top), border.name, size=12)
         x += 54 + LETTER_WIDTH * len(border.name)
     return top + 24 if chart.borders else top
-
-
-def _keys(svg: Svg, names: Sequence[tuple[str, str]], top: float) -> float:
-    """Draw colours and what they stand for, side by side, and return the top of what follows."""
-    x = LEFT
-    for name, colour in names:
-        if x > LEFT and x + 30 + LETTER_WIDTH * len(name) > WIDTH - RIGHT:
-            x, top = LEFT, top + 20
-        svg.rectangle((x, top - 10), (12, 12), colour)
-        svg.text((x + 18, top), name, size=12)
-        x += 38 + LETTER_WIDTH * len(name)
-    return top + 24
 
 
 def _shade(value: float, numbers: Floats) -> str:

@@ -13,7 +13,7 @@ from rich.text import Text
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
-from gradtui.report.ranking_table import ranking_lines
+from gradtui.report.ranking_table import ranking_lines, ranking_rows
 from gradtui.report.run_charts import profile_chart
 from gradtui.study.script_trials import Comparison, ScriptTrial, TrialRun, compare
 from gradtui.words import figure, ratio, seconds
@@ -64,7 +64,7 @@ def _table(comparison: Comparison, paper: Paper, *, named: bool) -> Iterator[Tex
     if named:
         yield Text(comparison.name, "bold")
     first = next(iter(runs))
-    yield from ranking_lines(
+    rows = ranking_rows(
         first,
         comparison.before.outcome,
         comparison.ranked,
@@ -75,8 +75,9 @@ def _table(comparison: Comparison, paper: Paper, *, named: bool) -> Iterator[Tex
             ratio(runs[change].drop),
         ),
         lambda change: runs[change].gradients,
-        paper,
+        ascii=paper.ascii,
     )
+    yield from ranking_lines(first, rows)
 
 
 def _profiles(comparison: Comparison, paper: Paper) -> Iterator[Text]:

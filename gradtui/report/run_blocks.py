@@ -1,0 +1,318 @@
+"""Say on a page to share what a run came to: findings, gradient over depth and time, curves, experiment and cost."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from shlex import quote
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from gradtui import metrics
+from gradtui.absent import ABSENT, absent_in
+from gradtui.charts.scale import log10_of
+from gradtui.charts.series import CurveData
+from gradtui.charts.text import text_chart, text_heat, text_profile
+from gradtui.diagnosis.evidence import last_hidden_layer
+from gradtui.diagnosis.findings import REGISTRY, CureOffer
+from gradtui.diagnosis.monitor import RunDiagnosis, diagnose_run
+from gradtui.diagnosis.profile import healthy_range
+from gradtui.experiment.errors import ExperimentError
+from gradtui.headlines import gradient_headline
+from gradtui.report.divergences import divergences
+from gradtui.report.page import Advice, Block, Columns, Folding, Grid, Heading, Notice, Picture, Prose, Source
+from gradtui.report.run_json import run_object
+from gradtui.report.run_svg import MOST_ROWS, Profile, curves_svg, profile_svg, wants_log, waterfall_svg
+from gradtui.words import figure, net_in_words, seconds, share
+
+if TYPE_CHECKING:
+    from gradtui.runs.reader import Run
+
+MOST_LAYERS = 2000
+"""Layers in the table of numbers; `gradtui diagnose --json` has all."""
+FIXES_SHOWN = 3
+"""Fixes that stand open."""
+CURVE_POINTS = 200
+TEXT_WIDTH, TEXT_HEIGHT = 80, 11
+TITLES = {row.code: row.title for row in REGISTRY}
+
+
+@dataclass(frozen=True)
+class SharedRun:
+    """A SharedRun is a run with what a page says of it, read once so that all of its parts agree."""
+
+    run: Run
+    summary: dict[str, Any]
+    """Its `run_object`, as `gradtui diagnose --json` prints it."""
+    diagnosis: RunDiagnosis
+
+    @classmethod
+    def read(cls, run: Run) -> SharedRun:
+        """Read a run as it stands now."""
+        diagnosis = diagnose_run(run)
+        return cls(run, run_object(run, [*diagnosis.findings, *diagnosis.information]), diagnosis)
+
+    @property
+    def name(self) -> str:
+        """Return the run's name."""
+        return str(self.summary["name"])
+
+    def norms(self, end: str) -> np.ndarray:
+        """Return the gradient norm of each layer at the "first" or "last" step, (layers,)."""
+        values = [layer["grad_norm"][end] for layer in self.summary["layers"]]
+        return np.array([ABSENT if value is None else value for value in values], np.float64)
+
+    @property
+    def recorded(self) -> bool:
+        """Return whether the gradient of any layer was recorded."""
+        return bool(self.summary["layers"]) and not absent_in(self.norms("last")).all()
+
+    @cached_property
+    def evaluations(self) -> list[Any]:
+        """The events of evaluations over whole data sets."""
+        return [event for event in self.run.events() if event["event"] == "evaluation"]
+
+
+def run_blocks(shared: SharedRun) -> Iterator[Block]:
+    """Yield everything that a page says of one run, after its name."""
+    yield from _headline(shared)
+    yield Heading("Findings")
+    yield from finding_blocks(shared)
+    yield from _charts(shared)
+    yield from _cures(shared)
+    yield from _experiment(shared)
+    yield Heading("Cost")
+    yield Grid(_cost(shared), numbers=False)
+    yield from _layer_table(shared)
+
+
+def _headline(shared: SharedRun) -> Iterator[Block]:
+    summary = shared.summary
+    layers = summary["layers"]
+    if shared.recorded:
+        names = [layer["name"] for layer in layers]
+        text = gradient_headline(names, shared.norms("last").tolist()).text
+        # Some headlines are sentences, others only say how the gradient at the input compares.
+        compared = text[0].isdigit() or text.startswith("as strong")
+        yield Prose(
+            f"{'The gradient is ' if compared else ''}{text[0] if compared else text[0].upper()}{text[1:]}.",
+            "lead",
+        )
+    parts = [f"{len(layers):,} layers", f"{_parameters(shared):,} parameters"] if layers else []
+    parts.append(f"{summary['status']} after {summary['steps']:,} steps in {seconds(summary['seconds'])}")
+    yield Prose(" · ".join(parts), "weak")
+    if reason := shared.run.status.reason:
+        yield Prose(reason, "weak")
+    if parent := shared.run.parent:
+        whose = f"step {parent.step:,} of {parent.run}" if parent.step else f"the beginning of {parent.run}"
+        yield Prose(f"Started from {whose}{parent.cure and f', with the change {parent.cure}'}.", "weak")
+    figures = [
+        ("loss", summary["loss"]["last"], figure),
+        ("training accuracy", summary["accuracy"]["train"], share),
+    ]
+    figures.append(("test accuracy", summary["accuracy"]["test"], share))
+    if known := [f"{name} {written(value)}" for name, value, written in figures if value is not None]:
+        yield Prose(f"At the end: {', '.join(known)}.")
+
+
+def _parameters(shared: SharedRun) -> int:
+    return sum(layer["parameters"] for layer in shared.summary["layers"])
+
+
+def finding_blocks(shared: SharedRun) -> Iterator[Block]:
+    """Yield the findings of a run with their evidence, or that there are none."""
+    if not shared.summary["layers"] or not shared.summary["steps"]:
+        yield Prose("Nothing was recorded.")
+        return
+    if not shared.diagnosis.findings:
+        yield Prose("✔ No problems found.", "good")
+    for finding in (*shared.diagnosis.findings, *shared.diagnosis.remarks):
+        where = f"{finding.severity}, since step {finding.step:,}{_span(finding.layers)}"
+        yield Notice(finding.severity, finding.code, TITLES.get(finding.code, ""), where, finding.evidence)
+
+
+def _span(layers: Sequence[str]) -> str:
+    if not layers:
+        return ""
+    return f", {layers[0]}" if len(layers) == 1 else f", {layers[0]} … {layers[-1]} ({len(layers):,} layers)"
+
+
+def _cures(shared: SharedRun) -> Iterator[Block]:
+    # An explosion and the NaN that it ends in have the same cures; once is enough.
+    offers = [cure for finding in shared.diagnosis.findings for cure in finding.cures] or list(
+        shared.diagnosis.advice
+    )
+    cures = list({cure.name: cure for cure in offers}.values())
+    if cures:
+        yield Heading("Possible fixes, best first")
+    advice = [Advice(cure.name, cure.why, cure.price, _as_typed(cure)) for cure in cures]
+    yield from advice[:FIXES_SHOWN]
+    if more := advice[FIXES_SHOWN:]:
+        yield Folding(f"{len(more)} more", more)
+
+
+def _as_typed(cure: CureOffer) -> str:
+    return " ".join(f"--set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+# -- charts
+
+
+def _charts(shared: SharedRun) -> Iterator[Block]:
+    left = [*_profile(shared), *_waterfall(shared)]
+    right = [picture for name in ("loss", "accuracy") for picture in _curve(shared, name)]
+    if left or right:
+        yield Heading("Gradient and learning")
+        yield Columns(left, right)
+
+
+def _profile(shared: SharedRun) -> Iterator[Picture]:
+    if not shared.recorded:
+        return
+    first, last = shared.norms("first"), shared.norms("last")
+    layers = shared.run.meta.layers if shared.run.meta else ()
+    level = last_hidden_layer([layer.kind for layer in layers])
+    healthy = healthy_range("grad_norm", last, [layer.parameters for layer in layers], level)
+    line = None if np.array_equal(first, last, equal_nan=True) else Profile("first step", first)
+    yield Picture(
+        "Gradient of each layer",
+        f"Norm of the gradient of the layer's parameters at step {shared.summary['steps']:,}, "
+        "on a logarithmic axis; even bars are healthy.",
+        profile_svg(Profile("last step", last), line, healthy),
+        text_profile(log10_of(last), width=TEXT_WIDTH, height=TEXT_HEIGHT),
+    )
+
+
+def _waterfall(shared: SharedRun) -> Iterator[Picture]:
+    table = shared.run.table_or_empty("grad_norm")
+    if not shared.recorded or table.rows < 2 or len(table.columns) != len(shared.summary["layers"]):
+        return
+    history = table.summary(0, table.rows, MOST_ROWS)
+    # One NaN within a stretch of steps must be seen; a stretch without any number stays one.
+    broken = np.isnan(history.mean) & ~absent_in(history.mean)
+    norms = np.where(broken | absent_in(history.mean), history.mean, history.max).astype(np.float64)
+    steps = history.step.tolist()
+    yield Picture(
+        "Gradient over the steps",
+        "Each row is a stretch of steps, from the first (above) to the last; the colour is the largest norm in it.",
+        waterfall_svg(steps, norms),
+        text_heat(steps, log10_of(norms), width=TEXT_WIDTH),
+    )
+
+
+def _curve(shared: SharedRun, name: str) -> Iterator[Picture]:
+    curves = [*batch_curve(shared, name), *_evaluations(shared, name)]
+    if not curves:
+        return
+    ends = (0.0, 1.0) if name == "accuracy" else None
+    log = name != "accuracy" and wants_log(curves)
+    marks = [(float(one.step), "diverged") for one in divergences(shared.run.events())][:1]
+    text = text_chart(curves, width=TEXT_WIDTH, height=TEXT_HEIGHT, log=log, y_range=ends)
+    yield Picture(name.capitalize(), "", curves_svg(curves, ends=ends, log=log, marks=marks), text)
+
+
+def batch_curve(shared: SharedRun, name: str, called: str = "batch") -> list[CurveData]:
+    """Return a scalar over the steps as a curve of that name; none where it was not recorded."""
+    table = shared.run.scalar_table(name)
+    if name not in table.columns or table.rows < 2:
+        return []
+    found = table.summary(0, table.rows, CURVE_POINTS).column(table.columns.index(name))
+    if not np.isfinite(found.mean).any():
+        return []
+    return [CurveData(called, found.step, found.mean, low=found.min, high=found.max)]
+
+
+def _evaluations(shared: SharedRun, name: str) -> Iterator[CurveData]:
+    for part in ("train", "test"):
+        known = [
+            event for event in shared.evaluations if isinstance(event.get(f"{part}_{name}"), int | float)
+        ]
+        if len(known) > 1:
+            values = np.array([event[f"{part}_{name}"] for event in known], np.float64)
+            if np.isfinite(values).any():
+                yield CurveData(f"{part} set", [event["step"] for event in known], values, noisy=False)
+
+
+# -- experiment, cost and numbers
+
+
+def _experiment(shared: SharedRun) -> Iterator[Block]:
+    meta, experiment = shared.run.meta, shared.run.experiment
+    yield Heading("Experiment")
+    if meta is not None and meta.experiment is not None and (words := net_in_words(meta.experiment)):
+        yield Prose(words)
+    if experiment is not None:
+        from gradtui.experiment.toml import dumps
+
+        title = "The experiment as TOML: gradtui run FILE.toml trains it again"
+        yield Folding(title, [Source(dumps(experiment).rstrip())])
+    elif meta is not None:
+        yield Prose("The training of a script, recorded by gradtui.")
+        gradient = meta.data.get("gradient")
+        if isinstance(gradient, str):
+            yield Prose(f"Gradient: {gradient}", "weak")
+    for step, what, batch in divergences(shared.run.events()):
+        yield Prose(f"It diverged at step {step:,}: {what}, {batch}.")
+
+
+def _cost(shared: SharedRun) -> list[tuple[str, str]]:
+    summary, meta = shared.summary, shared.run.meta
+    rows = [("", ""), ("steps", f"{summary['steps']:,}"), ("time", seconds(summary["seconds"]))]
+    taken = summary["steps"] - (shared.run.parent.step if shared.run.parent else 0)
+    if summary["seconds"] > 0:
+        rows.append(("steps a second", f"{taken / summary['seconds']:,.0f}"))
+    if summary["overhead"] is not None:
+        rows.append(("recording", f"{share(summary['overhead'])} of the step time"))
+    if (memory := _memory(shared)) is not None:
+        rows.append(("memory, estimated", memory))
+    if meta is not None:
+        versions = ", ".join(f"{name} {version}" for name, version in meta.versions.items())
+        rows += [(name, text) for name, text in (("device", meta.device), ("versions", versions)) if text]
+    return rows
+
+
+def _memory(shared: SharedRun) -> str | None:
+    """Return the memory that the training needs in words; None where it is not known."""
+    from gradtui.experiment.memory import memory_of
+    from gradtui.experiment.recorded_shape import shape_in
+    from gradtui.training.machine import format_bytes
+
+    meta, experiment = shared.run.meta, shared.run.experiment
+    shape = shape_in(meta.data) if meta is not None else None
+    # Without the recorded shape, the files that an experiment names would be opened: they may be anywhere.
+    if meta is None or experiment is None or shape is None:
+        return None
+    with contextlib.suppress(ExperimentError):
+        return format_bytes(memory_of(experiment, meta.parameters or None, shape).total)
+    return None
+
+
+def _layer_table(shared: SharedRun) -> Iterator[Block]:
+    layers = shared.summary["layers"]
+    if not layers:
+        return
+    chosen = metrics.in_json()
+    heads = ["layer", "parameters"]
+    for metric in chosen:
+        ends = (" first", " last") if metric.json == "first and last" else ("",)
+        heads += [f"{metric.name}{end}" for end in ends]
+    rows = [tuple(heads)]
+    for layer in layers[:MOST_LAYERS]:
+        cells = [layer["name"], str(layer["parameters"])]
+        for metric in chosen:
+            value = layer[metric.name]
+            values = (value["first"], value["last"]) if isinstance(value, dict) else (value,)
+            cells += ["–" if one is None else str(one) for one in values]
+        rows.append(tuple(cells))
+    blocks: list[Block] = [Grid(rows)]
+    if len(layers) > MOST_LAYERS:
+        text = f"{len(layers) - MOST_LAYERS:,} more layers: gradtui diagnose --json has all."
+        blocks.append(Prose(text, "weak"))
+    yield Folding(f"The numbers of all {len(layers):,} layers", blocks)

@@ -32,12 +32,8 @@ from gradtui.commands import (
 from gradtui.commands.command import BAD_INPUT, BadInput, Command, OneLineParser
 from gradtui.plain_text import plain
 
-COMMANDS: dict[str, Command] = {
-    module.COMMAND.name: module.COMMAND
-    for module in (
-        run, watch, attach, diagnose, fix, predict, study, learn, runs, report, export, import_, presets,
-    )  # fmt: skip
-}
+_MODULES = (run, watch, attach, diagnose, fix, predict, study, learn, runs, report, export, import_, presets)
+COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}
 
 INTERRUPTED = 130
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -43,10 +44,16 @@ def checked_path(text: str | os.PathLike[str]) -> Path:
 
 def _refuse_others(path: Path) -> None:
     """Raise OSError where something but an ordinary file has the name."""
-    if path.is_symlink():
+    try:
+        mode = os.lstat(path).st_mode
+    except FileNotFoundError:
+        return
+    if stat.S_ISLNK(mode):
         raise OSError(errno.ELOOP, NOT_THROUGH_LINKS, str(path))
-    if os.path.lexists(path) and not path.is_file():
-        raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if path.is_dir() else NOT_ORDINARY, str(path))
+    if stat.S_ISDIR(mode):
+        raise OSError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, NOT_ORDINARY, str(path))
 
 
 def run_page(runs: Sequence[Run]) -> Page:

@@ -112,6 +112,14 @@ LAB_KEYS: list[BindingType] = [
         id="lab.alone",
     ),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
+    Binding(
+        "W",
+        "report",
+        "write report",
+        show=False,
+        tooltip="This run as one page to share, HTML or Markdown.",
+        id="lab.report",
+    ),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
     Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
     *TIME_KEYS,
@@ -165,7 +173,7 @@ LAB_KEYS: list[BindingType] = [
 NEED_A_RUN = frozenset(
     {
         "send", "restart",
-        "log", "metric", "factors", "first_bad", "live", "find_layer", "back",
+        "log", "report", "metric", "factors", "first_bad", "live", "find_layer", "back",
         "fork_with_cure", "try_all_cures", "repair", "end_comparison",
     }
 )  # fmt: skip
@@ -190,7 +198,7 @@ def why_not(action: str, run: FollowedRun | None) -> str:
         return "not while a run trains" if run is not None and run.live else ""
     if run is None:
         return "needs a run, press space first"
-    if name in ("live", "back"):
+    if name in ("live", "back", "report"):
         return ""
     if name == "end_comparison":
         return "no other run is compared with this one"

@@ -380,6 +380,11 @@ class LabScreen(TimeActions, Screen[Any]):
         """Open the list of studies."""
         self.lists.studies()
 
+    def action_report(self) -> None:
+        """Write the run on the screen as one page to share."""
+        if self.followed is not None:
+            self.lists.report(self.followed.folder)
+
     def action_log(self) -> None:
         """Show the last lines that the trainer printed."""
         from gradtui.ui.screens.dialogs import LogScreen

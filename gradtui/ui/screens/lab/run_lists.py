@@ -50,6 +50,12 @@ class RunLists:
         self.store = self.store or StudyStore(runs_root())
         self._screen.app.push_screen(StudiesScreen(self.store), partial(self._open, came_from="studies"))
 
+    def report(self, folder: Path) -> None:
+        """Ask for a file, and write the run in a folder there as one page to share."""
+        from gradtui.ui.screens.report_dialog import ask_for_report
+
+        ask_for_report(self._screen, [folder])
+
     def back(self) -> None:
         """Open the list again from which the run on the screen was opened."""
         lists = {

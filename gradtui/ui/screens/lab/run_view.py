@@ -131,6 +131,7 @@ class RunView:
             "stop": live,
             "restart": live,
             "log": run is not None,
+            "report": run is not None,
             "metric": run is not None,
             "factors": run is not None,
             "first_bad": run is not None,

@@ -59,6 +59,13 @@ class RunActions:
 
         self._screen.app.push_screen(CompareScreen([run.run for run in runs]), opened)
 
+    def report(self) -> None:
+        """Write the chosen runs as one page to share."""
+        from gradtui.ui.screens.report_dialog import ask_for_report
+
+        if self._runs.chosen:
+            ask_for_report(self._screen, [run.run for run in self._runs.chosen])
+
     def rename(self) -> None:
         """Ask for a name for the run under the cursor."""
         run = self._runs.here

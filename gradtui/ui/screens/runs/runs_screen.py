@@ -70,6 +70,14 @@ KEYS: list[BindingType] = [
     Binding("o", "reverse", "order", show=False, tooltip="Reverse the order.", id="runs.order"),
     Binding("a", "mark_all", "mark all", show=False, tooltip="All that are shown, or none.", id="runs.all"),
     Binding("y", "copy", "copy path", show=False, tooltip="The folder to the clipboard.", id="runs.copy"),
+    Binding(
+        "W",
+        "report",
+        "write report",
+        show=False,
+        tooltip="The marked ones, or this one, as one page to share.",
+        id="runs.report",
+    ),
     Binding("up,k", "move(-1)", "previous run", show=False, id="runs.up"),
     Binding("down,j", "move(1)", "next run", show=False, id="runs.down"),
     Binding("pageup", "page(-1)", "page up", show=False, id="runs.page-up"),
@@ -177,7 +185,18 @@ class RunsScreen(Screen["Path | None"]):
         """Return whether a key does anything now."""
         if action == "stop":
             return any(run.status.live for run in self.listing.chosen)
-        if action in ("open", "mark", "tag", "rename", "delete", "compare", "copy", "sort", "reverse"):
+        if action in (
+            "open",
+            "mark",
+            "tag",
+            "rename",
+            "delete",
+            "compare",
+            "copy",
+            "report",
+            "sort",
+            "reverse",
+        ):
             return bool(self.listing.rows)
         return True
 
@@ -291,6 +310,10 @@ class RunsScreen(Screen["Path | None"]):
                 self.dismiss(folder)
 
         self.actions.compare(take)
+
+    def action_report(self) -> None:
+        """Write the chosen runs as one page to share."""
+        self.actions.report()
 
     def action_rename(self) -> None:
         """Give the run under the cursor another name."""

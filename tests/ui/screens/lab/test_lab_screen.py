@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from textual.widgets import Input
 
 from gradtui.experiment import dumps, resolve
 from gradtui.runs.control import ControlReader
@@ -295,6 +296,18 @@ async def test_command_palette_lists_the_labs_actions() -> None:
         lab = await lab_of(pilot)
         titles = {command.title for command in app.get_system_commands(lab)}
         assert {"Train", "Options", "Runs", "Quit"} <= titles
+
+
+async def test_the_run_on_the_screen_is_written_as_a_page(make_run: MakeRun, tmp_path: Path) -> None:
+    app = GradtuiApp(attach=make_run())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        await pilot.press("W")
+        await until(pilot, lambda: "Write a report" in screen_text(app))
+        app.screen.query_one(Input).value = str(tmp_path / "page.md")
+        await pilot.press("enter")
+        await until(pilot, lambda: (tmp_path / "page.md").exists())
+    assert "## Findings" in (tmp_path / "page.md").read_text()
 
 
 async def test_curves_are_left_as_they_are_found_next_time(make_run: MakeRun) -> None:

@@ -16,6 +16,7 @@ from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
 from gradtui.runs.label import Label, read_label, write_label
 from gradtui.runs.library import list_runs
+from gradtui.runs.reader import open_run
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
@@ -240,6 +241,23 @@ async def test_a_live_run_is_stopped_before_it_can_be_deleted(make_run: MakeRun)
         await pilot.press("x")
         await until(pilot, lambda: "stopping 1 run" in screen_text(app))
         assert [command.name for command in ControlReader(folder).poll()] == ["stop"]
+
+
+async def test_marked_runs_are_written_as_one_page(three: list[Path], tmp_path: Path) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(100, 30)) as pilot:
+        await opened(pilot, 3)
+        await pilot.press("a", "W")
+        await until(pilot, lambda: "Write a report" in screen_text(app))
+        app.screen.query_one(Input).value = "page.pdf"
+        await until(pilot, lambda: "a page ends in .html or .md" in screen_text(app))
+        app.screen.query_one(Input).value = str(tmp_path / "page.html")
+        await pilot.press("enter")
+        await until(pilot, lambda: (tmp_path / "page.html").exists())
+        await until(pilot, lambda: any("wrote" in told.message for told in app._notifications))
+    text = (tmp_path / "page.html").read_text()
+    assert "Comparison" in text
+    assert all(open_run(folder).name in text for folder in three)
 
 
 async def test_a_folder_without_runs_says_what_to_do() -> None:

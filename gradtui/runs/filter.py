@@ -26,7 +26,7 @@ from functools import partial
 from typing import Any
 
 from gradtui.experiment.toml import field_at, value_in
-from gradtui.runs.library import RunInfo
+from gradtui.runs.run_info import RunInfo
 
 CONFIG = "config."
 """What the fields of a script's configuration begin with."""

@@ -4,48 +4,26 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+import time
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from gradtui.absent import ABSENT, is_absent
 from gradtui.experiment.layers import BESIDE_THE_PATH
 from gradtui.ordinary_files import given_path
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
-from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root, table_path
-from gradtui.runs.label import LABEL_FILE, Label, read_label
-from gradtui.runs.meta import Parent, RunMeta, change_of, config_of, read_meta
+from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root
+from gradtui.runs.label import LABEL_FILE, read_label
+from gradtui.runs.list_cache import FEWEST_RUNS, Stamp, Stamps, read_cache, write_cache
+from gradtui.runs.meta import RunMeta, change_of, config_of, read_meta
+from gradtui.runs.patience import Patience
+from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 
 BINS = 16
 """The most stretches of layers to which a profile is folded."""
-
-
-@dataclass(frozen=True)
-class RunSummary:
-    """A RunSummary holds the numbers that a list shows of a run.
-
-    They come from the ends of its files, without numpy. A number is None if it is not known yet; NaN and infinity are
-    values."""
-
-    findings: tuple[str, ...] = ()
-    """Codes, in the order in which they came up."""
-    depth: int = 0
-    """Layers without projections and gates, the output layer counted; 0 until the net is built."""
-    loss: float | None = None
-    """The loss of the last batch."""
-    train: float | None = None
-    """The accuracy on the training set, by the last evaluation."""
-    test: float | None = None
-    """The accuracy on the test set, by the last evaluation."""
-    seconds: float | None = None
-    """The wall time of the training, without the time between its processes."""
-    profile: tuple[float, ...] = ()
-    """log10 of the gradient's norm at the last step, from input to output: the median of each of at most BINS
-    stretches of layers; NaN and infinity where one layer of it is, -inf where it is exactly 0."""
 
 
 def summary_of(folder: Path, meta: RunMeta, events: EventLog) -> RunSummary:
@@ -132,43 +110,16 @@ def _typical(logs: Sequence[float]) -> float:
     return finite[len(finite) // 2] if finite else -math.inf
 
 
-@dataclass(frozen=True)
-class RunInfo:
-    """A RunInfo is a run in a list. A run whose run.json is corrupt is listed as failed, with the reason."""
-
-    run: Path
-    name: str
-    """The name that a person gave it, else that of its experiment or script, else of its folder."""
-    status: RunStatus
-    started: float
-    """Seconds since the epoch."""
-    parent: Parent | None = None
-    """The run from which it was forked, or whose cure it tries."""
-    label: Label = field(default_factory=Label)
-    """The name and the tags that people gave it."""
-    summary: RunSummary = field(default_factory=RunSummary)
-    """The numbers that the list shows."""
-    experiment: Mapping[str, Any] | None = field(default=None, repr=False)
-    """The experiment that is trained, as plain data; None for a script's own net."""
-    change: str | None = None
-    """What a trial of a script has changed, empty for nothing; None where the run is no trial."""
-    config: Mapping[str, Any] = field(default_factory=dict, repr=False)
-    """What a script was started with, by the paths of its fields; empty where it is not known."""
-
-    @property
-    def id(self) -> str:
-        """Return the folder's name, which is the run's id."""
-        return self.run.name
-
-    @property
-    def steps(self) -> int:
-        """Return the last step recorded."""
-        return self.status.step
-
-
 def list_runs(root: Path | None = None) -> list[RunInfo]:
     """Return the runs in that folder (None: runs_root()), newest first. Other folders are skipped."""
     return Library(root).read()
+
+
+UNCHANGED_ROUNDS = 10
+"""An ended run is looked at once in so many hasty readings."""
+
+NEW_SECONDS = 3.0
+"""A folder that was changed more recently is read again at once."""
 
 
 class Library:
@@ -177,52 +128,127 @@ class Library:
     def __init__(self, root: Path | None = None) -> None:
         """`root` is the folder of the runs; None is runs_root()."""
         self.root = root or runs_root()
-        self._known: dict[Path, _Known] = {}
+        self._known: dict[str, _Known] = {}
+        self._patience = Patience(self._look)
+        self._round = 0
+        self._names: list[str] = []
+        self._names_of = 0.0
+        """The time of change of the folder when the names were read."""
+        self._list: list[RunInfo] = []
+        self._cached: dict[str, tuple[Stamps, RunInfo]] | None = None
 
-    def read(self) -> list[RunInfo]:
-        """Return all runs as they are now, newest first."""
-        try:
-            folders = [Path(entry.path) for entry in os.scandir(self.root) if entry.is_dir()]
-        except OSError:
-            folders = []
-        known: dict[Path, _Known] = {}
-        for folder in folders:
-            run = self._known.get(folder) or _Known(folder)
-            try:
-                # What stands in place of the files of a run is a run that cannot be read.
-                if is_run_folder(folder) or os.path.lexists(folder / RUN_FILE):
-                    run.look()
-                    known[folder] = run
-            except OSError:
-                # The run was deleted while it was read.
-                continue
+    def read(self, *, hastily: bool = False) -> list[RunInfo]:
+        """Return all runs as they are now, newest first; the same list as before where nothing has changed.
+
+        `hastily`: of the runs that have ended, only a part is looked at; after some such readings each has been.
+        """
+        names = self._folders()
+        if self._cached is None:
+            self._cached = read_cache(self.root) if len(names) >= FEWEST_RUNS else {}
+        self._round = (self._round + 1) % UNCHANGED_ROUNDS
+        before, turn = self._known, self._round
+        due = names
+        if hastily:
+            due = [
+                name
+                for number, name in enumerate(names)
+                if (run := before.get(name)) is None or not run.settled or number % UNCHANGED_ROUNDS == turn
+            ]
+        known = {name: before[name] for name in names if name in before}
+        for name, run in self._patience.results(due):
+            if run is None:
+                run = self._known.get(name) or _Known(self.root / name)
+                run.does_not_answer()
+            if run.info is None:
+                known.pop(name, None)
+            else:
+                known[name] = run
         self._known = known
-        infos = [run.info for run in known.values() if run.info is not None]
-        return sorted(infos, key=lambda info: (info.started, info.id), reverse=True)
+        found = [run.info for run in known.values() if run.info is not None]
+        if len(found) != len(self._list) or {id(info) for info in found} != {id(info) for info in self._list}:
+            self._list = sorted(found, key=lambda info: (info.started, info.id), reverse=True)
+            self._keep()
+        return self._list
+
+    def _folders(self) -> list[str]:
+        """Return the names of the folders, which are read again only when one was made, renamed or removed."""
+        try:
+            changed = os.stat(self.root).st_mtime
+            # Within the same tick of its clock, a file system shows the time of an earlier change.
+            if self._names_of != changed or time.time() - changed < NEW_SECONDS:
+                with os.scandir(self.root) as entries:
+                    self._names = [entry.name for entry in entries if entry.is_dir()]
+                self._names_of = changed
+        except OSError:
+            self._names, self._names_of = [], 0.0
+        return self._names
+
+    def _look(self, name: str) -> _Known:
+        """Read what has changed of a run; where there is none, its info is None. Runs in a thread."""
+        run = self._known.get(name)
+        if run is None:
+            run = _Known(self.root / name, *(self._cached or {}).get(name, ()))
+        try:
+            run.look()
+        except OSError:
+            # The run was deleted while it was read.
+            run.info = None
+        return run
+
+    def _keep(self) -> None:
+        """Write down what is known of ended runs, where that is worth it and new."""
+        settled = {
+            name: (run.stamps, run.info) for name, run in self._known.items() if run.settled and run.info
+        }
+        before = self._cached or {}
+        if len(settled) < FEWEST_RUNS:
+            return
+        fresh = sum(before.get(name, ((), None))[0] != stamps for name, (stamps, _) in settled.items())
+        if fresh * WORTHWHILE_SHARE >= len(settled) or fresh >= FEWEST_RUNS:
+            self._cached = settled
+            write_cache(self.root, settled)
+
+
+WORTHWHILE_SHARE = 100
+"""The list is kept anew when one of so many runs is new in it."""
 
 
 class _Known:
     """A _Known is one run as it was last read."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, stamps: Stamps = (), info: RunInfo | None = None) -> None:
         self.folder = folder
-        self.info: RunInfo | None = None
+        self.info = info
+        self.stamps = stamps
+        self.settled = info is not None
+        """Whether the run has ended, so that nothing but its files tells of a change."""
+        self._paths = tuple(f"{folder}/{name}" for name in _STAMPED)
         self._log: EventLog | None = None
         """The events of a run that has not ended, to be read on."""
         self._meta: RunMeta | None = None
-        self._stamps: tuple[object, ...] = ()
+
+    def does_not_answer(self) -> None:
+        """Say that the run cannot be read now."""
+        if self.info is None or self.info.status.reason != NO_ANSWER:
+            status = RunStatus("failed", reason=NO_ANSWER)
+            name, started = (self.info.name, self.info.started) if self.info else (self.folder.name, 0.0)
+            self.info = RunInfo(self.folder, name, status, started)
+        self.stamps, self.settled = (), False
 
     def look(self) -> None:
         """Read what has changed. Raises OSError if the folder is gone."""
-        scalars = table_path(self.folder, "scalars").name
-        stamps = tuple(_stamp(self.folder / name) for name in (RUN_FILE, EVENTS_FILE, LABEL_FILE, scalars))
+        stamps = tuple(map(_stamp, self._paths))
         # No file tells whether a process is alive, or whether a folder is too old to wait for.
-        if stamps == self._stamps and self.info is not None and self.info.status.state in ENDS:
+        if stamps == self.stamps and self.settled:
+            return
+        # What stands in place of the files of a run is a run that cannot be read.
+        if not is_run_folder(self.folder) and not os.path.lexists(self.folder / RUN_FILE):
+            self.info = None
             return
         # Stamps are taken before the files are read, so what is written meanwhile is seen the next time.
-        self._stamps, before = stamps, self._stamps
+        self.stamps, before, self.settled = stamps, self.stamps, False
         try:
-            if self._meta is None or stamps[0] != before[0]:
+            if self._meta is None or before == () or stamps[0] != before[0]:
                 self._meta = read_meta(self.folder) if stamps[0] is not None else None
             self.info = self._read(self._meta)
         except OSError:
@@ -236,6 +262,7 @@ class _Known:
         if self.info.status.state in ENDS:
             # There may be thousands of runs: of each, only what is listed is kept.
             self._log = self._meta = None
+            self.settled = True
 
     def _read(self, meta: RunMeta | None) -> RunInfo:
         self._log = log = self._log or EventLog(self.folder)
@@ -259,7 +286,12 @@ class _Known:
         )
 
 
-def _stamp(path: Path) -> tuple[int, int, int] | None:
+NO_ANSWER = "its file server does not answer"
+_STAMPED = (RUN_FILE, EVENTS_FILE, LABEL_FILE, "scalars.f32")
+"""The files that change when anything changes that a list shows of an ended run."""
+
+
+def _stamp(path: str) -> Stamp | None:
     try:
         about = os.stat(path)
     except OSError:

@@ -11,7 +11,7 @@ import pytest
 from gradtui.experiment import resolve, to_dict
 from gradtui.runs.filter import KEYS, FilterError, parse_filter
 from gradtui.runs.label import Label
-from gradtui.runs.library import RunInfo, RunSummary
+from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import RunStatus
 
 

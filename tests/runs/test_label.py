@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gradtui.runs.errors import RunError
 from gradtui.runs.filter import parse_filter
 from gradtui.runs.label import Label, name_of, read_label, retagged, tags_of, write_label
-from gradtui.runs.library import RunInfo
+from gradtui.runs.run_info import RunInfo
 from gradtui.runs.status import RunStatus
 
 

@@ -14,8 +14,9 @@ import pytest
 from gradtui.runs.errors import RunNotFound
 from gradtui.runs.folder import runs_root
 from gradtui.runs.label import Label, write_label
-from gradtui.runs.library import Library, RunSummary, find_run, list_runs
+from gradtui.runs.library import Library, find_run, list_runs
 from gradtui.runs.reader import open_run
+from gradtui.runs.run_info import RunSummary
 from gradtui.runs.writer import RunWriter
 from tests.support.run_folders import columns_of, describe, make, write_rows
 

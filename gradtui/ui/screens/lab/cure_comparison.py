@@ -18,6 +18,7 @@ from gradtui.ui.widgets.status_bar import cure_of
 if TYPE_CHECKING:
     from gradtui.study.live_repair import LiveRepair
     from gradtui.study.study import Study
+    from gradtui.ui.screens.lab.cure_options import CureOption
 
 
 class CureComparison:
@@ -143,18 +144,22 @@ class CureComparison:
         experiment, folder = run.experiment, run.folder
         advised = [offer for finding in run.newest_findings or () for offer in finding.cures]
         names = {offer.name for offer in advised}
-        options = {option.key: option for option in cure_options(folder, experiment, advised)}
 
-        def take(key: str | None) -> None:
-            if key is not None:
-                self._controls.start_fork(options[key], folder)
+        def ask(found: list[CureOption]) -> None:
+            options = {option.key: option for option in found}
 
-        choices = [
-            Choice(key, option.title, option.line(experiment), marked=option.cure.name in names)
-            for key, option in options.items()
-        ]
-        screen = ChooseScreen("Train a copy with this fix", choices, title_width=0)
-        self._screen.app.push_screen(screen, take)
+            def take(key: str | None) -> None:
+                if key is not None:
+                    self._controls.start_fork(options[key], folder)
+
+            choices = [
+                Choice(key, option.title, option.line(experiment), marked=option.cure.name in names)
+                for key, option in options.items()
+            ]
+            screen = ChooseScreen("Train a copy with this fix", choices, title_width=0)
+            self._screen.app.push_screen(screen, take)
+
+        self._controls.disk.do(lambda: cure_options(folder, experiment, advised), ask)
 
     def try_all_cures(self) -> None:
         """Train and rank every cure of a run: of the one without the cure, where two are compared."""

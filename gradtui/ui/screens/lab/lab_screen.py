@@ -390,4 +390,7 @@ class LabScreen(TimeActions, Screen[Any]):
         from gradtui.ui.screens.dialogs import LogScreen
 
         if self.followed is not None:
-            self.app.push_screen(LogScreen(f"{self.followed.folder.name} · trainer.log", self.followed.log()))
+            title = f"{self.followed.folder.name} · trainer.log"
+            self.controls.disk.do(
+                self.followed.log, lambda lines: self.app.push_screen(LogScreen(title, lines))
+            )

@@ -13,6 +13,7 @@ from textual.screen import Screen
 
 from gradtui.experiment import Experiment
 from gradtui.runs.scratch import Scratch
+from gradtui.ui.disk_work import DiskWork
 
 if TYPE_CHECKING:
     from gradtui.runs.control import CommandName
@@ -107,6 +108,7 @@ class RunControls:
         self._screen = screen
         self._open_run = open_run
         self._preflights: Scratch | None = None
+        self.disk = DiskWork(screen)
         self.trainers = Trainers()
 
     def warm(self) -> None:
@@ -124,7 +126,7 @@ class RunControls:
     def restart(self, run: FollowedRun | None, experiment: Experiment) -> None:
         """Stop a run if it still trains, and train an experiment from its start."""
         if run is not None and run.live:
-            run.send("stop")
+            self.send(run, "stop")
         self.start(experiment)
 
     def preflight(self, experiment: Experiment) -> None:
@@ -168,7 +170,11 @@ class RunControls:
                 severity="warning",
                 markup=False,
             )
-        elif run is not None and not run.send(command, **fields):
+        elif run is not None:
+            self.disk.do(partial(run.send, command, **fields), partial(self._sent, run))
+
+    def _sent(self, run: FollowedRun, sent: bool) -> None:
+        if not sent:
             self._screen.notify(run.problem, severity="error", markup=False)
 
     def close(self) -> None:

@@ -14,7 +14,7 @@ from gradtui.runs import trash
 from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.label import name_of, read_label, retagged, tags_of, write_label
-from gradtui.runs.library import RunInfo
+from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.runs.run_list import RunList
 

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from gradtui.runs.library import RunInfo
+from gradtui.runs.run_info import RunInfo
 from gradtui.words import net_in_words, printable
 
 

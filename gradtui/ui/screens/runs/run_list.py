@@ -10,7 +10,8 @@ from textual.content import Content
 
 from gradtui import words
 from gradtui.runs.filter import Filter
-from gradtui.runs.library import BINS, RunInfo
+from gradtui.runs.library import BINS
+from gradtui.runs.run_info import RunInfo
 from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import STATE_MARKS
 

@@ -16,7 +16,8 @@ from textual.worker import get_current_worker
 
 from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
-from gradtui.runs.library import Library, RunInfo
+from gradtui.runs.library import Library
+from gradtui.runs.run_info import RunInfo
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.runs.run_actions import RunActions
 from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
@@ -123,7 +124,8 @@ class RunsScreen(Screen["Path | None"]):
         self.root = root
         self.listing = RunList(columns())
         self.loop = ReaderLoop()
-        self.actions = RunActions(self, root, self.listing, self.loop.wake)
+        self.actions = RunActions(self, root, self.listing, self._read_at_once)
+        self._changed = False
         self._read_once = False
 
     def compose(self) -> ComposeResult:
@@ -152,8 +154,18 @@ class RunsScreen(Screen["Path | None"]):
         """Read the folder in a thread; on a network file system that may take a while."""
         worker, library = get_current_worker(), Library(self.root)
         trash.purge(self.root)
+        shown: list[RunInfo] | None = None
         for _ in self.loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
-            self.post_message(self.Read(library.read()))
+            # After a change by the person, whichever run it was is looked at.
+            hastily, self._changed = shown is not None and not self._changed, False
+            runs = library.read(hastily=hastily)
+            if runs is not shown:
+                shown = runs
+                self.post_message(self.Read(runs))
+
+    def _read_at_once(self) -> None:
+        self._changed = True
+        self.loop.wake()
 
     @on(Read)
     def _read(self, event: Read) -> None:

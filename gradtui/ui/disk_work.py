@@ -1,0 +1,76 @@
+"""DiskWork does what a key asks of the disk: at once where the disk answers, and beside the app where it does not."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
+
+from textual.screen import Screen
+
+T = TypeVar("T")
+
+PATIENCE_SECONDS = 0.25
+"""The time for which a key waits for the disk. A file server that is slower than this answers later."""
+
+
+class DiskWork:
+    """DiskWork belongs to one screen. A key never waits for a file server that is dead, nor does any key after it."""
+
+    def __init__(self, screen: Screen[Any]) -> None:
+        self._screen = screen
+        self._waiting = False
+
+    def do(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Call `work` in a thread and `then`, with its result, in the app's: mostly before this returns.
+
+        While earlier work still waits for the disk, say so and do nothing. What `work` raises is raised here, or ends
+        the app, as if it had been called directly.
+        """
+        if self._waiting:
+            self._screen.notify("the disk does not answer; nothing was done", severity="warning", timeout=3)
+            return
+        job = _Job(work)
+        if job.done.wait(PATIENCE_SECONDS):
+            then(job.result())
+            return
+        self._waiting = True
+        self._screen.notify("waiting for the disk …", timeout=3)
+        app = self._screen.app
+
+        def finish() -> None:
+            self._waiting = False
+            then(job.result())
+
+        def await_end() -> None:
+            job.done.wait()
+            with contextlib.suppress(RuntimeError):
+                # The app may have been left meanwhile.
+                app.call_from_thread(finish)
+
+        threading.Thread(target=await_end, name="gradtui-disk", daemon=True).start()
+
+
+class _Job(Generic[T]):
+    """A _Job is one piece of work in a thread of its own, which never keeps the process from ending."""
+
+    def __init__(self, work: Callable[[], T]) -> None:
+        self.done = threading.Event()
+        self._work = work
+        self._results: list[T] = []
+        self._error: BaseException | None = None
+        threading.Thread(target=self._run, name="gradtui-disk", daemon=True).start()
+
+    def _run(self) -> None:
+        try:
+            self._results.append(self._work())
+        except BaseException as error:
+            self._error = error
+        self.done.set()
+
+    def result(self) -> T:
+        """Return what the work has returned, or raise what it has raised."""
+        if self._error is not None:
+            raise self._error
+        return self._results[0]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from textual.app import ComposeResult
 from textual.containers import VerticalScroll
@@ -16,6 +17,7 @@ from textual.widget import Widget
 from gradtui import words
 from gradtui.experiment import Experiment, to_dict
 from gradtui.experiment.overrides import diff
+from gradtui.runs.meta import config_of
 from gradtui.ui.field_values import show, value_at
 from gradtui.ui.screens.compare.runs_legend import ComparedRun
 
@@ -85,6 +87,20 @@ def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:
         groups = [f"net.{index}" for index in range(most)]
         return [*_group_lines(experiments, groups), *(_field_line(experiments, path) for path in paths)]
     return [_field_line(experiments, path) for path in paths]
+
+
+def differing_configs(configs: Sequence[Mapping[str, Any]]) -> list[Difference]:
+    """Return the fields in which the configurations of watched scripts differ, in the order of the first."""
+    paths = dict.fromkeys(path for config in configs for path in config)
+    lines = [
+        (path, tuple(str(config[path]) if path in config else ABSENT for config in configs)) for path in paths
+    ]
+    return [Difference(f"config.{path}", values) for path, values in lines if len(set(values)) > 1]
+
+
+def _config(entry: ComparedRun) -> Mapping[str, Any]:
+    snapshot = entry.followed.snapshot
+    return config_of(snapshot.meta) if snapshot is not None else {}
 
 
 def _field_line(experiments: Sequence[Experiment | None], path: str) -> Difference:
@@ -164,10 +180,16 @@ class Differences(VerticalScroll, can_focus=True):
         table.heads = tuple(f"{entry.letter} {entry.followed.title}" for entry in entries)
         table.figures = tuple(outcomes(entries))
         experiments = [entry.followed.experiment for entry in entries]
-        fields = differing(experiments)
+        configs = [_config(entry) for entry in entries]
+        fields = [*differing(experiments), *differing_configs(configs)]
         table.fields = tuple(fields)
         known = sum(experiment is not None for experiment in experiments)
-        if known < 2:
-            table.note = "A script has no experiment to compare."
+        if fields:
+            table.note = ""
+        elif known < 2:
+            given = sum(map(bool, configs)) > 1
+            table.note = (
+                "the configurations are the same" if given else "A script has no experiment to compare."
+            )
         else:
-            table.note = "" if fields else "the experiments are the same"
+            table.note = "the experiments are the same"

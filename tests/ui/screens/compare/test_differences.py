@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gradtui.experiment import Experiment, resolve, set_fields
-from gradtui.ui.screens.compare.differences import differing
+from gradtui.ui.screens.compare.differences import differing, differing_configs
 from gradtui.ui.screens.compare.overlays import NARROWEST, abreast, places
 
 SIGMOID = resolve("sigmoid-20")
@@ -33,6 +33,22 @@ def test_nets_of_another_number_of_groups_are_told_group_by_group() -> None:
     assert said["net.1"][0] == "–"
     assert "shortcut" in said["net.1"][1]
     assert not [field for field in said if field.startswith("net.0.")]
+
+
+def test_configurations_of_scripts_are_compared_field_by_field() -> None:
+    said = differing_configs(
+        [
+            {"lr": 0.1, "width": 64, "seed": 0},
+            {"lr": 0.01, "width": 64, "seed": 0},
+            {"lr": 0.1, "seed": 0, "ema": True},
+        ]
+    )
+    assert {line.field: line.values for line in said} == {
+        "config.lr": ("0.1", "0.01", "0.1"),
+        "config.width": ("64", "64", "–"),
+        "config.ema": ("–", "–", "True"),
+    }
+    assert differing_configs([{}, {}]) == []
 
 
 def test_a_scripts_training_has_no_fields() -> None:

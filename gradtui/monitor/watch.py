@@ -19,6 +19,7 @@ from torch.optim import Optimizer
 from gradtui.monitor.commands import PendingCommands
 from gradtui.monitor.config import config_fields
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
+from gradtui.monitor.finding_action import Action, FindingAction
 from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
 from gradtui.monitor.inner_optimizer import optimizers_in
@@ -40,6 +41,7 @@ def watch(
     layers: str = "",
     fold: bool = True,
     config: object = None,
+    on_finding: Action | None = None,
 ) -> Probe:
     """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
 
@@ -63,6 +65,8 @@ def watch(
         fold: Whether to show the modules within one part of a repeated block as one layer.
         config: What the training was started with: a dict, a dataclass, an argparse.Namespace, or an object like
             these. Its fields are shown, and runs are filtered by them: `config.lr>=0.1`.
+        on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
+            `gradtui diagnose --json` prints it. An error in it is a warning.
 
     With several processes (DDP, torchrun) rank 0 alone writes, and the probes of the others do nothing. Where they
     hold parts of the parameters (fully_shard) each has to call this, after the model was sharded.
@@ -92,7 +96,7 @@ def watch(
             root = None if runs is None else Path(runs).expanduser()
             writer = ScriptRunWriter(name or _default_name(models), root, data)
         try:
-            return Probe(
+            probe = Probe(
                 WatchSession(
                     models,
                     optimizers,
@@ -105,6 +109,9 @@ def watch(
                     activations=activations,
                 )
             )
+            if on_finding is not None:
+                probe.act_on_findings(on_finding)
+            return probe
         except Exception as error:
             writer.end(0, "failed", reason_of(error))
             raise
@@ -182,6 +189,7 @@ class Probe:
         self.guard = Guard() if session is None else session.guard
         self._session = session
         self._ending = threading.Lock()
+        self._finding_action: FindingAction | None = None
         if session is None:
             self.guard.close()
             return
@@ -199,6 +207,14 @@ class Probe:
     def overhead(self) -> float:
         """The time that recording has taken so far, over the time that the training itself took."""
         return 0.0 if self._session is None else self._session.recorder.overhead
+
+    def act_on_findings(self, action: Action) -> None:
+        """Call an action once for each finding of the run, in a thread of its own."""
+        try:
+            if self.run is not None:
+                self._finding_action = FindingAction(self.run, action)
+        except Exception as error:
+            warn(f"gradtui does not act on findings: {reason_of(error)}", level=4)
 
     @guarded()
     def step(self) -> None:
@@ -283,6 +299,8 @@ class Probe:
                 self._session.end(status, reason)
             finally:
                 self.guard.close()
+        if self._finding_action is not None:
+            self._finding_action.end()
         atexit.unregister(self._end_with_script)
         return True
 

@@ -142,10 +142,13 @@ def _refuse_unknown(word: str) -> None:
     """Raise BadInput where a word is no experiment, with a hint at the command that it may have meant."""
     from gradtui.experiment.errors import nearest
     from gradtui.experiment.presets import names
+    from gradtui.experiment.short_string import is_short_string
 
     if word in COMMANDS:
         raise BadInput(f"{word}: a command comes first, its options after it")
     if word in names() or "/" in word or word.endswith(".toml") or os.path.exists(word):
+        return
+    if is_short_string(word):
         return
     hint = nearest(word, [*COMMANDS, *names()]) or " (gradtui --help and gradtui presets list them)"
     raise BadInput(f"{word}: no such command, preset or file{hint}")

@@ -25,7 +25,7 @@ def add_experiment(parser: ArgumentParser) -> None:
         "experiment",
         nargs="?",
         metavar="EXPERIMENT",
-        help="a preset's name or a TOML file; without it the first of `gradtui presets`",
+        help="a preset's name, a TOML file or a copied string; without it the first of `gradtui presets`",
     )
     parser.add_argument(
         "--set",

@@ -79,6 +79,7 @@ figure h3 {{ margin: .5rem 0 0; }}
 svg {{ display: block; width: 100%; height: auto; max-width: 40rem; }}
 pre, code {{ font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; font-size: .85rem; }}
 pre {{ background: var(--panel); border-radius: .25rem; padding: .75rem; overflow-x: auto; margin: .5rem 0; }}
+main > pre {{ white-space: pre-wrap; }}
 ol.advice pre {{ white-space: pre-wrap; padding: .4rem .75rem; }}
 .scroll {{ overflow-x: auto; overflow-wrap: normal; }}
 .scroll td, .scroll th {{ white-space: nowrap; }}

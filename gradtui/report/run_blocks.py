@@ -249,8 +249,11 @@ def _experiment(shared: SharedRun) -> Iterator[Block]:
     if meta is not None and meta.experiment is not None and (words := net_in_words(meta.experiment)):
         yield Prose(words)
     if experiment is not None:
+        from gradtui.experiment.short_string import to_short_string
         from gradtui.experiment.toml import dumps
 
+        yield Prose("Open it in gradtui:")
+        yield Source(f"gradtui {to_short_string(experiment)}")
         title = "The experiment as TOML: gradtui run FILE.toml trains it again"
         yield Folding(title, [Source(dumps(experiment).rstrip())])
     elif meta is not None:

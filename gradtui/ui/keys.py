@@ -142,6 +142,14 @@ LAB_KEYS: list[BindingType] = [
         "Y", "copy", "copy", show=False, tooltip="The experiment as TOML to the clipboard.", id="lab.copy"
     ),
     Binding(
+        "C",
+        "copy_string",
+        "copy as string",
+        show=False,
+        tooltip="A short text for gradtui STRING.",
+        id="lab.copy-string",
+    ),
+    Binding(
         "z",
         "fill",
         "full screen",

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
 import gradtui as package
 from gradtui.cli import COMMANDS, main
+from gradtui.experiment import resolve, set_fields
 from gradtui.experiment.presets import describe, names
+from gradtui.experiment.short_string import to_short_string
 from tests.support.command_line import gradtui, start, strictly
 
 
@@ -106,3 +109,14 @@ def test_a_closed_pipe_is_no_error(home: Path) -> None:
     process.stdout.close()
     complaint = process.stderr.read()
     assert (process.wait(60), complaint) == (0, "")
+
+
+def test_a_string_is_an_experiment_for_every_command(tmp_path: Path) -> None:
+    text = to_short_string(set_fields(resolve("relu-20"), {"net.0.repeat": 3, "name": "pasted"}))
+    told = gradtui(tmp_path, "predict", text, "--json")
+    assert (told.returncode, told.stderr) == (0, "")
+    assert len(json.loads(told.stdout)["log10_profile"]) == 3
+    for words in ((text[:-9],), ("run", "gt9-abc"), ("predict", "gt1-%%%")):
+        told = gradtui(tmp_path, *words)
+        assert (told.returncode, told.stdout, told.stderr.count("\n")) == (2, "", 1)
+        assert "the experiment's string" in told.stderr

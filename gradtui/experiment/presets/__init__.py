@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from gradtui.experiment.errors import ExperimentError, nearest
+from gradtui.experiment.short_string import from_short_string, is_short_string
 from gradtui.experiment.spec import Experiment
 from gradtui.experiment.toml import load
 
@@ -110,13 +111,15 @@ def load_preset(name: str) -> Experiment:
 
 
 def resolve(name_or_path: str | Path) -> Experiment:
-    """Return a preset by its name, or an experiment from a TOML file.
+    """Return a preset by its name, an experiment from a TOML file, or one from its short string.
 
-    Raises ExperimentError: neither exists, or the file is no experiment.
+    Raises ExperimentError: there is none of them, or the file or the string is no experiment.
     """
     text = str(name_or_path)
     if text in ORDER:
         return load_preset(text)
     if text.endswith(".toml") or "/" in text or os.path.exists(text):
         return load(name_or_path)
+    if is_short_string(text):
+        return from_short_string(text)
     raise ExperimentError(text, text, problem=f"no such preset or file{nearest(text, ORDER)}")

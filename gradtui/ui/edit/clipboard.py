@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from gradtui.experiment import Experiment, ExperimentError, dumps, loads, net_shape, set_fields
+from gradtui.experiment.short_string import from_short_string, is_short_string
 from gradtui.experiment.toml import toml_of
 
 SOURCE = "pasted text"
@@ -23,7 +24,8 @@ def pasted(text: str, experiment: Experiment) -> Experiment:
     """Return the experiment that a pasted text makes of this one.
 
     A text that has a net, and a name or data for it, is an experiment of its own. Any other changes this one: the
-    fields that it names change, and its groups take the place of all groups. A code fence of Markdown around it is
+    fields that it names change, and its groups take the place of all groups. An experiment as a short string is one of
+    its own too. A code fence of Markdown around it is
     left out, and so is what stands outside of the fence.
 
     Raises:
@@ -34,9 +36,12 @@ def pasted(text: str, experiment: Experiment) -> Experiment:
     text = _without_fence(text)
     if not text.strip():
         raise ExperimentError(SOURCE, problem="empty", allowed="an experiment, or a part of one, as TOML")
-    raw = toml_of(text, SOURCE)
-    whole = "net" in raw and ("name" in raw or "data" in raw)
-    made = loads(text, SOURCE) if whole else _changed_by(raw, experiment)
+    if is_short_string(text.strip()):
+        made = from_short_string(text.strip())
+    else:
+        raw = toml_of(text, SOURCE)
+        whole = "net" in raw and ("name" in raw or "data" in raw)
+        made = loads(text, SOURCE) if whole else _changed_by(raw, experiment)
     # Raises where a file that it names is missing here.
     net_shape(made)
     return made

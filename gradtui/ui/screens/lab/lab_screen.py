@@ -223,6 +223,10 @@ class LabScreen(TimeActions, Screen[Any]):
         """Copy the experiment to the clipboard as TOML."""
         self.workbench.copy()
 
+    def action_copy_string(self) -> None:
+        """Copy the experiment to the clipboard as a short string."""
+        self.workbench.copy_string()
+
     def on_paste(self, event: events.Paste) -> None:
         """Take over pasted TOML as the experiment, or as a part of it."""
         event.stop()

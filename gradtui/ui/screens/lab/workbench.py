@@ -173,6 +173,13 @@ class Workbench(Vertical):
         self.app.copy_to_clipboard(copied(self.experiment))
         self.notify(f"{self.experiment.name}, as TOML", title="copied", timeout=2, markup=False)
 
+    def copy_string(self) -> None:
+        """Copy the experiment to the clipboard as a short string, which `gradtui STRING` opens."""
+        from gradtui.experiment.short_string import to_short_string
+
+        self.app.copy_to_clipboard(to_short_string(self.experiment))
+        self.notify("gradtui STRING opens it", title="copied as a string", timeout=3)
+
     def paste(self, text: str) -> None:
         """Take over an experiment, or a part of one, from text; show in one line what is wrong with it."""
         from gradtui.ui.edit.clipboard import pasted

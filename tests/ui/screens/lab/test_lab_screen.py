@@ -310,6 +310,18 @@ async def test_the_run_on_the_screen_is_written_as_a_page(make_run: MakeRun, tmp
     assert "## Findings" in (tmp_path / "page.md").read_text()
 
 
+async def test_the_experiment_is_copied_as_a_string_and_pasted() -> None:
+    app = GradtuiApp(resolve("relu-20"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("C")
+        await until(pilot, lambda: app.clipboard.startswith("gt1-"))
+        assert resolve(app.clipboard) == lab.workbench.experiment
+        lab.workbench.take(resolve("sigmoid-20"))
+        lab.workbench.paste(app.clipboard + "\n")
+        assert lab.workbench.experiment == resolve("relu-20")
+
+
 async def test_curves_are_left_as_they_are_found_next_time(make_run: MakeRun) -> None:
     folder = make_run()
     for logarithmic in (False, True):

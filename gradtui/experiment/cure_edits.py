@@ -120,10 +120,17 @@ def _each(exp: Experiment, blocks: frozenset[Block], **changes: Any) -> Experime
 
 
 def pre_norm(exp: Experiment) -> Experiment:
-    """Return the experiment with pre-norm blocks of attention: norm before the weights, and a shortcut around them."""
+    """Return the experiment with pre-norm blocks of attention: norm before the weights, a shortcut around them, and
+    branches that start small where there are several."""
     norms = {"none": "layer", "batch": "layer"}
     net = tuple(
-        replace(group, norm=norms.get(group.norm, group.norm), order="pre", shortcut="identity")
+        replace(
+            group,
+            norm=norms.get(group.norm, group.norm),
+            order="pre",
+            shortcut="identity",
+            branch_gain="depth" if group.repeat > 1 else group.branch_gain,
+        )
         if group.block == "attention"
         else group
         for group in exp.net

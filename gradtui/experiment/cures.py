@@ -244,7 +244,7 @@ CURES: tuple[Cure, ...] = (
         "pretraining by Boltzmann machines",
         "Each layer first learns the statistics of the layer below as a restricted Boltzmann machine, "
         "without any gradient through the depth (contrastive divergence).",
-        "as for autoencoders; and only for sigmoid units, with inputs between 0 and 1.",
+        "as for autoencoders; and only for sigmoid units, with inputs scaled to between 0 and 1.",
         cure_edits.pretrain_rbm,
     ),
     Cure(

@@ -38,7 +38,8 @@ OFFERS = {
 
 
 UNDERFLOW = (
-    "undo what stands out: Xavier initialisation, loss scaling, layer normalisation and residual shortcuts"
+    "undo what stands out: Xavier initialisation, loss scaling, layer normalisation, residual shortcuts and "
+    "Adam at 0.003"
 )
 
 
@@ -78,7 +79,11 @@ def test_scripts_get_reasons_without_changes(sickness: str) -> None:
             "sigmoid-20",
             ["layer normalisation and residual shortcuts", "batch-norm", "shortcuts", "relu"],
         ),
-        ("vanishing", "vanish-relu-20", ["He initialisation, layer normalisation and residual shortcuts"]),
+        (
+            "vanishing",
+            "vanish-relu-20",
+            ["He initialisation, layer normalisation, residual shortcuts and Adam at 0.001"],
+        ),
         ("vanishing over time", "adding-rnn", ["GRU and layer normalisation", "lstm", "gru"]),
         ("steep", "explode-relu-gain", ["gain-one"]),
         (

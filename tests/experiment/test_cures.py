@@ -90,7 +90,12 @@ ELSEWHERE: list[tuple[str, str, dict[str, object], dict[str, object]]] = [
         "pre-norm",
         "attention-post",
         {"net.0.shortcut": "none", "net.0.norm": "none"},
-        {"net.0.shortcut": "identity", "net.0.order": "pre", "net.0.norm": "layer"},
+        {
+            "net.0.shortcut": "identity",
+            "net.0.branch_gain": "depth",
+            "net.0.order": "pre",
+            "net.0.norm": "layer",
+        },
     ),
     ("gain-one", "explode-relu-gain", {"net.0.gain": 0.5}, {}),
     ("fewer-layers", "plain-57", {}, {"net.1.repeat": 1}),

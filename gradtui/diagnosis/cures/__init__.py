@@ -18,6 +18,7 @@ from gradtui.diagnosis.cures.offers import (
     Wanted,
     offers,
 )
+from gradtui.diagnosis.cures.unusual import unusual
 from gradtui.diagnosis.cures.whole import DEEP_LAYERS, Fault, whole
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
@@ -28,6 +29,10 @@ from gradtui.experiment.spec import Experiment
 __all__ = ["HEALTHY_DECADES", "MOST_OFFERS", "MOST_OFFERS_FOR_SCRIPTS", "Measured", "offers"]
 
 UNKNOWN = Measured()
+PENALTY_AND_STRUCTURE = frozenset(
+    {"l1", "l2", "weight_decay", "norm", "shortcut", "order", "branch_gain", "repeat", "layers"}
+)
+"""Fields that a cure of a starving net changes though nothing but a penalty stands out."""
 
 
 def _first(exp: Experiment | None, measured: Measured, fault: Fault) -> CureOffer | None:
@@ -52,7 +57,12 @@ def for_late_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> 
     Either a penalty ate the weights, or steps too large drove them where activations are flat.
     """
     first = _first(exp, measured, "starves")
-    wanted: list[Wanted] = [NO_PENALTY, first, "pre-norm", "shortcuts", "batch-norm", "layer-norm"]
+    # A penalty that is the only thing out of the ordinary is taken away alone.
+    several = first is not None and any(
+        path.rpartition(".")[2] not in PENALTY_AND_STRUCTURE for path in first.set
+    )
+    begin: list[Wanted] = [first, NO_PENALTY] if several else [NO_PENALTY, first]
+    wanted: list[Wanted] = [*begin, "pre-norm", "shortcuts", "batch-norm", "layer-norm"]
     return offers(exp, [*wanted, rates.smaller(exp, measured), "relu", "elu"], HEALTHY_DECADES, measured)
 
 
@@ -147,6 +157,15 @@ def for_overclipped(
         "an explosion of a few times that norm passes.",
         lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},
     )
+    others = (
+        [part for part in unusual(exp, raise_weights=False, lower_weights=False) if not part.clips]
+        if exp
+        else []
+    )
+    if exp and others:
+        # A looser clip alone would leave the rest of what stands out in place.
+        first = whole(exp, measured, "moves too little")
+        return offers(exp, [first, looser, NO_CLIPPING], measured=measured)
     if exp and rates.is_adaptive(exp):
         # The step of an adaptive rule hardly depends on the threshold: its rate decides.
         return offers(

@@ -136,7 +136,7 @@ def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
         changes = known.set_of(exp) if exp else {}
         blocks = blocks_text(exp, changes) if exp and item in STRUCTURAL else ""
         why = f"{known.why.rstrip('.')}: {blocks}." if blocks else known.why
-        offer = _named_after_changes(CureOffer(known.name, changes, why, known.price, item))
+        offer = _saying_weights(_named_after_changes(CureOffer(known.name, changes, why, known.price, item)))
     else:
         changes = valid(exp, item.changes(exp)) if exp else {}
         offer = CureOffer(item.name, changes, item.why, item.price)
@@ -154,6 +154,17 @@ def _named_after_changes(offer: CureOffer) -> CureOffer:
         f"The activation stays; weights as large as {name} makes them keep the gradient's size at the start."
     )
     return replace(offer, name=name, why=why, price="the rate may have to change with it.")
+
+
+def _saying_weights(offer: CureOffer) -> CureOffer:
+    """Say how the weights start of a cure that changes that, too, and whose text does not say so."""
+    said = f"{offer.name} {offer.why}".lower()
+    rule = next((str(value) for path, value in offer.set.items() if path.endswith(".init")), "")
+    gain = any(path.endswith(".gain") for path in offer.set)
+    if not (rule or gain) or any(word in said for word in ("weights", "initialisation", "gain")):
+        return offer
+    start = f"by {INIT_NAMES.get(rule, rule)} initialisation" if rule else "at gain 1"
+    return replace(offer, why=f"{offer.why.rstrip('.')}. The weights then start {start}.")
 
 
 def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:

@@ -44,6 +44,11 @@ class Part(NamedTuple):
     """The key in `gradtui.experiment.cures` of a cure that is the same change, if any."""
     price: str = ""
 
+    @property
+    def clips(self) -> bool:
+        """Return whether it changes the clipping and nothing else."""
+        return all(path.startswith("cures.clip_") for path in self.changes)
+
 
 def unusual(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[Part]:
     """Yield what stands out beside the learning rate.

@@ -57,7 +57,7 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
     for part in _structure(exp, cured, measured, fault):
         parts.append(part)
         cured = _with(cured, part)
-    rate = _rate(exp, cured, measured, fault, alone=not parts)
+    rate = _rate(exp, cured, measured, fault, parts)
     if rate is None and fault == "moves too little":
         rate = _larger(exp, measured)
     if rate is not None:
@@ -114,7 +114,9 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
         return
     profile = predict(cured).log10_profile if theory_agrees(exp, measured.start) else ()
     even = bool(profile) and 0.5 * HEALTHY_DECADES[0] < profile[0] < 0.5 * HEALTHY_DECADES[1]
-    if even and cured != exp and not (deep and fault == "starves") and not slow:
+    # Where layers are few, weights of the right size are enough; many learn slowly from an even start too.
+    enough = not slow and not (deep and fault == "starves") and rates.depth_of(exp) <= rates.DEEP
+    if even and cured != exp and enough:
         return
     norm = _norm(cured)
     if norm is not None:
@@ -164,13 +166,23 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Par
                 "its update gate can learn to carry the state on unchanged, and with it the gradient",
             )
         # Gates that are wide open slow a short training down, so they are for a gradient that starves.
-        if fault in ("starves over time", "starves"):
+        # A recurrence that was set back to radius 1 carries the gradient without them.
+        if fault in ("starves over time", "starves") and not _is_short(exp):
             yield from _part(
                 cured,
                 "lstm-memory",
                 "a forget gate that is open at the start carries the gradient over the lags",
             )
+    if fault in ("starves over time", "starves", "slow", "moves too little", "units"):
         yield from _part(cured, "layer-norm", "it keeps every step of the state where slopes are healthy")
+
+
+def _is_short(exp: Experiment) -> bool:
+    """Whether a recurrence whose radius was chosen below 1 forgets, gates or no gates."""
+    return any(
+        group.block in RECURRENT and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
+        for group in exp.net
+    )
 
 
 def _part(exp: Experiment, key: str, why: str) -> Iterator[Part]:
@@ -196,10 +208,12 @@ def _clip() -> Part:
 
 
 def _rate(
-    exp: Experiment, cured: Experiment, measured: Measured, fault: Fault, *, alone: bool
+    exp: Experiment, cured: Experiment, measured: Measured, fault: Fault, parts: list[Part]
 ) -> Part | None:
     """The rate that the cured net needs, where the old one stands out."""
     usual = rates.adam_rate(cured)
+    # A mean loss at a rate larger by the batch size is the same training.
+    alone = all(part.key == "mean-loss" for part in parts)
     rate = exp.optimizer.lr * rates.momentum_gain(exp)
     if rates.is_adaptive(exp):
         calm = fault not in ("breaks", "units", "moves too much")
@@ -220,7 +234,11 @@ def _rate(
         # A recurrent net that breaks at a usual rate wants clipping before another rate.
         recurrent = any(group.block in RECURRENT for group in exp.net)
         broke = alone and fault in ("breaks", "moves too much") and not recurrent
-        if low <= rate <= high and moves and not broke and fault not in ("moves too little", "slow"):
+        # A net of another structure, or over time, learns within its steps by Adam rather than by the old rate.
+        other = (len(parts) > 1 and _is_rebuilt(exp, cured)) or (recurrent and fault.startswith("starves"))
+        same = bool(changes) and alone
+        kept = moves and not (broke or same or other) and fault not in ("moves too little", "slow")
+        if low <= rate <= high and kept:
             if not changes:
                 return None
             why = "the mean is smaller by the batch size, so the same steps need a rate larger by it"
@@ -236,6 +254,11 @@ def _rate(
             f"in place of {size}: Adam's steps are about as large as its rate, however large the gradient is"
         )
     return Part(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
+
+
+def _is_rebuilt(exp: Experiment, cured: Experiment) -> bool:
+    pairs = zip(exp.net, cured.net, strict=True)
+    return any((old.norm, old.shortcut) != (new.norm, new.shortcut) for old, new in pairs)
 
 
 def _larger(exp: Experiment, measured: Measured) -> Part | None:

@@ -16,7 +16,7 @@ from tests.diagnosis.failing.table import report
 from tests.diagnosis.labelled.trainings import Trainings
 
 NETS = 150
-FIRST_CLEAN, FIRST_LEARNS, LEARNS = 0.8, 0.5, 0.6
+FIRST_CLEAN, FIRST_LEARNS, LEARNS, WORSE = 0.85, 0.7, 0.85, 0.03
 """Shares that must be met on any machine; ACCURACY.md has what was measured, and the goals."""
 
 
@@ -59,7 +59,7 @@ def test_the_first_advice_leaves_no_finding_and_makes_the_net_learn(nets: list[M
 
 
 @pytest.mark.long
-def test_three_rounds_make_the_net_learn_and_no_net_ends_worse(nets: list[Measured]) -> None:
+def test_three_rounds_make_the_net_learn_and_hardly_any_ends_worse(nets: list[Measured]) -> None:
     able = [net for net in nets if net.can_learn]
     assert sum(net.learns for net in able) >= LEARNS * len(able), report(nets)
-    assert not [net.name for net in able if net.worse], report(nets)
+    assert sum(net.worse for net in able) <= WORSE * len(able), report(nets)

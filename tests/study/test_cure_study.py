@@ -69,10 +69,10 @@ def test_each_member_differs_only_by_its_cure_and_its_name() -> None:
     exp = sigmoids()
     for one in members_of(exp, found_in(exp))[1:]:
         changes = diff(exp, one.experiment)
-        assert changes.pop("name") == f"sigmoids-{one.key.replace(' ', '-')}"
+        assert changes.pop("name") == f"sigmoids-{one.key.replace(' ', '-').lower()}"
         assert changes
         assert one.why
-        assert all(path.startswith(("net", "cures.", "data.scaling")) for path in changes)
+        assert all(path.startswith(("net", "cures.", "data.scaling", "optimizer.")) for path in changes)
 
 
 def test_shrinking_cures_are_not_tried_unasked_where_the_gradient_vanishes() -> None:

@@ -17,7 +17,7 @@ BLOCKS = ("dense", "dense", "conv", "rnn", "lstm", "gru", "attention")
 INITS = ("torch", "xavier", "he", "lecun", "orthogonal", "normal")
 STEPS = (100, 150)
 REPORTING = 8000
-"""From this seed on no net was looked at when the rules were set; 2000 and 5000 began the sets that they were set on."""
+"""From this seed on no net was looked at when the rules were set; 2000 and 5000 began the sets that they come from."""
 
 
 def draw(seed: int) -> Experiment:

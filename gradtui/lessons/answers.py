@@ -70,12 +70,7 @@ def _lies_in(choice: Choice, value: float) -> bool:
 
 
 def _judge_number(question: Question, answer: str, run: Run) -> Verdict:
-    try:
-        given = float(answer.strip().rstrip("%"))
-    except ValueError:
-        raise ValueError("a number, such as 0.24 or 1e-12") from None
-    if answer.strip().endswith("%"):
-        given /= 100
+    given = number_of(answer)
     assert question.quantity is not None
     value = measure(question.quantity, run)
     if question.factor > 1:
@@ -83,6 +78,16 @@ def _judge_number(question: Question, answer: str, run: Run) -> Verdict:
     else:
         right = abs(given - value) <= question.within
     return Verdict(right, f"the run has {value:.3g}")
+
+
+def number_of(answer: str) -> float:
+    """Return a number, which may be given in percent. Raises ValueError, in one line."""
+    word = answer.strip()
+    try:
+        number = float(word.removesuffix("%"))
+    except ValueError:
+        raise ValueError("type a number, such as 0.24 or 1e-12") from None
+    return number / 100 if word.endswith("%") else number
 
 
 def layer_of(answer: str, names: list[str]) -> int:

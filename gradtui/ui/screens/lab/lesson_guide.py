@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gradtui.lessons.answers import NotYet, Verdict, judge, layer_of
+from gradtui.lessons.answers import NotYet, Verdict, judge, layer_of, number_of
 from gradtui.lessons.lesson import Question
 from gradtui.lessons.progress import note_step, read_progress
 from gradtui.runs.reader import Run, open_run
@@ -110,7 +110,7 @@ class LessonGuide:
             if question.kind == "layer":
                 layer_of(text, names)
             else:
-                float(text.strip().rstrip("%"))
+                number_of(text)
 
         value = "" if pointed is None else str(pointed + 1)
         self.lab.app.push_screen(

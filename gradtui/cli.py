@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from gradtui import __version__
 from gradtui.commands import (
     attach,
+    completion,
     diagnose,
     export,
     fix,
@@ -29,7 +30,7 @@ from gradtui.commands import (
     study,
     watch,
 )
-from gradtui.commands.command import BAD_INPUT, BadInput, Command, OneLineParser
+from gradtui.commands.command import BAD_INPUT, DONE, BadInput, Command, OneLineParser
 from gradtui.plain_text import plain
 
 _MODULES = (run, watch, attach, diagnose, fix, predict, study, learn, runs, report, export, import_, presets)
@@ -58,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
             parser = _lab_parser()
         command.configure(parser)
         args = parser.parse_args(words)
+        if command is lab.COMMAND and args.completion is not None:
+            print(completion.completion(args.completion, COMMANDS, lab.COMMAND), end="")
+            return DONE
         if command is lab.COMMAND and args.experiment is not None:
             _refuse_unknown(args.experiment)
         code = command.execute(args)
@@ -135,6 +139,7 @@ def _lab_parser() -> OneLineParser:
         allow_abbrev=False,
     )
     parser.add_argument("--version", action="version", version=f"gradtui {__version__}")
+    parser.add_argument("--completion", choices=completion.SHELLS, help="print the completion for a shell")
     return parser
 
 

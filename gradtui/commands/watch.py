@@ -70,6 +70,12 @@ def _configure(parser: ArgumentParser) -> None:
         help="record also, at some of the steps, activations and the gradients of outputs",
     )
     parser.add_argument(
+        "--on-finding",
+        default="",
+        metavar="COMMAND",
+        help="run this command of the shell once for each finding, which is JSON on its standard input",
+    )
+    parser.add_argument(
         "--try",
         action="append",
         default=[],
@@ -131,6 +137,7 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
         budget=None if args.every_step else budget,
         layers=args.layers,
         activations=args.activations,
+        on_finding=args.on_finding,
         # The command may change its folder before it trains.
         runs="" if args.runs is None else str(chosen_root(args).absolute()),
     )
@@ -147,6 +154,8 @@ def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int
 
     if args.fail_on is not None:
         raise BadInput("--fail-on: not together with --try")
+    if options.on_finding:
+        raise BadInput("--on-finding: not together with --try")
     steps = _count(args, "steps", DEFAULT_STEPS, MOST_STEPS)
     jobs = _count(args, "jobs", 1, 1000)
     changes = _chosen_changes(args.changes, steps)

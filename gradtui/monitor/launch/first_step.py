@@ -8,6 +8,7 @@ import os
 import sys
 import weakref
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from gradtui.monitor.guard import reason_of, warn
+from gradtui.monitor.launch.finding_command import run_command
 from gradtui.monitor.launch.names import model_name, names_of, script_name
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.survey import Survey, parameters_of
@@ -118,6 +120,7 @@ class FirstSteps:
             budget=options.budget,
             activations=options.activations,
             layers=options.layers,
+            on_finding=partial(run_command, options.on_finding) if options.on_finding else None,
         )
         self._run_count += 1
         _end_with_worker(probe)

@@ -23,6 +23,8 @@ class LaunchOptions:
     budget: float | None = 0.01
     layers: str = ""
     activations: bool = False
+    on_finding: str = ""
+    """A command of the shell that is run once for each finding; empty for none."""
     runs: str = ""
     """The folder in which the runs are made; empty for the usual one."""
     notes: tuple[str, ...] = ()

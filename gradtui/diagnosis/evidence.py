@@ -16,6 +16,7 @@ from gradtui.experiment.layers import BESIDE_THE_PATH
 if TYPE_CHECKING:
     from gradtui.experiment.spec import Experiment
     from gradtui.runs.script_facts import ScriptFacts
+from gradtui.runs.script_training import ScriptTraining
 
 Floats = NDArray[np.float64]
 Steps = NDArray[np.int64]
@@ -139,6 +140,8 @@ class Evidence:
     """0 is unknown."""
     facts: ScriptFacts | None = None
     """What the recording of a script saw beside its numbers; None where it saw nothing of the kind."""
+    script: ScriptTraining | None = None
+    """How a script calls what it trains; None for an experiment."""
     batches: Mapping[int, tuple[int | float | str, ...]] = field(default_factory=dict)
     """The ids of the examples of some steps, which a script has logged."""
     computed_in: str = ""

@@ -67,10 +67,15 @@ class CureOffer:
     """The words for what it costs."""
     key: str = ""
     """The cure's key in `gradtui.experiment.cures.CURES`; empty if it is none of them."""
+    code: str = ""
+    """Lines of PyTorch for a script, in its own names; the first one is a comment that says where they go."""
+    change: str = ""
+    """The same as `gradtui watch --try` takes it, where it can be made at run time."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as events and reports have it."""
-        return {"name": self.name, "set": dict(self.set), "why": self.why}
+        found = {"name": self.name, "set": dict(self.set), "why": self.why, "code": self.code}
+        return {**found, "change": self.change} if self.change else found
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> CureOffer:
@@ -85,6 +90,8 @@ class CureOffer:
             str(raw.get("why", "")),
             known.price if known else "",
             known.key if known else "",
+            str(raw.get("code", "")),
+            str(raw.get("change", "")),
         )
 
 

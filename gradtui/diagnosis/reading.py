@@ -22,6 +22,7 @@ from gradtui.runs.events import Event
 from gradtui.runs.meta import LayerMeta
 from gradtui.runs.reader import Run, open_run
 from gradtui.runs.script_facts import newest_facts
+from gradtui.runs.script_training import training_of
 from gradtui.runs.table import Table
 
 MOST_NUMBERS = 100_000
@@ -93,6 +94,7 @@ def evidence_of(run: Run) -> Evidence:
         finished=finished,
         steps_planned=meta.steps if meta else 0,
         facts=newest_facts(events),
+        script=training_of(meta),
         batches=_batches(events),
         computed_in="float16" if meta and meta.data.get("computed_in") == "float16" else "",
         number_format=_smallest_format([layer.dtype for layer in layers]),

@@ -21,6 +21,7 @@ from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.scalar_log import ScalarLog
 from gradtui.monitor.step_record import OptimizerStep, ParameterLayout, StepRecord, flatten, unflatten
 from gradtui.monitor.stopwatch import Stopwatch
+from gradtui.monitor.training_names import modules_of
 from gradtui.monitor.update_ratios import UpdateRatioSampler
 from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
 from gradtui.probe.host_copy import HostCopyQueue
@@ -342,6 +343,7 @@ class ScriptRecorder:
             device_of(shown),
             self.models.paths(),
             self.models.uses(),
+            modules_of(self.models.alive(), self._optimizers),
             order="as first used" if order_known else "as registered",
             **({"computed_in": "float16"} if self.models.in_half() else {}),
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",

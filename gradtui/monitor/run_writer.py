@@ -18,6 +18,7 @@ from gradtui.monitor.trial import this_trial
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
 from gradtui.runs.reserve import keep_reserve
+from gradtui.runs.script_training import KEY
 from gradtui.runs.status import State
 from gradtui.runs.writer import RunWriter
 
@@ -72,6 +73,7 @@ class ScriptRunWriter:
         device: torch.device,
         paths: Sequence[Sequence[str]] = (),
         uses: Mapping[str, tuple[float, str]] | None = None,
+        training: Mapping[str, Any] | None = None,
         **data: Any,
     ) -> None:
         """Take the description of the layers; it is written when tables begin.
@@ -81,8 +83,10 @@ class ScriptRunWriter:
             device: Where the model lies.
             paths: The names of layers that lie on one path through a model, for each path.
             uses: By the name of a layer, the number of places at which its weight is used, and the weight's form.
+            training: What is known of the script's names (`ScriptTraining`).
             data: What else is kept in run.json.
         """
+        names = {**self._meta.data.get(KEY, {}), **(training or {})}
         known = uses or {}
         numbers = {layer.name: number for number, layer in enumerate(layers)}
         shown = [tuple(numbers[name] for name in path if name in numbers) for path in paths]
@@ -102,7 +106,7 @@ class ScriptRunWriter:
             parameters=sum(layer.parameter_count for layer in layers),
             device=str(device),
             paths=tuple(path for path in shown if path),
-            data={**self._meta.data, **data},
+            data={**self._meta.data, KEY: names, **data},
         )
 
     def keep(self, **data: Any) -> None:
@@ -168,6 +172,7 @@ class NullWriter(ScriptRunWriter):
         device: torch.device,
         paths: Sequence[Sequence[str]] = (),
         uses: Mapping[str, tuple[float, str]] | None = None,
+        training: Mapping[str, Any] | None = None,
         **data: Any,
     ) -> None:
         """Do nothing."""

@@ -27,6 +27,8 @@ from gradtui.monitor.layers import class_name
 from gradtui.monitor.run_writer import NullWriter, ScriptRunWriter
 from gradtui.monitor.scalar_log import METRIC
 from gradtui.monitor.session import WatchSession
+from gradtui.monitor.training_names import variables_of
+from gradtui.runs.script_training import KEY
 from gradtui.runs.status import State
 
 
@@ -92,6 +94,7 @@ def watch(
                 "script": sys.argv[0] if sys.argv else "",
                 "weights": weights_of(models.values(), optimizers.values()),
                 **({} if config is None else {"config": _fields(config)}),
+                KEY: variables_of(models, optimizers),
             }
             root = None if runs is None else Path(runs).expanduser()
             writer = ScriptRunWriter(name or _default_name(models), root, data)

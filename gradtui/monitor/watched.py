@@ -174,7 +174,11 @@ class ScalerFinder:
     @property
     def found(self) -> bool:
         """Return whether a scaler has been found that still exists."""
-        return self._scaler is not None and self._scaler() is not None
+        return self.get() is not None
+
+    def get(self) -> Any:
+        """Return the scaler that was found; None where there is none."""
+        return None if self._scaler is None else self._scaler()
 
     def search(self) -> None:
         """Search the stack of calls for a scaler. To be called from within `optimizer.step()`."""
@@ -193,7 +197,7 @@ class ScalerFinder:
 
     def scale(self) -> Tensor | None:
         """Return the factor of the loss, (), on its device; None without a scaler. It holds until `scaler.update()`."""
-        scaler = None if self._scaler is None else self._scaler()
+        scaler = self.get()
         scale = getattr(scaler, "_scale", None) if scaler is not None and scaler.is_enabled() else None
         # The scaler changes it in place.
         return scale.detach().clone() if isinstance(scale, Tensor) else None

@@ -17,26 +17,13 @@ from gradtui.diagnosis.profile import over_depth
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 
-_CHANGES = {
-    "clip-norm": "clip=1.0",
-    "clip-value": "clip_value=0.5",
-    "smaller-lr": "lr=x0.1",
-    "relu": "init=he",
-    "leaky-relu": "init=he",
-    "tanh-xavier": "init=xavier",
-    "orthogonal": "init=orthogonal",
-    "scale-loss": "loss_scale=1024",
-}
-"""What can be tried of a cure at run time, by the cure's key."""
 _CHANGES_BY_CODE = {
     "vanishing": ("init=xavier", "init=orthogonal", "lr=x10"),
-    "exploding": ("lr=x0.1", "clip=1.0", "init=xavier"),
-    "nonfinite": ("lr=x0.1", "clip=1.0", "skip_nonfinite"),
-    "unstable-loss": ("lr=x0.1", "clip=1.0", "warmup=50"),
-    "dead-units": ("lr=x0.1", "init=he"),
-    "saturated": ("init=xavier", "lr=x0.1"),
-    "underflow": ("loss_scale=1024",),
-    "spikes": ("clip=1.0",),
+    "exploding": ("lr=x0.1", "init=xavier"),
+    "nonfinite": ("lr=x0.1", "skip_nonfinite"),
+    "unstable-loss": ("lr=x0.1", "warmup=50"),
+    "dead-units": ("lr=x0.1",),
+    "saturated": ("lr=x0.1",),
     "not-learning": ("lr=x10", "lr=x0.1", "init=default"),
 }
 """What else is worth trying, by what was found."""
@@ -115,7 +102,7 @@ def advised_changes(trial: ScriptTrial) -> list[str]:
     advised: list[str] = []
     for run in trial.runs:
         for finding in run.findings:
-            advised += [_CHANGES[cure.key] for cure in finding.cures if cure.key in _CHANGES]
+            advised += [cure.change for cure in finding.cures if cure.change]
             advised += _CHANGES_BY_CODE.get(finding.code, ())
     return list(dict.fromkeys(advised))
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradtui.diagnosis import cures
+from gradtui.diagnosis.cures.for_scripts import with_code
 from gradtui.diagnosis.evidence import Evidence
 from gradtui.diagnosis.findings import CureOffer, Finding, in_order
 from gradtui.diagnosis.rules import (
@@ -41,7 +42,8 @@ def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Findin
         return []
     # numpy warns at every NaN, and here NaN is what is looked for.
     with np.errstate(all="ignore"):
-        return in_order(_findings(Case(evidence), partner))
+        case = Case(evidence)
+        return [_with_code(finding, case) for finding in in_order(_findings(case, partner))]
 
 
 def remarks(evidence: Evidence) -> list[Finding]:
@@ -55,7 +57,14 @@ def remarks(evidence: Evidence) -> list[Finding]:
             starvation.harmless_vanishing(case),
             without_loss.collapsed_norm(case),
         )
-        return [*harmless, *wiring.information(case), *_present(spikes.spikes(case))]
+        found = [*harmless, *wiring.information(case), *_present(spikes.spikes(case))]
+        return [_with_code(finding, case) for finding in found]
+
+
+def _with_code(finding: Finding, case: Case) -> Finding:
+    """Write the cures of a script's finding down as code; those of an experiment are changes of its fields."""
+    evidence = case.evidence
+    return finding if evidence.script is None else with_code(finding, evidence, case.measured(finding.layers))
 
 
 def learns(evidence: Evidence) -> bool:

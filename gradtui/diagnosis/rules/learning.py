@@ -51,7 +51,7 @@ def overclipped(case: Case) -> Finding | None:
     usual = median_of_known(total.values)
     words = (
         f"{share:.0%} of the steps are clipped, to {number(ratio)} of their norm ({number(usual)} "
-        f"before); a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2; "
+        f"before); {_moved_text(moved)}; "
         f"{case.progress_text()}."
     )
     offers = cures.for_overclipped(case.evidence.experiment, usual, case.measured())
@@ -93,7 +93,7 @@ def not_learning(case: Case) -> Finding | None:
     if case.started_learning or not enough or not _is_stuck(case):
         return None
     moved = case.recent_update
-    size = f"a step moves the weights by {number(moved)} of their size, healthy is 1e-4 to 1e-2"
+    size = _moved_text(moved)
     if moved < SMALLEST_UPDATE:
         reason = f"{size}: the rate is too small"
     elif moved > LARGEST_UPDATE:
@@ -105,6 +105,15 @@ def not_learning(case: Case) -> Finding | None:
     words = f"Nothing is learned: {case.progress_text()}; {reason}."
     offers = cures.for_not_learning(case.evidence.experiment, case.measured())
     return Finding.of("not-learning", case.evidence.step, (), words, offers, mild=not case.evidence.finished)
+
+
+def _moved_text(moved: float) -> str:
+    way = (
+        "no step moves the weights"
+        if moved == 0
+        else f"a step moves the weights by {number(moved)} of their size"
+    )
+    return f"{way}, healthy is 1e-4 to 1e-2"
 
 
 def _is_stuck(case: Case) -> bool:

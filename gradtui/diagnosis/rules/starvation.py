@@ -256,12 +256,12 @@ def _silent(case: Case) -> Finding | None:
         silent = {index for index in silent if index > path[len(starved)]}
     if not silent:
         return None
-    names = case.names(sorted(silent))
+    names, called = case.names(sorted(silent)), tuple(map(case.called, sorted(silent)))
     words = (
         "The gradient has been exactly 0 in every layer from the first step on: nothing of the loss comes through "
         f"the output (a dead ReLU after the last layer, a softmax over one unit); {case.progress_text()}."
         if len(silent) == len(case.evidence.layers)
-        else f"{_listed(names)} never received a gradient in {case.evidence.step} steps, while other layers did."
+        else f"{_listed(called)} never received a gradient in {case.evidence.step} steps, while other layers did."
     )
     return Finding.of("no-gradient", int(case.evidence.grad_norm.steps[0]), names, words)
 

@@ -19,9 +19,9 @@ from torch.optim import Optimizer
 
 from gradtui.monitor.guard import reason_of, warn
 from gradtui.monitor.launch.finding_command import run_command
-from gradtui.monitor.launch.names import model_name, names_of, script_name
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.survey import Survey, parameters_of
+from gradtui.monitor.variable_names import model_name, names_of, script_name
 from gradtui.monitor.watch import Probe, watch
 from gradtui.plain_text import plain
 

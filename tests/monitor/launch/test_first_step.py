@@ -14,9 +14,9 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 import gradtui
 from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
-from gradtui.monitor.launch.names import names_of
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.survey import Survey
+from gradtui.monitor.variable_names import names_of
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import Run
 

@@ -1,0 +1,268 @@
+"""Choose the cures for a finding of a watched script, each with code in the script's own names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+
+from gradtui.diagnosis.cures.code import CodeWriter
+from gradtui.diagnosis.cures.measured import Measured
+from gradtui.diagnosis.evidence import Evidence
+from gradtui.diagnosis.findings import CureOffer, Finding
+from gradtui.diagnosis.profile import median_of_known
+from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
+from gradtui.runs.script_training import ScriptTraining
+
+USUAL_RATES = {"lion": 1e-4, "adam": 1e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
+"""The rates at which rules that divide the gradient by its size are used mostly, by a part of their names."""
+USUAL_SGD_RATE = 0.05
+UNUSUAL = 3.0
+"""A rate that differs from the usual one by this factor is unusual."""
+AIMED_UPDATE = 1e-3
+MOST_LARGER = 1000.0
+RARE = 3.0
+"""Clipping at so many times the usual norm lets every usual step be."""
+
+
+def with_code(finding: Finding, evidence: Evidence, measured: Measured) -> Finding:
+    """Return a finding of a script with the cures that can be written down as code, best first.
+
+    Cures without code stay behind them where nothing that can be written down says the same.
+    """
+    script = evidence.script if evidence.script is not None else ScriptTraining()
+    advice = Advice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
+    found = list(advice.offers())
+    kept = [offer for offer in finding.cures if finding.code in ("no-gradient", "degradation")]
+    return replace(finding, cures=(*found, *kept) or finding.cures)
+
+
+class Advice:
+    """An Advice knows what was measured of a script, and writes the cures of one finding."""
+
+    def __init__(self, finding: Finding, evidence: Evidence, measured: Measured, writer: CodeWriter) -> None:
+        self._finding, self._evidence, self._measured = finding, evidence, measured
+        self._code = writer
+        self._rate = _usual_rate(evidence)
+        """The rate at which it trains; NaN where it is not known."""
+
+    def offers(self) -> Iterator[CureOffer]:
+        """Yield the cures, the best first."""
+        match self._finding.code:
+            case "not-cleared":
+                yield from self._wiring("clear the gradients", self._code.clear())
+            case "not-optimized":
+                yield from self._wiring("make the optimizer of the model's parameters", self._new_optimizer())
+            case "exploding" | "nonfinite" | "unstable-loss":
+                yield from self._calmer()
+            case "dead-units":
+                yield from self._alive()
+            case "saturated":
+                yield from self._start("xavier")
+                yield from self._smaller()
+                yield from self._norm()
+            case "vanishing":
+                yield from self._rectified()
+                if "Sigmoid" not in self._code.script.functions:
+                    yield from self._start()
+                    yield from self._norm()
+            case "underflow":
+                yield from self._underflow()
+            case "overclipped":
+                yield from self._looser()
+            case "spikes":
+                yield self._clip(RARE * median_of_known(self._evidence.total_norm.values))
+            case "not-learning":
+                yield from self._not_learning()
+
+    # -- the cures of some findings
+
+    def _calmer(self) -> Iterator[CureOffer]:
+        """What keeps a training from breaking: an unusual rate first, or else what makes its start even."""
+        if self._rate_is_large:
+            yield from self._smaller()
+            yield self._clip()
+        if self._code.is_recurrent and not self._rate_is_large:
+            yield self._clip()
+        yield from self._start()
+        yield from self._norm()
+        if not self._rate_is_large:
+            if not self._code.is_recurrent:
+                yield self._clip()
+            yield from self._smaller()
+
+    def _alive(self) -> Iterator[CureOffer]:
+        if self._rate_is_large:
+            yield from self._smaller()
+        yield from self._start("he")
+        if "ReLU" in self._code.script.functions:
+            why = "A unit that is off still passes some gradient."
+            yield self._offer("leaky ReLU", why, self._code.leaky())
+        if not self._rate_is_large:
+            yield from self._smaller()
+
+    # -- single cures
+
+    def _offer(self, name: str, why: str, code: str, change: str = "", key: str = "") -> CureOffer:
+        return CureOffer(name, {}, why, "", key, code, change)
+
+    def _wiring(self, name: str, code: str) -> Iterator[CureOffer]:
+        why = self._finding.cures[0].why if self._finding.cures else ""
+        yield self._offer(self._finding.cures[0].name if self._finding.cures else name, why, code)
+
+    def _new_optimizer(self) -> str:
+        kind = self._evidence.optimizer
+        known = kind in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "NAdam", "RAdam")
+        usual = self._usual()
+        rate = self._rate if self._rate > 0 else usual
+        return self._code.new_optimizer(kind if known else "Adam", rate if known else 1e-3)
+
+    def _clip(self, norm: float = 1.0) -> CureOffer:
+        limit = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
+        return self._offer(
+            f"clip at {limit:g}",
+            "A step whose gradient is longer is cut to that length; the direction stays.",
+            self._code.clip(limit),
+            f"clip={limit:g}",
+            "clip-norm",
+        )
+
+    def _looser(self) -> Iterator[CureOffer]:
+        usual = median_of_known(self._evidence.total_norm.values)
+        if math.isfinite(usual) and usual > 0:
+            limit = float(f"{usual:.1g}")
+            yield self._offer(
+                f"clip at {limit:g}",
+                "A threshold at the gradient's usual norm holds back the rare explosion and lets every other step be.",
+                self._code.clip(limit, instead=True),
+            )
+
+    def _smaller(self) -> Iterator[CureOffer]:
+        if not self._rate > 0:
+            return
+        usual, moved = self._usual(), self._measured.largest_update
+        if self._rate_is_large:
+            new = usual
+            why = f"{self._rate:.3g} is a large rate for {self._evidence.optimizer or 'this rule'}; {usual:g} is usual."
+        else:
+            known = math.isfinite(moved) and moved > 0
+            new = self._rate / min(max(moved / LARGEST_UPDATE if known else 10.0, UNUSUAL), 100.0)
+            why = "Smaller steps do not throw the weights far from where their gradient was measured."
+        yield self._rate_offer(new, why, "smaller-lr")
+
+    def _larger(self) -> Iterator[CureOffer]:
+        moved, usual = self._measured.update, self._usual()
+        if not self._rate > 0:
+            # A warm-up that never begins has the rate 0, which no factor mends.
+            if self._rate == 0:
+                yield self._rate_offer(usual, "The rate is 0, and nothing moves.", "larger-lr")
+            return
+        if UNUSUAL * self._rate < usual:
+            kind = self._evidence.optimizer or "this rule"
+            yield self._rate_offer(
+                usual, f"{self._rate:.3g} is a small rate for {kind}; {usual:g} is usual.", "larger-lr"
+            )
+            return
+        factor = AIMED_UPDATE / moved if moved > 0 else MOST_LARGER
+        new = self._rate * min(max(factor, UNUSUAL), MOST_LARGER)
+        highest = (10.0 if self._adaptive else 0.5 / USUAL_SGD_RATE) * usual
+        if min(new, highest) > UNUSUAL * self._rate * 0.99:
+            text = f"A step moves the weights by {moved:.1e} of their size; healthy is 1e-4 to 1e-2."
+            why = text if math.isfinite(moved) else "The weights hardly move."
+            yield self._rate_offer(min(new, highest), why, "larger-lr")
+
+    def _rate_offer(self, new: float, why: str, key: str) -> CureOffer:
+        rate = float(f"{new:.1g}")
+        word = "larger" if key == "larger-lr" else "smaller"
+        return self._offer(
+            f"{word} learning rate, {rate:g}", why, self._code.rate(rate, self._rate), f"lr={rate:g}", key
+        )
+
+    def _start(self, rule: str = "") -> Iterator[CureOffer]:
+        if not self._code.has_layers or self._evidence.trained_before:
+            return
+        rule = rule or self._code.rule
+        name = {"he": "He", "xavier": "Xavier"}[rule]
+        yield self._offer(
+            f"{name} initialisation",
+            "Weights of this size keep what passes forth and back at about its size, and biases start at 0.",
+            self._code.initialise(rule),
+            f"init={rule}",
+        )
+
+    def _norm(self) -> Iterator[CureOffer]:
+        if code := self._code.norm:
+            yield self._offer(
+                "a norm behind each hidden layer",
+                "It keeps what reaches every activation at mean 0 and deviation 1, where slopes are healthy.",
+                code,
+                key="layer-norm",
+            )
+
+    def _rectified(self) -> Iterator[CureOffer]:
+        if "Sigmoid" in self._code.script.functions:
+            yield self._offer(
+                "ReLU and He's weights",
+                "The slope of a sigmoid is 1/4 at most, and the gradient is multiplied by it at each layer.",
+                self._code.rectify(),
+                key="relu",
+            )
+
+    def _underflow(self) -> Iterator[CureOffer]:
+        if self._evidence.number_format == "float16":
+            yield self._offer(
+                "keep the weights in float32",
+                "Their gradients are then kept in float32 too, and only activations in a smaller format.",
+                self._code.wide_weights(),
+            )
+        # A scaler does not take gradients that are float16 themselves.
+        elif not self._code.script.scaler:
+            yield self._offer(
+                "scale the loss",
+                "float16 ends at 6e-8; a factor on the loss lifts every gradient above it.",
+                self._code.scale_loss(),
+                "loss_scale=65536",
+                "scale-loss",
+            )
+
+    def _not_learning(self) -> Iterator[CureOffer]:
+        evidence, moved = self._evidence, self._measured.update
+        if any(offer.name == "keep the weights in float32" for offer in self._finding.cures):
+            yield self._offer(
+                "keep the weights in float32",
+                next(one.why for one in self._finding.cures if one.name == "keep the weights in float32"),
+                self._code.wide_weights(),
+            )
+        if moved > LARGEST_UPDATE or (self._rate_is_large and not moved < SMALLEST_UPDATE):
+            yield from self._smaller()
+        else:
+            yield from self._larger()
+        if not self._adaptive and evidence.optimizer:
+            yield self._offer(
+                "Adam at 0.001",
+                "Adam makes every layer's steps about as large as its rate, however small or large the gradient is.",
+                self._code.adam(1e-3),
+            )
+        if not moved < SMALLEST_UPDATE and self._rate != 0:
+            yield from self._start()
+            yield from self._norm()
+
+    # -- rates
+
+    @property
+    def _rate_is_large(self) -> bool:
+        return self._rate > UNUSUAL * self._usual()
+
+    @property
+    def _adaptive(self) -> bool:
+        return any(word in self._evidence.optimizer.lower() for word in USUAL_RATES)
+
+    def _usual(self) -> float:
+        name = self._evidence.optimizer.lower()
+        return next((rate for word, rate in USUAL_RATES.items() if word in name), USUAL_SGD_RATE)
+
+
+def _usual_rate(evidence: Evidence) -> float:
+    """The highest rate so far, which a schedule may have left; NaN where none is known."""
+    rates = [float(rate) for rate in evidence.rate.values if math.isfinite(rate)]
+    return max(rates, default=math.nan)

@@ -1,0 +1,48 @@
+"""Find out how a script calls its models, optimizers and modules, for advice in its own words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from torch import nn
+from torch.optim import Optimizer
+
+from gradtui.monitor.layers import plain_name, unwrapped
+from gradtui.monitor.variable_names import variable_name
+from gradtui.monitor.watched import WatchedOptimizer
+
+MOST_MODULES = 500
+"""The most modules that are listed by name."""
+
+
+def variables_of(models: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Any]:
+    """Return the variables of the script that hold its models and optimizers, where they have any."""
+    found: dict[str, Any] = {}
+    for key, things in (("models", models), ("optimizers", optimizers)):
+        named = {label: variable_name(one) for label, one in things.items()}
+        found[key] = {label: name for label, name in named.items() if name.isidentifier()}
+    return found
+
+
+def modules_of(models: Mapping[str, nn.Module], optimizers: Sequence[WatchedOptimizer]) -> dict[str, Any]:
+    """Return the modules of the models by name and class. To be called within the step of an optimizer."""
+    owners: list[tuple[str, str]] = []
+    functions: dict[str, None] = {}
+    for label, model in models.items():
+        for name, module in unwrapped(model).named_modules():
+            if next(module.parameters(recurse=False), None) is not None:
+                path = ".".join(filter(None, (label, plain_name(name))))
+                owners.append((path, type(module).__name__))
+            elif next(module.children(), None) is None:
+                functions[type(module).__name__] = None
+    for optimizer in optimizers:
+        optimizer.scaler.search()
+    scalers = [scaler for optimizer in optimizers if (scaler := optimizer.scaler.get()) is not None]
+    variable = variable_name(scalers[0]) if scalers else ""
+    return {
+        "modules": owners[:MOST_MODULES],
+        "functions": list(functions)[:MOST_MODULES],
+        "groups": optimizers[0].groups if optimizers else 1,
+        "scaler": (variable if variable.isidentifier() else "scaler") if scalers else "",
+    }

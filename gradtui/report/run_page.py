@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from gradtui.runs.meta import Parent
     from gradtui.runs.reader import Run
 
+MOST_CHANGES = 3
+"""The most changes that are named as worth a trial."""
 MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("·", "cyan")}
 
 
@@ -164,8 +166,13 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
         words = "".join(f" --set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
         yield Text(f"  {cure.name}{words and '  '}{words}", "green")
         yield from _prose(cure.why, paper, "dim", indent="    ")
+        for line in cure.code.splitlines():
+            yield Text(f"      {line}")
     if most is not None and len(cures) > most:
         yield Text(f"  … and {len(cures) - most} more: gradtui diagnose", "dim")
+    if changes := [cure.change for cure in cures if cure.change][:MOST_CHANGES]:
+        tried = " ".join(f"--try {change}" for change in changes)
+        yield Text(f"  To see which of them helps: gradtui watch {tried} -- COMMAND", "dim")
 
 
 def _prose(text: str, paper: Paper, style: str = "", indent: str = "") -> Iterator[Text]:

@@ -21,6 +21,8 @@ UNUSUAL = 3.0
 """A rate that differs from the usual one by this factor is unusual."""
 AIMED_UPDATE = 1e-3
 MOST_LARGER = 1000.0
+START_STEPS = 10
+"""What breaks within so many steps may have begun with weights of the wrong size."""
 RARE = 3.0
 """Clipping at so many times the usual norm lets every usual step be."""
 
@@ -32,7 +34,7 @@ def with_code(finding: Finding, evidence: Evidence, measured: Measured) -> Findi
     """
     script = evidence.script if evidence.script is not None else ScriptTraining()
     advice = Advice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
-    found = list(advice.offers())
+    found = list({offer.name: offer for offer in advice.offers()}.values())
     kept = [offer for offer in finding.cures if finding.code in ("no-gradient", "degradation")]
     return replace(finding, cures=(*found, *kept) or finding.cures)
 
@@ -78,17 +80,19 @@ class Advice:
     # -- the cures of some findings
 
     def _calmer(self) -> Iterator[CureOffer]:
-        """What keeps a training from breaking: an unusual rate first, or else what makes its start even."""
-        if self._rate_is_large:
-            yield from self._smaller()
-            yield self._clip()
+        """What keeps a training from breaking: an unusual rate first; what breaks at once, by its start."""
+        at_start = self._measured.steep or self._finding.step <= START_STEPS
         if self._code.is_recurrent and not self._rate_is_large:
             yield self._clip()
-        yield from self._start()
+        elif self._rate_is_large or not at_start:
+            yield from self._smaller()
+            yield self._clip()
+        if at_start or self._rate_is_large:
+            yield from self._start()
         yield from self._norm()
-        if not self._rate_is_large:
-            if not self._code.is_recurrent:
-                yield self._clip()
+        if not self._rate_is_large and at_start:
+            yield self._clip()
+        if not self._rate_is_large and (at_start or self._code.is_recurrent):
             yield from self._smaller()
 
     def _alive(self) -> Iterator[CureOffer]:

@@ -102,7 +102,7 @@ def test_findings_come_causes_first_and_as_json() -> None:
     finding = only(evidence(layers=20, drop=-11.8, loss=AT_CHANCE, experiment=experiment(net__repeat=20)))
     raw = finding.to_json()
     assert list(raw) == ["code", "severity", "step", "layers", "evidence", "cures"]
-    assert list(raw["cures"][0]) == ["name", "set", "why"]
+    assert list(raw["cures"][0]) == ["name", "set", "why", "code"]
     assert raw["cures"][0]["set"]["net.0.shortcut"] == "identity"
     assert {"net.0.activation": "relu", "net.0.init": "he"} in [cure["set"] for cure in raw["cures"]]
     assert CODES.index("exploding") < CODES.index("nonfinite")

@@ -10,6 +10,8 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
+from gradtui.ui.screens.lab.code_advice import HINT, code_text, cures_with_code
+
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
     from gradtui.diagnosis.judged import Judged
@@ -91,7 +93,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
         elif not findings:
             text = Content.assemble(("✓", "$success"), f" No problems found (step {self.step:,}).")
         else:
-            text = Content("\n").join(_describe(finding) for finding in findings)
+            # What an explosion and the NaN that it ends in have in common is written once: what Y copies.
+            first = next((finding for finding in findings if cures_with_code([finding])), None)
+            text = Content("\n").join(_describe(finding, code=finding is first) for finding in findings)
         if findings is not None and self.judged is not None and self.judged.why:
             text += Content.styled(f"\n{self.judged.why}", "$secondary")
         for finding in self.later:
@@ -108,7 +112,8 @@ class FindingsPane(VerticalScroll, can_focus=True):
             )
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text
-        self._write(title, text, "f fix it · T try all fixes" if curable else "")
+        hint = "f fix it · T try all fixes" if curable else ""
+        self._write(title, text, HINT if cures_with_code(findings) else hint)
 
     def _write(self, title: str, text: Content, hint: str) -> None:
         """Put the text on the screen; have the screen laid out anew only where the text takes other lines.
@@ -148,13 +153,16 @@ def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:
     return text
 
 
-def _describe(finding: Finding) -> Content:
+def _describe(finding: Finding, *, code: bool) -> Content:
     mark, colour = _MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
         (f"  since step {finding.step:,}\n", "$secondary"),
         f"{finding.evidence}\n",
     )
+    copied = cures_with_code([finding])[:1] if code else []
     for cure in finding.cures[:3]:
         text += Content.assemble(("→ ", "$accent"), cure.name, "\n")
+        if cure in copied:
+            text += code_text(cure) + "\n"
     return text

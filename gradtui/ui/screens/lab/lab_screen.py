@@ -21,6 +21,7 @@ from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
+from gradtui.ui.screens.lab.code_advice import choose_code, copy_first
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
@@ -220,8 +221,9 @@ class LabScreen(TimeActions, Screen[Any]):
             self.controls.send(followed, "set", set=changed)
 
     def action_copy(self) -> None:
-        """Copy the experiment to the clipboard as TOML."""
-        self.workbench.copy()
+        """Copy the experiment to the clipboard as TOML; of a script's run, the first fix as code."""
+        if not copy_first(self, self.followed):
+            self.workbench.copy()
 
     def action_copy_string(self) -> None:
         """Copy the experiment to the clipboard as a short string."""
@@ -241,9 +243,10 @@ class LabScreen(TimeActions, Screen[Any]):
         self.workbench.choose_preset()
 
     def action_cures(self) -> None:
-        """Apply a cure to the experiment."""
-        findings = self.followed.findings if self.followed is not None else None
-        self.workbench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
+        """Apply a cure to the experiment; of a script's run, choose one and copy its code."""
+        if not choose_code(self, self.followed):
+            findings = self.followed.findings if self.followed is not None else None
+            self.workbench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
 
     def action_save(self) -> None:
         """Save the experiment as TOML."""

@@ -6,12 +6,15 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gradtui.runs.folder import CONTROL_FILE, new_folder, runs_root
-from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, write_meta
+from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, read_meta, write_meta
+from gradtui.runs.script_training import KEY
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
+from gradtui.ui.screens.lab.code_advice import cures_with_code
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from tests.support.lab import lab_of, no_standby, screen_text, until
 
@@ -68,6 +71,35 @@ async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:
         assert command["wish"] == "set"
         assert command["set"]["optimizer.lr"] > 0.05
     writer.close()
+
+
+async def test_the_code_of_a_fix_is_shown_and_copied_by_one_key_or_chosen_from_a_list(home: Path) -> None:
+    folder, writer = script_run(listening=False)
+    meta = read_meta(folder)
+    modules = [["head", "Linear"]]
+    training = {"models": {"": "net"}, "optimizers": {"": "opt"}, "modules": modules}
+    write_meta(folder, replace(meta, data={"optimizer": {"": "SGD"}, KEY: training}))
+    for step in range(41, 61):
+        writer.append("logged_loss", step, (float("nan"),), meta.started + step / 100)
+    writer.event("end", 60, status="finished", reason="")
+    writer.close()
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
+        findings = lab.followed.findings if lab.followed is not None else ()
+        cures = cures_with_code(findings)
+        assert len(cures) > 1
+        lab.action_tab("findings")
+        await until(pilot, lambda: "Y copy code" in screen_text(app))
+        await until(pilot, lambda: cures[0].code.splitlines()[1] in screen_text(app))
+        await pilot.press("Y")
+        await until(pilot, lambda: app.clipboard == cures[0].code + "\n")
+        assert "opt.param_groups" in app.clipboard
+        await pilot.press("c")
+        await until(pilot, lambda: "Fixes as code" in screen_text(app))
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: app.clipboard == cures[1].code + "\n")
 
 
 async def test_script_that_reads_no_commands_shows_a_warning(home: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -73,10 +74,25 @@ def _frames() -> Iterator[FrameType]:
 
 
 def _scopes(frame: FrameType) -> Iterator[dict[str, Any]]:
-    yield frame.f_locals
-    if isinstance(attributes := getattr(frame.f_locals.get("self"), "__dict__", None), dict):
+    own = _locals(frame)
+    yield own
+    if isinstance(attributes := getattr(own.get("self"), "__dict__", None), dict):
         yield attributes
         if isinstance(modules := attributes.get("_modules"), dict):
             yield modules
-    if frame.f_locals is not frame.f_globals:
-        yield frame.f_globals
+    yield frame.f_globals
+
+
+def _locals(frame: FrameType) -> dict[str, Any]:
+    """Return the variables of a running function, and leave no reference to them behind.
+
+    Up to Python 3.12 a frame keeps the dictionary that it is asked for, and with it every object that the script
+    deletes later. It is emptied here, unless the script holds it too, by `locals()`: then it is the script's own.
+    """
+    known = frame.f_locals
+    found = dict(known)
+    # The frame's own reference, ours, and that of the call.
+    unshared = sys.getrefcount(known) <= 3
+    if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(known) is dict and unshared:
+        known.clear()
+    return found

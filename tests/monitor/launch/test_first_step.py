@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -187,3 +188,21 @@ def test_a_compiled_model_has_the_layers_of_the_model_inside(recording: Recordin
     (run,) = recording.runs()
     assert run.layer_names == ["0", "2"]
     assert run.steps == 2
+
+
+def test_looking_for_a_variable_leaves_no_reference_and_what_the_script_holds_alone() -> None:
+    def script() -> None:
+        model = nn.Linear(2, 2)
+        gone = weakref.ref(model)
+        assert names_of([model], [""]) == ["model"]
+        del model
+        assert gone() is None
+
+    def script_with_locals() -> None:
+        model = nn.Linear(2, 2)
+        mine = locals()
+        assert names_of([model], [""]) == ["model"]
+        assert mine["model"] is model
+
+    script()
+    script_with_locals()

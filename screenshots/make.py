@@ -116,7 +116,7 @@ async def take(name: str) -> Path:
         while not isinstance(app.screen, LabScreen):
             await pilot.pause(0.05)
         lab = app.screen
-        while lab.trainers is None or not lab.trainers.ready:
+        while not lab.controls.trainers.ready:
             await pilot.pause(0.05)
         for key in keys:
             if key == "~":

@@ -67,3 +67,8 @@ def test_the_readme_has_one_command_for_the_app_and_one_for_the_tests() -> None:
     assert all("-c .ci/constraints.txt" in command for command in both)
     assert both[0].endswith("&& .venv/bin/gradtui")
     assert both[1].endswith("&& .venv/bin/pytest -n auto --dist worksteal")
+
+
+def test_the_readme_says_what_each_optional_group_brings() -> None:
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert set(re.findall(r"^\| `(\w+)` \| ", README, re.MULTILINE)) >= set(groups)

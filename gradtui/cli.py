@@ -19,6 +19,7 @@ from gradtui.commands import (
     diagnose,
     export,
     fix,
+    help_,
     import_,
     lab,
     learn,
@@ -33,7 +34,22 @@ from gradtui.commands import (
 from gradtui.commands.command import BAD_INPUT, DONE, BadInput, Command, OneLineParser
 from gradtui.plain_text import plain
 
-_MODULES = (run, watch, attach, diagnose, fix, predict, study, learn, runs, report, export, import_, presets)
+_MODULES = (
+    run,
+    watch,
+    attach,
+    diagnose,
+    fix,
+    predict,
+    study,
+    learn,
+    runs,
+    report,
+    export,
+    import_,
+    presets,
+    help_,
+)
 COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}
 
 INTERRUPTED = 130

@@ -41,7 +41,10 @@ def test_the_wheel_holds_the_package_and_its_data_and_nothing_else(built: tuple[
     tracked = subprocess.run(
         ["git", "ls-files", "gradtui"], cwd=ROOT, check=True, capture_output=True, text=True
     ).stdout.split("\n")
-    assert {name for name in inside if not name.startswith("gradtui-")} == {name for name in tracked if name}
+    assert {name for name in inside if not name.startswith("gradtui-")} == {
+        "gradtui/README.md",
+        *filter(None, tracked),
+    }
     assert "gradtui/py.typed" in inside
     assert built[0].name.endswith("-none-any.whl")
 
@@ -81,6 +84,10 @@ def test_the_installed_wheel_trains_outside_the_checkout(built: tuple[Path, Path
     assert told.returncode == 0, told.stderr
     result = json.loads(told.stdout)
     assert (result["status"], result["steps"]) == ("finished", 5)
+    shown = subprocess.run(
+        [str(python.with_name("gradtui")), "help", "Start"], cwd=tmp_path, env=home, capture_output=True
+    )
+    assert shown.stdout.startswith(b"## Start")
     where = subprocess.run(
         [str(python), "-c", "import gradtui; print(gradtui.__file__)"],
         cwd=tmp_path,

@@ -1,0 +1,67 @@
+"""`gradtui help` shows the documentation, section by section, without a network."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from gradtui.commands.command import DONE, BadInput, Command
+
+FILE = "README.md"
+
+
+def _configure(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "topic",
+        nargs="*",
+        metavar="TOPIC",
+        help="a section, by its name or by words of it; without it lists the sections",
+    )
+
+
+def _execute(args: Namespace) -> int:
+    sections = documentation()
+    if not args.topic:
+        print("gradtui help TOPIC shows one of:")
+        for title in sections:
+            print(f"  {title}")
+        return DONE
+    print(_section(sections, " ".join(args.topic)))
+    return DONE
+
+
+def documentation() -> dict[str, str]:
+    """Return the sections of the documentation, as Markdown, by their titles. Raises BadInput where it is missing."""
+    package = Path(__file__).parents[1]
+    # The wheel holds a copy in the package; a checkout has the file beside it.
+    for path in (package / FILE, package.parent / FILE):
+        if path.is_file():
+            break
+    else:
+        raise BadInput(f"{FILE}: this installation has no documentation")
+    text = re.sub(r"<!--.*?-->\n?", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
+    return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
+
+
+def _section(sections: dict[str, str], topic: str) -> str:
+    """Return the section of that title, or the only one whose title holds the words. Raises BadInput."""
+    from gradtui.experiment.errors import nearest
+
+    wanted = topic.casefold()
+    found = [title for title in sections if title.casefold() == wanted]
+    found = found or [title for title in sections if wanted in title.casefold()]
+    if len(found) != 1:
+        said = f"{len(found)} sections match" if found else f"no such section{nearest(topic, sections)}"
+        raise BadInput(f"{topic}: {said} (gradtui help lists them)")
+    return f"## {found[0]}\n\n{sections[found[0]]}"
+
+
+COMMAND = Command(
+    "help",
+    "help [TOPIC]",
+    "shows a section of the documentation, without a network",
+    _configure,
+    _execute,
+)

@@ -24,12 +24,16 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
+    from gradtui.diagnosis.ended_runs import note_findings
     from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.report.run_json import run_object
 
     codes = chosen_codes(args)
     run = chosen_run(args)
     diagnosis = diagnose_run(run)
+    if not run.status.live:
+        # So that the list of runs says the same.
+        note_findings(run, diagnosis.findings, diagnosis.judged.enough_steps)
     summary = run_object(run, [*diagnosis.findings, *diagnosis.information], diagnosis.judged)
     if args.json:
         from gradtui.report.output import to_json

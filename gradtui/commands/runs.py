@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
+from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, BadInput, Command
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 from gradtui.plain_text import plain
+
+if TYPE_CHECKING:
+    from gradtui.runs.library import 
+from gradtui.runs.run_info import RunInfo
+
+DIAGNOSIS_SECONDS = 2.0
+"""The time in which runs are diagnosed that neither their trainer nor a viewer has diagnosed, the newest first."""
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -22,6 +30,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
+    from gradtui.diagnosis.ended_runs import EndedRuns
     from gradtui.runs.filter import FilterError, parse_filter
     from gradtui.runs.library import list_runs
 
@@ -30,7 +39,10 @@ def _execute(args: Namespace) -> int:
         chosen = parse_filter(args.filter)
     except FilterError as error:
         raise BadInput(f"--filter: {error}") from None
-    runs = [info for info in list_runs(root) if chosen.matches(info)]
+    found = list_runs(root)
+    if EndedRuns().diagnose(found, DIAGNOSIS_SECONDS):
+        found = list_runs(root)
+    runs = [info for info in found if chosen.matches(info)]
     if args.json:
         from gradtui.report.output import to_json
 
@@ -41,6 +53,7 @@ def _execute(args: Namespace) -> int:
                 "status": info.status.state,
                 "steps": info.steps,
                 "started": info.started,
+                "findings": list(info.summary.findings),
                 **({} if info.change is None else {"change": info.change}),
             }
             for info in runs
@@ -57,7 +70,7 @@ def _execute(args: Namespace) -> int:
                     info.status.state,
                     f"{info.steps:,} steps",
                     _local_time(info.started),
-                    ", ".join(info.summary.findings),
+                    _judgement(info),
                     " ".join(f"#{tag}" for tag in info.label.tags),
                 )
                 for info in runs
@@ -66,6 +79,11 @@ def _execute(args: Namespace) -> int:
     else:
         print(plain(f"no run fits in {root}" if args.filter else f"no runs yet in {root}"))
     return DONE
+
+
+def _judgement(info: RunInfo) -> str:
+    judgement = info.summary.judgement
+    return "" if not info.steps else f"{judgement.mark[0]} {judgement.words}"
 
 
 def _local_time(seconds: float) -> str:

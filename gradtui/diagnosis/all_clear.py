@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gradtui.runs.summary import Summary
 
@@ -20,11 +21,15 @@ def objection(curves: Mapping[str, Summary], at: int | None = None) -> str:
         curves: the scalars of the run by name, over time.
         at: the last step that counts; None is the newest.
     """
-    for name, words in (("loss", "the loss"), ("grad_norm", "the gradient norm")):
-        values = _upto(curves, name, at)
+    return objection_to(_upto(curves, "loss", at), _upto(curves, "grad_norm", at))
+
+
+def objection_to(losses: ArrayLike, norms: ArrayLike) -> str:
+    """Return the same of losses and norms of the whole gradient, oldest first."""
+    losses, norms = np.asarray(losses, np.float64), np.asarray(norms, np.float64)
+    for values, words in ((losses, "the loss"), (norms, "the gradient norm")):
         if len(values) and not np.isfinite(values[-1]):
             return f"{words} is {'NaN' if np.isnan(values[-1]) else 'infinite'}"
-    norms = _upto(curves, "grad_norm", at)
     known = norms[np.isfinite(norms) & (norms > 0)]
     if len(known) and known[-1] > MOST_GROWTH * known[0]:
         return f"the gradient norm is {known[-1] / known[0]:.0e} times that of the first step"

@@ -21,6 +21,7 @@ from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
 from gradtui.diagnosis.rules import advice_without_finding, diagnose, has_learned, learns, remarks
+from gradtui.judgement import EARLY_STEPS
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import Run, open_run
 
@@ -43,9 +44,6 @@ REST_PER_DIAGNOSIS = 19.0
 
 SECONDS_WHILE_PENDING, REST_WHILE_PENDING = 0.3, 19.0
 """The same while a finding still has to be confirmed: the answer should come soon."""
-
-EARLY_STEPS = 20
-"""The number of steps below which a live run without findings may still turn out unhealthy."""
 
 TIMED_STEPS = 10_000
 """The last rows over which the time of a step is taken."""
@@ -149,9 +147,9 @@ class RunMonitor:
         self.current_findings: tuple[Finding, ...] = ()
         """The monitor's own diagnosis of the newest step. The outcome and the studies use it."""
         self.findings: tuple[Finding, ...] | None = None
-        """The findings to show: those that the trainer recorded, as a list of runs shows them too, or the monitor's
-        own where it recorded none (an import, a script, a run of an early version, a run that was only just begun).
-        None while the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates."""
+        """The findings to show. Of a run that has ended they are the monitor's own, as `gradtui diagnose` prints them;
+        of one that trains, also those that its trainer has recorded, as the list of runs shows them too. None while
+        the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates and EARLY_STEPS."""
         self.pending: tuple[Finding, ...] = ()
         """What the last diagnosis saw and the next one has to confirm."""
         self._follower: Follower | None = None
@@ -233,16 +231,15 @@ class RunMonitor:
 
     def _findings_to_show(self) -> tuple[Finding, ...] | None:
         assert self.evidence is not None
-        events = self.snapshot.findings if self.snapshot is not None else ()
-        recorded = [finding for event in events if (finding := Finding.from_json(event)) is not None]
-        if recorded:
-            # Which findings there are, the trainer has said; the figures of the newest step say more than those of
-            # the step at which it said so.
-            newest = {finding.code: finding for finding in self.current_findings}
-            return tuple(in_order(newest.get(finding.code, finding) for finding in recorded))
-        live = self.snapshot is not None and self.snapshot.status.live
-        checking = self.evidence.step < EARLY_STEPS or self._clean_updates < CONFIRMING_UPDATES
-        return None if live and checking and not self.current_findings else self.current_findings
+        findings = {finding.code: finding for finding in self.current_findings}
+        if not self.evidence.finished:
+            events = self.snapshot.findings if self.snapshot is not None else ()
+            recorded = [finding for event in events if (finding := Finding.from_json(event)) is not None]
+            # The figures of the newest step say more than those of the step at which the trainer recorded a finding.
+            findings = {finding.code: finding for finding in recorded} | findings
+        early = self.evidence.step < EARLY_STEPS
+        checking = early or (not self.evidence.finished and self._clean_updates < CONFIRMING_UPDATES)
+        return None if checking and not findings else tuple(in_order(findings.values()))
 
     @property
     def judged(self) -> Judged | None:

@@ -78,6 +78,7 @@ _NEEDED: dict[str, dict[str, Check]] = {
         "batch": lambda value: isinstance(value, list),
     },
     "finding": {"code": _is_text},
+    "diagnosed": {"codes": lambda value: isinstance(value, list)},
     "pretraining": dict.fromkeys(("layer", "layers", "epoch", "epochs"), _is_step),
     "pretrain": {"reconstruction_error": _is_number},
     "cost": {"overhead": _is_number},

@@ -45,7 +45,7 @@ class RunPhase:
 MOST_EVENTS = 200_000
 """The most events of a run that are kept in memory."""
 _LASTING = frozenset(
-    {"phase", "end", "finding", "control", "rewound", "broke", "recovered", "listening", "cost"}
+    {"phase", "end", "finding", "diagnosed", "control", "rewound", "broke", "recovered", "listening", "cost"}
 )
 """Kinds of events from which more follows than a point of a curve."""
 
@@ -63,6 +63,10 @@ class EventLog:
         self.evaluations: list[Event] = []
         """The evaluations, without those of steps that were undone by a rollback."""
         self._findings: list[Event] = []
+        self.diagnosed = False
+        """Whether the findings are those of the whole run: without any, it is free of problems."""
+        self.enough = True
+        """Whether the run was long enough to be called free of problems."""
         self.run_phase = RunPhase()
 
     def poll(self) -> bool:
@@ -87,6 +91,14 @@ class EventLog:
                 self.evaluations.append(event)
             case "finding":
                 self._findings.append(event)
+            case "diagnosed":
+                holding = event["codes"]
+                self._findings = [old for old in self._findings if old.get("code") in holding]
+                self.diagnosed = bool(event.get("finished"))
+                self.enough = event.get("enough") is not False
+            case "phase" if event.get("phase") == "importing":
+                # Another process resumes the run.
+                self.diagnosed = False
             case "rewound":
                 last = step_of(event) or 0
                 self.evaluations = [old for old in self.evaluations if (step_of(old) or 0) <= last]

@@ -10,6 +10,7 @@ replace), so it can be read at any moment, from any process, also over a network
     <table>.<bucket>.f32   the same rows summarised by buckets of 16, 256, 4096 … rows
     events.jsonl           what happened, one JSON object a line, each with "event" and "time", mostly "step"
     control.jsonl          commands of viewers, one JSON object a line
+    diagnosis.json         what a viewer found in a run that has ended, where its events do not say it
     label.json             the name and the tags that people gave it: written by viewers, each time whole
     checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it diverged; parent-<n>,
                            from which a fork begins

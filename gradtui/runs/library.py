@@ -8,9 +8,11 @@ import time
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 from gradtui.absent import ABSENT, is_absent
 from gradtui.experiment.layers import BESIDE_THE_PATH
+from gradtui.judgement import judge
 from gradtui.ordinary_files import given_path
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
@@ -21,17 +23,19 @@ from gradtui.runs.meta import RunMeta, change_of, config_of, read_meta
 from gradtui.runs.patience import Patience
 from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
+from gradtui.runs.viewer_diagnosis import DIAGNOSIS_FILE, KnownFinding, read_viewer_diagnosis
 
 BINS = 16
 """The most stretches of layers to which a profile is folded."""
 
 
-def summary_of(folder: Path, meta: RunMeta, events: EventLog) -> RunSummary:
-    """Return the summary of a run whose run.json and events were read just now."""
+def summary_of(folder: Path, meta: RunMeta, events: EventLog, status: RunStatus) -> RunSummary:
+    """Return the summary of a run whose run.json, events and status were read just now."""
+    judged = _judged(folder, events, status)
     scalars, gradients = (_last(folder, meta, name) for name in ("scalars", "grad_norm"))
     evaluations = events.evaluations
     return RunSummary(
-        findings=tuple(str(event.get("code", "")) for event in events.findings()),
+        **judged,
         depth=sum(layer.kind not in BESIDE_THE_PATH for layer in meta.layers),
         loss=_loss(folder, meta),
         train=_newest(evaluations, "train_accuracy"),
@@ -39,6 +43,29 @@ def summary_of(folder: Path, meta: RunMeta, events: EventLog) -> RunSummary:
         seconds=_seconds(events.entries, scalars or gradients),
         profile=profile_of(gradients.values) if gradients else (),
     )
+
+
+def _judged(folder: Path, events: EventLog, status: RunStatus) -> dict[str, Any]:
+    """Return what was found in a run: by a viewer that knows better, or as its events say."""
+    seen = None if status.live else read_viewer_diagnosis(folder, status.step)
+    if seen is not None:
+        codes = tuple(finding.code for finding in seen.findings)
+        return {"findings": codes, "judgement": seen.judgement(), "diagnosed": True}
+    recorded = tuple(
+        KnownFinding(str(event.get("code", "")), str(event.get("severity", "")))
+        for event in events.findings()
+    )
+    found = recorded if recorded or events.diagnosed else None
+    return {
+        "findings": tuple(finding.code for finding in recorded),
+        "judgement": judge(found, live=status.live, step=status.step, enough=events.enough),
+        "diagnosed": events.diagnosed,
+    }
+
+
+def needs_diagnosis(info: RunInfo) -> bool:
+    """Return whether a run has ended and neither its trainer nor a viewer has diagnosed the whole of it."""
+    return bool(info.steps) and not info.status.live and not info.summary.diagnosed
 
 
 def _last(folder: Path, meta: RunMeta, table: str) -> LastRow | None:
@@ -279,7 +306,7 @@ class _Known:
             meta.started,
             meta.parent,
             label,
-            summary_of(self.folder, meta, log),
+            summary_of(self.folder, meta, log, status),
             meta.experiment,
             change_of(meta),
             config_of(meta),
@@ -287,7 +314,7 @@ class _Known:
 
 
 NO_ANSWER = "its file server does not answer"
-_STAMPED = (RUN_FILE, EVENTS_FILE, LABEL_FILE, "scalars.f32")
+_STAMPED = (RUN_FILE, EVENTS_FILE, LABEL_FILE, DIAGNOSIS_FILE, "scalars.f32")
 """The files that change when anything changes that a list shows of an ended run."""
 
 

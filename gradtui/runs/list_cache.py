@@ -19,7 +19,7 @@ from gradtui.runs.run_info import RunInfo
 from gradtui.runs.safe_files import make_folder, replacing
 
 CACHE_FOLDER = "cache"
-VERSION = 1
+VERSION = 2
 """Changes with what an entry holds, or how it is computed."""
 LARGEST = 256_000_000
 FEWEST_RUNS = 50

@@ -51,7 +51,8 @@ class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
     step: int
     """After how many of its steps the other one goes on by itself; 0 where they share the beginning alone."""
     cure: str = ""
-    """Key of the cure that makes the difference (gradtui.experiment.cures.CURES), where it is one of them."""
+    """The cure that makes the difference: its key in gradtui.experiment.cures.CURES, or its name where it is none of
+    them."""
 
 
 class RunMeta(msgspec.Struct, frozen=True, kw_only=True):

@@ -157,6 +157,11 @@ class Run:
         """Return the newest finding of each code."""
         return self._log().findings()
 
+    @property
+    def diagnosed(self) -> bool:
+        """Return whether its trainer has diagnosed the whole of it, so that `findings` are all there are."""
+        return self._log().diagnosed
+
     def _log(self) -> EventLog:
         self._events.poll()
         return self._events

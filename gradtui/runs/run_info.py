@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from gradtui.judgement import Judgement
 from gradtui.runs.label import Label
 from gradtui.runs.meta import Parent
 from gradtui.runs.status import RunStatus
+
+UNKNOWN = Judgement("checking")
 
 
 @dataclass(frozen=True)
@@ -21,6 +24,10 @@ class RunSummary:
 
     findings: tuple[str, ...] = ()
     """Codes, in the order in which they came up."""
+    judgement: Judgement = UNKNOWN
+    """Whether it has a problem, as the lab says it too."""
+    diagnosed: bool = False
+    """Whether its trainer or a viewer has diagnosed the whole of it."""
     depth: int = 0
     """Layers without projections and gates, the output layer counted; 0 until the net is built."""
     loss: float | None = None

@@ -211,7 +211,7 @@ class CureRuns:
         there = [
             (_worth(state), folder.name, folder, state)
             for cure, experiment, state, folder in self._found
-            if cure == member.cure and same_training(experiment, member.experiment)
+            if cure in (member.cure, member.name) and same_training(experiment, member.experiment)
         ]
         if not there:
             return None

@@ -181,7 +181,7 @@ class MemberRun:
         assert monitor is not None
         try:
             monitor.diagnose()
-            evidence, findings, outcome = monitor.evidence, monitor.current_findings, monitor.outcome
+            evidence, findings, outcome = monitor.evidence, monitor.findings or (), monitor.outcome
             assert evidence is not None
             assert outcome is not None
             self._result = result_of(evidence, findings, outcome)

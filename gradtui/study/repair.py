@@ -106,7 +106,9 @@ def repair(
         if trained is not None and not made:
             folder = trained
         else:
-            parent = Parent(origin.folder.name, 0, cure.key if cure else "") if origin else None
+            parent = (
+                Parent(origin.folder.name, 0, (cure.key or cure.name) if cure else "") if origin else None
+            )
             folder = create_run(experiment, root, parent=parent)
             yield Begun(len(made), experiment, cure, origin.attempt.experiment if origin else None, folder)
             train(folder)

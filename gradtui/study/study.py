@@ -152,7 +152,11 @@ class Study:
         self.state = replace(self.state, spec=setup.spec, cured=setup.cured)
         runs = []
         for member in setup.members:
-            parent = Parent(setup.parent, 0, member.cure) if setup.parent else None
+            parent = (
+                Parent(setup.parent, 0, member.cure or (member.name if member.key else ""))
+                if setup.parent
+                else None
+            )
             runs.append(MemberRun(member, self.runs, setup.existing, parent))
         threads = max(member.experiment.run.threads for member in setup.members)
         # The runs first: an engine that cannot be made must not keep them from being found.

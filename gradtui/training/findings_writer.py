@@ -1,4 +1,8 @@
-"""Write each finding of the trainer's own diagnosis to the events of its run, so that every viewer reads the same."""
+"""Write the findings of the trainer's own diagnosis to the events of its run, so that every viewer reads the same.
+
+A finding has an event when it is confirmed. The event "diagnosed" names the codes of all that hold: it takes back those
+that no longer do, and at the end of the training it says that these are all.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ SHARE_OF_TIME = 0.01
 
 
 class FindingsWriter:
-    """A FindingsWriter diagnoses the run that is being trained and writes an event for each new finding."""
+    """A FindingsWriter diagnoses the run that is being trained and writes an event for what is new."""
 
     def __init__(self, folder: Path, writer: RunWriter) -> None:
         self._folder = folder
@@ -47,7 +51,15 @@ class FindingsWriter:
             self._monitor = RunMonitor(self._folder)
         # The event of the end comes after the findings, so the folder does not say yet that the run is over.
         new = self._monitor.diagnose(finished=finished)
-        for finding in self._monitor.current_findings if finished else new:
+        holding = self._monitor.current_findings
+        for finding in holding if finished else new:
             if self._written.get(finding.code) != finding:
                 self._writer.event("finding", **finding.to_json())
                 self._written[finding.code] = finding
+        codes = [finding.code for finding in holding]
+        if finished or not set(self._written).issubset(codes):
+            self._written = {code: old for code, old in self._written.items() if code in codes}
+            judged = self._monitor.judged
+            enough = judged is None or judged.enough_steps
+            step = self._monitor.evidence.step if self._monitor.evidence is not None else 0
+            self._writer.event("diagnosed", step, codes=codes, finished=finished, enough=enough)

@@ -7,6 +7,7 @@ import contextlib
 import math
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -20,11 +21,11 @@ from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.ui.field_values import show
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.run_stats import RunStat, run_stats
+from gradtui.ui.shown_diagnosis import ShownDiagnosis, shown_diagnosis
 from gradtui.ui.view import ViewRequest
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor
-    from gradtui.diagnosis.judged import Judged
     from gradtui.diagnosis.outcome import Outcome
     from gradtui.report.divergences import Divergence
     from gradtui.runs.control import CommandName
@@ -89,16 +90,8 @@ class FollowedRun:
         """The run that it says it is to be compared with."""
         self.metrics: tuple[str, ...] = ()
         """The metrics of its layers that the run records."""
-        self.findings: tuple[Finding, ...] | None = None
-        """The findings at the step that is shown; None while the run is being checked …"""
-        self.newest_findings: tuple[Finding, ...] | None = None
-        """… and at the newest step, as `RunMonitor.findings` has them."""
-        self.pending: tuple[str, ...] = ()
-        """The codes of what was seen once and has to be confirmed."""
-        self.objection = ""
-        """Why the run cannot be called free of problems although nothing is found; "" if nothing speaks against it."""
-        self.judged: Judged | None = None
-        """What could be judged of the run at its newest step; None before its first diagnosis."""
+        self.diagnosis = ShownDiagnosis()
+        """What the screens say of it; swapped whole, so that all panes of a frame say the same."""
         self.first_bad_step: int | None = None
         """The first step at which anything was found; None where nothing was."""
         self.outcome: Outcome | None = None
@@ -156,18 +149,7 @@ class FollowedRun:
 
             for _ in self._loop.rounds(lambda: worker.is_cancelled, pause):
                 began = time.monotonic()
-                request = self.request
-                if self._read(monitor, request):
-                    before = self.data
-                    first, step_changed = before is None, before is None or request.at != before.request.at
-                    self._read_view(monitor.run, request)
-                    self._withhold_all_clear(monitor)
-                    if step_changed:
-                        # The picture first; its diagnosis comes a moment later. Only the very first painting is
-                        # waited for: it and a diagnosis would take turns.
-                        self._post(worker if first else None)
-                    self._diagnose(monitor, request)
-                    self._post(worker)
+                self.look(monitor, lambda waits: self._post(worker if waits else None))
         except Exception as error:
             # One line, whatever it is: a run that cannot be read must not take the screen down with it.
             known = isinstance(error, RunError | OSError)
@@ -175,19 +157,51 @@ class FollowedRun:
             self.snapshot = None
             self._screen.post_message(RunChanged(self))
 
-    def _withhold_all_clear(self, monitor: RunMonitor) -> None:
-        """Between two diagnoses the numbers may have become such that "no problems found" would be wrong."""
-        self.objection = monitor.objection(None if self._compared else self.request.at)
-        if self.objection:
-            self.findings = self.findings or None
-        if monitor.objection():
-            self.newest_findings = self.newest_findings or None
+    def look(self, monitor: RunMonitor, post: Callable[[bool], None]) -> None:
+        """Read what is new, and hand over each state that should be painted.
+
+        post: called when a state can be painted, with whether the painting should be waited for.
+        """
+        request = self.request
+        if not self._read(monitor, request):
+            return
+        before = self.data
+        first, step_changed = before is None, before is None or request.at != before.request.at
+        self._read_view(monitor.run, request)
+        self._take_diagnosis(monitor, self.diagnosis.findings)
+        if step_changed:
+            # The picture first; its diagnosis comes a moment later. Only the very first painting is waited for: it
+            # and a diagnosis would take turns.
+            post(first)
+        self._diagnose(monitor, request)
+        post(True)
+
+    def _take_diagnosis(self, monitor: RunMonitor, here: tuple[Finding, ...] | None) -> None:
+        """Judge the numbers as they are now: since the last diagnosis they may have become such that "no problems
+        found" would be wrong. here: the findings at the step that is shown, where that is not the newest."""
+        evidence, snapshot = monitor.evidence, self.snapshot
+        at = None if self._compared else self.request.at
+        newest = snapshot.step if snapshot is not None else 0
+        self.diagnosis = shown_diagnosis(
+            monitor.findings,
+            here,
+            objections=(monitor.objection(), monitor.objection(at)),
+            pending=tuple(finding.code for finding in monitor.pending),
+            judged=monitor.judged,
+            live=self.live if evidence is None else not evidence.finished,
+            past=at is not None,
+            steps=(newest, newest if at is None else at),
+        )
 
     @property
-    def later(self) -> tuple[Finding, ...]:
-        """Return the findings of the newest step that the step that is shown does not have yet."""
-        here = {finding.code for finding in self.findings or ()}
-        return tuple(finding for finding in self.newest_findings or () if finding.code not in here)
+    def findings(self) -> tuple[Finding, ...] | None:
+        """Return the findings at the step that is shown; None while the run is being checked."""
+        return self.diagnosis.findings
+
+    @property
+    def newest_findings(self) -> tuple[Finding, ...] | None:
+        """Return the findings at the newest step, as `RunMonitor.findings` has them."""
+        return self.diagnosis.newest_findings
 
     def _seconds_between_readings(self) -> float:
         if not self.live:
@@ -266,26 +280,25 @@ class FollowedRun:
 
     def _diagnose(self, monitor: RunMonitor, request: ViewRequest) -> None:
         """Diagnose the run: now and then while it trains, once more when it has ended, and at an earlier step."""
+        from gradtui.diagnosis.ended_runs import note_findings
+
         snapshot = self.snapshot
         if snapshot is None or not snapshot.step:
             return
         due = monitor.waiting_since is not None
         if due:
             monitor.diagnose()
-            self.newest_findings, self.outcome = monitor.findings, monitor.outcome
-            self.judged = monitor.judged
-            found = self.newest_findings or ()
+            self.outcome = monitor.outcome
+            found = monitor.findings or ()
             self.first_bad_step = min((finding.step for finding in found), default=None)
+            if not snapshot.status.live:
+                note_findings(monitor.run, found, monitor.judged is None or monitor.judged.enough_steps)
             for finding in found:
                 if finding.code not in self._announced_codes:
                     self._announced_codes.add(finding.code)
                     self._announcements.append((finding.code, finding.evidence.partition(";")[0], "warning"))
-            self.pending = tuple(finding.code for finding in monitor.pending)
-        if request.at is None or self._compared:
-            self.findings = self.newest_findings
-        else:
-            self.findings = monitor.findings_at(request.at)
-        self._withhold_all_clear(monitor)
+        at = None if self._compared else request.at
+        self._take_diagnosis(monitor, None if at is None else monitor.findings_at(at))
         if not self._compared and (due or request.at != self._stats_step):
             self._stats_step = request.at
             rows = {

@@ -44,6 +44,14 @@ TIME_KEYS: list[BindingType] = [
 
 LAB_KEYS: list[BindingType] = [
     Binding("space", "start", "train", key_display="space", tooltip="Train this experiment.", id="lab.start"),
+    Binding(
+        "space",
+        "continue",
+        "continue",
+        key_display="space",
+        tooltip="Go on with this run from where it was stopped.",
+        id="lab.continue",
+    ),
     Binding("space", "send('pause')", "pause", key_display="space", tooltip="Pause.", id="lab.pause"),
     Binding(
         "space",
@@ -82,6 +90,14 @@ LAB_KEYS: list[BindingType] = [
     ),
     Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
     Binding("p", "presets", "presets", tooltip="Open a built-in example.", id="lab.presets"),
+    Binding(
+        "B",
+        "beside",
+        "beside its partner",
+        show=False,
+        tooltip="Train this preset and its partner: the problem and its cure.",
+        id="lab.beside",
+    ),
     Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
     Binding(
         "f",
@@ -111,6 +127,14 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Show both runs, then each of them alone.",
         id="lab.alone",
     ),
+    Binding(
+        "ctrl+o",
+        "open_file",
+        "open file",
+        show=False,
+        tooltip="Open an experiment from a TOML file.",
+        id="lab.open-file",
+    ),
     Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding(
         "W",
@@ -128,7 +152,7 @@ LAB_KEYS: list[BindingType] = [
         "back",
         "back",
         key_display="esc",
-        tooltip="Back to the list of runs or studies.",
+        tooltip="Back to the list of runs, studies or fixes, and to the run before.",
         id="lab.back",
     ),
     Binding(
@@ -180,7 +204,7 @@ LAB_KEYS: list[BindingType] = [
 
 NEED_A_RUN = frozenset(
     {
-        "send", "restart",
+        "send", "restart", "continue",
         "log", "report", "metric", "factors", "first_bad", "live", "find_layer", "back",
         "fork_with_cure", "try_all_cures", "repair", "end_comparison",
     }
@@ -193,7 +217,7 @@ FIXING_KEYS = frozenset({"lab.treat", "lab.try-all", "lab.repair", "lab.first-ba
 LEADING_BACK = frozenset({"lab.live", "lab.back"})
 """The ids of the keys that lead back to where the person was."""
 
-TRAINING_KEYS = frozenset({"lab.start", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
+TRAINING_KEYS = frozenset({"lab.start", "lab.continue", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
 """The ids of the keys that stand first in the key line."""
 
 

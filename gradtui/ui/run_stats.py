@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -39,8 +40,12 @@ def run_stats(
         found.append(RunStat("step time", f"{1000 / snapshot.rate:.3g} ms"))
     if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
         found.append(RunStat("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))
+    loss = snapshot.curves.get("loss")
+    broke = loss is not None and len(loss) > 0 and not math.isfinite(loss.mean[-1])
     for metric in metrics.with_figure():
-        found += _worst(metric, layers.get(metric.name), names)
+        worst = _worst(metric, layers.get(metric.name), names)
+        # Of a net whose numbers broke, every unit seems dead or saturated.
+        found += [RunStat(one.label, "–") for one in worst] if broke else worst
     cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
     if cost:
         found.append(RunStat("recording", f"{cost[-1]:.1%} overhead"))

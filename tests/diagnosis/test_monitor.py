@@ -9,10 +9,11 @@ import pytest
 
 from gradtui.diagnosis import LiveDiagnosis, RunMonitor
 from gradtui.diagnosis.all_clear import objection
+from gradtui.diagnosis.ended_runs import EndedRuns, note_findings
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.monitor import CLEARING_STEPS, CLEARING_UPDATES, step_seconds
 from gradtui.runs.folder import runs_root
-from gradtui.runs.library import list_runs
+from gradtui.runs.library import list_runs, needs_diagnosis
 from gradtui.runs.reader import open_run
 from gradtui.runs.summary import Summary
 from gradtui.runs.writer import RunWriter
@@ -127,29 +128,58 @@ def codes(findings: tuple[Finding, ...] | None) -> tuple[str, ...]:
     return tuple(finding.code for finding in findings or ())
 
 
-def test_the_recorded_findings_are_shown_and_the_list_of_runs_has_the_same(folder: Path) -> None:
+def test_of_an_ended_run_the_rules_say_what_holds_and_the_list_of_runs_learns_it(folder: Path) -> None:
     write_run(folder, sigmoids(), end="finished")
     record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
+    assert list_runs()[0].summary.findings == ("dead-units",)
     monitor = diagnosed(folder)
-    assert codes(monitor.current_findings) == ("vanishing",), "which the trainer did not say"
-    assert codes(monitor.findings) == ("dead-units",)
-    assert monitor.findings[0].evidence == "Half of them."
-    assert list_runs()[0].summary.findings == codes(monitor.findings)
+    assert codes(monitor.findings) == codes(monitor.current_findings) == ("vanishing",)
+    assert note_findings(monitor.run, monitor.findings or ())
+    [listed] = list_runs()
+    assert listed.summary.findings == ("vanishing",)
+    assert listed.summary.judgement.mark[0] == "✖"
 
 
-def test_a_recorded_finding_is_shown_with_the_newest_figures(folder: Path) -> None:
+def test_of_a_live_run_the_recorded_findings_are_shown_too_with_the_newest_figures(folder: Path) -> None:
+    write_run(folder, sigmoids(), end=None)
+    record(
+        folder,
+        Finding("vanishing", "warning", 20, ("dense2",), "As it was at step 20."),
+        Finding("dead-units", "warning", 20, ("dense2",), "Half of them."),
+    )
+    monitor = diagnosed(folder)
+    monitor.diagnose(finished=False)
+    assert codes(monitor.findings) == list_runs()[0].summary.findings[::-1] == ("dead-units", "vanishing")
+    assert list_runs()[0].summary.judgement.state == "problem"
+
+
+def test_the_list_of_runs_diagnoses_what_a_script_or_a_killed_trainer_did_not(folder: Path) -> None:
     write_run(folder, sigmoids(), end="finished")
-    record(folder, Finding("vanishing", "warning", 20, ("dense2",), "As it was at step 20."))
-    monitor = diagnosed(folder)
-    assert monitor.findings == monitor.current_findings
-    assert "after 60 steps" in monitor.findings[0].evidence
+    [listed] = list_runs()
+    assert needs_diagnosis(listed)
+    assert listed.summary.judgement.state == "checking"
+    assert EndedRuns().diagnose([listed], seconds=60.0)
+    [listed] = list_runs()
+    assert not needs_diagnosis(listed)
+    assert (listed.summary.findings, listed.summary.judgement.words) == (("vanishing",), "vanishing")
 
 
 def test_recorded_findings_stand_in_the_order_of_the_registry(folder: Path) -> None:
-    write_run(folder, sigmoids(), decades=0.0, learns=True)
+    write_run(folder, sigmoids(), decades=0.0, learns=True, end=None)
     found = [Finding(code, "warning", 5, (), "") for code in ("of-another-version", "vanishing", "exploding")]
     record(folder, *found)
     assert codes(diagnosed(folder).findings) == ("exploding", "vanishing", "of-another-version")
+
+
+def test_a_finding_that_no_longer_holds_is_taken_back(folder: Path) -> None:
+    write_run(folder, sigmoids(), decades=0.0, learns=True, end=None)
+    record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
+    writer = RunWriter(folder, {})
+    writer.event("diagnosed", 40, codes=[], finished=False)
+    writer.close()
+    assert list_runs()[0].summary.findings == ()
+    assert list_runs()[0].summary.judgement.state == "checking"
+    assert diagnosed(folder).findings is None
 
 
 def test_where_none_are_recorded_the_monitor_shows_its_own(folder: Path) -> None:
@@ -205,9 +235,8 @@ def test_the_findings_of_an_earlier_step_are_those_of_the_rules_and_those_begun_
     write_run(folder, sigmoids(), end="finished")
     record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
     monitor = diagnosed(folder)
-    assert codes(monitor.findings_at(40)) == ("dead-units", "vanishing")
-    assert codes(monitor.findings_at(19)) in ((), ("vanishing",)), "the other one begins at step 20"
-    assert monitor.findings_at(3) is None
+    assert codes(monitor.findings_at(40)) == ("vanishing",)
+    assert codes(monitor.findings_at(3)) == ("vanishing",), "it has begun, though nobody could tell yet"
 
 
 def test_the_outcome_is_that_of_the_newest_step(folder: Path) -> None:

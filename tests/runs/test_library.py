@@ -139,7 +139,7 @@ def test_changed_runs_are_read_again_and_ended_ones_are_not(
     first = library.read()
     reads: list[Path] = []
 
-    def counting(folder: Path, meta: object, log: object) -> RunSummary:
+    def counting(folder: Path, *about: object) -> RunSummary:
         reads.append(folder)
         return RunSummary()
 

@@ -86,7 +86,7 @@ def test_two_runs_of_one_experiment_have_the_same_bits(tmp_path: Path) -> None:
 
 def test_phases_and_evaluations_in_their_order(tmp_path: Path) -> None:
     run, _ = trained(tmp_path / "run", small(run__steps=10, run__eval_every=4))
-    beside = ("finding", "checkpoint")
+    beside = ("finding", "diagnosed", "checkpoint")
     story = [(e["event"], e.get("phase"), e.get("step")) for e in run.events() if e["event"] not in beside]
     evaluation = [("phase", "evaluating"), ("evaluation", None)]
     expected = [("phase", "building", 0), ("phase", "training", 0)]

@@ -142,7 +142,7 @@ async def _compared(pilot: Pilot[None]) -> None:
     await pilot.press("r")
     await until(pilot, lambda: "its copy" in screen_text(pilot.app))
     await pilot.press("a", "c")
-    await until(pilot, lambda: screen_text(pilot.app).count("✖ vanishing") == 2)
+    await until(pilot, lambda: screen_text(pilot.app).count("▲ vanishing") == 2)
     await settled(pilot, 12)
 
 

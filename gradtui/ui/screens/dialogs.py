@@ -61,6 +61,7 @@ class ChooseScreen(ModalScreen[str | None]):
         & OptionList.-flat { text-wrap: nowrap; text-overflow: ellipsis; }
         & .option-list--option { padding: 0 1; }
         & OptionList > .option-list--option-highlighted { background: $block-cursor-background; }
+        &:ansi OptionList > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
     }
     """
     BINDINGS = [

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import events
 from textual.app import App
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding
 from textual.driver import Driver
 from textual.filter import LineFilter
+from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
 from textual.worker import WorkerFailed
@@ -24,6 +27,7 @@ from gradtui.ui.terminal.driver import TerminalDriver
 from gradtui.ui.terminal.ending import HURRY_SECONDS, QUIT_SECONDS, Ending
 from gradtui.ui.terminal.job import can_be_continued
 from gradtui.ui.terminal.terminal_caps import TerminalCaps, name_keys
+from gradtui.ui.terminal.toasts import Toasts
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -45,6 +49,12 @@ class TerminalApp(App[None]):
         )
     ]
 
+    # Under the status line, where they cover neither the keys nor the list of a dialog.
+    CSS = """
+    ToastRack { dock: top; align: right top; margin: 1 0 0 0; }
+    Toast { padding: 0 1; width: auto; max-width: 50%; }
+    """
+
     ascii: var[bool] = var(False, init=False)
     """Draw with ASCII characters only."""
 
@@ -55,6 +65,7 @@ class TerminalApp(App[None]):
         self.terminal_caps = TerminalCaps()
         self.ending = Ending(self)
         self._recent = RecentEvents()
+        self.toasts = Toasts(self)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver of a terminal, unless the environment names another."""
@@ -130,6 +141,29 @@ class TerminalApp(App[None]):
     def panic(self, *renderables: RenderableType) -> None:
         """End without a picture of the error; the report has it."""
         self._close_messages_no_wait()
+
+    # -- notifications
+
+    def notify(
+        self,
+        message: str,
+        *,
+        title: str = "",
+        severity: SeverityLevel = "information",
+        timeout: float | None = None,
+        markup: bool = True,
+    ) -> None:
+        """Show a notification at the top right; each once, and none over a dialog."""
+        show = partial(
+            super().notify, message, title=title, severity=severity, timeout=timeout, markup=markup
+        )
+        self.toasts.admit(message, title, show)
+
+    def pop_screen(self) -> AwaitComplete:
+        """Leave a screen, and show what waited for it to close."""
+        popped = super().pop_screen()
+        self.call_later(self.toasts.release)
+        return popped
 
     # -- what the terminal can show
 

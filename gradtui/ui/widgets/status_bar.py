@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.experiment import Experiment
+from gradtui.judgement import Judgement
 from gradtui.words import seconds
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ STATE_MARKS = {
     "starting": ("◌", "$accent"),
     "running": ("●", "$success"),
     "paused": ("‖", "$warning"),
-    "finished": ("✓", "$success"),
+    "finished": ("■", "$secondary"),
     "stopped": ("■", "$secondary"),
     "diverged": ("✖", "$error"),
     "failed": ("✖", "$error"),
@@ -31,6 +32,9 @@ STATE_MARKS = {
 }
 """The mark and colour of each state; the marks differ too, for terminals without colours."""
 
+
+STEP_COLUMNS = 26
+"""The columns that are kept free beside what was found, for the step and the rate."""
 
 NOTICE_SECONDS = 2.0
 """How long a notice stands in place of the state."""
@@ -53,6 +57,10 @@ class Progress:
     seconds_left: float | None = None
     at: int | None = None
     """The step that is shown, where that is not the newest."""
+    trail: tuple[str, ...] = ()
+    """The places through which the person came here, as a breadcrumb before the title."""
+    judgement: Judgement | None = None
+    """What the diagnosis says of the run at the newest step; None before its first."""
 
 
 class StatusBar(Widget):
@@ -82,13 +90,21 @@ class StatusBar(Widget):
         """Return the name on the left; state, step, bar, rate and time left on the right."""
         p, width = self.progress, self.content_size.width
         mark, colour = STATE_MARKS.get(p.state, STATE_MARKS["idle"])
-        left = Content.assemble(("gradtui", "bold $accent"), "  ", (p.title, "bold"))
+        left = crumbs((*p.trail, p.title), width // 2)
         if p.detail and width >= 100:
             left += Content.styled(f" · {p.detail}", "$secondary")
         if self.notice:
             right = Content.styled(self.notice, "bold $warning")
             return left + Content(" " * max(2, width - left.cell_length - right.cell_length)) + right
         right = Content.styled(f"{mark} {p.words}", colour)
+        room = width - left.cell_length - right.cell_length - STEP_COLUMNS
+        if p.judgement is not None:
+            sign, shade = p.judgement.mark
+            for said in (p.judgement.words, (p.judgement.codes or ("",))[0], ""):
+                if len(said) + 4 <= room:
+                    tint = "$secondary" if p.judgement.state == "checking" else shade
+                    right += Content.styled(f"  {sign} {said}".rstrip(), tint)
+                    break
         if p.state != "idle" and p.step:
             of = f"/{p.steps:,}" if p.steps else ""
             right += Content(f"  step {p.step:,}{of}")
@@ -124,23 +140,45 @@ class StatusBar(Widget):
         return where[1] + " " + Content.styled(mark, colour)
 
 
+def crumbs(words: tuple[str, ...], width: int) -> Content:
+    """Return the name of the program and the way to what is shown; of a long way its end."""
+    shown = list(words)
+    while len(shown) > 1 and sum(map(len, shown)) + 3 * len(shown) + 7 > width:
+        shown = ["…", *shown[2:]] if shown[0] == "…" else ["…", *shown[1:]]
+        if len(shown) == 2:
+            break
+    parts = [Content.styled("gradtui", "bold $accent"), Content("  ")]
+    for word in shown[:-1]:
+        parts += [Content.styled(word, "$secondary"), Content.styled(" › ", "$secondary")]
+    return Content("").join([*parts, Content.styled(shown[-1], "bold")])
+
+
 def bar(share: float, width: int) -> Content:
     """Return a thin bar, filled to a share of its width."""
     full = round(max(0.0, min(1.0, share)) * width)
     return Content.assemble(("━" * full, "$accent"), ("─" * (width - full), "$border"))
 
 
-def progress_of(followed: FollowedRun | None, draft: Experiment) -> Progress:
+def progress_of(
+    followed: FollowedRun | None, draft: Experiment | None, trail: tuple[str, ...] = ()
+) -> Progress:
     """Return the first line for a run, or for an experiment that has not been started."""
+    return replace(_progress_of(followed, draft), trail=trail)
+
+
+def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> Progress:
     if followed is None:
+        assert draft is not None
         return Progress(draft.name, draft.data.source, "idle", "press space to train")
     snapshot = followed.snapshot
     title = followed.title
     detail: str = (
         followed.experiment.data.source if followed.experiment else "script" if followed.script else ""
     )
-    if cure_of(followed):
-        detail += f" · with {cure_of(followed)}"
+    made = cure_of(followed)
+    # A copy with a fix has it in its name already.
+    if made and made.partition(",")[0] not in title:
+        detail += f" · with {made}"
     if snapshot is None:
         return Progress(title, detail, followed.state, followed.problem or "starting")
     if followed.failed_to_start:
@@ -156,6 +194,7 @@ def progress_of(followed: FollowedRun | None, draft: Experiment) -> Progress:
         state=status.state,
         words=_words(status.state, _phase_text(snapshot), status.reason),
         at=followed.at,
+        judgement=followed.diagnosis.newest_judgement if snapshot.step else None,
         step=snapshot.step,
         steps=snapshot.steps,
         rate=snapshot.rate or 0.0,
@@ -165,6 +204,9 @@ def progress_of(followed: FollowedRun | None, draft: Experiment) -> Progress:
 
 _PHASES = {"importing": "importing torch", "building": "building the net"}
 
+MOST_BEFORE = 2000
+"""The first events of a run, among which a pretraining stands."""
+
 BRIEF_EVALUATION = 0.5
 """Seconds from which on an evaluation is named: shorter ones would only flicker."""
 
@@ -173,6 +215,10 @@ def _phase_text(snapshot: Snapshot) -> str:
     """Return what the trainer is doing, in its own words where they say more than the name of the phase."""
     phase = snapshot.status.phase
     phase_event = next((event for event in reversed(snapshot.events) if event.get("event") == "phase"), {})
+    if phase == "training" and any(
+        event.get("event") == "pretrain" for event in snapshot.events[:MOST_BEFORE]
+    ):
+        phase = "fine-tuning"
     if phase == "evaluating":
         return phase if time.time() - float(phase_event.get("time", 0.0)) > BRIEF_EVALUATION else "training"
     if phase == "pretraining":

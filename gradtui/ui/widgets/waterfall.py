@@ -57,6 +57,10 @@ class CapacityChanged(Message):
         return self.chart
 
 
+MOST_PLACES = 4
+"""The most places that a row gets while more rows come."""
+
+
 class Waterfall(LayerChart):
     """A Waterfall shows a row for each stretch of time, a column for each layer or several, coloured by the value.
 
@@ -95,15 +99,24 @@ class Waterfall(LayerChart):
         return max(2, (self.size.height or self.app.size.height) * self.rows_per_line)
 
     def update(
-        self, matrix: ArrayLike | None, steps: ArrayLike | None = None, last: int | None = None
+        self,
+        matrix: ArrayLike | None,
+        steps: ArrayLike | None = None,
+        last: int | None = None,
+        *,
+        whole_run: bool = False,
     ) -> None:
         """Show rows in units of the scale (log10 for a log scale), of shape (rows, layers), oldest first.
 
         Row i stands for the steps from steps[i] on until the next row's; steps: (rows,), ascending, by default
-        0, 1, 2 …; last: the last step of the last row. Rows beyond `capacity` are thinned.
+        0, 1, 2 …; last: the last step of the last row. Rows beyond `capacity` are thinned; few rows are drawn over
+        several lines. whole_run: no more rows come, so that they fill all lines.
         """
         given = np.zeros((0, 0)) if matrix is None else np.array(matrix, np.float32, ndmin=2)
         starts = np.arange(len(given)) if steps is None else np.array(steps, np.int64)
+        shown = self._stretched(len(given), whole=whole_run)
+        if shown is not None:
+            given, starts = given[shown], starts[shown]
         kept = self._same_rows(given, starts)
         self._matrix, self._steps = given, starts
         self._last = last if last is not None else int(starts[-1]) if len(starts) else 0
@@ -116,6 +129,19 @@ class Waterfall(LayerChart):
             self.repaint()
         else:
             self._paint_from(kept // rows_per_line(palette), palette)
+
+    def _stretched(self, rows: int, *, whole: bool) -> NDArray[np.intp] | None:
+        """Return the row that is drawn in each place from the top down; None where each row has one place.
+
+        While rows come, each keeps its place until there are twice as many: what is drawn anew must be little.
+        """
+        room = self.capacity
+        if not 0 < rows < room or not self.size.height:
+            return None
+        if whole:
+            return np.arange(room) * rows // room
+        times = min(room // rows, MOST_PLACES)
+        return np.repeat(np.arange(rows), times) if times > 1 else None
 
     def _same_rows(self, given: Floats, starts: NDArray[np.int64]) -> int:
         """Return how many rows are shown already."""
@@ -174,7 +200,7 @@ class Waterfall(LayerChart):
 
     def step_beside(self, step: int, lines: int) -> int | None:
         """Return the step so many lines below the line of a step; None beyond the last, which is now."""
-        starts = self.line_steps
+        starts = np.unique(self.line_steps)
         if not len(starts):
             return None
         line = int(np.searchsorted(starts, step, side="right")) - 1 + lines

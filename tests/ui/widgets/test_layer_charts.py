@@ -110,9 +110,9 @@ async def test_a_new_row_paints_its_own_line_only() -> None:
     async with app.run_test(size=(90, 30)) as pilot:
         matrix = sigmoid(40)
         matrix[0, 0] = -13.5
-        app.waterfall.update(matrix[:10])
+        app.waterfall.update(matrix[:19])
         await pilot.pause()
-        for rows in range(11, 20):
+        for rows in range(20, 30):
             with painted(app.waterfall) as again:
                 app.waterfall.update(matrix[:rows])
                 await pilot.pause()
@@ -172,8 +172,37 @@ async def test_a_coarser_matrix_repaints_the_whole_chart() -> None:
             await pilot.pause()
         assert set(again) >= set(range(18))
         text = lines(app.waterfall)
-        assert text[9].strip() == ""
-        assert text[0].startswith("    0┤")
+        assert all(line[GUTTER:].strip() for line in text), "each row has a line of its own"
+        assert app.waterfall.line_steps.tolist() == list(range(0, 36, 2))
+
+
+async def test_few_rows_take_several_lines_and_a_new_one_leaves_the_others_where_they_are() -> None:
+    app = Stage()
+    async with app.run_test(size=(90, 30)) as pilot:
+        matrix = sigmoid(40)
+        app.waterfall.update(matrix[:5])
+        await pilot.pause()
+        before = lines(app.waterfall)
+        with painted(app.waterfall) as again:
+            app.waterfall.update(matrix[:6])
+            await pilot.pause()
+        assert again == [10, 11]
+        assert lines(app.waterfall)[:10] == before[:10]
+
+
+@pytest.mark.parametrize("rows", [1, 2, 7, 19, 35, 36])
+async def test_a_run_that_has_ended_fills_all_lines_and_every_step_can_be_reached(rows: int) -> None:
+    app = Stage()
+    async with app.run_test(size=(90, 30)) as pilot:
+        app.waterfall.update(sigmoid(rows), np.arange(1, rows + 1), whole_run=True)
+        await pilot.pause()
+        assert all(line[GUTTER:].strip() for line in lines(app.waterfall))
+        step, seen = 1, [1]
+        while (after := app.waterfall.step_beside(step, 1)) is not None:
+            assert after > step
+            step = after
+            seen.append(step)
+        assert seen[-1] >= rows - 1
 
 
 async def test_a_scale_that_one_chart_widens_holds_for_the_other() -> None:

@@ -38,8 +38,13 @@ class Difference:
 
 def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
     """Return the findings and figures of each run."""
+    judgements = [entry.followed.diagnosis.newest_judgement for entry in entries]
     found = [
-        Difference("found", tuple(_found(entry) for entry in entries), tuple(bool(e.codes) for e in entries))
+        Difference(
+            "found",
+            tuple(f"{judgement.mark[0]} {judgement.words}" for judgement in judgements),
+            tuple(judgement.state == "problem" for judgement in judgements),
+        )
     ]
     figures: dict[str, Callable[[ComparedRun], str]] = {
         "step": lambda entry: f"{entry.newest:,}",
@@ -50,12 +55,6 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
         "input ÷ output": partial(_figure, name="drop", form=words.ratio),
     }
     return found + [Difference(name, tuple(map(figure, entries))) for name, figure in figures.items()]
-
-
-def _found(entry: ComparedRun) -> str:
-    if entry.codes:
-        return "✖ " + ", ".join(entry.codes)
-    return "✓ nothing" if entry.followed.newest_findings is not None else ABSENT
 
 
 def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:

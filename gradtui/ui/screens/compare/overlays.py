@@ -247,7 +247,7 @@ class Waterfalls(Vertical, can_focus=True):
             data = entry.followed.data
             chart = pane.query_one(Waterfall)
             if data is not None and id(data) in matrices:
-                chart.update(matrices[id(data)], data.steps, data.last)
+                chart.update(matrices[id(data)], data.steps, data.last, whole_run=not entry.followed.live)
                 chart.step = data.step if data.request.at is not None else None
         self.query_one(ScaleLegend).update()
 

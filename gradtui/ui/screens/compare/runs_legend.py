@@ -33,7 +33,7 @@ class ComparedRun:
     @property
     def codes(self) -> tuple[str, ...]:
         """The codes of its findings, without those that are only information."""
-        return tuple(found.code for found in self.followed.newest_findings or () if found.severity != "info")
+        return self.followed.diagnosis.newest_judgement.codes
 
 
 def newest_of(entries: Sequence[ComparedRun]) -> int:

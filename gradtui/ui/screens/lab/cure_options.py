@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.cures import CURES, Cure, cure
 from gradtui.runs.errors import RunError
@@ -16,6 +18,10 @@ from gradtui.ui.field_values import show
 if TYPE_CHECKING:
     from gradtui.diagnosis import CureOffer
     from gradtui.training.forks import Fork
+
+
+LONGEST_NAME = 80
+"""The most characters of the name of a run with a cure."""
 
 
 @dataclass(frozen=True)
@@ -57,10 +63,17 @@ def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]
     for one in (wanted | {known.name: known for known in CURES}).values():
         if not one.set_of(experiment):
             continue
-        found.append(CureOption(one, one.apply(experiment), Parent(run.name, 0, one.key)))
+        made = one.key or one.name
+        found.append(CureOption(one, _named(one.apply(experiment), one), Parent(run.name, 0, made)))
         if fork is not None and one.name in wanted and _applies_midway(fork, one):
-            found.append(CureOption(one, one.apply(fork.experiment), fork.parent(one.key), fork))
+            found.append(CureOption(one, _named(one.apply(fork.experiment), one), fork.parent(made), fork))
     return found
+
+
+def _named(cured: Experiment, cure: Cure) -> Experiment:
+    """Return the experiment under a name by which a list of runs tells it from the one without the cure."""
+    name = f"{cured.name} + {cure.name}"
+    return replace(cured, name=name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
 
 
 def _cure_of(offer: CureOffer) -> Cure:

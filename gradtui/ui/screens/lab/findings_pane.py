@@ -10,17 +10,17 @@ from textual.content import Content
 from textual.reactive import var
 from textual.widgets import Static
 
+from gradtui.judgement import MARKS
 from gradtui.ui.screens.lab.code_advice import HINT, code_text, cures_with_code
+from gradtui.ui.shown_diagnosis import ShownDiagnosis
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
-    from gradtui.diagnosis.judged import Judged
     from gradtui.report.divergences import Divergence
-    from gradtui.ui.followed_run import FollowedRun
 
 NOTHING_YET = "Findings appear here once training has started."
 
-_MARKS = {"critical": ("✖", "$error"), "warning": ("▲", "$warning"), "info": ("i", "$primary")}
+_MARKS = MARKS | {"info": ("i", "$primary")}
 
 
 class FindingsPane(VerticalScroll, can_focus=True):
@@ -34,20 +34,11 @@ class FindingsPane(VerticalScroll, can_focus=True):
     }
     """
 
-    findings: var[tuple[Finding, ...] | None] = var(None)
-    """None where nothing can be said yet; empty where nothing was found."""
-
-    waits_for: var[str] = var("")
-    """Why nothing can be said yet, as `waits_for` has it; "" before the first run."""
-
-    later: var[tuple[Finding, ...]] = var(())
-    """What was found at later steps than the one that is shown."""
+    diagnosis: var[ShownDiagnosis | None] = var(None)
+    """What is said of the run; None before the first."""
 
     step: var[int] = var(0)
     """The step that is shown."""
-
-    judged: var[Judged | None] = var(None)
-    """What could be judged of the run; None where another step than the newest is shown."""
 
     curable = True
     """This is true if the keys that train cures do anything for this run; set before the findings."""
@@ -70,39 +61,23 @@ class FindingsPane(VerticalScroll, can_focus=True):
         """Write the first text."""
         self._show()
 
-    def watch_findings(self) -> None:
+    def watch_diagnosis(self) -> None:
         """Write the text anew."""
         if self.is_attached:
             self._show()
 
-    watch_judged = watch_waits_for = watch_later = watch_breaks = watch_verdict = watch_findings
+    watch_breaks = watch_verdict = watch_diagnosis
 
     def watch_step(self) -> None:
         """Write the text anew where it names the step."""
-        if self.is_attached and not self.findings:
+        if self.is_attached and (self.diagnosis is None or not self.diagnosis.findings):
             self._show()
 
     def _show(self) -> None:
-        findings = self.findings
-        if findings is None:
-            text = Content.styled(self.waits_for or NOTHING_YET, "$secondary")
-        elif not findings and self.later:
-            text = Content(f"No problem yet at step {self.step:,}.")
-        elif not findings and self.judged is not None and not self.judged.enough_steps:
-            text = Content.styled(f"◌ Too short to say (step {self.step:,}).", "$secondary")
-        elif not findings:
-            text = Content.assemble(("✓", "$success"), f" No problems found (step {self.step:,}).")
-        else:
-            # What an explosion and the NaN that it ends in have in common is written once: what Y copies.
-            first = next((finding for finding in findings if cures_with_code([finding])), None)
-            text = Content("\n").join(_describe(finding, code=finding is first) for finding in findings)
-        if findings is not None and self.judged is not None and self.judged.why:
-            text += Content.styled(f"\n{self.judged.why}", "$secondary")
-        for finding in self.later:
-            text += Content.styled(
-                f"\n{_MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
-            )
-        curable = self.curable and bool(findings or self.later)
+        diagnosis = self.diagnosis or ShownDiagnosis()
+        text = findings_text(diagnosis, self.step)
+        findings, later = diagnosis.findings, diagnosis.later
+        curable = self.curable and bool(findings or later)
         title = "Verdict and findings" if self.verdict else "Findings"
         for broke in self.breaks:
             text += Content.assemble(
@@ -131,18 +106,28 @@ class FindingsPane(VerticalScroll, can_focus=True):
         static.update(text, layout=not width or text.get_height({}, width) != height)
 
 
-def waits_for(run: FollowedRun) -> str:
-    """Return why nothing can be said of a run yet; "" before its first step."""
-    if run.data is None or not run.data.step:
-        return ""
-    if run.at is not None:
-        return (
-            f"◌ Step {run.data.step:,} is too early to judge." if not run.objection else f"▲ {run.objection}"
+def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
+    """Return what is found at the step that is shown, or why nothing is, and what was found later."""
+    findings, later = diagnosis.findings, diagnosis.later
+    if findings:
+        # What an explosion and the NaN that it ends in have in common is written once: what Y copies.
+        first = next((finding for finding in findings if cures_with_code([finding])), None)
+        text = Content("\n").join(_describe(finding, code=finding is first) for finding in findings)
+    elif waits_for := diagnosis.waits_for(step):
+        text = Content.styled(waits_for, "$secondary")
+    elif diagnosis.judgement.state != "clean":
+        text = Content.styled(NOTHING_YET, "$secondary")
+    elif later:
+        text = Content(f"No problem yet at step {step:,}.")
+    else:
+        text = Content.assemble(("✓", "$success"), f" No problems found (step {step:,}).")
+    if diagnosis.why:
+        text += Content.styled(f"\n{diagnosis.why}", "$secondary")
+    for finding in later:
+        text += Content.styled(
+            f"\n{_MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
         )
-    if run.live:
-        pending = ", ".join(f"{code}?" for code in run.pending) or run.objection
-        return f"◌ checking{': ' if pending else ''}{pending} (step {run.data.step:,})"
-    return f"▲ No rule names a problem, but {run.objection}." if run.objection else ""
+    return text
 
 
 def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:

@@ -15,9 +15,9 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
-from textual.widgets import Static
 
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
+from gradtui.ui.screens.lab.waiting import Waiting, waiting_for
 from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
 
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from gradtui.metrics import Metric
     from gradtui.ui.followed_run import FollowedRun
+    from gradtui.ui.shown_diagnosis import ShownDiagnosis
     from gradtui.ui.view_data import ViewData
     from gradtui.ui.widgets.factor_chart import FactorChart
     from gradtui.ui.widgets.layer_charts import LayerChart, LayerSelected, ProfileChart
@@ -103,7 +104,6 @@ class GradientPane(Vertical, can_focus=True):
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     GradientPane {
-        & #invite { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
         & ProfileChart { height: 5fr; min-height: 4; }
         & FactorChart { height: 12fr; min-height: 4; }
         & Waterfall { height: 4fr; min-height: 2; }
@@ -136,25 +136,22 @@ class GradientPane(Vertical, can_focus=True):
 
     heading: reactive[Content] = reactive(Content("Gradient of each layer"), repaint=False)
     """The title of the frame."""
+    edited: reactive[bool] = reactive(False, repaint=False)
+    """Whether the builder has another experiment than the run that is drawn."""
     caption: reactive[Content] = reactive(Content(""), repaint=False)
     """The lower line of the frame. Writing on the frame paints the whole pane, so only new text is written."""
 
     def compose(self) -> ComposeResult:
-        """Yield the headline, and an invitation that is shown until there is a run."""
+        """Yield the headline, and what is said until a run has its first step."""
         yield Headline()
-        yield Static(
-            Content.assemble(
-                "Press ",
-                (" space ", "bold $accent on $panel"),
-                " to train this net,\n",
-                "and watch the gradient of every layer.",
-            ),
-            id="invite",
-        )
+        yield Waiting()
 
-    def watch_heading(self, heading: Content) -> None:
+    def watch_heading(self) -> None:
         """Write the title of the frame."""
-        self.border_title = heading
+        other = " · of the run, not of the edited net" if self.edited else ""
+        self.border_title = self.heading + other
+
+    watch_edited = watch_heading
 
     def watch_caption(self, caption: Content) -> None:
         """Write the lower line of the frame."""
@@ -162,13 +159,24 @@ class GradientPane(Vertical, can_focus=True):
 
     # -- painting
 
-    async def paint(self, followed: FollowedRun, partner: FollowedRun | None = None) -> None:
+    async def paint(
+        self, followed: FollowedRun, diagnosis: ShownDiagnosis, partner: FollowedRun | None = None
+    ) -> None:
         """Show the data of a run: one step of a metric as bars, all its rows as the waterfall.
 
-        partner: the run that it is compared with, a broken line over the bars.
+        Args:
+            followed: the run.
+            diagnosis: what the other panes say of it too.
+            partner: the run that it is compared with, a broken line over the bars.
         """
         data = followed.data
         if data is None or not len(data.values):
+            waits = waiting_for(followed)
+            for waiting in self.query(Waiting):
+                waiting.say(waits)
+            if not self.query(Waiting):
+                # The empty charts of the run before stand in its place.
+                self.query_one(Headline).sentence = waits.split("\n")[0] if waits.plain else waits
             return
         from gradtui import metrics
         from gradtui.charts.scale import log10_of
@@ -183,9 +191,9 @@ class GradientPane(Vertical, can_focus=True):
         headline = self.query_one(Headline)
         factors = data.factors
         text = factors.headline if factors else metric.headline(data.names, data.values.tolist())
-        headline.sentence = headline_of(text, followed)
+        headline.sentence = headline_of(text, diagnosis)
         # The waterfall first: it has every step, so it sets the scale that both share.
-        waterfall.update(units(data.matrix), data.steps, data.last)
+        waterfall.update(units(data.matrix), data.steps, data.last, whole_run=not followed.live)
         self._update(chart, data, units)
         waterfall.step = data.step if data.request.at is not None else None
         self.query_one(ScaleLegend).update()
@@ -256,7 +264,7 @@ class GradientPane(Vertical, can_focus=True):
         if self._shown != (folder, metric.name, factors):
             cursor, window = self._kept(folder, metric)
             scale = Scale(metric.scale, metric.low, metric.high)
-            await self.query("#invite, ProfileChart, FactorChart, Waterfall, ScaleLegend").remove()
+            await self.query("Waiting, ProfileChart, FactorChart, Waterfall, ScaleLegend").remove()
             start = 0 if metric.axis == "lag" else 1
             profile = (
                 FactorChart(of=metric.axis, start=start, id="profile")

@@ -10,7 +10,7 @@ from textual.widget import Widget
 
 if TYPE_CHECKING:
     from gradtui.headlines import HeadlineText
-    from gradtui.ui.followed_run import FollowedRun
+    from gradtui.ui.shown_diagnosis import ShownDiagnosis
     from gradtui.ui.view_data import ViewData
 
 
@@ -65,22 +65,21 @@ def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
-def headline_of(headline: HeadlineText, followed: FollowedRun) -> Content:
+def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis) -> Content:
     """Return the sentence, with the mark and colour of what the diagnosis says of the run at the step that is shown.
 
     The diagnosis decides, not the one ratio of the sentence: a net that has learned may well be steep, and the
     gradients of an exploding net may be even.
     """
-    problems = [finding for finding in followed.findings or () if finding.severity != "info"]
-    if problems:
-        named = Content.styled(f"✖ {problems[0].code}", "bold $error")
-        return named + Content.styled(f" · {headline.text}", "bold")
-    if headline.tone == "broken":
-        return Content.styled(f"✖ {headline.text}", "bold $error")
+    judgement = diagnosis.judgement
+    mark, colour = judgement.mark
+    if judgement.state == "problem":
+        named = judgement.codes[0] if judgement.codes else judgement.why
+        return Content.assemble((f"{mark} {named}", f"bold {colour}"), (f" · {headline.text}", "bold"))
+    if judgement.state == "checking":
+        return Content.styled(f"{mark} {headline.text}", "bold")
     if headline.tone == "none":
         return Content.styled(headline.text, "$secondary")
-    if followed.findings is None:
-        return Content.styled(f"◌ {headline.text}", "bold")
-    if headline.tone == "even" and not followed.later:
-        return Content.styled(f"✓ {headline.text}", "$success")
+    if headline.tone == "even" and not diagnosis.later:
+        return Content.styled(f"{mark} {headline.text}", colour)
     return Content.styled(headline.text, "bold")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import gc
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import ActiveBinding
 from textual.containers import Horizontal, Vertical
 from textual.reactive import var
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import OptionList
 
@@ -21,8 +20,9 @@ from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
-from gradtui.ui.screens.lab.code_advice import choose_code, copy_first
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
+from gradtui.ui.screens.lab.editing import EditingScreen
+from gradtui.ui.screens.lab.expected_pane import ExpectedPane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
@@ -49,7 +49,7 @@ STATUS_SECONDS = 0.5
 """Seconds between two paintings of the first line where nothing new comes: a long evaluation should be named."""
 
 
-class LabScreen(TimeActions, Screen[Any]):
+class LabScreen(TimeActions, EditingScreen):
     """The LabScreen owns the panes and routes: attributes go down to them, their messages come up to it.
 
     The rest belongs to its parts: `view` follows and paints the run, `comparison` a second one beside it, `controls`
@@ -81,7 +81,8 @@ class LabScreen(TimeActions, Screen[Any]):
         self.tabs = PaneTabs(self, TABS[0] if attach is None else "gradient", self.panes)
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
-        self.lists = RunLists(self, self.open_run, self.comparison)
+        self.set_class(attach is None, "-idle", update=False)
+        self.lists = RunLists(self, self.open_run, self.comparison, self._shown, self._went_back)
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -100,6 +101,7 @@ class LabScreen(TimeActions, Screen[Any]):
             yield Workbench(self.opens_on, id="side")
             with Vertical(id="charts"):
                 yield NetPane(classes="pane")
+                yield ExpectedPane()
                 yield GradientPane()
                 with Horizontal(id="curves"):
                     yield CurvePane("loss")
@@ -114,6 +116,7 @@ class LabScreen(TimeActions, Screen[Any]):
             for pane in self.query(CurvePane):
                 pane.keep_settings(store)
         self.query_one(NetPane).experiment = self.workbench.experiment
+        self.query_one(ExpectedPane).show(self.workbench.experiment)
         self.query_one(ModelPane).focus()
         self.set_interval(STATUS_SECONDS, self.view.show_status)
         self.call_after_refresh(self.warm_up)
@@ -139,11 +142,6 @@ class LabScreen(TimeActions, Screen[Any]):
     def followed(self) -> FollowedRun | None:
         """The run on the screen; None before the first."""
         return self.view.run
-
-    @property
-    def workbench(self) -> Workbench:
-        """The left column, which owns the edited experiment."""
-        return self.query_one(Workbench)
 
     @property
     def narrow(self) -> bool:
@@ -198,6 +196,11 @@ class LabScreen(TimeActions, Screen[Any]):
     def _group_chosen(self, event: NetPane.Chosen) -> None:
         self.query_one(ModelPane).highlighted = event.index
 
+    @on(NetPane.Predicted)
+    async def _predicted(self, event: NetPane.Predicted) -> None:
+        if self.has_class("-idle") and event.experiment == self.workbench.experiment:
+            await self.query_one(ExpectedPane).expect(event.prediction)
+
     @on(NetPane.Edit)
     def _group_edit(self, event: NetPane.Edit) -> None:
         self.workbench.edit_group(event.index)
@@ -211,7 +214,10 @@ class LabScreen(TimeActions, Screen[Any]):
         from gradtui.runs.control import LIVE
 
         self.view.show_status()
+        self.view.show_edited()
+        self.refresh_bindings()
         self.query_one(NetPane).experiment = event.after
+        self.query_one(ExpectedPane).show(event.after)
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
             # A preset or a cure was taken on another tab: the net's tab shows what it is.
             self.action_tab("net")
@@ -220,46 +226,6 @@ class LabScreen(TimeActions, Screen[Any]):
         if followed is not None and followed.live and changed and set(changed) <= set(LIVE):
             self.controls.send(followed, "set", set=changed)
 
-    def action_copy(self) -> None:
-        """Copy the experiment to the clipboard as TOML; of a script's run, the first fix as code."""
-        if not copy_first(self, self.followed):
-            self.workbench.copy()
-
-    def action_copy_string(self) -> None:
-        """Copy the experiment to the clipboard as a short string."""
-        self.workbench.copy_string()
-
-    def on_paste(self, event: events.Paste) -> None:
-        """Take over pasted TOML as the experiment, or as a part of it."""
-        event.stop()
-        self.workbench.paste(event.text)
-
-    def action_all_settings(self) -> None:
-        """Edit every field that is not the net's."""
-        self.workbench.open_settings()
-
-    def action_presets(self) -> None:
-        """Open one of the recipes that ship."""
-        self.workbench.choose_preset()
-
-    def action_cures(self) -> None:
-        """Apply a cure to the experiment; of a script's run, choose one and copy its code."""
-        if not choose_code(self, self.followed):
-            findings = self.followed.findings if self.followed is not None else None
-            self.workbench.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
-
-    def action_save(self) -> None:
-        """Save the experiment as TOML."""
-        self.workbench.save()
-
-    def action_undo(self) -> None:
-        """Take the last edit back."""
-        self.workbench.undo()
-
-    def action_redo(self) -> None:
-        """Take the last undo back."""
-        self.workbench.redo()
-
     # -- training, and comparing with another run
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -267,7 +233,7 @@ class LabScreen(TimeActions, Screen[Any]):
         if action == "live":
             return self.cursor.in_the_past
         if action == "back":
-            return bool(self.lists.came_from) and not self.cursor.in_the_past
+            return bool(self.lists.trail) and not self.cursor.in_the_past
         return self.view.allows(str(parameters[0]) if action == "send" else action)
 
     def on_key(self, event: events.Key) -> None:
@@ -277,9 +243,36 @@ class LabScreen(TimeActions, Screen[Any]):
         if not possible and (reason := why_not(bindings[0].action, self.followed)):
             self.query_one(StatusBar).say(f"{self.app.get_key_display(bindings[0])}: {reason}")
 
+    def _went_back(self) -> None:
+        self.view.trail = self.lists.words
+        self.view.show_status()
+        self.refresh_bindings()
+
+    def _shown(self) -> tuple[Path | None, Path | None]:
+        """Return the run on the screen and the one beside it."""
+        partner = self.comparison.partner
+        return (
+            self.followed.folder if self.followed is not None else None,
+            partner.folder if partner is not None else None,
+        )
+
     def action_start(self) -> None:
         """Train the edited experiment."""
         self.controls.start(self.workbench.experiment)
+
+    def action_continue(self) -> None:
+        """Go on with a run that was stopped, from its newest checkpoint."""
+        if self.followed is not None:
+            self.controls.resume(self.followed.folder)
+
+    @on(Workbench.Beside)
+    def _beside(self, event: Workbench.Beside) -> None:
+        event.stop()
+        self.controls.start_pair(event.preset)
+
+    def action_beside(self) -> None:
+        """Train the open preset beside its partner: the problem and its cure."""
+        self.controls.start_pair(self.workbench.experiment.name)
 
     def action_preflight(self) -> None:
         """Measure the edited experiment at initialisation, beside theory."""
@@ -326,10 +319,15 @@ class LabScreen(TimeActions, Screen[Any]):
         came_from: str = "",
     ) -> None:
         """Show a run from now on; see RunView.open for the arguments. came_from: the list that it was chosen in."""
-        if came_from or (against is None and not alone):
-            self.lists.came_from = came_from
+        if came_from:
+            self.lists.came(came_from)
+        elif against is None and not alone:
+            self.lists.trail = []
+        self.view.trail = self.lists.words
         self.view.open(folder, adopt=adopt, trainer=trainer, against=against, alone=alone)
         self.drawn = False
+        self.set_class(False, "-idle")
+        self.query_one(NetPane).needed = False
         if self.tabs.opened == "net":
             # A narrow terminal turns to the gradient, which the run was opened for.
             self.tabs.open("gradient", restyle=self.narrow)
@@ -365,7 +363,7 @@ class LabScreen(TimeActions, Screen[Any]):
 
         if self.followed is not None:
             point_at = self.query_one(GradientPane).point_at
-            self.app.push_screen(LayerScreen(self.followed, event.layer), point_at)
+            self.app.push_screen(LayerScreen(self.followed, event.layer, self.lists.words), point_at)
 
     def action_find_layer(self) -> None:
         """Point at a layer by its name."""

@@ -51,11 +51,14 @@ class ModelPane(OptionList):
     """
 
     experiment: reactive[Experiment | None] = reactive(None)
+    edited: reactive[bool] = reactive(False)
+    """Whether the charts show another experiment than the one that is edited here."""
 
     def __init__(self) -> None:
         super().__init__(classes="pane")
         # Where the cursor goes when the edit that moves its group comes back as an experiment.
         self._goes_to: int | None = None
+        self._counts = ("", "")
 
     @dataclass
     class Edit(Message):
@@ -87,8 +90,14 @@ class ModelPane(OptionList):
             # The file of the data may have been deleted: the error is shown, and can be mended.
             self.border_title, self.border_subtitle = "Model", Content(str(error))
             return
-        self.border_title = f"Model · {shape.depth:,} layers"
-        self.border_subtitle = f"{shape.parameters:,} parameters"
+        self._counts = f"{shape.depth:,} layers", f"{shape.parameters:,} parameters"
+        self.watch_edited()
+
+    def watch_edited(self) -> None:
+        """Say in the frame whether this net was trained."""
+        layers, parameters = self._counts
+        self.border_title = f"Model · {layers}" + (" · edited" if self.edited else "")
+        self.border_subtitle = "○ not trained yet" if self.edited else parameters
 
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:

@@ -81,6 +81,8 @@ class NetPane(VerticalScroll, can_focus=True):
         self._drawing = NetDrawing()
         self._theory: tuple[Experiment, str] | None = None
         self._timer: Timer | None = None
+        self.needed = True
+        """Whether theory is wanted even where this pane is hidden: before there is a run, another pane draws it."""
 
     def compose(self) -> ComposeResult:
         """Yield the drawing."""
@@ -146,7 +148,8 @@ class NetPane(VerticalScroll, can_focus=True):
 
     def _ask_theory(self) -> None:
         """Have theory computed once the frame is painted and no further edit comes; not while the pane is hidden."""
-        if not self.is_attached or not self.size or self.experiment is None:
+        wanted = bool(self.size) or self.needed
+        if not self.is_attached or not wanted or self.experiment is None:
             return
         if self._theory is not None and self._theory[0] == self.experiment:
             self._drawing.theory = self._theory[1]
@@ -170,16 +173,17 @@ class NetPane(VerticalScroll, can_focus=True):
         worker = get_current_worker()
         prediction = predict(experiment)
         if not worker.is_cancelled:
-            self.post_message(self._Predicted(experiment, prediction))
+            self.post_message(self.Predicted(experiment, prediction))
 
     @dataclass
-    class _Predicted(Message):
+    class Predicted(Message):
+        """Theory has been asked of an experiment; the message goes on to the screen."""
+
         experiment: Experiment
         prediction: Prediction
 
-    def on_net_pane__predicted(self, event: _Predicted) -> None:
+    def on_net_pane_predicted(self, event: Predicted) -> None:
         """Show a prediction, unless the experiment has changed since it was asked for."""
-        event.stop()
         self._theory = event.experiment, expectation(event.prediction)
         if event.experiment == self.experiment:
             self._drawing.theory = self._theory[1]

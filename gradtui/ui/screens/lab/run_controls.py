@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,6 +86,16 @@ class Trainers:
             self.running.append(trainer)
         return trainer
 
+    def resume(self, folder: Path) -> Trainer:
+        """Go on with a run from its newest checkpoint. Raises OSError where the process cannot be started."""
+        from gradtui.training.launch import start_trainer
+
+        with self._lock:
+            standby, self._standby = self._standby, None
+            trainer = standby.start(folder) if standby else start_trainer(folder)
+            self.running.append(trainer)
+        return trainer
+
     def close(self) -> None:
         """End the standby process; trainers that run go on."""
         with self._lock:
@@ -123,6 +133,10 @@ class RunControls:
         """Train an experiment and show its run."""
         self._launch(lambda: self.trainers.start(experiment))
 
+    def resume(self, folder: Path) -> None:
+        """Go on with a run that was stopped."""
+        self._launch(lambda: self.trainers.resume(folder), {"adopt": True})
+
     def restart(self, run: FollowedRun | None, experiment: Experiment) -> None:
         """Stop a run if it still trains, and train an experiment from its start."""
         if run is not None and run.live:
@@ -143,12 +157,32 @@ class RunControls:
         """Train a run's net with a cure, and show it beside that run."""
         self._launch(
             lambda: self.trainers.start(option.experiment, parent=option.parent, fork=option.fork),
-            adopt=True,
-            against=against,
+            {"adopt": True, "against": against},
         )
 
-    def _launch(self, start: Callable[[], Trainer], **shown: Any) -> None:
-        """Start a trainer in a thread, for that takes files and processes, and then show its run."""
+    def start_pair(self, preset: str) -> None:
+        """Train a preset and its partner, and show the one with the cure beside the one without."""
+        from gradtui.experiment.presets import load_preset
+        from gradtui.experiment.presets.curriculum import pair_of
+        from gradtui.runs.meta import Parent
+
+        pair = pair_of(preset)
+        if pair is None:
+            return
+        shown: dict[str, Any] = {"adopt": True}
+
+        def start() -> Trainer:
+            problem = self.trainers.start(load_preset(pair[0]))
+            shown["against"] = problem.folder
+            return self.trainers.start(load_preset(pair[1]), parent=Parent(problem.folder.name, 0, pair[1]))
+
+        self._launch(start, shown)
+
+    def _launch(self, start: Callable[[], Trainer], shown: Mapping[str, Any] | None = None) -> None:
+        """Start a trainer in a thread, for that takes files and processes, and then show its run.
+
+        shown: how it is shown, read once the trainer was started.
+        """
 
         def launch() -> None:
             app = self._screen.app
@@ -158,7 +192,9 @@ class RunControls:
                 message = f"cannot start a run: {error}"
                 app.call_from_thread(self._screen.notify, message, severity="error", markup=False)
             else:
-                app.call_from_thread(partial(self._open_run, trainer.folder, trainer=trainer, **shown))
+                app.call_from_thread(
+                    partial(self._open_run, trainer.folder, trainer=trainer, **(shown or {}))
+                )
 
         self._screen.run_worker(launch, thread=True, exclusive=True, group="start")
 

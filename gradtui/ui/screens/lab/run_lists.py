@@ -1,8 +1,9 @@
-"""RunLists open the lists of runs and studies over the lab, and know the way back to the one that a run came from."""
+"""RunLists open the lists of runs and studies over the lab, and know the way back through those that were left."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,29 +11,61 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 
 if TYPE_CHECKING:
+    from gradtui.study.spec import StudySpec
     from gradtui.ui.screens.lab.cure_comparison import CureComparison
     from gradtui.ui.screens.study.study_store import StudyStore
 
+LONGEST_TRAIL = 20
+"""The most places that are remembered."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A Place is a list from which a run was opened, and what the lab showed when the list was opened."""
+
+    words: tuple[str, ...]
+    """Its names, as the breadcrumb shows them."""
+    reopen: Callable[[], None]
+    run: Path | None = None
+    """The run that the lab showed; None where it showed none …"""
+    against: Path | None = None
+    """… and the run beside it."""
+
 
 class RunLists:
-    """RunLists let the person choose a run in a list, and open that list again.
+    """RunLists let the person choose a run in a list, and lead back to that list, and from there to the run before.
 
     Args:
         screen: the lab.
         open_run: shows a run, as ``open_run(folder, adopt=..., came_from=...)``.
         comparison: opens the list of all fixes of a run, and the rounds of its repair.
+        shown: returns the run that the lab shows and the one beside it, each None where there is none.
+        changed: called when the way back has become shorter.
     """
 
     def __init__(
-        self, screen: Screen[Any], open_run: Callable[..., None], comparison: CureComparison
+        self,
+        screen: Screen[Any],
+        open_run: Callable[..., None],
+        comparison: CureComparison,
+        shown: Callable[[], tuple[Path | None, Path | None]],
+        changed: Callable[[], None],
     ) -> None:
         self._screen = screen
         self._open_run = open_run
         self._comparison = comparison
-        self.came_from = ""
-        """The list from which the run on the screen was opened; "" for one that was started here."""
+        self._shown = shown
+        self._changed = changed
+        self._study: StudySpec | None = None
+        self.trail: list[Place] = []
+        """The lists through which the run on the screen was reached; empty for one that was started here."""
         self.store: StudyStore | None = None
-        """The studies, those under way among them, once their list was opened."""
+        """The studies: those that this app trains go on while the list is left."""
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """Return the names of all places, for the breadcrumb."""
+        return tuple(word for place in self.trail for word in place.words)
 
     def runs(self) -> None:
         """Open the list of runs."""
@@ -41,14 +74,20 @@ class RunLists:
 
         self._screen.app.push_screen(RunsScreen(runs_root()), partial(self._open, came_from="runs"))
 
-    def studies(self) -> None:
-        """Open the list of studies."""
+    def studies(self, opens: StudySpec | None = None) -> None:
+        """Open the list of studies, or one of them over it."""
         from gradtui.runs.folder import runs_root
         from gradtui.ui.screens.study.studies_screen import StudiesScreen
         from gradtui.ui.screens.study.study_store import StudyStore
 
         self.store = self.store or StudyStore(runs_root())
-        self._screen.app.push_screen(StudiesScreen(self.store), partial(self._open, came_from="studies"))
+        screen = StudiesScreen(self.store, opens)
+
+        def take(folder: Path | None) -> None:
+            self._study = screen.opened
+            self._open(folder, came_from="studies")
+
+        self._screen.app.push_screen(screen, take)
 
     def report(self, folder: Path) -> None:
         """Ask for a file, and write the run in a folder there as one page to share."""
@@ -56,16 +95,29 @@ class RunLists:
 
         ask_for_report(self._screen, [folder])
 
-    def back(self) -> None:
-        """Open the list again from which the run on the screen was opened."""
-        lists = {
+    def came(self, came_from: str) -> None:
+        """Remember the list from which a run is opened now, before it is shown."""
+        lists: dict[str, Callable[[], None]] = {
             "runs": self.runs,
-            "studies": self.studies,
             "fixes": self._comparison.try_all_cures,
             "rounds": self._comparison.show_repair,
         }
-        if self.came_from:
-            lists[self.came_from]()
+        words: tuple[str, ...] = (came_from,)
+        reopen = lists.get(came_from) or partial(self.studies, self._study)
+        if came_from == "studies" and self._study is not None:
+            words = (came_from, self._study.name)
+        self.trail = [*self.trail, Place(words, reopen, *self._shown())][-LONGEST_TRAIL:]
+
+    def back(self) -> None:
+        """Show what the lab showed before the run was chosen, and over it the list from which it was."""
+        if not self.trail:
+            return
+        *rest, place = self.trail
+        if place.run is not None and place.run.is_dir():
+            self._open_run(place.run, adopt=True, against=place.against, alone=place.against is None)
+        self.trail = rest
+        self._changed()
+        place.reopen()
 
     def _open(self, folder: Path | None, came_from: str) -> None:
         if folder is not None:

@@ -7,12 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace as replace_fields
 from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
+from gradtui.experiment import Experiment
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
-from gradtui.ui.screens.lab.findings_pane import FindingsPane, waits_for
+from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
@@ -46,6 +48,8 @@ class RunView:
         self._adopting = False
         self._painted_state = ""
         self._divergence_shown = False
+        self.trail: tuple[str, ...] = ()
+        """The lists through which the person came to the run, for the breadcrumb."""
         self.run: FollowedRun | None = None
         """The run on the screen; None before the first."""
 
@@ -123,13 +127,14 @@ class RunView:
         paused = live and run is not None and run.state == "paused"
         curable = run is not None and run.experiment is not None and not run.preflight
         return {
-            "start": not live,
-            "preflight": not live,
+            "start": not live and not self.can_continue and not self._script_alone,
+            "continue": self.can_continue,
+            "preflight": not live and not self._script_alone,
             "pause": live and not paused,
             "resume": paused,
             "step": live,
             "stop": live,
-            "restart": live,
+            "restart": run is not None and not run.script,
             "log": run is not None,
             "report": run is not None,
             "metric": run is not None,
@@ -142,10 +147,32 @@ class RunView:
             "end_comparison": self._comparison.has_pair,
         }.get(action, True)
 
+    @property
+    def can_continue(self) -> bool:
+        """Return whether the run was stopped before its end, and the builder has not another experiment since."""
+        run = self.run
+        if run is None or run.script or run.state not in ("stopped", "died") or run.snapshot is None:
+            return False
+        return 0 < run.snapshot.step < run.snapshot.steps and not self.edited
+
+    @property
+    def edited(self) -> bool:
+        """Return whether the builder has another experiment than the one that the run on the screen trained."""
+        run = self.run
+        if run is None or run.experiment is None or self._adopting:
+            return False
+        draft = self._screen.query_one(Workbench).experiment
+        return draft is not run.experiment and unnamed(draft) != unnamed(run.experiment)
+
+    @property
+    def _script_alone(self) -> bool:
+        """Return whether a script's run is shown and the builder, which could train something else, is hidden."""
+        return self._screen.has_class("-script")
+
     def show_status(self) -> None:
         """Paint the first line."""
         draft = self._screen.query_one(Workbench).experiment
-        self._screen.query_one(StatusBar).progress = progress_of(self.run, draft)
+        self._screen.query_one(StatusBar).progress = progress_of(self.run, draft, self.trail)
 
     async def paint(self) -> None:
         """Hand each pane its part of the run's state; nothing before the run has any."""
@@ -157,21 +184,21 @@ class RunView:
             self._adopting = False
             screen.query_one(Workbench).adopt(run.experiment)
             screen.query_one(NetPane).experiment = run.experiment
+        # One value for all panes: the thread that follows the run may hand over another one meanwhile.
+        diagnosis = run.diagnosis
         self.show_status()
         self._hide_builder(run)
-        screen.query_one(TrainingPane).running = run.experiment if run.live else None
+        screen.query_one(TrainingPane).running = run.experiment if trained else None
+        self.show_edited()
         if trained:
             screen.query_one(NetPane).before = run.experiment
         findings = screen.query_one(FindingsPane)
         # A net that was only measured has nothing that a cure could be compared with.
         findings.curable = trained
-        findings.later = run.later
-        findings.waits_for = waits_for(run)
-        findings.judged = run.judged if run.at is None else None
         findings.step = run.data.step if run.data is not None else 0
-        findings.findings = run.findings
+        findings.diagnosis = diagnosis
         findings.breaks = run.divergences
-        screen.query_one(TabLine).alarm = bool(run.findings)
+        screen.query_one(TabLine).alarm = diagnosis.judgement.state == "problem"
         for title, text, severity in run.news():
             # Once a run has ended, the panes show its news; a toast would only cover the curves.
             if run.live:
@@ -180,7 +207,7 @@ class RunView:
         screen.set_class(_shows_norms(run), "-norms")
         self._comparison.sync(run)
         partner = self._comparison.partner
-        await screen.query_one(GradientPane).paint(run, partner)
+        await screen.query_one(GradientPane).paint(run, diagnosis, partner)
         for pane in screen.query(CurvePane):
             await pane.paint(run, partner)
         findings.verdict = self._comparison.verdict()
@@ -192,6 +219,12 @@ class RunView:
             screen.refresh_bindings()
             if not run.live:
                 self._controls.warm()
+
+    def show_edited(self) -> None:
+        """Say in the frames of builder and charts whether the builder has another experiment than the charts."""
+        edited = self.edited
+        self._screen.query_one(ModelPane).edited = edited
+        self._screen.query_one(GradientPane).edited = edited
 
     def _show_divergence(self, run: FollowedRun) -> None:
         """Show the steps up to the divergence of a run that ended with it: over the whole run they fold into a row.
@@ -229,6 +262,11 @@ class RunView:
             # So that the rate that is sent starts from the one that the script has.
             workbench = screen.query_one(Workbench)
             workbench.adopt(set_fields(workbench.experiment, {"optimizer.lr": run.lr}))
+
+
+def unnamed(experiment: Experiment) -> Experiment:
+    """Return an experiment without what does not change its training: its name and its description."""
+    return replace_fields(experiment, name="", description="")
 
 
 STEPS_BEFORE, STEPS_AFTER = 20, 3

@@ -39,6 +39,12 @@ class Workbench(Vertical):
         before: Experiment
         after: Experiment
 
+    @dataclass
+    class Beside(Message):
+        """Request to train a preset beside its partner."""
+
+        preset: str
+
     def __init__(self, experiment: Experiment, id: str | None = None) -> None:
         super().__init__(id=id)
         self.draft = Draft(experiment)
@@ -124,16 +130,17 @@ class Workbench(Vertical):
         self.app.push_screen(SettingsScreen(self.experiment, parts, title), self.take)
 
     def choose_preset(self) -> None:
-        """Open one of the recipes that ship."""
-        from gradtui.experiment.presets import describe, load_preset, names
-        from gradtui.ui.screens.dialogs import Choice, ChooseScreen
+        """Open one of the built-in examples, or train one beside its partner."""
+        from gradtui.experiment.presets import load_preset
+        from gradtui.ui.screens.presets.presets_screen import ChosenPreset, PresetsScreen
 
-        def take(name: str | None) -> None:
-            if name is not None:
-                self.take(load_preset(name))
+        def take(chosen: ChosenPreset | None) -> None:
+            if chosen is not None:
+                self.take(load_preset(chosen.name))
+                if chosen.beside:
+                    self.post_message(self.Beside(chosen.name))
 
-        choices = [Choice(name, name, describe(name)) for name in names()]
-        self.app.push_screen(ChooseScreen("Presets", choices), take)
+        self.app.push_screen(PresetsScreen(self.experiment.name), take)
 
     def choose_cure(self, advised: Sequence[str] = ()) -> None:
         """Choose and apply a cure that would change something; those advised (keys of cures) come first."""
@@ -155,6 +162,12 @@ class Workbench(Vertical):
 
         before = self.experiment
         self.app.push_screen(ChooseScreen("Cures", choices, title_width=0), take)
+
+    def open_file(self) -> None:
+        """Open an experiment from a TOML file."""
+        from gradtui.ui.screens.open_dialog import OpenScreen
+
+        self.app.push_screen(OpenScreen(), self.take)
 
     def save(self) -> None:
         """Ask for a file and write the experiment there as TOML."""

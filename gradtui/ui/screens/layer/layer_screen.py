@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -17,6 +17,7 @@ from textual.worker import get_current_worker
 
 from gradtui import metrics
 from gradtui.absent import is_absent
+from gradtui.judgement import MARKS
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.ui.followed_run import FollowedRun
@@ -51,6 +52,7 @@ class LayerScreen(Screen[int]):
     Args:
         followed: the run.
         layer: index of the layer, from 0.
+        trail: the places through which the person came to the run, for the breadcrumb.
     """
 
     CSS_PATH = "layer.tcss"
@@ -98,9 +100,10 @@ class LayerScreen(Screen[int]):
             """Return whether a newer view makes this one worthless: each holds all that is shown."""
             return isinstance(message, LayerScreen.Read)
 
-    def __init__(self, followed: FollowedRun, layer: int) -> None:
+    def __init__(self, followed: FollowedRun, layer: int, trail: tuple[str, ...] = ()) -> None:
         super().__init__()
         self.followed = followed
+        self.trail = trail
         self.index = layer
         self.cursor = TimeCursor(self, lambda: followed)
         self._loop = ReaderLoop()
@@ -135,8 +138,10 @@ class LayerScreen(Screen[int]):
         return self.cursor.in_the_past if action == "live" else True
 
     def _show_status(self) -> None:
-        if self.followed.experiment is not None:
-            self.query_one(StatusBar).progress = progress_of(self.followed, self.followed.experiment)
+        meta = self.followed.snapshot.meta if self.followed.snapshot else None
+        name = meta.layers[self.index].name if meta is not None and self.index < len(meta.layers) else ""
+        progress = progress_of(self.followed, None, (*self.trail, self.followed.title))
+        self.query_one(StatusBar).progress = replace(progress, title=name, detail="")
 
     @work(thread=True, exclusive=True, group="layer")
     def read(self) -> None:
@@ -177,8 +182,9 @@ class LayerScreen(Screen[int]):
         )
         for finding in self.followed.findings or ():
             if layer.name in finding.layers:
+                mark, colour = MARKS.get(finding.severity, MARKS["warning"])
                 title += Content.assemble(
-                    "  ", (f"✖ {finding.code} since step {finding.step:,}", "bold $error")
+                    "  ", (f"{mark} {finding.code} since step {finding.step:,}", f"bold {colour}")
                 )
         return title + Content("\n") + _figures(view.figures)
 

@@ -143,7 +143,8 @@ def _tags(info: RunInfo) -> Content:
 
 def _gradient(info: RunInfo) -> Content:
     return Content.styled(
-        words.blocks(info.summary.profile), "$error" if info.summary.findings else "$primary"
+        words.blocks(info.summary.profile),
+        "$error" if info.summary.judgement.state == "problem" else "$primary",
     )
 
 
@@ -159,9 +160,12 @@ def _codes(info: RunInfo) -> tuple[int, tuple[str, ...]] | None:
 
 
 def _findings(info: RunInfo) -> Content:
-    if info.summary.findings:
-        return Content.styled("✖ " + ", ".join(map(words.printable, info.summary.findings)), "$error")
-    return Content.styled("✓" if info.status.state == "finished" else "", "$success")
+    judgement = info.summary.judgement
+    if not info.steps:
+        return Content("")
+    mark, colour = judgement.mark
+    quiet = judgement.state == "checking"
+    return Content.styled(f"{mark} {words.printable(judgement.words)}", "$secondary" if quiet else colour)
 
 
 def _depth(info: RunInfo) -> str:

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
+from gradtui.diagnosis.ended_runs import EndedRuns
 from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library
@@ -86,12 +87,19 @@ KEYS: list[BindingType] = [
     Binding("home,g", "move(-1000000)", "first run", show=False, id="runs.first"),
     Binding("end,G", "move(1000000)", "last run", show=False, id="runs.last"),
     Binding(
-        "escape,r", "back", "back", key_display="esc", tooltip="Clear the filter, then back.", id="runs.back"
+        "escape,r,q",
+        "back",
+        "back",
+        key_display="esc",
+        tooltip="Clear the filter, then back.",
+        id="runs.back",
     ),
 ]
 
 READING_SECONDS = 1.0
 """Seconds between two readings of the folder: runs of other terminals appear and end."""
+DIAGNOSIS_SECONDS = 0.3
+"""The time between two readings in which runs are diagnosed that nobody has diagnosed yet."""
 
 NONE_YET = "No runs yet. Press esc, then space to train one."
 NONE_FITS = "No run matches. esc clears the filter."
@@ -152,7 +160,7 @@ class RunsScreen(Screen["Path | None"]):
     @work(thread=True, exclusive=True, group="runs")
     def read(self) -> None:
         """Read the folder in a thread; on a network file system that may take a while."""
-        worker, library = get_current_worker(), Library(self.root)
+        worker, library, ended = get_current_worker(), Library(self.root), EndedRuns()
         trash.purge(self.root)
         shown: list[RunInfo] | None = None
         for _ in self.loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
@@ -162,6 +170,9 @@ class RunsScreen(Screen["Path | None"]):
             if runs is not shown:
                 shown = runs
                 self.post_message(self.Read(runs))
+            if ended.diagnose(runs, DIAGNOSIS_SECONDS):
+                # What was noted lies beside the runs, which would not be looked at again at once.
+                self._changed = True
 
     def _read_at_once(self) -> None:
         self._changed = True

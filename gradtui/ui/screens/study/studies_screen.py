@@ -44,7 +44,7 @@ class StudiesScreen(Screen["Path | None"]):
         Binding("down,j", "move(1)", "next study", show=False, id="studies.down"),
         Binding("home,g", "move(-1000)", "first study", show=False, id="studies.first"),
         Binding("end,G", "move(1000)", "last study", show=False, id="studies.last"),
-        Binding("escape,S", "dismiss(None)", "back", key_display="esc", id="studies.back"),
+        Binding("escape,S,q", "dismiss(None)", "back", key_display="esc", id="studies.back"),
     ]
     CSS_PATH = "study.tcss"
 
@@ -58,8 +58,10 @@ class StudiesScreen(Screen["Path | None"]):
             """Return whether this newer list replaces an older one that was not yet handled."""
             return isinstance(message, StudiesScreen.Read)
 
-    def __init__(self, store: StudyStore) -> None:
+    def __init__(self, store: StudyStore, opens: StudySpec | None = None) -> None:
         super().__init__()
+        self.opened = opens
+        """The study that was opened last, or is opened at once."""
         self.store = store
         self.entries: Sequence[StudyEntry] = ()
         self.chosen = 0
@@ -72,8 +74,10 @@ class StudiesScreen(Screen["Path | None"]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Focus the table; the keys belong to the screen."""
+        """Focus the table, whose keys belong to the screen; open the study that was asked for."""
         self.query_one(RowTable).focus()
+        if self.opened is not None:
+            self.open_study(self.opened)
 
     def on_screen_resume(self) -> None:
         """Read the list, also on return from a study, of which more was trained meanwhile."""
@@ -119,6 +123,7 @@ class StudiesScreen(Screen["Path | None"]):
             if folder is not None:
                 self.dismiss(folder)
 
+        self.opened = spec
         self.app.push_screen(StudyScreen(self.store.open(spec)), take)
 
     def action_file(self) -> None:

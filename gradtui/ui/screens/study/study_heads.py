@@ -7,7 +7,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.study.state import StudyRow, StudyState
-from gradtui.ui.widgets.status_bar import bar
+from gradtui.ui.widgets.status_bar import bar, crumbs
 from gradtui.words import printable, seconds
 
 LEAST_BAR, MOST_BAR = 8, 32
@@ -31,12 +31,11 @@ class StudyTitle(Widget):
         if state is None:
             return Content("")
         if state.cured is None:
-            kind, right, live = "study", progress(state, self.begun), any(row.live for row in state.rows)
+            kind, right, live = "", progress(state, self.begun), any(row.live for row in state.rows)
         else:
-            kind, right, live = "every fix", cures_progress(state), bool(state.rows) and not state.done
-        left = Content.assemble(
-            ("gradtui", "bold $accent"), "  ", (printable(state.name), "bold"), (f" · {kind}", "$secondary")
-        )
+            kind, right, live = "all fixes", cures_progress(state), bool(state.rows) and not state.done
+        way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
+        left = crumbs(way, width // 2)
         if live:
             room = width - left.cell_length - right.cell_length - 4
             if room >= LEAST_BAR:
@@ -66,7 +65,8 @@ def progress(state: StudyState, begun: bool) -> Content:
             return Content.styled(f"■ {counts} of {total} · space continues", "$warning")
         return Content.styled(f"✓ all {total} trained", "$success")
     if not done and not any(row.folder for row in state.rows):
-        return Content.styled(f"○ {total} runs · space trains them", "$secondary")
+        steps = sum(row.member.experiment.run.steps for row in state.rows)
+        return Content.styled(f"○ {total} runs, {steps:,} steps in all · space trains them", "$secondary")
     return Content.styled(f"‖ {done} of {total} done · space continues", "$warning")
 
 
@@ -79,7 +79,8 @@ def cures_progress(state: StudyState) -> Content:
     cures = state.rows[1:]
     ended = sum(row.ended for row in cures)
     if not state.done:
-        return Content.styled(f"● {ended} of {len(cures)} fixes trained", "$success")
+        left = f" · about {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
+        return Content.styled(f"● {ended} of {len(cures)} fixes trained{left}", "$success")
     healed = sum(row.verdict is not None and row.verdict.healed for row in cures)
     stopped = sum(row.state == "stopped" for row in cures)
     if stopped:

@@ -54,7 +54,7 @@ class StudyScreen(Screen[Path | None]):
         Binding("left,less_than_sign", "sort(-1)", "sort by the column before", show=False, id="study.sort-back"),
         Binding("o", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
         Binding("z", "fill", "fill", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
-        Binding("escape", "back", "back", key_display="esc", tooltip="Back; the trainings continue.", id="study.back"),
+        Binding("escape,q", "back", "back", key_display="esc", tooltip="Back; trainings continue.", id="study.back"),
     ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (160, "-wide")]
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]

@@ -40,7 +40,7 @@ async def test_escape_leads_back_to_the_list_that_a_run_was_opened_from(make_run
         await pilot.press("escape")
         assert app.screen is lab, "a run that was opened here has no list to go back to"
         await pilot.press("r")
-        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and "✓ finished" in screen_text(app))
+        await until(pilot, lambda: isinstance(app.screen, RunsScreen) and "■ finished" in screen_text(app))
         await pilot.press("enter")
         await until(pilot, lambda: app.screen is lab and lab.followed.data is not None)
         assert "esc back" in screen_text(app)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from gradtui.diagnosis import CureOffer, Finding
 from gradtui.experiment import Experiment, resolve, set_fields
@@ -77,7 +78,9 @@ async def test_pause_of_the_cured_run_does_not_raise_its_price(make_run: MakeRun
         await until(pilot, lambda: "step time: 1.00×" in screen_text(app))
 
 
-async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: MakeRun) -> None:
+async def test_the_lab_and_the_list_of_runs_say_the_same_of_a_run_whose_events_say_something_else(
+    make_run: MakeRun,
+) -> None:
     folder = make_run(steps=100)
     writer = RunWriter(folder, {})
     found = Finding("dead-units", "warning", 20, ("dense2",), "Half of the units never fire.")
@@ -86,10 +89,10 @@ async def test_the_lab_shows_the_findings_that_the_trainer_recorded(make_run: Ma
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: "Half of the units never fire." in screen_text(app))
+        await until(pilot, lambda: "✖ vanishing" in screen_text(app))
         assert lab.followed is not None
         shown = tuple(finding.code for finding in lab.followed.findings or ())
-        assert shown == list_runs()[0].summary.findings == ("dead-units",)
+        assert shown == list_runs()[0].summary.findings == ("vanishing",)
 
 
 async def test_cured_run_whose_parent_was_deleted_is_shown_alone(make_run: MakeRun) -> None:
@@ -173,7 +176,14 @@ def test_an_advice_that_is_no_single_cure_is_listed_in_its_place(make_run: MakeR
     )
     options = cure_options(make_run(steps=20), experiment, [whole, offer_of(cure("relu"), experiment)])
     assert [option.title for option in options[:2]] == [whole.name, cure("relu").name]
-    assert options[0].experiment == set_fields(experiment, whole.set)
+    cured = options[0].experiment
+    assert cured.name == "sigmoid-20 + ReLU at a tenth of the rate", (
+        "the list of runs tells it from the other"
+    )
+    assert replace(cured, name=experiment.name) == set_fields(experiment, whole.set)
+    assert options[0].parent.cure == "ReLU at a tenth of the rate", (
+        "so that the screen can name what was changed"
+    )
     assert len({option.key for option in options}) == len(options)
 
 

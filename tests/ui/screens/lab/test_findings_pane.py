@@ -7,7 +7,9 @@ from textual.app import App, ComposeResult
 from textual.screen import Screen
 
 from gradtui.diagnosis import Finding
+from gradtui.judgement import judge
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
+from gradtui.ui.shown_diagnosis import ShownDiagnosis
 
 
 class PaneApp(App[None]):
@@ -17,8 +19,9 @@ class PaneApp(App[None]):
         yield FindingsPane()
 
 
-def vanishing(step: int, evidence: str) -> tuple[Finding, ...]:
-    return (Finding.of("vanishing", step, (), evidence),)
+def vanishing(step: int, evidence: str) -> ShownDiagnosis:
+    findings = (Finding.of("vanishing", step, (), evidence),)
+    return ShownDiagnosis(findings, judge(findings, live=True))
 
 
 async def test_a_changed_figure_does_not_lay_out_the_screen_and_a_longer_text_does(
@@ -35,16 +38,15 @@ async def test_a_changed_figure_does_not_lay_out_the_screen_and_a_longer_text_do
     app = PaneApp()
     async with app.run_test(size=(50, 20)) as pilot:
         pane = app.query_one(FindingsPane)
-        pane.findings = vanishing(1, "Loss 1.97 after 100 steps.")
+        pane.diagnosis = vanishing(1, "Loss 1.97 after 100 steps.")
         await pilot.pause(0.1)
         monkeypatch.setattr(Screen, "_refresh_layout", counted)
         for step in range(101, 111):
             pane.step = step
-            pane.waits_for = f"checking (step {step})"
-            pane.findings = vanishing(1, f"Loss 1.97 after {step} steps.")
+            pane.diagnosis = vanishing(1, f"Loss 1.97 after {step} steps.")
             await pilot.pause(0.02)
         assert layouts == 0
         assert "after 110 steps." in app.screen.query_one("#findings-text").render().plain  # type: ignore[union-attr]
-        pane.findings = vanishing(1, "A sentence that is much longer than the pane is wide. " * 3)
+        pane.diagnosis = vanishing(1, "A sentence that is much longer than the pane is wide. " * 3)
         await pilot.pause(0.1)
         assert layouts > 0

@@ -1,0 +1,97 @@
+"""Diagnose runs that have ended and of which the list of runs does not know yet what is wrong with them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gradtui.runs.errors import RunError
+from gradtui.runs.library import needs_diagnosis
+from gradtui.runs.run_info import RunInfo
+from gradtui.runs.viewer_diagnosis import read_viewer_diagnosis, write_viewer_diagnosis
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike
+
+    from gradtui.diagnosis.findings import Finding
+    from gradtui.runs.reader import Run
+
+
+class EndedRuns:
+    """EndedRuns diagnose what a list of runs has not been told, each run once."""
+
+    def __init__(self) -> None:
+        self._tried: set[Path] = set()
+
+    def diagnose(self, infos: Iterable[RunInfo], seconds: float) -> bool:
+        """Diagnose as many runs as the time allows, in their order, and return whether a result was noted.
+
+        The result is noted beside the run, and nowhere where its folder cannot be written to.
+        """
+        end, noted = time.monotonic() + seconds, False
+        for info in infos:
+            if info.run in self._tried or not needs_diagnosis(info):
+                continue
+            if time.monotonic() >= end:
+                break
+            self._tried.add(info.run)
+            noted |= note_diagnosis(info.run)
+        return noted
+
+
+def note_diagnosis(folder: Path) -> bool:
+    """Diagnose a run, and note the result beside it if the run has ended; return whether it is noted."""
+    from gradtui.diagnosis.monitor import diagnose_run
+    from gradtui.runs.reader import open_run
+
+    try:
+        run = open_run(folder)
+        if run.status.live:
+            return False
+        diagnosis = diagnose_run(run)
+        return note_findings(run, diagnosis.findings, diagnosis.judged.enough_steps)
+    except (RunError, OSError, ValueError):
+        # A run that cannot be read has no findings.
+        return False
+
+
+def note_findings(run: Run, findings: Sequence[Finding], enough: bool = True) -> bool:
+    """Note what was found in the whole of a run that has ended, unless its events say just that.
+
+    Returns whether it is noted now, so that the list of runs says the same.
+    """
+    folder, step = run.folder, run.steps
+    objection = "" if findings else _objection(run)
+    known = read_viewer_diagnosis(folder, step)
+    codes = {finding.code for finding in findings}
+    if (
+        known is None
+        and run.diagnosed
+        and codes == {str(event.get("code")) for event in run.findings}
+        and not objection
+    ):
+        return True
+    if (
+        known is not None
+        and codes == {finding.code for finding in known.findings}
+        and known.objection == objection
+    ):
+        return True
+    return write_viewer_diagnosis(folder, step, findings, enough, objection)
+
+
+def _objection(run: Run) -> str:
+    import numpy as np
+
+    from gradtui.diagnosis.all_clear import objection_to
+
+    def values(name: str) -> ArrayLike:
+        table = run.scalar_table(name)
+        if name not in table.columns or not table.rows:
+            return np.zeros(0)
+        column = table.columns.index(name)
+        return table.summary(0, table.rows, 400).mean[:, column].astype(float)
+
+    return objection_to(values("loss"), values("grad_norm"))

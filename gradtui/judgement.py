@@ -1,0 +1,101 @@
+"""A Judgement is the one verdict on a run at one step, which every screen, list and command line shows the same.
+
+This file imports neither numpy nor textual: the list of runs is shown without numpy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+JudgementState = Literal["checking", "problem", "clean"]
+"""Too early to say or not yet confirmed; something is wrong; nothing is."""
+
+TOO_SHORT = "too few steps to judge"
+"""What is said of a run that ended before it could be judged."""
+
+EARLY_STEPS = 20
+"""The number of steps below which a run without findings may still turn out unhealthy."""
+
+MARKS: dict[str, tuple[str, str]] = {
+    "critical": ("✖", "$error"),
+    "warning": ("▲", "$warning"),
+    "checking": ("◌", "$foreground"),
+    "clean": ("✓", "$success"),
+}
+"""The mark and the colour of each kind of judgement; the marks differ too, for terminals without colours."""
+
+
+class HasSeverity(Protocol):
+    """A HasSeverity is a finding, as far as a judgement needs it."""
+
+    @property
+    def code(self) -> str:
+        """What was found."""
+        ...
+
+    @property
+    def severity(self) -> str:
+        """How bad it is: critical, warning or info."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A Judgement says whether a run has a problem, which, and how bad it is."""
+
+    state: JudgementState
+    codes: tuple[str, ...] = ()
+    """The codes of its problems, the worst first."""
+    critical: bool = False
+    """Whether one of them is critical."""
+    why: str = ""
+    """What is being checked, or what speaks against an all-clear although no rule names a problem."""
+
+    @property
+    def mark(self) -> tuple[str, str]:
+        """Return its mark and the mark's colour."""
+        if self.state == "problem":
+            return MARKS["critical" if self.critical else "warning"]
+        return MARKS[self.state]
+
+    @property
+    def words(self) -> str:
+        """Return it in a few words."""
+        if self.state == "checking":
+            return self.why if self.why == TOO_SHORT else f"checking: {self.why}" if self.why else "checking"
+        return ", ".join(self.codes) or self.why if self.state == "problem" else "no problems"
+
+
+def judge(
+    findings: Sequence[HasSeverity] | None,
+    *,
+    live: bool,
+    step: int = EARLY_STEPS,
+    enough: bool = True,
+    objection: str = "",
+    pending: Sequence[str] = (),
+) -> Judgement:
+    """Return the judgement on a run.
+
+    Args:
+        findings: what was found; None where the run is still being checked.
+        live: whether it still trains, so that a later look may tell more.
+        step: the step at which it is judged.
+        enough: whether the run is long enough to be called free of problems.
+        objection: why it cannot be called free of problems although nothing was found; "" if nothing speaks against.
+        pending: the codes of what was seen once and is not confirmed yet.
+    """
+    problems = [finding for finding in findings or () if finding.severity != "info"]
+    if problems:
+        worst_first = sorted(problems, key=lambda finding: finding.severity != "critical")
+        critical = worst_first[0].severity == "critical"
+        return Judgement("problem", tuple(finding.code for finding in worst_first), critical)
+    if objection and not live:
+        return Judgement("problem", why=objection)
+    if not live and (findings is None or step < EARLY_STEPS or not enough) and not objection:
+        return Judgement("checking", why=TOO_SHORT)
+    if findings is None or objection or not enough:
+        return Judgement("checking", why=objection or ", ".join(f"{code}?" for code in pending))
+    return Judgement("clean")

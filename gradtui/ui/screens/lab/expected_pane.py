@@ -1,0 +1,119 @@
+"""The ExpectedPane says what the program shows, and draws the gradient that theory expects before training."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from gradtui.experiment.presets.curriculum import pair_of, place_of
+from gradtui.words import ratio
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis import Prediction
+    from gradtui.experiment import Experiment
+    from gradtui.ui.widgets.layer_charts import ProfileChart
+
+PURPOSE = "gradtui shows each layer's gradient while a net trains, and what fixes it."
+CHART_ROWS = 5
+"""The rows that are kept for the chart; what remains is for the text."""
+
+
+class ExpectedPane(Vertical):
+    """The ExpectedPane stands where the charts of a run will be; its own chart comes with the theory."""
+
+    DEFAULT_CSS = """
+    ExpectedPane {
+        padding: 0 1;
+        & #expected-text { height: auto; }
+        & ProfileChart { height: 1fr; min-height: 3; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__(classes="pane")
+        self._experiment: Experiment | None = None
+        self._prediction: Prediction | None = None
+
+    def compose(self) -> ComposeResult:
+        """Yield the text; the chart needs numpy, which is imported after the first frame."""
+        yield Static(id="expected-text")
+
+    def on_mount(self) -> None:
+        """Write the title of the frame."""
+        self.border_title = "Expected before training"
+        self._write()
+
+    def show(self, experiment: Experiment) -> None:
+        """Say what an experiment is about; its theory comes later."""
+        self._experiment = experiment
+        self._write()
+
+    async def expect(self, prediction: Prediction) -> None:
+        """Draw what theory expects of the gradient of each layer."""
+        self._prediction = prediction
+        self._write()
+        if not prediction.log10_profile:
+            await self.query("ProfileChart").remove()
+            return
+        chart = await self._chart()
+        chart.update(prediction.log10_profile)
+
+    async def _chart(self) -> ProfileChart:
+        from gradtui.charts.scale import Scale
+        from gradtui.ui.widgets.layer_charts import ProfileChart
+
+        for old in self.query(ProfileChart):
+            await old.remove()
+        chart = ProfileChart(Scale("log"))
+        await self.mount(chart)
+        return chart
+
+    def _write(self) -> None:
+        if not self.is_mounted:
+            return
+        width = max(1, self.content_size.width)
+        room = self.content_size.height - CHART_ROWS
+        chosen: list[Content] = []
+        for text in self._texts():
+            # The first ones matter most; what has no room is left out, and the order on the screen stays.
+            if sum(len(one.wrap(width)) for one in [*chosen, text]) <= room or len(chosen) < 2:
+                chosen.append(text)
+        self.query_one("#expected-text", Static).update(Content("\n").join(chosen))
+
+    def on_resize(self) -> None:
+        """Write as much as fits now."""
+        self._write()
+
+    def _texts(self) -> list[Content]:
+        """Return what can be said, the most important first."""
+        texts = [Content.styled(PURPOSE, "bold")]
+        experiment = self._experiment
+        if self._prediction is not None:
+            texts.append(_expectation(self._prediction))
+        if experiment is None:
+            return texts
+        pair, place = pair_of(experiment.name), place_of(experiment.name)
+        start = Content.assemble(("space", "bold $accent"), " trains this net and shows what happens")
+        if pair is not None:
+            start += Content.assemble("  ", ("B", "bold $accent"), f" trains {pair[0]} beside {pair[1]}")
+        texts.append(start)
+        if experiment.description:
+            texts.append(Content.assemble((f"{experiment.name}: ", "bold"), experiment.description))
+        if place is not None:
+            texts.append(Content.styled(f"{place[0].title}: {place[0].about}", "$secondary"))
+        return texts
+
+
+def _expectation(prediction: Prediction) -> Content:
+    profile = prediction.log10_profile
+    if not profile:
+        return Content.styled(f"No prediction: {prediction.why}", "$secondary")
+    return Content.assemble(
+        "Theory: the first layer gets ",
+        (f"{ratio(profile[0])} ×", "bold $warning"),
+        f" the gradient of {prediction.layers[-1]}.",
+    )

@@ -1,0 +1,87 @@
+"""Say what a trainer is doing before its first step, so that nobody has to guess whether it does anything."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from textual.content import Content
+from textual.widgets import Static
+
+if TYPE_CHECKING:
+    from gradtui.runs.events import Event
+    from gradtui.ui.followed_run import FollowedRun
+
+PHASES = {
+    "": "Starting the trainer …",
+    "importing": "Importing PyTorch …",
+    "building": "Building the net and loading the data …",
+    "training": "Taking the first step …",
+    "measuring": "Measuring one batch at initialisation …",
+    "evaluating": "Evaluating on the training and the test set …",
+}
+MOST_LAYERS = 12
+"""The most layers that the picture of a pretraining lists."""
+
+
+class Waiting(Static):
+    """A Waiting stands in the place of the charts until there is a step to draw."""
+
+    DEFAULT_CSS = """
+    Waiting { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
+    """
+
+    def __init__(self) -> None:
+        self._said = Content.assemble(
+            "Press ",
+            (" space ", "bold $accent on $panel"),
+            " to train this net,\n",
+            "and watch the gradient of every layer.",
+        )
+        super().__init__(self._said)
+
+    def say(self, text: Content) -> None:
+        """Say what a run waits for; nothing changes where there is nothing to say."""
+        if text.plain and text.plain != self._said.plain:
+            self._said = text
+            self.update(text)
+
+
+def waiting_for(run: FollowedRun) -> Content:
+    """Return what a run that has no step yet is waiting for; "" of one that will take none."""
+    snapshot = run.snapshot
+    if not run.live:
+        return Content("")
+    if snapshot is None:
+        return Content(PHASES[""])
+    phase = snapshot.status.phase
+    if phase == "pretraining":
+        now = next((event for event in reversed(snapshot.events) if event.get("phase") == phase), None)
+        if now is not None:
+            return _pretraining(now)
+    return Content(PHASES.get(phase, f"{phase} …"))
+
+
+def _pretraining(now: Event) -> Content:
+    """Return the layers of a pretraining, with the one that learns now."""
+    at, layers = int(now["layer"]), int(now["layers"])
+    lines = [
+        Content.styled(
+            f"Pretraining: layer {at} of {layers}, epoch {now['epoch']} of {now['epochs']}", "bold"
+        ),
+        Content.styled(
+            "This layer learns to reconstruct its own input; no gradient crosses the depth.", "$secondary"
+        ),
+        Content.styled(
+            "The gradient of the whole net comes with the fine-tuning that follows.", "$secondary"
+        ),
+        Content(""),
+    ]
+    first = max(1, min(at - MOST_LAYERS // 2, layers - MOST_LAYERS + 1))
+    for layer in range(first, min(layers, first + MOST_LAYERS - 1) + 1):
+        mark, word, style = (
+            ("●", "learns now", "bold $accent") if layer == at else ("○", "waits", "$secondary")
+        )
+        if layer < at:
+            mark, word, style = "✓", "pretrained", "$success"
+        lines.append(Content.styled(f"{mark} layer {layer:<3} {word:<10}", style))
+    return Content("\n").join(lines)

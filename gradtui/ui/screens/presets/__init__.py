@@ -1,0 +1,1 @@
+"""The package holds the list of presets, as a curriculum."""

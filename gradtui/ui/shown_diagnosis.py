@@ -1,0 +1,88 @@
+"""A ShownDiagnosis is what the screens say of one run: every pane of a frame reads the same one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from gradtui.judgement import Judgement, judge
+
+if TYPE_CHECKING:
+    from gradtui.diagnosis import Finding
+    from gradtui.diagnosis.judged import Judged
+
+BEFORE_ANY = Judgement("checking")
+
+
+@dataclass(frozen=True)
+class ShownDiagnosis:
+    """A ShownDiagnosis holds the findings at the step that is shown and at the newest step, with the judgement on each.
+
+    It is made whole by the thread that follows the run and handed over as one value, so that a pane that is painted a
+    moment later than another one cannot say something else.
+    """
+
+    findings: tuple[Finding, ...] | None = None
+    """The findings at the step that is shown; None while the run is being checked …"""
+    judgement: Judgement = BEFORE_ANY
+    """… and what they come to."""
+    newest_findings: tuple[Finding, ...] | None = None
+    """The findings at the newest step, as `RunMonitor.findings` has them …"""
+    newest_judgement: Judgement = BEFORE_ANY
+    """… and what they come to."""
+    past: bool = False
+    """Whether the step that is shown is not the newest."""
+    live: bool = True
+    """Whether the run trained when it was diagnosed."""
+    why: str = ""
+    """What could not be judged at the newest step and why, where that is shown; "" where everything could."""
+
+    @property
+    def later(self) -> tuple[Finding, ...]:
+        """Return the findings of the newest step that the step that is shown does not have yet."""
+        here = {finding.code for finding in self.findings or ()}
+        return tuple(finding for finding in self.newest_findings or () if finding.code not in here)
+
+    def waits_for(self, step: int) -> str:
+        """Return why there are no findings to show at a step; "" where there are, or nothing is wrong."""
+        judgement = self.judgement
+        if judgement.state == "problem":
+            return "" if judgement.codes else f"▲ No rule names a problem, but {judgement.why}."
+        if judgement.state == "clean" or not step:
+            return ""
+        if self.past:
+            return f"◌ Step {step:,} is too early to judge."
+        if not self.live:
+            return f"◌ {step:,} step{'s are' if step != 1 else ' is'} too few to judge."
+        return f"◌ {judgement.words} (step {step:,})"
+
+
+def shown_diagnosis(
+    newest: tuple[Finding, ...] | None,
+    here: tuple[Finding, ...] | None,
+    *,
+    objections: tuple[str, str],
+    pending: Sequence[str],
+    judged: Judged | None,
+    live: bool,
+    past: bool,
+    steps: tuple[int, int],
+) -> ShownDiagnosis:
+    """Return what is shown of a run.
+
+    Args:
+        newest: the findings at the newest step.
+        here: the findings at the step that is shown.
+        objections: what speaks against an all-clear at the newest step, and at the step that is shown.
+        pending: the codes of what was seen once at the newest step.
+        judged: what could be judged at the newest step; None before the first diagnosis.
+        live: whether the run still trains.
+        past: whether an earlier step is shown.
+        steps: the newest step, and the one that is shown.
+    """
+    enough = judged is None or judged.enough_steps
+    now = judge(newest, live=live, step=steps[0], objection=objections[0], pending=pending, enough=enough)
+    then = judge(here, live=live and not past, step=steps[1], objection=objections[1]) if past else now
+    why = judged.why if judged is not None and newest is not None and not past else ""
+    return ShownDiagnosis(here if past else newest, then, newest, now, past, live, why)

@@ -1,0 +1,47 @@
+"""Toasts hold notifications back while a dialog is open, and show equal ones once."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from textual.screen import ModalScreen
+
+if TYPE_CHECKING:
+    from textual.app import App
+
+MOMENT = 1.0
+"""The seconds within which the same text, sent twice, is one notification."""
+MOST_HELD = 5
+"""The most notifications that wait for a dialog to be closed."""
+
+
+class Toasts:
+    """Toasts decide which notifications an app shows now, and which after the dialog that is open."""
+
+    def __init__(self, app: App[Any]) -> None:
+        self._app = app
+        self._sent: dict[tuple[str, str], float] = {}
+        self._held: list[tuple[tuple[str, str], Callable[[], None]]] = []
+
+    def admit(self, message: str, title: str, show: Callable[[], None]) -> None:
+        """Show a notification, unless the same one is on the screen; after the dialog, where one is open."""
+        same, now = (title, message), time.monotonic()
+        # A notification is on the screen a moment after it was sent.
+        just_sent = now - self._sent.get(same, -math.inf) < MOMENT
+        if just_sent or any((one.title, one.message) == same for one in self._app._notifications):
+            return
+        self._sent = {same: now}
+        if not isinstance(self._app.screen, ModalScreen):
+            show()
+        elif len(self._held) < MOST_HELD and all(same != held for held, _ in self._held):
+            self._held.append((same, show))
+
+    def release(self) -> None:
+        """Show what waited for a dialog, if none is open any more."""
+        if self._held and not isinstance(self._app.screen, ModalScreen):
+            held, self._held = self._held, []
+            for _, show in held:
+                show()

@@ -1,0 +1,106 @@
+"""Ways back and on: the breadcrumb, esc through a stack, a run that goes on, a file that is opened, what was edited."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from gradtui.experiment import dumps, resolve
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab.lab_screen import LabScreen
+from gradtui.ui.screens.open_dialog import OpenScreen, completions
+from gradtui.ui.screens.runs.runs_screen import RunsScreen
+from gradtui.ui.widgets.status_bar import crumbs
+from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.ui.conftest import MakeRun
+
+__all__ = ["no_standby"]
+
+
+def says(app: GradtuiApp, text: str) -> bool:
+    return text in screen_text(app)
+
+
+async def test_escape_leads_back_through_each_list_to_the_run_before(make_run: MakeRun) -> None:
+    first, second = make_run(steps=30), make_run(steps=50)
+    app = GradtuiApp(attach=first)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.snapshot is not None)
+        for times in (1, 2):
+            await pilot.press("r")
+            await until(
+                pilot, lambda: isinstance(app.screen, RunsScreen) and len(app.screen.listing.rows) == 2
+            )
+            await pilot.press("home" if times == 1 else "end", "enter")
+            await until(pilot, lambda: isinstance(app.screen, LabScreen))
+            crumb = "gradtui  " + "runs › " * times + "sigmoid-20"
+            await until(pilot, partial(says, app, crumb))
+        shown = [lab.followed.folder if lab.followed else None]
+        for _ in (1, 2):
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, RunsScreen))
+            await pilot.press("escape")
+            await until(pilot, lambda: isinstance(app.screen, LabScreen))
+            shown.append(lab.followed.folder if lab.followed else None)
+        assert shown == [first, second, first]
+        assert not lab.lists.trail
+        assert "gradtui  sigmoid-20" in screen_text(app)
+
+
+async def test_a_stopped_run_goes_on_with_space_and_an_edited_net_is_trained_anew(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = make_run(steps=40, end="stopped")
+    resumed: list[Path] = []
+    started: list[str] = []
+    monkeypatch.setattr(
+        "gradtui.ui.screens.lab.run_controls.RunControls.resume", lambda self, run: resumed.append(run)
+    )
+    monkeypatch.setattr(
+        "gradtui.ui.screens.lab.run_controls.RunControls.start", lambda self, exp: started.append(exp.name)
+    )
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(160, 40)) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "space continue" in screen_text(app))
+        await pilot.press("space")
+        assert (resumed, started) == ([folder], [])
+        await pilot.press("1", "left")
+        await until(pilot, lambda: "not trained yet" in screen_text(app))
+        assert "of the run, not of the edited net" in screen_text(app)
+        assert "space train" in screen_text(app)
+        await pilot.press("space")
+        assert (resumed, started) == ([folder], ["sigmoid-20"])
+        await pilot.press("u")
+        await until(pilot, lambda: "not trained yet" not in screen_text(app))
+        assert lab.view.can_continue
+
+
+async def test_a_file_is_opened_by_its_path_which_tab_completes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "net.toml").write_text(dumps(resolve("relu-20")).replace("relu-20", "from-a-file"))
+    (tmp_path / "mine" / "bad.toml").write_text("nonsense = 1")
+    (tmp_path / "notes.txt").write_text("")
+    assert list(completions("")) == ["mine/"]
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, OpenScreen))
+        await pilot.press("m", "tab", "b", "tab", "enter")
+        await until(pilot, lambda: "nonsense" in screen_text(app))
+        assert isinstance(app.screen, OpenScreen), "an error is told after return, and the dialog stays"
+        await pilot.press(*["backspace"] * len("bad.toml"), "n", "tab", "enter")
+        await until(pilot, lambda: app.screen is lab)
+        assert lab.workbench.experiment.name == "from-a-file"
+
+
+def test_a_long_way_is_shown_by_its_end() -> None:
+    assert crumbs(("runs", "net"), 40).plain == "gradtui  runs › net"
+    assert crumbs(("studies", "a long name of a study", "runs", "net"), 30).plain == "gradtui  … › runs › net"

@@ -288,6 +288,7 @@ async def test_no_color_wins_over_a_theme_that_was_chosen(monkeypatch: pytest.Mo
 def test_what_shares_a_key_with_something_that_gets_another_keeps_it() -> None:
     assert keymap_of({"lab.start": "w"}, LAB_KEYS) == {
         "lab.start": "w",
+        "lab.continue": "space",
         "lab.pause": "space",
         "lab.resume": "space",
     }
@@ -305,7 +306,7 @@ async def test_keys_are_others_and_the_footer_says_so(make_run: MakeRun) -> None
         await pilot.press("escape")
         for key in ("o", "f2"):
             await pilot.press(key)
-            await until(pilot, lambda: type(app.screen).__name__ == "ChooseScreen")
+            await until(pilot, lambda: type(app.screen).__name__ == "PresetsScreen")
             await pilot.press("escape")
             await until(pilot, lambda: app.screen is lab)
         await until(pilot, lambda: lab.followed is not None and lab.followed.state == "running")

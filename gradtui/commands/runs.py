@@ -11,8 +11,7 @@ from gradtui.commands.inputs import add_json, add_runs, chosen_root
 from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
-    from gradtui.runs.library import 
-from gradtui.runs.run_info import RunInfo
+    from gradtui.runs.run_info import RunInfo
 
 DIAGNOSIS_SECONDS = 2.0
 """The time in which runs are diagnosed that neither their trainer nor a viewer has diagnosed, the newest first."""

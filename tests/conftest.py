@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+# Tests start Python hundreds of times. Without compiled modules on the disk, each start compiles all of gradtui anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # The same examples each time, so that a failure is of the change at hand; HYPOTHESIS_PROFILE=explore finds new ones.
 _slow_machine = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}

@@ -32,6 +32,7 @@ def test_a_net_with_dead_units_is_fixed_and_each_round_is_printed(
     assert parents[1].run == runs[0].name
 
 
+@pytest.mark.long
 def test_where_it_could_not_it_says_so_and_writes_nothing(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -69,6 +70,7 @@ def test_a_net_that_learns_is_left_as_it_is(tmp_path: Path, capsys: pytest.Captu
     assert (answer["fixed"], answer["set"], len(answer["rounds"])) == (True, {}, 1)
 
 
+@pytest.mark.long
 def test_the_cures_are_tried_for_a_few_steps_within_a_time_and_what_came_of_it_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

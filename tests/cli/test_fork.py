@@ -44,6 +44,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Parent:
     return Parent(*trained(tmp_path_factory.mktemp("finished"), "sigmoid-20", *words))
 
 
+@pytest.mark.long
 def test_a_broken_run_is_forked_before_it_broke_and_the_report_says_how(broken: Parent) -> None:
     ((step, _),) = list_rollbacks(broken.run.folder)
     hint = f"gradtui run --from {broken.run.folder.name} --set K=V   (to step {step}, before it broke)"

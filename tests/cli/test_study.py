@@ -106,6 +106,7 @@ def test_a_trainer_that_fails_is_a_row_and_the_study_goes_on(home: Path, tmp_pat
     assert "broken.npz" in told["runs"][1]["reason"]
 
 
+@pytest.mark.long
 def test_a_bar_is_shown_on_a_terminal(home: Path, tiny: str) -> None:
     done, shown = gradtui_on_a_terminal(home, "study", tiny)
     assert done.returncode == 0

@@ -8,6 +8,7 @@ import os
 import struct
 import subprocess
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -74,41 +75,51 @@ def npz(x: bytes, y: bytes) -> bytes:
 
 
 GOOD_Y = npy("(10,)", "<i8", bytes(80))
-DATA = {
-    "idx that lies": ("idx", {"images": idx(2**31, 2**31, 2**31), "labels": idx(2**31)}),
-    "idx labels that lie": ("idx", {"images": idx(4_000_000_000, 8, 8), "labels": idx(4_000_000_000)}),
-    "idx cut": ("idx", {"images": idx(10, 8, 8, body=b"x"), "labels": idx(10, body=bytes(10))}),
-    "idx of 255 dimensions": (
+DATA: dict[str, Callable[[], tuple[str, dict[str, bytes]]]] = {
+    "idx that lies": lambda: ("idx", {"images": idx(2**31, 2**31, 2**31), "labels": idx(2**31)}),
+    "idx labels that lie": lambda: (
+        "idx",
+        {"images": idx(4_000_000_000, 8, 8), "labels": idx(4_000_000_000)},
+    ),
+    "idx cut": lambda: ("idx", {"images": idx(10, 8, 8, body=b"x"), "labels": idx(10, body=bytes(10))}),
+    "idx of 255 dimensions": lambda: (
         "idx",
         {"images": b"\0\0\x08\xff" + b"\1" * 2000, "labels": idx(10, body=bytes(10))},
     ),
-    "gz bomb": (
+    "gz bomb": lambda: (
         "idx",
         {
             "images.gz": gzip.compress(idx(300_000, 28, 28, body=bytes(300_000 * 784)), 9),
             "labels.gz": gzip.compress(idx(300_000, body=bytes(300_000))),
         },
     ),
-    "gz that lies": (
+    "gz that lies": lambda: (
         "idx",
         {"images.gz": gzip.compress(idx(2**31, 28, 28)), "labels.gz": gzip.compress(idx(2**31))},
     ),
-    "gz damaged": ("idx", {"images.gz": gzip.compress(idx(10, 8, 8))[:-5], "labels.gz": b"\x1f\x8b\x08"}),
-    "npz bomb": ("npz", {"x.npz": npz(npy("(10, 30000000)", body=bytes(1_200_000_000 // 4)), GOOD_Y)}),
-    "npz that lies": ("npz", {"x.npz": npz(npy("(10, 3000000000000)"), GOOD_Y)}),
-    "npz of less than nothing": ("npz", {"x.npz": npz(npy("(10, -5)"), GOOD_Y)}),
-    "npz of huge shape": ("npz", {"x.npz": npz(npy("(" + "9" * 5000 + ", 5)"), GOOD_Y)}),
-    "npz of objects": ("npz", {"x.npz": npz(npy("(10, 5)", "|O"), GOOD_Y)}),
-    "npz nested": ("npz", {"x.npz": npz(npy("(" * 3000), GOOD_Y)}),
-    "npz that is none": ("npz", {"x.npz": b"PK\x03\x04" + bytes(100)}),
-    "text that is none": ("text", {"x.txt": b"\xff\xfe" * 100}),
-    "short text": ("text", {"x.txt": b"a"}),
+    "gz damaged": lambda: (
+        "idx",
+        {"images.gz": gzip.compress(idx(10, 8, 8))[:-5], "labels.gz": b"\x1f\x8b\x08"},
+    ),
+    "npz bomb": lambda: (
+        "npz",
+        {"x.npz": npz(npy("(10, 30000000)", body=bytes(1_200_000_000 // 4)), GOOD_Y)},
+    ),
+    "npz that lies": lambda: ("npz", {"x.npz": npz(npy("(10, 3000000000000)"), GOOD_Y)}),
+    "npz of less than nothing": lambda: ("npz", {"x.npz": npz(npy("(10, -5)"), GOOD_Y)}),
+    "npz of huge shape": lambda: ("npz", {"x.npz": npz(npy("(" + "9" * 5000 + ", 5)"), GOOD_Y)}),
+    "npz of objects": lambda: ("npz", {"x.npz": npz(npy("(10, 5)", "|O"), GOOD_Y)}),
+    "npz nested": lambda: ("npz", {"x.npz": npz(npy("(" * 3000), GOOD_Y)}),
+    "npz that is none": lambda: ("npz", {"x.npz": b"PK\x03\x04" + bytes(100)}),
+    "text that is none": lambda: ("text", {"x.txt": b"\xff\xfe" * 100}),
+    "short text": lambda: ("text", {"x.txt": b"a"}),
 }
+"""Each makes a kind of data and its files; made when they are needed, for the bombs take seconds to make."""
 
 
 @pytest.mark.parametrize("name", DATA)
 def test_data_file_with_false_header_is_refused(name: str, tmp_path: Path) -> None:
-    source, files = DATA[name]
+    source, files = DATA[name]()
     for file, content in files.items():
         (tmp_path / file).write_bytes(content)
     path = tmp_path / next(iter(files))

@@ -9,11 +9,15 @@ from textual.screen import Screen
 
 from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.screens.lab.code_advice import choose_code, copy_first
+from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 
 
 class EditingScreen(Screen[Any]):
     """An EditingScreen has the actions of a screen with a workbench that edit its experiment."""
+
+    view: RunView
+    """Which run is shown, and how; set by the lab."""
 
     @property
     def workbench(self) -> Workbench:
@@ -23,7 +27,7 @@ class EditingScreen(Screen[Any]):
     @property
     def followed(self) -> FollowedRun | None:
         """The run on the screen; None before the first."""
-        raise NotImplementedError
+        return self.view.run
 
     def action_copy(self) -> None:
         """Copy the experiment to the clipboard as TOML; of a script's run, the first fix as code."""

@@ -18,7 +18,7 @@ from textual.widgets import OptionList
 from gradtui.experiment import Experiment
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.followed_run import FollowedRun, RunChanged
+from gradtui.ui.followed_run import RunChanged
 from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.editing import EditingScreen
@@ -137,11 +137,6 @@ class LabScreen(TimeActions, EditingScreen):
         self.view.close()
         self.comparison.close()
         self.controls.close()
-
-    @property
-    def followed(self) -> FollowedRun | None:
-        """The run on the screen; None before the first."""
-        return self.view.run
 
     @property
     def narrow(self) -> bool:

@@ -52,7 +52,6 @@ def _execute(args: Namespace) -> int:
                 "status": info.status.state,
                 "steps": info.steps,
                 "started": info.started,
-                "findings": list(info.summary.findings),
                 **({} if info.change is None else {"change": info.change}),
             }
             for info in runs

@@ -77,7 +77,7 @@ def test_json_has_the_documented_keys(vanishing: Trained) -> None:
     for finding in run["findings"]:
         assert list(finding) == ["code", "severity", "step", "layers", "evidence", "cures"]
         assert finding["code"] in CODES
-        assert all(list(cure) == ["name", "set", "why"] for cure in finding["cures"])
+        assert all(list(cure) == ["name", "set", "why", "code"] for cure in finding["cures"])
 
 
 def test_json_describes_the_run_in_the_folder(vanishing: Trained) -> None:

@@ -66,7 +66,7 @@ async def test_a_key_of_the_lab_shows_the_product_with_its_parts(size: tuple[int
     app = GradtuiApp(attach=recorded("sigmoid-20", 0.24, 0.25))
     async with app.run_test(size=size) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
         await pilot.press("g", "P")
         await until(pilot, lambda: bool(lab.query(FactorChart)))
         text = screen_text(app)
@@ -84,7 +84,7 @@ async def test_the_page_of_a_layer_has_the_product_too() -> None:
     app = GradtuiApp(attach=recorded("sigmoid-20", 0.24, 0.25))
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
         await pilot.press("g", "right", "right", "enter")
         await until(pilot, lambda: "layer 2 of 21" in screen_text(app))
         await pilot.press("P")
@@ -98,7 +98,7 @@ async def test_a_recurrent_net_has_the_factors_of_its_steps_of_time() -> None:
     app = GradtuiApp(attach=recorded("adding-rnn", 0.5, ABSENT, lags=30))
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
         await pilot.press("g", "P")
         await until(pilot, lambda: "0.5 × 0.5 × 0.5 × … = 1.9·10⁻⁹ after 29 steps back" in screen_text(app))
 
@@ -107,6 +107,6 @@ async def test_a_run_that_has_no_factors_says_so(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=make_run())
     async with app.run_test(size=(80, 24)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.findings is not None)
+        await until(pilot, lambda: bool(lab.query(Waterfall)) and lab.followed.snapshot is not None)
         await pilot.press("g", "P")
         await until(pilot, lambda: any("not recorded in this run" in n.message for n in app._notifications))

@@ -188,9 +188,6 @@ class ScriptRecorder:
         if self._open and watched.number in self._round:
             self._close_round()
         if not self._open:
-            # The passes of the other optimizers tell of their models, until the first round is over.
-            if self._layout is None and (len(self._optimizers) == 1 or self.models.order.known):
-                self._describe_layers()
             self._open = True
             self.step += 1
 
@@ -204,8 +201,10 @@ class ScriptRecorder:
         moment = time.time()
         steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
-        if self._layout is None:
-            self._describe_layers()
+        if self._layout is None and (self.models.order.known or self.step > 1):
+            # One step more where the first backward pass came before the model was watched.
+            with self.stopwatch.on("setup"):
+                self._describe_layers()
         if self._reach is not None:
             self._reach.search()
         if steps:
@@ -255,7 +254,7 @@ class ScriptRecorder:
             step = self.step + 1
             self.due = self._every_step or self._reducer.due("steps", step, self._recording_budget)
             self.sampling = self._reducer.due("samples", step, self._sampling_budget)
-        if self.sampling and self._activations is not None:
+        if self.sampling and self._activations is not None and self._layout is not None:
             self._activations.arm()
 
     def publish(self) -> None:
@@ -264,8 +263,9 @@ class ScriptRecorder:
 
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived from the device; with `wait`, wait for all that was recorded."""
+        if self._layout is None:
+            return
         for (step, moment, steps), (values, numbers) in self._copies.receive(wait=wait):
-            assert self._layout is not None
             record = unflatten(steps, values, numbers, self._layout)
             if self._reach is not None:
                 self._reach.note(steps)
@@ -292,13 +292,22 @@ class ScriptRecorder:
 
     def finish(self) -> None:
         """Write all that was recorded, and what the recording has cost."""
+        if self._round:
+            # Optimizers that take turns leave their last round open.
+            self._close_round()
         self.losses.finish()
-        self.catch_up(wait=True)
+        self.settle()
         if self._reducer is not None:
             self._reducer.settle()
             self.catch_up()
         self._write_facts()
         self._write_cost()
+
+    def settle(self) -> None:
+        """Write all steps that were recorded."""
+        if self._layout is None and self.step:
+            self._describe_layers()
+        self.catch_up(wait=True)
 
     def stop_sampling(self) -> None:
         """Remove the hook that sees activations: it is torch's own, and would outlive the model."""
@@ -317,11 +326,7 @@ class ScriptRecorder:
         self._writer.event("cost", self.step, overhead=self.overhead)
 
     def _describe_layers(self) -> None:
-        with self.stopwatch.on("setup"):
-            self._layout = self._described_layers()
-
-    def _described_layers(self) -> ParameterLayout:
-        """Describe the layers in the run, begin its tables, and return which parameters are whose."""
+        """Describe the layers in the run, and begin its tables: now it is known which parameters are whose."""
         shown, others, order_known = self.models.layers()
         parameters = [reference() for layer in (*shown, *others) for reference in layer.parameters]
         positions = {id(parameter): position for position, parameter in enumerate(parameters)}
@@ -356,7 +361,7 @@ class ScriptRecorder:
             }
         )
         self._writer.event("phase", 0, phase="training", text="training")
-        return layout
+        self._layout = layout
 
     def _scalar_columns(self) -> tuple[str, ...]:
         names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]

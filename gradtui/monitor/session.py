@@ -130,7 +130,7 @@ class WatchSession:
         """Say in the run that the recording has failed, if that is still possible."""
         # What was measured before the failure is still valid, and can be written unless the disk has failed.
         with contextlib.suppress(Exception):
-            self.recorder.catch_up(wait=True)
+            self.recorder.settle()
         self._close("stopped", f"no longer recorded: {reason}")
 
     def _close(self, status: State, reason: str) -> None:

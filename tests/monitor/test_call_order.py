@@ -102,3 +102,53 @@ def test_without_a_backward_pass_the_layers_stand_as_they_are_registered(home: P
         parameter.grad = torch.ones_like(parameter)
     optimizer.step()
     assert names(probe) == ["d", "c", "b", "a"]
+
+
+def test_a_first_pass_within_the_step_tells_the_order(home: Path) -> None:
+    model = Checkpointed(reentrant=False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+
+    def closure() -> Tensor:
+        optimizer.zero_grad()
+        loss: Tensor = model(torch.ones(2, 4)).sum()
+        loss.backward()  # type: ignore[no-untyped-call]
+        return loss
+
+    for _ in range(2):
+        optimizer.step(closure)  # type: ignore[arg-type]
+    assert names(probe) == ["a", "b", "c", "d"]
+
+
+def test_a_model_that_is_watched_after_its_first_pass_shows_all_steps_in_order(home: Path) -> None:
+    model = Checkpointed(reentrant=False)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    model(torch.ones(2, 4)).sum().backward()
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for _ in range(3):
+        optimizer.step()
+        optimizer.zero_grad()
+        model(torch.ones(2, 4)).sum().backward()
+    assert names(probe) == ["a", "b", "c", "d"]
+    assert probe.run is not None
+    assert len(gradtui.open_run(probe.run).scalars("grad_norm")[1]) == 3
+
+
+def test_the_last_round_of_optimizers_that_take_turns_is_kept(home: Path) -> None:
+    model = nn.Sequential(nn.Linear(4, 4), nn.Linear(4, 2))
+    turns = [torch.optim.SGD(part.parameters(), 0.1) for part in model]
+    probe = gradtui.watch(model, turns, budget=None)
+    norms = []
+    for optimizer in (turns[0], turns[0], turns[1], turns[1], turns[1]):
+        model.zero_grad()
+        model(torch.ones(2, 4)).square().sum().backward()
+        grads = [p.grad for group in optimizer.param_groups for p in group["params"]]
+        norms.append(float(torch.cat([grad.flatten() for grad in grads]).norm()))
+        optimizer.step()
+    probe.close()
+    assert probe.run is not None
+    _, found = gradtui.open_run(probe.run).layers("grad_norm")
+    # The second and third step make one round.
+    want = [[norms[0], None], [norms[1], norms[2]], [None, norms[3]], [None, norms[4]]]
+    kept = [[None if value != value else value for value in row] for row in found.tolist()]
+    assert kept == [[None if v is None else pytest.approx(v, rel=1e-5) for v in row] for row in want]

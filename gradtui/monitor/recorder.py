@@ -288,7 +288,7 @@ class ScriptRecorder:
         elapsed = time.monotonic() - self._begun
         if elapsed >= self._next_cost_event:
             self._next_cost_event = min(elapsed * COST_EVENT_GROWTH, elapsed + COST_EVENT_SECONDS)
-            self._write_cost()
+            self._writer.event("cost", self.step, overhead=self.overhead)
 
     def finish(self) -> None:
         """Write all that was recorded, and what the recording has cost."""
@@ -301,7 +301,7 @@ class ScriptRecorder:
             self._reducer.settle()
             self.catch_up()
         self._write_facts()
-        self._write_cost()
+        self._writer.event("cost", self.step, overhead=self.overhead)
 
     def settle(self) -> None:
         """Write all steps that were recorded."""
@@ -321,9 +321,6 @@ class ScriptRecorder:
             worst = max(self.clearings, key=lambda one: one.kept, default=Clearing())
             counts = {"kept": worst.kept, "cleared": worst.cleared, "first_kept": worst.first_kept}
             self._writer.event(script_facts.EVENT, self.step, **known, **counts)
-
-    def _write_cost(self) -> None:
-        self._writer.event("cost", self.step, overhead=self.overhead)
 
     def _describe_layers(self) -> None:
         """Describe the layers in the run, and begin its tables: now it is known which parameters are whose."""

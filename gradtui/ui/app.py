@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from textual import events
 from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
@@ -78,6 +79,8 @@ class GradtuiApp(TerminalApp):
         self.experiment = experiment
         self.attach = attach
         self.lab: LabScreen | None = None
+        self._opening: OpeningScreen | None = None
+        """The first screen, while the lab that covers it is made."""
         self.lessons = Lessons(self, lambda: self.lab, lesson)
 
     def on_load(self) -> None:
@@ -109,6 +112,13 @@ class GradtuiApp(TerminalApp):
         """Return the screen of the first frame; the lab follows it."""
         return OpeningScreen(self.experiment.name if self.experiment else "")
 
+    async def on_event(self, event: events.Event) -> None:
+        """Remember keys for the lab from when it covers the opening screen until its panes are there."""
+        if self._opening is not None and isinstance(event, events.Key):
+            self._opening.keys.append(event.key)
+            return
+        await super().on_event(event)
+
     async def action_open_lab(self) -> None:
         """Put the lab over the opening screen, and hand on the keys that were pressed meanwhile."""
         from gradtui.experiment import resolve
@@ -116,8 +126,10 @@ class GradtuiApp(TerminalApp):
         from gradtui.ui.screens.lab.lab_screen import LabScreen
 
         opening = self.screen
+        self._opening = opening if isinstance(opening, OpeningScreen) else None
         self.lab = LabScreen(self.experiment or resolve(names()[0]), self.attach)
         await self.push_screen(self.lab)
+        self._opening = None
         if self.settings_store.problem:
             self.notify(self.settings_store.problem, severity="warning", timeout=10, markup=False)
         if isinstance(opening, OpeningScreen):

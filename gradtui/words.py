@@ -35,25 +35,26 @@ def ratio(decades: float) -> str:
 
     It is worked out from the decades, for a factor may lie beyond the range of floats.
     """
-    if math.isnan(decades):
-        return "–"
-    if math.isinf(decades):
-        return "0" if decades < 0 else "∞"
-    if -3 <= decades < 4:
-        return f"{_rounded(10**decades):.12g}"
+    if (plain := _without_exponent(decades, least=-3)) is not None:
+        return plain
     exponent = math.floor(decades)
     digit = round(10 ** (decades - exponent))
     return f"1e{exponent + 1}" if digit == 10 else f"{digit}e{exponent}"
 
 
-def power_of_ten(decades: float) -> str:
-    """Return a factor that is given by its log10, as people write it: ``2·10⁻¹²``, ``0.24``, ``13``, ``0``."""
+def _without_exponent(decades: float, least: float) -> str | None:
+    """Return a factor that needs no exponent, from `least` decades on and below 10,000; None for any other."""
     if math.isnan(decades):
         return "–"
     if math.isinf(decades):
         return "0" if decades < 0 else "∞"
-    if -2 <= decades < 4:
-        return f"{_rounded(10**decades):.12g}"
+    return f"{_rounded(10**decades):.12g}" if least <= decades < 4 else None
+
+
+def power_of_ten(decades: float) -> str:
+    """Return a factor that is given by its log10, as people write it: ``2·10⁻¹²``, ``0.24``, ``13``, ``0``."""
+    if (plain := _without_exponent(decades, least=-2)) is not None:
+        return plain
     exponent = math.floor(decades)
     digits = f"{10 ** (decades - exponent):.2g}"
     if digits == "10":

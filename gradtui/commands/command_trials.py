@@ -1,4 +1,4 @@
-"""Run somebody's command several times, unchanged and with each change, as `gradtui watch --try` asks."""
+"""Run a training command several times, unchanged and with each change, as `gradtui watch --try` asks."""
 
 from __future__ import annotations
 

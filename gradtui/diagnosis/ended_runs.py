@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -33,6 +34,9 @@ class EndedRuns:
         end, noted = time.monotonic() + seconds, False
         for info in infos:
             if info.run in self._tried or not needs_diagnosis(info):
+                continue
+            # Without a note the diagnosis would be lost, and made anew by each list of runs.
+            if not os.access(info.run, os.W_OK):
                 continue
             if time.monotonic() >= end:
                 break

@@ -1,4 +1,4 @@
-"""Turn the configuration of somebody's script into plain fields by their dotted paths."""
+"""Turn the configuration of a watched script into plain fields by their dotted paths."""
 
 from __future__ import annotations
 

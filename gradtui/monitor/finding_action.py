@@ -1,4 +1,4 @@
-"""Run somebody's own action once for each finding of a watched training, in a thread of its own."""
+"""Run an action of the script's author once for each finding of a watched training, in a thread of its own."""
 
 from __future__ import annotations
 

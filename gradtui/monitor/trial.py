@@ -1,4 +1,4 @@
-"""A trial is a run of somebody's command under `gradtui watch --try`: this file says of which one this process is part.
+"""A trial is one run of a command under `gradtui watch --try`: this file says of which one this process is a part.
 
 What is to be changed reaches the processes of the command by environment variables. Each run that a process of a trial
 begins is marked with the change, also one that the script watches by itself.

@@ -1,6 +1,6 @@
 """A Page is what a shared report says, as plain data; `html_page` and `markdown_page` write it.
 
-Every text in it may come from a run folder of somebody else. No block holds markup, apart from the drawings, which
+Every text in it may come from a run folder of another user. No block holds markup, apart from the drawings, which
 `gradtui.charts.svg` has made and whose texts it has escaped.
 """
 

@@ -1,4 +1,4 @@
-"""The trials of somebody's own command: what came of each change, compared with the command as it is."""
+"""The trials of a training command: what came of each change, compared with the command as it is."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gradtui watch --on-finding` runs somebody's command once for each finding."""
+"""`gradtui watch --on-finding` runs a command of the person once for each finding."""
 
 from __future__ import annotations
 

@@ -236,7 +236,7 @@ def test_the_findings_of_an_earlier_step_are_those_of_the_rules_and_those_begun_
     record(folder, Finding("dead-units", "warning", 20, ("dense2",), "Half of them."))
     monitor = diagnosed(folder)
     assert codes(monitor.findings_at(40)) == ("vanishing",)
-    assert codes(monitor.findings_at(3)) == ("vanishing",), "it has begun, though nobody could tell yet"
+    assert codes(monitor.findings_at(3)) == ("vanishing",), "it has begun, though it could not be told yet"
 
 
 def test_the_outcome_is_that_of_the_newest_step(folder: Path) -> None:

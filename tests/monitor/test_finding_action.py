@@ -1,4 +1,4 @@
-"""Somebody's own action is run once for each finding, beside the training."""
+"""An action of the script's author is run once for each finding, beside the training."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ from pathlib import Path
 def can_be_continued() -> bool:
     """Return whether a process of the same session has started this process's group, as a shell does.
 
-    A process that nobody could continue must not stop itself: the command of a tmux pane or of a container, for one.
+    A process that no shell could continue must not stop itself: the command of a tmux pane or of a container, for one.
     """
     group, parent = os.getpgrp(), os.getppid()
     # A wrapper such as `uv run` is of the same group; the shell is above it.

@@ -107,7 +107,7 @@ class TerminalApp(App[None]):
         self.ending.hung_up()
 
     def action_suspend_process(self) -> None:
-        """Give the terminal to the shell until `fg`; where there is no shell, say so: nobody could continue the app."""
+        """Give the terminal to the shell until `fg`; without a shell, say that nothing could continue the app."""
         if self._driver is None or not self._driver.can_suspend:
             return
         if not can_be_continued():

@@ -17,20 +17,7 @@ if TYPE_CHECKING:
 class FactorChart(LayerChart):
     """A FactorChart draws each factor in two parts where it has them, theory's beside it, and the product over all."""
 
-    def __init__(
-        self,
-        *,
-        of: str = "layer",
-        start: int = 1,
-        name: str | None = None,
-        id: str | None = None,
-        classes: str | None = None,
-    ) -> None:
-        """of: what is numbered beneath the bars, at most five characters; start: the number of the first."""
-        super().__init__(name=name, id=id, classes=classes)
-        self.of = of
-        self.start = start
-        self._factors: Factors | None = None
+    _factors: Factors | None = None
 
     def update(self, factors: Factors | None) -> None:
         """Show factors; None empties the chart."""

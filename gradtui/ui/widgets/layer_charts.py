@@ -57,8 +57,19 @@ class LayerChart(CellChart):
     window: var[tuple[int, int] | None] = var(None, init=False)
     """The first and last layer shown, from 0; None shows all."""
 
-    def __init__(self, *, name: str | None = None, id: str | None = None, classes: str | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        of: str = "layer",
+        start: int = 1,
+        name: str | None = None,
+        id: str | None = None,
+        classes: str | None = None,
+    ) -> None:
+        """of: what is numbered beneath a chart, at most five characters; start: the number of the first."""
         super().__init__(name=name, id=id, classes=classes)
+        self.of = of
+        self.start = start
         self._layers = 0
         self._hovered: tuple[int, int] | None = None
 
@@ -170,11 +181,8 @@ class ProfileChart(LayerChart):
         id: str | None = None,
         classes: str | None = None,
     ) -> None:
-        """of: what is numbered beneath the bars, at most five characters; start: the number of the first."""
-        super().__init__(name=name, id=id, classes=classes)
+        super().__init__(of=of, start=start, name=name, id=id, classes=classes)
         self.scale = scale or Scale()
-        self.of = of
-        self.start = start
         self._profile: LayerProfile | None = None
 
     def update(

@@ -1,4 +1,4 @@
-"""Say what a trainer is doing before its first step, so that nobody has to guess whether it does anything."""
+"""Say what a trainer is doing before its first step, so that a slow start is not taken for a hang."""
 
 from __future__ import annotations
 

@@ -99,7 +99,7 @@ KEYS: list[BindingType] = [
 READING_SECONDS = 1.0
 """Seconds between two readings of the folder: runs of other terminals appear and end."""
 DIAGNOSIS_SECONDS = 0.3
-"""The time between two readings in which runs are diagnosed that nobody has diagnosed yet."""
+"""The time between two readings in which runs without a diagnosis are diagnosed."""
 
 NONE_YET = "No runs yet. Press esc, then space to train one."
 NONE_FITS = "No run matches. esc clears the filter."

@@ -244,6 +244,7 @@ def _fuzz(place: Path, examples: int) -> None:
     fuzz()
 
 
+@pytest.mark.long
 def test_dialogs_take_made_up_texts(place: Path) -> None:
     _fuzz(place, 5)
 

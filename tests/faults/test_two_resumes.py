@@ -48,6 +48,7 @@ def test_one_of_two_resumes_trains(tmp_path: Path) -> None:
     assert after["resumed_from"] == 1
 
 
+@pytest.mark.long
 def test_two_trainers_of_one_folder(tmp_path: Path) -> None:
     """Trainers that know nothing of each other, as two apps would start them."""
     run = stopped_run(tmp_path)

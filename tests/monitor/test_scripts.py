@@ -63,6 +63,7 @@ def begun(root: Path, process: subprocess.Popen[str]) -> Run:
         pytest.param("residual", 200, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.long
 def test_a_published_script_is_watched_while_it_runs(tmp_path: Path, name: str, steps: int) -> None:
     environment = {**os.environ, "GRADTUI_HOME": str(tmp_path), "OMP_NUM_THREADS": "1"}
     with subprocess.Popen(

@@ -15,11 +15,12 @@ sys.dont_write_bytecode = False
 
 # The same examples each time, so that a failure is of the change at hand; HYPOTHESIS_PROFILE=explore finds new ones.
 _slow_machine = {"deadline": None, "suppress_health_check": [HealthCheck.too_slow]}
-settings.register_profile("repeatable", derandomize=True, **_slow_machine)
-settings.register_profile("explore", **_slow_machine)
+settings.register_profile("repeatable", derandomize=True, max_examples=40, **_slow_machine)
+settings.register_profile("explore", max_examples=400, **_slow_machine)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Return twice the number of cores for `-n auto`: tests of screens and processes wait more than they compute."""
     return max(2, min(8, 2 * (os.cpu_count() or 1)))

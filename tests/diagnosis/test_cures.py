@@ -208,7 +208,7 @@ def test_what_stands_out_is_undone_at_once_and_each_field_is_named_with_its_reas
 
 
 @given(experiments())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_no_cure_enlarges_the_weights_of_a_net_that_explodes(exp: Experiment) -> None:
     for steep in (False, True):
         for offer in cures.for_exploding(exp, Measured(steep=steep, largest_update=2.0)):

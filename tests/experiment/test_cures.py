@@ -132,7 +132,7 @@ def test_what_a_cure_sets_elsewhere(
 
 
 @given(experiments())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_no_cure_breaks_an_experiment(exp: Experiment) -> None:
     before = to_dict(exp)
     for one in CURES:

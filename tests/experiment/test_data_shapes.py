@@ -205,7 +205,7 @@ def test_a_torn_npz_file_gives_one_line(tmp_path: Path, keep: float) -> None:
 
 
 @given(st.lists(st.tuples(st.integers(0, 10**6), st.integers(0, 255)), min_size=1, max_size=6))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_file_with_wrong_bytes_gives_a_shape_or_one_line(flips: list[tuple[int, int]]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "a.npz"

@@ -233,7 +233,7 @@ def test_groups_of_a_group_norm_divide_the_width(width: int) -> None:
 
 
 @given(experiments())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_names_and_parameters_of_any_net_add_up(exp: Experiment) -> None:
     shape = net_shape(exp)
     names = [layer.name for layer in shape.layers]

@@ -34,7 +34,7 @@ def test_the_list_of_groups_can_be_set_whole() -> None:
 
 
 @given(experiments(), experiments())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_a_difference_applied_gives_the_other(old: Experiment, new: Experiment) -> None:
     changes = diff(old, new)
     assert set_fields(old, changes) == new

@@ -14,7 +14,7 @@ from tests.support.experiments import experiments
 
 
 @given(experiments())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_is_written_is_read_back(exp: Experiment) -> None:
     assert loads(dumps(exp)) == exp
     assert loads(dumps(exp, defaults=True)) == exp
@@ -135,7 +135,7 @@ def test_junk_gives_one_line(raw: object) -> None:
 
 
 @given(st.text(max_size=200) | st.sampled_from(["[net]\n", "net = 1\n", "[[net]]\nwidth = "]))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_junk_text_gives_one_line(text: str) -> None:
     assert len(error_of(lambda: loads(text, "mine.toml")).splitlines()) <= 1
 

@@ -234,6 +234,6 @@ def test_what_the_rules_let_through(raw: dict[str, Any]) -> None:
 
 
 @given(experiments())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_what_the_rules_let_through_has_a_shape_of_that_depth(exp: Experiment) -> None:
     assert net_shape(exp).depth == depth_of(exp)

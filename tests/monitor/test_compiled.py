@@ -12,7 +12,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch._dynamo.utils import counters
 
 import gradtui
 from gradtui.monitor.guard import WatchWarning
@@ -49,6 +48,13 @@ class Backwards(nn.Module):
 
 ORDER = ["first", "block.0", "block.2", "last"]
 Made = tuple[Step, Callable[[], None]]
+
+
+def counters() -> dict[str, Any]:
+    """Return dynamo's counters. They are imported here, because each test process would wait for them at its start."""
+    from torch._dynamo.utils import counters
+
+    return counters
 
 
 def compiled(model: Backwards, optimizer: torch.optim.Optimizer, **options: Any) -> Made:
@@ -93,8 +99,9 @@ WAYS = [
 
 def graphs() -> dict[str, int]:
     return {
-        "graphs": counters["stats"]["unique_graphs"],
-        "recompilations": sum(counters["recompiles"].values()) + sum(counters["recompile_limit"].values()),
+        "graphs": counters()["stats"]["unique_graphs"],
+        "recompilations": sum(counters()["recompiles"].values())
+        + sum(counters()["recompile_limit"].values()),
     }
 
 
@@ -108,7 +115,7 @@ def trained(
 ) -> tuple[dict[str, int], list[float], list[float], Probe | None]:
     """Train; `watched` says whether and when: "", "before" or "after" the model is compiled."""
     torch._dynamo.reset()  # type: ignore[no-untyped-call]
-    counters.clear()
+    counters().clear()
     model = Backwards()
     optimizer = torch.optim.Adam(model.parameters(), 0.01)
     probe = None
@@ -162,7 +169,7 @@ def test_watching_costs_no_graph(home: Path, way: Callable[..., Made]) -> None:
 def test_a_compiled_step_has_its_rows_and_compiles_nothing_of_ours(home: Path) -> None:
     def train(watched: bool) -> tuple[dict[str, int], Probe | None]:
         torch._dynamo.reset()  # type: ignore[no-untyped-call]
-        counters.clear()
+        counters().clear()
         model = Backwards()
         optimizer = torch.optim.Adam(model.parameters(), 0.01)
         probe = gradtui.watch(model, optimizer, budget=None) if watched else None
@@ -204,7 +211,7 @@ def test_activations_end_where_a_model_is_compiled_under_way(home: Path) -> None
             optimizer.step()
 
     train(model, 3)
-    counters.clear()
+    counters().clear()
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         train(torch.compile(model, backend="eager"), 5)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -29,7 +29,8 @@ from tests.ui.conftest import MakeRun
 
 __all__ = ["no_standby"]
 
-SIZES = [(80, 24), (120, 36), (200, 50), (240, 70)]
+SIZES = [(80, 24), (120, 36)]
+LARGE = [(200, 50), (240, 70)]
 HEALED = {"decades": 0.3, "learns": True}
 THEMES = [DARK.name, LIGHT.name, "ansi-dark"]
 
@@ -203,12 +204,26 @@ def stored(snapshot: SnapshotAssertion) -> SnapshotAssertion:
 async def test_the_screen_is_the_reviewed_picture(
     name: str, make_run: MakeRun, stored: SnapshotAssertion
 ) -> None:
-    """One app a screen is resized and given other themes, as a terminal would do it too."""
+    await _compare(name, make_run, stored, SIZES)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", SCREENS)
+async def test_the_large_screen_is_the_reviewed_picture(
+    name: str, make_run: MakeRun, stored: SnapshotAssertion
+) -> None:
+    await _compare(name, make_run, stored, LARGE)
+
+
+async def _compare(
+    name: str, make_run: MakeRun, stored: SnapshotAssertion, sizes: Sequence[tuple[int, int]]
+) -> None:
+    """Compare the pictures of one app, which is resized and given other themes as a terminal would do it too."""
     shows_run, prepare = SCREENS[name]
     app = GradtuiApp(attach=make_run(steps=300) if shows_run else None)
     async with app.run_test(size=SIZES[1]) as pilot:
         await prepare(pilot)
-        for size in SIZES:
+        for size in sizes:
             await pilot.resize_terminal(*size)
             await settled(pilot)
             looks = {}
@@ -232,7 +247,7 @@ async def test_without_colour_and_without_unicode(
     app.ascii = mode == "ascii"
     async with app.run_test(size=SIZES[1]) as pilot:
         await _travelled(pilot)
-        for size in SIZES:
+        for size in SIZES[:1] + LARGE[:1]:
             await pilot.resize_terminal(*size)
             await settled(pilot)
             await until(pilot, lambda: "no values yet" not in screen_text(app))

@@ -148,7 +148,7 @@ names = st.sampled_from(["theme", "redraws", "log_loss", "other", "theme_2", "x"
 documents = st.dictionaries(names, values, max_size=5)
 
 
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=60, deadline=None)
 @given(
     top=documents,
     table=documents,

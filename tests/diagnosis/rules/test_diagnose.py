@@ -117,7 +117,7 @@ NUMBERS = st.one_of(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(data=st.data(), rows=st.integers(1, 60), layers=st.integers(0, 5), finished=st.booleans())
 def test_no_numbers_break_the_rules(data: st.DataObject, rows: int, layers: int, finished: bool) -> None:
     def series(columns: int | None = None) -> Series:

@@ -27,7 +27,7 @@ def counts(lines: list[str]) -> int:
 
 
 @given(experiments(), st.integers(-1, 5), st.integers(1, 160))
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=50, deadline=None, suppress_health_check=list(HealthCheck))
 def test_any_net_can_be_drawn_at_any_width(exp: Experiment, chosen: int, width: int) -> None:
     picture = draw(Outline(exp), chosen, width)
     assert all(line.cell_length <= width for line in picture.lines)

@@ -104,7 +104,7 @@ def test_long_list_of_changes_ends_with_a_count() -> None:
 
 
 @given(experiments(), experiments(), st.integers(1, 130))
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
 def test_differences_of_any_two_experiments_fit_the_width(
     before: Experiment, after: Experiment, width: int
 ) -> None:

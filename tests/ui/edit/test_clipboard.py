@@ -87,7 +87,7 @@ def test_what_is_wrong_is_one_line(text: str, line: str) -> None:
 
 
 @given(st.text(max_size=200) | st.text("[]{}=.\"'`~\n# netoplr0123", max_size=60))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_any_text_is_an_experiment_or_one_line(text: str) -> None:
     try:
         made: Experiment | str = pasted(text, HERE)

@@ -36,7 +36,7 @@ def whole(strip: Strip) -> str:
     return strip.render(Console(color_system="truecolor", force_terminal=True))
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     first=st.lists(strips, min_size=3, max_size=3),
     later=st.lists(st.tuples(st.integers(0, 2), strips), max_size=8),

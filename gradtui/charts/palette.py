@@ -53,7 +53,9 @@ RUN = WEAK + CURVES
 """The first of RUNS slots for runs that are compared, in colours that colour-blind eyes tell apart."""
 RUN_WEAK = RUN + RUNS
 """The first of as many slots for the spread behind each run."""
-SLOTS = RUN_WEAK + RUNS
+RUN_FAINT = RUN_WEAK + RUNS
+"""The first of as many slots that are weaker still."""
+SLOTS = RUN_FAINT + RUNS
 
 # On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
 # Blue to yellow is the axis that all common colour blindnesses keep.
@@ -210,6 +212,7 @@ class Palette:
         for index, rgb in enumerate(_RUNS_DARK if self.dark else _RUNS_LIGHT):
             table[RUN + index] = rgb
             table[RUN_WEAK + index] = mix(rgb, self.ground, 0.55)
+            table[RUN_FAINT + index] = mix(rgb, self.ground, 0.75)
         return table
 
     @cached_property

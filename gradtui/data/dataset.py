@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gradtui.data.arrays import Arrays
 from gradtui.data.files import BYTE_BRIGHTEST, DIGITS_BRIGHTEST, cifar10, digits, idx, npz, text
-from gradtui.data.generated import adding, copy_memory, spirals
+from gradtui.data.generated import adding, circle, copy_memory, gauss, spirals, xor
 from gradtui.data.task import as_answers, chance
 from gradtui.experiment.data_shapes import data_path, data_shape
 from gradtui.experiment.recorded_shape import DataShape
@@ -79,6 +79,12 @@ def _read(data: Data, shape: DataShape, seed: int) -> tuple[Arrays, float]:
             return arrays, BYTE_BRIGHTEST if arrays.train_x.dtype == np.uint8 else 0.0
         case "spirals":
             return spirals(data.samples, seed), 0.0
+        case "circle":
+            return circle(data.samples, seed), 0.0
+        case "xor":
+            return xor(data.samples, seed), 0.0
+        case "gauss":
+            return gauss(data.samples, seed), 0.0
         case "adding":
             return adding(data.samples, data.length, seed), 0.0
         case "copy":

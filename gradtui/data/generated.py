@@ -1,4 +1,4 @@
-"""Make the sources that are generated: spirals in the plane, and sequences that ask for a long memory."""
+"""Make the sources that are generated: points in the plane, and sequences that ask for a long memory."""
 
 from __future__ import annotations
 
@@ -25,6 +25,50 @@ def spirals(samples: int, seed: int) -> Arrays:
     angle = 2 * np.pi * (radius + arm / ARMS) + numbers.normal(0.0, NOISE, samples)
     points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return split(points.astype(np.float32), arm, seed)
+
+
+INNER, RING = 0.5, (0.65, 1.0)
+"""The radius of circle's disc, and those between which its ring lies."""
+XOR_GAP = 0.05
+"""No point of xor lies nearer to an axis."""
+GAUSS_CENTRE, GAUSS_SPREAD = 0.45, 0.2
+
+
+def circle(samples: int, seed: int) -> Arrays:
+    """Return points (n, 2) and classes (n,): 0 is a disc around zero, 1 the ring around it. No line parts them.
+
+    Both are filled evenly, and as frequent as each other, up to one point.
+    """
+    numbers = rng(seed, "examples")
+    ring = np.arange(samples) % 2
+    low, high = np.where(ring == 1, RING[0], 0.0), np.where(ring == 1, RING[1], INNER)
+    # Evenly over an area, so that the square of the radius is even.
+    radius = np.sqrt(numbers.uniform(low**2, high**2))
+    angle = numbers.uniform(0.0, 2 * np.pi, samples)
+    points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    return split(points.astype(np.float32), ring, seed)
+
+
+def xor(samples: int, seed: int) -> Arrays:
+    """Return points (n, 2) of the square from -1 to 1 and classes (n,): 1 where the two coordinates differ in sign.
+
+    All four quarters are equally frequent, up to one point. The nets of one layer cannot learn it (Minsky and Papert
+    1969).
+    """
+    numbers = rng(seed, "examples")
+    quarter = np.arange(samples) % 4
+    signs = np.stack([1 - 2 * (quarter % 2), 1 - 2 * (quarter // 2)], axis=1)
+    points = signs * numbers.uniform(XOR_GAP, 1.0, (samples, 2))
+    return split(points.astype(np.float32), (quarter % 2) ^ (quarter // 2), seed)
+
+
+def gauss(samples: int, seed: int) -> Arrays:
+    """Return points (n, 2) and classes (n,) of two round clouds, which one straight line parts but for few points."""
+    numbers = rng(seed, "examples")
+    cloud = np.arange(samples) % 2
+    centre = GAUSS_CENTRE * (2.0 * cloud - 1.0)
+    points = centre[:, None] + numbers.normal(0.0, GAUSS_SPREAD, (samples, 2))
+    return split(points.astype(np.float32), cloud, seed)
 
 
 BLANK = COPY_SYMBOLS

@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 TOKEN_SOURCES: frozenset[Source] = frozenset({"copy", "text"})
 """Sources whose examples are token ids, one a step, and whose net starts with an embedding."""
 
+PLANE_SOURCES: frozenset[Source] = frozenset({"spirals", "circle", "xor", "gauss"})
+"""Sources whose examples are generated points in the plane."""
+
 COPY_SYMBOLS = 8
 """Alphabet of copy; token ids 0 to 7. Blank is 8, go is 9."""
 COPY_LENGTH = 10
@@ -48,6 +51,8 @@ def data_shape(data: Data) -> DataShape:
             return DataShape((1, 8, 8), 10, "classify")
         case "spirals":
             return DataShape((2,), 3, "classify")
+        case "circle" | "xor" | "gauss":
+            return DataShape((2,), 2, "classify")
         case "adding":
             return DataShape((data.length, 2), 1, "regress")
         case "copy":

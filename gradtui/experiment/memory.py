@@ -18,7 +18,7 @@ from math import prod
 from typing import NamedTuple
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.data_shapes import data_shape
+from gradtui.experiment.data_shapes import PLANE_SOURCES, data_shape
 from gradtui.experiment.layers import (
     Activate,
     Attend,
@@ -85,7 +85,7 @@ def examples(exp: Experiment) -> int:
     size, source = exp.data.batch_size, exp.data.source
     if source == "digits":
         return min(size, DIGITS)
-    if source in ("spirals", "adding", "copy"):
+    if source in PLANE_SOURCES or source in ("adding", "copy"):
         # A fifth is kept for the test.
         return min(size, exp.data.samples - exp.data.samples // 5)
     return size

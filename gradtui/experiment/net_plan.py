@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Literal
 from msgspec.structs import replace
 
 from gradtui.experiment.activations import ACTIVATIONS
-from gradtui.experiment.data_shapes import TOKEN_SOURCES, data_shape, sequence_of
+from gradtui.experiment.data_shapes import PLANE_SOURCES, TOKEN_SOURCES, data_shape, sequence_of
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.layers import (
     Activate,
@@ -367,7 +367,7 @@ def _check_reading(exp: Experiment, form: Form) -> None:
 def _form_of(data: Data, rank: int | None) -> Form:
     if data.source in TOKEN_SOURCES or data.source == "adding":
         return "sequence"
-    if data.source == "spirals" or rank == 1:
+    if data.source in PLANE_SOURCES or rank == 1:
         return "flat"
     if data.sequence != "none":
         return "sequence"

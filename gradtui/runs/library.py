@@ -70,7 +70,7 @@ def needs_diagnosis(info: RunInfo) -> bool:
 
 def _last(folder: Path, meta: RunMeta, table: str) -> LastRow | None:
     about = meta.tables.get(table)
-    return last_row(folder, table, len(about.columns)) if about and about.columns else None
+    return last_row(folder, table, about.numbers) if about and about.columns else None
 
 
 def _loss(folder: Path, meta: RunMeta) -> float | None:

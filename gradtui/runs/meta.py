@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import time
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 import msgspec
+from msgspec import Meta
 
 from gradtui.ordinary_files import read_whole
 from gradtui.runs import process
@@ -40,7 +41,33 @@ class TableMeta(msgspec.Struct, frozen=True):
     """A TableMeta names the columns of a table, in the order in which they are stored."""
 
     columns: tuple[str, ...]
-    kind: Literal["scalars", "layers", "lags", "histograms"] = "layers"
+    kind: Literal["scalars", "layers", "lags", "histograms", "planes"] = "layers"
+    width: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
+    """The numbers in each column of a row; more than one only of planes."""
+
+    @property
+    def numbers(self) -> int:
+        """Return how many numbers a row has."""
+        return len(self.columns) * self.width
+
+
+class PlaneMeta(msgspec.Struct, frozen=True, kw_only=True):
+    """A PlaneMeta says which places of the plane the tables of planes stand for, and which points the net learns from.
+
+    Each coordinate runs from `low` to `high`, in `side` places, whose centres the net is asked about.
+    """
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    side: Annotated[int, Meta(ge=1, le=500)]
+    unit_side: Annotated[int, Meta(ge=1, le=500)]
+    """The same for the pictures of single units, which are coarser."""
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    answers: tuple[float, ...]
+    """The class of each point, or the number to predict."""
+    classes: Annotated[int, Meta(ge=0, le=100)]
+    """0 where numbers are predicted."""
 
 
 class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -90,6 +117,8 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The run from which this one was forked, or whose cure it tries."""
     preflight: bool = False
     """This is true if nothing is trained: one row of each table, measured at initialisation."""
+    plane: PlaneMeta | None = None
+    """What the tables of planes stand for; None where the run has none."""
 
     @classmethod
     def of_this_process(cls, **fields: Any) -> Self:
@@ -132,6 +161,8 @@ def write_meta(folder: Path, meta: RunMeta) -> None:
 
 LONGEST_NAME = 10_000
 """The most characters that a name in run.json may have: it is painted and printed."""
+MOST_NUMBERS = 50_000_000
+"""The most numbers that a row of a table may have: a row is read whole."""
 
 
 def _check(meta: RunMeta) -> None:
@@ -148,8 +179,29 @@ def _check(meta: RunMeta) -> None:
     names = [meta.id, meta.name, meta.host, meta.machine, meta.device]
     names += [text for layer in meta.layers for text in (layer.name, layer.kind)]
     names += [column for table in meta.tables.values() for column in table.columns]
+    if any(table.numbers > MOST_NUMBERS for table in meta.tables.values()):
+        raise ValueError(f"tables: a row of more than {MOST_NUMBERS:,} numbers")
+    if meta.plane is not None:
+        _check_plane(meta.plane, meta.tables)
     if any(len(name) > LONGEST_NAME for name in names):
         raise ValueError(f"a name of more than {LONGEST_NAME:,} characters")
+
+
+FARTHEST = 1e30
+"""Coordinates of planes lie nearer to 0."""
+
+
+def _check_plane(plane: PlaneMeta, tables: dict[str, TableMeta]) -> None:
+    """Raise ValueError where the places of the plane, its points and its tables do not fit together."""
+    for low, high in zip(plane.low, plane.high, strict=True):
+        if not -FARTHEST < low < high < FARTHEST:
+            raise ValueError(f"plane: no coordinates lie between {low:g} and {high:g}")
+    if not len(plane.x) == len(plane.y) == len(plane.answers):
+        raise ValueError("plane: its points need one x, one y and one answer each")
+    for name, side in (("plane", plane.side), ("unit_planes", plane.unit_side)):
+        table = tables.get(name)
+        if table is not None and table.width % side**2:
+            raise ValueError(f"tables.{name}.width: {table.width} is no multiple of {side} × {side}")
 
 
 def read_meta(folder: Path) -> RunMeta:

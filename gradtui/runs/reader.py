@@ -242,4 +242,4 @@ class Run:
         """Return a table by name; it has no columns and no rows if the run does not record it."""
         meta = self.meta
         about = meta.tables.get(name) if meta else None
-        return Table(self.folder, name, about.columns if about else ())
+        return Table(self.folder, name, about.columns, about.width) if about else Table(self.folder, name, ())

@@ -151,4 +151,4 @@ def _age(path: Path) -> float:
 def last_step(folder: Path, meta: RunMeta) -> int:
     """Return the last step that any table holds; 0 before the first. Needs no numpy."""
     tables = meta.tables.items()
-    return max((last_row_step(folder, name, len(table.columns)) for name, table in tables), default=0)
+    return max((last_row_step(folder, name, table.numbers) for name, table in tables), default=0)

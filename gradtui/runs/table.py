@@ -36,13 +36,16 @@ class Table:
     A file that is not there yet has no rows; one that is cut short while it is read gives fewer.
     """
 
-    def __init__(self, folder: Path, name: str, columns: tuple[str, ...]) -> None:
+    def __init__(self, folder: Path, name: str, columns: tuple[str, ...], width: int = 1) -> None:
+        """`width`: the numbers in each column of a row."""
         self.folder = folder
         self.name = name
         self.columns = columns
+        self.numbers = len(columns) * width
+        """The numbers in a row."""
         self._path = table_path(folder, name)
-        self._dtype = record_dtype(len(columns))
-        self._level_dtype = level_dtype(len(columns))
+        self._dtype = record_dtype(self.numbers)
+        self._level_dtype = level_dtype(self.numbers)
 
     @property
     def rows(self) -> int:
@@ -55,10 +58,10 @@ class Table:
         return _read(self._path, self._dtype, start, stop)
 
     def values(self, start: int = 0, stop: int | None = None) -> tuple[Steps, Times, Floats]:
-        """Return rows as steps (n,), times (n,) and values (n, columns)."""
+        """Return rows as steps (n,), times (n,) and values (n, numbers in a row)."""
         start, stop, _ = slice(start, stop).indices(self.rows)
         stop = max(start, stop)
-        values = np.empty((stop - start, len(self.columns)), np.float32)
+        values = np.empty((stop - start, self.numbers), np.float32)
         return self._gather(start, stop, values, slice(None))
 
     def column(self, name: str) -> tuple[Steps, Times, Floats]:
@@ -98,7 +101,7 @@ class Table:
         start, stop, _ = slice(start, stop).indices(self.rows)
         count = min(buckets, stop - start)
         if count <= 0:
-            return empty(len(self.columns))
+            return empty(self.numbers)
         bucket = coarsest_bucket((stop - start) // count)
         edges = bucket_edges(start, stop, count, bucket)
         each = self._level_dtype.itemsize * ((stop - start) // count // bucket + 1)
@@ -107,7 +110,7 @@ class Table:
         return concatenate(parts)
 
     def _merged(self, edges: npt.NDArray[np.int64], bucket: int) -> Summary:
-        parts, positions, weights = [empty(len(self.columns))], [np.zeros(0, np.int64)], [np.zeros(0)]
+        parts, positions, weights = [empty(self.numbers)], [np.zeros(0, np.int64)], [np.zeros(0)]
         position = int(edges[0])
         for weight, part in self.pieces(position, int(edges[-1]), bucket):
             parts.append(part)

@@ -10,7 +10,7 @@ import time as clock
 from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -77,6 +77,14 @@ def check_row(values: Any, columns: int, table: str) -> None:
     """Raise ValueError if a row has the wrong length: numpy would spread one number over all columns."""
     if len(values) != columns:
         raise ValueError(f"{table}: {len(values)} values for {columns} columns")
+
+
+class RowSink(Protocol):
+    """A RowSink takes measured rows: a run's writer, or a list in memory."""
+
+    def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
+        """Take a row; `values` holds one number a column."""
+        ...
 
 
 class RunWriter:

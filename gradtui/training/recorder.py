@@ -12,6 +12,7 @@ from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.runs.meta import TableMeta
 from gradtui.runs.writer import RunWriter
 from gradtui.training.divergence import DivergenceDetector
+from gradtui.training.plane import plane_tables
 from gradtui.training.sampling import sampled_tables
 from gradtui.training.session import Session
 from gradtui.training.step import StepResult
@@ -49,8 +50,8 @@ class Recorder:
         resume_at: int | None = None,
     ) -> None:
         """Open the tables. `resume_at` is the step from which the run is resumed; None for a new run."""
-        columns = {name: table.columns for name, table in tables.items()}
-        unlevelled = [name for name, table in tables.items() if table.kind == "histograms"]
+        columns = {name: table.columns * table.width for name, table in tables.items()}
+        unlevelled = [name for name, table in tables.items() if table.kind in ("histograms", "planes")]
         self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
         """Whether the last NONFINITE_STEPS losses were not finite."""
@@ -114,4 +115,5 @@ def tables_of(session: Session) -> dict[str, TableMeta]:
         "scalars": TableMeta(columns=tuple(scalars), kind="scalars"),
         "grad_norm": TableMeta(columns=layers, kind="layers"),
         **sampled_tables(session),
+        **plane_tables(session),
     }

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -16,6 +14,8 @@ from gradtui.probe.sampling_budget import SamplingBudget, clock_of
 from gradtui.probe.signals import SignalProbe
 from gradtui.runs.histograms import TABLE, columns_of, to_row
 from gradtui.runs.meta import TableMeta
+from gradtui.runs.writer import RowSink
+from gradtui.training.plane import PlaneRecorder
 from gradtui.training.session import Session
 
 TIME_SHARE = 0.03
@@ -34,19 +34,11 @@ EARLY_GROWTH = 4
 """Histograms at the beginning are as far apart as the steps so far over this: slow trainings have a picture soon."""
 
 
-class RowSink(Protocol):
-    """A RowSink takes measured rows: a run's writer, or a list in memory."""
-
-    def append(self, table: str, step: int, values: npt.ArrayLike, time: float | None = None) -> None:
-        """Take a row; `values` holds one number a column."""
-        ...
-
-
 class StepSampler:
     """A StepSampler decides which steps of a session are sampled, and records the metrics of those.
 
     These are all metrics that `gradtui.probe.layer_stats` computes, the gradient by time lag of recurrent nets, and
-    at some of the sampled steps the histograms of the gradients.
+    at some of the sampled steps the histograms of the gradients and, of data in the plane, what the net computes.
     """
 
     def __init__(self, session: Session, writer: RowSink) -> None:
@@ -58,6 +50,7 @@ class StepSampler:
         self._writer = writer
         self._probe = SignalProbe(session.net.layers, session.net, self.clock)
         self._histograms = HistogramRecorder(session, writer)
+        self._plane = PlaneRecorder(session, writer)
         self._slopes = _learned_slopes(session)
         self._gradient_samplers = samplers("gradients")
         self._update_samplers = samplers("weights", "slopes")
@@ -94,6 +87,7 @@ class StepSampler:
         """Measure a sampled step's gradients as they are recorded: with penalties, unscaled, unclipped."""
         begin = self.clock()
         self._histograms.count(self._session.step + 1, forced=self._forced)
+        self._plane.look(self._session.step + 1, forced=self._forced)
         if self._gradient_samplers:
             gradients = [[p.grad for p in layer.parameters] for layer in self._session.net.layers]
             self._rows |= {one.name: one.compute(gradients) for one in self._gradient_samplers}
@@ -112,6 +106,7 @@ class StepSampler:
             if values is not None:
                 self._writer.append(name, step, values, moment)
         self._histograms.write(step, moment)
+        self._plane.write(step, moment)
         self._before = None
         self._wait()
         self._seconds += self.clock() - begin

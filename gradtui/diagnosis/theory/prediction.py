@@ -33,8 +33,8 @@ DIGITS_VARIANCE = 0.1414
 """The variance of all pixels of all digits together."""
 DIGITS_SPREAD = 0.0733
 """The variance of one pixel over the digits, on average."""
-SPIRALS = 0.1754
-"""Mean square of one coordinate, with a radius even in [0.05, 1]."""
+PLANE = {"spirals": 0.1754, "circle": 0.2091, "xor": 0.3508, "gauss": 0.2425}
+"""The mean square of one coordinate of each source of points: half that of the radius, or what its spread gives."""
 
 
 @dataclass(frozen=True)
@@ -193,8 +193,8 @@ def input_mean_square(exp: Experiment) -> float:
     when not standardised; adding's two columns are an even number in [0, 1] and two marks in a sequence.
     """
     match exp.data.source:
-        case "spirals":
-            return SPIRALS
+        case "spirals" | "circle" | "xor" | "gauss":
+            return PLANE[exp.data.source]
         case "adding":
             return (1.0 / 3.0 + 2.0 / exp.data.length) / 2.0
         case "copy" | "text":

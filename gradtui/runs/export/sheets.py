@@ -142,7 +142,9 @@ def sheets_of(run: Run, show: Show = show_nothing) -> list[Sheet]:
 
 def _parts(run: Run) -> dict[str, Part]:
     meta = run.meta
-    parts: dict[str, Part] = {name: run.table(name) for name in (meta.tables if meta else ())}
+    tables = meta.tables.items() if meta else ()
+    # Planes are pictures: they have a thousand numbers a column.
+    parts: dict[str, Part] = {name: run.table(name) for name, about in tables if about.kind != "planes"}
     parts["evaluation"] = _Evaluations(run)
     return parts
 

@@ -1,0 +1,196 @@
+"""Draw what a net computes over the plane: the class of each place, the training points over it, and single units.
+
+With true colours a cell holds two places, one above the other, so that a picture has places as wide as high. With the
+terminal's own colours, without any, or in ASCII, a cell is a character: a pattern for each class, a digit for a point.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from gradtui.charts.cells import Cells, codes_of
+from gradtui.charts.palette import (
+    NAN_FILL,
+    NAN_INK,
+    NONE,
+    RAMP,
+    RAMP_WEAK,
+    RUN,
+    RUN_FAINT,
+    RUN_WEAK,
+    RUNS,
+    STEPS,
+    TEXT,
+    Palette,
+    ramp_steps,
+)
+from gradtui.runs.plane import Plane, places
+from gradtui.runs.summary import Floats
+
+HALF = "▀"
+PATTERNS, ASCII_PATTERNS = "·▒+~%=#░", ".:+=*-~%"
+"""The character of each class where colours cannot tell them apart."""
+SURE = 0.5
+"""From this share of the way between guessing and certainty on, a class has its stronger tone."""
+
+Places = NDArray[np.int64]
+
+
+def pattern_of(number: int, palette: Palette) -> str:
+    """Return the character with which a class is drawn where a cell is one character."""
+    return (ASCII_PATTERNS if palette.ascii else PATTERNS)[number % RUNS]
+
+
+def in_halves(palette: Palette) -> bool:
+    """Return whether a cell holds two places in true colours."""
+    return palette.depth == "true" and not palette.ascii
+
+
+def resampled(values: Floats, rows: int, columns: int) -> NDArray[np.float64]:
+    """Return pictures (n, side, side) with other numbers of places, (n, rows, columns), by linear interpolation."""
+    side = values.shape[-1]
+    found = np.asarray(values, np.float64)
+    for axis, count in ((1, rows), (2, columns)):
+        at = np.clip((np.arange(count) + 0.5) * side / count - 0.5, 0, side - 1)
+        low = at.astype(np.int64)
+        high = np.minimum(low + 1, side - 1)
+        shape = [1, 1, 1]
+        shape[axis] = count
+        part = (at - low).reshape(shape)
+        with np.errstate(invalid="ignore", over="ignore"):
+            one, other = found.take(low, axis), found.take(high, axis)
+            # Not with a weight of 0 beside it: infinity times 0 is no number.
+            found = np.where(part == 0, one, one * (1 - part) + other * part)
+    return found
+
+
+def draw_plane(cells: Cells, plane: Plane, palette: Palette, rows: int, column: int, row: int = 0) -> None:
+    """Draw a plane as a square of so many rows and twice as many columns, with its upper left corner at a cell."""
+    columns = 2 * rows
+    if rows < 1:
+        return
+    halves = in_halves(palette)
+    slots = _regions(resampled(plane.outputs, columns if halves else rows, columns), plane.about.classes)
+    if halves:
+        points = _points(plane, columns, columns)
+        _halves(cells, np.where(points >= 0, points, slots), row, column)
+        return
+    points = _points(plane, rows, columns)
+    area = slice(row, row + rows), slice(column, column + columns)
+    known = slots != NAN_FILL
+    numbers = np.where(known, (slots - RUN_WEAK) % RUNS, 0)
+    if plane.about.classes:
+        patterns = np.array([codes_of(pattern_of(number, palette))[0] for number in range(RUNS)])
+        codes = patterns[numbers]
+        digits = ord("0") + np.clip(points - RUN, 0, RUNS - 1)
+    else:
+        dithers = codes_of(palette.glyphs.dithers[1:])
+        codes = dithers[np.clip(slots - RAMP_WEAK, 0, STEPS - 1) * len(dithers) // STEPS]
+        digits = np.full(points.shape, ord("o"))
+    codes = np.where(known, codes, ord(palette.glyphs.nan))
+    _fit(
+        cells,
+        area,
+        np.where(points >= 0, digits, codes),
+        np.where(points >= 0, points, np.where(known, _plain(slots, plane), NAN_INK)),
+        NONE,
+    )
+
+
+def _plain(slots: Places, plane: Plane) -> Places:
+    """Return the inks of regions in one tone: a weaker one would be the same for all classes of 16 colours."""
+    if not plane.about.classes:
+        return slots - RAMP_WEAK + RAMP
+    return RUN + (slots - RUN_WEAK) % RUNS
+
+
+def _regions(outputs: NDArray[np.float64], classes: int) -> Places:
+    """Return the slot of each place: its class, in a weaker tone where the net is not sure, or its number's step."""
+    known = np.isfinite(outputs).all(0)
+    if not classes:
+        low, high = (float(end(outputs[0][known])) if known.any() else 0.0 for end in (np.min, np.max))
+        share = (outputs[0] - low) / ((high - low) or 1.0)
+        return np.where(known, RAMP_WEAK + ramp_steps(share), NAN_FILL)
+    best = np.nan_to_num(outputs).argmax(0)
+    sure = (outputs.max(0) - 1 / classes) / (1 - 1 / classes) >= SURE if classes > 1 else known
+    return np.where(known, np.where(sure, RUN_WEAK, RUN_FAINT) + best, NAN_FILL)
+
+
+def _points(plane: Plane, rows: int, columns: int) -> Places:
+    """Return the slot of the last training point of each place, -1 where there is none."""
+    found = np.full((rows, columns), -1, np.int64)
+    down, _ = places(plane.about, rows)
+    _, across = places(plane.about, columns)
+    answers = np.asarray(plane.about.answers)
+    if plane.about.classes:
+        found[down, across] = RUN + np.clip(np.nan_to_num(answers), 0, RUNS - 1).astype(np.int64)
+    elif len(answers):
+        low, high = float(np.nanmin(answers)), float(np.nanmax(answers))
+        found[down, across] = RAMP + ramp_steps((answers - low) / ((high - low) or 1.0))
+    return found
+
+
+def _halves(cells: Cells, slots: Places, row: int, column: int) -> None:
+    """Write two rows of places into each row of cells."""
+    area = slice(row, row + len(slots) // 2), slice(column, column + slots.shape[1])
+    _fit(cells, area, np.full(slots[::2].shape, ord(HALF)), slots[::2], slots[1::2])
+
+
+def _fit(cells: Cells, area: tuple[slice, slice], codes: Places, inks: Places, fills: Places | int) -> None:
+    """Write a picture; what lies beyond the cells is cut off."""
+    height, width = cells.codes[area].shape
+    cells.codes[area] = codes[:height, :width]
+    cells.ink[area] = inks[:height, :width]
+    cells.fill[area] = fills if isinstance(fills, int) else fills[:height, :width]
+
+
+def draw_legend(cells: Cells, plane: Plane, palette: Palette, column: int, row: int = 0) -> None:
+    """Write beside a picture what its colours or characters stand for; as many lines as fit."""
+    if not plane.about.classes:
+        cells.write(row, column, "colour: the net's output", TEXT)
+        return
+    for number, share in enumerate(plane.shares.tolist()):
+        if in_halves(palette):
+            cells.write(row + number, column, "   ", NONE, RUN_WEAK + number)
+            cells.write(row + number, column + 1, "■", RUN + number, RUN_WEAK + number)
+        else:
+            cells.write(row + number, column, f"{pattern_of(number, palette) * 2}{number}", RUN + number)
+        cells.write(row + number, column + 4, f"class {number}: {share:.0%} of the plane", NONE)
+
+
+def draw_units(cells: Cells, units: Floats, palette: Palette, names: Sequence[str], *, row: int = 0) -> int:
+    """Draw what single units answer as small pictures (n, side, side) beside one another, on one common scale.
+
+    Return how many of them fit. names: what stands beneath each.
+    """
+    height, width = cells.shape
+    side = units.shape[-1]
+    rows = (side + 1) // 2
+    known = np.isfinite(units)
+    low, high = (float(end(units[known])) if known.any() else 0.0 for end in (np.min, np.max))
+    per_line = max(1, (width + 1) // (side + 1))
+    shown = 0
+    for number, unit in enumerate(units):
+        down, across = divmod(number, per_line)
+        top, left = row + down * (rows + 1), across * (side + 1)
+        if top + rows > height:
+            break
+        halves = in_halves(palette)
+        picture = resampled(unit[None], 2 * rows if halves else rows, side)[0]
+        steps = ramp_steps((picture - low) / ((high - low) or 1.0)).astype(np.int64)
+        slots = np.where(np.isfinite(picture), RAMP + steps, NAN_FILL)
+        if halves:
+            _halves(cells, slots, top, left)
+        else:
+            dithers = codes_of(palette.glyphs.dithers)
+            codes = np.where(
+                slots == NAN_FILL, ord(palette.glyphs.nan), dithers[steps * len(dithers) // STEPS]
+            )
+            _fit(cells, (slice(top, top + rows), slice(left, left + side)), codes, slots, NONE)
+        if top + rows < height and number < len(names):
+            cells.write(top + rows, left, names[number][:side])
+        shown += 1
+    return shown

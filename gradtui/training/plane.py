@@ -1,0 +1,182 @@
+"""Record what a net computes of points in the plane: at some of the sampled steps it is asked about a coarse grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from gradtui.data import Dataset
+from gradtui.runs.meta import PlaneMeta, TableMeta
+from gradtui.runs.plane import OUTPUTS, UNITS
+from gradtui.runs.writer import RowSink
+
+if TYPE_CHECKING:
+    from gradtui.training.session import Session
+
+SIDE, UNIT_SIDE = 36, 12
+"""Places along each coordinate, of the whole net and of a single unit; the first is an odd multiple of the second, so
+that both have places in common."""
+MARGIN = 0.08
+"""What the plane shows beyond the points, as a share of their extent."""
+MOST_POINTS = 300
+"""The training points that a picture shows."""
+MOST_CLASSES = 8
+"""The classes that a picture can tell apart."""
+MOST_UNITS = 12
+"""Units of a layer that have a picture each."""
+MOST_NUMBERS = 32_768
+"""The numbers of all units' pictures of a row; a deep net has fewer units of each layer in it, or none."""
+
+PLANNED_ROWS = 50
+"""Rows of a run, spread over the planned steps."""
+EARLY_GROWTH = 4
+"""At the beginning rows are as far apart as the steps so far over this."""
+
+
+def plane_of(dataset: Dataset) -> PlaneMeta | None:
+    """Return the plane that shows a data set; None where its examples are not points with few classes or a number."""
+    shape = dataset.shape
+    if len(shape.input) != 1 or shape.input[0] != 2 or dataset.train_x.is_complex():
+        return None
+    if shape.task not in ("classify", "regress") or (
+        shape.task == "classify" and shape.outputs > MOST_CLASSES
+    ):
+        return None
+    both = torch.cat([dataset.train_x, dataset.test_x]).double().cpu()
+    low, high = both.amin(0), both.amax(0)
+    # Points that all lie on one line have a plane around them too.
+    room = torch.where(high > low, MARGIN * (high - low), torch.ones_like(low))
+    ends = [(low - room).tolist(), (high + room).tolist()]
+    if not np.isfinite(ends).all() or np.abs(ends).max() >= 1e30:
+        return None
+    points = dataset.train_x[:MOST_POINTS].double().cpu().numpy()
+    answers = dataset.train_y[:MOST_POINTS].double().cpu().numpy().reshape(len(points), -1)[:, 0]
+    (left, below), (right, above) = ends
+    return PlaneMeta(
+        low=(left, below),
+        high=(right, above),
+        side=SIDE,
+        unit_side=UNIT_SIDE,
+        x=tuple(_rounded(points[:, 0])),
+        y=tuple(_rounded(points[:, 1])),
+        answers=tuple(_rounded(answers)),
+        classes=shape.outputs if shape.task == "classify" else 0,
+    )
+
+
+def _rounded(numbers: npt.NDArray[np.float64]) -> list[float]:
+    return [float(f"{number:.5g}") for number in numbers.tolist()]
+
+
+def plane_tables(session: Session) -> dict[str, TableMeta]:
+    """Return the tables of planes, as they stand in run.json; none where the data are no points in the plane."""
+    plane = plane_of(session.dataset)
+    if plane is None:
+        return {}
+    outputs = tuple(str(number) for number in range(plane.classes)) or ("output",)
+    tables = {OUTPUTS: TableMeta(columns=outputs, kind="planes", width=plane.side**2)}
+    layers, each = session.net.layers, plane.unit_side**2
+    if units := min(MOST_UNITS, MOST_NUMBERS // (len(layers) * each)):
+        names = tuple(layer.name for layer in layers)
+        tables[UNITS] = TableMeta(columns=names, kind="planes", width=units * each)
+    return tables
+
+
+def row_gap(step: int, planned: int) -> int:
+    """Return how many steps after one with a row the next with a row is."""
+    return max(1, min(planned // PLANNED_ROWS, step // EARLY_GROWTH))
+
+
+class PlaneRecorder:
+    """A PlaneRecorder asks the net about the places of the plane, and records its answers and those of its units.
+
+    It asks as an evaluation does: nothing random happens, and neither gradients nor running statistics are written. So
+    the training goes on with the same numbers.
+    """
+
+    def __init__(self, session: Session, writer: RowSink) -> None:
+        self._session = session
+        self._writer = writer
+        self._planned = session.exp.run.steps
+        self._last = 0
+        """The last step recorded. A run that is resumed begins with a row."""
+        self._rows: dict[str, npt.NDArray[np.float32]] = {}
+        self._plane = plane_of(session.dataset)
+        self._tables = plane_tables(session)
+        self._places: Tensor | None = None
+
+    def look(self, step: int, *, forced: bool) -> None:
+        """Ask the net of a step before its weights move, if that is due or `forced`."""
+        if self._plane is None:
+            return
+        if forced or not self._last or step - self._last >= row_gap(self._last, self._planned):
+            self._rows = self._measure(self._plane)
+
+    def write(self, step: int, moment: float) -> None:
+        """Write what was measured of that step, if anything was."""
+        for table, row in self._rows.items():
+            self._writer.append(table, step, row, moment)
+            self._last = step
+        self._rows = {}
+
+    def _measure(self, plane: PlaneMeta) -> dict[str, npt.NDArray[np.float32]]:
+        session, net = self._session, self._session.net
+        if self._places is None:
+            self._places = torch.from_numpy(places_of(plane)).to(session.device)
+        rows = {}
+        net.eval()
+        try:
+            with torch.no_grad(), session.autocast():
+                about = self._tables.get(UNITS)
+                if about is None:
+                    outputs = net(self._places)
+                else:
+                    outputs, units = self._pass(plane, about.width // plane.unit_side**2)
+                    rows[UNITS] = units
+        finally:
+            net.train()
+        outputs = outputs.float()
+        outputs = outputs.softmax(1) if plane.classes else outputs[:, :1]
+        return {OUTPUTS: outputs.T.reshape(-1).cpu().numpy(), **rows}
+
+    def _pass(self, plane: PlaneMeta, most: int) -> tuple[Tensor, npt.NDArray[np.float32]]:
+        """Return the outputs, and what the first `most` units of each layer answer on the coarser grid."""
+        net = self._session.net
+        assert self._places is not None
+        every = plane.side // plane.unit_side
+        # The middle one of each three places.
+        coarse = torch.arange(every // 2, plane.side, every, device=self._places.device)
+        chosen = (coarse[:, None] * plane.side + coarse).reshape(-1)
+        # What a layer lacks of units stays without a number.
+        units = torch.full((len(net.layers), most, plane.unit_side**2), torch.nan)
+
+        def keep(index: int) -> Callable[..., None]:
+            def hook(module: torch.nn.Module, args: Any, output: Tensor) -> None:
+                answers = output.detach()[:, :most].index_select(0, chosen).float().T.cpu()
+                units[index, : len(answers)] = answers
+
+            return hook
+
+        hooks = [
+            (layer.activation or layer.module).register_forward_hook(keep(index))
+            for index, layer in enumerate(net.layers)
+        ]
+        try:
+            outputs: Tensor = net(self._places)
+        finally:
+            for hook in hooks:
+                hook.remove()
+        return outputs, units.reshape(-1).numpy()
+
+
+def places_of(plane: PlaneMeta) -> npt.NDArray[np.float32]:
+    """Return the centres of the places (side², 2): rows from the highest y downward, in each of them x ascends."""
+    (left, below), (right, above) = plane.low, plane.high
+    centres = (np.arange(plane.side) + 0.5) / plane.side
+    y, x = np.meshgrid(above + (below - above) * centres, left + (right - left) * centres, indexing="ij")
+    return np.stack([x.reshape(-1), y.reshape(-1)], axis=1).astype(np.float32)

@@ -91,8 +91,8 @@ def read_plane(run: Run, at: int | None = None) -> Plane | None:
     return Plane(about, step, outputs, _steps(run))
 
 
-def read_units(run: Run, layer: int, at: int | None = None) -> tuple[int, Floats] | None:
-    """Return the step and what the first units of a layer answer, (units, side, side); None where there is nothing."""
+def read_units(run: Run, layer: int, at: int | None = None) -> Floats | None:
+    """Return what the first units of a layer answer at the last recorded step up to `at`, (units, side, side)."""
     meta = run.meta
     about = meta.plane if meta is not None else None
     found = _row(run, UNITS, at)
@@ -103,7 +103,8 @@ def read_units(run: Run, layer: int, at: int | None = None) -> tuple[int, Floats
         return None
     units = found[1].reshape(columns, -1)[layer].reshape(-1, about.unit_side, about.unit_side)
     there = ~np.isnan(units).all(axis=(1, 2))
-    return found[0], units[: int(there.nonzero()[0][-1]) + 1 if there.any() else 1]
+    shown: Floats = units[: int(there.nonzero()[0][-1]) + 1 if there.any() else 1]
+    return shown
 
 
 def _row(run: Run, name: str, at: int | None) -> tuple[int, Floats] | None:

@@ -261,12 +261,15 @@ class FollowedRun:
         self._events_read = len(snapshot.events)
 
     def _read_view(self, run: Run, request: ViewRequest) -> None:
+        from gradtui.runs.plane import read_plane
         from gradtui.ui.view_data import read_view
 
         assert self.snapshot is not None
         shown = request.draws_factors and "activation_slope" in run.metrics
         slopes = run.table("activation_slope") if shown else None
-        self.data = read_view(self.snapshot, run.scalar_tables(), request, self.experiment, self.data, slopes)
+        plane = read_plane(run, request.at) if request.plane else None
+        tables = run.scalar_tables()
+        self.data = read_view(self.snapshot, tables, request, self.experiment, self.data, slopes, plane)
 
     def _post(self, worker: Worker[None] | None = None) -> None:
         """Hand the state over; with a worker, wait until it was painted."""
@@ -344,6 +347,12 @@ class FollowedRun:
         """Return whether it is the training of a script that `gradtui.watch` records."""
         meta = self.snapshot.meta if self.snapshot is not None else None
         return meta is not None and meta.kind == "script"
+
+    @property
+    def has_plane(self) -> bool:
+        """Return whether it records what the net computes over the plane."""
+        meta = self.snapshot.meta if self.snapshot is not None else None
+        return meta is not None and meta.plane is not None
 
     @property
     def lr(self) -> float:

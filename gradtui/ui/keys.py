@@ -28,6 +28,9 @@ TIME_KEYS: list[BindingType] = [
         tooltip="The factors that backpropagation multiplies, and their product.",
         id="lab.product",
     ),
+    Binding(
+        "D", "plane", "what it computes", tooltip="The class that the net gives each point.", id="lab.plane"
+    ),
     Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
     Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
     Binding(
@@ -202,10 +205,61 @@ LAB_KEYS: list[BindingType] = [
     Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="lab.before"),
 ]
 
+PAGE = 10
+"""The columns or lines that a key with shift moves by."""
+
+GRADIENT_KEYS: list[BindingType] = [
+    Binding(
+        "left,h",
+        "layer(-1)",
+        "layer",
+        key_display="←→",
+        tooltip="The previous layer.",
+        id="gradient.left",
+    ),
+    Binding("right,l", "layer(1)", "next layer", show=False, id="gradient.right"),
+    Binding("shift+left", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
+    Binding("shift+right", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
+    Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
+    Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
+    Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="gradient.earlier"),
+    Binding("down,j", "time(1)", "later", show=False, tooltip="Later.", id="gradient.later"),
+    Binding("shift+up,K,pageup", f"time(-{PAGE})", "10 steps back", show=False, id="gradient.far-back"),
+    Binding("shift+down,J,pagedown", f"time({PAGE})", "10 steps on", show=False, id="gradient.far-on"),
+    Binding(
+        "plus,equals_sign",
+        "zoom(0.5)",
+        "zoom",
+        key_display="+ -",
+        tooltip="Fewer layers, closer; - shows more of them.",
+        id="gradient.zoom-in",
+    ),
+    Binding("minus", "zoom(2.0)", "more layers", show=False, id="gradient.zoom-out"),
+    Binding(
+        "right_square_bracket",
+        "zoom_time(0.5)",
+        "zoom time",
+        key_display="] [",
+        tooltip="A shorter stretch of time, closer; [ shows a longer one.",
+        id="gradient.time-in",
+    ),
+    Binding("left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"),
+    Binding(
+        "0",
+        "whole",
+        "whole",
+        tooltip="All layers and the whole run again.",
+        id="gradient.whole",
+        show=False,
+    ),
+    Binding("enter", "open", "open layer", key_display="⏎", tooltip="All of this layer.", id="gradient.open"),
+]
+"""The keys of the charts of the layers."""
+
 NEED_A_RUN = frozenset(
     {
         "send", "restart", "continue",
-        "log", "report", "metric", "factors", "first_bad", "live", "find_layer", "back",
+        "log", "report", "metric", "factors", "plane", "first_bad", "live", "find_layer", "back",
         "fork_with_cure", "try_all_cures", "repair", "end_comparison",
     }
 )  # fmt: skip
@@ -232,6 +286,8 @@ def why_not(action: str, run: FollowedRun | None) -> str:
         return "needs a run, press space first"
     if name in ("live", "back", "report"):
         return ""
+    if name == "plane":
+        return "this run has no points in the plane; data such as spirals or circle have"
     if name == "end_comparison":
         return "no other run is compared with this one"
     if name == "repair" and run.live:

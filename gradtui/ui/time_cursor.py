@@ -77,7 +77,8 @@ class TimeCursor:
 
         run = self._followed()
         if run is not None:
-            self.show(metric=next_drawn(run.request.metric, run.metrics, forward).name, factors=False)
+            metric = next_drawn(run.request.metric, run.metrics, forward).name
+            self.show(metric=metric, factors=False, plane=False)
 
     def show_factors(self) -> None:
         """Show the factors that backpropagation multiplies, over time where the net is recurrent; or the gradient."""
@@ -86,11 +87,17 @@ class TimeCursor:
             return
         metric = next((name for name in ("hidden_grad", "backward_gain") if name in run.metrics), None)
         if run.request.draws_factors:
-            self.show(metric="grad_norm", factors=False)
+            self.show(metric="grad_norm", factors=False, plane=False)
         elif metric is None:
             self._screen.notify("The factors of the layers were not recorded in this run.", timeout=4)
         else:
-            self.show(metric=metric, factors=True)
+            self.show(metric=metric, factors=True, plane=False)
+
+    def show_plane(self) -> None:
+        """Show what the net computes over the plane, or the layers again."""
+        run = self._followed()
+        if run is not None:
+            self.show(plane=not run.request.plane)
 
     def _request(self, run: FollowedRun, request: ViewRequest) -> None:
         if request == run.request:
@@ -122,3 +129,7 @@ class TimeActions:
     def action_factors(self) -> None:
         """Draw the factors that backpropagation multiplies, or the gradient again."""
         self.cursor.show_factors()
+
+    def action_plane(self) -> None:
+        """Draw what the net computes over the plane, or the layers again."""
+        self.cursor.show_plane()

@@ -33,6 +33,9 @@ class ViewRequest:
     factors: bool = False
     """Draw the factors between the values of the metric, and their product, in the place of the values."""
 
+    plane: bool = False
+    """Draw what the net computes over the plane in the place of the layers, where the run has recorded it."""
+
     @property
     def draws_factors(self) -> bool:
         """Return whether factors are drawn: what a layer's backward gain is by itself."""

@@ -16,6 +16,7 @@ from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.experiment import Experiment
 from gradtui.runs.follower import CURVE_BUCKETS, Snapshot
+from gradtui.runs.plane import Plane
 from gradtui.runs.summary import Floats, Steps, Summary
 from gradtui.runs.table import RecentRows, Table, recent_rows
 from gradtui.ui.view import ViewRequest
@@ -54,6 +55,8 @@ class ViewData:
     """Each scalar over the same stretch of time."""
     factors: Factors | None = None
     """The factors that backpropagation multiplies, where the request asks for them."""
+    plane: Plane | None = None
+    """What the net computes over the plane, where the request asks for it and the run has recorded it."""
 
     @property
     def values(self) -> Floats:
@@ -74,6 +77,7 @@ def read_view(
     experiment: Experiment | None,
     before: ViewData | None,
     slopes: Table | None = None,
+    plane: Plane | None = None,
 ) -> ViewData:
     """Read what a run has for a request.
 
@@ -84,6 +88,7 @@ def read_view(
         experiment: what theory predicts from; None for a script.
         before: the last data of the same run: what still holds of it is not read again.
         slopes: the table of the activations' derivatives, which are a part of the layers' factors.
+        plane: what the net computes over the plane.
     """
     table = snapshot.timeline.table
     moment = recent_rows(table, request.at)
@@ -119,6 +124,7 @@ def read_view(
         last=last,
         curves=curves,
         factors=_factors(request, snapshot, values, experiment, slopes, moment.step),
+        plane=plane,
     )
 
 

@@ -30,6 +30,8 @@ ORDER = (
     "cure-elu",
     "relu-20",
     "batchnorm-20",
+    "spirals-sigmoid",
+    "spirals-residual",
     "explode-relu-gain",
     "cure-explode-lr",
     "cure-explode-shallow",

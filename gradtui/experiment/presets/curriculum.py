@@ -58,6 +58,11 @@ CHAPTERS: tuple[Chapter, ...] = (
         ),
     ),
     Chapter(
+        "What the net computes",
+        "Points in the plane: press D and see which class the net gives every place, while it trains.",
+        (*_problem("spirals-sigmoid", "vanishing", "spirals-residual"),),
+    ),
+    Chapter(
         "Exploding gradients",
         "The factor is above 1, or a step is too large: no learning, a loss that swings, or NaN.",
         (

@@ -114,9 +114,9 @@ class CureComparison:
         if partner is None or run.data is None:
             return
         newest, step = partner.snapshot.step if partner.snapshot is not None else 0, run.data.step
-        request = replace(
-            partner.request, metric=run.request.metric, at=step if newest > step else None, rows=2
-        )
+        asked = run.request
+        at = step if newest > step else None
+        request = replace(partner.request, metric=asked.metric, at=at, rows=2, plane=asked.plane)
         if request != partner.request:
             partner.show(request)
 

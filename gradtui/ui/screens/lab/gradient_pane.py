@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from textual import events, on
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
 from textual.reactive import reactive
 
+from gradtui.ui.keys import GRADIENT_KEYS
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
 from gradtui.ui.screens.lab.waiting import Waiting, waiting_for
 from gradtui.ui.view import StepChanged
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from gradtui.metrics import Metric
+    from gradtui.runs.plane import Plane
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.shown_diagnosis import ShownDiagnosis
     from gradtui.ui.view_data import ViewData
@@ -33,8 +34,9 @@ if TYPE_CHECKING:
     from gradtui.ui.widgets.layer_charts import LayerChart, LayerSelected, ProfileChart
     from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
-PAGE = 10
-"""The columns or lines that a key with shift moves by."""
+
+CHARTS = "Waiting, ProfileChart, FactorChart, Waterfall, ScaleLegend, PlaneChart"
+"""The widgets of which some are in the pane, beneath its headline."""
 
 
 class GradientPane(Vertical, can_focus=True):
@@ -49,58 +51,11 @@ class GradientPane(Vertical, can_focus=True):
         "`0` exactly zero.\n\n"
         "**Product** (`P`): the factor of each layer, up or down from 1, in two parts; the dots are the product of "
         "the factors from the output to the layer.\n\n"
+        "**What it computes** (`D`, for data such as spirals): the class that the net gives each point of the plane, "
+        "with the training points over it. A faint tone is a net that is not sure.\n\n"
         "Arrows move through layers and time, `⏎` opens the layer."
     )
-    BINDINGS = [
-        Binding(
-            "left,h",
-            "layer(-1)",
-            "layer",
-            key_display="←→",
-            tooltip="The previous layer.",
-            id="gradient.left",
-        ),
-        Binding("right,l", "layer(1)", "next layer", show=False, id="gradient.right"),
-        Binding("shift+left", f"layer(-{PAGE})", "ten layers back", show=False, id="gradient.left-far"),
-        Binding("shift+right", f"layer({PAGE})", "ten layers on", show=False, id="gradient.right-far"),
-        Binding("home,circumflex_accent", "end(False)", "first layer", show=False, id="gradient.first"),
-        Binding("end,dollar_sign", "end(True)", "last layer", show=False, id="gradient.last"),
-        Binding("up,k", "time(-1)", "time", key_display="↑↓", tooltip="Earlier.", id="gradient.earlier"),
-        Binding("down,j", "time(1)", "later", show=False, tooltip="Later.", id="gradient.later"),
-        Binding("shift+up,K,pageup", f"time(-{PAGE})", "10 steps back", show=False, id="gradient.far-back"),
-        Binding("shift+down,J,pagedown", f"time({PAGE})", "10 steps on", show=False, id="gradient.far-on"),
-        Binding(
-            "plus,equals_sign",
-            "zoom(0.5)",
-            "zoom",
-            key_display="+ -",
-            tooltip="Fewer layers, closer; - shows more of them.",
-            id="gradient.zoom-in",
-        ),
-        Binding("minus", "zoom(2.0)", "more layers", show=False, id="gradient.zoom-out"),
-        Binding(
-            "right_square_bracket",
-            "zoom_time(0.5)",
-            "zoom time",
-            key_display="] [",
-            tooltip="A shorter stretch of time, closer; [ shows a longer one.",
-            id="gradient.time-in",
-        ),
-        Binding(
-            "left_square_bracket", "zoom_time(2.0)", "longer stretch", show=False, id="gradient.time-out"
-        ),
-        Binding(
-            "0",
-            "whole",
-            "whole",
-            tooltip="All layers and the whole run again.",
-            id="gradient.whole",
-            show=False,
-        ),
-        Binding(
-            "enter", "open", "open layer", key_display="⏎", tooltip="All of this layer.", id="gradient.open"
-        ),
-    ]
+    BINDINGS = GRADIENT_KEYS
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = """
     GradientPane {
@@ -183,6 +138,9 @@ class GradientPane(Vertical, can_focus=True):
         from gradtui.ui.view_data import values_by_name
         from gradtui.ui.widgets.layer_charts import ScaleLegend
 
+        if data.plane is not None:
+            await self._paint_plane(followed, data.plane, diagnosis, partner)
+            return
         metric = metrics.get(data.request.metric)
         units = log10_of if metric.scale == "log" else _plain
         chart, waterfall = await self._charts(followed.folder, metric, data.factors is not None)
@@ -199,6 +157,25 @@ class GradientPane(Vertical, can_focus=True):
         self.query_one(ScaleLegend).update()
         self.heading = Content(metric.title) if factors is None else factor_signs(factors)
         self._write_legend()
+
+    async def _paint_plane(
+        self, followed: FollowedRun, plane: Plane, diagnosis: ShownDiagnosis, partner: FollowedRun | None
+    ) -> None:
+        """Show what the net computes over the plane; beside it, what the net of the other run does."""
+        from gradtui.ui.widgets.plane_chart import PlaneChart, plane_caption, plane_headline
+
+        other = partner.data.plane if partner is not None and partner.data is not None else None
+        if self._shown != (followed.folder, "plane", False):
+            await self.query(CHARTS).remove()
+            await self.mount(PlaneChart())
+            self._shown = (followed.folder, "plane", False)
+        self._data = followed.data
+        headline = self.query_one(Headline)
+        headline.sentence, headline.legend = headline_of(plane_headline(plane), diagnosis), ()
+        beside = () if other is None else (("without the cure", other),)
+        self.query_one(PlaneChart).update(("this run", plane), *beside)
+        self.heading = Content("What the net computes")
+        self.caption = Content(plane_caption(plane, plane.steps))
 
     def _update(
         self, chart: LayerChart, data: ViewData, units: Callable[[ArrayLike], NDArray[np.float64]]
@@ -253,6 +230,8 @@ class GradientPane(Vertical, can_focus=True):
         self._data = None
         for chart in self.query("ProfileChart, FactorChart, Waterfall"):
             chart.update(None)  # type: ignore[attr-defined]
+        for chart in self.query("PlaneChart"):
+            chart.update()  # type: ignore[attr-defined]
 
     async def _charts(self, folder: Path, metric: Metric, factors: bool) -> tuple[LayerChart, Waterfall]:
         """Return the charts; they are mounted in the place of the invitation with the first numbers of a run."""
@@ -264,7 +243,7 @@ class GradientPane(Vertical, can_focus=True):
         if self._shown != (folder, metric.name, factors):
             cursor, window = self._kept(folder, metric)
             scale = Scale(metric.scale, metric.low, metric.high)
-            await self.query("Waiting, ProfileChart, FactorChart, Waterfall, ScaleLegend").remove()
+            await self.query(CHARTS).remove()
             start = 0 if metric.axis == "lag" else 1
             profile = (
                 FactorChart(of=metric.axis, start=start, id="profile")
@@ -352,6 +331,8 @@ class GradientPane(Vertical, can_focus=True):
             self.action_layer(1)
         if self.pointed is not None:
             self.post_message(self.Opened(self.pointed))
+        elif self._data.plane is not None:
+            self.post_message(self.Opened(0))
 
     # -- time
 
@@ -359,6 +340,9 @@ class GradientPane(Vertical, can_focus=True):
         """Show the step so many lines of the waterfall later (earlier)."""
         from gradtui.ui.widgets.waterfall import Waterfall
 
+        data = self._data
+        if data is not None and data.plane is not None:
+            self.post_message(StepChanged(data.plane.beside(data.plane.step, lines)))
         for waterfall in self.query(Waterfall):
             if self._data is not None:
                 at = self._data.request.at

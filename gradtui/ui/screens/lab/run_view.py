@@ -69,7 +69,9 @@ class RunView:
         self._adopting = adopt
         self._painted_state = ""
         self._divergence_shown = False
+        plane = self.run is not None and self.run.request.plane
         self.run = run = FollowedRun(self._screen, folder, trainer)
+        run.request = replace(run.request, plane=plane)
         self._comparison.begin(against, alone=alone)
         run.pace = 1 / settings_of(self._screen.app).redraws
         if self._controls.is_preflight(folder):
@@ -139,6 +141,7 @@ class RunView:
             "report": run is not None,
             "metric": run is not None,
             "factors": run is not None,
+            "plane": run is not None and run.has_plane,
             "first_bad": run is not None,
             "find_layer": run is not None,
             "fork_with_cure": curable,
@@ -212,7 +215,7 @@ class RunView:
             await pane.paint(run, partner)
         findings.verdict = self._comparison.verdict()
         self._show_divergence(run)
-        state = run.state + (" with findings" if run.newest_findings else "")
+        state = f"{run.state}{' with findings' * bool(run.newest_findings)}{' in the plane' * run.has_plane}"
         if state != self._painted_state:
             # Only now: the key line is built anew each time.
             self._painted_state = state

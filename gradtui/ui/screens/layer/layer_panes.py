@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
@@ -16,13 +17,15 @@ from gradtui.diagnosis.factors import Factors, factors_of_run
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
 from gradtui.runs.meta import LayerMeta
+from gradtui.runs.plane import read_units
 from gradtui.runs.reader import Run
-from gradtui.runs.summary import Summary
+from gradtui.runs.summary import Floats, Summary
 from gradtui.runs.table import recent_rows
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.factor_chart import FactorChart
 from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
 from gradtui.ui.widgets.histogram_chart import HistogramChart
+from gradtui.ui.widgets.plane_chart import UnitsChart
 
 
 @dataclass(frozen=True)
@@ -123,6 +126,35 @@ class LayerFactors(Vertical, can_focus=True):
         self.query_one("#layer-product", Static).update(Content(factors.headline.text))
 
 
+class LayerUnits(Vertical, can_focus=True):
+    """LayerUnits draw what each of the layer's first units answers over the plane."""
+
+    ALLOW_MAXIMIZE = True
+
+    def __init__(self) -> None:
+        super().__init__(id="layer-units", classes="pane")
+
+    def compose(self) -> ComposeResult:
+        """Yield the chart."""
+        yield UnitsChart()
+
+    def on_mount(self) -> None:
+        """Write the title of the frame."""
+        self.border_title = "What each unit answers over the plane"
+
+    def paint(self, view: LayerView) -> None:
+        """Draw the units of a layer, on the scale that stands beneath them."""
+        self.query_one(UnitsChart).update(view.units)
+        units = view.units if view.units is not None else np.zeros(0)
+        known = units[np.isfinite(units)]
+        scale = f"from {known.min():.3g} (dark) to {known.max():.3g} (bright)" if len(known) else "no numbers"
+        if len(known) and known.max() - known.min() <= FLAT * max(1e-9, float(np.abs(known).max())):
+            scale = f"{float(known.mean()):.3g} everywhere"
+        self.border_subtitle = f"{scale} · layer {view.index + 1:,} · ←→ other layers · D curves"
+
+
+FLAT = 1e-3
+"""Up to this share of their size, answers are taken for the same everywhere."""
 CURVE_POINTS = 240
 HISTOGRAM_ROWS = 128
 
@@ -144,6 +176,8 @@ class LayerView:
     histogram: Histogram
     factors: Factors | None = None
     """The factors of all layers, or of the steps of time."""
+    units: Floats | None = None
+    """What its first units answer over the plane, (units, side, side); None where that was not recorded."""
 
 
 def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
@@ -166,4 +200,5 @@ def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
     layer = meta.layers[index]
     histogram = run.histogram(layer.name, HISTOGRAM_ROWS)
     factors = factors_of_run(run, at)
-    return LayerView(index, len(meta.layers), layer, step, curves, figures, histogram, factors)
+    units = read_units(run, index, at)
+    return LayerView(index, len(meta.layers), layer, step, curves, figures, histogram, factors, units)

@@ -30,6 +30,7 @@ from gradtui.ui.screens.layer.layer_panes import (
     LayerCurves,
     LayerFactors,
     LayerHistogram,
+    LayerUnits,
     LayerView,
     view_layer,
 )
@@ -118,11 +119,13 @@ class LayerScreen(Screen[int]):
             yield LayerHistogram()
             yield LayerCurves(ACTIVATION)
             yield LayerCurves(WEIGHTS)
+        yield LayerUnits()
         yield KeyLine()
 
     def on_mount(self) -> None:
         """Read the layer again and again until the page is left."""
-        self.query_one(LayerCurves).focus()
+        self.set_class(self.followed.has_plane and self.followed.request.plane, "-units")
+        self.query_one(LayerUnits if self.has_class("-units") else LayerCurves).focus()
         self.set_interval(READING_SECONDS, self._show_status)
         self._show_status()
         self.read()
@@ -135,6 +138,8 @@ class LayerScreen(Screen[int]):
         """Return whether a key does anything here: all metrics are on this page already."""
         if action == "metric":
             return False
+        if action == "plane":
+            return self.followed.has_plane
         return self.cursor.in_the_past if action == "live" else True
 
     def _show_status(self) -> None:
@@ -172,6 +177,7 @@ class LayerScreen(Screen[int]):
             pane.paint(view, followed.at, steps or None)
         self.query_one(LayerHistogram).paint(view, followed.at)
         self.query_one(LayerFactors).paint(view)
+        self.query_one(LayerUnits).paint(view)
 
     def _title(self, view: LayerView) -> Content:
         """Return name, place, size and findings of the layer; beneath, its figures."""
@@ -244,8 +250,15 @@ class LayerScreen(Screen[int]):
         if self.query_one(LayerFactors).has_class("-none"):
             self.notify("The factors of the layers were not recorded in this run.", timeout=4)
             return
+        self.remove_class("-units")
         self.toggle_class("-factors")
         self.query_one(LayerFactors if self.has_class("-factors") else LayerCurves).focus()
+
+    def action_plane(self) -> None:
+        """Show what the units answer over the plane in the place of this layer's charts, and back."""
+        self.remove_class("-factors")
+        self.toggle_class("-units")
+        self.query_one(LayerUnits if self.has_class("-units") else LayerCurves).focus()
 
     def action_fill(self) -> None:
         """Let the chart that has the focus fill the screen, or give all charts their places again."""

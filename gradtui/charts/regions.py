@@ -161,36 +161,41 @@ def draw_legend(cells: Cells, plane: Plane, palette: Palette, column: int, row: 
         cells.write(row + number, column + 4, f"class {number}: {share:.0%} of the plane", NONE)
 
 
-def draw_units(cells: Cells, units: Floats, palette: Palette, names: Sequence[str], *, row: int = 0) -> int:
-    """Draw what single units answer as small pictures (n, side, side) beside one another, on one common scale.
+def draw_units(cells: Cells, units: Floats, palette: Palette, names: Sequence[str]) -> int:
+    """Draw what single units answer as pictures (n, side, side) beside one another, on one common scale.
 
-    Return how many of them fit. names: what stands beneath each.
+    They are as large as all of them fit, at least as many columns as they have places. Return how many are drawn.
+    names: what stands beneath each.
     """
     height, width = cells.shape
-    side = units.shape[-1]
-    rows = (side + 1) // 2
     known = np.isfinite(units)
     low, high = (float(end(units[known])) if known.any() else 0.0 for end in (np.min, np.max))
-    per_line = max(1, (width + 1) // (side + 1))
-    shown = 0
-    for number, unit in enumerate(units):
+    side = _size_of(len(units), units.shape[-1], height, width)
+    rows, per_line = side // 2, max(1, (width + 1) // (side + 1))
+    halves = in_halves(palette)
+    pictures = resampled(units, side if halves else rows, side)
+    steps = ramp_steps((pictures - low) / ((high - low) or 1.0)).astype(np.int64)
+    slots = np.where(np.isfinite(pictures), RAMP + steps, NAN_FILL)
+    dithers = codes_of(palette.glyphs.dithers)
+    codes = np.where(slots == NAN_FILL, ord(palette.glyphs.nan), dithers[steps * len(dithers) // STEPS])
+    for number, name in enumerate(names):
         down, across = divmod(number, per_line)
-        top, left = row + down * (rows + 1), across * (side + 1)
+        top, left = down * (rows + 1), across * (side + 1)
         if top + rows > height:
-            break
-        halves = in_halves(palette)
-        picture = resampled(unit[None], 2 * rows if halves else rows, side)[0]
-        steps = ramp_steps((picture - low) / ((high - low) or 1.0)).astype(np.int64)
-        slots = np.where(np.isfinite(picture), RAMP + steps, NAN_FILL)
+            return number
         if halves:
-            _halves(cells, slots, top, left)
+            _halves(cells, slots[number], top, left)
         else:
-            dithers = codes_of(palette.glyphs.dithers)
-            codes = np.where(
-                slots == NAN_FILL, ord(palette.glyphs.nan), dithers[steps * len(dithers) // STEPS]
-            )
-            _fit(cells, (slice(top, top + rows), slice(left, left + side)), codes, slots, NONE)
-        if top + rows < height and number < len(names):
-            cells.write(top + rows, left, names[number][:side])
-        shown += 1
-    return shown
+            inks = np.where(slots[number] == NAN_FILL, NAN_INK, slots[number])
+            _fit(cells, (slice(top, top + rows), slice(left, left + side)), codes[number], inks, NONE)
+        cells.write(top + rows, left, name[:side])
+    return len(names)
+
+
+def _size_of(count: int, least: int, height: int, width: int) -> int:
+    """Return the even number of columns of each of so many square pictures, with a line of text beneath."""
+    for side in range(min(width, 2 * height) // 2 * 2, least, -2):
+        lines = -(-count // max(1, (width + 1) // (side + 1)))
+        if lines * (side // 2 + 1) <= height:
+            return side
+    return least + least % 2

@@ -15,8 +15,10 @@ from gradtui.charts.factor_bars import FactorBars, draw_factors
 from gradtui.charts.heat import draw_heat, draw_steps, heat_codes, thinned
 from gradtui.charts.layer_axis import GUTTER, LayerAxis
 from gradtui.charts.palette import Palette, text_palette
+from gradtui.charts.regions import draw_legend, draw_plane
 from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData
+from gradtui.runs.plane import Plane
 
 
 def text_chart(
@@ -101,6 +103,15 @@ def text_heat(steps: Sequence[int], values: ArrayLike, *, width: int = 80, heigh
     # The ruler has the last line for itself.
     cells.codes[-1] = ord(" ")
     draw_ruler(cells, axis, palette, len(folded), None)
+    return _text(cells, palette)
+
+
+def text_plane(plane: Plane, *, height: int = 18, colour: bool = False, ascii: bool = False) -> str:
+    """Return what a net computes over the plane as characters, one a class, with the digits of the training points."""
+    palette = text_palette(colour, ascii)
+    cells = Cells(max(0, height), 2 * max(0, height) + 40)
+    draw_plane(cells, plane, palette, height, 0)
+    draw_legend(cells, plane, palette, 2 * height + 3)
     return _text(cells, palette)
 
 

@@ -22,7 +22,7 @@ from gradtui.report.page import (
     Prose,
     Source,
 )
-from gradtui.report.run_svg import HEALTHY, INF_COLOUR, NAN_COLOUR, RAMP_COLOURS, hex_of
+from gradtui.report.run_svg import HEALTHY, INF_COLOUR, NAN_COLOUR, PLANE_COLOURS, RAMP_COLOURS, hex_of
 
 MARKS = {"critical": "✖", "warning": "▲", "info": "·"}
 STYLES = frozenset({"lead", "weak", "good"})
@@ -43,6 +43,13 @@ _DARK_COLOURS = {
         )
     ),
     **dict(zip(RAMP_COLOURS, map(hex_of, ramp(True)), strict=True)),
+    **dict(
+        zip(
+            PLANE_COLOURS,
+            ("#1b3a5c", "#5c3d22", "#1a4a3b", "#543a49", "#59451a", "#31495a", "#3d3d3d", "#5c5c5c"),
+            strict=True,
+        )
+    ),
 }
 """What each colour of the drawings becomes on a dark ground: the drawings themselves are the same ones."""
 

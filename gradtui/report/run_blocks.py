@@ -15,7 +15,7 @@ from gradtui import metrics
 from gradtui.absent import ABSENT, absent_in
 from gradtui.charts.scale import log10_of
 from gradtui.charts.series import CurveData
-from gradtui.charts.text import text_chart, text_heat, text_profile
+from gradtui.charts.text import text_chart, text_heat, text_plane, text_profile
 from gradtui.diagnosis.evidence import last_hidden_layer
 from gradtui.diagnosis.findings import REGISTRY, CureOffer
 from gradtui.diagnosis.monitor import RunDiagnosis, diagnose_run
@@ -25,7 +25,16 @@ from gradtui.headlines import gradient_headline
 from gradtui.report.divergences import divergences
 from gradtui.report.page import Advice, Block, Columns, Folding, Grid, Heading, Notice, Picture, Prose, Source
 from gradtui.report.run_json import run_object
-from gradtui.report.run_svg import MOST_ROWS, Profile, curves_svg, profile_svg, wants_log, waterfall_svg
+from gradtui.report.run_svg import (
+    MOST_ROWS,
+    Profile,
+    curves_svg,
+    plane_svg,
+    profile_svg,
+    wants_log,
+    waterfall_svg,
+)
+from gradtui.runs.plane import Plane, read_plane
 from gradtui.words import figure, net_in_words, seconds, share
 
 if TYPE_CHECKING:
@@ -82,6 +91,7 @@ def run_blocks(shared: SharedRun) -> Iterator[Block]:
     yield Heading("Findings")
     yield from finding_blocks(shared)
     yield from _charts(shared)
+    yield from _plane(shared)
     yield from _cures(shared)
     yield from _experiment(shared)
     yield Heading("Cost")
@@ -216,6 +226,27 @@ def _curve(shared: SharedRun, name: str) -> Iterator[Picture]:
     marks = [(float(one.step), "diverged") for one in divergences(shared.run.events())][:1]
     text = text_chart(curves, width=TEXT_WIDTH, height=TEXT_HEIGHT, log=log, y_range=ends)
     yield Picture(name.capitalize(), "", curves_svg(curves, ends=ends, log=log, marks=marks), text)
+
+
+def _plane(shared: SharedRun) -> Iterator[Block]:
+    """Yield what the net computed over the plane at the first and at the last recorded step."""
+    last = read_plane(shared.run)
+    if last is None:
+        return
+    first = read_plane(shared.run, last.steps[0]) if len(last.steps) > 1 else None
+    yield Heading("What the net computes")
+    pictures = [_plane_picture(plane) for plane in (first, last) if plane is not None]
+    yield Columns(pictures[:1], pictures[1:])
+
+
+def _plane_picture(plane: Plane) -> Picture:
+    about = "The number that the net gives each place of the plane."
+    if plane.about.classes:
+        right = (
+            f"{share(plane.accuracy)} of the {len(plane.about.x):,} training points drawn lie in their own."
+        )
+        about = f"The class that the net gives each place of the plane. {right}"
+    return Picture(f"At step {plane.step:,}", about, plane_svg(plane), text_plane(plane))
 
 
 def batch_curve(shared: SharedRun, name: str, called: str = "batch") -> list[CurveData]:

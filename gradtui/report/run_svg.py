@@ -17,8 +17,9 @@ from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Folded, Layer
 from gradtui.charts.palette import RGB, STEPS, ramp, ramp_steps
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData, curve_of
-from gradtui.charts.svg import COLOURS, WEAK, Point, Svg
+from gradtui.charts.svg import COLOURS, TEXT, WEAK, Point, Svg
 from gradtui.charts.svg_axes import Axis, draw_keys, draw_value_lines
+from gradtui.runs.plane import Plane
 
 Floats = NDArray[Any]
 
@@ -39,6 +40,8 @@ def hex_of(colour: RGB) -> str:
 
 
 RAMP_COLOURS = tuple(map(hex_of, ramp(False)))
+PLANE_COLOURS = ("#a6cbe3", "#f2c299", "#a6dcc9", "#ecd0e0", "#f6dda6", "#c5e4f7", "#d4d4d4", "#b3b3b3")
+"""The weaker tones of COLOURS, of the regions in which the points have the full ones."""
 
 
 @dataclass(frozen=True)
@@ -259,6 +262,37 @@ def _unbroken(known: NDArray[np.bool_]) -> list[slice]:
         slice(int(a), int(b))
         for a, b in zip(np.flatnonzero(changes == 1), np.flatnonzero(changes == -1), strict=True)
     ]
+
+
+def plane_svg(plane: Plane) -> str:
+    """Return the class that a net gives each place of the plane, with the training points over it."""
+    svg, about = Svg(WIDTH), plane.about
+    each = (WIDTH - LEFT - RIGHT) / about.side
+    edges = [LEFT + each * at for at in range(about.side + 1)]
+    found = plane.classes
+    regions, dots = (PLANE_COLOURS, COLOURS) if about.classes else (RAMP_COLOURS, RAMP_COLOURS)
+    if not about.classes:
+        known = np.isfinite(plane.outputs[0])
+        low, high = (float(end(plane.outputs[0][known])) if known.any() else 0.0 for end in (np.min, np.max))
+        steps = ramp_steps((plane.outputs[0] - low) / ((high - low) or 1.0)).astype(np.int64)
+        found = np.where(known, steps, -1)
+    for number, colour in enumerate(regions):
+        _fill(svg, found == number, edges, each, colour)
+    _fill(svg, found < 0, edges, each, NAN_COLOUR)
+    (left, below), (right, above) = about.low, about.high
+    length = WIDTH - LEFT - RIGHT
+    for x, y, answer in zip(about.x, about.y, about.answers, strict=True):
+        place = LEFT + length * (x - left) / (right - left), TOP + length * (above - y) / (above - below)
+        if about.classes and np.isfinite([*place, answer]).all():
+            svg.dot(place, TEXT, 2.8)
+            svg.dot(place, dots[int(answer) % len(dots)], 2.2)
+    for text, spot in ((above, TOP + 10), (below, TOP + length)):
+        svg.text((LEFT - 8, spot), f"{text:.2g}", anchor="end", colour=WEAK)
+    bottom = TOP + length
+    for text, spot, anchor in ((left, LEFT, "start"), (right, WIDTH - RIGHT, "end")):
+        svg.text((spot, bottom + 17), f"{text:.2g}", anchor=anchor, colour=WEAK)
+    keys = [(f"class {number}", COLOURS[number]) for number in range(about.classes)]
+    return svg.whole(draw_keys(svg, keys, LEFT, WIDTH - RIGHT, bottom + 38))
 
 
 def wants_log(curves: Sequence[CurveData]) -> bool:

@@ -306,9 +306,11 @@ def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
         return 0
     if active.binding.id in LEADING_BACK or (found and active.binding.id in FIXING_KEYS):
         return 1
+    if active.binding.id == "lab.plane":
+        return 2
     if active.node is screen.app:
-        return {"quit": 5, "command_palette": 6}.get(active.binding.action, 2)
-    return 4 if active.node is screen else 3
+        return {"quit": 6, "command_palette": 7}.get(active.binding.action, 3)
+    return 5 if active.node is screen else 4
 
 
 def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[str, str]:

@@ -129,7 +129,3 @@ class TimeActions:
     def action_factors(self) -> None:
         """Draw the factors that backpropagation multiplies, or the gradient again."""
         self.cursor.show_factors()
-
-    def action_plane(self) -> None:
-        """Draw what the net computes over the plane, or the layers again."""
-        self.cursor.show_plane()

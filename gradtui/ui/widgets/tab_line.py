@@ -19,6 +19,7 @@ class TabLine(Widget):
 
     Args:
         tabs: in the order of the keys 1, 2, 3, …
+        opened: the tab that is open at first; the first one where none is named.
     """
 
     DEFAULT_CSS = """
@@ -29,10 +30,10 @@ class TabLine(Widget):
     alarm: reactive[bool] = reactive(False)
     """This is true if anything was found: the tab of the findings is marked then."""
 
-    def __init__(self, tabs: Sequence[str]) -> None:
+    def __init__(self, tabs: Sequence[str], opened: str = "") -> None:
         super().__init__()
         self.tabs = tuple(tabs)
-        self.set_reactive(TabLine.opened, self.tabs[0])
+        self.set_reactive(TabLine.opened, opened or self.tabs[0])
 
     def _labels(self) -> list[tuple[str, str]]:
         mark = " ✖" if self.alarm else ""

@@ -96,7 +96,7 @@ class LabScreen(TimeActions, EditingScreen):
     def compose(self) -> ComposeResult:
         """Yield text on the left and charts on the right. Nothing here imports numpy."""
         yield StatusBar()
-        yield TabLine(TABS)
+        yield TabLine(TABS, self.tabs.opened)
         with Horizontal(id="bench"):
             yield Workbench(self.opens_on, id="side")
             with Vertical(id="charts"):
@@ -359,6 +359,10 @@ class LabScreen(TimeActions, EditingScreen):
         if self.followed is not None:
             point_at = self.query_one(GradientPane).point_at
             self.app.push_screen(LayerScreen(self.followed, event.layer, self.lists.words), point_at)
+
+    def action_plane(self) -> None:
+        """Show what the net computes over the plane, or the layers again."""
+        self.view.show_plane(self.cursor, self.action_tab)
 
     def action_find_layer(self) -> None:
         """Point at a layer by its name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -30,6 +31,7 @@ from gradtui.ui.widgets.tab_line import TabLine
 
 if TYPE_CHECKING:
     from gradtui.training.launch import Trainer
+    from gradtui.ui.time_cursor import TimeCursor
 
 
 class RunView:
@@ -171,6 +173,14 @@ class RunView:
     def _script_alone(self) -> bool:
         """Return whether a script's run is shown and the builder, which could train something else, is hidden."""
         return self._screen.has_class("-script")
+
+    def show_plane(self, cursor: TimeCursor, open_tab: Callable[[str], None]) -> None:
+        """Go to the picture of what the net computes, or from it back to the layers."""
+        pane = self._screen.query_one(GradientPane)
+        if self.run is not None and (pane.display or not self.run.request.plane):
+            cursor.show_plane()
+        if not pane.has_focus:
+            open_tab("gradient")
 
     def show_status(self) -> None:
         """Paint the first line."""

@@ -147,7 +147,9 @@ class LayerUnits(Vertical, can_focus=True):
         self.query_one(UnitsChart).update(view.units)
         units = view.units if view.units is not None else np.zeros(0)
         known = units[np.isfinite(units)]
-        scale = f"from {known.min():.3g} (dark) to {known.max():.3g} (bright)" if len(known) else "no numbers"
+        scale = (
+            f"from {known.min():.3g} (faint) to {known.max():.3g} (strong)" if len(known) else "no numbers"
+        )
         if len(known) and known.max() - known.min() <= FLAT * max(1e-9, float(np.abs(known).max())):
             scale = f"{float(known.mean()):.3g} everywhere"
         self.border_subtitle = f"{scale} · layer {view.index + 1:,} · ←→ other layers · D curves"

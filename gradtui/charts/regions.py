@@ -7,6 +7,7 @@ terminal's own colours, without any, or in ASCII, a cell is a character: a patte
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,8 +28,10 @@ from gradtui.charts.palette import (
     Palette,
     ramp_steps,
 )
-from gradtui.runs.plane import Plane, places
-from gradtui.runs.summary import Floats
+
+if TYPE_CHECKING:
+    from gradtui.runs.plane import Plane
+    from gradtui.runs.summary import Floats
 
 HALF = "▀"
 PATTERNS, ASCII_PATTERNS = "·▒+~%=#░", ".:+=*-~%"
@@ -122,8 +125,7 @@ def _regions(outputs: NDArray[np.float64], classes: int) -> Places:
 def _points(plane: Plane, rows: int, columns: int) -> Places:
     """Return the slot of the last training point of each place, -1 where there is none."""
     found = np.full((rows, columns), -1, np.int64)
-    down, _ = places(plane.about, rows)
-    _, across = places(plane.about, columns)
+    down, across = plane.places(rows, columns)
     answers = np.asarray(plane.about.answers)
     if plane.about.classes:
         found[down, across] = RUN + np.clip(np.nan_to_num(answers), 0, RUNS - 1).astype(np.int64)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,7 +19,9 @@ from gradtui.charts.palette import Palette, text_palette
 from gradtui.charts.regions import draw_legend, draw_plane
 from gradtui.charts.scale import Scale
 from gradtui.charts.series import CurveData
-from gradtui.runs.plane import Plane
+
+if TYPE_CHECKING:
+    from gradtui.runs.plane import Plane
 
 
 def text_chart(

@@ -26,7 +26,7 @@ LINES = 7
 
 Text = Annotated[str, Meta(min_length=1)]
 Where = Literal["first", "last", "lowest", "highest"]
-Shown = Literal["", "net", "gradient", "product", "curves", "findings"]
+Shown = Literal["", "net", "gradient", "product", "plane", "curves", "findings"]
 
 RUN_QUANTITIES = ("product", "factor", "steps")
 """What can be asked of a run besides its curves and metrics: the product of the layers' factors, the factor of one

@@ -50,6 +50,9 @@ power of two that any of them reaches, NaN where none is finite and not 0; then 
 holds whatever is smaller. Numbers below the normal range of float32 have powers like others, down to -149. A
 layer with no gradient of its own is NaN throughout. The table has no levels.
 
+The tables `plane` and `unit_planes` of a net that learns points in the plane hold pictures: see plane.py. Their
+columns have `width` numbers each ("width" in run.json), and they have no levels.
+
 Numbers in JSON that are not finite are written as the strings "nan", "inf" and "-inf".
 """
 

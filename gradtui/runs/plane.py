@@ -43,8 +43,15 @@ class Plane:
 
     def at_points(self) -> npt.NDArray[np.int64]:
         """Return the class of the place in which each training point lies; -1 where that is not finite."""
-        rows, columns = places(self.about, self.about.side)
-        return self.classes[rows, columns]
+        return self.classes[self.places(self.about.side, self.about.side)]
+
+    def places(self, rows: int, columns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the row and the column of each training point on such a grid; of one outside, the nearest."""
+        (left, below), (right, above) = self.about.low, self.about.high
+        across = (np.asarray(self.about.x) - left) / (right - left) * columns
+        down = (above - np.asarray(self.about.y)) / (above - below) * rows
+        row = np.clip(np.nan_to_num(down), 0, rows - 1).astype(np.int64)
+        return row, np.clip(np.nan_to_num(across), 0, columns - 1).astype(np.int64)
 
     @property
     def accuracy(self) -> float:
@@ -65,16 +72,6 @@ class Plane:
             return step
         here = int(np.searchsorted(self.steps, step, side="right")) - 1
         return self.steps[max(0, min(len(self.steps) - 1, here + by))]
-
-
-def places(about: PlaneMeta, side: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return the row and the column of each training point on a grid of so many places a side; outside, the nearest."""
-    (left, below), (right, above) = about.low, about.high
-    x = (np.asarray(about.x) - left) / (right - left) * side
-    y = (above - np.asarray(about.y)) / (above - below) * side
-    rows = np.clip(np.nan_to_num(y), 0, side - 1).astype(np.int64)
-    columns = np.clip(np.nan_to_num(x), 0, side - 1).astype(np.int64)
-    return rows, columns
 
 
 def read_plane(run: Run, at: int | None = None) -> Plane | None:

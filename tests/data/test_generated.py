@@ -14,7 +14,7 @@ from gradtui.data import load
 from gradtui.experiment.spec import Data
 
 
-@pytest.mark.parametrize("source", ["spirals", "adding", "copy"])
+@pytest.mark.parametrize("source", ["spirals", "circle", "xor", "gauss", "adding", "copy"])
 def test_the_seed_decides_everything(source: str) -> None:
     data = Data(source=source, samples=100, length=6)
     one, again, other = load(data, 1), load(data, 1), load(data, 2)
@@ -79,3 +79,41 @@ def test_spirals_turn_once_and_differ_by_a_third() -> None:
     rest = np.angle(np.exp(1j * (angle - 2 * np.pi * (radius + y / 3))))
     assert abs(rest.mean()) < 0.01
     assert rest.std() == pytest.approx(0.1, rel=0.05)
+
+
+def points(source: str, samples: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    dataset = load(Data(source=source, samples=samples), 3)
+    x = torch.cat([dataset.train_x, dataset.test_x]).double().numpy()
+    assert dataset.shape.input == (2,)
+    assert dataset.shape.outputs == 2
+    assert dataset.chance_loss == pytest.approx(math.log(2))
+    return x, torch.cat([dataset.train_y, dataset.test_y]).numpy()
+
+
+def test_circle_is_a_disc_in_a_ring_both_filled_evenly() -> None:
+    x, y = points("circle")
+    radius = np.hypot(x[:, 0], x[:, 1])
+    assert radius[y == 0].max() <= 0.5001
+    assert radius[y == 1].min() >= 0.6499
+    assert radius[y == 1].max() <= 1.0001
+    assert (y == 0).sum() == 2000
+    # Half of a disc's area lies within 0.71 of its radius.
+    assert (radius[y == 0] < 0.5 / math.sqrt(2)).mean() == pytest.approx(0.5, abs=0.04)
+
+
+def test_xor_is_told_by_the_signs_of_both_coordinates() -> None:
+    x, y = points("xor")
+    assert np.array_equal(y, (x[:, 0] * x[:, 1] < 0).astype(np.int64))
+    assert np.abs(x).min() >= 0.0499
+    assert np.abs(x).max() <= 1.0
+    quarters, counts = np.unique(np.sign(x), axis=0, return_counts=True)
+    assert len(quarters) == 4
+    assert counts.tolist() == [1000] * 4
+
+
+def test_gauss_is_two_clouds_that_a_line_parts() -> None:
+    x, y = points("gauss")
+    assert ((x.sum(1) > 0) == y).mean() > 0.995
+    for cloud, centre in ((0, -0.45), (1, 0.45)):
+        assert np.allclose(x[y == cloud].mean(0), centre, atol=0.02)
+        assert np.allclose(x[y == cloud].std(0), 0.2, atol=0.01)

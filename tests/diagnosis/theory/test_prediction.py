@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gradtui.data import load
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.diagnosis.theory.chain import Signal, gains, lag_gains
 from gradtui.diagnosis.theory.norms import after_norm
+from gradtui.diagnosis.theory.prediction import input_mean_square
 from gradtui.experiment import Data, Experiment, Group, from_dict, resolve, set_fields, to_dict
 from gradtui.experiment.layers import Activate, LayerPlan, Weights
 from gradtui.experiment.net_plan import net_plan
@@ -33,6 +35,13 @@ def slope(prediction: Prediction) -> float:
     """Decades a layer, least squares, + falling towards the input, as SCIENCE.md's table has it."""
     profile = prediction.log10_profile
     return float(np.polyfit(np.arange(len(profile)), profile, 1)[0])
+
+
+@pytest.mark.parametrize("source", ["spirals", "circle", "xor", "gauss"])
+def test_points_have_the_mean_square_that_theory_starts_from(source: str) -> None:
+    data = Data(source=source, samples=50_000)
+    measured = float(load(data, 0).train_x.double().square().mean())
+    assert input_mean_square(Experiment(data=data, net=(group("relu"),))) == pytest.approx(measured, rel=0.01)
 
 
 @pytest.mark.parametrize(

@@ -142,10 +142,14 @@ class LessonGuide:
         shown = self.lesson.step[self.index].show
         if not shown:
             return
-        product = shown == "product"
-        self.lab.action_tab("gradient" if product else shown)
+        charts = ("gradient", "product", "plane")
+        self.lab.action_tab("gradient" if shown in charts else shown)
         run = self.lab.followed
-        if run is not None and shown in ("gradient", "product") and run.request.draws_factors != product:
+        if run is None or shown not in charts:
+            return
+        if run.request.plane != (shown == "plane"):
+            self.lab.cursor.show_plane()
+        if shown != "plane" and run.request.draws_factors != (shown == "product"):
             self.lab.cursor.show_factors()
 
     def _watch(self) -> None:

@@ -156,7 +156,7 @@ def test_failed_checkpoint_is_reported_once(tmp_path: Path, monkeypatch: pytest.
 
 def test_full_disk_leaves_no_partial_file(tmp_path: Path) -> None:
     """Files may not grow past 64 kB here: the rows of 20 steps fit, a checkpoint of this net does not."""
-    exp = small(run__steps=20, run__checkpoint_every=5, net__0__width=128)
+    exp = small(data__source="digits", run__steps=20, run__checkpoint_every=5, net__0__width=128)
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
     try:

@@ -196,17 +196,27 @@ def _question_problem(question: Question) -> str:
     return ""
 
 
+_WIDE = r"[\u2e80-\uffef]"
+"""A character of two columns, such as those of Chinese, which has no blanks between words."""
+_OPENING, _CLOSING = "（「『《【", "，。、；：！？）」』》】"
+"""What does not end a line, and what does not begin one."""
+
+
 def flowed(text: str) -> str:
     """Return a text without the line breaks of its file; an empty line begins a new paragraph."""
-    return "\n".join(" ".join(part.split()) for part in re.split(r"\n\s*\n", text.strip()))
+    parts = [re.sub(rf"(?<={_WIDE})\n(?={_WIDE})", "", part) for part in re.split(r"\n\s*\n", text.strip())]
+    return "\n".join(" ".join(part.split()) for part in parts)
+
+
+_PIECE = re.compile(rf"\s+|[{_OPENING}]*(?:{_WIDE}|[^\s\u2e80-\uffef]+)[{_CLOSING}]*")
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """Return a text in lines of so many columns; characters of two columns may stand anywhere, words stay whole."""
+    """Return a text in lines of so many columns. Words stay whole; of Chinese, a line may end at any character."""
     lines: list[str] = []
     for paragraph in flowed(text).split("\n"):
         line, width = "", 0
-        for piece in re.findall(r"\s+|[\u2e80-\uffef]|[^\s\u2e80-\uffef]+", paragraph):
+        for piece in _PIECE.findall(paragraph):
             size = columns_of(piece)
             if width + size > columns and not piece.isspace():
                 lines.append(line.rstrip())

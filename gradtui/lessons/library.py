@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
+from functools import cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +13,7 @@ from typing import NamedTuple
 from gradtui.experiment.errors import nearest
 from gradtui.lessons.lesson import Lesson, LessonError, check_experiments, parse
 from gradtui.ordinary_files import problem_of, read_whole
+from gradtui.toml_text import parse as parse_toml
 
 FALLBACK = "en"
 
@@ -38,6 +41,34 @@ def wanted_language(setting: str, environ: Mapping[str, str]) -> str:
     return FALLBACK if found in ("", "c", "posix") else found
 
 
+WORDS_FILE = "words.toml"
+"""The file of a language that translates what is said around its lessons."""
+
+
+def words_of(language: str) -> Callable[[str], str]:
+    """Return a function that says an English text of the lessons' screens in a language, where it knows how.
+
+    A text of the file with {} stands for all texts of that form; the translation has a {} for each of them.
+    """
+    return partial(_translated, language)
+
+
+def _translated(language: str, text: str) -> str:
+    for pattern, said in _words(language):
+        if (found := pattern.fullmatch(text)) is not None:
+            return said.format(*found.groups())
+    return text
+
+
+@cache
+def _words(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
+    file = resources.files(__package__ or "gradtui.lessons").joinpath(language or FALLBACK, WORDS_FILE)
+    if not file.is_file():
+        return ()
+    words = parse_toml(file.read_text(encoding="utf-8"))
+    return tuple((re.compile(re.escape(key).replace(r"\{\}", "(.+?)")), said) for key, said in words.items())
+
+
 def lessons(language: str = FALLBACK) -> list[Entry]:
     """Return all lessons in their order; one that a language lacks is there in English.
 
@@ -55,7 +86,7 @@ def _of_language(language: str) -> dict[str, Entry]:
     return {
         file.name: Entry(parse(file.read_text(encoding="utf-8"), f"lessons/{language}/{file.name}"), language)
         for file in folder.iterdir()
-        if file.name.endswith(".toml")
+        if file.name.endswith(".toml") and file.name != WORDS_FILE
     }
 
 

@@ -62,11 +62,11 @@ class Lessons:
 
     def choose(self) -> None:
         """Let the person choose a lesson; the next one that is not finished is marked."""
-        from gradtui.lessons.library import languages, lessons
+        from gradtui.lessons.library import languages, lessons, words_of
         from gradtui.lessons.progress import read_progress
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
-        entries, progress = lessons(self.language), read_progress()
+        entries, progress, say = lessons(self.language), read_progress(), words_of(self.language)
         names = [entry.lesson.lesson for entry in entries]
         played = self.guide.lesson.lesson if self.guide is not None else ""
         here = names.index(played) if played in names else -1
@@ -76,13 +76,15 @@ class Lessons:
             if not set(range(1, len(entry.lesson.step) + 1)) <= set(progress.get(name, ()))
         ]
         following = next((name for name in names[here + 1 :] if name in left), left[0] if left else "")
-        choices = [Choice(LEAVE, "Leave this lesson", "the lab stays as it is")] if self.guide else []
+        choices = (
+            [Choice(LEAVE, say("Leave this lesson"), say("the lab stays as it is"))] if self.guide else []
+        )
         for number, (name, entry) in enumerate(zip(names, entries, strict=True), 1):
             lesson = entry.lesson
             done = len([step for step in progress.get(name, ()) if step <= len(lesson.step)])
-            state = "✓ " if name not in left else f"{done} of {len(lesson.step)} · " if done else ""
+            state = "✓ " if name not in left else say(f"{done} of {len(lesson.step)} · ") if done else ""
             choices.append(
-                Choice(name, f"{number} {lesson.title}", state + lesson.about, name == following, "next")
+                Choice(name, f"{number} {lesson.title}", state + lesson.about, name == following, say("next"))
             )
         missing = "" if self.language in languages() else f" · there are none in {self.language!r}: English"
         known = dict(zip(names, entries, strict=True))
@@ -93,7 +95,7 @@ class Lessons:
             elif name is not None:
                 await self.open(known[name])
 
-        self._app.push_screen(ChooseScreen(f"Lessons{missing}", choices, title_width=0), take)
+        self._app.push_screen(ChooseScreen(f"{say('Lessons')}{missing}", choices, title_width=0), take)
 
     async def open(self, entry: Entry) -> None:
         """Begin a lesson in the lab, in the place of another one."""
@@ -114,6 +116,8 @@ class Lessons:
             guide.lab.refresh_bindings()
 
     def _finished(self) -> None:
+        from gradtui.lessons.library import words_of
+
         title = self.guide.lesson.title if self.guide is not None else ""
-        self._app.notify(f"{title}: finished", timeout=3, markup=False)
+        self._app.notify(words_of(self.language)(f"{title}: finished"), timeout=3, markup=False)
         self.choose()

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import pytest
+from msgspec import to_builtins
 
 import gradtui
-from gradtui.lessons.lesson import LINES, LessonError, check_experiments, columns_of, parse, wrapped
-from gradtui.lessons.library import Entry, languages, lessons, load, open_lesson, wanted_language
+from gradtui.lessons.lesson import (
+    COLUMNS,
+    LINES,
+    Lesson,
+    LessonError,
+    check_experiments,
+    columns_of,
+    parse,
+    wrapped,
+)
+from gradtui.lessons.library import Entry, languages, lessons, load, open_lesson, wanted_language, words_of
 from gradtui.lessons.progress import note_step, progress_path, read_progress
+from gradtui.toml_text import parse as parse_toml
+from gradtui.ui.screens.lab.lesson_pane import _notice, _question, broken
 
 ALL = [entry for language in languages() for entry in lessons(language)]
 
@@ -38,6 +51,78 @@ def test_the_lessons_have_names_of_their_own_and_an_order() -> None:
     assert len(set(names)) == len(names)
     assert open_lesson("2") == open_lesson("vanishing")
 
+
+TRANSLATED = [entry for entry in ALL if entry.language != "en"]
+ROWS = 10
+"""The lines of text that the pane of a lesson can have."""
+
+
+def _without_texts(lesson: Lesson) -> object:
+    """All that decides how a lesson is played: what is left where its texts and sources are taken out."""
+    raw = to_builtins(lesson)
+    for step in raw["step"]:
+        question = step["question"]
+        for part in (step, question or {}, *(question or {}).get("choices", ())):
+            for name in ("title", "text", "do", "notice", "source", "ask", "hint"):
+                if name in part:
+                    part[name] = bool(part[name])
+    return raw["lesson"], raw["step"]
+
+
+@pytest.mark.parametrize("entry", TRANSLATED, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
+def test_a_translation_asks_the_same_of_the_same_experiments(entry: Entry) -> None:
+    (english,) = [one.lesson for one in lessons() if one.lesson.lesson == entry.lesson.lesson]
+    assert _without_texts(entry.lesson) == _without_texts(english)
+    for step, original in zip(entry.lesson.step, english.step, strict=True):
+        # What is pressed, and what is read off the screen, is the same in all languages.
+        keys = re.compile(r"[←→↑↓]|\bspace\b|\bpage up\b|\besc\b|\b[a-zA-Z0-9]\b")
+        assert set(keys.findall(step.do.lower())) == set(keys.findall(original.do.lower())) - {"a"}, step.do
+        if entry.language == "zh":
+            assert re.search("[\u4e00-\u9fff]", step.text)
+            assert not step.notice or re.search("[\u4e00-\u9fff]", step.notice)
+
+
+def test_all_lessons_are_translated_into_chinese() -> None:
+    assert [entry.language for entry in lessons("zh")] == ["zh"] * 15
+
+
+@pytest.mark.parametrize("entry", ALL, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
+def test_every_page_of_a_lesson_has_room_beneath_the_charts_of_a_small_terminal(entry: Entry) -> None:
+    """Also with the verdict on a wrong answer, and with the hint in the place of the text."""
+    say = words_of(entry.language)
+    for step in entry.lesson.step:
+        wrong = (
+            max((choice.text for choice in step.question.choices), key=columns_of, default="")
+            if step.question
+            else ""
+        )
+        verdict = (False, say(f"Not this: {wrong}. H gives a hint."))
+        for parts in (
+            _question(step, verdict, False, say),
+            _question(step, verdict, True, say),
+            _notice(step, (True, wrong), say),
+        ):
+            lines = [line.plain for part in parts for line in broken(part, COLUMNS)]
+            assert len(lines) <= ROWS, lines
+            assert all(columns_of(line) <= COLUMNS for line in lines), lines
+            assert "".join("".join(lines).split()) == "".join("".join(part.plain for part in parts).split())
+            assert not [line for line in lines if line[0] in "，。、；：！？）" or line[-1] in "（"], lines
+
+
+def test_what_is_said_around_a_lesson_is_translated_where_it_is_said() -> None:
+    """Each text that is translated stands in the code, so that none of them is out of use."""
+    package = Path(gradtui.__file__).parent
+    files = ("lessons/answers.py", "ui/app_lessons.py", *(f"ui/screens/lab/{name}.py" for name in SCREENS))
+    code = "".join((package / file).read_text() for file in files)
+    for key in parse_toml((package / "lessons/zh/words.toml").read_text()):
+        for piece in re.split(r"\{\}| · ", key):
+            assert piece.strip(" .") in code, key
+    assert words_of("zh")("layer 3 has 1.2e-09") == "第 3 层的值是 1.2e-09"
+    assert words_of("zh")("梯度消失 · 1 of 4 · 有多弱？") == "梯度消失 · 1/4 · 有多弱？"
+    assert words_of("en")("Hint: look") == words_of("")("Hint: look") == "Hint: look"
+
+
+SCREENS = ("lesson_guide", "lesson_pane", "answer_screen")
 
 GOOD = """
 lesson = "mine"
@@ -111,6 +196,9 @@ def test_lines_are_counted_in_columns_of_a_terminal() -> None:
     assert wrapped("one two three", 7) == ["one two", "three"]
     assert wrapped("one\ntwo\n\nthree", 80) == ["one two", "three"], "an empty line begins a paragraph"
     assert wrapped("梯度消失", 4) == ["梯度", "消失"]
+    assert wrapped("梯度\n消失", 80) == ["梯度消失"], "no blank where a line of the file ends"
+    assert wrapped("梯度消失，爆炸", 8) == ["梯度消", "失，爆炸"], "no comma begins a line"
+    assert wrapped("看（图）", 6) == ["看", "（图）"]
     assert len(wrapped("word " * 60, 76)) <= LINES
 
 

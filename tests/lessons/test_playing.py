@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
+from gradtui.lessons.lesson import columns_of
 from gradtui.lessons.progress import note_step, read_progress
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.answer_screen import AnswerScreen
@@ -33,7 +34,7 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         await pilot.press("t")
         await until(pilot, lambda: "2 The vanishing gradient" in screen_text(app))
         await pilot.press("down", "enter")
-        await until(pilot, lambda: "1 of 4" in screen_text(app))
+        await until(pilot, lambda: "1 of 5" in screen_text(app))
         assert "Where does the loss end?" in screen_text(app)
         assert lab.workbench.experiment.run.steps == 150
 
@@ -52,7 +53,7 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         assert read_progress() == {"vanishing": [1]}
 
         await pilot.press("greater_than_sign")
-        await until(pilot, lambda: "2 of 4" in screen_text(app))
+        await until(pilot, lambda: "2 of 5" in screen_text(app))
         assert "✓ Right" in await answered(pilot, "down", "down", "enter")
         await pilot.press("greater_than_sign", "m", "m")
         await until(pilot, lambda: "Update ÷ weight of each layer" in screen_text(app))
@@ -60,17 +61,25 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
         await until(pilot, lambda: "dense1 " in screen_text(app))
         assert "✓ Right" in await answered(pilot, *"1e-9", "enter")
         await pilot.press("greater_than_sign")
-        await until(pilot, lambda: "4 of 4" in screen_text(app))
+        await until(pilot, lambda: "4 of 5" in screen_text(app))
         assert "✖" in screen_text(app)
         assert "✓ Right: vanishing" in await answered(pilot, "2")
         assert read_progress() == {"vanishing": [1, 2, 3, 4]}
+
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: "5 of 5" in screen_text(app))
+        await pilot.press("space")
+        await until(pilot, lambda: "What the net computes" in screen_text(app), 60)
+        await until(pilot, lambda: lab.followed.snapshot is not None and not lab.followed.live, 120)
+        await until(pilot, lambda: "the net ignores its input" in screen_text(app))
+        assert "✓ Right: one" in await answered(pilot, "1")
 
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: "Leave this lesson" in screen_text(app))
         assert "✓ twenty sigmoid layers" in screen_text(app)
         assert "3 Why: a product of factors  next" in screen_text(app)
         await pilot.press(*"leave", "enter")
-        await until(pilot, lambda: "of 4 ·" not in screen_text(app))
+        await until(pilot, lambda: "of 5 ·" not in screen_text(app))
         await pilot.press("greater_than_sign")
         await until(pilot, lambda: "needs a lesson" in screen_text(app))
 
@@ -98,6 +107,38 @@ async def test_a_lesson_goes_on_where_it_was_left_and_a_question_is_skipped_by_a
         await pilot.press("less_than_sign")
         await until(pilot, lambda: "2 of 5" in screen_text(app))
         assert "✓ Right: 1/4" in await answered(pilot, "3")
+
+
+@pytest.mark.parametrize("how", ["locale", "setting"])
+async def test_lessons_in_chinese_are_chosen_by_the_locale_or_a_setting_and_fit(
+    how: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8" if how == "locale" else "C.UTF-8")
+    if how == "setting":
+        home.mkdir(exist_ok=True)
+        (home / "settings.toml").write_text('language = "zh"\n')
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await lab_of(pilot)
+        await pilot.press("t")
+        await until(pilot, lambda: "3 为什么：因子的乘积" in screen_text(app))
+        await pilot.press("down", "down", "enter")
+        await until(pilot, lambda: "为什么：因子的乘积 · 1/5 · 每层一个因子" in screen_text(app))
+        lines = screen_text(app).splitlines()
+        assert "激活函数的导数 φ′" in "".join(lines)
+        assert {columns_of(line) for line in lines} == {80}
+        frame = [line for line in lines if "按 space 训练" in line]
+        assert frame[0].startswith("│ ▶")
+        assert frame[0].endswith("│")
+        for _ in range(2):
+            await pilot.press("greater_than_sign")
+            await pilot.pause()
+        await until(pilot, lambda: "2/5" in screen_text(app))
+        assert "✗ 不是：1。按 H 有提示。" in await answered(pilot, "1")
+        await pilot.press("H")
+        await until(pilot, lambda: "提示：把 σ = 1/2 代入" in screen_text(app))
+        assert "✓ 对：1/4。" in await answered(pilot, "3")
 
 
 async def test_a_step_loads_its_experiment(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

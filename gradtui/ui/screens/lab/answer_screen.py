@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from textual import on
 from textual.app import ComposeResult
@@ -20,6 +20,7 @@ class AnswerScreen(ModalScreen["str | None"]):
     Args:
         question: what is asked.
         choices: the answers, at most nine.
+        say: translates what is said around them.
     """
 
     DEFAULT_CSS = """
@@ -39,16 +40,17 @@ class AnswerScreen(ModalScreen["str | None"]):
         *(Binding(str(number), f"take({number})", show=False) for number in range(1, 10)),
     ]
 
-    def __init__(self, question: str, choices: Sequence[str]) -> None:
+    def __init__(self, question: str, choices: Sequence[str], say: Callable[[str], str] = str) -> None:
         super().__init__()
+        self._say = say
         self.question = question
         self.choices = choices
 
     def compose(self) -> ComposeResult:
         """Yield the question and the list of answers."""
         with Vertical() as frame:
-            frame.border_title = "Answer"
-            frame.border_subtitle = f"1-{len(self.choices)} or ↑↓ ⏎ answer · esc back"
+            frame.border_title = self._say("Answer")
+            frame.border_subtitle = self._say(f"1-{len(self.choices)} or ↑↓ ⏎ answer · esc back")
             yield Static(Content(self.question))
             yield OptionList(
                 *(

@@ -9,8 +9,9 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gradtui.lessons.answers import NotYet, Verdict, judge, layer_of, number_of
+from gradtui.lessons.answers import NotYet, judge, layer_of, number_of
 from gradtui.lessons.lesson import Question
+from gradtui.lessons.library import words_of
 from gradtui.lessons.progress import note_step, read_progress
 from gradtui.runs.reader import Run, open_run
 from gradtui.ui.screens.dialogs import AskScreen
@@ -49,7 +50,8 @@ class LessonGuide:
         self._hint = False
         self._skips = False
         self._seen: FollowedRun | None = lab.followed
-        self.pane = LessonPane()
+        self._say = words_of(entry.language)
+        self.pane = LessonPane(self._say)
 
     async def begin(self) -> None:
         """Show the first step that is not finished yet; all of them again, where every one is."""
@@ -74,7 +76,7 @@ class LessonGuide:
         """Go to the next step; a question that was not answered is skipped by asking twice."""
         if self.question is not None and not self._skips:
             self._skips = True
-            self.lab.notify("E answers the question; > once more skips it.", timeout=4)
+            self.lab.notify(self._say("E answers the question; > once more skips it."), timeout=4)
             return
         if self.question is None:
             self._note()
@@ -100,22 +102,21 @@ class LessonGuide:
             return
         if question.kind == "choice":
             choices = [choice.text for choice in question.choices]
-            self.lab.app.push_screen(AnswerScreen(question.ask, choices), self._take)
+            self.lab.app.push_screen(AnswerScreen(question.ask, choices, self._say), self._take)
             return
         names = self._layer_names()
         pointed = self.lab.query_one(GradientPane).pointed if question.kind == "layer" else None
         hint = "its number or name" if question.kind == "layer" else "a number, such as 0.24 or 1e-12"
 
         def check(text: str) -> None:
-            if question.kind == "layer":
-                layer_of(text, names)
-            else:
-                number_of(text)
+            try:
+                layer_of(text, names) if question.kind == "layer" else number_of(text)
+            except ValueError as error:
+                raise ValueError(self._say(str(error))) from None
 
         value = "" if pointed is None else str(pointed + 1)
-        self.lab.app.push_screen(
-            AskScreen(question.ask, value, f"{hint} · ⏎ answer · esc back", check), self._take
-        )
+        keys = self._say(f"{hint} · ⏎ answer · esc back")
+        self.lab.app.push_screen(AskScreen(question.ask, value, keys, check), self._take)
 
     # -- steps
 
@@ -181,11 +182,14 @@ class LessonGuide:
         try:
             verdict = judge(question, answer, self._run(question))
         except NotYet as error:
-            self._verdict = False, f"{error}."[:1].upper() + f"{error}."[1:]
+            said = self._say(str(error))
+            self._verdict = False, f"{said[:1].upper()}{said[1:]}{'.' if said.isascii() else '。'}"
         except ValueError as error:
-            self._verdict = False, f"Not an answer: {error}."
+            self._verdict = False, self._say(f"Not an answer: {self._say(str(error))}.")
         else:
-            self._verdict = _said(verdict)
+            line = self._say(verdict.line)
+            wrong = self._say(f"Not this: {line}. H gives a hint.")
+            self._verdict = verdict.right, line if verdict.right else wrong
             if verdict.right:
                 self._answered.add(self.index)
                 self._note()
@@ -215,7 +219,3 @@ def _trains(one: Experiment | None, other: Experiment) -> bool:
     return one is not None and (one.net, one.data, one.optimizer, one.cures) == (
         other.net, other.data, other.optimizer, other.cures,
     )  # fmt: skip
-
-
-def _said(verdict: Verdict) -> tuple[bool, str]:
-    return (True, verdict.line) if verdict.right else (False, f"Not this: {verdict.line}. H gives a hint.")

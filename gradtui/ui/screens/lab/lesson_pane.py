@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from gradtui.lessons.lesson import Lesson, Step, flowed
+from gradtui.lessons.lesson import COLUMNS, Lesson, Step, flowed, wrapped
 
 
 class LessonPane(Vertical):
@@ -25,6 +27,21 @@ class LessonPane(Vertical):
         """Yield the text."""
         yield Static(id="lesson-text")
 
+    def __init__(self, say: Callable[[str], str]) -> None:
+        """Show nothing yet. say: translates what is said around a lesson into its language."""
+        super().__init__()
+        self._say = say
+        self._content: list[Content] = []
+
+    def on_resize(self) -> None:
+        """Break the lines anew: of Chinese, Textual would take what is between two blanks for one word."""
+        self._write()
+
+    def _write(self) -> None:
+        columns = self.query_one("#lesson-text").size.width or COLUMNS
+        lines = [line for part in self._content for line in broken(part, columns)]
+        self.query_one("#lesson-text", Static).update(Content("\n").join(lines))
+
     def show(
         self, lesson: Lesson, index: int, *, answered: bool, verdict: tuple[bool, str] | None, hint: bool
     ) -> None:
@@ -37,14 +54,11 @@ class LessonPane(Vertical):
             verdict: whether the last answer was right, and what was said of it.
             hint: show the hint in the place of the text.
         """
-        step = lesson.step[index]
-        self.border_title = Content(f"{lesson.title} · {index + 1} of {len(lesson.step)} · {step.title}")
-        self.border_subtitle = Content(_keys(step, answered, last=index == len(lesson.step) - 1))
-        if answered:
-            content = _notice(step, verdict)
-        else:
-            content = _question(step, verdict, hint)
-        self.query_one("#lesson-text", Static).update(content)
+        step, say = lesson.step[index], self._say
+        self.border_title = Content(say(f"{lesson.title} · {index + 1} of {len(lesson.step)} · {step.title}"))
+        self.border_subtitle = Content(say(_keys(step, answered, last=index == len(lesson.step) - 1)))
+        self._content = _notice(step, verdict, say) if answered else _question(step, verdict, hint, say)
+        self._write()
 
 
 def _keys(step: Step, answered: bool, *, last: bool) -> str:
@@ -53,19 +67,32 @@ def _keys(step: Step, answered: bool, *, last: bool) -> str:
     return f"E answer · H hint · {then} · < back" if asking else f"{then} · < back · t lessons"
 
 
-def _notice(step: Step, verdict: tuple[bool, str] | None) -> Content:
-    said = f"✓ Right: {verdict[1]}." if verdict is not None and verdict[1] else "✓ Right."
-    parts = [Content.styled(said, "bold $success"), Content(flowed(step.notice))]
+def broken(text: Content, columns: int) -> list[Content]:
+    """Return a text in lines of so many columns, each with its styles."""
+    lines, start = [], 0
+    for line in wrapped(text.plain, columns):
+        # Where a line was broken, blanks and breaks were left out.
+        start = text.plain.index(line, start)
+        lines.append(text[start : start + len(line)])
+        start += len(line)
+    return lines
+
+
+def _notice(step: Step, verdict: tuple[bool, str] | None, say: Callable[[str], str]) -> list[Content]:
+    right = say(f"Right: {verdict[1]}.") if verdict is not None and verdict[1] else say("Right.")
+    parts = [Content.styled(f"✓ {right}", "bold $success"), Content(flowed(step.notice))]
     if step.source:
         parts.append(Content.styled(step.source, "$secondary"))
-    return Content("\n").join(part for part in parts if part.plain)
+    return [part for part in parts if part.plain]
 
 
-def _question(step: Step, verdict: tuple[bool, str] | None, hint: bool) -> Content:
+def _question(
+    step: Step, verdict: tuple[bool, str] | None, hint: bool, say: Callable[[str], str]
+) -> list[Content]:
     question = step.question
     parts = [Content(flowed(step.text))]
     if hint and question is not None:
-        parts = [Content.styled(f"Hint: {question.hint}", "$warning")]
+        parts = [Content.styled(say(f"Hint: {flowed(question.hint)}"), "$warning")]
     if step.do:
         parts.append(Content.assemble(("▶ ", "$accent"), (step.do, "bold")))
     if verdict is not None:
@@ -74,4 +101,4 @@ def _question(step: Step, verdict: tuple[bool, str] | None, hint: bool) -> Conte
         parts.append(Content.styled(step.source, "$secondary"))
     if question is not None:
         parts.append(Content.assemble(("? ", "bold $accent"), question.ask))
-    return Content("\n").join(parts)
+    return parts

@@ -93,6 +93,18 @@ def seconds(value: float) -> str:
     return f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def about(value: float) -> str:
+    """Return an estimated duration in one or two digits: ``under 10 s``, ``about 40 s``, ``about 5 min``."""
+    if value < 10:
+        return "under 10 s"
+    if value < 55:
+        return f"about {round(value, -1):.0f} s"
+    for unit, size, most in (("min", 60, 3300), ("h", 3600, 80000)):
+        if value < most:
+            return f"about {max(1, round(value / size))} {unit}"
+    return f"about {max(1, round(value / 86400))} d"
+
+
 def figure(value: float | None) -> str:
     """Return four significant digits; a dash for None."""
     return "–" if value is None else f"{value:.4g}"

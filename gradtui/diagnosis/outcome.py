@@ -104,7 +104,7 @@ class Verdict:
             return "fixed"
         if not self.before.failing and not self.new:
             return "better" if self.better else "worse" if self.worse else "no better"
-        return "better, not fixed" if self.better else "worse" if self.worse else "no fix"
+        return "better, not fixed" if self.better else "worse" if self.worse else "not fixed"
 
     def lines(self) -> list[str]:
         """Return the verdict and its figures in words, a line each."""

@@ -157,7 +157,7 @@ def _cures(shared: SharedRun) -> Iterator[Block]:
     )
     cures = list({cure.name: cure for cure in offers}.values())
     if cures:
-        yield Heading("Possible fixes, best first")
+        yield Heading("Possible cures, best first")
     advice = [Advice(cure.name, cure.why, cure.price, _as_typed(cure)) for cure in cures]
     yield from advice[:FIXES_SHOWN]
     if more := advice[FIXES_SHOWN:]:

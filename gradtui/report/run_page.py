@@ -161,7 +161,7 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
     # An explosion and the NaN that it ends in have the same cures; once is enough.
     cures = list({cure.name: cure for finding in findings for cure in finding.cures}.values())
     if cures:
-        yield Text("Possible fixes, best first", "bold")
+        yield Text("Possible cures, best first", "bold")
     for cure in cures[:most]:
         words = "".join(f" --set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
         yield Text(f"  {cure.name}{words and '  '}{words}", "green")

@@ -10,6 +10,7 @@ long as all others, where the run itself may have been stopped early.
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +31,7 @@ from gradtui.runs.reader import open_run
 from gradtui.runs.status import State
 from gradtui.study.engines import Engine, StartTrainer
 from gradtui.study.engines.local import LocalEngine
+from gradtui.study.estimate import side_by_side
 from gradtui.study.plan import Member, with_one_thread
 from gradtui.study.spec import CHANGE, Change, Compare, StudySpec
 from gradtui.study.state import CuredRun, StudyState
@@ -58,6 +60,7 @@ def cure_study(
     jobs: int | None = None,
     *,
     start: StartTrainer | None = None,
+    only_look: bool = False,
 ) -> Study:
     """Return the study of the cures of the run in `folder`; its `state.problem` says why none can be tried.
 
@@ -67,6 +70,7 @@ def cure_study(
         cures: keys of gradtui.experiment.cures.CURES; by default those that `members_of` chooses.
         jobs: most trainers at once; by default as many as there are cores for, and fewer where memory is short.
         start: starts a trainer in a folder; by default the trainers that LocalEngine keeps.
+        only_look: start nothing before `Study.begin`.
     """
     folder = given_path(folder).absolute()
 
@@ -83,7 +87,7 @@ def cure_study(
             raise RunError(f"{type(error).__name__}: {error}") from error
 
     state = StudyState(folder, StudySpec(name=folder.name), cured=CuredRun())
-    return Study(state, prepare, folder.parent, jobs, make_engine)
+    return Study(state, prepare, folder.parent, jobs, make_engine, only_look=only_look)
 
 
 def _setup(folder: Path, cures: Sequence[str] | None) -> StudySetup:
@@ -108,8 +112,15 @@ def _setup(folder: Path, cures: Sequence[str] | None) -> StudySetup:
         change=tuple(Change(name=member.change, cure=member.cure) for member in members),
         compare=Compare(kind="bars", x=CHANGE),
     )
-    cured = CuredRun(findings, outcome_of(diagnosis.evidence, findings, step_seconds(run)))
-    return StudySetup(spec, members, CureRuns(folder), cured=cured, parent=folder.name)
+    seconds = step_seconds(run)
+    cured = CuredRun(findings, outcome_of(diagnosis.evidence, findings, seconds))
+    experiments = [member.experiment for member in members]
+    # A step of the run itself is the best guess for a step of the same net with a cure.
+    alone = seconds * sum(experiment.run.steps for experiment in experiments)
+    expected = None if math.isnan(alone) else side_by_side(alone, experiments)
+    return StudySetup(
+        spec, members, CureRuns(folder), cured=cured, parent=folder.name, expected_seconds=expected
+    )
 
 
 # -- which cures

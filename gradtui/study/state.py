@@ -147,6 +147,8 @@ class StudyState:
     """The changes of a study without a grid, the best first, without the first change, which is the baseline."""
     seconds: float = 0.0
     """The time for which this process has been training it."""
+    expected_seconds: float | None = None
+    """How long it will take, before anything of it was trained; None where that is not known."""
     problem: str = ""
     """The reason why nothing can be trained, in one line."""
     other_owner: str = ""

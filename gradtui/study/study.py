@@ -37,6 +37,8 @@ class StudySetup:
     """The run whose cures are the members."""
     parent: str = ""
     """Name of that run, which each new run records as its parent."""
+    expected_seconds: float | None = None
+    """How long the trainings of all members will take; None where that is not known."""
 
 
 class Study:
@@ -79,6 +81,15 @@ class Study:
         self._ended: frozenset[str] | None = None
         self._marked: dict[str, StudyRow] = {}
         self._stopped = self._closed = False
+
+    @property
+    def begun(self) -> bool:
+        """Return whether it may start trainers."""
+        return not self._only_look
+
+    def begin(self) -> None:
+        """Start trainers from the next poll on."""
+        self._only_look = False
 
     @property
     def closed(self) -> bool:
@@ -149,7 +160,9 @@ class Study:
     def _begin(self) -> _Trainings:
         setup = self._setup = self._prepare()
         self._began = time.monotonic()
-        self.state = replace(self.state, spec=setup.spec, cured=setup.cured)
+        self.state = replace(
+            self.state, spec=setup.spec, cured=setup.cured, expected_seconds=setup.expected_seconds
+        )
         runs = []
         for member in setup.members:
             parent = (

@@ -106,14 +106,14 @@ LAB_KEYS: list[BindingType] = [
         "f",
         "fork_with_cure",
         "fix it",
-        tooltip="Train a copy of this run with a fix, side by side.",
+        tooltip="Train a copy of this run with a cure, side by side.",
         id="lab.treat",
     ),
     Binding(
         "T",
         "try_all_cures",
-        "try all fixes",
-        tooltip="Train every fix of this run, and rank them.",
+        "try all cures",
+        tooltip="Train every cure of this run, and rank them.",
         id="lab.try-all",
     ),
     Binding(
@@ -155,7 +155,7 @@ LAB_KEYS: list[BindingType] = [
         "back",
         "back",
         key_display="esc",
-        tooltip="Back to the list of runs, studies or fixes, and to the run before.",
+        tooltip="Back to the list of runs, studies or cures, and to the run before.",
         id="lab.back",
     ),
     Binding(
@@ -293,7 +293,7 @@ def why_not(action: str, run: FollowedRun | None) -> str:
     if name == "repair" and run.live:
         return "not while a run trains"
     if name in ("fork_with_cure", "try_all_cures", "repair"):
-        return "fixes can only be trained for gradtui's own experiments that have run"
+        return "cures can only be trained for gradtui's own experiments that have run"
     return "this run has ended" if not run.live else ""
 
 

@@ -32,7 +32,7 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     ("after", "head"),
     [
         (replace(WELL, codes=("dead-units",)), "better, not fixed: vanishing gone; dead-units new"),
-        (replace(SICK, accuracy=0.11), "no fix: vanishing still there"),
+        (replace(SICK, accuracy=0.11), "not fixed: vanishing still there"),
         (
             replace(SICK, codes=("exploding",), accuracy=0.02, loss=math.nan),
             "worse: vanishing gone; exploding new",
@@ -77,7 +77,7 @@ def test_a_change_of_a_healthy_training_is_better_or_no_better() -> None:
     assert verdict(healthy, replace(healthy, loss=0.01)).word == "better"
     assert verdict(healthy, healthy).word == "no better"
     assert verdict(healthy, replace(healthy, loss=1.0)).word == "worse"
-    assert verdict(healthy, replace(healthy, codes=("spikes",))).word == "no fix"
+    assert verdict(healthy, replace(healthy, codes=("spikes",))).word == "not fixed"
 
 
 def test_the_best_cure_ranks_first_and_the_cheaper_of_equals_before_the_dearer() -> None:

@@ -106,7 +106,7 @@ def test_html_is_whole_and_stands_alone(run: Path, tmp_path: Path) -> None:
     assert "@media (prefers-color-scheme: dark)" in text
     headings = re.findall(r"<h[12]>(.*?)</h", text)
     assert headings[:3] == ["sigmoids", "Findings", "Gradient and learning"]
-    assert {"Possible fixes, best first", "Experiment", "Cost"} <= set(headings)
+    assert {"Possible cures, best first", "Experiment", "Cost"} <= set(headings)
     drawings = re.findall(r"<svg.*?</svg>", text, re.DOTALL)
     assert len(drawings) == 4
     for drawing in drawings:

@@ -39,10 +39,11 @@ Prepare = Callable[[Pilot[None]], Awaitable[None]]
 
 @pytest.fixture(autouse=True)
 def still(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No cursor that blinks, no names that hold the date or a folder of this machine, no clock."""
+    """No cursor that blinks, no names that hold the date or a folder of this machine, no clock, two cores."""
     monkeypatch.setattr("textual.widgets.Input.cursor_blink", False)
     monkeypatch.setattr("gradtui.runs.folder.time.strftime", lambda form: "20260101-120000")
     monkeypatch.setattr("gradtui.words.ago", lambda seconds: "now")
+    monkeypatch.setattr("gradtui.study.estimate.cores", lambda: 2)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("GRADTUI_HOME", "home")
 
@@ -157,7 +158,7 @@ async def _studies(pilot: Pilot[None]) -> None:
 async def _study(pilot: Pilot[None]) -> None:
     await _studies(pilot)
     await pilot.press("enter")
-    await until(pilot, lambda: "space trains them" in screen_text(pilot.app))
+    await until(pilot, lambda: "space starts" in screen_text(pilot.app))
     await settled(pilot)
 
 

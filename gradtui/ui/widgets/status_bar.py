@@ -176,7 +176,7 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> Prog
         followed.experiment.data.source if followed.experiment else "script" if followed.script else ""
     )
     made = cure_of(followed)
-    # A copy with a fix has it in its name already.
+    # A copy with a cure has it in its name already.
     if made and made.partition(",")[0] not in title:
         detail += f" · with {made}"
     if snapshot is None:

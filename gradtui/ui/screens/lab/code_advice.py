@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradtui.diagnosis.findings import CureOffer
     from gradtui.ui.followed_run import FollowedRun
 
-HINT = "Y copy code · c more fixes"
+HINT = "Y copy code · c more cures"
 
 
 def cures_with_code(findings: Iterable[Finding] | None) -> list[CureOffer]:
@@ -60,5 +60,5 @@ def choose_code(screen: Screen[Any], run: FollowedRun | None) -> bool:
         if key is not None:
             copy_code(screen, cures[int(key)])
 
-    screen.app.push_screen(ChooseScreen("Fixes as code: ⏎ copies", choices, title_width=0), take)
+    screen.app.push_screen(ChooseScreen("Cures as code: ⏎ copies", choices, title_width=0), take)
     return True

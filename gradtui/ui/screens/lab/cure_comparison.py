@@ -156,7 +156,7 @@ class CureComparison:
                 Choice(key, option.title, option.line(experiment), marked=option.cure.name in names)
                 for key, option in options.items()
             ]
-            screen = ChooseScreen("Train a copy with this fix", choices, title_width=0)
+            screen = ChooseScreen("Train a copy with a cure, side by side", choices, title_width=0)
             self._screen.app.push_screen(screen, take)
 
         self._controls.disk.do(lambda: cure_options(folder, experiment, advised), ask)
@@ -173,7 +173,7 @@ class CureComparison:
         def take(folder: Path | None) -> None:
             if folder is not None:
                 against = without_cure if folder != without_cure else None
-                self._open_run(folder, adopt=True, against=against, came_from="fixes")
+                self._open_run(folder, adopt=True, against=against, came_from="cures")
 
         self._screen.app.push_screen(CuresScreen(self._cures_of(without_cure)), take)
 
@@ -207,7 +207,7 @@ class CureComparison:
         """Return the run on the screen if it has an experiment that a cure could change; else notify."""
         run = self._followed()
         if run is None or run.experiment is None:
-            self._screen.notify("Fixes can only be trained for gradtui's own experiments", severity="warning")
+            self._screen.notify("Cures can only be trained for gradtui's own experiments", severity="warning")
             return None
         return run
 
@@ -219,7 +219,7 @@ class CureComparison:
             return cures
         if cures is not None:
             cures.close()
-        self.cures = cure_study(without_cure)
+        self.cures = cure_study(without_cure, only_look=True)
         return self.cures
 
     def still_training(self) -> Path | None:

@@ -87,7 +87,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
             )
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text
-        hint = "f fix it · T try all fixes" if curable else ""
+        hint = "f fix it · T try all cures" if curable else ""
         self._write(title, text, HINT if cures_with_code(findings) else hint)
 
     def _write(self, title: str, text: Content, hint: str) -> None:

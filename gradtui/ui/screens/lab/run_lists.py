@@ -38,7 +38,7 @@ class RunLists:
     Args:
         screen: the lab.
         open_run: shows a run, as ``open_run(folder, adopt=..., came_from=...)``.
-        comparison: opens the list of all fixes of a run, and the rounds of its repair.
+        comparison: opens the list of all cures of a run, and the rounds of its repair.
         shown: returns the run that the lab shows and the one beside it, each None where there is none.
         changed: called when the way back has become shorter.
     """
@@ -99,7 +99,7 @@ class RunLists:
         """Remember the list from which a run is opened now, before it is shown."""
         lists: dict[str, Callable[[], None]] = {
             "runs": self.runs,
-            "fixes": self._comparison.try_all_cures,
+            "cures": self._comparison.try_all_cures,
             "rounds": self._comparison.show_repair,
         }
         words: tuple[str, ...] = (came_from,)

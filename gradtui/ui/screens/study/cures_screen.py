@@ -33,18 +33,21 @@ class CuresScreen(Screen["Path | None"]):
     """
 
     HELP = (
-        "## Every fix\n\nThe same net with each fix that applies, from the start, with the same seed, and once more "
-        "without one. **train** is the accuracy on the training set, **in÷out** the gradient of the first hidden "
-        "layer over the last one's, **a step** its time over the baseline's, with its share of a pretraining. "
-        "Finished runs are ranked: those that fix the problem first, then by accuracy; of equals, the cheaper."
+        "## All cures\n\n`space` trains the same net with each cure that applies, from the start, with the same seed, "
+        "and once more without one. **train** is the accuracy on the training set, **in÷out** the gradient "
+        "of the first hidden layer over the last one's, **time** that of a step over the baseline's, with its share of a pretraining. "
+        "Ended runs are ranked: those without the problem first, then by accuracy; of equals, the cheaper."
     )
     # The ids stay as they are: people may have bound them to other keys in their settings.
     BINDINGS = [
+        Binding(
+            "space", "begin", "train", key_display="space", tooltip="Train all cures.", id="trials.begin"
+        ),
         Binding("enter", "open", "open", key_display="⏎", tooltip="See this run.", id="trials.open"),
-        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The previous fix.", id="trials.up"),
-        Binding("down,j", "move(1)", "next fix", show=False, id="trials.down"),
-        Binding("home,g", "move(-1000)", "first fix", show=False, id="trials.first"),
-        Binding("end,G", "move(1000)", "last fix", show=False, id="trials.last"),
+        Binding("up,k", "move(-1)", "choose", key_display="↑↓", tooltip="The previous cure.", id="trials.up"),
+        Binding("down,j", "move(1)", "next cure", show=False, id="trials.down"),
+        Binding("home,g", "move(-1000)", "first cure", show=False, id="trials.first"),
+        Binding("end,G", "move(1000)", "last cure", show=False, id="trials.last"),
         Binding("s", "save", "save", tooltip="Save the experiment with this cure as TOML.", id="trials.save"),
         Binding("x", "stop", "stop all", tooltip="End those that still train.", id="trials.stop"),
         Binding(
@@ -91,11 +94,19 @@ class CuresScreen(Screen["Path | None"]):
         self.set_interval(POLL_SECONDS, self.look)
         self.look()
 
+    def on_unmount(self) -> None:
+        """Close a study of which nothing trains: with the next one, the person is asked again."""
+        if not self.study.begun:
+            self.study.close()
+
     def look(self) -> None:
         """Paint the state of the study, if it has changed."""
-        state = self.study.state
+        state, title = self.study.state, self.query_one(StudyTitle)
+        if title.begun != self.study.begun:
+            title.begun = self.study.begun
+            self.refresh_bindings()
         if state is not self._painted:
-            first = self._painted is None or self._painted.done != state.done
+            first = self._painted is None or self._painted.done != state.done or not self._painted.rows
             self._painted = state
             self.paint(state)
             if first:
@@ -152,11 +163,19 @@ class CuresScreen(Screen["Path | None"]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for an action that makes no sense now, which hides its key, and None to show it disabled."""
+        study = self.study
+        if action == "begin":
+            return not (study.begun or study.state.done) and bool(self.rows)
         if action == "stop":
-            return not self.study.state.done
+            return study.begun and not study.state.done
         if action == "open":
             return True if self.row is not None and self.row.folder is not None else None
         return True
+
+    def action_begin(self) -> None:
+        """Train all cures that were not trained yet."""
+        self.study.begin()
+        self.look()
 
     def action_move(self, by: int) -> None:
         """Move the cursor down by so many cures, or up if negative."""

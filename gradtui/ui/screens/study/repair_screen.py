@@ -44,7 +44,7 @@ class RepairScreen(Screen["Path | None"]):
 
     HELP = (
         "## Fix in rounds\n\nEach round trains the net with the best advice on the round before, until nothing is "
-        "found and it learns, three rounds at most. Before a round the best four fixes are tried for a few steps each. "
+        "found and it learns, three rounds at most. Before a round the best four cures are tried for a few steps each. "
         "The same as `gradtui fix`."
     )
     BINDINGS = [
@@ -133,7 +133,7 @@ class RepairScreen(Screen["Path | None"]):
         if state.trying is not None:
             tried = state.trying
             return Content.styled(
-                f"● tries {len(tried.cures)} fixes, {tried.seconds:.0f} s at most", "$success"
+                f"● tries {len(tried.cures)} cures, {tried.seconds:.0f} s at most", "$success"
             )
         if state.begun:
             begun = state.begun[-1]

@@ -18,7 +18,7 @@ from gradtui.words import ratio
 
 Floats = NDArray[np.float64]
 
-LEAST_WIDTH, LEAST_HEIGHT = 36, 8
+LEAST_WIDTH, LEAST_HEIGHT = 36, 7
 """Cells that one profile needs, its frame included."""
 MOST_PROFILES = 16
 

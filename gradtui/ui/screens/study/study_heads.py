@@ -8,7 +8,7 @@ from textual.widget import Widget
 
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.ui.widgets.status_bar import bar, crumbs
-from gradtui.words import printable, seconds
+from gradtui.words import about, printable, seconds
 
 LEAST_BAR, MOST_BAR = 8, 32
 """Columns of the bar in the title line; where there is less room, it is left out."""
@@ -33,7 +33,8 @@ class StudyTitle(Widget):
         if state.cured is None:
             kind, right, live = "", progress(state, self.begun), any(row.live for row in state.rows)
         else:
-            kind, right, live = "all fixes", cures_progress(state), bool(state.rows) and not state.done
+            kind, right = "all cures", cures_progress(state, self.begun)
+            live = self.begun and bool(state.rows) and not state.done
         way = ("studies", printable(state.name)) if state.cured is None else (printable(state.name), kind)
         left = crumbs(way, width // 2)
         if live:
@@ -65,22 +66,34 @@ def progress(state: StudyState, begun: bool) -> Content:
             return Content.styled(f"■ {counts} of {total} · space continues", "$warning")
         return Content.styled(f"✓ all {total} trained", "$success")
     if not done and not any(row.folder for row in state.rows):
-        steps = sum(row.member.experiment.run.steps for row in state.rows)
-        return Content.styled(f"○ {total} runs, {steps:,} steps in all · space trains them", "$secondary")
+        return _offer(state, total)
     return Content.styled(f"‖ {done} of {total} done · space continues", "$warning")
 
 
-def cures_progress(state: StudyState) -> Content:
-    """Return in words how far the study of a run's cures is."""
+def _offer(state: StudyState, trainings: int) -> Content:
+    """Return how many trainings wait for the person's word, and how long they will take."""
+    count = "1 training" if trainings == 1 else f"{trainings:,} trainings"
+    if state.expected_seconds is None:
+        time = ""
+    else:
+        # Runs that exist already are not trained again.
+        time = f", {about(state.expected_seconds * trainings / max(1, state.total))}"
+    return Content.assemble((f"○ {count}{time} · ", "$foreground"), ("space", "bold $accent"), " starts")
+
+
+def cures_progress(state: StudyState, begun: bool) -> Content:
+    """Return in words how far the study of a run's cures is; `begun` says whether this app trains it."""
     if state.problem:
         return Content.styled("✖ nothing to compare", "$error")
     if not state.rows:
         return Content.styled("◌ reading the run", "$accent")
     cures = state.rows[1:]
     ended = sum(row.ended for row in cures)
+    if not begun and not state.done:
+        return _offer(state, sum(not row.ended for row in state.rows))
     if not state.done:
         left = f" · about {seconds(state.seconds_left)} left" if state.seconds_left is not None else ""
-        return Content.styled(f"● {ended} of {len(cures)} fixes trained{left}", "$success")
+        return Content.styled(f"● {ended} of {len(cures)} cures trained{left}", "$success")
     healed = sum(row.verdict is not None and row.verdict.healed for row in cures)
     stopped = sum(row.state == "stopped" for row in cures)
     if stopped:
@@ -113,13 +126,13 @@ class StudyTexts(Widget):
 
 
 class CuredRunLine(Widget):
-    """The CuredRunLine says in one line what is wrong with the run to be cured, or why no cure can be tried."""
+    """The CuredRunLine says what is wrong with the run to be cured, or why no cure can be tried."""
 
     DEFAULT_CSS = """
-    CuredRunLine { height: 1; padding: 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    CuredRunLine { height: auto; max-height: 3; padding: 0 1; text-overflow: ellipsis; }
     """
 
-    state: reactive[StudyState | None] = reactive(None)
+    state: reactive[StudyState | None] = reactive(None, layout=True)
 
     def render(self) -> Content:
         """Return the first finding with its evidence, and the codes of the others."""
@@ -143,13 +156,13 @@ class CureDetails(Widget):
     """CureDetails shows all that is known of the chosen cure: its verdict in numbers, its reason and its price."""
 
     DEFAULT_CSS = """
-    CureDetails { height: 4; padding: 1 1 0 1; text-wrap: nowrap; text-overflow: ellipsis; }
+    CureDetails { height: 7; padding: 1 1 0 1; }
     """
 
     row: reactive[StudyRow | None] = reactive(None)
 
     def render(self) -> Content:
-        """Return three lines."""
+        """Return the verdict, the reason and the price, each on as many lines as it takes."""
         row = self.row
         if row is None:
             return Content("")
@@ -157,14 +170,19 @@ class CureDetails(Widget):
             head, *numbers = row.verdict.lines()
             verdict = Content.assemble((head, "bold"), (" · " + " · ".join(numbers), "$secondary"))
         elif not row.key:
-            verdict = Content("The same net without a fix: the baseline.")
+            verdict = Content("The same net without a cure: the baseline.")
         else:
-            verdict = Content.styled(row.reason or "Still training.", "$secondary")
+            untold = "Not trained yet." if row.state == "waiting" else "Still training."
+            verdict = Content.styled(row.reason or untold, "$secondary")
         why, price = row.member.why, row.member.price
-        return Content("\n").join(
-            (
-                verdict,
-                Content.assemble(("why    ", "$secondary"), why) if why else Content(""),
-                Content.assemble(("cost   ", "$secondary"), price) if price else Content(""),
-            )
-        )
+        width = self.content_size.width
+        lines = [verdict, *_hanging("why    ", why, width), *_hanging("cost   ", price, width)]
+        return Content("\n").join(lines)
+
+
+def _hanging(label: str, text: str, width: int) -> list[Content]:
+    """Return a text on lines that begin behind its label; nothing where there is no text."""
+    if not text:
+        return []
+    first, *others = Content(text).wrap(max(1, width - len(label)))
+    return [Content.styled(label, "$secondary") + first, *(Content(" " * len(label)) + one for one in others)]

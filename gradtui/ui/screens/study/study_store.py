@@ -8,6 +8,7 @@ from pathlib import Path
 from gradtui.experiment.errors import ExperimentError
 from gradtui.study.engines import MakeEngine
 from gradtui.study.engines.local import LocalEngine
+from gradtui.study.estimate import study_seconds
 from gradtui.study.plan import plan
 from gradtui.study.presets import load_preset, names
 from gradtui.study.spec import StudySpec
@@ -62,7 +63,7 @@ class OpenStudy:
         """Follow its runs, start what there is room for if this app trains it, and return its state. Never raises."""
         if self._study is None:
             if not (self.state.folder / STUDY_FILE).is_file():
-                self.state = _planned(self.state)
+                self.state = _planned(self.state, self._runs)
                 return self.state
             self._study = open_study(
                 self.spec, runs=self._runs, engine=self._engine, folder=self.state.folder, only_look=True
@@ -131,9 +132,10 @@ def _size(spec: StudySpec) -> int:
         return 0
 
 
-def _planned(state: StudyState) -> StudyState:
+def _planned(state: StudyState, runs: Path) -> StudyState:
     try:
         rows = tuple(StudyRow(member=member) for member in plan(state.spec))
     except ExperimentError as error:
         return StudyState(state.folder, state.spec, problem=str(error))
-    return StudyState(state.folder, state.spec, rows=rows)
+    seconds = study_seconds([row.member.experiment for row in rows], runs)
+    return StudyState(state.folder, state.spec, rows=rows, expected_seconds=seconds)

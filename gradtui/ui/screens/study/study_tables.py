@@ -60,7 +60,7 @@ def run_columns() -> tuple[Column[StudyRow], ...]:
         _number("test", "test_accuracy", 6, 4, lambda value: f"{value:.1%}"),
         _number("loss", "loss", 7, 5, lambda value: f"{value:.3g}"),
         _number("in÷out", "drop", 8, 6, ratio),
-        _number("a step", "seconds", 8, 7, lambda value: f"{value * 1000:.3g} ms"),
+        _number("step time", "seconds", 9, 7, lambda value: f"{value * 1000:.3g} ms"),
     )  # fmt: skip
 
 
@@ -103,13 +103,13 @@ def _findings(row: StudyRow) -> Content:
 def cure_columns() -> tuple[Column[StudyRow], ...]:
     """Return the columns of the table of cures; where a cure has no numbers, its reason takes their place."""
     return (
-        Column("name", "cure", lambda row: row.name, 21, 34, rank=0),
-        Column("state", "", _cure_state, 10, 18, rank=1, share=_share_trained),
+        Column("name", "cure", lambda row: row.name, 20, 34, rank=0),
+        Column("state", "", _cure_state, 11, 18, rank=1, share=_share_trained),
         Column("train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers),
         _cure_number("test", 6, 6, lambda row, outcome: _percent(outcome.test_accuracy)),
         _cure_number("loss", 7, 3, lambda row, outcome: f"{outcome.loss:.3g}"),
         _cure_number("in÷out", 8, 4, lambda row, outcome: ratio(outcome.drop)),
-        _cure_number("a step", 6, 5, lambda row, outcome: _price(row.price)),
+        _cure_number("time", 6, 5, lambda row, outcome: _price(row.price)),
         Column("found", " found", _found, 12, rank=2, spans=lambda row: True),
     )
 
@@ -169,7 +169,7 @@ def verdict_mark(row: StudyRow) -> tuple[str, str, str]:
         return "~", "better", "$accent"
     if verdict.worse:
         return "!", "worse", "$error"
-    return "✖", "no fix", "$error"
+    return "✖", "not fixed", "$error"
 
 
 def _percent(accuracy: float) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import time
 from pathlib import Path
 
@@ -132,7 +133,7 @@ async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: M
         lab = await lab_of(pilot)
         await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("f")
-        await until(pilot, lambda: "Train a copy with this fix" in screen_text(app))
+        await until(pilot, lambda: "Train a copy with a cure" in screen_text(app))
         assert "ReLU and He's weights  advised" in screen_text(app)
         assert "net.0.activation relu" in screen_text(app)
 
@@ -208,12 +209,20 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
 ) -> None:
     sick = sick_run()
     launcher = Launcher(lambda trainer: trainer.train(decades=0.3, learns=True))
-    monkeypatch.setattr(cure_study, "__kwdefaults__", {"start": launcher})
+    monkeypatch.setattr(cure_study, "__kwdefaults__", {"start": launcher, "only_look": False})
     app = GradtuiApp(attach=sick)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: "T try all fixes" in screen_text(app))
+        await until(pilot, lambda: "T try all cures" in screen_text(app))
         await pilot.press("T")
+        # Nothing is trained before the person has seen how much it is, and has agreed.
+        await until(pilot, lambda: re.search(r"○ \d+ trainings, (about|under) \d+", screen_text(app)))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is lab)
+        await pilot.press("T")
+        await until(pilot, lambda: "space starts" in screen_text(app))
+        assert launcher.started == []
+        await pilot.press("space")
         await until(pilot, lambda: "fix it" in screen_text(app) and "✓ done" in screen_text(app))
         trials, best = (
             lab.comparison.cures,

@@ -381,6 +381,6 @@ async def test_once_a_problem_is_found_the_keys_to_fix_it_are_seen(
         await until(pilot, lambda: lab.followed is not None and bool(lab.followed.newest_findings))
         await until(
             pilot,
-            lambda: "f fix it  T try all fixes" in screen_text(app).replace("  ", " ").replace(" T", "  T"),
+            lambda: "f fix it  T try all cures" in screen_text(app).replace("  ", " ").replace(" T", "  T"),
         )
         assert "b first bad step" in screen_text(app).splitlines()[-1]

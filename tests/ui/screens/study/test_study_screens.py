@@ -52,7 +52,7 @@ async def test_shipped_studies_are_listed_and_opening_one_trains_nothing() -> No
         text = screen_text(app)
         assert all(name in text for name in names())
         await pilot.press("enter")
-        await until(pilot, lambda: "30 runs, 5,400 steps in all · space trains them" in screen_text(app))
+        await until(pilot, lambda: "○ 30 trainings, about" in screen_text(app))
         assert screen_text(app).count("○ waiting") > 5
         await pilot.press("enter", "escape")
         await until(pilot, lambda: isinstance(app.screen, StudiesScreen))
@@ -198,7 +198,7 @@ async def test_study_file_is_opened_from_its_path(tmp_path: Path) -> None:
         asked.value = str(path)
         await pilot.pause()
         await pilot.press("enter")
-        await until(pilot, lambda: "steps in all · space trains them" in screen_text(app))
+        await until(pilot, lambda: "· space starts" in screen_text(app))
 
 
 async def test_study_on_an_ascii_terminal_has_ascii_characters_only() -> None:

@@ -35,8 +35,8 @@ class CuresScreen(Screen["Path | None"]):
     HELP = (
         "## All cures\n\n`space` trains the same net with each cure that applies, from the start, with the same seed, "
         "and once more without one. **train** is the accuracy on the training set, **in÷out** the gradient "
-        "of the first hidden layer over the last one's, **time** that of a step over the baseline's, with its share of a pretraining. "
-        "Ended runs are ranked: those without the problem first, then by accuracy; of equals, the cheaper."
+        "of the first hidden layer over the last one's, **time** that of a step over the baseline's, with its share "
+        "of a pretraining. Ended runs are ranked: those without the problem first, then by accuracy, then by time."
     )
     # The ids stay as they are: people may have bound them to other keys in their settings.
     BINDINGS = [

@@ -33,6 +33,8 @@ class Column:
 
     def add(self, step: int, time: float, value: float) -> None:
         """Add the next entry; `time` is in seconds since the epoch."""
+        # Whatever cannot be stored is refused before anything is.
+        step, time, value = int(step), float(time), float(value)
         self._steps.append(step)
         self._times.append(time)
         self._values.append(value)

@@ -170,7 +170,7 @@ def _scalars(tags: dict[str, Entries], gradients: TableRows | None) -> TableRows
             named.setdefault(tag, entries)
         else:
             named[name] = entries
-    if gradients is not None and "grad_norm" not in named:
+    if gradients is not None and len(gradients.steps) and "grad_norm" not in named:
         total = np.sqrt(np.square(gradients.values).sum(axis=1))
         named["grad_norm"] = gradients.steps, gradients.times, total
     if not named:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,14 @@ import numpy as np
 
 from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, norm_from_bins, norm_from_squares
 from gradtui.importing.names import gradient_of
+from gradtui.ordinary_files import open_to_read
 
 NAME_PART = "tfevents"
 """A part of the name of every event file."""
 FRAME_BYTES = 16
 """The bytes around each record: its length and two checksums."""
+LARGEST_RECORD = 64_000_000
+"""The reader takes as much memory as a record claims to have bytes."""
 
 
 def event_files(path: Path) -> list[list[Path]]:
@@ -28,7 +32,8 @@ def event_files(path: Path) -> list[list[Path]]:
         return [[path]] if NAME_PART in path.name else []
     found = []
     for folder, _, names in os.walk(path):
-        files = sorted(Path(folder, name) for name in names if NAME_PART in name)
+        # A FIFO or a device of that name is no log.
+        files = sorted(path for name in names if NAME_PART in name and (path := Path(folder, name)).is_file())
         if files:
             found.append(files)
     return sorted(found)
@@ -65,7 +70,7 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
             f"{file}: TensorBoard's files need tensorboard: pip install 'gradtui[tensorboard]'"
         ) from None
     rest = file.stat().st_size
-    for record in RawEventFileLoader(str(file)).Load():
+    for record in islice(RawEventFileLoader(str(file)).Load(), _whole_records(file)):
         rest -= len(record) + FRAME_BYTES
         try:
             event = Event.FromString(record)
@@ -75,6 +80,21 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
         yield event
     if rest > 0:
         log.left["bytes behind the last whole record"] += rest
+
+
+def _whole_records(file: Path) -> int:
+    """Return how many records there are before the first that is longer than the file, or than any record is."""
+    count = 0
+    with os.fdopen(open_to_read(file), "rb") as opened:
+        rest = os.fstat(opened.fileno()).st_size
+        while len(start := opened.read(8)) == 8:
+            length = int.from_bytes(start, "little")
+            rest -= length + FRAME_BYTES
+            if length > LARGEST_RECORD or rest < 0:
+                break
+            opened.seek(length + FRAME_BYTES - 8, os.SEEK_CUR)
+            count += 1
+    return count
 
 
 def _take(log: Log, step: int, time: float, value: Any) -> None:

@@ -36,7 +36,7 @@ def offline_runs(path: Path) -> list[Path]:
     """Return the offline runs at a path: a .wandb file, its folder, or any folder above; empty if there are none."""
     if path.is_file():
         return [path] if path.suffix == SUFFIX else []
-    return sorted(path.rglob(f"*{SUFFIX}"))
+    return sorted(found for found in path.rglob(f"*{SUFFIX}") if found.is_file())
 
 
 def read_offline_run(path: Path) -> Log:
@@ -148,7 +148,7 @@ def _take_value(log: Log, tag: str, step: int, time: float, value: Any) -> None:
         norm = norm_from_bins(_edges(value), counts)
         log.add_norm(tag, step, time, norm, size=round(float(counts.sum())), estimated=True)
     else:
-        log.left[value["_type"] if isinstance(value, dict) else "text"] += 1
+        log.left[str(value["_type"]) if isinstance(value, dict) else "text"] += 1
 
 
 MOST_BINS = 100_000

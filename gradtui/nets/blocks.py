@@ -83,7 +83,10 @@ class Highway(Shortcut):
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a batch of inputs."""
-        return torch.lerp(self.around(x), super().forward(x), torch.sigmoid(self.gate(x)))
+        around, branch, share = self.around(x), super().forward(x), torch.sigmoid(self.gate(x))
+        # In half precision one of them may be in float32, as a norm's output is; lerp takes one format only.
+        wide = torch.promote_types(torch.promote_types(around.dtype, branch.dtype), share.dtype)
+        return torch.lerp(around.to(wide), branch.to(wide), share.to(wide))
 
 
 class Attention(nn.Module):

@@ -164,9 +164,11 @@ class ActivationGroup:
         if not self.inputs:
             return None
         squares = []
+        # In half precision the input has another format than a learned slope, and no autocast is on here.
+        slope_of = next(self.module.parameters(), None)
         with torch.enable_grad():
             for one in self.inputs:
-                x = one.detach().requires_grad_()
+                x = one.detach().to(one.dtype if slope_of is None else slope_of.dtype).requires_grad_()
                 (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
                 squares.append(slope.float().square().mean())
         result: np.ndarray = torch.stack(squares).cpu().double().numpy()

@@ -21,6 +21,8 @@ _MEMORY = re.compile(
     r"not enough memory|can't allocate memory|out of memory|Cannot allocate memory", re.IGNORECASE
 )
 
+_ONE_VALUE = re.compile(r"Expected more than 1 value per channel when training")
+"""What torch says where a batch of one example, which may be all that the data hold, comes to batch normalisation."""
 
 _ASKED = re.compile(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]i?B)", re.IGNORECASE)
 
@@ -31,6 +33,8 @@ class TrainingFailed(Exception):
 
 def reason_of(error: BaseException) -> str:
     """Return one line that says what went wrong, in plain words where the kind is known."""
+    if _ONE_VALUE.search(str(error)):
+        return "norm batch needs at least two examples in a batch, and there is one"
     if isinstance(error, TrainingFailed | ValueError) and str(error):
         return _one_line(str(error))
     if isinstance(error, MemoryError) or _MEMORY.search(str(error)):

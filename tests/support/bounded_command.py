@@ -13,6 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.hostile_text import orders_in
+
 MOST_SECONDS = 5.0
 MOST_BYTES = 1_000_000_000
 
@@ -57,7 +59,7 @@ def run_bounded(work: Callable[[], int], seconds: float = MOST_SECONDS) -> Outco
     code = os.waitstatus_to_exitcode(status)
     stdout, stderr = (text.decode(errors="replace") for text in output)
     peak = usage.ru_maxrss * 1024
-    return Outcome(code, stdout, stderr, taken, peak, _fault(code, stderr, taken, peak, seconds))
+    return Outcome(code, stdout, stderr, taken, peak, _fault(code, stdout, stderr, peak, seconds))
 
 
 def run_command(words: Sequence[str], home: Path, seconds: float = MOST_SECONDS) -> Outcome:
@@ -101,17 +103,21 @@ def _size_now() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def _fault(code: int, stderr: str, taken: float, peak: int, seconds: float) -> str:
+def _fault(code: int, stdout: str, stderr: str, peak: int, seconds: float) -> str:
     if code == -signal.SIGALRM:
         return f"hung for {seconds:g} s"
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     if "Traceback" in stderr:
-        return "traceback: " + stderr.strip().splitlines()[-1][:300]
+        lines = stderr.strip().splitlines()
+        places = [line.split("/gradtui/")[-1].strip() for line in lines if line.startswith('  File "')]
+        return f"traceback: {lines[-1][:300]} ({'; '.join(places[-2:])})"
     if "GRADTUI_DEBUG" in stderr:
         return "error of its own: " + stderr.strip()[:300]
     if code not in (0, 1, 2, 3):
         return f"ended with {code}: {stderr[:300]}"
+    if found := orders_in(stdout) + orders_in(stderr):
+        return f"gave orders to the terminal: {found[0]!r}"
     lines = stderr.strip().splitlines()
     if code in (0, 3) and lines:
         return f"wrote to stderr: {stderr[:300]}"

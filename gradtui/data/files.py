@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import lzma
 import zipfile
 import zlib
 from math import prod
@@ -147,7 +148,17 @@ def npz(path: Path, seed: int) -> Arrays:
     try:
         with np.load(path, allow_pickle=False) as file:
             x, y = file["x"], file["y"]
-    except (ValueError, OSError, EOFError, KeyError, zipfile.BadZipFile, zlib.error) as error:
+    except (
+        ValueError,
+        OSError,
+        EOFError,
+        KeyError,
+        NotImplementedError,
+        RuntimeError,
+        zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+    ) as error:
         raise DataError(path, f"is damaged ({error})", "arrays x and y as numpy.savez writes them") from None
     if len(x) < 2:
         raise DataError(path, "holds one example", "at least two, one of them for the test")

@@ -181,6 +181,7 @@ def npz_shape(path: Path) -> DataShape:
     x may be (n, features), (n, height, width) or (n, channels, height, width).
     """
     # The first frame needs this module, and no archive.
+    import lzma
     import zipfile
 
     if not isfile(path):
@@ -201,6 +202,7 @@ def npz_shape(path: Path) -> DataShape:
         NotImplementedError,
         RuntimeError,
         zlib.error,
+        lzma.LZMAError,
         ValueError,
     ) as error:
         if isinstance(error, ExperimentError):
@@ -253,7 +255,7 @@ def _npy_header(opened: IO[bytes], path: Path, name: str) -> _Array:
     length = int.from_bytes(opened.read(4 if long else 2), "little")
     try:
         header = ast.literal_eval(opened.read(min(length, 65_536)).decode("latin-1"))
-        descr, shape = header["descr"], header["shape"]
+        descr, shape = str(header["descr"]), header["shape"]
         order, kind, size = descr[0], descr[1], int(descr[2:] or 0)
         sizes = tuple(int(number) for number in shape)
     except (ValueError, SyntaxError, KeyError, TypeError, IndexError, RecursionError, MemoryError):

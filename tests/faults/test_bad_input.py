@@ -74,6 +74,24 @@ def npz(x: bytes, y: bytes) -> bytes:
     return file.getvalue()
 
 
+def structured() -> bytes:
+    """Return an array of pairs, whose dtype is a list in the header."""
+    file = io.BytesIO()
+    np.save(file, np.zeros((10, 3), "i4,f4"))
+    return file.getvalue()
+
+
+def damaged_lzma() -> bytes:
+    """Return an archive whose members are compressed by LZMA, and damaged."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", npy("(10, 5)", body=bytes(200)))
+        archive.writestr("y.npy", GOOD_Y)
+    content = bytearray(file.getvalue())
+    content[44:60] = b"\xff" * 16
+    return bytes(content)
+
+
 GOOD_Y = npy("(10,)", "<i8", bytes(80))
 DATA: dict[str, Callable[[], tuple[str, dict[str, bytes]]]] = {
     "idx that lies": lambda: ("idx", {"images": idx(2**31, 2**31, 2**31), "labels": idx(2**31)}),
@@ -109,6 +127,8 @@ DATA: dict[str, Callable[[], tuple[str, dict[str, bytes]]]] = {
     "npz of less than nothing": lambda: ("npz", {"x.npz": npz(npy("(10, -5)"), GOOD_Y)}),
     "npz of huge shape": lambda: ("npz", {"x.npz": npz(npy("(" + "9" * 5000 + ", 5)"), GOOD_Y)}),
     "npz of objects": lambda: ("npz", {"x.npz": npz(npy("(10, 5)", "|O"), GOOD_Y)}),
+    "npz of records": lambda: ("npz", {"x.npz": npz(structured(), GOOD_Y)}),
+    "npz of damaged LZMA": lambda: ("npz", {"x.npz": damaged_lzma()}),
     "npz nested": lambda: ("npz", {"x.npz": npz(npy("(" * 3000), GOOD_Y)}),
     "npz that is none": lambda: ("npz", {"x.npz": b"PK\x03\x04" + bytes(100)}),
     "text that is none": lambda: ("text", {"x.txt": b"\xff\xfe" * 100}),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -17,72 +15,22 @@ import gradtui.report.run_page
 import gradtui.runs.export.export
 from gradtui.diagnosis import RunMonitor
 from gradtui.report.divergences import divergences
-from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
-from gradtui.runs.folder import CONTROL_FILE
-from gradtui.runs.label import Label, write_label
-from gradtui.runs.meta import Parent, RunOrigin, write_origin
-from gradtui.runs.writer import RunWriter
 from gradtui.ui.run_stats import run_stats
 from gradtui.ui.view import ViewRequest
 from gradtui.ui.view_data import read_view
 from tests.support.bounded_command import Outcome, run_bounded, run_command
 from tests.support.damage import REPLACED, damage_at_random, hole
-from tests.support.studies import sigmoids, write_run
+from tests.support.fuzzing import fuzz
+from tests.support.studies import full_run
 
 DAMAGED, WHOLE = "20260101-000000-damaged", "20260101-000001-whole"
-EVENTS = (
-    ("paused", {}),
-    ("resumed", {}),
-    ("control", {"wish": "set", "set": {"optimizer.lr": 0.5}}),
-    ("evaluation", {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": "nan", "test_accuracy": 0.4}),
-    (
-        "finding",
-        {"code": "vanishing", "severity": "critical", "layers": ["dense1"], "evidence": "x", "cures": []},
-    ),
-    ("cost", {"overhead": 0.01}),
-    (
-        "broke",
-        {
-            "reason": "nonfinite",
-            "measure": "loss",
-            "loss": "nan",
-            "before": 1.0,
-            "part": "output",
-            "layer": "dense1",
-            "batch": [1, 2],
-            "rewind": 5,
-        },
-    ),
-    ("rewound", {}),
-    ("phase", {"phase": "pretraining", "layer": 1, "layers": 3, "epoch": 1, "epochs": 2}),
-    ("pretrain", {"reconstruction_error": 0.5, "layer": 1}),
-)
 
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with every kind of file."""
-    folder = tmp_path_factory.mktemp("template") / DAMAGED
-    folder.mkdir()
-    write_run(folder, sigmoids(), steps=600, learns=True, parent=Parent(WHOLE, 0))
-    writer = RunWriter(folder, {})
-    for number, (kind, fields) in enumerate(EVENTS):
-        writer.event(kind, 10 + number, **fields)
-    writer.event("end", 600, status="finished")
-    writer.close()
-    (folder / "experiment.toml").write_text(
-        'name = "x"\n[data]\nsource = "digits"\n[[net]]\nblock = "dense"\n'
-    )
-    write_origin(folder, RunOrigin(Parent(WHOLE, 0), "checkpoints/parent-5.safetensors"))
-    write_label(folder, Label("a name", ("tag",)))
-    send(folder, "pause")
-    (folder / "trainer.log").write_text("printed\n" * 50)
-    (folder / "heartbeat").touch()
-    (folder / "checkpoints").mkdir()
-    (folder / "checkpoints" / "step-600.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0" + b" " * 64)
-    assert (folder / CONTROL_FILE).exists()
-    return folder
+    return full_run(tmp_path_factory.mktemp("template") / DAMAGED, WHOLE)
 
 
 def runs_with(template: Path, home: Path) -> Path:
@@ -200,9 +148,8 @@ def test_replaced_file_causes_no_fault(name: str, template: Path, tmp_path: Path
         assert (file, faults_of(folder, tmp_path / "home", tmp_path / "out", quick=True)) == (file, [])
 
 
-def attack(seed: int, template: Path, place: Path) -> list[str]:
-    """Damage one or several files by the seed, and return the faults."""
-    rng = random.Random(seed)
+def attack(rng: random.Random, template: Path, place: Path) -> list[str]:
+    """Damage one or several files, and return the faults."""
     folder = runs_with(template, place / "home")
     done = []
     for _ in range(rng.choice((1, 1, 1, 2, 4))):
@@ -210,26 +157,17 @@ def attack(seed: int, template: Path, place: Path) -> list[str]:
         if rng.randrange(4):
             file = rng.choice(("run.json", "events.jsonl", file))
         done.append(f"{file}: {damage_at_random(folder / file, rng)}")
-    return [
-        f"seed {seed} ({'; '.join(done)}): {fault}"
-        for fault in faults_of(folder, place / "home", place / "out")
-    ]
+    return [f"({'; '.join(done)}): {fault}" for fault in faults_of(folder, place / "home", place / "out")]
 
 
 @pytest.mark.parametrize("seed", range(12))
 def test_random_damage_causes_no_fault(seed: int, template: Path, tmp_path: Path) -> None:
-    assert attack(seed, template, tmp_path) == []
+    assert attack(random.Random(seed), template, tmp_path) == []
 
 
 @pytest.mark.long
-def test_random_damage_causes_no_fault_for_minutes(template: Path, tmp_path: Path) -> None:
-    first = random.SystemRandom().randrange(10**9)
-    end = time.monotonic() + 60 * float(os.environ.get("FUZZ_MINUTES", "1"))
-    faults: list[str] = []
-    while time.monotonic() < end and len(faults) < 20:
-        first += 1
-        faults += attack(first, template, tmp_path)
-    assert faults == []
+def test_fuzz_damaged_folders(template: Path, tmp_path: Path) -> None:
+    fuzz(lambda rng, place: attack(rng, template, place), tmp_path)
 
 
 def test_hole_in_every_table_causes_no_fault(template: Path, tmp_path: Path) -> None:

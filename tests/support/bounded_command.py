@@ -16,6 +16,7 @@ from pathlib import Path
 from tests.support.hostile_text import orders_in
 
 MOST_SECONDS = 5.0
+"""Seconds of a core that a command may take. On the clock it is given four times as many: others may need the core."""
 MOST_BYTES = 1_000_000_000
 
 
@@ -62,12 +63,15 @@ def run_bounded(work: Callable[[], int], seconds: float = MOST_SECONDS) -> Outco
     return Outcome(code, stdout, stderr, taken, peak, _fault(code, stdout, stderr, peak, seconds))
 
 
-def run_command(words: Sequence[str], home: Path, seconds: float = MOST_SECONDS) -> Outcome:
-    """Run one command line of gradtui like this."""
+def run_command(
+    words: Sequence[str], home: Path, seconds: float = MOST_SECONDS, before: Callable[[], None] = lambda: None
+) -> Outcome:
+    """Run one command line of gradtui like this, after a call of `before`."""
 
     def work() -> int:
         from gradtui.cli import main
 
+        before()
         os.environ.update(GRADTUI_HOME=str(home), GRADTUI_DEBUG="1", COLUMNS="100")
         return main(list(words))
 
@@ -82,9 +86,13 @@ def _be_the_child(work: Callable[[], int], ends: Sequence[int], seconds: float) 
         for number, end in enumerate((nothing, *ends)):
             os.dup2(end, number)
         sys.stdin, sys.stdout, sys.stderr = open(0), open(1, "w"), open(2, "w")  # noqa: SIM115
-        signal.signal(signal.SIGALRM, signal.SIG_DFL)
-        signal.setitimer(signal.ITIMER_REAL, seconds)
-        limit = _size_now() + 3 * MOST_BYTES
+        for number, timer, most in (
+            (signal.SIGPROF, signal.ITIMER_PROF, seconds),
+            (signal.SIGALRM, signal.ITIMER_REAL, 4 * seconds),
+        ):
+            signal.signal(number, signal.SIG_DFL)
+            signal.setitimer(timer, most)
+        limit = size_now() + 3 * MOST_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
         code = work()
     except SystemExit as error:
@@ -99,13 +107,16 @@ def _be_the_child(work: Callable[[], int], ends: Sequence[int], seconds: float) 
             os._exit(code)
 
 
-def _size_now() -> int:
+def size_now() -> int:
+    """Return the bytes of address space that this process has."""
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _fault(code: int, stdout: str, stderr: str, peak: int, seconds: float) -> str:
-    if code == -signal.SIGALRM:
-        return f"hung for {seconds:g} s"
+    if code in (-signal.SIGALRM, -signal.SIGPROF):
+        return (
+            f"took over {seconds:g} s of a core" if code == -signal.SIGPROF else f"hung for {4 * seconds:g} s"
+        )
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     if "Traceback" in stderr:

@@ -45,6 +45,8 @@ MARKUP = "[bold red]EVIL[/] [@click=app.quit]x[/]"
 
 OF_THE_APP = re.compile(
     r"\x1b\]22;[a-z]*(?:\x1b\\|\x07)|\x1b\[\?[0-9]+\$p|\x1b\[[0-9;?=<>]*[A-Za-z~]|\x1b[=>78]"
+    # What a person copies goes to the clipboard; it never is what the hostile texts put there.
+    r"|\x1b\]52;c;(?!RVZJTA)[A-Za-z0-9+/=]*\x07"
 )
 """Sequences that move the cursor, set colours and switch modes; the app sends these itself."""
 

@@ -10,8 +10,19 @@ import numpy as np
 
 from gradtui.experiment import Experiment, from_dict, net_shape, set_fields, to_dict
 from gradtui.experiment.toml import load
+from gradtui.runs.control import send
 from gradtui.runs.folder import EXPERIMENT_FILE, new_folder, runs_root
-from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, read_origin, write_meta
+from gradtui.runs.label import Label, write_label
+from gradtui.runs.meta import (
+    LayerMeta,
+    Parent,
+    RunMeta,
+    RunOrigin,
+    TableMeta,
+    read_origin,
+    write_meta,
+    write_origin,
+)
 from gradtui.runs.writer import RunWriter
 from gradtui.study.engines import MakeEngine, StartTrainer
 from gradtui.study.engines.local import LocalEngine
@@ -78,6 +89,56 @@ def write_run(
             writer.event("evaluation", steps, train_accuracy=reached, test_accuracy=reached - 0.05)
         writer.event("end", step=steps, status=end, reason=reason)
     writer.close()
+    return folder
+
+
+EVENTS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("paused", {}),
+    ("resumed", {}),
+    ("control", {"wish": "set", "set": {"optimizer.lr": 0.5}}),
+    ("evaluation", {"train_loss": 1.0, "train_accuracy": 0.5, "test_loss": "nan", "test_accuracy": 0.4}),
+    (
+        "finding",
+        {"code": "vanishing", "severity": "critical", "layers": ["dense1"], "evidence": "x", "cures": []},
+    ),
+    ("cost", {"overhead": 0.01}),
+    (
+        "broke",
+        {
+            "reason": "nonfinite",
+            "measure": "loss",
+            "loss": "nan",
+            "before": 1.0,
+            "part": "output",
+            "layer": "dense1",
+            "batch": [1, 2],
+            "rewind": 5,
+        },
+    ),
+    ("rewound", {}),
+    ("phase", {"phase": "pretraining", "layer": 1, "layers": 3, "epoch": 1, "epochs": 2}),
+    ("pretrain", {"reconstruction_error": 0.5, "layer": 1}),
+)
+"""One event of each kind that a trainer may write."""
+
+
+def full_run(folder: Path, parent: str) -> Path:
+    """Write a run that has every kind of file."""
+    folder.mkdir()
+    write_run(folder, sigmoids(), steps=600, learns=True, parent=Parent(parent, 0))
+    writer = RunWriter(folder, {})
+    for number, (kind, fields) in enumerate(EVENTS):
+        writer.event(kind, 10 + number, **fields)
+    writer.event("end", 600, status="finished")
+    writer.close()
+    (folder / EXPERIMENT_FILE).write_text('name = "x"\n[data]\nsource = "digits"\n[[net]]\nblock = "dense"\n')
+    write_origin(folder, RunOrigin(Parent(parent, 0), "checkpoints/parent-5.safetensors"))
+    write_label(folder, Label("a name", ("tag",)))
+    send(folder, "pause")
+    (folder / "trainer.log").write_text("printed\n" * 50)
+    (folder / "heartbeat").touch()
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "step-600.safetensors").write_bytes(b"\x40\0\0\0\0\0\0\0" + b" " * 64)
     return folder
 
 

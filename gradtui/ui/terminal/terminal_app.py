@@ -9,14 +9,17 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual import events
+from textual._context import active_message_pump
 from textual.app import App
 from textual.await_complete import AwaitComplete
 from textual.binding import Binding
+from textual.css.query import NoMatches
 from textual.driver import Driver
 from textual.filter import LineFilter
 from textual.notifications import SeverityLevel
 from textual.reactive import var
 from textual.screen import Screen
+from textual.widget import MountError
 from textual.worker import WorkerFailed
 
 from gradtui.ui.crash_report import RecentEvents, place_of, write_report
@@ -124,6 +127,8 @@ class TerminalApp(App[None]):
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error
+        if isinstance(cause, NoMatches | MountError) and self._is_leaving():
+            return
         if self._exception is None:
             self.ending.last_words = f"gradtui crashed: {place_of(cause)}; a report could not be written"
             self.ending.begin(1, HURRY_SECONDS)
@@ -133,6 +138,14 @@ class TerminalApp(App[None]):
                     f"gradtui crashed; trainings go on. A report without your data: {path}"
                 )
         super()._handle_exception(error)
+
+    def _is_leaving(self) -> bool:
+        """Return whether the app, or what handles the present message, is being left.
+
+        Its parts have gone already, or never came, so that a handler may look for them in vain.
+        """
+        handling = active_message_pump.get(self)
+        return self._exit or self._closing or handling._closing or getattr(handling, "_pruning", False)
 
     def _fatal_error(self) -> None:
         # Textual would print the traceback with all local variables, which takes minutes and shows the person's data.

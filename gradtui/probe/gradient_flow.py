@@ -7,7 +7,6 @@ leaves a layer enters the one before it, so their product says how much of the g
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 from torch import Tensor
@@ -16,8 +15,9 @@ from gradtui.absent import ABSENT
 from gradtui.probe.layer_stats import HELD_BYTES, sampler, samplers
 from gradtui.probe.norms import wide_norms
 
-Timed = Callable[[Callable[[Tensor], None]], Callable[[Tensor], None]]
-"""Counts what a hook takes in the time of the sample."""
+Take = Callable[[Tensor], None]
+Listen = Callable[[Tensor, Take], Callable[[], None]]
+"""Calls a function with the gradient of a tensor once backpropagation has computed it; returns what takes that back."""
 
 
 class GradientFlow:
@@ -29,12 +29,12 @@ class GradientFlow:
     there: around an identity shortcut, the gain is that of the identity and the branch together.
     """
 
-    def __init__(self, layers: int, timed: Timed = lambda hook: hook) -> None:
+    def __init__(self, layers: int, listen: Listen) -> None:
         self.entering, self.leaving = np.full(layers, ABSENT), np.full(layers, ABSENT)
         """The RMS (layers,) of the gradients, as far as they are measured; ABSENT where there is none."""
-        self._timed = timed
+        self._listen = listen
         self._begun: set[int] = set()
-        self._ends: dict[int, Any] = {}
+        self._ends: dict[int, Callable[[], None]] = {}
         self._held: list[tuple[np.ndarray, int, Tensor]] = []
         self._bytes = 0
 
@@ -44,20 +44,19 @@ class GradientFlow:
             self._begun.add(layer)
             self._hook(self.leaving, layer, source)
         elif layer in self._ends:
-            self._ends.pop(layer).remove()
-        if (handle := self._hook(self.entering, layer, output)) is not None:
-            self._ends[layer] = handle
+            self._ends.pop(layer)()
+        if (take_back := self._hook(self.entering, layer, output)) is not None:
+            self._ends[layer] = take_back
 
     def gains(self) -> dict[str, np.ndarray]:
         """Return the values (layers,) by metric, after the backward pass."""
         self._measure()
         return {one.name: one.compute(self) for one in samplers("gradient flow")}
 
-    def _hook(self, where: np.ndarray, layer: int, tensor: Tensor) -> Any:
+    def _hook(self, where: np.ndarray, layer: int, tensor: Tensor) -> Callable[[], None] | None:
         if not tensor.requires_grad:
             return None
-        hook: Any = self._timed(lambda gradient: self._hold(where, layer, gradient))
-        return tensor.register_hook(hook)  # type: ignore[no-untyped-call]
+        return self._listen(tensor, lambda gradient: self._hold(where, layer, gradient))
 
     def _hold(self, where: np.ndarray, layer: int, gradient: Tensor) -> None:
         self._held.append((where, layer, gradient))

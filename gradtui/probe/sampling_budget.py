@@ -45,6 +45,12 @@ class SamplingBudget:
         return (self.every_step + self.samples) / self.training if self.training > 0 else 0.0
 
     @property
+    def left(self) -> float:
+        """Return the seconds of the steps so far that samples may take, without the free ones."""
+        allowed = self.share * self.training
+        return max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed)
+
+    @property
     def _free_so_far(self) -> float:
         return self.free * min(1.0, 0.4 + 0.2 * math.log10(1 + self.steps))
 
@@ -52,10 +58,8 @@ class SamplingBudget:
         """Return whether the next step should be a sample."""
         if not self._recent:
             return True
-        allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed) + self._free_so_far
         # The cheapest of the last: the first also pays for what happens only once.
-        return self.samples + min(self._recent) <= left
+        return self.samples + self.usual_sample <= self.left + self._free_so_far
 
     def period(self, steps: int) -> float:
         """Return how many steps apart samples keep within the share, after so many steps in all.
@@ -64,9 +68,12 @@ class SamplingBudget:
         """
         if not self._recent or self.training <= 0:
             return 1.0
-        allowed = self.share * self.training
-        left = max(allowed - self.every_step, self.LEAST_SAMPLE_SHARE * allowed) + self._free_so_far
-        return steps * min(self._recent) / left
+        return steps * self.usual_sample / (self.left + self._free_so_far)
+
+    @property
+    def usual_sample(self) -> float:
+        """Return the seconds of a sample: the cheapest of the last ones, 0.0 where there was none."""
+        return min(self._recent, default=0.0)
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:
         """Count a step: its seconds without measuring, those of measuring at every step, and its sample's, if any."""
@@ -76,6 +83,44 @@ class SamplingBudget:
         if sample is not None:
             self._recent.append(sample)
             self.samples += sample
+
+
+class SamplePlan:
+    """A SamplePlan spreads samples over the planned steps of a short run, which its budget leaves almost without.
+
+    They are as many as fit into what the budget will have for samples when all planned steps are taken, but MOST at
+    most. The budget itself allows for that time only once it has passed, so the beginning, where most happens, would
+    have few. They lie close there and further apart later: the i-th of n is taken after steps · (i/n)² steps.
+    """
+
+    MOST = 25
+    LEAST = 8
+    """As many are taken of any run while all samples together have cost less than CHEAP_SECONDS: a chart of fewer would
+    show nothing."""
+    CHEAP_SECONDS = 0.2
+
+    def __init__(self, steps: int, budget: SamplingBudget) -> None:
+        self._steps = steps
+        self._budget = budget
+        self._next = 0
+
+    def due(self, step: int) -> bool:
+        """Return whether the step after `step` steps should be a sample."""
+        most = max(self._affordable, self.CHEAP_SECONDS)
+        return step >= self._next and self._budget.samples < most
+
+    def taken(self, step: int) -> None:
+        """Plan the next sample, where one was taken after `step` steps."""
+        cost = self._budget.usual_sample
+        count = self._affordable / cost if cost > 0 else self.MOST
+        count = max(self.LEAST, min(self.MOST, int(count)))
+        position = math.floor(count * math.sqrt(step / self._steps)) + 1
+        self._next = max(step + 1, math.ceil(self._steps * (position / count) ** 2))
+
+    @property
+    def _affordable(self) -> float:
+        """Return the seconds that the samples of the whole run may take."""
+        return self._budget.left * self._steps / max(1, self._budget.steps)
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:

@@ -1,21 +1,24 @@
 """Put hooks on a net that take what flows through it at one step: outputs, activations, and the gradients that come
 back.
 
-Hooks are put on for the step that is sampled and taken off again, so all others run at full speed. They are
-forward hooks and tensor hooks; a full backward hook, even an empty one, makes a step half as slow again.
+Hooks are put on for the step that is sampled and taken off again, so all others run at full speed. Putting a hook on
+takes longer than most of what it measures, so there is one for all modules, which `torch.nn` calls after each of them,
+and one for each tensor. A full backward hook, even an empty one, makes a step half as slow again.
 """
 
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook
 
-from gradtui.probe.gradient_flow import GradientFlow
+from gradtui.probe.gradient_flow import GradientFlow, Take
 from gradtui.probe.layer_stats import LayerStats, function_of, needs_inputs
 from gradtui.probe.norms import wide_norms
 
@@ -69,8 +72,15 @@ class Signals(NamedTuple):
     first. Empty where there is none."""
 
 
+Called = Callable[[tuple[Any, ...], Any], None]
+"""Takes the inputs and the output of a module that was called."""
+
+
 class SignalProbe:
-    """A SignalProbe measures single steps of a net: call `arm` before forward and `collect` after backward."""
+    """A SignalProbe measures single steps of a net: call `arm` before forward and `collect` after backward.
+
+    Between `arm` and `after_forward`, no other net may run in this process.
+    """
 
     def __init__(
         self,
@@ -83,12 +93,22 @@ class SignalProbe:
         """Spent since the last `arm`, by `clock`."""
         self._net = net
         self._clock = clock
-        self._handles: list[Any] = []
+        self._handle: Any = None
+        self._called: dict[nn.Module, list[Called]] = {}
+        """By module, what is done after each call of it."""
+        for index, layer in enumerate(layers):
+            self._called.setdefault(layer.module, []).append(self._take_output(index))
+            observed = layer.activation or layer.module
+            self._called.setdefault(observed, []).append(self._take_activation(index))
+            for module in layer.path:
+                self._called.setdefault(module, []).append(self._take_flow(index))
         self._clear()
 
     def _clear(self) -> None:
         self._stats = LayerStats(len(self.layers))
-        self._flow = GradientFlow(len(self.layers), self._timed)
+        self._flow = GradientFlow(len(self.layers), self._listen)
+        self._takes: dict[int, tuple[weakref.ref[Tensor], list[Take]]] = {}
+        """By the id of a tensor, what is done with its gradient."""
 
     def arm(self) -> None:
         """Put the hooks on for the next forward and backward pass."""
@@ -96,20 +116,13 @@ class SignalProbe:
         self._clear()
         if self._net is not None:
             self._net.record_hidden(True)
-        for index, layer in enumerate(self.layers):
-            self._handles.append(layer.module.register_forward_hook(self._output_hook(index)))
-            observed = layer.activation or layer.module
-            self._handles.append(observed.register_forward_hook(self._activation_hook(index)))
-            through = self._flow_hook(index)
-            self._handles += [module.register_forward_hook(through) for module in layer.path]
+        self._handle = register_module_forward_hook(self._after_module)
         self.seconds = self._clock() - begin
 
     def after_forward(self) -> None:
-        """Take the forward hooks off, between forward and backward, and keep the hidden states' gradients."""
+        """Take the forward hook off, between forward and backward, and keep the hidden states' gradients."""
         begin = self._clock()
-        for handle in self._handles:
-            handle.remove()
-        self._handles.clear()
+        self._handle.remove()
         for states in self._hidden().values():
             for state in states:
                 state.retain_grad()
@@ -135,47 +148,54 @@ class SignalProbe:
     def _hidden(self) -> dict[str, list[Tensor]]:
         return {} if self._net is None else self._net.hidden_states
 
-    def _output_hook(self, index: int) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            begin = self._clock()
+    def _after_module(self, module: nn.Module, inputs: Any, output: Any) -> None:
+        if (called := self._called.get(module)) is None:
+            return
+        begin = self._clock()
+        for take in called:
+            take(inputs, output)
+        self.seconds += self._clock() - begin
+
+    def _take_output(self, index: int) -> Called:
+        def take(inputs: Any, output: Any) -> None:
             if output.requires_grad:
-                output.register_hook(self._gradient_hook(index))
+                self._listen(output, lambda gradient: self._stats.add_output_gradient(index, gradient))
             self._stats.add_output(index, output)
-            self.seconds += self._clock() - begin
 
-        return hook
+        return take
 
-    def _flow_hook(self, index: int) -> Callable[..., None]:
-        def hook(module: nn.Module, inputs: Any, output: Any) -> None:
-            begin = self._clock()
-            self._flow.called(index, inputs[0], output)
-            self.seconds += self._clock() - begin
+    def _take_flow(self, index: int) -> Called:
+        return lambda inputs, output: self._flow.called(index, inputs[0], output)
 
-        return hook
-
-    def _activation_hook(self, index: int) -> Callable[..., None]:
+    def _take_activation(self, index: int) -> Called:
         layer = self.layers[index]
         function = _function(layer)
         # A recurrent layer is its own activation, of which more than the activation's derivative depends.
         activation = None if layer.activation is layer.module else layer.activation
 
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            begin = self._clock()
+        def take(inputs: Any, output: Any) -> None:
             self._stats.add_activation(index, function, activation, inputs[0], output)
+
+        return take
+
+    def _listen(self, tensor: Tensor, take: Take) -> Callable[[], None]:
+        """Call `take` with the gradient of a tensor; a tensor has one hook, however many want its gradient."""
+        known = self._takes.get(id(tensor))
+        if known is None or known[0]() is not tensor:
+            known = self._takes[id(tensor)] = (weakref.ref(tensor), [])
+            tensor.register_hook(self._gradient_hook(known[1]))  # type: ignore[no-untyped-call]
+        takes = known[1]
+        takes.append(take)
+        return lambda: takes.remove(take)
+
+    def _gradient_hook(self, takes: list[Take]) -> Take:
+        def hook(gradient: Tensor) -> None:
+            begin = self._clock()
+            for take in takes:
+                take(gradient)
             self.seconds += self._clock() - begin
 
         return hook
-
-    def _gradient_hook(self, index: int) -> Callable[[Tensor], None]:
-        return self._timed(lambda gradient: self._stats.add_output_gradient(index, gradient))
-
-    def _timed(self, hook: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
-        def timed(gradient: Tensor) -> None:
-            begin = self._clock()
-            hook(gradient)
-            self.seconds += self._clock() - begin
-
-        return timed
 
     def _hidden_gradients(self) -> np.ndarray | None:
         """Put the gradients of hidden states into the `output_grad_rms` of their layers.

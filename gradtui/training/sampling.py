@@ -10,7 +10,7 @@ from gradtui import metrics
 from gradtui.experiment import net_shape
 from gradtui.probe.flat_gradients import GradientHistograms
 from gradtui.probe.layer_stats import FORWARD_SOURCES, WeightUpdate, samplers
-from gradtui.probe.sampling_budget import SamplingBudget, clock_of
+from gradtui.probe.sampling_budget import SamplePlan, SamplingBudget, clock_of
 from gradtui.probe.signals import SignalProbe
 from gradtui.runs.histograms import TABLE, columns_of, to_row
 from gradtui.runs.meta import TableMeta
@@ -20,11 +20,6 @@ from gradtui.training.session import Session
 
 TIME_SHARE = 0.03
 """Share of the training's time that all measuring may take."""
-PLANNED_SAMPLES = 25
-CHEAP_SECONDS = 0.4
-"""Beyond that share, PLANNED_SAMPLES spread over the planned steps are taken while all samples together have cost less
-than this. A run of two seconds would else show four rows of activations, to save time that is not noticed."""
-
 HISTOGRAM_STEPS = 128
 """Steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has one at
 every step: so the histograms take a quarter of what that takes."""
@@ -54,8 +49,10 @@ class StepSampler:
         self._slopes = _learned_slopes(session)
         self._gradient_samplers = samplers("gradients")
         self._update_samplers = samplers("weights", "slopes")
-        self._every = max(1, session.exp.run.steps // PLANNED_SAMPLES)
+        self._plan = SamplePlan(session.exp.run.steps, self.budget)
         self._forced = False
+        self._step = 0
+        """The steps before the one under way."""
         self._before: torch.Tensor | None = None
         """The weights before the step under way."""
         self._rows: dict[str, npt.ArrayLike] = {}
@@ -65,8 +62,8 @@ class StepSampler:
     def begin(self, *, sample: bool) -> None:
         """Begin a step, and sample it if that is due or `sample` asks for it."""
         self._forced = sample
-        planned = self._session.step % self._every == 0 and self.budget.samples < CHEAP_SECONDS
-        self.active = sample or self.budget.due() or planned
+        self._step = self._session.step
+        self.active = sample or self.budget.due() or self._plan.due(self._step)
         if self.active:
             self._wait()
             self._probe.arm()
@@ -120,6 +117,8 @@ class StepSampler:
             usual = self.budget.training / self.budget.steps if known else seconds
             sample = max(self._seconds, seconds - every_step - usual)
         self.budget.add(seconds - every_step - (sample or 0.0), every_step, sample)
+        if sample is not None:
+            self._plan.taken(self._step)
 
     def _wait(self) -> None:
         if self._session.device.type == "cuda":

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import pytest
 
-from gradtui.probe.sampling_budget import SamplingBudget
+from gradtui.probe.sampling_budget import SamplePlan, SamplingBudget
 
 
 def train(budget: SamplingBudget, steps: int, training: float, every_step: float, sample: float) -> list[int]:
@@ -54,3 +54,39 @@ def test_one_slow_sample_does_not_end_sampling() -> None:
     budget.add(1e-3, 0.0, 1e-3)
     budget.add(1e-3, 0.0, 0.1)
     assert len(train(budget, 10_000, 1e-3, 0.0, 1e-3)) > 150
+
+
+def train_planned(steps: int, training: float, sample: float) -> tuple[list[int], SamplingBudget]:
+    budget = SamplingBudget(0.03)
+    plan = SamplePlan(steps, budget)
+    taken = []
+    for step in range(steps):
+        due = budget.due() or plan.due(step)
+        budget.add(training, 0.0, sample if due else None)
+        if due:
+            taken.append(step)
+            plan.taken(step)
+    return taken, budget
+
+
+def test_a_short_run_has_samples_all_along_most_of_them_early() -> None:
+    taken, budget = train_planned(500, 3e-3, 4e-3)
+    assert 8 <= len(taken) <= 13
+    assert taken[0] == 0
+    assert taken[3] < 500 / 8 < 250 < taken[-1], "close at the beginning, and not only there"
+    assert budget.overhead <= 0.03 + 4e-3 / 1.5
+
+
+def test_a_few_steps_have_eight_samples_while_they_are_cheap() -> None:
+    assert 8 <= len(train_planned(60, 3e-3, 4e-3)[0]) <= 9
+    assert len(train_planned(60, 1.0, 0.5)[0]) <= 6, "half a second each"
+    assert len(train_planned(3, 3e-3, 4e-3)[0]) == 3
+
+
+def test_a_run_that_is_resumed_goes_on_with_the_plan() -> None:
+    budget = SamplingBudget(0.03)
+    plan = SamplePlan(500, budget)
+    budget.add(3e-3, 0.0, 4e-3)
+    plan.taken(300)
+    assert not any(plan.due(step) for step in range(301, 310))
+    assert any(plan.due(step) for step in range(310, 500))

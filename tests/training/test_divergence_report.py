@@ -121,7 +121,7 @@ def test_replay_fills_in_all_samples_before_a_divergence(
     tmp_path: Path, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # Few looks, so that there is something to fill in.
-    monkeypatch.setattr("gradtui.training.sampling.CHEAP_SECONDS", 0.0)
+    monkeypatch.setattr("gradtui.probe.sampling_budget.SamplePlan.CHEAP_SECONDS", 0.0)
     exp = set_fields(small(), BN)
     viewer.script = {110: TOO_FAST}
     run, _ = trained(tmp_path / "run", exp)

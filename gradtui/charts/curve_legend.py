@@ -49,6 +49,8 @@ def draw_curve_legend(
 ) -> None:
     """Write the longest legend that hides nothing, or else the shortest where it hides least, if it fits at all.
 
+    Where there is no room for all curves of one run, the first of them is named.
+
     Args:
         cells: the chart.
         bare: the curves without anything over them.
@@ -62,7 +64,11 @@ def draw_curve_legend(
     rows, width = frame.top + frame.rows - top, cells.shape[1]
     ends = [end for curve in curves if (end := _end_of(frame, curve)) is not None]
     found: tuple[list[_LegendLine], int, int, int] | None = None
-    for lines in _choices(curves, palette, cursor, over):
+    choices = _choices(curves, palette, cursor, over)
+    alone = choices[-1][:1]
+    for lines in (*choices, alone):
+        if lines is alone and (found is not None or len(curves) < 2 or any(curve.sign for curve in curves)):
+            break
         wide = max(line.width for line in lines)
         # Values at the cursor were asked for: they may take more room, and must not move with their length.
         most = rows if cursor is not None else rows * 0.6

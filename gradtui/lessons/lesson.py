@@ -26,7 +26,8 @@ LINES = 7
 
 Text = Annotated[str, Meta(min_length=1)]
 Where = Literal["first", "last", "lowest", "highest"]
-Shown = Literal["", "net", "gradient", "product", "plane", "curves", "findings"]
+SHOWN = ("", "net", "gradient", "product", "plane", "curves", "findings")
+"""What a step can show besides the chart of a metric, which it calls by the metric's name."""
 
 RUN_QUANTITIES = ("product", "factor", "steps")
 """What can be asked of a run besides its curves and metrics: the product of the layers' factors, the factor of one
@@ -92,8 +93,8 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """The preset that is loaded; "" leaves the one of the step before."""
     set: dict[str, Any] = {}
     """Changes of it, by their dotted paths."""
-    show: Shown = ""
-    """The pane that is shown."""
+    show: str = ""
+    """The pane that is shown, one of SHOWN, or a metric whose chart is ("dead_fraction")."""
     question: Question | None = None
     notice: str = ""
     """What to notice once the question is answered."""
@@ -161,6 +162,9 @@ def _problem(step: Step, *, first: bool) -> str:
         return "experiment: the first step that asks about a run needs one"
     if step.set and not step.experiment:
         return "set: needs the experiment that it changes"
+    shown = find_metric(step.show)
+    if step.show not in SHOWN and (shown is None or not shown.drawn):
+        return f"show: {step.show!r} is neither a chart of the layers nor one of {', '.join(SHOWN[1:])}"
     question = step.question
     asked = () if question is None else (f"? {question.ask}",)
     for field, parts in (("text", (step.text, step.do, *asked)), ("notice", (step.notice, step.source))):

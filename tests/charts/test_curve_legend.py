@@ -97,3 +97,20 @@ def _lab(linear: np.ndarray) -> np.ndarray:
     scaled = xyz / np.array([0.9505, 1.0, 1.089])
     f = np.where(scaled > 0.008856, np.cbrt(scaled), 7.787 * scaled + 16 / 116)
     return np.stack([116 * f[:, 1] - 16, 500 * (f[:, 0] - f[:, 1]), 200 * (f[:, 1] - f[:, 2])], axis=-1)
+
+
+def test_a_chart_without_room_for_all_curves_names_the_first() -> None:
+    """As beneath the charts of a small terminal when a lesson takes a part of it."""
+    falling = np.linspace(1.0, 0.0, 50)
+    series = [
+        CurveData(name, np.arange(50), falling + at) for at, name in enumerate(("batch", "train", "test"))
+    ]
+    layer = draw_layer(5, 70, series, NONE, CurveView())
+    assert layer is not None
+    text = "\n".join(draw_over(layer, NONE).text(row) for row in range(5))
+    assert "batch 0" in text
+    assert "train" not in text
+    layer = draw_layer(12, 70, series, NONE, CurveView())
+    assert layer is not None
+    text = "\n".join(draw_over(layer, NONE).text(row) for row in range(12))
+    assert all(f"{name} {at}" in text for at, name in enumerate(("batch", "train", "test")))

@@ -13,6 +13,7 @@ from gradtui.lessons.answers import NotYet, judge, layer_of, number_of
 from gradtui.lessons.lesson import Question
 from gradtui.lessons.library import words_of
 from gradtui.lessons.progress import note_step, read_progress
+from gradtui.metrics import find as find_metric
 from gradtui.runs.reader import Run, open_run
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.lab.answer_screen import AnswerScreen
@@ -76,7 +77,8 @@ class LessonGuide:
         """Go to the next step; a question that was not answered is skipped by asking twice."""
         if self.question is not None and not self._skips:
             self._skips = True
-            self.lab.notify(self._say("E answers the question; > once more skips it."), timeout=4)
+            # In its own frame: a toast would cover the charts that the question is about.
+            self.pane.border_subtitle = self._say("E answers the question; > once more skips it.")
             return
         if self.question is None:
             self._note()
@@ -143,9 +145,14 @@ class LessonGuide:
         shown = self.lesson.step[self.index].show
         if not shown:
             return
+        metric = find_metric(shown)
         charts = ("gradient", "product", "plane")
-        self.lab.action_tab("gradient" if shown in charts else shown)
+        self.lab.action_tab("gradient" if shown in charts or metric is not None else shown)
         run = self.lab.followed
+        if run is not None and metric is not None:
+            if shown in run.metrics:
+                self.lab.cursor.show(metric=shown, factors=False, plane=False)
+            return
         if run is None or shown not in charts:
             return
         if run.request.plane != (shown == "plane"):

@@ -94,7 +94,7 @@ def judge(
         return Judgement("problem", tuple(finding.code for finding in worst_first), critical)
     if objection and not live:
         return Judgement("problem", why=objection)
-    if not live and (findings is None or step < EARLY_STEPS or not enough) and not objection:
+    if not live and (step < EARLY_STEPS or not enough) and not objection:
         return Judgement("checking", why=TOO_SHORT)
     if findings is None or objection or not enough:
         return Judgement("checking", why=objection or ", ".join(f"{code}?" for code in pending))

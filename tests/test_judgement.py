@@ -18,7 +18,7 @@ INFORMATION = Finding("spikes", "info", 1, (), "")
     ("findings", "live", "state", "mark", "words"),
     [
         (None, True, "checking", "◌", "checking"),
-        (None, False, "checking", "◌", TOO_SHORT),
+        (None, False, "checking", "◌", "checking"),
         ((), True, "clean", "✓", "no problems"),
         ((), False, "clean", "✓", "no problems"),
         ((INFORMATION,), False, "clean", "✓", "no problems"),
@@ -42,4 +42,5 @@ def test_nothing_is_clean_over_nan(findings: tuple[Finding, ...] | None, live: b
 
 def test_a_run_of_a_few_steps_is_never_called_clean() -> None:
     assert judge((), live=False, step=2).words == TOO_SHORT
+    assert judge(None, live=False, step=2).words == TOO_SHORT
     assert judge((CRITICAL,), live=False, step=2).state == "problem"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from gradtui.judgement import Judgement, judge
+from gradtui.judgement import TOO_SHORT, Judgement, judge
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
@@ -53,7 +53,7 @@ class ShownDiagnosis:
             return ""
         if self.past:
             return f"◌ Step {step:,} is too early to judge."
-        if not self.live:
+        if judgement.why == TOO_SHORT:
             return f"◌ {step:,} step{'s are' if step != 1 else ' is'} too few to judge."
         return f"◌ {judgement.words} (step {step:,})"
 

@@ -97,7 +97,7 @@ async def test_the_code_of_a_fix_is_shown_and_copied_by_one_key_or_chosen_from_a
         await until(pilot, lambda: app.clipboard == cures[0].code + "\n")
         assert "opt.param_groups" in app.clipboard
         await pilot.press("c")
-        await until(pilot, lambda: "Fixes as code" in screen_text(app))
+        await until(pilot, lambda: "Cures as code" in screen_text(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: app.clipboard == cures[1].code + "\n")
 

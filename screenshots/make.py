@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from record import Recording, write_cast, write_svg
 from textual.pilot import Pilot
 
 from gradtui.experiment import resolve
@@ -67,7 +68,32 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "c")),
     "study": ((120, 36), "sigmoid-20", ("S", "enter")),
     "watched": ((120, 36), "sigmoid-20", ("r", "enter", "g")),
+    "plane": ((120, 36), "spirals-residual", (*TRAINED, "D")),
+    "plane-sigmoid": ((120, 36), "spirals-sigmoid", (*TRAINED, "D")),
+    "units": ((120, 36), "spirals-residual", (*TRAINED, "D", "enter", "right", "right")),
+    "lesson": ((80, 24), "sigmoid-20", ("t", "enter", *TRAINED)),
 }
+
+STORY = "story"
+"""The name of the recording, and of both of its files."""
+FRAME = 0.6
+"""Seconds between two looks at the screen: each that differs makes the files larger."""
+STORY_KEYS: Sequence[tuple[str, str, float]] = (
+    ("", "gradtui opens on twenty sigmoid layers", 2.0),
+    ("space", "space trains them, and shows the gradient of every layer", 0.0),
+    ("~", "", 1.5),
+    ("up", "↑ looks at an earlier step: it was weak from the start", 1.0),
+    ("escape", "esc comes back", 0.8),
+    ("P", "P shows why: each layer multiplies the gradient by a quarter", 2.5),
+    ("4", "4 shows the finding, and what would help", 2.5),
+    ("f", "f lets one choose a fix", 2.0),
+    ("enter", "⏎ trains a copy with it, beside the first one", 1.0),
+    ("2", "2 shows its gradient, and a line for the one without the fix", 0.0),
+    ("~", "", 2.0),
+    ("4", "4 says what the fix has changed", 3.0),
+    ("3", "3 shows the loss with the fix and without it", 3.0),
+)
+"""Keys, what is said of them (nothing leaves what was said before), and the seconds to look at what they do."""
 
 MANY = (
     "residual-57",
@@ -128,6 +154,34 @@ async def take(name: str) -> Path:
         return Path(app.save_screenshot(f"{name}.svg", str(FOLDER)))
 
 
+async def record() -> None:
+    """Record the story of the default experiment, as an asciicast and as an SVG that moves."""
+    app = GradtuiApp(resolve("sigmoid-20"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        while not isinstance(app.screen, LabScreen):
+            await pilot.pause(0.05)
+        lab = app.screen
+        while not lab.controls.trainers.ready:
+            await pilot.pause(0.05)
+        recording = Recording(app)
+        for key, said, seconds in STORY_KEYS:
+            recording.caption = said or recording.caption
+            if key and key != "~":
+                await pilot.press(key)
+            end = time.monotonic() + seconds
+            while time.monotonic() < end or (key == "~" and _trains(lab)):
+                recording.take()
+                await pilot.pause(2 * FRAME if key == "~" else FRAME)
+        frames = recording.cut()
+    write_cast(frames, FOLDER / f"{STORY}.cast", "gradtui: twenty sigmoid layers, and what fixes them")
+    write_svg(frames, FOLDER / f"{STORY}.svg")
+    print(FOLDER / f"{STORY}.svg")
+
+
+def _trains(lab: LabScreen) -> bool:
+    return lab.followed is None or lab.followed.live or lab.followed.findings is None
+
+
 def run(*arguments: str) -> None:
     """Run Python with these arguments, to its end."""
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
@@ -135,9 +189,12 @@ def run(*arguments: str) -> None:
 
 def main(names: Sequence[str]) -> None:
     """Take the pictures of these names (none: all), each in a home of its own: settings are kept there."""
-    for name in names or (*PICTURES, *CHARTS):
+    for name in names or (*PICTURES, *CHARTS, STORY):
         with tempfile.TemporaryDirectory() as home:
             os.environ["GRADTUI_HOME"] = home
+            if name == STORY:
+                asyncio.run(record())
+                continue
             if name in CHARTS:
                 run("-m", "gradtui", "study", CHARTS[name], "--quiet", "--svg", str(FOLDER / f"{name}.svg"))
                 continue

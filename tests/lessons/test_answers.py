@@ -20,7 +20,7 @@ LAYERS = {("bars", 2): ("1", "20"), ("exploding", 1): ("1", "20"), ("relu", 1): 
 NUMBERS = {
     ("vanishing", 3): ("1e-9", "1e-3"),
     ("product", 1): ("0.23", "0.5"),
-    ("penalties", 2): ("14.1", "24"),
+    ("penalties", 2): ("16.9", "24"),
     ("residual", 1): ("1", "0.25"),
 }
 CHOICES = {

@@ -86,10 +86,11 @@ EXPLODING = {
     "cure-explode-batch": Claim(accuracy=learns(0.65, room=0.2), d0=about(1.6)),
     "explode-tanh-stuck": Claim(accuracy=(0.0, 0.3), d0=about(2.6), error=(0.9, 1.15)),
     "explode-tanh-swings": Claim(accuracy=CHANCE, d0=about(2.6), swings=(1.0, 10.0), error=(3.0, 30.0)),
-    # Seeds spread, and it is their means that are compared, in test_cures.
-    "explode-tanh-slow": Claim(accuracy=(0.3, 0.97), d0=about(2.6)),
-    "cure-l2": Claim(accuracy=(0.6, 1.0), d0=about(2.6)),
-    "cure-l1": Claim(accuracy=(0.6, 1.0), d0=about(2.6)),
+    # Seeds spread, and it is their means that are compared, in test_cures. They train for 20 of SCIENCE.md's 30 epochs,
+    # where the difference is the largest: all accuracies are smaller.
+    "explode-tanh-slow": Claim(accuracy=(0.2, 0.62), d0=about(2.6)),
+    "cure-l2": Claim(accuracy=(0.5, 1.0), d0=about(2.6)),
+    "cure-l1": Claim(accuracy=(0.4, 1.0), d0=about(2.6)),
     "explode-pixels": Claim(accuracy=(0.0, 0.3)),
     "cure-pixels-clip": Claim(accuracy=learns(0.51)),
     # 7.6 is one net's; spectral radii of random matrices of 64 differ, and 64 factors of them differ more.
@@ -147,8 +148,9 @@ OTHERS = {
     "attention-pre": Claim(accuracy=(0.75, 1.0)),
     "underflow-fp16": Claim(accuracy=CHANCE, moved=(0.0, 0.0)),
     "underflow-fp16-1024": Claim(accuracy=CHANCE, moved=(0.0, 0.0)),
-    "cure-underflow-scale": Claim(accuracy=CHANCE, d0=about(-7.75), moved=(1e-13, 1e-9)),
-    "cure-underflow-bf16": Claim(accuracy=CHANCE, d0=about(-7.75), moved=(1e-13, 1e-9)),
+    # Eight of the ten layers, at 0.85 decades a layer as published, and Adam on large batches: what full precision trains.
+    "cure-underflow-scale": Claim(accuracy=learns(0.87), d0=about(-5.95)),
+    "cure-underflow-bf16": Claim(accuracy=learns(0.87), d0=about(-5.95)),
 }
 
 CLAIMS = VANISHING | EXPLODING | DEAD | DEGRADATION | TIME_LAGS | OTHERS

@@ -38,6 +38,7 @@ CLEARLY = {
     "convnet-110": ("convnet-20", "resnet-110"),
     "pretrain-xavier": ("pretrain-autoencoder", "pretrain-rbm"),
     "attention-post": ("attention-pre",),
+    "underflow-fp16": ("cure-underflow-scale", "cure-underflow-bf16"),
 }
 """Cures that make the difference between learning and not, with every seed."""
 
@@ -122,6 +123,6 @@ def test_half_precision_loses_the_first_four_layers_until_the_loss_is_scaled(
     scaled = trainings("underflow-fp16-1024", seed).signals
     assert scaled[0] == 0
     assert (scaled[3:] > 0).all()
-    whole = trainings("vanish-sigmoid-10", seed).signals
-    for cure in ("cure-underflow-scale", "cure-underflow-bf16"):
-        assert trainings(cure, seed).signals == pytest.approx(whole, rel=0.1)
+    whole, rounded = (trainings(f"cure-underflow-{cure}", seed).signals for cure in ("scale", "bf16"))
+    assert (whole > 0).all()
+    assert rounded == pytest.approx(whole, rel=0.1)

@@ -67,7 +67,7 @@ CHAPTERS: tuple[Chapter, ...] = (
         "The factor is above 1, or a step is too large: no learning, a loss that swings, or NaN.",
         (
             *_problem("explode-tanh-stuck", "exploding", "explode-tanh-swings!exploding unstable-loss"),
-            *_problem("explode-tanh-slow", "", "cure-l2", "cure-l1"),
+            *_problem("explode-tanh-slow", "exploding", "cure-l2", "cure-l1"),
             *_problem(
                 "explode-relu-gain",
                 "exploding nonfinite",
@@ -130,7 +130,7 @@ CHAPTERS: tuple[Chapter, ...] = (
             *_problem(
                 "underflow-fp16",
                 "underflow vanishing",
-                *("cure-underflow-scale!vanishing", "cure-underflow-bf16!vanishing"),
+                *("cure-underflow-scale", "cure-underflow-bf16"),
                 "underflow-fp16-1024!underflow vanishing",
             ),
         ),

@@ -36,6 +36,8 @@ TRAINED = "trained"
 """What run.json says of weights that had been trained before they were watched."""
 LOSS_NAME = re.compile(r"[Ll]oss|LOSS|^[Ee]rr([A-Z_/.]|$)|(^|[_/.])(nll|bce|mse)($|[_/.])")
 """The names of numbers that are losses: val_loss, errD, loss/policy."""
+SAME_LOSS = 1e-3
+"""Two numbers are the same loss if they differ by less than this share: one may have been rounded to bfloat16."""
 ROWS_BEFORE_BREAK = 32
 """Rows that are read one by one before the first number that is not finite."""
 
@@ -99,7 +101,25 @@ def evidence_of(run: Run) -> Evidence:
         computed_in="float16" if meta and meta.data.get("computed_in") == "float16" else "",
         number_format=_smallest_format([layer.dtype for layer in layers]),
     )
-    return without_untrained_layers(evidence) if meta and meta.kind == "script" else evidence
+    if meta is None or meta.kind != "script":
+        return evidence
+    return without_untrained_layers(_with_root(evidence, meta.data.get("root")))
+
+
+def _with_root(evidence: Evidence, root: object) -> Evidence:
+    """The evidence with what the graph of a script's first loss told, where the script logged that number as its loss.
+
+    What is logged may be another number than that on which `backward()` is called: a sum without a penalty, a mean of
+    many steps.
+    """
+    if not isinstance(root, Mapping):
+        return evidence
+    at = np.flatnonzero(evidence.loss.steps == root.get("step"))
+    if not len(at) or not math.isclose(
+        evidence.loss.values[at[0]], _number(root.get("loss")), rel_tol=SAME_LOSS
+    ):
+        return evidence
+    return replace(evidence, chance_loss=_number(root.get("chance")), loss_kind=_loss_kind(root.get("kind")))
 
 
 def _loss_kind(recorded: object) -> Literal["", "bounded", "free"]:

@@ -1,6 +1,12 @@
-"""Keep the loss of each step that was seen in its backward passes, for scripts that log none."""
+"""Keep the loss of each step that was seen in its backward passes, for scripts that log none.
+
+Of a script that logs its loss only the first one is kept, with what its graph told: where the logged number is the
+same, the graph tells of the logged loss too.
+"""
 
 from __future__ import annotations
+
+import math
 
 import torch
 from torch import Tensor
@@ -10,6 +16,8 @@ from gradtui.monitor.run_writer import BACKWARD_LOSS, ScriptRunWriter
 from gradtui.monitor.scalar_log import ScalarLog
 
 LOGGED = "loss"
+ROOT = "root"
+"""The name in run.json of what the first backward pass of a script that logs its loss told."""
 
 
 class PassRoots:
@@ -92,30 +100,58 @@ class BackwardLosses:
         """Write the loss of the step that is over."""
         if self._over:
             return
-        if self._log.logs(LOGGED):
-            self._over, self._held = True, None
-            return
         taken, self._round = list(self._round.values()), {}
-        self._release()
-        if not taken or len(taken) < self._optimizer_count:
+        if self._log.logs(LOGGED):
+            self._over = True
+            if self._held is None and not self._begun:
+                self._hold(taken, step, moment)
+            if self.on_host:
+                self._keep_root()
             return
+        self._release()
+        if self._begun:
+            if (numbers := self._numbers(taken)) is not None:
+                self._log.add_row(BACKWARD_LOSS, step, moment, numbers)
+        else:
+            self._hold(taken, step, moment)
+
+    def _hold(self, taken: list[tuple[list[BackwardRoot], Tensor | None]], step: int, moment: float) -> None:
+        """Hold the first loss back, and what its graph told."""
+        numbers = self._numbers(taken)
+        if numbers is None:
+            return
+        roots, scale = taken[0]
+        chance = roots[0].known.chance / (1.0 if scale is None or scale.is_cuda else float(scale))
+        self._known = roots[0].known.kind, chance
+        self._held = step, moment, numbers
+
+    def _keep_root(self) -> None:
+        """Keep what the first loss was and what its graph told; its number has to have arrived, or is waited for."""
+        if self._held is None or self._known is None:
+            return
+        (step, _, numbers), self._held = self._held, None
+        kind, chance = self._known
+        if kind:
+            told = {"step": step, "loss": sum(map(float, numbers)) / len(numbers), "kind": kind}
+            self._writer.keep(**{ROOT: told | ({"chance": chance} if math.isfinite(chance) else {})})
+
+    def _numbers(self, taken: list[tuple[list[BackwardRoot], Tensor | None]]) -> list[float | Tensor] | None:
+        """The losses of a step's passes; None where its optimizers had their gradients from different ones."""
+        if not taken or len(taken) < self._optimizer_count:
+            return None
         roots, scale = taken[0]
         if any(
             len(other) != len(roots) or any(a is not b for a, b in zip(other, roots, strict=True))
             for other, _ in taken[1:]
         ):
-            return
-        numbers = [root.value for root in roots] if scale is None else [_over(r.value, scale) for r in roots]
-        if self._begun:
-            self._log.add_row(BACKWARD_LOSS, step, moment, numbers)
-        else:
-            chance = roots[0].known.chance / (1.0 if scale is None or scale.is_cuda else float(scale))
-            self._known = roots[0].known.kind, chance
-            self._held = step, moment, numbers
+            return None
+        return [root.value for root in roots] if scale is None else [_over(r.value, scale) for r in roots]
 
     def finish(self) -> None:
         """Write the loss that was held back."""
-        if not self._over and not self._log.logs(LOGGED):
+        if self._log.logs(LOGGED):
+            self._keep_root()
+        elif not self._over:
             self._release()
             self._log.catch_up(wait=True)
 

@@ -38,8 +38,7 @@ OFFERS = {
 
 
 UNDERFLOW = (
-    "undo what stands out: Xavier initialisation, loss scaling, layer normalisation, residual shortcuts and "
-    "Adam at 0.003"
+    "undo what stands out: Xavier initialisation, loss scaling, layer normalisation and residual shortcuts"
 )
 
 

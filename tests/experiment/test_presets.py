@@ -77,7 +77,7 @@ CHANGES = {
     },
     ("pretrain-none", "pretrain-rbm"): {f"cures.pretrain.{name}" for name in ("kind", "epochs", "lr")},
     ("underflow-fp16", "cure-underflow-scale"): {"run.loss_scale"},
-    ("underflow-fp16", "cure-underflow-bf16"): {"run.precision"},
+    ("underflow-fp16", "cure-underflow-bf16"): {"run.precision", "run.loss_scale"},
 }
 
 

@@ -12,6 +12,7 @@ from torch import nn
 from torch.nn import functional as F
 
 import gradtui
+from gradtui.diagnosis.reading import evidence_of
 from gradtui.monitor.loss_kind import known_loss
 from gradtui.monitor.watch import Probe
 from gradtui.runs.reader import Run
@@ -71,6 +72,32 @@ def test_a_logged_loss_counts_instead(opened: Opened, before_step: bool) -> None
     assert run.scalar_names.count("loss") == 1
     assert run.meta is not None
     assert run.meta.chance_loss is None
+
+
+@pytest.mark.parametrize("before_step", [True, False])
+@pytest.mark.parametrize("penalty", [0.0, 0.1])
+def test_the_graph_tells_of_a_logged_loss_where_it_is_the_same_number(
+    opened: Opened, before_step: bool, penalty: float
+) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for _ in range(6):
+        optimizer.zero_grad()
+        loss = loss_of(model)
+        loss.backward()
+        logged = loss.detach() + penalty
+        if before_step:
+            probe.log(loss=logged)
+        optimizer.step()
+        if not before_step:
+            probe.log(loss=logged)
+    evidence = evidence_of(opened(probe))
+    known = (evidence.loss_kind, evidence.chance_loss)
+    if penalty:
+        assert known == ("", pytest.approx(np.nan, nan_ok=True))
+    else:
+        assert known == ("bounded", pytest.approx(np.log(3)))
 
 
 def test_the_passes_of_one_step_are_averaged(opened: Opened) -> None:

@@ -148,7 +148,7 @@ OTHERS = {
     "attention-pre": Claim(accuracy=(0.75, 1.0)),
     "underflow-fp16": Claim(accuracy=CHANCE, moved=(0.0, 0.0)),
     "underflow-fp16-1024": Claim(accuracy=CHANCE, moved=(0.0, 0.0)),
-    # Eight of the ten layers, at 0.85 decades a layer as published, and Adam on large batches: what full precision trains.
+    # Eight of the ten layers, at 0.85 decades a layer as published, by Adam on large batches, which trains them.
     "cure-underflow-scale": Claim(accuracy=learns(0.87), d0=about(-5.95)),
     "cure-underflow-bf16": Claim(accuracy=learns(0.87), d0=about(-5.95)),
 }

@@ -221,13 +221,19 @@ def _went_silent(case: Case) -> Finding | None:
         return None
     loud = np.flatnonzero((norms.highest != 0.0).any(axis=1))
     rows = len(norms) - 1 - int(loud[-1]) if len(loud) else 0
-    if not loud.size or rows < (SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS):
+    if not loud.size or not rows:
         return None
-    step = int(norms.steps[loud[-1] + 1])
-    if case.evidence.step - step < FEWEST_STEPS:
+    before, step = int(norms.steps[loud[-1]]), int(norms.steps[loud[-1] + 1])
+    if rows < (SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS):
+        # A net that is slow to measure has few rows. Where the loss has not fallen, the last one says enough.
+        loss = case.loss
+        if not case.evidence.finished or not loss.in_multiples or loss.around_zero or loss.has_fallen:
+            return None
+    elif case.evidence.step - step < FEWEST_STEPS:
         return None
+    since = f"From step {step} on" if rows > 1 else f"In step {step}, unlike in step {before},"
     words = (
-        f"From step {step} on the gradient is exactly 0 in every layer: the output no longer depends on the "
+        f"{since} the gradient is exactly 0 in every layer: the output no longer depends on the "
         f"parameters (a ReLU after the last layer that is dead, say); {case.progress_text()}."
     )
     return Finding.of("no-gradient", step, case.evidence.layers, words, mild=bool(np.isnan(case.loss_now)))

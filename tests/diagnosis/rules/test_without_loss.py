@@ -48,3 +48,29 @@ def test_short_runs_and_single_peaks_are_left_in_peace() -> None:
     peaks = np.full(200, 0.3)
     peaks[100:110] = 3000.0
     assert ("exploding", "warning") not in found(script(peaks))
+
+
+def dies(losses: np.ndarray, rows: list[int], silent: int) -> Evidence:
+    """A recording of few rows of the gradient, of which the last ones are exactly 0."""
+    norms = np.ones((len(rows), 2))
+    norms[len(rows) - silent :] = 0.0
+    return Evidence(
+        layers=("0", "2"),
+        kinds=("linear",) * 2,
+        parameters=(100,) * 2,
+        loss=Series.of(np.arange(1, len(losses) + 1), losses),
+        grad_norm=Series.of(rows, norms),
+        finished=True,
+    )
+
+
+def test_one_row_of_zeros_at_the_end_says_that_the_output_is_dead_where_the_loss_has_not_fallen() -> None:
+    random = np.random.default_rng(0)
+    stuck, falling = (9.0 * random.gamma(9.0, 1 / 9, 400) * np.linspace(1, end, 400) for end in (1.0, 0.05))
+    (finding,) = diagnose(dies(stuck, [1, 2, 400], 1))
+    assert (finding.code, finding.step) == ("no-gradient", 400)
+    assert "In step 400, unlike in step 2," in finding.evidence
+    # A batch whose margins are all kept, the mean of signs that cancel, and a number on both sides of 0 say nothing.
+    assert diagnose(dies(falling, [1, 2, 400], 1)) == []
+    assert diagnose(dies(random.normal(size=400), [1, 2, 400], 1)) == []
+    assert "no-gradient" not in [one.code for one in diagnose(dies(stuck, [1, 2, 400], 0))]

@@ -1,4 +1,4 @@
-"""A command of the person's own runs here with the exit code, the streams and the signals that it has without us."""
+"""Run a person's own command with the exit code, the streams and the signals that it would have without gradtui."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ FORWARDED = (
 )
 """The signals that are passed on to the command."""
 OF_THE_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
-"""The signals that a terminal sends to the command as well, by Ctrl-C and Ctrl-\\."""
+"""The signals that a terminal sends by Ctrl-C and Ctrl-\\, to the command as well as to this process."""
 
 
 def replace_process(command: Sequence[str], environment: Mapping[str, str]) -> NoReturn:
-    """Become the command: process id, signals, streams and exit code are its own. Raises BadInput."""
+    """Replace this process by the command, which keeps the process id and the streams. Raises BadInput."""
     sys.stdout.flush()
     sys.stderr.flush()
-    # Python ignores these two, and what is ignored stays so in a new program.
+    # Python ignores these two signals, and a new program inherits that.
     for number in (signal.SIGPIPE, signal.SIGXFSZ):
         signal.signal(number, signal.SIG_DFL)
     try:
@@ -42,7 +42,7 @@ def replace_process(command: Sequence[str], environment: Mapping[str, str]) -> N
 class Child:
     """A Child is a command that runs while this process waits for it.
 
-    While it is entered the signals that ask for an end are passed on to the command. A signal that was ignored
+    Within its `with` block, signals that ask for an end are passed on to the command. A signal that was ignored
     before stays ignored.
     """
 
@@ -71,7 +71,7 @@ class Child:
             signal.signal(number, handler)
 
     def wait(self) -> int:
-        """Return the exit code of the command: 128 and the number of the signal where one ended it."""
+        """Return the exit code of the command: 128 plus the signal's number if a signal ended it."""
         assert self._process is not None
         code = self._process.wait()
         return code if code >= 0 else 128 - code

@@ -24,13 +24,13 @@ from gradtui.study.script_trials import ScriptTrial, advised_changes, read_run
 
 POLL_SECONDS = 0.05
 PLACEHOLDER = "{run}"
-"""What is replaced in the command by a word for the trial, so that its outputs can be kept apart."""
+"""This text in the command is replaced by a word for the trial, so that the trials can write to different files."""
 TAIL_BYTES = 4096
 
 
 @dataclass
 class _Process:
-    """A trial whose command runs, or has ended."""
+    """A _Process is a trial whose command is running or has ended."""
 
     trial: Trial
     log: Path
@@ -59,7 +59,7 @@ class CommandTrials:
     """What came of the trials so far; the unchanged one first."""
 
     def run(self, changes: Sequence[str], interruptions: Interruptions) -> None:
-        """Run all trials; an interruption ends those that run, and no other is begun.
+        """Run all trials; an interruption ends those that are running, and no further trial starts.
 
         Raises BadInput where the command cannot be run, or a change cannot be made in its training.
         """
@@ -87,7 +87,7 @@ class CommandTrials:
                         return
                     if self.advised and not one.stopped:
                         waiting += self._advised([*changes])
-            # Beside the unchanged run others may train once it is known that all of them can be made.
+            # Trials train beside the unchanged run only once it has shown that all changes can be made.
             while waiting and len(running) < self.jobs and (begun or first not in running):
                 parent = next((Path(note["run"]).name for note in first.notes() if "run" in note), "")
                 if not parent:
@@ -110,7 +110,7 @@ class CommandTrials:
                     stdin=subprocess.DEVNULL,
                     stdout=output,
                     stderr=subprocess.STDOUT,
-                    # A signal of the terminal reaches it through us, so that all of its processes end in order.
+                    # The terminal's signals reach it through this process, so that all its processes end in order.
                     start_new_session=True,
                 )
         except OSError as error:
@@ -179,7 +179,7 @@ def word_for(name: str) -> str:
 
 
 def trial_line(trial: ScriptTrial) -> str:
-    """Return in one line how a trial has ended."""
+    """Return one line that says how a trial has ended."""
     from gradtui.words import figure
 
     text = f"{trial.name}: {trial.status}{f', {trial.reason}' if trial.reason else ''}"

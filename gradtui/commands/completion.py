@@ -68,7 +68,7 @@ def _options(parser: ArgumentParser) -> list[str]:
 
 
 def _choices(parser: ArgumentParser) -> list[tuple[str, list[str]]]:
-    """Return each option that takes one of some words, with these."""
+    """Return each option that takes one word of a fixed list, with that list."""
     return [
         (option, [str(choice) for choice in action.choices])
         for action in parser._actions
@@ -78,7 +78,7 @@ def _choices(parser: ArgumentParser) -> list[tuple[str, list[str]]]:
 
 
 def _words_of(parser: ArgumentParser) -> list[str]:
-    """Return the presets where a command takes an experiment."""
+    """Return the names of the presets if the command takes an experiment."""
     return _presets() if any(action.metavar == "EXPERIMENT" for action in parser._actions) else []
 
 

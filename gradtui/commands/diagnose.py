@@ -32,7 +32,7 @@ def _execute(args: Namespace) -> int:
     run = chosen_run(args)
     diagnosis = diagnose_run(run)
     if not run.status.live:
-        # So that the list of runs says the same.
+        # The list of runs reads this note, and so shows the same findings.
         note_findings(run, diagnosis.findings, diagnosis.judged.enough_steps)
     summary = run_object(run, [*diagnosis.findings, *diagnosis.information], diagnosis.judged)
     if args.json:

@@ -136,7 +136,7 @@ def _named(events: Iterator[Event]) -> Iterator[Event]:
 
 
 def _check_output(output: Path | None) -> None:
-    """Raise BadInput where the fixed experiment could not be written: before the training, not after it."""
+    """Raise BadInput before the training if the fixed experiment could not be written after it."""
     if output is None:
         return
     if output.is_dir():

@@ -1,4 +1,4 @@
-"""`gradtui help` shows the documentation, section by section, without a network."""
+"""`gradtui help` shows the documentation section by section, and needs no network."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def chosen_codes(args: Namespace) -> frozenset[str]:
         return frozenset()
     codes = frozenset(code.strip() for code in args.fail_on.split(",") if code.strip())
     if not codes:
-        # With an empty list, from an unset variable in a script, the command would never fail.
+        # A script's unset variable gives an empty list, with which the command would never fail.
         raise BadInput(f"--fail-on: names no finding; expected {', '.join(CODES)}")
     for code in sorted(codes.difference(CODES)):
         raise BadInput(f"--fail-on: no finding is called {code}; expected {', '.join(CODES)}")

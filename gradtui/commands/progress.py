@@ -13,7 +13,7 @@ from gradtui.plain_text import plain
 
 
 class Progress(NamedTuple):
-    """A Progress is one state of the bar."""
+    """A Progress is what the bar shows at one moment."""
 
     description: str
     done: float
@@ -24,7 +24,7 @@ class Progress(NamedTuple):
 
 
 class ProgressBar:
-    """A ProgressBar is one line on stderr, shown while it is entered: a description, a bar, and figures."""
+    """A ProgressBar shows a description, a bar and figures in one line on stderr, within its `with` block."""
 
     def __init__(self, description: str) -> None:
         self._progress = RichProgress(

@@ -51,7 +51,7 @@ def _execute(args: Namespace) -> int:
 
 
 def _study(text: str, root: Path) -> StudyState | None:
-    """Return how the study of that name or folder stands; None where there is none. Raises BadInput."""
+    """Return the state of the study of that name or folder; None where there is none. Raises BadInput."""
     from gradtui.experiment.errors import ExperimentError
     from gradtui.study.plan import plan
     from gradtui.study.state import StudyState
@@ -90,7 +90,7 @@ def _study_folder(text: str, root: Path) -> tuple[Path, StudySpec] | None:
         try:
             if (folder / STUDY_FILE).is_file():
                 spec = load(folder / STUDY_FILE)
-                # Different names may have the same folder.
+                # Two study names may lead to the same folder.
                 return (folder.absolute(), spec) if folder == named or spec.name == text else None
         except ExperimentError as error:
             raise BadInput(str(error)) from None

@@ -104,7 +104,7 @@ def _execute(args: Namespace) -> int:
         except OSError as error:
             raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
         finally:
-            # From here on the trainer alone holds it.
+            # From here on the trainer alone has the lock.
             unlock_run(lock)
         wait_with_progress(trainer, interruptions, quiet=args.quiet)
     return _report(trainer, args.json, codes, interruptions.first)
@@ -315,7 +315,7 @@ def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_
     diagnosis = diagnose_run(run)
     summary = run_object(run, diagnosis.findings, diagnosis.judged)
     if summary["status"] not in END_STATES:
-        # The trainer ended before it could write anything, so that its run seems to be about to start.
+        # The trainer ended before it wrote anything, so the folder still says that the run is about to start.
         summary["status"] = "failed"
     if as_json:
         from gradtui.report.output import to_json

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from gradtui.runs.run_info import RunInfo
 
 DIAGNOSIS_SECONDS = 2.0
-"""The time in which runs are diagnosed that neither their trainer nor a viewer has diagnosed, the newest first."""
+"""Seconds for diagnosing, newest first, the runs that neither their trainer nor a viewer has diagnosed."""
 
 
 def _configure(parser: ArgumentParser) -> None:

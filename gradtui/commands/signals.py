@@ -1,4 +1,4 @@
-"""A signal that interrupts a command stops the trainer for which the command waits."""
+"""Stop the trainer that a command waits for when a signal interrupts the command."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ POLL_SECONDS = 0.1
 
 
 class Interruptions:
-    """Interruptions counts the signals that ask for an end while it is entered.
+    """Interruptions counts the signals that ask for an end, within its `with` block.
 
-    It has to be entered before the trainer starts. A signal that was ignored before stays ignored, so that
+    The block has to begin before the trainer starts. A signal that was ignored before stays ignored, so that
     `nohup gradtui run` outlives its terminal.
     """
 

@@ -1,4 +1,4 @@
-"""`gradtui watch -- COMMAND` runs somebody's training command, and records every optimizer of it."""
+"""`gradtui watch -- COMMAND` runs somebody's training command, and records all of its optimizers."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int
     jobs = _count(args, "jobs", 1, 1000)
     changes = _chosen_changes(args.changes, steps)
     if args.budget is None:
-        # So short a training is recorded whole.
+        # A trial is so short that all of its steps are recorded.
         options = replace(options, budget=None)
     began = time.monotonic()
     with Scratch() as folder, Interruptions() as interruptions:
@@ -209,7 +209,7 @@ def _chosen_changes(texts: Sequence[str], steps: int) -> list[str]:
 
 
 def _run_and_judge(command: Sequence[str], options: LaunchOptions, codes: frozenset[str]) -> int:
-    """Run the command, and return its exit code; FOUND where it ended with 0 and a finding has one of the codes."""
+    """Run the command and return its exit code, or FOUND if it ended with 0 and a finding has one of the codes."""
     from dataclasses import replace
 
     from gradtui.monitor.launch.options import read_notes
@@ -225,7 +225,7 @@ def _run_and_judge(command: Sequence[str], options: LaunchOptions, codes: frozen
 
 
 def _judged(runs: Sequence[Path], codes: frozenset[str]) -> int:
-    """Return FOUND where a finding of a run has one of the codes, and say which on stderr; otherwise DONE."""
+    """Return FOUND if a finding of a run has one of the codes, and name it on stderr; otherwise return DONE."""
     from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.runs.reader import open_run
 

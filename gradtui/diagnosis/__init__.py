@@ -1,8 +1,8 @@
 """The diagnosis turns the numbers of a run into findings; it needs numpy, and neither torch nor a screen.
 
-`evidence_of` reads a run, `diagnose` returns what is wrong with it and `remarks` what is unusual and harmless; a
-`RunMonitor` does so again and again while the run trains. `predict` returns what theory expects of an experiment before
-a step is taken. The names are imported at first use, since the screens start without numpy.
+`evidence_of` reads a run, `diagnose` returns what is wrong with it and `remarks` what is unusual but harmless. A
+`RunMonitor` repeats this while the run trains. `predict` returns what theory expects of an experiment before the first
+step. The names are imported at first use, since the screens start without numpy.
 """
 
 from __future__ import annotations

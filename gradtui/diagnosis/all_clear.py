@@ -1,5 +1,4 @@
-"""Say what forbids the words "no problems found", whatever the rules say: NaN, or a gradient that has grown too
-much."""
+"""Say why a run without findings still cannot be called free of problems: NaN, or a gradient that grew too much."""
 
 from __future__ import annotations
 
@@ -11,11 +10,11 @@ from numpy.typing import ArrayLike
 from gradtui.runs.summary import Summary
 
 MOST_GROWTH = 1e6
-"""A total gradient norm so many times that of the first step is no healthy training."""
+"""A training is not healthy if its total gradient norm is this many times that of the first step."""
 
 
 def objection(curves: Mapping[str, Summary], at: int | None = None) -> str:
-    """Return why a run cannot be called free of problems, in a few words; "" where nothing speaks against it.
+    """Return in a few words why a run cannot be called free of problems; "" if there is no reason.
 
     Args:
         curves: the scalars of the run by name, over time.
@@ -25,7 +24,7 @@ def objection(curves: Mapping[str, Summary], at: int | None = None) -> str:
 
 
 def objection_to(losses: ArrayLike, norms: ArrayLike) -> str:
-    """Return the same of losses and norms of the whole gradient, oldest first."""
+    """Return the same reason from losses and total gradient norms, oldest first."""
     losses, norms = np.asarray(losses, np.float64), np.asarray(norms, np.float64)
     for values, words in ((losses, "the loss"), (norms, "the gradient norm")):
         if len(values) and not np.isfinite(values[-1]):

@@ -1,4 +1,4 @@
-"""Diagnose runs that have ended and of which the list of runs does not know yet what is wrong with them."""
+"""Diagnose runs that have ended and have no diagnosis yet, for the list of runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class EndedRuns:
-    """EndedRuns diagnose what a list of runs has not been told, each run once."""
+    """EndedRuns diagnoses the ended runs of a list that have no diagnosis, each of them once."""
 
     def __init__(self) -> None:
         self._tried: set[Path] = set()
@@ -29,13 +29,13 @@ class EndedRuns:
     def diagnose(self, infos: Iterable[RunInfo], seconds: float) -> bool:
         """Diagnose as many runs as the time allows, in their order, and return whether a result was noted.
 
-        The result is noted beside the run, and nowhere where its folder cannot be written to.
+        The result is noted in the run's folder; a run whose folder cannot be written to is left out.
         """
         end, noted = time.monotonic() + seconds, False
         for info in infos:
             if info.run in self._tried or not needs_diagnosis(info):
                 continue
-            # Without a note the diagnosis would be lost, and made anew by each list of runs.
+            # Without a note the result would be lost, and every list of runs would diagnose the run again.
             if not os.access(info.run, os.W_OK):
                 continue
             if time.monotonic() >= end:
@@ -46,7 +46,7 @@ class EndedRuns:
 
 
 def note_diagnosis(folder: Path) -> bool:
-    """Diagnose a run, and note the result beside it if the run has ended; return whether it is noted."""
+    """Diagnose a run, note the result in its folder if the run has ended, and return whether it is noted."""
     from gradtui.diagnosis.monitor import diagnose_run
     from gradtui.runs.reader import open_run
 
@@ -62,9 +62,9 @@ def note_diagnosis(folder: Path) -> bool:
 
 
 def note_findings(run: Run, findings: Sequence[Finding], enough: bool = True) -> bool:
-    """Note what was found in the whole of a run that has ended, unless its events say just that.
+    """Note the findings of a run that has ended, unless its events already have the same ones.
 
-    Returns whether it is noted now, so that the list of runs says the same.
+    The list of runs shows this note. Return whether the findings are noted now.
     """
     folder, step = run.folder, run.steps
     objection = "" if findings else _objection(run)

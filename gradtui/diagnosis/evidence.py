@@ -26,8 +26,8 @@ Steps = NDArray[np.int64]
 class Series:
     """A Series is one metric or scalar over the steps at which it was recorded.
 
-    `values` is (n,) or (n, columns). In a long run a row may stand for many steps; then it is their mean, which carries
-    NaN and infinity on, and `highest` is their maximum, which leaves NaN out.
+    `values` is (n,) or (n, columns). In a long run a row may stand for many steps: then it is their mean, which is NaN
+    or infinite if one of them is, and `highest` is their maximum, which leaves NaN out.
     """
 
     steps: Steps
@@ -36,14 +36,14 @@ class Series:
 
     @classmethod
     def of(cls, steps: ArrayLike, values: ArrayLike, highest: ArrayLike | None = None) -> Series:
-        """Make one from anything that numpy takes for arrays; without `highest`, every row is one step."""
+        """Make a series from array-likes; without `highest`, every row is one step."""
         numbers = np.asarray(values, np.float64)
         most = numbers if highest is None else np.asarray(highest, np.float64)
         return cls(np.asarray(steps, np.int64), numbers, most)
 
     @classmethod
     def none(cls, columns: int | None = None) -> Series:
-        """Make one without rows."""
+        """Make a series without rows."""
         return cls.of([], np.zeros((0,) if columns is None else (0, columns)))
 
     def __len__(self) -> int:
@@ -81,8 +81,8 @@ class Evidence:
     parameters: tuple[int, ...]
     """The number of parameters of each layer."""
     positions: tuple[float, ...] = ()
-    """Places of an image or steps of a sequence that each layer's output has for one example, 1 for a flat layer;
-    empty where they are not known. In a script, 0 for a layer of which they are not known."""
+    """The number of places of an image or steps of a sequence in each layer's output for one example: 1 for a flat
+    layer, in a script 0 for a layer where it is not known. Empty where it is not known of any layer."""
     forms: tuple[str, ...] = ()
     """How each layer's weights are used in a script, such as "conv 3x3"; empty where they are all alike."""
     paths: tuple[tuple[int, ...], ...] = ()
@@ -90,7 +90,7 @@ class Evidence:
     last layer is the output."""
     loss: Series
     other_losses: tuple[str, ...] = ()
-    """The names of further losses that a script logs, such as those of a GAN's two models."""
+    """The names of the other losses that a script logs, such as those of a GAN's two models."""
     accuracy: Series = field(default_factory=Series.none)
     """The accuracy of the batch."""
     grad_norm: Series
@@ -110,9 +110,9 @@ class Evidence:
     optimizer: str = ""
     """The class of a script's optimizer; empty where there are several, or it is not known."""
     dead_fraction: Series = field(default_factory=Series.none)
-    """Samples × layers: units that hardly ever fire; NaN for activations that cannot die."""
+    """Samples × layers: the fraction of units that hardly ever fire; NaN for activations that cannot die."""
     saturated_fraction: Series = field(default_factory=Series.none)
-    """Samples × layers: outputs at the flat ends of a saturating activation; NaN for others."""
+    """Samples × layers: the fraction of outputs at the flat ends of the activation; NaN if it has none."""
     nonfinite: Series = field(default_factory=Series.none)
     """Samples × layers: numbers in the layer's output that are not finite."""
     hidden_grad: Series = field(default_factory=Series.none)
@@ -127,7 +127,7 @@ class Evidence:
     trained_before: bool = False
     """This is true if the weights had been trained before the run began."""
     progress: Series = field(default_factory=Series.none)
-    """A number by which a script tells its progress, more is better: a return, an accuracy."""
+    """A number that a script logs as its progress, such as a return or an accuracy; more is better."""
     skipped: Series = field(default_factory=Series.none)
     """1 in the steps that a gradient scaler left out."""
     experiment: Experiment | None = None
@@ -139,15 +139,15 @@ class Evidence:
     steps_planned: int = 0
     """0 is unknown."""
     facts: ScriptFacts | None = None
-    """What the recording of a script saw beside its numbers; None where it saw nothing of the kind."""
+    """What the recording of a script saw beside its numbers; None if there are no such facts."""
     script: ScriptTraining | None = None
-    """How a script calls what it trains; None for an experiment."""
+    """The names that a script gives to what it trains; None for an experiment."""
     batches: Mapping[int, tuple[int | float | str, ...]] = field(default_factory=dict)
     """The ids of the examples of some steps, which a script has logged."""
     computed_in: str = ""
-    """The type of numbers in which a script computes its layers where it is known to be float16, as under autocast."""
+    """The number format in which a script computes its layers, if it is known to be float16, as under autocast."""
     number_format: str = ""
-    """The smallest type of numbers of a script's parameters, such as float16; empty where it is not known."""
+    """The smallest number format of a script's parameters, such as float16; empty where it is not known."""
 
     @property
     def step(self) -> int:
@@ -173,12 +173,12 @@ class Evidence:
     def path(self) -> list[int]:
         """Return the indices of the hidden layers that are compared over depth.
 
-        A block of several layers has only its last one there: the first layers of a branch get only the branch's share
-        of the gradient, and would be compared with layers that get the whole. A block of rezero has none: its layers
-        get the gradient times a number of their own, which starts at 0.
+        Of a block of several layers only the last one is included: the others get only the branch's share of the
+        gradient, and must not be compared with layers that get all of it. Of a rezero block none is included: its
+        layers get the gradient times a number of their own, which starts at 0.
         """
         if self.experiment is None:
-            # In a script they are those of the longest path.
+            # In a script these are the layers of the longest path.
             return max(self.all_paths(), key=len, default=[])
         hidden = self.hidden()
         scaled = _rezero_blocks(self.experiment)
@@ -199,8 +199,8 @@ class Evidence:
 def hidden_layers(kinds: Sequence[str]) -> list[int]:
     """Return the indices of the hidden layers, by the kinds of all layers from input to output.
 
-    The output layer, embeddings, projections and gates are left out, and so are the normalisations of a script's net,
-    which are no layers of weights.
+    The output layer, embeddings, projections and gates are left out. So are the normalisations of a script's net, which
+    are not layers of weights.
     """
     return [index for index, kind in enumerate(kinds[:-1]) if is_compared(kind)]
 
@@ -224,7 +224,7 @@ def _number(block: str) -> int:
 
 
 def _rezero_blocks(experiment: Experiment) -> set[int]:
-    """The numbers of the blocks that rezero scales; blocks are numbered from 1 over the whole net."""
+    """Return the numbers of the blocks that rezero scales; blocks are numbered from 1 over the whole net."""
     blocks: set[int] = set()
     count = 0
     for group in experiment.net:

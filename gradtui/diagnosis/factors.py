@@ -1,8 +1,8 @@
-"""Put together the factors that backpropagation multiplies, one a layer or a step of time, and their product.
+"""Collect the factors that backpropagation multiplies, one per layer or time step, and their product.
 
 The backward gain of a layer is the factor by which it multiplies the gradient on its way back. In a chain of layers it
-is the RMS of the activation's derivative times what the weights (and a norm) contribute. Beside a shortcut the layers
-of a block share its factor evenly, and it has no such two parts.
+is the RMS of the activation's derivative times what the weights (and a norm) contribute. The factor of a block with a
+shortcut is shared evenly among its layers and is not divided into these two parts.
 """
 
 from __future__ import annotations
@@ -25,19 +25,19 @@ from gradtui.runs.reader import Run
 from gradtui.runs.table import recent_rows
 
 BESIDE = frozenset({"shortcut", "gate"})
-"""Kinds of layers through which the gradient's main path does not go."""
+"""Kinds of layers that are not on the gradient's main path."""
 
 
 @dataclass(frozen=True, eq=False)
 class Factors:
-    """A Factors holds the factors of a net at one step; all arrays have one number a layer (or a time lag).
+    """A Factors holds the factors of a net at one step; all arrays have one number per layer (or time lag).
 
-    ABSENT stands for a layer that has none, such as the first one: no gradient leaves it towards the data.
+    ABSENT stands for a layer that has no factor, such as the first one: no gradient leaves it towards the data.
     """
 
     names: tuple[str, ...]
     total: Floats
-    """log10 of the factors, for layers that share one their even part of it."""
+    """log10 of the factors; layers that share one have an even part of it."""
     slope: Floats
     """log10 of the part of the activation's derivative; ABSENT where there are no two parts."""
     running: Floats
@@ -45,9 +45,9 @@ class Factors:
     theory: Floats
     """log10 of the factor that theory expects at initialisation; ABSENT where it says nothing."""
     note: str = ""
-    """Why factors have no two parts, in a few words; "" where those of all hidden layers have."""
+    """Why some factors are not divided into two parts, in a few words; "" if those of all hidden layers are."""
     over_time: bool = False
-    """Whether they are those of the steps of time of a recurrent layer."""
+    """Whether these are the factors of a recurrent layer's time steps."""
 
     @property
     def weights(self) -> Floats:
@@ -90,7 +90,7 @@ def layer_factors(
     for block in sorted(set(block_of.values())):
         inside = [i for i, name in enumerate(names) if block_of.get(name) == block and kinds[i] not in BESIDE]
         slope[inside] = ABSENT
-        # The first layer of all has no factor; a block that begins with it has none as a whole.
+        # The first layer of the net has no factor; so a block that begins with it has none either.
         shared = total[inside]
         with np.errstate(invalid="ignore"):
             total[inside] = ABSENT if absent_in(shared).any() else shared.mean()
@@ -103,7 +103,7 @@ def layer_factors(
 
 
 def lag_factors(names: Sequence[str], gradients: Floats, experiment: Experiment | None) -> Factors:
-    """Return the factors of the steps of time from the RMS gradient of the hidden state by time lag, (lags,)."""
+    """Return the factors of the time steps from the RMS gradient of the hidden state by time lag, (lags,)."""
     decades = _log10(gradients)
     total = np.full(len(decades), ABSENT)
     theory = np.full(len(decades), ABSENT)
@@ -120,9 +120,9 @@ def lag_factors(names: Sequence[str], gradients: Floats, experiment: Experiment 
 
 
 def factors_of_run(run: Run, at: int | None) -> Factors | None:
-    """Return the factors of a run at a step, None is the newest: over time where its net is recurrent.
+    """Return the factors of a run at a step (None is the newest), over time if its net is recurrent.
 
-    None where it has recorded none.
+    Return None if the run has recorded none.
     """
     metric = next((name for name in ("hidden_grad", "backward_gain") if name in run.metrics), None)
     if metric is None or run.meta is None:
@@ -153,7 +153,7 @@ def _log10(values: Floats) -> Floats:
 
 
 def _running(total: Floats) -> Floats:
-    """Return the running sum of decades; layers beside the path leave it as it is, and have none of their own."""
+    """Return the running sum of decades; layers beside the path do not change it, and get ABSENT."""
     absent = absent_in(total)
     with np.errstate(invalid="ignore"):
         running = np.cumsum(np.where(absent, 0.0, total))
@@ -190,8 +190,8 @@ def _predicted(experiment: Experiment) -> Prediction:
 def _expected(experiment: Experiment) -> dict[str, float]:
     """Return log10 of theory's factor of each layer, by name.
 
-    Theory's chi is the factor from the pre-activation above to that of the layer: the weights above and the layer's own
-    derivative. Where the activation comes first, that is the factor of the layer above.
+    Theory's chi is the factor from the pre-activation above to the layer's own: it has the weights above and the
+    layer's own derivative. Where the activation comes first, that is the factor of the layer above.
     """
     expected = _predicted(experiment)
     if not expected.applies or expected.log10_lags:
@@ -208,7 +208,7 @@ def _expected(experiment: Experiment) -> dict[str, float]:
         return dict(zip(names[1:], decades, strict=False))
     layers = [layer.weights for group in plan.groups for block in group.blocks for layer in block.layers]
     size = [0.5 * math.log10(one.sigma2 * one.fan_out / one.fan_in) for one in layers]
-    # Theory takes the layer above the last one for another of its kind, as wide as that.
+    # Theory assumes that another layer of the same kind and width follows the last one.
     above = [*size[1:], 0.5 * math.log10(layers[-1].sigma2)]
     return {
         name: chi + own - next_ for name, chi, own, next_ in zip(names, decades, size, above, strict=True)

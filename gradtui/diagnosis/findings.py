@@ -9,8 +9,8 @@ from typing import Any, Literal
 Severity = Literal["critical", "warning", "info"]
 
 Effect = Literal["explodes", "starves", "dead", "learns badly"]
-"""The effect is what becomes of the net: its gradient grows too large or becomes too small, its units no longer
-respond, or its gradient is healthy and it learns badly for another reason."""
+"""The effect on the net: its gradient grows too large or becomes too small, its units no longer respond, or its
+gradient is healthy and it learns badly for another reason."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class FindingCode:
     title: str
     effect: Effect
     severity: Severity = "critical"
-    """The severity at worst; a rule lowers it to "warning" where the net learns all the same."""
+    """The highest severity; a rule lowers it to "warning" if the net learns all the same."""
 
 
 REGISTRY = (
@@ -45,7 +45,7 @@ REGISTRY = (
 
 CODES = tuple(row.code for row in REGISTRY)
 INFORMATION_CODES = frozenset(row.code for row in REGISTRY if row.severity == "info")
-"""Codes of what is never a fault by itself."""
+"""Codes of findings that are never a fault by themselves."""
 _BY_CODE = {row.code: row for row in REGISTRY}
 
 
@@ -66,11 +66,11 @@ class CureOffer:
     price: str = ""
     """The words for what it costs."""
     key: str = ""
-    """The cure's key in `gradtui.experiment.cures.CURES`; empty if it is none of them."""
+    """The cure's key in `gradtui.experiment.cures.CURES`; empty if it has none."""
     code: str = ""
     """Lines of PyTorch for a script, in its own names; the first one is a comment that says where they go."""
     change: str = ""
-    """The same as `gradtui watch --try` takes it, where it can be made at run time."""
+    """The change in the form that `gradtui watch --try` takes, if it can be made at run time."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as events and reports have it."""
@@ -100,7 +100,7 @@ class Finding:
     """A Finding is one thing that is wrong with a run."""
 
     code: str
-    """The code is one of CODES; a run that another version of gradtui has recorded may have others."""
+    """One of CODES; a run that another version of gradtui has recorded may have other codes."""
     severity: Severity
     step: int
     """The first recorded step that shows it."""
@@ -122,7 +122,7 @@ class Finding:
         *,
         mild: bool = False,
     ) -> Finding:
-        """Make a finding as severe as the registry says, or a warning where the case is a mild one."""
+        """Make a finding with the severity of the registry, or a warning if the case is mild."""
         severity: Severity = "warning" if mild else _BY_CODE[code].severity
         return cls(code, severity, step, layers, evidence, cures)
 
@@ -139,7 +139,7 @@ class Finding:
 
     @classmethod
     def from_json(cls, raw: Mapping[str, Any]) -> Finding | None:
-        """Read a finding that `to_json` wrote, from an event, say; return None where it has no code."""
+        """Read a finding that `to_json` wrote, for example from an event; return None if it has no code."""
         code, step, severity = raw.get("code"), raw.get("step"), raw.get("severity")
         layers, cures = raw.get("layers"), raw.get("cures")
         if not isinstance(code, str) or not code:

@@ -1,4 +1,4 @@
-"""Say what of a run could be judged: where nothing was found, that may be because too little was seen."""
+"""Say what could be judged of a run: if nothing was found, too little may have been recorded."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class Judged:
 
 
 def judged_of(evidence: Evidence, *, found: bool = False) -> Judged:
-    """Return what of a run could be judged so far; `found` says that something is wrong with it.
+    """Return what could be judged of a run so far; `found` says whether it has findings.
 
-    A net that has learned, or in which something was found, needs no hundred steps for that to be said.
+    A run that has learned or has findings is long enough, however few its steps.
     """
     steps = max(evidence.step, evidence.facts.step if evidence.facts is not None else 0)
     if not steps:

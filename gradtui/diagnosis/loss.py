@@ -1,4 +1,4 @@
-"""Read what the loss of a run means: what guessing gives, whether multiples of it say anything, how far it has moved.
+"""Interpret the loss of a run: the loss of guessing, whether multiples of it mean anything, and how far it has moved.
 
 A loss that cannot fall below 0, such as cross-entropy or a squared error, is judged as a multiple of the loss of
 guessing. Any other loss (a negative cosine, a log-likelihood, a critic's score) has no zero point: it is judged by how
@@ -32,10 +32,10 @@ from gradtui.diagnosis.thresholds import (
 )
 
 WIDE_START = 20
-"""Losses whose median is that of the start, where single losses scatter widely."""
+"""The number of losses whose median is the loss at the start, if single losses scatter widely."""
 LossKind = Literal["", "bounded", "free"]
-"""The kind is "bounded" where the loss is known to be an error that cannot fall below 0, "free" where it is known to be
-something else, and "" where it is not known."""
+"""The kind is "bounded" for a loss that is known to be an error that cannot fall below 0, "free" for one that is known
+to be something else, and "" for an unknown one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,10 +44,10 @@ class LossCourse:
 
     series: Series
     known_guessing: float = float("nan")
-    """The loss of guessing, where the task tells; NaN where it does not."""
+    """The loss of guessing as the task gives it; NaN if it does not."""
     kind: LossKind = ""
     trained_before: bool = False
-    """This is true if the weights had been trained before: then the first loss is not that of guessing."""
+    """Whether the weights had been trained before: then the first loss is not that of guessing."""
 
     @cached_property
     def values(self) -> Floats:
@@ -58,9 +58,9 @@ class LossCourse:
 
     @cached_property
     def in_multiples(self) -> bool:
-        """Return whether multiples of the loss say anything: whether 0 is the least that it can be.
+        """Return whether multiples of the loss mean anything: whether 0 is its lowest possible value.
 
-        A loss that has been below 0 has no floor there, whatever its kind; a rounding error below 0 does not count.
+        A loss that has been below 0 by more than rounding has no floor at 0, whatever its kind.
         """
         if np.isfinite(self.known_guessing):
             return True
@@ -70,10 +70,10 @@ class LossCourse:
 
     @cached_property
     def first(self) -> float:
-        """Return the loss that the run began with: the median of the first three, of more where single ones scatter
-        widely, or the first alone where the second and third have already blown up.
+        """Return the loss at the start: the median of the first three, of more if single losses scatter widely, or
+        the first alone if the second and third have already blown up.
 
-        With few losses this takes no more than their first half, so that none is compared with itself.
+        With few losses this is taken from their first half only, so that no loss is compared with itself.
         """
         first = self.series.values[:1]
         early = median_of_known(self.series.values[: max(1, min(3, len(self.series) // 2))])
@@ -89,14 +89,14 @@ class LossCourse:
         return early
 
     def _stays_above(self, first: float) -> bool:
-        """Whether the next losses are above the first one by more than these losses scatter."""
+        """Return whether the next losses are above the first one by more than these losses scatter."""
         following = self.series.values[1:6]
         return len(following) > 1 and bool((following > FAR_ABOVE_CHANCE * first).all())
 
     @cached_property
     def guessing(self) -> float:
-        """Return the loss of guessing: the known one, or else the one that fresh weights began with; NaN for a loss
-        without a floor and for weights that were trained before."""
+        """Return the loss of guessing: the known one, or else the one at the start of fresh weights. It is NaN for a
+        loss without a floor and for weights that were trained before."""
         if np.isfinite(self.known_guessing) and self.known_guessing > 0:
             return self.known_guessing
         return self.first if self.in_multiples and not self.trained_before else float("nan")
@@ -107,7 +107,7 @@ class LossCourse:
     def now(self) -> float:
         """Return the median of the last losses; NaN where none was recorded, infinite where it is not finite.
 
-        With few losses this takes no more than their last half, so that the first is not compared with itself.
+        With few losses this is taken from their last half only, so that no loss is compared with itself.
         """
         count = len(self.series)
         last = self.series.values[-max(1, min(LOSS_STEPS, count // 2)) :] if count else self.series.values
@@ -115,7 +115,7 @@ class LossCourse:
 
     @cached_property
     def relative(self) -> float:
-        """Return `now` over the loss of guessing; NaN where one is unknown, or where a single loss is both."""
+        """Return `now` divided by the loss of guessing; NaN if one is unknown, or if a single loss is both."""
         if len(self.series) < 2 and not self.known_guessing > 0:
             return float("nan")
         return self.now / self.guessing if self.guessing > 0 else float("nan")
@@ -124,15 +124,15 @@ class LossCourse:
 
     @cached_property
     def scatter(self) -> float:
-        """Return the standard deviation of neighbouring losses over the run's second half, from the median."""
+        """Return by how much neighbouring losses differ in the run's second half, as a standard deviation."""
         return scatter_of(self.values[len(self.values) // 2 :])
 
     @cached_property
     def around_zero(self) -> bool:
-        """Return whether the loss goes to both sides of 0 all the time, from step to step.
+        """Return whether the loss keeps changing its sign from step to step.
 
-        An advantage, the difference of two scores, or rounding noise does: its size says nothing about what is learned.
-        A log-likelihood crosses 0 once.
+        The size of such a loss (an advantage, a difference of two scores, rounding noise) says nothing about what is
+        learned. A log-likelihood, on the other hand, crosses 0 once.
         """
         if len(self.values) < FEWEST_LOSSES:
             return False
@@ -145,8 +145,8 @@ class LossCourse:
 
     @cached_property
     def scatters_widely(self) -> bool:
-        """Return whether single losses scatter as widely as they are large, so that a level cannot be told: one
-        episode a step, or one example."""
+        """Return whether single losses scatter about as much as their own size, so that they have no clear level, as
+        with one episode or one example per step."""
         if len(self.values) < FEWEST_LOSSES:
             return False
         level = abs(median_of_known(self.values[len(self.values) // 2 :]))
@@ -163,10 +163,10 @@ class LossCourse:
 
     @cached_property
     def is_constant(self) -> bool:
-        """Return whether the loss has come to stand still at a level above 0, though its batches differ.
+        """Return whether the loss has become constant at a level above 0, although its batches differ.
 
-        The losses of a net that answers differ from batch to batch as long as they are not 0. Where they differed at
-        first and no longer do, the answers no longer depend on the input: all embeddings are equal, say.
+        The loss of a net whose outputs depend on the input differs from batch to batch unless it is 0. If it differed
+        at first and no longer does, the outputs no longer depend on the input: all embeddings are equal, for example.
         """
         if len(self.values) < 4 * FEWEST_LOSSES or not self.in_multiples:
             return False
@@ -175,14 +175,14 @@ class LossCourse:
         deviation = float(np.percentile(np.abs(late - np.median(late)), 90))
         return varied and deviation <= CONSTANT_SCATTER * median_of_known(late)
 
-    # -- without end
+    # -- falling without end
 
     @cached_property
     def falls_without_end(self) -> int | None:
-        """Return the row from which on the loss runs to minus infinity; None where it does not.
+        """Return the row from which the loss falls towards minus infinity; None where it does not.
 
-        A loss that has a floor slows down on its way there. This one falls as fast in the second half as in the first,
-        and to many times the size that it began with.
+        A loss with a floor slows down as it approaches it. This one falls as fast in the second half as in the first,
+        to many times its size at the start.
         """
         count = len(self.values)
         if count < FEWEST_LOSSES or self.values.min() >= 0:
@@ -202,13 +202,13 @@ class LossCourse:
 
 
 def loss_fall(before: Floats, now: Floats) -> float:
-    """Return by how much the median loss has fallen from one stretch to another; 0 where that may be chance."""
+    """Return by how much the median of `now` is below that of `before`; 0 if that may be chance."""
     difference = median_of_known(before) - median_of_known(now)
     return difference if difference > CLEAR_ERRORS * np.hypot(_error(before), _error(now)) else 0.0
 
 
 def _error(values: Floats) -> float:
-    """The standard error of a median, from the median deviation: 1.25 · 1.48 · MAD / √n."""
+    """Return the standard error of a median, from the median deviation: 1.25 · 1.48 · MAD / √n."""
     deviation = median_of_known(np.abs(values - median_of_known(values)))
     return 1.86 * deviation / float(np.sqrt(len(values))) if len(values) else float("nan")
 

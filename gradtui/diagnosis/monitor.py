@@ -28,25 +28,25 @@ from gradtui.runs.reader import Run, open_run
 CONFIRMING_UPDATES = 2
 """Updates in a row, at two different steps at least, that must agree before a finding of a live run counts."""
 UNCONFIRMED_CODES = frozenset({"nonfinite"})
-"""Findings that count at the first update that sees them."""
+"""Findings that count from the first update with them on."""
 CLEARING_UPDATES = 3
 """The number of updates in a row that must miss a finding before it is taken back."""
 CLEARING_STEPS = 20
 """The number of steps since a finding was last seen before it is taken back."""
 CLEARING_SHARE, MOST_CLEARING_STEPS = 0.25, 100
-"""The share of all steps so far, up to so many, that counts instead where it is larger: a gradient that hovers about a
-threshold would otherwise make its finding come and go."""
+"""The share of all steps so far that counts instead if it is larger, and its maximum: without it, the finding of a
+gradient near a threshold would come and go."""
 
 SECONDS_BETWEEN_DIAGNOSES = 1.0
 """The least time between two diagnoses of a run that trains."""
 REST_PER_DIAGNOSIS = 19.0
-"""The monitor rests this many times as long as a diagnosis took: a costly one is made seldom."""
+"""The monitor waits this many times as long as a diagnosis took, so that a slow diagnosis runs seldom."""
 
 SECONDS_WHILE_PENDING, REST_WHILE_PENDING = 0.3, 19.0
-"""The same while a finding still has to be confirmed: the answer should come soon."""
+"""The same factor while a finding still has to be confirmed, which should not take long."""
 
 TIMED_STEPS = 10_000
-"""The last rows over which the time of a step is taken."""
+"""The number of last rows from which the time of a step is taken."""
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,11 @@ class DiagnosisUpdate:
 
     findings: list[Finding]
     new: list[Finding]
-    """Those whose code was never among the findings of this run before."""
+    """The findings whose code was never among those of this run before."""
     pending: list[Finding] = field(default_factory=list)
-    """What this update saw and the next one has to confirm."""
+    """The findings of this update that the next one has to confirm."""
     clean_updates: int = 0
-    """How many updates in a row, at different steps, saw nothing at all."""
+    """How many updates in a row, at different steps, had no finding."""
 
 
 @dataclass
@@ -118,7 +118,7 @@ class LiveDiagnosis:
         if seen is None:
             self._seen[code] = _Seen(finding, step)
             return
-        # Seeing the very same steps a second time confirms nothing.
+        # A second diagnosis of the same steps confirms nothing.
         seen.seen += step > seen.seen_at
         seen.finding, seen.seen_at, seen.missed = finding, step, 0
 
@@ -143,7 +143,7 @@ class RunMonitor:
         self.snapshot: Snapshot | None = None
         """The state that the last `poll` found; None before the first."""
         self.evidence: Evidence | None = None
-        """What the last diagnosis was made from; None before the first."""
+        """The evidence of the last diagnosis; None before the first."""
         self.current_findings: tuple[Finding, ...] = ()
         """The monitor's own diagnosis of the newest step. The outcome and the studies use it."""
         self.findings: tuple[Finding, ...] | None = None
@@ -151,7 +151,7 @@ class RunMonitor:
         of one that trains, also those that its trainer has recorded, as the list of runs shows them too. None while
         the run is still being checked: "no problems found" takes CONFIRMING_UPDATES clean updates and EARLY_STEPS."""
         self.pending: tuple[Finding, ...] = ()
-        """What the last diagnosis saw and the next one has to confirm."""
+        """The findings of the last diagnosis that the next one has to confirm."""
         self._follower: Follower | None = None
         self._diagnosis = LiveDiagnosis()
         self._clean_updates = 0
@@ -164,11 +164,11 @@ class RunMonitor:
 
     @property
     def metric(self) -> str:
-        """Return the metric of the layers that the snapshots hold."""
+        """Return the per-layer metric that the snapshots have."""
         return self._followed().metric
 
     def follow_metric(self, metric: str) -> None:
-        """Have another metric of the layers in the snapshots from now on."""
+        """Put another per-layer metric into the snapshots from now on."""
         if metric != self._followed().metric:
             self._followed().watch(metric)
 
@@ -181,7 +181,7 @@ class RunMonitor:
         return True
 
     def _followed(self) -> Follower:
-        # A trainer diagnoses its run without ever asking for a snapshot.
+        # The trainer diagnoses its run and never asks for a snapshot, so the follower is made at the first poll.
         if self._follower is None:
             self._follower = Follower(self.run)
         return self._follower
@@ -243,7 +243,7 @@ class RunMonitor:
 
     @property
     def judged(self) -> Judged | None:
-        """Return what of the run could be judged at the last diagnosis; None before the first."""
+        """Return what could be judged of the run at the last diagnosis; None before the first."""
         return judged_of(self.evidence, found=bool(self.findings)) if self.evidence is not None else None
 
     def objection(self, at: int | None = None) -> str:
@@ -251,20 +251,20 @@ class RunMonitor:
         return objection(self.snapshot.curves, at) if self.snapshot is not None else ""
 
     def findings_at(self, step: int) -> tuple[Finding, ...] | None:
-        """Return the findings on the run as it was at an earlier step; None where that is too early to say.
+        """Return the findings of the run as it was at an earlier step; None if that is too early to say.
 
         The run must have been diagnosed before.
         """
         assert self.evidence is not None
         found = {finding.code: finding for finding in diagnose(self.evidence.upto(step))}
-        # A problem that is known to have begun by then is not forgotten, even if it could not be told yet.
+        # Include problems that had begun by then, even if they could not be recognised yet.
         begun = {finding.code: finding for finding in self.findings or () if finding.step <= step}
         findings = tuple(in_order((begun | found).values()))
         return findings if findings or step >= EARLY_STEPS else None
 
     @property
     def outcome(self) -> Outcome | None:
-        """Return what the run has come to by its last diagnosis; None before the first."""
+        """Return the outcome of the run at its last diagnosis; None before the first."""
         if self._outcome is None and self.evidence is not None:
             self._outcome = outcome_of(self.evidence, self.current_findings, step_seconds(self.run))
         return self._outcome
@@ -284,16 +284,16 @@ class RunDiagnosis:
     learned: bool
     """Whether it has learned most of what there is to learn: its loss is far below that of guessing."""
     advice: tuple[CureOffer, ...]
-    """What may help where nothing was found and it has learned less than that."""
+    """Cures that may help if nothing was found and it has not learned that much."""
 
     @property
     def judged(self) -> Judged:
-        """Return what of the run could be judged."""
+        """Return what could be judged of the run."""
         return judged_of(self.evidence, found=bool(self.findings))
 
     @property
     def information(self) -> tuple[Finding, ...]:
-        """The remarks that programs want too: those whose code is never more than information."""
+        """Return the remarks for programs too: those whose code is only information."""
         return tuple(one for one in self.remarks if one.code in INFORMATION_CODES)
 
 
@@ -308,9 +308,9 @@ def diagnose_run(run: Run) -> RunDiagnosis:
 def step_seconds(run: Run) -> float:
     """Return the seconds that one step of the run takes; NaN before the second step.
 
-    It is the median over the last steps, by their time stamps: an evaluation between two of them, a pause, or an hour
-    between two processes leaves it as it is. The time of a pretraining is shared out to the planned steps, since it is
-    the price of its cure.
+    It is the median over the last steps, from their time stamps, so that an evaluation, a pause or a restart between
+    two steps does not change it. The time of a pretraining is divided among the planned steps, since it is the price of
+    that cure.
     """
     table = run.table_or_empty("scalars")
     rows = table.read(max(0, table.rows - TIMED_STEPS))

@@ -18,7 +18,7 @@ AVERAGED_STEPS = 20
 
 @dataclass(frozen=True)
 class Outcome:
-    """An Outcome is what a run has come to, in the figures by which cures are compared."""
+    """An Outcome holds the figures of a run by which cures are compared."""
 
     codes: tuple[str, ...]
     """The codes of its findings that are critical or warnings."""
@@ -26,11 +26,10 @@ class Outcome:
     loss: float
     """The mean over the last AVERAGED_STEPS steps."""
     accuracy: float
-    """The accuracy on the training set where that was evaluated, or else in the last batches; NaN where there is
-    none."""
+    """The accuracy on the training set if it was evaluated, or else of the last batches; NaN where there is none."""
     test_accuracy: float
     drop: float
-    """log10 of the first hidden layer's gradient over the last's, at present."""
+    """log10 of the first hidden layer's gradient over the last layer's, at present."""
     seconds: float
     """The time of a step, as `monitor.step_seconds` has it."""
     first_loss: float = math.nan
@@ -67,7 +66,7 @@ def _recent(values: Floats) -> float:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A Verdict says what has become of the findings with a cure, and at what price."""
+    """A Verdict says which findings a cure has removed, and at what price."""
 
     gone: tuple[str, ...]
     left: tuple[str, ...]
@@ -77,22 +76,22 @@ class Verdict:
 
     @property
     def healed(self) -> bool:
-        """Return whether what was found is gone, nothing else came, and it learns no worse."""
+        """Return whether the findings are gone, no other one appeared, and the net learns no worse."""
         return bool(self.gone) and not self.left and not self.new and not self.worse
 
     @property
     def better(self) -> bool:
-        """Return whether it learns better than without the cure."""
+        """Return whether the net learns better than without the cure."""
         return _clearly_above(self.after, self.before)
 
     @property
     def worse(self) -> bool:
-        """Return whether it learns worse than without the cure."""
+        """Return whether the net learns worse than without the cure."""
         return _clearly_above(self.before, self.after)
 
     @property
     def price(self) -> float:
-        """Return the time of a step over that without the cure; NaN where one is unknown."""
+        """Return the time of a step divided by that without the cure; NaN where one is unknown."""
         if not (self.before.seconds > 0 and self.after.seconds > 0):
             return math.nan
         return self.after.seconds / self.before.seconds
@@ -134,14 +133,14 @@ def verdict(before: Outcome, after: Outcome) -> Verdict:
 
 
 def _clearly_above(one: Outcome, other: Outcome) -> bool:
-    """By accuracy where both have one, else by the loss; a loss that is not finite is the worst."""
+    """Return whether one learned clearly more: by accuracy if both have one, else by the loss."""
     if not (math.isnan(one.accuracy) or math.isnan(other.accuracy)):
         return one.accuracy > other.accuracy + DIFFERENT_ACCURACY
     if not math.isfinite(other.loss):
         return math.isfinite(one.loss)
     if one.loss >= 0 and other.loss >= 0:
         return one.loss < DIFFERENT_LOSS * other.loss
-    # A loss that goes below 0 has no zero point: what counts is how far the other one came.
+    # A loss that goes below 0 has no zero point: the difference is measured by how far the losses have moved.
     way = max(abs(loss - first) for loss in (one.loss, other.loss) for first in _first_losses(one, other))
     return other.loss - one.loss > (1 - DIFFERENT_LOSS) * way
 
@@ -152,9 +151,9 @@ def _first_losses(one: Outcome, other: Outcome) -> list[float]:
 
 
 def rank(outcomes: Sequence[tuple[str, Outcome]], before: Outcome) -> list[tuple[str, Verdict]]:
-    """Return cures by their key with their verdicts, the best first: healed before not, then by what was learned.
+    """Return cures by their key with their verdicts, best first: healed ones first, then by what the net learned.
 
-    Among cures that learn as well, within what the seed alone would change, the cheaper one stands first.
+    Among cures that differ by no more than two seeds would, the cheaper one comes first.
 
     Args:
         outcomes: the cures' keys and the outcomes of the runs with them.

@@ -19,23 +19,23 @@ from gradtui import metrics
 from gradtui.diagnosis.evidence import Evidence, Floats, Series, Steps
 
 START_SAMPLES, START_STEPS = 5, 100
-"""The start is read from the next samples, up to so many in so many steps, where the output layer starts at 0 (fixup)
-and the first step's gradient is 0 by design."""
+"""Where the output layer starts at 0 (fixup), the first step's gradient is 0 by design. Then the start is read from the
+next samples, of which these are the most, within the most steps."""
 RECENT_SAMPLES = 3
-"""The present is the median of so many samples, so that one odd batch says nothing."""
+"""The present is the median of this many samples, so that one odd batch has no influence."""
 STAND_IN_LAYERS = 8
 """Each end is the median of one in so many layers (3 at most) where there are no output gradients: the layers of a
 script's model differ in kind, and a single one says little."""
 LASTING_SHARE = 0.9
-"""A state lasts from a sample on if this share of the later samples has it: one batch without it does not end it."""
+"""A state lasts from a sample on if this share of the later samples has it, so that one odd batch does not end it."""
 
 
 @dataclass(frozen=True, eq=False)
 class Profile:
-    """A Profile is log10 of the gradient along a path, relative to the end where the gradient comes from (there 0).
+    """A Profile is log10 of the gradient along a path, relative to the end that the gradient comes from (0 there).
 
     `levels` is (samples, places): places are hidden layers from input to output, or time lags from the longest to 0.
-    It is NaN where no gradient comes in at the end either.
+    It is NaN in samples that have no gradient even at that end.
     """
 
     steps: Steps
@@ -43,7 +43,7 @@ class Profile:
     indices: tuple[int, ...]
     """The index of the layer, or the lag, of each place."""
     ends: int = 1
-    """The number of places that an end is the median of."""
+    """The number of places whose median is the level of an end."""
     depths: tuple[int, ...] = ()
     """The position of each place among all hidden layers; empty where no layer is left out."""
 
@@ -52,7 +52,7 @@ class Profile:
 
     @cached_property
     def drop(self) -> Floats:
-        """Return log10 of first over last of every sample (D): -7 is ten million times weaker at the input."""
+        """Return log10 of first over last place for every sample (D); -7 is ten million times weaker at the input."""
         if self.levels.shape[1] < 2:
             return np.zeros(len(self))
         with np.errstate(invalid="ignore"):
@@ -66,7 +66,7 @@ class Profile:
 
     @cached_property
     def start(self) -> float:
-        """Return the drop at the first step (D0), or at the first sample after it that any gradient reaches."""
+        """Return the drop at the first step (D0), or at the first sample after it that has any gradient."""
         early = self._early
         finite = early[np.isfinite(early)]
         if len(finite):
@@ -86,7 +86,7 @@ class Profile:
         return int(finite[0]) if len(finite) else 0
 
     def slope(self, sample: int) -> float:
-        """Return the decades a layer (or lag) by least squares; positive falls towards the input."""
+        """Return the slope in decades per layer (or lag) by least squares; positive if it falls towards the input."""
         levels = self.levels[sample]
         places = np.asarray(self.depths or range(len(levels)), np.float64)
         use = np.isfinite(levels)
@@ -96,10 +96,10 @@ class Profile:
 
 
 def over_depth(evidence: Evidence) -> Profile:
-    """Return the profile along the hidden layers, in a script of the path that begins least evenly.
+    """Return the profile along the hidden layers; in a script, that of the path with the least even start.
 
-    Layers of different towers, heads or models are not compared with one another: the loss of each is another. Where
-    no path of a script is known, the profile is empty.
+    Layers of different towers, heads or models are not compared with one another, since they have different losses.
+    If no path of a script is known, the profile is empty.
     """
     profiles = [_along(evidence, path) for path in evidence.all_paths() or [[]]]
 
@@ -110,7 +110,7 @@ def over_depth(evidence: Evidence) -> Profile:
 
 
 def _along(evidence: Evidence, path: list[int]) -> Profile:
-    """The profile along one path.
+    """Return the profile along one path.
 
     It is taken from the gradient of the layers' outputs, or, where that was not recorded, from the gradient of their
     parameters per square root of their number.
@@ -151,10 +151,10 @@ def over_lags(hidden_grad: Series) -> Profile:
 def healthy_range(
     metric: str, values: ArrayLike, parameters: Sequence[int], level: int
 ) -> tuple[Floats, Floats] | None:
-    """Return the lowest and highest healthy value of each layer, (layers,) both; None where health has no bounds.
+    """Return the lowest and highest healthy value of each layer, (layers,) both; None for a metric without a range.
 
     Gradients have no healthy size, only a healthy shape: within `headlines.EVEN_DECADES` of the last hidden layer's. A
-    layer's norm also grows with the root of its number of parameters, which is no sign of bad health.
+    layer's norm also grows with the root of its number of parameters, which is healthy.
 
     Args:
         metric: the table's name.
@@ -182,15 +182,15 @@ def healthy_range(
 
 
 def median_of_known(values: Floats) -> float:
-    """Return the median without NaN; NaN where there is nothing else."""
+    """Return the median of the values that are not NaN; NaN if there are none."""
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else float("nan")
 
 
 def lasting_from(state: NDArray[np.bool_]) -> int:
-    """Return the index of the first sample that has a state and from which on most have it.
+    """Return the index of the first sample from which on a state lasts; the last index if no sample has the state.
 
-    Where no sample has it, return the last index. `state` is (samples,).
+    `state` is (samples,).
     """
     if not len(state):
         return 0
@@ -205,12 +205,12 @@ def _log10(values: Floats) -> Floats:
 
 
 def _level_forms(levels: Floats, forms: list[tuple[float, str]]) -> None:
-    """Take out, in place, what the form of the weights and the number of their places do to the gradient.
+    """Remove from the levels, in place, the effect of the form of the weights and of the number of places.
 
     A weight that is used at a thousand places gets the sum of a thousand gradients, and a depthwise kernel of nine
-    numbers another share than a matrix. So a layer is compared with the next one of its own form towards the output;
-    the first of a form is set to the level of the layer behind it. Where every layer has a form of its own, nothing is
-    left to compare.
+    numbers gets another share than a matrix. So a layer is compared with the next layer of its own form towards the
+    output; the first of a form is set to the level of the layer behind it. If every layer has a form of its own,
+    nothing is left to compare.
     """
     raw = levels.copy()
     last_of: dict[tuple[float, str], int] = {}
@@ -225,10 +225,10 @@ def _level_forms(levels: Floats, forms: list[tuple[float, str]]) -> None:
 
 
 def _level_geometry(levels: Floats, positions: list[float]) -> None:
-    """Take out, in place, the jumps between layers of different geometry.
+    """Remove from the levels, in place, the jumps between layers of different geometry.
 
-    Where an average over 64 places or the last step of a sequence is read, the gradient per number falls by that
-    geometry alone, in the healthiest of nets.
+    Behind an average over 64 places, or where only the last step of a sequence is read, the gradient per number falls
+    for that reason alone, in healthy nets too.
     """
     for place in range(len(positions) - 1, 0, -1):
         if positions[place - 1] != positions[place]:

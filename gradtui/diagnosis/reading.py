@@ -1,4 +1,4 @@
-"""Read the evidence of a diagnosis from a run folder, a bounded amount of it however long the run is."""
+"""Read the evidence of a diagnosis from a run folder: a bounded amount, however long the run is."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ MOST_NUMBERS = 100_000
 FEWEST_ROWS = 400
 """The fewest rows that are read of one table, for any number of layers."""
 END_SHARE = 0.125
-"""The share of those rows that is read one by one at the beginning, and again at the end; between them the table's own
-summaries stand for many steps each."""
+"""The share of those rows that is read one by one at the beginning, and again at the end; between them, each row is one
+of the table's summaries of many steps."""
 TRAINED = "trained"
 """What run.json says of weights that had been trained before they were watched."""
 LOSS_NAME = re.compile(r"[Ll]oss|LOSS|^[Ee]rr([A-Z_/.]|$)|(^|[_/.])(nll|bce|mse)($|[_/.])")
@@ -39,14 +39,14 @@ LOSS_NAME = re.compile(r"[Ll]oss|LOSS|^[Ee]rr([A-Z_/.]|$)|(^|[_/.])(nll|bce|mse)
 SAME_LOSS = 1e-3
 """Two numbers are the same loss if they differ by less than this share: one may have been rounded to bfloat16."""
 ROWS_BEFORE_BREAK = 32
-"""Rows that are read one by one before the first number that is not finite."""
+"""The number of rows that are read one by one before the first number that is not finite."""
 
 
 def evidence_of(run: Run) -> Evidence:
     """Return the evidence of a run as it stands on disk now, live or finished; empty before its first step."""
     meta, experiment, events = run.meta, run.experiment, run.events()
     layers = meta.layers if meta else ()
-    # The status first: a run that ends while it is being read must not be judged finished without its last rows.
+    # Read the status first: a run that ends meanwhile must not be judged as finished without its last rows.
     finished = not run.status.live
     read: dict[str, Series] = {}
 
@@ -127,7 +127,7 @@ def _loss_kind(recorded: object) -> Literal["", "bounded", "free"]:
 
 
 def _progress(recorded: object, scalar: Callable[[str], Series]) -> Series:
-    """The number that a script logs as its progress, its sign changed where less of it is better."""
+    """Return the number that a script logs as its progress, its sign changed where less of it is better."""
     if not isinstance(recorded, Mapping) or not isinstance(name := recorded.get("name"), str):
         return Series.none()
     logged = scalar(name)
@@ -137,9 +137,9 @@ def _progress(recorded: object, scalar: Callable[[str], Series]) -> Series:
 
 
 def _parent_experiment(run: Run) -> Experiment | None:
-    """The experiment of the run's parent, where its folder still lies beside the run's and can be read."""
+    """Return the experiment of the run's parent if its folder is still beside the run's and can be read."""
     parent = run.parent
-    # Its name may lead out of the folder of runs, in a run that somebody else wrote.
+    # In a run from somebody else, the parent's name may point outside of the folder of runs.
     if parent is None or parent.run in (".", "..") or Path(parent.run).name != parent.run:
         return None
     try:
@@ -152,8 +152,8 @@ def _parent_experiment(run: Run) -> Experiment | None:
 
 
 def _series(table: Table) -> Series:
-    """All rows of a short table; of a long one both ends, and summaries between, with the rows around the first
-    number that is not finite."""
+    """Return all rows of a short table; of a long one both ends, summaries between them, and the rows around the
+    first number that is not finite."""
     columns, rows = len(table.columns), table.rows
     if not columns:
         return Series.none()
@@ -175,7 +175,7 @@ def _series(table: Table) -> Series:
 
 
 def _ascending(series: Series) -> Series:
-    """Leave rows out whose step is not above all before it: the table is damaged, and the rules count on it."""
+    """Leave out the rows of a damaged table whose step is not above all earlier ones; the rules need rising steps."""
     if not (np.diff(series.steps) <= 0).any():
         return series
     before = np.maximum.accumulate(np.concatenate([[-1], series.steps[:-1]]))
@@ -224,7 +224,7 @@ def _positions(experiment: Experiment | None, layers: Sequence[LayerMeta]) -> tu
 
 
 def _places(output: tuple[int, ...]) -> tuple[int, ...]:
-    """The axes of places: the last ones of (channels, height, width), the first of (steps, features)."""
+    """Return the axes of places: the last ones of (channels, height, width), the first of (steps, features)."""
     return output[1:] if len(output) == 3 else output[:-1]
 
 
@@ -243,7 +243,7 @@ def _optimizer(recorded: object) -> str:
 
 
 def _batches(events: Sequence[Event]) -> dict[int, tuple[int | float | str, ...]]:
-    """The ids of the examples of those steps of which a script's recording kept them."""
+    """Return the ids of the examples of those steps of which a script's recording kept them."""
     return {
         int(event["step"]): tuple(one for one in event["ids"] if isinstance(one, int | float | str))
         for event in events
@@ -263,7 +263,7 @@ def _clip_threshold(experiment: Experiment | None, events: Sequence[Event]) -> f
 
 
 def _smallest_format(formats: Sequence[str]) -> str:
-    """The format with the least room of those of all layers; empty where there is none."""
+    """Return the smallest number format of all layers; empty where there is none."""
     return next((one for one in ("float16", "bfloat16", *formats) if one in formats), "")
 
 
@@ -278,9 +278,9 @@ def without_untrained_layers(evidence: Evidence) -> Evidence:
     """Return the evidence without the layers of a script that never had a gradient.
 
     A layer that is frozen, left out of a step, or trained by another optimizer in turn has none (`gradtui.absent`).
-    Runs of early versions have NaN there, like that of a gradient with NaN in it; of these the norm of all parameters
-    tells them apart: it is NaN only in the second case. Where a layer had no gradient for a while, the one that it had
-    last (or first) stands for it, since the gap says nothing about its health.
+    Runs of early versions have NaN there, as for a gradient that contains NaN; the norm of all parameters distinguishes
+    the two cases, since it is NaN only in the second. If a layer had no gradient for a while, its last (or first) one
+    fills the gap, since the gap says nothing about its health.
     """
     norms = evidence.grad_norm
     if not len(norms):
@@ -290,7 +290,7 @@ def without_untrained_layers(evidence: Evidence) -> Evidence:
         absent |= np.isnan(norms.values) & _total_is_finite(evidence)[:, None]
     if not absent.any():
         return evidence
-    # A layer without gradients while the total was finite has none later either, when that can no longer be told.
+    # A layer without gradients while the total was finite is taken to have none later, when the total is NaN too.
     absent |= np.isnan(norms.values).all(axis=0) & absent.any(axis=0)
     trained = np.flatnonzero(~absent.all(axis=0))
     values, highest = (_filled(rows, absent)[:, trained] for rows in (norms.values, norms.highest))
@@ -317,7 +317,7 @@ def without_untrained_layers(evidence: Evidence) -> Evidence:
 
 
 def _total_is_finite(evidence: Evidence) -> NDArray[np.bool_]:
-    """(rows,): whether the norm of all parameters was finite at the step of each row of `grad_norm`."""
+    """Return (rows,): whether the norm of all parameters was finite at the step of each row of `grad_norm`."""
     total = evidence.total_norm
     at = np.searchsorted(total.steps, evidence.grad_norm.steps, side="right") - 1
     finite: NDArray[np.bool_] = np.isfinite(total.values[np.maximum(at, 0)])

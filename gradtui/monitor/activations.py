@@ -65,7 +65,7 @@ class ActivationSampler:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of the metrics that are sampled."""
+        """Return the names of the metrics that are sampled."""
         return forward_metrics()
 
     @property

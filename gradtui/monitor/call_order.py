@@ -90,7 +90,7 @@ class CallOrder:
                 self._ranks[parameter] = min(rank, self._ranks.get(parameter, rank))
 
     def _stand_ins(self) -> dict[int, int]:
-        """The ids of the whole parameters that fully_shard computes with, and those of the parameters themselves."""
+        """Map the ids of the unsharded parameters that fully_shard computes with to those of the parameters."""
         modules: list[Any] = [module for model in self._alive() for module in model.modules()]
         states = (module._get_fsdp_state() for module in modules if hasattr(module, "_get_fsdp_state"))
         return {

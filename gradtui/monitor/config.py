@@ -46,7 +46,7 @@ def _walk(members: Mapping[Any, Any], before: str, depth: int) -> Iterator[tuple
 
 
 def _members(value: object) -> Mapping[Any, Any] | None:
-    """The named members of a value; None where it has none, as a function or a tensor."""
+    """Return the named members of a value; None where it has none, as a function or a tensor."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type) or callable(value):

@@ -41,7 +41,7 @@ def weights_of(models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> 
 
 
 def _has_state(optimizer: Optimizer) -> bool:
-    """Whether it has taken a step: some make their state, of zeros, beforehand."""
+    """Return whether it has taken a step: some make their state, of zeros, beforehand."""
     return any(
         bool((_own(value) != 0).any()) if isinstance(value, Tensor) else bool(value)
         for state in optimizer.state.values()
@@ -53,7 +53,7 @@ def _has_state(optimizer: Optimizer) -> bool:
 
 
 def _is_constant(value: object) -> bool:
-    """Whether a tensor is all one number: Adagrad's state at the start."""
+    """Return whether a tensor is all one number: Adagrad's state at the start."""
     if not isinstance(value, Tensor):
         return False
     numbers = _own(value).flatten()
@@ -61,7 +61,7 @@ def _is_constant(value: object) -> bool:
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """What this process holds of a tensor: to ask a sharded one, all processes would have to ask together."""
+    """Return what this process holds of a tensor: to ask a sharded one, all processes would have to ask together."""
     to_local = getattr(tensor, "to_local", None)
     return tensor if to_local is None else to_local()
 
@@ -88,7 +88,7 @@ def _was_written(model: nn.Module) -> bool:
 
 @torch.no_grad()
 def _moved_share(model: nn.Module, *, frozen_only: bool = False) -> float:
-    """The share of the layers that tell it whose numbers no usual initialisation gives; NaN where none tells.
+    """Return the share of the layers that tell it whose numbers no usual initialisation gives; NaN where none tells.
 
     A fresh norm's weights, or its biases, are all alike. Fresh biases of other layers are too, or they are torch's own
     and lie within 1/sqrt(inputs).

@@ -124,7 +124,7 @@ def nodes_behind(roots: Sequence[Tensor]) -> list[Any]:
 
 
 def _examples(nodes: Sequence[Any]) -> int:
-    """The number of examples: the rows of what the loss is computed from, the largest where it has several parts."""
+    """Return the number of examples: the most rows of any input of the loss."""
     found, scalars = 1, [nodes[-1]]
     for node in scalars:
         for following in _following(node):
@@ -149,7 +149,7 @@ def _users(order: Iterable[Any]) -> Mapping[Any, list[Any]]:
 
 
 def _users_of_weight(node: Any, users: Mapping[Any, list[Any]]) -> list[Any]:
-    """The operations that use a weight, whatever form it is given before."""
+    """Return the operations that use a weight, whatever form it is given before."""
     found: list[Any] = []
     waiting, seen = list(users.get(node, ())), set()
     while waiting:
@@ -171,7 +171,7 @@ def kind_of(node: Any) -> str:
 
 
 def _rows(node: Any, kind: str) -> float:
-    """How often an operation uses its weight, over all examples; NaN where that is not known."""
+    """Return how often an operation uses its weight, over all examples; NaN where that is not known."""
     shape = _shape(node)
     if kind == "Convolution" and len(shape) > 2:
         return math.prod(shape) / max(1, shape[1])
@@ -181,13 +181,13 @@ def _rows(node: Any, kind: str) -> float:
 
 
 def _shape(node: Any) -> tuple[int, ...]:
-    """The shape of what an operation returned."""
+    """Return the shape of what an operation returned."""
     metadata = getattr(node, "_input_metadata", None)
     return tuple(metadata[0].shape) if metadata else ()
 
 
 def _dtype(node: Any) -> torch.dtype | None:
-    """The type of the numbers that an operation returned; None where it is not known."""
+    """Return the type of the numbers that an operation returned; None where it is not known."""
     metadata = getattr(node, "_input_metadata", None)
     return getattr(metadata[0], "dtype", None) if metadata else None
 
@@ -200,7 +200,7 @@ def _form(kind: str, weight: Tensor) -> str:
 
 
 def _paths(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> tuple[tuple[int, ...], ...]:
-    """The longest path, and further ones with enough layers in a row that lie on none before."""
+    """Return the longest path, and further ones with enough layers in a row that lie on none before."""
     paths: list[tuple[int, ...]] = []
     covered: set[int] = set()
     for _ in range(MOST_PATHS):
@@ -226,7 +226,7 @@ def _run_of(flags: Sequence[bool]) -> int:
 def _longest_path(
     order: Sequence[Any], used: Mapping[Any, Mapping[int, None]], covered: set[int]
 ) -> tuple[int, ...]:
-    """The layers along the path with the most layers that are not covered, and then with the most layers."""
+    """Return the layers along the path with the most layers that are not covered, and then with the most layers."""
     best: dict[Any, tuple[int, int]] = {}
     came_from: dict[Any, Any] = {}
     for node in order:

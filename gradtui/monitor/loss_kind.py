@@ -77,7 +77,7 @@ def _known(node: Any, factor: float) -> KnownLoss:
 
 
 def _constant(node: Any, *, first_only: bool) -> float | None:
-    """The other operand of a product, or the divisor; None where it has a gradient, or is no number on the host."""
+    """Return the other operand of a product, or the divisor; None if it has a gradient or is no number on the host."""
     following = [one for one, _ in node.next_functions]
     if sum(one is not None for one in following) != 1 or (first_only and following[0] is None):
         return None

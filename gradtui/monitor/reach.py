@@ -111,7 +111,7 @@ class Reach:
         }
 
     def _with_state(self) -> set[int]:
-        """The parameters of which an optimizer keeps a state: it made one of a gradient that it was given."""
+        """Return the parameters of which an optimizer keeps a state: it made one of a gradient that it was given."""
         optimizers = (one.get() for one in self._optimizers)
         return {
             id(p) for one in optimizers if one is not None for p, state in one.state.items() if _used(state)

@@ -115,7 +115,7 @@ class ScriptRecorder:
 
     @property
     def overhead(self) -> float:
-        """The time of recording over the time of the training itself since its first step.
+        """Return the time of recording over the time of the training itself since its first step.
 
         What happens only once counts here, though not in the budget.
         """

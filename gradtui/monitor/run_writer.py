@@ -59,12 +59,12 @@ class ScriptRunWriter:
 
     @property
     def error(self) -> OSError | None:
-        """The error of the disk after which nothing is written any more."""
+        """Return the error of the disk after which nothing is written any more."""
         return self._writer.error
 
     @property
     def tables(self) -> Mapping[str, TableMeta]:
-        """The tables that have been begun, by name."""
+        """Return the tables that have been begun, by name."""
         return self._meta.tables
 
     def describe(

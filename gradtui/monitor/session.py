@@ -80,7 +80,7 @@ class WatchSession:
 
     @property
     def folder(self) -> Path | None:
-        """The folder of the run; None where another process writes it."""
+        """Return the folder of the run; None where another process writes it."""
         return self._writer.folder
 
     def models(self) -> list[nn.Module]:

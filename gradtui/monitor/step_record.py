@@ -48,7 +48,7 @@ class OptimizerStep:
 
     @property
     def measured(self) -> list[GradNorms]:
-        """The different norms, in the order in which they were measured."""
+        """Return the different norms, in the order in which they were measured."""
         return [self.after] if self.before is None or self.before is self.after else [self.before, self.after]
 
 

@@ -94,7 +94,7 @@ class UpdateRatioSampler:
 
     @property
     def metrics(self) -> tuple[str, ...]:
-        """The names of the metrics that are sampled."""
+        """Return the names of the metrics that are sampled."""
         return tuple(one.name for one in samplers("weights"))
 
     def configure(self, layout: ParameterLayout) -> None:

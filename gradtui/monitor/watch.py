@@ -203,12 +203,12 @@ class Probe:
 
     @property
     def run(self) -> Path | None:
-        """The folder of the run; None where it could not be made."""
+        """Return the folder of the run; None where it could not be made."""
         return None if self._session is None else self._session.folder
 
     @property
     def overhead(self) -> float:
-        """The time that recording has taken so far, over the time that the training itself took."""
+        """Return the time that recording has taken so far, over the time that the training itself took."""
         return 0.0 if self._session is None else self._session.recorder.overhead
 
     def act_on_findings(self, action: Action) -> None:

@@ -129,7 +129,7 @@ class WatchedOptimizer:
 
     @property
     def groups(self) -> int:
-        """The number of parameter groups, each with its learning rate."""
+        """Return the number of parameter groups, each with its learning rate."""
         optimizer = self.get()
         return 1 if optimizer is None else max(1, len(optimizer.param_groups))
 

@@ -46,7 +46,7 @@ class Lessons:
 
     @property
     def language(self) -> str:
-        """The language of the lessons, by the settings or the locale."""
+        """Return the language of the lessons, by the settings or the locale."""
         from gradtui.lessons.library import wanted_language
 
         return wanted_language(settings_of(self._app).language, os.environ)

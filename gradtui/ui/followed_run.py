@@ -391,7 +391,7 @@ class FollowedRun:
 
 
 def _row(run: Run, metric: str, step: int | None) -> Floats | None:
-    """The newest row of a metric up to a step, (layers,); None where there is none."""
+    """Return the newest row of a metric up to a step, (layers,); None where there is none."""
     from gradtui.runs.table import recent_rows
 
     rows = recent_rows(run.table_or_empty(metric), step, 1).rows

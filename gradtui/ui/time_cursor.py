@@ -27,7 +27,7 @@ class TimeCursor:
 
     @property
     def newest(self) -> int:
-        """The last recorded step of the run on the screen; 0 where there is none."""
+        """Return the last recorded step of the run on the screen; 0 where there is none."""
         run = self._followed()
         return run.snapshot.step if run is not None and run.snapshot is not None else 0
 

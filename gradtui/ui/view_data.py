@@ -162,7 +162,7 @@ def _curves(scalars: Sequence[Table], first: int, last: int) -> Mapping[str, Sum
 def _theory(
     metric: str, names: tuple[str, ...], values: Floats, experiment: Experiment | None
 ) -> Wide | None:
-    """The predicted profile at the level of the layer (or lag) that theory starts from; None without prediction."""
+    """Return the predicted profile at the level of the layer (or lag) where theory starts; None if there is none."""
     row = metrics.find(metric)
     if experiment is None or row is None or not row.predicted or not len(values):
         return None

@@ -1,7 +1,7 @@
 """Offer the cures of each finding, best first, and only those that change something in the experiment at hand.
 
-The first is the whole cure: everything that stands out in the experiment undone at once, with the rate and, where the
-finding asks for it, the structure that the net then needs. Single changes follow.
+The first is the whole cure: it undoes everything that stands out in the experiment at once, and sets the rate and, if
+the finding asks for it, the structure that the net then needs. Single changes follow.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ UNKNOWN = Measured()
 PENALTY_AND_STRUCTURE = frozenset(
     {"l1", "l2", "weight_decay", "norm", "shortcut", "order", "branch_gain", "repeat", "layers"}
 )
-"""Fields that a cure of a starving net changes though nothing but a penalty stands out."""
+"""Fields that a cure of a starving net changes even if nothing but a penalty stands out."""
 
 
 def _first(exp: Experiment | None, measured: Measured, fault: Fault) -> CureOffer | None:
@@ -40,7 +40,7 @@ def _first(exp: Experiment | None, measured: Measured, fault: Fault) -> CureOffe
 
 
 def for_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
-    """Return cures for a gradient that dies over depth from the start: beyond DEEP_LAYERS the structure first."""
+    """Return cures for a gradient that vanishes over depth from the start; in deep nets the structure comes first."""
     activations: list[Wanted] = ["relu"]
     structure: list[Wanted] = ["pre-norm", "batch-norm", "shortcuts"]
     deep = exp is not None and rates.depth_of(exp) > DEEP_LAYERS
@@ -52,12 +52,12 @@ def for_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
 
 
 def for_late_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
-    """Return cures for a gradient that came to die in training.
+    """Return cures for a gradient that began to vanish during training.
 
-    Either a penalty ate the weights, or steps too large drove them where activations are flat.
+    Either a penalty has shrunk the weights, or steps that were too large moved units to where activations are flat.
     """
     first = _first(exp, measured, "starves")
-    # A penalty that is the only thing out of the ordinary is taken away alone.
+    # If only a penalty is unusual, removing it is enough.
     several = first is not None and any(
         path.rpartition(".")[2] not in PENALTY_AND_STRUCTURE for path in first.set
     )
@@ -67,8 +67,8 @@ def for_late_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> 
 
 
 def for_vanishing_over_time(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
-    """Return cures for a gradient that dies over time lags: an orthogonal recurrence first where its radius is the
-    fault."""
+    """Return cures for a gradient that vanishes over time lags; if the recurrence's radius is at fault, an orthogonal
+    recurrence comes first."""
     short = exp is not None and any(
         group.block in RECURRENT and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
         for group in exp.net
@@ -79,9 +79,10 @@ def for_vanishing_over_time(exp: Experiment | None, measured: Measured = UNKNOWN
 
 
 def for_exploding(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
-    """Return cures for a gradient that grows over depth or time, or of updates that throw the weights away.
+    """Return cures for a gradient that grows over depth or time, or for updates that are far too large.
 
-    A start that is steep wants what flattens it; an even start that a rate breaks wants a smaller rate, then clipping.
+    If the profile is steep from the start, the first cures flatten it; if it is even and the rate breaks the training,
+    the first is a smaller rate, then clipping.
     """
     first = _first(exp, measured, "steep" if measured.steep else "breaks")
     rate: list[Wanted] = [rates.smaller(exp, measured), "clip-norm"]
@@ -125,8 +126,8 @@ def for_unstable_loss(exp: Experiment | None, measured: Measured = UNKNOWN) -> t
 def for_dead_units(
     exp: Experiment | None, measured: Measured = UNKNOWN, *, at_start: bool
 ) -> tuple[CureOffer, ...]:
-    """Return cures for units that never fire; those that died in training want smaller steps too."""
-    # That units died in training tells of a step too large, also where none was sampled.
+    """Return cures for units that never fire; if they died in training, the steps must be smaller too."""
+    # Units that died in training show that a step was too large, even if no such step was sampled.
     first: Wanted = NO_BIAS if at_start else rates.smaller(exp, measured) or "smaller-lr"
     wanted: list[Wanted] = [_first(exp, measured, "units"), first]
     wanted += ["leaky-relu-0.02", "elu", "prelu", "leaky-relu", "batch-norm"]
@@ -163,11 +164,11 @@ def for_overclipped(
         else []
     )
     if exp and others:
-        # A looser clip alone would leave the rest of what stands out in place.
+        # A higher threshold alone would leave everything else that stands out as it is.
         first = whole(exp, measured, "moves too little")
         return offers(exp, [first, looser, NO_CLIPPING], measured=measured)
     if exp and rates.is_adaptive(exp):
-        # The step of an adaptive rule hardly depends on the threshold: its rate decides.
+        # The step of an adaptive rule hardly depends on the threshold; its rate decides.
         return offers(
             exp, [rates.adam(exp), rates.larger(exp, measured), NO_CLIPPING, looser], measured=measured
         )
@@ -180,18 +181,19 @@ def for_underflow(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
     if exp:
         profile = predict(exp).log10_profile
         if profile and profile[0] <= HEALTHY_DECADES[0]:
-            # In full precision the gradient would be there, and still next to nothing.
+            # Full precision would make the gradient nonzero, but it would still be far too small.
             return offers(exp, [whole(exp, measured, "starves"), *wanted], measured=measured)
     return offers(exp, wanted, measured=measured)
 
 
 def for_degradation(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
-    """Return cures for a net that is deeper and therefore worse."""
+    """Return cures for a net that is worse because it is deeper."""
     return offers(exp, ["shortcuts", "fewer-layers", "batch-norm"], measured=measured)
 
 
 def for_not_learning(exp: Experiment | None, measured: Measured) -> tuple[CureOffer, ...]:
-    """Return cures for a net that does not learn with healthy gradients: Adam first, then a rate by the update."""
+    """Return cures for a net that does not learn although its gradients are healthy: Adam, then a rate computed from
+    the updates."""
     adam = rates.adam(exp)
     if measured.update > LARGEST_UPDATE:
         first = _first(exp, measured, "moves too much")
@@ -204,7 +206,7 @@ def for_not_learning(exp: Experiment | None, measured: Measured) -> tuple[CureOf
 
 
 def for_slow_learning(exp: Experiment | None, measured: Measured) -> tuple[CureOffer, ...]:
-    """Return cures for a net in which nothing is wrong that can be named, and which has learned little or nothing."""
+    """Return cures for a net that has no finding and has learned little or nothing."""
     first = _first(exp, measured, "slow")
     adam = rates.adam(exp)
     wanted: list[Wanted] = [first, rates.larger(exp, measured), adam, "pre-norm", "batch-norm"]

@@ -1,4 +1,4 @@
-"""Write cures as lines of PyTorch in a script's own names; each piece begins with where it goes."""
+"""Write cures as lines of PyTorch with a script's own names; the first line of each piece says where it goes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gradtui.runs.script_training import ScriptTraining
 
 MOST_NAMED = 4
-"""So many layers are called by their names; more of them are found by their class."""
+"""Up to this many layers are written by name; more of them are selected by their class."""
 MOST_LINES = 8
 """The most lines of a piece, the comment included."""
 LINEAR = ("Linear",)
@@ -141,7 +141,7 @@ class CodeWriter:
     def _initialise(self, rule: str, *, biases: bool = True) -> list[str]:
         feed = [(name, kind) for name, kind in self.modules if kind in (*LINEAR, *CONVOLUTIONS)]
         recurrent = [name for name, kind in self.modules if kind in RECURRENT]
-        # The one linear layer behind a recurrent one only reads it out.
+        # A single linear layer behind a recurrent one is the output layer.
         lines = [] if recurrent and not feed[1:] else self._feed_forward(feed, rule, biases=biases)
         for name in recurrent:
             if len(lines) + 3 < MOST_LINES:
@@ -181,7 +181,7 @@ class CodeWriter:
         return "\n".join(["# before the optimizer is made", *swap, *self._initialise("he", biases=False)])
 
     def leaky(self) -> str:
-        """Replace ReLU by its leaky relative."""
+        """Replace ReLU by leaky ReLU."""
         return "\n".join(["# before the optimizer is made", *self._swap("ReLU", "LeakyReLU(0.02)")])
 
     def _swap(self, old: str, new: str) -> list[str]:
@@ -193,10 +193,10 @@ class CodeWriter:
 
     @property
     def norm(self) -> str:
-        """Put a norm behind each hidden layer; empty where there is no place for one, or norms are there."""
+        """Put a norm behind each hidden layer; empty if there is no place for one or the model has norms already."""
         kinds = [kind for _, kind in self.modules]
         if "Sigmoid" in self.script.functions:
-            # Its slope is 1/4 at most, wherever its input stands.
+            # A sigmoid's slope is 1/4 at most for any input, so a norm would not help.
             return ""
         if any("norm" in kind.lower() or "attention" in kind.lower() for kind in kinds):
             return ""

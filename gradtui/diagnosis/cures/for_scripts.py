@@ -15,22 +15,22 @@ from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
 from gradtui.runs.script_training import ScriptTraining
 
 USUAL_RATES = {"lion": 1e-4, "adam": 1e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
-"""The rates at which rules that divide the gradient by its size are used mostly, by a part of their names."""
+"""The usual rates of adaptive optimizers, by a part of the optimizer's name."""
 USUAL_SGD_RATE = 0.05
 UNUSUAL = 3.0
 """A rate that differs from the usual one by this factor is unusual."""
 AIMED_UPDATE = 1e-3
 MOST_LARGER = 1000.0
 START_STEPS = 10
-"""What breaks within so many steps may have begun with weights of the wrong size."""
+"""If a training breaks within this many steps, the initial weights may have the wrong size."""
 RARE = 3.0
-"""Clipping at so many times the usual norm lets every usual step be."""
+"""Clipping at this many times the usual norm leaves usual steps unchanged."""
 
 
 def with_code(finding: Finding, evidence: Evidence, measured: Measured) -> Finding:
-    """Return a finding of a script with the cures that can be written down as code, best first.
+    """Return a finding of a script with the cures that can be written as code, best first.
 
-    Cures without code stay behind them where nothing that can be written down says the same.
+    Cures without code follow them, unless one with code says the same.
     """
     script = evidence.script if evidence.script is not None else ScriptTraining()
     advice = Advice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
@@ -46,7 +46,7 @@ class Advice:
         self._finding, self._evidence, self._measured = finding, evidence, measured
         self._code = writer
         self._rate = _usual_rate(evidence)
-        """The rate at which it trains; NaN where it is not known."""
+        """The learning rate of the script; NaN where it is not known."""
 
     def offers(self) -> Iterator[CureOffer]:
         """Yield the cures, the best first."""
@@ -80,7 +80,7 @@ class Advice:
     # -- the cures of some findings
 
     def _calmer(self) -> Iterator[CureOffer]:
-        """What keeps a training from breaking: an unusual rate first; what breaks at once, by its start."""
+        """Yield cures that keep a training from breaking: an unusual rate first, and for an early break its start."""
         at_start = self._measured.steep or self._finding.step <= START_STEPS
         if self._code.is_recurrent and not self._rate_is_large:
             yield self._clip()
@@ -157,7 +157,7 @@ class Advice:
     def _larger(self) -> Iterator[CureOffer]:
         moved, usual = self._measured.update, self._usual()
         if not self._rate > 0:
-            # A warm-up that never begins has the rate 0, which no factor mends.
+            # The rate is 0 if a warm-up never begins; a factor cannot change that.
             if self._rate == 0:
                 yield self._rate_offer(usual, "The rate is 0, and nothing moves.", "larger-lr")
             return
@@ -219,7 +219,7 @@ class Advice:
                 "Their gradients are then kept in float32 too, and only activations in a smaller format.",
                 self._code.wide_weights(),
             )
-        # A scaler does not take gradients that are float16 themselves.
+        # A gradient scaler refuses gradients that are float16.
         elif not self._code.script.scaler:
             yield self._offer(
                 "scale the loss",
@@ -267,6 +267,6 @@ class Advice:
 
 
 def _usual_rate(evidence: Evidence) -> float:
-    """The highest rate so far, which a schedule may have left; NaN where none is known."""
+    """Return the highest rate so far, which a schedule may have left; NaN where none is known."""
     rates = [float(rate) for rate in evidence.rate.values if math.isfinite(rate)]
     return max(rates, default=math.nan)

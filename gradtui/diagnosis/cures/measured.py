@@ -1,4 +1,4 @@
-"""Collect what a run measured, as far as the choice and the size of a cure depend on it."""
+"""Collect the measurements of a run on which the choice and the size of a cure depend."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class Measured:
     """A Measured holds the figures of a run by which its cures are chosen; NaN where a figure is unknown."""
 
     update: float = NAN
-    """The usual update-to-weight ratio of late."""
+    """The usual update-to-weight ratio of the latest steps."""
     largest_update: float = NAN
     """The largest update-to-weight ratio of the run."""
     start: float = NAN

@@ -22,19 +22,19 @@ from gradtui.experiment.overrides import diff, set_fields
 from gradtui.experiment.spec import Experiment
 
 MOST_OFFERS = 9
-"""The most offers of one finding; the studies compare all there are."""
+"""The most offers of one finding; studies compare all of them."""
 MOST_OFFERS_FOR_SCRIPTS = 4
-"""The most where there is no experiment to change: only the best."""
+"""The most offers where there is no experiment to change: only the best are listed."""
 HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
 """The predicted gradient of a cured net must lie between these."""
 ANY_DECADES = (-math.inf, math.inf)
 STRUCTURAL = frozenset({"shortcuts", "pre-norm"})
-"""Cures that rearrange blocks, which their reason then says."""
+"""Cures that rearrange blocks; their reason says how."""
 _GROUP = re.compile(r"net\.(\d+)\.")
 
 
 class Remedy(NamedTuple):
-    """A Remedy is a change that undoes a value that was set too small or too large; it cures a finding, not a net."""
+    """A Remedy is a change that replaces one value of the experiment that was too small or too large."""
 
     name: str
     why: str
@@ -43,7 +43,7 @@ class Remedy(NamedTuple):
 
 
 Wanted = str | Remedy | CureOffer | None
-"""A key of `gradtui.experiment.cures`, a remedy, or an offer that is made already; None is left out."""
+"""A key of `gradtui.experiment.cures`, a remedy, or a finished offer; None is left out."""
 
 
 def offers(
@@ -54,10 +54,9 @@ def offers(
 ) -> tuple[CureOffer, ...]:
     """Return the wanted cures that apply to this experiment, in their order.
 
-    Left out is a cure that changes nothing or that the experiment forbids, one that changes the net but none of the
-    layers that the finding names, one that turns back what the parent run's cure has changed, and one with which theory
-    predicts an unhealthy profile. Without an experiment (a script) the offers have no changes: only the reason can be
-    given.
+    A cure is left out if it changes nothing, if the experiment forbids it, if it changes the net but none of the layers
+    that the finding names, if it reverts what the parent run's cure has changed, and if theory predicts an unhealthy
+    profile with it. Without an experiment (a script) the offers have no changes: only the reason can be given.
 
     Args:
         exp: the experiment; None for a script.
@@ -96,10 +95,10 @@ def _kind(decades: float) -> int:
 
 
 def _helps(exp: Experiment, offer: CureOffer, within: tuple[float, float], start: float) -> bool:
-    """Whether the profile that theory predicts for the cured net, if it predicts one, lies between these decades.
+    """Return False if theory predicts a profile outside of these decades for the cured net.
 
-    Layer normalisation, say, leaves deep sigmoids starving; and batch normalisation explodes in a plain net of 57.
-    Where theory is wrong about the net as it is, it has no vote.
+    For example, the gradient of deep sigmoids vanishes also with layer normalisation, and in a plain net of 57 layers
+    it explodes with batch normalisation. Where theory is wrong about the net as it is, it is not asked.
     """
     if within == ANY_DECADES or not any(path.startswith("net") for path in offer.set):
         return True
@@ -110,7 +109,7 @@ def _helps(exp: Experiment, offer: CureOffer, within: tuple[float, float], start
 
 
 def _touches(exp: Experiment, offer: CureOffer, layers: tuple[str, ...]) -> bool:
-    """Whether a cure that changes nothing but the net changes a group of the named layers."""
+    """Return False if a cure changes only the net, and no group that has one of the named layers."""
     changed = {int(match[1]) for path in offer.set if (match := _GROUP.match(path))}
     if not changed or not layers or not all(path.startswith("net.") for path in offer.set):
         return True
@@ -144,7 +143,7 @@ def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
 
 
 def _named_after_changes(offer: CureOffer) -> CureOffer:
-    """Name a cure that changes an activation and its initialisation after the latter where it alone changes."""
+    """Name a cure of activation and initialisation after the initialisation where only that changes."""
     fields = {path.rpartition(".")[2] for path in offer.set}
     if not fields or not fields <= {"init", "gain"} or "init" not in fields:
         return offer
@@ -157,7 +156,7 @@ def _named_after_changes(offer: CureOffer) -> CureOffer:
 
 
 def _saying_weights(offer: CureOffer) -> CureOffer:
-    """Say how the weights start of a cure that changes that, too, and whose text does not say so."""
+    """Add the initialisation to the text of a cure that changes it without saying so."""
     said = f"{offer.name} {offer.why}".lower()
     rule = next((str(value) for path, value in offer.set.items() if path.endswith(".init")), "")
     gain = any(path.endswith(".gain") for path in offer.set)
@@ -168,7 +167,7 @@ def _saying_weights(offer: CureOffer) -> CureOffer:
 
 
 def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
-    """Return what these changes change in the experiment; nothing where it forbids them."""
+    """Return those of the changes that make a difference; none where the experiment forbids them."""
     try:
         return dict(diff(exp, set_fields(exp, changes)))
     except ExperimentError:

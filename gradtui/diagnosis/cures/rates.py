@@ -1,5 +1,5 @@
-"""Compute learning rates from what a step of the run moved, and offer Adam, whose steps do not depend on the
-gradient."""
+"""Compute learning rates from the measured updates, and offer Adam, whose steps do not depend on the gradient's
+size."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from gradtui.experiment.spec import Experiment
 AIMED_UPDATE = 1e-3
 """A larger rate aims at this update-to-weight ratio, the middle of the healthy range in decades."""
 LEAST_FACTOR, LARGEST_FACTOR = 3.0, 3000.0
-"""A rate is changed by these factors at least and at most: a smaller change is not worth a run, and the ratio of a
-larger one was measured too far from where it would lead."""
+"""A rate is changed by these factors at least and at most: a smaller change is not worth a run, and for a larger one
+the measured ratio would be extrapolated too far."""
 UNKNOWN_FACTOR = 20.0
-"""A smaller rate is so many times smaller where no update was recorded."""
+"""The rate is divided by this where no update was recorded."""
 LARGEST_SGD_RATE, LARGEST_ADAPTIVE_RATE = 0.5, 0.01
-"""A larger rate never exceeds these, divided by what momentum multiplies the steps by."""
+"""A larger rate never exceeds these limits, divided by the factor that momentum adds to the steps."""
 WAS_FAST_UPDATE = 0.1
-"""In a run that ever moved weights by so much, the rate was not too small."""
+"""A rate was not too small if any step had this update-to-weight ratio."""
 DEEP = 12
-"""Beyond so many layers Adam's rate is the smaller one."""
+"""Above this number of layers Adam's rate is the smaller one."""
 ADAM_RATE, DEEP_ADAM_RATE = 0.003, 0.001
 """Adam's rate for layers of USUAL_WIDTH units and more."""
 USUAL_WIDTH, MOST_RATE_OF_NARROW = 64, 3.0
-"""Adam's rate goes with 1 / width (each weight of a narrow layer matters more and its steps may be larger), up to so
-many times."""
+"""Adam's rate is proportional to 1 / width (each weight of a narrow layer matters more and its steps may be larger),
+up to this factor."""
 
 
 def is_adaptive(exp: Experiment) -> bool:
@@ -49,7 +49,7 @@ def depth_of(exp: Experiment) -> int:
     try:
         return net_shape(exp).depth
     except ExperimentError:
-        # Data that cannot be read here; the groups alone say roughly as much.
+        # The data cannot be read here; the groups alone give about the same number.
         return 1 + sum(group.repeat * group.layers for group in exp.net)
 
 
@@ -61,7 +61,7 @@ def adam_rate(exp: Experiment) -> float:
 
 
 def adam(exp: Experiment | None) -> CureOffer:
-    """Return the offer of Adam at the rate that suits depth and width; without changes where the net has about that."""
+    """Return the offer of Adam with a rate for this depth and width; without changes if it is used already."""
     rate = adam_rate(exp) if exp else DEEP_ADAM_RATE
     changes: dict[str, object] = {}
     name = f"Adam at {rate:g}"
@@ -80,7 +80,7 @@ def adam(exp: Experiment | None) -> CureOffer:
 
 
 def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
-    """Return the offer of a larger rate by the measured update; None where the rate was not too small."""
+    """Return the offer of a larger rate, computed from the updates; None where the rate was not too small."""
     if measured.largest_update > WAS_FAST_UPDATE:
         return None
     why = f"A step moves the weights by {measured.update:.1e} of their size; healthy is 1e-4 to 1e-2."
@@ -99,7 +99,7 @@ def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
 
 
 def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
-    """Return the offer of a smaller rate by the largest update; None where no step was large."""
+    """Return the offer of a smaller rate, computed from the largest update; None where no step was large."""
     moved = measured.largest_update
     if moved <= LARGEST_UPDATE:
         return None
@@ -115,7 +115,7 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
 
 
 def reverses(offer: CureOffer, exp: Experiment, parent: Experiment) -> bool:
-    """Return whether an offer turns back the rate that the parent run's cure has changed, or undoes its optimizer."""
+    """Return whether an offer reverts the rate or the optimizer that the parent run's cure has changed."""
     before, now = parent.optimizer, exp.optimizer
     kind, rate = offer.set.get("optimizer.kind", now.kind), offer.set.get("optimizer.lr", now.lr)
     if before.kind != now.kind:

@@ -1,7 +1,7 @@
-"""Find what stands out in an experiment: fields far from usual, each with what it does and its usual value.
+"""Find what stands out in an experiment: fields far from usual, each with its effect and its usual value.
 
-Two or three of them at once are common in nets that do not learn, and a cure that changes one and leaves the others
-cures nothing. So one cure sets all of them back.
+Nets that do not learn often have two or three such fields, and changing one of them cures nothing. So one cure sets
+all of them back.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.spec import Experiment, Group
 
 FAR_BIAS = 0.5
-"""Biases of this mean, or twice this deviation, push units to where many activations are flat."""
+"""Biases of this mean, or twice this deviation, move units to where many activations are flat."""
 LARGE_L1, LARGE_L2, LARGE_DECAY = 1e-3, 1e-2, 0.5
 """Penalties and a decay that shrink weights within a few hundred steps."""
 TIGHT_NORM, TIGHT_VALUE = 0.1, 1e-3
@@ -24,11 +24,11 @@ USUAL_CLIP = 1.0
 LONG_WARMUP = 1 / 3
 """A warm-up beyond this share of the steps leaves too few at the full rate."""
 OFF_SIZE = 1.15
-"""Weights differ from the rule's by this factor at least before they stand out: 0.06 decades a layer."""
+"""Weights stand out if their size differs from the rule's by this factor or more: 0.06 decades a layer."""
 OFF_SIZE_OF_ONE = 2.0
 """The same for a group of a single layer."""
 GAIN_SIZES = {"he": math.sqrt(2.0), "fixup": math.sqrt(2.0), "torch": math.sqrt(1.0 / 3.0)}
-"""The deviation of the weights times the root of fan-in by each rule of initialisation; 1 for the others."""
+"""The weights' deviation times the root of fan-in, for each rule of initialisation; 1 for the others."""
 INIT_NAMES = {"he": "He", "xavier": "Xavier", "lecun": "LeCun"}
 
 
@@ -36,12 +36,12 @@ class Part(NamedTuple):
     """A Part is one change of a cure that consists of several."""
 
     name: str
-    """As the cure's name lists it."""
+    """The words for it in the cure's name."""
     why: str
-    """What the field does as it is, without a full stop."""
+    """The effect of the field's present value, without a full stop."""
     changes: dict[str, Any]
     key: str = ""
-    """The key in `gradtui.experiment.cures` of a cure that is the same change, if any."""
+    """The key in `gradtui.experiment.cures` of the cure that makes the same change, if any."""
     price: str = ""
 
     @property
@@ -55,8 +55,8 @@ def unusual(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Ite
 
     Args:
         exp: the experiment.
-        raise_weights: whether weights smaller than the activation's rule of initialisation are among it …
-        lower_weights: … and larger ones: weights are never made larger in a net that explodes.
+        raise_weights: whether to yield weights smaller than the activation's rule of initialisation gives.
+        lower_weights: whether to yield weights larger than that.
     """
     yield from _biases(exp)
     yield from _weights(exp, raise_weights=raise_weights, lower_weights=lower_weights)

@@ -30,21 +30,21 @@ Fault = Literal[
     "moves too much",
     "slow",
 ]
-"""What is wrong: the gradient dies over depth or over time, is steep from the start, breaks in training, the units no
-longer respond, the steps are too small or too large, or nothing of it, and the net has learned too little."""
+"""What is wrong: the gradient vanishes over depth or over time, is steep from the start or breaks in training; units
+no longer respond; steps are too small or too large; or none of these, and the net has learned too little."""
 
 DEEP_LAYERS = 8
-"""Beyond so many layers of weights a norm or shortcuts decide, and another activation does not."""
+"""Above this number of layers of weights, only a norm or shortcuts help; another activation does not."""
 SHALLOW_LAYERS = 3
-"""Up to so many layers of weights a rate that is too small is the whole of it."""
+"""Up to this number of layers of weights, a rate that is too small can be the only cause."""
 RATE_SPREAD = 4.0
-"""An adaptive rate stands out where it is so many times the usual one, either way …"""
+"""An adaptive rate stands out if it is larger or smaller than the usual one by this factor."""
 WIDE_RATE_SPREAD = 10.0
-"""… or above it by this, where nothing broke and no units died."""
+"""An adaptive rate above the usual one stands out from this factor on, if nothing broke and no units died."""
 USUAL_SGD_RATES = (0.02, 0.5)
-"""A rate of SGD outside of these, times what momentum multiplies the steps by, stands out."""
+"""A rate of SGD, times the factor that momentum adds to the steps, stands out if it is outside of these."""
 FEWEST_IN_BATCH = 16
-"""Batch norm needs so many examples."""
+"""Batch norm needs this many examples in a batch."""
 
 
 def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None:
@@ -114,14 +114,14 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
         return
     profile = predict(cured).log10_profile if theory_agrees(exp, measured.start) else ()
     even = bool(profile) and 0.5 * HEALTHY_DECADES[0] < profile[0] < 0.5 * HEALTHY_DECADES[1]
-    # Where layers are few, weights of the right size are enough; many learn slowly from an even start too.
+    # With few layers, weights of the right size are enough; with many, even a good start leads to slow learning.
     enough = not slow and not (deep and fault == "starves") and rates.depth_of(exp) <= rates.DEEP
     if even and cured != exp and enough:
         return
     norm = _norm(cured)
     if norm is not None:
         yield norm
-    # Where the net has a norm already, it starves with it.
+    # If the net has a norm already, its gradient vanishes in spite of it.
     if deep or norm is None:
         yield from _part(
             cured, "shortcuts", "over so many layers the gradient needs a path that no layer multiplies"
@@ -129,7 +129,7 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
 
 
 def _is_shallow(exp: Experiment) -> bool:
-    """Whether the gradient passes so few layers, and no time, that the rate alone decides."""
+    """Return whether the net is not recurrent and has so few layers that the rate alone decides."""
     return rates.depth_of(exp) <= SHALLOW_LAYERS and all(
         group.block not in RECURRENT and group.block != "attention" for group in exp.net
     )
@@ -165,8 +165,8 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Par
                 "gru",
                 "its update gate can learn to carry the state on unchanged, and with it the gradient",
             )
-        # Gates that are wide open slow a short training down, so they are for a gradient that starves.
-        # A recurrence that was set back to radius 1 carries the gradient without them.
+        # Open gates slow a short training down, so they are offered only for a gradient that vanishes.
+        # With a recurrence set back to radius 1 the gradient does not need them.
         if fault in ("starves over time", "starves") and not _is_short(exp):
             yield from _part(
                 cured,
@@ -178,7 +178,7 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Par
 
 
 def _is_short(exp: Experiment) -> bool:
-    """Whether a recurrence whose radius was chosen below 1 forgets, gates or no gates."""
+    """Return whether the recurrence has a radius below 1 and so forgets, with gates or without."""
     return any(
         group.block in RECURRENT and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
         for group in exp.net
@@ -210,9 +210,9 @@ def _clip() -> Part:
 def _rate(
     exp: Experiment, cured: Experiment, measured: Measured, fault: Fault, parts: list[Part]
 ) -> Part | None:
-    """The rate that the cured net needs, where the old one stands out."""
+    """Return the rate that the cured net needs, where the old one stands out."""
     usual = rates.adam_rate(cured)
-    # A mean loss at a rate larger by the batch size is the same training.
+    # With a mean loss, a rate that is larger by the batch size gives the same training.
     alone = all(part.key == "mean-loss" for part in parts)
     rate = exp.optimizer.lr * rates.momentum_gain(exp)
     if rates.is_adaptive(exp):
@@ -228,13 +228,13 @@ def _rate(
             changes = {"optimizer.lr": lr}
         low, high = USUAL_SGD_RATES
         moved = measured.update
-        # Where the gradient explodes or units died, what a step moves says nothing of the rate.
+        # Where the gradient explodes or units died, the updates say nothing about the rate.
         told = fault in ("starves", "starves over time", "moves too little", "moves too much")
         moves = not told or not math.isfinite(moved) or SMALLEST_UPDATE <= moved <= 10.0 * LARGEST_UPDATE
-        # A recurrent net that breaks at a usual rate wants clipping before another rate.
+        # For a recurrent net that breaks at a usual rate, clipping comes before another rate.
         recurrent = any(group.block in RECURRENT for group in exp.net)
         broke = alone and fault in ("breaks", "moves too much") and not recurrent
-        # A net of another structure, or over time, learns within its steps by Adam rather than by the old rate.
+        # A rebuilt or recurrent net learns within the planned steps by Adam rather than by the old rate.
         other = (len(parts) > 1 and _is_rebuilt(exp, cured)) or (recurrent and fault.startswith("starves"))
         same = bool(changes) and alone
         kept = moves and not (broke or same or other) and fault not in ("moves too little", "slow")
@@ -262,7 +262,7 @@ def _is_rebuilt(exp: Experiment, cured: Experiment) -> bool:
 
 
 def _larger(exp: Experiment, measured: Measured) -> Part | None:
-    """The larger rate by the measured update, for a net whose rate is not unusual and yet too small."""
+    """Return a larger rate, computed from the updates, for a rate that is not unusual and yet too small."""
     offer = rates.larger(exp, measured)
     if offer is None or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
         return None

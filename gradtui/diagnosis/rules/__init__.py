@@ -1,7 +1,7 @@
-"""Apply the rules of the diagnosis in their order (SCIENCE.md, end).
+"""Apply the rules of the diagnosis in their order (end of SCIENCE.md).
 
-What breaks a run comes first; then a net that has learned counts as healthy; then come the causes. Each module holds
-the rules of one group of findings, and `case` the questions that they share.
+The rules for what breaks a run come first; then a net that has learned counts as healthy; then come the rules for
+causes. Each module holds the rules of one group of findings, and `case` answers the questions that they share.
 """
 
 from __future__ import annotations
@@ -29,25 +29,25 @@ from gradtui.diagnosis.thresholds import WELL_LEARNED_LOSS
 
 
 def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Finding]:
-    """Return what is wrong with a run, causes before symptoms; nothing for a healthy run.
+    """Return the findings of a run, causes before symptoms; none for a healthy run.
 
     In a run that is still training a finding waits for enough evidence.
 
     Args:
         evidence: of the run.
-        partner: of a shallower run on the same data; without one, degradation cannot be told from a net that merely
-            learns slowly.
+        partner: the evidence of a shallower run on the same data; without one, degradation cannot be distinguished
+            from slow learning.
     """
     if evidence.step == 0:
         return []
-    # numpy warns at every NaN, and here NaN is what is looked for.
+    # numpy warns at every NaN, but the rules look for NaN.
     with np.errstate(all="ignore"):
         case = Case(evidence)
         return [_with_code(finding, case) for finding in in_order(_findings(case, partner))]
 
 
 def remarks(evidence: Evidence) -> list[Finding]:
-    """Return what is unusual in a healthy run: severity "info", never an alarm."""
+    """Return what is unusual in a healthy run, as findings of severity "info"."""
     if evidence.step == 0:
         return []
     case = Case(evidence)
@@ -62,13 +62,13 @@ def remarks(evidence: Evidence) -> list[Finding]:
 
 
 def _with_code(finding: Finding, case: Case) -> Finding:
-    """Write the cures of a script's finding down as code; those of an experiment are changes of its fields."""
+    """Add code to the cures of a script's finding; the cures of an experiment are changes of its fields."""
     evidence = case.evidence
     return finding if evidence.script is None else with_code(finding, evidence, case.measured(finding.layers))
 
 
 def learns(evidence: Evidence) -> bool:
-    """Return whether a run has begun to learn: its loss has left that of guessing, or its answers are better."""
+    """Return whether a run has begun to learn: its loss or its answers are better than guessing."""
     if evidence.step == 0:
         return False
     with np.errstate(all="ignore"):
@@ -85,7 +85,7 @@ def has_learned(evidence: Evidence) -> bool:
 
 
 def advice_without_finding(evidence: Evidence) -> tuple[CureOffer, ...]:
-    """Return what may help a run in which nothing is wrong that can be named, and which has not learned."""
+    """Return cures that may help a run that has no finding and has not learned."""
     with np.errstate(all="ignore"):
         return cures.for_slow_learning(evidence.experiment, Case(evidence).measured())
 
@@ -93,7 +93,7 @@ def advice_without_finding(evidence: Evidence) -> tuple[CureOffer, ...]:
 def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
     certain = wiring.certain(case)
     if not case.evidence.layers:
-        # Nothing of the model is trained, and there is nothing else to judge.
+        # No part of the model is trained, so there is nothing else to judge.
         return [*certain, *_present(wiring.cut_off(case))]
     return certain + _symptoms(case, partner)
 
@@ -105,11 +105,11 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
         return _present(dead, starvation.no_gradient(case), learning.degradation(case, partner))
     exploding = explosion.exploding(case) or without_loss.runaway_norm(case)
     if exploding or any(broken):
-        # Units that died or saturated are a consequence of it.
+        # Dead or saturated units would be a consequence of the explosion.
         return _present(exploding, *broken, wiring.cut_off(case))
     underflow = starvation.underflow(case)
     cut_off = None if underflow else starvation.no_gradient(case)
-    # A gradient that stops from one layer to the next has not died on its way.
+    # A gradient that stops at once between two layers is cut off and does not vanish over depth.
     vanishing = None if cut_off else starvation.vanishing(case)
     saturated = units.saturated(case)
     causes = _present(
@@ -124,14 +124,14 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     if causes:
         return causes
     if partner is not None and not case.evidence.finished:
-        # Only the end tells which of the two it is.
+        # Only the end of the run shows which of the two it is.
         return []
     found = learning.degradation(case, partner) or standstill.with_cause(case, learning.not_learning(case))
     return _present(found or standstill.standstill(case))
 
 
 def _follows(in_units: Finding | None, vanishing: Finding | None, case: Case) -> bool:
-    """Whether units died or saturated only later, in a net that starved from the start."""
+    """Return whether units died or saturated only later, in a net whose gradient vanished from the start."""
     if in_units is None or vanishing is None:
         return False
     starts = [profile.steps[profile.start_sample] for profile in (case.depth, case.lags) if len(profile)]

@@ -1,5 +1,5 @@
-"""Answer the questions that every rule asks of a run: does it learn, how far do its steps go, is there enough to
-judge by."""
+"""Answer the questions that every rule asks about a run: does it learn, how far do its steps go, and is there enough
+data for a judgement."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ KINDS = {
     "transformerencoderlayer": "TransformerEncoderLayer",
     "transformerdecoderlayer": "TransformerDecoderLayer",
 }
-"""The classes of a script's modules as they are written; recordings have them in small letters."""
+"""The class names of a script's modules as they are usually written; recordings have them in lower case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +67,11 @@ class Case:
 
     @cached_property
     def by_weights(self) -> bool:
-        """Return whether the depth profile is that of a script's weights alone: of the layers' outputs none is known.
+        """Return whether the depth profile is made of the gradients of a script's weights, since those of outputs are
+        unknown.
 
-        It is a weaker witness. Batch norm makes the gradient of a weight grow as the weight shrinks, and branches add
-        up towards the input, in nets that learn well.
+        Such a profile proves less: also in nets that learn well, batch norm makes the gradient of a weight grow as the
+        weight shrinks, and branches add up towards the input.
         """
         return self.evidence.experiment is None and not len(self.evidence.output_grad_rms)
 
@@ -89,10 +90,7 @@ class Case:
         return self.called(self.depth.indices[0]), self.called(self.depth.indices[-1])
 
     def called(self, layer: int) -> str:
-        """Return what people call a layer: by its name, and by its kind where the name is a mere number.
-
-        `layer` is the layer's index.
-        """
+        """Return the name of the layer with this index, with its kind if the name is only a number."""
         name, kind = self.evidence.layers[layer], self.evidence.kinds[layer]
         if self.evidence.experiment is not None or not kind or not name.rpartition(".")[2].isdigit():
             return name
@@ -102,7 +100,7 @@ class Case:
 
     @cached_property
     def loss(self) -> LossCourse:
-        """Return the course of the loss, and what is known about it."""
+        """Return the loss over the steps, with what is known about it."""
         known = self.evidence
         return LossCourse(known.loss, known.chance_loss, known.loss_kind, known.trained_before)
 
@@ -118,12 +116,12 @@ class Case:
 
     @property
     def relative_loss(self) -> float:
-        """Return `loss_now` over the chance loss; NaN where the run records no loss, or chance has none."""
+        """Return `loss_now` divided by the chance loss; NaN where one of them is unknown."""
         return self.loss.relative
 
     @cached_property
     def stands_still(self) -> bool:
-        """Return whether a script's loss has come to the same value in every batch, at a level above 0."""
+        """Return whether a script's loss has become the same in every batch, at a level above 0."""
         return self.evidence.experiment is None and self.loss.is_constant
 
     @cached_property
@@ -137,10 +135,10 @@ class Case:
 
     @cached_property
     def _learned_without_reference(self) -> bool:
-        """Whether it has learned, where no loss of guessing is known.
+        """Return whether the net has learned, without a known loss of guessing.
 
-        A loss without a floor has to have fallen clearly. Weights that were trained before have learned already, as
-        long as their loss is not clearly above where it began.
+        A loss without a floor must have fallen clearly. Weights that were trained before count as having learned unless
+        their loss is clearly above its start.
         """
         if np.isfinite(self.chance_loss) or not len(self.loss.values):
             return False
@@ -159,7 +157,7 @@ class Case:
 
     @cached_property
     def _answers(self) -> tuple[float, float]:
-        """How far from guessing (0) to always right (1) it was at first, and is now; NaN where that is unknown."""
+        """Return the accuracy at first and now, on a scale from guessing (0) to always right (1); NaN if unknown."""
         accuracy = self.evidence.accuracy.values
         rows = max(LOSS_STEPS, -(-FEWEST_ANSWERS // self.batch_size) if self.batch_size else 0)
         if not self.evidence.chance_loss > 0 or len(accuracy) < rows:
@@ -170,12 +168,12 @@ class Case:
 
     @cached_property
     def answers_well(self) -> bool:
-        """Return whether its answers are good of late: large weights make large losses of few errors."""
+        """Return whether the latest answers are good; with large weights, few errors can make a large loss."""
         return self._answers[1] >= GOOD_ANSWERS
 
     @cached_property
     def started_learning(self) -> bool:
-        """Return whether the loss has clearly left the chance loss, or the answers are better than guesses by now."""
+        """Return whether the loss has clearly left the chance loss, or the answers are now better than guesses."""
         first, now = self._answers
         better = now >= BETTER_THAN_GUESSING and now - first >= RISEN_ANSWERS
         if self.learned or better or self.answers_well:
@@ -186,15 +184,15 @@ class Case:
 
     @cached_property
     def learns_anyway(self) -> bool:
-        """Return whether it learns well enough for an uneven profile to be no more than a remark."""
+        """Return whether the net learns well enough that an uneven profile is only a remark."""
         if self.learned or self.answers_well:
             return True
         return self.relative_loss <= LEARNS_ANYWAY_LOSS and not self.stands_still
 
     @cached_property
     def loss_is_falling(self) -> bool:
-        """Return whether a live run has been getting better, lately or since its second quarter: from far above
-        chance, or to below it."""
+        """Return whether the loss of a live run is falling, lately or since its second quarter: from far above chance,
+        or to below it."""
         if self.evidence.finished:
             return False
         loss = self.evidence.loss.values
@@ -218,17 +216,17 @@ class Case:
 
     @cached_property
     def has_enough_steps(self) -> bool:
-        """Return whether there are enough steps to judge a profile by."""
+        """Return whether there are enough steps to judge a profile."""
         return self.evidence.step >= (1 if self.evidence.finished else FEWEST_STEPS)
 
     @cached_property
     def too_short(self) -> bool:
-        """Return whether it was over before it could show whether it learns."""
+        """Return whether the run ended before it could show whether the net learns."""
         return self.evidence.finished and self.evidence.step < FEWEST_STEPS
 
     @cached_property
     def past_warmup(self) -> bool:
-        """Return whether there are enough steps to judge by what came in training."""
+        """Return whether there are enough steps to judge what happened during training."""
         if self.evidence.finished:
             return self.has_enough_steps
         share = min(WARMUP_SHARE * self.evidence.steps_planned, MOST_WARMUP_STEPS)
@@ -236,7 +234,7 @@ class Case:
 
     @cached_property
     def nearly_done(self) -> bool:
-        """Return whether so much of the run is over that what has not come will not come."""
+        """Return whether so much of the run is over that no late progress is expected any more."""
         if self.evidence.finished:
             return True
         planned = self.evidence.steps_planned
@@ -259,7 +257,7 @@ class Case:
 
     @cached_property
     def recent_update(self) -> float:
-        """Return the usual update-to-weight ratio of all layers of late; NaN where it was not recorded."""
+        """Return the usual update-to-weight ratio of all layers in the latest steps; NaN where it was not recorded."""
         newest = self.evidence.update_ratio.values[-RECENT_UPDATES:]
         return median_of_known(np.asarray(newest, np.float64).ravel()) if newest.size else float("nan")
 
@@ -309,14 +307,14 @@ class Case:
 
 
 def number(value: float) -> str:
-    """Return a number with three digits, as a power of ten where that is shorter."""
+    """Return a number as text with three digits, as a power of ten where that is shorter."""
     return (
         f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 or value == 0 or not np.isfinite(value) else f"{value:.1e}"
     )
 
 
 def times(decades: float) -> str:
-    """Return a factor that is given by its log10, in words that a newcomer reads at once."""
+    """Return in plain words a factor that is given by its log10."""
     if np.isneginf(decades):
         return "exactly 0"
     if abs(decades) >= 4:

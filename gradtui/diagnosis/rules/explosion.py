@@ -40,11 +40,11 @@ class Sign(NamedTuple):
     layers: tuple[str, ...]
     words: str
     weak: bool = False
-    """This is true if nothing but a profile of the weights' gradients speaks for it: that alone is never critical."""
+    """Whether a profile of weight gradients is the only evidence; that alone is never critical."""
 
 
 def exploding(case: Case) -> Finding | None:
-    """Find a gradient that grows towards the input or in the course of training, and does harm."""
+    """Find a gradient that grows towards the input or during training, and does harm."""
     sign = (
         _before_breaking(case)
         or _with_swings(case)
@@ -58,8 +58,8 @@ def exploding(case: Case) -> Finding | None:
 
 
 def spike(case: Case) -> Finding | None:
-    """Find a norm that shot up once, in a net that does not learn and has nothing worse (SCIENCE.md, rule 7)."""
-    # Where a net leaves a plateau, or its first layers starved, the gradient that comes at last is no spike.
+    """Find a norm that rose steeply once, in a net that does not learn without a worse finding (SCIENCE.md, rule 7)."""
+    # A gradient that rises when the net leaves a plateau, or reaches starved layers at last, is not a spike.
     if not case.past_warmup or case.learns_anyway or case.loss_is_falling:
         return None
     if case.depth.start <= -ROUGHLY_EVEN_DECADES or (case.started_learning and not case.evidence.finished):
@@ -91,7 +91,7 @@ def harmless_explosion(case: Case) -> Finding | None:
 def _finding(case: Case, sign: Sign | None) -> Finding | None:
     if sign is None:
         return None
-    # A live net that explodes at its start may still come to learn.
+    # A live net whose gradient explodes at the start may still learn.
     certain = case.evidence.finished or first_broken(case) is not None
     evidence = f"{sign.words}; {case.progress_text()}."
     offers = cures.for_exploding(case.evidence.experiment, case.measured(sign.layers))
@@ -103,7 +103,7 @@ def _finding(case: Case, sign: Sign | None) -> Finding | None:
 
 
 def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
-    """Rule 6. A live net whose loss is falling, or that has begun to learn, is not called exploding."""
+    """Apply rule 6; a live net whose loss is falling, or that has begun to learn, is not called exploding."""
     doubtful = case.too_short or case.started_learning or case.nothing_moves
     needed = CERTAINLY_EXPLODING_DECADES if doubtful else EXPLODING_DECADES
     if profile is case.depth and case.by_weights:
@@ -116,7 +116,7 @@ def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
 
 
 def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
-    """The explosion that a profile shows from the start."""
+    """Return the explosion that a profile shows from the start."""
     sample = profile.start_sample
     slope = f"{abs(profile.slope(sample)):.2g} decades a {place}"
     step = int(profile.steps[sample])
@@ -135,7 +135,7 @@ def _is_steep(case: Case) -> bool:
 
 
 def _before_breaking(case: Case) -> Sign | None:
-    """Rule 1: the gradient grew before a number was not finite; or, in a net of our own, one update sufficed."""
+    """Apply rule 1: the gradient grew before a number was not finite, or, in an experiment, one update sufficed."""
     broken = first_broken(case)
     if broken is None:
         return None
@@ -158,7 +158,7 @@ def _before_breaking(case: Case) -> Sign | None:
 
 
 def _with_swings(case: Case) -> Sign | None:
-    """A loss that swings while the gradient has grown; with an even gradient it is the loss alone."""
+    """Find a loss that swings while the gradient has grown; with an even gradient only the loss is unstable."""
     swinging = swings(case)
     if swinging is None:
         return None
@@ -173,7 +173,7 @@ def _with_swings(case: Case) -> Sign | None:
 
 
 def _loss_out_of_hand(case: Case) -> Sign | None:
-    """A loss that rose out of all proportion, in a net that has learned nothing since: more steps are not needed."""
+    """Find a loss that rose to an extreme value, in a net that has learned nothing since; few steps are enough."""
     loss = case.evidence.loss
     if case.started_learning or not case.has_enough_steps or not len(loss):
         return None
@@ -182,7 +182,7 @@ def _loss_out_of_hand(case: Case) -> Sign | None:
         if not over.any() or not loss.highest.max() > GROWN_RATIO * loss.values[0]:
             return None
     else:
-        # Without a floor its own size says nothing: it must have grown by decades, and the gradient with it.
+        # The size of a loss without a floor says nothing: it must have grown by decades, and the gradient with it.
         over = loss.highest - loss.values[0] > BLOWN_UP_RATIO * np.abs(loss.values[:3]).max()
         if not over.any() or case.loss.around_zero or not _norm_has_grown(case):
             return None
@@ -192,7 +192,7 @@ def _loss_out_of_hand(case: Case) -> Sign | None:
 
 
 def _loss_without_end(case: Case) -> Sign | None:
-    """A loss that runs to minus infinity: it is maximised by mistake, or it has no floor."""
+    """Find a loss that falls towards minus infinity: it is maximised by mistake, or it has no floor."""
     row = case.loss.falls_without_end
     if row is None or case.loss.around_zero or not case.past_warmup:
         return None
@@ -211,8 +211,8 @@ def _norm_has_grown(case: Case) -> bool:
 
 
 def _blew_up_and_died(case: Case) -> Sign | None:
-    """Rule 3; a recurrent layer hit by one huge step is left with most of its units dead, seldom with all."""
-    # A layer without a living unit stays so; a share of them may come back.
+    """Apply rule 3; after one huge step most units of a recurrent layer are dead, but seldom all."""
+    # A layer whose units are all dead stays so; if only a share is dead, units may recover.
     share = DEAD_SHARE if case.past_warmup else DEAD_LAYER
     if case.started_learning or not case.has_enough_steps:
         return None
@@ -230,7 +230,7 @@ def _blew_up_and_died(case: Case) -> Sign | None:
 
 
 def _peak(case: Case) -> tuple[int, float, float] | None:
-    """The step and size of the largest total norm, and how many times its median it is."""
+    """Return the step and size of the largest total norm, and how many times its median it is."""
     total = case.evidence.total_norm
     finite = np.isfinite(total.highest)
     if finite.sum() < 3:
@@ -245,7 +245,7 @@ def _peak(case: Case) -> tuple[int, float, float] | None:
 
 
 def _loss_was_hurt(case: Case, step: int) -> bool:
-    """Whether the loss rose with the norm at this step, and did not come down to below what it was before."""
+    """Return whether the loss rose with the norm at this step, and has not fallen below its earlier value since."""
     loss = case.evidence.loss
     before, after = loss.values[loss.steps < step], loss.highest[loss.steps >= step]
     if not len(after):

@@ -1,5 +1,5 @@
-"""Find what is wrong with nets that have healthy gradients: clipping, updates too small or too large, and depth
-itself."""
+"""Find what is wrong with nets that have healthy gradients: clipping, updates that are too small or too large, and
+depth."""
 
 from __future__ import annotations
 
@@ -87,8 +87,8 @@ def degradation(case: Case, partner: Evidence | None) -> Finding | None:
 
 
 def not_learning(case: Case) -> Finding | None:
-    """Find a loss that stays where guessing would put it, with even gradients; asked last, when no cause was found."""
-    # A run that is over after fewer steps than the warm-up is not blamed for not learning.
+    """Find a loss that stays at that of guessing, with even gradients; the last rule, if no cause was found."""
+    # A run that ended before the end of the warm-up had no chance to learn.
     enough = case.nearly_done and case.evidence.step >= WARMUP_STEPS
     if case.started_learning or not enough or not _is_stuck(case):
         return None
@@ -117,11 +117,11 @@ def _moved_text(moved: float) -> str:
 
 
 def _is_stuck(case: Case) -> bool:
-    """Whether the loss stays where it began.
+    """Return whether the loss stays where it began.
 
-    A loss without a floor that moves may mean anything: it is stuck only where it has not fallen and does not move any
-    more, or where the weights do not. A loss that scatters as widely as it is large, or on both sides of 0, has no
-    level that could be compared. With few losses nothing can be said.
+    A loss without a floor that moves may mean anything: it is stuck only if it has not fallen and has stopped moving,
+    or if the weights have. A loss that scatters by its own size, or on both sides of 0, has no level to compare. With
+    few losses the answer is no.
     """
     loss = case.loss
     script = case.evidence.experiment is None
@@ -141,15 +141,15 @@ def _is_stuck(case: Case) -> bool:
 
 
 def _where_to_look(case: Case) -> str:
-    """What stands out in the experiment; the data only where nothing does."""
+    """Return in words what stands out in the experiment; this names the data only if nothing stands out."""
     experiment = case.evidence.experiment
     parts = list(unusual(experiment, raise_weights=False, lower_weights=False)) if experiment else []
     return "; ".join(dict.fromkeys(part.why for part in parts)) or "look at the data, its labels and the rate"
 
 
 def _on_its_way(case: Case) -> bool:
-    """Whether the loss has fallen since the second quarter: clearly, perhaps from far above chance; or so that, at this
-    pace, it will leave chance behind. A plateau may have ended only a few steps ago."""
+    """Return whether the loss has fallen since the second quarter: clearly, even if from far above chance, or so fast
+    that it will leave chance behind. A plateau may have ended only a few steps ago."""
     over = case.evidence.finished and _halves_left(case) == 0.0
     if case.nothing_moves or over or _has_fallen_back(case):
         return False
@@ -164,7 +164,7 @@ def _on_its_way(case: Case) -> bool:
 
 
 def _has_fallen_back(case: Case) -> bool:
-    """Whether the loss of a finished run came down in the second half and rose again, to near that of guessing."""
+    """Return whether a finished run's loss fell in the second half and rose again to near that of guessing."""
     loss = case.evidence.loss.values
     span = max(FEWEST_LOSS_STEPS, len(loss) // 10)
     if not case.evidence.finished or len(loss) < 4 * span or not case.loss.in_multiples:
@@ -183,13 +183,13 @@ def _falls(case: Case, before: Floats, now: Floats) -> bool:
     unlearned = UNLEARNED_LOSS * case.chance_loss
     if case.evidence.finished:
         return median_of_known(now) - min(HALVES_TO_GO, _halves_left(case)) * fallen < unlearned
-    # A live run may still get there: even a fall that may be chance is waited for.
+    # A live run may still learn, so even a fall that may be chance counts.
     fall = median_of_known(before) - median_of_known(now)
     return median_of_known(now) - min(HALVES_TO_GO_LIVE, _halves_left(case)) * fall < unlearned
 
 
 def _halves_left(case: Case) -> float:
-    """How many times as long as the half behind it the learning rate lasts; without an end where it does not decay."""
+    """Return how many more half-lengths of the run the learning rate lasts; infinite where it does not decay."""
     experiment = case.evidence.experiment
     if experiment is None or experiment.optimizer.schedule == "constant":
         return math.inf
@@ -202,7 +202,7 @@ def _is_even(case: Case) -> bool:
 
 
 def _train_accuracy(evidence: Evidence) -> float:
-    """The training accuracy of the last evaluation, or else of the last batches."""
+    """Return the training accuracy of the last evaluation, or else of the last batches."""
     for evaluation in reversed(evidence.evaluations):
         if np.isfinite(evaluation.train_accuracy):
             return evaluation.train_accuracy

@@ -19,7 +19,7 @@ class Broken(NamedTuple):
 
     step: int
     layers: tuple[str, ...]
-    """The layers that had one at that step, in forward order; empty where only the loss tells."""
+    """The layers with such a number at that step, in forward order; empty where only the loss shows it."""
     words: str
 
 
@@ -33,7 +33,7 @@ def nonfinite(case: Case) -> Finding | None:
 
 
 def first_broken(case: Case) -> Broken | None:
-    """Return where the run broke; None where it did not, or where loss scaling copes with it."""
+    """Return where the run broke; None if it did not, or if loss scaling handles it."""
     evidence = case.evidence
     loss = _first_step(evidence.loss, ~np.isfinite(evidence.loss.values))
     gradient = _first_step(evidence.grad_norm, _broken_rows(case))
@@ -53,7 +53,7 @@ def _first_step(series: Series, bad: NDArray[np.bool_]) -> int | None:
 
 
 def _broken_rows(case: Case) -> NDArray[np.bool_]:
-    """The steps with a gradient that is not finite, but for those that a script's gradient scaler left out."""
+    """Return the steps with a gradient that is not finite, but for those that a script's gradient scaler left out."""
     norms, skipped = case.evidence.grad_norm, case.evidence.skipped
     broken = ~np.isfinite(norms.values)
     if case.evidence.experiment is None and len(skipped):
@@ -62,7 +62,7 @@ def _broken_rows(case: Case) -> NDArray[np.bool_]:
 
 
 def _loss_scaling_copes(case: Case) -> bool:
-    """Whether an own net in fp16 leaves out single steps, by design, and goes on."""
+    """Return whether only single steps are not finite; loss scaling in fp16 skips such steps by design."""
     experiment = case.evidence.experiment
     if experiment is None:
         if len(case.evidence.skipped):
@@ -74,7 +74,7 @@ def _loss_scaling_copes(case: Case) -> bool:
 
 
 def _in_outputs(case: Case, begin: int) -> Broken | None:
-    """By the layers' outputs, if they were sampled in that very step: later, all weights are broken."""
+    """Find the layers by their outputs, if these were sampled in that very step: later, all weights are broken."""
     series = case.evidence.nonfinite
     counts = np.nan_to_num(series.values)
     for step, row in zip(series.steps, counts, strict=True):
@@ -89,8 +89,8 @@ def _in_outputs(case: Case, begin: int) -> Broken | None:
 
 
 def _in_gradients(case: Case, begin: int) -> Broken | None:
-    """By the gradients of a finite loss: coming from the output, they broke in the last layer that has one, in forward
-    order."""
+    """Find the layer by the gradients of a finite loss: they come from the output, so they broke in the last layer, in
+    forward order, whose gradient is not finite."""
     series = case.evidence.grad_norm
     rows = np.flatnonzero(series.steps == begin)
     if not len(rows):
@@ -105,7 +105,7 @@ def _in_gradients(case: Case, begin: int) -> Broken | None:
 
 
 def _in_the_loss(case: Case, begin: int) -> Broken:
-    """Where no layer's output tells: behind a loss that is not finite no gradient is, so they tell nothing."""
+    """Name the loss alone: if it is not finite, all gradients are not, so they do not show the layer."""
     sampled = begin in case.evidence.nonfinite.steps
     though = ", though the output of every layer is" if sampled else ""
     return Broken(begin, (), f"The loss is not a finite number from step {begin} on{though}")

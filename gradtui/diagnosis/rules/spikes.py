@@ -1,4 +1,4 @@
-"""Find single steps whose gradient stands far above that of their neighbours: the batch is worth a look."""
+"""Find single steps whose gradient is far larger than that of the steps around them: the batch is worth a look."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from gradtui.diagnosis.thresholds import (
 )
 
 SHOWN_SPIKES = 5
-"""Steps that are named one by one."""
+"""The most steps that are named one by one."""
 SHOWN_IDS = 8
-"""Examples of a step that are named."""
+"""The most examples of a step that are named."""
 LOOK = CureOffer(
     "look at these batches",
     {},
@@ -31,8 +31,8 @@ LOOK = CureOffer(
 def spikes(case: Case) -> Finding | None:
     """Find steps with a gradient many times that of the steps around them, in a run that goes on as before.
 
-    It is information only: what such a step does is told by other rules. Where many steps stand out there is no usual
-    size to stand out from.
+    It is information only: other rules judge the effect of such a step. If many steps stand out, there is no usual
+    size to compare with.
     """
     total = case.evidence.total_norm
     rows = outliers(total.values, total.highest)
@@ -51,7 +51,7 @@ def spikes(case: Case) -> Finding | None:
 
 
 def outliers(values: Floats, highest: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:
-    """Return the rows whose highest value is so many times the median of the rows around them."""
+    """Return the rows whose highest value is many times the median of the rows around them."""
     candidates = np.flatnonzero(
         np.isfinite(highest) & (highest > OUTLIER_RATIO * median_of_known(values) / 2)
     )
@@ -60,14 +60,14 @@ def outliers(values: Floats, highest: Floats) -> np.ndarray[tuple[int], np.dtype
 
 
 def _usual(values: Floats, row: int) -> float:
-    """The median of the rows around one, without it."""
+    """Return the median of the rows around one, without it."""
     around = np.r_[max(0, row - OUTLIER_NEIGHBOURS) : row, row + 1 : row + 1 + OUTLIER_NEIGHBOURS]
     around = around[around < len(values)]
     return median_of_known(values[around]) if len(around) >= OUTLIER_NEIGHBOURS // 2 else float("nan")
 
 
 def _layers(case: Case, steps: list[int]) -> tuple[str, ...]:
-    """The layers whose own gradient stands out at any of these steps."""
+    """Return the layers whose own gradient stands out at any of these steps."""
     norms = case.evidence.grad_norm
     rows = np.flatnonzero(np.isin(norms.steps, steps))
     found = [

@@ -1,4 +1,4 @@
-"""Find weights that stand still: steps too short to learn anything by, and steps that a coarse number rounds away."""
+"""Find weights that stand still because steps are too short, or are rounded away by a coarse number format."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gradtui.diagnosis.rules.case import Case, number
 from gradtui.diagnosis.thresholds import SHORTEST_WAY
 
 SPACING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
-"""How far apart two neighbouring numbers are, as a share of their size, at least half of it and at most all."""
+"""The least distance of two neighbouring numbers of a format, as a share of their size; the largest is twice that."""
 WIDE_WEIGHTS = CureOffer(
     "keep the weights in float32",
     {},
@@ -30,8 +30,8 @@ LARGER_RATE = CureOffer(
 def standstill(case: Case) -> Finding | None:
     """Find a run in which the weights have moved too little for anything to be learned.
 
-    The way of all steps together, if they all went in one direction, is a small share of the weights; in every net
-    that learned it was some percent. Without a logged loss it is all that tells of such a run.
+    The sum of all steps, even if all went in one direction, is a small share of the weights; in every net that learned
+    it was some percent. Without a logged loss this is the only sign of such a run.
     """
     evidence = case.evidence
     ratios = evidence.update_ratio
@@ -50,7 +50,7 @@ def standstill(case: Case) -> Finding | None:
 
 
 def with_cause(case: Case, finding: Finding | None) -> Finding | None:
-    """Return a finding of a run that learns nothing, with the cause first where rounding is it."""
+    """Return a finding of a run that learns nothing; if rounding is the cause, its text begins with that."""
     spacing = SPACING.get(case.evidence.number_format)
     if finding is None or spacing is None:
         return finding
@@ -66,9 +66,9 @@ def with_cause(case: Case, finding: Finding | None) -> Finding | None:
 
 
 def _wanted_update(case: Case) -> float:
-    """How far a step would move the weights without rounding, as a share of their size; NaN where it is not known.
+    """Return how far a step would move the weights without rounding, as a share of their size; NaN if unknown.
 
-    An Adam-like rule moves each number by the rate at most, plain descent by the rate times its gradient.
+    A rule like Adam moves each number by the rate at most, plain descent by the rate times its gradient.
     """
     evidence = case.evidence
     weights, gradients = evidence.weight_norm, evidence.grad_norm

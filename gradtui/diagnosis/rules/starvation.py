@@ -28,7 +28,7 @@ from gradtui.diagnosis.thresholds import (
 
 
 def vanishing(case: Case) -> Finding | None:
-    """Find a gradient that dies on its way to the input, or back through time, in a net that does not learn."""
+    """Find a gradient that vanishes on its way to the input, or back through time, in a net that does not learn."""
     return _over_depth(case) or _over_time(case)
 
 
@@ -47,7 +47,7 @@ def harmless_vanishing(case: Case) -> Finding | None:
 
 
 def _has_recovered(case: Case) -> bool:
-    """Whether it has begun to learn, and its first layers starve no more."""
+    """Return whether the net has begun to learn and the gradient reaches its first layers again."""
     return case.started_learning and case.depth.now > -ROUGHLY_EVEN_DECADES
 
 
@@ -82,17 +82,17 @@ def _over_depth(case: Case) -> Finding | None:
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
         case.evidence.experiment, case.measured(layers)
     )
-    # The gradients of a script's weights alone are never critical.
+    # A profile of a script's weight gradients alone is never critical.
     mild = case.started_learning or case.by_weights or bool(np.isnan(case.relative_loss))
     return Finding.of("vanishing", step, layers, f"{words}; {case.progress_text()}.", offers, mild=mild)
 
 
 def _vanishing_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
-    """The sample to show and the step at which it began; (None, 0) where nothing vanishes."""
+    """Return the sample to show and the step at which it began; (None, 0) where nothing vanishes."""
     start = profile.start
     certain = start <= CERTAINLY_VANISHING_DECADES
     if case.by_weights and not certain and np.isnan(case.relative_loss):
-        # Neither the outputs' gradients nor the loss are known: only what is beyond doubt is said.
+        # Neither the outputs' gradients nor the loss are known, so only certain cases count.
         return None, 0
     if start > CERTAINLY_VANISHING_DECADES and not case.past_warmup:
         return None, 0
@@ -100,8 +100,8 @@ def _vanishing_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
         if _may_yet_learn(case) or (not certain and case.nothing_moves):
             return None, 0
         return profile.start_sample, int(profile.steps[profile.start_sample])
-    # It began well and starves now: a penalty that eats the weights, say. Not where units died on the way, nor where
-    # the loss has moved.
+    # The gradient was healthy and vanishes now, for example because a penalty shrinks the weights. Dead units or a
+    # loss that has moved mean another cause.
     if case.started_learning or case.evidence.step < FEWEST_STEPS or dead_layers(case, at_start=False):
         return None, 0
     if not profile.now <= VANISHING_DECADES or not start < ROUGHLY_EVEN_DECADES:
@@ -111,9 +111,9 @@ def _vanishing_sample(case: Case, profile: Profile) -> tuple[int | None, int]:
 
 
 def _may_yet_learn(case: Case) -> bool:
-    """Whether the first layer moves although its gradient is small.
+    """Return whether the first layer moves although its gradient is small.
 
-    Adaptive rates make it move, and such nets learn after a plateau, or not at all. A layer that only a penalty moves
+    Adaptive rates make it move, and such nets learn after a plateau or not at all. A layer that only a penalty moves
     learns nothing, and SGD's steps are as small as the gradient.
     """
     experiment = case.evidence.experiment
@@ -132,7 +132,7 @@ def _over_time(case: Case) -> Finding | None:
         return None
     if dead_layers(case, at_start=True) or dead_layers(case, at_start=False):
         return None
-    # Gated cells begin with a gradient that dies over time too, and learn to open their gates after a long plateau.
+    # Also in gated cells the gradient first vanishes over time; they learn to open their gates after a long plateau.
     gated = bool({"lstm", "gru"} & set(case.evidence.kinds))
     waited = case.nearly_done if gated else case.past_warmup
     if not case.evidence.finished and (case.started_learning or not waited):
@@ -191,7 +191,7 @@ def underflow(case: Case) -> Finding | None:
 
 
 def _underflow_of_all(case: Case) -> Finding:
-    """The finding where the net is computed in float16 and the gradient is exactly 0 in all of its layers."""
+    """Return the finding where the net is computed in float16 and the gradient is exactly 0 in all of its layers."""
     subject = "the parameters are" if case.evidence.number_format == "float16" else "the net is computed in"
     words = (
         f"The gradient of every layer is exactly 0: {subject} float16, whose smallest number is "
@@ -204,7 +204,7 @@ def _underflow_of_all(case: Case) -> Finding:
 
 
 def no_gradient(case: Case) -> Finding | None:
-    """Find layers that never got any gradient, though others beside them do: cut off, detached, unused."""
+    """Find layers that never got a gradient although others do: they are cut off, detached or unused."""
     if (unreached := cut_off(case)) is not None:
         return unreached
     return _silent(case) or _went_silent(case)
@@ -213,8 +213,8 @@ def no_gradient(case: Case) -> Finding | None:
 def _went_silent(case: Case) -> Finding | None:
     """Find a gradient that has become exactly 0 in all layers: an output that no longer depends on the input.
 
-    A ReLU after the last layer that lets nothing through does so, or a loss that stands on a flat part. A loss of 0 has
-    nothing left to learn (a hinge whose margin all examples keep).
+    Causes are a ReLU after the last layer whose input is never positive, and a loss function that is flat there. If the
+    loss is 0, nothing is left to learn (for example, all examples keep a hinge loss's margin).
     """
     norms = case.evidence.grad_norm
     if case.evidence.experiment is not None or not len(norms) or _has_nothing_to_learn(case):
@@ -240,7 +240,7 @@ def _went_silent(case: Case) -> Finding | None:
 
 
 def _has_nothing_to_learn(case: Case) -> bool:
-    """Whether the loss is exactly 0, or next to nothing of what it was."""
+    """Return whether the loss is exactly 0, or next to nothing of what it was."""
     loss = case.evidence.loss.values
     return len(loss) > 0 and abs(case.loss_now) <= NOTHING_LEFT * float(np.nanmax(np.abs(loss)))
 
@@ -258,7 +258,7 @@ def _silent(case: Case) -> Finding | None:
         and len(starved) < len(path)
         and _is_starved_itself(case, path[len(starved)])
     ):
-        # With the first layers go the projections and the first layers of branches that lie between them.
+        # Of projections and the first layers of branches, leave out those between the starved layers.
         silent = {index for index in silent if index > path[len(starved)]}
     if not silent:
         return None
@@ -273,7 +273,7 @@ def _silent(case: Case) -> Finding | None:
 
 
 def _silent_layers(case: Case, share: float) -> set[int]:
-    """The layers whose gradient was exactly 0 in that share of the rows; empty while there are too few rows."""
+    """Return the layers whose gradient was exactly 0 in that share of the rows; empty while there are too few rows."""
     series = case.evidence.grad_norm
     if len(series) < (SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS):
         return set()
@@ -281,7 +281,7 @@ def _silent_layers(case: Case, share: float) -> set[int]:
 
 
 def _is_starved_itself(case: Case, index: int) -> bool:
-    """Whether the gradient of a layer is next to nothing, so that the layers before it may have starved."""
+    """Return whether the gradient of a layer is next to nothing, so that the layers before it may have starved."""
     levels = case.depth.levels
     if not len(levels) or index not in case.depth.indices:
         return False
@@ -289,7 +289,7 @@ def _is_starved_itself(case: Case, index: int) -> bool:
 
 
 def _output_gradient(case: Case, index: int) -> float:
-    """The RMS gradient of a layer's output, or else of its parameters."""
+    """Return the RMS gradient of a layer's output, or else of its parameters."""
     series = case.evidence.output_grad_rms
     if len(series):
         return median_of_known(series.values[:, index])

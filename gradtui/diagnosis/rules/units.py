@@ -55,7 +55,7 @@ def saturated(case: Case) -> Finding | None:
         return None
     named = np.flatnonzero(newest >= SATURATED_SHARE).tolist()
     full = np.asarray((series.values >= SATURATED_SHARE).any(axis=1))
-    # Sigmoids beside shortcuts, and those that a large rate drives, saturate on the way and learn nevertheless.
+    # Sigmoids beside shortcuts, or with a large rate, saturate for a time and learn nevertheless.
     if not full[0] and not case.nearly_done:
         return None
     step = int(series.steps[int(np.flatnonzero(full)[0])])
@@ -79,10 +79,10 @@ def dead_layers(case: Case, *, at_start: bool, share: float = DEAD_LAYER) -> tup
 
 
 def _least_of_newest(case: Case, series: Series) -> Floats | None:
-    """The least fraction of each layer in the newest samples, or None while too few examples were seen.
+    """Return the least fraction of each layer in the newest samples, or None while too few examples were seen.
 
-    There are as many samples as make FEWEST_EXAMPLES_SEEN, for what only one small batch showed is no state. They are
-    of the run's second half; if it has none, the last sample counts: no gradient revives what was dead then.
+    The samples have at least FEWEST_EXAMPLES_SEEN examples, since one small batch shows no lasting state. They are from
+    the run's second half; if it has no sample, the last one counts, since dead units stay dead.
     """
     needed = -(-FEWEST_EXAMPLES_SEEN // case.batch_size) if case.batch_size else AGREEING_SAMPLES
     fresh = series.values[series.steps > case.evidence.step / 2]
@@ -97,7 +97,7 @@ def _least_of_newest(case: Case, series: Series) -> Floats | None:
 
 
 def _dead_fractions(case: Case) -> Series:
-    """The dead fractions of activations that die; NaN for sigmoid and tanh, whose dead units are saturated ones."""
+    """Return the dead fractions of activations that can die; NaN for sigmoid and tanh, where dead means saturated."""
     dead, saturated = case.evidence.dead_fraction, case.evidence.saturated_fraction
     if not len(dead) or not len(saturated):
         return dead
@@ -107,7 +107,7 @@ def _dead_fractions(case: Case) -> Series:
 
 
 def _beginning(case: Case, newest: Floats, layer_dead: bool) -> tuple[int, bool]:
-    """The step from which on the units are dead, and whether they are from the first sample."""
+    """Return the step from which on the units are dead, and whether they were dead at the first sample."""
     series = _dead_fractions(case)
     if layer_dead:
         state = (series.values[:, newest >= DEAD_LAYER] >= DEAD_LAYER).any(axis=1)

@@ -1,4 +1,4 @@
-"""Find a loss that swings, or that has jumped and was not mended."""
+"""Find a loss that swings, or that has jumped and not recovered."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from gradtui.diagnosis.thresholds import (
 )
 
 JUMP_STEPS = 3
-"""A loss has jumped if the median of so many is high: one odd batch has not made it jump."""
+"""A loss has jumped if the median of this many losses is high, so that one odd batch does not count."""
 MEDIANS_A_SPAN = 16
-"""Running medians that are taken within the length of one span: one at every value of a long series would cost the
+"""The number of running medians within the length of one span; one at every value of a long series would cost the
 square of its length."""
 
 
 def unstable_loss(case: Case) -> Finding | None:
-    """Find a loss that stands above chance again and again (SCIENCE.md, rule 2), or jumped and was not mended."""
+    """Find a loss that is above chance again and again (SCIENCE.md, rule 2), or that jumped and has not recovered."""
     swinging = swings(case)
     offers = cures.for_unstable_loss(case.evidence.experiment, case.measured())
     if swinging is not None:
@@ -49,14 +49,14 @@ def unstable_loss(case: Case) -> Finding | None:
 
 
 def swings(case: Case) -> tuple[int, float] | None:
-    """The first step at which the loss swings, and the share of the steps in which it does; None where it does not."""
+    """Return the first step at which the loss swings, and the share of the steps in which it does; else None."""
     loss = case.evidence.loss
     enough = case.evidence.step >= FEWEST_UNSTABLE_STEPS and len(loss) >= FEWEST_UNSTABLE_STEPS
     reference = reference_loss(case)
     if not enough or not case.past_warmup or not reference > 0:
         return None
     if dead_layers(case, at_start=True):
-        # Only the biases behind the dead layer move, and what they do says nothing about the rest.
+        # Only the biases behind the dead layer move, and their loss says nothing about the rest.
         return None
     values = np.where(np.isfinite(loss.values), loss.values, np.inf)
     span = max(SMOOTHED_STEPS, len(values) // 20)
@@ -64,8 +64,8 @@ def swings(case: Case) -> tuple[int, float] | None:
     lowest = np.concatenate([np.full(span - 1, lowest[0]), lowest])
     factor = UNSTABLE_LOSS
     if case.loss.scatters_widely and not np.isfinite(case.evidence.chance_loss):
-        # Single losses are high again and again by chance, their median is not; and where the scale of a loss follows
-        # the data (returns, the targets of a Q-function), it grows by some factor in the healthiest training.
+        # Single losses can be high by chance, so their median counts. Where the scale of a loss follows the data
+        # (returns, the targets of a Q-function), it grows by some factor in healthy trainings too.
         values, factor = np.concatenate([values[: span - 1], running_median(values, span)]), JUMPED_LOSS
     high = values > factor * np.maximum(reference, lowest)
     weights = np.diff(loss.steps, append=loss.steps[-1] + 1).astype(np.float64)
@@ -82,10 +82,10 @@ def swings(case: Case) -> tuple[int, float] | None:
 
 
 def _jump(case: Case) -> tuple[int, float] | None:
-    """The step at which a script's loss jumped to many times that of guessing, and how high it came.
+    """Return the step at which a script's loss jumped to many times that of guessing, and how high it came.
 
-    None where it then learned well nevertheless, or began so high. A blow-up at step 2 is one, wherever the loss comes
-    back to: that of guessing is what dead or saturated layers are left with.
+    Return None if the net learned well afterwards, or if the loss began that high. A jump at step 2 counts even if the
+    loss falls back to that of guessing, since dead or saturated layers have that loss.
     """
     loss = case.evidence.loss
     if (
@@ -110,9 +110,9 @@ def _jump(case: Case) -> tuple[int, float] | None:
 
 
 def reference_loss(case: Case) -> float:
-    """The loss with which multiples are taken: that of guessing, or that of the start; NaN where none is meaningful.
+    """Return the loss that multiples refer to: that of guessing, or that of the start; NaN if neither has a meaning.
 
-    The loss of trained weights is near its floor and scatters there: its reference lies above that scatter.
+    The loss of trained weights scatters near its floor; its reference is above that scatter.
     """
     if np.isfinite(case.chance_loss):
         return case.chance_loss
@@ -130,8 +130,8 @@ def _origin(case: Case) -> str:
 def running_median(values: Floats, span: int) -> Floats:
     """Return the median of every `span` values in a row, (n - span + 1,) of (n,).
 
-    For a long span only MEDIANS_A_SPAN are taken within its length, and one between two of them is the earlier one; so
-    the cost grows with the length of the series alone.
+    For a long span only MEDIANS_A_SPAN are computed within its length, and the values between two of them repeat the
+    earlier one, so that the cost depends only on the length of the series.
     """
     windows = np.lib.stride_tricks.sliding_window_view(values, span)
     stride = max(1, span // MEDIANS_A_SPAN)

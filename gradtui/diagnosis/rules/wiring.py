@@ -1,7 +1,7 @@
-"""These rules find what a script has connected wrongly: an optimizer of other weights, gradients never cleared.
+"""Find what a script has connected wrongly: an optimizer that holds other weights, gradients that are never cleared.
 
-These causes are certain, for the recording saw them directly; they stand before anything that follows from them, and
-whatever the loss does.
+The recording saw these causes directly, so they are certain; they come before their consequences, and hold for any
+loss.
 """
 
 from __future__ import annotations
@@ -32,29 +32,29 @@ RECONNECT = CureOffer(
 
 
 def certain(case: Case) -> list[Finding]:
-    """Return the findings of this module that are no mere information."""
+    """Return the findings of this module that are more than information."""
     findings = (not_optimized(case), not_cleared(case))
     return [finding for finding in findings if finding is not None and finding.severity != "info"]
 
 
 def information(case: Case) -> list[Finding]:
-    """Return what this module has to say that is no fault by itself."""
+    """Return the findings of this module that are only information."""
     findings = (not_optimized(case), not_cleared(case))
     return [finding for finding in findings if finding is not None and finding.severity == "info"]
 
 
 def seen_enough(case: Case) -> ScriptFacts | None:
-    """Return the facts of a script of which enough steps were looked at to judge by; None where there are none."""
+    """Return the facts of a script if enough of its steps were examined; otherwise None."""
     facts = case.evidence.facts
     needed = SILENT_ROWS_AT_END if case.evidence.finished else SILENT_ROWS
     return facts if facts is not None and facts.step >= needed else None
 
 
 def not_optimized(case: Case) -> Finding | None:
-    """Find parameters that are given a gradient and that no optimizer moves.
+    """Find parameters that get a gradient but that no optimizer moves.
 
-    A whole model that nothing moves, and an optimizer that holds tensors of no model, are mistakes. Somebody who
-    trains only a head often leaves the body unfrozen: that costs time and does no harm, so it is information.
+    It is a mistake if no optimizer moves any part of a model, or if an optimizer holds tensors of no model. Scripts
+    that train only a head often leave the body unfrozen: that costs time but does no harm, so it is information.
     """
     facts = seen_enough(case)
     if facts is None or not facts.unmoved:
@@ -83,7 +83,7 @@ def not_optimized(case: Case) -> Finding | None:
 def not_cleared(case: Case) -> Finding | None:
     """Find gradients that are added to from step to step and never cleared.
 
-    Where they are cleared at some of the steps, somebody may want it so: that is information.
+    If they are cleared at some of the steps, that may be intended, so it is information.
     """
     facts = seen_enough(case)
     if facts is None or facts.kept < SILENT_ROWS_AT_END:
@@ -105,7 +105,7 @@ def not_cleared(case: Case) -> Finding | None:
 
 
 def cut_off(case: Case) -> Finding | None:
-    """Find parameters that an optimizer holds and that were never given a gradient: detached, unused, never chosen."""
+    """Find parameters that an optimizer holds and that never got a gradient: detached, unused or never chosen."""
     facts = seen_enough(case)
     if facts is None or not facts.unreached:
         return None

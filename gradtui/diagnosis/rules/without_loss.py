@@ -17,9 +17,9 @@ from gradtui.diagnosis.thresholds import (
 
 
 def runaway_norm(case: Case) -> Finding | None:
-    """Find a norm that has grown by decades and has not come back: no training that goes well does that.
+    """Find a norm that has grown by decades and has not come back, as in no training that goes well.
 
-    Without a loss nothing says what harm was done, so this is never critical.
+    Without a loss the harm is unknown, so this is never critical.
     """
     ends = _ends(case)
     if ends is None or not ends[1] >= RUNAWAY_NORM * ends[0]:
@@ -35,7 +35,7 @@ def runaway_norm(case: Case) -> Finding | None:
 
 
 def collapsed_norm(case: Case) -> Finding | None:
-    """Remark on a norm that has come to next to nothing: all is learned, or nothing reaches the weights any more."""
+    """Remark on a norm that is almost 0: everything is learned, or no gradient reaches the weights any more."""
     ends = _ends(case)
     if ends is None or not 0 < ends[1] <= COLLAPSED_NORM * ends[0]:
         return None
@@ -47,7 +47,7 @@ def collapsed_norm(case: Case) -> Finding | None:
 
 
 def _ends(case: Case) -> tuple[float, float] | None:
-    """Return the norm of the beginning and that of the end; None where there is a loss, or too little to judge by."""
+    """Return the norm at the beginning and at the end; None if there is a loss or too few norms."""
     evidence = case.evidence
     values = evidence.total_norm.values[np.isfinite(evidence.total_norm.values)]
     known = evidence.experiment is None and not len(evidence.loss) and not len(evidence.progress)

@@ -168,7 +168,7 @@ class ChangedOptimizer:
 
 
 def _peaks(groups: list[dict[str, Any]]) -> list[float]:
-    """The highest rates of the groups by their scheduler; empty without one."""
+    """Return the highest rates of the groups by their scheduler; empty without one."""
     peaks = [group.get("max_lr", group.get("initial_lr")) for group in groups]
     known = [float(peak) for peak in peaks if isinstance(peak, int | float | Tensor)]
     return known if len(known) == len(groups) and max(known) > 0 else []

@@ -99,7 +99,7 @@ class BlockSteps:
 
     @property
     def parameters(self) -> int:
-        """The parameters of the block, added up from what is drawn."""
+        """Return the parameters of the block, added up from what is drawn."""
         total = 0
         for step in self.steps:
             if isinstance(step, Chain):

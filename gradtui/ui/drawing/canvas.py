@@ -24,7 +24,7 @@ class Canvas:
 
     @property
     def height(self) -> int:
-        """The number of rows so far."""
+        """Return the number of rows so far."""
         return len(self._rows)
 
     def put(self, row: int, column: int, text: str, style: str = "") -> None:
@@ -122,7 +122,7 @@ class Frame:
 
     @property
     def room(self) -> int:
-        """The columns within."""
+        """Return the columns within."""
         return max(1, self.width - 4)
 
     def top(self, title: str) -> None:

@@ -53,7 +53,7 @@ class Outline:
 
     @cached_property
     def stations(self) -> tuple[Station, ...]:
-        """The stations from input to output."""
+        """Return the stations from input to output."""
         exp, plan = self.exp, self.plan
         signal = plan.data.input
         found = [Station("input", exp.data.source, *_example(self), signal, signal)]

@@ -100,7 +100,7 @@ class TerminalCells:
 
     @property
     def height(self) -> int:
-        """The number of lines; 0 while nothing is known of the terminal."""
+        """Return the number of lines; 0 while nothing is known of the terminal."""
         return len(self._rows)
 
     def forget(self) -> None:

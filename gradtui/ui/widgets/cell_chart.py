@@ -31,7 +31,7 @@ class CellChart(Widget):
 
     @property
     def palette(self) -> Palette:
-        """The colours and characters for this widget in its place."""
+        """Return the colours and characters for this widget in its place."""
         return palette_of(self, self.ascii)
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:

@@ -189,7 +189,7 @@ class CurvePlot(CellChart):
 
     @property
     def frame(self) -> CurveFrame | None:
-        """The area of the curves; None while there are none."""
+        """Return the area of the curves; None while there are none."""
         return self._layer.frame if self._layer is not None else None
 
     def step_beside(self, step: int, columns: int) -> int:
@@ -203,7 +203,7 @@ class CurvePlot(CellChart):
 
     @property
     def cursor_texts(self) -> list[str]:
-        """The texts of the events in the cursor's column."""
+        """Return the texts of the events in the cursor's column."""
         if self.frame is None or self.cursor is None:
             return []
         return marks_at(self.frame, self._shown[2], self.cursor)

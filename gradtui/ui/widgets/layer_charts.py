@@ -28,7 +28,7 @@ class LayerHovered(Message):
 
     @property
     def control(self) -> LayerChart:
-        """The chart, so that `@on(LayerHovered, "#profile")` works."""
+        """Return the chart, so that `@on(LayerHovered, "#profile")` works."""
         return self.chart
 
 
@@ -42,7 +42,7 @@ class LayerSelected(Message):
 
     @property
     def control(self) -> LayerChart:
-        """The chart, so that `@on(LayerSelected, "#profile")` works."""
+        """Return the chart, so that `@on(LayerSelected, "#profile")` works."""
         return self.chart
 
 
@@ -75,7 +75,7 @@ class LayerChart(CellChart):
 
     @property
     def axis(self) -> LayerAxis:
-        """The axis for the present size and window."""
+        """Return the axis for the present size and window."""
         first, last = self.window or (0, -1)
         return LayerAxis(self._layers, max(0, self.size.width - GUTTER), first, last)
 

@@ -163,7 +163,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
 
     @property
     def page(self) -> int:
-        """The number of rows in view."""
+        """Return the number of rows in view."""
         return max(1, self.content_size.height - 1)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:

@@ -26,7 +26,7 @@ class StepHovered(Message):
 
     @property
     def control(self) -> Waterfall:
-        """The chart."""
+        """Return the chart."""
         return self.chart
 
 
@@ -40,7 +40,7 @@ class StepSelected(Message):
 
     @property
     def control(self) -> Waterfall:
-        """The chart."""
+        """Return the chart."""
         return self.chart
 
 
@@ -53,7 +53,7 @@ class CapacityChanged(Message):
 
     @property
     def control(self) -> Waterfall:
-        """The chart."""
+        """Return the chart."""
         return self.chart
 
 
@@ -90,12 +90,12 @@ class Waterfall(LayerChart):
 
     @property
     def rows_per_line(self) -> int:
-        """The number of rows of the matrix that one line of text holds."""
+        """Return the number of rows of the matrix that one line of text holds."""
         return rows_per_line(self.palette)
 
     @property
     def capacity(self) -> int:
-        """The number of rows that fit; before the first layout, what the whole screen would hold."""
+        """Return the number of rows that fit; before the first layout, what the whole screen would hold."""
         return max(2, (self.size.height or self.app.size.height) * self.rows_per_line)
 
     def update(
@@ -188,7 +188,7 @@ class Waterfall(LayerChart):
 
     @property
     def line_steps(self) -> NDArray[np.int64]:
-        """The step at which each line that is filled begins, (lines,)."""
+        """Return the step at which each line that is filled begins, (lines,)."""
         per_line = self.rows_per_line
         _, times = thinned(self._matrix, self.size.height * per_line)
         return self._steps[:: times * per_line]

@@ -26,13 +26,13 @@ class ComparedRun:
 
     @property
     def newest(self) -> int:
-        """The last recorded step; 0 before the first."""
+        """Return the last recorded step; 0 before the first."""
         snapshot = self.followed.snapshot
         return snapshot.step if snapshot is not None else 0
 
     @property
     def codes(self) -> tuple[str, ...]:
-        """The codes of its findings, without those that are only information."""
+        """Return the codes of its findings, without those that are only information."""
         return self.followed.diagnosis.newest_judgement.codes
 
 

@@ -77,7 +77,7 @@ def _named(cured: Experiment, cure: Cure) -> Experiment:
 
 
 def _cure_of(offer: CureOffer) -> Cure:
-    """The cure of an offer: a known one, or one for this experiment, which undoes several things at once."""
+    """Return the cure of an offer: a known one, or one for this experiment, which undoes several things at once."""
     if offer.key:
         return cure(offer.key)
     return Cure("", offer.name, offer.why, offer.price, lambda experiment: set_fields(experiment, offer.set))

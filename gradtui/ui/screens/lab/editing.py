@@ -21,12 +21,12 @@ class EditingScreen(Screen[Any]):
 
     @property
     def workbench(self) -> Workbench:
-        """The left column, which owns the edited experiment."""
+        """Return the left column, which owns the edited experiment."""
         return self.query_one(Workbench)
 
     @property
     def followed(self) -> FollowedRun | None:
-        """The run on the screen; None before the first."""
+        """Return the run on the screen; None before the first."""
         return self.view.run
 
     def action_copy(self) -> None:

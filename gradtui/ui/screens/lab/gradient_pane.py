@@ -279,7 +279,7 @@ class GradientPane(Vertical, can_focus=True):
 
     @property
     def pointed(self) -> int | None:
-        """The index of the layer pointed at, or None."""
+        """Return the index of the layer pointed at, or None."""
         chart = self._profile()
         return chart.cursor if chart is not None else None
 

@@ -70,7 +70,7 @@ class LessonGuide:
 
     @property
     def question(self) -> Question | None:
-        """The question of the step, where it is still to be answered."""
+        """Return the question of the step, where it is still to be answered."""
         return None if self.index in self._answered else self.lesson.step[self.index].question
 
     def next(self) -> None:

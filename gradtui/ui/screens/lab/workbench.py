@@ -51,7 +51,7 @@ class Workbench(Vertical):
 
     @property
     def experiment(self) -> Experiment:
-        """The experiment as it is edited now."""
+        """Return the experiment as it is edited now."""
         return self.draft.experiment
 
     def compose(self) -> ComposeResult:

@@ -41,18 +41,18 @@ class RunList:
 
     @property
     def here(self) -> RunInfo | None:
-        """The run under the cursor."""
+        """Return the run under the cursor."""
         return self.rows[self.at] if self.rows else None
 
     @property
     def chosen(self) -> list[RunInfo]:
-        """The marked runs, also where the filter hides them; or else the one under the cursor."""
+        """Return the marked runs, also where the filter hides them; or else the one under the cursor."""
         marked = [run for run in self.runs if run.run in self.marked]
         return marked or ([self.here] if self.here is not None else [])
 
     @property
     def marked_rows(self) -> set[int]:
-        """The indices of the rows with marked runs."""
+        """Return the indices of the rows with marked runs."""
         return {at for at, row in enumerate(self.rows) if row.run in self.marked}
 
     def take(self, runs: Sequence[RunInfo]) -> None:

@@ -255,7 +255,7 @@ def _name(cure: object) -> str:
 
 
 def _ending(state: RepairState, *, stopped: bool) -> Content:
-    """What the repair came to, in a line; before its end what it is about."""
+    """Return what the repair came to, in a line; before its end what it is about."""
     if state.problem:
         return Content.styled(printable(state.problem), "$error")
     rounds = list(state.rounds)

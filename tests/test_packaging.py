@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import tomllib
+import zipfile
 from importlib import metadata
 from pathlib import Path
 
@@ -11,6 +14,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from gradtui.cli import COMMANDS
+from gradtui.experiment.presets import names
+from gradtui.study import presets as studies
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -72,3 +77,44 @@ def test_the_readme_has_one_command_for_the_app_and_one_for_the_tests() -> None:
 def test_the_readme_says_what_each_optional_group_brings() -> None:
     groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
     assert set(re.findall(r"^\| `(\w+)` \| ", README, re.MULTILINE)) >= set(groups)
+
+
+IN_A_ZIP = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import gradtui
+assert gradtui.__file__.startswith(sys.argv[1]), gradtui.__file__
+from gradtui.commands.help_ import documentation
+from gradtui.experiment.presets import load_preset, names
+from gradtui.lessons.lesson import check_experiments
+from gradtui.lessons.library import lessons, words_of
+from gradtui.study import presets as studies
+for language in ("en", "zh"):
+    for entry in lessons(language):
+        check_experiments(entry.lesson, language)
+assert words_of("zh")("Right.") != "Right."
+shipped = [load_preset(name) for name in names()]
+many = [studies.load_preset(name) for name in studies.names()]
+from gradtui.data.files import digits
+print(len(lessons("zh")), len(shipped), len(many), "Start" in documentation(), len(digits(0).train_x))
+"""
+
+
+def test_all_that_ships_is_read_from_a_zip_and_without_docstrings(tmp_path: Path) -> None:
+    """Presets, studies, lessons, digits and documentation, as a zipped installation under python -OO has them."""
+    archive = tmp_path / "gradtui.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        for path in (ROOT / "gradtui").rglob("*"):
+            if path.is_file() and "__pycache__" not in path.parts:
+                file.write(path, path.relative_to(ROOT))
+        file.write(ROOT / "README.md", "gradtui/README.md")
+    result = subprocess.run(
+        [sys.executable, "-OO", "-c", IN_A_ZIP, str(archive)],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert result.stdout.split() == ["15", str(len(names())), str(len(studies.names())), "True", "1437"], (
+        result.stderr
+    )

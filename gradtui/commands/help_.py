@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import re
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.ordinary_files import read_shipped
 
 FILE = "README.md"
 
@@ -33,14 +35,14 @@ def _execute(args: Namespace) -> int:
 
 def documentation() -> dict[str, str]:
     """Return the sections of the documentation, as Markdown, by their titles. Raises BadInput where it is missing."""
-    package = Path(__file__).parents[1]
     # The wheel holds a copy in the package; a checkout has the file beside it.
-    for path in (package / FILE, package.parent / FILE):
-        if path.is_file():
+    for place in (FILE, os.path.join("..", FILE)):
+        with contextlib.suppress(OSError):
+            content = read_shipped("gradtui", place)
             break
     else:
         raise BadInput(f"{FILE}: this installation has no documentation")
-    text = re.sub(r"<!--.*?-->\n?", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text = re.sub(r"<!--.*?-->\n?", "", content.decode(), flags=re.DOTALL)
     parts = re.split(r"^## (.+)$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], (part.strip() for part in parts[2::2]), strict=True))
 

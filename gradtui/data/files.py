@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gzip
 import lzma
+import os
 import zipfile
 import zlib
+from io import BytesIO
 from math import prod
 from pathlib import Path
 
@@ -16,8 +18,10 @@ from gradtui.data.arrays import Arrays, DataError, reason, split
 from gradtui.experiment.data_files import check_claim, open_data, read_text_data
 from gradtui.experiment.data_shapes import idx_files, idx_header, vocabulary
 from gradtui.experiment.spec import Data
+from gradtui.ordinary_files import read_shipped
 
-DIGITS_FILE = Path(__file__).parent / "files" / "digits.npz"
+DIGITS_FILE = os.path.join("files", "digits.npz")
+"""Beside this module."""
 DIGITS_TEST = 360
 """The number of images that are kept for the test; 1,437 are trained on."""
 DIGITS_BRIGHTEST = 16.0
@@ -28,7 +32,7 @@ def digits(seed: int) -> Arrays:
 
     They are 1,797 images of the UCI repository, shipped with gradtui (see files/).
     """
-    with np.load(DIGITS_FILE, allow_pickle=False) as file:
+    with np.load(BytesIO(read_shipped("gradtui.data", DIGITS_FILE)), allow_pickle=False) as file:
         return split(file["x"], file["y"], seed, DIGITS_TEST)
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 
-from gradtui.data import Dataset, load
+from gradtui.data import Dataset, files, load
 from gradtui.data.files import DIGITS_FILE
 from gradtui.experiment.spec import Data
+
+SHIPPED = Path(files.__file__).parent / DIGITS_FILE
 
 
 def all_images(dataset: Dataset) -> torch.Tensor:
@@ -18,7 +22,7 @@ def all_images(dataset: Dataset) -> torch.Tensor:
 def test_the_file_holds_the_published_images() -> None:
     """Counts by digit as the UCI repository's test part has them; the first image's first rows as printed in
     scikit-learn's documentation of the data set."""
-    with np.load(DIGITS_FILE, allow_pickle=False) as file:
+    with np.load(SHIPPED, allow_pickle=False) as file:
         x, y = file["x"], file["y"]
     assert x.shape == (1797, 8, 8)
     assert x.dtype == np.uint8
@@ -29,7 +33,7 @@ def test_the_file_holds_the_published_images() -> None:
 
 
 def test_its_licence_lies_beside_it() -> None:
-    text = DIGITS_FILE.with_name("digits.LICENSE.txt").read_text(encoding="utf-8")
+    text = SHIPPED.with_name("digits.LICENSE.txt").read_text(encoding="utf-8")
     for needed in ("Alpaydin", "Kaynak", "10.24432/C50P49", "CC BY 4.0", "Changed"):
         assert needed in text
 
@@ -65,7 +69,7 @@ def test_the_split_follows_the_seed_and_loses_no_image() -> None:
     assert torch.equal(one.train_x, again.train_x)
     assert torch.equal(one.test_y, again.test_y)
     assert not torch.equal(one.test_y, other.test_y)
-    with np.load(DIGITS_FILE) as file:
+    with np.load(SHIPPED) as file:
         stored = torch.from_numpy(file["x"]).flatten(1).float()
     for dataset in (one, other):
         assert sorted(all_images(dataset).tolist()) == sorted(stored.tolist())

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from gradtui.experiment import ExperimentError, dumps, load, loads, net_shape
+from gradtui.experiment import ExperimentError, dumps, load, loads, net_shape, presets
 from gradtui.experiment.overrides import diff
-from gradtui.experiment.presets import FOLDER, describe, load_preset, names
+from gradtui.experiment.presets import describe, load_preset, names
+
+FOLDER = Path(presets.__file__).parent
 
 
 def test_the_default_comes_first_and_every_file_is_listed_once() -> None:

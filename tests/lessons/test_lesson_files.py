@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
-import sys
-import zipfile
 from pathlib import Path
 
 import pytest
@@ -222,21 +219,6 @@ def test_progress_is_kept_and_a_damaged_file_is_none(home: Path) -> None:
         assert read_progress() in ({}, {"bars": []})
     note_step("bars", 3)
     assert read_progress() == {"bars": [3]}
-
-
-def test_they_are_read_from_a_zip_and_without_docstrings(tmp_path: Path) -> None:
-    root = Path(gradtui.__file__).parent
-    archive = tmp_path / "gradtui.zip"
-    with zipfile.ZipFile(archive, "w") as file:
-        for path in root.rglob("*"):
-            if path.suffix in (".py", ".toml", ".tcss"):
-                file.write(path, path.relative_to(root.parent))
-    code = "from gradtui.lessons.library import lessons; print(len(lessons()))"
-    result = subprocess.run(
-        [sys.executable, "-OO", "-c", f"import sys; sys.path.insert(0, {str(archive)!r}); {code}"],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert result.stdout.strip() == str(len(lessons())), result.stderr
 
 
 def test_the_shipped_texts_are_parsed_strictly() -> None:

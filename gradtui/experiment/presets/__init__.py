@@ -9,9 +9,8 @@ from pathlib import Path
 from gradtui.experiment.errors import ExperimentError, nearest
 from gradtui.experiment.short_string import from_short_string, is_short_string
 from gradtui.experiment.spec import Experiment
-from gradtui.experiment.toml import load
-
-FOLDER = Path(__file__).parent
+from gradtui.experiment.toml import load, loads
+from gradtui.ordinary_files import read_shipped
 
 ORDER = (
     "sigmoid-20",
@@ -109,7 +108,8 @@ def load_preset(name: str) -> Experiment:
     """Return the preset of this name. Raises ExperimentError, with the nearest name, where there is none."""
     if name not in ORDER:
         raise ExperimentError(name, name, problem=f"no such preset{nearest(name, ORDER)}")
-    return load(FOLDER / f"{name}.toml")
+    file = f"{name}.toml"
+    return loads(read_shipped(__name__, file).decode(), file)
 
 
 def resolve(name_or_path: str | Path) -> Experiment:

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from pathlib import Path
 
 from gradtui.experiment.errors import ExperimentError, nearest
-from gradtui.study.spec import StudySpec, load
-
-FOLDER = Path(__file__).parent
+from gradtui.ordinary_files import read_shipped
+from gradtui.study.spec import StudySpec, load, loads
 
 ORDER = (
     "degradation",
@@ -34,7 +32,8 @@ def load_preset(name: str) -> StudySpec:
     """Return the study of this name. Raises ExperimentError, with the nearest name, where there is none."""
     if name not in ORDER:
         raise ExperimentError(name, name, problem=f"no such study{nearest(name, ORDER)}")
-    return load(FOLDER / f"{name}.toml")
+    file = f"{name}.toml"
+    return loads(read_shipped(__name__, file).decode(), file)
 
 
 def resolve(name_or_path: str) -> StudySpec:

@@ -54,6 +54,7 @@ class StudyScreen(Screen[Path | None]):
         Binding("left,less_than_sign", "sort(-1)", "sort by the column before", show=False, id="study.sort-back"),
         Binding("o", "reverse", "order", show=False, tooltip="Reverse the order.", id="study.order"),
         Binding("z", "fill", "fill", tooltip="Let the chart fill the screen, and back.", id="study.fill"),
+        Binding("W", "report", "write report", show=False, tooltip="As one page to share.", id="study.report"),
         Binding("escape,q", "back", "back", key_display="esc", tooltip="Back; trainings continue.", id="study.back"),
     ]  # fmt: skip
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (160, "-wide")]
@@ -156,6 +157,8 @@ class StudyScreen(Screen[Path | None]):
             return under_way
         if action == "chart":
             return self.query_one(StudyChart).several if self.is_mounted else False
+        if action == "report":
+            return bool(self.rows)
         if action == "open":
             return True if self.rows and self.rows[self.at].folder is not None else None
         return True
@@ -225,6 +228,12 @@ class StudyScreen(Screen[Path | None]):
         """Show the run under the cursor, if it was created."""
         if self.rows and (folder := self.rows[self.at].folder) is not None:
             self.dismiss(folder)
+
+    def action_report(self) -> None:
+        """Write the study, as far as it is trained, as one page to share."""
+        from gradtui.ui.screens.report_dialog import ask_for_study_report
+
+        ask_for_study_report(self, self.study.state)
 
     def action_back(self) -> None:
         """Show all panes again, or else go back."""

@@ -63,7 +63,9 @@ async def test_shipped_studies_are_listed_and_opening_one_trains_nothing() -> No
 
 
 @pytest.mark.parametrize("size", SIZES)
-async def test_study_is_trained_and_shows_its_charts_and_findings(size: tuple[int, int]) -> None:
+async def test_study_is_trained_and_shows_its_charts_and_findings(
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = GradtuiApp()
     async with app.run_test(size=size) as pilot:
         screen, _ = await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
@@ -84,7 +86,17 @@ async def test_study_is_trained_and_shows_its_charts_and_findings(size: tuple[in
         await pilot.press("z")
         await pilot.pause()
         assert screen.maximized is not None
-        await pilot.press("escape", "escape")
+        await pilot.press("escape")
+        monkeypatch.chdir(tmp_path)
+        await pilot.press("W")
+        await until(pilot, lambda: "Write a report" in screen_text(app))
+        await pilot.press("enter")
+        await until(pilot, lambda: (tmp_path / "small.html").is_file())
+        page = (tmp_path / "small.html").read_text()
+        assert "small" in page
+        assert page.count("vanishing") >= 2
+        await until(pilot, lambda: isinstance(app.screen, StudyScreen))
+        await pilot.press("escape")
         await until(pilot, lambda: isinstance(app.screen, LabScreen))
 
 

@@ -189,10 +189,18 @@ def _predicted(experiment: Experiment) -> Prediction:
     return predict(experiment)
 
 
-def values_by_name(data: ViewData, other: ViewData | None) -> Wide | None:
-    """Return another run's values in the order of this one's layers, (layers,); NaN where it has no such layer."""
+def values_beside(data: ViewData, other: ViewData | None) -> Wide | None:
+    """Return another run's values in the order of this one's layers, (layers,); NaN where it has no such layer.
+
+    A layer is compared with that of the same name. Where most have none, because a cure has made other blocks of the
+    net, it is compared with the layer at the same share of the depth.
+    """
     if other is None or other.request.metric != data.request.metric or not len(other.values):
         return None
     known = dict(zip(other.names, other.values.tolist(), strict=False))
+    if 2 * sum(name in known for name in data.names) < len(data.names):
+        depths = np.linspace(0, len(other.values) - 1, len(data.names))
+        nearest: Wide = other.values[np.rint(depths).astype(int)].astype(np.float64)
+        return nearest
     values = np.array([known.get(name, np.nan) for name in data.names], np.float64)
     return None if np.isnan(values).all() else values

@@ -12,7 +12,7 @@ from gradtui.experiment import resolve, set_fields
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import open_run
 from gradtui.ui.view import ViewRequest
-from gradtui.ui.view_data import ViewData, read_view
+from gradtui.ui.view_data import ViewData, read_view, values_beside
 from tests.ui.conftest import MakeRun
 
 
@@ -103,3 +103,22 @@ def test_before_the_first_row_there_is_nothing(make_run: MakeRun, metric: str) -
     data = read_view(snapshot, (), ViewRequest(metric=metric), None, None)
     assert len(data.values) == 0
     assert data.step == 0
+
+
+def test_a_run_with_the_cure_is_compared_layer_by_layer(make_run: MakeRun) -> None:
+    data, _, norms = read(make_run, ViewRequest(), steps=60)
+    count = len(data.names)
+    assert values_beside(data, None) is None
+    np.testing.assert_array_equal(values_beside(data, data), norms[-1])
+    fewer = replace(data, names=data.names[:-1])
+    np.testing.assert_array_equal(values_beside(fewer, data), norms[-1][:-1], "by name where most have one")
+    # "dense1", "dense2" have become the two layers of a block: "dense1.1" and "dense1.2".
+    blocks = tuple(f"block{at // 2 + 1}.{at % 2 + 1}" for at in range(count - 1))
+    np.testing.assert_array_equal(
+        values_beside(replace(data, names=(*blocks, data.names[-1])), data), norms[-1]
+    )
+    half = replace(data, names=blocks[: count // 2])
+    beside = values_beside(half, data)
+    assert beside is not None
+    assert (beside[0], beside[-1]) == (norms[-1][0], norms[-1][-1]), "by depth where the numbers differ"
+    assert len(beside) == count // 2

@@ -135,7 +135,7 @@ class GradientPane(Vertical, can_focus=True):
             return
         from gradtui import metrics
         from gradtui.charts.scale import log10_of
-        from gradtui.ui.view_data import values_by_name
+        from gradtui.ui.view_data import values_beside
         from gradtui.ui.widgets.layer_charts import ScaleLegend
 
         if data.plane is not None:
@@ -145,7 +145,7 @@ class GradientPane(Vertical, can_focus=True):
         units = log10_of if metric.scale == "log" else _plain
         chart, waterfall = await self._charts(followed.folder, metric, data.factors is not None)
         self._data = data
-        self._other = values_by_name(data, partner.data if partner is not None else None)
+        self._other = values_beside(data, partner.data if partner is not None else None)
         headline = self.query_one(Headline)
         factors = data.factors
         text = factors.headline if factors else metric.headline(data.names, data.values.tolist())

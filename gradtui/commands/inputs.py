@@ -79,11 +79,18 @@ def chosen_experiment(args: Namespace) -> Experiment:
 
 
 def chosen_root(args: Namespace) -> Path:
-    """Return the folder of runs. Raises BadInput where --runs names something that is no folder."""
-    from gradtui.runs.folder import runs_root
+    """Return the folder of runs.
 
+    Raises BadInput where --runs names something that is no folder, or where its file server does not answer.
+    """
+    from gradtui.runs.folder import runs_root
+    from gradtui.runs.patience import NO_ANSWER, answers
+
+    root = runs_root() if args.runs is None else args.runs
+    if not answers(root):
+        raise BadInput(f"{root}: {NO_ANSWER}")
     if args.runs is None:
-        return runs_root()
+        return Path(root)
     if os.path.exists(args.runs) and not os.path.isdir(args.runs):
         raise BadInput(f"--runs: {args.runs} is not a folder")
     return Path(args.runs)

@@ -82,10 +82,13 @@ def _study(text: str, root: Path) -> StudyState | None:
 def _study_folder(text: str, root: Path) -> tuple[Path, StudySpec] | None:
     from gradtui.experiment.errors import ExperimentError
     from gradtui.ordinary_files import given_path
+    from gradtui.runs.patience import NO_ANSWER, answers
     from gradtui.study.spec import load
     from gradtui.study.study_folder import STUDY_FILE, folder_of, studies_root
 
     named = given_path(text)
+    if not answers(named):
+        raise BadInput(f"{named}: {NO_ANSWER}")
     for folder in (named, folder_of(text, studies_root(root))):
         try:
             if (folder / STUDY_FILE).is_file():

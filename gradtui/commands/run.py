@@ -45,6 +45,8 @@ TRAINING_OPTIONS = ("resume", "fork", "fail_on", "steps", "runs", "nproc")
 """The options that make no sense with --preflight, by the names of their arguments."""
 
 STARTING = "starting"
+LONGEST_STEP = 20
+"""Digits; Python refuses to read numbers of thousands."""
 
 
 def _configure(parser: ArgumentParser) -> None:
@@ -173,7 +175,9 @@ def _fork(args: Namespace) -> Callable[[], Path]:
 def _run_and_step(text: str) -> tuple[str, int | None]:
     """Split RUN@STEP, unless a folder has that name."""
     run, at, step = text.rpartition("@")
-    if not (at and step.isascii() and step.isdecimal()) or os.path.exists(given_path(text)):
+    if not (at and step.isascii() and step.isdecimal() and len(step) < LONGEST_STEP) or os.path.exists(
+        given_path(text)
+    ):
         return text, None
     return run, int(step)
 

@@ -13,7 +13,7 @@ from gradtui.plain_text import plain
 if TYPE_CHECKING:
     from gradtui.runs.run_info import RunInfo
 
-DIAGNOSIS_SECONDS = 2.0
+DIAGNOSIS_SECONDS = 0.5
 """Seconds for diagnosing, newest first, the runs that neither their trainer nor a viewer has diagnosed."""
 
 

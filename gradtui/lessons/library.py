@@ -99,7 +99,7 @@ def open_lesson(word: str, language: str = FALLBACK) -> Entry:
     if word.endswith(".toml") or os.sep in word:
         return Entry(load(Path(word)), "")
     known = lessons(language)
-    if word.isascii() and word.isdigit() and 1 <= int(word) <= len(known):
+    if word.isascii() and word.isdigit() and len(word) < 9 and 1 <= int(word) <= len(known):
         return known[int(word) - 1]
     names = [entry.lesson.lesson for entry in known]
     if word not in names:

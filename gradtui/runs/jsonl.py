@@ -37,9 +37,21 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
 
 def cut_torn_line(path: Path) -> None:
     """Cut off a last line that was not written to its end. Raises OSError."""
-    with contextlib.suppress(FileNotFoundError):
-        content = path.read_bytes()
-        truncate(path, content.rfind(b"\n") + 1)
+    with contextlib.suppress(FileNotFoundError), os.fdopen(open_to_read(path), "rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        # From the end, for the log may be long.
+        while end > 0:
+            start = max(0, end - TAIL_BYTES)
+            file.seek(start)
+            found = file.read(end - start).rfind(b"\n")
+            if found >= 0:
+                end = start + found + 1
+                break
+            end = start
+        truncate(path, end)
+
+
+TAIL_BYTES = 65_536
 
 
 _LINES = msgspec.json.Decoder()

@@ -20,7 +20,7 @@ from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, l
 from gradtui.runs.label import LABEL_FILE, read_label
 from gradtui.runs.list_cache import FEWEST_RUNS, Stamp, Stamps, read_cache, write_cache
 from gradtui.runs.meta import RunMeta, change_of, config_of, read_meta
-from gradtui.runs.patience import Patience
+from gradtui.runs.patience import NO_ANSWER, Patience, answers
 from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 from gradtui.runs.viewer_diagnosis import DIAGNOSIS_FILE, KnownFinding, read_viewer_diagnosis
@@ -313,7 +313,6 @@ class _Known:
         )
 
 
-NO_ANSWER = "its file server does not answer"
 _STAMPED = (RUN_FILE, EVENTS_FILE, LABEL_FILE, DIAGNOSIS_FILE, "scalars.f32")
 """The files that change when anything changes that a list shows of an ended run."""
 
@@ -332,6 +331,9 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
     None is the newest. Raises RunNotFound, in one line.
     """
     place = root or runs_root()
+    for path in (place, *(() if text is None else (given_path(text), place / text))):
+        if not answers(path):
+            raise RunNotFound(f"{path}: {NO_ANSWER}")
     if text is not None and is_run_folder(given_path(text)):
         return given_path(text)
     if text and Path(text).name == text and is_run_folder(place / text):

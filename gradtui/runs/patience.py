@@ -6,6 +6,8 @@ reading is done in a thread, which is left behind where it waits too long; anoth
 
 from __future__ import annotations
 
+import contextlib
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -17,6 +19,22 @@ R = TypeVar("R")
 PATIENCE_SECONDS = 2.0
 """The time within which one place has to answer."""
 LOOK_SECONDS = 0.1
+
+
+NO_ANSWER = "its file server does not answer"
+
+
+def answers(path: str | os.PathLike[str], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Return whether the file server of a path answers within so many seconds, whatever it says of the path."""
+    answered = threading.Event()
+
+    def ask() -> None:
+        with contextlib.suppress(OSError, ValueError):
+            os.stat(path)
+        answered.set()
+
+    threading.Thread(target=ask, name="gradtui-ask", daemon=True).start()
+    return answered.wait(seconds)
 
 
 class Patience(Generic[P, R]):

@@ -22,6 +22,7 @@ from pathlib import Path
 import msgspec
 
 from gradtui.experiment.errors import ExperimentError
+from gradtui.ordinary_files import read_whole
 from gradtui.runs.errors import RunError
 from gradtui.runs.folder import HEARTBEAT_FILE, is_run_folder, runs_root, slug_of
 from gradtui.runs.jsonl import LineReader, encode_line
@@ -34,6 +35,8 @@ from gradtui.study.spec import StudySpec, dumps, load
 STUDY_FILE = "study.toml"
 INDEX_FILE = "runs.jsonl"
 OWNER_FILE = "keeper.json"
+LARGEST_OWNER = 10_000
+"""Bytes of that file, of which we write some 150."""
 BEAT_SECONDS = 5.0
 """The time between two renewals of the heartbeat."""
 
@@ -207,6 +210,6 @@ class OwnerLock:
 
     def _read(self) -> StudyOwner | None:
         try:
-            return msgspec.json.decode(self._path.read_bytes(), type=StudyOwner)
+            return msgspec.json.decode(read_whole(self._path, LARGEST_OWNER), type=StudyOwner)
         except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return None

@@ -52,6 +52,17 @@ class DiskWork:
         threading.Thread(target=await_end, name="gradtui-disk", daemon=True).start()
 
 
+def answer(ask: Callable[[], T], otherwise: T) -> T:
+    """Return what asking the disk gives, or something else where it does not answer at once."""
+    job = _Job(ask)
+    return job.result() if job.done.wait(PATIENCE_SECONDS) else otherwise
+
+
+def leave(work: Callable[[], None]) -> None:
+    """Do what ends with a screen. Where the disk does not answer, or a thread waits for it, it is left behind."""
+    answer(work, None)
+
+
 class _Job(Generic[T]):
     """A _Job is one piece of work in a thread of its own, which never keeps the process from ending."""
 

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
+import signal
+import subprocess
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from gradtui.runs.library import Library
 from gradtui.runs.patience import Patience
+from gradtui.study.presets import names
+from gradtui.study.spec import loads
+from gradtui.study.study_folder import write_study
 from tests.benchmarks.figures import CannotMeasure
+from tests.support.command_line import environment
 from tests.support.dead_server import DeadServer
 from tests.support.person_terminal import PersonTerminal, patched
 from tests.support.run_folders import make
-from tests.support.studies import sigmoids, write_run
+from tests.support.studies import DEPTHS, sigmoids, write_run
 
 GOOD, BAD = "20260101-000000-good", "20260101-000001-bad"
 KEYS = {"\x1b": "esc", " ": "space", "\r": "enter"}
@@ -56,6 +65,100 @@ def assert_keys_work(terminal: PersonTerminal, after: str) -> None:
         terminal.stay(0.3)
         return
     raise AssertionError(f"no key is answered after {after}")
+
+
+def command_on(server: DeadServer, home: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command that would wait for ever if it waited for the server."""
+    return subprocess.run(
+        patched(server.patch, *words),
+        env=environment(home),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
+def test_list_of_runs_says_that_the_server_does_not_answer(home: Path, tmp_path: Path) -> None:
+    server = DeadServer(home / "runs", tmp_path)
+    server.die()
+    result = command_on(server, home, "runs")
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr == f"gradtui: {home / 'runs'}: its file server does not answer\n"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dead", ["runs", "runs/" + BAD])
+def test_no_command_waits_for_ever(dead: str, home: Path, tmp_path: Path) -> None:
+    for name in (GOOD, BAD):
+        (home / "runs" / name).mkdir(parents=True)
+        write_run(home / "runs" / name, sigmoids())
+    server = DeadServer(home / dead, tmp_path)
+    server.die()
+    out = str(tmp_path / "out")
+    commands: list[list[str]] = [["diagnose", BAD], ["report", BAD, GOOD, out + ".html"]]
+    if dead == "runs":
+        commands += [
+            ["runs"],
+            ["study", names()[0]],
+            ["diagnose"],
+            ["attach"],
+            ["diagnose", str(home / "runs" / BAD)],
+        ]
+        commands += [["export", BAD, "--to", "csv", out], ["import", str(home / "runs" / BAD)]]
+    with ThreadPoolExecutor(4) as together:
+        results = list(together.map(lambda words: command_on(server, home, *words), commands))
+    for words, result in zip(commands, results, strict=True):
+        assert (words, result.returncode, result.stdout) == (words, 2, "")
+        assert result.stderr.endswith(": its file server does not answer\n"), words
+        assert result.stderr.count("\n") == 1
+    if dead != "runs":
+        listed = command_on(server, home, "runs")
+        assert listed.returncode == 0
+        assert len(listed.stdout.splitlines()) == 2
+        assert command_on(server, home, "diagnose", GOOD).returncode == 0
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("dead", ["runs/" + BAD, "runs", "."])
+@pytest.mark.parametrize("screen", ["layer", "study", "compare", "runs", "log", "report"])
+def test_screen_is_left_from(screen: str, dead: str, opened: Open, home: Path) -> None:
+    """The server dies while the screen is open; keys are answered, and q leads out of the app."""
+    spec = loads(DEPTHS)
+    write_study(home / "studies" / "depths", spec)
+    terminal, server = opened(Path(dead))
+    keys, there = {
+        "layer": ("2\r", "parameters"),
+        "study": ("S\x1b[F\r", "depths"),
+        "compare": ("rm\x1b[Bmc", "compare"),
+        "runs": ("r", "runs"),
+        "log": ("L", ""),
+        "report": ("W", ""),
+    }[screen]
+    for key in re.findall(r"\x1b\[.|.", keys, re.DOTALL):
+        terminal.press(key)
+        terminal.stay(0.8)
+    if there:
+        terminal.until_text(there)
+    server.die()
+    ended = time.monotonic() + 20
+    with contextlib.suppress(CannotMeasure):
+        # Raised as soon as the program has ended.
+        terminal.stay(1.0)
+        for key in ("\x1b[B", "m", "\r", "c"):
+            terminal.press(key)
+            terminal.stay(0.3)
+        while time.monotonic() < ended:
+            for key in ("\x1b", "q"):
+                terminal.press(key)
+                terminal.stay(0.4)
+    if terminal.process.poll() is None:
+        terminal.process.send_signal(signal.SIGUSR1)
+        terminal.stay(0.3)
+        pytest.fail(f"it waits in {server.stacks.read_text()}")
+    assert terminal.process.poll() == 0, [report.read_text() for report in home.glob("crashes/*")]
+    assert terminal.faults() == []
 
 
 @pytest.mark.long

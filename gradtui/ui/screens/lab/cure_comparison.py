@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from textual.screen import Screen
 from textual.worker import get_current_worker
 
+from gradtui.ui.disk_work import answer, leave
 from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.widgets.status_bar import cure_of
@@ -108,7 +109,7 @@ class CureComparison:
 
             self._asks_parent = False
             folder = run.folder.parent / run.parent.run
-            if is_run_folder(folder):
+            if answer(partial(is_run_folder, folder), otherwise=False):
                 self.compare_with(folder)
         partner = self.partner
         if partner is None or run.data is None:
@@ -218,7 +219,7 @@ class CureComparison:
         if cures is not None and cures.folder == without_cure.absolute() and not cures.cut_short:
             return cures
         if cures is not None:
-            cures.close()
+            leave(cures.close)
         self.cures = cure_study(without_cure, only_look=True)
         return self.cures
 

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual.screen import Screen
 
+from gradtui.ui.disk_work import answer
+
 if TYPE_CHECKING:
     from gradtui.study.spec import StudySpec
     from gradtui.ui.screens.lab.cure_comparison import CureComparison
@@ -113,7 +115,7 @@ class RunLists:
         if not self.trail:
             return
         *rest, place = self.trail
-        if place.run is not None and place.run.is_dir():
+        if place.run is not None and answer(place.run.is_dir, otherwise=False):
             self._open_run(place.run, adopt=True, against=place.against, alone=place.against is None)
         self.trail = rest
         self._changed()

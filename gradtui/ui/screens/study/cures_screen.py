@@ -15,6 +15,7 @@ from textual.worker import get_current_worker
 
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.study.study import Study
+from gradtui.ui.disk_work import leave
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfiles
 from gradtui.ui.screens.study.study_heads import CureDetails, CuredRunLine, StudyTitle
 from gradtui.ui.screens.study.study_tables import cure_columns, verdict_mark
@@ -97,7 +98,7 @@ class CuresScreen(Screen["Path | None"]):
     def on_unmount(self) -> None:
         """Close a study of which nothing trains: with the next one, the person is asked again."""
         if not self.study.begun:
-            self.study.close()
+            leave(self.study.close)
 
     def look(self) -> None:
         """Paint the state of the study, if it has changed."""
@@ -174,8 +175,11 @@ class CuresScreen(Screen["Path | None"]):
 
     def action_begin(self) -> None:
         """Train all cures that were not trained yet."""
+        self.run_worker(self._begin, thread=True, group="begin", exclusive=True)
+
+    def _begin(self) -> None:
         self.study.begin()
-        self.look()
+        self.app.call_from_thread(self.look)
 
     def action_move(self, by: int) -> None:
         """Move the cursor down by so many cures, or up if negative."""

@@ -18,6 +18,7 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.ordinary_files import given_path
 from gradtui.study.presets import resolve
 from gradtui.study.spec import StudySpec
+from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.study.study_screen import StudyScreen
 from gradtui.ui.screens.study.study_store import StudyEntry, StudyStore
@@ -65,6 +66,7 @@ class StudiesScreen(Screen["Path | None"]):
         self.store = store
         self.entries: Sequence[StudyEntry] = ()
         self.chosen = 0
+        self._disk = DiskWork(self)
 
     def compose(self) -> ComposeResult:
         """Yield the list, and a line on the chosen study."""
@@ -124,7 +126,9 @@ class StudiesScreen(Screen["Path | None"]):
                 self.dismiss(folder)
 
         self.opened = spec
-        self.app.push_screen(StudyScreen(self.store.open(spec)), take)
+        self._disk.do(
+            lambda: self.store.open(spec), lambda study: self.app.push_screen(StudyScreen(study), take)
+        )
 
     def action_file(self) -> None:
         """Ask for a TOML file and open it as a study."""

@@ -14,6 +14,7 @@ from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from gradtui.study.state import StudyRow, StudyState
+from gradtui.ui.disk_work import leave
 from gradtui.ui.screens.study.study_chart import StudyChart, profiles_of
 from gradtui.ui.screens.study.study_heads import StudyTexts, StudyTitle
 from gradtui.ui.screens.study.study_store import OpenStudy
@@ -91,7 +92,7 @@ class StudyScreen(Screen[Path | None]):
     def on_unmount(self) -> None:
         """Close a study that is only looked at, so that another process can train it."""
         if not self.study.begun:
-            self.study.close()
+            leave(self.study.close)
 
     def follow(self) -> None:
         """Poll the study in a thread, which outlives this screen if this app trains the study."""

@@ -30,7 +30,9 @@ class Replay:
         (folder / "experiment.toml").write_bytes((recorded / "experiment.toml").read_bytes())
         process = RunMeta.of_this_process(id=folder.name, name=run.meta.name)
         write_meta(folder, process.resumed_by(replace(read_meta(recorded), id=folder.name)))
-        self._writer = RunWriter(folder, {name: about.columns for name, about in run.meta.tables.items()})
+        self._writer = RunWriter(
+            folder, {name: about.columns * about.width for name, about in run.meta.tables.items()}
+        )
 
     def play(self, step: int) -> None:
         """Write everything up to a step; with the last step also what came after it, such as the end."""

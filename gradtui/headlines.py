@@ -26,6 +26,12 @@ JUMP_RATIO = 0.1
 """Update ÷ weight of one step below which a layer stands still, and above which it jumps."""
 
 
+OUTPUT = "output"
+"""The name of the layer that gives the answer, in gradtui's own nets; its gradient is no measure of the depth."""
+LEAST_WITH_OUTPUT = 2
+"""The most layers of which the output is compared too, because only one hidden layer is left without it."""
+
+
 class HeadlineText(NamedTuple):
     """A HeadlineText is the sentence over a chart, and how alarming it is."""
 
@@ -49,6 +55,9 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
         return HeadlineText("one layer: nothing to compare", "none")
     pairs = [(name, norm) for name, norm in zip(names, norms, strict=True) if not is_absent(norm)]
     none = len(norms) - len(pairs)
+    if len(pairs) > LEAST_WITH_OUTPUT and pairs[-1][0] == OUTPUT and math.isfinite(pairs[-1][1]):
+        # As everywhere: the first hidden layer against the last hidden one.
+        pairs = pairs[:-1]
     if len(pairs) < 2:
         text = f"only {pairs[0][0]} has a gradient" if pairs else "no layer has a gradient"
         return HeadlineText(text, "none")
@@ -105,7 +114,7 @@ def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineTe
     if known is None or known[1] != known[1]:
         return HeadlineText("no update measured", "none")
     name, moved = known
-    text = f"a step moves the weights of {name} by {moved:.1e} of their size"
+    text = f"a step changes the weights of {name} by {moved:.1e} of their size"
     if moved < STANDSTILL_RATIO:
         return HeadlineText(f"{text}: the weights barely move", "weak")
     if moved > JUMP_RATIO:

@@ -110,11 +110,6 @@ def figure(value: float | None) -> str:
     return "–" if value is None else f"{value:.4g}"
 
 
-def share(value: float | None) -> str:
-    """Return a fraction in percent; a dash for None."""
-    return "–" if value is None else f"{100 * value:.1f} %"
-
-
 _BLOCKS = "▁▂▃▄▅▆▇"
 """The blocks do not include the full block, since those of two lines would run into each other."""
 DECADES = 8.0
@@ -141,7 +136,7 @@ def duration(seconds: float | None) -> str:
 
 
 def percent(share: float | None) -> str:
-    """Return an accuracy in percent; a dash for None."""
+    """Return a fraction in percent; a dash for None."""
     return "–" if share is None else f"{share:.1%}"
 
 

@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from gradtui.words import compare_decades, figure, ratio, seconds, share, times
+from gradtui.words import compare_decades, figure, percent, ratio, seconds, times
 
 
 @pytest.mark.parametrize(
@@ -46,8 +46,8 @@ def test_durations_have_seconds_minutes_or_hours(value: float, words: str) -> No
 
 
 def test_what_is_missing_is_a_dash_and_what_is_not_a_number_says_so() -> None:
-    assert (figure(None), share(None)) == ("–", "–")
-    assert (figure(math.nan), figure(2.302585), share(0.1034)) == ("nan", "2.303", "10.3 %")
+    assert (figure(None), percent(None)) == ("–", "–")
+    assert (figure(math.nan), figure(2.302585), percent(0.1034)) == ("nan", "2.303", "10.3%")
 
 
 @pytest.mark.parametrize(

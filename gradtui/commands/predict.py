@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -53,14 +54,20 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
     if not prediction.applies:
         print_sections(paper, [title, Text(f"No prediction: {prediction.why}.")])
         return
-    decades = np.array(prediction.log10_profile)
+    if prediction.log10_lags:
+        decades = np.array(prediction.log10_lags)
+        back = f"{len(decades) - 1} steps back in time"
+        said = compare_decades(decades[-1] - decades[0]).replace("at the output", "at the last step")
+        said = said.replace("at the input", back)
+        of_what = "each hidden state, by steps back in time, the last one's being 1"
+    else:
+        decades = np.array(prediction.log10_profile)
+        said = compare_decades(decades[0] - decades[-1])
+        of_what = "each hidden pre-activation, the last one's being 1"
     print_sections(
         paper,
-        [title, Text(f"Expected: the gradient is {compare_decades(decades[0] - decades[-1])}.")],
-        [
-            Text("RMS gradient with respect to each hidden pre-activation, the last one's being 1", "bold"),
-            *profile_chart(decades, paper),
-        ]
+        [title, Text(f"Expected: the gradient is {said}.")],
+        [Text(f"RMS gradient with respect to {of_what}", "bold"), *profile_chart(decades, paper)]
         if len(decades) > 1
         else [],
         _figures(prediction),
@@ -70,12 +77,12 @@ def _print(experiment: Experiment, prediction: Prediction) -> None:
 def _figures(prediction: Prediction) -> Iterator[Text]:
     from rich.text import Text
 
-    lags = prediction.log10_lags
-    if lags:
-        yield Text(f"over {len(lags) - 1} steps of time the gradient changes by {lags[-1]:+.2f} decades")
-    of = "one step of time" if lags else "the last hidden layer"
-    yield Text(f"chi of {of} {prediction.chi[-1]:.4g} (1 keeps a gradient as it is)")
-    yield Text(f"depth scale {prediction.depth_scale:.4g} {'steps of time' if lags else 'layers'}")
+    lags, chi, scale = prediction.log10_lags, prediction.chi[-1], prediction.depth_scale
+    one, many = ("step back in time", "steps") if lags else ("layer", "layers")
+    yield Text(f"each {one} multiplies the squared gradient by χ = {chi:.4g} (1 keeps it)")
+    if math.isfinite(scale):
+        how = "falls to 1/e" if chi < 1 else "grows by e"
+        yield Text(f"the squared gradient {how} every {scale:.4g} {many}")
 
 
 COMMAND = Command(

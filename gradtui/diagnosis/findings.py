@@ -30,16 +30,20 @@ REGISTRY = (
     FindingCode("not-cleared", "gradients are never cleared between two steps", "explodes"),
     FindingCode("exploding", "the gradient grows towards the input or during training", "explodes"),
     FindingCode("nonfinite", "NaN or infinity in loss, gradients or activations", "explodes"),
-    FindingCode("unstable-loss", "the loss stands above chance again and again", "explodes"),
+    FindingCode("unstable-loss", "the loss is worse than guessing again and again", "explodes"),
     FindingCode("underflow", "the gradient is smaller than its number format can hold", "starves"),
     FindingCode("dead-units", "units never fire, so that no gradient reaches them", "dead"),
-    FindingCode("saturated", "units stand at the flat ends of their activation", "dead"),
-    FindingCode("vanishing", "the gradient dies on its way to the input or back in time", "starves"),
+    FindingCode("saturated", "units are saturated, at the flat ends of their activation", "dead"),
+    FindingCode(
+        "vanishing",
+        "almost no gradient reaches the input, or goes far back in time",
+        "starves",
+    ),
     FindingCode("no-gradient", "layers have never received a gradient", "starves"),
-    FindingCode("overclipped", "clipping holds back every step", "starves", "warning"),
+    FindingCode("overclipped", "clipping shortens every step too much", "starves", "warning"),
     FindingCode("degradation", "a deeper net trains worse than a shallower one", "learns badly"),
     FindingCode("spikes", "single steps have a gradient far above their neighbours", "explodes", "info"),
-    FindingCode("not-learning", "the loss stays at chance with a healthy gradient", "learns badly"),
+    FindingCode("not-learning", "the loss stays at that of guessing with a healthy gradient", "learns badly"),
 )
 """Every finding code, causes before symptoms: the order in which the findings of a run are shown."""
 

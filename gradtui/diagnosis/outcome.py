@@ -112,7 +112,7 @@ class Verdict:
         parts = [f"{', '.join(codes)} {what}" for codes, what in changes if codes]
         lines = [self.word + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
-            lines.append(f"accuracy {before.accuracy:.3f} → {after.accuracy:.3f}")
+            lines.append(f"accuracy {before.accuracy:.1%} → {after.accuracy:.1%}")
         lines.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
             lines.append(f"input ÷ output gradient: {ratio(before.drop)} → {ratio(after.drop)}")

@@ -52,7 +52,7 @@ def cure(key: str) -> Cure:
 CURES: tuple[Cure, ...] = (
     Cure(
         "relu",
-        "ReLU and He's weights",
+        "ReLU + He initialisation",
         "ReLU's slope is 1 wherever a unit is active, so with He initialisation and biases at 0 the gradient keeps its "
         "size on average at the start.",
         "a unit that is never active gets no gradient and may stay dead, which a large rate makes likely.",
@@ -81,14 +81,14 @@ CURES: tuple[Cure, ...] = (
     ),
     Cure(
         "elu",
-        "ELU and LeCun's weights",
+        "ELU + LeCun initialisation",
         "ELU is smooth, never flat near zero, and its outputs are nearer to a mean of zero than ReLU's.",
         "an exponential for every unit: about five times the time of leaky ReLU on large layers.",
         cure_edits.use_elu,
     ),
     Cure(
         "tanh-xavier",
-        "tanh and Xavier's weights",
+        "tanh + Xavier initialisation",
         "tanh has slope 1 at zero, where sigmoid has 1/4, and Xavier's weights keep its inputs near zero.",
         "it still saturates: very deep nets lose the gradient more slowly, but they lose it.",
         cure_edits.use_tanh_xavier,
@@ -99,7 +99,7 @@ CURES: tuple[Cure, ...] = (
         "Each unit is brought to mean 0 and deviation 1 over the batch, so activations stay where slopes "
         "are healthy.",
         "needs batches of some size, acts differently in training and use, and a plain batch-normed ReLU "
-        "net still gains 0.083 decades a layer towards the input: very deep ones explode at the start.",
+        "net still multiplies the gradient by 1.2 a layer towards the input: very deep ones explode at the start.",
         cure_edits.batch_norm,
     ),
     Cure(

@@ -13,7 +13,7 @@ from gradtui.charts.text import text_chart
 from gradtui.report.page import Block, Columns, Grid, Heading, Picture
 from gradtui.report.run_blocks import TEXT_HEIGHT, TEXT_WIDTH, SharedRun, batch_curve
 from gradtui.report.run_svg import curves_svg, wants_log
-from gradtui.words import figure, seconds, share
+from gradtui.words import figure, percent, seconds
 
 MOST_COMPARED = len(COLOURS)
 """Runs on one page at most: one for each colour that eyes tell apart."""
@@ -40,8 +40,8 @@ def _row(number: int, run: SharedRun) -> tuple[str, ...]:
         f"{summary['steps']:,}",
         seconds(summary["seconds"]),
         figure(summary["loss"]["last"]),
-        share(summary["accuracy"]["train"]),
-        share(summary["accuracy"]["test"]),
+        percent(summary["accuracy"]["train"]),
+        percent(summary["accuracy"]["test"]),
         _ends(run),
         findings,
     )

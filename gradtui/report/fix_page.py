@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradtui.experiment.overrides import diff
 from gradtui.report.run_json import run_object
 from gradtui.runs.reader import open_run
-from gradtui.words import figure, ratio, share
+from gradtui.words import figure, percent, ratio
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import CureOffer
@@ -102,7 +102,7 @@ def _reached(summary: dict[str, Any]) -> str:
     if loss["first"] is not None and loss["last"] is not None:
         text += f": loss {figure(loss['first'])} → {figure(loss['last'])}"
     if accuracy is not None:
-        text += f", training accuracy {share(accuracy)}"
+        text += f", training accuracy {percent(accuracy)}"
     return text
 
 

@@ -15,7 +15,7 @@ from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import factor_chart, profile_chart
 from gradtui.report.run_json import shortest
-from gradtui.words import compare_decades, figure, share, without_superscripts
+from gradtui.words import compare_decades, figure, percent, without_superscripts
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
@@ -161,7 +161,7 @@ def _figures(run: Run) -> Iterator[Text]:
     dead = _row(run, "dead_fraction")
     if np.nanmax(dead, initial=0.0) >= DEAD_FRACTION_SHOWN:
         worst = int(np.nanargmax(dead))
-        yield Text(f"{'dead units':<12}{share(float(dead[worst]))} of {run.layer_names[worst]}", "yellow")
+        yield Text(f"{'dead units':<12}{percent(float(dead[worst]))} of {run.layer_names[worst]}", "yellow")
 
 
 def _row(run: Run, metric: str) -> np.ndarray:

@@ -35,7 +35,7 @@ from gradtui.report.run_svg import (
     waterfall_svg,
 )
 from gradtui.runs.plane import Plane, read_plane
-from gradtui.words import figure, net_in_words, seconds, share
+from gradtui.words import figure, net_in_words, percent, seconds
 
 if TYPE_CHECKING:
     from gradtui.runs.reader import Run
@@ -121,9 +121,9 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
         yield Prose(f"Started from {whose}{parent.cure and f', with the change {parent.cure}'}.", "weak")
     figures = [
         ("loss", summary["loss"]["last"], figure),
-        ("training accuracy", summary["accuracy"]["train"], share),
+        ("training accuracy", summary["accuracy"]["train"], percent),
     ]
-    figures.append(("test accuracy", summary["accuracy"]["test"], share))
+    figures.append(("test accuracy", summary["accuracy"]["test"], percent))
     if known := [f"{name} {written(value)}" for name, value, written in figures if value is not None]:
         yield Prose(f"At the end: {', '.join(known)}.")
 
@@ -243,7 +243,7 @@ def _plane_picture(plane: Plane) -> Picture:
     about = "The number that the net gives each place of the plane."
     if plane.about.classes:
         right = (
-            f"{share(plane.accuracy)} of the {len(plane.about.x):,} training points drawn lie in their own."
+            f"{percent(plane.accuracy)} of the {len(plane.about.x):,} training points drawn lie in their own."
         )
         about = f"The class that the net gives each place of the plane. {right}"
     return Picture(f"At step {plane.step:,}", about, plane_svg(plane), text_plane(plane))
@@ -303,7 +303,7 @@ def _cost(shared: SharedRun) -> list[tuple[str, str]]:
     if summary["seconds"] > 0:
         rows.append(("steps a second", f"{taken / summary['seconds']:,.0f}"))
     if summary["overhead"] is not None:
-        rows.append(("recording", f"{share(summary['overhead'])} of the step time"))
+        rows.append(("recording", f"{percent(summary['overhead'])} of the step time"))
     if (memory := _memory(shared)) is not None:
         rows.append(("memory, estimated", memory))
     if meta is not None:

@@ -15,7 +15,7 @@ from gradtui.report.run_charts import curve_charts, gradient_charts
 from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
 from gradtui.runs.meta import config_of
-from gradtui.words import figure, seconds, share
+from gradtui.words import figure, percent, seconds
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
@@ -104,11 +104,11 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     if metric := summary.get("metric"):
         yield _row(metric["name"][:9], *_course(metric))
     if accuracy["train"] is not None:
-        yield _row("accuracy", f"train {share(accuracy['train'])}", f"test {share(accuracy['test'])}")
+        yield _row("accuracy", f"train {percent(accuracy['train'])}", f"test {percent(accuracy['test'])}")
     rate = [f"{taken / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
-        yield _row("recording overhead", f"{share(summary['overhead'])} of the step time")
+        yield _row("recording overhead", f"{percent(summary['overhead'])} of the step time")
 
 
 def _course(numbers: dict[str, Any]) -> list[str]:

@@ -17,7 +17,7 @@ from gradtui.report.study_svg import drawing_of
 from gradtui.study.chart_data import Chart
 from gradtui.study.spec import dumps
 from gradtui.study.state import StudyState
-from gradtui.words import figure, share
+from gradtui.words import figure, percent
 
 
 def study_blocks(state: StudyState) -> Iterator[Block]:
@@ -64,7 +64,7 @@ def _runs(state: StudyState) -> Iterator[tuple[str, ...]]:
     for row in state.rows:
         outcome = row.outcome
         values = () if outcome is None else (outcome.accuracy, outcome.test_accuracy)
-        shares = [share(None if math.isnan(value) else value) for value in values]
+        shares = [percent(None if math.isnan(value) else value) for value in values]
         numbers = ("–",) * 3 if outcome is None else (figure(outcome.loss), *shares)
         found = ", ".join(row.codes) or ("none" if row.completed else "–")
         yield row.name, row.reason or row.state, f"{row.step:,}", *numbers, found

@@ -9,18 +9,17 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual import events
-from textual.app import SystemCommand
+from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 
 from gradtui.ui.app_lessons import Lessons
 from gradtui.ui.chart_imports import import_charts
-from gradtui.ui.keys import LAB_KEYS, key_actions, keymap_of, without_key
+from gradtui.ui.keys import LAB_KEYS, keymap_of, without_key
 from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.terminal.daemon_threads import DaemonThreads
@@ -28,11 +27,20 @@ from gradtui.ui.terminal.terminal_app import TerminalApp
 from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
 
 if TYPE_CHECKING:
+    from textual.command import Provider
+
     from gradtui.experiment import Experiment
     from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 MAX_THREADS = 32
 """Threads are only made when they are needed."""
+
+
+def _things() -> type[Provider]:
+    """Return what finds presets, studies and themes; it is imported with the palette."""
+    from gradtui.ui.palette import ThingsProvider
+
+    return ThingsProvider
 
 
 class GradtuiApp(TerminalApp):
@@ -46,6 +54,7 @@ class GradtuiApp(TerminalApp):
     """
 
     TITLE = "gradtui"
+    COMMANDS = App.COMMANDS | {_things}
     BINDINGS = [
         # Also in dialogs; in a text field it is a character like others.
         Binding(
@@ -193,17 +202,9 @@ class GradtuiApp(TerminalApp):
 
         Textual's own commands are left out where there is a key for the same.
         """
-        from textual.markup import escape
+        from gradtui.ui.palette import action_commands
 
-        for _, actions in key_actions(screen):
-            for action in actions:
-                if action.enabled and action.action != "command_palette":
-                    help_text = "  ".join(filter(None, (" ".join(action.keys), action.tooltip)))
-                    # The palette awaits what the callback returns; an action is one of its own pane, so it runs there.
-                    run = partial(self.run_action, action.action, action.node)
-                    yield SystemCommand(
-                        action.description[:1].upper() + action.description[1:], escape(help_text), run
-                    )
+        yield from action_commands(self, screen)
         yield SystemCommand("Theme", "Other colours; the choice is kept", self.action_change_theme)
         if self.ascii:
             yield SystemCommand("Characters: Unicode", "Draw with all characters", self.action_toggle_ascii)

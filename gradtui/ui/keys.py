@@ -17,9 +17,11 @@ from textual.widget import Widget
 if TYPE_CHECKING:
     from gradtui.ui.followed_run import FollowedRun
 
+WHY_KEY = Binding("w", "why", "why", tooltip="What was found, why it happens, and what helps.", id="lab.why")
+
 TIME_KEYS: list[BindingType] = [
-    Binding("m", "metric(True)", "measure", tooltip="Draw another measure of the layers.", id="lab.measure"),
-    Binding("M", "metric(False)", "previous measure", show=False, id="lab.measure-back"),
+    Binding("m", "metric(True)", "metric", tooltip="Draw another metric of the layers.", id="lab.measure"),
+    Binding("M", "metric(False)", "previous metric", show=False, id="lab.measure-back"),
     Binding(
         "P",
         "factors",
@@ -31,7 +33,13 @@ TIME_KEYS: list[BindingType] = [
     Binding(
         "D", "plane", "what it computes", tooltip="The class that the net gives each point.", id="lab.plane"
     ),
-    Binding("b", "first_bad", "first bad step", tooltip="Go to where it began.", id="lab.first-bad"),
+    Binding(
+        "b",
+        "first_bad",
+        "first bad step",
+        tooltip="Go to the step at which the problem began.",
+        id="lab.first-bad",
+    ),
     Binding("escape,n", "live", "live", key_display="esc", tooltip="Back to the newest step.", id="lab.live"),
     Binding(
         "slash",
@@ -39,7 +47,7 @@ TIME_KEYS: list[BindingType] = [
         "find",
         key_display="/",
         show=False,
-        tooltip="A layer by its name.",
+        tooltip="Find a layer by its name.",
         id="lab.find",
     ),
 ]
@@ -52,7 +60,7 @@ LAB_KEYS: list[BindingType] = [
         "continue",
         "continue",
         key_display="space",
-        tooltip="Go on with this run from where it was stopped.",
+        tooltip="Continue this run from where it was stopped.",
         id="lab.continue",
     ),
     Binding("space", "send('pause')", "pause", key_display="space", tooltip="Pause.", id="lab.pause"),
@@ -80,7 +88,7 @@ LAB_KEYS: list[BindingType] = [
         "i",
         "preflight",
         "check at init",
-        tooltip="Measure this net at initialisation, beside theory.",
+        tooltip="Measure this net before training, beside theory.",
         id="lab.initial",
     ),
     Binding("1,e", "tab('net')", "net", show=False, tooltip="Go to the net.", id="lab.net"),
@@ -91,7 +99,7 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "4", "tab('findings')", "findings", show=False, tooltip="Go to what was found.", id="lab.findings"
     ),
-    Binding("o", "all_settings", "options", tooltip="Data, optimizer, cures, run.", id="lab.options"),
+    Binding("o", "all_settings", "options", tooltip="Every setting of the experiment.", id="lab.options"),
     Binding("p", "presets", "presets", tooltip="Open a built-in example.", id="lab.presets"),
     Binding(
         "B",
@@ -101,7 +109,8 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Train this preset and its partner: the problem and its cure.",
         id="lab.beside",
     ),
-    Binding("c", "cures", "cures", tooltip="Apply a cure to the experiment.", id="lab.cures"),
+    Binding("c", "cures", "apply a cure", tooltip="Edit the experiment: apply a cure to it.", id="lab.cures"),
+    WHY_KEY,
     Binding(
         "f",
         "fork_with_cure",
@@ -144,7 +153,7 @@ LAB_KEYS: list[BindingType] = [
         "report",
         "write report",
         show=False,
-        tooltip="This run as one page to share, HTML or Markdown.",
+        tooltip="Write this run as one page to share, HTML or Markdown.",
         id="lab.report",
     ),
     Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
@@ -166,14 +175,19 @@ LAB_KEYS: list[BindingType] = [
         id="lab.draw",
     ),
     Binding(
-        "Y", "copy", "copy", show=False, tooltip="The experiment as TOML to the clipboard.", id="lab.copy"
+        "Y",
+        "copy",
+        "copy",
+        show=False,
+        tooltip="Copy the experiment as TOML to the clipboard.",
+        id="lab.copy",
     ),
     Binding(
         "C",
         "copy_string",
         "copy as string",
         show=False,
-        tooltip="A short text for gradtui STRING.",
+        tooltip="Copy the experiment as a short text, which gradtui STRING opens.",
         id="lab.copy-string",
     ),
     Binding(
@@ -188,7 +202,7 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "E", "app.lesson('answer')", "answer", tooltip="Answer the lesson's question.", id="lesson.answer"
     ),
-    Binding("H", "app.lesson('hint')", "hint", tooltip="A hint, or the text again.", id="lesson.hint"),
+    Binding("H", "app.lesson('hint')", "hint", tooltip="Show a hint, or the text again.", id="lesson.hint"),
     Binding(
         "greater_than_sign",
         "app.lesson('next')",
@@ -199,8 +213,15 @@ LAB_KEYS: list[BindingType] = [
     ),
     Binding("less_than_sign", "app.lesson('back')", "step before", show=False, id="lesson.back"),
     Binding("r", "runs", "runs", tooltip="Open another run.", id="lab.runs"),
-    Binding("S", "studies", "studies", show=False, tooltip="Many trainings, one question.", id="lab.studies"),
-    Binding("L", "log", "log", show=False, tooltip="What the trainer printed.", id="lab.log"),
+    Binding(
+        "S",
+        "studies",
+        "studies",
+        show=False,
+        tooltip="Studies: many trainings that answer one question.",
+        id="lab.studies",
+    ),
+    Binding("L", "log", "log", show=False, tooltip="Show what the trainer printed.", id="lab.log"),
     Binding("tab", "pane(1)", "next pane", show=False, id="lab.next"),
     Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="lab.before"),
 ]
@@ -259,13 +280,13 @@ GRADIENT_KEYS: list[BindingType] = [
 NEED_A_RUN = frozenset(
     {
         "send", "restart", "continue",
-        "log", "report", "metric", "factors", "plane", "first_bad", "live", "find_layer", "back",
+        "log", "report", "metric", "why", "factors", "plane", "first_bad", "live", "find_layer", "back",
         "fork_with_cure", "try_all_cures", "repair", "end_comparison",
     }
 )  # fmt: skip
 """The actions that need a run."""
 
-FIXING_KEYS = frozenset({"lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
+FIXING_KEYS = frozenset({"lab.why", "lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
 """The ids of the keys that come next once a problem was found."""
 
 LEADING_BACK = frozenset({"lab.live", "lab.back"})
@@ -347,6 +368,18 @@ def _with_id(bindings: Iterable[BindingType]) -> list[Binding]:
     return [binding for binding in bindings if isinstance(binding, Binding) and binding.id is not None]
 
 
+MOVES = frozenset({
+    "cursor_up", "cursor_down", "first", "last", "newest", "page_up", "page_down", "page", "move", "choose", "scroll",
+    "scroll_up", "scroll_down", "scroll_home", "scroll_end", "layer", "neighbour", "time", "end", "pane",
+})  # fmt: skip
+"""The actions that only move a cursor or the focus."""
+
+UNTOLD = frozenset(
+    {"page_left", "page_right", "scroll_left", "scroll_right", "screen.copy_text", "copy_text"}
+)
+"""Textual's own actions that nobody needs here."""
+
+
 @dataclass(frozen=True)
 class KeyAction:
     """A KeyAction is something that can be done now, with every key for it."""
@@ -359,6 +392,18 @@ class KeyAction:
     description: str
     tooltip: str
     enabled: bool
+    shown: bool = False
+    """Whether the key line has it, where there is room."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the action without its arguments."""
+        return self.action.partition("(")[0]
+
+    @property
+    def moves(self) -> bool:
+        """Return whether it only moves a cursor or the focus."""
+        return self.name in MOVES
 
 
 def key_actions(screen: Screen[Any]) -> list[tuple[DOMNode, list[KeyAction]]]:
@@ -366,7 +411,7 @@ def key_actions(screen: Screen[Any]) -> list[tuple[DOMNode, list[KeyAction]]]:
     focused = screen.focused or screen
     by_node: dict[DOMNode, dict[str, list[ActiveBinding]]] = {n: {} for n in focused.ancestors_with_self}
     for active in screen.active_bindings.values():
-        if not active.binding.system:
+        if not active.binding.system and active.binding.action.partition("(")[0] not in UNTOLD:
             by_node.setdefault(active.node, {}).setdefault(active.binding.action, []).append(active)
     return [
         (node, [_key_action(screen, bindings) for bindings in actions.values()])
@@ -388,7 +433,10 @@ def _key_action(screen: Screen[Any], bindings: list[ActiveBinding]) -> KeyAction
     description = description or name
     # Textual's own are written Like This.
     description = description.lower() if description.istitle() else description[:1].lower() + description[1:]
-    return KeyAction(first.node, first.binding.action, tuple(keys), description, tooltip, first.enabled)
+    shown = any(active.binding.show for active in bindings)
+    return KeyAction(
+        first.node, first.binding.action, tuple(keys), description, tooltip, first.enabled, shown
+    )
 
 
 def help_of(screen: Screen[Any]) -> str:

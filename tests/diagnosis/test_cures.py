@@ -253,7 +253,7 @@ def test_a_cure_is_named_after_what_it_changes_in_the_net_at_hand() -> None:
     assert offer.name == "He initialisation"
     assert set(offer.set) <= {"net.0.init", "net.0.gain"}
     other = next(offer for offer in cures.for_vanishing(resolve("sigmoid-20")) if offer.key == "relu")
-    assert other.name == "ReLU and He's weights"
+    assert other.name == "ReLU + He initialisation"
 
 
 def test_a_cure_that_rearranges_blocks_says_how() -> None:

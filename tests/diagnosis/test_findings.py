@@ -56,7 +56,7 @@ def test_a_finding_is_as_severe_as_the_registry_says_unless_the_case_is_mild() -
 
 
 def test_a_finding_survives_being_recorded() -> None:
-    offer = CureOffer("ReLU and He's weights", {"net.0.activation": "relu"}, "why", "price", "relu")
+    offer = CureOffer("ReLU + He initialisation", {"net.0.activation": "relu"}, "why", "price", "relu")
     made = Finding("vanishing", "critical", 12, ("dense1", "dense2"), "It dies.", (offer,))
     read = Finding.from_json({"event": "finding", "time": 1.0, **made.to_json()})
     assert read is not None

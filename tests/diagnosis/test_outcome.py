@@ -24,7 +24,7 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     assert found.price == pytest.approx(1.1)
     said = found.lines()
     assert said[0] == "fixed: vanishing gone"
-    assert "accuracy 0.104 → 0.990" in said
+    assert "accuracy 10.4% → 99.0%" in said
     assert "input ÷ output gradient: 2e-12 → 2" in said
 
 

@@ -162,7 +162,7 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
         Script(mlp(12, "Tanh", NORMAL.format(0.02)), sgd(0.1)),
         {"vanishing": ["Xavier initialisation", "a norm behind each hidden layer"]},
     ),
-    "sigmoids": (Script(mlp(12, "Sigmoid"), sgd(0.1)), {"vanishing": ["ReLU and He's weights"]}),
+    "sigmoids": (Script(mlp(12, "Sigmoid"), sgd(0.1)), {"vanishing": ["ReLU + He initialisation"]}),
     "a recurrence that grows": (
         Script(RECURRENT, sgd(0.05), READ_OUT),
         {"nonfinite": ["clip at 1", "He initialisation"]},

@@ -121,7 +121,7 @@ def test_page_of_a_study_without_a_grid_prints_a_ranking(capsys: pytest.CaptureF
     print_study(settled(study(TWO_SEEDS, Launcher(relu_heals))))
     page = capsys.readouterr().out
     (ranked,) = [line for line in page.splitlines() if line.startswith("1 ")]
-    assert "ReLU and He's weights" in ranked
+    assert "ReLU + He initialisation" in ranked
     assert "0.950" in ranked
     assert ranked.endswith("fixed")
 
@@ -135,7 +135,7 @@ def test_json_object_holds_runs_table_findings_and_ranking() -> None:
     assert sick["findings"] == ["vanishing"]
     assert sick["accuracy"] == {"train": 0.1, "test": pytest.approx(0.05)}
     assert sick["steps"] == 60
-    assert [row["change"] for row in told["table"]] == ["no cure", "ReLU and He's weights"]
+    assert [row["change"] for row in told["table"]] == ["no cure", "ReLU + He initialisation"]
     (best,) = told["ranking"]
     assert best["healed"]
     assert best["accuracy"]["train"] == 0.95

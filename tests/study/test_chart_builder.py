@@ -71,7 +71,7 @@ def test_bars_of_a_study_without_a_grid_are_its_changes_with_their_findings() ->
     assert isinstance(chart, BarChart)
     assert [(bar.name, bar.mean, bar.note) for bar in chart.bars] == [
         ("none", 0.1, "vanishing"),
-        ("ReLU and He's weights", 0.9, ""),
+        ("ReLU + He initialisation", 0.9, ""),
     ]
 
 

@@ -22,7 +22,7 @@ def test_records_have_one_row_per_run(state: StudyState, tmp_path: Path) -> None
     write_csv(state, tmp_path / "runs.csv")
     with (tmp_path / "runs.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert [row["change"] for row in rows] == ["no cure", "ReLU and He's weights"] * 2
+    assert [row["change"] for row in rows] == ["no cure", "ReLU + He initialisation"] * 2
     assert [row["seed"] for row in rows] == ["0", "0", "1", "1"]
     assert [float(row["train_accuracy"]) for row in rows] == [0.1, 0.95, 0.1, 0.95]
     assert [row["findings"] for row in rows] == ["vanishing", "", "vanishing", ""]

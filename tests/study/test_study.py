@@ -88,13 +88,13 @@ def test_unwritable_folder_is_a_problem_in_one_line() -> None:
 def test_changes_are_ranked_by_means_over_their_seeds() -> None:
     state = settled(study(TWO_SEEDS, Launcher(relu_heals)))
     (one,) = state.ranked
-    assert one.change == "ReLU and He's weights"
+    assert one.change == "ReLU + He initialisation"
     assert one.seeds == 2
     assert one.verdict.healed
     assert one.verdict.before.accuracy == pytest.approx(0.1)
     assert one.verdict.after.accuracy == pytest.approx(0.95)
     (chart,) = state.charts
-    assert [bar.name for bar in chart.bars] == ["no cure", "ReLU and He's weights"]
+    assert [bar.name for bar in chart.bars] == ["no cure", "ReLU + He initialisation"]
     assert [bar.note for bar in chart.bars] == ["vanishing", ""]
 
 

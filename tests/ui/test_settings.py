@@ -286,8 +286,8 @@ async def test_no_color_wins_over_a_theme_that_was_chosen(monkeypatch: pytest.Mo
 
 
 def test_what_shares_a_key_with_something_that_gets_another_keeps_it() -> None:
-    assert keymap_of({"lab.start": "w"}, LAB_KEYS) == {
-        "lab.start": "w",
+    assert keymap_of({"lab.start": "f5"}, LAB_KEYS) == {
+        "lab.start": "f5",
         "lab.continue": "space",
         "lab.pause": "space",
         "lab.resume": "space",
@@ -297,7 +297,7 @@ def test_what_shares_a_key_with_something_that_gets_another_keeps_it() -> None:
 
 
 async def test_keys_are_others_and_the_footer_says_so(make_run: MakeRun) -> None:
-    written('[keys]\nlab.start = "w"\nlab.options = "p"\nlab.presets = "o,f2"\n')
+    written('[keys]\nlab.start = "f5"\nlab.options = "p"\nlab.presets = "o,f2"\n')
     app = GradtuiApp(attach=make_run(end=None))
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)

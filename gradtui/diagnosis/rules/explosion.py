@@ -82,7 +82,7 @@ def harmless_explosion(case: Case) -> Finding | None:
         return None
     first, last = case.end_layers()
     words = (
-        f"At its start the gradient of {first} was {times(profile.start)} that of {last}, but it is held: "
+        f"At its start the gradient of {first} was {times(profile.start)} that of {last}, but it does no harm: "
         f"{case.progress_text()}."
     )
     return Finding("exploding", "info", int(profile.steps[profile.start_sample]), (), words)
@@ -118,15 +118,19 @@ def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
 def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
     """Return the explosion that a profile shows from the start."""
     sample = profile.start_sample
-    slope = f"{abs(profile.slope(sample)):.2g} decades a {place}"
+    factor = number(10 ** abs(profile.slope(sample)))
     step = int(profile.steps[sample])
     if place != "layer":
         lag = profile.levels.shape[1] - 1
-        return Sign(step, (), f"The gradient at lag {lag} is {times(profile.start)} that at lag 0, {slope}")
+        grown_by = f"each step back in time multiplies it by about {factor}"
+        return Sign(
+            step, (), f"The gradient at lag {lag} is {times(profile.start)} that at lag 0: {grown_by}"
+        )
     grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
     layers = case.names([profile.indices[index] for index in grown])
     first, last = case.end_layers()
-    return Sign(step, layers, f"The gradient of {first} is {times(profile.start)} that of {last}, {slope}")
+    grown_by = f"each layer multiplies it by about {factor}"
+    return Sign(step, layers, f"The gradient of {first} is {times(profile.start)} that of {last}: {grown_by}")
 
 
 def _is_steep(case: Case) -> bool:
@@ -142,7 +146,7 @@ def _before_breaking(case: Case) -> Sign | None:
     step, layers, _ = broken
     if _is_steep(case):
         sign = _steep(case, case.depth)
-        return sign._replace(words=f"{sign.words}, and the numbers broke at step {step}")
+        return sign._replace(words=f"{sign.words}, and NaN or infinity came at step {step}")
     total = case.evidence.total_norm
     before = total.highest[(total.steps < step) & np.isfinite(total.highest)]
     if len(before) and before.max() >= GROWN_RATIO * before[0] > 0:
@@ -153,7 +157,7 @@ def _before_breaking(case: Case) -> Sign | None:
     if len(moved) and moved.max() >= BREAKING_UPDATE:
         return Sign(step, layers, f"A step moved weights by {number(moved.max())} times their size")
     if case.evidence.experiment is not None and step > 1:
-        return Sign(step, layers, f"The numbers broke at step {step}, after they had been finite")
+        return Sign(step, layers, f"NaN or infinity came at step {step}, after the numbers had been finite")
     return None
 
 

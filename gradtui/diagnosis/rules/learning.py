@@ -69,7 +69,7 @@ def degradation(case: Case, partner: Evidence | None) -> Finding | None:
     mine, theirs = _train_accuracy(case.evidence), _train_accuracy(partner)
     if np.isfinite(mine) and np.isfinite(theirs):
         worse = theirs - mine >= WORSE_ACCURACY
-        words = f"training accuracy {mine:.3f}, and {theirs:.3f} with {shallow_layers} hidden layers"
+        words = f"training accuracy {mine:.1%}, and {theirs:.1%} with {shallow_layers} hidden layers"
     else:
         worse = case.relative_loss - shallow.relative_loss >= WORSE_LOSS
         words = f"loss {number(case.loss_now)}, and {number(shallow.loss_now)} with {shallow_layers} hidden layers"
@@ -111,7 +111,7 @@ def _moved_text(moved: float) -> str:
     way = (
         "no step moves the weights"
         if moved == 0
-        else f"a step moves the weights by {number(moved)} of their size"
+        else f"a step changes the weights by {number(moved)} of their size"
     )
     return f"{way}, healthy is 1e-4 to 1e-2"
 

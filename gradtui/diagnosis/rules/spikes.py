@@ -46,7 +46,7 @@ def spikes(case: Case) -> Finding | None:
     told = ", ".join(f"step {step} ({number(factors[step])} times{_examples(case, step)})" for step in named)
     more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     layers = _layers(case, [int(total.steps[row]) for row in rows])
-    words = f"The gradient of single steps stands far above that of their neighbours: {told}{more}"
+    words = f"The gradient of single steps is far above that of their neighbours: {told}{more}"
     return Finding.of("spikes", min(factors), layers, f"{words}; {_clipping(case, list(factors))}.", (LOOK,))
 
 

@@ -22,7 +22,7 @@ WIDE_WEIGHTS = CureOffer(
 LARGER_RATE = CureOffer(
     "a larger rate",
     {},
-    "A step of healthy training moves the weights by 0.01 % to 1 % of their size; look at the rate, at the schedule, "
+    "A step of healthy training changes the weights by 1e-4 to 1e-2 of their size; look at the rate, at the schedule, "
     "and at a warm-up that has not begun.",
 )
 
@@ -43,9 +43,11 @@ def standstill(case: Case) -> Finding | None:
     if not known or case.too_short or not max(known) * steps < SHORTEST_WAY:
         return None
     moved = (
-        "do not move at all" if max(known) == 0 else f"move by {number(max(known))} of their size in a step"
+        "do not change at all"
+        if max(known) == 0
+        else f"change by {number(max(known))} of their size in a step"
     )
-    words = f"The weights {moved}, which in {steps} steps is too little to learn anything by; {case.progress_text()}."
+    words = f"The weights {moved}, too little to learn anything in {steps} steps; {case.progress_text()}."
     return with_cause(case, Finding.of("not-learning", 1, (), words, (LARGER_RATE,)))
 
 
@@ -59,7 +61,7 @@ def with_cause(case: Case, finding: Finding | None) -> Finding | None:
         return finding
     kind = case.evidence.number_format
     words = (
-        f"The update is smaller than {kind}'s spacing: a step wants to move the weights by {number(wanted)} of their "
+        f"The update is smaller than {kind}'s spacing: a step would change the weights by {number(wanted)} of their "
         f"size, {kind} rounds what is below {number(spacing / 2)} away. {finding.evidence}"
     )
     return replace(finding, evidence=words, cures=(WIDE_WEIGHTS, *finding.cures))

@@ -72,11 +72,13 @@ def _over_depth(case: Case) -> Finding | None:
     words = f"The gradient of {first} is {size}"
     slope = profile.slope(sample)
     if np.isfinite(slope):
-        words += f", {slope:.2g} decades a layer"
+        words += f": each layer multiplies it by about {number(10**-slope)}"
     moved = case.usual_update(profile.indices[0])
     if np.isfinite(moved):
         words += (
-            f"; a step moves {first} by {number(moved)} of its size" if moved else f"; no step moves {first}"
+            f"; a step changes its weights by {number(moved)} of their size"
+            if moved
+            else "; no step changes its weights"
         )
     late = not profile.start <= VANISHING_DECADES
     offers = (cures.for_late_vanishing if late else cures.for_vanishing)(
@@ -141,7 +143,7 @@ def _over_time(case: Case) -> Finding | None:
     words = f"The gradient at lag {lag} is {times(profile.start)} that at lag 0"
     slope = profile.slope(profile.start_sample)
     if np.isfinite(slope):
-        words += f", {slope:.2g} decades a step back in time"
+        words += f": each step back in time multiplies it by about {number(10**-slope)}"
     if np.isfinite(profile.now) and len(profile) > 1:
         words += f" (now {times(profile.now)})"
     recurrent = [index for index, kind in enumerate(case.evidence.kinds) if kind in ("rnn", "lstm", "gru")]

@@ -60,7 +60,7 @@ def saturated(case: Case) -> Finding | None:
         return None
     step = int(series.steps[int(np.flatnonzero(full)[0])])
     words = (
-        f"{newest[named[0]]:.0%} of the units of {case.called(named[0])} stand at the flat ends of their "
+        f"{newest[named[0]]:.0%} of the units of {case.called(named[0])} are saturated, at the flat ends of their "
         f"activation; {case.progress_text()}."
     )
     offers = cures.for_saturated(case.evidence.experiment, case.measured(case.names(named)))

@@ -36,15 +36,15 @@ def unstable_loss(case: Case) -> Finding | None:
         step, share = swinging
         highest = float(np.nanmax(case.evidence.loss.highest))
         words = (
-            f"In {share:.0%} of the steps after the first quarter the loss stands above {UNSTABLE_LOSS} times that of "
-            f"{_origin(case)}, and it reached {number(highest)}."
+            f"The loss was above {UNSTABLE_LOSS}× {_origin(case)} in {share:.0%} of the steps after the first quarter, "
+            f"and it reached {number(highest)}."
         )
         return Finding.of("unstable-loss", step, (), words, offers, mild=case.learned)
     jump = _jump(case)
     if jump is None:
         return None
     step, highest = jump
-    words = f"The loss jumped at step {step}, to {number(highest)} ({case.reference_text()}); {case.progress_text()}."
+    words = f"The loss jumped to {number(highest)} at step {step} ({case.reference_text()}); {case.progress_text()}."
     return Finding.of("unstable-loss", step, (), words, offers, mild=case.started_learning)
 
 
@@ -124,7 +124,7 @@ def reference_loss(case: Case) -> float:
 
 def _origin(case: Case) -> str:
     known = np.isfinite(case.evidence.chance_loss)
-    return f"{'chance' if known else 'the start'} ({number(reference_loss(case))})"
+    return f"{'guessing' if known else 'the start'} ({number(reference_loss(case))})"
 
 
 def running_median(values: Floats, span: int) -> Floats:

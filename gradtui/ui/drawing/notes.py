@@ -156,7 +156,7 @@ def expectation(prediction: Prediction) -> str:
         return "Theory: " + _run(lags[-1], len(lags) - 1, "step back in time", f"{len(lags) - 1} steps back")
     profile = prediction.log10_profile
     if len(profile) < 2:
-        return "Theory: one hidden layer, nothing to compare it with"
+        return "Theory: nothing to compare, the net has one hidden layer"
     return "Theory: " + _run(profile[0] - profile[-1], len(profile) - 1, "layer", "at the input")
 
 

@@ -154,13 +154,14 @@ def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int]
 
 
 class AskScreen(ModalScreen["str | None"]):
-    """The AskScreen asks for one line of text and checks it while it is typed; it answers with the text, or None.
+    """The AskScreen asks for one line of text, and checks it on return; it answers with the text, or None.
 
     Args:
         title: the title of the frame.
-        value: the text that stands there at first.
+        value: the text that stands there at first, selected, so that typing replaces it.
         hint: the line beneath it.
         check: raises ValueError with one line where the text is not allowed.
+        adds: typing adds to the text that stands there, as to a list of tags.
     """
 
     DEFAULT_CSS = """
@@ -177,8 +178,12 @@ class AskScreen(ModalScreen["str | None"]):
     """
     BINDINGS = [Binding("escape", "dismiss(None)", "back")]
 
-    def __init__(self, title: str, value: str, hint: str, check: Callable[[str], object]) -> None:
+    def __init__(
+        self, title: str, value: str, hint: str, check: Callable[[str], object], *, adds: bool = False
+    ) -> None:
         super().__init__()
+        self.adds = adds
+        self._refused = False
         self.frame_title = title
         self.value = value
         self.hint = hint
@@ -188,7 +193,7 @@ class AskScreen(ModalScreen["str | None"]):
         """Yield the line to type, and the hint."""
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
-            yield Input(self.value, select_on_focus=False)
+            yield Input(self.value, select_on_focus=not self.adds)
             yield Static(Content(self.hint))
 
     def _problem(self, text: str) -> str:
@@ -200,14 +205,22 @@ class AskScreen(ModalScreen["str | None"]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        problem, hint = self._problem(event.value), self.query_one(Static)
-        hint.update(Content(problem or self.hint))
-        hint.set_class(bool(problem), "-bad")
+        # Half a path is no error; but once a text was refused, it is told when it has become right.
+        self._say(self._problem(event.value) if self._refused else "")
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
-        if not self._problem(event.value):
+        problem = self._problem(event.value)
+        self._refused = bool(problem)
+        if problem:
+            self._say(problem)
+        else:
             self.dismiss(event.value)
+
+    def _say(self, problem: str) -> None:
+        hint = self.query_one(Static)
+        hint.update(Content(problem or self.hint))
+        hint.set_class(bool(problem), "-bad")
 
 
 class SaveScreen(ModalScreen[Path | None]):

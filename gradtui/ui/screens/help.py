@@ -1,8 +1,9 @@
-"""Show the list of all keys that do something now: those of the focused pane, of its screen and of the app."""
+"""Show the list of all keys that do something now, the most useful ones first, and what words mean."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import islice
 from typing import Any
 
 from rich.console import Group
@@ -18,9 +19,53 @@ from textual.widgets import Markdown
 
 from gradtui.ui.keys import KeyAction, help_of, key_actions
 
+MOST_USED = 8
+"""The keys that stand first: those with which the key line begins."""
+
+WORDS = """\
+## What the words mean
+
+**gradient of a layer**: how strongly the loss reacts to the weights of the layer. A step changes the weights by \
+it, so a layer without a gradient learns nothing. One number stands for all weights of the layer: the L2 norm.
+
+**input, output**: layer 1 is nearest to the data, the last layer gives the answer. The gradient runs from the \
+output to the input. **input ÷ output** is the gradient of the first hidden layer over that of the last one: near \
+1 is healthy, 1e-12 has vanished, 1e6 explodes.
+
+**vanishing, exploding**: on its way each layer multiplies the gradient by a factor. If the factors are below 1, \
+almost nothing reaches the input; if they are above 1, it becomes huge, and then NaN.
+
+**1e-12**: 0.000000000001. The axes are logarithmic: each power of ten, a *decade*, is equally high.
+
+**median, spread**: the line across a bar is the median of the last 50 steps, the weaker tones are their range.
+
+**healthy**: the shaded band, where the gradients of nets that learn lie.
+
+**update ÷ weight**: how much of its size one step changes a layer. Healthy is 1e-4 to 1e-2.
+
+**saturated**: a unit at the flat end of sigmoid or tanh, where the slope is almost 0. **dead**: a ReLU unit that \
+gives 0 for every example, so that no gradient passes through it.
+
+**clipping**: a gradient that is too long is shortened to a limit before the step.
+
+**initialisation**: how the first weights are drawn. He, Xavier and LeCun choose their size so that signals keep \
+theirs.
+
+**theory**: the gradient that mean-field theory of wide nets expects before any training.
+
+**lag**: steps back in time, in a recurrent net.
+
+**guessing**: the loss of a net that gives every class the same probability.
+
+**finding**: a named problem, with its numbers. **cure**: a change that may fix it. **checkpoint**: a saved state \
+from which a training continues.
+
+**recording**: the share of the time that measuring takes.
+"""
+
 
 class KeyTable(Widget):
-    """A KeyTable lists one group of keys: each key, what it does, and its tooltip."""
+    """A KeyTable lists one group of keys: each key, what it does, and its tooltip; or, side by side, keys that move."""
 
     COMPONENT_CLASSES = {"keys--title", "keys--key", "keys--tooltip"}
     DEFAULT_CSS = """
@@ -32,12 +77,21 @@ class KeyTable(Widget):
     }
     """
 
-    def __init__(self, title: str, actions: list[KeyAction], key_width: int, description_width: int) -> None:
+    def __init__(
+        self,
+        title: str,
+        actions: list[KeyAction],
+        key_width: int,
+        description_width: int,
+        *,
+        close: bool = False,
+    ) -> None:
         super().__init__()
         self.group_title = title
         self.actions = actions
         self.key_width = key_width
         self.description_width = description_width
+        self.close = close
 
     def render(self) -> RenderResult:
         """Return the title, and a line for each action."""
@@ -46,6 +100,15 @@ class KeyTable(Widget):
             ground + self.get_component_rich_style(f"keys--{part}", partial=True)
             for part in ("title", "key", "tooltip")
         )
+        if self.close:
+            text = Text()
+            for action in self.actions:
+                # An entry is never broken between its key and its word.
+                words = f"{' '.join(action.keys)}\xa0{action.description}".replace(" ", "\xa0")
+                entry = Text(f"{words}   ")
+                entry.stylize(key, 0, len(" ".join(action.keys)))
+                text += entry
+            return Group(Text(self.group_title, title), text)
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(width=self.key_width, justify="right")
         table.add_column(width=self.description_width)
@@ -58,7 +121,7 @@ class KeyTable(Widget):
 
 
 class KeysScreen(ModalScreen[None]):
-    """The KeysScreen lists what can be done on the screen beneath it.
+    """The KeysScreen lists what can be done on the screen beneath it; a key shows what the words mean.
 
     Args:
         screen: that screen; its keys are read now, while its pane has the focus.
@@ -72,6 +135,9 @@ class KeysScreen(ModalScreen[None]):
             width: 96%; max-width: 100; height: 90%; border: round $accent; border-title-color: $accent;
             border-subtitle-color: $text-muted; background: $surface; padding: 0 1; scrollbar-size-vertical: 1;
         }
+        & #words { display: none; }
+        &.-words #words { display: block; }
+        &.-words .keys { display: none; }
         & Markdown { background: $surface; padding: 0; margin: 0; }
         & MarkdownH2 { color: $accent; text-style: bold; margin: 0; }
         & MarkdownParagraph { margin: 0 0 1 0; }
@@ -82,6 +148,7 @@ class KeysScreen(ModalScreen[None]):
     """
     BINDINGS = [
         Binding("escape,question_mark,q", "dismiss(None)", "back", id="keys.back"),
+        Binding("w", "words", "words", id="keys.words"),
         Binding("j", "scroll(1)", show=False),
         Binding("k", "scroll(-1)", show=False),
     ]
@@ -89,24 +156,50 @@ class KeysScreen(ModalScreen[None]):
     def __init__(self, screen: Screen[Any], words: Callable[[str], str] = str) -> None:
         super().__init__()
         self.help_text = words(help_of(screen))
-        self.groups = [(title_of(node, self.help_text), actions) for node, actions in key_actions(screen)]
+        self.groups = key_actions(screen)
 
     def compose(self) -> ComposeResult:
-        """Yield the help text of the pane, then the keys."""
+        """Yield the keys that are used most, the help text of the pane with its keys, then all others."""
         actions = [action for _, group in self.groups for action in group]
         key_width = min(18, max(len(" ".join(action.keys)) for action in actions))
         description_width = min(22, max(len(action.description) for action in actions))
-        with VerticalScroll() as frame:
-            frame.border_title = "Keys"
-            frame.border_subtitle = "↑↓ more · esc back"
+        # The screen's own, in the order of its key line: a dialog or a pane may have none of them.
+        of_screens = (action for node, group in self.groups if isinstance(node, Screen) for action in group)
+        first = list(islice((a for a in of_screens if a.shown and a.enabled and not a.moves), MOST_USED))
+        moves = [action for action in actions if action.moves]
+        with VerticalScroll():
+            if first:
+                yield KeyTable("Most used", first, key_width, description_width).add_class("keys")
             if self.help_text:
-                yield Markdown(self.help_text)
-            for title, group in self.groups:
-                yield KeyTable(title, group, key_width, description_width)
+                yield Markdown(self.help_text, classes="keys")
+            for node, group in self.groups:
+                left = [action for action in group if action not in first and not action.moves]
+                if left:
+                    title = title_of(node, self.help_text)
+                    yield KeyTable(title, left, key_width, description_width).add_class("keys")
+                if moves and isinstance(node, Screen):
+                    # Behind the keys of the screen, before those of the app.
+                    yield KeyTable("Moving", moves, key_width, description_width, close=True).add_class(
+                        "keys"
+                    )
+            yield Markdown(WORDS, id="words")
 
     def on_mount(self) -> None:
         """Focus the list, so that the arrows scroll it."""
+        self._write_frame()
         self.query_one(VerticalScroll).focus()
+
+    def _write_frame(self) -> None:
+        frame, words = self.query_one(VerticalScroll), self.has_class("-words")
+        frame.border_title = "Words" if words else "Keys"
+        other = "keys" if words else "what the words mean"
+        frame.border_subtitle = f"w {other} · ↑↓ more · esc back"
+
+    def action_words(self) -> None:
+        """Show what the words mean, or the keys again."""
+        self.toggle_class("-words")
+        self._write_frame()
+        self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def action_scroll(self, lines: int) -> None:
         """Scroll so many lines down (up)."""

@@ -27,8 +27,8 @@ class TabLine(Widget):
     """
 
     opened: reactive[str] = reactive("")
-    alarm: reactive[bool] = reactive(False)
-    """This is true if anything was found: the tab of the findings is marked then."""
+    alarm: reactive[str] = reactive("")
+    """The mark of the worst finding, behind the name of the tab of the findings; "" where nothing was found."""
 
     def __init__(self, tabs: Sequence[str], opened: str = "") -> None:
         super().__init__()
@@ -36,7 +36,7 @@ class TabLine(Widget):
         self.set_reactive(TabLine.opened, opened or self.tabs[0])
 
     def _labels(self) -> list[tuple[str, str]]:
-        mark = " ✖" if self.alarm else ""
+        mark = f" {self.alarm}" if self.alarm else ""
         return [
             (tab, f" {number} {tab.capitalize()}{mark if tab == 'findings' else ''} ")
             for number, tab in enumerate(self.tabs, 1)

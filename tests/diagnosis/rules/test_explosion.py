@@ -93,7 +93,7 @@ class TestExploding:
         # With an even gradient that did not grow it is the loss alone: the rate.
         (finding,) = diagnose(evidence(drop=0.0, loss=loss))
         assert finding.code == "unstable-loss"
-        assert "1.5 times" in finding.evidence
+        assert "1.5×" in finding.evidence
         grown = np.linspace(1.0, 90.0, 120)
         assert codes(evidence(drop=0.0, loss=loss, total=grown)) == ["exploding", "unstable-loss"]
 

@@ -98,8 +98,8 @@ class TestLearning:
         assert codes(deep) == []
         finding = only(deep, shallow)
         assert finding.code == "degradation"
-        assert "0.260" in finding.evidence
-        assert "0.940" in finding.evidence
+        assert "26.0%" in finding.evidence
+        assert "94.0%" in finding.evidence
         assert finding.cures[0].name == "residual shortcuts" or not finding.cures[0].set
         assert codes(shallow, deep) == []
 

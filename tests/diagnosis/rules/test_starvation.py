@@ -23,7 +23,7 @@ class TestVanishing:
         assert (finding.code, finding.severity, finding.step) == ("vanishing", "critical", 1)
         assert finding.layers[0] == "dense1"
         assert ratio(drop) in finding.evidence or drop > -4
-        assert f"{-drop / (layers - 1):.2g} decades a layer" in finding.evidence
+        assert f"each layer multiplies it by about {10 ** (drop / (layers - 1)):.3g}" in finding.evidence
         assert "6.0e-07" in finding.evidence
         assert finding.cures
 
@@ -144,7 +144,7 @@ class TestVanishing:
         )
         assert "vanishing" not in codes(made)
         steep = dataclasses.replace(evidence(layers=8, drop=-7.0, loss=AT_CHANCE), layers=made.layers)
-        assert "1 decades a layer" in only(steep).evidence
+        assert "each layer multiplies it by about 0.1;" in only(steep).evidence
 
     def test_layers_of_rezero_blocks_are_not_compared(self) -> None:
         exp = experiment(net__repeat=10, net__shortcut="rezero", net__activation="relu")

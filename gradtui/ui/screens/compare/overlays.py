@@ -108,7 +108,7 @@ class OverlaidProfiles(Vertical, can_focus=True):
     HELP = (
         "## The layers of all runs\n\nOne line a net, from input to output; its letter stands at the output. Where the "
         "nets are not equally deep, the axis runs from 0, the first layer, to 1, the output. A gap with a red sign was "
-        "not a number; the lowest row is exactly 0. `m` draws another measure, and the waterfalls with it."
+        "not a number; the lowest row is exactly 0. `m` draws another metric, and the waterfalls with it."
     )
     ALLOW_MAXIMIZE = True
     DEFAULT_CSS = "OverlaidProfiles CurvePlot { height: 1fr; }"

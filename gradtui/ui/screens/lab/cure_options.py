@@ -72,7 +72,7 @@ def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]
 
 def _named(cured: Experiment, cure: Cure) -> Experiment:
     """Return the experiment under a name by which a list of runs tells it from the one without the cure."""
-    name = f"{cured.name} + {cure.name}"
+    name = f"{cured.name} with {cure.name}"
     return replace(cured, name=name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
 
 

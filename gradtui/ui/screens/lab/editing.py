@@ -1,4 +1,4 @@
-"""The keys of the lab that edit the experiment: each is an action of the workbench."""
+"""The keys of the lab that edit the experiment, each an action of the workbench, and the one that explains the run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradtui.ui.screens.lab.workbench import Workbench
 
 
 class EditingScreen(Screen[Any]):
-    """An EditingScreen has the actions of a screen with a workbench that edit its experiment."""
+    """An EditingScreen has the actions of a screen with a workbench that edit its experiment and explain its run."""
 
     view: RunView
     """Which run is shown, and how; set by the lab."""
@@ -28,6 +28,12 @@ class EditingScreen(Screen[Any]):
     def followed(self) -> FollowedRun | None:
         """Return the run on the screen; None before the first."""
         return self.view.run
+
+    def action_why(self) -> None:
+        """Explain what was found in the run, with its numbers."""
+        from gradtui.ui.screens.why_screen import explain
+
+        explain(self, self.followed, self.view.disk)
 
     def action_copy(self) -> None:
         """Copy the experiment to the clipboard as TOML; of a script's run, the first fix as code."""

@@ -59,16 +59,17 @@ class ExpectedPane(Vertical):
         if not prediction.log10_profile:
             await self.query("ProfileChart").remove()
             return
-        chart = await self._chart()
-        chart.update(prediction.log10_profile)
+        lags = bool(prediction.log10_lags)
+        chart = await self._chart(lags)
+        chart.update(prediction.log10_lags if lags else prediction.log10_profile)
 
-    async def _chart(self) -> ProfileChart:
+    async def _chart(self, lags: bool) -> ProfileChart:
         from gradtui.charts.scale import Scale
         from gradtui.ui.widgets.layer_charts import ProfileChart
 
         for old in self.query(ProfileChart):
             await old.remove()
-        chart = ProfileChart(Scale("log"))
+        chart = ProfileChart(Scale("log"), of="lag" if lags else "layer", start=0 if lags else 1)
         await self.mount(chart)
         return chart
 
@@ -112,6 +113,12 @@ def _expectation(prediction: Prediction) -> Content:
     profile = prediction.log10_profile
     if not profile:
         return Content.styled(f"No prediction: {prediction.why}", "$secondary")
+    if lags := prediction.log10_lags:
+        return Content.assemble(
+            f"Theory: {len(lags) - 1} steps back in time the gradient is ",
+            (f"{ratio(lags[-1])} ×", "bold $warning"),
+            " that of the last step.",
+        )
     return Content.assemble(
         "Theory: the first layer gets ",
         (f"{ratio(profile[0])} ×", "bold $warning"),

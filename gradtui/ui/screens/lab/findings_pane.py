@@ -87,7 +87,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
             )
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text
-        hint = "f fix it · T try all cures" if curable else ""
+        hint = "w why · f fix it · T all cures" if curable else "w why" if findings else ""
         self._write(title, text, HINT if cures_with_code(findings) else hint)
 
     def _write(self, title: str, text: Content, hint: str) -> None:

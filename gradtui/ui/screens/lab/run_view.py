@@ -50,10 +50,13 @@ class RunView:
         self._adopting = False
         self._painted_state = ""
         self._divergence_shown = False
+        self._lags_shown = False
         self.trail: tuple[str, ...] = ()
         """The lists through which the person came to the run, for the breadcrumb."""
         self.run: FollowedRun | None = None
         """The run on the screen; None before the first."""
+        self.disk = controls.disk
+        """What reads files without holding up the keys."""
 
     def open(
         self, folder: Path, *, adopt: bool, trainer: Trainer | None, against: Path | None, alone: bool = False
@@ -71,6 +74,7 @@ class RunView:
         self._adopting = adopt
         self._painted_state = ""
         self._divergence_shown = False
+        self._lags_shown = False
         plane = self.run is not None and self.run.request.plane
         self.run = run = FollowedRun(self._screen, folder, trainer)
         run.request = replace(run.request, plane=plane)
@@ -142,6 +146,7 @@ class RunView:
             "log": run is not None,
             "report": run is not None,
             "metric": run is not None,
+            "why": run is not None,
             "factors": run is not None,
             "plane": run is not None and run.has_plane,
             "first_bad": run is not None,
@@ -197,6 +202,7 @@ class RunView:
             self._adopting = False
             screen.query_one(Workbench).adopt(run.experiment)
             screen.query_one(NetPane).experiment = run.experiment
+        self._show_lags(run)
         # One value for all panes: the thread that follows the run may hand over another one meanwhile.
         diagnosis = run.diagnosis
         self.show_status()
@@ -211,7 +217,8 @@ class RunView:
         findings.step = run.data.step if run.data is not None else 0
         findings.diagnosis = diagnosis
         findings.breaks = run.divergences
-        screen.query_one(TabLine).alarm = diagnosis.judgement.state == "problem"
+        judgement = diagnosis.judgement
+        screen.query_one(TabLine).alarm = judgement.mark[0] if judgement.state == "problem" else ""
         for title, text, severity in run.news():
             # Once a run has ended, the panes show its news; a toast would only cover the curves.
             if run.live:
@@ -238,6 +245,16 @@ class RunView:
         edited = self.edited
         self._screen.query_one(ModelPane).edited = edited
         self._screen.query_one(GradientPane).edited = edited
+
+    def _show_lags(self, run: FollowedRun) -> None:
+        """Show the gradient by time lag first where a net has one: over two layers there is little to see.
+
+        Once, and not where another metric was chosen meanwhile.
+        """
+        if not self._lags_shown and "hidden_grad" in run.metrics:
+            self._lags_shown = True
+            if run.request.metric == "grad_norm" and not run.request.factors:
+                run.show(replace(run.request, metric="hidden_grad"))
 
     def _show_divergence(self, run: FollowedRun) -> None:
         """Show the steps up to the divergence of a run that ended with it: over the whole run they fold into a row.

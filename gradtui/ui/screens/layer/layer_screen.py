@@ -20,8 +20,9 @@ from gradtui.absent import is_absent
 from gradtui.judgement import MARKS
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
+from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.followed_run import FollowedRun
-from gradtui.ui.keys import TIME_KEYS
+from gradtui.ui.keys import TIME_KEYS, WHY_KEY
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.layer.layer_panes import (
     ACTIVATION,
@@ -34,6 +35,7 @@ from gradtui.ui.screens.layer.layer_panes import (
     LayerView,
     view_layer,
 )
+from gradtui.ui.screens.why_screen import explain
 from gradtui.ui.time_cursor import TimeCursor
 from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.histogram_chart import HistogramChart
@@ -81,6 +83,7 @@ class LayerScreen(Screen[int]):
         Binding("down,j", "time(1)", "later", show=False, id="layer.later"),
         Binding("shift+up,K,pageup", "time(-10)", "10 steps back", show=False, id="layer.far-back"),
         Binding("shift+down,J,pagedown", "time(10)", "10 steps on", show=False, id="layer.far-on"),
+        WHY_KEY,
         *TIME_KEYS,
         Binding(
             "z",
@@ -231,6 +234,10 @@ class LayerScreen(Screen[int]):
     def action_live(self) -> None:
         """Show the newest step again."""
         self._go_to(None)
+
+    def action_why(self) -> None:
+        """Explain what was found in the run."""
+        explain(self, self.followed, DiskWork(self))
 
     def action_first_bad(self) -> None:
         """Show the first step at which anything was found."""

@@ -91,11 +91,13 @@ class RunActions:
             if text is not None:
                 self._do(partial(tag_runs, runs, common, tags_of(text)))
 
-        hint = "separate with spaces   ⏎ select   esc back"
+        hint = "separate with spaces   ⏎ done   esc back"
         if len(runs) > 1:
             hint += "   other tags are kept"
         title = f"Tags of {_count(runs)}"
-        self._screen.app.push_screen(AskScreen(title, value + " " if value else "", hint, tags_of), take)
+        self._screen.app.push_screen(
+            AskScreen(title, value + " " if value else "", hint, tags_of, adds=True), take
+        )
 
     def delete(self) -> None:
         """Delete the chosen runs; a key brings them back."""
@@ -138,7 +140,7 @@ class RunActions:
 def rename_run(run: RunInfo, name: str) -> str:
     """Give a run another name; an empty name is its own name again."""
     write_label(run.run, msgspec.structs.replace(read_label(run.run), name=name))
-    return f"renamed to {name}" if name else "has its own name again"
+    return f"renamed to {name}" if name else "its own name restored"
 
 
 def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection[str]) -> str:

@@ -18,7 +18,7 @@ from gradtui.study.live_repair import LiveRepair, RepairState
 from gradtui.study.repair import Begun, Round, best_round, changes_of, is_fixed
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import Column, RowTable
-from gradtui.words import figure, printable, share
+from gradtui.words import figure, percent, printable
 
 LOOK_SECONDS = 0.25
 """The time between two looks at the state of the repair."""
@@ -303,7 +303,7 @@ def _accuracy(row: RoundRow) -> str:
     if row.ended is None:
         return ""
     accuracy = row.ended.attempt.outcome.accuracy
-    return "–" if accuracy != accuracy else share(accuracy)
+    return "–" if accuracy != accuracy else percent(accuracy)
 
 
 def _loss(row: RoundRow) -> str:

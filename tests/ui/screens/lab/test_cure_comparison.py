@@ -46,7 +46,7 @@ async def test_cured_run_is_compared_with_its_parent(make_run: MakeRun) -> None:
     app = GradtuiApp(attach=cured)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
-        await until(pilot, lambda: "with ReLU and He's weights" in screen_text(app))
+        await until(pilot, lambda: "with ReLU + He initialisation" in screen_text(app))
         await until(pilot, lambda: "vanishing gone" in screen_text(app))
         await until(pilot, lambda: "without" in screen_text(app))
         profile = lab.query_one(ProfileChart)._profile
@@ -134,7 +134,7 @@ async def test_one_key_offers_the_cures_of_the_run_the_advised_first(make_run: M
         await until(pilot, lambda: bool(lab.followed and lab.followed.findings))
         await pilot.press("f")
         await until(pilot, lambda: "Train a copy with a cure" in screen_text(app))
-        assert "ReLU and He's weights  advised" in screen_text(app)
+        assert "ReLU + He initialisation  advised" in screen_text(app)
         assert "net.0.activation relu" in screen_text(app)
 
 
@@ -178,7 +178,7 @@ def test_an_advice_that_is_no_single_cure_is_listed_in_its_place(make_run: MakeR
     options = cure_options(make_run(steps=20), experiment, [whole, offer_of(cure("relu"), experiment)])
     assert [option.title for option in options[:2]] == [whole.name, cure("relu").name]
     cured = options[0].experiment
-    assert cured.name == "sigmoid-20 + ReLU at a tenth of the rate", (
+    assert cured.name == "sigmoid-20 with ReLU at a tenth of the rate", (
         "the list of runs tells it from the other"
     )
     assert replace(cured, name=experiment.name) == set_fields(experiment, whole.set)

@@ -80,7 +80,7 @@ async def test_every_end_is_shown_in_numbers_with_the_baseline_profile_beside_th
         drawn = [profile for profile in screen.query(SmallProfile) if profile.display]
         assert [str(profile.border_title) for profile in drawn[:2]] == [
             "✖ no cure",
-            "✓ ReLU and He's weights",
+            "✓ ReLU + He initialisation",
         ]
         assert len(drawn) == (2 if size == (80, 24) else 3)
         assert len({profile.chart.scale for profile in drawn}) == 1

@@ -241,7 +241,7 @@ async def test_gradients_of_bars_stand_side_by_side_in_ranked_order(size: tuple[
         assert all(len(line) == size[0] for line in text.splitlines())
         ranked = [one.change for one in screen.study.state.ranked]
         assert ranked[0] == "batch normalisation"
-        ill = {"no cure", "ELU and LeCun's weights"}
+        ill = {"no cure", "ELU + LeCun initialisation"}
         wanted = [f"{'✖' if name in ill else '✓'} {name}" for name in ("no cure", *ranked)]
         assert titles(screen) == wanted[: len(titles(screen))]
         assert len({profile.chart.scale for profile in drawn(screen)}) == 1

@@ -1,0 +1,41 @@
+"""Tests of the explanation of what was found."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradtui.diagnosis.findings import CODES, Finding
+from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.why_screen import EXPLANATIONS, explained
+from tests.support.lab import lab_of, no_standby, screen_text, until
+from tests.support.studies import sick_run
+
+__all__ = ["no_standby"]
+
+
+def test_every_finding_is_explained() -> None:
+    assert set(EXPLANATIONS) == set(CODES)
+
+
+def test_a_finding_of_another_version_has_its_evidence() -> None:
+    assert "It is new." in explained([Finding("newer", "warning", 3, (), "It is new.")], None).plain
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36)])
+async def test_a_key_explains_the_finding_with_the_numbers_of_the_run(size: tuple[int, int]) -> None:
+    app = GradtuiApp(attach=sick_run())
+    async with app.run_test(size=size) as pilot:
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: bool(lab.followed is not None and lab.followed.newest_findings))
+        await pilot.press("w")
+        await until(pilot, lambda: "since step 1" in screen_text(app) and "Helps" in screen_text(app))
+        text = screen_text(app)
+        for said in (
+            "vanishing",
+            "The gradient of dense1 is 3e-9 times that of dense12",
+            "it by about 0.173",
+            "Signs",
+        ):
+            assert said in text
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen is lab)

@@ -151,17 +151,32 @@ def _train_locked(folder: Path, shared: bool) -> int:
     _detach(folder)
     stop = StopRequest()
     stop.listen()
+    held = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         status, reason = _train(folder, stop, shared)
     except Exception as error:
         traceback.print_exc()
         status, reason = "failed", reason_of(error)
+    place = _place_of(held, folder)
+    os.close(held)
+    if place != folder:
+        status, reason = "failed", f"its folder was moved to {place} while it trained"
     # A writer of its own: that of the training may be what failed.
-    ending = RunWriter(folder, {})
+    ending = RunWriter(place, {})
     ending.end(status, reason)
     if ending.error is not None:
         print(f"the end could not be recorded: {ending.error}", file=sys.stderr)
     return 1 if status == "failed" else 0
+
+
+def _place_of(held: int, folder: Path) -> Path:
+    """Return where a folder is now that was opened before; its old path where that cannot be told."""
+    with contextlib.suppress(OSError):
+        # Linux names the present path of what is open.
+        place = Path(os.readlink(f"/proc/self/fd/{held}"))
+        if not folder.exists() and os.path.samestat(os.stat(place), os.fstat(held)):
+            return place
+    return folder
 
 
 def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:

@@ -89,16 +89,21 @@ def test_full_disk_ends_a_run_with_its_reason(small_disk: Path) -> None:
     assert open_run(next((small_disk / "runs").glob("2*"))).status.state == "failed"
 
 
+def trained_folder(home: Path) -> Path:
+    """Return the folder of the run of a home, once it has been trained for a step."""
+    end = time.monotonic() + 60
+    while not list(home.glob("runs/*/scalars.f32")):
+        assert time.monotonic() < end
+        time.sleep(0.05)
+    [folder] = home.glob("runs/2*")
+    return folder
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("how", ["removed", "moved", "replaced by a file"])
 def test_folder_that_is_gone_ends_a_run_with_its_reason(how: str, tmp_path: Path) -> None:
     process = start(tmp_path, *ENDLESS)
-    runs = tmp_path / "runs"
-    end = time.monotonic() + 60
-    while not list(runs.glob("*/scalars.f32")):
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    [folder] = runs.glob("2*")
+    folder = trained_folder(tmp_path)
     if how == "moved":
         folder.rename(tmp_path / "elsewhere")
     else:
@@ -114,7 +119,34 @@ def test_folder_that_is_gone_ends_a_run_with_its_reason(how: str, tmp_path: Path
     assert "no such folder" in stderr
     if how == "moved":
         status = open_run(tmp_path / "elsewhere").status
+        assert status.state == "failed"
+        assert status.reason == f"its folder was moved to {tmp_path / 'elsewhere'} while it trained"
+
+
+@pytest.mark.long
+def test_disk_that_becomes_read_only_ends_a_run_with_its_reason(tmp_path: Path) -> None:
+    process = start(tmp_path, *ENDLESS)
+    folder = trained_folder(tmp_path)
+    # Another mount over the folder: what is opened from now on is read-only, whoever opens it.
+    for options in (["--bind", str(folder), str(folder)], ["-o", "remount,bind,ro", str(folder)]):
+        if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
+            process.kill()
+            pytest.skip("may not mount anything here")
+    try:
+        _, stderr = process.communicate(timeout=60)
+        assert process.returncode == 1
+        assert stderr.startswith("gradtui: the training failed: ")
+        assert "the disk is read-only" in stderr or "its disk is read-only" in stderr
+        assert len(stderr.splitlines()) == 1
+        status = open_run(folder).status
         assert status.state == "died"
+        assert status.reason == f"died at step {status.step}; its disk is read-only"
+    finally:
+        subprocess.run(["umount", "-l", str(folder)], check=True)
+    resumed = start(
+        tmp_path, "run", "--resume", folder.name, "--steps", str(open_run(folder).steps + 20), "--quiet"
+    )
+    assert resumed.wait(60) == 0, "where it can be written again, it is resumed"
 
 
 @pytest.mark.long

@@ -59,9 +59,14 @@ def check_claim(path: Path, claimed: int) -> None:
     check_ratio(path, claimed, about.st_size if packed else about.st_blocks * 512)
 
 
+def is_mostly_hole(unpacked: int, stored: int) -> bool:
+    """Return whether a file takes far more memory than it has bytes on the disk."""
+    return unpacked > HARMLESS_BYTES and unpacked > HIGHEST_RATIO * stored
+
+
 def check_ratio(path: Path, unpacked: int, stored: int) -> None:
     """Raise ExperimentError where a file would take far more memory than it has bytes on the disk, or than there is."""
-    if unpacked > HARMLESS_BYTES and unpacked > HIGHEST_RATIO * stored:
+    if is_mostly_hole(unpacked, stored):
         refuse(
             path,
             f"unpacks {in_bytes(stored)} to {in_bytes(unpacked)}",

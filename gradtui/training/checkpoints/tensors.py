@@ -9,6 +9,7 @@ before it gets its name.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from gradtui.experiment.data_files import is_mostly_hole
+from gradtui.ordinary_files import in_bytes, open_to_read
 from gradtui.runs.safe_files import replacing
 from gradtui.training.checkpoints.files import CheckpointError
 
@@ -54,11 +57,25 @@ def _header(tensors: list[tuple[str, Array]], texts: Mapping[str, str]) -> bytes
 def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
     """Return the tensors, on the CPU, and the texts of a file. Raises CheckpointError."""
     try:
+        _check_file(path)
         with safe_open(path, framework="pt", device="cpu") as file:
             return {name: file.get_tensor(name) for name in file.keys()}, file.metadata() or {}  # noqa: SIM118
     except FileNotFoundError:
         raise CheckpointError(f"{path}: no such file") from None
     except OSError as error:
         raise CheckpointError(f"{path}: {error.strerror or error}") from None
+    except CheckpointError:
+        raise
     except (SafetensorError, ValueError) as error:
         raise CheckpointError(f"{path}: not a safetensors file, or not whole: {error}") from None
+
+
+def _check_file(path: Path) -> None:
+    """Raise OSError where a file is no ordinary one, CheckpointError where most of what it would load is a hole."""
+    opened = open_to_read(path)
+    try:
+        about = os.fstat(opened)
+    finally:
+        os.close(opened)
+    if is_mostly_hole(about.st_size, about.st_blocks * 512):
+        raise CheckpointError(f"{path}: has {in_bytes(about.st_size)}, most of which were never written")

@@ -1,0 +1,119 @@
+"""Damaged checkpoints are passed over or refused in one line: by a resumed run, a fork, and a start from weights."""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+import shutil
+import struct
+from pathlib import Path
+
+import pytest
+
+from gradtui.experiment import dumps, load, set_fields
+from tests.support.bounded_command import run_bounded, run_command
+from tests.support.damage import REPLACED, changed, cut, flip
+from tests.support.fuzzing import faults_of_case, fuzz, warm
+from tests.support.trainings import small, trained
+
+RUN = "20260101-000000-run"
+PLAIN = ("ExperimentError", "DataError", "CheckpointError", "TrainingFailed")
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home with a run of six steps and three checkpoints."""
+    warm("gradtui.training.run", "gradtui.training.forks", "gradtui.diagnosis.monitor")
+    home = tmp_path_factory.mktemp("template")
+    trained(home / "runs" / RUN, small(run__steps=6, run__checkpoint_every=2, optimizer__kind="adam"))
+    return home
+
+
+def damage(path: Path, rng: random.Random) -> str:
+    """Damage a checkpoint as a whole, or what its header says."""
+    way = rng.choice(("cut", "flip", "replaced", "header", "header", "text", "text"))
+    if way == "cut":
+        cut(path, rng)
+    elif way == "flip":
+        flip(path, rng)
+    elif way == "replaced":
+        way = rng.choice(list(REPLACED))
+        REPLACED[way](path)
+    else:
+        content = path.read_bytes()
+        length = struct.unpack("<Q", content[:8])[0]
+        header = json.loads(content[8 : 8 + length])
+        if way == "text":
+            about = header["__metadata__"]
+            about["gradtui"] = json.dumps(changed(json.loads(about["gradtui"]), rng))
+        else:
+            header = changed(header, rng)
+        text = json.dumps(header).encode(errors="replace")
+        claimed = rng.choice((len(text), len(text), len(text), 0, 2**40, 2**63))
+        # A checkpoint may be a second name of the parent's file.
+        path.unlink()
+        path.write_bytes(struct.pack("<Q", claimed) + text + content[8 + length :])
+    return way
+
+
+def attack(rng: random.Random, template: Path, place: Path) -> list[str]:
+    """Damage some checkpoints of a run, and go on with it in each of three ways."""
+    home = place / "home"
+    shutil.copytree(template, home)
+    folder = home / "runs" / RUN
+    files = sorted((folder / "checkpoints").iterdir())
+    chosen = rng.sample(files, rng.choice((1, 1, 2, len(files))))
+    done = "; ".join(f"{path.name}: {damage(path, rng)}" for path in chosen)
+    given = chosen[0]
+    faults = []
+    for at in ("", "@2", "@6"):
+        outcome = run_command(["run", "--from", RUN + at, "--steps", "9"], home, before=_start_nothing)
+        if outcome.fault or outcome.code != 2:
+            faults.append(f"--from: {outcome.fault or outcome.stderr}")
+    start = small(run__steps=2, cures__pretrain__kind="checkpoint", cures__pretrain__path=str(given))
+    for name, experiment in (
+        ("weights", start),
+        (RUN, set_fields(load(folder / "experiment.toml"), {"run.steps": 9})),
+    ):
+        here = home / "runs" / name
+        here.mkdir(exist_ok=True)
+        (here / "experiment.toml").write_text(dumps(experiment))
+        faults += trained_faults(here)
+    return [f"{done}: {fault}" for fault in faults]
+
+
+def trained_faults(folder: Path) -> list[str]:
+    """Train the run of a folder, and return what was wrong beyond a plain reason for a failure."""
+
+    def work() -> int:
+        from gradtui.training.process import train_folder
+
+        return train_folder(folder)
+
+    outcome = run_bounded(work)
+    log = folder / "trainer.log"
+    said = log.read_text(errors="replace") if log.is_file() else ""
+    kinds = re.findall(r"^(?:\w+\.)*(\w+): .*", said, re.MULTILINE)
+    if outcome.fault:
+        return [f"{folder.name}: {outcome.fault}"]
+    return [f"{folder.name}: {said[-500:]}"] if kinds and kinds[-1] not in PLAIN else []
+
+
+def _start_nothing() -> None:
+    import subprocess
+
+    def refuse(*given: object, **options: object) -> None:
+        raise OSError(11, "no process is started here")
+
+    subprocess.Popen = refuse  # type: ignore[misc,assignment]
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_damaged_checkpoint_causes_no_fault(seed: int, template: Path, tmp_path: Path) -> None:
+    assert faults_of_case(lambda rng, place: attack(rng, template, place), seed, tmp_path) == []
+
+
+@pytest.mark.long
+def test_fuzz_checkpoints(template: Path, tmp_path: Path) -> None:
+    fuzz(lambda rng, place: attack(rng, template, place), tmp_path)

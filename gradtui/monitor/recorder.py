@@ -74,7 +74,8 @@ class ScriptRecorder:
         """
         self.models = models
         self.guard = guard
-        self.stopwatch = Stopwatch()
+        self._device = device_of(models.registered)
+        self.stopwatch = Stopwatch(self._device)
         self.step = 0
         """The number of the newest step, or round of several optimizers, that has begun."""
         self.due = True
@@ -88,7 +89,6 @@ class ScriptRecorder:
         self._optimizers = optimizers
         self._writer = writer
         self._reducer = reducer
-        self._device = device_of(models.registered)
         self.batches = BatchMemory(writer)
         self.log = ScalarLog(writer, self._device, self.stopwatch)
         self.losses = BackwardLosses(writer, self.log, self._device, len(optimizers))

@@ -6,6 +6,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import attrgetter, call
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,6 +20,9 @@ from gradtui.probe.norms import gradient_norms
 
 HOOKED_PARAMETERS = 2
 """Parameters with a hook that tells of a backward pass: the first and the last, for not every pass reaches all."""
+
+ONLY_TENSORS = {Tensor}
+_gradient_of = attrgetter("grad")
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,11 +66,20 @@ class Gradients:
     def unchanged(self, since: GradNorms) -> bool:
         """Return whether the gradients are still those that were read; False where that is not known."""
         _, gradients, versions = self._find()
+        if versions != since.versions:
+            return False
         # A change in place of a sharded tensor is not counted, neither in it nor in this process's shard.
-        return versions == since.versions and not any(hasattr(grad, "placements") for grad in gradients)
+        return ONLY_TENSORS.issuperset(map(type, gradients)) or not any(
+            hasattr(gradient, "placements") for gradient in gradients
+        )
 
     def _find(self) -> tuple[NDArray[np.bool_], list[Tensor], tuple[list[int], list[int]]]:
-        found = [None if (p := reference()) is None else p.grad for reference in self._parameters]
+        try:
+            # This is done twice a step, so without a line of Python for each parameter.
+            found = list(map(_gradient_of, map(call, self._parameters)))
+        except AttributeError:
+            # The script has dropped a parameter.
+            found = [None if (p := reference()) is None else p.grad for reference in self._parameters]
         gradients = [gradient for gradient in found if gradient is not None]
         present = self._all_present
         if len(gradients) < len(found):
@@ -117,11 +130,9 @@ class BackwardHook:
     @untraced
     def _accumulated(self, parameter: Tensor) -> None:
         try:
-            if not self._wanted():
-                return
             # A pass may run within another (reentrant checkpointing): each calls back, and the last one counts.
             pass_id = running_pass()
-            if pass_id != self._pass_id:
+            if pass_id != self._pass_id and self._wanted():
                 self._pass_id = pass_id
                 _call_at_end_of_pass(self._call_behind_others)
         except Exception:

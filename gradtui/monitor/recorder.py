@@ -8,7 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from gradtui.absent import ABSENT, is_absent
 from gradtui.monitor.activations import ActivationSampler
 from gradtui.monitor.backward_losses import BackwardLosses
 from gradtui.monitor.batches import BatchMemory
@@ -19,7 +18,8 @@ from gradtui.monitor.layers import device_of
 from gradtui.monitor.reach import Reach
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.scalar_log import ScalarLog
-from gradtui.monitor.step_record import OptimizerStep, ParameterLayout, StepRecord, flatten, unflatten
+from gradtui.monitor.step_record import OptimizerStep, ParameterLayout, flatten, unflatten, unflatten_plain
+from gradtui.monitor.step_tables import StepTables
 from gradtui.monitor.stopwatch import Stopwatch
 from gradtui.monitor.training_names import modules_of
 from gradtui.monitor.update_ratios import UpdateRatioSampler
@@ -39,6 +39,8 @@ CLOSE_STEPS = 8
 """So many steps in a row are recorded from the one on whose gradient has broken or grown."""
 MOST_CLOSE_LOOKS = 20
 """A run in which gradients break or grow more often is not looked at closely any more: the budget counts again."""
+HOLD_SECONDS = 0.04
+"""Rows of quick steps are written together once they have waited so long: each alone costs several times as much."""
 LAP_SECONDS = 0.02
 """Steps of which nothing is recorded are counted together until they have taken this time."""
 COST_EVENT_SECONDS = 60.0
@@ -50,12 +52,7 @@ FIRST_FACTS_STEP = 3
 
 
 class ScriptRecorder:
-    """A ScriptRecorder takes the steps of all optimizers of a script, and writes the rows of its run.
-
-    The table `scalars` holds lr, grad_norm and grad_norm_clipped (of all parameters), clipped (1 where the gradient
-    was clipped between the backward pass and the step), skipped (1 where a scaler left the step out); then the
-    learning rates of further parameter groups and optimizers, and with several optimizers the norm of each.
-    """
+    """A ScriptRecorder takes the steps of all optimizers of a script, and writes the rows of its run."""
 
     def __init__(
         self,
@@ -82,8 +79,6 @@ class ScriptRecorder:
         """Whether to record the gradients of the step that comes or is under way."""
         self.sampling = True
         """Whether to take the sampled metrics of that step."""
-        self.clips = False
-        """Whether the gradient of the newest row was clipped."""
         self.clearings: list[Clearing] = []
         """What is known of how the script clears the gradients, one an optimizer."""
         self._optimizers = optimizers
@@ -102,16 +97,23 @@ class ScriptRecorder:
         self._sampling_budget = SamplingBudget(sampling_share, free=FREE_SECONDS * (1 - RECORDING_SHARE))
         self._updates = UpdateRatioSampler(writer, self._device, reducer, len(models.parameters))
         self._activations = ActivationSampler(guard, self.stopwatch) if activations else None
-        self._copies: HostCopyQueue[tuple[int, float, list[OptimizerStep]]] = HostCopyQueue(self._device)
+        self._copies: HostCopyQueue[tuple[int, float, list[OptimizerStep]]] = HostCopyQueue(
+            self._device, hold=HOLD_SECONDS
+        )
         self._layout: ParameterLayout | None = None
+        self._tables: StepTables | None = None
         self._reach: Reach | None = None
         self._next_facts_step = FIRST_FACTS_STEP
-        self._groups: list[int] = []
         self._round: dict[int, OptimizerStep | None] = {}
         self._open = False
         self._setup_seconds = 0.0
         self._begun = time.monotonic()
         self._next_cost_event = 1.0
+
+    @property
+    def clips(self) -> bool:
+        """Return whether the gradient of the newest row was clipped."""
+        return self._tables is not None and self._tables.clips
 
     @property
     def overhead(self) -> float:
@@ -263,19 +265,9 @@ class ScriptRecorder:
 
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived from the device; with `wait`, wait for all that was recorded."""
-        if self._layout is None:
+        if self._layout is None or self._tables is None:
             return
-        for (step, moment, steps), (values, numbers) in self._copies.receive(wait=wait):
-            record = unflatten(steps, values, numbers, self._layout)
-            if self._reach is not None:
-                self._reach.note(steps)
-            if self._reducer is None:
-                self._write(step, moment, record)
-            else:
-                self._reducer.add("steps", RankPart(step, moment, record))
-        if self._reducer is not None:
-            for step, moment, record in self._reducer.take_reduced("steps"):
-                self._write(step, moment, record)
+        self._write_arrived(self._layout, self._tables, wait=wait)
         if self._updates.waiting or self._reducer is not None:
             with self.stopwatch.on("sampling"):
                 self._updates.catch_up(wait=wait)
@@ -289,6 +281,25 @@ class ScriptRecorder:
         if elapsed >= self._next_cost_event:
             self._next_cost_event = min(elapsed * COST_EVENT_GROWTH, elapsed + COST_EVENT_SECONDS)
             self._writer.event("cost", self.step, overhead=self.overhead)
+
+    def _write_arrived(self, layout: ParameterLayout, tables: StepTables, *, wait: bool) -> None:
+        arrived = self._copies.receive(wait=wait)
+        for (_, _, round_), _ in arrived if self._reach is not None else ():
+            self._reach.note(round_)  # type: ignore[union-attr]
+        entries = [(round_, values, numbers) for (_, _, round_), (values, numbers) in arrived]
+        steps, moments = [step for (step, _, _), _ in arrived], [moment for (_, moment, _), _ in arrived]
+        if self._reducer is None and len(entries) > 1 and all(map(layout.plain, entries)):
+            tables.write_plain(steps, moments, unflatten_plain(entries, layout))
+            return
+        for step, moment, entry in zip(steps, moments, entries, strict=True):
+            record = unflatten(*entry, layout)
+            if self._reducer is None:
+                tables.write(step, moment, record)
+            else:
+                self._reducer.add("steps", RankPart(step, moment, record))
+        if self._reducer is not None:
+            for step, moment, record in self._reducer.take_reduced("steps"):
+                tables.write(step, moment, record)
 
     def finish(self) -> None:
         """Write all that was recorded, and what the recording has cost."""
@@ -333,7 +344,7 @@ class ScriptRecorder:
         if self._activations is not None:
             self._activations.configure(shown)
             metrics = (*metrics, *self._activations.metrics)
-        self._groups = [optimizer.groups for optimizer in self._optimizers]
+        tables = self._tables = StepTables(self._writer, self._optimizers, self.batches)
         sizes = [len(layer.parameters) for layer in shown]
         elsewhere = None if self._reducer is None else self._reducer.counted_elsewhere(parameters)
         layout = ParameterLayout(sizes, len(positions) - sum(sizes), elsewhere)
@@ -353,40 +364,12 @@ class ScriptRecorder:
         columns = tuple(layer.name for layer in shown)
         self._writer.begin_tables(
             {
-                "scalars": TableMeta(columns=self._scalar_columns(), kind="scalars"),
+                "scalars": TableMeta(columns=tables.columns, kind="scalars"),
                 **{name: TableMeta(columns=columns) for name in ("grad_norm", *metrics)},
             }
         )
         self._writer.event("phase", 0, phase="training", text="training")
         self._layout = layout
-
-    def _scalar_columns(self) -> tuple[str, ...]:
-        names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]
-        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
-            prefix = f"{optimizer.name}." if len(self._optimizers) > 1 else ""
-            names += [f"{prefix}grad_norm"] if prefix else []
-            names += [
-                f"{prefix}lr" if group == 0 else f"{prefix}lr_{group}"
-                for group in range(groups)
-                if prefix or group
-            ]
-        return tuple(names)
-
-    def _write(self, step: int, moment: float, record: StepRecord) -> None:
-        # A tiny difference is rounding: norms are added up from numbers that were rounded when they were clipped.
-        clipped = record.clipped < record.total * (1 - 1e-6)
-        several = len(self._optimizers) > 1
-        lr, more = ABSENT, []
-        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
-            norm, lrs = record.optimizers.get(optimizer.number, (ABSENT, ()))
-            known = [lrs[group] if group < len(lrs) else ABSENT for group in range(groups)]
-            lr = known[0] if is_absent(lr) else lr
-            more += [norm, *known] if several else known[1:]
-        scalars = [lr, record.total, record.clipped, float(clipped), float(record.skipped), *more]
-        self.clips = clipped
-        self._writer.append("scalars", step, scalars, moment)
-        self._writer.append("grad_norm", step, record.layers, moment)
-        self.batches.take_norm(step, record.total)
 
     def _overflowed(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> bool:
         """Return whether the gradient of a step was infinite or NaN.

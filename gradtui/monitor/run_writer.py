@@ -148,6 +148,10 @@ class ScriptRunWriter:
         """Append a row to a table that has been begun; `moment` is in seconds since the epoch."""
         self._writer.append(table, step, values, moment)
 
+    def extend(self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]) -> None:
+        """Append several rows, (rows, columns), to a table that has been begun."""
+        self._writer.extend(table, steps, values, moments)
+
     def event(self, event: str, step: int, **fields: Any) -> None:
         """Append an event."""
         self._writer.event(event, step, **fields)
@@ -190,6 +194,9 @@ class NullWriter(ScriptRunWriter):
         """Do nothing."""
 
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
+        """Do nothing."""
+
+    def extend(self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]) -> None:
         """Do nothing."""
 
     def event(self, event: str, step: int, **fields: Any) -> None:

@@ -93,15 +93,16 @@ class ScalarLog:
 
     def catch_up(self, *, wait: bool = False) -> None:
         """Write what has arrived on the host; with `wait`, wait for everything."""
-        now = time.monotonic()
-        if self._batch and (wait or len(self._batch) >= BATCH_SIZE or now - self._sent > BATCH_SECONDS):
-            self._sent = now
+        batch = len(self._batch)
+        if batch and (wait or batch >= BATCH_SIZE or time.monotonic() - self._sent > BATCH_SECONDS):
+            self._sent = time.monotonic()
             means = [mean for mean, _ in self._batch]
             numbers = [number for _, several in self._batch for number in several]
             self._batch = []
             self._copies.send(means, np.zeros(0), numbers)
-        for means, (_, arrived) in self._copies.receive(wait=wait):
-            self._write(means, arrived)
+        if self._copies.waiting:
+            for means, (_, arrived) in self._copies.receive(wait=wait):
+                self._write(means, arrived)
 
     def logs(self, name: str) -> bool:
         """Return whether the script has logged a number of that name."""

@@ -22,6 +22,9 @@ from gradtui.probe.host_copy import Number
 
 Floats = NDArray[np.float64]
 
+NUMBERS_BEFORE_RATES = 3
+"""The numbers of a flattened step that come before its learning rates: both scales and the overflow."""
+
 
 @dataclass(frozen=True, eq=False)
 class OptimizerStep:
@@ -117,6 +120,53 @@ class ParameterLayout:
         folded[~np.logical_or.reduceat(here, self._starts)] = ABSENT
         return folded
 
+    def fold_whole(self, squares: Floats) -> Floats:
+        """Return norms (steps, layers) from squares (steps, parameters) of parameters that are all present."""
+        if not len(self._sizes):
+            return np.zeros((len(squares), 0))
+        folded: Floats = np.sqrt(np.add.reduceat(squares[:, : self._shown], self._starts, axis=1))
+        return folded
+
+    def plain(self, entry: Arrival) -> bool:
+        """Return whether every parameter had a gradient in a step, which nothing has changed before the only optimizer
+        was given it."""
+        steps, values, _ = entry
+        (step, *others) = steps
+        return (
+            not others
+            and self._elsewhere is None
+            and step.before is step.after
+            and len(values) == len(step.positions) == self.parameters
+            and step.before_scale is step.after_scale is step.overflow is None
+            and not step.skipped
+        )
+
+
+Arrival = tuple[Sequence[OptimizerStep], NDArray[Any], list[float]]
+"""The steps of a round, with their flattened norms and numbers, that have arrived on the host."""
+
+
+class PlainSteps(NamedTuple):
+    """PlainSteps holds the norms of several steps of one optimizer that clipped nothing."""
+
+    layers: Floats
+    """(steps, layers)."""
+    totals: Floats
+    """(steps,): the norms of all parameters."""
+    lrs: list[list[float]]
+    """By step, the learning rate of each parameter group."""
+
+
+def unflatten_plain(arrived: Sequence[Arrival], layout: ParameterLayout) -> PlainSteps:
+    """Return what several steps hold that are all `plain`: together they take little more time than one."""
+    norms = np.empty((len(arrived), layout.parameters))
+    for row, ((step,), values, _) in zip(norms, arrived, strict=True):
+        row[step.positions] = values
+    with np.errstate(over="ignore", invalid="ignore"):
+        squares = np.square(norms)
+        layers, totals = layout.fold_whole(squares), np.sqrt(squares.sum(axis=1))
+    return PlainSteps(layers, totals, [numbers[NUMBERS_BEFORE_RATES:] for _, _, numbers in arrived])
+
 
 def flatten(steps: Sequence[OptimizerStep]) -> tuple[NDArray[Any] | Tensor, list[Number]]:
     """Return the norms of a record in one array, and its other numbers, to be copied to the host together.
@@ -152,9 +202,10 @@ def unflatten(
     optimizers: dict[int, tuple[float, tuple[float, ...]]] = {}
     skipped, at, number = False, 0, 0
     for step in steps:
-        before_scale, after_scale, overflow = numbers[number : number + 3]
-        lrs = tuple(numbers[number + 3 : number + 3 + len(step.lrs)])
-        number += 3 + len(step.lrs)
+        before_scale, after_scale, overflow = numbers[number : number + NUMBERS_BEFORE_RATES]
+        number += NUMBERS_BEFORE_RATES
+        lrs = tuple(numbers[number : number + len(step.lrs)])
+        number += len(step.lrs)
         arrived = []
         for measured in step.measured:
             size = int(measured.present.sum())

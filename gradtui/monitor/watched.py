@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
+from itertools import chain, repeat
+from operator import call, is_not, itemgetter
 from typing import Any
 
 import numpy as np
@@ -19,6 +21,8 @@ from gradtui.monitor.layers import WatchedLayer, layers_of, unwrapped
 
 SEARCHED_FRAMES = 12
 """Stack frames searched for a gradient scaler: its own two, and those of schedulers and wrappers in between."""
+
+_parameters_of = itemgetter("params")
 
 
 class ModelChanged(RuntimeError):
@@ -137,7 +141,9 @@ class WatchedOptimizer:
     def changed(self) -> bool:
         """Return whether the script has given the optimizer other parameters since they were found."""
         # The id of a tensor that is gone may belong to another one by now.
-        return _parameter_ids(self.get()) != self._ids or any(ref() is None for ref in self.parameters)
+        return _parameter_ids(self.get()) != self._ids or not all(
+            map(is_not, map(call, self.parameters), repeat(None))
+        )
 
     def find_parameters(self) -> None:
         """Find the parameters that the optimizer moves."""
@@ -162,7 +168,7 @@ class WatchedOptimizer:
 
 def _parameter_ids(optimizer: Optimizer | None) -> list[int]:
     groups = [] if optimizer is None else optimizer.param_groups
-    return [id(p) for group in groups for p in group["params"]]
+    return list(map(id, chain.from_iterable(map(_parameters_of, groups))))
 
 
 class ScalerFinder:

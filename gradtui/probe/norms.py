@@ -58,13 +58,15 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
 
 def host_norms(tensors: list[Tensor]) -> np.ndarray:
     """Return the `wide_norms` of tensors that are in float32 and on the CPU: a watched script waits for them."""
-    norms: np.ndarray = torch.stack(torch._foreach_norm(tensors)).double().numpy()
-    # In Python: between two steps nothing is in the processor's caches, and numpy is the slower for some hundred.
+    # One by one, in Python: between two steps nothing is in the processor's caches, and to stack the norms and to look
+    # at the stack takes several times as long.
+    found = [norm.item() for norm in torch._foreach_norm(tensors)]
     doubtful = [
         at
-        for at, norm in enumerate(norms.tolist())
+        for at, norm in enumerate(found)
         if not (SURELY_IN_RANGE <= norm < math.inf or _in_range(norm, tensors[at].numel()))
     ]
+    norms = np.array(found, np.float64)
     if doubtful:
         norms[doubtful] = tensor_norms([tensors[at] for at in doubtful]).numpy()
     return norms

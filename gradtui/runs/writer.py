@@ -56,6 +56,19 @@ class RowBuffer:
         self._times[index] = time
         self.count = index + 1
 
+    def put_rows(self, steps: npt.ArrayLike, times: npt.ArrayLike, values: npt.NDArray[Any]) -> None:
+        """Copy several rows in, and drop those that do not fit, as `put` does."""
+        first, count = self.count, len(values)
+        while first + count > len(self._rows) and self._grow():
+            pass
+        fits = min(count, len(self._rows) - first)
+        place = slice(first, first + fits)
+        self._values[place] = values[:fits]
+        self._steps[place] = np.asarray(steps)[:fits]
+        self._times[place] = np.asarray(times)[:fits]
+        self.count += fits
+        self.dropped += count - fits
+
     def _grow(self) -> bool:
         if 2 * self._rows.nbytes > self.MOST_BYTES:
             return False
@@ -173,6 +186,17 @@ class RunWriter:
         # A number beyond float32 is stored as infinity, and a watched script must not see a warning about it.
         with self._lock, np.errstate(over="ignore", invalid="ignore", under="ignore"):
             self._buffers[table].put(step, moment, values)
+
+    def extend(
+        self, table: str, steps: Sequence[int], values: npt.ArrayLike, times: Sequence[float]
+    ) -> None:
+        """Add several rows, (rows, columns), as `append` adds each: together they take little more time than one."""
+        if self._is_closed():
+            return
+        rows = np.asarray(values)
+        check_row(rows[0], self._columns[table], table)
+        with self._lock, np.errstate(over="ignore", invalid="ignore", under="ignore"):
+            self._buffers[table].put_rows(steps, times, rows)
 
     def insert(self, table: str, rows: Records) -> None:
         """Insert rows by their steps into a table. A new row replaces an old one of the same step.

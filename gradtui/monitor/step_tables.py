@@ -1,0 +1,81 @@
+"""The step tables hold one row a step: `scalars`, and the gradient norm of every layer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from gradtui.absent import ABSENT, is_absent
+from gradtui.monitor.batches import BatchMemory
+from gradtui.monitor.run_writer import ScriptRunWriter
+from gradtui.monitor.step_record import PlainSteps, StepRecord
+from gradtui.monitor.watched import WatchedOptimizer
+
+
+class StepTables:
+    """StepTables writes the rows of steps.
+
+    The table `scalars` holds lr, grad_norm and grad_norm_clipped (of all parameters), clipped (1 where the gradient
+    was clipped between the backward pass and the step), skipped (1 where a scaler left the step out); then the
+    learning rates of further parameter groups and optimizers, and with several optimizers the norm of each.
+    """
+
+    def __init__(
+        self, writer: ScriptRunWriter, optimizers: Sequence[WatchedOptimizer], batches: BatchMemory
+    ) -> None:
+        self._writer = writer
+        self._optimizers = optimizers
+        self._batches = batches
+        self._groups = [optimizer.groups for optimizer in optimizers]
+        self.clips = False
+        """Whether the gradient of the newest row was clipped."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of `scalars`."""
+        names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]
+        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
+            prefix = f"{optimizer.name}." if len(self._optimizers) > 1 else ""
+            names += [f"{prefix}grad_norm"] if prefix else []
+            names += [
+                f"{prefix}lr" if group == 0 else f"{prefix}lr_{group}"
+                for group in range(groups)
+                if prefix or group
+            ]
+        return tuple(names)
+
+    def write(self, step: int, moment: float, record: StepRecord) -> None:
+        """Write the rows of a step."""
+        # A tiny difference is rounding: norms are added up from numbers that were rounded when they were clipped.
+        clipped = record.clipped < record.total * (1 - 1e-6)
+        several = len(self._optimizers) > 1
+        lr, more = ABSENT, []
+        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
+            norm, lrs = record.optimizers.get(optimizer.number, (ABSENT, ()))
+            known = _known(lrs, groups)
+            lr = known[0] if is_absent(lr) else lr
+            more += [norm, *known] if several else known[1:]
+        scalars = [lr, record.total, record.clipped, float(clipped), float(record.skipped), *more]
+        self.clips = clipped
+        self._writer.append("scalars", step, scalars, moment)
+        self._writer.append("grad_norm", step, record.layers, moment)
+        self._batches.take_norm(step, record.total)
+
+    def write_plain(self, steps: Sequence[int], moments: Sequence[float], plain: PlainSteps) -> None:
+        """Write the rows of several steps of the only optimizer, in which nothing was clipped."""
+        scalars = [
+            [lr, total, total, 0.0, 0.0, *more]
+            for total, (lr, *more) in zip(
+                plain.totals.tolist(), (_known(lrs, self._groups[0]) for lrs in plain.lrs), strict=True
+            )
+        ]
+        self.clips = False
+        self._writer.extend("scalars", steps, np.asarray(scalars), moments)
+        self._writer.extend("grad_norm", steps, plain.layers, moments)
+        for step, total in zip(steps, plain.totals.tolist(), strict=True):
+            self._batches.take_norm(step, total)
+
+
+def _known(rates: Sequence[float], groups: int) -> list[float]:
+    return [rates[group] if group < len(rates) else ABSENT for group in range(groups)]

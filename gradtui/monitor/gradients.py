@@ -55,13 +55,14 @@ class Gradients:
 
     def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]]) -> None:
         self._parameters = parameters
+        self._wide: set[int] = set()
         self._all_present = np.ones(len(parameters), bool)
         self._all_present.setflags(write=False)
 
     def read(self) -> GradNorms:
         """Return the norms of the gradients, without waiting for a device."""
         present, gradients, versions = self._find()
-        return GradNorms(gradient_norms(gradients), present, versions)
+        return GradNorms(gradient_norms(gradients, self._wide), present, versions)
 
     def unchanged(self, since: GradNorms) -> bool:
         """Return whether the gradients are still those that were read; False where that is not known."""

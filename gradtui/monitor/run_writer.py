@@ -148,7 +148,9 @@ class ScriptRunWriter:
         """Append a row to a table that has been begun; `moment` is in seconds since the epoch."""
         self._writer.append(table, step, values, moment)
 
-    def extend(self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]) -> None:
+    def extend(
+        self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]
+    ) -> None:
         """Append several rows, (rows, columns), to a table that has been begun."""
         self._writer.extend(table, steps, values, moments)
 
@@ -196,7 +198,9 @@ class NullWriter(ScriptRunWriter):
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
         """Do nothing."""
 
-    def extend(self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]) -> None:
+    def extend(
+        self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]
+    ) -> None:
         """Do nothing."""
 
     def event(self, event: str, step: int, **fields: Any) -> None:

@@ -5,7 +5,6 @@ A float32 sum of squares reads 0 below about 1e-23 and infinity above 1e18, exac
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Any
@@ -19,6 +18,11 @@ LEAST_SQUARE = 1.2e-38
 the normal range were each rounded by 7e-46 at most, together by less than 1e-7 of the sum."""
 SURELY_IN_RANGE = (LEAST_SQUARE * 2**40) ** 0.5
 """A norm of this size is exact for a tensor of any size: none has more than 2^40 numbers."""
+
+QUICK_SQUARE = 1e-34
+"""Of numbers whose mean square is this, few have squares below the normal range, with which the processor is slow."""
+LARGEST_NORM = 1.8e19
+"""The square of a larger one is infinite in float32."""
 
 _PLAIN = {Tensor, nn.Parameter}
 _kind = attrgetter("dtype", "layout", "is_cpu")
@@ -56,20 +60,44 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
     return host_norms(tensors)
 
 
-def host_norms(tensors: list[Tensor]) -> np.ndarray:
-    """Return the `wide_norms` of tensors that are in float32 and on the CPU: a watched script waits for them."""
+def host_norms(tensors: list[Tensor], wide: set[int] | None = None) -> np.ndarray:
+    """Return the `wide_norms` of tensors that are in float32 and on the CPU: a watched script waits for them.
+
+    `wide` holds the places of tensors to sum in float64 at once, and is changed to those for which that is best next
+    time. Squares of vanishing gradients are so small that the processor takes ten times as long for them in float32,
+    and then they must be summed again.
+    """
     # One by one, in Python: between two steps nothing is in the processor's caches, and to stack the norms and to look
     # at the stack takes several times as long.
-    found = [norm.item() for norm in torch._foreach_norm(tensors)]
-    doubtful = [
-        at
-        for at, norm in enumerate(found)
-        if not (SURELY_IN_RANGE <= norm < math.inf or _in_range(norm, tensors[at].numel()))
-    ]
-    norms = np.array(found, np.float64)
+    if not wide:
+        found = [norm.item() for norm in torch._foreach_norm(tensors)]
+        doubtful = _doubtful(tensors, found, LEAST_SQUARE)
+    else:
+        places = [at for at in range(len(tensors)) if at not in wide]
+        narrow = [tensors[at] for at in places]
+        sums = [norm.item() for norm in torch._foreach_norm(narrow)] if narrow else []
+        doubtful = [places[at] for at in _doubtful(narrow, sums, LEAST_SQUARE)]
+        doubtful += [at for at in wide if at < len(tensors)]
+        found = [0.0] * len(tensors)
+        for at, norm in zip(places, sums, strict=True):
+            found[at] = norm
     if doubtful:
-        norms[doubtful] = tensor_norms([tensors[at] for at in doubtful]).numpy()
-    return norms
+        again = torch._foreach_norm([tensors[at] for at in doubtful], 2, dtype=torch.float64)
+        for at, one in zip(doubtful, again, strict=True):
+            found[at] = one.item()
+    if wide is not None:
+        wide.clear()
+        wide.update(_doubtful(tensors, found, QUICK_SQUARE))
+    return np.array(found, np.float64)
+
+
+def _doubtful(tensors: list[Tensor], norms: list[float], least_square: float) -> list[int]:
+    """The places of norms that are too large for float32, or whose mean square is below the least one."""
+    return [
+        at
+        for at, norm in enumerate(norms)
+        if not (SURELY_IN_RANGE <= norm < LARGEST_NORM or _in_range(norm, tensors[at].numel(), least_square))
+    ]
 
 
 def wide_row_norms(rows: Tensor) -> np.ndarray:
@@ -83,9 +111,9 @@ def wide_row_norms(rows: Tensor) -> np.ndarray:
     return norms
 
 
-def _in_range(norm: Any, count: int) -> Any:
+def _in_range(norm: Any, count: int, least_square: float = LEAST_SQUARE) -> Any:
     """Return whether the float32 norm of so many numbers is exact and finite; for a float, or an array of norms."""
-    return (norm * norm >= count * LEAST_SQUARE) & (norm < math.inf)
+    return (norm * norm >= count * least_square) & (norm < LARGEST_NORM)
 
 
 def dense(gradient: Tensor) -> Tensor:
@@ -110,17 +138,18 @@ def dense(gradient: Tensor) -> Tensor:
     return gradient if gradient.dtype in _WIDE else gradient.float()
 
 
-def gradient_norms(gradients: Sequence[Tensor]) -> np.ndarray | Tensor:
+def gradient_norms(gradients: Sequence[Tensor], wide: set[int] | None = None) -> np.ndarray | Tensor:
     """Return the L2 norm (gradients,) of each, in float64, without waiting for a device.
 
-    It is on the host where all are on the CPU, else on the device of the first that is not.
+    It is on the host where all are on the CPU, else on the device of the first that is not. `wide` is as in
+    `host_norms`; a caller keeps it from one call to the next.
     """
     if not gradients:
         return np.zeros(0)
     with torch.no_grad():
         # Both questions are asked in C: a hundred answers in Python cost as much as the norms themselves.
         if _PLAIN.issuperset(map(type, gradients)) and set(map(_kind, gradients)) == _USUAL:
-            return host_norms(list(gradients))
+            return host_norms(list(gradients), wide)
         return _norms(gradients)
 
 

@@ -187,9 +187,7 @@ class RunWriter:
         with self._lock, np.errstate(over="ignore", invalid="ignore", under="ignore"):
             self._buffers[table].put(step, moment, values)
 
-    def extend(
-        self, table: str, steps: Sequence[int], values: npt.ArrayLike, times: Sequence[float]
-    ) -> None:
+    def extend(self, table: str, steps: Sequence[int], values: npt.ArrayLike, times: Sequence[float]) -> None:
         """Add several rows, (rows, columns), as `append` adds each: together they take little more time than one."""
         if self._is_closed():
             return

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from gradtui.probe.norms import scaled_row_norms, tensor_norms, wide_norms
+from gradtui.probe.norms import gradient_norms, scaled_row_norms, tensor_norms, wide_norms
 
 
 def oracle(tensors: list[Tensor]) -> float:
@@ -47,3 +47,24 @@ def test_wide_norms_of_tensors_of_every_magnitude(dtype: torch.dtype) -> None:
 def test_wide_norms_keep_nan_and_infinity() -> None:
     norms = wide_norms([torch.tensor([1.0, torch.nan]), torch.tensor([1e30, -torch.inf]), torch.ones(4)])
     np.testing.assert_array_equal(norms, [np.nan, np.inf, 2.0])
+
+
+def test_norms_stay_right_while_gradients_change_their_magnitude_from_step_to_step() -> None:
+    torch.manual_seed(7)
+    wide: set[int] = set()
+    sizes = [1, 3, 100, 5000, 40]
+    for exponents in (
+        [0] * 5,
+        [-30, 0, -20, -25, 25],
+        [0, -44, 30, -18, 0],
+        [-21, -21, -21, -21, -21],
+        [0] * 5,
+    ):
+        tensors = [torch.randn(n) * 10.0**e for n, e in zip(sizes, exponents, strict=True)]
+        tensors[4][0] = torch.nan if exponents[4] == 25 else 1.0
+        norms = gradient_norms(tensors, wide)
+        expected = [oracle([t]) for t in tensors]
+        np.testing.assert_allclose(np.asarray(norms), expected, rtol=1e-6, atol=1e-45)
+    # Places of a step with more tensors than the next one has.
+    wide.update({2, 4})
+    np.testing.assert_allclose(np.asarray(gradient_norms(tensors[:3], wide)), expected[:3], rtol=1e-6)

@@ -1,4 +1,4 @@
-"""The command line finds the command, runs it, and reports every mistake in the arguments in one line.
+"""Find the command that a command line names, run it, and report every mistake in the arguments in one line.
 
 Exit codes: 0 done; 1 the training failed; 2 bad input; 3 a finding named in ``--fail-on``; 130 and 143 after
 Ctrl-C and SIGTERM. `gradtui watch` returns the exit code of the command that it runs.
@@ -92,7 +92,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         _discard_stdout()
         return 0
     except OSError as error:
-        # A full disk, a folder that was removed meanwhile: no bug, and the person can tell why.
+        # The disk is full, or a folder was removed meanwhile. This is no bug, and the message says what happened.
         if os.environ.get("GRADTUI_DEBUG"):
             raise
         _discard_stdout()
@@ -123,7 +123,7 @@ def _is_of_a_run(error: Exception) -> bool:
 def _open_closed_streams() -> bool:
     """Put /dev/null in place of standard streams that are closed, and return whether stdout was.
 
-    Otherwise the next file that is opened would take the number of the stream, and get what is printed.
+    Otherwise the next file that is opened would take the number of the stream, and printed text would go into it.
     """
     closed = []
     for number in range(3):
@@ -131,7 +131,7 @@ def _open_closed_streams() -> bool:
             os.fstat(number)
         except OSError:
             closed.append(number)
-            # The lowest number that is free is this one.
+            # os.open takes the lowest free number, which is this one.
             os.open(os.devnull, os.O_RDWR)
     for number, name, mode in ((0, "stdin", "r"), (1, "stdout", "w"), (2, "stderr", "w")):
         if number in closed or getattr(sys, name) is None:
@@ -140,7 +140,7 @@ def _open_closed_streams() -> bool:
 
 
 def _discard_stdout() -> None:
-    """Print no more: Python would fail again when it flushes at exit."""
+    """Send further output to /dev/null, because Python would fail again when it flushes at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -160,7 +160,7 @@ def _lab_parser() -> OneLineParser:
 
 
 def _refuse_unknown(word: str) -> None:
-    """Raise BadInput where a word is no experiment, with a hint at the command that it may have meant."""
+    """Raise BadInput where a word names no experiment, with a hint at the command that may have been meant."""
     from gradtui.experiment.errors import nearest
     from gradtui.experiment.presets import names
     from gradtui.experiment.short_string import is_short_string

@@ -1,6 +1,6 @@
-"""Write the sentence over the chart of a metric: what its values over the layers say of a net.
+"""Write the sentence over the chart of a metric, which says what its values over the layers mean.
 
-This file imports neither torch nor numpy nor textual, as `gradtui.metrics`, which names a sentence for each metric.
+This file imports neither torch nor numpy nor textual, because `gradtui.metrics` imports it.
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ from gradtui.absent import is_absent
 from gradtui.words import compare_decades, power_of_ten
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
-"""The word says how alarming a headline is, and in which direction; "none" says nothing of health."""
+"""How alarming a headline is, and in which direction; "none" makes no statement about health."""
 
 EVEN_DECADES = 0.9
 WEAK_DECADES = -2.0
 STRONG_DECADES = 1.0
-"""log10 of the gradient at the input over that at the output. Measured on labelled nets: healthy ones keep within
-0.9 decades, vanishing ones lie below -2, exploding ones above 1; what lies between is stated without alarm."""
+"""Limits of log10 of the gradient at the input over that at the output. Measured on labelled nets: healthy ones stay
+within 0.9 decades, vanishing ones lie below -2, exploding ones above 1; values in between raise no alarm."""
 
 STANDSTILL_RATIO = 1e-6
 JUMP_RATIO = 0.1
-"""Update ÷ weight of one step below which a layer stands still, and above which it jumps."""
+"""Update ÷ weight of one step: below the first a layer hardly changes, above the second it changes too much."""
 
 
 OUTPUT = "output"
@@ -40,7 +40,7 @@ class HeadlineText(NamedTuple):
 
 
 MakeHeadline = Callable[[Sequence[str], Sequence[float]], HeadlineText]
-"""Makes the sentence from the names of the layers (or lags) and their values at one step."""
+"""A function that makes the sentence from the names of the layers (or lags) and their values at one step."""
 
 
 def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineText:
@@ -48,8 +48,7 @@ def gradient_headline(names: Sequence[str], norms: Sequence[float]) -> HeadlineT
 
     Args:
         names: the layers, input to output.
-        norms: their gradient norms at one step, any float including 0, NaN and infinity; layers that have none
-            (`absent`) are left out.
+        norms: their gradient norms at one step, any float including 0, NaN and infinity; ABSENT ones are left out.
     """
     if len(norms) < 2:
         return HeadlineText("one layer: nothing to compare", "none")
@@ -107,7 +106,7 @@ def lag_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
 
 def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineText:
     """Return one sentence on how far one step moves the first layer's weights."""
-    # A layer that is frozen is not moved at all: the first one that is counts.
+    # A frozen layer does not change, so the first layer that does is named.
     known = next(
         ((name, value) for name, value in zip(names, values, strict=True) if not is_absent(value)), None
     )
@@ -123,7 +122,7 @@ def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineTe
 
 
 def extremes_headline(format_: str, noun: str) -> MakeHeadline:
-    """Return a maker of sentences that name the layers with the lowest and the highest value.
+    """Return a function that makes a sentence about the layers with the lowest and the highest value.
 
     Args:
         format_: a format specification of one value, such as ".0%".
@@ -146,9 +145,9 @@ def extremes_headline(format_: str, noun: str) -> MakeHeadline:
 def gain_headline(
     names: Sequence[str], gains: Sequence[float], one: str = "layer", many: str = "layers"
 ) -> HeadlineText:
-    """Return the product of the layers' factors from the output to the input, and the first of them in words.
+    """Return a sentence on the product of the layers' factors, from the output to the input.
 
-    Layers without a factor (`absent`), as the first one is, are left out. one, many: what has a factor.
+    Layers without a factor (ABSENT), such as the first one, are left out. one, many: the noun for what has a factor.
     """
     known = [float(gain) for gain in gains if not is_absent(gain)][::-1]
     if not known:
@@ -158,6 +157,6 @@ def gain_headline(
     first = " × ".join(f"{gain:.2g}" for gain in known[:3])
     more = " × …" if len(known) > 3 else ""
     after = f"{len(known):,} {many if len(known) > 1 else one}"
-    # The logarithm, since a product of many factors is below or above what a float can hold.
+    # Logarithms are added, because the product of many factors may be outside the range of floats.
     decades = sum(math.log10(gain) for gain in known) if all(gain > 0 for gain in known) else -math.inf
     return HeadlineText(f"{first}{more} = {power_of_ten(decades)} after {after}", _tone(decades))

@@ -1,6 +1,6 @@
-"""A Judgement is the one verdict on a run at one step, which every screen, list and command line shows the same.
+"""Judge a run at one step, so that every screen, list and command shows the same verdict.
 
-This file imports neither numpy nor textual: the list of runs is shown without numpy.
+This file imports neither numpy nor textual, because the list of runs is shown without them.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Literal, Protocol
 
 JudgementState = Literal["checking", "problem", "clean"]
-"""Too early to say or not yet confirmed; something is wrong; nothing is."""
+"""Too early to say, or not yet confirmed; a problem was found; no problem was found."""
 
 TOO_SHORT = "too few steps to judge"
-"""What is said of a run that ended before it could be judged."""
+"""The text for a run that ended before it could be judged."""
 
 EARLY_STEPS = 20
 """The number of steps below which a run without findings may still turn out unhealthy."""
@@ -28,11 +28,11 @@ MARKS: dict[str, tuple[str, str]] = {
 
 
 class HasSeverity(Protocol):
-    """A HasSeverity is a finding, as far as a judgement needs it."""
+    """A HasSeverity is the part of a finding that a judgement needs."""
 
     @property
     def code(self) -> str:
-        """What was found."""
+        """The code of the finding, such as vanishing."""
         ...
 
     @property
@@ -51,7 +51,7 @@ class Judgement:
     critical: bool = False
     """Whether one of them is critical."""
     why: str = ""
-    """What is being checked, or what speaks against an all-clear although no rule names a problem."""
+    """The text on what is still being checked, or why the run may be unhealthy although no rule found a problem."""
 
     @property
     def mark(self) -> tuple[str, str]:
@@ -62,7 +62,7 @@ class Judgement:
 
     @property
     def words(self) -> str:
-        """Return it in a few words."""
+        """Return the judgement in a few words."""
         if self.state == "checking":
             return self.why if self.why == TOO_SHORT else f"checking: {self.why}" if self.why else "checking"
         return ", ".join(self.codes) or self.why if self.state == "problem" else "no problems"
@@ -81,11 +81,11 @@ def judge(
 
     Args:
         findings: what was found; None where the run is still being checked.
-        live: whether it still trains, so that a later look may tell more.
+        live: whether it still trains, so that the judgement may still change.
         step: the step at which it is judged.
         enough: whether the run is long enough to be called free of problems.
-        objection: why it cannot be called free of problems although nothing was found; "" if nothing speaks against.
-        pending: the codes of what was seen once and is not confirmed yet.
+        objection: why the run may have a problem although nothing was found; "" if there is no such reason.
+        pending: the codes of findings that were seen once and are not confirmed yet.
     """
     problems = [finding for finding in findings or () if finding.severity != "info"]
     if problems:

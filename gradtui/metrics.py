@@ -1,9 +1,9 @@
-"""The registry of metrics has one row for every per-layer metric, read by all that measures or shows it.
+"""Register every per-layer metric in one row that says how it is measured, drawn and judged.
 
-A metric is one number a layer (or a time lag of a recurrent net) at a step, and the name of the table of the run
-folder that holds it. To add one, write its row here and its computation in `gradtui.probe.layer_stats`. The trainer,
-the monitor of other people's scripts, the charts, the layer page, the figures of the lab and the import of other
-programs' logs read this registry. It imports neither torch nor numpy nor textual, so that all of them can.
+A metric is one number per layer (or per time lag of a recurrent net) at a step, and the name of the run folder's table
+that holds it. To add one, write its row here and its computation in `gradtui.probe.layer_stats`. The trainer, the
+monitor of other people's scripts, the charts, the layer page, the figures of the lab and the import of other programs'
+logs read this registry. It imports neither torch nor numpy nor textual, so that all of them can import it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Source = Literal[
     "slopes",
     "hidden states",
 ]
-"""The source says what a metric is computed from, and for which nets:
+"""What a metric is computed from, and for which nets:
 
 gradients: the gradients of the layers' parameters before clipping, of all nets;
 outputs: the layers' outputs, of all nets;
@@ -52,20 +52,19 @@ HEALTHY_UPDATE_RATIO = (1e-4, 1e-2)
 """Update ÷ weight of one step in nets that learn well (SCIENCE.md)."""
 
 DEAD_SHARE = 0.55
-"""Share of dead units above which a layer is marked as a bad one (SCIENCE.md, rule 4)."""
+"""The share of dead units above which a layer is marked as bad (SCIENCE.md, rule 4)."""
 
 SATURATED_SHARE = 0.9
-"""Share of saturated outputs above which a layer is marked as a bad one; tanh at sigma_w = 3 stands at 0.57 and
-learns."""
+"""The share of saturated outputs above which a layer is marked as bad; tanh at sigma_w = 3 has 0.57 and learns."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A Figure is a metric's line among the figures of the lab: the layer whose value is farthest from zero."""
+    """A Figure is a metric's line among the figures of the lab, which shows the layer farthest from zero."""
 
     format: str
     bad_above: float = math.inf
-    """A value beyond this is marked as a bad one."""
+    """A value beyond this is marked as bad."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +72,7 @@ class Metric:
     """A Metric is one per-layer quantity: how it is recorded, what it means, and how it is drawn."""
 
     name: str
-    """The table of the run folder. It is part of the format on disk: it never changes."""
+    """The name of the table in the run folder. It is part of the format on disk, so it never changes."""
     title: str
     """The title of its chart over the layers."""
     unit: str
@@ -84,28 +83,28 @@ class Metric:
     scale: Literal["log", "linear"] = "log"
     low: float | None = None
     high: float | None = None
-    """The ends that a linear axis starts with; it grows when values lie outside."""
+    """The initial ends of a linear axis, which grows when values lie outside."""
     axis: Literal["layer", "lag"] = "layer"
     """The columns of the table stand for one of these: the layers in forward order, or time lags from 0."""
     baseline: Literal["last hidden layer"] | None = None
-    """The layer with which a value is compared to be called healthy; None compares with nothing."""
+    """The layer whose value is the baseline of the healthy range; None where the range is absolute."""
     healthy: tuple[float, float] | None = None
     """The lowest and the highest healthy value, as factors of the baseline where there is one."""
     grows_with_parameters: bool = False
-    """This is true if it grows with the root of a layer's number of parameters, which is no sign of bad health."""
+    """This is true if healthy values grow with the root of a layer's number of parameters."""
     predicted: bool = False
     """This is true if theory predicts its shape before training."""
     label: str = ""
-    """The name in the line of figures on the page of one layer; empty leaves it out."""
+    """The name in the line of figures on a layer's page; empty leaves it out."""
     format: str = "{:.3g}"
     curve: tuple[CurveChart, str] | None = None
-    """The chart of the page of one layer that draws its curve, and what the curve is called there."""
+    """The chart of a layer's page that draws its curve, and the name of the curve there."""
     figure: Figure | None = None
     """The line among the lab's figures; None leaves the metric out."""
     every_step: bool = False
-    """The metric is recorded at each step, rather than at sampled steps only."""
+    """This is true if the metric is recorded at every step, rather than at sampled steps only."""
     json: Literal["first and last", "last"] | None = None
-    """The steps whose values `--json` prints of each layer; None leaves the metric out."""
+    """The steps whose values `--json` prints for each layer; None leaves the metric out."""
 
 
 _WITHIN = (10.0**-EVEN_DECADES, 10.0**EVEN_DECADES)
@@ -266,7 +265,7 @@ _metrics = {metric.name: metric for metric in _RECORDED}
 
 
 def register(metric: Metric) -> Metric:
-    """Add a metric behind the others and return it; raise ValueError where its name is taken."""
+    """Add a metric after the others and return it; raise ValueError where its name is taken."""
     if metric.name in _metrics:
         raise ValueError(f"a metric named {metric.name!r} is registered already")
     _metrics[metric.name] = metric
@@ -274,7 +273,7 @@ def register(metric: Metric) -> Metric:
 
 
 def unregister(name: str) -> None:
-    """Remove a metric, as a test does after it has added one."""
+    """Remove a metric; a test does this after it has added one."""
     del _metrics[name]
 
 

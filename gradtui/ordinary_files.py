@@ -1,6 +1,6 @@
-"""Open and read files that somebody else may have made: only ordinary ones, and never more than a bound.
+"""Read files that somebody else may have made: only ordinary files, and only up to a limit of bytes.
 
-A FIFO would hang for ever, a device has no end, and a sparse file of a few kB may have terabytes to read.
+Reading a FIFO would wait for ever, a device has no end, and a sparse file of a few kB may have terabytes to read.
 """
 
 from __future__ import annotations
@@ -15,17 +15,17 @@ from typing import Any
 NOT_ORDINARY = "is not an ordinary file"
 
 LARGEST_TEXT = 64_000_000
-"""Bytes of a file that is read as a whole. Those that gradtui writes have some kB."""
+"""The most bytes of a file that is read as a whole. The files that gradtui writes have a few kB."""
 
 
 def open_to_read(path: str | os.PathLike[str]) -> int:
-    """Open a file for reading, and return its descriptor. Raises OSError, also where it is no ordinary file."""
+    """Open a file for reading, and return its descriptor. Raises OSError, also for a file that is not ordinary."""
     # Without O_NONBLOCK the opening of a FIFO waits for a writer.
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ENODEV):
-            # A socket, or a device that is not there.
+            # The file is a socket, or a device that does not exist.
             raise OSError(error.errno, NOT_ORDINARY, str(path)) from None
         raise
     try:
@@ -41,7 +41,7 @@ def open_to_read(path: str | os.PathLike[str]) -> int:
 
 
 def read_whole(path: Path, most: int = LARGEST_TEXT) -> bytes:
-    """Return the content of a file that is known to be small. Raises OSError, also where it is large."""
+    """Return the content of a file that should be small. Raises OSError, also where it is large."""
     with os.fdopen(open_to_read(path), "rb") as file:
         if os.fstat(file.fileno()).st_size > most:
             raise OSError(errno.EFBIG, f"is larger than {in_bytes(most)}", str(path))
@@ -49,7 +49,7 @@ def read_whole(path: Path, most: int = LARGEST_TEXT) -> bytes:
 
 
 def given_path(text: str | os.PathLike[str]) -> Path:
-    """Return a path as a person gave it, with ~ in place of the home folder; one of an unknown user stays as it is."""
+    """Return the path that a person typed, with ~ replaced by the home folder; ~ of an unknown user stays."""
     path = Path(text)
     try:
         return path.expanduser()
@@ -71,9 +71,9 @@ def in_bytes(count: int) -> str:
 
 
 def read_shipped(package: str, name: str) -> bytes:
-    """Read a file that ships in an imported package of ours, also where that is imported from a zip archive.
+    """Read a file that ships in an imported package of gradtui, also where that is imported from a zip archive.
 
-    importlib.resources would do the same, and takes a tenth of a second to import. Raises OSError.
+    importlib.resources would do the same, but takes a tenth of a second to import. Raises OSError.
     """
     module = sys.modules[package]
     assert module.__spec__ is not None

@@ -1,8 +1,8 @@
-"""Make text from run folders and files harmless for terminals and spreadsheets, where it leaves gradtui.
+"""Make text from run folders and files harmless for terminals and spreadsheets.
 
-A name, a tag, a finding or an error may come from a folder that somebody else wrote. Its control characters could give
-orders to the terminal, its line breaks could forge lines of a report, and its bidirectional overrides could show it
-in another order than it has. Everything that gradtui prints, paints or exports passes through this file.
+A name, a tag, a finding or an error may come from a folder that somebody else wrote. Its control characters could
+control the terminal, its line breaks could forge lines of a report, and its bidirectional overrides could reorder what
+is shown. Every text that gradtui prints, paints or exports passes through this file.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ from __future__ import annotations
 import re
 
 STAND_IN = "�"
-"""What is shown in place of a character that must not be."""
+"""The character that replaces a harmful one."""
 
 _FORBIDDEN = (
     # Control characters of 7 and 8 bits, and the soft hyphen.
     "\x00-\x1f\x7f-\x9f\xad"
     # Marks, embeddings, overrides and isolates that change the direction of text.
     "\u061c\u200e\u200f\u202a-\u202e\u2066-\u206f"
-    # Separators of lines and paragraphs, and characters that are not seen. Joiners stay, because emojis need them.
+    # Separators of lines and paragraphs, and invisible characters. Joiners stay, because emojis need them.
     "\u2028\u2029\u180e\u200b\u2060-\u2064\ufeff\ufff9-\ufffb"
-    # Tags, and halves of characters, which no encoding has.
+    # Tags, and lone surrogates, which no encoding has.
     "\U000e0000-\U000e007f\ud800-\udfff"
 )
 _PATTERN = re.compile(f"[{_FORBIDDEN}]")
@@ -27,11 +27,8 @@ _FORMULA = re.compile(r"\s*[=+\-@]")
 
 
 def plain(text: str, stand_in: str = STAND_IN) -> str:
-    """Return a text on one line, without characters that order something instead of being read.
-
-    Each of them is replaced by the stand-in, so that the text keeps its number of characters.
-    """
-    # Nearly every text is printable, which is found out in a fraction of the time of the pattern.
+    """Return a text on one line, with each harmful character replaced, so that the number of characters stays."""
+    # Nearly every text is printable, and this check takes a fraction of the pattern's time.
     return text if text.isprintable() else _PATTERN.sub(stand_in, text)
 
 
@@ -48,7 +45,7 @@ def _escape(found: re.Match[str]) -> str:
 
 
 def spreadsheet_cell(value: object) -> object:
-    """Return a value as it can stand in CSV: a text that a spreadsheet would take for a formula begins with '."""
+    """Return a value for CSV; a text that a spreadsheet would take for a formula gets an apostrophe in front."""
     if not isinstance(value, str):
         return value
     text = plain(value)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 DEEPEST = 32
-"""Tables and lists within one another. An experiment has three."""
+"""The most levels of nested tables and lists. An experiment has three."""
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Return what a text of TOML holds. Raises ValueError, in one line; TOMLDecodeError names the place."""
-    # The first frame of the screens needs this module, and mostly no TOML.
+    """Return the content of a TOML text. Raises ValueError, in one line; TOMLDecodeError names the place."""
+    # The first frame of the screens imports this module and rarely parses TOML.
     import tomllib
 
     try:
@@ -23,7 +23,7 @@ def parse(text: str) -> dict[str, Any]:
 
 def _check_depth(found: dict[str, Any]) -> None:
     level: list[Any] = [found]
-    # A short line like a.a.a.a = 1 makes one table a dot, on which functions that call themselves fail later.
+    # A short line like a.a.a.a = 1 makes a table for each dot; recursive functions would fail on deep nesting.
     for _ in range(DEEPEST):
         level = [
             member

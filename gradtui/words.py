@@ -15,7 +15,7 @@ _UNITS = ((18, None), (15, "million billion"), (12, "trillion"), (9, "billion"),
 def compare_decades(decades: float) -> str:
     """Return how the gradient at the input compares with the one at the output, from the difference of their log10.
 
-    A factor below two is no difference: He-initialised nets scatter by as much between seeds.
+    A factor below two counts as no difference, because He-initialised nets vary by as much between seeds.
     """
     if abs(decades) < math.log10(2):
         return "as strong at the input as at the output"
@@ -23,7 +23,7 @@ def compare_decades(decades: float) -> str:
 
 
 def times(decades: float) -> str:
-    """Return a factor of so many decades in words: ``630 billion``; beyond trillions as ``1e42``."""
+    """Return the factor 10^decades in words: ``630 billion``; beyond trillions as ``1e42``."""
     for least, unit in _UNITS:
         if decades >= least:
             return f"{_two_digits(10 ** (decades - least))} {unit}" if unit else f"1e{decades:.0f}"
@@ -33,7 +33,7 @@ def times(decades: float) -> str:
 def ratio(decades: float) -> str:
     """Return a factor that is given by its log10: ``6e-13``, ``0.02``, ``13``; a dash for NaN.
 
-    It is worked out from the decades, for a factor may lie beyond the range of floats.
+    It is computed from the decades, because the factor may be outside the range of floats.
     """
     if (plain := _without_exponent(decades, least=-3)) is not None:
         return plain
@@ -43,7 +43,7 @@ def ratio(decades: float) -> str:
 
 
 def _without_exponent(decades: float, least: float) -> str | None:
-    """Return a factor that needs no exponent, from `least` decades on and below 10,000; None for any other."""
+    """Return a factor between 10^least and 10,000, which needs no exponent; None for any other."""
     if math.isnan(decades):
         return "–"
     if math.isinf(decades):
@@ -68,7 +68,7 @@ _POWER = re.compile(f"·10([{_RAISED}]+)")
 
 
 def without_superscripts(text: str) -> str:
-    """Return a text whose powers of ten are written as ``2e-12``, in as many characters as before."""
+    """Return a text with its powers of ten written as ``2e-12``, padded to the same number of characters."""
     back = str.maketrans(_RAISED, _DIGITS)
     return _POWER.sub(lambda found: f"e{found[1].translate(back)}".ljust(len(found[0])), text)
 
@@ -111,13 +111,13 @@ def figure(value: float | None) -> str:
 
 
 _BLOCKS = "▁▂▃▄▅▆▇"
-"""The blocks do not include the full block, since those of two lines would run into each other."""
+"""The full block is left out, because the full blocks of two lines would merge."""
 DECADES = 8.0
 """The decades that the blocks span down from the largest."""
 
 
 def ago(seconds: float) -> str:
-    """Return how long ago something was, in the largest unit that fits."""
+    """Return in words how long ago something was, in the largest unit that fits."""
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit} ago"
@@ -146,9 +146,9 @@ def number(value: float | None) -> str:
 
 
 def blocks(profile: Sequence[float]) -> str:
-    """Return the gradient over depth as one row of blocks, from its log10: how far each is below the largest.
+    """Return the gradient over depth, given as log10, as one row of blocks that show how far each is below the largest.
 
-    What is not a number has a sign of its own, as on the charts; 0 is a gradient of exactly zero, a blank is none.
+    NaN, infinity and zero have the signs of the charts; a blank means that there is no gradient.
     """
     finite = [value for value in profile if math.isfinite(value)]
     top = max(finite, default=0.0)
@@ -167,7 +167,7 @@ def _block(value: float, top: float) -> str:
 
 
 def printable(text: str) -> str:
-    """Return a text on one line, with a dot for each character that cannot be printed: a run may be called anything."""
+    """Return a text on one line, with a dot for each character that cannot be printed; a run may have any name."""
     return "".join(character if character.isprintable() else "·" for character in text)
 
 
@@ -182,7 +182,7 @@ def net_in_words(experiment: Mapping[str, Any]) -> str:
 
 
 def group_in_words(group: Mapping[str, Any]) -> str:
-    """Return a group of blocks, given as plain data, in a few words. Raises KeyError where it is of another version."""
+    """Return a group of blocks, given as plain data, in a few words. Raises KeyError for data of another version."""
     words = [f"{group['repeat']}×{group['block']} {group['width']}"]
     if group["block"] not in ("lstm", "gru"):
         words.append(group["activation"])

@@ -81,8 +81,8 @@ def draw_bars(
     area = (slice(0, rows), slice(GUTTER, GUTTER + axis.used))
     ground = _ground(profile, axis, scale, rows, cursor)
     upward = np.arange(rows)[::-1, None]
-    # Coloured by the row, not by the bar: the tip has the colour of its value, the axis beside it is the legend of
-    # the waterfall beneath, and a row of one style is a tenth of the bytes of a row of one style a bar.
+    # Colour depends on the row, not on the bar. The tip then has the colour of its value, the axis is also the legend
+    # of the waterfall below, and the terminal receives a tenth of the bytes that a style for each bar would take.
     step = ramp_steps(upward / max(1, rows - 1)).astype(np.int64)
     painter = _painted if palette.depth == "true" and not palette.ascii else _shaded
     codes, ink, fill = painter(8 * upward, low, middle, high, step, palette)
@@ -94,7 +94,7 @@ def draw_bars(
     if palette.depth == "true":
         cells.fill[area] = np.where(cells.fill[area] == NONE, ground, cells.fill[area])
     else:
-        # A ground of few colours would look like bars; characters in what is empty do not.
+        # With few colours a filled background would look like bars, so characters go into the empty cells instead.
         empty = cells.codes[area] == ord(" ")
         cursor_column = np.diff(ground == CURSOR, axis=1, prepend=False) & (ground == CURSOR)
         marks = ((ground == HEALTHY, palette.glyphs.ground), (cursor_column, palette.glyphs.rule))
@@ -110,7 +110,7 @@ def draw_bars(
 def _ground(
     profile: LayerProfile, axis: LayerAxis, scale: Scale, rows: int, cursor: int | None
 ) -> NDArray[np.uint8]:
-    """Return the fill behind the bars, (rows, used): the healthy range, and the layer under the cursor."""
+    """Return the fill behind the bars, (rows, used), which shows the healthy range and the layer under the cursor."""
     ground = np.zeros((rows, axis.used), np.uint8)
     if profile.healthy is not None:
         layers = profile.values.shape
@@ -151,7 +151,7 @@ def _painted(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palett
 
 
 def _shaded(base: Bins, low: Bins, middle: Bins, high: Bins, step: Bins, palette: Palette) -> Painted:
-    """Paint tones as shaded blocks, to the row, where colours cannot be mixed or are not wanted."""
+    """Paint tones as shaded blocks of whole rows, where colours cannot be mixed or are not wanted."""
     blocks = np.array([ord(c) for c in palette.glyphs.bars], np.uint32)
     full, three, _, quarter = (ord(c) for c in palette.glyphs.shades[:0:-1])
     centre = base + 4
@@ -182,7 +182,7 @@ def _overlay(
     height = eighths(fold(values, axis).middle, scale, rows)[at]
     here = at >= 0
     if slot == TYPICAL:
-        # A line in the cell of the bar's tip would bite a hole into it, and would tell nothing that the tip does not.
+        # A line in the cell of the bar's tip would leave a hole in the bar, and shows nothing that the tip does not.
         here &= (np.minimum(height, 8 * rows - 1) // 8) != (np.minimum(tips[at], 8 * rows - 1) // 8)
     if slot == OTHER:
         here &= np.arange(axis.used) % 2 == 0
@@ -192,7 +192,7 @@ def _overlay(
     glyphs = palette.glyphs
     marks = np.array([ord(c) for c in glyphs.thin], np.uint32)
     if palette.depth != "none" and not palette.ascii:
-        # A cell that is a bar for more than half stays one behind the mark.
+        # A cell that a bar fills by more than half keeps the bar's colour behind the mark.
         bar = np.isin(cells.codes[where], [ord(c) for c in glyphs.bars[4:]])
         cells.fill[where] = np.where(bar, cells.ink[where], cells.fill[where])
     cells.codes[where] = marks[height % 8]
@@ -202,7 +202,7 @@ def _overlay(
 def _marks(
     cells: Cells, kind: NDArray[np.uint8], middle: Bins, axis: LayerAxis, palette: Palette, rows: int
 ) -> None:
-    """Draw the signs of zeros, infinities, NaN and none on the bottom row, and shade columns that hold nothing else."""
+    """Draw signs of zero, infinite, NaN and absent values on the bottom row; shade columns without a finite value."""
     bars = axis.bar_of_column[: axis.used]
     for what, shade in ((ZERO, NONE), (INFINITE, INF_FILL), (NAN, NAN_FILL), (ABSENT, NONE)):
         columns = GUTTER + np.flatnonzero((kind[bars] == what) & (bars >= 0))
@@ -264,7 +264,7 @@ def draw_ruler(
 
 
 def _ruler_step(axis: LayerAxis) -> int:
-    """Return how many layers lie between two numbers: 1, 2, 5 × 10^k, with room for a few digits and blanks."""
+    """Return how many layers lie between two labels: 1, 2 or 5 × 10^k, with room for a few digits and blanks."""
     least = 6 * axis.shown / max(1, axis.used)
     step, factors = 1, (2, 2.5, 2)
     for i in range(60):

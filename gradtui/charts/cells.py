@@ -1,4 +1,4 @@
-"""A Cells is a rectangle of characters with their colours; every chart is drawn into one."""
+"""Hold a rectangle of characters with their colours, into which every chart is drawn."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _UTF32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
 class Cells:
     """A Cells holds the characters of a chart: `codes` are Unicode code points, `ink` and `fill` slots of a palette.
 
-    All three have the shape (height, width). Numpy writes them whole; only lines that changed become text again.
+    All three have the shape (height, width). Drawing writes whole arrays; only lines that changed are made into text.
     """
 
     def __init__(self, height: int, width: int) -> None:
@@ -31,7 +31,7 @@ class Cells:
         return height, width
 
     def copy(self) -> Cells:
-        """Return a rectangle of its own with the same contents."""
+        """Return an independent copy."""
         other = Cells(0, 0)
         other.codes, other.ink, other.fill = self.codes.copy(), self.ink.copy(), self.fill.copy()
         return other
@@ -48,7 +48,7 @@ class Cells:
             self.fill[row, span] = fill
 
     def changed(self, before: Cells | None) -> list[tuple[int, int, int]]:
-        """Return (row, first column, last column) of what differs; whole rows where the shape differs."""
+        """Return (row, first column, last column) of each row that differs; all rows where the shape differs."""
         height, width = self.shape
         if before is None or before.shape != self.shape:
             return [(row, 0, width - 1) for row in range(height)]
@@ -63,7 +63,7 @@ class Cells:
         return str(self.codes[row].tobytes(), _UTF32)
 
     def segments(self, row: int, palette: Palette) -> list[Segment]:
-        """Return a row as one segment for each run of equal inks."""
+        """Return a row as segments, one for each stretch of cells with the same colours."""
         text = self.text(row)
         if not text:
             return []

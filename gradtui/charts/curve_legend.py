@@ -15,10 +15,10 @@ from gradtui.charts.palette import ALERT, AXIS, CURVES, NONE, RUN, RUN_WEAK, RUN
 from gradtui.charts.series import Curve
 
 MARKERS = "*+xo"
-"""The characters of curves that no colour tells apart."""
+"""The characters that tell curves apart where there are no colours."""
 
 VALUE_COLUMNS = len("1.234e-05")
-"""Columns that a value takes at most, without its minus."""
+"""The most columns that a value takes, without its minus sign."""
 
 
 @dataclass(frozen=True)
@@ -47,13 +47,13 @@ def draw_curve_legend(
     over: float,
     top: int,
 ) -> None:
-    """Write the longest legend that hides nothing, or else the shortest where it hides least, if it fits at all.
+    """Write the longest legend that hides no end of a curve, or else the shortest where it hides the fewest.
 
-    Where there is no room for all curves of one run, the first of them is named.
+    Nothing is written where no legend fits. Where there is no room for all curves of one run, its first is named.
 
     Args:
         cells: the chart.
-        bare: the curves without anything over them.
+        bare: the curves alone, without marks and cursor.
         frame: the area of the curves.
         curves: what the legend names.
         palette: colours and characters.
@@ -70,13 +70,13 @@ def draw_curve_legend(
         if lines is alone and (found is not None or len(curves) < 2 or any(curve.sign for curve in curves)):
             break
         wide = max(line.width for line in lines)
-        # Values at the cursor were asked for: they may take more room, and must not move with their length.
+        # The user asks for values by moving the cursor: they may take more room, and must not move with their length.
         most = rows if cursor is not None else rows * 0.6
         if cursor is not None:
             wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
         if wide > frame.columns * 0.6 or len(lines) > most:
             continue
-        # In the middle too: the end of a curve matters most, and is mostly at the right.
+        # The middle is a place too: the end of a curve matters most, and is mostly at the right.
         places = [
             (row, column)
             for row in (top, top + rows - len(lines))
@@ -152,12 +152,12 @@ def curve_ink(index: int, curve: Curve) -> int:
 
 
 def weak_curve_ink(index: int, curve: Curve) -> int:
-    """Return the slot of what lies behind the curve of that index."""
+    """Return the slot of the range behind the curve of that index."""
     return curve_ink(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
 
 
 def draw_ends(cells: Cells, frame: CurveFrame, curves: Sequence[Curve]) -> None:
-    """Write each sign where its curve ends, or as near above or below as there is no other sign."""
+    """Write each sign where its curve ends, or on the nearest free row above or below."""
     taken: set[tuple[int, int]] = set()
     for index, curve in enumerate(curves):
         end = _end_of(frame, curve) if curve.sign else None

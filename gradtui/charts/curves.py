@@ -1,4 +1,4 @@
-"""Draw charts of curves: the lines and axes, which take long, apart from the marks and the legend over them."""
+"""Draw charts of curves in two parts: the slow lines and axes, and the fast marks and legend over them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from gradtui.charts.scale import Scale
 from gradtui.charts.series import Curve, CurveData, curve_of, smoothing_steps
 
 SMALLEST_CHART = (GUTTER + 8, 3)
-"""Columns and rows below which no curve is drawn."""
+"""The least columns and rows in which curves are drawn."""
 
 MARKS_ROW_FROM = 8
-"""Rows of curves from which on the marks have a row of their own; below, they lie on the uppermost."""
+"""The least number of rows at which the marks get a row of their own; on fewer, they lie on the top row."""
 
 NARROWEST_WINDOW = 1e-12
-"""Width of a stretch of x, relative to x itself, from which on it can be drawn."""
+"""The least width of a range of x that can be drawn, relative to x itself."""
 
 Range = tuple[float, float]
 
@@ -36,15 +36,15 @@ class CurveView:
     log: bool = False
     """The y axis shows log10."""
     complement: bool = False
-    """A log axis shows 1 - y: when an accuracy is near 1, its error is what still changes."""
+    """A log axis shows 1 - y, because an accuracy near 1 changes only in its error."""
     smoothing: str = "off"
     """The degree of smoothing is one of series.LEVELS."""
     window: Range | None = None
-    """The stretch of x that is drawn; None draws all of it."""
+    """The range of x that is drawn; None draws all of it."""
     x_end: float | None = None
     """The least end of the x axis: the planned steps."""
     y_range: Range | None = None
-    """The values that a linear y axis holds at least."""
+    """The values that a linear y axis includes in any case."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +57,7 @@ class CurveLayer:
     breaks: Places
     """The columns in which a value is not finite."""
     over: float
-    """The steps that noisy curves are smoothed over; 0 is none."""
+    """The steps that noisy curves are smoothed over; 0 is no smoothing."""
 
 
 def draw_layer(
@@ -136,9 +136,9 @@ def draw_curves(
     x_end: float | None = None,
     y_range: Range | None = None,
 ) -> bool:
-    """Draw whole curves for text; return False, with nothing drawn, where none has a finite value or there is no room.
+    """Draw whole curves in one go; return False where none has a finite value or there is no room.
 
-    A widget uses `draw_layer` and `draw_over` instead, and keeps the layer while the cursor moves.
+    Text output uses this. A widget uses `draw_layer` and `draw_over`, and keeps the layer while the cursor moves.
     """
     height, width = cells.shape
     layer = draw_layer(height, width, series, palette, CurveView(log=log, x_end=x_end, y_range=y_range))
@@ -154,7 +154,7 @@ def _reach(series: Sequence[CurveData], view: CurveView) -> Range:
     ends = [np.asarray(one.x, np.float64).ravel()[[0, -1]].tolist() for one in series]
     low = min((first for first, _ in ends), default=0.0)
     high = max([last for _, last in ends] + ([view.x_end] if view.x_end else []), default=1.0)
-    # Runs count their steps from 1; an axis from 0 has rounder numbers.
+    # Steps count from 1, but an axis from 0 has rounder labels.
     low = 0.0 if 0 < low <= 0.1 * high else low
     return low, high if high > low else low + 1
 
@@ -163,10 +163,10 @@ def _frame(
     curves: Sequence[Curve], view: CurveView, whole: Range, size: tuple[int, int], top: int
 ) -> CurveFrame | None:
     low, high = view.window or whole
-    # Numbers that close have no axis between them.
+    # No axis fits between numbers that are this close.
     high = high if high - low > NARROWEST_WINDOW * max(1.0, abs(low)) else low + 1
     scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
-    # A stretch that holds nothing gets the axis of the whole.
+    # A range without values gets the axis of the whole.
     for stretch in ((low, high), whole):
         numbers = _numbers(curves, stretch, log=view.log)
         floor = bool(np.isneginf(numbers).any())
@@ -182,7 +182,10 @@ def _frame(
 
 
 def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarray:
-    """Return what the y axis has to hold; of a guest on a linear axis, at most three times what the others need."""
+    """Return the values that the y axis must include.
+
+    On a linear axis, a curve that is only compared may extend it to three times what the others need.
+    """
     own, guests = (
         np.concatenate([np.zeros(0), *(curve.extent(*stretch) for curve in curves if curve.guest is guest)])
         for guest in (False, True)

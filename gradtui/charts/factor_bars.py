@@ -1,4 +1,4 @@
-"""Draw one factor a layer as a bar up or down from 1, in two parts, and the product of the factors over the bars."""
+"""Draw one factor per layer as a bar up or down from 1, in two parts, with the product of the factors over the bars."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLOPE_INK, WEIGHTS_INK, WHOLE_INK, PRODUCT_INK = SERIES, SERIES + 1, SERIES + 2,
 """The colours of the two parts, of a factor without parts, and of the product."""
 
 LEAST = 0.35
-"""Decades to each side of 1 at least, so that a factor of 1.02 does not look like one of 10."""
+"""The least number of decades on each side of 1, so that a factor of 1.02 does not look like one of 10."""
 
 Ints = NDArray[np.int64]
 
@@ -35,13 +35,13 @@ class FactorBars:
 
 @dataclass(frozen=True)
 class _Heights:
-    """A _Heights maps decades to half rows: `up` rows lie above 1, each of two times `unit` decades."""
+    """A _Heights maps decades to half rows: `up` rows lie above 1, and each row stands for 2 × `unit` decades."""
 
     rows: int
     up: int
     unit: float
     squeeze: float
-    """The product is drawn at a height that stands for this many times as many decades."""
+    """The product's scale is compressed by this factor."""
 
     def halves(self, decades: Floats) -> Ints:
         """Return the height over 1 in half rows; 0 for what is not finite."""
@@ -50,7 +50,7 @@ class _Heights:
         return np.asarray(limit, np.int64)
 
     def row(self, halves: int) -> int:
-        """Return the row in which a height lies; 1 itself lies in the last row above."""
+        """Return the row in which a height lies; the factor 1 lies in the last row of the upper half."""
         if halves == 0:
             return self.up - 1
         return max(
@@ -93,7 +93,7 @@ def draw_factors(
 
 
 def _heights(parts: Floats, product: Floats, rows: int) -> _Heights:
-    """Return the heights for which all parts fit, and the product too, squeezed by a whole number."""
+    """Return heights at which all parts fit, and the product too, compressed by a whole number."""
     finite = parts[np.isfinite(parts)]
     high, low = max(LEAST, float(finite.max(initial=0.0))), max(LEAST, -float(finite.min(initial=0.0)))
     ends = product[np.isfinite(product)]
@@ -105,13 +105,13 @@ def _heights(parts: Floats, product: Floats, rows: int) -> _Heights:
 
 
 def _halves(heights: _Heights, total: Floats, slope: Floats, weights: Floats) -> Ints:
-    """Return the ink of every half row from above, (2 · rows, bins)."""
+    """Return the ink of every half row, top first, (2 · rows, bins)."""
     split = np.isfinite(slope) & np.isfinite(weights)
     first = np.where(split, slope, total)
     inks = np.where(split, SLOPE_INK, WHOLE_INK)
     ends = [heights.halves(first), heights.halves(np.where(split, weights, np.nan))]
     same = (ends[0] > 0) == (ends[1] > 0)
-    # On the same side of 1 the parts stand on one another; and the end is that of the whole.
+    # Parts on the same side of 1 are stacked, and the stack ends where the whole factor does.
     whole = heights.halves(np.where(split, slope + weights, np.nan))
     ends[1] = np.where(same & (ends[1] != 0), whole, ends[1])
     row = np.arange(2 * heights.rows)[:, None]
@@ -144,7 +144,7 @@ def _paint(cells: Cells, area: tuple[slice, slice], upper: Ints, lower: Ints, pa
 
 
 def _mark(cells: Cells, row: int, column: int, sign: str, slot: int, palette: Palette) -> None:
-    """Write a sign; what was a bar stays one behind it, where there are colours."""
+    """Write a sign; where there are colours, a bar stays visible behind it."""
     fill = int(cells.fill[row, column])
     if palette.depth != "none" and not palette.ascii and chr(int(cells.codes[row, column])) in "█▀▄":
         fill = int(cells.ink[row, column])
@@ -195,7 +195,7 @@ def _is_taken(cells: Cells, row: int, column: int, length: int) -> bool:
 def _draw_signs(
     cells: Cells, kind: NDArray[np.uint8], bar_of: NDArray[np.intp], palette: Palette, rows: int
 ) -> None:
-    """Draw the signs of zeros, infinities, NaN and none on the bottom row."""
+    """Draw the signs of zero, infinite, NaN and absent factors on the bottom row."""
     for what in (ZERO, INFINITE, NAN, ABSENT):
         columns = GUTTER + np.flatnonzero((kind[bar_of] == what) & (bar_of >= 0))
         if what != FINITE and columns.size:

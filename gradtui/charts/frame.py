@@ -1,4 +1,4 @@
-"""A frame is the area of a chart of curves: it says where steps and values lie, and draws the two axes."""
+"""Map steps and values to places in the area of a chart of curves, and draw its two axes."""
 
 from __future__ import annotations
 
@@ -27,17 +27,20 @@ class CurveFrame:
     rows: int
     top: int = 0
     floor: bool = False
-    """This is true if the lowest row of a log axis is exactly 0."""
+    """This is true if the lowest row of a log axis stands for exactly 0."""
 
     def places(self, x: Floats, parts: int = 1) -> Places:
-        """Return the columns of x from the gutter on, in any shape, or the `parts` of columns; outside, any number."""
+        """Return the columns of x, in any shape, counted from the gutter in units of 1 / `parts` column.
+
+        An x outside the frame gets a number outside the columns.
+        """
         share = (np.asarray(x, np.float64) - self.low) / (self.high - self.low)
-        # Clipped, because numbers far outside have no whole number.
+        # Numbers far outside would overflow an integer, so they are clipped.
         column = np.clip(share, -2, 3) * (self.columns - 1) + 0.5
         return np.floor(column * parts).astype(np.intp)
 
     def seen(self, x: Floats) -> Places:
-        """Return the columns of those x that lie inside."""
+        """Return the columns of the x that lie inside the frame."""
         places = self.places(x)
         return places[(places >= 0) & (places < self.columns)]
 
@@ -51,7 +54,7 @@ class CurveFrame:
         return self.low + column / max(1, self.columns - 1) * (self.high - self.low)
 
     def step_beside(self, step: float, by: int) -> int:
-        """Return the step that is `by` columns away, at least one step where a column is less than that."""
+        """Return the step that is `by` columns away, and at least one step away."""
         share = (step - self.low) / (self.high - self.low)
         there = round(self.x_at(round(share * (self.columns - 1)) + by))
         return max(there, round(step) + 1) if by > 0 else min(there, round(step) - 1)
@@ -59,8 +62,8 @@ class CurveFrame:
     def stretches(self, x: Floats, parts: int = 1) -> tuple[Places, Places]:
         """Return which points (first, one after the last) each of the `parts` of each column shows.
 
-        Both arrays have the shape (columns × parts,). A point holds until the next one: a part without a point of its
-        own shows the point before. Where there is none before, or nothing after it, first and last are the same.
+        Both arrays have the shape (columns × parts,). A point counts until the next one, so a part that contains no
+        point shows the one before. Both are equal, and the part empty, before the first point and after the last.
         """
         at = np.searchsorted(self.places(x, parts), np.arange(self.columns * parts + 1), side="left")
         first, last = at[:-1], at[1:]
@@ -86,7 +89,7 @@ def draw_x_axis(
 ) -> None:
     """Draw the row of steps, with a red sign in the columns `breaks`, where a value is not finite.
 
-    A pointer and a label mark the step under the cursor. Other labels give way to them and to the signs.
+    A pointer and a label mark the step under the cursor. Other labels are left out where they would overlap them.
     """
     height, width = cells.shape
     row, glyphs = height - 1, palette.glyphs

@@ -14,7 +14,7 @@ from gradtui.charts.palette import AXIS, NONE, RAMP, STEPS, TEXT, Palette, ramp_
 from gradtui.charts.scale import Scale
 
 WIDEST_BIN = 6
-"""Columns that a bin of a histogram gets at most."""
+"""The most columns that a bin of a histogram gets."""
 
 Codes = NDArray[np.uint8]
 
@@ -25,12 +25,12 @@ _KIND_OF_CODE = {code: kind for kind, code in _CODE_OF_KIND.items()}
 
 
 def rows_per_line(palette: Palette) -> int:
-    """Return 2 where a cell can hold two colours, else 1, because its character has to tell the value."""
+    """Return 2 where a cell can hold two colours, else 1, because then its character shows the value."""
     return 2 if palette.depth == "true" and not palette.ascii else 1
 
 
 def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
-    """Return the ramp's step of each number, or the code of what else it is; (rows, layers) → (rows, bins)."""
+    """Return the ramp's step of each number, or the code of its kind; (rows, layers) → (rows, bins)."""
     folded = fold(values, axis)
     codes = ramp_steps(scale.share(folded.middle))
     for kind, code in _CODE_OF_KIND.items():
@@ -39,9 +39,9 @@ def heat_codes(values: Floats, axis: LayerAxis, scale: Scale) -> Codes:
 
 
 def share_codes(shares: Floats, broken: NDArray[np.bool_]) -> Codes:
-    """Return a code for each share, (rows, bins), such that small shares are seen beside large ones; 0 is blank.
+    """Return a code for each share, (rows, bins), such that small shares are visible beside large ones; 0 is blank.
 
-    broken: (rows,), whether numbers of the row were not finite, which a sign across the whole row tells.
+    broken: (rows,), whether numbers of the row were not finite; such a row shows a sign in every cell.
     """
     largest = float(shares.max(initial=0.0)) or 1.0
     codes = np.maximum(ramp_steps(np.sqrt(shares / largest)), 1).astype(np.uint8)
@@ -61,7 +61,7 @@ def draw_histogram(cells: Cells, shares: Floats, broken: NDArray[np.bool_], pale
 
 
 def draw_sizes(cells: Cells, row: int, edges: NDArray[np.float64], bins: int) -> None:
-    """Write the decades beneath a histogram; edges: those of its bins in log10, (bins + 1,)."""
+    """Write the decades beneath a histogram; edges: the edges of its bins in log10, (bins + 1,)."""
     axis = _size_axis(cells, bins)
     cells.write(row, 0, "size".rjust(GUTTER - 1), AXIS)
     if len(edges) < 2:
@@ -82,7 +82,7 @@ def _size_axis(cells: Cells, bins: int) -> LayerAxis:
 
 
 def thinned(values: Floats, most: int) -> tuple[Floats, int]:
-    """Return at most `most` rows, each the highest of a power of two of rows (NaN if one was), and that power."""
+    """Return at most `most` rows, and the power of two of rows that each combines by its highest value or NaN."""
     times = 1
     while math.ceil(len(values) / times) > max(1, most):
         times *= 2
@@ -170,7 +170,7 @@ def _singles(palette: Palette) -> Tables:
 
 @lru_cache(maxsize=16)
 def _pairs(palette: Palette) -> Tables:
-    """Return characters and colours of each pair of codes. A value that is no number takes the cell of both rows."""
+    """Return characters and colours of each pair of codes. A sign, such as that of NaN, takes the whole cell."""
     cells = []
     for upper in range(_KINDS):
         for lower in range(_KINDS):
@@ -199,7 +199,7 @@ _SIGNS = ((NAN, "NaN"), (INFINITE, "infinite"), (ZERO, "zero"))
 
 
 def draw_scale_legend(cells: Cells, scale: Scale, palette: Palette) -> None:
-    """Fill row 0 with what colours mean: `1e-12 ▒▒▒ 1e-6 ▓▓▓ 1e0   × NaN  ∞ infinite  0 zero`, if there is room."""
+    """Write what colours mean into row 0, `1e-12 ▒▒▒ 1e-6 ▓▓▓ 1e0   × NaN  ∞ infinite  0 zero`, if there is room."""
     _, width = cells.shape
     signs = sum(len(text) + 4 for _, text in _SIGNS)
     ramp = width - signs if width - signs >= 30 else width

@@ -1,4 +1,4 @@
-"""Lay out the axis of layers that profile and waterfall share, and fold several layers into one column where needed."""
+"""Lay out the axis of layers that all charts share, and fold several layers into one column where needed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from gradtui.absent import absent_in
 Floats = NDArray[np.floating]
 
 FINITE, ZERO, INFINITE, NAN, ABSENT = range(5)
-"""Kinds of a value on a chart: a number; log10 of zero; infinity; not a number; none, which is drawn as a blank."""
+"""The kinds of a value on a chart: a number; log10 of zero; infinity; NaN; absent, which is drawn as a blank."""
 
 GUTTER = 6
-"""Columns left of the layers, the same in all charts: five for a label (1e-12, or a step), one for the axis."""
+"""The columns left of the layers, the same in all charts: five for a label (1e-12, or a step), one for the axis."""
 
 WIDEST_CELL = 16
-"""Columns that a layer gets at most: three layers should read as three bars, not as three walls."""
+"""The most columns that a layer gets: the bars of a net of three layers must still look like bars."""
 
 GAP_FROM = 3
-"""A cell of at least this many columns ends in a gap; narrower ones would lose too much of their bar to it."""
+"""The least number of columns of a cell that ends in a gap; in narrower ones the gap would take too much of the bar."""
 
 
 @dataclass(frozen=True)
@@ -88,8 +88,10 @@ class LayerAxis:
 
     @cached_property
     def bar_of_column(self) -> NDArray[np.intp]:
-        """Return the bin of each column, as `bin_of_column` does, and -1 in the gaps between the bars, which are all
-        equally wide."""
+        """Return the bin of each column, as `bin_of_column` does, and -1 in the gaps between the bars.
+
+        All gaps are equally wide.
+        """
         bins = self.bin_of_column.copy()
         cell = self.used // self.bins if self.bins else 0
         if cell >= GAP_FROM and not self.folded:
@@ -124,10 +126,10 @@ class LayerAxis:
 
 @dataclass(frozen=True)
 class Folded:
-    """A Folded holds what each bin of layers comes to, all arrays of shape (…, bins).
+    """A Folded holds the combined values of each bin of layers; all arrays have the shape (…, bins).
 
     Low, middle (the median) and high are over the finite layers of a bin, NaN where there are none. Kind is the worst
-    of a bin: one NaN among a hundred layers of a column must be seen.
+    of a bin: one NaN among the hundred layers of a column must be visible.
     """
 
     low: Floats
@@ -161,13 +163,13 @@ def fold(values: Floats, axis: LayerAxis) -> Folded:
         return Folded(finite, finite, finite, kind)
     starts = axis.folds[:-1] - axis.first
     sizes = np.diff(axis.folds)
-    # Bins differ by one layer at most, so that all of them fit one rectangle with one column to spare.
+    # Bins differ by at most one layer, so all of them fit into one rectangle.
     offsets = np.arange(sizes.max())
     spare = offsets >= sizes[:, None]
     members = np.where(spare, 0, starts[:, None] + np.minimum(offsets, sizes[:, None] - 1))
     kinds = kind[..., members]
     numbers = np.where(spare | (kinds != FINITE), np.nan, window[..., members])
-    # NaN sorts last: the finite ones stand in front.
+    # NaN sorts last, so the finite values come first.
     numbers.sort(axis=-1)
     count = (~np.isnan(numbers)).sum(axis=-1, keepdims=True)
     last = np.maximum(count - 1, 0)

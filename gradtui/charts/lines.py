@@ -1,4 +1,4 @@
-"""Draw one curve as cells with plotext, from as few points as show the same, and the range behind it as a mesh."""
+"""Draw one curve as cells with plotext, from as few points as give the same picture, and a range as a mesh."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gradtui.charts.palette import Palette
 
 
 def bucketed(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
-    """Return the lowest and the highest point of each of `columns` equal stretches of x, in their order.
+    """Return the lowest and the highest point of each of `columns` equal intervals of x, in their order.
 
-    The drawing is the same, and plotext's cost grows with its points. A stretch with a value that is not finite gives
-    one such value besides.
+    The picture stays the same and plotext, whose cost grows with the points, is faster. An interval with a value that
+    is not finite also gives one such value.
     """
     if len(x) <= 2 * columns or x[-1] <= x[0]:
         return x, y
@@ -37,15 +37,15 @@ def bucketed(x: Floats, y: Floats, columns: int) -> tuple[Floats, Floats]:
 def _between(x: Floats, y: Floats, low: float, high: float) -> tuple[Floats, Floats]:
     """Return the part of a line between two x, cut off exactly there.
 
-    plotext goes along the whole line, cell by cell, before it knows which cells are on the canvas: two points a
-    million widths apart would take all memory.
+    plotext computes every cell of a line, also those outside the canvas: two points a million widths apart would take
+    all memory.
     """
     inside = (x >= low) & (x <= high)
     before, after = np.flatnonzero(x < low)[-1:], np.flatnonzero(x > high)[:1]
     if not (before.size or after.size):
         return x, y
     edges = np.array([*([low] if before.size else []), *([high] if after.size else [])])
-    # A neighbour that is not finite leaves a gap on its side, as everywhere.
+    # A neighbour that is not finite leaves a gap on its side.
     at = [_on_line(x, y, edge) for edge in edges.tolist()]
     first, last = int(before.size), len(at) - int(after.size)
     return (
@@ -80,13 +80,13 @@ def draw_line(cells: Cells, frame: CurveFrame, x: Floats, y: Floats, marker: str
         drawn[row, : len(line)] = codes_of(line[: frame.columns])
     there = drawn != ord(" ")
     area = (slice(frame.top, frame.top + frame.rows), slice(GUTTER, GUTTER + frame.columns))
-    # Dots of two curves are not joined in a cell: all would take the colour of the upper one.
+    # The dots of two curves are not merged in a cell, since all would take the colour of the upper one.
     cells.codes[area][there] = drawn[there]
     cells.ink[area][there] = ink
 
 
 def _figure(width: int, height: int) -> Any:
-    """Return a plotext figure of its own: the module's `figure` may be used by other code of this process."""
+    """Return a new plotext figure, because other code of this process may use the `figure` of the plotext module."""
     import plotext
 
     terminal = type(plotext.terminal)().limit(False, False)
@@ -104,13 +104,13 @@ _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.ui
 """The bits of the dots of a braille cell, (4 rows, 2 columns)."""
 
 _MESH = np.array([[1, 0], [0, 1], [1, 0], [0, 1]], np.uint32)
-"""Every other dot: a curve over the band has all of them, and differs from it without any colour."""
+"""Every other dot of a cell; a curve over the band has all dots, so it is visible without colours."""
 
 
 def draw_band(
     cells: Cells, frame: CurveFrame, x: Floats, low: Floats, high: Floats, palette: Palette, ink: int
 ) -> None:
-    """Fill the range between low and high, (n,) each in units of the scale, from each x until the next."""
+    """Fill the range between low and high, each (n,) in units of the scale, from each x until the next."""
     dots = palette.depth != "none" and not palette.ascii
     across, down = (2, 4) if dots else (1, 1)
     known = np.isfinite(low) & np.isfinite(high)
@@ -118,7 +118,7 @@ def draw_band(
     there = np.flatnonzero(first < last)
     if not len(there) or not known.any():
         return
-    # Pairs of (first, last) for reduceat, which then reduces the gaps between them too; one more point ends the last.
+    # Pairs of (first, last) for reduceat, which also reduces the gaps between them; an added point ends the last pair.
     pairs = np.column_stack([first[there], last[there]]).ravel()
     bottom = np.minimum.reduceat(np.append(np.where(known, low, np.inf), np.inf), pairs)[::2]
     top = np.maximum.reduceat(np.append(np.where(known, high, -np.inf), -np.inf), pairs)[::2]

@@ -1,4 +1,4 @@
-"""Draw the events of a run as marks over its curves: one in a column, each kind with a character of its own."""
+"""Draw the events of a run as marks over its curves: at most one per column, with a character for each kind."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ MARK_KINDS = {
     "recovered": MarkKind("✓", "v", "recovered", TEXT),
     "checkpoint": MarkKind("◆", "c", "saved", AXIS),
 }
-"""All kinds, the most important first: of several in one column it is the one that is drawn."""
+"""All kinds, the most important first. Of several in one column, only the most important is drawn."""
 
 CLIPPED_EIGHTHS = 4
 """Height of the bar where every step was clipped, in eighths of a row: a taller one would look like a wall."""
@@ -70,7 +70,7 @@ class CurveMarks:
         return bool(self.signs) or self.clipped is not None
 
     def same_as(self, other: CurveMarks) -> bool:
-        """Return whether it marks the same."""
+        """Return whether other marks are equal to these."""
         one, two = self.clipped, other.clipped
         if one is None or two is None:
             return self.signs == other.signs and one is two
@@ -102,7 +102,7 @@ def draw_marks(cells: Cells, frame: CurveFrame, marks: CurveMarks, palette: Pale
     bars = np.array([ord(bar) for bar in palette.glyphs.bars], np.uint32)
     cells.codes[0, GUTTER + there] = bars[levels[there]]
     cells.ink[0, GUTTER + there] = AXIS
-    # The most important last, so that it is the one that is seen.
+    # The most important is written last, so that it stays.
     for name, steps in reversed(marks.kinds.items()):
         columns = GUTTER + frame.seen(steps)
         cells.codes[0, columns] = ord(mark_sign(MARK_KINDS[name], palette))
@@ -151,5 +151,5 @@ def _shares(frame: CurveFrame, marks: CurveMarks) -> Floats:
     there = np.flatnonzero(first < last)
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(given))])
     shares[there] = (total[last[there]] - total[first[there]]) / (last[there] - first[there])
-    # A difference of sums may miss 0 and 1 by a little, and any clipped step has to be seen.
+    # Rounding errors of the sums may miss 0 and 1 by a little, and any clipped step has to be visible.
     return np.clip(np.round(shares, 9), 0, 1)

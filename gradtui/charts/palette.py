@@ -1,9 +1,9 @@
 """Choose the colours and characters of the charts: true colour, the terminal's own 16, or none; Unicode or ASCII.
 
-A cell's colour is a small number, a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones of
-each) and the named ones below. Nothing is told by hue alone: lightness runs one way along the ramp, and what is not
-a number has a character of its own besides its colour. Colours are mixed in OKLab (B. Ottosson, 2020, "A perceptual
-color space for image processing"), in which equal distances look equally far.
+A cell's colour is a small number, called a slot: NONE, RAMP … RAMP + 23 (24 steps, low to high, and two weaker tones
+of each) and the named ones below. No meaning depends on hue alone: lightness rises or falls steadily along the ramp,
+and NaN, infinity and zero have characters too. Colours are mixed in OKLab (B. Ottosson, 2020, "A perceptual color
+space for image processing"), in which equal distances look equally large.
 """
 
 from __future__ import annotations
@@ -47,18 +47,18 @@ CURVES = 4
 SERIES = OTHER + 1
 """The first of CURVES slots for curves, in the colours of the theme."""
 WEAK = SERIES + CURVES
-"""The first of as many slots for what lies behind each curve."""
+"""The first of CURVES slots for the range behind each curve."""
 RUNS = 8
 RUN = WEAK + CURVES
-"""The first of RUNS slots for runs that are compared, in colours that colour-blind eyes tell apart."""
+"""The first of RUNS slots for compared runs, in colours that colour-blind people can tell apart."""
 RUN_WEAK = RUN + RUNS
-"""The first of as many slots for the spread behind each run."""
+"""The first of RUNS slots for the spread behind each run."""
 RUN_FAINT = RUN_WEAK + RUNS
-"""The first of as many slots that are weaker still."""
+"""The first of RUNS slots for even weaker tones."""
 SLOTS = RUN_FAINT + RUNS
 
-# On a dark ground the weak end is dark, on a light one it is light: where the gradient dies, the picture fades.
-# Blue to yellow is the axis that all common colour blindnesses keep.
+# The low end of the ramp is close to the background, dark or light: where the gradient vanishes, the picture fades.
+# People with any common colour blindness can tell blue from yellow.
 _DARK = (
     (0.30, 0.10, 285),
     (0.42, 0.11, 268),
@@ -76,7 +76,8 @@ _LIGHT = (
     (0.26, 0.11, 290),
 )
 
-# By what terminals paint, not by name: blue is the darkest of every common scheme, yellow and white the lightest.
+# The order follows what terminals paint, not the names: in every common scheme blue is the darkest and yellow and
+# white are the lightest.
 _ANSI_DARK = ("blue", "bright_blue", "cyan", "bright_cyan", "bright_green", "bright_yellow")
 _ANSI_LIGHT = ("yellow", "green", "cyan", "bright_blue", "blue", "black")
 _ANSI_NAMED = {
@@ -88,8 +89,8 @@ _ANSI_NAMED = {
     RUN + 6: "bright_blue", RUN + 7: "bright_black",
 }  # fmt: skip
 
-# After Okabe and Ito, "Color Universal Design" (2008), moved apart until any two differ for red- and green-blind eyes
-# too, by 11 in CIELAB at least.
+# After Okabe and Ito, "Color Universal Design" (2008), moved apart until any two differ by at least 11 in CIELAB, also
+# for red- and green-blind people.
 _RUNS_DARK: tuple[RGB, ...] = (
     (86, 180, 233), (255, 176, 0), (235, 110, 190), (0, 160, 120),
     (245, 240, 120), (230, 90, 50), (110, 120, 255), (205, 205, 215),
@@ -104,7 +105,7 @@ _RUNS_LIGHT: tuple[RGB, ...] = (
 class Glyphs:
     """A Glyphs holds the characters that a chart may use.
 
-    `bars` fill a cell by eighths from below, `shades` by darkness; `thin` are lines at each eighth's height.
+    `bars` fill a cell by eighths from below, `shades` more and more densely; `thin` are lines at each eighth's height.
     """
 
     bars: str
@@ -155,7 +156,10 @@ class _Styles(dict[int, Style]):
 
 @dataclass(frozen=True)
 class Palette:
-    """A Palette says what slots look like on one ground; `plain` is its style, `ground` and `text` are its colours."""
+    """A Palette says what slots look like on one background.
+
+    `plain` is the style of text on it, `ground` and `text` are the two colours of that style.
+    """
 
     depth: ColourDepth
     ascii: bool
@@ -193,7 +197,8 @@ class Palette:
             table[RAMP_MIDDLE + step] = mix(rgb, self.ground, 0.25)
             table[RAMP_WEAK + step] = mix(rgb, self.ground, 0.6)
         red: RGB = (226, 50, 58) if self.dark else (200, 20, 32)
-        # Light where the ramp is yellow, blue where it is light: off the ramp for colour-blind eyes too.
+        # These colours differ from the ramp's, also for colour-blind people: light where it is yellow, blue where it is
+        # light.
         pink: RGB = (240, 130, 255)
         table[NAN_FILL], table[NAN_INK] = red, (255, 255, 255)
         table[INF_FILL], table[INF_INK] = pink, (30, 0, 40)
@@ -243,17 +248,17 @@ class Palette:
         }.get(kind, (" ", NONE, NONE))
 
     def shade(self, step: int) -> tuple[str, int, int]:
-        """Return character, ink and fill that show one of the 24 steps in one cell, by lightness or by darkness.
+        """Return character, ink and fill that show one of the 24 steps in one cell.
 
-        On 16 colours two neighbours on the ramp are mixed by a shaded block, which gives 24 steps out of six.
+        With 16 colours, a shaded block mixes two neighbours on the ramp, which makes 24 steps of six colours.
         """
         if self.depth == "ansi":
             share = step * len(_ANSI_DARK) % STEPS / STEPS
             upper = min(STEPS - 1, step + STEPS // len(_ANSI_DARK))
             return self.glyphs.shades[int(share * 4)], RAMP + upper, RAMP + step
-        # Never a blank, which means that nothing was recorded.
+        # The first dither is a blank, which means that nothing was recorded, so it is skipped.
         character = self.glyphs.dithers[1 + step * (len(self.glyphs.dithers) - 1) // STEPS]
-        # On its own colour the character is not seen; it is for text that is copied or searched.
+        # Ink and fill are equal, so the character is invisible; it is there for text that is copied or searched.
         return character, RAMP + step, NONE if self.depth == "none" else RAMP + step
 
 
@@ -272,7 +277,7 @@ def palette_on(
     plain: Style,
     series: tuple[RGB, ...] = (),
 ) -> Palette:
-    """Return the palette of a ground, always the same one, so that its styles are made once."""
+    """Return the palette of a background; it is cached, so that its styles are made once."""
     return Palette(depth, ascii, dark, ground, text, plain, series)
 
 
@@ -329,7 +334,7 @@ def mix(one: RGB, other: RGB, share: float) -> RGB:
 def even_ramp(anchors: NDArray[np.float64], steps: int) -> list[RGB]:
     """Return `steps` colours on the path through anchors (OKLab, shape (k, 3)), equally far from each other."""
     lengths = np.linalg.norm(np.diff(anchors, axis=0), axis=1)
-    # A fine polyline in place of the straight pieces' own lengths: clipping to sRGB bends the path.
+    # Clipping to sRGB bends the path, so lengths are measured along a fine polyline.
     at = np.concatenate([[0], np.cumsum(lengths)])
     fine = np.stack([np.interp(np.linspace(0, at[-1], 512), at, anchors[:, i]) for i in range(3)], axis=1)
     seen = to_lab(to_rgb(fine))

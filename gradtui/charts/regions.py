@@ -1,7 +1,7 @@
 """Draw what a net computes over the plane: the class of each place, the training points over it, and single units.
 
-With true colours a cell holds two places, one above the other, so that a picture has places as wide as high. With the
-terminal's own colours, without any, or in ASCII, a cell is a character: a pattern for each class, a digit for a point.
+With true colours a cell holds two places, one above the other, so that places are square. With the terminal's own
+colours, without colours, or in ASCII, a cell is a character: a pattern for each class, a digit for a point.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ HALF = "▀"
 PATTERNS, ASCII_PATTERNS = "·▒+~%=#░", ".:+=*-~%"
 """The character of each class where colours cannot tell them apart."""
 SURE = 0.5
-"""From this share of the way between guessing and certainty on, a class has its stronger tone."""
+"""The certainty from which on a class has its stronger tone; 0 is guessing and 1 is certain."""
 
 Places = NDArray[np.int64]
 
@@ -48,7 +48,7 @@ def pattern_of(number: int, palette: Palette) -> str:
 
 
 def in_halves(palette: Palette) -> bool:
-    """Return whether a cell holds two places in true colours."""
+    """Return whether a cell holds two places, which needs true colours."""
     return palette.depth == "true" and not palette.ascii
 
 
@@ -65,13 +65,13 @@ def resampled(values: Floats, rows: int, columns: int) -> NDArray[np.float64]:
         part = (at - low).reshape(shape)
         with np.errstate(invalid="ignore", over="ignore"):
             one, other = found.take(low, axis), found.take(high, axis)
-            # Not with a weight of 0 beside it: infinity times 0 is no number.
+            # A neighbour of weight 0 is not added, because infinity times 0 is NaN.
             found = np.where(part == 0, one, one * (1 - part) + other * part)
     return found
 
 
 def draw_plane(cells: Cells, plane: Plane, palette: Palette, rows: int, column: int, row: int = 0) -> None:
-    """Draw a plane as a square of so many rows and twice as many columns, with its upper left corner at a cell."""
+    """Draw a plane as a square of `rows` rows and twice as many columns; its upper left corner is at (row, column)."""
     columns = 2 * rows
     if rows < 1:
         return
@@ -104,14 +104,14 @@ def draw_plane(cells: Cells, plane: Plane, palette: Palette, rows: int, column: 
 
 
 def _plain(slots: Places, plane: Plane) -> Places:
-    """Return the inks of regions in one tone: a weaker one would be the same for all classes of 16 colours."""
+    """Return the inks of regions in one tone, because with 16 colours the weaker tone is the same for all classes."""
     if not plane.about.classes:
         return slots - RAMP_WEAK + RAMP
     return RUN + (slots - RUN_WEAK) % RUNS
 
 
 def _regions(outputs: NDArray[np.float64], classes: int) -> Places:
-    """Return the slot of each place: its class, in a weaker tone where the net is not sure, or its number's step."""
+    """Return the slot of each place: of its class (weaker where the net is unsure), or of its number on the ramp."""
     known = np.isfinite(outputs).all(0)
     if not classes:
         low, high = (float(end(outputs[0][known])) if known.any() else 0.0 for end in (np.min, np.max))
@@ -142,7 +142,7 @@ def _halves(cells: Cells, slots: Places, row: int, column: int) -> None:
 
 
 def _fit(cells: Cells, area: tuple[slice, slice], codes: Places, inks: Places, fills: Places | int) -> None:
-    """Write a picture; what lies beyond the cells is cut off."""
+    """Write a picture into the cells, cut off at their edge."""
     height, width = cells.codes[area].shape
     cells.codes[area] = codes[:height, :width]
     cells.ink[area] = inks[:height, :width]
@@ -164,10 +164,10 @@ def draw_legend(cells: Cells, plane: Plane, palette: Palette, column: int, row: 
 
 
 def draw_units(cells: Cells, units: Floats, palette: Palette, names: Sequence[str]) -> int:
-    """Draw what single units answer as pictures (n, side, side) beside one another, on one common scale.
+    """Draw the outputs of single units as pictures (n, side, side) beside one another, on one common scale.
 
-    They are as large as all of them fit, at least as many columns as they have places. Return how many are drawn.
-    names: what stands beneath each.
+    They are as large as fits, but no narrower than one column per place. Return how many are drawn.
+    names: the text beneath each.
     """
     height, width = cells.shape
     known = np.isfinite(units)
@@ -195,7 +195,7 @@ def draw_units(cells: Cells, units: Floats, palette: Palette, names: Sequence[st
 
 
 def _size_of(count: int, least: int, height: int, width: int) -> int:
-    """Return the even number of columns of each of so many square pictures, with a line of text beneath."""
+    """Return the even number of columns of each of `count` square pictures with a line of text beneath."""
     for side in range(min(width, 2 * height) // 2 * 2, least, -2):
         lines = -(-count // max(1, (width + 1) // (side + 1)))
         if lines * (side // 2 + 1) <= height:

@@ -1,4 +1,4 @@
-"""A scale is the range of values that charts of one metric share; it also says where the ticks stand."""
+"""Compute the range of values that the charts of one metric share, and where its ticks lie."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from gradtui.charts.layer_axis import Floats
 ScaleKind = Literal["log", "linear"]
 
 LEAST_DECADES = 4
-"""Decades of a log axis at least: a healthy net spans half a decade, which drawn over the whole height would look like
-vanishing (wandb issue 4699)."""
+"""The least number of decades on a log axis: a healthy net spans half a decade, which over the whole height would look
+like vanishing (wandb issue 4699)."""
 
 UPDATES_UNTIL_SHRINK = 50
-"""Updates in a row that fit a range smaller by two decades, after which the axis shrinks to it."""
+"""The axis shrinks by two decades or more only after this many updates in a row fit the smaller range."""
 
 _FARTHEST = {"log": 99.0, "linear": 1e100}
-"""Values beyond this are drawn at the edge: labels have room for five characters, and floats for differences."""
+"""Values beyond this are drawn at the edge: their labels would need more than five characters, and the difference of
+two of them could overflow."""
 
 ZERO_SIZE = 1e-100
 """Values smaller than this are 0 on a linear axis."""
@@ -31,7 +32,7 @@ _STEPS = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 30, 50, 100, 200)
 
 
 def log10_of(values: ArrayLike) -> NDArray[np.float64]:
-    """Return log10 of norms: 0 gives -inf; infinity, NaN and none stay; negative numbers give NaN. It never warns."""
+    """Return log10 of norms, without warnings: 0 gives -inf, negatives give NaN; infinity, NaN and ABSENT stay."""
     numbers = np.asarray(values, np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         logarithms: NDArray[np.float64] = np.log10(numbers)
@@ -41,7 +42,7 @@ def log10_of(values: ArrayLike) -> NDArray[np.float64]:
 
 
 class Scale:
-    """A Scale is a range of values that grows at once and shrinks late, so that neither bars nor colours jump.
+    """A Scale is a range of values that grows at once and shrinks late, so that bars and colours do not jump.
 
     kind "log": values are log10 numbers and the range is whole decades, at least `least` of them.
     kind "linear": values are plain numbers and the range starts as `low … high`.
@@ -74,17 +75,17 @@ class Scale:
     def include(self, values: Floats) -> bool:
         """Make room for the finite values (up to 1e99, or 1e100 if linear); return whether the range changed.
 
-        Each call has to name all that is in view: the axis shrinks when values stay away.
+        Each call has to pass all values in view, because the axis shrinks when values are missing for a while.
         """
         finite = values[np.isfinite(values)]
         if not finite.size:
             return False
         if self._start and self._start[0] <= finite.min() and finite.max() <= self._start[1]:
-            # Within the ends that belong to the metric, such as 0 to 100 % of a fraction, all equal values too.
+            # The ends of the metric, such as 0 to 100 % of a fraction, already hold the values, even equal ones.
             return False
         far = _FARTHEST[self.kind]
         low, high = np.clip([float(finite.min()), float(finite.max())], -far, far).tolist()
-        # A value that near to 0 has no digits left to be told from 0 by.
+        # Labels could not tell values this close to 0 from 0.
         low, high = self._rounded(*(0.0 if abs(end) < ZERO_SIZE else end for end in (low, high)))
         if self._untouched:
             self._untouched = False
@@ -103,7 +104,7 @@ class Scale:
     def _rounded(self, low: float, high: float) -> tuple[float, float]:
         if self.kind == "log":
             low, high = float(math.floor(low)), float(math.ceil(high))
-            # Room is made below, so that what is alike in all layers stands as tall bars.
+            # The range is extended downwards, so that values that are equal in all layers become tall bars.
             return min(low, high - self.least), high
         if high - low <= 1e-9 * max(abs(low), abs(high)):
             room = 0.1 * max(abs(low), abs(high)) or 0.5
@@ -136,7 +137,7 @@ class Scale:
         step = next((s for s in _STEPS if span / s + 1 <= room), _STEPS[-1])
         top = math.floor(self.high / step) * step
         ticks = [float(tick) for tick in range(top, math.ceil(self.low) - 1, -step)][::-1]
-        # Where no multiple lies inside twice, the ends.
+        # The ends serve as ticks where fewer than two multiples lie inside.
         return ticks if len(ticks) > 1 else [self.low, self.high][-room:]
 
     def label(self, value: float, room: int = 5) -> str:
@@ -147,7 +148,7 @@ class Scale:
             text = re.sub(r"e\+?(-?)0*", r"e\1", f"{value:.{digits}g}")
             if len(text) <= room:
                 return text
-        # Only numbers such as -1e-10 need six characters: no digits are better than wrong ones.
+        # Numbers such as -1e-10 need six characters; a label without digits is better than a wrong one.
         return "~0" if abs(value) < 1 else "..."
 
 

@@ -1,4 +1,4 @@
-"""Hold curves as they are given and as they are drawn: smoothed, or as logarithms, with the range behind them."""
+"""Turn curves as they are given into curves as they are drawn: smoothed or as logarithms, with a range behind them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gradtui.charts.layer_axis import Floats
 from gradtui.charts.scale import log10_of, nice_step
 
 _HUGE = 1e100
-"""Values are cut here: the differences of larger ones are no longer finite."""
+"""Larger values are reduced to this one, because their differences would not be finite."""
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class CurveData:
     """The lowest value of the steps that each point stands for, (n,); given together with the highest."""
     high: ArrayLike | None = None
     noisy: bool = True
-    """This is true if smoothing applies to it: an evaluation of a whole data set has no noise of batches."""
+    """This is true if the curve can be smoothed: an evaluation of a whole data set has no noise of batches."""
     guest: bool = False
-    """This is true if it is drawn for comparison only: where it explodes, it does not stretch a linear axis."""
+    """This is true if the curve is drawn only for comparison: if it explodes, a linear axis does not follow it."""
     sign: str = ""
-    """The character of one among many runs: drawn at its end, and as its line where no colour tells curves apart."""
+    """The character of one of many runs: it marks the curve's end, and draws its line where there are no colours."""
 
     def same_as(self, other: CurveData) -> bool:
-        """Return whether it holds the same numbers under the same name."""
+        """Return whether another curve has the same numbers and the same name."""
         return self._words() == other._words() and all(
             one is two or (one is not None and two is not None and _same(one, two))
             for one, two in zip(self._arrays(), other._arrays(), strict=True)
@@ -113,7 +113,7 @@ def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, 
         low, high = 1 - high, 1 - low
     there = ~absent_in(given)
     if not there.all():
-        # A step that has no number is no point of the curve, and no gap in it.
+        # A step without a number is neither a point of the curve nor a gap in it.
         x, given = x[there], given[there]
         low, high = (None if bound is None else bound[there] for bound in (low, high))
     given = 1 - given if complement else given
@@ -148,7 +148,7 @@ def _flat(numbers: ArrayLike) -> Floats:
 
 
 def _cut(values: Floats) -> Floats:
-    """Cut large numbers; infinity and NaN stay."""
+    """Limit large numbers; infinity and NaN stay."""
     return np.where(np.isfinite(values), np.clip(values, -_HUGE, _HUGE), values)
 
 
@@ -162,34 +162,34 @@ LEVELS: tuple[Smoothing, ...] = ("off", "light", "strong")
 """The levels, in the order in which a key goes through them."""
 
 _SHARES = {"light": 1 / 50, "strong": 1 / 10}
-"""Shares of the whole x axis: a number of points would change its meaning when a long run halves its points."""
+"""Shares of the whole x axis; a number of points would change its meaning when a long run halves its points."""
 
 
 def next_level(level: str) -> Smoothing:
-    """Return the level after this one; the first after a word that is no level."""
+    """Return the level after this one, or the first where the word names no level."""
     return LEVELS[(LEVELS.index(level) + 1) % len(LEVELS)] if level in LEVELS else LEVELS[0]
 
 
 def smoothing_steps(level: str, span: float) -> float:
-    """Return the steps that a level smooths over, 1, 2, 5 × 10^k, where the axis spans so many; 0 is no smoothing."""
+    """Return the steps that a level smooths over, 1, 2 or 5 × 10^k, on an axis of `span` steps; 0 is no smoothing."""
     share = _SHARES.get(level, 0.0) * span
-    # Round, so that the axis of a run without a planned end may grow a while and the curve stays as it is.
+    # Rounded, so that the curve does not change with every step by which the axis of an endless run grows.
     return nice_step(share) if share > 0 and math.isfinite(share) else 0.0
 
 
 def smoothed(x: Floats, y: Floats, over: float) -> Floats:
     """Return at each point the mean of it and of those before it that are less than `over` of x away.
 
-    x is (n,) and rising, y is (n,). Values that are not finite are left out, and stay as gaps. No later point counts,
-    so a value is what could be known at its step. The mean is of the values themselves, also where the axis shows
-    their logarithms. A window forgets what lies before it, which an exponential mean never does: after the error has
-    become 0, its memory would draw a straight line down a log axis, decade after decade.
+    x is (n,) and rising, y is (n,). Values that are not finite are left out, and stay as gaps. Later points do not
+    count, so no value depends on the future. The mean is of the values themselves, also where the axis shows their
+    logarithms. A window forgets older values, which an exponential mean never does: after the error has become 0, an
+    exponential mean would draw a straight line down a log axis, decade after decade.
     """
     if over <= 0 or not len(x):
         return y
     finite = np.isfinite(y)
     first, last = np.searchsorted(x, x - over, side="right"), np.arange(1, len(x) + 1)
-    # Each window is summed by itself: differences of running sums lose everything after a spike of 1e30.
+    # Each window is summed separately, because differences of running sums lose all digits after a spike of 1e30.
     windows = np.column_stack([first, last]).ravel()
     total, count = (
         np.add.reduceat(np.append(part, 0.0), windows)[::2]

@@ -1,4 +1,4 @@
-"""Write SVG in the little that the charts need: shapes and texts, placed in pixels from the left and from the top."""
+"""Write the few shapes and texts of SVG that the charts need, placed in pixels from the left and from the top."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ FONT = "system-ui, -apple-system, 'Segoe UI', Helvetica, Arial, sans-serif"
 GROUND, TEXT, WEAK, GRID = "#ffffff", "#1f2328", "#656d76", "#e6e8eb"
 
 COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#7f7f7f", "#000000")
-"""Colours that all eyes tell apart (Okabe and Ito, 2008, "Color Universal Design"), without their yellow."""
+"""Colours that colour-blind people can tell apart (Okabe and Ito, 2008, "Color Universal Design"), without yellow."""
 
 Point = tuple[float, float]
 
 
 def markup(text: str) -> str:
-    """Return a text as it can stand in SVG and HTML: nothing of it is markup, a line break or an unseen character."""
+    """Return a text escaped for SVG and HTML, without line breaks and invisible characters."""
     return escape(plain(text))
 
 
@@ -85,7 +85,7 @@ class Svg:
         )
 
     def whole(self, height: float) -> str:
-        """Return the whole file."""
+        """Return the drawing as the text of an SVG file."""
         frame = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {height:g}"'
         head = f'<svg {frame} width="{self.width:g}" height="{height:g}" font-family="{FONT}">'
         ground = f'<rect width="100%" height="100%" fill="{GROUND}"/>'

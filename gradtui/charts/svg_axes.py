@@ -14,7 +14,7 @@ from gradtui.charts.svg import GRID, WEAK, Svg
 Floats = NDArray[np.floating]
 
 LETTER_WIDTH = 6.6
-"""About the width of a letter; the font that a viewer will use is not known."""
+"""The estimated width of a letter in pixels; the viewer's font is not known."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Axis:
         length: float,
         ends: tuple[float, float] | None = None,
     ) -> Axis:
-        """Return an axis on which all finite values have room; ends: what a linear one shows at least."""
+        """Return an axis that holds all finite values; ends: the values that a linear one holds in any case."""
         numbers = log10_of(values) if log else np.asarray(values, np.float64)
         scale = Scale("log", least=1) if log else Scale("linear", *(ends or (None, None)))
         scale.include(numbers)
@@ -48,7 +48,7 @@ class Axis:
         return np.asarray(self.start + (numbers - self.scale.low) / span * self.length, np.float64)
 
     def ticks(self, most: int) -> list[tuple[float, str]]:
-        """Return the pixel and the label of each tick, at most so many."""
+        """Return the pixel and the label of each tick, at most `most` of them."""
         span = self.scale.high - self.scale.low
         return [
             (self.start + (tick - self.scale.low) / span * self.length, self.scale.label(tick))
@@ -57,14 +57,14 @@ class Axis:
 
 
 def draw_value_lines(svg: Svg, axis: Axis, left: float, right: float, most: int) -> None:
-    """Draw a line across for each tick of an upward axis, with its label to the left."""
+    """Draw a horizontal line for each tick of a vertical axis, with its label to the left."""
     for place, label in axis.ticks(most):
         svg.line((left, place), (right, place), GRID)
         svg.text((left - 8, place + 4), label, anchor="end", colour=WEAK)
 
 
 def draw_keys(svg: Svg, names: Sequence[tuple[str, str]], left: float, right: float, top: float) -> float:
-    """Draw colours and what they stand for, side by side, and return the top of what follows."""
+    """Draw the legend of colours, entry beside entry, and return the y at which the next part begins."""
     x = left
     for name, colour in names:
         if x > left and x + 30 + LETTER_WIDTH * len(name) > right:

@@ -1,4 +1,4 @@
-"""Draw charts as plain text, drawn like those on the screen."""
+"""Draw the charts of the screen as plain text."""
 
 from __future__ import annotations
 
@@ -103,14 +103,14 @@ def text_heat(steps: Sequence[int], values: ArrayLike, *, width: int = 80, heigh
     draw_heat(cells, heat_codes(folded, axis, _scale(None, folded)), axis, palette)
     starts = np.asarray(steps, np.int64)[::times]
     draw_steps(cells, starts, int(steps[-1]), None, palette)
-    # The ruler has the last line for itself.
+    # The last line belongs to the ruler alone.
     cells.codes[-1] = ord(" ")
     draw_ruler(cells, axis, palette, len(folded), None)
     return _text(cells, palette)
 
 
 def text_plane(plane: Plane, *, height: int = 18, colour: bool = False, ascii: bool = False) -> str:
-    """Return what a net computes over the plane as characters, one a class, with the digits of the training points."""
+    """Return what a net computes over the plane: a character for each class, and a digit for each training point."""
     palette = text_palette(colour, ascii)
     cells = Cells(max(0, height), 2 * max(0, height) + 40)
     draw_plane(cells, plane, palette, height, 0)

@@ -1,4 +1,4 @@
-"""Load an experiment's data and give them as batches of tensors."""
+"""Load an experiment's data and divide them into batches of tensors."""
 
 from gradtui.data.arrays import DataError
 from gradtui.data.batches import Batches, batches

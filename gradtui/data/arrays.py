@@ -1,4 +1,4 @@
-"""Arrays hold the examples and answers of a source as it stores them, already split."""
+"""Hold the examples and answers of a source in its own number format, split into training and test."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from gradtui.experiment.errors import ExperimentError
 class DataError(ExperimentError):
     """A data file is missing, cut short or of another format: ``str()`` is one line that names it.
 
-    An ExperimentError of the field ``data.path``, so that both are reported alike: headers are
-    read without torch (experiment/data_shapes.py), contents here.
+    It is an ExperimentError of the field ``data.path``, so that faults of headers, which experiment/data_shapes.py
+    reads without torch, and faults of contents, which are read here, are reported in the same way.
     """
 
     def __init__(self, path: Path, problem: str, expected: str = "") -> None:
@@ -25,7 +25,7 @@ class DataError(ExperimentError):
 
 
 def reason(error: OSError) -> str:
-    """Return why the operating system refused, without the number and the path that Python adds."""
+    """Return the operating system's message, without the number and the path that Python adds."""
     return error.strerror or str(error)
 
 
@@ -34,15 +34,15 @@ PURPOSES = get_args(Purpose)
 
 
 def rng(seed: int, purpose: Purpose, number: int = 0) -> np.random.Generator:
-    """Return a random stream that depends on the seed, the purpose and a number (such as the epoch) alone.
+    """Return a random generator that depends only on the seed, the purpose and a number, such as the epoch.
 
-    Each purpose has its own stream, so one more draw for one does not shift what is drawn for another.
+    Each purpose has its own generator, so drawing one more number for one purpose does not change the others.
     """
     return np.random.default_rng([seed, PURPOSES.index(purpose), number])
 
 
 TEST_SHARE = 5
-"""One example in so many is kept for the test if the source has no test set of its own."""
+"""One example in this many is kept for the test if the source has no test set."""
 
 
 @dataclass(frozen=True)
@@ -56,9 +56,9 @@ class Arrays:
 
 
 def split(x: NDArray[np.generic], y: NDArray[np.generic], seed: int, test: int | None = None) -> Arrays:
-    """Keep a seeded choice of ``test`` examples for the test, and the rest for training, both in random order.
+    """Split examples at random, by the seed, into ``test`` examples for the test and the others for training.
 
-    Without ``test``, a fifth is kept, and at least one.
+    Without ``test``, a fifth is used for the test, and at least one example.
     """
     held = max(1, len(x) // TEST_SHARE) if test is None else test
     order = rng(seed, "split").permutation(len(x))

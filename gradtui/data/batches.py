@@ -1,4 +1,4 @@
-"""Batches of training examples are seeded, endless and resumable."""
+"""Draw batches of training examples, seeded, endless and resumable."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from gradtui.data.dataset import Dataset
 class Batches:
     """Batches is an endless iterator of (x, y) over the shuffled training set.
 
-    Each epoch is its own permutation, drawn from the seed and the epoch's number alone: so the state is two
-    numbers, and no generator's state need be stored. Every batch is full: what does not fill a last batch
-    is left out of that epoch (a batch of one would break batch norm and make the curves jump). A batch
-    larger than the data is the whole data.
+    The permutation of an epoch depends only on the seed and the epoch's number, so the state is two numbers, and no
+    generator's state is stored. Every batch is full: examples that do not fill a last batch are left out of that epoch,
+    because a batch of one would break batch norm and make the curves jump. A batch size above the number of examples
+    gives the whole data set.
     """
 
     def __init__(self, dataset: Dataset, batch_size: int, seed: int) -> None:
@@ -43,11 +43,11 @@ class Batches:
         return self.x.index_select(0, chosen), self.y.index_select(0, chosen)
 
     def state(self) -> dict[str, int]:
-        """Return where the iteration stands."""
+        """Return the position of the iteration."""
         return {"epoch": self.epoch, "taken": self.taken}
 
     def restore(self, state: dict[str, int]) -> None:
-        """Go on where ``state`` was taken; the next batch is the one that would have come then."""
+        """Continue at a position that ``state`` returned; the next batch is the one that followed there."""
         self.epoch, self.taken = state["epoch"], state["taken"]
         self._order = self._permutation(self.epoch)
 
@@ -64,5 +64,5 @@ class Batches:
 
 
 def batches(dataset: Dataset, batch_size: int, seed: int) -> Batches:
-    """Return endless, seeded, resumable batches of the training set, on the device on which it lies."""
+    """Return endless, seeded, resumable batches of the training set, on the device of the data set."""
     return Batches(dataset, batch_size, seed)

@@ -1,4 +1,4 @@
-"""A Dataset is an experiment's data as tensors in memory."""
+"""Load an experiment's data as tensors in memory."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ class Dataset:
     test_y: Tensor
     shape: DataShape
     chance_loss: float
-    """The loss of a net that ignores its input: ln(classes), or the variance of the numbers."""
+    """The loss of a net that ignores its input: ln(classes), or the variance of the answers."""
     chance_accuracy: float
-    """The accuracy of the same net."""
+    """The accuracy of a net that ignores its input."""
 
     def to(self, device: torch.device | str) -> Dataset:
-        """Return the same data on a device."""
+        """Return the data on a device."""
         return replace(
             self,
             train_x=self.train_x.to(device),
@@ -100,10 +100,10 @@ def _tensor(array: NDArray[np.generic]) -> Tensor:
 def scale(train: Tensor, test: Tensor, scaling: str, brightest: float) -> tuple[Tensor, Tensor]:
     """Return training and test images, float32, scaled as ``data.scaling`` says.
 
-    standard: minus the mean and over the deviation of all training numbers together, one pair for all
-    places. One pair a place would blow up places that are nearly constant (the digits' corners) and would,
-    on a test image, multiply one stray dot by hundreds. unit: over ``brightest``, the largest value that
-    the format knows; where it knows none (0), from the training set's smallest and largest number.
+    standard: subtract the mean of all training pixels and divide by their deviation. A mean and a deviation for each
+    pixel would enlarge pixels that are nearly constant (the digits' corners), and could multiply one stray dot of a
+    test image by hundreds. unit: divide by ``brightest``, the largest value of the format; where the format has none
+    (0), map the training set's smallest and largest number to 0 and 1.
     """
     if scaling == "standard":
         mean, deviation = mean_and_deviation(train)
@@ -124,7 +124,7 @@ def as_images(pixels: Tensor) -> Tensor:
 def mean_and_deviation(x: Tensor) -> tuple[float, float]:
     """Return the mean and the deviation of all numbers, in float64.
 
-    A part of the examples is taken at a time: a copy of CIFAR-10 would take 1.2 GB.
+    It takes the examples in parts, because a float64 copy of CIFAR-10 would take 1.2 GB.
     """
     parts = torch.split(x, 4096)
     mean = sum(float(part.double().sum()) for part in parts) / x.numel()

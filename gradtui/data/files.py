@@ -1,4 +1,4 @@
-"""Read the sources that are files: handwritten digits, MNIST's idx format, CIFAR-10, .npz archives and texts."""
+"""Read data from files: handwritten digits, MNIST's idx format, CIFAR-10, .npz archives and texts."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from gradtui.experiment.spec import Data
 from gradtui.ordinary_files import read_shipped
 
 DIGITS_FILE = os.path.join("files", "digits.npz")
-"""Beside this module."""
+"""The file lies beside this module."""
 DIGITS_TEST = 360
-"""The number of images that are kept for the test; 1,437 are trained on."""
+"""The number of test images; the other 1,437 are for training."""
 DIGITS_BRIGHTEST = 16.0
 
 
@@ -39,10 +39,9 @@ def digits(seed: int) -> Arrays:
 def idx(path: Path, classes: int, seed: int) -> Arrays:
     """Return images (n, height, width) of bytes and labels (n,), from MNIST's idx format, plain or .gz.
 
-    Without test files a fifth of the images is the test.
+    Without test files, a fifth of the images is used for the test.
 
-    Raises ExperimentError, DataError where a file is missing, cut short, too long, or does not fit the
-    others.
+    Raises ExperimentError, as a DataError where a file is missing, cut short, too long, or does not fit the others.
     """
     files = idx_files(path)
     x, y = _idx_pair(files.train_images, files.train_labels, classes)
@@ -90,7 +89,7 @@ def _read_idx(path: Path) -> NDArray[np.uint8]:
 CIFAR10_TRAINING = tuple(f"data_batch_{number}.bin" for number in range(1, 6))
 CIFAR10_TEST = "test_batch.bin"
 CIFAR10_FOLDER = "cifar-10-batches-bin"
-"""The folder that its archive unpacks to; this folder or the one above it may be named."""
+"""The folder in the archive of CIFAR-10; a user may give this folder or its parent."""
 CIFAR10_IMAGE = (3, 32, 32)
 CIFAR10_RECORD = 1 + 3 * 32 * 32
 CIFAR10_RECORDS = 10_000
@@ -104,7 +103,7 @@ def cifar10(path: Path) -> Arrays:
 
     In CIFAR-10's binary version, a record is a label's byte and 3,072 bytes of red, green and blue planes.
 
-    Raises DataError if a file is missing, is not as long as it must be, or holds a label above 9.
+    Raises DataError if a file is missing, has the wrong length, or holds a label above 9.
     """
     folder = path / CIFAR10_FOLDER if (path / CIFAR10_FOLDER).is_dir() else path
     if not folder.is_dir():
@@ -144,8 +143,8 @@ LARGEST_FLOAT32 = float(np.finfo(np.float32).max)
 def npz(path: Path, seed: int) -> Arrays:
     """Return x (n, …) and y (n,) or (n, outputs) of a .npz file, read without pickle.
 
-    ``experiment.data_shapes.npz_shape`` has accepted them. Bytes stay bytes, all other x become float32. A fifth,
-    chosen by the seed, is the test.
+    ``experiment.data_shapes.npz_shape`` has checked them before. Bytes stay bytes, all other x become float32. A fifth,
+    chosen by the seed, is used for the test.
 
     Raises DataError if the arrays are damaged or hold numbers that are not finite in float32.
     """
@@ -186,14 +185,14 @@ def _check_finite(path: Path, name: str, values: NDArray[np.generic]) -> None:
 
 
 TEXT_TEST_SHARE = 10
-"""One character in so many is kept for the test, at the end of the text."""
+"""One character in this many is kept for the test, at the end of the text."""
 
 
 def text(path: Path, data: Data) -> Arrays:
-    """Return x and y (n, length): token ids of successive pieces of the text, y one character on from x.
+    """Return x and y (n, length): token ids of successive pieces of the text; y is x shifted by one character.
 
-    Pieces do not overlap, so an epoch asks for every character once. The test is the text's end, not a
-    random choice of pieces, or the net would have read both neighbours of what it is asked.
+    Pieces do not overlap, so every character is predicted once in an epoch. The test is the end of the text: with
+    pieces chosen at random, the net would have been trained on both neighbours of each.
     """
     known = vocabulary(data)
     ids = np.searchsorted(_codes(known), _codes(read_text_data(path))).astype(np.int64)

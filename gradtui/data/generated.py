@@ -1,4 +1,4 @@
-"""Make the sources that are generated: points in the plane, and sequences that ask for a long memory."""
+"""Generate data: points in the plane, and sequences that need a long memory."""
 
 from __future__ import annotations
 
@@ -16,8 +16,7 @@ NOISE = 0.1
 def spirals(samples: int, seed: int) -> Arrays:
     """Return points (n, 2) and arms (n,) of three interleaved spirals, which no linear model can learn.
 
-    The radius is uniform in [0.05, 1]; along it an arm makes one turn. All arms are equally frequent, up to one
-    point.
+    The radius is uniform in [0.05, 1], over which an arm makes one turn. Arms differ by at most one point in number.
     """
     numbers = rng(seed, "examples")
     arm = np.arange(samples) % ARMS
@@ -28,21 +27,21 @@ def spirals(samples: int, seed: int) -> Arrays:
 
 
 INNER, RING = 0.5, (0.65, 1.0)
-"""The radius of circle's disc, and those between which its ring lies."""
+"""The radius of the disc of `circle`, and the inner and outer radius of its ring."""
 XOR_GAP = 0.05
-"""No point of xor lies nearer to an axis."""
+"""The least distance of a point of `xor` from an axis."""
 GAUSS_CENTRE, GAUSS_SPREAD = 0.45, 0.2
 
 
 def circle(samples: int, seed: int) -> Arrays:
-    """Return points (n, 2) and classes (n,): 0 is a disc around zero, 1 the ring around it. No line parts them.
+    """Return points (n, 2) and classes (n,): 0 is a disc around zero, 1 the ring around it. No line separates them.
 
-    Both are filled evenly, and as frequent as each other, up to one point.
+    Points are uniform over the area of each, and the classes differ by at most one point in number.
     """
     numbers = rng(seed, "examples")
     ring = np.arange(samples) % 2
     low, high = np.where(ring == 1, RING[0], 0.0), np.where(ring == 1, RING[1], INNER)
-    # Evenly over an area, so that the square of the radius is even.
+    # Points are uniform over an area when the square of the radius is uniform.
     radius = np.sqrt(numbers.uniform(low**2, high**2))
     angle = numbers.uniform(0.0, 2 * np.pi, samples)
     points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -52,8 +51,7 @@ def circle(samples: int, seed: int) -> Arrays:
 def xor(samples: int, seed: int) -> Arrays:
     """Return points (n, 2) of the square from -1 to 1 and classes (n,): 1 where the two coordinates differ in sign.
 
-    All four quarters are equally frequent, up to one point. The nets of one layer cannot learn it (Minsky and Papert
-    1969).
+    The four quarters differ by at most one point in number. Nets of one layer cannot learn it (Minsky and Papert 1969).
     """
     numbers = rng(seed, "examples")
     quarter = np.arange(samples) % 4
@@ -63,7 +61,7 @@ def xor(samples: int, seed: int) -> Arrays:
 
 
 def gauss(samples: int, seed: int) -> Arrays:
-    """Return points (n, 2) and classes (n,) of two round clouds, which one straight line parts but for few points."""
+    """Return points (n, 2) and classes (n,) of two round clouds, which a straight line separates up to a few points."""
     numbers = rng(seed, "examples")
     cloud = np.arange(samples) % 2
     centre = GAUSS_CENTRE * (2.0 * cloud - 1.0)
@@ -78,9 +76,9 @@ GO = COPY_SYMBOLS + 1
 def adding(samples: int, length: int, seed: int) -> Arrays:
     """Return the adding problem.
 
-    x (n, length, 2): uniform numbers in [0, 1), beside them a mark (1) at two steps, else 0; y (n, 1):
-    the sum of the two marked numbers. One mark lies in either half of the sequence (Hochreiter and
-    Schmidhuber 1997, in the form of Le, Jaitly, Hinton 2015). The mean's squared error is 1/6.
+    x (n, length, 2): uniform numbers in [0, 1), and as the second feature 1 at two marked steps, else 0; y (n, 1): the
+    sum of the two marked numbers. One mark lies in each half of the sequence (Hochreiter and Schmidhuber 1997, in the
+    form of Le, Jaitly, Hinton 2015). A net that always gives the mean has the squared error 1/6.
     """
     numbers = rng(seed, "examples")
     x = np.zeros((samples, length, 2), np.float32)
@@ -100,7 +98,7 @@ def copy_memory(samples: int, delay: int, seed: int) -> Arrays:
     y the same ten symbols at the last ten steps (Hochreiter and Schmidhuber 1997; Arjovsky, Shah, Bengio
     2016).
 
-    The steps before do not count: a net that only ever says blank would be right at most of them.
+    The steps before do not count, because a net that always gives a blank would be right at most of them.
     """
     symbols = rng(seed, "examples").integers(0, COPY_SYMBOLS, (samples, COPY_LENGTH))
     x = np.full((samples, 2 * COPY_LENGTH + delay), BLANK)

@@ -11,9 +11,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 IGNORED = -100
-"""A step of a sequence that does not count (torch's own mark)."""
+"""The answer that marks a step of a sequence that does not count, as in torch."""
 TOLERANCE = 0.04
-"""A predicted number is right within this (Hochreiter and Schmidhuber 1997, on the adding problem)."""
+"""The largest error of a number that counts as right (Hochreiter and Schmidhuber 1997, on the adding problem)."""
 
 Task = Literal["classify", "regress", "sequence"]
 Measure = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
@@ -22,9 +22,9 @@ Measure = Callable[[Tensor, Tensor], tuple[Tensor, Tensor]]
 def loss_and_accuracy(task: Task, reduction: Literal["mean", "sum"] = "mean") -> Measure:
     """Return a function (outputs, answers) -> (loss, accuracy), both 0-dimensional and on the device.
 
-    classify and sequence: cross-entropy in nats, over all steps that count; regress: squared error,
-    accuracy the share of examples whose every number is within ``TOLERANCE``. ``reduction`` "sum" adds the
-    loss over the examples of the batch (and is the mean over the numbers or steps of one example), so a
+    classify and sequence: the loss is the cross-entropy in nats over all steps that count. regress: the loss is the
+    squared error, and the accuracy the share of examples with all numbers within ``TOLERANCE``. ``reduction`` "sum"
+    adds the loss over the examples of the batch, and takes the mean over the numbers or steps of one example, so a
     batch of B gives B times the loss of "mean".
     """
     return _Regression(reduction) if task == "regress" else _Classification(reduction)
@@ -63,8 +63,9 @@ class _Regression:
 def chance(task: Task, train_y: Tensor) -> tuple[float, float]:
     """Return the loss and accuracy of a net that ignores its input.
 
-    Classes: every class that occurs alike, ln(classes) and 1/classes. Numbers: the training answers' mean,
-    so the loss is their variance and the accuracy the share of them within ``TOLERANCE`` of the mean.
+    With classes it guesses all that occur with equal probability, which gives ln(classes) and 1/classes. With numbers
+    it gives the mean of the training answers: the loss is their variance, and the accuracy the share of them within
+    ``TOLERANCE`` of the mean.
     """
     if task != "regress":
         classes = max(2, int((torch.unique(train_y) != IGNORED).sum()))
@@ -74,5 +75,5 @@ def chance(task: Task, train_y: Tensor) -> tuple[float, float]:
 
 
 def as_answers(values: Tensor, task: Task) -> Tensor:
-    """Return answers in the type that the loss takes: int64 classes, float32 numbers."""
+    """Return answers in the type that the loss takes: int64 for classes, float32 for numbers."""
     return values.to(torch.float32 if task == "regress" else torch.int64)

@@ -1,1 +1,1 @@
-"""Make runs of what other programs recorded: TensorBoard's event files and W&B's offline runs."""
+"""Make runs from the logs of other programs: TensorBoard's event files and W&B's offline runs."""

@@ -1,4 +1,4 @@
-"""Make runs of the logs of other programs."""
+"""Make runs from the logs of other programs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradtui.runs.writer import RunWriter
 
 @dataclass(frozen=True)
 class Imported:
-    """An Imported is one log and the run that was made of it."""
+    """An Imported is one log and the run that was made from it."""
 
     log: Log
     tables: Tables
@@ -32,11 +32,10 @@ class Imported:
 
 
 def load(path: Path, root: Path, name: str | None = None) -> Iterator[Imported]:
-    """Make runs in `root` of the TensorBoard event files and the W&B offline runs at `path`: a file, or a folder with
-    any number of them beneath it.
+    """Make runs in `root` from the TensorBoard event files and the W&B offline runs at `path`, a file or a folder.
 
-    `name` is the run's; of several, each is called NAME/ITS-OWN. Raises ImportFailed, one line, where there is nothing
-    to import or a file cannot be read; what was imported before that stays.
+    `name` is the run's name; of several runs, each is called NAME/ITS-OWN. Raises ImportFailed, in one line, where
+    there is nothing to import or a file cannot be read; runs that were made before that stay.
     """
     if not os.path.exists(path):
         raise ImportFailed(f"{path}: no such file or folder")
@@ -100,7 +99,7 @@ def write_run(root: Path, name: str, log: Log, tables: Tables) -> Path:
             writer.close()
         if writer.error is not None:
             raise writer.error
-        # What cannot be opened afterwards is not left behind.
+        # A folder that cannot be opened afterwards is removed.
         read_meta(folder)
     except RunError as error:
         if folder is not None:

@@ -1,4 +1,4 @@
-"""A Log holds what another program logged of one training."""
+"""Hold the entries that another program logged during one training."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gradtui.runs.event_check import LARGEST_STEP, LATEST_TIME
 
 
 class ImportFailed(ValueError):
-    """A file cannot be made a run; the text is one line that names the file."""
+    """An ImportFailed says, in one line that names the file, why a log cannot become a run."""
 
 
 Floats = npt.NDArray[np.float64]
@@ -33,7 +33,7 @@ class Column:
 
     def add(self, step: int, time: float, value: float) -> None:
         """Add the next entry; `time` is in seconds since the epoch."""
-        # Whatever cannot be stored is refused before anything is.
+        # All three are converted before any is stored, so that a bad value leaves no half of an entry.
         step, time, value = int(step), float(time), float(value)
         self._steps.append(step)
         self._times.append(time)
@@ -45,7 +45,7 @@ class Column:
     def ascending(self) -> tuple[Steps, Floats, Floats]:
         """Return steps, times and values, each (n,), with ascending steps.
 
-        If a step was logged again, because the training was resumed before it, the last entry counts.
+        If a step was logged twice, because the training was resumed before it, the last entry counts.
         """
         steps = np.frombuffer(self._steps, np.int64) if len(self) else np.zeros(0, np.int64)
         unique, last = np.unique(steps[::-1], return_index=True)
@@ -55,17 +55,17 @@ class Column:
 
 @dataclass
 class Log:
-    """A Log is what was logged of one training."""
+    """A Log holds the entries of one training."""
 
     name: str
     program: str
     """The program that wrote it: TensorBoard or W&B."""
     path: Path
     ordered: bool
-    """This is true if names come in the order in which the script logged them."""
+    """This is true if names are in the order in which the script logged them."""
     scalars: dict[str, Column] = field(default_factory=dict)
     norms: dict[str, Column] = field(default_factory=dict)
-    """L2 norms from histograms of gradients, by the histogram's name."""
+    """L2 norms that were computed from histograms of gradients, by the histogram's name."""
     sizes: dict[str, int] = field(default_factory=dict)
     """The number of values that each of those histograms counts."""
     estimated: int = 0
@@ -74,7 +74,7 @@ class Log:
     """The number of entries that were left out, by their kind."""
 
     def add(self, tag: str, step: int, time: float, value: float) -> None:
-        """Add an entry of a scalar. Raises ValueError where its step or time cannot be."""
+        """Add an entry of a scalar. Raises ValueError where its step or time is impossible."""
         _check(step, time)
         self.scalars.setdefault(tag, Column()).add(step, time, value)
 
@@ -89,9 +89,9 @@ class Log:
 
 
 DAMAGED = "damaged entries"
-"""What is said to be left out where an entry cannot be read."""
+"""The kind under which unreadable entries are counted."""
 ODD_ENTRY = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What reading an entry that is not what it should be may raise."""
+"""The exceptions that reading a malformed entry may raise."""
 
 
 def _check(step: int, time: float) -> None:
@@ -108,8 +108,8 @@ def norm_from_bins(edges: npt.ArrayLike, counts: npt.ArrayLike) -> float:
 
     The mean square of numbers that lie evenly between a and b is (a² + ab + b²) / 3.
 
-    `edges` (bins + 1,), `counts` (bins,). Right to a few percent where bins are narrow beside the numbers' spread;
-    too large where most numbers crowd in the middle of one bin, around 0.
+    `edges` (bins + 1,), `counts` (bins,). The norm is right to a few percent where bins are much narrower than the
+    numbers' spread, and too large where most numbers lie in the middle of one bin around 0.
     """
     ends = np.asarray(edges, np.float64)
     left, right = ends[:-1], ends[1:]
@@ -122,7 +122,7 @@ def norm_from_bins(edges: npt.ArrayLike, counts: npt.ArrayLike) -> float:
 def norm_from_squares(sum_squares: float, edges: npt.ArrayLike, counts: npt.ArrayLike) -> tuple[float, bool]:
     """Return the norm and whether it is only an estimate.
 
-    It comes from the sum of the squares if that can be trusted, else from the bins.
+    It is computed from the sum of the squares if that is accurate, else from the bins.
     """
     if sum_squares >= SMALLEST_TRUSTED_SUM or math.isnan(sum_squares):
         return math.sqrt(sum_squares), False

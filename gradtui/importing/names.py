@@ -1,4 +1,4 @@
-"""Tell what a name in a log means. There is no standard, so this knows the habits of the usual programs.
+"""Tell what a name in a log means. There is no standard, so this file lists the conventions of common programs.
 
 `grad_norm/LAYER` and `gradients/LAYER` (gradtui, Keras, wandb.watch), `grad_2.0_norm/LAYER` (Lightning),
 `grad_norm_LAYER`, `LAYER/grad`, `LAYER.grad_norm`; the parameters of a layer are one layer.
@@ -19,7 +19,7 @@ _OF_ALL = re.compile(
     r"train(ing)?|val(id(ation)?)?|model|loss|optim(izer)?",
     re.IGNORECASE,
 )
-"""Words that are not the name of a layer, though they stand in its place."""
+"""Words that may be where a layer's name is expected and are not one."""
 
 _PARAMETER = re.compile(
     r"[./](in_proj_)?(weight|bias|kernel|scale|gamma|beta)(_[ih][hr]_l\d+(_reverse)?|_g|_v)?(:\d+)?",
@@ -51,7 +51,7 @@ _EVALUATIONS = {
 
 
 def measured(tag: str) -> tuple[str, str] | None:
-    """Return (metric, layer or parameter) of a number about one layer; None of any other."""
+    """Return (metric, layer or parameter) for a number about one layer, and None for any other."""
     name, _, layer = tag.partition("/")
     metric = metrics.find(name)
     # The gradient's norm has many spellings, which gradient_of knows.
@@ -62,7 +62,7 @@ def measured(tag: str) -> tuple[str, str] | None:
 
 
 def gradient_of(tag: str) -> str | None:
-    """Return the layer or parameter whose gradient a name means; None if it is not that of a single one."""
+    """Return the layer or parameter whose gradient a name means; None if it means no single one's."""
     for pattern in (_BEFORE, _JOINED, _AFTER):
         found = pattern.fullmatch(tag)
         if found and not _OF_ALL.fullmatch(found["layer"]):
@@ -96,7 +96,7 @@ _LAST_BUT_ONE = re.compile(r"(\w+\.)?(ln_f|(final_)?(layer_?)?norm)", re.IGNOREC
 
 
 def forward_order(layers: list[str]) -> list[str]:
-    """Return layers in the order in which a net most likely runs through them, for logs that keep no order.
+    """Return layers in their most likely forward order, for logs that keep no order.
 
     Embeddings come first, heads last, and the others by the numbers in their names.
     """

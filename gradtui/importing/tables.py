@@ -17,7 +17,8 @@ from gradtui.importing.names import (
 )
 
 LEAST_SHARE = 0.5
-"""A layer with a smaller share of the steps of the layer logged most often is left out: a row needs all layers."""
+"""A layer is left out if it has less than this share of the steps of the layer logged most often, because a row needs
+all layers."""
 
 FIRST_SCALARS = ("loss", "accuracy", "lr", "grad_norm")
 """The scalars that come before all others, as in every run."""
@@ -28,20 +29,20 @@ Entries = tuple[Steps, Floats, Floats]
 
 @dataclass(frozen=True, eq=False)
 class TableRows:
-    """TableRows are the rows of one table."""
+    """A TableRows holds the rows of one table."""
 
     columns: tuple[str, ...]
     steps: Steps
     """The shape is (n,)."""
     times: Floats
-    """(n,): seconds since the epoch."""
+    """Seconds since the epoch, of the shape (n,)."""
     values: Floats
     """The shape is (n, columns)."""
 
 
 @dataclass
 class Tables:
-    """Tables holds what a log gives for a run."""
+    """A Tables holds all numbers that a log contributes to a run."""
 
     layers: dict[str, TableRows] = field(default_factory=dict)
     """The tables of layers by metric, all with the same columns."""
@@ -49,17 +50,17 @@ class Tables:
     evaluations: list[tuple[int, float, dict[str, float]]] = field(default_factory=list)
     """Each evaluation: its step, its time and what was measured."""
     sizes: dict[str, int] = field(default_factory=dict)
-    """The number of parameters by layer, if the log tells."""
+    """The number of parameters by layer, where the log has it."""
     source: str = ""
-    """The words for what the norms of the gradients were made from, in words."""
+    """A text that says from what the norms of the gradients were computed."""
     left: list[str] = field(default_factory=list)
-    """The words for what was left out."""
+    """Texts that say which entries were left out."""
 
 
 def tables_of(log: Log) -> Tables:
     """Return a log's numbers, sorted into those of layers, of the whole training and of evaluations.
 
-    `layers` is empty if nothing is known about single layers.
+    `layers` is empty if the log says nothing about single layers.
     """
     tables = Tables()
     by_metric, rest = _by_metric(log)
@@ -132,7 +133,7 @@ def _summed(parts: list[Entries]) -> Entries:
 
 
 def _together(layers: dict[str, Entries]) -> TableRows:
-    """Join layers at the steps at which each of them has a number; missing numbers are not invented."""
+    """Join layers at the steps at which all of them have a number."""
     every = list(layers.values())
     steps = every[0][0]
     for at, _, _ in every[1:]:
@@ -158,14 +159,14 @@ def _take_evaluations(tables: Tables, scalars: dict[str, Entries]) -> dict[str, 
 
 
 def _scalars(tags: dict[str, Entries], gradients: TableRows | None) -> TableRows | None:
-    """Return one row for each step at which the loss was logged; without a loss, anything.
+    """Return one row for each step at which the loss was logged; without a loss, at which any scalar was.
 
-    A scalar that was not logged at a step has its newest value there: an empty place would pass for NaN.
+    A scalar that was not logged at a step has its last value there, because a missing value would look like NaN.
     """
     named: dict[str, Entries] = {}
     for tag, entries in tags.items():
         name = scalar_of(tag)
-        # Of two that might be the loss, the one that was logged more often.
+        # If two scalars may be the loss, the one that was logged more often is taken.
         if name is None or (name in named and len(named[name][0]) >= len(entries[0])):
             named.setdefault(tag, entries)
         else:

@@ -1,4 +1,4 @@
-"""Read TensorBoard's event files, by TensorBoard's own reader."""
+"""Read TensorBoard's event files with TensorBoard's own reader."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from gradtui.importing.names import gradient_of
 from gradtui.ordinary_files import open_to_read
 
 NAME_PART = "tfevents"
-"""A part of the name of every event file."""
+"""The text that the name of every event file contains."""
 FRAME_BYTES = 16
 """The bytes around each record: its length and two checksums."""
 LARGEST_RECORD = 64_000_000
-"""The reader takes as much memory as a record claims to have bytes."""
+"""The most bytes of a record, because the reader takes as much memory as a record claims to need."""
 
 
 def event_files(path: Path) -> list[list[Path]]:
     """Return the event files at a path, in the order in which TensorBoard reads them; empty if there are none.
 
-    Those of one folder belong to one run and stand together.
+    The files of one folder belong to one run and form one list.
     """
     if path.is_file():
         return [[path]] if NAME_PART in path.name else []
     found = []
     for folder, _, names in os.walk(path):
-        # A FIFO or a device of that name is no log.
+        # A FIFO or a device with such a name is not a log.
         files = sorted(path for name in names if NAME_PART in name and (path := Path(folder, name)).is_file())
         if files:
             found.append(files)
@@ -40,7 +40,7 @@ def event_files(path: Path) -> list[list[Path]]:
 
 
 def read_events(files: list[Path], name: str) -> Log:
-    """Return the log of one run. A torn or corrupt file is read as far as it is whole.
+    """Return the log of one run. A torn or corrupt file is read up to the damage.
 
     Raises ImportFailed if tensorboard is missing or a file cannot be read.
     """
@@ -62,7 +62,7 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
     try:
         from google.protobuf.message import DecodeError
 
-        # TensorBoard's higher loaders would make tensors of histograms, and drop their sums of squares.
+        # TensorBoard's higher loaders would turn histograms into tensors, and drop their sums of squares.
         from tensorboard.backend.event_processing.event_file_loader import RawEventFileLoader
         from tensorboard.compat.proto.event_pb2 import Event
     except ImportError:
@@ -83,7 +83,7 @@ def _events(file: Path, log: Log) -> Iterator[Any]:
 
 
 def _whole_records(file: Path) -> int:
-    """Return how many records there are before the first that is longer than the file, or than any record is."""
+    """Return how many records precede the first that claims more bytes than the file or the limit allows."""
     count = 0
     with os.fdopen(open_to_read(file), "rb") as opened:
         rest = os.fstat(opened.fileno()).st_size
@@ -121,7 +121,7 @@ def _take_histogram(log: Log, step: int, time: float, value: Any) -> None:
 
 
 MOST_NUMBERS = 1_000_000
-"""Of a tensor: a scalar has one, a histogram three a bin."""
+"""The most numbers of a tensor: a scalar has one, a histogram three per bin."""
 
 
 def _take_tensor(log: Log, step: int, time: float, value: Any) -> None:
@@ -129,13 +129,13 @@ def _take_tensor(log: Log, step: int, time: float, value: Any) -> None:
 
     claimed = math.prod(max(1, dimension.size) for dimension in value.tensor.tensor_shape.dim)
     if claimed > MOST_NUMBERS:
-        # A single number is spread over the shape that is claimed.
+        # TensorBoard would repeat a single number over the whole claimed shape.
         raise ValueError(f"a tensor of {claimed} numbers")
     numbers = make_ndarray(value.tensor)
     if numbers.ndim == 0 and numbers.dtype.kind in "fiu":
         log.add(value.tag, step, time, float(numbers))
     elif numbers.ndim == 2 and numbers.shape[1] == 3 and gradient_of(value.tag) is not None:
-        # Of each bin its left end, its right end, and how many numbers lie in it.
+        # Each row has the left end of a bin, its right end, and its count.
         norm = sum(norm_from_bins(row[:2], row[2:]) ** 2 for row in numbers) ** 0.5
         log.add_norm(value.tag, step, time, norm, size=round(float(numbers[:, 2].sum())), estimated=True)
     elif numbers.ndim:

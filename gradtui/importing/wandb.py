@@ -1,8 +1,8 @@
 """Read W&B's offline runs: a log of records in LevelDB's format, each a message of W&B's own protocol.
 
-wandb has no reader for them in Python any more (its core, which is not, uploads them). The format of the log is
-published (LevelDB's log_format.md: blocks of 32 KiB; records in fragments, each with checksum, length and type) and
-is read here; what a record says is left to wandb's own protocol definitions.
+wandb has no reader for them in Python any more: its core, which is written in Go, uploads them. The format of the log
+is published (LevelDB's log_format.md: blocks of 32 KiB; records in fragments, each with checksum, length and type) and
+is read here. wandb's own protocol definitions parse the content of a record.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ HEADER = struct.Struct("<IHB")
 """The header of a fragment: checksum, length and type."""
 MAGIC = b":W&B"
 PREAMBLE = 7
-"""Bytes before the first fragment: the magic word, a number and the version of the format."""
+"""The bytes before the first fragment: the magic word, a number and the version of the format."""
 FULL, FIRST, MIDDLE, LAST = 1, 2, 3, 4
 
 
@@ -40,7 +40,7 @@ def offline_runs(path: Path) -> list[Path]:
 
 
 def read_offline_run(path: Path) -> Log:
-    """Return the log of one run. A torn file is read as far as it is whole.
+    """Return the log of one run. A torn file is read up to the damage.
 
     Raises ImportFailed if wandb is missing or the file is not one of W&B's.
     """
@@ -93,7 +93,7 @@ def _fragments(file: Any, at: int) -> Iterator[tuple[int, bytes]]:
     while True:
         room = BLOCK - at % BLOCK
         if room < HEADER.size:
-            # What is left of a block is too short for a header, and empty.
+            # The rest of a block is too short for a header, so it is padding.
             file.read(room)
             at += room
         header = file.read(HEADER.size)
@@ -108,7 +108,7 @@ def _fragments(file: Any, at: int) -> Iterator[tuple[int, bytes]]:
 
 
 def _take(log: Log, history: Any) -> None:
-    """Take one row of the history: everything that was logged at a step."""
+    """Add one row of the history, which is everything that was logged at a step."""
     items: dict[str, Any] = {}
     for item in history.item:
         keys = list(item.nested_key) or [item.key]
@@ -127,7 +127,7 @@ def _put(items: dict[str, Any], keys: list[str], value: Any) -> None:
 
 
 def _flat(items: dict[str, Any], before: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield names and values; the names of nested values are joined by dots, as W&B shows them."""
+    """Yield names and values; nested names are joined by dots, as W&B shows them."""
     for key, value in items.items():
         if isinstance(value, dict) and "_type" not in value:
             yield from _flat(value, f"{before}{key}.")

@@ -16,7 +16,7 @@ from gradtui.report.run_svg import curves_svg, wants_log
 from gradtui.words import figure, percent, seconds
 
 MOST_COMPARED = len(COLOURS)
-"""Runs on one page at most: one for each colour that eyes tell apart."""
+"""The most runs on one page, which is the number of colours that are easy to tell apart."""
 
 
 def compared_blocks(runs: Sequence[SharedRun]) -> Iterator[Block]:

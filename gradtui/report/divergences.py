@@ -12,23 +12,23 @@ if TYPE_CHECKING:
     from gradtui.runs.events import Event
 
 EXAMPLES_SHOWN = 8
-"""Examples of the batch that are named; the event names all of them."""
+"""The most examples of the batch that are named; the event has all of them."""
 
 _QUANTITIES = {"loss": "the loss", "grad_norm": "the gradient's norm"}
 
 
 class Divergence(NamedTuple):
-    """A Divergence tells one step at which the loss or the gradient became non-finite or blew up."""
+    """A Divergence describes one step at which the loss or the gradient became non-finite or blew up."""
 
     step: int
     what: str
-    """The number that showed it, and the layer."""
+    """The number that showed the divergence, and its layer."""
     batch: str
-    """The examples of that step."""
+    """The examples in the batch of that step."""
 
 
 def divergences(events: Iterable[Event]) -> Iterator[Divergence]:
-    """Yield the divergences of a run, without those that a rollback has undone."""
+    """Yield the divergences of a run, except those that a rollback has undone."""
     standing: list[Event] = []
     for event in events:
         if event["event"] == "broke":

@@ -1,4 +1,4 @@
-"""Say what a repair did, for `gradtui fix` and the lab: each round, the trials before it, and how it ended."""
+"""Describe a repair for `gradtui fix` and the lab: each round, the trials before it, and how it ended."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def cure_lines(before: Experiment | None, after: Experiment, cure: CureOffer) ->
     """Return what a cure changes, why it should help, and what it costs."""
     lines = [f"change: {text}" for text in changes_text(before, after)] if before else []
     lines.append(f"why: {cure.why}")
-    # Most cures cost something; of the others nothing is said.
+    # Most cures cost something; for the others the line is left out.
     if cure.price.rstrip(".") not in ("", "none"):
         lines.append(f"cost: {cure.price}")
     return lines
@@ -79,11 +79,11 @@ def _value(value: object) -> str:
 
 
 def result_lines(made: Round, better: int | None) -> list[str]:
-    """Return what a round came to and what is found in it.
+    """Return the result of a round and its findings.
 
     Args:
         made: the round.
-        better: the number of an earlier round that came to more, if there is one.
+        better: the number of an earlier round with a better result, if there is one.
     """
     attempt = made.attempt
     lines = [_reached(summary_of(made))]
@@ -123,7 +123,7 @@ def trials_lines(trials: Sequence[Trial], seconds: float) -> list[str]:
 
 
 def trial_text(trial: Trial) -> str:
-    """Return what came of a trial, in a few words."""
+    """Return the result of a trial, in a few words."""
     if not trial.steps:
         return "not tried within the time"
     text = f"tried {trial.steps} steps: loss {figure(trial.first_loss)} → {figure(trial.last_loss)}"
@@ -141,8 +141,8 @@ def conclusion(best: Round, rounds: int, changes: dict[str, object]) -> str:
 
     Args:
         best: the best round.
-        rounds: how many there were after round 0.
-        changes: from the experiment as it was given to the best one.
+        rounds: the number of rounds after round 0.
+        changes: the changes from the user's experiment to the best one.
     """
     attempt = best.attempt
     times = "1 round" if rounds == 1 else f"{rounds} rounds"

@@ -1,6 +1,6 @@
 """Write a page as one HTML file that needs no network, no script and no other file.
 
-`markup` of the SVG drawings is the one boundary: every text passes it, and no text becomes a name, a style or a link.
+`charts.svg.markup` escapes every text, and no text becomes a name, a style or a link.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _DARK_COLOURS = {
         )
     ),
 }
-"""What each colour of the drawings becomes on a dark ground: the drawings themselves are the same ones."""
+"""The colour that replaces each colour of the drawings on a dark background."""
 
 _DARK_DRAWINGS = "\n".join(
     f'svg [fill="{light}"]{{fill:{dark}}} svg [stroke="{light}"]{{stroke:{dark}}}'
@@ -107,11 +107,11 @@ footer {{ margin-top: 3rem; border-top: 1px solid var(--line); padding-top: .75r
 """
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"
-"""Even a text that had slipped through could load nothing and run nothing."""
+"""The policy forbids the page to load or run anything, in case a text was not escaped."""
 
 
 def html_of(page: Page) -> str:
-    """Return the whole file."""
+    """Return a page as the text of an HTML file."""
     title = markup(page.title)
     return "\n".join(
         [
@@ -186,7 +186,7 @@ def _notice(block: Notice) -> str:
 def _picture(picture: Picture) -> str:
     caption = f"<figcaption>{markup(picture.caption)}</figcaption>" if picture.caption else ""
     title = markup(picture.title)
-    # A reader of screens says the title; the numbers stand in the tables.
+    # A screen reader reads the title; the numbers are in the tables.
     drawing = picture.svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
     return f"<figure><h3>{title}</h3>{caption}{drawing}</figure>"
 

@@ -24,11 +24,11 @@ from gradtui.report.page import (
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!$^])")
 _AT_FIRST = re.compile(r"^(\s*)([-+=]|\d+[.)])")
 _LINKS = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "@": "&#64;", "://": "&#58;//", "www.": "www&#46;"}
-"""What could become HTML, a mention or a link."""
+"""The characters that could become HTML, a mention or a link."""
 
 
 def markdown_of(page: Page) -> str:
-    """Return the whole file."""
+    """Return a page as the text of a Markdown file."""
     parts = [f"# {_text(page.title)}"]
     for block in page.blocks:
         parts += _block(block)
@@ -86,7 +86,7 @@ def _table(grid: Grid) -> str:
 
 
 def _fenced(text: str) -> str:
-    """Return a block of code, with a fence that is longer than any in the text."""
+    """Return a block of code with a fence longer than any in the text."""
     lines = [plain(line).rstrip() for line in text.split("\n")]
     longest = max((len(found) for line in lines for found in re.findall(r"`+", line)), default=0)
     fence = "`" * max(3, longest + 1)
@@ -94,7 +94,7 @@ def _fenced(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    """Return a text on one line of which nothing is Markdown or HTML."""
+    """Return a text on one line, escaped so that no part of it is Markdown or HTML."""
     text = _AT_FIRST.sub(_escaped, _SPECIAL.sub(r"\\\1", plain(text)))
     for what, entity in _LINKS.items():
         text = text.replace(what, entity)

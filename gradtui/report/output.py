@@ -1,4 +1,4 @@
-"""Write to stdout: sections of text on paper of some width, tables of plain lines, and strict JSON."""
+"""Print to stdout: sections of text of a limited width, tables of plain lines, and strict JSON."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from rich.text import Text
 
 WIDEST_PAGE = 100
-"""Columns of a page on a wider terminal."""
+"""The most columns of a page."""
 
 
 @dataclass(frozen=True)
 class Paper:
-    """A Paper says how wide a page is, and whether it takes colours and characters beyond ASCII."""
+    """A Paper says how wide a page is, and whether colours and characters beyond ASCII may be used."""
 
     width: int
     colour: bool
@@ -42,7 +42,7 @@ def stdout_paper() -> Paper:
 
 
 def print_sections(paper: Paper, *sections: Iterable[Text]) -> None:
-    """Print sections of lines to stdout, with an empty line between those that hold something."""
+    """Print sections of lines to stdout, with an empty line between sections; empty ones are left out."""
     from rich.console import Console
 
     console = Console(
@@ -57,13 +57,13 @@ def print_sections(paper: Paper, *sections: Iterable[Text]) -> None:
         for number, line in enumerate(section):
             if written and number == 0:
                 console.print()
-            # Not wrapped: paths and commands are there to be copied.
+            # Lines are not wrapped, because people copy paths and commands from them.
             console.print(plain_line(line), soft_wrap=True)
             written = True
 
 
 def plain_line(line: Text) -> Text:
-    """Return a line without characters that give orders to the terminal, with its styles where they were."""
+    """Return a line without characters that control the terminal; its styles stay in place."""
     text = plain(line.plain)
     if text == line.plain:
         return line
@@ -75,7 +75,7 @@ def plain_line(line: Text) -> Text:
 def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     """Return rows of equally many cells as lines, with columns two spaces apart; the last may be of any length.
 
-    They are plain lines, not a drawn grid: they survive grep, cut and a narrow window.
+    They are plain lines without a drawn grid, so grep, cut and narrow windows do not break them.
     """
     rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]

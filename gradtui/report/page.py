@@ -1,7 +1,7 @@
-"""A Page is what a shared report says, as plain data; `html_page` and `markdown_page` write it.
+"""Define the parts of a shared report as plain data, which `html_page` and `markdown_page` write.
 
-Every text in it may come from a run folder of another user. No block holds markup, apart from the drawings, which
-`gradtui.charts.svg` has made and whose texts it has escaped.
+Every text of a page may come from a run folder of another user. No block holds markup, apart from the drawings, which
+`gradtui.charts.svg` makes and whose texts it escapes.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Notice:
-    """A Notice is a finding: how severe it is, its code, what that means, where it was seen, and the evidence."""
+    """A Notice is a finding: its severity, its code, what the code means, where it was found, and the evidence."""
 
     severity: str
     code: str
@@ -46,7 +46,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Advice:
-    """An Advice is a change that may help: its name, why, what it costs, and what one types for it."""
+    """An Advice is a change that may help: its name, its reason, its cost, and the text to type for it."""
 
     name: str
     why: str
@@ -64,7 +64,7 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A Picture is a chart: as SVG, and as lines of text for where no SVG is shown."""
+    """A Picture is a chart, both as SVG and as lines of text for viewers without SVG."""
 
     title: str
     caption: str
@@ -82,7 +82,7 @@ class Columns:
 
 @dataclass(frozen=True)
 class Folding:
-    """A Folding shows its title, and its blocks once one asks for them."""
+    """A Folding shows its title, and its blocks only after the reader opens it."""
 
     title: str
     blocks: Sequence[Block]
@@ -98,4 +98,4 @@ class Page:
     title: str
     blocks: Sequence[Block]
     made: str
-    """The line at the end: which program made it, and when."""
+    """The last line, which says which program made the page, and when."""

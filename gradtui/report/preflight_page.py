@@ -1,5 +1,4 @@
-"""Print a net before its first step on one page of text: its gradient over depth as measured and as theory predicts
-it."""
+"""Print a net before its first step on one page of text: its gradient over depth, measured and predicted by theory."""
 
 from __future__ import annotations
 
@@ -33,14 +32,14 @@ METRICS = (
 MAY_BE_NONE = {"dead_fraction", "activation_slope", "backward_gain"}
 """The metrics that some layers do not have."""
 DEAD_FRACTION_SHOWN = 0.05
-"""Share of a layer's units that are dead at initialisation in no healthy net."""
+"""The share of dead units of a layer at initialisation that no healthy net reaches."""
 
 
 def preflight_object(run: Run, prediction: dict[str, Any]) -> dict[str, Any]:
-    """Return the measured net as one JSON object; a metric is None where a layer has none: no unit
-    that can die, no activation, no gradient that leaves towards the input.
+    """Return the measured net as one JSON object.
 
-    prediction: as `gradtui predict --json` prints it.
+    A metric is None where a layer has no such value: no unit that can die, no activation, no gradient that leaves
+    towards the input. prediction: the object that `gradtui predict --json` prints.
     """
     rows = {metric: _row(run, metric) for metric in METRICS}
     meta = run.meta
@@ -80,7 +79,7 @@ def _headline(run: Run) -> Iterator[Text]:
 
 
 def _depth(run: Run, prediction: Prediction) -> Iterator[Text]:
-    """Yield how the gradient changes over depth and over time, in words and figures, beside theory."""
+    """Yield how the gradient changes over depth and over time, in words and figures, compared with theory."""
     from gradtui.diagnosis import evidence_of
     from gradtui.diagnosis.profile import over_depth, over_lags
 
@@ -117,7 +116,7 @@ def _norms(run: Run, paper: Paper) -> Iterator[Text]:
 
 
 def _signals(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
-    """Yield the gradient of the outputs where theory predicts it; without that, the norms above show the same shape."""
+    """Yield the gradient of the outputs where theory predicts it; elsewhere the norms above show the same shape."""
     values = log10_of(_row(run, "output_grad_rms"))
     theory = _theory(run.layer_names, values, prediction)
     if theory is None:
@@ -127,7 +126,7 @@ def _signals(run: Run, prediction: Prediction, paper: Paper) -> Iterator[Text]:
 
 
 def _factors(run: Run, paper: Paper) -> Iterator[Text]:
-    """Yield the factors that backpropagation multiplies, with their product, beside theory's."""
+    """Yield the factors that backpropagation multiplies and their product, compared with theory."""
     from gradtui.diagnosis.factors import factors_of_run
 
     factors = factors_of_run(run, None)
@@ -141,7 +140,7 @@ def _factors(run: Run, paper: Paper) -> Iterator[Text]:
 
 
 def _theory(names: list[str], values: np.ndarray, prediction: Prediction) -> np.ndarray | None:
-    """Return the predicted values, at the level of the last hidden layer; None where theory predicts nothing."""
+    """Return the predicted values, scaled to the last hidden layer's; None where theory predicts nothing."""
     if len(prediction.log10_profile) < 2 or prediction.layers[-1] not in names:
         return None
     level = values[names.index(prediction.layers[-1])]

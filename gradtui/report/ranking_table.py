@@ -1,4 +1,4 @@
-"""The table that ranks changes by what was measured, compared with the training as it is."""
+"""Make the table that ranks changes by their outcome, compared with the unchanged training."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ def ranking_rows(
     *,
     ascii: bool = False,
 ) -> list[tuple[str, ...]]:
-    """Return the rows of the table: its heading, the training as it is, and the changes.
+    """Return the rows of the table: its heading, the unchanged training, and the changes.
 
     Args:
-        first: the name of the training as it is.
-        before: its outcome.
+        first: the name of the unchanged training.
+        before: the outcome of the unchanged training.
         ranked: the changes with their verdicts, the best first.
         heads: the titles of the columns of `cells`.
-        cells: returns the cells of a change with its verdict; it is None for the training as it is.
+        cells: returns the cells of a change from its name and its verdict, which is None for the unchanged training.
         gradients: returns the norms of the layers of a change, (layers,), for a small chart.
         ascii: whether the small charts, which need other characters, are left out.
     """
@@ -50,12 +50,12 @@ def ranking_rows(
 
 
 def ranking_lines(first: str, rows: Sequence[Sequence[str]]) -> Iterator[Text]:
-    """Yield the table of such rows under its title; first: the name of the training as it is."""
+    """Yield the table of such rows under its title; first: the name of the unchanged training."""
     yield Text(f"Ranked by what was measured, against {first}", "bold")
     yield from heading_and_rows(rows)
 
 
 def heading_and_rows(rows: Sequence[Sequence[str]]) -> Iterator[Text]:
-    """Yield rows in columns that line up, the first as their heading."""
+    """Yield rows in aligned columns, the first as the heading."""
     for number, line in enumerate(aligned(rows)):
         yield Text(line, "dim" if number == 0 else "")

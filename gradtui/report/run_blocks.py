@@ -1,4 +1,4 @@
-"""Say on a page to share what a run came to: findings, gradient over depth and time, curves, experiment and cost."""
+"""Describe a run on a page to share: findings, gradient over depth and time, curves, experiment and cost."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ if TYPE_CHECKING:
     from gradtui.runs.reader import Run
 
 MOST_LAYERS = 2000
-"""Layers in the table of numbers; `gradtui diagnose --json` has all."""
+"""The most layers in the table of numbers; `gradtui diagnose --json` has all."""
 FIXES_SHOWN = 3
-"""Fixes that stand open."""
+"""The number of fixes that are shown without unfolding."""
 CURVE_POINTS = 200
 TEXT_WIDTH, TEXT_HEIGHT = 80, 11
 TITLES = {row.code: row.title for row in REGISTRY}
@@ -51,16 +51,16 @@ TITLES = {row.code: row.title for row in REGISTRY}
 
 @dataclass(frozen=True)
 class SharedRun:
-    """A SharedRun is a run with what a page says of it, read once so that all of its parts agree."""
+    """A SharedRun is a run with the data of its page, read once so that all parts of the page agree."""
 
     run: Run
     summary: dict[str, Any]
-    """Its `run_object`, as `gradtui diagnose --json` prints it."""
+    """The run's `run_object`, as `gradtui diagnose --json` prints it."""
     diagnosis: RunDiagnosis
 
     @classmethod
     def read(cls, run: Run) -> SharedRun:
-        """Read a run as it stands now."""
+        """Read a run in its present state."""
         diagnosis = diagnose_run(run)
         return cls(run, run_object(run, [*diagnosis.findings, *diagnosis.information]), diagnosis)
 
@@ -86,7 +86,7 @@ class SharedRun:
 
 
 def run_blocks(shared: SharedRun) -> Iterator[Block]:
-    """Yield everything that a page says of one run, after its name."""
+    """Yield all blocks of a run's page after its name."""
     yield from _headline(shared)
     yield Heading("Findings")
     yield from finding_blocks(shared)
@@ -105,7 +105,7 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
     if shared.recorded:
         names = [layer["name"] for layer in layers]
         text = gradient_headline(names, shared.norms("last").tolist()).text
-        # Some headlines are sentences, others only say how the gradient at the input compares.
+        # Some headlines are sentences; others are only a comparison, which needs a beginning.
         compared = text[0].isdigit() or text.startswith("as strong")
         yield Prose(
             f"{'The gradient is ' if compared else ''}{text[0] if compared else text[0].upper()}{text[1:]}.",
@@ -151,7 +151,7 @@ def _span(layers: Sequence[str]) -> str:
 
 
 def _cures(shared: SharedRun) -> Iterator[Block]:
-    # An explosion and the NaN that it ends in have the same cures; once is enough.
+    # An explosion and the NaN that follows it have the same cures, which are shown once.
     offers = [cure for finding in shared.diagnosis.findings for cure in finding.cures] or list(
         shared.diagnosis.advice
     )
@@ -205,7 +205,7 @@ def _waterfall(shared: SharedRun) -> Iterator[Picture]:
     if not shared.recorded or table.rows < 2 or len(table.columns) != len(shared.summary["layers"]):
         return
     history = table.summary(0, table.rows, MOST_ROWS)
-    # One NaN within a stretch of steps must be seen; a stretch without any number stays one.
+    # A single NaN among the steps of a row must be visible; a row that has no number at all stays ABSENT.
     broken = np.isnan(history.mean) & ~absent_in(history.mean)
     norms = np.where(broken | absent_in(history.mean), history.mean, history.max).astype(np.float64)
     steps = history.step.tolist()
@@ -250,7 +250,7 @@ def _plane_picture(plane: Plane) -> Picture:
 
 
 def batch_curve(shared: SharedRun, name: str, called: str = "batch") -> list[CurveData]:
-    """Return a scalar over the steps as a curve of that name; none where it was not recorded."""
+    """Return a scalar over the steps as a curve of that name; an empty list where it was not recorded."""
     table = shared.run.scalar_table(name)
     if name not in table.columns or table.rows < 2:
         return []
@@ -320,7 +320,7 @@ def _memory(shared: SharedRun) -> str | None:
 
     meta, experiment = shared.run.meta, shared.run.experiment
     shape = shape_in(meta.data) if meta is not None else None
-    # Without the recorded shape, the files that an experiment names would be opened: they may be anywhere.
+    # Without the recorded shape, the files that an experiment names would be opened, and these may be any files.
     if meta is None or experiment is None or shape is None:
         return None
     with contextlib.suppress(ExperimentError):

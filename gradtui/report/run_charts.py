@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 PROFILE_HEIGHT = 9
 CURVES_HEIGHT = 9
 SIDE_BY_SIDE_FROM = 72
-"""Columns from which on two charts stand side by side."""
+"""The least width at which two charts are drawn side by side."""
 GAP = 2
-"""Columns between them."""
+"""The columns between two charts."""
 
 
 def gradient_charts(layers: Sequence[dict[str, Any]], paper: Paper) -> Iterator[Text]:
     """Yield the gradient of each layer at the first and at the last step, on one scale.
 
-    layers: those of `run_object`. Nothing is drawn where no gradient was recorded.
+    layers: the layers of `run_object`. Nothing is drawn where no gradient was recorded.
     """
     ends = ("first", "last")
     if all(layer["grad_norm"][end] is None for layer in layers for end in ends):
@@ -66,7 +66,7 @@ def profile_chart(
 
 
 def factor_chart(factors: Factors, paper: Paper) -> list[Text]:
-    """Return one factor a layer, or a step of time, as bars up or down from 1, with the product over them."""
+    """Return factors of layers or time steps as bars up or down from 1, with the product over them."""
     chart = text_factors(
         FactorBars(factors.total, factors.slope, factors.weights, factors.running, factors.theory),
         width=paper.width,
@@ -107,7 +107,7 @@ def _curve_chart(
     run: Run, name: str, evaluations: Sequence[Any], y_range: tuple[float, float] | None, paper: Paper
 ) -> list[Text]:
     table = run.scalar_table(name)
-    # A curve needs two points; and of a figure that the task does not have, every value is NaN.
+    # A curve needs two points, and a figure that the task does not have is NaN at every step.
     if name not in table.columns or table.rows < 2:
         return []
     batches = table.summary(0, table.rows, 2 * paper.width).column(table.columns.index(name))

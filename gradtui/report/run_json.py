@@ -1,7 +1,7 @@
 """Turn a run into one JSON object, as `gradtui run --json` and `gradtui diagnose --json` print it.
 
-A value is None (``null``) where nothing of the kind was recorded, and where a layer has none (a frozen one, say); NaN
-and infinity are values like others: numbers that broke.
+A value is None (``null``) where it was not recorded, and where a layer has no such value, as a frozen layer has no
+gradient. NaN and infinity are values, which come from a failed calculation.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = None) -> dict[str, Any]:
-    """Return the run as it stands now, its layers from input to output; cheap however long the run is.
+    """Return the run in its present state, its layers from input to output. It is fast for runs of any length.
 
-    `change` is there only for a trial of `gradtui watch --try`, and empty for the unchanged one; `metric` only for a
-    script that logs a number as its progress; `judged` only where something could not be judged.
+    Only a trial of `gradtui watch --try` has `change`, which is empty for the unchanged one; only a script that logs a
+    number as its progress has `metric`; and `judged` is present only where something could not be judged.
     """
     status = run.status
     events = run.events()
@@ -36,7 +36,7 @@ def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = No
         "run": str(run.folder),
         "name": run.name,
         **({"change": change} if (change := run.change) is not None else {}),
-        # A trainer that died wrote no end; to the caller, its training failed.
+        # A trainer that was killed has not recorded an end; for the caller, its training failed.
         "status": "failed" if status.state == "died" else status.state,
         "steps": status.step,
         "seconds": _seconds(run, events),
@@ -54,13 +54,13 @@ def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = No
 def _seconds(run: Run, events: Sequence[Event]) -> float:
     """Return the wall time from the start of training to the last recorded step.
 
-    Of a run that was resumed, the time between its stretches of training does not count.
+    For a run that was resumed, the time between its stretches of training does not count.
     """
     scalars = run.table_or_empty("scalars")
     rows = scalars.rows
     if not rows:
         return 0.0
-    # The first row is written when its step is over. A script that is watched names no phases.
+    # A watched script records no phases; its first row, which is written after the first step, is the start.
     stretches = _stretches(events) or [(0, float(scalars.read(0, 1)["time"][0]))]
     total = 0.0
     for index, (_, began) in enumerate(stretches):
@@ -69,13 +69,13 @@ def _seconds(run: Run, events: Sequence[Event]) -> float:
         if end:
             total += max(0.0, float(scalars.read(end - 1, end)["time"][0]) - began)
     if run.meta and run.meta.kind == "script" and events:
-        # Its last steps may have left no row.
+        # The last steps may have left no row.
         total = max(total, float(events[-1]["time"]) - stretches[0][1])
     return total
 
 
 def _stretches(events: Sequence[Event]) -> list[tuple[int, float]]:
-    """Return (step before it, begin) of each stretch of training whose steps no rollback has undone."""
+    """Return (the step before it, its start time) of each stretch of training that no rollback has undone."""
     stretches: list[tuple[int, float]] = []
     step: int | None = 0
     for event in events:
@@ -103,7 +103,7 @@ def _course(run: Run, name: str, *, higher_is_better: bool = False) -> dict[str,
         return {"first": None, "last": None, "best": None}
     column = scalars.columns.index(name)
     ends = [shortest(scalars.read(row, row + 1)["values"][0, column]) for row in (0, scalars.rows - 1)]
-    # Summaries of 400 stretches leave NaN out, so NaN here means that no step had a number.
+    # A summary leaves NaN out, so a NaN here means that no step had a number.
     summary = scalars.summary(0, scalars.rows, 400)
     extremes = (summary.max if higher_is_better else summary.min)[:, column]
     numbers = extremes[~np.isnan(extremes)]
@@ -149,7 +149,7 @@ def _layers(run: Run) -> list[dict[str, Any]]:
 
 
 def _known(metric: Metric, value: float | None) -> float | None:
-    """Return None for the NaN of a share, which says that a layer has no such figure (a sigmoid's dead units)."""
+    """Return a value, but None for a share that is NaN: the layer has no such share, as a sigmoid has no dead units."""
     return None if value is not None and metric.scale == "linear" and math.isnan(value) else value
 
 
@@ -164,10 +164,10 @@ def _ends(run: Run, metric: str, layers: int) -> tuple[list[Any], list[Any]]:
 
 
 def _number(value: np.float32) -> float | None:
-    """Return the shortest number that is this float32; None where it stands for none."""
+    """Return the shortest number that is this float32; None where it is ABSENT."""
     return None if is_absent(float(value)) else shortest(value)
 
 
 def shortest(value: np.float32) -> float:
-    """Return the number with the fewest digits that is this float32: its double has digits that mean nothing."""
+    """Return the number with the fewest digits that is this float32, because a plain cast adds meaningless digits."""
     return float(str(value))

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gradtui.runs.reader import Run
 
 MOST_CHANGES = 3
-"""The most changes that are named as worth a trial."""
+"""The most changes that the page suggests to try."""
 MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("·", "cyan")}
 
 
@@ -98,7 +98,7 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     loss, accuracy, steps = summary["loss"], summary["accuracy"], summary["steps"]
     if not steps:
         return
-    # A fork counts on from its parent's steps, and has not taken them.
+    # A fork continues the count of its parent's steps, which it has not taken itself.
     taken = steps - parent.step if parent else steps
     yield _row("loss", *_course(loss))
     if metric := summary.get("metric"):
@@ -123,14 +123,14 @@ def divergence_lines(events: Sequence[Event]) -> Iterator[Text]:
 
 
 def _meaning(run: Run) -> Iterator[Text]:
-    """Say which gradient a script's numbers are of, because scripts clip, scale and accumulate in their own ways."""
+    """Say which gradient the numbers of a script measure, because scripts clip, scale and accumulate differently."""
     meaning = run.meta.data.get("gradient") if run.meta else None
     if isinstance(meaning, str):
         yield Text(f"{'gradient':<10}{meaning}")
 
 
 def _config(run: Run, paper: Paper) -> Iterator[Text]:
-    """Show what a script was started with."""
+    """Show the configuration that a script was started with."""
     fields = [f"{name}={value}" for name, value in config_of(run.meta).items()]
     for number, line in enumerate(wrap(", ".join(fields[:40]), max(20, paper.width - 10))):
         yield Text(f"{'config' if not number else '':<10}{line}")
@@ -158,7 +158,7 @@ def _row(name: str, *figures: str) -> Text:
 
 
 def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Iterator[Text]:
-    # An explosion and the NaN that it ends in have the same cures; once is enough.
+    # An explosion and the NaN that follows it have the same cures, which are shown once.
     cures = list({cure.name: cure for finding in findings for cure in finding.cures}.values())
     if cures:
         yield Text("Possible cures, best first", "bold")
@@ -192,7 +192,7 @@ def _toml(value: Any) -> str:
 
 def _where(run: Run) -> Iterator[Text]:
     yield Text(f"run       {run.folder}")
-    # An id is looked for only where runs are kept by default.
+    # gradtui looks for an id only in the default folder of runs.
     known = run.folder.parent == runs_root().absolute()
     name = run.folder.name if known else str(run.folder)
     yield Text(f"open      gradtui attach {name}")

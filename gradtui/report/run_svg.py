@@ -1,6 +1,6 @@
-"""The charts of a run are drawn here as SVG: the gradient over depth and over time, and curves over the steps.
+"""Draw the charts of a run as SVG: the gradient over depth and over time, and curves over the steps.
 
-They are narrow, so that a phone shows them with letters that can be read; a page puts two of them side by side.
+They are narrow, so that their text is readable on a phone; a page puts two of them side by side.
 """
 
 from __future__ import annotations
@@ -27,11 +27,12 @@ WIDTH = 400.0
 LEFT, RIGHT, TOP = 52.0, 12.0, 14.0
 PROFILE_HEIGHT, HEAT_HEIGHT, CURVES_HEIGHT = 190.0, 240.0, 190.0
 MOST_COLUMNS, MOST_ROWS = 84, 60
-"""Columns and rows of the picture over time; more layers and more steps are folded."""
+"""The most columns and rows of the picture over time; more layers and more steps are folded."""
 HEALTHY, NAN_COLOUR, INF_COLOUR = "#1a7f37", "#cf222e", "#f082ff"
 KIND_COLOURS = {NAN: NAN_COLOUR, INFINITE: INF_COLOUR}
 LOG_FROM = 100.0
-"""How many times the least value the largest one must be for a log axis: an explosion would hide all else."""
+"""The least ratio of the largest to the smallest value that gets a log axis: on a linear one, an explosion would hide
+all else."""
 
 
 def hex_of(colour: RGB) -> str:
@@ -41,7 +42,7 @@ def hex_of(colour: RGB) -> str:
 
 RAMP_COLOURS = tuple(map(hex_of, ramp(False)))
 PLANE_COLOURS = ("#a6cbe3", "#f2c299", "#a6dcc9", "#ecd0e0", "#f6dda6", "#c5e4f7", "#d4d4d4", "#b3b3b3")
-"""The weaker tones of COLOURS, of the regions in which the points have the full ones."""
+"""The weaker tones of COLOURS, for the regions beneath the points."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def _band(svg: Svg, limits: tuple[Floats, Floats], axis: LayerAxis, edges: list[
 
 
 def _steps(svg: Svg, shares: Floats, edges: list[float], bottom: float) -> None:
-    """Draw a level line over each column, joined where neighbours have a value."""
+    """Draw a horizontal line over each column, joined where neighbours have a value."""
     points: list[Point] = []
     for left, right, share in zip(edges[:-1], edges[1:], shares, strict=True):
         if np.isnan(share):
@@ -207,7 +208,7 @@ def curves_svg(
 ) -> str:
     """Return curves over a common axis; marks: places on it, with a text each; colours: one for each curve.
 
-    log: whether the upward axis has decades; None has them where a linear one would hide most of the curve.
+    log: whether the vertical axis is logarithmic; None makes it so where a linear axis would hide most of the curve.
     """
     svg = Svg(WIDTH)
     log = wants_log(curves) if log is None else log
@@ -256,7 +257,7 @@ def _points(x: Floats, y: Floats, known: NDArray[np.bool_] | None = None) -> lis
 
 
 def _unbroken(known: NDArray[np.bool_]) -> list[slice]:
-    """Return the stretches of values without a gap."""
+    """Return the ranges of values without a gap."""
     changes = np.diff(known.astype(np.int8), prepend=0, append=0)
     return [
         slice(int(a), int(b))

@@ -19,7 +19,7 @@ from gradtui.study.state import StudyState
 
 ENDINGS = (".html", ".htm", ".md", ".markdown")
 MOST_RUNS = 8
-"""Runs on one page at most."""
+"""The most runs on one page."""
 
 
 class ShareError(ValueError):
@@ -27,7 +27,7 @@ class ShareError(ValueError):
 
 
 def checked_path(text: str | os.PathLike[str]) -> Path:
-    """Return the file that a person named. Raises ShareError where a page cannot be written there."""
+    """Return the path that a person typed. Raises ShareError where a page cannot be written there."""
     path = given_path(text)
     if path.suffix.lower() not in ENDINGS:
         raise ShareError(f"{path}: a page ends in .html or .md")
@@ -43,7 +43,7 @@ def checked_path(text: str | os.PathLike[str]) -> Path:
 
 
 def _refuse_others(path: Path) -> None:
-    """Raise OSError where something but an ordinary file has the name."""
+    """Raise OSError where the path exists and is not an ordinary file."""
     try:
         mode = os.lstat(path).st_mode
     except FileNotFoundError:
@@ -57,7 +57,7 @@ def _refuse_others(path: Path) -> None:
 
 
 def run_page(runs: Sequence[Run]) -> Page:
-    """Return the page of a run; of several, with their comparison first. Raises RunError."""
+    """Return the page of one or several runs; several are compared first. Raises RunError."""
     from gradtui.report.compared_blocks import compared_blocks
     from gradtui.report.run_blocks import SharedRun, run_blocks
 
@@ -88,14 +88,14 @@ def _page(title: str, blocks: Sequence[Block]) -> Page:
 
 
 def write_page(page: Page, path: Path) -> None:
-    """Write a page in place of an ordinary file or where none is. Raises ShareError."""
+    """Write a page to a new file or over an ordinary one. Raises ShareError."""
     from gradtui.report.html_page import html_of
     from gradtui.report.markdown_page import markdown_of
 
     text = html_of(page) if path.suffix.lower().startswith(".htm") else markdown_of(page)
     try:
         _refuse_others(path)
-        # The draft takes the place of whatever has the name by then: no link is followed.
+        # The finished draft replaces the path by renaming, which follows no link.
         with replacing(path, exported=True) as file:
             file.write(text.encode())
     except (OSError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""Say on a page to share what a study adds up to: its charts, what was found, its ranking and its runs."""
+"""Describe a study on a page to share: its charts, its findings, its ranking and its runs."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradtui.words import figure, percent
 
 
 def study_blocks(state: StudyState) -> Iterator[Block]:
-    """Yield everything that a page says of one study, after its name."""
+    """Yield all blocks of a study's page after its name."""
     ended = (
         f"{state.ended:,} of {state.total:,} runs" if state.ended < state.total else f"{state.total:,} runs"
     )
@@ -39,7 +39,7 @@ def study_blocks(state: StudyState) -> Iterator[Block]:
     yield from _results(state)
     yield Heading("Runs")
     yield Folding(f"All {state.total:,} runs", [Grid(list(_runs(state)))])
-    # A study whose base is a file that has gone cannot be written out.
+    # The experiment of a study cannot be written out if its base was a file that no longer exists.
     with contextlib.suppress(ExperimentError):
         source = dumps(state.spec).rstrip()
         yield Heading("Study")

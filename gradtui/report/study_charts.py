@@ -1,4 +1,4 @@
-"""The charts of a study are drawn here as lines of text, for the terminal, for files and for the study's screen."""
+"""Draw the charts of a study as lines of text, for the terminal, for files and for the study's screen."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, LineChart, MapCh
 
 CURVES_HEIGHT = 16
 MOST_NAME_WIDTH = 34
-"""Columns for the names of bars."""
+"""The columns for the names of bars."""
 NUMBERS_WIDTH = 34
-"""Columns beside a bar for its numbers and its note."""
+"""The columns beside a bar for its numbers and its note."""
 SIGNS = {"learned": "■", "slow": "·", "vanishing": "v", "exploding": "x", "dead": "o", "failed": "!"}
 ASCII_SIGNS = {**SIGNS, "learned": "#", "slow": "."}
 STYLES = {
@@ -30,10 +30,10 @@ STYLES = {
     "failed": "bold red",
 }
 CURVE_POINTS = 400
-"""Points between which a curve is drawn, as many as a wide terminal has dots across."""
+"""The number of points of a curve, as many as a wide terminal has dots across."""
 _EIGHTHS = " ▏▎▍▌▋▊▉"
 _CELL_WIDTH = 6
-"""Columns of a map's cell."""
+"""The columns of a map's cell."""
 
 
 def study_chart(chart: Chart, paper: Paper) -> Iterator[Text]:
@@ -47,7 +47,7 @@ def study_chart(chart: Chart, paper: Paper) -> Iterator[Text]:
 
 
 def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
-    # One chart holds no more curves than there are colours and markers to distinguish them.
+    # A chart holds at most as many curves as there are colours and markers to tell them apart.
     for first in range(0, len(chart.lines), CURVES):
         yield Text(chart.title, "bold")
         curves = (series(line, chart) for line in chart.lines[first : first + CURVES])
@@ -66,12 +66,12 @@ def _lines(chart: LineChart, paper: Paper) -> Iterator[Text]:
 
 
 def series(line: StudyCurve, chart: LineChart, sign: str = "") -> CurveData | None:
-    """Return a curve with its spread over the runs that have ended, or None before any has; `sign` is CurveData's."""
+    """Return a curve with its spread over the runs that have ended, or None before any has ended."""
     known = np.isfinite(line.mean)
     if not known.any():
         return None
     x = (np.log10(line.x) if chart.log_x else line.x)[known]
-    # Between two points the band is interpolated as the line is.
+    # Between two points the band is interpolated like the line.
     between = np.union1d(x, np.linspace(x[0], x[-1], CURVE_POINTS))
     there, back = (np.log10, lambda y: 10.0**y) if chart.log_y else (np.asarray, np.asarray)
     with np.errstate(divide="ignore", invalid="ignore"):

@@ -1,4 +1,4 @@
-"""A study is printed here as one page of text (charts, findings, table, ranking), or as one JSON object."""
+"""Print a study as one page of text (charts, findings, table, ranking), or return it as one JSON object."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from gradtui.study.state import Ranked, StudyRow, StudyState
 from gradtui.words import ratio, seconds
 
 MOST_ROWS = 60
-"""Rows of the table that are printed; --csv writes them all."""
+"""The most rows of the table that are printed; --csv writes all of them."""
 
 
 def print_study(state: StudyState) -> None:
@@ -40,7 +40,7 @@ def print_study(state: StudyState) -> None:
 
 
 def headline(state: StudyState) -> Iterator[Text]:
-    """Yield what the study is, and how it ended."""
+    """Yield the study's name and size, and how it ended."""
     ended = f"{state.ended} of {state.total} runs" if state.ended < state.total else f"{state.total} runs"
     yield Text(f"{state.name}  {state.status}, {ended}, {seconds(state.seconds)}", "bold")
     if state.spec.description:
@@ -99,14 +99,14 @@ def _table(state: StudyState) -> Iterator[Text]:
 def table_rows(state: StudyState) -> list[tuple[str, ...]]:
     """Return the means over the seeds with their least and greatest as rows of text, their heading first.
 
-    There are none for a map, whose picture says the same.
+    A map has no rows, because its picture says the same.
     """
     points = table(state)
     if state.spec.compare.kind == "map" or not points:
         return []
     numbers = [name for name in state.spec.compare.y if name != "outcome"]
     numbers += [name for name in ("train_accuracy", "drop") if name not in numbers]
-    # A quantity that no run has would only be a column of dashes.
+    # A quantity that no run has would be a column of dashes.
     numbers = [name for name in numbers if any(point[name] is not None for point in points)]
     heads = {
         "train_accuracy": "training",
@@ -189,7 +189,7 @@ def _run_entry(row: StudyRow) -> dict[str, Any]:
             summary = run_object(open_run(row.folder), ())
             numbers = {name: summary[name] for name in NO_NUMBERS}
         except (RunError, OSError):
-            # It was deleted since.
+            # The run was deleted meanwhile.
             pass
     return {
         "run": None if row.folder is None else str(row.folder),

@@ -1,4 +1,4 @@
-"""The charts of a study are drawn here as SVG, for papers, slides and web pages."""
+"""Draw the charts of a study as SVG, for papers, slides and web pages."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ LEFT, RIGHT, TOP = 64.0, 24.0, 44.0
 TOP_WITHOUT_TITLE = 12.0
 CURVES_HEIGHT = 300.0
 BAR_HEIGHT, CELL_HEIGHT = 22.0, 34.0
-"""Height of a bar with its gap, and of a row of a map."""
+"""The height of a bar with its gap, and of a row of a map."""
 LEAST_BAR_WIDTH, NAME_HEIGHT = 130.0, 18.0
-"""Width below which the names of bars stand over them, and the height that they take there."""
+"""The width of bars below which their names are written above them, and the height of the names there."""
 FILLS = {
     "learned": "#009e73",
     "slow": "#e6d79a",
@@ -47,7 +47,7 @@ def drawing_of(chart: Chart, width: float) -> str:
 
 
 def _draw(svg: Svg, chart: Chart, top: float) -> float:
-    """Draw a chart of any kind, and return the top of what follows."""
+    """Draw a chart of any kind, and return the y at which the next part begins."""
     if isinstance(chart, LineChart):
         return _lines(svg, chart, top)
     return _bars(svg, chart, top) if isinstance(chart, BarChart) else _map(svg, chart, top)
@@ -92,7 +92,7 @@ def _points(x: Floats, y: Floats) -> list[Point]:
 def _bars(svg: Svg, chart: BarChart, top: float) -> float:
     gutter = 20 + LETTER_WIDTH * max((len(bar.name) for bar in chart.bars), default=0)
     note = 60 + LETTER_WIDTH * max((len(bar.note) for bar in chart.bars), default=0)
-    # Where names and notes leave too little room for the bars, they stand over them.
+    # Where names and notes leave too little room for the bars, they are written above them.
     over = svg.width - gutter - note < LEAST_BAR_WIDTH
     if over:
         gutter, note = 12.0, 70.0
@@ -124,7 +124,7 @@ def _bars(svg: Svg, chart: BarChart, top: float) -> float:
 
 
 def _beside(bar: Bar, over: bool) -> str:
-    """Return the text to the right of a bar: its mean, and its note unless that stands over it."""
+    """Return the text to the right of a bar: its mean, and its note unless that is above the bar."""
     return f"{bar.mean:.3g}" if over else f"{bar.mean:.3g}  {bar.note}".rstrip()
 
 

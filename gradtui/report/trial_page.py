@@ -1,4 +1,4 @@
-"""The trials of a command are printed here as one page of text, or as one JSON object."""
+"""Print the trials of a command as one page of text, or return them as one JSON object."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from gradtui.words import figure, ratio, seconds
 def print_trials(
     command: Sequence[str], steps: int, took: float, trials: Sequence[ScriptTrial], *, advised: bool
 ) -> None:
-    """Print what came of each trial to stdout, the ranking first.
+    """Print the results of the trials to stdout, the ranking first.
 
     Args:
         command: the command with its arguments.
         steps: the most steps of a trial.
-        took: seconds.
-        trials: the unchanged one first.
-        advised: whether what the findings advise was tried too.
+        took: the seconds that all trials took.
+        trials: the trials, the unchanged one first.
+        advised: whether the cures that the findings advise were tried too.
     """
     paper = stdout_paper()
     sections: list[Sequence[Text]] = [list(_headline(command, steps, took, trials))]
@@ -81,7 +81,7 @@ def _table(comparison: Comparison, paper: Paper, *, named: bool) -> Iterator[Tex
 
 
 def _profiles(comparison: Comparison, paper: Paper) -> Iterator[Text]:
-    """Yield the gradient of each layer at the last step: of the unchanged training, and of the best trial."""
+    """Yield the gradient of each layer at the last step, of the unchanged training and of the best trial."""
     if not comparison.ranked:
         return
     shown = [next(iter(comparison.runs)), comparison.ranked[0][0]]

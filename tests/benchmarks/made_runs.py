@@ -157,7 +157,7 @@ def main(root: Path, layers: int, before: int, rate: int, commits: int) -> None:
     writer.flush()
     print(folder, flush=True)
     began, done = time.monotonic(), before
-    while not select.select([sys.stdin], [], [], TICK)[0]:
+    while not select.select([sys.stdin], [], [], max(TICK, 1 / rate))[0]:
         due = before + int((time.monotonic() - began) * rate)
         write(done + 1, due)
         done = due

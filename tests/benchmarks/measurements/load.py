@@ -27,6 +27,8 @@ DAY = 20 * 86_400
 """Steps of a day at twenty a second."""
 DAY_RATE = 20_000
 """Steps a second in which the day is passed."""
+LOADED = 120.0
+"""Seconds within which a machine that is busy with all of them should have opened the lab."""
 WARM = 0.2
 """The share of the day after which everything that is made once has been made."""
 
@@ -49,7 +51,8 @@ def _many_trainers(home: Home, count: int, seconds: float) -> Iterator[Measured]
             for _ in range(count)
         ]
         folders = [Path(_line(writer)) for writer in writers]
-        lab = stack.enter_context(attached(home, folders[0], SIZE))
+        lab = stack.enter_context(home.terminal(SIZE, "gradtui", "attach", str(folders[0])))
+        lab.until(lambda screen: bool(step_of(screen) and bars(screen)), LOADED, "run on the screen")
         before, began, steps = cpu_seconds(lab.process.pid), time.perf_counter(), [step_of(lab.screen)]
         for _ in watch([lab], seconds):
             if (step := step_of(lab.screen)) != steps[-1]:

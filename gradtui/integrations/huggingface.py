@@ -13,13 +13,13 @@ from gradtui.monitor.watch import Probe
 
 
 class GradtuiCallback(TrainerCallback):  # type: ignore[misc]
-    """A GradtuiCallback records each `train` into a run of its own, with the losses that the Trainer logs."""
+    """A GradtuiCallback records each call of `train` as a run, with the losses that the Trainer logs."""
 
     def __init__(self, **options: Any) -> None:
         """Take the options of `gradtui.watch`."""
         self._options = options
         self.probe = Probe()
-        """The probe of the newest `train`, with which the script can log more; before the first it records nothing."""
+        """The probe of the newest `train`, by which the script can log more; before the first it records nothing."""
 
     def on_train_begin(
         self,

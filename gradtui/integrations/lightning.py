@@ -12,21 +12,21 @@ from gradtui.monitor.watch import Probe
 try:
     from lightning.pytorch import Callback, LightningModule, Trainer
 except ModuleNotFoundError:
-    # The name of the package where it is installed without `lightning`.
+    # This is the package's name if it is installed without `lightning`.
     from pytorch_lightning import Callback, LightningModule, Trainer
 
 
 class GradtuiCallback(Callback):  # type: ignore[misc]
-    """A GradtuiCallback records each `fit` into a run of its own, with the loss of each step.
+    """A GradtuiCallback records each call of `fit` as a run, with the loss of each step.
 
-    The loss is that before Lightning divides it by the number of batches that are accumulated.
+    The loss is recorded before Lightning divides it by the number of accumulated batches.
     """
 
     def __init__(self, **options: Any) -> None:
         """Take the options of `gradtui.watch`."""
         self._options = options
         self.probe = Probe()
-        """The probe of the newest `fit`, with which the script can log more; before the first it records nothing."""
+        """The probe of the newest `fit`, by which the script can log more; before the first it records nothing."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Watch the model as the strategy has wrapped it, and its optimizers."""
@@ -34,7 +34,7 @@ class GradtuiCallback(Callback):  # type: ignore[misc]
         self.probe = gradtui.watch(trainer.strategy.model or pl_module, trainer.optimizers, **name)
 
     def on_before_backward(self, trainer: Trainer, pl_module: LightningModule, loss: Tensor) -> None:
-        """Log the loss of one of the batches of a step."""
+        """Log the loss of one batch of a step."""
         # Lightning divides the loss only with automatic optimization.
         parts = trainer.accumulate_grad_batches if pl_module.automatic_optimization else 1
         self.probe.log(loss=loss.detach() * parts)

@@ -1,1 +1,1 @@
-"""Lessons teach the subject with live trainings: each is one TOML file of texts, experiments and questions."""
+"""Teach the subject with live trainings: each lesson is one TOML file of texts, experiments and questions."""

@@ -18,7 +18,7 @@ class NotYet(Exception):
 
 
 class Verdict(NamedTuple):
-    """A Verdict says whether an answer is right, and in a line what the run has."""
+    """A Verdict says whether an answer is right, and gives the run's own value in one line."""
 
     right: bool
     line: str

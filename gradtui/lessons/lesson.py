@@ -1,7 +1,7 @@
-"""A lesson is a few steps: sentences, an experiment that is loaded, a question that is answered by looking at a run.
+"""Define a lesson, which is a list of steps: text, an experiment to load, and a question that a run answers.
 
-`parse` reads one file, and names the file and the field of what is wrong in it. Texts are checked for their length, so
-that every step can be read beside the charts on a terminal of 80 columns and 24 lines.
+`parse` reads one file; its errors name the file and the field. Texts are checked for their length, so that every step
+can be read beside the charts on a terminal of 80 columns and 24 lines.
 """
 
 from __future__ import annotations
@@ -22,43 +22,43 @@ from gradtui.toml_text import parse as parse_toml
 COLUMNS = 76
 """The columns of a step's text beside the live panes at 80 columns."""
 LINES = 7
-"""The lines that the text, what to do and the question of a step have together, and so the text of what to notice."""
+"""The most lines of a step's text, instruction and question together, and also of its text on what to notice."""
 
 Text = Annotated[str, Meta(min_length=1)]
 Where = Literal["first", "last", "lowest", "highest"]
 SHOWN = ("", "net", "gradient", "product", "plane", "curves", "findings")
-"""What a step can show besides the chart of a metric, which it calls by the metric's name."""
+"""The panes that a step can show; it can also name a metric, whose chart is then shown."""
 
 RUN_QUANTITIES = ("product", "factor", "steps")
-"""What can be asked of a run besides its curves and metrics: the product of the layers' factors, the factor of one
-layer as the chart draws it (beside a shortcut its part of the block's), and the number of steps."""
+"""What a question can ask for besides curves and metrics: the product of the layers' factors, the factor of one layer
+as the chart draws it (in a block with a shortcut, its share), and the number of steps."""
 CURVES = ("loss", "accuracy", "lr", "grad_norm_total", "train_accuracy", "test_accuracy")
 
 
 class LessonError(ValueError):
-    """A LessonError says in one line which file and which field of it is wrong."""
+    """A LessonError names in one line the file and the field that are wrong."""
 
 
 class Quantity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Quantity is one number of a run: a curve's, a metric's of a layer, or one of the whole run."""
+    """A Quantity is one number of a run: the value of a curve, of a layer's metric, or of the whole run."""
 
     of: Text
     """A curve ("loss"), a metric ("grad_norm"), or one of RUN_QUANTITIES."""
     at: Where = "last"
     """The step; "lowest" and "highest" are those of a curve over all steps."""
     layer: int = 0
-    """The layer of a metric, from 1; -1 is the last. 0 with `extreme` is the layer that the question asks for."""
+    """The layer of a metric, from 1; -1 is the last. With `extreme` it is 0, and the question asks for the layer."""
     over: int = 0
-    """Another layer, by whose value it is divided; 0 divides by nothing."""
+    """Another layer, by whose value the value is divided; 0 for none."""
 
 
 class Choice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Choice is one answer to choose: right by itself, or where the quantity of the question lies in a range."""
+    """A Choice is one answer to choose from: always right, or right if the question's quantity is in a range."""
 
     text: Text
     right: bool = False
     nonfinite: bool = False
-    """Right where the quantity is NaN or infinite, and only there."""
+    """Whether the choice is right if the quantity is NaN or infinite, and only then."""
     above: float | None = None
     below: float | None = None
 
@@ -70,16 +70,16 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     ask: Text
     hint: Text
     quantity: Quantity | None = None
-    """What a run has to be asked for; None is a choice whose right answer stands in the file."""
+    """What is read from the run; None for a choice whose right answer is in the file."""
     extreme: Literal["lowest", "highest"] = "lowest"
-    """Of a layer: the one with the lowest or the highest value."""
+    """Whether the question asks for the layer with the lowest or with the highest value."""
     within: Annotated[float, Meta(ge=0.0)] = 0.05
     """A number is right up to this distance; a layer's value may differ from the extreme by this share."""
     factor: Annotated[float, Meta(ge=1.0)] = 1.0
-    """A number is right up to this factor, where it is above 1."""
+    """A number is right up to this factor, if the factor is above 1."""
     choices: tuple[Choice, ...] = ()
     after: int = 10
-    """The steps that a run must have."""
+    """The number of steps that the run must have."""
 
 
 class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -90,16 +90,16 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     do: str = ""
     """What to press."""
     experiment: str = ""
-    """The preset that is loaded; "" leaves the one of the step before."""
+    """The preset to load; "" keeps that of the step before."""
     set: dict[str, Any] = {}
-    """Changes of it, by their dotted paths."""
+    """Changes of the preset, by dotted path."""
     show: str = ""
-    """The pane that is shown, one of SHOWN, or a metric whose chart is ("dead_fraction")."""
+    """The pane to show, one of SHOWN, or the metric whose chart is shown, such as "dead_fraction"."""
     question: Question | None = None
     notice: str = ""
     """What to notice once the question is answered."""
     source: str = ""
-    """Where the claims of the step come from."""
+    """The sources of the step's claims."""
 
 
 class Lesson(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
@@ -108,12 +108,12 @@ class Lesson(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     lesson: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9-]*$")]
     title: Text
     about: str = ""
-    """What one knows afterwards, in a line."""
+    """What the lesson teaches, in one line."""
     sources: tuple[str, ...] = ()
     step: Annotated[tuple[Step, ...], Meta(min_length=1)]
 
     def experiment_of(self, index: int) -> Experiment | None:
-        """Return the experiment that a step works with: its own, or the last one before it."""
+        """Return the experiment of a step: its own, or the last one before it."""
         for step in self.step[index::-1]:
             if step.experiment:
                 found = resolve(step.experiment)
@@ -151,7 +151,7 @@ def check_experiments(lesson: Lesson, file: str) -> None:
 
 
 def _line(file: str, problem: str) -> str:
-    """Return msgspec's message with the place in the words of the file."""
+    """Return msgspec's message in one line, with the place named by the file's own fields."""
     what, _, place = problem.partition(" - at `$")
     steps = re.sub(r"\[(\d+)\]", lambda found: f" {int(found[1]) + 1}", place.rstrip("`")).lstrip(".")
     return f"{file}: {f'{steps}: ' if steps else ''}{what[:1].lower()}{what[1:]}"
@@ -201,9 +201,9 @@ def _question_problem(question: Question) -> str:
 
 
 _WIDE = r"[\u2e80-\uffef]"
-"""A character of two columns, such as those of Chinese, which has no blanks between words."""
+"""Matches a character that is two columns wide, as in Chinese, which has no blanks between words."""
 _OPENING, _CLOSING = "（「『《【", "，。、；：！？）」』》】"
-"""What does not end a line, and what does not begin one."""
+"""Characters that must not end a line, and characters that must not begin one."""
 
 
 def flowed(text: str) -> str:
@@ -216,7 +216,7 @@ _PIECE = re.compile(rf"\s+|[{_OPENING}]*(?:{_WIDE}|[^\s\u2e80-\uffef]+)[{_CLOSIN
 
 
 def wrapped(text: str, columns: int) -> list[str]:
-    """Return a text in lines of so many columns. Words stay whole; of Chinese, a line may end at any character."""
+    """Return a text in lines of at most this many columns. Words stay whole; Chinese may break at any character."""
     lines: list[str] = []
     for paragraph in flowed(text).split("\n"):
         line, width = "", 0

@@ -1,4 +1,4 @@
-"""Find the lessons that ship with gradtui, in the language of the person, and the files of others."""
+"""Find the lessons that ship with gradtui, in the person's language, and read lessons from other files."""
 
 from __future__ import annotations
 
@@ -35,20 +35,20 @@ def languages() -> list[str]:
 
 
 def wanted_language(setting: str, environ: Mapping[str, str]) -> str:
-    """Return the language that a person wants: the setting's, else the locale's ("zh" of zh_CN.UTF-8)."""
+    """Return the language that the setting names, or else the locale ("zh" from zh_CN.UTF-8)."""
     locale = next((environ[name] for name in ("LC_ALL", "LC_MESSAGES", "LANG") if environ.get(name)), "")
     found = setting or locale.partition(".")[0].partition("@")[0].partition("_")[0].lower()
     return FALLBACK if found in ("", "c", "posix") else found
 
 
 WORDS_FILE = "words.toml"
-"""The file of a language that translates what is said around its lessons."""
+"""The name of the file that translates the texts around the lessons into a language."""
 
 
 def words_of(language: str) -> Callable[[str], str]:
-    """Return a function that says an English text of the lessons' screens in a language, where it knows how.
+    """Return a function that translates an English text of the lessons' screens, if a translation exists.
 
-    A text of the file with {} stands for all texts of that form; the translation has a {} for each of them.
+    In the file, {} in a text stands for any words; the translation has a {} for each of them.
     """
     return partial(_translated, language)
 
@@ -70,10 +70,10 @@ def _words(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
 
 
 def lessons(language: str = FALLBACK) -> list[Entry]:
-    """Return all lessons in their order; one that a language lacks is there in English.
+    """Return all lessons in their order; those that are missing in a language are in English.
 
     Raises:
-        LessonError: a file that ships is wrong.
+        LessonError: a file of gradtui is wrong.
     """
     found = _of_language(FALLBACK)
     if language != FALLBACK and language in languages():
@@ -94,7 +94,7 @@ def open_lesson(word: str, language: str = FALLBACK) -> Entry:
     """Return a lesson by its name, its number or its file.
 
     Raises:
-        LessonError: there is none, or the file is wrong.
+        LessonError: there is no such lesson, or its file is wrong.
     """
     if word.endswith(".toml") or os.sep in word:
         return Entry(load(Path(word)), "")

@@ -1,4 +1,4 @@
-"""Keep which steps of which lessons a person has finished, beside the settings."""
+"""Remember which steps of which lessons a person has finished, in a file beside the settings."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradtui.runs.safe_files import replacing
 
 
 def progress_path() -> Path:
-    """Return the file of the progress."""
+    """Return the path of the file with the progress."""
     return settings_path().with_name("lessons.json")
 
 

@@ -1,4 +1,4 @@
-"""This package records a user's own training script: it holds `gradtui.watch` and what that starts.
+"""Record a user's own training script: this package holds `gradtui.watch` and everything that it starts.
 
 The flow of one step: `optimizer_hooks` measures gradients and calls `recorder`, which turns what was measured into
 a step record and appends it to the run folder by `run_writer`. `distributed` adds up norms of sharded models.

@@ -1,7 +1,7 @@
 """Record activations of the script's model at some of its steps, and the gradients with respect to them.
 
-The hook exists only during a sampled step, and is of torch's global kind, so that a model that is saved, copied or
-scripted takes nothing of it along. Compiled models are left alone.
+The hook exists only during a sampled step. It is one of torch's global hooks, so that saving, copying or scripting a
+model does not include it. Compiled models are left alone.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gradtui.monitor.layers import WatchedLayer
 from gradtui.monitor.stopwatch import Stopwatch
 from gradtui.probe.layer_stats import LayerStats, forward_metrics, function_of
 
-# Without the identity: a module that is called after it is the layer's activation.
+# The identity is not among them, so that a module called after it can be the layer's activation.
 ACTIVATION_FUNCTIONS: dict[type[nn.Module], str] = {
     getattr(nn, module): activation.name
     for activation in ACTIVATIONS.values()
@@ -36,7 +36,7 @@ A function that the script calls without a module is not seen; then a layer's ou
 
 
 def warn_of_no_activations(reason: str) -> None:
-    """Say that no activations are recorded, and why."""
+    """Warn that no activations are recorded, and give the reason."""
     warn(f"gradtui records no activations: {reason}", level=4)
 
 
@@ -74,13 +74,13 @@ class ActivationSampler:
         return self._handle is not None
 
     def configure(self, layers: Sequence[WatchedLayer]) -> None:
-        """Tell which layers there are."""
+        """Set the layers to measure."""
         self._layer_count = len(layers)
         self._layer_of = {id(m()): index for index, layer in enumerate(layers) for m in layer.modules}
         self._last_modules = {id(layer.modules[-1]()) for layer in layers}
 
     def arm(self) -> None:
-        """Measure the next step; no more once anything was compiled, for the model may be in it."""
+        """Measure the next step, unless something was compiled, which may include the model."""
         if self._compiling.compiles:
             self._leave_alone()
         if self._over:
@@ -91,7 +91,7 @@ class ActivationSampler:
             self._handle = register_module_forward_hook(self._module_called)
 
     def disarm(self) -> None:
-        """Measure no more, and drop what was measured."""
+        """Stop measuring, and drop the measurements of the step."""
         if self._handle is not None:
             self._handle.remove()
             self._handle = None
@@ -103,7 +103,7 @@ class ActivationSampler:
             warn_of_no_activations("torch.compile is at work")
 
     def end(self) -> None:
-        """Measure nothing any more, and leave nothing in torch."""
+        """Stop for good, and remove all hooks from torch."""
         self._over = True
         self.disarm()
         self._compiling.end()
@@ -164,7 +164,7 @@ class ActivationSampler:
         self._stats.add_activation(index, function, module, before, output)
 
     def _close_layer(self) -> None:
-        """Take the output of the layer that was called last as its activation, where no activation module followed."""
+        """Use the output of the last called layer as its activation if no activation module followed it."""
         current, self._current = self._current, None
         if current is not None and current[1] is not None and current[0] not in self._with_activation:
             self._with_activation.add(current[0])
@@ -172,7 +172,7 @@ class ActivationSampler:
 
     @guarded()
     def _add_gradient(self, stats: LayerStats, index: int, gradient: Tensor) -> None:
-        # Gradients of a step that is over do not count.
+        # Gradients of an earlier step do not count.
         if stats is self._stats:
             with self._stopwatch.on("sampling"):
                 stats.add_output_gradient(index, gradient)

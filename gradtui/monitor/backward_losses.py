@@ -1,7 +1,7 @@
-"""Keep the loss of each step that was seen in its backward passes, for scripts that log none.
+"""Record the loss of each step from its backward passes, for scripts that log no loss.
 
-Of a script that logs its loss only the first one is kept, with what its graph told: where the logged number is the
-same, the graph tells of the logged loss too.
+If a script logs its loss, only the first root is kept, with what is known from its graph: if the logged number is the
+same, that holds for the logged loss too.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from gradtui.monitor.scalar_log import ScalarLog
 
 LOGGED = "loss"
 ROOT = "root"
-"""The name in run.json of what the first backward pass of a script that logs its loss told."""
+"""The name in run.json of the facts from the first backward pass of a script that logs its loss."""
 
 
 class PassRoots:
     """PassRoots holds the roots of the passes that gave one optimizer its gradients, since its last step.
 
-    A root that is None could not be known. The loss of a step is the mean of its roots, as is right where the script
-    divides by the number of its passes or where each pass is a batch of its own.
+    A root is None if it could not be found. The loss of a step is the mean of its roots, which is right if the script
+    divides by the number of passes, or if each pass is a batch of its own.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class PassRoots:
         self._begun = False
 
     def add(self, root: BackwardRoot | None) -> None:
-        """Take the root of a pass that has reached a parameter; a pass may reach several."""
+        """Add the root of a pass that has reached a parameter; a pass may reach several parameters."""
         if root is not None and self._roots and self._roots[-1] is root:
             return
         self._roots.append(root)
@@ -48,8 +48,8 @@ class PassRoots:
         """Return the roots of the step, empty where one is not known, and forget them.
 
         Args:
-            first: The step has a closure, which may have tried several weights: its loss is that of the first pass.
-            whole: It is known which gradients were cleared. Where it is not, only a single pass tells the loss.
+            first: Whether only the first pass counts, since the step's closure may have tried several weights.
+            whole: Whether it is known which gradients were cleared; if not, a loss is known only from a single pass.
         """
         roots: list[BackwardRoot | None] = [self._first] if first else self._roots
         self._roots, self._first, self._begun = [], None, False
@@ -62,8 +62,7 @@ class PassRoots:
 class BackwardLosses:
     """BackwardLosses writes the loss of each round in which all optimizers had their gradients from the same passes.
 
-    Where they had not, as the two of a GAN, there is no one loss of the step. Nothing is written once the script logs
-    a loss.
+    If they had not, as the two of a GAN, the step has no single loss. Nothing is written once the script logs a loss.
     """
 
     def __init__(
@@ -75,9 +74,9 @@ class BackwardLosses:
         self._optimizer_count = optimizer_count
         self._round: dict[int, tuple[list[BackwardRoot], Tensor | None]] = {}
         self._held: tuple[int, float, list[float | Tensor]] | None = None
-        """The first loss, held back for one step: a script that logs its loss does so by then."""
+        """The first loss, kept back for one step, by which time a script that logs its loss has done so."""
         self._known: tuple[str, float] | None = None
-        """The kind of the loss, and what guessing gives."""
+        """The kind of the loss, and the loss of guessing."""
         self._begun = False
         self._over = writer.folder is None
 
@@ -92,12 +91,12 @@ class BackwardLosses:
         return self._known is None
 
     def take(self, optimizer: int, roots: list[BackwardRoot], scale: Tensor | None) -> None:
-        """Take the roots of one optimizer's step, and the factor of a gradient scaler."""
+        """Add the roots of one optimizer's step, and the factor of a gradient scaler."""
         if not self._over and roots:
             self._round[optimizer] = (roots, scale)
 
     def end_step(self, step: int, moment: float) -> None:
-        """Write the loss of the step that is over."""
+        """Write the loss of the step that has ended."""
         if self._over:
             return
         taken, self._round = list(self._round.values()), {}
@@ -148,7 +147,7 @@ class BackwardLosses:
         return [root.value for root in roots] if scale is None else [_over(r.value, scale) for r in roots]
 
     def finish(self) -> None:
-        """Write the loss that was held back."""
+        """Write the loss that was kept back."""
         if self._log.logs(LOGGED):
             self._keep_root()
         elif not self._over:
@@ -164,5 +163,5 @@ class BackwardLosses:
 
 
 def _over(value: float | Tensor, scale: Tensor) -> float | Tensor:
-    """A root without the factor of a scaler, without waiting for the device."""
+    """Return a root divided by the factor of a scaler, without waiting for the device."""
     return value / scale.to(value.device) if isinstance(value, Tensor) else value / float(scale)

@@ -1,4 +1,4 @@
-"""See what a script calls `backward()` on: the scalar root of a backward pass is the loss of its step."""
+"""Find the scalar on which a script calls `backward()`: this root of the backward pass is the loss of its step."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class BackwardRoot:
     """A BackwardRoot is the scalar from which one backward pass began."""
 
     value: float | Tensor
-    """The number; on a device a copy of it, which was not waited for."""
+    """The number; on a device, a copy of it that was made without waiting."""
     known: KnownLoss
 
 
@@ -51,8 +51,8 @@ class GraphReader(Protocol):
 _listeners: list[RootListener] = []
 _readers: list[GraphReader] = []
 _running: dict[int, BackwardRoot | None] = {}
-"""By thread, the root of the pass that it has begun; None where the root is no scalar or was not asked for. It is plain
-and not thread-local: on CUDA the hooks of parameters run in the engine's own threads."""
+"""The root of the pass that each thread has begun; None if it is no scalar or was not asked for. The dict is not
+thread-local, since on CUDA the hooks of parameters run in the engine's own threads."""
 _lock = threading.Lock()
 _wrapper: Any = None
 _original: Any = None
@@ -61,7 +61,7 @@ _original: Any = None
 def running_root() -> BackwardRoot | None:
     """Return the root of the backward pass that is under way; None where it is unknown, or where several passes are.
 
-    To be called from a hook of a parameter.
+    Call this from a hook of a parameter.
     """
     with contextlib.suppress(RuntimeError, ValueError):
         (root,) = _running.values()
@@ -70,9 +70,9 @@ def running_root() -> BackwardRoot | None:
 
 
 def listen(reader: GraphReader, listener: RootListener | None = None) -> None:
-    """Let a reader see graphs, and a listener ask for roots.
+    """Register a reader of graphs, and a listener for roots.
 
-    The first one puts a wrapper around `torch.autograd.backward`.
+    The first registration puts a wrapper around `torch.autograd.backward`.
     """
     global _wrapper, _original
     with _lock:
@@ -86,7 +86,7 @@ def listen(reader: GraphReader, listener: RootListener | None = None) -> None:
 
 
 def unlisten(reader: GraphReader, listener: RootListener) -> None:
-    """Forget a reader and a listener; the last one takes the wrapper away, unless there is another around it."""
+    """Unregister a reader and a listener; the last one removes the wrapper, unless another one is around it."""
     global _wrapper, _original
     with _lock:
         if reader in _readers:
@@ -104,7 +104,7 @@ def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
         if not _readers:
             return original(*args, **kwargs)
         thread = threading.get_ident()
-        # A pass within another (re-entrant checkpoints) belongs to the outer root.
+        # A pass within another one (re-entrant checkpoints) belongs to the outer root.
         inner = thread in _running or running_pass() != -1
         root = _begin_pass(args, kwargs, inner=inner)
         if inner:
@@ -152,7 +152,7 @@ def _only(given: Any) -> Any:
 
 
 def _is_one(gradient: Any) -> bool:
-    # A number on a device would have to be waited for.
+    # Reading a number from a device would make the script wait.
     on_host = isinstance(gradient, Tensor) and gradient.device.type == "cpu" and gradient.numel() == 1
     return on_host and gradient.item() == 1
 

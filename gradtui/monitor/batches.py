@@ -1,4 +1,4 @@
-"""A BatchMemory keeps which examples a step was made with, and writes them down where the gradient stands out."""
+"""Record which examples a step used if its gradient stands out."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from gradtui.diagnosis.thresholds import OUTLIER_NEIGHBOURS, OUTLIER_RATIO
 from gradtui.monitor.run_writer import ScriptRunWriter
 
 EVENT = "batch"
-"""The kind of the event: the ids of the examples of one step."""
+"""The kind of the event with the ids of one step's examples."""
 KEPT_BATCHES = 64
-"""Batches that are kept: on a GPU the norm of a step arrives some steps later."""
+"""The number of batches that are kept: on a GPU the norm of a step arrives some steps later."""
 MOST_IDS = 4096
-"""Ids of one batch that are kept."""
+"""The most ids that are kept of one batch."""
 FEWEST_NORMS = 8
-"""Norms without which no gradient stands out."""
+"""The fewest norms with which a gradient can stand out."""
 
 
 class BatchMemory:
@@ -40,13 +40,13 @@ class BatchMemory:
         if self._before_step is None:
             self._before_step = step == 0
         step += self._before_step
-        # The script may fill the same tensor again; on a GPU it is not waited for.
+        # Copy the tensor, since the script may reuse it; on a GPU this does not wait.
         kept = ids.detach().clone() if isinstance(ids, Tensor) else ids
         self._batches.append((step, kept))
         self._write_wanted()
 
     def take_norm(self, step: int, norm: float) -> None:
-        """Take the norm of a step; where it stands out, its batch and those beside it are written."""
+        """Take the norm of a step; if it stands out, write its batch and the neighbouring ones."""
         if not self._batches:
             return
         usual = float(np.median(self._norms)) if len(self._norms) >= FEWEST_NORMS else np.inf

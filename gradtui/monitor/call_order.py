@@ -1,6 +1,6 @@
 """Learn in which order the layers of watched models are used, from the graphs of their first backward passes.
 
-No hook sits on any module for it: a model can be compiled, scripted, traced, copied or transformed as if it were not
+This needs no hook on a module, so a model can be compiled, scripted, traced, copied or transformed as if it were not
 watched.
 """
 
@@ -18,20 +18,20 @@ from torch.nn.parameter import is_lazy
 from gradtui.monitor.graph import GradientGraph, gradient_graph, kind_of, nodes_behind
 
 MOST_PASSES = 16
-"""Backward passes that are read; a parameter that none of them reaches is put behind its neighbour."""
+"""The number of backward passes that are read; a parameter that none of them reaches is put behind its neighbour."""
 BACKWARDS = "DifferentiableGraph"
-"""The kind of node by which TorchScript runs a whole graph: it has the inputs in the opposite order."""
+"""The node by which TorchScript runs a whole graph; its inputs are in the opposite order."""
 
 Rank = tuple[tuple[int, int], ...]
-"""By which uses of parameters are sorted: the sequence number of an operation, and the place among its inputs. Within a
-checkpoint that of the checkpoint precedes it."""
+"""The sorting key of a parameter's use: the sequence number of the operation, and the place among its inputs. Within a
+checkpoint, the key of the checkpoint precedes it."""
 
 
 class CallOrder:
-    """A CallOrder learns which parameters of some models are used first, and reads a graph of each model.
+    """A CallOrder learns in which order the parameters of some models are used, and reads a graph of each model.
 
-    Autograd numbers the operations of a forward pass. Of a graph that was compiled as a whole, the inputs stand in the
-    order in which they are used.
+    Autograd numbers the operations of a forward pass. A graph that was compiled as a whole has its inputs in the order
+    in which they are used.
     """
 
     def __init__(self, models: Sequence[nn.Module], layer_of: Mapping[int, int], compared: set[int]) -> None:
@@ -43,7 +43,7 @@ class CallOrder:
         self._passes = 0
         self._over = False
         self.graphs: dict[int, GradientGraph] = {}
-        """By the id of the model."""
+        """The graphs by the id of the model."""
 
     @property
     def wanted(self) -> bool:
@@ -51,15 +51,15 @@ class CallOrder:
         return not self._over
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading graphs."""
         self._over = True
 
     def read(self, roots: Sequence[Tensor], within: Any = None) -> None:
         """Read the graph behind the roots of a backward pass that begins, before it is freed.
 
-        `within` is the node of another pass that has begun this one, as a re-entrant checkpoint does.
+        `within` is the node of another pass that has begun this one, as in a re-entrant checkpoint.
         """
-        # The graph says what may be compared and in which order; without it nothing else is lost.
+        # Without the graph, only the order of the layers and which of them can be compared remain unknown.
         with contextlib.suppress(Exception):
             nodes = nodes_behind(roots)
             stand_ins = self._stand_ins()
@@ -72,7 +72,7 @@ class CallOrder:
             for model in self._alive():
                 own = {self._layer_of[id(p)] for p in model.parameters() if id(p) in self._ranks}
                 if own and id(model) not in self.graphs:
-                    # What goes into a model may come from another one, whose loss is another.
+                    # A model's input may come from another model, which has another loss.
                     graph = gradient_graph(nodes, layer_of, self._compared & own)
                     if graph is not None:
                         self.graphs[id(model)] = graph
@@ -113,7 +113,7 @@ class CallOrder:
 
     @property
     def known(self) -> bool:
-        """Return whether something is known of every model."""
+        """Return whether the order is known of every model."""
         ranked = self._ranks.keys()
         return all(any(id(p) in ranked for p in model.parameters()) for model in self._alive())
 
@@ -128,16 +128,16 @@ class CallOrder:
         used = sorted(owners.keys() & self._ranks.keys(), key=lambda number: self._ranks[number])
         alone = {id(owners[number][0]) for number in used if len(owners[number]) == 1}
         for number in used:
-            # Of the modules that share a weight, an embedding takes the input.
+            # Of the modules that share a weight, the embedding is used first, since it takes the input.
             first, *others = sorted(owners[number], key=lambda module: not isinstance(module, nn.Embedding))
             found.setdefault(id(first))
             for other in others:
-                # One that has a bias too has a place of its own by that.
+                # A module that also has a bias gets its place from the bias.
                 if id(other) not in alone:
                     found.setdefault(id(other))
         return list(found)
 
 
 def running_node() -> Any:
-    """Return the node of the backward pass that this thread is within; None where that is not known."""
+    """Return the node of the backward pass that this thread is in; None where that is not known."""
     return getattr(torch._C, "_current_autograd_node", lambda: None)()

@@ -1,4 +1,4 @@
-"""A Clearing tells by the writes to one gradient whether a script clears its gradients between two steps.
+"""Find out from the writes to one gradient whether a script clears its gradients between two steps.
 
 A backward pass either puts a new tensor in place of a gradient that was cleared, or adds to the one that is there,
 which counts as one write. Clearing in place is a write of its own.
@@ -10,13 +10,13 @@ from gradtui.monitor.gradients import GradVersion
 
 
 class Clearing:
-    """A Clearing counts the steps that were made with gradients of the step before still in them, and the others."""
+    """A Clearing counts the steps whose gradients still contained those of the step before, and the other steps."""
 
     def __init__(self) -> None:
         self.kept = 0
         """The number of steps whose gradients were only ever added to since the step before."""
         self.cleared = 0
-        """The number of the other steps of which that is known."""
+        """The number of the other steps, if that is known of them."""
         self.first_kept = 0
         """The number of the first step that kept the gradients of the step before."""
         self._last: GradVersion | None = None
@@ -35,7 +35,7 @@ class Clearing:
         self._last = version
 
     def after_step(self, version: GradVersion | None, step: int) -> None:
-        """Take the gradient as it is when the optimizer has made a step; None where the next passes are not seen."""
+        """Take the gradient as it is after an optimizer step; None if the next passes will not be seen."""
         if self._replaced:
             self.cleared += 1
         elif self._added:

@@ -1,4 +1,4 @@
-"""Receive the commands that viewers send to a watched script, for a script that asks for them."""
+"""Receive the commands that viewers send to a watched script, for scripts that ask for them."""
 
 from __future__ import annotations
 
@@ -11,32 +11,32 @@ from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.runs.control import Command, ControlReader, StepControl
 
 POLL_SECONDS = 0.05
-"""The shortest time between two readings of the command file."""
+"""The least number of seconds between two readings of the command file."""
 
 
 @dataclass(frozen=True)
 class PendingCommands:
-    """PendingCommands holds what viewers have asked of a script, which is free to do it or not."""
+    """PendingCommands holds the commands of viewers, which a script may obey or ignore."""
 
     lr: float | None = None
-    """A new learning rate; None where none was asked for since the last call."""
+    """A new learning rate; None if none was sent since the last call."""
     clip: float | None = None
-    """A new limit of the gradient's norm, 0 for no clipping; None where none was asked for since the last call."""
+    """A new limit of the gradient's norm, 0 for no clipping; None if none was sent since the last call."""
     paused: bool = False
-    """This tells the script to take no step for now."""
+    """Whether the script should take no step for now."""
     stop: bool = False
-    """This tells the script to end the training; it stays True."""
+    """Whether the script should end the training; once True, it stays True."""
 
 
 class CommandInbox:
-    """A CommandInbox reads the commands of a run, and says in the run's events that the script has got them."""
+    """A CommandInbox reads the commands of a run, and confirms in the run's events that the script received them."""
 
     def __init__(self, folder: Path, writer: ScriptRunWriter) -> None:
         self._writer = writer
         self._reader = ControlReader(folder)
         self._next = 0.0
         self._steps = StepControl()
-        # Viewers offer their commands from this event on.
+        # After this event viewers offer to send commands.
         writer.event("listening", 0)
 
     def take(self, step: int) -> PendingCommands:

@@ -1,6 +1,6 @@
-"""Tell whether a watched model is compiled: then no hook of ours may be there while it is called.
+"""Find out whether a watched model is compiled: then it must have no hooks of gradtui while it is called.
 
-torch.compile traces the hooks that it meets, and compiles again where they come and go.
+torch.compile traces the hooks of a model, and compiles again when hooks are added or removed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def is_compiled(models: Iterable[nn.Module]) -> bool:
 
 
 def _compiled_from_outside(modules: Sequence[nn.Module]) -> bool:
-    """Return whether torch.compile has made a compiled module of one of these, which do not know of it."""
+    """Return whether torch.compile has wrapped one of these modules, which the modules themselves do not record."""
     if "torch._dynamo" not in sys.modules:
         return False
     inside = {id(module) for module in modules}
@@ -35,12 +35,12 @@ def _compiled_from_outside(modules: Sequence[nn.Module]) -> bool:
 
 
 def is_scripted(models: Iterable[nn.Module]) -> bool:
-    """Return whether some models are TorchScript as a whole, so that none of their modules is called from Python."""
+    """Return whether some model is TorchScript as a whole, so that none of its modules is called from Python."""
     return all(isinstance(model, torch.jit.ScriptModule) for model in models)
 
 
 def is_traced() -> bool:
-    """Return whether the pass under way is no training: it is compiled, exported, traced or transformed."""
+    """Return whether the running pass is not a training pass: it is compiled, exported, traced or transformed."""
     return bool(
         torch.compiler.is_compiling()
         or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
@@ -49,7 +49,7 @@ def is_traced() -> bool:
 
 
 class CompileWatch:
-    """A CompileWatch learns whether anything has been compiled since it was made, or is about to be."""
+    """A CompileWatch records whether anything has been compiled since it was created, or is about to be."""
 
     def __init__(self, on_compile: Callable[[], None]) -> None:
         """`on_compile` is called before `torch.compile` does anything."""
@@ -68,7 +68,7 @@ class CompileWatch:
         self._on_compile()
 
     def end(self) -> None:
-        """Learn no more; the last one takes its wrapper off `torch.compile`."""
+        """Stop recording; the last CompileWatch removes the wrapper around `torch.compile`."""
         _watches.discard(self)
         _uninstall()
 

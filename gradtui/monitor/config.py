@@ -1,4 +1,4 @@
-"""Turn the configuration of a watched script into plain fields by their dotted paths."""
+"""Turn the configuration of a watched script into plain fields by dotted path."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from pathlib import PurePath
 from typing import Any
 
 MOST_FIELDS = 1000
-"""Fields of a configuration that are kept."""
+"""The most fields of a configuration that are kept."""
 DEEPEST = 8
-"""Levels of a configuration that are read; what lies deeper is kept as text."""
+"""The number of levels of a configuration that are read; deeper values are kept as text."""
 LONGEST_TEXT = 200
 MOST_ITEMS = 32
-"""Members of a list that are kept."""
+"""The most members of a list that are kept."""
 
 Plain = bool | int | float | str | list[Any] | None
 
@@ -22,7 +22,7 @@ Plain = bool | int | float | str | list[Any] | None
 def config_fields(config: object) -> dict[str, Plain]:
     """Return the fields of a dict, a dataclass, an argparse.Namespace, or an object like these, by their paths.
 
-    Nothing of the script is changed or copied deeply. Raises TypeError where it has no fields.
+    The script's objects are neither changed nor copied deeply. Raises TypeError where the object has no fields.
     """
     members = _members(config)
     if members is None:
@@ -46,7 +46,7 @@ def _walk(members: Mapping[Any, Any], before: str, depth: int) -> Iterator[tuple
 
 
 def _members(value: object) -> Mapping[Any, Any] | None:
-    """Return the named members of a value; None where it has none, as a function or a tensor."""
+    """Return the named members of a value; None if it has none, as a function or a tensor."""
     if isinstance(value, Mapping):
         return value
     if isinstance(value, type) or callable(value):
@@ -67,7 +67,7 @@ def _is_plain(value: object) -> bool:
 def _plain(value: Any) -> Plain:
     if isinstance(value, bool) or value is None:
         return value
-    # A class of the script's own may be an int or a string, too.
+    # A script's own class may derive from int or str.
     if isinstance(value, int):
         return int(value) if abs(int(value)) < 2**63 else str(int(value))[:LONGEST_TEXT]
     if isinstance(value, float):

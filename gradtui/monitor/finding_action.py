@@ -1,4 +1,4 @@
-"""Run an action of the script's author once for each finding of a watched training, in a thread of its own."""
+"""Run an action of the script's author once for each finding of a watched training, in a separate thread."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 from gradtui.monitor.guard import reason_of, warn
 
 SECONDS_BETWEEN_LOOKS = 1.0
-"""The least time between two diagnoses; they rest for longer where one takes long."""
+"""The least time between two diagnoses; it is longer if a diagnosis takes long."""
 LONGEST_WAIT = 30.0
-"""Seconds that the end of a run waits for its last diagnosis and the action on it."""
+"""The most seconds that the end of a run waits for its last diagnosis and the action."""
 
 Action = Callable[[dict[str, Any]], object]
 
 
 class FindingAction:
-    """A FindingAction follows the run folder as a viewer does, so that the training's thread does nothing for it."""
+    """A FindingAction follows the run folder as a viewer does, so that it takes no time of the training's thread."""
 
     def __init__(self, folder: Path, action: Action) -> None:
-        """`action` is called with each finding as `gradtui diagnose --json` prints it, once a code."""
+        """Call `action` with each finding as `gradtui diagnose --json` prints it, once per code."""
         if not callable(action):
             raise TypeError(f"watch(on_finding=…): a {type(action).__name__} cannot be called")
         self._folder = folder
@@ -31,7 +31,7 @@ class FindingAction:
         self._thread.start()
 
     def end(self) -> None:
-        """Look at the run a last time, after it was ended, and wait for the action."""
+        """Diagnose the run a last time, after it has ended, and wait for the action."""
         self._ended.set()
         if threading.current_thread() is not self._thread:
             self._thread.join(LONGEST_WAIT)

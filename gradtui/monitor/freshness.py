@@ -1,4 +1,4 @@
-"""Tell whether weights were trained before they are watched: then the first loss is not that of guessing."""
+"""Find out whether weights were trained before they are watched: then the first loss is not that of guessing."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from torch.optim import Optimizer
 Weights = Literal["fresh", "trained"]
 
 MANY_WRITES = 20
-"""A parameter that was written to more often than this has been trained in this process: to initialise it takes a few
-writes, and every optimizer step is one."""
+"""A parameter that was written to more often than this was trained in this process: its initialisation takes a few
+writes, and every optimizer step is one write."""
 MOST_MOVED = 0.5
-"""Weights are trained if more than this share of the layers that tell it have moved."""
+"""Weights are trained if more than this share of the layers that can show it have moved."""
 MOST_NUMBERS = 1 << 16
-"""Only small parameters are looked at: biases, and those of norms."""
+"""The most numbers of a parameter that is examined: biases and the parameters of norms are that small."""
 
 
 def weights_of(models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> Weights:
-    """Return "trained" where anything says that the weights have been trained, else "fresh".
+    """Return "trained" if there is any sign that the weights have been trained, else "fresh".
 
-    The signs: an optimizer that has a state, or was loaded with one; norms that have seen many batches; parameters that
-    were written to many times; norms and biases as no usual initialisation makes them; and a model of which less than
-    half is trained now, as in transfer learning and with adapters, unless what is frozen looks fresh.
+    The signs are: an optimizer with a state, also a loaded one; norms that have seen many batches; parameters that were
+    written to many times; norms and biases with values that no usual initialisation gives; and a model of which less
+    than half is trained now, as in transfer learning and with adapters, unless the frozen part looks fresh.
     """
     try:
         if any(_has_state(optimizer) for optimizer in optimizers):
@@ -41,7 +41,7 @@ def weights_of(models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> 
 
 
 def _has_state(optimizer: Optimizer) -> bool:
-    """Return whether it has taken a step: some make their state, of zeros, beforehand."""
+    """Return whether the optimizer has taken a step; some create their state, of zeros, beforehand."""
     return any(
         bool((_own(value) != 0).any()) if isinstance(value, Tensor) else bool(value)
         for state in optimizer.state.values()
@@ -53,7 +53,7 @@ def _has_state(optimizer: Optimizer) -> bool:
 
 
 def _is_constant(value: object) -> bool:
-    """Return whether a tensor is all one number: Adagrad's state at the start."""
+    """Return whether all numbers of a tensor are equal, as in Adagrad's state at the start."""
     if not isinstance(value, Tensor):
         return False
     numbers = _own(value).flatten()
@@ -61,7 +61,7 @@ def _is_constant(value: object) -> bool:
 
 
 def _own(tensor: Tensor) -> Tensor:
-    """Return what this process holds of a tensor: to ask a sharded one, all processes would have to ask together."""
+    """Return the part of a tensor in this process, since reading a sharded tensor would involve all processes."""
     to_local = getattr(tensor, "to_local", None)
     return tensor if to_local is None else to_local()
 
@@ -72,7 +72,7 @@ def _was_trained(model: nn.Module) -> bool:
         return True
     if _was_written(model) or _moved_share(model) > MOST_MOVED:
         return True
-    # NaN, where nothing tells, is not 0.
+    # The share is NaN if no layer can show it; NaN is not equal to 0.
     return _mostly_frozen(model) and _moved_share(model, frozen_only=True) != 0
 
 
@@ -88,10 +88,10 @@ def _was_written(model: nn.Module) -> bool:
 
 @torch.no_grad()
 def _moved_share(model: nn.Module, *, frozen_only: bool = False) -> float:
-    """Return the share of the layers that tell it whose numbers no usual initialisation gives; NaN where none tells.
+    """Return the share of layers with values that no usual initialisation gives; NaN if no layer can show that.
 
-    A fresh norm's weights, or its biases, are all alike. Fresh biases of other layers are too, or they are torch's own
-    and lie within 1/sqrt(inputs).
+    A fresh norm's weights are all equal, and so are its biases. Fresh biases of other layers are all equal too, or are
+    torch's default and within 1/sqrt(inputs).
     """
     signs = []
     for module in model.modules():

@@ -1,5 +1,4 @@
-"""Measure the gradients of the parameters that one optimizer moves: their norms, and whether they have changed
-since."""
+"""Measure the gradients of the parameters that one optimizer moves: their norms, and whether they changed later."""
 
 from __future__ import annotations
 
@@ -19,7 +18,8 @@ from gradtui.monitor.untraced import untraced
 from gradtui.probe.norms import gradient_norms
 
 HOOKED_PARAMETERS = 2
-"""Parameters with a hook that tells of a backward pass: the first and the last, for not every pass reaches all."""
+"""The number of parameters with a hook that reports a backward pass: both first and last, since a pass may not reach
+all parameters."""
 
 ONLY_TENSORS = {Tensor}
 _gradient_of = attrgetter("grad")
@@ -34,11 +34,11 @@ class GradNorms:
     present: NDArray[np.bool_]
     """(parameters,): which parameters had a gradient."""
     versions: tuple[list[int], list[int]]
-    """The id of the tensor of each gradient, and how often that was written to."""
+    """For each gradient, the id of its tensor and the number of writes to it."""
 
 
 class GradVersion(NamedTuple):
-    """A GradVersion tells which tensor holds a gradient, and how often that was written to."""
+    """A GradVersion says which tensor holds a gradient, and how often it was written to."""
 
     gradient: weakref.ref[Tensor]
     version: int
@@ -51,7 +51,7 @@ class GradVersion(NamedTuple):
 
 
 class Gradients:
-    """Gradients reads the gradients of the script's parameters, and keeps none of these alive."""
+    """Gradients reads the gradients of the script's parameters without keeping the parameters alive."""
 
     def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]]) -> None:
         self._parameters = parameters
@@ -69,7 +69,7 @@ class Gradients:
         _, gradients, versions = self._find()
         if versions != since.versions:
             return False
-        # A change in place of a sharded tensor is not counted, neither in it nor in this process's shard.
+        # An in-place change of a sharded tensor is not counted, neither in the tensor nor in this process's shard.
         return ONLY_TENSORS.issuperset(map(type, gradients)) or not any(
             hasattr(gradient, "placements") for gradient in gradients
         )
@@ -109,7 +109,7 @@ class BackwardHook:
         on_end: Callable[[], None],
         wanted: Callable[[], bool],
     ) -> None:
-        """`on_end` is called at the end of a pass for which `wanted`, called during it, returned True."""
+        """Call `on_end` at the end of each pass for which `wanted`, called during the pass, returned True."""
         self._wanted = wanted
         self._on_end = on_end
         self._pass_id = -1
@@ -131,18 +131,18 @@ class BackwardHook:
     @untraced
     def _accumulated(self, parameter: Tensor) -> None:
         try:
-            # A pass may run within another (reentrant checkpointing): each calls back, and the last one counts.
+            # With re-entrant checkpointing, passes run within passes: each calls back, and the last one counts.
             pass_id = running_pass()
             if pass_id != self._pass_id and self._wanted():
                 self._pass_id = pass_id
                 _call_at_end_of_pass(self._call_behind_others)
         except Exception:
-            # Without this hook, only the norms at the optimizer's step are known.
+            # Without this hook, the norms are only known at the optimizer's step.
             self.stop()
 
     @untraced
     def _call_behind_others(self) -> None:
-        # DDP and FSDP reduce their gradients at the end of the pass too; their callbacks are queued by now.
+        # DDP and FSDP also reduce their gradients at the end of the pass; their callbacks are already queued.
         try:
             _call_at_end_of_pass(self._on_end)
         except Exception:
@@ -155,18 +155,18 @@ class BackwardHook:
         return None if gradient is None else GradVersion(weakref.ref(gradient), *_versions([gradient]))
 
     def stop(self) -> None:
-        """Call back no more."""
+        """Stop calling back."""
         self._wanted = _never
 
     def remove(self) -> None:
-        """Remove the hooks. Not to be called from within one of them."""
+        """Remove the hooks. Never call this from one of them."""
         self.stop()
         for handle in self._handles:
             handle.remove()
 
 
 def running_pass() -> int:
-    """Return the number of the backward pass that this thread is within; -1 where it is within none."""
+    """Return the number of the backward pass that this thread is in; -1 if it is in none."""
     return int(torch._C._current_graph_task_id())
 
 

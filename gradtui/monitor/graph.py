@@ -1,7 +1,7 @@
-"""A GradientGraph says which layers lie on one path from input to output, and at how many places a weight is used.
+"""Find out which layers are on one path from input to output, and at how many places a weight is used.
 
-It is read from the autograd graph of one early backward pass. The graph is only walked: no hook is put on it, nothing
-is computed, and no tensor of it is kept.
+This is read from the autograd graph of one early backward pass. The graph is only traversed: it gets no hook, nothing
+is computed, and none of its tensors is kept.
 """
 
 from __future__ import annotations
@@ -16,21 +16,22 @@ import torch
 from torch import Tensor, nn
 
 MOST_NODES = 200_000
-"""Nodes of a graph that is walked; a larger one (a recurrence over very many steps) is left alone."""
+"""The most nodes of a graph that is read; a larger one (a recurrence over very many steps) is ignored."""
 MOST_PATHS = 4
-"""Paths of one model: a body with some heads, or towers that meet."""
+"""The most paths of one model, which may have a body with some heads, or towers that meet."""
 FEWEST_NEW_LAYERS = 3
-"""Layers in a row that a further path must have and the others lack: two towers have them, a projection has one."""
+"""The number of new layers in a row that a further path must have: a second tower has them, a projection has only
+one."""
 
 _RESHAPING = (
     "T", "Transpose", "Permute", "View", "UnsafeView", "ReshapeAlias", "ToCopy", "Unsqueeze", "Squeeze", "Expand",
     "Slice", "Select", "Split", "SplitWithSizes", "Chunk", "Clone", "AsStrided", "Alias", "WeightNormInterface", "Mv",
 )  # fmt: skip
-"""Operations that give a weight another form before it is used, by the names of their nodes without "Backward"."""
+"""Operations that change the form of a weight before it is used, by the names of their nodes without "Backward"."""
 _MULTIPLYING = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "Addbmm")
 """Operations whose output has its features along the last axis, and a row for each place of each example."""
 _COMPILED = ("CompiledFunction", "DifferentiableGraph")
-"""Nodes of torch.compile and TorchScript that stand for many operations: how these follow each other is not seen."""
+"""Nodes of torch.compile and TorchScript that stand for many operations, whose order is then unknown."""
 
 
 @dataclass(frozen=True)
@@ -38,26 +39,27 @@ class GradientGraph:
     """A GradientGraph is what the autograd graph of one model's output says of the model's layers."""
 
     paths: tuple[tuple[int, ...], ...]
-    """Layers that lie on one path, by their numbers, in the order from input to output; the longest path first."""
+    """The numbers of the layers on each path, in the order from input to output; the longest path first."""
     places: Mapping[int, float]
     """The number of places of one example at which each layer's weight is used: pixels, tokens, steps."""
     half: bool
-    """This is true if a layer's output is a float16, as under autocast."""
+    """Whether a layer's output is float16, as under autocast."""
     forms: Mapping[int, str]
-    """What layers are compared by: weights of another form have other gradients in the healthiest net."""
+    """The form of each layer's weights: layers of different forms are not compared, since their gradients differ also
+    in healthy nets."""
 
 
 def gradient_graph(
     nodes: Sequence[Any], layer_of: Mapping[int, int], compared: set[int]
 ) -> GradientGraph | None:
-    """Return what a graph says of one model.
+    """Return the gradient graph of one model.
 
     Args:
         nodes: The nodes of the graph, as `nodes_behind` gives them.
         layer_of: The number of the layer of each parameter, by the parameter's id.
         compared: The layers of the model whose gradients are compared over depth.
 
-    Return None where there is no graph, and where a part of it was compiled as a whole.
+    Return None if there is no graph, or if a part of it was compiled as a whole.
     """
     if not nodes or any(kind_of(node) in _COMPILED for node in nodes):
         return None
@@ -90,7 +92,7 @@ def gradient_graph(
 
 
 def sequential_path(model: nn.Module, layer_of: Mapping[int, int], compared: set[int]) -> tuple[int, ...]:
-    """Return the layers of a model that is nothing but a sequence: their path is known without a graph."""
+    """Return the layers of a model that is only a sequence, so that their path is known without a graph."""
     found: dict[int, None] = {}
     for module in model.modules():
         leaf = not any(True for _ in module.children())
@@ -104,7 +106,7 @@ def sequential_path(model: nn.Module, layer_of: Mapping[int, int], compared: set
 
 
 def nodes_behind(roots: Sequence[Tensor]) -> list[Any]:
-    """Return the nodes behind the roots, each after those that it depends on; none where there are too many."""
+    """Return the nodes behind the roots, each after those that it depends on; none if there are too many."""
     order: list[Any] = []
     seen: set[Any] = set()
     waiting: list[tuple[Any, bool]] = [(root.grad_fn, False) for root in roots if root.grad_fn is not None]
@@ -149,7 +151,7 @@ def _users(order: Iterable[Any]) -> Mapping[Any, list[Any]]:
 
 
 def _users_of_weight(node: Any, users: Mapping[Any, list[Any]]) -> list[Any]:
-    """Return the operations that use a weight, whatever form it is given before."""
+    """Return the operations that use a weight, possibly after its form was changed."""
     found: list[Any] = []
     waiting, seen = list(users.get(node, ())), set()
     while waiting:
@@ -200,7 +202,7 @@ def _form(kind: str, weight: Tensor) -> str:
 
 
 def _paths(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> tuple[tuple[int, ...], ...]:
-    """Return the longest path, and further ones with enough layers in a row that lie on none before."""
+    """Return the longest path, and further ones with enough layers in a row that are on no earlier path."""
     paths: list[tuple[int, ...]] = []
     covered: set[int] = set()
     for _ in range(MOST_PATHS):
@@ -226,7 +228,7 @@ def _run_of(flags: Sequence[bool]) -> int:
 def _longest_path(
     order: Sequence[Any], used: Mapping[Any, Mapping[int, None]], covered: set[int]
 ) -> tuple[int, ...]:
-    """Return the layers along the path with the most layers that are not covered, and then with the most layers."""
+    """Return the layers of the path with the most layers that are not covered, or in a tie with the most layers."""
     best: dict[Any, tuple[int, int]] = {}
     came_from: dict[Any, Any] = {}
     for node in order:

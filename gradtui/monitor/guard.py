@@ -1,4 +1,4 @@
-"""The guard keeps errors of the recording out of the watched script: it warns once and stops the recording."""
+"""Keep errors of the recording out of the watched script: a guard warns once and stops the recording."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ R = TypeVar("R")
 
 
 class WatchWarning(UserWarning):
-    """A WatchWarning says that a run cannot be recorded, or no longer. The training itself goes on."""
+    """A WatchWarning says that a run cannot be recorded, or no longer can. The training continues."""
 
 
 class Guard:
-    """A Guard says whether to record at all, and ends the recording with one warning when an error occurs in it."""
+    """A Guard says whether to record, and ends the recording with one warning when it raises an error."""
 
     def __init__(self) -> None:
         self.on_failure: Callable[[str], None] | None = None
-        """Called once, with the reason, when the recording fails."""
+        """A function that is called once, with the reason, when the recording fails."""
         self._process = os.getpid()
         self._closed = False
 
@@ -33,7 +33,7 @@ class Guard:
         return not self._closed and os.getpid() == self._process
 
     def close(self) -> None:
-        """Record nothing from now on."""
+        """Stop the recording."""
         self._closed = True
 
     def fail(self, reason: str) -> None:
@@ -48,7 +48,7 @@ class Guard:
 
 
 def warn(text: str, level: int = 2) -> None:
-    """Show a WatchWarning; on stderr where the script turns warnings into errors.
+    """Show a WatchWarning; print it to stderr if the script turns warnings into errors.
 
     `level` is the stack level, as in warnings.warn.
     """
@@ -59,7 +59,7 @@ def warn(text: str, level: int = 2) -> None:
 
 
 def reason_of(error: BaseException) -> str:
-    """Return the reason for an error in one line; errors of the operating system without their number."""
+    """Return the reason for an error in one line; for errors of the operating system, without their number."""
     if type(error).__module__.startswith("gradtui."):
         return str(error)
     if isinstance(error, OSError) and error.strerror:
@@ -69,7 +69,7 @@ def reason_of(error: BaseException) -> str:
 
 
 class HasGuard(Protocol):
-    """An object whose methods may be decorated with `guarded`."""
+    """A HasGuard is an object whose methods may be decorated with `guarded`."""
 
     @property
     def guard(self) -> Guard:
@@ -84,7 +84,7 @@ def guarded(
 ) -> Callable[[Callable[Concatenate[G, P], R]], Callable[Concatenate[G, P], R]]:
     """Decorate a method that the script calls, directly or by a hook, so that it never raises.
 
-    Where the guard is closed, or the method fails, it returns `default`. KeyboardInterrupt passes through.
+    If the guard is closed, or the method fails, it returns `default`. KeyboardInterrupt is passed on.
     """
 
     def decorate(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:

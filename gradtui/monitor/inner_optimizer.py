@@ -1,4 +1,4 @@
-"""Find the optimizer inside the objects that libraries wrap around one, by what they hold."""
+"""Find the optimizer inside the objects that libraries wrap around one, by their attributes."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from typing import Any
 from torch.optim import Optimizer
 
 DEEPEST = 4
-"""Wrappers around wrappers that are searched."""
+"""The most wrappers around each other that are searched."""
 
 
 def optimizers_in(given: Any) -> Any:
-    """Return what was given for optimizers, with each wrapper replaced by the optimizer that it holds."""
+    """Return the given optimizers, with each wrapper replaced by the optimizer that it holds."""
     if hasattr(given, "step") and hasattr(given, "param_groups"):
         return inner_optimizer(given)
     if isinstance(given, Mapping):
@@ -21,9 +21,9 @@ def optimizers_in(given: Any) -> Any:
 
 
 def inner_optimizer(wrapper: Any) -> Any:
-    """Return the innermost optimizer that a wrapper holds, which takes the steps; other objects are returned as such.
+    """Return the innermost optimizer that a wrapper holds, which takes the steps; return other objects unchanged.
 
-    A wrapper has `step` and `param_groups` itself. Some call themselves an Optimizer without being made as one.
+    A wrapper has `step` and `param_groups` itself. Some derive from Optimizer without calling its `__init__`.
     """
     found = _innermost(wrapper, DEEPEST)
     return wrapper if found is None else found
@@ -39,7 +39,7 @@ def _innermost(one: Any, depth: int) -> Optimizer | None:
         return None
     made = isinstance(one, Optimizer) and "_optimizer_step_pre_hooks" in vars(one)
     for inner in held if depth else ():
-        # A wrapper that moves the parameters of what it holds; something that merely keeps another optimizer does not.
+        # A wrapper has parameters of the optimizer that it holds; an object that only keeps another optimizer does not.
         found = None if inner is one else _innermost(inner, depth - 1)
         if found is not None and (not made or _moved(found) == _moved(one)):
             return found

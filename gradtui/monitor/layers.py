@@ -21,14 +21,14 @@ class WatchedLayer:
 
     name: str
     kind: str
-    """The class of its module, in small letters."""
+    """The class of its module, in lower case."""
     parameter_count: int
-    """Numbers in its parameters. A tied parameter belongs to the first layer that uses it."""
+    """The count of numbers in its parameters. A tied parameter belongs to the first layer that uses it."""
     parameters: tuple[weakref.ref[nn.Parameter], ...]
     modules: tuple[weakref.ref[nn.Module], ...]
     """The modules that own the parameters."""
     parameter_names: tuple[str, ...] = ()
-    """The name of each parameter, as the script's author knows it."""
+    """The name of each parameter, without the parts that wrappers add."""
 
     @property
     def frozen(self) -> bool:
@@ -37,7 +37,7 @@ class WatchedLayer:
 
     @property
     def dtype(self) -> str:
-        """Return the smallest type of its parameters' numbers, such as float32."""
+        """Return the smallest number format of its parameters, such as float32."""
         kinds = {p.dtype for reference in self.parameters if (p := reference()) is not None}
         return str(min(kinds, key=lambda kind: kind.itemsize, default="")).removeprefix("torch.")
 
@@ -48,11 +48,11 @@ def layers_of(
     """Return the layers of all models, one model after another.
 
     Args:
-        models: The models by name; the name, where it is not empty, precedes the names of the layers.
+        models: The models by name; a name that is not empty precedes the names of the layers.
         order: The ids of modules in the order of their first uses. A module that was not used is put behind
             the module that was registered before it.
         pattern: A regular expression; only layers in whose name it is found are returned.
-        fold: Whether the modules within one part of a repeated block are one layer: `h.0.attn` for
+        fold: Whether the modules within one part of a repeated block form one layer: `h.0.attn` for
             `h.0.attn.c_attn` and `h.0.attn.c_proj`.
 
     Raises re.error on a wrong pattern.
@@ -148,7 +148,7 @@ def unwrapped(model: nn.Module) -> nn.Module:
 
 
 def plain_name(name: str) -> str:
-    """Return the name of a module without the parts that wrappers add: as the script's author knows it."""
+    """Return the name of a module without the parts that wrappers add."""
     path = f"{name}."
     for wrapper in WRAPPER_NAMES:
         path = path.replace(wrapper, "")
@@ -156,14 +156,14 @@ def plain_name(name: str) -> str:
 
 
 def class_name(model: nn.Module) -> str:
-    """Return the name of a model's class in the script; fully_shard (FSDP2) replaces the class by one of its own."""
+    """Return the name of a model's class in the script; fully_shard (FSDP2) replaces the class by its own."""
     kinds = type(unwrapped(model)).__mro__
     sharded = len(kinds) > 2 and kinds[1].__name__ == "FSDPModule"
     return kinds[2 if sharded else 0].__name__
 
 
 def device_of(layers: Sequence[WatchedLayer]) -> torch.device:
-    """Return the device whose results have to be waited for: that of the first parameter that is not on the CPU."""
+    """Return the device of the first parameter that is not on the CPU, whose results have to be waited for."""
     parameters = (reference() for layer in layers for reference in layer.parameters)
     devices = [p.device for p in parameters if p is not None]
     return next((device for device in devices if device.type != "cpu"), torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""Tell from the graph behind a loss what is known of it: whether 0 is its least value, and what guessing gives."""
+"""Find out from the graph behind a loss whether 0 is its least value, and what the loss of guessing is."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ ERRORS = frozenset(
 """The operations whose result is an error that cannot fall below 0."""
 CLASS_ERRORS = frozenset({"NllLossBackward0", "NllLoss2DBackward0"})
 MEAN_OF_BATCH = 1
-"""How torch numbers the reduction to a mean."""
+"""The number that torch gives to the reduction "mean"."""
 MOST_FACTORS = 8
 """The most means and constant factors between the root and the operation."""
 
 
 @dataclass(frozen=True)
 class KnownLoss:
-    """A KnownLoss holds what the graph says of a loss."""
+    """A KnownLoss holds what is known of a loss from its graph."""
 
     kind: Literal["", "bounded", "free"] = ""
-    """It is as in `diagnosis.evidence.Evidence.loss_kind`."""
+    """The kind of the loss, as in `diagnosis.evidence.Evidence.loss_kind`."""
     chance: float = math.nan
     """The loss of guessing, with the constant factors of the root; NaN where it is not known."""
 
@@ -64,13 +64,13 @@ def _known(node: Any, factor: float) -> KnownLoss:
     if name not in ERRORS | CLASS_ERRORS and not even_power:
         return KnownLoss()
     if name in CLASS_ERRORS and type(node.next_functions[0][0]).__name__ != "LogSoftmaxBackward0":
-        # Its input may be anything.
+        # The operation's input may be anything.
         return KnownLoss()
     if factor < 0:
         return KnownLoss("free")
     if name not in CLASS_ERRORS or _saved(node, "_saved_reduction") != MEAN_OF_BATCH:
         return KnownLoss("bounded")
-    # Not from the saved tensor: to unpack one runs the forward pass again where that is checkpointed.
+    # The saved tensor is not used: in a checkpoint, unpacking it would run the forward pass again.
     shape = node.next_functions[0][0]._input_metadata[0].shape
     classes = shape[1] if len(shape) > 1 else shape[0]
     return KnownLoss("bounded", factor * math.log(classes) if classes > 1 else math.nan)

@@ -1,4 +1,4 @@
-"""Put hooks on one optimizer of the script, and on some of its parameters, by which each step is measured."""
+"""Measure each step of one optimizer of the script, by hooks on the optimizer and on some of its parameters."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ from gradtui.monitor.untraced import untraced
 from gradtui.monitor.watched import WatchedOptimizer
 
 CHECK_SECONDS, CHECK_SHARE = 8e-6, 0.003
-"""What it takes to look at one small gradient, and the share of the training's time that these looks may take."""
+"""The seconds that one check of a small gradient takes, and the share of the training's time for these checks."""
 GROWN = 100.0
-"""A gradient that is so many times the largest one before stands out."""
+"""A gradient stands out if it is this many times the largest one before."""
 FEWEST_CHECKS = 10
-"""The number of gradients that must be known before one stands out by its size."""
+"""The number of gradients that must be known before one can stand out by its size."""
 LARGEST_CHECKED = 4096
-"""A gradient of more numbers takes longer to look at."""
+"""The most numbers of a gradient that is checked; a larger one would take longer."""
 
 
 class OptimizerHook:
-    """An OptimizerHook measures the gradients of each step of an optimizer, and hands them to the recorder.
+    """An OptimizerHook measures the gradients of each step of an optimizer, and passes them to the recorder.
 
     The gradients are measured at the end of each backward pass, before clipping, and again in `optimizer.step()`
-    where they have changed by then.
+    if they have changed by then.
     """
 
     def __init__(self, watched: WatchedOptimizer, recorder: ScriptRecorder) -> None:
@@ -63,7 +63,7 @@ class OptimizerHook:
         self._alarm = GradientAlarm(self._watched)
 
     def step(self) -> None:
-        """Record a step of a training whose optimizer is not known; do nothing where it is."""
+        """Record a step of a training whose optimizer is not known; do nothing if it is known."""
         if not self._watched.known:
             with self._recorder.stopwatch.on("recording"):
                 self._begin_step()
@@ -71,16 +71,16 @@ class OptimizerHook:
                 self._end_step()
 
     def remove(self) -> None:
-        """Remove the hooks. Not to be called from within one of them."""
+        """Remove the hooks. Never call this from one of them."""
         self._backward.remove()
         for handle in self._handles:
             handle.remove()
 
     def measure_last(self) -> None:
-        """Measure the gradients that the last step has left behind, where it was not measured itself.
+        """Measure the gradients that the last step has left behind, if the step was not measured.
 
-        Where the script clips, the norm before clipping is not known any more, and nothing is recorded. Neither is it
-        where another backward pass came after the step.
+        Nothing is recorded if the script clips, since the norm before clipping is lost, or if another backward pass
+        came after the step.
         """
         if self._last_measured or self._passes or self._recorder.clips or not self._watched.known:
             return
@@ -100,7 +100,7 @@ class OptimizerHook:
     def _end_of_backward(self) -> None:
         recorder = self._recorder
         if not self._passes:
-            # The step was taken within the pass, by a hook of the script, and the gradients may be gone.
+            # A hook of the script took the step within the pass, and the gradients may be gone.
             return
         with recorder.stopwatch.on("recording"):
             version, before = self._backward.version(), self._version
@@ -146,7 +146,7 @@ class OptimizerHook:
         if changed:
             self._recorder.models.check_unchanged()
             watched.find_parameters()
-        # The parameters of lazy modules take hooks only now.
+        # Parameters of lazy modules accept hooks only after the first step.
         if changed or not self._backward.attached:
             self._backward.remove()
             self._hook_parameters()
@@ -162,13 +162,13 @@ class OptimizerHook:
             scaler = self._watched.scaler
             recorder.losses.take(self._watched.number, roots, scaler.scale() if scaler.found else None)
         recorder.end_step(self._watched, step)
-        # Where the next steps are left out of the record, their backward passes are not seen.
+        # If the next steps are not recorded, their backward passes are not seen.
         self._clearing.after_step(self._backward.version() if recorder.due else None, recorder.step)
 
     def _measure(self) -> OptimizerStep | None:
         arrived, scaler = self._arrived, self._watched.scaler
         if self._recorder.due and running_pass() != -1:
-            # A hook of the script takes the step as soon as the gradient has arrived.
+            # A hook of the script takes the step as soon as the gradient arrives.
             now = self._gradients.read()
             return self._measured(now, now)
         # After a pass that was counted but not measured, the norm before clipping is not known.
@@ -176,7 +176,7 @@ class OptimizerHook:
             return None
         if not scaler.found:
             scaler.search()
-        # Unscaling is not counted in the version of a gradient.
+        # Unscaling does not change the version of a gradient.
         if arrived is not None and not scaler.found and self._gradients.unchanged(arrived):
             return self._measured(arrived, arrived)
         after = self._gradients.read()
@@ -210,10 +210,10 @@ class OptimizerHook:
 
 
 class GradientAlarm:
-    """A GradientAlarm looks at one small gradient of an optimizer, at as many steps as its cost allows.
+    """A GradientAlarm checks one small gradient of an optimizer, at as many steps as its cost allows.
 
-    It serves steps that are not recorded. NaN in a loss reaches every gradient, and so does most growth. On a device
-    other than the CPU nothing is looked at, because that would wait for the device.
+    It is for steps that are not recorded. NaN in a loss reaches every gradient, and so does most growth. On a device
+    other than the CPU nothing is checked, because that would wait for the device.
     """
 
     def __init__(self, watched: WatchedOptimizer) -> None:

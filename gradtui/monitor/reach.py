@@ -1,4 +1,4 @@
-"""A Reach learns which parameters of a script its optimizers hold, and which ones the gradient reaches."""
+"""Find out which parameters of a script its optimizers hold, and which ones the gradient reaches."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from gradtui.monitor.step_record import OptimizerStep
 from gradtui.monitor.watched import WatchedOptimizer
 
 SEARCHED_STEPS = 20
-"""Steps at which gradients are looked for of parameters that no optimizer holds: a step finds them, or none does."""
+"""The number of steps that search for gradients of parameters that no optimizer holds; later steps would find none."""
 
 
 class Reach:
-    """A Reach learns which parameters are trained, in one process that holds them whole."""
+    """A Reach records which parameters are trained, in one process that holds them whole."""
 
     def __init__(
         self,
@@ -42,7 +42,7 @@ class Reach:
         """The number of steps that were measured."""
 
     def note(self, steps: Sequence[OptimizerStep]) -> None:
-        """Note which parameters had a gradient in a round that was measured."""
+        """Note which parameters had a gradient in a measured round."""
         self.seen += 1
         for step in steps:
             self._reached[step.positions[step.after.present]] = True
@@ -61,15 +61,15 @@ class Reach:
         return {id(p) for one in self._optimizers for p in one.held_parameters()}
 
     def facts(self) -> dict[str, Any] | None:
-        """Return the fields of `ScriptFacts` that tell of parameters, without any where no optimizer is known.
+        """Return the fields of `ScriptFacts` about parameters; none if no optimizer is known.
 
-        Return None where the script has dropped its model or an optimizer, as most do before they end.
+        Return None if the script has dropped its model or an optimizer, as most do before they end.
         """
         if not all(optimizer.known for optimizer in self._optimizers):
             return {}
         if any(model() is None for model in self._models):
             return None
-        # Held from here on: the script may be dropping them in its own thread right now.
+        # These references keep the optimizers alive, since the script may drop them in its own thread right now.
         optimizers = [optimizer.get() for optimizer in self._optimizers]
         parameters = [reference() for _, _, reference in self._layers]
         if None in optimizers or any(parameter is None for parameter in parameters):
@@ -111,7 +111,7 @@ class Reach:
         }
 
     def _with_state(self) -> set[int]:
-        """Return the parameters of which an optimizer keeps a state: it made one of a gradient that it was given."""
+        """Return the parameters for which an optimizer has a state, which it makes when they have a gradient."""
         optimizers = (one.get() for one in self._optimizers)
         return {
             id(p) for one in optimizers if one is not None for p, state in one.state.items() if _used(state)
@@ -119,7 +119,7 @@ class Reach:
 
 
 def _used(state: Mapping[str, Any]) -> bool:
-    """Return whether an optimizer has used the state of a parameter: some make it before they are given a gradient."""
+    """Return whether an optimizer has used the state of a parameter; some make it before there is a gradient."""
     step = state.get("step")
     if isinstance(step, Tensor) and step.device.type == "cpu":
         return bool(step != 0)
@@ -127,9 +127,9 @@ def _used(state: Mapping[str, Any]) -> bool:
 
 
 def _version(parameter: Tensor) -> tuple[int, int]:
-    """Return what changes when a parameter is written to, or given other numbers."""
+    """Return a value that changes when a parameter is written to or gets other memory."""
     try:
         return parameter._version, parameter.data_ptr()
     except RuntimeError:
-        # It was made in inference mode, or has no memory of its own; then nothing is claimed of it.
+        # The parameter was made in inference mode or has no memory; then it counts as changed.
         return -1, id(object())

@@ -1,4 +1,4 @@
-"""The recorder turns what was measured of a script's steps into rows of its run, as often as the budget allows."""
+"""Turn the measurements of a script's steps into rows of its run, as often as the budget allows."""
 
 from __future__ import annotations
 
@@ -32,27 +32,27 @@ from gradtui.runs.meta import TableMeta
 RECORDING_SHARE = 2 / 3
 """The share of the budget for the norms of gradients; sampled metrics have the rest."""
 SAMPLING_SHARE = 0.01
-"""The share of the time for sampled metrics where the gradient of every step is recorded, at any cost."""
+"""The share of the time for sampled metrics if the gradient of every step is recorded, at any cost."""
 FREE_SECONDS = 0.02
-"""Seconds that recording may take beyond its budget, so that the beginning of a training is recorded whole."""
+"""The seconds that recording may take beyond its budget, so that the beginning of a training is recorded whole."""
 CLOSE_STEPS = 8
-"""So many steps in a row are recorded from the one on whose gradient has broken or grown."""
+"""The number of steps in a row that are recorded from the first one on whose gradient has broken or grown."""
 MOST_CLOSE_LOOKS = 20
-"""A run in which gradients break or grow more often is not looked at closely any more: the budget counts again."""
+"""If gradients break or grow more often than this, such steps are no longer recorded beyond the budget."""
 HOLD_SECONDS = 0.04
 """Rows of quick steps are written together once they have waited so long: each alone costs several times as much."""
 LAP_SECONDS = 0.02
-"""Steps of which nothing is recorded are counted together until they have taken this time."""
+"""Steps that are not recorded are timed together until they have taken this many seconds."""
 COST_EVENT_SECONDS = 60.0
-"""The longest time between two events that tell what recording has cost so far."""
+"""The longest time between two events that report the cost of recording."""
 COST_EVENT_GROWTH = 1.2
-"""The events are closer at the beginning: the time of each is that of the one before times this."""
+"""These events are closer at the beginning: each comes at this many times the time of the one before."""
 FIRST_FACTS_STEP = 3
-"""The step at which the facts of the script are first written; later each time when twice as many were taken."""
+"""The step at which the facts of the script are first written; later, whenever the number of steps has doubled."""
 
 
 class ScriptRecorder:
-    """A ScriptRecorder takes the steps of all optimizers of a script, and writes the rows of its run."""
+    """A ScriptRecorder receives the steps of all optimizers of a script, and writes the rows of its run."""
 
     def __init__(
         self,
@@ -76,11 +76,11 @@ class ScriptRecorder:
         self.step = 0
         """The number of the newest step, or round of several optimizers, that has begun."""
         self.due = True
-        """Whether to record the gradients of the step that comes or is under way."""
+        """Whether to record the gradients of the present or next step."""
         self.sampling = True
         """Whether to take the sampled metrics of that step."""
         self.clearings: list[Clearing] = []
-        """What is known of how the script clears the gradients, one an optimizer."""
+        """For each optimizer, what is known of how the script clears its gradients."""
         self._optimizers = optimizers
         self._writer = writer
         self._reducer = reducer
@@ -117,19 +117,19 @@ class ScriptRecorder:
 
     @property
     def overhead(self) -> float:
-        """Return the time of recording over the time of the training itself since its first step.
+        """Return the time of recording divided by the time of the training itself since its first step.
 
-        What happens only once counts here, though not in the budget.
+        This includes work that is done only once, which the budget does not.
         """
         training = self._recording_budget.training
         once = self._setup_seconds / training if training else 0.0
         return self._recording_budget.overhead + self._sampling_budget.overhead + once
 
     def wants_root(self) -> bool:
-        """Return whether the loss of the step that comes is to be read from its backward pass.
+        """Return whether the loss of the next step is to be read from its backward pass.
 
-        On the host that costs next to nothing, and every step has its loss. Elsewhere only steps that are recorded do.
-        With several optimizers the clearing of gradients tells whose loss it is, which is seen of these steps alone.
+        On the host that costs almost nothing, so it is read at every step; elsewhere only at recorded steps. With
+        several optimizers the clearing of gradients shows whose loss it is, which is also seen at recorded steps only.
         """
         losses = self.losses
         read = self.due or (losses.on_host and len(self._optimizers) == 1)
@@ -141,21 +141,22 @@ class ScriptRecorder:
 
     @property
     def can_look_closely(self) -> bool:
-        """Return whether steps may be recorded beyond the budget. Several processes must all record the same steps."""
+        """Return whether steps may be recorded beyond the budget: not with several processes, which must all record the
+        same steps."""
         return self._reducer is None and self._close_looks < MOST_CLOSE_LOOKS
 
     @property
     def step_seconds(self) -> float:
-        """Return the mean time of a step so far, without what recording took of it; 0 where it is not known."""
+        """Return the mean time of a step so far, without the time of recording; 0 where it is not known."""
         return self._recording_budget.training / self.step if self.step else 0.0
 
     def look_closely(self) -> None:
-        """Record the next steps whatever the budget says: the gradient of this one has broken or grown."""
+        """Record the next steps even beyond the budget, since the gradient of this one has broken or grown."""
         self._close_looks += 1
         self._close_steps_left = CLOSE_STEPS
 
     def add_last(self, step: OptimizerStep) -> None:
-        """Take the gradients that the script's only optimizer has left behind, as those of the last step."""
+        """Record the gradients that the script's only optimizer has left behind as those of the last step."""
         if len(self._optimizers) == 1 and self._reducer is None and self._layout is not None:
             self._copies.send((self.step, time.time(), [step]), *flatten([step]))
 
@@ -167,7 +168,7 @@ class ScriptRecorder:
                 self._updates.before_step(watched)
 
     def end_step(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> None:
-        """Take the step that an optimizer has taken; None where it was not measured."""
+        """Receive the step that an optimizer has taken; None if it was not measured."""
         self._open_round(watched)
         if self.sampling:
             with self.stopwatch.on("sampling"):
@@ -175,8 +176,8 @@ class ScriptRecorder:
         self._add(watched, step)
 
     def leave_out_step(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> None:
-        """Take gradients that were cleared without a step: if they had overflowed, a scaler has left the step out."""
-        # An overflow on another rank is not seen here, and all ranks must count steps alike.
+        """Receive gradients that were cleared without a step: if they had overflowed, a scaler has skipped the step."""
+        # An overflow on another rank is not seen here, but all ranks must count the same steps.
         if self._reducer is not None or not self._overflowed(watched, step):
             return
         self._open_round(watched)
@@ -186,7 +187,7 @@ class ScriptRecorder:
         self._add(watched, step)
 
     def _open_round(self, watched: WatchedOptimizer) -> None:
-        """Begin a round where none is open, or where this optimizer has taken its step of the open one."""
+        """Begin a round if none is open, or if this optimizer has already taken its step of the open one."""
         if self._open and watched.number in self._round:
             self._close_round()
         if not self._open:
@@ -199,12 +200,12 @@ class ScriptRecorder:
             self._close_round()
 
     def _close_round(self) -> None:
-        """Send off what was measured of the round, and decide what to measure of the next."""
+        """Send the measurements of the round to be written, and decide what to measure in the next."""
         moment = time.time()
         steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
         if self._layout is None and (self.models.order.known or self.step > 1):
-            # One step more where the first backward pass came before the model was watched.
+            # If the first backward pass came before the model was watched, this takes one more step.
             with self.stopwatch.on("setup"):
                 self._describe_layers()
         if self._reach is not None:
@@ -238,7 +239,7 @@ class ScriptRecorder:
         lap = self.stopwatch.lap()
         self._setup_seconds += lap["setup"]
         if self.step > 1:
-            # The time before the first step was no training.
+            # The time before the first step does not count as training.
             for budget, cost, measured in (
                 (self._recording_budget, lap["recording"], recorded),
                 (self._sampling_budget, lap["sampling"], sampled),
@@ -260,11 +261,11 @@ class ScriptRecorder:
             self._activations.arm()
 
     def publish(self) -> None:
-        """Write what is known, including what waits on the host to be written together with later rows."""
+        """Write everything that has arrived, including rows on the host that wait for later ones."""
         self.catch_up(wait=self._device.type == "cpu")
 
     def catch_up(self, *, wait: bool = False) -> None:
-        """Write what has arrived from the device; with `wait`, wait for all that was recorded."""
+        """Write what has arrived from the device; with `wait`, wait for everything that was recorded."""
         if self._layout is None or self._tables is None:
             return
         self._write_arrived(self._layout, self._tables, wait=wait)
@@ -302,9 +303,9 @@ class ScriptRecorder:
                 tables.write(step, moment, record)
 
     def finish(self) -> None:
-        """Write all that was recorded, and what the recording has cost."""
+        """Write everything that was recorded, and the cost of the recording."""
         if self._round:
-            # Optimizers that take turns leave their last round open.
+            # With optimizers that take turns, the last round is still open.
             self._close_round()
         self.losses.finish()
         self.settle()
@@ -321,12 +322,12 @@ class ScriptRecorder:
         self.catch_up(wait=True)
 
     def stop_sampling(self) -> None:
-        """Remove the hook that sees activations: it is torch's own, and would outlive the model."""
+        """Remove the hook for activations: it is one of torch's global hooks, and would outlive the model."""
         if self._activations is not None:
             self._activations.end()
 
     def _write_facts(self) -> None:
-        """Write what is known of the script beside the numbers of its steps (`runs.script_facts`)."""
+        """Write the facts of the script that are not numbers of its steps (`runs.script_facts`)."""
         known = None if self._reach is None else self._reach.facts()
         if known is not None:
             worst = max(self.clearings, key=lambda one: one.kept, default=Clearing())
@@ -374,8 +375,8 @@ class ScriptRecorder:
     def _overflowed(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> bool:
         """Return whether the gradient of a step was infinite or NaN.
 
-        Where it was not measured, or is still on a device, the answer is whether a scaler is at work and one
-        optimizer alone can have had these gradients.
+        If it was not measured, or is still on a device, return whether a scaler is in use and only one optimizer can
+        have had these gradients.
         """
         if step is None or isinstance(step.after.norms, torch.Tensor):
             return watched.scaler.found and len(self._optimizers) == 1

@@ -1,4 +1,4 @@
-"""The run folder of a script is made when it is watched, described when its layers are known, and ended with it."""
+"""Write the run folder of a watched script: create it, describe the layers once they are known, and end it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradtui.runs.status import State
 from gradtui.runs.writer import RunWriter
 
 BACKWARD_LOSS = "backward_loss"
-"""The table of the losses that were seen in backward passes; it is there while the script logs no loss."""
+"""The table of the losses from backward passes; it exists only while the script logs no loss."""
 
 
 class ScriptRunWriter:
@@ -59,12 +59,12 @@ class ScriptRunWriter:
 
     @property
     def error(self) -> OSError | None:
-        """Return the error of the disk after which nothing is written any more."""
+        """Return the disk error that has ended the writing; None if there was none."""
         return self._writer.error
 
     @property
     def tables(self) -> Mapping[str, TableMeta]:
-        """Return the tables that have been begun, by name."""
+        """Return the tables that have begun, by name."""
         return self._meta.tables
 
     def describe(
@@ -76,15 +76,15 @@ class ScriptRunWriter:
         training: Mapping[str, Any] | None = None,
         **data: Any,
     ) -> None:
-        """Take the description of the layers; it is written when tables begin.
+        """Set the description of the layers, which is written when tables begin.
 
         Args:
             layers: The layers that are shown.
-            device: Where the model lies.
-            paths: The names of layers that lie on one path through a model, for each path.
+            device: The device of the model.
+            paths: For each path through a model, the names of its layers.
             uses: By the name of a layer, the number of places at which its weight is used, and the weight's form.
-            training: What is known of the script's names (`ScriptTraining`).
-            data: What else is kept in run.json.
+            training: The script's own names, as far as they are known (`ScriptTraining`).
+            data: Further facts for run.json.
         """
         names = {**self._meta.data.get(KEY, {}), **(training or {})}
         known = uses or {}
@@ -122,9 +122,9 @@ class ScriptRunWriter:
         write_meta(self._path, self._meta)
 
     def begin_backward_loss(self, kind: str, chance: float) -> None:
-        """Begin the table of the losses seen in backward passes. Raises OSError.
+        """Begin the table of the losses from backward passes. Raises OSError.
 
-        `kind` is the kind of the loss, empty where it is not known; `chance` is what guessing gives, or NaN.
+        `kind` is the kind of the loss, empty if it is not known; `chance` is the loss of guessing, or NaN.
         """
         self._meta = replace(
             self._meta,
@@ -134,8 +134,8 @@ class ScriptRunWriter:
         self.begin_tables({BACKWARD_LOSS: TableMeta(columns=("loss",), kind="scalars")})
 
     def drop_backward_loss(self) -> None:
-        """Forget that table, and what was known of its loss: the script logs another. It is written with the next
-        table that begins."""
+        """Remove that table and the facts about its loss, since the script logs another loss. The change is written
+        with the next table that begins."""
         if BACKWARD_LOSS in self._meta.tables:
             self._meta = replace(
                 self._meta,
@@ -145,7 +145,7 @@ class ScriptRunWriter:
             )
 
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
-        """Append a row to a table that has been begun; `moment` is in seconds since the epoch."""
+        """Append a row to a table that has begun; `moment` is in seconds since the epoch."""
         self._writer.append(table, step, values, moment)
 
     def extend(
@@ -164,7 +164,7 @@ class ScriptRunWriter:
 
 
 class NullWriter(ScriptRunWriter):
-    """A NullWriter writes nothing: it is for the processes of a distributed training that do not write the run."""
+    """A NullWriter writes nothing, for the processes of a distributed training that do not write the run."""
 
     error = None
     tables: Mapping[str, TableMeta] = {}

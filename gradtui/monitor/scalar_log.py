@@ -1,4 +1,4 @@
-"""Record the numbers that a script logs: each name is a table of its own, for each may be logged at other steps."""
+"""Record the numbers that a script logs: each name has its own table, since each may be logged at other steps."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.runs.meta import TableMeta
 
 LARGEST_NAME_COUNT = 128
-"""Further names are not recorded, for each takes memory as long as the script runs."""
+"""The most names that are recorded, since each takes memory as long as the script runs."""
 METRIC = "metric"
-"""The name under which a script logs the number that tells its progress, unless it gives another."""
+"""The default name under which a script logs the number that shows its progress."""
 BATCH_SIZE = 64
-"""Numbers that are copied to the host together, unless BATCH_SECONDS have passed."""
+"""The number of values that are copied to the host together, unless BATCH_SECONDS have passed."""
 BATCH_SECONDS = 0.05
 
 
@@ -35,7 +35,7 @@ class _LoggedMean(NamedTuple):
 
 
 class ScalarLog:
-    """A ScalarLog takes numbers by name. Tensors are copied on their device, and never waited for."""
+    """A ScalarLog records numbers by name. Tensors are copied on their device, and never waited for."""
 
     def __init__(self, writer: ScriptRunWriter, device: torch.device, stopwatch: Stopwatch) -> None:
         self._writer = writer
@@ -43,7 +43,7 @@ class ScalarLog:
         self._copies: HostCopyQueue[list[_LoggedMean]] = HostCopyQueue(device, hold=0.0)
         self._tables: dict[str, str] = {}
         self._refused: set[str] = set()
-        """Names of which a value was no number; each is warned about once."""
+        """The names with a value that was no number; each gets one warning."""
         self._progress: dict[str, Any] = {}
         self._last_steps: dict[str, int] = {}
         self._logged_before_step: dict[str, bool] = {}
@@ -52,10 +52,10 @@ class ScalarLog:
         self._sent = 0.0
 
     def log(self, values: Mapping[str, Any], step: int, moment: float) -> None:
-        """Take values. `step` is the number of the newest step that was taken.
+        """Record values. `step` is the number of the newest step that was taken.
 
         A name that is logged before the first step counts as logged before each step, any other as logged after it.
-        A value that is no number is left out, with one warning a name.
+        A value that is no number is left out, with one warning per name.
         """
         refused: list[str] = []
         for name, value in values.items():
@@ -76,14 +76,14 @@ class ScalarLog:
         self.catch_up()
 
     def mark_progress(self, name: str, *, higher_is_better: bool) -> None:
-        """Keep in the run that the numbers of a name tell the progress of the training."""
+        """Note in the run that the numbers of this name show the training's progress."""
         progress = {"name": name, "higher_is_better": higher_is_better}
         if progress != self._progress:
             self._progress = progress
             self._writer.keep(progress=progress)
 
     def end_step(self, step: int, moment: float) -> None:
-        """Take note that a step was taken: what was logged before it belongs to it."""
+        """Note that a step was taken: values that were logged before it belong to it."""
         if not self._next_step:
             return
         logged, self._next_step = self._next_step, {}
@@ -109,7 +109,7 @@ class ScalarLog:
         return name in self._tables
 
     def add_row(self, table: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
-        """Take numbers that the script has not logged; their mean is a row of a table that has been begun."""
+        """Record numbers that the script has not logged; their mean is a row of a table that has begun."""
         self._batch.append((_LoggedMean(table, step, moment, len(numbers)), numbers))
 
     def _add(self, name: str, step: int, moment: float, numbers: list[float | Tensor]) -> None:
@@ -129,7 +129,7 @@ class ScalarLog:
         table = table_name(name, self._writer.tables)
         with self._stopwatch.on("setup"):
             if name == "loss":
-                # The script's own word for it counts.
+                # The loss that the script logs takes precedence.
                 self._writer.drop_backward_loss()
             self._writer.begin_tables({table: TableMeta(columns=(name,), kind="scalars")})
         self._tables[name] = table
@@ -137,7 +137,7 @@ class ScalarLog:
 
 
 def table_name(name: str, taken: Mapping[str, Any]) -> str:
-    """Return a name for a table that resembles `name`, and is none of those taken."""
+    """Return a valid name for a table that resembles `name` and is not taken yet."""
     plain = "logged_" + (re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "value")
     table, count = plain, 1
     while table in taken:
@@ -147,13 +147,13 @@ def table_name(name: str, taken: Mapping[str, Any]) -> str:
 
 
 def _number(value: Any) -> tuple[float | Tensor | None, str]:
-    """Return the number that a script has logged, or None and in a few words what it logged in its place."""
+    """Return the number that a script has logged, or None and in a few words what it logged instead."""
     if isinstance(value, Tensor):
         if value.numel() != 1:
             return None, f"a tensor of {value.numel()} numbers"
         if value.is_complex() or value.is_meta:
             return None, f"a tensor of {value.dtype if value.is_complex() else 'the meta device'}"
-        # The script may change the tensor in place. On the CPU its number is there; elsewhere it is not waited for.
+        # The script may change the tensor in place, so it is read on the CPU, and copied without waiting elsewhere.
         return float(value.item()) if value.device.type == "cpu" else value.detach().reshape(()).clone(), ""
     if isinstance(value, np.ndarray) and value.size == 1:
         value = value.reshape(())
@@ -162,5 +162,5 @@ def _number(value: Any) -> tuple[float | Tensor | None, str]:
     try:
         return float(value), ""
     except Exception:
-        # A class of the script's own may raise anything.
+        # A script's own class may raise anything.
         return None, f"a {type(value).__name__}"

@@ -1,4 +1,4 @@
-"""A watch session connects the script's models and optimizers with the run that is recorded of them."""
+"""Connect the script's models and optimizers with the run that records them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gradtui.runs.status import State
 
 
 def _has_activations(models: Mapping[str, nn.Module]) -> bool:
-    """Return whether activations of some models can be recorded, and say so where they cannot."""
+    """Return whether the models' activations can be recorded, and warn if they cannot."""
     if is_scripted(models.values()):
         warn_of_no_activations("TorchScript calls no module from Python")
         return False
@@ -51,7 +51,7 @@ class WatchSession:
     ) -> None:
         """Take models and optimizers by name, and the options of `gradtui.watch`.
 
-        `reducer` adds up the norms of several processes; it is None where one process holds the whole model.
+        `reducer` adds up the norms of several processes; it is None if one process holds the whole model.
 
         Raises re.error on a wrong pattern.
         """
@@ -80,7 +80,7 @@ class WatchSession:
 
     @property
     def folder(self) -> Path | None:
-        """Return the folder of the run; None where another process writes it."""
+        """Return the folder of the run; None if another process writes it."""
         return self._writer.folder
 
     def models(self) -> list[nn.Module]:
@@ -113,12 +113,12 @@ class WatchSession:
         return self._commands.take(self.recorder.step)
 
     def remove_hooks(self) -> None:
-        """Remove all hooks. Not to be called from within one of them."""
+        """Remove all hooks. Never call this from one of them."""
         for hook in self._hooks:
             hook.remove()
 
     def end(self, status: State, reason: str) -> None:
-        """Write all that was recorded, and how the training ended."""
+        """Write everything that was recorded, and how the training ended."""
         try:
             for hook in self._hooks:
                 hook.measure_last()
@@ -127,8 +127,8 @@ class WatchSession:
             self._close(status, reason)
 
     def give_up(self, reason: str) -> None:
-        """Say in the run that the recording has failed, if that is still possible."""
-        # What was measured before the failure is still valid, and can be written unless the disk has failed.
+        """Note in the run that the recording has failed, if that is still possible."""
+        # Measurements before the failure are still valid, and can be written unless the disk has failed.
         with contextlib.suppress(Exception):
             self.recorder.settle()
         self._close("stopped", f"no longer recorded: {reason}")

@@ -1,7 +1,7 @@
-"""A step record holds the numbers of one step, made from the gradient norms that were measured of each parameter.
+"""Compute the record of one step from the measured gradient norms of each parameter.
 
 With several optimizers a record covers a round: it is complete when every optimizer has taken a step, or when one
-takes its second. Layers that are moved by an optimizer that took no step have none (`absent`) in that record.
+takes its second. The layers of an optimizer that took no step have no norm (`absent`) in that record.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ NUMBERS_BEFORE_RATES = 3
 
 @dataclass(frozen=True, eq=False)
 class OptimizerStep:
-    """An OptimizerStep holds what was measured of one step of one optimizer; on a GPU nothing has been waited for."""
+    """An OptimizerStep holds the measurements of one step of one optimizer; on a GPU they may not have arrived yet."""
 
     number: int
     """The number of the optimizer."""
@@ -39,15 +39,15 @@ class OptimizerStep:
     after: GradNorms
     """The norms of the gradients that the optimizer was given; `before` where they had not changed."""
     before_scale: Tensor | None
-    """(): the factor of the norms before; None for 1."""
+    """(): the factor of the norms `before`; None for 1."""
     after_scale: Tensor | None
-    """(): the factor of the norms after, where the optimizer itself divides by it; None for 1."""
+    """(): the factor of the norms `after`, if the optimizer itself divides by it; None for 1."""
     lrs: tuple[float | Tensor, ...]
     """The learning rate of each parameter group."""
     overflow: Tensor | None = None
-    """(): above 0 where the optimizer itself left the step out because its gradient overflowed."""
+    """(): above 0 if the optimizer itself skipped the step because its gradient overflowed."""
     skipped: bool = False
-    """This is true if a gradient scaler left the step out."""
+    """Whether a gradient scaler skipped the step."""
 
     @property
     def measured(self) -> list[GradNorms]:
@@ -65,7 +65,7 @@ class StepRecord(NamedTuple):
     clipped: float
     """The norm of all parameters after clipping."""
     skipped: bool
-    """This is true if a scaler left a step out."""
+    """Whether a scaler skipped a step."""
     optimizers: dict[int, tuple[float, tuple[float, ...]]]
     """The numbers of each optimizer that took a step: the norm of its parameters before clipping, and its learning
     rates."""
@@ -77,7 +77,7 @@ class StepRecord(NamedTuple):
         return np.concatenate([self.layers, [self.total, self.clipped], norms])
 
     def with_norms(self, norms: Floats) -> StepRecord:
-        """Return a record with other norms, in the order of `norms`."""
+        """Return a copy with other norms, in the order of `norms`."""
         size = len(self.layers)
         total, clipped, *rest = norms[size:].tolist()
         optimizers = {
@@ -88,17 +88,17 @@ class StepRecord(NamedTuple):
 
 
 class ParameterLayout:
-    """A ParameterLayout tells which parameters belong to which layer.
+    """A ParameterLayout says which parameters belong to which layer.
 
-    Parameters are in the order of the layers that are shown; those of no such layer stand at the end.
+    Parameters are in the order of the layers that are shown; those of other layers are at the end.
     """
 
     def __init__(
         self, sizes: Sequence[int], rest: int = 0, elsewhere: NDArray[np.bool_] | None = None
     ) -> None:
-        """Take the number of parameters of each layer, and of those at the end.
+        """Take the number of parameters of each layer, and the number of those at the end.
 
-        `elsewhere`, (parameters,), tells which parameters another process counts.
+        `elsewhere`, (parameters,), says which parameters another process counts.
         """
         self._elsewhere = elsewhere
         self._sizes = np.asarray(sizes, np.intp)
@@ -216,7 +216,7 @@ def unflatten(
         if len(arrived) == 2:
             first = layout.counted(arrived[0] / before_scale, positions)
             if (last > first * (1 + 1e-3)).any():
-                # More was accumulated after the measured pass: that was not yet the gradient before clipping.
+                # More was accumulated after the measured pass, so that was not yet the gradient before clipping.
                 first = last
         before[positions], after[positions], present[positions] = first, last, True
         optimizers[step.number] = (_norm(first), lrs)

@@ -1,4 +1,4 @@
-"""The stopwatch tells the time of the training from the time that recording takes."""
+"""Separate the time of the training from the time that recording takes."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from gradtui.probe.sampling_budget import clock_of
 
 Purpose = Literal["training", "recording", "sampling", "setup"]
-"""`recording`: what is measured at every step; `sampling`: at some steps, as update ratios; `setup`: once."""
+"""`recording` is what is measured at every step, `sampling` at some steps (as update ratios), and `setup` only once."""
 
 WAITS_FILE = "/proc/thread-self/schedstat"
 """Where Linux tells for how many nanoseconds this thread was ready to run while other programs had the processor."""
@@ -65,7 +65,7 @@ class Stopwatch:
         return time.perf_counter() - self._lap
 
     def lap(self) -> dict[Purpose, float]:
-        """Begin a lap, and return the seconds of each purpose in the lap that ends."""
+        """Begin a new lap, and return the seconds of each purpose in the old one."""
         self.switch(self._purpose)
         now = time.perf_counter()
         own, self._own = self._own, dict.fromkeys(self._own, 0.0)
@@ -112,7 +112,7 @@ class _ProcessorWaits:
 
 
 def _waited() -> float | None:
-    """The seconds that this thread has waited in all; None where the system does not tell."""
+    """Return the seconds that this thread has waited in all; None where the system does not tell."""
     try:
         with open(WAITS_FILE, "rb") as file:
             return int(file.read().split()[1]) / 1e9

@@ -1,4 +1,4 @@
-"""Find out how a script calls its models, optimizers and modules, for advice in its own words."""
+"""Find the names that a script gives to its models, optimizers and modules, so that advice can use them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MOST_MODULES = 500
 
 
 def variables_of(models: Mapping[str, nn.Module], optimizers: Mapping[str, Optimizer]) -> dict[str, Any]:
-    """Return the variables of the script that hold its models and optimizers, where they have any."""
+    """Return the names of the script's variables that hold its models and optimizers, if there are any."""
     found: dict[str, Any] = {}
     for key, things in (("models", models), ("optimizers", optimizers)):
         named = {label: variable_name(one) for label, one in things.items()}
@@ -26,7 +26,7 @@ def variables_of(models: Mapping[str, nn.Module], optimizers: Mapping[str, Optim
 
 
 def modules_of(models: Mapping[str, nn.Module], optimizers: Sequence[WatchedOptimizer]) -> dict[str, Any]:
-    """Return the modules of the models by name and class. To be called within the step of an optimizer."""
+    """Return the modules of the models by name and class. Call this within the step of an optimizer."""
     owners: list[tuple[str, str]] = []
     functions: dict[str, None] = {}
     for label, model in models.items():

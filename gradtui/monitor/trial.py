@@ -1,7 +1,7 @@
-"""A trial is one run of a command under `gradtui watch --try`: this file says of which one this process is a part.
+"""Define a trial, one run of a command under `gradtui watch --try`, and find the one that this process belongs to.
 
-What is to be changed reaches the processes of the command by environment variables. Each run that a process of a trial
-begins is marked with the change, also one that the script watches by itself.
+The change reaches the processes of the command in environment variables. Each run that such a process begins is marked
+with the change, also a run that the script watches by itself.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ class Trial:
     """A Trial says what is changed in a run of a command, and how long it trains."""
 
     change: str = ""
-    """The change as it is written on the command line; empty where nothing is changed."""
+    """The change as it is written on the command line; empty if nothing is changed."""
     steps: int = 0
-    """The steps of an optimizer after which the trial ends."""
+    """The number of an optimizer's steps after which the trial ends."""
     checks: tuple[str, ...] = ()
-    """The changes of which to find out at the first step whether they can be made."""
+    """The changes to check at the first step, whether they can be made."""
     parent: str = ""
     """The id of the unchanged run, with which this one is compared."""
     notes: str = ""
@@ -37,7 +37,7 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """Return the change, or the word for none."""
+        """Return the text of the change, or UNCHANGED."""
         return self.change or UNCHANGED
 
     def environment(self, before: Mapping[str, str]) -> dict[str, str]:
@@ -61,7 +61,7 @@ class Trial:
 
 
 def this_trial() -> Trial | None:
-    """Return the trial of which this process is part; None where it is part of none."""
+    """Return the trial that this process belongs to; None if there is none."""
     text = os.environ.get(OPTIONS_VARIABLE)
     if not text:
         return None

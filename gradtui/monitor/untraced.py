@@ -1,4 +1,4 @@
-"""Keep what the recording does out of what torch.compile traces: a compiled step runs our hooks, and compiles none."""
+"""Keep gradtui's hooks out of what torch.compile traces: a compiled step runs them, but does not compile them."""
 
 from __future__ import annotations
 

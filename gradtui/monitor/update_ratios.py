@@ -1,4 +1,4 @@
-"""Measure update ratios: how far the weights move at some of the steps, relative to how large they are."""
+"""Measure update ratios at some of the steps: how far the weights move, relative to their size."""
 
 from __future__ import annotations
 
@@ -18,10 +18,9 @@ from gradtui.probe.layer_stats import WeightUpdate, samplers
 from gradtui.probe.norms import dense, gradient_norms
 
 COPIED_NUMBERS = 1 << 24
-"""Weights that are copied to see how far they move (64 MiB in float32).
+"""The most numbers that are copied to measure how far the weights move (64 MiB in float32).
 
-In a larger model each parameter has an even share of these; of a parameter larger than its share, so many evenly
-spaced numbers are copied.
+In a larger model each parameter gets an even share of them; of a larger parameter, evenly spaced numbers are copied.
 """
 LEAST_COPIED_NUMBERS = 4096
 """The smallest share of a parameter."""
@@ -30,37 +29,37 @@ Norms = NDArray[Any] | Tensor
 
 
 class _Copies(NamedTuple):
-    """The weights that one optimizer is about to move."""
+    """A _Copies holds copies of the weights that one optimizer is about to move."""
 
     places: NDArray[Any]
-    """The place of each among the optimizer's parameters."""
+    """The index of each weight among the optimizer's parameters."""
     copies: list[Tensor]
     norms: Norms
 
 
 class _OptimizerUpdate(NamedTuple):
-    """The norms of what one optimizer moved in a step, (parameters,) each."""
+    """An _OptimizerUpdate holds the norms of what one optimizer moved in a step, (parameters,) each."""
 
     positions: NDArray[Any]
-    """The position of every parameter of the optimizer, which may be told after the first step."""
+    """The position of every parameter of the optimizer, which may be set after the first step."""
     places: NDArray[Any]
     weights: Norms
-    """Norms of the whole parameters before the step."""
+    """The norms of the whole parameters before the step."""
     sampled: Norms
-    """Norms of the numbers that were copied."""
+    """The norms of the numbers that were copied."""
     change: Norms
-    """Norms of the changes of these numbers."""
+    """The norms of the changes of these numbers."""
 
 
 class LayerUpdates(NamedTuple):
-    """LayerUpdates holds norms of the weights of each layer before a step, and of their changes, (layers,) each."""
+    """LayerUpdates holds the norms of each layer's weights before a step, and of their changes, (layers,) each."""
 
     weights: NDArray[Any]
     change: NDArray[Any]
 
     @property
     def norms(self) -> NDArray[Any]:
-        """Return both, one after the other."""
+        """Return the norms of weights and then of changes, in one array."""
         return np.concatenate(self)
 
     def with_norms(self, norms: NDArray[Any]) -> LayerUpdates:
@@ -98,7 +97,7 @@ class UpdateRatioSampler:
         return tuple(one.name for one in samplers("weights"))
 
     def configure(self, layout: ParameterLayout) -> None:
-        """Tell which parameters belong to which layer."""
+        """Set which parameters belong to which layer."""
         self._layout = layout
 
     @torch.no_grad()
@@ -161,7 +160,7 @@ class UpdateRatioSampler:
             whole, sampled, moved = values[at : at + 3 * size].reshape(3, size)
             at += 3 * size
             relative = np.divide(moved, sampled, out=np.zeros(size), where=sampled != 0)
-            # Where all numbers were copied this is what was measured; a parameter of zeros has moved all the same.
+            # If all numbers were copied this is the measured change, which also holds for a parameter of zeros.
             moved = np.where(sampled != 0, relative * whole, moved)
             weights[positions] = self._layout.counted(whole, positions)
             change[positions] = self._layout.counted(moved, positions)

@@ -15,14 +15,14 @@ from torch import nn
 from gradtui.monitor.layers import class_name, unwrapped
 
 NO_SCRIPTS = ("", "-c", "-m", "ipykernel_launcher", "pytest", "py.test")
-"""Names of programs that say nothing of the training."""
+"""Names of programs that say nothing about the training."""
 
 
 def script_name() -> str:
     """Return the name of the script, the package or the test that runs; empty where it has none."""
-    # A script that a test has started is no test.
+    # A script that a test has started is not a test itself.
     if "pytest" in sys.modules and (test := os.environ.get("PYTEST_CURRENT_TEST")):
-        # As in "tests/test_net.py::test_it (call)".
+        # The form is "tests/test_net.py::test_it (call)".
         return test.rpartition("/")[2].partition(" (")[0]
     script = Path(sys.argv[0] if sys.argv else "")
     name = script.parent.name if script.stem == "__main__" else script.stem
@@ -35,10 +35,10 @@ def model_name(model: nn.Module) -> str:
 
 
 def variable_name(wanted: Any) -> str:
-    """Return the name of the variable or the attribute that holds an object, as the script's author knows it.
+    """Return the name of the script's variable or attribute that holds an object; "" if none is found.
 
-    Searched are the variables of all functions that are running. The script's own come first, because further inside
-    every model may be called `model`. Returns "" where none is found.
+    The variables of all running functions are searched. The script's own come first, because in libraries every model
+    may be called `model`.
     """
     for frame in reversed(list(_frames())):
         for variables in _scopes(frame):
@@ -49,7 +49,7 @@ def variable_name(wanted: Any) -> str:
 
 
 def names_of(things: Sequence[Any], otherwise: Sequence[str]) -> list[str]:
-    """Return different names of things: of their variables, or those in `otherwise` where they have none."""
+    """Return different names of things: those of their variables, or else those in `otherwise`."""
     names: list[str] = []
     for thing, fallback in zip(things, otherwise, strict=True):
         name = variable_name(thing) or (
@@ -86,12 +86,12 @@ def _scopes(frame: FrameType) -> Iterator[dict[str, Any]]:
 def _locals(frame: FrameType) -> dict[str, Any]:
     """Return the variables of a running function, and leave no reference to them behind.
 
-    Up to Python 3.12 a frame keeps the dictionary that it is asked for, and with it every object that the script
-    deletes later. It is emptied here, unless the script holds it too, by `locals()`: then it is the script's own.
+    Up to Python 3.12 a frame keeps the dictionary of its locals once it is read, and with it every object that the
+    script deletes later. This empties the dictionary, unless the script holds it too, by `locals()`.
     """
     known = frame.f_locals
     found = dict(known)
-    # The frame's own reference, ours, and that of the call.
+    # There are three references: the frame's, that of `known`, and that of the call.
     unshared = sys.getrefcount(known) <= 3
     if frame.f_code.co_flags & inspect.CO_OPTIMIZED and type(known) is dict and unshared:
         known.clear()

@@ -1,4 +1,4 @@
-"""`gradtui.watch` records a script's training with one line, and returns the script's handle on its run."""
+"""Record a script's training with one line, `gradtui.watch`, which returns the script's handle on its run."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def watch(
 ) -> Probe:
     """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
 
-    With an optimizer each of its steps is recorded by itself; without one call `probe.step()` after the backward
+    With an optimizer each of its steps is recorded automatically; without one call `probe.step()` after the backward
     pass. Several models, given by name with their optimizers, are parts of one run; a row of it is complete when
     every optimizer has taken a step, or one takes its second.
 
@@ -65,16 +65,16 @@ def watch(
             compiled models. On a GPU it waits for the GPU at those steps.
         layers: A regular expression: only layers in whose name it is found are shown.
         fold: Whether to show the modules within one part of a repeated block as one layer.
-        config: What the training was started with: a dict, a dataclass, an argparse.Namespace, or an object like
-            these. Its fields are shown, and runs are filtered by them: `config.lr>=0.1`.
+        config: The settings of the training: a dict, a dataclass, an argparse.Namespace, or an object like these.
+            Its fields are shown, and runs can be filtered by them: `config.lr>=0.1`.
         on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
             `gradtui diagnose --json` prints it. An error in it is a warning.
 
-    With several processes (DDP, torchrun) rank 0 alone writes, and the probes of the others do nothing. Where they
-    hold parts of the parameters (fully_shard) each has to call this, after the model was sharded.
+    With several processes (DDP, torchrun) only rank 0 writes, and the probes of the others do nothing. If they hold
+    parts of the parameters (fully_shard) each has to call this, after the model was sharded.
 
-    This never raises and never changes a number of the training. When something fails it warns once (WatchWarning),
-    and from then on does nothing.
+    This never raises and never changes a number of the training. If something fails it warns once (WatchWarning) and
+    then does nothing more.
     """
     guard = Guard()
     try:
@@ -124,7 +124,7 @@ def watch(
 
 
 def _by_name(given: Any, kind: type, argument: str) -> dict[str, Any]:
-    """Return what was given by name; a single one has an empty name."""
+    """Return the given objects by name; a single one has an empty name."""
     if given is None:
         return {}
     if kind is Optimizer:
@@ -141,7 +141,7 @@ def _by_name(given: Any, kind: type, argument: str) -> dict[str, Any]:
 def _named_by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Optimizer]:
     """Return optimizers by the name of the model that each moves.
 
-    They are numbered where one moves several models, or several move the same.
+    The names are numbers if an optimizer moves several models, or if several move the same.
     """
     owners = {id(p): label for label, model in models.items() for p in model.parameters()}
     moved = [
@@ -155,7 +155,7 @@ def _named_by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]
 
 
 def _named(values: object) -> dict[str, Any]:
-    """Return values by their names; what has no names of its own is called "value"."""
+    """Return values by their names; a value without a name is called "value"."""
     if values is None:
         return {}
     return (
@@ -188,7 +188,7 @@ class Probe:
     """
 
     def __init__(self, session: WatchSession | None = None) -> None:
-        """Without a session the probe records nothing."""
+        """Take the session of the run; without one the probe records nothing."""
         self.guard = Guard() if session is None else session.guard
         self._session = session
         self._ending = threading.Lock()
@@ -203,16 +203,16 @@ class Probe:
 
     @property
     def run(self) -> Path | None:
-        """Return the folder of the run; None where it could not be made."""
+        """Return the folder of the run; None if it could not be created."""
         return None if self._session is None else self._session.folder
 
     @property
     def overhead(self) -> float:
-        """Return the time that recording has taken so far, over the time that the training itself took."""
+        """Return the time of recording so far divided by the time of the training itself."""
         return 0.0 if self._session is None else self._session.recorder.overhead
 
     def act_on_findings(self, action: Action) -> None:
-        """Call an action once for each finding of the run, in a thread of its own."""
+        """Call an action once for each finding of the run, in a separate thread."""
         try:
             if self.run is not None:
                 self._finding_action = FindingAction(self.run, action)
@@ -223,8 +223,8 @@ class Probe:
     def step(self) -> None:
         """Record a step of a training that was watched without its optimizer.
 
-        To be called after the backward pass, and before the gradients are cleared. Does nothing where the optimizer
-        is known.
+        Call it after the backward pass, and before the gradients are cleared. It does nothing if the optimizer is
+        known.
         """
         if self._session is not None:
             self._session.step()
@@ -245,12 +245,12 @@ class Probe:
         `optimizer.step()` or always after it. Values that are logged several times before a step are averaged. A value
         that is no number is left out, with one warning.
 
-        `log(metric=0.93, higher_is_better=True)` says which number tells the training's progress: a return, an
-        accuracy, an error rate (`higher_is_better=False`). It counts beside the loss where it is judged whether
-        something is learned. `metric_name` is the name of its curve.
+        `log(metric=0.93, higher_is_better=True)` logs the number that shows the training's progress: a return, an
+        accuracy, an error rate (`higher_is_better=False`). Beside the loss, it decides whether the net has learned.
+        `metric_name` is the name of its curve.
 
-        `batch` takes the ids of the step's examples, a list or a tensor; they are kept where the step's gradient
-        stands far above that of its neighbours.
+        `batch` takes the ids of the step's examples, a list or a tensor; they are kept if the step's gradient is far
+        larger than that of its neighbours.
         """
         if self._session is not None:
             recorder = self._session.recorder
@@ -265,7 +265,7 @@ class Probe:
 
     @guarded(default=PendingCommands())
     def control(self) -> PendingCommands:
-        """Return what viewers have asked of the script since the last call. The script may follow it or not."""
+        """Return the commands of viewers since the last call, which the script may obey or ignore."""
         return PendingCommands() if self._session is None else self._session.pending_commands()
 
     def close(self) -> None:
@@ -289,12 +289,12 @@ class Probe:
     def _end(self, status: State, reason: str) -> None:
         if self._session is not None:
             self._finish(status, reason)
-            # Also where the recording had failed before: a hook may not remove itself while it runs.
+            # This is also needed after a failure, since a hook may not remove itself while it runs.
             self._session.remove_hooks()
 
     @guarded(default=False)
     def _finish(self, status: State, reason: str) -> bool:
-        """End the run, and return whether this call did it; a second one waits until that is done."""
+        """End the run, and return whether this call ended it; a second call waits until it has ended."""
         with self._ending:
             if self._session is None or not self.guard.open:
                 return False
@@ -313,7 +313,7 @@ class Probe:
             threading.Thread(target=self._finish_dropped, daemon=True).start()
 
     def _finish_dropped(self) -> None:
-        # The hooks are deleted with the model, or never called again; and one may be running right now.
+        # The hooks need not be removed: they are deleted with the model or never called again. One may be running now.
         self._finish("finished", "")
 
 
@@ -327,8 +327,8 @@ def _ending_of(error: BaseException | None) -> tuple[State, str]:
 
 
 def _ending_of_script() -> tuple[State, str]:
-    """Return status and reason for a script that is over, by the exception that ended the interpreter."""
+    """Return status and reason for a script that has ended, from the exception that ended the interpreter."""
     if hasattr(sys, "ps1") or "IPython" in sys.modules:
-        # In an interactive session the last exception is that of some earlier line.
+        # In an interactive session the last exception belongs to some earlier line.
         return "finished", ""
     return _ending_of(getattr(sys, "last_value", None))

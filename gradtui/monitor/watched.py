@@ -20,13 +20,14 @@ from gradtui.monitor.graph import sequential_path
 from gradtui.monitor.layers import WatchedLayer, layers_of, unwrapped
 
 SEARCHED_FRAMES = 12
-"""Stack frames searched for a gradient scaler: its own two, and those of schedulers and wrappers in between."""
+"""The number of stack frames that are searched for a gradient scaler: two of its own, and those of schedulers and
+wrappers in between."""
 
 _parameters_of = itemgetter("params")
 
 
 class ModelChanged(RuntimeError):
-    """A ModelChanged error says that the model has got new parameters while it was watched."""
+    """A ModelChanged error says that the model got new parameters while it was watched."""
 
 
 class WatchedModels:
@@ -49,14 +50,14 @@ class WatchedModels:
         compared = {number for number, layer in enumerate(self.registered) if is_compared(layer.kind)}
         self._compared = compared
         self.order = CallOrder([unwrapped(model) for model in models.values()], self._layer_of, compared)
-        """What the backward passes of the first step tell."""
+        """The order of the layers' uses, from the backward passes of the first step."""
 
     def alive(self) -> dict[str, nn.Module]:
         """Return the models that the script has not dropped."""
         return {name: model for name, ref in self._references.items() if (model := ref()) is not None}
 
     def check_unchanged(self) -> None:
-        """Raise ModelChanged where a model has parameters that it did not have at first."""
+        """Raise ModelChanged if a model has parameters that it did not have at first."""
         known = {id(reference()) for reference in self.parameters}
         if any(id(p) not in known for model in self.alive().values() for p in model.parameters()):
             raise ModelChanged("the model has got parameters that it did not have when it was first watched")
@@ -64,7 +65,7 @@ class WatchedModels:
     def layers(self) -> tuple[list[WatchedLayer], list[WatchedLayer], bool]:
         """Return the layers to show, the other layers, and whether the order of their uses is known.
 
-        To be called when the first backward pass is over.
+        Call this after the first backward pass.
         """
         self.order.stop()
         models, used = self.alive(), self.order.modules()
@@ -74,9 +75,9 @@ class WatchedModels:
         return shown, others, bool(used)
 
     def paths(self) -> list[tuple[str, ...]]:
-        """Return the names of layers that lie on one path through a model, for every path that is known.
+        """Return the names of the layers on each known path through a model.
 
-        To be called when the first backward pass is over, like `layers`.
+        Call this after the first backward pass.
         """
         paths: list[tuple[int, ...]] = []
         for model in map(unwrapped, self.alive().values()):
@@ -86,11 +87,11 @@ class WatchedModels:
         return [tuple(self.registered[number].name for number in path) for path in paths if len(path) > 1]
 
     def in_half(self) -> bool:
-        """Return whether a layer's output was a float16 when the first step was computed."""
+        """Return whether a layer's output was float16 in the first step."""
         return any(graph.half for graph in self.order.graphs.values())
 
     def uses(self) -> dict[str, tuple[float, str]]:
-        """Return by the name of a layer at how many places its weight is used, and in which form."""
+        """Return, by layer name, the number of places at which a weight is used, and its form."""
         return {
             self.registered[number].name: (places, graph.forms.get(number, ""))
             for graph in self.order.graphs.values()
@@ -108,7 +109,7 @@ class WatchedOptimizer:
         optimizer: Optimizer | None,
         model_parameters: Sequence[weakref.ref[nn.Parameter]],
     ) -> None:
-        """`optimizer` is None where the script's optimizer is not known; then all parameters count as moved."""
+        """Take the optimizer; None if the script's optimizer is not known: then all parameters count as moved."""
         self.number = number
         self.name = name
         self.scaler = ScalerFinder()
@@ -123,11 +124,11 @@ class WatchedOptimizer:
         return self._reference is not None
 
     def get(self) -> Optimizer | None:
-        """Return the optimizer; None where it is not known or the script has dropped it."""
+        """Return the optimizer; None if it is not known or the script has dropped it."""
         return None if self._reference is None else self._reference()
 
     def held_parameters(self) -> list[Tensor]:
-        """Return all tensors that the optimizer holds, of the watched models or not; none where it is not known."""
+        """Return all tensors that the optimizer holds, of watched models or not; none if it is not known."""
         optimizer = self.get()
         return [] if optimizer is None else [p for group in optimizer.param_groups for p in group["params"]]
 
@@ -140,7 +141,7 @@ class WatchedOptimizer:
     @property
     def changed(self) -> bool:
         """Return whether the script has given the optimizer other parameters since they were found."""
-        # The id of a tensor that is gone may belong to another one by now.
+        # The id of a deleted tensor may have been reused by another one.
         return _parameter_ids(self.get()) != self._ids or not all(
             map(is_not, map(call, self.parameters), repeat(None))
         )
@@ -160,9 +161,9 @@ class WatchedOptimizer:
         self.set_positions(self._positions_by_id)
 
     def set_positions(self, positions: Mapping[int, int]) -> None:
-        """Tell the position of every parameter of the models, by its id."""
+        """Set the positions from the position of every parameter of the models, by its id."""
         self._positions_by_id = positions
-        # Changed in place, for steps that were measured before also refer to this array.
+        # The array is changed in place, since steps that were measured before refer to it too.
         self.positions[:] = [positions.get(id(ref()), 0) for ref in self.parameters]
 
 
@@ -187,7 +188,7 @@ class ScalerFinder:
         return None if self._scaler is None else self._scaler()
 
     def search(self) -> None:
-        """Search the stack of calls for a scaler. To be called from within `optimizer.step()`."""
+        """Search the call stack for a scaler. Call this within `optimizer.step()`."""
         if self._scaler is not None:
             return
         frame = sys._getframe(1)

@@ -17,7 +17,7 @@ from gradtui.diagnosis.theory.quadrature import Array, erf, normal_nodes
 from gradtui.experiment.activations import ACTIVATIONS, SELU_ALPHA, SELU_SCALE
 
 STEP = 1e-5
-"""The distance over which an activation is differentiated whose derivative is not written down here."""
+"""The step of the finite difference for an activation whose derivative is not in this file."""
 
 Pair = tuple[Array, Array]
 
@@ -93,8 +93,8 @@ _FUNCTIONS: dict[str, Callable[[Array, float], Pair]] = {
 def value_and_slope(activation: str, x: Array, slope: float = 0.0) -> Pair:
     """Return f(x) and f′(x). `slope` is the negative side's of leaky_relu and prelu.
 
-    An activation that is in the table of activations only is evaluated number by number, and differentiated by
-    differences.
+    An activation that only the table of activations has is evaluated number by number; its derivative is a finite
+    difference.
     """
     if function := _FUNCTIONS.get(activation):
         return function(x, slope)
@@ -113,7 +113,7 @@ def value_and_slope(activation: str, x: Array, slope: float = 0.0) -> Pair:
 def moments(activation: str, slope: float, mean: float, variance: float) -> Moments:
     """Return the moments of the activation of x ~ N(mean, variance).
 
-    Kept in a cache, so a thousand layers at their fixed point cost one evaluation.
+    They are cached, so a thousand layers at their fixed point cost one evaluation.
     """
     if mean == 0.0 and activation not in _FUNCTIONS and ACTIVATIONS[activation].piecewise_linear:
         return _bent_moments(ACTIVATIONS[activation].negative_slope(slope), variance)

@@ -23,9 +23,9 @@ from gradtui.diagnosis.theory.quadrature import normal_nodes
 from gradtui.experiment.layers import LayerPlan, Weights
 
 SMALLEST, LARGEST = 1e-280, 1e280
-"""Variances are kept between these; beyond, every activation is its asymptote and chi no longer changes."""
+"""Variances are kept between these; beyond them, every activation equals its asymptote and chi no longer changes."""
 EQUAL_DIGITS = 12
-"""Variances are rounded to so many digits, so that a fixed point is computed once."""
+"""Variances are rounded to this many digits, so that a fixed point is computed once."""
 
 
 class Signal(NamedTuple):
@@ -34,11 +34,11 @@ class Signal(NamedTuple):
     mean: float
     square: float
     spread: float
-    """Variance that a unit has over a batch: what batch norm divides by."""
+    """The variance of a unit over a batch, by which batch norm divides."""
 
 
 class Passage(NamedTuple):
-    """A Passage holds what comes out of an activation, and the factor of the mean square gradient on its way back."""
+    """A Passage holds an activation's output signal, and the factor of the mean square gradient on its way back."""
 
     signal: Signal
     factor: float
@@ -48,7 +48,7 @@ def gains(layers: Sequence[LayerPlan], start: Signal, batch: int, positions: int
     """Return log10 of the factor of the mean square gradient with respect to the pre-activations from layer l + 1 to
     layer l, for every layer l of a chain; for the last one as if another such layer followed.
 
-    `batch` is the number of examples in a batch, `positions` that of the steps of an example, over which batch norm
+    `batch` is the number of examples in a batch, `positions` the number of steps of an example, over which batch norm
     averages.
     """
     signal = through(start, normed(layers[0].before, batch, positions)).signal
@@ -101,7 +101,8 @@ def weigh(weights: Weights, signal: Signal) -> Signal:
 
 
 def through(signal: Signal, arounds: tuple[Normed, ...]) -> Passage:
-    """Send a normal signal through normalisation and activation: mostly one pair, none or two where orders change."""
+    """Send a normal signal through pairs of normalisation and activation: usually one, but none or two where groups of
+    different order meet."""
     if not arounds:
         return Passage(signal, 1.0)
     if len(arounds) > 1:
@@ -122,8 +123,8 @@ def through(signal: Signal, arounds: tuple[Normed, ...]) -> Passage:
 
 
 def _through_several(signal: Signal, arounds: tuple[Normed, ...]) -> Passage:
-    """Send a signal through two pairs, where a group of order "post" meets one of order "pre": on the nodes of the
-    quadrature themselves."""
+    """Send a signal through two pairs, where a group of order "post" meets one of order "pre", by evaluating them on
+    the nodes of the quadrature."""
     x, weights = normal_nodes(signal.mean, math.sqrt(max(signal.square - signal.mean**2, 0.0)))
     slope = np.ones_like(x)
     for around in arounds:

@@ -1,4 +1,4 @@
-"""Apply mean-field theory to normalisation: what it does to the gradient on its way back, also over few numbers.
+"""Apply mean-field theory to normalisation: its effect on the gradient on its way back, also over few numbers.
 
 Normalising n numbers takes the mean (not RMS) and the scale out of the gradient: it is multiplied by 1/s and loses the
 directions of the numbers themselves and of their mean. For n → ∞ only 1/s² remains of the mean square. For small n,
@@ -27,7 +27,7 @@ FEWEST = 4
 
 
 class Normed(NamedTuple):
-    """A Normed is a normalisation over so many `numbers` and the activation behind it; "none" stands for no norm."""
+    """A Normed is a normalisation over `numbers` numbers and the activation behind it; "none" stands for no norm."""
 
     norm: str
     numbers: int

@@ -1,8 +1,8 @@
 """Predict the gradient over depth by mean-field theory, before a step is taken.
 
-The theory holds for wide nets at initialisation whose weights are random numbers: here for dense layers with any
-activation, normalisation and shortcut but the highway's, and for one plain recurrent layer. For others `predict` says
-why it makes no prediction.
+The theory holds for wide nets at initialisation with random weights. Here it covers dense layers with any activation,
+normalisation and shortcut except the highway's, and one plain recurrent layer. For other nets `predict` says why it
+makes no prediction.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from gradtui.experiment.net_plan import net_plan
 from gradtui.experiment.spec import Experiment
 
 NARROWEST = 8
-"""Units. Theory is the limit of wide layers; the profile of 20 layers of 64 units still strays by some 0.2 decades
-from net to net, and of fewer than 8 it says nothing."""
+"""The fewest units of a layer. Theory is the limit of wide layers: the profile of 20 layers of 64 units still differs
+by some 0.2 decades from net to net, and for fewer than 8 units theory says nothing."""
 
 
 DIGITS = 0.2346
@@ -47,17 +47,17 @@ class Prediction:
     layers: tuple[str, ...] = ()
     """The hidden layers on the path from input to output, in forward order, as the lists below have them."""
     chi: tuple[float, ...] = ()
-    """The factor of the mean square gradient on its way back through each layer; of a recurrent layer, through one step
-    of time; beside a shortcut, along the path, a block's growth shared evenly among its layers."""
+    """The factor of the mean square gradient on its way back through each layer, or of a recurrent layer through one
+    time step. In a block with a shortcut it is that of the path, shared evenly among the block's layers."""
     depth_scale: float = math.nan
     """Layers (or steps of time) over which the mean square gradient changes by a factor of e: 1/|ln chi| of the last
     hidden layer, which is nearest to the fixed point. Infinite where chi is 1."""
     log10_profile: tuple[float, ...] = ()
     """log10 of the RMS gradient with respect to each pre-activation, relative to the last hidden layer's, whose value
-    is 0. Where a shortcut's branch starts at 0 (rezero, fixup) its inner layers get none, and the path's stands."""
+    is 0. Where a shortcut's branch starts at 0 (rezero, fixup) its inner layers get none, so this has the path's."""
     log10_lags: tuple[float, ...] = ()
-    """The lags of a recurrent layer: log10 of the RMS gradient with respect to the hidden state by time lag, from lag
-    0, whose value is 0. Empty of other nets."""
+    """For a recurrent layer, log10 of the RMS gradient with respect to the hidden state by time lag, from lag 0, whose
+    value is 0. Empty for other nets."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the fields of `gradtui predict --json`."""
@@ -73,7 +73,7 @@ class Prediction:
 
 
 def predict(exp: Experiment) -> Prediction:
-    """Return the prediction for a valid experiment. What cannot be predicted does not apply; nothing is raised."""
+    """Return the prediction for a valid experiment; `applies` is False if theory cannot predict it."""
     silent = _why_not(exp)
     if silent:
         return Prediction(False, silent)
@@ -156,7 +156,7 @@ def _accumulated(path: Sequence[float]) -> list[float]:
 def _recurrent(exp: Experiment, plan: NetPlan) -> Prediction:
     (group,) = exp.net
     weights = next(plan.groups[0].first.layers).weights
-    # An orthogonal matrix, and that of identity, counts as random numbers of the same size; torch's are uniform.
+    # Orthogonal and identity matrices count as random numbers of the same size; torch's numbers are uniform.
     sigma_u2 = group.recurrent_gain**2 / (3.0 if group.recurrent_init == "torch" else 1.0)
     gains = chain.lag_gains(
         group.activation,
@@ -205,8 +205,10 @@ def input_mean_square(exp: Experiment) -> float:
 
 
 def input_spread(exp: Experiment) -> float:
-    """Return the mean variance of one such number over the examples: less than the mean square where images share a
-    mean image."""
+    """Return the mean variance, over the examples, of one number that the first layer reads.
+
+    It is less than the mean square if images share a mean image.
+    """
     if exp.data.source == "digits":
         return (
             DIGITS_SPREAD * {"standard": 1.0 / DIGITS_VARIANCE, "unit": 1.0, "none": 256.0}[exp.data.scaling]

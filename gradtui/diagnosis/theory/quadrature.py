@@ -29,7 +29,7 @@ def _unit_panel() -> tuple[Array, Array]:
 
 @lru_cache(maxsize=64)
 def _graded(halvings: int) -> tuple[Array, Array]:
-    """Return nodes and weights on [0, 1], panels halving towards 0."""
+    """Return nodes and weights on [0, 1] in panels that halve towards 0."""
     edges = np.concatenate(([0.0], 0.5 ** np.arange(halvings, -1, -1)))
     nodes, weights = _unit_panel()
     widths = np.diff(edges)
@@ -53,8 +53,8 @@ def _split_at(kink: float, halvings: int) -> tuple[Array, Array]:
 def normal_nodes(mean: float, deviation: float) -> tuple[Array, Array]:
     """Return points x and weights w, such that sum(w * f(x)) is E[f(x)] for x ~ N(mean, deviation²).
 
-    The grid is finest where x crosses 0, down to a part of 1 in x, so f may have a kink or a rise of unit
-    width there.
+    The grid is finest where x crosses 0: there its spacing is below 1 in x, so f may have a kink or a rise of
+    unit width there.
     """
     deviation = min(deviation, WIDEST)
     if deviation <= 0.0:
@@ -79,7 +79,7 @@ def _erf_table() -> tuple[float, Array, Array]:
 def erf(x: Array) -> Array:
     """Return the error function of x, within 2e-9: numpy has none, and `math.erf` takes one number at a time.
 
-    Cubic Hermite interpolation in a table of exact values and derivatives.
+    It uses cubic Hermite interpolation in a table of exact values and derivatives.
     """
     spacing, values, slopes = _erf_table()
     position = (np.clip(x, -6.0, 6.0) + 6.0) / spacing

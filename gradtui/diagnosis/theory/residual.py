@@ -1,10 +1,10 @@
 """Apply mean-field theory to nets with shortcuts (Yang and Schoenholz 2017), unit by unit.
 
-Beside a shortcut a unit keeps its signal from block to block, so its slope at one block tells of its slope at the next,
-and no recursion of averages is right: ReLU's active units stay active, while a product of averages would let the
-gradient starve on a path that hardly loses any. So the signal of UNITS units, fixed quasi-random numbers, is carried
-through the net: weights give every unit a fresh normal number of the variance that theory gives, shortcuts add. On the
-way back each unit carries its own mean square gradient, and weights give every unit the mean over all of them.
+With shortcuts a unit keeps its signal from block to block, so its slopes at successive blocks are correlated, and a
+recursion of averages is wrong: ReLU's active units stay active, while a product of averages would make the gradient
+vanish on a path that hardly loses any. So the signal of UNITS units, fixed quasi-random numbers, is followed through
+the net: weights give every unit a new normal number with the variance of the theory, shortcuts add. On the way back
+each unit has its own mean square gradient, and weights give every unit the mean over all of them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gradtui.diagnosis.theory.quadrature import Array
 from gradtui.experiment.layers import BlockPlan, Branch, Operation, Weights
 
 UNITS = 384
-SEED = 1707  # any: the numbers must only be the same at each call
+SEED = 1707  # any seed will do, as long as the numbers are the same at each call
 SMALLEST = 1e-280
 LARGEST = 1e280
 
@@ -34,8 +34,8 @@ class Overflow(ValueError):
 class PathStep(NamedTuple):
     """A PathStep is one operation of a path, as its gradient meets it.
 
-    `slopes` multiply each unit's mean square gradient; without them it is weights, which give every unit `factor` times
-    the mean.
+    With `slopes` it multiplies each unit's mean square gradient; without them it is a layer of weights, which gives
+    every unit `factor` times the mean.
     """
 
     slopes: Array | None
@@ -49,9 +49,9 @@ class Passed(NamedTuple):
     after: Array | None
     """Slopes of the activation behind the addition."""
     around: float | None
-    """None: no shortcut; 0: the input itself; else the factor of its projection."""
+    """None without a shortcut, 0 if it adds the input itself, else the factor of its projection."""
     shut: bool
-    """This is true if the branch is multiplied by a number that starts at 0."""
+    """Whether the branch is multiplied by a number that starts at 0."""
 
 
 class Gains(NamedTuple):
@@ -65,11 +65,11 @@ def gains(
     blocks: Sequence[BlockPlan], start: float, centred: Sequence[bool], batch: int, positions: int = 1
 ) -> Gains:
     """Return the gradient of a net that reads numbers of mean square `start`, relative to its last layer; not finite
-    where none comes through.
+    where no gradient arrives.
 
-    `batch` is the number of examples in a batch, `positions` that of the steps of an example. `centred` says of each
-    block whether batch norm is the next to normalise its output; then what counts of a signal is its deviation over the
-    batch, and biases count for nothing. Raises Overflow.
+    `batch` is the number of examples in a batch, `positions` the number of steps of an example. `centred` says for each
+    block whether batch norm is the next to normalise its output; then only the signal's deviation over the batch
+    counts, and biases have no effect. Raises Overflow.
     """
     units = _Units(start, batch, positions)
     try:
@@ -140,7 +140,7 @@ class _Units:
         stream = self._x
         size = float(stream @ stream)
         if added and size > SMALLEST:
-            # Or the sum with the shortcut would carry the chance correlation of so few units, block after block.
+            # Without this, the chance correlation of the few units would add up from block to block.
             fresh = fresh - float(stream @ fresh) / size * stream
             fresh *= math.sqrt(UNITS / max(float(fresh @ fresh), SMALLEST))
         return math.sqrt(max(variance, 0.0)) * fresh + mean
@@ -165,7 +165,7 @@ class _Units:
                     inside = inside * operation.slopes
                     continue
                 mean = _mean(inside)
-                # A branch that starts at 0 gets no gradient in its depth: there the path beside it speaks for it.
+                # Inside a branch that starts at 0 there is no gradient, so that of the path beside it is used.
                 seen.append(arrives if block.shut or mean == 0.0 else mean)
                 inside = operation.factor * mean
             if block.around is None:
@@ -208,7 +208,7 @@ def _around(x: Array, around: Normed) -> tuple[Array, PathStep]:
 
 @lru_cache(maxsize=64)
 def _correction(norm: str, count: int, activation: str, slope: float) -> float:
-    """Return the factor of a norm over few numbers on the mean square gradient, its division left out."""
+    """Return the factor of a norm over few numbers on the mean square gradient, without the division."""
     many = after_norm(norm, 10**9, activation, slope).slope_square
     return after_norm(norm, count, activation, slope).slope_square / many
 
@@ -216,7 +216,7 @@ def _correction(norm: str, count: int, activation: str, slope: float) -> float:
 @lru_cache(maxsize=1)
 def _rows_of_normal_numbers() -> Array:
     """Return rows of UNITS numbers that stand evenly under the normal curve, with mean square 1."""
-    # Here, for it costs as much to import as all the rest of this room.
+    # Imported here, since it costs as much time to import as the rest of this package.
     from statistics import NormalDist
 
     normal = NormalDist()

@@ -1,5 +1,4 @@
-"""Send messages to rank 0, and its announcements to all, through the store by which torch's process group was
-formed."""
+"""Send messages to rank 0, and announcements of rank 0 to all ranks, through the store of torch's process group."""
 
 from __future__ import annotations
 
@@ -7,9 +6,9 @@ from datetime import timedelta
 from typing import Any
 
 CALL_TIMEOUT = timedelta(seconds=1)
-"""The timeout of each call. When a process ends none may be under way: Python would abort it."""
+"""The timeout of each call. It is short, since Python aborts a process that ends during a call."""
 LARGEST_UNREAD_COUNT = 64
-"""Messages of one rank that may wait for rank 0; further ones are lost."""
+"""The most messages of one rank that may wait for rank 0; further ones are lost."""
 
 
 class StoreMailbox:
@@ -19,8 +18,8 @@ class StoreMailbox:
     """
 
     def __init__(self, store: Any, session: int, rank: int, size: int) -> None:
-        """Take a torch.distributed.Store, and the number of the watch session, which is alike on all ranks."""
-        # With a connection of its own: the script's may be blocked for minutes.
+        """Take a torch.distributed.Store, and the number of the watch session, which is the same on all ranks."""
+        # The clone has its own connection, since the script's may be blocked for minutes.
         self._store = store
         if hasattr(store, "clone"):
             self._store = store.clone()
@@ -31,7 +30,7 @@ class StoreMailbox:
         self._read = dict.fromkeys(range(1, size), 0)
 
     def send(self, message: bytes) -> bool:
-        """Send a message to rank 0, and return False where it is lost because rank 0 does not read."""
+        """Send a message to rank 0; return False if it is lost because rank 0 does not read."""
         last = self._sent - LARGEST_UNREAD_COUNT
         if last >= 0 and self._store.check([self._key(self._rank, last)]):
             return False
@@ -40,7 +39,7 @@ class StoreMailbox:
         return True
 
     def receive(self) -> list[tuple[int, bytes]]:
-        """Return the new messages of all ranks, each with its sender. For rank 0 alone."""
+        """Return the new messages of all ranks, each with its sender. Only rank 0 may call this."""
         found = []
         for rank in self._read:
             while self._store.check([key := self._key(rank, self._read[rank])]):
@@ -50,7 +49,7 @@ class StoreMailbox:
         return found
 
     def announce(self, announcement: bytes) -> None:
-        """Replace the announcement that all ranks can read. For rank 0 alone."""
+        """Replace the announcement that all ranks can read. Only rank 0 may call this."""
         self._store.set(f"{self._prefix}/announcement", announcement)
 
     def announcement(self) -> bytes | None:

@@ -1,4 +1,4 @@
-"""Find the rank of this process in a training, and which parts of the model's parameters it holds."""
+"""Find the rank of this process in a training, and the parts of the model's parameters that it holds."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def is_sharded(models: Iterable[nn.Module]) -> bool:
 
 
 def counted_elsewhere(parameters: Sequence[Tensor | None], rank: int) -> NDArray[np.bool_]:
-    """Return (parameters,) for which of them another process holds the same numbers and counts them."""
+    """Return (parameters,): whether another process holds the same numbers and counts them."""
     return np.fromiter((_is_copy(parameter, rank) for parameter in parameters), bool, len(parameters))
 
 
@@ -51,7 +51,7 @@ def _is_copy(parameter: Tensor | None, rank: int) -> bool:
     if not placements:
         return rank != 0
     assert parameter is not None
-    # The first of the processes along a dimension that does not shard counts.
+    # Along a mesh dimension that does not shard, the first process counts.
     here = parameter.device_mesh.get_coordinate()  # type: ignore[attr-defined]
     return here is None or any(at and not p.is_shard() for at, p in zip(here, placements, strict=True))
 

@@ -1,4 +1,4 @@
-"""Add up the norms of a sharded model: each rank measures its shards, and rank 0 adds what all have measured."""
+"""Add up the norms of a sharded model: each rank measures its shards, and rank 0 adds up the results of all ranks."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from gradtui.monitor.distributed.ranks import counted_elsewhere, is_sharded, ran
 from gradtui.probe.sampling_budget import SamplingBudget
 
 SEND_SECONDS = 0.05
-"""Seconds between two messages of a rank, in a training of up to CROWD_SIZE ranks; of more, proportionally more."""
+"""The seconds between two messages of a rank in a training of up to CROWD_SIZE ranks; they grow with more ranks."""
 CROWD_SIZE = 32
 LONGEST_QUEUE = 512
-"""Steps that may wait to be sent or added up."""
+"""The most steps that may wait to be sent or added up."""
 CLOSE_SECONDS = 2.0
 """The longest time for which sending and receiving may delay the end of a process."""
 SILENCE_SECONDS = 60.0
-"""A rank that has sent nothing for so long is taken not to watch the model."""
+"""A rank that has sent nothing for this long is taken not to watch the model."""
 HURRIED_POLL_SECONDS = 0.005
-"""Seconds between two looks for messages at the end of the training."""
+"""The seconds between two checks for messages at the end of the training."""
 FIRST_PERIODS = {"steps": 1, "samples": 16}
 """The sampling periods until the costs are known."""
 PERIOD_MARGIN = 1.25
-"""A period is halved when half of it would be enough by this factor, so that it does not swing back and forth."""
+"""A period is halved only if half of it would be enough by this factor, so that it does not swing."""
 
 Kind = Literal["steps", "samples"]
 Floats = NDArray[np.float64]
 
 _session_numbers = itertools.count()
-"""The numbers of the sharded models that are watched; all ranks count alike."""
+"""Counts the sharded models that are watched; all ranks get the same numbers."""
 
 
 class Reducible(Protocol):
-    """A Reducible holds norms, each of this rank's part of something, beside what every rank knows."""
+    """A Reducible holds the norms of this rank's parts, together with values that are the same on every rank."""
 
     @property
     def norms(self) -> Floats:
@@ -52,12 +52,12 @@ class Reducible(Protocol):
         ...
 
     def with_norms(self, norms: Floats) -> Self:
-        """Return the same with other norms, in the order of `norms`."""
+        """Return a copy with other norms, in the order of `norms`."""
         ...
 
 
 class RankPart(NamedTuple):
-    """A RankPart holds what one rank has measured of a step, or what all have measured together."""
+    """A RankPart holds the measurements of one rank at a step, or the sum of all ranks."""
 
     step: int
     moment: float
@@ -66,7 +66,7 @@ class RankPart(NamedTuple):
 
 
 class RankReducer(Protocol):
-    """A RankReducer adds up what all ranks measure of the same steps."""
+    """A RankReducer adds up the measurements of all ranks at the same steps."""
 
     def add(self, kind: Kind, part: RankPart) -> None:
         """Add what this rank has measured of a step."""
@@ -77,7 +77,7 @@ class RankReducer(Protocol):
         ...
 
     def settle(self) -> None:
-        """Wait for the parts that are still under way, but not long."""
+        """Wait a short time for the parts that are still under way."""
         ...
 
     def due(self, kind: Kind, step: int, budget: SamplingBudget) -> bool:
@@ -98,9 +98,9 @@ class NotTogether(RuntimeError):
 
 
 def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
-    """Return whether this process measures anything, and what adds up the norms of all ranks.
+    """Return whether this process measures anything, and the reducer of the norms of all ranks.
 
-    The latter is None where each process holds the whole model. Then rank 0 alone measures.
+    The reducer is None if each process holds the whole model. Then only rank 0 measures.
 
     Raises TypeError and ValueError where sharded parameters cannot be measured.
     """
@@ -108,7 +108,7 @@ def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
     rank, size = rank_and_size()
     if size == 1 or not is_sharded(models):
         return rank == 0, None
-    # Imported here, for a torch that was built without torch.distributed lacks it.
+    # Imported here, since a torch built without torch.distributed lacks it.
     from torch.distributed.distributed_c10d import _get_default_store
 
     mailbox = StoreMailbox(_get_default_store(), next(_session_numbers), rank, size)
@@ -116,11 +116,11 @@ def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
 
 
 def next_period(now: int, budget: SamplingBudget, steps: int) -> int:
-    """Return the sampling period that keeps within a budget when so many steps have been taken.
+    """Return the sampling period that keeps within a budget after `steps` steps.
 
     Ranks measure the steps that are divisible by a period that rank 0 announces, so they need not ask each other.
-    A period is a power of two. While it changes, two ranks may use different ones; every step that the slower rank
-    measures the faster one measures too, so there are fewer rows for a moment, and none is wrong.
+    A period is a power of two. While it changes, two ranks may use different periods; since the rank with the shorter
+    one also measures every step of the other, there are only fewer rows for a moment, and none is wrong.
     """
     needed = budget.period(steps)
     if needed > now:
@@ -129,12 +129,12 @@ def next_period(now: int, budget: SamplingBudget, steps: int) -> int:
 
 
 def _send_seconds(size: int) -> float:
-    """Return the seconds between two messages: the store serves all ranks one by one."""
+    """Return the seconds between two messages; they depend on `size`, since the store serves the ranks one by one."""
     return SEND_SECONDS * max(1.0, size / CROWD_SIZE)
 
 
 class _Message(msgspec.Struct, array_like=True):
-    """A _Message holds what a rank has measured since its last message."""
+    """A _Message holds the measurements of a rank since its last message."""
 
     parts: list[tuple[str, int, bytes]]
     """Kind, step, and norms in float64."""
@@ -142,9 +142,9 @@ class _Message(msgspec.Struct, array_like=True):
 
 
 class RankSender:
-    """A RankSender is the reducer of any rank but 0: it sends what this rank measures to rank 0.
+    """A RankSender is the reducer of every rank except 0: it sends this rank's measurements to rank 0.
 
-    When the store no longer exists it measures nothing any more, without a warning: rank 0 warns.
+    When the store no longer exists it stops without a warning, since rank 0 warns.
     """
 
     def __init__(self, mailbox: StoreMailbox, rank: int, size: int) -> None:
@@ -159,7 +159,7 @@ class RankSender:
         self._thread = threading.Thread(target=self._work, name="gradtui", daemon=True)
 
     def add(self, kind: Kind, part: RankPart) -> None:
-        """Queue what this rank has measured of a step, to be sent."""
+        """Queue this rank's measurements of a step for sending."""
         with self._lock:
             if len(self._waiting) < LONGEST_QUEUE:
                 self._waiting.append((kind, part.step, part.measured.norms.tobytes()))
@@ -182,7 +182,7 @@ class RankSender:
         return counted_elsewhere(parameters, self._rank)
 
     def close(self) -> None:
-        """Send all that waits, but do not wait long."""
+        """Send everything that is queued, within a short time."""
         self._ending.set()
         if self._thread.ident:
             self._thread.join(CLOSE_SECONDS)
@@ -206,7 +206,7 @@ class RankSender:
 
 
 class Rank0Reducer:
-    """A Rank0Reducer is the reducer of rank 0: the norm of all ranks is the root of the sum of their squares."""
+    """A Rank0Reducer is the reducer of rank 0: the norm over all ranks is the root of the sum of their squares."""
 
     def __init__(self, mailbox: StoreMailbox, size: int) -> None:
         self._mailbox = mailbox
@@ -215,7 +215,7 @@ class Rank0Reducer:
         self._periods, self._announced = dict(FIRST_PERIODS), dict(FIRST_PERIODS)
         self._own: defaultdict[str, deque[RankPart]] = defaultdict(lambda: deque(maxlen=LONGEST_QUEUE))
         self._arrived: defaultdict[str, dict[int, dict[int, Floats]]] = defaultdict(dict)
-        """By kind, step and rank."""
+        """The parts that have arrived, by kind, step and rank."""
         self._last_sent: dict[tuple[str, int], float] = {}
         """The last step that has arrived, by kind and rank."""
         self._last_matched: defaultdict[str, int] = defaultdict(int)
@@ -228,7 +228,7 @@ class Rank0Reducer:
         self._thread = threading.Thread(target=self._work, name="gradtui", daemon=True)
 
     def add(self, kind: Kind, part: RankPart) -> None:
-        """Add what rank 0 has measured of a step."""
+        """Add rank 0's measurements of a step."""
         with self._lock:
             self._own[kind].append(part)
         if self._begun is None:
@@ -248,7 +248,7 @@ class Rank0Reducer:
             return self._reduced.pop(kind)
 
     def settle(self) -> None:
-        """Wait for the parts that are under way; those of a rank that has crashed are soon given up."""
+        """Wait for the parts that are under way, but not long for those of a rank that has crashed."""
         end = time.monotonic() + CLOSE_SECONDS
         self._hurry.set()
         while any(self._own.values()) and self._error is None and time.monotonic() < end:
@@ -264,7 +264,7 @@ class Rank0Reducer:
         return counted_elsewhere(parameters, 0)
 
     def close(self) -> None:
-        """Receive no more."""
+        """Stop receiving."""
         self._ending.set()
         self._hurry.set()
         if self._thread.ident:
@@ -332,6 +332,6 @@ def _added_up(part: RankPart, others: dict[int, Floats]) -> RankPart:
     absent = absent_in(parts)
     with np.errstate(over="ignore", invalid="ignore"):
         total: Floats = np.sqrt(np.square(np.where(absent, 0.0, parts)).sum(axis=0))
-    # A rank may hold nothing of a parameter that others hold.
+    # A rank may hold no part of a parameter that others hold.
     total[absent.all(axis=0)] = ABSENT
     return part._replace(measured=part.measured.with_norms(total))

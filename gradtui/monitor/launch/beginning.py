@@ -1,4 +1,4 @@
-"""Choose what looks at the steps of a process: it is only recorded, or it is part of a trial."""
+"""Choose what handles the steps of a process: it is only recorded, or it is part of a trial."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def steps_of(options: str) -> FirstSteps | TrialSteps:
-    """Return what is called before each step of an optimizer; `options` are those of LaunchOptions as text."""
+    """Return the object that is called before each step of an optimizer; `options` is a LaunchOptions as text."""
     recorded = FirstSteps(options)
     trial = this_trial()
     if trial is None:

@@ -1,7 +1,7 @@
-"""Change what one optimizer does in its steps, and put back afterwards what the script has set.
+"""Change the steps of one optimizer, and restore the script's settings after each.
 
-Rates and other settings are replaced during each step alone. So a scheduler that computes the next rate from the one
-before, and a script that sets rates by itself, go on as without.
+Rates and other settings are replaced only during each step. So schedulers that compute the next rate from the one
+before, and scripts that set rates by themselves, work as usual.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class ChangedOptimizer:
         self._reference = reference
         self._change = change
         self.steps = 0
-        """The steps that were taken so far."""
+        """The number of steps so far."""
         self.starts_anew = change.part("init") is not None
-        """Whether its layers are still to be initialised."""
+        """Whether the layers still have to be initialised."""
         self._first_rates = [float(group.get("lr") or 0.0) for group in self._optimizer.param_groups]
         self._before: list[tuple[dict[str, Any], str, Any]] = []
         self._withheld: list[tuple[Tensor, Tensor]] = []
@@ -43,7 +43,7 @@ class ChangedOptimizer:
         return optimizer
 
     def start_anew(self) -> None:
-        """Initialise the layers, and let the optimizer leave out this step: its gradient is that of other weights."""
+        """Initialise the layers, and make the optimizer skip this step, since its gradient is that of other weights."""
         how = self._change.part("init")
         assert how is not None
         modules = Survey().modules
@@ -55,7 +55,7 @@ class ChangedOptimizer:
         self._withhold()
 
     def before_step(self) -> None:
-        """Change the settings and the gradient of the step that comes."""
+        """Change the settings and the gradient of the next step."""
         self._put_back()
         self._left_out = False
         if self.steps == 0 and (scale := self._change.part("loss_scale")) is not None:
@@ -67,24 +67,24 @@ class ChangedOptimizer:
             self._has_late_hook = True
             self._optimizer.register_step_pre_hook(lambda *_: self._after_recording())
         if self._change.part("skip_nonfinite") is not None and not self._is_finite():
-            # What records the step takes this for the sign of a scaler that leaves a step out.
+            # The recording takes this as the sign that a scaler skips the step.
             self._optimizer.found_inf = torch.ones(())  # type: ignore[attr-defined]
             self._leaves_out_next = True
         elif self.steps > 0:
             self._clip()
 
     def _after_recording(self) -> None:
-        """Do what the recording is not to see: its hook, which is there before the first step, has run by now."""
+        """Make the changes that the recording must not see; its hook, if it is there before the first step, has run."""
         if self._leaves_out_next:
             self._leaves_out_next = False
             del self._optimizer.found_inf  # type: ignore[attr-defined]
             self._withhold()
         elif self.steps == 0 and not self._left_out:
-            # The norm before clipping is known of later steps from the backward pass, and of the first one from here.
+            # The norm before clipping is known from the backward pass in later steps, and from here in the first.
             self._clip()
 
     def after_step(self) -> None:
-        """Count the step, and put back what the script has set."""
+        """Count the step, and restore the script's settings."""
         self._put_back()
         self.steps += not self._left_out
 
@@ -101,10 +101,10 @@ class ChangedOptimizer:
         if rate is None or rate.factor:
             factors = [1.0 if rate is None else rate.number] * len(groups)
         elif peaks := _peaks(groups):
-            # The schedule of the script stays, and reaches this rate at its highest.
+            # The script's schedule remains, and its highest rate becomes this one.
             factors = [rate.number / max(peaks)] * len(groups)
         else:
-            # The groups keep their rates in relation to one another.
+            # The ratios of the groups' rates stay the same.
             first = [*self._first_rates, *[0.0] * len(groups)][: len(groups)]
             values = [rate.number * (one / max(first) if max(first) > 0 else 1.0) for one in first]
         for number, group in enumerate(groups):
@@ -116,7 +116,7 @@ class ChangedOptimizer:
         if part is None:
             return
         groups = self._optimizer.param_groups
-        # Biases and norms often have no weight decay, on purpose.
+        # Biases and norms often have no weight decay on purpose.
         some_decay = name == "weight_decay" and any(group[name] for group in groups)
         for group in groups:
             if name == "betas":
@@ -138,7 +138,7 @@ class ChangedOptimizer:
         if norm is None and value is None:
             return
         parameters = [p for p in parameters_of(self._optimizer) if p.grad is not None]
-        # A fused optimizer unscales by itself, after this.
+        # A fused optimizer unscales the gradients itself, after this.
         scale = getattr(self._optimizer, "grad_scale", None)
         factor = float(scale) if isinstance(scale, Tensor) else 1.0
         if value is not None:
@@ -151,7 +151,7 @@ class ChangedOptimizer:
         return all(bool(torch.isfinite(g.coalesce().values() if g.is_sparse else g).all()) for g in gradients)
 
     def _withhold(self) -> None:
-        """Take the gradients away for the time of the step, so that the optimizer moves nothing."""
+        """Remove the gradients for the duration of the step, so that the optimizer moves nothing."""
         for parameter in parameters_of(self._optimizer):
             if parameter.grad is not None:
                 self._withheld.append((parameter, parameter.grad))

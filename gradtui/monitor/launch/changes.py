@@ -1,4 +1,4 @@
-"""The changes of a training that `gradtui watch --try` makes at run time, as they are written on the command line."""
+"""Parse the changes of a training that `gradtui watch --try` makes at run time, from the text of the command line."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from difflib import get_close_matches
 
 INITIALISATIONS = ("he", "xavier", "orthogonal", "default")
 _BETWEEN_PARTS = re.compile(r"\+(?=[a-z])")
-"""What stands between the parts of a change, such as `lr=x0.1+clip=1`; a number such as 1e+3 is no two parts."""
+"""Matches the separator of the parts of a change, such as `lr=x0.1+clip=1`, but not the plus sign of 1e+3."""
 
 
 class WrongChange(ValueError):
-    """A WrongChange error says in one line what is wrong with a change that was asked for."""
+    """A WrongChange error says in one line what is wrong with the text of a change."""
 
 
 @dataclass(frozen=True)
@@ -35,16 +35,16 @@ class ChangePart:
         return self.numbers[0]
 
     def applied(self, before: float) -> float:
-        """Return the value that comes in place of the script's own."""
+        """Return the value that replaces the script's own."""
         return before * self.number if self.factor else self.number
 
 
 @dataclass(frozen=True)
 class Change:
-    """A Change is what one trial does differently: one part or several, such as `lr=x0.1+clip=1`."""
+    """A Change is what a trial changes in the training: one or several parts, such as `lr=x0.1+clip=1`."""
 
     text: str
-    """The words of the person; empty for the training as it is."""
+    """The text of the command line; empty for the unchanged training."""
     parts: tuple[ChangePart, ...] = ()
 
     def part(self, setting: str) -> ChangePart | None:
@@ -83,14 +83,14 @@ class Setting:
     form: str
     """The words for what is expected behind the equals sign."""
     parse: Callable[[str, str], ChangePart | None]
-    """Returns the part for a name and a value; None for a wrong value."""
+    """A function that returns the part for a name and a value; None for a wrong value."""
     takes_value: bool = True
 
 
 def _number(
     least: float, *, factor: bool = False, above: bool = True
 ) -> Callable[[str, str], ChangePart | None]:
-    """Return a parser of a number that is greater than `least`, or at least as great, or of a factor such as x0.1."""
+    """Return a parser of a number that is above `least`, or at least `least`, or of a factor such as x0.1."""
 
     def parse(name: str, value: str) -> ChangePart | None:
         is_factor = factor and value.startswith("x")
@@ -124,7 +124,7 @@ def _without_value(name: str, value: str) -> ChangePart | None:
 
 
 def _as_number(text: str) -> float:
-    # Python reads "1_0" and " 1" as numbers too, which are mistakes here.
+    # Python also reads "1_0" and " 1" as numbers, but here they are mistakes.
     try:
         return float(text) if re.fullmatch(r"[-+0-9.eE]+", text) else math.nan
     except ValueError:
@@ -147,7 +147,7 @@ SETTINGS = {
 
 
 def problem_with_steps(change: Change, steps: int) -> str:
-    """Return why a change cannot show in so few steps, in one line; empty where it can."""
+    """Return in one line why a change has no effect within `steps` steps; empty if it can have one."""
     warmup = change.part("warmup")
     if warmup is not None and warmup.number >= steps:
         return f"{change.text}: the trial has only {steps} steps, all of them in the warm-up"

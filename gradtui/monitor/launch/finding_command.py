@@ -10,15 +10,15 @@ from typing import Any
 from gradtui.monitor.launch.options import VARIABLE
 
 STDERR = 2
-"""The descriptor of stderr."""
+"""The file descriptor of stderr."""
 LONGEST_SECONDS = 30.0
-"""Seconds that the command may take."""
+"""The most seconds that the command may take."""
 
 
 def run_command(command: str, finding: dict[str, Any]) -> None:
     """Run a command of the shell, with a finding as JSON on its standard input.
 
-    What it prints goes to stderr, since stdout is the script's. Raises CalledProcessError and TimeoutExpired.
+    Its output goes to stderr, since stdout belongs to the script. Raises CalledProcessError and TimeoutExpired.
     """
     subprocess.run(
         command,

@@ -1,4 +1,4 @@
-"""At the first step of each optimizer of a process, the models that it moves are found and watched."""
+"""Find and watch the models of each optimizer of a process at its first step."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ from gradtui.monitor.watch import Probe, watch
 from gradtui.plain_text import plain
 
 MOST_RUNS = 100
-"""Runs that one process makes at most: a search or a test may train thousands of models."""
+"""The most runs of one process, since a search or a test may train thousands of models."""
 
 
 class FirstSteps:
-    """FirstSteps begins a run for each model that gets an optimizer step which no run records yet.
+    """FirstSteps begins a run for each model whose optimizer takes a step that no run records yet.
 
-    Nothing that it does raises into the script. What the script watches by itself is left to it.
+    It never raises into the script. Models that the script watches by itself are left to the script.
     """
 
     def __init__(self, options: str) -> None:
@@ -42,14 +42,14 @@ class FirstSteps:
         self._watched: list[_Watched] = []
         self._loose: weakref.WeakKeyDictionary[Optimizer, nn.Module] = weakref.WeakKeyDictionary()
         self._run_count = 0
-        # A process that was forked during a training records what it trains itself.
+        # A process that was forked during a training records only its own trainings.
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         self._known, self._watched, self._run_count = {}, [], 0
 
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Look at the step that an optimizer is about to take."""
+        """Handle the step that an optimizer is about to take."""
         known = self._known.get(id(optimizer))
         if known is not None and known.hooks == len(optimizer._optimizer_step_pre_hooks):
             return
@@ -82,7 +82,7 @@ class FirstSteps:
         if len(survey.sessions_on(parameters)) > sum(watched.moves(parameters) for watched in ours):
             return
         for watched in ours:
-            # Another optimizer goes on with the model, or joins one that is recorded: a new run has them all.
+            # Another optimizer replaces the recorded one or joins it: a new run records all of them.
             if watched.moves(parameters):
                 watched.probe.close()
         models = survey.models_of(parameters)
@@ -107,7 +107,7 @@ class FirstSteps:
         variables = names_of(models, classes) if several or len(models) > 1 else classes
         shown = " and ".join(variables if several or len(models) > 1 else classes)
         started_by = options.name or script_name()
-        # A name that was asked for is taken as it is, unless it would be that of several models.
+        # A name from the command line is used unchanged, unless several models would get it.
         name = started_by if options.name and not several else " · ".join(filter(None, (started_by, shown)))
         watched: nn.Module | dict[str, nn.Module] = models[0]
         if len(models) > 1:
@@ -129,7 +129,7 @@ class FirstSteps:
             self._note(probe.run)
 
     def _note(self, run: Path) -> None:
-        """Tell of a run: in the files that were asked for, and on a terminal in one line a process."""
+        """Report a run: in the files for notes, and on a terminal, with one line per process."""
         line = json.dumps({"run": str(run)}) + "\n"
         for file in self._options.notes:
             with contextlib.suppress(OSError), open(file, "a", encoding="utf-8") as notes:
@@ -138,7 +138,7 @@ class FirstSteps:
             print(plain(f"gradtui: recording {run.name}; gradtui attach shows it"), file=sys.stderr)
 
     def _leave_to_script(self, optimizer: Optimizer) -> None:
-        """End our run of an optimizer that the script has begun to watch by itself meanwhile."""
+        """End our run of an optimizer that the script has begun to watch by itself."""
         parameters = parameters_of(optimizer)
         ours = [watched for watched in self._watched if watched.moves(parameters)]
         if len(Survey().sessions_on(parameters)) > len(ours):
@@ -147,7 +147,7 @@ class FirstSteps:
 
 
 class _Known:
-    """An optimizer whose first step was looked at, and how many hooks its steps had then."""
+    """A _Known is an optimizer whose first step was handled, with the number of its step hooks at that time."""
 
     def __init__(self, reference: weakref.ref[Optimizer], hooks: int) -> None:
         self.reference = reference
@@ -155,14 +155,14 @@ class _Known:
 
 
 class _Watched:
-    """A run of ours, and the parameters of its models."""
+    """A _Watched is a run of this package, with the parameters of its models."""
 
     def __init__(self, probe: Probe, parameters: Sequence[Tensor]) -> None:
         self.probe = probe
         self._parameters = {id(p): weakref.ref(p) for p in parameters}
 
     def moves(self, parameters: Sequence[Tensor]) -> bool:
-        """Return whether the run is open and has any of these parameters."""
+        """Return whether the run is open and records any of these parameters."""
         if not self.probe.guard.open:
             return False
         found = ((p, self._parameters.get(id(p))) for p in parameters)
@@ -170,7 +170,7 @@ class _Watched:
 
 
 def _end_with_worker(probe: Probe) -> None:
-    """End a run together with a worker process of multiprocessing, which leaves out what Python does at its exit."""
+    """End a run when its multiprocessing worker ends, since such a process skips Python's exit handlers."""
     processes = sys.modules.get("multiprocessing.process")
     if processes is None or processes.parent_process() is None:
         return
@@ -180,7 +180,7 @@ def _end_with_worker(probe: Probe) -> None:
 
 
 def is_no_training_of_its_own(optimizer: Optimizer) -> bool:
-    """Return whether a step is one within another optimizer's, in a data loader's worker, or the lab's own."""
+    """Return whether a step is part of another optimizer's step, in a data loader's worker, or the lab's own."""
     return (
         torch.utils.data.get_worker_info() is not None
         or "gradtui.training.session" in sys.modules
@@ -189,7 +189,7 @@ def is_no_training_of_its_own(optimizer: Optimizer) -> bool:
 
 
 def _is_within_another_step(optimizer: Optimizer) -> bool:
-    """Return whether an optimizer that wraps this one takes its step now; then that one is recorded."""
+    """Return whether an optimizer that wraps this one is taking its step; then the wrapper is recorded."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         if frame.f_code.co_filename == _STEP_CODE.co_filename and frame.f_code.co_name == _STEP_CODE.co_name:
@@ -201,20 +201,20 @@ def _is_within_another_step(optimizer: Optimizer) -> bool:
 
 
 _STEP_CODE = Optimizer.profile_hook_step(lambda self: None).__code__
-"""The code of what PyTorch puts around each optimizer's step."""
+"""The code object of the wrapper that PyTorch puts around each optimizer's step."""
 
 
 def _module_of(parameters: Sequence[Tensor]) -> nn.Module:
-    """Return a module with a part for each tensor that no module holds, under the name of its variable."""
+    """Return a module with one child for each tensor that no module holds, under the name of its variable."""
     module = Parameters()
     names = names_of(parameters, [f"parameter {number}" for number in range(1, len(parameters) + 1)])
     for name, parameter in zip(names, parameters, strict=True):
         part = nn.Module()
-        # Any tensor can be optimized, and only this way is one that is no nn.Parameter accepted.
+        # Any tensor can be optimized; a tensor that is no nn.Parameter is only accepted this way.
         part._parameters["value"] = parameter  # type: ignore[assignment]
         module.add_module(name, part)
     return module
 
 
 class Parameters(nn.Module):
-    """Parameters stands for tensors that the script optimizes though no module of its own holds them."""
+    """Parameters is a module for tensors that the script optimizes although none of its modules holds them."""

@@ -13,9 +13,9 @@ from torch import Tensor
 
 
 def scale_losses(scale: float, parameters: Iterable[Tensor]) -> None:
-    """Give the script's gradient scaler this scale; without one, scale each loss, and each gradient as it arrives back.
+    """Give the script's gradient scaler this scale; without one, scale each loss, and unscale each gradient.
 
-    To be called within the first step of an optimizer that moves the parameters.
+    Call this within the first step of an optimizer that moves the parameters.
     """
     scalers = gradient_scalers()
     if scalers:
@@ -32,13 +32,13 @@ def scale_losses(scale: float, parameters: Iterable[Tensor]) -> None:
 
 
 def gradient_scalers() -> list[torch.amp.GradScaler]:
-    """Return the gradient scalers of this process that are at work."""
+    """Return the gradient scalers of this process that are in use."""
     found = [one for one in gc.get_objects() if issubclass(type(one), torch.amp.GradScaler)]
     return [scaler for scaler in found if scaler.is_enabled()]
 
 
 class _Parameters:
-    """Parameters whose gradients are divided as they arrive, none of which is kept alive."""
+    """A _Parameters divides the gradients of its parameters when they arrive, and keeps no parameter alive."""
 
     def __init__(self) -> None:
         self._known: dict[int, weakref.ref[Tensor]] = {}
@@ -57,7 +57,7 @@ _installed = False
 
 
 def _set_after_update(scaler: torch.amp.GradScaler, scale: float) -> None:
-    """Set the scale once nothing is under way that was multiplied by the one before."""
+    """Set the scale once no loss with the earlier scale is under way."""
     update = scaler.update
 
     @wraps(update)
@@ -80,7 +80,7 @@ def _install(scale: float) -> None:
     @wraps(original)
     def backward(tensors: Any, *args: Any, **kwargs: Any) -> None:
         roots = [tensors] if isinstance(tensors, Tensor) else list(tensors)
-        # A hook on the root leaves the arguments as they are, for whatever else looks at them.
+        # A hook on the root leaves the arguments of the call unchanged for other wrappers.
         handles = [
             root.register_hook(lambda gradient: gradient * scale) for root in roots if root.requires_grad
         ]

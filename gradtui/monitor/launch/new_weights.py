@@ -1,4 +1,4 @@
-"""Initialise the layers of a script's model anew, without drawing from the random numbers of the script."""
+"""Initialise the layers of a script's model again, without using the script's random number generator."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from torch.nn.modules.conv import _ConvNd, _ConvTransposeNd
 from torch.nn.parameter import is_lazy
 
 SEED = 0
-"""Every process of a distributed training has to draw the same weights."""
+"""The seed is fixed, since every process of a distributed training has to draw the same weights."""
 
 
 def layers_to_initialise(modules: Iterable[nn.Module], parameters: Sequence[Tensor]) -> list[nn.Module]:
     """Return the linear, convolutional, recurrent and attention layers that the parameters belong to, in their order.
 
-    A layer of which nothing is trained, and one whose weight is computed from other tensors, is left out.
+    Layers that are not trained, and layers whose weight is computed from other tensors, are left out.
     """
     places = {id(p): place for place, p in reversed(list(enumerate(parameters)))}
     found = []
@@ -37,7 +37,7 @@ def layers_to_initialise(modules: Iterable[nn.Module], parameters: Sequence[Tens
 def reinitialise(layers: Sequence[nn.Module], how: str) -> None:
     """Initialise layers by He's or Xavier's normal weights, orthogonal ones, or PyTorch's default; biases become 0.
 
-    What carries a state over the steps of a recurrent layer becomes orthogonal by all but the default.
+    With every rule but the default, the recurrent matrices become orthogonal.
     """
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
@@ -48,7 +48,7 @@ def reinitialise(layers: Sequence[nn.Module], how: str) -> None:
 
 
 def reset_statistics(modules: Iterable[nn.Module], near: Sequence[nn.Module]) -> None:
-    """Forget what the norms of the layers' models have seen of the weights of before."""
+    """Reset the running statistics of norms near the layers, since they belong to the earlier weights."""
     wanted = {id(layer) for layer in near}
     for module in modules:
         within = list(module.modules())
@@ -71,7 +71,7 @@ def _new(layer: nn.Module, name: str, parameter: Tensor, how: str) -> Tensor:
         return _default(layer, name, fresh)
     if fresh.dim() < 2:
         return fresh.zero_()
-    # The gates of a recurrent layer, and the three projections of attention, are matrices of their own.
+    # The gates of a recurrent layer, and the three projections of attention, are separate matrices.
     parts = 1
     if isinstance(layer, nn.RNNBase):
         parts = {"LSTM": 4, "GRU": 3}.get(layer.mode, 1)
@@ -80,7 +80,7 @@ def _new(layer: nn.Module, name: str, parameter: Tensor, how: str) -> Tensor:
         parts = 3
     transposed = isinstance(layer, _ConvTransposeNd)
     for part in fresh.chunk(parts):
-        # A transposed convolution has its inputs first.
+        # In a transposed convolution the dimension of the inputs comes first.
         matrix = torch.empty(part.transpose(0, 1).shape if transposed else part.shape)
         _DRAWN[how](matrix)
         part.copy_(matrix.transpose(0, 1) if transposed else matrix)
@@ -88,7 +88,7 @@ def _new(layer: nn.Module, name: str, parameter: Tensor, how: str) -> Tensor:
 
 
 def _default(layer: nn.Module, name: str, fresh: Tensor) -> Tensor:
-    """PyTorch's own: uniform, by the number of inputs; in recurrent layers by that of units, in attention Xavier's."""
+    """Return PyTorch's default: uniform, by the number of inputs (recurrent: of units), or Xavier's in attention."""
     if isinstance(layer, nn.MultiheadAttention):
         return nn.init.xavier_uniform_(fresh) if fresh.dim() > 1 else fresh.zero_()
     if isinstance(layer, nn.RNNBase):

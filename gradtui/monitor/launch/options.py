@@ -1,4 +1,4 @@
-"""The options of `gradtui watch`, which reach the processes of the command by one environment variable."""
+"""Pass the options of `gradtui watch` to the processes of the command in one environment variable."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LaunchOptions:
     layers: str = ""
     activations: bool = False
     on_finding: str = ""
-    """A command of the shell that is run once for each finding; empty for none."""
+    """A shell command that is run once for each finding; empty for none."""
     runs: str = ""
     """The folder in which the runs are made; empty for the usual one."""
     notes: tuple[str, ...] = ()
@@ -43,11 +43,11 @@ class LaunchOptions:
     def environment(self, before: Mapping[str, str]) -> dict[str, str]:
         """Return the environment of the command: `before`, the options, and the folder of the start-up module.
 
-        Within another `gradtui watch` the runs are noted in its files too, and the inner options hold.
+        Within another `gradtui watch` the runs are also noted in its files; otherwise the inner options apply.
         """
         outer = LaunchOptions.from_json(before[VARIABLE]).notes if VARIABLE in before else ()
         path = [part for part in before.get("PYTHONPATH", "").split(os.pathsep) if part != str(STARTUP)]
-        # An empty part means the current folder, and was there before only where the variable was not empty.
+        # An empty part means the current folder; an empty variable has no parts.
         path = path if before.get("PYTHONPATH") else []
         options = replace(self, notes=(*outer, *self.notes))
         return {
@@ -58,7 +58,7 @@ class LaunchOptions:
 
 
 def read_notes(file: Path) -> list[dict[str, Any]]:
-    """Return what the processes of a command have noted, the oldest first; a line that is torn is left out."""
+    """Return the notes of a command's processes, oldest first; an incomplete line is left out."""
     notes = []
     for line in file.read_text(encoding="utf-8").splitlines():
         with contextlib.suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Find out at the first step of a training which changes cannot be made in it."""
+"""Find out, at the first step of a training, which changes cannot be made in it."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def refusals(
     first: Optimizer | None = None,
     closure: bool,
 ) -> list[str]:
-    """Return for each part why it cannot be made, in a few words; an empty text where it can.
+    """Return for each part in a few words why it cannot be made; an empty text if it can.
 
     Args:
         parts: the parts of a change.
-        optimizers: those in which it is to be made.
-        first: the one that takes the first step of the process; with it, all optimizers that there are, of which one is
-            enough.
-        closure: whether the optimizer is given a function that computes the gradient within the step.
+        optimizers: the optimizers in which the change is to be made.
+        first: the optimizer that takes the first step of the process. If it is given, `optimizers` are all that exist,
+            and it is enough that the change can be made in one of them.
+        closure: whether the optimizer gets a function that computes the gradient within the step.
     """
     if not parts:
         return []

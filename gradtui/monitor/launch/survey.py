@@ -1,7 +1,7 @@
-"""A survey of a process finds the models whose parameters an optimizer moves, and the other optimizers of them.
+"""Find the models whose parameters an optimizer moves, and the other optimizers of these models.
 
-The garbage collector knows every object of the process, and is asked once at the first step of an optimizer. No
-method of the script's own objects is called that could do something.
+The garbage collector lists every object of the process, once at the first step of an optimizer. No method of the
+script's own objects is called that could have an effect.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Survey:
     def __init__(self) -> None:
         self.modules: list[nn.Module] = []
         self.optimizers: list[Optimizer] = []
-        """The optimizers that take steps of their own; wrappers that pass each step on are left out."""
+        """The optimizers that take steps themselves, without wrappers that pass each step on."""
         self.sessions: list[WatchSession] = []
         lists: dict[type, list[Any] | None] = {}
         for one in gc.get_objects():
@@ -47,7 +47,7 @@ class Survey:
     def models_of(self, parameters: Sequence[Tensor]) -> list[nn.Module]:
         """Return the outermost modules that hold the parameters, as few as possible, in the order of the parameters.
 
-        A parameter that no module holds is left out. Of modules that hold as many, the smallest is taken.
+        A parameter that no module holds is left out. If several modules hold equally many, the smallest is chosen.
         """
         places = {id(p): place for place, p in reversed(list(enumerate(parameters)))}
         missing = set(places)
@@ -78,7 +78,7 @@ class Survey:
         return list(roots.values())
 
     def optimizers_of(self, models: Sequence[nn.Module], first: Optimizer) -> list[Optimizer]:
-        """Return `first`, and the optimizers that move other parameters of the same models and of no other one."""
+        """Return `first` and the optimizers that move other parameters of these models, and of no other model."""
         held = {id(p) for model in models for p in model.parameters()}
         taken = {id(p) for p in parameters_of(first)}
         chosen = [first]

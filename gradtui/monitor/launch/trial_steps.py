@@ -1,4 +1,4 @@
-"""In a process of a trial, each optimizer takes its steps as the change asks, and the trial ends after some of them."""
+"""Change the steps of each optimizer in a process of a trial, and end the trial after some of them."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ from gradtui.monitor.launch.refusals import refusals
 from gradtui.monitor.trial import Trial
 
 MOST_ATTEMPTS = 3
-"""A script that catches SystemExit and goes on is ended without its consent after so many of them."""
+"""A script that catches SystemExit and continues is killed after this many of them."""
 
 
 class TrialSteps:
-    """TrialSteps change the steps of the optimizers of a process as a trial asks, and have them recorded.
+    """TrialSteps changes the steps of a process's optimizers as a trial asks, and records them.
 
-    Unlike what only watches, this ends the process where it cannot do its part: a trial that is not what it is called
-    would be worse than none.
+    Unlike mere recording, this ends the process if the change cannot be made, since a trial without its change would be
+    misleading.
     """
 
     def __init__(self, trial: Trial, first_steps: FirstSteps) -> None:
-        """Take the trial, and what records the steps."""
+        """Take the trial, and the recorder of the steps."""
         self._trial = trial
         self._change = parse_change(trial.change)
         self._first_steps = first_steps
         self._met: dict[int, ChangedOptimizer | None] = {}
-        """By the id of an optimizer; None for one whose steps are not changed nor counted."""
+        """The changed optimizers by id; None for an optimizer whose steps are neither changed nor counted."""
         self._checked = False
         self._over = False
         self._attempts = 0
@@ -43,7 +43,7 @@ class TrialSteps:
         os.register_at_fork(after_in_child=self._met.clear)
 
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Change the step that an optimizer is about to take, and have it recorded."""
+        """Change the step that an optimizer is about to take, and record it."""
         if id(optimizer) not in self._met:
             self._or_fail(self._meet, optimizer, args, kwargs)
         changed = self._met[id(optimizer)]
@@ -59,13 +59,13 @@ class TrialSteps:
         self._or_fail(changed.before_step)
 
     def after_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Give the optimizer back what the script has set, and end the trial after its last step."""
+        """Restore the script's settings of the optimizer, and end the trial after its last step."""
         changed = self._met.get(id(optimizer))
         if changed is None:
             return
         self._or_fail(changed.after_step)
         alone = sum(one is not None for one in self._met.values()) == 1
-        # The optimizers of a GAN take turns; each of them takes as many steps.
+        # The optimizers of a GAN take turns; each must take the full number of steps.
         if changed.steps >= self._trial.steps and alone:
             self._end(ended=changed.steps)
 
@@ -101,7 +101,7 @@ class TrialSteps:
             self._end(failed=reason_of(error))
 
     def _end(self, **why: Any) -> NoReturn:
-        """End this process as a script does that is done."""
+        """End this process as at the normal end of a script."""
         if not self._over:
             self._over = True
             self._trial.note(**why)

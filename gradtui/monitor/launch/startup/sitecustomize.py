@@ -1,6 +1,6 @@
-"""Python runs this file at its start under `gradtui watch`, and it notices the first step of each optimizer.
+"""Detect the first step of each optimizer; Python runs this file when it starts under `gradtui watch`.
 
-It uses the standard library alone, and imports nothing of gradtui before that step, so that a process that never
+It uses only the standard library, and imports nothing of gradtui before that step, so that a process that never
 trains loses no time. The person's own sitecustomize runs afterwards, as it would without this one.
 """
 
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
-# For type checkers alone: importing typing would cost every process milliseconds.
+# This is only for type checkers, since importing typing would cost every process milliseconds.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(FOLDER))))
 MODULE = "torch.optim.optimizer"
-"""The module that is waited for: the optimizers' base class, and the hooks on the steps of all of them."""
+"""The module whose import is waited for: it has the optimizers' base class, and the hooks on all their steps."""
 
 
 class Finder:
-    """A Finder lets the module be found as without it, and has `hook` called when it is loaded."""
+    """A Finder finds the module by the other finders, and makes its loading call `hook`."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
         """Return the spec that the other finders give, with a loader that calls `hook`; None for other modules."""
@@ -38,7 +38,7 @@ class Finder:
 
 
 class Loader:
-    """A Loader loads the module by its own loader, puts that one back, and calls `hook`."""
+    """A Loader loads the module by its own loader, restores that loader, and calls `hook`."""
 
     def __init__(self, loader: Any) -> None:
         """Take the module's own loader."""
@@ -48,7 +48,7 @@ class Loader:
         return getattr(self._loader, name)
 
     def create_module(self, spec: Any) -> Any:
-        """Return what the module's own loader does."""
+        """Return the result of the module's own loader."""
         return self._loader.create_module(spec)
 
     def exec_module(self, module: Any) -> None:
@@ -59,7 +59,7 @@ class Loader:
 
 
 def hook(module: Any) -> None:
-    """Have every optimizer call `before_step` before each of its steps."""
+    """Make every optimizer call `before_step` before each of its steps."""
     try:
         module.register_optimizer_step_pre_hook(before_step)
     except Exception as error:
@@ -67,7 +67,7 @@ def hook(module: Any) -> None:
 
 
 def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
-    """Pass a step on to what records it; a compiled step is not seen, and nothing of this gets into it."""
+    """Pass a step on to the recording; do nothing in a compiled step, so that this is not compiled into it."""
     import torch
 
     if torch.compiler.is_compiling():
@@ -76,7 +76,7 @@ def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
 
 
 def begin(optimizer: Any, args: Any, kwargs: Any) -> Any:
-    """Import what records, and give it the first step of this process."""
+    """Import the recording, and give it the first step of this process."""
     global act
     act = nothing
     try:
@@ -87,16 +87,16 @@ def begin(optimizer: Any, args: Any, kwargs: Any) -> Any:
 
 
 def nothing(optimizer: Any, args: Any, kwargs: Any) -> Any:
-    """Let a step go on unrecorded."""
+    """Do nothing, so that the step is not recorded."""
 
 
 act = begin
 
 
 def first_steps() -> Any:
-    """Return what records the optimizers of this process. Raises ImportError where gradtui is not installed."""
-    # From a checkout that is not installed, gradtui is found beside this file. The folder of all packages of
-    # another Python must not get on the path.
+    """Return the recorder of this process's optimizers. Raises ImportError where gradtui is not installed."""
+    # In a checkout that is not installed, gradtui is in a folder above this file. But the site-packages of another
+    # Python must not get on the path.
     beside = os.path.basename(ROOT) not in ("site-packages", "dist-packages") and ROOT not in sys.path
     if beside:
         sys.path.append(ROOT)
@@ -115,7 +115,7 @@ def say(text: str) -> None:
 
 
 def run_own_sitecustomize() -> None:
-    """Run the sitecustomize that Python would have run without this one, if there is any."""
+    """Run the sitecustomize that Python would have run without this one, if it exists."""
     sys.path[:] = [folder for folder in sys.path if os.path.abspath(folder) != FOLDER]
     this = sys.modules.pop("sitecustomize", None)
     try:

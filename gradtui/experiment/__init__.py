@@ -1,4 +1,4 @@
-"""Experiments describe what to train, as plain frozen data: parsed, checked, changed and counted without torch."""
+"""Describe what to train as plain frozen data, which is parsed, checked, changed and counted without torch."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The table of activation functions holds everything that gradtui knows about each of them.
+"""Define the table of activation functions with all facts about each of them.
 
-To add an activation, write its row in `ROWS`. Where torch.nn has the module, that is all; else register a factory of
-the module in `gradtui/nets/activations.py`, which is the only other file that has to know it.
+To add an activation, write its row in `ROWS`. Where torch.nn has the module, that is all; else add a factory of the
+module in `gradtui/nets/activations.py`, the only other file to change.
 
-Elsewhere in a program, `register` adds a row and `gradtui.nets.activations.register` the module.
+Code outside this package adds a row with `register`, and the module with `gradtui.nets.activations.register`.
 """
 
 from __future__ import annotations
@@ -23,26 +23,26 @@ class Activation(Struct, frozen=True, kw_only=True):
     """An Activation holds the facts about one activation function f."""
 
     name: str
-    """The word for it in experiment files."""
+    """The name in experiment files."""
     value: Callable[[float, float], float]
     """f(x) for any finite number x; the second argument is the group's `slope`, which most ignore."""
     modules: tuple[str, ...] = ()
     """The classes of torch.nn that compute it. A net is built with the first, which is called without arguments unless
     `gradtui.nets.activations` has a factory; watched scripts may use any of them."""
     init: str = "he"
-    """The rule of initialisation that fits it."""
+    """The rule of initialisation that suits the activation."""
     piecewise_linear: bool = False
-    """This is true if f is a straight line on each side of 0, of slope 1 above."""
+    """This is true if f is linear on each side of 0, with slope 1 above."""
     derivative_vanishes: bool = True
     """This is true if the derivative comes near 0 somewhere, so that a unit can be dead."""
     saturates: bool = False
     """This is true if the output has a bound on both sides, near which the derivative is small."""
     steepest: float = 1.0
-    """The largest derivative, to which a derivative is compared before a unit is called dead or saturated."""
+    """The largest derivative. A unit is dead or saturated when its derivative is a small share of it."""
     kept_for_backward: Literal["input", "output", "nothing"] = "input"
     """The tensor that torch keeps from the forward pass for the backward pass."""
     takes_slope: bool = False
-    """This is true if it reads the group's `slope`, the slope below 0."""
+    """This is true if f uses the group's `slope`, the slope below 0."""
     parameters: int = 0
     """The number of learned parameters of one module."""
 
@@ -51,7 +51,7 @@ class Activation(Struct, frozen=True, kw_only=True):
         return 0.0 - self.value(-1.0, slope)
 
     def he_slope(self, slope: float) -> float:
-        """Return the slope below 0 that He's initialisation takes into account: 0 unless the group gives it."""
+        """Return the slope below 0 in He's rule of initialisation, which is 0 unless the group sets it."""
         return slope if self.takes_slope else 0.0
 
 
@@ -126,13 +126,13 @@ ROWS = (
         init="lecun",
         steepest=SELU_SCALE * SELU_ALPHA,
     ),
-    # The derivatives of these two exceed 1 a little; 1 is what they are compared to.
+    # The derivatives of these two slightly exceed 1, but they are compared with 1.
     Activation(name="gelu", value=lambda x, _: x / 2 * (1 + math.erf(x / math.sqrt(2))), modules=("GELU",)),
     Activation(name="silu", value=lambda x, _: x * _sigmoid(x), modules=("SiLU",)),
 )
 
 ACTIVATIONS: dict[str, Activation] = {row.name: row for row in ROWS}
-"""The activations by name, in the order in which they are offered."""
+"""The activations by name, in the order in which the screens list them."""
 
 
 def register(activation: Activation) -> None:

@@ -1,6 +1,6 @@
-"""The edits of the cures are pure functions from an experiment to the same experiment with one thing changed.
+"""Define the edits of the cures as pure functions that return an experiment with one change.
 
-Each leaves groups alone that it does not concern.
+An edit does not change groups that it does not concern.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.spec import Block, Experiment, Group
 
 STACKED: frozenset[Block] = frozenset({"dense", "conv"})
-"""Blocks whose activation stands between weights; the activation of a recurrent cell is part of the cell."""
+"""Blocks with a separate activation; the activation of a recurrent cell is part of the cell."""
 
 
 def fewer_layers(exp: Experiment, keep: int = 2) -> Experiment:
@@ -41,7 +41,7 @@ def use_leaky_relu(exp: Experiment, slope: float = 0.01) -> Experiment:
 
 def use_prelu(exp: Experiment) -> Experiment:
     """Return the experiment with a learned slope and He initialisation."""
-    # 0.25 is where its authors start (He et al. 2015); from 0.01 dead layers stay dead.
+    # The authors start at 0.25 (He et al. 2015); with 0.01, dead layers stay dead.
     return _activate(exp, "prelu", slope=0.25)
 
 
@@ -61,7 +61,7 @@ def _activate(exp: Experiment, name: str, **more: Any) -> Experiment:
 
 
 def use_lstm(exp: Experiment) -> Experiment:
-    """Return the experiment with LSTMs in place of plain recurrent layers, whose forget gates start open."""
+    """Return the experiment with LSTMs, whose forget gates start open, in place of plain recurrent layers."""
     return _each(exp, frozenset({"rnn"}), block="lstm", forget_bias=_memory(exp))
 
 
@@ -76,7 +76,7 @@ def lstm_memory(exp: Experiment) -> Experiment:
 
 
 def _memory(exp: Experiment) -> float:
-    """The forget bias ln T: at sigmoid(ln T) = T / (T + 1) a step, a factor of 1/e is left after T steps."""
+    """Return the forget bias ln T: its gate sigmoid(ln T) = T / (T + 1) leaves a factor of 1/e after T steps."""
     try:
         sequence = sequence_of(exp.data, data_shape(exp.data))
     except (ExperimentError, OSError):
@@ -120,8 +120,10 @@ def _each(exp: Experiment, blocks: frozenset[Block], **changes: Any) -> Experime
 
 
 def pre_norm(exp: Experiment) -> Experiment:
-    """Return the experiment with pre-norm blocks of attention: norm before the weights, a shortcut around them, and
-    branches that start small where there are several."""
+    """Return the experiment with pre-norm blocks of attention.
+
+    They have the norm before the weights, a shortcut around them, and branches that start small if there are several.
+    """
     norms = {"none": "layer", "batch": "layer"}
     net = tuple(
         replace(
@@ -144,14 +146,14 @@ def shortcuts(exp: Experiment) -> Experiment:
 
 
 def _residual(group: Group) -> Group:
-    """Return the group with shortcuts around its blocks, as far as its kind of block can have them."""
+    """Return the group with shortcuts around its blocks, if blocks of its kind can have them."""
     if group.block not in STACKED or group.shortcut in ("rezero", "highway"):
         return group
     if group.repeat * group.layers == 1:
-        # The stem of a residual net: there is nothing to go around.
+        # This is the stem of a residual net, which has no shortcut.
         return group
     if group.layers == 1:
-        # As many weight layers as before, two to a block; one more if their number is odd.
+        # The number of weight layers stays, with two per block; it grows by one if it was odd.
         group = replace(group, layers=2, repeat=(group.repeat + 1) // 2)
     return replace(group, shortcut="identity", order="pre", branch_gain="depth")
 
@@ -172,12 +174,12 @@ def mean_loss(exp: Experiment) -> Experiment:
 
 
 def clip_norm(exp: Experiment) -> Experiment:
-    """Return the experiment with the gradient's norm clipped at 1, or below."""
+    """Return the experiment with the gradient's norm clipped at 1, or at its own lower limit."""
     return replace(exp, cures=replace(exp.cures, clip_norm=min(exp.cures.clip_norm or 1.0, 1.0)))
 
 
 def clip_value(exp: Experiment) -> Experiment:
-    """Return the experiment with the gradient's values clipped at 0.5, or below."""
+    """Return the experiment with the gradient's values clipped at 0.5, or at its own lower limit."""
     return replace(exp, cures=replace(exp.cures, clip_value=min(exp.cures.clip_value or 0.5, 0.5)))
 
 
@@ -208,7 +210,7 @@ def _pretrain(exp: Experiment, kind: Literal["autoencoder", "rbm"]) -> Experimen
 
 
 def scale_loss(exp: Experiment) -> Experiment:
-    """Return the experiment with a loss scale that adapts, where it is in fp16."""
+    """Return the experiment with an adaptive loss scale, if it trains in fp16."""
     return replace(exp, run=replace(exp.run, loss_scale=0.0)) if exp.run.precision == "fp16" else exp
 
 

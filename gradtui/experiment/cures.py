@@ -1,8 +1,8 @@
 """List the cures: changes of an experiment that help against a vanishing or exploding gradient.
 
 The diagnosis offers them and studies compare them. Their reasons and prices are data, not docstrings, so that
-``python -OO`` and a zipped install still show them. Each edit is a pure function of an experiment and leaves groups
-alone that the cure does not concern.
+``python -OO`` and a zipped install still show them. Each edit is a pure function of an experiment, and does not change
+groups that the cure does not concern.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ class Cure:
     """A Cure is a change of an experiment, with its reason and its price."""
 
     key: str
-    """The cure's word in files and on the command line."""
+    """The cure's name in files and on the command line."""
     name: str
     """The cure's name on the screen."""
     why: str
@@ -33,19 +33,19 @@ class Cure:
     edit: Callable[[Experiment], Experiment]
 
     def apply(self, exp: Experiment) -> Experiment:
-        """Return the cured experiment; the same one if the cure does not concern it or cannot be applied."""
+        """Return the changed experiment; the same one if the cure does not concern it or cannot be applied."""
         try:
             return from_dict(to_dict(self.edit(exp)))
         except ExperimentError:
             return exp
 
     def set_of(self, exp: Experiment) -> dict[str, object]:
-        """Return what the cure changes in this experiment, as dotted paths; empty if it changes nothing."""
+        """Return the cure's changes of this experiment as dotted paths with values; empty if it changes nothing."""
         return diff(exp, self.apply(exp))
 
 
 def cure(key: str) -> Cure:
-    """Return the cure of this key. Raises KeyError."""
+    """Return the cure with this key. Raises KeyError."""
     return _BY_KEY[key]
 
 

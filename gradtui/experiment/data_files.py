@@ -1,7 +1,7 @@
-"""Open the files of data sets: only ordinary ones, and none that takes far more memory than it has bytes on the disk.
+"""Open the files of data sets: only ordinary files, and none that needs far more memory than disk space.
 
-A small archive may unpack to terabytes, a file may be one large hole, and a header may claim any size. So sizes are
-checked against what is on the disk before memory is taken for them.
+A small archive may unpack to terabytes, a sparse file may have no content, and a header may claim any size. So sizes
+are compared with the bytes on the disk before memory is allocated.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.ordinary_files import in_bytes, open_to_read, read_whole
 
 LARGEST_TEXT_DATA = 100_000_000
-"""The most bytes of a text to learn from; each character takes some 13 bytes of memory."""
+"""The most bytes of a text to learn from; each character takes about 13 bytes of memory."""
 HARMLESS_BYTES = 100_000_000
 """Files that unpack to fewer bytes are read whatever their ratio."""
 HIGHEST_RATIO = 200
@@ -34,7 +34,7 @@ def refuse(path: Path, problem: str, allowed: str = "") -> NoReturn:
 @contextmanager
 def open_data(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, unpacked if its name ends in .gz. Raises ExperimentError, which names the file."""
-    # The first frame needs this module, and no archive.
+    # The first frame of the screens imports this module and reads no archive.
     import gzip
 
     try:
@@ -47,7 +47,7 @@ def open_data(path: Path) -> Iterator[IO[bytes]]:
 
 
 def check_claim(path: Path, claimed: int) -> None:
-    """Raise ExperimentError where a file cannot hold so many bytes, or only because it packs them far too well."""
+    """Raise ExperimentError where a file cannot hold `claimed` bytes, or only by an implausible compression."""
     try:
         about = os.stat(path)
     except OSError as error:
@@ -65,7 +65,7 @@ def is_mostly_hole(unpacked: int, stored: int) -> bool:
 
 
 def check_ratio(path: Path, unpacked: int, stored: int) -> None:
-    """Raise ExperimentError where a file would take far more memory than it has bytes on the disk, or than there is."""
+    """Raise ExperimentError where a file needs more memory than there is, or far more than its bytes on the disk."""
     if is_mostly_hole(unpacked, stored):
         refuse(
             path,
@@ -80,12 +80,12 @@ def check_ratio(path: Path, unpacked: int, stored: int) -> None:
 
 
 def read_text_data(path: Path) -> str:
-    """Return a text with lines that end in a line feed. Raises ExperimentError if it cannot be read."""
+    """Return the text of a file, its lines ending in a line feed. Raises ExperimentError if it cannot be read."""
     try:
         text = read_whole(path, LARGEST_TEXT_DATA).decode("utf-8")
     except UnicodeDecodeError:
         refuse(path, "is not a text in UTF-8")
     except (OSError, ValueError) as error:
-        # A path with a null in it is a ValueError.
+        # A path that contains a null character raises ValueError.
         refuse(path, f"cannot be read: {getattr(error, 'strerror', None) or error}")
     return text.replace("\r\n", "\n").replace("\r", "\n")

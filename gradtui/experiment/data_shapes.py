@@ -1,6 +1,6 @@
 """Find the shape of one example of the data, without loading the data and without numpy.
 
-The shape of idx and npz files stands in their headers and labels, which are read here.
+The shape of idx and npz files follows from their headers and labels, which are read here.
 """
 
 from __future__ import annotations
@@ -25,15 +25,15 @@ if TYPE_CHECKING:
     from zipfile import ZipFile
 
 TOKEN_SOURCES: frozenset[Source] = frozenset({"copy", "text"})
-"""Sources whose examples are token ids, one a step, and whose net starts with an embedding."""
+"""Sources whose examples are token ids, one per step, and whose net starts with an embedding."""
 
 PLANE_SOURCES: frozenset[Source] = frozenset({"spirals", "circle", "xor", "gauss"})
 """Sources whose examples are generated points in the plane."""
 
 COPY_SYMBOLS = 8
-"""Alphabet of copy; token ids 0 to 7. Blank is 8, go is 9."""
+"""The number of symbols of copy, with the token ids 0 to 7; blank is 8 and go is 9."""
 COPY_LENGTH = 10
-"""Symbols to remember."""
+"""The number of symbols to remember in copy."""
 
 POEM = Path(__file__).parent.parent / "data" / "files" / "poem.txt"
 
@@ -41,8 +41,8 @@ POEM = Path(__file__).parent.parent / "data" / "files" / "poem.txt"
 def data_shape(data: Data) -> DataShape:
     """Return the shape of the examples. Reads the headers and labels of files, not their contents.
 
-    The shape of the data of a recorded run is the one that its folder says. Raises ExperimentError, which names the
-    file, if it is missing or of another format.
+    For the data of a recorded run, the shape comes from the run's folder. Raises ExperimentError, which names the file,
+    if a file is missing or has another format.
     """
     if data.source in FILE_SOURCES and data.path and is_recorded(data):
         return recorded_shape(data)
@@ -68,7 +68,7 @@ def data_shape(data: Data) -> DataShape:
 
 
 def data_path(data: Data) -> Path:
-    """Return the file or folder from which the data are read; for text without one, the poem that ships."""
+    """Return the file or folder from which the data are read; for text without a path, the poem that ships."""
     if not data.path:
         return POEM
     return given_path(data.path)
@@ -89,8 +89,8 @@ def vocabulary(data: Data) -> str:
 def sequence_of(data: Data, shape: DataShape) -> tuple[int, int] | None:
     """Return the (steps, features) in which a recurrent net or a transformer reads numbers; None if it cannot.
 
-    Rows of an image are its steps, all channels of a row together its features; read pixel by pixel, height ×
-    width are its steps and the channels its features.
+    Read by rows, an image has a step for each row, with all channels of the row as features. Read by pixels, it has
+    height × width steps, with the channels as features.
     """
     if data.source in TOKEN_SOURCES:
         return None
@@ -108,7 +108,7 @@ IDX_NAMES = {
     "test_images": ("t10k-images-idx3-ubyte", "t10k-images.idx3-ubyte"),
     "test_labels": ("t10k-labels-idx1-ubyte", "t10k-labels.idx1-ubyte"),
 }
-"""MNIST's own names, and those that unpackers make of them; each also with .gz."""
+"""MNIST's own names, and the variants that some unpackers write; each also with .gz."""
 
 MOST_CLASSES = 100_000
 
@@ -123,7 +123,7 @@ class IdxFiles(NamedTuple):
 
 
 def idx_files(path: Path) -> IdxFiles:
-    """Return the four files in a folder, or those that belong to a file of images (images → labels, idx3 → idx1).
+    """Return the four files in a folder, or the files that belong to a file of images (images → labels, idx3 → idx1).
 
     Raises ExperimentError if the training images or labels are missing.
     """
@@ -180,7 +180,7 @@ def npz_shape(path: Path) -> DataShape:
 
     x may be (n, features), (n, height, width) or (n, channels, height, width).
     """
-    # The first frame needs this module, and no archive.
+    # The first frame of the screens imports this module and reads no archive.
     import lzma
     import zipfile
 
@@ -241,7 +241,7 @@ def _member(archive: ZipFile, path: Path, name: str) -> IO[bytes]:
 
 
 def _check_member(archive: ZipFile, path: Path, name: str, array: _Array) -> None:
-    """Refuse an array whose numbers are not there, or take far more memory than the archive has bytes."""
+    """Raise ExperimentError for an array whose numbers are missing, or need too much memory."""
     about, claimed = archive.getinfo(f"{name}.npy"), math.prod(array.shape) * array.size
     if min(array.shape, default=0) < 0 or claimed > about.file_size:
         refuse(path, f"array {name} ends too early for dimensions {array.shape}", "the whole file")
@@ -249,7 +249,7 @@ def _check_member(archive: ZipFile, path: Path, name: str, array: _Array) -> Non
 
 
 def _npy_header(opened: IO[bytes], path: Path, name: str) -> _Array:
-    """Read what stands before the numbers of a .npy file (numpy.lib.format, versions 1 to 3)."""
+    """Read the header of a .npy file (numpy.lib.format, versions 1 to 3)."""
     start = opened.read(8)
     long = start[6:7] in (b"\x02", b"\x03")
     length = int.from_bytes(opened.read(4 if long else 2), "little")

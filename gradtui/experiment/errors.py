@@ -1,4 +1,4 @@
-"""ExperimentError says what is wrong with an experiment, in one line that names the field."""
+"""Define ExperimentError, which says what is wrong with an experiment, in one line that names the field."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\ud
 
 
 class ExperimentError(ValueError):
-    """An experiment is wrong: ``str()`` is one line for the person who wrote it.
+    """An ExperimentError says in one line, which ``str()`` returns, what is wrong with an experiment.
 
-    ``field`` is the dotted path (``net.0.width``), or the file's name where the file itself is wrong;
-    ``value`` is what stood there; ``allowed`` says in words what may stand there.
+    ``field`` is the dotted path (``net.0.width``), or the file's name where the file itself is wrong; ``value`` is the
+    wrong value; ``allowed`` says in words which values are allowed.
     """
 
     def __init__(self, field: str, value: object = None, allowed: str = "", *, problem: str = "") -> None:
@@ -29,7 +29,7 @@ class ExperimentError(ValueError):
         super().__init__(_one_line(f"{line}; expected {allowed}" if allowed else line, 2000))
 
     def __reduce__(self) -> tuple[object, ...]:
-        # The default would call the class with the finished line as its field.
+        # By default, unpickling would pass the finished line to the class as its field.
         return (_revive, (self.field, self.value, self.allowed, str(self)))
 
 
@@ -46,7 +46,7 @@ def show(value: object) -> str:
     if isinstance(value, str):
         return f'"{_one_line(value, LONGEST_SHOWN)}"'
     if isinstance(value, int):
-        # Beyond 64 bits no TOML reader promises the number, and Python refuses to print 4,300 digits.
+        # TOML readers need not support numbers beyond 64 bits, and Python refuses to print 4,300 digits.
         return str(value) if abs(value) < 2**64 else "a number beyond 64 bits"
     if isinstance(value, float):
         return repr(value)

@@ -1,8 +1,7 @@
-"""Describe the fields of each part of an experiment: kind, range, default and text, read from the annotations of
-``spec.py``.
+"""Read the kind, range, default and text of each field of an experiment from the annotations of ``spec.py``.
 
-The builder on the screen draws its inputs from this, and the errors take from it what is allowed, so a range, a
-choice or a text is written once.
+The builder on the screen makes its inputs from them, and errors say from them which values are allowed, so that a
+range, a choice or a text is written once.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ def fields_of(part: type[Struct]) -> tuple[FieldInfo, ...]:
 
 @cache
 def _fields_of(part: type[Struct], *choices: tuple[str, ...]) -> tuple[FieldInfo, ...]:
-    """Return the fields of a part. The ``choices`` are words that can be registered, for the cache to know of them."""
+    """Return the fields of a part. The ``choices``, which can be registered, are arguments only for the cache's key."""
     hints = get_type_hints(part, include_extras=True)
     inner = parts_of(part)
     return tuple(

@@ -1,13 +1,12 @@
-"""Describe a net as layers: what each reads and gives, how its weights start, and how many parameters it has, without
-torch.
+"""Describe a net as layers with their shapes, initial weights and parameter counts, without torch.
 
 `net_plan.net_plan` turns an experiment into a `NetPlan`: groups of blocks, branches, layers and operations. Parameter
 counts, the memory estimate, the torch modules (`gradtui.nets`), the mean-field theory (`gradtui.diagnosis.theory`) and
-the drawing of the net (`gradtui.ui.drawing`) all read that plan, so none of them can disagree about the net.
+the drawing of the net (`gradtui.ui.drawing`) all read that plan, so they cannot disagree about the net.
 
 Counts are those of torch's modules: dense and conv have biases, a projection has none, recurrent cells have torch's two
-bias vectors. A norm, a learned slope and rezero's scalar are counted with a layer of weights: with order "post" the one
-that they follow, with "pre" the one that they feed; rezero's scalar with the block's last layer.
+bias vectors. A norm and a learned slope are counted with a layer of weights: with order "post" the one that they
+follow, with "pre" the one that they feed. Rezero's scalar is counted with the block's last layer.
 """
 
 from __future__ import annotations
@@ -28,8 +27,8 @@ if TYPE_CHECKING:
 LayerKind = Literal[
     "dense", "conv", "rnn", "lstm", "gru", "attention", "embedding", "input", "gate", "shortcut", "output"
 ]
-"""A block's kind (for the four layers of attention: attention), or embedding, input (attention's own projection of an
-input of another width), gate, shortcut (a projection) or output."""
+"""The kind of the layer's block (for the four layers of attention: attention), or embedding, input (the projection of
+an attention block's input to its width), gate, shortcut (a projection) or output."""
 
 BESIDE_THE_PATH = frozenset({"shortcut", "gate", "input"})
 """Kinds of layers that do not make a net deeper: projections and gates."""
@@ -58,8 +57,7 @@ class Norm(Struct, frozen=True):
 
     @property
     def groups(self) -> int:
-        """Return the number of groups of group normalisation: 8, or the largest number below it that divides the
-        width."""
+        """Return the number of groups of group normalisation: the largest up to 8 that divides the width."""
         return next(groups for groups in range(8, 0, -1) if self.width % groups == 0)
 
     @property
@@ -85,20 +83,23 @@ class View(Struct, frozen=True):
 
 
 class Recurrence(Struct, frozen=True):
-    """A Recurrence holds what a recurrent cell has beside the weights of its input."""
+    """A Recurrence describes the parts of a recurrent cell beside the weights of its input."""
 
     cell: Literal["rnn", "lstm", "gru"]
     activation: Activate | None
-    """None of lstm and gru, which have their own."""
+    """The activation; None for lstm and gru, whose activations are fixed."""
     init: RecurrentInit
     gain: float
-    """Multiplies the hidden-to-hidden weights."""
+    """The factor of the hidden-to-hidden weights."""
     forget_bias: float
 
 
 class Weights(Struct, frozen=True, kw_only=True, dict=True):
-    """A Weights is a layer's linear map and how it starts: `matrices` equal matrices side by side (the gates of a cell;
-    queries, keys and values), each from `inputs` to `outputs` features or channels."""
+    """A Weights is a layer's linear map and its initialisation.
+
+    It has `matrices` equal matrices side by side (the gates of a cell; queries, keys and values), each from `inputs` to
+    `outputs` features or channels.
+    """
 
     inputs: int
     outputs: int
@@ -111,14 +112,14 @@ class Weights(Struct, frozen=True, kw_only=True, dict=True):
     stride: int = 1
     bias: bool = True
     he_slope: float = 0.0
-    """The activation's slope below 0, as far as He's rule takes it into account."""
+    """The activation's slope below 0 in He's rule."""
     factor: float = 1.0
-    """Multiplies the standard deviation of the rule `init`; with 0 the weights start at 0."""
+    """The factor of the standard deviation of the rule `init`; with 0 the weights start at 0."""
     scale: float = 1.0
-    """Multiplies what the layer gives, for good. See `net_plan.BlockPlanner.scale`."""
+    """The constant factor of the layer's output during the whole training. See `net_plan._BlockPlanner._scale`."""
     bias_mean: float = 0.0
     bias_std: float = 0.0
-    """Mean and standard deviation of the initial biases, after `scale`."""
+    """The mean and the standard deviation of the initial biases, after `scale`."""
     recurrence: Recurrence | None = None
 
     @property
@@ -138,7 +139,7 @@ class Weights(Struct, frozen=True, kw_only=True, dict=True):
             self.factor * self.scale * init_deviation(self.init, self.fan_in, self.fan_out, self.he_slope)
         )
         if self.recurrence and self.init == "torch":
-            # torch's cells draw the input's weights by the width, not by the number of inputs.
+            # In torch's cells the deviation of the input's weights depends on the width, not on the number of inputs.
             deviation *= math.sqrt(self.fan_in / self.outputs)
         return self.fan_in * deviation**2
 
@@ -158,10 +159,10 @@ class LayerPlan(Struct, frozen=True, dict=True):
     """A LayerPlan is one layer of weights with the operations that belong to it."""
 
     suffix: str
-    """The layer's name behind its block's: `.2`, `.qkv` or nothing."""
+    """The part of the layer's name after its block's: `.2`, `.qkv` or nothing."""
     kind: LayerKind
     operations: tuple[Operation, ...]
-    """The operations come in the order of the signal; one of them is the weights."""
+    """The operations in the order of the signal; one of them is the weights."""
     behind: tuple[Operation, ...] = ()
     """Operations that follow the addition of the shortcut."""
     scalar: int = 0
@@ -179,12 +180,12 @@ class LayerPlan(Struct, frozen=True, dict=True):
 
     @cached_property
     def after(self) -> tuple[Operation, ...]:
-        """The operations between the weights and the end of the branch's layer."""
+        """The operations between the weights and the end of the layer."""
         return self.operations[self.operations.index(self.weights) + 1 :]
 
     @property
     def parameters(self) -> int:
-        """The number of learned parameters of all that belongs to the layer."""
+        """The number of learned parameters of the layer and all its operations."""
         return sum(operation.parameters for operation in (*self.operations, *self.behind)) + self.scalar
 
 
@@ -194,10 +195,10 @@ class Branch(Struct, frozen=True):
     layers: tuple[LayerPlan, ...]
     shortcut: Shortcut = "none"
     projection: LayerPlan | None = None
-    """The shortcut's weights where the shapes differ; None where it is the input itself."""
+    """The shortcut's weights where the shapes differ; None where the shortcut is the input itself."""
     gate: LayerPlan | None = None
     gain: float = 1.0
-    """Multiplies the branch before the addition: of recurrent blocks, whose layers have no scale."""
+    """The factor of the branch before the addition, for recurrent blocks, whose layers have no scale."""
 
     @property
     def behind(self) -> tuple[Operation, ...]:
@@ -206,15 +207,15 @@ class Branch(Struct, frozen=True):
 
 
 class BlockPlan(Struct, frozen=True):
-    """A BlockPlan is one block: its branches one after another."""
+    """A BlockPlan is one block, which is a sequence of branches."""
 
     reads: Shape
     gives: Shape
     branches: tuple[Branch, ...]
     input: LayerPlan | None = None
-    """The projection before a transformer block that is given another width."""
+    """The projection before a transformer block whose input has another width."""
     positions: bool = False
-    """This is true if the steps' positions are added before the branches: in the net's first transformer block."""
+    """This is true if positions are added before the branches, as in the net's first transformer block."""
 
     @property
     def parameters(self) -> int:
@@ -236,10 +237,10 @@ class GroupPlan(Struct, frozen=True):
 
     group: Group
     view: View | None
-    """The change that is made to the signal before the first block."""
+    """The change of the signal's shape before the first block."""
     first: BlockPlan
     again: BlockPlan
-    """Every other block; the first itself where that is equal too."""
+    """Every later block; the same object as the first where all are equal."""
 
     @property
     def parameters(self) -> int:
@@ -257,8 +258,8 @@ class GroupPlan(Struct, frozen=True):
 class LayerShape(Struct, frozen=True):
     """A LayerShape names and counts one layer of weights.
 
-    `block` counts from 1 and is 0 for embedding and output; `group` is the index in `net`, -1 for those two. `output`
-    is the shape for one example.
+    `block` counts from 1 and is 0 for embedding and output; `group` is the index in `net`, or -1 for embedding and
+    output. `output` is the shape for one example.
     """
 
     name: str
@@ -270,8 +271,10 @@ class LayerShape(Struct, frozen=True):
 
 
 class NetShape(NamedTuple):
-    """A NetShape holds all layers in forward order, the number of all parameters, and the depth: the layers without
-    projections and gates, the output layer counted."""
+    """A NetShape holds all layers in forward order, the number of all parameters, and the depth.
+
+    The depth counts the layers without projections and gates, and includes the output layer.
+    """
 
     layers: tuple[LayerShape, ...]
     parameters: int
@@ -287,10 +290,10 @@ class NetPlan(Struct, frozen=True):
     groups: tuple[GroupPlan, ...]
     output: LayerPlan
     shortcut_blocks: int
-    """Blocks with a shortcut in the whole net."""
+    """The number of blocks with a shortcut in the whole net."""
 
     def shape(self) -> NetShape:
-        """Return the names and parameter counts of all layers. They are the one source of layer names."""
+        """Return the names and parameter counts of all layers. No other code makes layer names."""
         layers = []
         if self.embedding:
             layers.append(_shape_of(self.embedding, "embedding", 0, -1))
@@ -320,10 +323,10 @@ def _shape_of(layer: LayerPlan, name: str, block: int, group: int) -> LayerShape
 def init_deviation(init: Init, fan_in: int, fan_out: int, negative_slope: float = 0.0) -> float:
     """Return the standard deviation of the weights by a rule of initialisation, before `gain`.
 
-    xavier √(2/(fan_in + fan_out)) (Glorot and Bengio 2010, normal); he, fixup √(2/((1 + slope²)·fan_in)) (He et al.
-    2015), where slope is the activation's below zero: 0 for all that take none. The smooth ones (ELU, GELU, SiLU) take
-    ReLU's 2, as is usual; SELU wants lecun. lecun and normal 1/√fan_in (LeCun et al. 1998). torch is a uniform number
-    in ±1/√fan_in, thus 1/√(3·fan_in). orthogonal: an orthogonal matrix's numbers, 1/√ of its longer side.
+    xavier: √(2/(fan_in + fan_out)) (Glorot and Bengio 2010, normal). he and fixup: √(2/((1 + slope²)·fan_in)) (He et
+    al. 2015), where slope is the activation's slope below zero, 0 for activations without one. Smooth activations (ELU,
+    GELU, SiLU) use ReLU's 2, as is usual; SELU needs lecun. lecun and normal: 1/√fan_in (LeCun et al. 1998). torch:
+    1/√(3·fan_in), the deviation of uniform numbers in ±1/√fan_in. orthogonal: 1/√ of the matrix's longer side.
     """
     match init:
         case "xavier":

@@ -1,15 +1,14 @@
-"""Estimate the memory that a training needs from the plan of its net: without torch, and nothing is built.
+"""Estimate the memory that a training needs from the plan of its net, without torch and without building the net.
 
-Weights, gradients and the optimizer's numbers follow from the parameters. Activations are the numbers that the
-forward pass keeps for the backward pass, as torch keeps them on the CPU: a layer of weights and a normalisation
-keep what they read, some nonlinearities what they gave and the others what they read, a recurrent cell its gates
-at every step; a tensor that two of them keep is counted once. Attention keeps no maps of step by step: torch's
-fused kernel computes them again.
+Weights, gradients and the optimizer's numbers follow from the parameters. Activations are the tensors that the forward
+pass keeps for the backward pass, as torch does on the CPU: a layer of weights and a normalisation keep their input,
+a nonlinearity its output or its input, a recurrent cell its gates at every step; a tensor that two of them keep is
+counted once. Attention keeps no (steps × steps) matrices, because torch's fused kernel computes them again.
 
-The activations lie within a tenth of torch's own count in float32, and within a quarter in half precision, where
-torch keeps some tensors in both formats. A GPU's kernels keep other things in places (cuDNN's, a fused LSTM cell's).
-Not counted is what comes and goes, gradients of activations and workspace, and torch itself: some 200 MB, on a GPU
-about 500.
+The estimate of activations lies within a tenth of torch's own count in float32, and within a quarter in half precision,
+where torch keeps some tensors in both formats. Some GPU kernels (cuDNN's, a fused LSTM cell's) keep other tensors.
+Temporary memory (gradients of activations, workspace) is not counted, nor is torch itself, which takes about 200 MB,
+on a GPU about 500.
 """
 
 from __future__ import annotations
@@ -36,16 +35,16 @@ from gradtui.experiment.recorded_shape import DataShape
 from gradtui.experiment.spec import Experiment, Optimizer
 
 FLOAT = 4
-"""Bytes of a number."""
+"""The bytes of a number."""
 CELL = 7
-"""Numbers that a cell of lstm or gru keeps for each unit and step: of lstm four gates, the cell state, its tanh and the
-hidden state; of gru as many, its gates' halves among them."""
+"""The numbers that a cell of lstm or gru keeps for each unit and step. For lstm these are four gates, the cell state,
+its tanh and the hidden state; gru keeps as many, among them the halves of its gates."""
 DIGITS = 1437
-"""Images of the digits that are trained on."""
+"""The number of training images of the digits."""
 
 
 class Memory(NamedTuple):
-    """A Memory holds the need of a training, in bytes."""
+    """A Memory holds the estimated memory of a training, in bytes."""
 
     weights: int
     gradients: int
@@ -59,7 +58,7 @@ class Memory(NamedTuple):
 
 
 def memory_of(exp: Experiment, parameters: int | None = None, data: DataShape | None = None) -> Memory:
-    """Return the memory of the training of an experiment. `parameters` and `data` spare their counting.
+    """Return the memory of the training of an experiment. `parameters` and `data` are computed unless they are given.
 
     Raises ExperimentError where the data cannot be read or does not suit the first group.
     """
@@ -69,7 +68,7 @@ def memory_of(exp: Experiment, parameters: int | None = None, data: DataShape | 
     weights = FLOAT * parameters
     kept = activations(exp, data, examples(exp)) * FLOAT
     if exp.run.precision != "fp32":
-        # Half of the bytes, and the weights once more in that format.
+        # Half precision halves the bytes, and adds a copy of the weights.
         kept = (kept + weights) // 2
     return Memory(weights, weights, weights * states(exp.optimizer), kept)
 
@@ -80,19 +79,18 @@ def states(optimizer: Optimizer) -> int:
 
 
 def examples(exp: Experiment) -> int:
-    """Return the examples in a batch: not more than there are to train on, where that is known without opening a
-    file."""
+    """Return the number of examples in a batch, limited to the training examples if their number needs no file."""
     size, source = exp.data.batch_size, exp.data.source
     if source == "digits":
         return min(size, DIGITS)
     if source in PLANE_SOURCES or source in ("adding", "copy"):
-        # A fifth is kept for the test.
+        # A fifth is used for the test.
         return min(size, exp.data.samples - exp.data.samples // 5)
     return size
 
 
 def activations(exp: Experiment, data: DataShape, batch: int) -> int:
-    """Return how many numbers are kept of a batch of so many examples, their own among them."""
+    """Return how many numbers are kept for a batch of `batch` examples, including the examples themselves."""
     plan = net_plan(exp, data)
     tape = _Tape()
     value = _Value(data.input, given=True)
@@ -103,7 +101,7 @@ def activations(exp: Experiment, data: DataShape, batch: int) -> int:
         value = tape.run(group.view, value) if group.view else value
         value = _block(tape, group.first, value)
         if group.group.repeat > 1:
-            # From the second on, every block keeps the same: it is counted once, however many there are.
+            # All blocks from the second on keep the same, so one of them is counted and multiplied.
             kept, shared = tape.kept, tape.shared
             value = _block(tape, group.again, value)
             tape.kept += (tape.kept - kept) * (group.group.repeat - 2)
@@ -142,14 +140,14 @@ def _branch(tape: _Tape, branch: Branch, value: _Value) -> _Value:
 
 
 class _Value:
-    """A _Value is a tensor of one example, which is kept for the backward pass or not."""
+    """A _Value is a tensor of one example, which may be kept for the backward pass."""
 
     def __init__(self, shape: Shape, numbers: int = 0, *, given: bool = False) -> None:
         self.shape = shape
         self.given = given
-        """Whether it is the data, which needs no gradient."""
+        """This is true for the data, which need no gradient."""
         self.numbers = numbers or prod(shape)
-        """The numbers of the whole tensor where this is a view of a larger one: the whole is kept."""
+        """The numbers to keep; for a view, those of the whole larger tensor."""
         self.kept = False
 
     @property
@@ -159,7 +157,7 @@ class _Value:
 
     @property
     def rows(self) -> int:
-        """The steps of a sequence, each of which is normalised or answered by itself; 1 of other signals."""
+        """The steps of a sequence, each of which is normalised or answered separately; 1 for other signals."""
         return self.shape[0] if len(self.shape) == 2 else 1
 
 
@@ -168,19 +166,19 @@ class _Tape:
 
     def __init__(self) -> None:
         self.kept = 0
-        """Numbers of one example."""
+        """The numbers that are kept for each example."""
         self.shared = 0
-        """Numbers of the whole batch: the means and deviations of batch norm."""
+        """The numbers that are kept for the whole batch: the means and deviations of batch norm."""
 
     def keep(self, value: _Value) -> _Value:
-        """Count a tensor, once."""
+        """Count a tensor, unless it was counted before."""
         if not value.kept:
             value.kept = True
             self.kept += value.numbers
         return value
 
     def run(self, operation: Operation, value: _Value) -> _Value:
-        """Count what an operation keeps, and return what it makes of a tensor."""
+        """Count the tensors that an operation keeps, and return its output."""
         match operation:
             case Weights():
                 return self._weights(operation, value)
@@ -193,7 +191,7 @@ class _Tape:
                 self.kept += value.rows * operation.heads
                 return _Value((*value.shape[:-1], value.width // 3))
             case View(kind="last"):
-                # A view holds on to all steps.
+                # A view of the last step keeps the tensor of all steps.
                 last = _Value(operation.gives, value.numbers, given=value.given)
                 last.kept = value.kept
                 return last
@@ -206,7 +204,7 @@ class _Tape:
             keeps = ACTIVATIONS[activation.name].kept_for_backward if activation else ""
             cell = CELL if activation is None else 2 if keeps == "input" else 1
             self.kept += prod(weights.gives) * cell
-            # The state before the first step is one more, where states are kept; of lstm one of all is not needed.
+            # Where states are kept, the state before the first step is kept too; an LSTM does not need one of them.
             first = -1 if weights.recurrence.cell == "lstm" else int(keeps == "output")
             self.kept += first * weights.outputs
         return _Value(weights.gives)
@@ -224,7 +222,7 @@ class _Tape:
     def _norm(self, norm: Norm, value: _Value) -> _Value:
         """Count a normalisation, and the means and deviations that it divides by."""
         if norm.kind == "rms":
-            # torch composes it of a product with the root and one with the scale, and keeps what is between.
+            # torch computes it as two products, with the root and with the scale, and keeps the result of the first.
             self.kept += prod(value.shape)
             if value.given:
                 return _Value(value.shape)

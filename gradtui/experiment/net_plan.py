@@ -1,16 +1,16 @@
-"""Plan a net in one walk from an experiment to its layers.
+"""Plan a net: turn an experiment into its layers.
 
-How a net reads its input: tokens (copy, text) go through `embedding`, as wide as the first group. A dense group that
-comes first reads the whole example flattened (tokens: step by step). A dense group after conv reads the average over
-the image; after recurrent or attention groups the last step (tokens: every step). The output layer reads like a dense
-group.
+How a net reads its input: tokens (copy, text) go through `embedding`, which is as wide as the first group. A dense
+group that comes first reads the whole example flattened (tokens: step by step). A dense group after conv reads the
+average over the image; after recurrent or attention groups it reads the last step (tokens: every step). The output
+layer reads like a dense group.
 
 With order "post" a layer is weights, norm, activation; beside an identity shortcut the last activation follows the
 addition (He et al. 2016, "Deep residual learning"), beside rezero and highway it stays in the branch, as published.
-With order "pre" a layer is norm, activation, weights (He et al. 2016, "Identity mappings"), also the first of a net: a
-net on raw inputs wants a stem, a group of its own with order "post". Where a group of order "pre" is the last, its norm
-and activation come once more before the output layer (in transformers and recurrent nets the norm alone): the sum of
-hundreds of branches is too large for that layer to read. Another group after it reads the bare sum.
+With order "pre" a layer is norm, activation, weights (He et al. 2016, "Identity mappings"). This includes the first
+layer of a net, so a net on raw inputs needs a stem, a group of its own with order "post". Where the last group has
+order "pre", its norm and activation are repeated before the output layer (in transformers and recurrent nets only the
+norm), because the sum of hundreds of branches is too large for that layer. Another group after it reads the plain sum.
 """
 
 from __future__ import annotations
@@ -52,16 +52,17 @@ GATES = {"rnn": 1, "lstm": 4, "gru": 3}
 """Weight matrices of a recurrent cell, in each of its two directions (input and hidden)."""
 ATTENTION_LAYERS = (".qkv", ".out", ".mlp1", ".mlp2")
 MLP_WIDTH = 4
-"""The hidden layer of a transformer block is so many times as wide as the model."""
+"""The width of the hidden layer of a transformer block ÷ the width of the model."""
 GATE_BIAS = -1.0
-"""A highway gate's bias: it carries its input at first (Srivastava, Greff, Schmidhuber 2015: −1 to −3)."""
+"""The initial bias of a highway gate, which at first passes its input on (Srivastava, Greff, Schmidhuber 2015: −1 to
+−3)."""
 
 
 def net_shape(exp: Experiment, data: DataShape | None = None) -> NetShape:
     """Return the names, shapes and parameter counts of the experiment's layers.
 
-    `data` spares the look at files where the shape is known already. Raises ExperimentError where the data cannot be
-    read or do not suit the net.
+    With `data`, the known shape of an example, no file is opened. Raises ExperimentError where the data cannot be read
+    or do not suit the net.
     """
     if data:
         check_flow(exp, rank=len(data.input))
@@ -71,8 +72,8 @@ def net_shape(exp: Experiment, data: DataShape | None = None) -> NetShape:
 def net_plan(exp: Experiment, data: DataShape | None = None) -> NetPlan:
     """Return the plan of the experiment's net, for examples of the shape `data`, which must suit the net.
 
-    Without `data` they are those of the experiment. Raises ExperimentError where these cannot be read or do not suit
-    the net.
+    Without `data`, the shape is that of the experiment's data. Raises ExperimentError where these cannot be read or do
+    not suit the net.
     """
     if data is None:
         data = data_shape(exp.data)
@@ -82,7 +83,7 @@ def net_plan(exp: Experiment, data: DataShape | None = None) -> NetPlan:
     signal, embedding = data.input, None
     if tokens:
         steps, width = data.input[0], exp.net[0].width
-        # The words' vectors are standard normal numbers, whatever the group's `init`: there is no fan-in.
+        # The vectors of tokens are standard normal numbers, whatever the group's `init`, because they have no fan-in.
         table = Weights(
             inputs=data.outputs, outputs=width, reads=signal, gives=(steps, width), init="normal", bias=False
         )
@@ -107,7 +108,7 @@ def net_plan(exp: Experiment, data: DataShape | None = None) -> NetPlan:
 
 
 def hidden_depth(exp: Experiment) -> int:
-    """Return the layers of weights in the blocks, projections and gates left out. Needs no look at the data."""
+    """Return the number of layers of weights in the blocks, without projections and gates. It opens no data file."""
     layers = (len(ATTENTION_LAYERS) if group.block == "attention" else group.layers for group in exp.net)
     return sum(group.repeat * count for group, count in zip(exp.net, layers, strict=True))
 
@@ -133,10 +134,10 @@ def _summary(signal: Shape, tokens: bool) -> View | None:
 
 
 def _output(last: Group, signal: Shape, tokens: bool, outputs: int) -> LayerPlan:
-    """Return the output layer, with what closes a stack of order "pre" before it.
+    """Return the output layer, with the norm and activation that end a stack of order "pre" before it.
 
-    Its weights start as torch's whatever the groups' `init` (of fixup: at 0): He's would make the scores of a healthy
-    net 2.4 times too large, and the first loss tell of nothing else.
+    Its weights start as torch's, or at 0 with fixup, whatever the groups' `init`. He's rule would make the scores of a
+    healthy net 2.4 times too large, and this would dominate the first loss.
     """
     closing: list[Operation] = []
     if last.order == "pre":
@@ -167,7 +168,7 @@ class _BlockPlanner:
         self.group, self.causal = group, causal
         self.he_slope = ACTIVATIONS[group.activation].he_slope(group.slope)
         self.branch_gain = 1.0
-        """What the branch beside a shortcut is multiplied by."""
+        """The factor of the branch beside a shortcut."""
         if group.shortcut != "none":
             depth = group.branch_gain == "depth"
             self.branch_gain = 1.0 / math.sqrt(shortcut_blocks) if depth else float(group.branch_gain)
@@ -183,7 +184,7 @@ class _BlockPlanner:
         """Return a block of `layers` equal layers: dense, conv, rnn, lstm, gru."""
         group, width = self.group, self.group.width
         recurrent, post = group.block in RECURRENT, group.order == "post"
-        # Padding keeps an image's size at stride 1, so a stride rounds up.
+        # Padding keeps an image's size at stride 1, so the size ÷ stride is rounded up.
         gives = (
             (width, *(-(-side // stride) for side in reads[1:]))
             if group.block == "conv"
@@ -258,7 +259,7 @@ class _BlockPlanner:
             (".mlp2", MLP_WIDTH * width, width),
         ):
             last = suffix not in around
-            # Queries, keys and values are matrices of their own, each with its own fan-out.
+            # Queries, keys and values are separate matrices, each with its own fan-out.
             matrices = 3 if suffix == ".qkv" else 1
             weights = Weights(
                 inputs=inputs,
@@ -285,11 +286,11 @@ class _BlockPlanner:
         return BlockPlan(reads, signal, branches, given, positions)
 
     def _factor(self, *, last: bool, length: int) -> float:
-        """Return what multiplies the deviation of a layer in a branch of `length` layers: `gain`.
+        """Return the factor of the initial deviation of a layer in a branch of `length` layers.
 
-        fixup (Zhang, Dauphin, Ma 2019): a branch's last layer is 0, the `length − 1` before it are scaled by
-        L^(−1/(2·length − 2)), L the number of blocks with a shortcut in the net. Its scalar biases and multipliers are
-        left out: the layers' own biases stand in their place.
+        It is `gain`, except with fixup (Zhang, Dauphin, Ma 2019): a branch's last layer is 0, and the `length − 1`
+        layers before it are scaled by L^(−1/(2·length − 2)), where L is the number of blocks with a shortcut in the
+        net. Fixup's scalar biases and multipliers are left out; the layers' biases replace them.
         """
         if last and self.branch_gain == 0.0:
             return 0.0
@@ -298,19 +299,19 @@ class _BlockPlanner:
         return 0.0 if last else self.group.gain * self.shortcut_blocks ** (-1.0 / (2 * length - 2))
 
     def _scale(self, *, last: bool) -> float:
-        """Return the factor that the last layer of a branch keeps for good; 1 for all other layers.
+        """Return the constant factor of the output of a branch's last layer; 1 for all other layers.
 
-        It could be given to the first weights and left there. But then each of a thousand blocks would answer a step of
-        the optimizer in full, and only a rate a thousand times smaller would train them: with the factor kept, the
-        gradient of every branch carries it too. (Szegedy et al. 2017, "Inception-v4", scale branches by 0.1 to 0.3;
-        Hayou et al. 2021, "Stable ResNet", by 1/√blocks.) A `branch_gain` of 0, which would leave nothing to learn, is
-        a last layer that starts at 0 (Goyal et al. 2017).
+        Scaling only the initial weights would not suffice: each of a thousand blocks would then change by a full step
+        of the optimizer, so the learning rate would have to be a thousand times smaller. A constant factor also scales
+        the gradient of every branch. (Szegedy et al. 2017, "Inception-v4", scale branches by 0.1 to 0.3; Hayou et al.
+        2021, "Stable ResNet", by 1/√blocks.) A constant factor of 0 would leave nothing to learn, so with a
+        `branch_gain` of 0 the last layer starts at 0 instead (Goyal et al. 2017).
         """
         return (self.branch_gain or 1.0) if last else 1.0
 
 
 def _projection(reads: Shape, gives: Shape, stride: int, *, bias: bool = False) -> Weights:
-    """Return the weights between two shapes, 1×1 on images, which keep the variance whatever the group's `init`."""
+    """Return weights between two shapes (1×1 on images) that keep the variance, whatever the group's `init`."""
     return Weights(
         inputs=features(reads),
         outputs=features(gives),
@@ -323,7 +324,7 @@ def _projection(reads: Shape, gives: Shape, stride: int, *, bias: bool = False) 
 
 
 Form = Literal["flat", "image", "sequence", "unknown"]
-"""The form of a signal that a block reads. unknown is an npz file that is not opened yet: anything may follow."""
+"""The form of a signal that a block reads; it is unknown for an npz file that is not opened yet."""
 
 READERS: dict[Form, str] = {
     "flat": "dense",
@@ -333,10 +334,10 @@ READERS: dict[Form, str] = {
 
 
 def check_flow(exp: Experiment, rank: int | None = None) -> None:
-    """Raise ExperimentError at the first group that cannot read the output of the group before it: conv needs an image,
-    recurrent and attention blocks a sequence.
+    """Raise ExperimentError for the first group that cannot read the output of the group before it.
 
-    `rank` is the number of dimensions of one example, where known; before an npz file is opened it is not.
+    conv needs an image, recurrent and attention blocks need a sequence. `rank` is the number of dimensions of one
+    example, or None before an npz file is opened.
     """
     form = _form_of(exp.data, rank)
     _check_reading(exp, form)
@@ -355,7 +356,7 @@ def check_flow(exp: Experiment, rank: int | None = None) -> None:
 
 
 def _check_reading(exp: Experiment, form: Form) -> None:
-    """Raise where `data.sequence` is what is wrong: the same picture is an image or a sequence, as it says."""
+    """Raise ExperimentError where `data.sequence`, which makes an image a sequence of steps, has the wrong value."""
     block, reading = exp.net[0].block, exp.data.sequence
     picture = exp.data.source in ("digits", "idx", "cifar10", "npz")
     if picture and form == "image" and block in SEQUENTIAL:

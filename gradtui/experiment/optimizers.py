@@ -1,8 +1,8 @@
-"""The table of optimizers holds everything that gradtui knows about each of them.
+"""Define the table of optimizers with all facts about each of them.
 
 To add an optimizer, write its row in `ROWS` and a factory of torch's in `gradtui/training/optimizers.py`.
 
-Elsewhere in a program, `register` adds a row and `gradtui.training.optimizers.register` the factory.
+Code outside this package adds a row with `register`, and the factory with `gradtui.training.optimizers.register`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,14 @@ from msgspec import Struct
 
 
 class OptimizerKind(Struct, frozen=True, kw_only=True):
-    """An OptimizerKind holds the facts about one rule by which weights move."""
+    """An OptimizerKind holds the facts about one rule that updates weights."""
 
     name: str
-    """The word for it in experiment files."""
+    """The name in experiment files."""
     state_tensors: int = 0
-    """The numbers that it keeps for each weight, without momentum's."""
+    """The numbers that the optimizer keeps for each weight, without the one for momentum."""
     takes_momentum: bool = False
-    """This is true if it reads `momentum`, for which it then keeps one more number for each weight."""
+    """This is true if the optimizer uses `momentum`, for which it keeps one more number for each weight."""
 
     def states(self, momentum: float) -> int:
         """Return the numbers that it keeps for each weight with this momentum."""
@@ -33,7 +33,7 @@ ROWS = (
 )
 
 OPTIMIZERS: dict[str, OptimizerKind] = {row.name: row for row in ROWS}
-"""The optimizers by name, in the order in which they are offered."""
+"""The optimizers by name, in the order in which the screens list them."""
 
 
 def register(kind: OptimizerKind) -> None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
-    """Return the experiment with other values at some dotted paths, checked after all of them are in place.
+    """Return the experiment with new values at dotted paths; it is checked after all of them are set.
 
     A path may also name a whole part (``net`` with a list of dictionaries). Raises ExperimentError.
     """
@@ -28,9 +28,9 @@ def set_fields(exp: Experiment, changes: Mapping[str, object]) -> Experiment:
 
 
 def diff(old: Experiment, new: Experiment) -> dict[str, object]:
-    """Return what turns ``old`` into ``new``, as dotted paths: ``set_fields(old, diff(old, new)) == new``.
+    """Return the changes from ``old`` to ``new`` by dotted path: ``set_fields(old, diff(old, new)) == new``.
 
-    Where the number of groups differs, the whole list stands under ``net``.
+    Where the number of groups differs, ``net`` has the whole list as its value.
     """
     changes: dict[str, object] = {}
     _compare(to_dict(old), to_dict(new), "", changes)
@@ -71,7 +71,7 @@ def _scalar(text: str) -> object:
         table = tomllib.loads(f"value = {text}")
     except (ValueError, RecursionError):
         return text
-    # Anything else that TOML knows (dates, a second line with another key) is nothing that a field can hold.
+    # Other TOML values (dates, a second line with another key) cannot be the value of a field.
     value = table["value"]
     return value if len(table) == 1 and isinstance(value, bool | int | float | str) else text
 
@@ -98,7 +98,7 @@ def _step(here: Any, key: str, so_far: list[str]) -> Any:
 
 
 def _index(groups: list[Any], key: str, path: list[str]) -> int:
-    # isdecimal alone lets other scripts' digits and numbers of a thousand digits through.
+    # isdecimal alone would accept the digits of other scripts and numbers of a thousand digits.
     if key.isascii() and key.isdecimal() and len(key) < 6 and int(key) < len(groups):
         return int(key)
     last = len(groups) - 1

@@ -1,7 +1,7 @@
 """Read the shape of the data of a recorded run from the run's folder, where the data need not exist any more.
 
-A viewer of somebody else's run must not open the files that its experiment names: one may be a FIFO, which
-hangs, or have no end. So `Run.experiment` gives the data the shape that stands in run.json, which `data_shape` returns.
+A viewer of somebody else's run must not open the files that its experiment names: one may be a FIFO, which hangs, or
+have no end. So `Run.experiment` attaches the shape in run.json to the data, and `data_shape` returns it.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from gradtui.experiment.spec import Data, Source
 Task = Literal["classify", "regress", "sequence"]
 
 FILE_SOURCES: frozenset[Source] = frozenset({"idx", "npz", "text"})
-"""Sources whose shape stands in files."""
+"""The sources whose shape follows from files."""
 
 LARGEST_EXAMPLE, MOST_OUTPUTS = 2**31, 2**31
-"""The most numbers of one example, and of one answer."""
+"""The most numbers of one example, and the most of one answer."""
 
 
 class DataShape(Struct, frozen=True):
-    """A DataShape gives the shape of one example and of what the net must say about it.
+    """A DataShape is the shape of one example and of the net's answer to it.
 
     ``input`` is (features,), (channels, height, width) of an image, (steps, features) of a sequence of
     numbers, or (steps,) of a sequence of tokens. ``outputs`` is the width of the output layer: classes, or
@@ -39,11 +39,11 @@ class DataShape(Struct, frozen=True):
 
 
 _RECORDED = "recorded shape"
-"""The name under which it stands beside the fields of Data: it is no field that a file could set."""
+"""The attribute of Data that holds the recorded shape; it is not a field, so a file cannot set it."""
 
 
 def shape_in(about: Mapping[str, Any]) -> DataShape | None:
-    """Return the shape that run.json says of its data; None where it says none, or one that cannot be."""
+    """Return the shape of the data in run.json; None where it is missing or impossible."""
     fields = {name: about.get(name) for name in ("input", "outputs", "task")}
     try:
         shape = convert(fields, DataShape)
@@ -56,24 +56,24 @@ def shape_in(about: Mapping[str, Any]) -> DataShape | None:
 
 
 def set_recorded_shape(data: Data, shape: DataShape | None) -> None:
-    """Give data the shape that a run's folder says, so that `data_shape` opens no file; None where it says none."""
+    """Attach the shape in a run's folder to the data, so that `data_shape` opens no file; None where it has none."""
     data.__dict__[_RECORDED] = shape
 
 
 def keep_recorded_shape(before: Data, after: Data) -> None:
-    """Give data the recorded shape of others, unless a field that decides about the shape was changed."""
+    """Copy the recorded shape from one data to another, unless a field that determines the shape has changed."""
     same = (before.source, before.path, before.length) == (after.source, after.path, after.length)
     if same and is_recorded(before):
         set_recorded_shape(after, before.__dict__[_RECORDED])
 
 
 def is_recorded(data: Data) -> bool:
-    """Return whether these are the data of a run's folder."""
+    """Return whether the data belong to a run's folder."""
     return _RECORDED in data.__dict__
 
 
 def recorded_shape(data: Data) -> DataShape:
-    """Return the shape that the run's folder says. Raises ExperimentError where it says none that suits the source."""
+    """Return the shape in the run's folder. Raises ExperimentError where it is missing or does not suit the source."""
     shape: DataShape | None = data.__dict__[_RECORDED]
     tokens = data.source == "text"
     if shape is None or tokens != (len(shape.input) == 1 and shape.task == "sequence"):

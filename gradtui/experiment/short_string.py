@@ -1,7 +1,8 @@
 """Turn an experiment into a short string that one can paste into a message and open with `gradtui STRING`, and back.
 
 The string is a prefix with a version, and the compressed TOML of the fields that are not at their default, in letters,
-digits, - and _. It may come from anybody: it is bounded before and after it is decompressed, and checked like a file.
+digits, - and _. It may come from anybody, so its size is limited before and after it is decompressed, and it is checked
+like a file.
 """
 
 from __future__ import annotations
@@ -18,14 +19,14 @@ from gradtui.experiment.toml import dumps, loads
 PREFIX = "gt1-"
 ANY_VERSION = re.compile(r"gt\d+-")
 LONGEST = 20_000
-"""Characters of a string. An experiment has a few hundred."""
+"""The most characters of a string. An experiment has a few hundred."""
 LARGEST_TEXT = 1_000_000
-"""Bytes of TOML in it: a short string may be compressed from a thousand times as much."""
+"""The most bytes of TOML in a string, which could decompress to a thousand times its length."""
 NAME = "the experiment's string"
 
 
 def is_short_string(text: str) -> bool:
-    """Return whether a text claims to be an experiment as a string, of this version or another."""
+    """Return whether a text has the prefix of a short string, of this version or another."""
     return ANY_VERSION.match(text) is not None
 
 

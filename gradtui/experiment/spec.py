@@ -1,8 +1,8 @@
 """Define the experiment: what to train, as plain frozen data.
 
 One experiment is one TOML file. This file is the only place where a field is described: its annotation holds its type,
-its range or choices, and the text that the screens show of it (``fields.py`` reads them). The texts are data, not
-docstrings, so that ``python -OO`` and a zipped install still show them. Rules between fields stand in ``validate.py``.
+its range or choices, and the text that the screens show for it (``fields.py`` reads them). The texts are data, not
+docstrings, so that ``python -OO`` and a zipped install still show them. Rules between fields are in ``validate.py``.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gradtui.experiment.optimizers import OPTIMIZERS
 Block = Literal["dense", "conv", "rnn", "lstm", "gru", "attention"]
 ActivationName = Annotated[str, Meta(extra={"choices": ACTIVATIONS})]
 OptimizerName = Annotated[str, Meta(extra={"choices": OPTIMIZERS})]
-"""The names in a table that can grow; ``validate.py`` checks them."""
+"""A name in a table that can be extended; ``validate.py`` checks it."""
 Norm = Literal["none", "batch", "layer", "group", "rms"]
 Shortcut = Literal["none", "identity", "rezero", "highway"]
 Init = Literal["torch", "xavier", "he", "lecun", "orthogonal", "normal", "fixup"]
@@ -33,11 +33,11 @@ NotNegative = Annotated[float, Meta(ge=0.0)]
 
 
 class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A Part of an experiment is frozen, is made by keywords and refuses unknown fields."""
+    """A Part is a table of an experiment; it is frozen, is made by keywords and refuses unknown fields."""
 
 
 class Data(Part, frozen=True, dict=True):
-    """The part [data]: what the net learns from."""
+    """Data is the part [data], which says what the net learns from."""
 
     source: Annotated[
         Source,
@@ -70,7 +70,7 @@ class Data(Part, frozen=True, dict=True):
 
 
 class Group(Part, frozen=True):
-    """A group of equal blocks, [[net]]. Groups stand in the order from input to output."""
+    """A Group is an entry of [[net]], a group of equal blocks. Groups are in the order from input to output."""
 
     block: Annotated[Block, "What one block is made of."] = "dense"
     width: Annotated[int, Meta(ge=1, le=65_536), "Units, channels, hidden size or model size."] = 64
@@ -137,7 +137,7 @@ class Group(Part, frozen=True):
 
 
 class Optimizer(Part, frozen=True):
-    """The part [optimizer]: how the weights move."""
+    """Optimizer is the part [optimizer], which says how the weights are updated."""
 
     kind: Annotated[OptimizerName, "The rule."] = "sgd"
     lr: Annotated[Positive, "Learning rate."] = 0.1
@@ -155,8 +155,9 @@ class Optimizer(Part, frozen=True):
 
 
 class Pretrain(Part, frozen=True):
-    """The part [cures.pretrain]: layer-wise pretraining, or a start from a checkpoint, before the whole net is
-    fine-tuned.
+    """Pretrain is the part [cures.pretrain].
+
+    It describes layer-wise pretraining, or the checkpoint to start from, before the whole net is fine-tuned.
     """
 
     kind: Annotated[
@@ -180,7 +181,7 @@ class Pretrain(Part, frozen=True):
 
 
 class Cures(Part, frozen=True):
-    """The part [cures]: what is added to the training against vanishing and exploding gradients."""
+    """Cures is the part [cures], which says what the training does against vanishing and exploding gradients."""
 
     clip_norm: Annotated[
         NotNegative,
@@ -196,7 +197,7 @@ class Cures(Part, frozen=True):
 
 
 class Run(Part, frozen=True):
-    """The part [run]: how long to train, and where."""
+    """Run is the part [run], which says how long to train, and on which device."""
 
     steps: Annotated[int, Meta(ge=1, le=1_000_000_000), "Optimizer steps."] = 500
     device: Annotated[

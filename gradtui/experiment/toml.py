@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from gradtui.experiment.fields import FieldInfo
 
 WRITTEN_ALWAYS = frozenset({"name", "source", "block"})
-"""Fields that a short file names even at their default: without them a reader sees an empty table."""
+"""The fields that a short file names even at their default, because a table without them would be empty."""
 
 LARGEST_FILE = 10_000_000
 
@@ -28,8 +28,8 @@ LARGEST_FILE = 10_000_000
 def from_dict(raw: object) -> Experiment:
     """Return an experiment from plain dictionaries, lists and values, completely checked.
 
-    Raises ExperimentError at the first field that is unknown, of the wrong type, out of range, or at odds
-    with another one.
+    Raises ExperimentError for the first field that is unknown, of the wrong type, out of range, or inconsistent with
+    another one.
     """
     try:
         exp = msgspec.convert(raw, Experiment)
@@ -47,7 +47,7 @@ def from_dict(raw: object) -> Experiment:
 
 
 def loads(text: str, source: str = "experiment") -> Experiment:
-    """Return an experiment from TOML. ``source`` names the text in an error of syntax."""
+    """Return an experiment from TOML. ``source`` names the text in a syntax error."""
     return from_dict(toml_of(text, source))
 
 
@@ -57,7 +57,7 @@ def load(path: str | Path) -> Experiment:
 
 
 def toml_of(text: str, source: str) -> dict[str, Any]:
-    """Return what a text of TOML holds. Raises ExperimentError that names the ``source`` and the place."""
+    """Return the content of a TOML text. Raises ExperimentError that names the ``source`` and the place."""
     import tomllib
 
     try:
@@ -65,12 +65,12 @@ def toml_of(text: str, source: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise ExperimentError(source, problem=f"not valid TOML: {_place(str(error))}") from None
     except ValueError as error:
-        # Numbers of thousands of digits, impossible dates and deep nesting.
+        # tomllib raises this for numbers of thousands of digits, impossible dates and deep nesting.
         raise ExperimentError(source, problem=f"not valid TOML: {error}") from None
 
 
 def read_text(path: str | Path) -> str:
-    """Return the text of a TOML file. Raises ExperimentError if it cannot be read, is no text or too large."""
+    """Return the text of a TOML file. Raises ExperimentError if it cannot be read, is not text or is too large."""
     name = str(path)
     try:
         with os.fdopen(open_to_read(given_path(path)), "rb") as opened:
@@ -95,7 +95,7 @@ def to_dict(exp: Experiment) -> dict[str, Any]:
 def dumps(exp: Experiment, *, defaults: bool = False) -> str:
     """Return the experiment as TOML, which ``loads`` reads back.
 
-    Fields at their default are left out unless asked for."""
+    Fields at their default are left out unless ``defaults`` is true."""
     import tomli_w
 
     raw = to_dict(exp) if defaults else _differing(exp)
@@ -105,7 +105,7 @@ def dumps(exp: Experiment, *, defaults: bool = False) -> str:
         if isinstance(value, dict):
             texts.append(tomli_w.dumps({key: value}))
         elif isinstance(value, list):
-            # tomli_w itself folds short groups into one line of braces, which is hard to edit.
+            # By itself, tomli_w writes short groups as one line in braces, which is hard to edit.
             texts += ["[[net]]\n" + tomli_w.dumps(group) for group in value]
     return "\n".join(texts)
 
@@ -126,7 +126,7 @@ def _differing(part: msgspec.Struct) -> dict[str, Any]:
 
 
 def _check_values(part: msgspec.Struct, path: tuple[str, ...]) -> None:
-    # msgspec lets NaN and infinity through where no bound stands, and has no word for a line break in a name.
+    # msgspec accepts NaN and infinity in fields without bounds, and line breaks in names.
     for name in part.__struct_fields__:
         value = getattr(part, name)
         here = (*path, name)
@@ -147,7 +147,7 @@ def _place(message: str) -> str:
 
 
 def _explain(message: str, raw: object) -> ExperimentError:
-    """Turn msgspec's sentence (``Expected `int` >= 1 - at `$.net[0].width` ``) into an error that names our field."""
+    """Turn msgspec's message (``Expected `int` >= 1 - at `$.net[0].width` ``) into an error that names the field."""
     text, _, where = message.partition(" - at ")
     if where.startswith("`key`"):
         return ExperimentError("experiment", raw, "fields with names", problem="a field's name is not text")
@@ -161,7 +161,7 @@ def _explain(message: str, raw: object) -> ExperimentError:
 
 
 def unknown_field(path: tuple[str, ...]) -> str:
-    """Return a text that says that the last name of ``path`` is no field, and which fields there are."""
+    """Return a text that says that the last name of ``path`` is not a field, and which fields exist."""
     part = _part(path[:-1])
     names = list(part.__struct_fields__) if part else []
     hint = nearest(path[-1], names)

@@ -1,7 +1,7 @@
 """Check the rules between fields, which single ranges and choices cannot express.
 
-A field that does not concern the chosen kind (``kernel`` of a dense block, ``momentum`` of Adam) is ignored,
-not refused: a person who switches a block's kind back and forth must not lose what they typed.
+A field that does not concern the chosen kind (``kernel`` of a dense block, ``momentum`` of Adam) is ignored, not
+refused, so that a person who switches a block's kind back and forth keeps their values.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PATHS = {
 
 
 def check(exp: Experiment) -> None:
-    """Raise ExperimentError at the first rule that the experiment breaks. This opens no file."""
+    """Raise ExperimentError for the first rule that the experiment breaks. This opens no file."""
     for index, group in enumerate(exp.net):
         _check_name(f"net.{index}.activation", group.activation, ACTIVATIONS)
     _check_name("optimizer.kind", exp.optimizer.kind, OPTIMIZERS)
@@ -52,7 +52,7 @@ def _check_name(at: str, name: str, known: Collection[str]) -> None:
 
 
 def depth_of(exp: Experiment) -> int:
-    """Return the number of layers without projections and gates, the output layer counted, as in ``NetShape.depth``."""
+    """Return the number of layers without projections and gates but with the output layer, as in ``NetShape.depth``."""
     return hidden_depth(exp) + 1 + (exp.data.source in TOKEN_SOURCES)
 
 
@@ -172,7 +172,7 @@ def _check_layerwise(at: str, group: Group, kind: str) -> None:
 
 
 def _check_units(exp: Experiment) -> None:
-    """A restricted Boltzmann machine's units are probabilities, the visible ones too."""
+    """Check that all units of a restricted Boltzmann machine, also the visible ones, can be probabilities."""
     for index, group in enumerate(exp.net):
         for name, needed in (("activation", "sigmoid"), ("norm", "none")):
             value = getattr(group, name)

@@ -14,25 +14,25 @@ EPSILON = 1e-5
 """Added under the root of every normalisation (torch's default of batch norm)."""
 
 Factory = Callable[[float], nn.Module]
-"""Makes an activation's module for a group with this `slope`."""
+"""A function that makes an activation's module for a group with this `slope`."""
 
 FACTORIES: dict[str, Factory] = {
     "leaky_relu": nn.LeakyReLU,
-    # One learned slope for the layer, not one a channel: the lab shows it over time.
+    # One slope for the layer instead of one per channel, so that the lab can show it over time.
     "prelu": lambda slope: nn.PReLU(init=slope),
 }
-"""Activations that are not simply a class of torch.nn called without arguments."""
+"""Factories of the activations that need more than a call of a torch.nn class without arguments."""
 
 
 def register(name: str, factory: Factory) -> None:
-    """Say how the module of a registered activation is made. Raises KeyError where the table has no such name."""
+    """Set the factory of a registered activation's module. Raises KeyError where the table has no such name."""
     FACTORIES[ACTIVATIONS[name].name] = factory
 
 
 def make_activation(kind: str, slope: float) -> nn.Module:
-    """Return a new module of an activation: one for each layer, so that a probe can look at one layer's output.
+    """Return a new module of an activation; each layer has its own, so that a probe can read that layer's output.
 
-    ``slope`` is leaky_relu's, and where prelu's learned slope starts.
+    ``slope`` is the slope of leaky_relu, and the initial slope of prelu.
     """
     if factory := FACTORIES.get(kind):
         return factory(slope)
@@ -43,9 +43,9 @@ def make_activation(kind: str, slope: float) -> nn.Module:
 def make_norm(norm: Norm) -> nn.Module:
     """Return a normalisation with learned scale (1 at first) and shift (0).
 
-    Layer and RMS normalise an image over channels and places together, with one scale a channel; a sequence over the
-    features of each step. Sources: batch (Ioffe and Szegedy 2015), layer (Ba 2016), group (Wu and He 2018), rms (Zhang
-    and Sennrich 2019).
+    Layer and RMS normalisation take an image over channels and places together, with one scale per channel, and a
+    sequence over the features of each step. Sources: batch (Ioffe and Szegedy 2015), layer (Ba 2016), group (Wu and He
+    2018), rms (Zhang and Sennrich 2019).
     """
     kind, width, rank = norm.kind, norm.width, norm.rank
     if kind == "batch":
@@ -67,7 +67,7 @@ class BatchNormSteps(nn.BatchNorm1d):
 
 
 class GroupNormSteps(nn.GroupNorm):
-    """A GroupNormSteps normalises (batch, steps, features), each step by itself."""
+    """A GroupNormSteps normalises (batch, steps, features), each step separately."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a batch of inputs."""
@@ -75,7 +75,7 @@ class GroupNormSteps(nn.GroupNorm):
 
 
 class RMSNormImage(nn.Module):
-    """An RMSNormImage normalises (batch, channels, height, width) over channels and places, one scale a channel."""
+    """An RMSNormImage normalises (batch, channels, height, width) over all but the batch, with a scale per channel."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Steps = list[tuple[str, nn.Module]]
-"""Modules in the order in which they are called, each with its name in the state dict."""
+"""The modules in the order in which they are called, each with its name in the state dict."""
 
 
 class Block(nn.Module):
@@ -20,7 +20,7 @@ class Block(nn.Module):
         for name, module in steps:
             self.add_module(name, module)
         self.path = [module for _, module in steps]
-        """A list beside torch's own registry: quicker to walk, and gate and projection are not on it."""
+        """A list beside torch's registry, which is faster to iterate and leaves out gate and projection."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a batch of inputs."""
@@ -84,14 +84,16 @@ class Highway(Shortcut):
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a batch of inputs."""
         around, branch, share = self.around(x), super().forward(x), torch.sigmoid(self.gate(x))
-        # In half precision one of them may be in float32, as a norm's output is; lerp takes one format only.
+        # In half precision one of them may be in float32, like a norm's output, but lerp needs equal formats.
         wide = torch.promote_types(torch.promote_types(around.dtype, branch.dtype), share.dtype)
         return torch.lerp(around.to(wide), branch.to(wide), share.to(wide))
 
 
 class Attention(nn.Module):
-    """An Attention is scaled dot-product attention: (batch, steps, 3 · width), queries, keys, values, to (batch, steps,
-    width)."""
+    """An Attention is scaled dot-product attention.
+
+    It takes queries, keys and values as one tensor (batch, steps, 3 · width) to (batch, steps, width).
+    """
 
     def __init__(self, heads: int, causal: bool) -> None:
         super().__init__()

@@ -49,7 +49,7 @@ VIEWS = {
 def build(exp: Experiment, shape: DataShape, *, generator_seed: int) -> Net:
     """Return the net of a valid experiment for examples of `shape`, in float32 on the CPU.
 
-    The weights follow `generator_seed` alone; torch's global generator is neither read nor moved.
+    The weights depend only on `generator_seed`; torch's global generator is neither read nor advanced.
     """
     return _Builder(torch.Generator().manual_seed(generator_seed)).net(exp, shape)
 
@@ -73,7 +73,7 @@ class _Builder:
         number = 0
         for group in plan.groups:
             if group.view:
-                # The names in the state dict: `flatten` before all blocks, else `average3`, `last3`.
+                # Its name in the state dict is `flatten` before all blocks, elsewhere such as `average3` or `last3`.
                 view = self._module(group.view)
                 self.parts.append((f"{group.view.kind}{number or ''}", view))
                 self._views.append(view)
@@ -169,7 +169,7 @@ class _Builder:
         return make_weights(operation, self.generator)
 
     def _add(self, name: str, layer: LayerPlan, modules: list[nn.Module]) -> None:
-        """Note a layer whose modules are those of its operations, views left out."""
+        """Register a layer with the modules of its operations, except views."""
         operations = [o for o in (*layer.operations, *layer.behind) if not isinstance(o, View)]
         weights, activation, function = modules[0], None, "identity"
         for operation, module in zip(operations, modules, strict=True):

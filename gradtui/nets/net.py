@@ -1,4 +1,4 @@
-"""The net of an experiment is a torch module: a path of modules, with its layers in forward order."""
+"""Define the net of an experiment as a torch module: a path of modules, and its layers in forward order."""
 
 from __future__ import annotations
 
@@ -19,18 +19,19 @@ class Layer:
     name: str
     kind: LayerKind
     parameters: list[nn.Parameter]
-    """Weights and biases, then those of a norm, a learned slope and rezero's scalar that belong to the layer."""
+    """Weights and biases, then the parameters of the layer's norm, learned slope and rezero's scalar."""
     module: nn.Module
-    """The weight module; its output is the pre-activation. Of a recurrent layer the hidden states (batch, steps,
+    """The weight module; its output is the pre-activation, or in a recurrent layer the hidden states (batch, steps,
     width)."""
     activation: nn.Module | None
     """The module whose output is the layer's activation: with order "post" it follows the weights (and the addition of
-    an identity shortcut), with "pre" it feeds them. A recurrent layer is its own. None: there is none."""
+    an identity shortcut), with "pre" it feeds them. A recurrent layer is its own activation. None where there is
+    none."""
     function: str
     """The name of the activation; "tanh" of lstm and gru, "identity" where there is none."""
     path: list[nn.Module] = field(default_factory=list)
-    """All modules of the layer in the order in which they end: views, norms, attention, weights and activation, and for
-    the last layer of a block with a shortcut the block itself. What is left out lies beside the path of the signal."""
+    """The layer's modules on the path of the signal, in the order in which they end: views, norms, attention, weights
+    and activation, and for the last layer of a block with a shortcut the block itself."""
 
     @property
     def count(self) -> int:
@@ -41,9 +42,9 @@ class Layer:
 class Net(nn.Module):
     """A Net is the net of an experiment; `build` makes it.
 
-    It takes what `data.load` gives: images (batch, channels, height, width), points (batch, features),
-    sequences (batch, steps, features) or tokens (batch, steps). It gives (batch, outputs), or (batch, steps,
-    outputs) for tokens.
+    Its input is what `data.load` returns: images (batch, channels, height, width), points (batch, features), sequences
+    (batch, steps, features) or tokens (batch, steps). Its output is (batch, outputs), or (batch, steps, outputs) for
+    tokens.
     """
 
     def __init__(self, parts: list[tuple[str, nn.Module]], layers: list[Layer]) -> None:
@@ -51,9 +52,9 @@ class Net(nn.Module):
         self.layers = layers
         """Layers of weights in forward order, as `net_shape` names them."""
         self.path: list[nn.Module] = []
-        """The modules that the input goes through. Plain blocks are unpacked: a call less for each."""
+        """The modules that the input goes through. Plain blocks are unpacked, which saves a call for each."""
         self.frozen: list[nn.Module] = []
-        """The modules that stay in evaluation mode: batch norms of layers that training leaves as they are."""
+        """The modules that stay in evaluation mode: the batch norms of frozen layers."""
         for name, part in parts:
             self.add_module(name, part)
             self.path.extend(part.path if type(part) is Block else [part])
@@ -65,21 +66,21 @@ class Net(nn.Module):
         return x
 
     def freeze(self, layers: int) -> None:
-        """Let batch norms of the first layers neither normalise by the batch nor learn from it from now on."""
+        """Freeze the batch norms of the first layers: they no longer normalise by the batch nor learn from it."""
         fixed = {id(parameter) for layer in self.layers[:layers] for parameter in layer.parameters}
         norms = [module for module in self.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
         self.frozen = [norm for norm in norms if id(norm.weight) in fixed]
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
-        """Switch between training and evaluation as torch does, but for what is frozen."""
+        """Switch between training and evaluation as torch does, except for frozen modules."""
         super().train(mode)
         for module in self.frozen:
             module.eval()
         return self
 
     def record_hidden(self, on: bool) -> None:
-        """Say whether recurrent layers keep the hidden states of their last pass. Off also lets go of those kept."""
+        """Set whether recurrent layers keep the hidden states of their last pass. Off also drops those kept."""
         for layer in self._recurrent().values():
             layer.recording = on
             if not on:
@@ -89,8 +90,8 @@ class Net(nn.Module):
     def hidden_states(self) -> dict[str, list[Tensor]]:
         """The hidden states (batch, width) of the last recorded pass, one a step, by the name of the recurrent layer.
 
-        They are parts of the graph: after ``state.retain_grad()`` and backward, ``state.grad`` is the total
-        derivative of the loss, through all later steps and layers. Empty lists where none was recorded.
+        They are parts of the graph: after ``state.retain_grad()`` and backward, ``state.grad`` is the total derivative
+        of the loss, through all later steps and layers. The lists are empty where no pass was recorded.
         """
         return {name: layer.states for name, layer in self._recurrent().items()}
 

@@ -1,8 +1,8 @@
-"""Build recurrent layers, which our own loop steps through time.
+"""Build recurrent layers that step through time in a loop of their own.
 
-torch's fused nn.RNN, nn.LSTM and nn.GRU give the hidden states as one tensor that the recurrence does not
-pass through: a hook there sees only what the loss says of each step directly. Here every hidden state is a
-tensor of its own in the graph, so its gradient is the total one, through all later steps.
+torch's fused nn.RNN, nn.LSTM and nn.GRU return the hidden states as one tensor that the recurrence does not pass
+through, so a hook sees only the direct gradient of the loss at each step. Here every hidden state is a separate tensor
+in the graph, so its gradient is the total one, through all later steps.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class Recurrent(nn.Module):
         super().__init__()
         self.cell = cell
         self.recording = False
-        """Whether to keep the hidden states of the last pass."""
+        """This is true if the hidden states of the last pass are kept."""
         self.states: list[Tensor] = []
-        """Hidden states (batch, width) of the last recorded pass, one a step, parts of the graph."""
+        """Hidden states (batch, width) of the last recorded pass, one per step, as parts of the graph."""
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a batch of inputs."""
@@ -78,7 +78,7 @@ class Recurrent(nn.Module):
 
 
 def make_recurrent(weights: Weights, generator: torch.Generator) -> Recurrent:
-    """Return a recurrent layer, filled."""
+    """Return a recurrent layer with initialised weights."""
     recurrence, inputs, width = weights.recurrence, weights.inputs, weights.outputs
     assert recurrence is not None
     cell: nn.RNNCellBase

@@ -1,7 +1,7 @@
-"""Make weight modules that start empty, and fill them from an experiment's own random numbers.
+"""Make weight modules without initial values, and initialise them from an experiment's own random numbers.
 
-The numbers come from one generator in the order in which the layers are built, so a net depends on its experiment
-alone, and torch's global generator is neither read nor moved.
+The numbers come from one generator in the order in which the layers are built, so a net depends only on its
+experiment, and torch's global generator is neither read nor advanced.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gradtui.experiment.layers import Recurrence, Weights, init_deviation
 
 
 class Unfilled:
-    """An Unfilled module has no initialisation of torch's, which would draw from the global generator."""
+    """An Unfilled module skips torch's initialisation, which would draw from the global generator."""
 
     def reset_parameters(self) -> None:
         """Leave the numbers as they are: the functions of this module set them."""
@@ -41,7 +41,7 @@ class ScaledLinear(Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Return the output for a batch of inputs."""
         if x.dim() == 2:
-            # The scale rides along in the multiplication, at no cost.
+            # addmm applies the scale at no extra cost.
             return torch.addmm(self.bias, x, self.weight.t(), beta=self.scale, alpha=self.scale)
         return super().forward(x) * self.scale
 
@@ -57,7 +57,7 @@ class ScaledConv2d(Conv2d):
 
 
 def make_weights(weights: Weights, generator: torch.Generator) -> Linear | Conv2d:
-    """Return a dense or convolutional layer, filled."""
+    """Return a dense or convolutional layer with initialised weights."""
     plain = weights.scale == 1.0
     outputs = weights.matrices * weights.outputs
     made: Linear | Conv2d
@@ -83,7 +83,7 @@ def make_weights(weights: Weights, generator: torch.Generator) -> Linear | Conv2
 
 @torch.no_grad()
 def make_embedding(weights: Weights, generator: torch.Generator) -> Embedding:
-    """Return an embedding of standard normal vectors, as torch's are: it has no fan-in."""
+    """Return an embedding of standard normal vectors, like torch's, because an embedding has no fan-in."""
     embedding = Embedding(weights.inputs, weights.outputs)
     embedding.weight.normal_(0.0, 1.0, generator=generator)
     return embedding
@@ -95,7 +95,7 @@ def fill(matrix: Tensor, weights: Weights, generator: torch.Generator) -> None:
     if weights.factor == 0.0:
         matrix.zero_()
     elif weights.init == "orthogonal":
-        # Saxe, McClelland, Ganguli 2013; a kernel as the matrix (out, in·k·k).
+        # Saxe, McClelland, Ganguli 2013; a kernel counts as the matrix (out, in·k·k).
         nn.init.orthogonal_(matrix, gain=weights.factor, generator=generator)
     else:
         deviation = weights.factor * init_deviation(
@@ -110,7 +110,7 @@ def fill(matrix: Tensor, weights: Weights, generator: torch.Generator) -> None:
 
 @torch.no_grad()
 def fill_bias(bias: Tensor, weights: Weights, generator: torch.Generator) -> None:
-    """Fill biases with normal numbers, with every rule of initialisation."""
+    """Fill biases with normal numbers, whatever the rule of initialisation."""
     if weights.bias_std:
         mean, deviation = weights.bias_mean / weights.scale, weights.bias_std / weights.scale
         bias.normal_(mean, deviation, generator=generator)
@@ -142,10 +142,10 @@ def fill_recurrent(matrix: Tensor, init: str, gain: float, generator: torch.Gene
 def fill_cell(
     cell: nn.RNNCellBase, weights: Weights, recurrence: Recurrence, generator: torch.Generator
 ) -> None:
-    """Fill a recurrent cell, each gate's matrices by themselves.
+    """Fill a recurrent cell, the matrices of each gate separately.
 
-    Of torch's two biases only the input's is drawn, the other is 0: their sum is what counts. With init "torch" the
-    input's weights are uniform in ±1/√width, as torch's cells have them.
+    Of torch's two biases only the input's is drawn and the other is 0, because only their sum matters. With init
+    "torch" the input's weights are uniform in ±1/√width, as in torch's cells.
     """
     for matrix in cell.weight_ih.chunk(weights.matrices):
         if weights.init == "torch":

@@ -1,16 +1,14 @@
 """Measure the gradient of every layer from one flat buffer: the norm and the sizes of the numbers.
 
-The weights and the gradients of a net become views of two flat buffers in which the layers stand one
-after another, each padded with zeros to whole rows of a common length. The norms of all rows are then *one*
-reduction, whatever the layers' shapes, and the optimizer may move all weights as *one* tensor.
+The weights and the gradients of a net become views of two flat buffers that hold the layers one after another, each
+padded with zeros to whole rows of a common length. The norms of all rows are then *one* reduction, whatever the layers'
+shapes, and the optimizer may update all weights as *one* tensor.
 
-Sums in float32 are trusted only where norms.py says that they may be; layers outside that range are summed
-again in float64. A device that answers late (CUDA) accumulates in float64 at once: to look at a value would be
-to wait for it.
+Sums in float32 are used only in the range that norms.py allows; layers outside that range are summed again in float64.
+An asynchronous device (CUDA) always accumulates in float64, because checking a value would mean waiting for it.
 
-Histograms count numbers by powers of two. The bits of a float32 hold its power of two, so no logarithm is taken, and
-nothing is rounded: subnormal numbers belong to powers of their own, and no device's habit of reading them as 0
-plays a part.
+Histograms count numbers by powers of two. The bits of a float32 contain its power of two, so no logarithm is computed
+and nothing is rounded. Subnormal numbers get their own powers, also on devices that compute with them as 0.
 """
 
 from __future__ import annotations
@@ -26,17 +24,17 @@ from gradtui.probe.norms import LEAST_SQUARE, scaled_row_norms
 from gradtui.runs.histograms import POWERS
 
 ALIGNMENT = 16
-"""Parameters start at multiples of this many numbers (64 bytes), as freshly allocated tensors do."""
+"""Parameters start at multiples of this many numbers (64 bytes), like newly allocated tensors."""
 ROW_LENGTHS = (1024, 512, 256, 128, 64)
-"""Lengths that are tried from the longest; the first whose padding is under 5 % is taken."""
+"""The lengths of rows, tried from the longest; the first with less than 5 % of padding is taken."""
 BLOCK = 65_536
-"""Numbers converted to float64 at a time: the copy stays in the processor's cache, however large a layer."""
+"""The numbers that are converted to float64 at a time, so that the copy fits into the processor's cache."""
 PLACES = 1 + POWERS + 1
-"""Places of a histogram: zeros, the powers of two from -149 to 127, and numbers that are not finite."""
+"""The places of a histogram: zero, the powers of two from -149 to 127, and numbers that are not finite."""
 MANTISSA_BITS = 23
-"""Bits behind the exponent's; as many powers of two are those of subnormal numbers."""
+"""The bits of the mantissa, which is also the number of powers of two of subnormal numbers."""
 DEVICE_PIECE = 1 << 24
-"""Numbers that a device other than the CPU counts at a time: some of its memory, however large a net."""
+"""The numbers that a device other than the CPU counts at a time, which limits the memory that this takes."""
 
 
 RowNorms = np.ndarray | Tensor
@@ -47,8 +45,8 @@ class FlatGradients:
     """A FlatGradients holds the parameters of a net and their gradients as two flat buffers, layer by layer.
 
     `layers` names the parameters of each layer in forward order. A parameter that occurs twice belongs to the
-    first layer that names it. From here on each `parameter.data` and `parameter.grad` is a view of a buffer:
-    clear gradients with `zero_()`, never by setting them to None.
+    first layer that names it. Each `parameter.data` and `parameter.grad` becomes a view of a buffer: clear gradients
+    with `zero_()`, never by setting them to None.
 
     Raises ValueError when the parameters are not all float32 on one device.
     """
@@ -66,7 +64,7 @@ class FlatGradients:
         rows = np.array([max(1, -(-size // self.row_length)) for size in sizes], dtype=np.intp)
         ends = np.cumsum(rows, dtype=np.intp)
         self.rows = ends - rows
-        """First row of each layer."""
+        """The first row of each layer."""
         self.counts = np.array([sum(p.numel() for p in layer) for layer in owned])
         """Parameters of each layer."""
         self.ends = ends
@@ -89,7 +87,7 @@ class FlatGradients:
         self.attach()
 
     def attach(self) -> None:
-        """Make every `parameter.grad` the view of the buffer again."""
+        """Make every `parameter.grad` a view of the buffer again."""
         for p, view in zip(self.parameters, self._views, strict=True):
             p.grad = view
 
@@ -102,7 +100,7 @@ class FlatGradients:
         return (int(self.rows[layer]) if layer < len(self.rows) else int(self.ends[-1])) * self.row_length
 
     def marked(self, chosen: Callable[[nn.Parameter], bool]) -> Tensor:
-        """Return a buffer laid out like the weights with 1 where a chosen parameter lies and 0 elsewhere."""
+        """Return a buffer with the layout of the weights, with 1 for chosen parameters and 0 elsewhere."""
         marks = torch.zeros_like(self.weights)
         for p in self.parameters:
             if chosen(p):
@@ -110,16 +108,15 @@ class FlatGradients:
         return marks
 
     def row_norms(self, flat: Tensor | None = None) -> RowNorms:
-        """Return the norms of the rows of the gradients, or of another buffer laid out alike, without waiting for a
-        device.
+        """Return the norms of the rows of the gradients, or of a buffer with the same layout, without waiting.
 
-        This does as little as it can: `fold` makes norms of layers of them later, when there is time. On the CPU,
-        where the norm of a layer is out of the range of float32, the norms of its rows are taken in float64.
+        It does little, because it runs in every step; `fold` later turns the norms of rows into those of layers. On the
+        CPU, the norms of rows are computed in float64 for layers whose norm is outside the range of float32.
         """
         rows = self._gradient_rows if flat is None else flat.view(-1, self.row_length)
         if rows.device.type == "cpu":
             values: np.ndarray = torch.linalg.vector_norm(rows, dim=1).numpy()
-            # Not values.min(), which takes a detour through Python. Comparisons with NaN are false.
+            # values.min() would be slower, as it calls Python code. Comparisons with NaN are false.
             if np.minimum.reduce(values) >= self._least_row and np.maximum.reduce(values) < np.inf:
                 return values
             return self._widened(values, rows)
@@ -129,7 +126,7 @@ class FlatGradients:
         return norms
 
     def fold(self, row_norms: np.ndarray) -> np.ndarray:
-        """Return the L2 norm (layers,) of each layer in float64, from what `row_norms` gave, on the host."""
+        """Return the L2 norm (layers,) of each layer in float64, from the result of `row_norms` on the host."""
         result: np.ndarray = np.sqrt(self._squares(row_norms))
         return result
 
@@ -151,8 +148,8 @@ class FlatGradients:
         return np.add.reduceat(np.square(row_norms, dtype=np.float64), self.rows)
 
     def _widened(self, row_norms: np.ndarray, rows: Tensor) -> np.ndarray:
-        """Return the row norms in float64, summed again for the layers whose square is out of what float32 holds."""
-        # A NaN stays one however wide the sum.
+        """Return the row norms in float64, summed again for the layers whose square is outside the range of float32."""
+        # Layers with a NaN are not summed again, since the result would be NaN too.
         squares = self._squares(row_norms)
         outside = np.flatnonzero((squares < self._least) | np.isinf(squares))
         wide: np.ndarray = row_norms.astype(np.float64)
@@ -188,7 +185,7 @@ def _row_length(sizes: Sequence[int]) -> int:
 
 
 def _runs(indices: np.ndarray) -> list[tuple[int, int]]:
-    """Return first and last of each run of consecutive numbers."""
+    """Return the first and the last of each sequence of consecutive numbers."""
     if not len(indices):
         return []
     breaks = np.flatnonzero(np.diff(indices) > 1)
@@ -222,7 +219,7 @@ class GradientHistograms:
             found = torch.bincount(places.view(-1), minlength=(last - first + 1) * PLACES)
             counts[first : last + 1] += found.view(-1, PLACES).cpu().numpy()
         counts[:, 0] -= self._padding
-        # A net that was clipped by a norm of NaN has NaN for padding too, where a penalty adds its weights.
+        # After clipping by a norm of NaN the padding may be NaN too, where a penalty adds the weights.
         lacking = np.minimum(counts[:, 0], 0)
         counts[:, 0] -= lacking
         counts[:, -1] += lacking
@@ -232,8 +229,8 @@ class GradientHistograms:
 def _places(numbers: Tensor) -> Tensor:
     """Return the place of each float32, as int32."""
     sizes = numbers.view(torch.int32) & 0x7FFFFFFF
-    # Read as a whole number, a subnormal's bits are its size in units of the least. As a float32 that is
-    # exact, and its exponent is the power of two; a number that is not subnormal is above all these places.
+    # Read as an integer, the bits of a subnormal number are its size in units of the smallest. Converted to float32,
+    # this is exact, and its exponent is the power of two; numbers that are not subnormal get a larger place.
     places = (sizes.float().view(torch.int32) >> MANTISSA_BITS).sub_(126).clamp_(0, MANTISSA_BITS)
     sizes >>= MANTISSA_BITS
     return places.add_(sizes)

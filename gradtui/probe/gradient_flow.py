@@ -17,21 +17,21 @@ from gradtui.probe.norms import wide_norms
 
 Take = Callable[[Tensor], None]
 Listen = Callable[[Tensor, Take], Callable[[], None]]
-"""Calls a function with the gradient of a tensor once backpropagation has computed it; returns what takes that back."""
+"""A function that calls another with the gradient of a tensor once it is computed, and returns how to cancel that."""
 
 
 class GradientFlow:
-    """A GradientFlow takes the gradients that enter and leave the layers of a net at one step.
+    """A GradientFlow measures the gradients that enter and leave the layers of a net at one step.
 
     A layer is its weights, activation, norm and view, in the order in which they are called; the last layer of a block
-    with a shortcut ends behind the addition. So each layer of the path begins where the one before it ends, and the
-    product of the gains is that of the whole net. The gradient of a block's input is the sum over all paths from
-    there: around an identity shortcut, the gain is that of the identity and the branch together.
+    with a shortcut ends after the addition. So each layer begins where the one before it ends, and the product of the
+    gains is the gain of the whole net. The gradient of a block's input is the sum over all paths from there, so in a
+    block with an identity shortcut the gain is that of identity and branch together.
     """
 
     def __init__(self, layers: int, listen: Listen) -> None:
         self.entering, self.leaving = np.full(layers, ABSENT), np.full(layers, ABSENT)
-        """The RMS (layers,) of the gradients, as far as they are measured; ABSENT where there is none."""
+        """The RMS (layers,) of the gradients measured so far; ABSENT where there is none."""
         self._listen = listen
         self._begun: set[int] = set()
         self._ends: dict[int, Callable[[], None]] = {}
@@ -39,7 +39,7 @@ class GradientFlow:
         self._bytes = 0
 
     def called(self, layer: int, source: Tensor, output: Tensor) -> None:
-        """Take the input and the output of one of a layer's modules, in the order of the calls."""
+        """Register the input and the output of one of a layer's modules, in the order of the calls."""
         if layer not in self._begun:
             self._begun.add(layer)
             self._hook(self.leaving, layer, source)
@@ -65,7 +65,7 @@ class GradientFlow:
             self._measure()
 
     def _measure(self) -> None:
-        """Measure the gradients held, each once: what leaves a layer mostly is what enters the one before."""
+        """Measure each gradient once, because the gradient that leaves a layer mostly also enters the one before."""
         tensors = list({id(gradient): gradient for _, _, gradient in self._held}.values())
         if tensors:
             sizes = np.array([max(1, gradient.numel()) for gradient in tensors])
@@ -78,7 +78,7 @@ class GradientFlow:
 
 @sampler("backward_gain")
 def backward_gain(flow: GradientFlow) -> np.ndarray:
-    """Return the RMS of the gradient that leaves each layer over that which enters it, ABSENT where none does."""
+    """Return the RMS of the gradient that leaves each layer over that of the one that enters it, or ABSENT."""
     gains: np.ndarray = np.full_like(flow.entering, ABSENT)
     known = ~np.isnan(flow.entering) & ~np.isnan(flow.leaving)
     with np.errstate(over="ignore", invalid="ignore"):

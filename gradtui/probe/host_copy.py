@@ -1,4 +1,4 @@
-"""Copy numbers from the device to the host without waiting for the device."""
+"""Copy measurements from the device to the host without waiting for the device."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ Arrived = tuple[np.ndarray, list[float]]
 class HostCopyQueue(Generic[Tag]):
     """A HostCopyQueue copies measurements, each an array and some numbers, to the host, first in, first out.
 
-    On CUDA the copy goes into pinned memory beside the computation; when `depth` copies are under way, `receive`
-    waits for the oldest, so the host never runs further ahead. Elsewhere they come out together after `hold`
-    seconds: taken one by one between two steps, each would find the processor's caches full of other things,
-    and cost several times as much.
+    On CUDA the copy goes into pinned memory while the device computes; when `depth` copies are pending, `receive` waits
+    for the oldest, so the host never runs further ahead. Elsewhere measurements are returned together after `hold`
+    seconds: handling each between two steps, with other data in the processor's caches, would take several times as
+    long.
     """
 
     def __init__(self, device: torch.device, *, depth: int = 8, hold: float = 0.02) -> None:
@@ -33,7 +33,7 @@ class HostCopyQueue(Generic[Tag]):
 
     @property
     def waiting(self) -> bool:
-        """Return whether anything was sent that has not been received."""
+        """Return whether some measurements were sent and not yet received."""
         return bool(self._queue)
 
     def send(self, tag: Tag, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
@@ -44,7 +44,7 @@ class HostCopyQueue(Generic[Tag]):
         self._queue.append((tag, copy))
 
     def receive(self, *, wait: bool = False) -> list[tuple[Tag, Arrived]]:
-        """Return what has arrived; with `wait` everything that was sent."""
+        """Return the measurements that have arrived; with `wait`, all that were sent."""
         if not self._cuda and not wait and time.monotonic() - self._since < self._hold:
             return []
         arrived: list[tuple[Tag, Arrived]] = []
@@ -58,7 +58,7 @@ class HostCopyQueue(Generic[Tag]):
 
 
 class _HostValues:
-    """A _HostValues holds numbers that are on the host, or are copied to it when they are asked for."""
+    """A _HostValues holds numbers that are on the host, or are copied to it when `result` is called."""
 
     def __init__(self, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
         self._values = values
@@ -74,7 +74,7 @@ class _HostValues:
 
 
 class _CudaCopy:
-    """A _CudaCopy is one copy from CUDA under way: everything as one tensor, in float64."""
+    """A _CudaCopy is one pending copy from CUDA, of all numbers as one tensor in float64."""
 
     def __init__(self, values: np.ndarray | Tensor, numbers: list[Number]) -> None:
         parts = [torch.as_tensor(values), *(torch.as_tensor(n) for n in numbers)]

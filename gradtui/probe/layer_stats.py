@@ -1,21 +1,21 @@
-"""Compute the metrics that are sampled at single steps, one function a metric.
+"""Compute the metrics that are sampled at single steps, with one function per metric.
 
 To add a metric, write its row in `gradtui/metrics.py` and a function with its name here:
 
     @sampler("dead_fraction")
     def dead_fraction(group: ActivationGroup) -> np.ndarray: ...
 
-The trainer then records it, and so does `gradtui.watch` where it samples tensors of that source. What a function is
-given follows from the metric's source:
+The trainer then records it, and so does `gradtui.watch` where it samples tensors of that source. The argument of a
+function depends on the metric's source:
 
 outputs: the outputs of some layers, a list of tensors;
 output gradients: the gradients of the loss with respect to some layers' outputs, a list of tensors;
-gradient flow: a `gradtui.probe.gradient_flow.GradientFlow`, with the RMS of what enters and leaves all layers;
-activations: an `ActivationGroup`, the activations of some layers alike;
-gradients: of every layer the gradients of its parameters before clipping, a list of lists of tensors;
+gradient flow: a `gradtui.probe.gradient_flow.GradientFlow`, with the RMS of the gradients that enter and leave layers;
+activations: an `ActivationGroup`, the activations of layers with the same function and shape;
+gradients: the gradients of each layer's parameters before clipping, a list of lists of tensors;
 weights, slopes: a `WeightUpdate` of all layers.
 
-It returns one number a layer, in float64 on the host; of weights None where there is nothing to record.
+It returns one number per layer, in float64 on the host; for weights, None where there is nothing to record.
 """
 
 from __future__ import annotations
@@ -36,12 +36,12 @@ from gradtui.metrics import Source
 from gradtui.probe.norms import wide_norms, wide_row_norms
 
 HELD_BYTES = 32 << 20
-"""Bytes of tensors that are kept back to be measured together; more are measured sooner."""
+"""The most bytes of tensors that are kept in order to measure them together."""
 
 DEAD = 1e-3
 """A unit (a column of a dense layer, a channel of an image) is dead in a batch when the derivative of its activation
-is below this share of its largest value for every example, place and step: of ReLU, when it is 0 or below
-everywhere."""
+is below this share of its largest value for every example, place and step; a ReLU unit is dead when its input is
+nowhere above 0."""
 SATURATED = 0.05
 """An output of sigmoid or tanh is saturated when the derivative there is below this share of its largest value: at |x|
 above 4.4 for sigmoid and 2.2 for tanh."""
@@ -57,8 +57,8 @@ SLOPES_FROM_OUTPUTS: dict[str, Callable[[Tensor], Tensor]] = {
         torch.where(outputs > 0, SELU_SCALE, outputs + SELU_SCALE * SELU_ALPHA) / (SELU_SCALE * SELU_ALPHA)
     ),
 }
-"""Activations whose derivative follows from their output, in float32: that derivative over its largest value. Of all
-others torch computes it from the input, which takes longer."""
+"""The derivative over its largest value, computed in float32 from the output, of the activations for which that is
+possible. For all others torch computes it from the input, which takes longer."""
 
 
 class MetricSampler(NamedTuple):
@@ -68,8 +68,7 @@ class MetricSampler(NamedTuple):
     source: Source
     compute: Callable[..., Any]
     scales_with_loss: bool
-    """This is true if the metric is proportional to the loss; it is then divided by what fp16 multiplies the loss
-    by."""
+    """This is true if the metric is proportional to the loss; it is then divided by fp16's loss scale."""
 
 
 SAMPLERS: dict[str, MetricSampler] = {}
@@ -79,8 +78,10 @@ Compute = TypeVar("Compute", bound=Callable[..., Any])
 
 
 def sampler(name: str, *, scales_with_loss: bool = False) -> Callable[[Compute], Compute]:
-    """Register the function below as the computation of a metric. Raises KeyError where `gradtui.metrics` has none of
-    that name."""
+    """Register the decorated function as the computation of a metric.
+
+    Raises KeyError where `gradtui.metrics` has no metric of that name.
+    """
     source = metrics.get(name).source
 
     def register(compute: Compute) -> Compute:
@@ -96,7 +97,7 @@ def samplers(*sources: Source) -> list[MetricSampler]:
 
 
 FORWARD_SOURCES: tuple[Source, ...] = ("output gradients", "activations", "outputs")
-"""The sources that need what flows through the layers in the forward and backward pass."""
+"""The sources that need the tensors of the forward and backward pass."""
 
 
 def forward_metrics() -> tuple[str, ...]:
@@ -111,7 +112,7 @@ class ActivationGroup:
     function: str
     """The name of the activation function."""
     module: nn.Module | None
-    """A module of it; computes the derivative where that does not follow from the output."""
+    """A module of the activation, which computes the derivative where that does not follow from the output."""
     inputs: list[Tensor] = field(default_factory=list)
     """Inputs of the activation; may be empty where the derivative follows from the output."""
     outputs: list[Tensor] = field(default_factory=list)
@@ -139,7 +140,7 @@ class ActivationGroup:
             return None
         with torch.enable_grad():
             x = torch.stack(self.inputs).float().detach().requires_grad_()
-            # Not module(x): that would call our own hooks.
+            # module(x) would call our own hooks.
             (slope,) = torch.autograd.grad(self.module.forward(x).sum(), x)
         return slope.abs() / ACTIVATIONS[self.function].steepest
 
@@ -159,12 +160,12 @@ class ActivationGroup:
         return squares * row.steepest**2
 
     def _squared_learned_slopes(self) -> np.ndarray | None:
-        """Return what `squared_slopes` does of slopes that are learned or chosen; a group has one module of these."""
+        """Return what `squared_slopes` does, for learned or chosen slopes; such a group has one module."""
         assert self.module is not None
         if not self.inputs:
             return None
         squares = []
-        # In half precision the input has another format than a learned slope, and no autocast is on here.
+        # In half precision the input and a learned slope differ in format, and autocast is off here.
         slope_of = next(self.module.parameters(), None)
         with torch.enable_grad():
             for one in self.inputs:
@@ -176,7 +177,7 @@ class ActivationGroup:
 
 
 def takes_slope(function: str) -> bool:
-    """Return whether this activation has a slope of its own in each module."""
+    """Return whether each module of this activation has its own slope."""
     activation = ACTIVATIONS.get(function)
     return activation is not None and activation.takes_slope
 
@@ -188,7 +189,7 @@ def needs_inputs(function: str) -> bool:
 
 
 def function_of(name: str, module: nn.Module) -> str:
-    """Return the activation function to reckon with: a leaky slope of next to nothing is a ReLU."""
+    """Return the name of the effective activation function: a leaky ReLU with a slope near 0 counts as a ReLU."""
     return "relu" if getattr(module, "negative_slope", 1.0) < DEAD else name
 
 
@@ -212,7 +213,7 @@ def activation_std(group: ActivationGroup) -> np.ndarray:
     """Return the standard deviation of each layer's activation."""
     flat = group.stack.flatten(1)
     count = max(1, flat.shape[1])
-    # Around the mean, not by the mean square: a starved layer's activations differ in their last digits.
+    # The mean is subtracted first, because the activations of some layers differ only in their last digits.
     result: np.ndarray = wide_row_norms(flat - group.means) / count**0.5
     return result
 
@@ -236,7 +237,7 @@ def saturated_fraction(group: ActivationGroup) -> np.ndarray:
     if group.slopes is None or not ACTIVATIONS[group.function].saturates:
         return np.full(len(group.outputs), ABSENT)
     flat = group.slopes.flatten(1)
-    # Written as numbers, not as truth values: on the CPU torch adds those up several times as slowly.
+    # The comparison gives numbers, because on the CPU torch sums booleans several times as slowly.
     below = torch.lt(flat, SATURATED, out=torch.empty_like(flat))
     shares: np.ndarray = below.mean(1).cpu().double().numpy()
     return shares
@@ -260,19 +261,19 @@ def nonfinite(outputs: list[Tensor]) -> np.ndarray:
 
 @dataclass(frozen=True)
 class WeightUpdate:
-    """A WeightUpdate holds what is known of the weights before and after an optimizer's step."""
+    """A WeightUpdate holds the norms of the weights and of their change in an optimizer's step."""
 
     norms: np.ndarray
     """L2 norms (layers,) of the weights before the step."""
     change: np.ndarray | None
-    """L2 norms (layers,) of what the step changed; None where no step was taken."""
+    """L2 norms (layers,) of the change in the step; None where no step was taken."""
     learned_slopes: dict[int, Tensor] = field(default_factory=dict)
     """The learned slopes of activations (PReLU), by the index of their layer."""
 
 
 @sampler("update_ratio")
 def update_ratio(update: WeightUpdate) -> np.ndarray | None:
-    """Return the norm of each layer's change over the norm of its weights before, ABSENT where that is 0."""
+    """Return the norm of each layer's change over the norm of its weights before it, ABSENT where that is 0."""
     if update.change is None:
         return None
     ratios: np.ndarray = np.full_like(update.change, ABSENT)
@@ -298,16 +299,16 @@ def slope(update: WeightUpdate) -> np.ndarray | None:
 
 
 class LayerStats:
-    """A LayerStats takes the tensors that flow through layers at one step, and computes their metrics.
+    """A LayerStats collects the tensors that flow through layers at one step, and computes their metrics.
 
-    Tensors of several layers are measured together, which is quicker, but soon enough for them not to fill the
-    memory. Measuring waits for the device.
+    Tensors of several layers are measured together, which is faster, but before they take much memory. Measuring waits
+    for the device.
     """
 
     def __init__(self, layers: int) -> None:
         self._samplers = {source: samplers(source) for source in FORWARD_SOURCES}
         self.results = {name: np.full(layers, ABSENT) for name in forward_metrics()}
-        """By metric (layers,); ABSENT for layers that the step did not use."""
+        """The values (layers,) by metric; ABSENT for layers that the step did not use."""
         self._outputs: dict[int, Tensor] = {}
         self._gradients: dict[int, Tensor] = {}
         self._groups: dict[tuple[Any, ...], tuple[list[int], ActivationGroup]] = {}
@@ -326,7 +327,7 @@ class LayerStats:
     def add_activation(
         self, layer: int, function: str, module: nn.Module | None, inputs: Tensor | None, output: Tensor
     ) -> None:
-        """Take the output of a layer's activation function, and its input, which may be None where it is not known."""
+        """Take the output of a layer's activation function, and its input, which is None where it is not known."""
         own_slope = takes_slope(function)
         key = (function, output.shape, output.dtype, id(module) if own_slope else None)
         layers, group = self._groups.setdefault(key, ([], ActivationGroup(function, module)))
@@ -350,7 +351,7 @@ class LayerStats:
         self._held = 0
 
     def unscale(self, scale: float) -> None:
-        """Divide by `scale` what is proportional to the loss."""
+        """Divide the metrics that are proportional to the loss by `scale`."""
         for one in samplers(*FORWARD_SOURCES):
             if one.scales_with_loss:
                 self.results[one.name] /= scale

@@ -1,6 +1,7 @@
-"""Compute L2 norms that are right over the whole range of float32, of tensors of any kind.
+"""Compute L2 norms of tensors of any kind that are right over the whole range of float32.
 
-A float32 sum of squares reads 0 below about 1e-23 and infinity above 1e18, exactly where this tool must see.
+A float32 sum of squares is 0 for norms below about 1e-23 and infinite above 1e18, which is where vanishing and
+exploding gradients lie.
 """
 
 from __future__ import annotations
@@ -14,10 +15,10 @@ import torch
 from torch import Tensor, nn
 
 LEAST_SQUARE = 1.2e-38
-"""A sum of n float32 squares of at least n times this is as exact as float32 is: the squares that fell below
-the normal range were each rounded by 7e-46 at most, together by less than 1e-7 of the sum."""
+"""A sum of n float32 squares is as exact as float32 allows if it is at least n times this: squares below the normal
+range are each rounded by at most 7e-46, together by less than 1e-7 of the sum."""
 SURELY_IN_RANGE = (LEAST_SQUARE * 2**40) ** 0.5
-"""A norm of this size is exact for a tensor of any size: none has more than 2^40 numbers."""
+"""A norm of at least this size is exact for any tensor, since none has more than 2^40 numbers."""
 
 QUICK_SQUARE = 1e-34
 """Of numbers whose mean square is this, few have squares below the normal range, with which the processor is slow."""
@@ -31,7 +32,7 @@ _WIDE = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def scaled_row_norms(rows: Tensor) -> Tensor:
-    """Return L2 norms of a float32 matrix's rows in float32 alone: each row is divided by its largest size first."""
+    """Return L2 norms of a float32 matrix's rows without float64, by dividing each row by its largest size first."""
     largest = rows.abs().amax(dim=1, keepdim=True)
     usable = (largest > 0) & largest.isfinite()
     scale = torch.where(usable, largest, torch.ones_like(largest))
@@ -42,8 +43,7 @@ def scaled_row_norms(rows: Tensor) -> Tensor:
 def tensor_norms(tensors: list[Tensor]) -> Tensor:
     """Return the L2 norm (tensors,) of each tensor, accumulated in float64, on their device, without waiting for it.
 
-    It is for gradients that are not views of one buffer: one fused call over all of them, of any
-    floating-point types.
+    It is for gradients that are not views of one buffer, of any floating-point types, and makes one fused call.
     """
     if tensors[0].device.type == "mps":
         return torch.cat([scaled_row_norms(tensor.float().reshape(1, -1)) for tensor in tensors])
@@ -51,9 +51,9 @@ def tensor_norms(tensors: list[Tensor]) -> Tensor:
 
 
 def wide_norms(tensors: list[Tensor]) -> np.ndarray:
-    """Return the L2 norm (tensors,) of each tensor in float64, on the host: waits for the device.
+    """Return the L2 norm (tensors,) of each tensor in float64, on the host. It waits for the device.
 
-    On the CPU summed in float32, and again in float64 where that is out of range: that is three times as quick.
+    On the CPU it sums in float32, and again in float64 where float32 is out of range, which is three times as fast.
     """
     if {(tensor.is_cpu, tensor.dtype) for tensor in tensors} != {(True, torch.float32)}:
         return tensor_norms(tensors).cpu().numpy().astype(np.float64)
@@ -61,7 +61,7 @@ def wide_norms(tensors: list[Tensor]) -> np.ndarray:
 
 
 def host_norms(tensors: list[Tensor], wide: set[int] | None = None) -> np.ndarray:
-    """Return the `wide_norms` of tensors that are in float32 and on the CPU: a watched script waits for them.
+    """Return the `wide_norms` of float32 tensors on the CPU, as fast as possible, because a watched script waits.
 
     `wide` holds the places of tensors to sum in float64 at once, and is changed to those for which that is best next
     time. Squares of vanishing gradients are so small that the processor takes ten times as long for them in float32,
@@ -112,17 +112,15 @@ def wide_row_norms(rows: Tensor) -> np.ndarray:
 
 
 def _in_range(norm: Any, count: int, least_square: float = LEAST_SQUARE) -> Any:
-    """Return whether the float32 norm of so many numbers is exact and finite; for a float, or an array of norms."""
+    """Return whether the float32 norm of `count` numbers is exact and finite, for a float or an array of norms."""
     return (norm * norm >= count * least_square) & (norm < LARGEST_NORM)
 
 
 def dense(gradient: Tensor) -> Tensor:
-    """Return the numbers of a gradient as a dense real tensor of a type that norms are taken of.
+    """Return the numbers of a gradient as a dense real tensor of a type that has norms.
 
-    Call it without gradients being recorded.
-
-    Sparse: the values, duplicates added up (on CUDA this waits for the device). Complex: real and imaginary
-    parts. Sharded (DTensor): this process's shard.
+    Call it without gradients being recorded. A sparse gradient gives its values with duplicates added up, which on CUDA
+    waits for the device; a complex one gives real and imaginary parts; a sharded one (DTensor) this process's shard.
     """
     if type(gradient) in _PLAIN and gradient.layout is torch.strided and gradient.dtype in _WIDE:
         return gradient
@@ -141,13 +139,13 @@ def dense(gradient: Tensor) -> Tensor:
 def gradient_norms(gradients: Sequence[Tensor], wide: set[int] | None = None) -> np.ndarray | Tensor:
     """Return the L2 norm (gradients,) of each, in float64, without waiting for a device.
 
-    It is on the host where all are on the CPU, else on the device of the first that is not. `wide` is as in
-    `host_norms`; a caller keeps it from one call to the next.
+    The result is on the host if all gradients are on the CPU, else on the device of the first that is not. `wide` is
+    the same as in `host_norms`; a caller keeps it from one call to the next.
     """
     if not gradients:
         return np.zeros(0)
     with torch.no_grad():
-        # Both questions are asked in C: a hundred answers in Python cost as much as the norms themselves.
+        # Both checks run in C, because a Python loop over a hundred tensors takes as long as the norms themselves.
         if _PLAIN.issuperset(map(type, gradients)) and set(map(_kind, gradients)) == _USUAL:
             return host_norms(list(gradients), wide)
         return _norms(gradients)

@@ -1,4 +1,4 @@
-"""Decide which steps to sample, so that measuring costs a stated share of the training's time."""
+"""Decide which steps to sample, so that measuring takes at most a given share of the training's time."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ import torch
 class SamplingBudget:
     """A SamplingBudget says at which steps to take a sample.
 
-    All measuring counts: what every step costs, and what each sample costs beside it. A sample is
-    due once it fits: when the cost so far and that of one more sample stay within `share` of the time that the
-    training itself took. Where the cost of every step uses the share up, samples get a third of it all the same:
-    a run without any would explain nothing. The first step is always a sample.
+    The cost includes the measuring at every step and that of samples. A sample is due when the cost so far and that of
+    one more sample stay within `share` of the time that the training itself took. Where the measuring at every step
+    uses up the share, samples still get a third of it, because a run without samples would explain nothing. The first
+    step is always a sample.
     """
 
     LEAST_SAMPLE_SHARE = 1 / 3
-    """Share of the budget that samples get in any case."""
+    """The share of the budget that samples get in any case."""
 
     def __init__(self, share: float, *, free: float = 0.0) -> None:
-        """Start with nothing spent. `free` seconds of samples come on top of the share, however short the training is.
+        """Start with no time spent. `free` seconds of samples are added to the share, however short the training is.
 
-        Two fifths of them are due at once, and the rest as counts of steps grow by powers of ten: a short run is seen
-        whole, and its beginning most closely.
+        Two fifths of them may be used at once, and the rest as the number of steps grows by powers of ten, so that a
+        short run has samples to its end, and most of them at its beginning.
         """
         self.share = share
         self.free = free
         self.training = 0.0
-        """Seconds of steps without what measuring took of them."""
+        """The seconds of steps without their measuring."""
         self.every_step = 0.0
-        """Seconds of what is measured at every step."""
+        """The seconds of measuring at every step."""
         self.samples = 0.0
-        """Seconds spent on samples."""
+        """The seconds spent on samples."""
         self.steps = 0
         self._recent: deque[float] = deque(maxlen=3)
 
@@ -58,13 +58,13 @@ class SamplingBudget:
         """Return whether the next step should be a sample."""
         if not self._recent:
             return True
-        # The cheapest of the last: the first also pays for what happens only once.
+        # The cheapest of the last samples counts, because the first includes costs that occur only once.
         return self.samples + self.usual_sample <= self.left + self._free_so_far
 
     def period(self, steps: int) -> float:
-        """Return how many steps apart samples keep within the share, after so many steps in all.
+        """Return the number of steps between samples that stays within the share, after `steps` steps.
 
-        It serves where it must be known long before a step whether it is a sample.
+        Callers use it that must know long before a step whether it is a sample.
         """
         if not self._recent or self.training <= 0:
             return 1.0
@@ -72,11 +72,11 @@ class SamplingBudget:
 
     @property
     def usual_sample(self) -> float:
-        """Return the seconds of a sample: the cheapest of the last ones, 0.0 where there was none."""
+        """Return the seconds of the cheapest of the last samples; 0.0 before the first sample."""
         return min(self._recent, default=0.0)
 
     def add(self, training: float, every_step: float, sample: float | None) -> None:
-        """Count a step: its seconds without measuring, those of measuring at every step, and its sample's, if any."""
+        """Add the seconds of a step: of the training, of the measuring at every step, and of its sample, if any."""
         self.steps += 1
         self.training += training
         self.every_step += every_step
@@ -86,17 +86,17 @@ class SamplingBudget:
 
 
 class SamplePlan:
-    """A SamplePlan spreads samples over the planned steps of a short run, which its budget leaves almost without.
+    """A SamplePlan spreads samples over the planned steps of a short run, which would otherwise have almost none.
 
-    They are as many as fit into what the budget will have for samples when all planned steps are taken, but MOST at
-    most. The budget itself allows for that time only once it has passed, so the beginning, where most happens, would
-    have few. They lie close there and further apart later: the i-th of n is taken after steps · (i/n)² steps.
+    Their number n is what the budget will allow when all planned steps are taken, but at most MOST. The budget alone
+    would allow few at the beginning, where most changes happen. So samples are dense there and sparser later: the i-th
+    of n is taken after steps · (i/n)² steps.
     """
 
     MOST = 25
     LEAST = 8
-    """As many are taken of any run while all samples together have cost less than CHEAP_SECONDS: a chart of fewer would
-    show nothing."""
+    """This many samples are planned for any run while all samples together take less than CHEAP_SECONDS, because a
+    chart of fewer shows nothing."""
     CHEAP_SECONDS = 0.2
 
     def __init__(self, steps: int, budget: SamplingBudget) -> None:
@@ -124,9 +124,9 @@ class SamplePlan:
 
 
 def clock_of(device: torch.device) -> Callable[[], float]:
-    """Return the clock by which the cost of a training on that device is taken, in seconds.
+    """Return the clock, in seconds, that measures the cost of a training on a device.
 
-    On the CPU it is the processor time of this thread: on a busy machine the wall clock would count what other
-    processes did in between. A GPU is waited for, so there it is the wall clock.
+    On the CPU it is the processor time of this thread, because on a busy machine the wall clock would include other
+    processes. The thread waits for a GPU, so there it is the wall clock.
     """
     return time.thread_time if device.type == "cpu" else time.perf_counter

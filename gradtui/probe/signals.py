@@ -1,9 +1,8 @@
-"""Put hooks on a net that take what flows through it at one step: outputs, activations, and the gradients that come
-back.
+"""Hook into a net to measure outputs, activations and gradients at one step.
 
-Hooks are put on for the step that is sampled and taken off again, so all others run at full speed. Putting a hook on
-takes longer than most of what it measures, so there is one for all modules, which `torch.nn` calls after each of them,
-and one for each tensor. A full backward hook, even an empty one, makes a step half as slow again.
+Hooks are added for a sampled step and removed after it, so all other steps run at full speed. Adding a hook takes
+longer than most measurements, so there is one hook for all modules, which `torch.nn` calls after each of them, and one
+for each tensor. Full backward hooks, even empty ones, make a step take half as long again.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from gradtui.probe.norms import wide_norms
 
 
 class HookedLayer(Protocol):
-    """A HookedLayer is a weight layer: the modules that are hooked, and the name of its activation function."""
+    """A HookedLayer is a layer of weights with the modules to hook and the name of its activation function."""
 
     @property
     def name(self) -> str:
@@ -51,7 +50,7 @@ class HasHiddenStates(Protocol):
     """A HasHiddenStates is a net that can keep the hidden states of its recurrent layers."""
 
     def record_hidden(self, on: bool) -> None:
-        """Keep the hidden states of the forward passes from now on, or stop keeping them."""
+        """Start or stop keeping the hidden states of forward passes."""
 
     @property
     def hidden_states(self) -> dict[str, list[Tensor]]:
@@ -62,18 +61,18 @@ class Signals(NamedTuple):
     """A Signals holds the metrics of one step."""
 
     layers: dict[str, np.ndarray]
-    """The values by metric (layers,); NaN for a layer that the step did not use.
+    """The values (layers,) by metric; NaN for a layer that the step did not use.
 
-    Where a layer has no activation, the metrics of activations are those of its output. The output of a recurrent
-    layer is all its hidden states, and their gradient comes through all later steps.
+    Where a layer has no activation, the metrics of activations are measured at its output. The output of a recurrent
+    layer is all its hidden states, and their gradient is the total one, through all later steps.
     """
     lags: dict[str, np.ndarray]
-    """The values by metric (lags,): `hidden_grad` of the last recurrent layer, from the last step (lag 0) back to the
-    first. Empty where there is none."""
+    """The values (lags,) by metric: `hidden_grad` of the last recurrent layer, from the last step (lag 0) back to the
+    first. Empty in nets without recurrent layers."""
 
 
 Called = Callable[[tuple[Any, ...], Any], None]
-"""Takes the inputs and the output of a module that was called."""
+"""A function of the inputs and the output of a module that was called."""
 
 
 class SignalProbe:
@@ -90,12 +89,12 @@ class SignalProbe:
     ) -> None:
         self.layers = layers
         self.seconds = 0.0
-        """Spent since the last `arm`, by `clock`."""
+        """The time spent on measuring since the last `arm`, by `clock`."""
         self._net = net
         self._clock = clock
         self._handle: Any = None
         self._called: dict[nn.Module, list[Called]] = {}
-        """By module, what is done after each call of it."""
+        """The functions to call after each call of a module, by module."""
         for index, layer in enumerate(layers):
             self._called.setdefault(layer.module, []).append(self._take_output(index))
             observed = layer.activation or layer.module
@@ -108,10 +107,10 @@ class SignalProbe:
         self._stats = LayerStats(len(self.layers))
         self._flow = GradientFlow(len(self.layers), self._listen)
         self._takes: dict[int, tuple[weakref.ref[Tensor], list[Take]]] = {}
-        """By the id of a tensor, what is done with its gradient."""
+        """The functions to call with the gradient of a tensor, by the tensor's id."""
 
     def arm(self) -> None:
-        """Put the hooks on for the next forward and backward pass."""
+        """Add the hooks for the next forward and backward pass."""
         begin = self._clock()
         self._clear()
         if self._net is not None:
@@ -120,7 +119,7 @@ class SignalProbe:
         self.seconds = self._clock() - begin
 
     def after_forward(self) -> None:
-        """Take the forward hook off, between forward and backward, and keep the hidden states' gradients."""
+        """Remove the forward hook, and let torch keep the gradients of hidden states. Call it before backward."""
         begin = self._clock()
         self._handle.remove()
         for states in self._hidden().values():
@@ -131,7 +130,7 @@ class SignalProbe:
     def collect(self, scale: float = 1.0) -> Signals:
         """Return the metrics of the step, after backward. Waits for the device.
 
-        `scale` is what the mean loss was multiplied by.
+        `scale` is the factor of the mean loss.
         """
         begin = self._clock()
         self._stats.compute()
@@ -170,7 +169,7 @@ class SignalProbe:
     def _take_activation(self, index: int) -> Called:
         layer = self.layers[index]
         function = _function(layer)
-        # A recurrent layer is its own activation, of which more than the activation's derivative depends.
+        # A recurrent layer is its own activation; its gates make the derivative more complex than an activation's.
         activation = None if layer.activation is layer.module else layer.activation
 
         def take(inputs: Any, output: Any) -> None:
@@ -179,7 +178,7 @@ class SignalProbe:
         return take
 
     def _listen(self, tensor: Tensor, take: Take) -> Callable[[], None]:
-        """Call `take` with the gradient of a tensor; a tensor has one hook, however many want its gradient."""
+        """Call `take` with the gradient of a tensor. All functions of a tensor share one hook."""
         known = self._takes.get(id(tensor))
         if known is None or known[0]() is not tensor:
             known = self._takes[id(tensor)] = (weakref.ref(tensor), [])
@@ -198,9 +197,9 @@ class SignalProbe:
         return hook
 
     def _hidden_gradients(self) -> np.ndarray | None:
-        """Put the gradients of hidden states into the `output_grad_rms` of their layers.
+        """Set the `output_grad_rms` of recurrent layers from the gradients of their hidden states.
 
-        Returns the RMS (lags,) of the last recurrent layer's by time lag, None where there is none.
+        Returns the RMS (lags,) of the last recurrent layer by time lag, or None without such a layer.
         """
         names = [layer.name for layer in self.layers]
         by_lag = None
@@ -216,7 +215,7 @@ class SignalProbe:
 
 
 def _function(layer: HookedLayer) -> str:
-    """Return the activation function of a layer, as far as its derivative is known."""
+    """Return the activation function of a layer, or identity where the derivative is not known."""
     if layer.activation is None:
         return "identity"
     if layer.activation is layer.module and needs_inputs(layer.function):

@@ -1,4 +1,4 @@
-"""The package holds the experiments that ship with gradtui: one TOML file each, the default first."""
+"""Load the experiments that ship with gradtui, one TOML file each."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def names() -> tuple[str, ...]:
 
 
 def describe(name: str) -> str:
-    """One line on what the preset shows."""
+    """Return one line on what the preset shows."""
     return load_preset(name).description
 
 
@@ -115,7 +115,7 @@ def load_preset(name: str) -> Experiment:
 def resolve(name_or_path: str | Path) -> Experiment:
     """Return a preset by its name, an experiment from a TOML file, or one from its short string.
 
-    Raises ExperimentError: there is none of them, or the file or the string is no experiment.
+    Raises ExperimentError where the argument is none of these, or the file or string is no valid experiment.
     """
     text = str(name_or_path)
     if text in ORDER:

@@ -1,6 +1,6 @@
-"""The presets as a curriculum: chapters, and in each of them a problem, then the presets that solve it.
+"""Order the presets as a curriculum of chapters, each with a problem and the presets that solve it.
 
-Each preset names the findings with which its training ends, which a test holds it to.
+Each preset names the findings with which its training ends; a test checks them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ class Entry:
     shows: tuple[str, ...] = ()
     """The codes of the findings with which its training ends; empty where it ends without a problem."""
     partner: str = ""
-    """The preset beside which it should be seen: of a cure its problem, of a problem its first cure."""
+    """The preset to compare it with: for a cure its problem, for a problem its first cure."""
     cures: bool = False
-    """Whether it is shown beneath its partner, as what becomes of the partner with one change."""
+    """This is true if it is listed below its partner, from which it differs by one change."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Chapter:
 
 
 def _problem(name: str, shows: str, *cures: str, partner: str = "") -> Iterator[Entry]:
-    """Yield a preset, and beneath it those that differ from it by one change; `name!code` ends with that finding."""
+    """Yield a preset and then its cures, which differ from it by one change; `name!code` ends with that finding."""
     first = cures[0].partition("!")[0] if cures else partner
     yield Entry(name, tuple(shows.split()), first)
     for cure in cures:

@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from gradtui.report.output import print_table
 from gradtui.words import compare_decades, figure, percent, ratio, seconds, times
 
 
@@ -59,3 +60,19 @@ def test_what_is_missing_is_a_dash_and_what_is_not_a_number_says_so() -> None:
 )  # fmt: skip
 def test_a_ratio_is_written_one_way(decades: float, said: str) -> None:
     assert ratio(decades) == said
+
+
+def test_in_a_terminal_a_long_description_goes_on_under_its_beginning(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [("degradation", "plain and residual nets of 5 to 57 layers"), ("cures", "20 sigmoid layers")]
+    print_table(rows)
+    assert capsys.readouterr().out.splitlines()[0].endswith("57 layers"), "what reads a pipe gets whole lines"
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    monkeypatch.setenv("COLUMNS", "40")
+    print_table(rows)
+    assert capsys.readouterr().out.splitlines() == [
+        "degradation  plain and residual nets of",
+        "             5 to 57 layers",
+        "cures        20 sigmoid layers",
+    ]

@@ -47,7 +47,7 @@ def draw_curve_legend(
     over: float,
     top: int,
 ) -> None:
-    """Write the longest legend that hides no end of a curve, or else the shortest where it hides the fewest.
+    """Write the longest legend that hides nothing, or else the shortest where it hides least and no end of a curve.
 
     Nothing is written where no legend fits. Where there is no room for all curves of one run, its first is named.
 
@@ -76,15 +76,19 @@ def draw_curve_legend(
             wide = max(wide, max(len(curve.name) for curve in curves) + VALUE_COLUMNS + 4)
         if wide > frame.columns * 0.6 or len(lines) > most:
             continue
-        # The middle is a place too: the end of a curve matters most, and is mostly at the right.
+        # The end of a curve matters most, and is mostly at the right: so in the middle too, and left of all ends.
+        before_ends = max(GUTTER, min((x for _, x in ends), default=width) - wide)
+        columns = (width - wide, GUTTER, GUTTER + max(0, width - GUTTER - wide) // 2, before_ends)
         places = [
             (row, column)
             for row in (top, top + rows - len(lines))
-            for column in (width - wide, GUTTER, GUTTER + max(0, width - GUTTER - wide) // 2)
+            for column in columns
+            if not _hides(ends, row, column, len(lines), wide)
         ]
+        if not places:
+            continue
         hidden = [
             np.count_nonzero(bare.codes[row : row + len(lines), column : column + wide] != ord(" "))
-            + bare.codes.size * _hides(ends, row, column, len(lines), wide)
             for row, column in places
         ]
         row, column = places[int(np.argmin(hidden))]
@@ -109,9 +113,9 @@ def _end_of(frame: CurveFrame, curve: Curve) -> tuple[int, int] | None:
     return frame.top + round((1 - share) * (frame.rows - 1)), GUTTER + column
 
 
-def _hides(ends: Sequence[tuple[int, int]], row: int, column: int, lines: int, wide: int) -> int:
-    """Return how many ends of curves a legend at a place would hide."""
-    return sum(row <= y < row + lines and column <= x < column + wide for y, x in ends)
+def _hides(ends: Sequence[tuple[int, int]], row: int, column: int, lines: int, wide: int) -> bool:
+    """Return whether a legend at a place would hide the end of a curve."""
+    return any(row <= y < row + lines and column <= x < column + wide for y, x in ends)
 
 
 def _choices(

@@ -7,6 +7,7 @@ import math
 import os
 import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -84,8 +85,13 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def print_table(rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in aligned columns to stdout."""
-    for line in aligned(rows):
+    """Print rows in aligned columns to stdout; in a terminal, long lines of two columns go on under the second one."""
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
+    lines = list(aligned(rows))
+    for line, row in zip(lines, rows, strict=True):
+        if width and len(row) == 2 and len(line) > width:
+            under = " " * (len(line) - len(plain(row[1])))
+            line = "\n".join(textwrap.wrap(line, width, subsequent_indent=under, break_long_words=False))
         print(line)
 
 

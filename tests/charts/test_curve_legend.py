@@ -2,9 +2,12 @@
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from rich.style import Style
 
 from gradtui.charts.cells import Cells
+from gradtui.charts.curve_legend import _end_of
 from gradtui.charts.curves import CurveView, draw_layer, draw_over
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.palette import RUN, RUNS, palette_on, text_palette
@@ -114,3 +117,23 @@ def test_a_chart_without_room_for_all_curves_names_the_first() -> None:
     assert layer is not None
     text = "\n".join(draw_over(layer, NONE).text(row) for row in range(12))
     assert all(f"{name} {at}" in text for at, name in enumerate(("batch", "train", "test")))
+
+
+@pytest.mark.parametrize("width", [30, 60, 100])
+@settings(max_examples=20)
+@given(
+    ends=st.lists(st.floats(0, 1), min_size=1, max_size=4),
+    lengths=st.lists(st.integers(10, 100), min_size=4, max_size=4),
+)
+def test_no_legend_lies_over_the_end_of_a_curve(width: int, ends: list[float], lengths: list[int]) -> None:
+    names = ("batch", "train", "test", "without")
+    series = [
+        CurveData(name, [0, length], [0.5, end], noisy=False)
+        for name, end, length in zip(names, ends, lengths, strict=False)
+    ]
+    layer = draw_layer(12, width, series, COLOURS, CurveView())
+    assert layer is not None
+    bare, told = (draw_over(layer, COLOURS, legend=legend) for legend in (False, True))
+    for curve in layer.curves:
+        row, column = _end_of(layer.frame, curve) or (0, 0)
+        assert told.codes[row, column] == bare.codes[row, column]

@@ -206,7 +206,7 @@ class Advice:
     def _rectified(self) -> Iterator[CureOffer]:
         if "Sigmoid" in self._code.script.functions:
             yield self._offer(
-                "ReLU and He's weights",
+                "ReLU + He initialisation",
                 "The slope of a sigmoid is 1/4 at most, and the gradient is multiplied by it at each layer.",
                 self._code.rectify(),
                 key="relu",

@@ -48,6 +48,8 @@ class Column(Generic[Row]):
     """The key of a column whose cell follows in this one, where it has no room of its own."""
     spans: Callable[[Row], bool] | None = None
     """Returns whether the cell of a row takes the whole rest of the line, in place of the columns to its right."""
+    middle: bool = False
+    """This is true if a cell that is too long is cut in the middle: names often differ at their ends only."""
     share: Callable[[Row], float | None] | None = None
     """Returns how much is done, 0 to 1, to be drawn as a bar over the whole cell; None where it shows its text."""
 
@@ -288,6 +290,9 @@ def _fitted(cell: Content, place: PlacedColumn[Any]) -> Content:
     """Return a cell as wide as its column."""
     if place.column.right and cell.cell_length < place.width:
         cell = cell.pad_left(place.width - cell.cell_length)
+    if place.column.middle and cell.cell_length == len(cell.plain) > place.width > 2:
+        end = (place.width - 1) // 2
+        cell = cell[: place.width - 1 - end] + "…" + cell[len(cell.plain) - end :]
     return cell.truncate(place.width, ellipsis=True, pad=True)
 
 

@@ -8,7 +8,7 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.content import Content
 
-from gradtui.ui.widgets.row_table import SIGNS, Column, RowTable, in_order, placed
+from gradtui.ui.widgets.row_table import SIGNS, Column, PlacedColumn, RowTable, _fitted, in_order, placed
 
 Row = tuple[str, float | None]
 
@@ -115,3 +115,12 @@ async def test_where_a_column_has_no_room_its_cell_follows_in_another() -> None:
         app.query_one(RowTable).show([], 0, nothing="none")
         await pilot.pause()
         assert lines(app)[2].strip() == "none"
+
+
+@pytest.mark.parametrize("name", ["short", "degradation: residual · 28", "twelve cells"])
+def test_a_long_name_is_cut_in_the_middle(name: str) -> None:
+    column = Column[str]("name", "name", str, 12, middle=True)
+    cell = _fitted(Content(name), PlacedColumn(column, 0, 12)).plain
+    assert len(cell) == 12
+    assert cell[:3] == name[:3]
+    assert cell.rstrip()[-3:] == name[-3:]

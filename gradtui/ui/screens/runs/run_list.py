@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -20,14 +21,10 @@ NEWEST_FIRST = "started"
 
 
 class RunList:
-    """A RunList filters and sorts runs; its cursor and marks stay with their runs.
+    """A RunList filters and sorts runs; its cursor and marks stay with their runs."""
 
-    Args:
-        columns: the columns by which runs can be sorted.
-    """
-
-    def __init__(self, columns: Sequence[Column[RunInfo]]) -> None:
-        self.columns = {column.key: column for column in columns}
+    def __init__(self) -> None:
+        self.columns = {column.key: column for column in columns(self._name)}
         self.runs: Sequence[RunInfo] = ()
         """All runs."""
         self.rows: Sequence[RunInfo] = ()
@@ -37,7 +34,12 @@ class RunList:
         self.at = 0
         """The index of the row under the cursor."""
         self.marked: set[Path] = set()
+        self.names: dict[Path, str] = {}
+        """The names of the runs, with a number where several have the same."""
         self._cursor_run: Path | None = None
+
+    def _name(self, info: RunInfo) -> str:
+        return self.names.get(info.run, info.name)
 
     @property
     def here(self) -> RunInfo | None:
@@ -58,6 +60,8 @@ class RunList:
     def take(self, runs: Sequence[RunInfo]) -> None:
         """Take over a new reading of the folder."""
         self.runs = runs
+        self.names.clear()
+        self.names.update(numbered(runs))
         self.marked &= {run.run for run in runs}
         self.sift()
 
@@ -98,11 +102,22 @@ class RunList:
         self.marked = self.marked - shown if shown <= self.marked else self.marked | shown
 
 
-def columns() -> tuple[Column[RunInfo], ...]:
-    """Return the columns of the list from left to right."""
+def numbered(runs: Sequence[RunInfo]) -> dict[Path, str]:
+    """Return the name of each run; from the second of a name on, the older ones first, with its number."""
+    counts: Counter[str] = Counter()
+    names = {}
+    for info in sorted(runs, key=lambda info: (info.started, info.id)):
+        counts[info.name] += 1
+        names[info.run] = info.name if counts[info.name] == 1 else f"{info.name} #{counts[info.name]}"
+    return names
+
+
+def columns(name: Callable[[RunInfo], str]) -> tuple[Column[RunInfo], ...]:
+    """Return the columns of the list from left to right. name: returns what a run is called in the list."""
     return (
         Column("state", "state", _state, 10, rank=1, value=lambda info: info.status.state),
-        Column("name", "name", _name, 16, 40, rank=0, value=lambda info: info.name.lower(), beside="tags"),
+        Column("name", "name", lambda info: words.printable(name(info)), 16, 80, rank=0,
+               value=lambda info: info.name.lower(), beside="tags", middle=True),
         Column("gradient", "gradient in▸out", _gradient, BINS, rank=8, value=_drop),
         Column("findings", "findings", _findings, 12, 34, rank=3, value=_codes),
         Column("depth", "depth", _depth, 6, rank=4, right=True, value=lambda info: info.summary.depth or None),
@@ -113,7 +128,6 @@ def columns() -> tuple[Column[RunInfo], ...]:
         _figure("seconds", 8, 10, words.duration, lambda info: info.summary.seconds, title="took"),
         Column("started", "started", _started, 10, rank=2, right=True, value=lambda info: info.started or None),
         Column("tags", "tags", _tags, 12, 30, rank=11, value=lambda info: info.label.tags or None),
-        Column("id", "folder", _folder, 20, 44, rank=12, value=lambda info: info.id),
     )  # fmt: skip
 
 
@@ -131,10 +145,6 @@ def _figure(
 def _state(info: RunInfo) -> Content:
     mark, colour = STATE_MARKS[info.status.state]
     return Content.styled(f"{mark} {info.status.state}", colour)
-
-
-def _name(info: RunInfo) -> Content:
-    return Content(words.printable(info.name))
 
 
 def _tags(info: RunInfo) -> Content:
@@ -170,10 +180,6 @@ def _findings(info: RunInfo) -> Content:
 
 def _depth(info: RunInfo) -> str:
     return f"{info.summary.depth:,}" if info.summary.depth else "–"
-
-
-def _folder(info: RunInfo) -> Content:
-    return Content.styled(words.printable(info.id), "$secondary")
 
 
 def _started(info: RunInfo) -> Content:

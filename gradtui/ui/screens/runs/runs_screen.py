@@ -22,7 +22,7 @@ from gradtui.runs.run_info import RunInfo
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.runs.run_actions import RunActions
 from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
-from gradtui.ui.screens.runs.run_list import RunList, columns
+from gradtui.ui.screens.runs.run_list import RunList
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
 
@@ -130,7 +130,7 @@ class RunsScreen(Screen["Path | None"]):
     def __init__(self, root: Path) -> None:
         super().__init__()
         self.root = root
-        self.listing = RunList(columns())
+        self.listing = RunList()
         self.loop = ReaderLoop()
         self.actions = RunActions(self, root, self.listing, self._read_at_once)
         self._changed = False

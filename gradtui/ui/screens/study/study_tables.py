@@ -54,7 +54,8 @@ def run_columns() -> tuple[Column[StudyRow], ...]:
         Column(
             "state", "state", _state, 12, rank=1, value=lambda row: (row.state, -row.share), share=_share_trained
         ),
-        Column("name", "experiment", lambda row: printable(row.name), 26, 60, rank=0, value=lambda row: row.name),
+        Column("name", "experiment", lambda row: printable(row.name), 26, 80, rank=0,
+               value=lambda row: row.name, middle=True),
         Column("findings", "findings", _findings, 14, 30, rank=3, value=lambda row: row.codes or None),
         _number("train", "accuracy", 6, 2, lambda value: f"{value:.1%}"),
         _number("test", "test_accuracy", 6, 4, lambda value: f"{value:.1%}"),
@@ -103,7 +104,7 @@ def _findings(row: StudyRow) -> Content:
 def cure_columns() -> tuple[Column[StudyRow], ...]:
     """Return the columns of the table of cures; where a cure has no numbers, its reason takes their place."""
     return (
-        Column("name", "cure", lambda row: row.name, 20, 34, rank=0),
+        Column("name", "cure", lambda row: row.name, 20, 50, rank=0),
         Column("state", "", _cure_state, 11, 18, rank=1, share=_share_trained),
         Column("train", "train", _accuracy_or_reason, 6, rank=2, right=True, spans=_has_no_numbers),
         _cure_number("test", 6, 6, lambda row, outcome: _percent(outcome.test_accuracy)),

@@ -1,1 +1,1 @@
-"""This package holds the screens; it needs textual and plotext, never torch."""
+"""Show runs and experiments on screens; this package needs textual and plotext, never torch."""

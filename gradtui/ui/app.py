@@ -1,4 +1,4 @@
-"""The application owns the themes, opens the lab, and says what the command palette offers."""
+"""Define the application: it owns the themes, opens the lab, and fills the command palette."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 MAX_THREADS = 32
-"""Threads are only made when they are needed."""
+"""The most threads; each is only made when it is needed."""
 
 
 def _things() -> type[Provider]:
@@ -56,7 +56,7 @@ class GradtuiApp(TerminalApp):
     TITLE = "gradtui"
     COMMANDS = App.COMMANDS | {_things}
     BINDINGS = [
-        # Also in dialogs; in a text field it is a character like others.
+        # This key works in dialogs too; in a text field it types its character.
         Binding(
             "question_mark",
             "toggle_keys",
@@ -89,14 +89,14 @@ class GradtuiApp(TerminalApp):
         self.attach = attach
         self.lab: LabScreen | None = None
         self._opening: OpeningScreen | None = None
-        """The first screen, while the lab that covers it is made."""
+        """The first screen, which is shown until the lab covers it."""
         self.lessons = Lessons(self, lambda: self.lab, lesson)
 
     def on_load(self) -> None:
         """Provide a thread for each reader that a screen may need.
 
-        asyncio has by default only four more than there are cores, and a run that is followed keeps one as long as
-        it is on the screen.
+        asyncio's default has only four threads more than there are cores, and a run that is followed needs one as long
+        as it is on the screen.
         """
         self.ending.started()
         asyncio.get_running_loop().set_default_executor(DaemonThreads(MAX_THREADS))
@@ -122,14 +122,14 @@ class GradtuiApp(TerminalApp):
         return OpeningScreen(self.experiment.name if self.experiment else "")
 
     async def on_event(self, event: events.Event) -> None:
-        """Remember keys for the lab from when it covers the opening screen until its panes are there."""
+        """Remember the keys that are pressed after the lab covers the opening screen and before its panes exist."""
         if self._opening is not None and isinstance(event, events.Key):
             self._opening.keys.append(event.key)
             return
         await super().on_event(event)
 
     async def action_open_lab(self) -> None:
-        """Put the lab over the opening screen, and hand on the keys that were pressed meanwhile."""
+        """Put the lab over the opening screen, and pass on the keys that were pressed meanwhile."""
         from gradtui.experiment import resolve
         from gradtui.experiment.presets import names
         from gradtui.ui.screens.lab.lab_screen import LabScreen
@@ -149,11 +149,11 @@ class GradtuiApp(TerminalApp):
     # -- the settings
 
     def on_unmount(self) -> None:
-        """Write the last change too, when the person leaves at once."""
+        """Write the last change of the settings, in case the person leaves right after it."""
         self.settings_store.write()
 
     def watch_theme(self, theme: str) -> None:
-        """Keep a theme that the person chose; not the one that fits the terminal."""
+        """Save a theme that the person chose, but not the default for the terminal."""
         if self.is_running and theme != self._theme_seen:
             self._theme_seen = theme
             self.settings_store.change(theme=theme)
@@ -166,7 +166,7 @@ class GradtuiApp(TerminalApp):
     # -- the lessons
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether an action of the app does anything: those of a lesson only while there is one."""
+        """Return whether an action of the app has an effect; those of a lesson have one only during a lesson."""
         return self.lessons.allows(str(parameters[0])) if action == "lesson" else True
 
     def action_learn(self) -> None:
@@ -191,7 +191,7 @@ class GradtuiApp(TerminalApp):
             self.push_screen(KeysScreen(self.screen, self.name_keys))
 
     def action_command_palette(self) -> None:
-        """Show the command palette; a moment later, if the lab is not there yet."""
+        """Show the command palette, after the lab if that is not there yet."""
         if isinstance(self.screen, OpeningScreen):
             self.screen.keys.append("ctrl+p")
         else:
@@ -211,7 +211,7 @@ class GradtuiApp(TerminalApp):
         else:
             help_text = "Draw with ASCII only, for terminals that show nothing else"
             yield SystemCommand("Characters: ASCII only", help_text, self.action_toggle_ascii)
-        # A moment later, so that the palette is not on the picture.
+        # Save it a moment later, so that the palette is not on the picture.
         help_text = "Save a picture of the screen, as SVG, in this folder"
         yield SystemCommand("Screenshot", help_text, lambda: self.set_timer(0.1, self.action_picture))
 
@@ -226,11 +226,11 @@ class GradtuiApp(TerminalApp):
 
 
 def quicken() -> None:
-    """Let this process answer keys at once, even while it does other work.
+    """Make this process answer keys quickly, even while it does other work.
 
-    The garbage collector would look through the 130,000 objects of the imports every few seconds, for 40 to 130 ms
-    each time: the lab excludes them from collection when it has opened. And a thread that reads a run lets go of the
-    interpreter after half a millisecond instead of five.
+    The garbage collector would traverse the 130,000 objects of the imports every few seconds, for 40 to 130 ms each
+    time, so the lab excludes them from collection when it has opened. Also, threads switch after half a millisecond
+    instead of five.
     """
     gc.disable()
     sys.setswitchinterval(0.0005)
@@ -243,7 +243,7 @@ def _import_lab() -> None:
 
 
 class Left(NamedTuple):
-    """A Left says how an app was left."""
+    """A Left says how the person or a signal ended the app."""
 
     code: int
     """The exit code: 1 after a crash, 128 and the signal's number after a signal."""
@@ -254,14 +254,14 @@ class Left(NamedTuple):
 def run_app(
     experiment: Experiment | None = None, attach: Path | None = None, lesson: str | None = None
 ) -> Left:
-    """Open the app, and return when the person has left."""
+    """Run the app until the person leaves it."""
     app = GradtuiApp(experiment, attach, os.environ, lesson)
     if isinstance(sys.__stderr__, io.TextIOWrapper):
-        # Textual writes there: in Unicode, whatever Python made of the locale.
+        # Textual writes Unicode to stderr, whichever encoding Python has chosen by the locale.
         sys.__stderr__.reconfigure(encoding="utf-8", errors="backslashreplace")
     quicken()
     if attach is not None:
-        # The run should be seen soon: what draws it is imported beside the first frame, not after it.
+        # To show the run soon, the modules that draw it are imported during the first frame, not after it.
         threading.Thread(target=_import_lab, daemon=True).start()
     with app.ending.watching():
         app.run()

@@ -1,4 +1,4 @@
-"""The Lessons of an app: the list to choose from, and the lesson that is being played in the lab."""
+"""Open, guide and end a lesson in the lab, and show the list of lessons."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
     from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 
 LEAVE = "/leave"
-"""The key of the choice that ends the lesson; no lesson can be called so."""
+"""The key of the choice that ends the lesson; no lesson can have this name."""
 
 
 class Lessons:
-    """The Lessons open, lead and end a lesson; nothing of them is imported before one is asked for.
+    """Lessons opens, guides and ends a lesson; the lessons are only imported when a person asks for one.
 
     Args:
         app: the app.
         lab: returns the lab, or None before it is open.
-        first: the lesson that it begins with; "" is the list, None is none.
+        first: the lesson to begin with; "" is the list, None is no lesson.
     """
 
     def __init__(self, app: App[Any], lab: Callable[[], LabScreen | None], first: str | None) -> None:
@@ -33,10 +33,10 @@ class Lessons:
         self._lab = lab
         self._first = first
         self.guide: LessonGuide | None = None
-        """The lesson that is played; None where there is none."""
+        """The present lesson; None if there is none."""
 
     async def begin_with_lab(self) -> None:
-        """Open what the app was started with, once the lab is there."""
+        """Open the lesson or list that the app was started with, once the lab is there."""
         if self._first == "":
             self.choose()
         elif self._first is not None:
@@ -52,7 +52,7 @@ class Lessons:
         return wanted_language(settings_of(self._app).language, os.environ)
 
     def allows(self, what: str) -> bool:
-        """Return whether a key of a lesson does anything now."""
+        """Return whether a key of a lesson has an effect now."""
         return self.guide is not None and (what in ("next", "back") or self.guide.question is not None)
 
     def do(self, what: str) -> None:
@@ -98,7 +98,7 @@ class Lessons:
         self._app.push_screen(ChooseScreen(f"{say('Lessons')}{missing}", choices, title_width=0), take)
 
     async def open(self, entry: Entry) -> None:
-        """Begin a lesson in the lab, in the place of another one."""
+        """Begin a lesson in the lab, and end the present one."""
         from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 
         lab = self._lab()

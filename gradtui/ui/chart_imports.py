@@ -1,6 +1,6 @@
 """Import the modules of the charts in a thread while the first frames are painted.
 
-None of them is needed for the first frame, and all a moment later: numpy alone takes a tenth of a second.
+The first frame needs none of them, but the next ones need all: numpy alone takes a tenth of a second.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from types import ModuleType
 
 
 def import_charts() -> None:
-    """Import what reads and draws a run, in the order in which it is drawn."""
+    """Import the modules that read and draw a run, in the order in which they are needed."""
     from gradtui.ui import view_data  # noqa: F401
     from gradtui.ui.widgets import layer_charts, waterfall  # noqa: F401
 
@@ -22,7 +22,7 @@ def import_charts() -> None:
 
 
 def import_plotext() -> None:
-    """Import plotext without the pages of its manual, which are two thirds of what its import takes.
+    """Import plotext without the pages of its manual, which take two thirds of its import time.
 
     Raises:
         ImportError: plotext cannot be imported.

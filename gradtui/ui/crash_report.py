@@ -1,7 +1,7 @@
-"""Write down how the app crashed: where, in which versions, after which events, and nothing of the person's data.
+"""Write a report of a crash of the app: its place, the versions and the last events, without the person's data.
 
-A report may be sent to others. So it holds no values of variables, no text that was typed, no names of runs or layers,
-and of an error's message only what Python itself makes of names in the program.
+A report may be sent to others. So it has no values of variables, no typed text, no names of runs or layers, and an
+error's message only if Python composes it from names in the program.
 """
 
 from __future__ import annotations
@@ -31,14 +31,15 @@ CRASH_FOLDER = "crashes"
 KEPT_REPORTS = 20
 KEPT_EVENTS = 40
 MOST_FRAMES = 60
-"""Of a recursion without end, the first and the last half of so many frames are written."""
+"""The most frames of a traceback; of an endless recursion, the first and the last half of them are written."""
 
 PROGRAM_ERRORS = (AttributeError, NameError, ImportError, TypeError, RecursionError, NotImplementedError)
-"""Their messages are made of names and types in the program, as are those of queries. Others may quote values."""
+"""The errors whose messages consist of names and types in the program, as those of queries do. Other messages may quote
+values."""
 
 
 class RecentEvents:
-    """RecentEvents are the last things that happened in an app, without what was typed."""
+    """RecentEvents holds the last events of an app, without typed text."""
 
     def __init__(self) -> None:
         self._events: deque[tuple[float, str]] = deque(maxlen=KEPT_EVENTS)
@@ -55,13 +56,13 @@ class RecentEvents:
         self._events.append((time.monotonic(), f"{what} on {screen}"))
 
     def lines(self) -> list[str]:
-        """Return one line an event, the last one last, with the seconds before now."""
+        """Return one line per event, the newest last, with the seconds before now."""
         now = time.monotonic()
         return [f"  {moment - now:8.2f} s  {what}" for moment, what in self._events]
 
 
 def write_report(error: BaseException, recent: RecentEvents) -> Path | None:
-    """Write a report where this user alone can read it, and return its path; None where nothing can be written."""
+    """Write a report that only this user can read, and return its path; None if it cannot be written."""
     content = report_of(error, recent)
     name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}.txt"
     folder = runs_root().parent / CRASH_FOLDER
@@ -109,7 +110,7 @@ def report_of(error: BaseException, recent: RecentEvents) -> str:
 
 
 def place_of(error: BaseException) -> str:
-    """Return in a few words what was raised where, for the case that no report can be written."""
+    """Return in a few words which error was raised and where, in case no report can be written."""
     frames = list(_frames(error.__traceback__))
     return f"{type(error).__name__}{f' in {frames[-1][0]}' if frames else ''}"
 
@@ -129,7 +130,7 @@ def _versions() -> list[str]:
 
 
 def _chain(error: BaseException) -> Iterator[str]:
-    """Yield the traceback of an error after those of what led to it."""
+    """Yield the tracebacks of the errors that led to this one, and then its own."""
     chain, seen = [error], {id(error)}
     while (before := _before(chain[0])) is not None and id(before) not in seen:
         chain.insert(0, before)
@@ -162,7 +163,7 @@ def _frames(trace: TracebackType | None) -> Iterator[tuple[str, str]]:
 
 
 def _short(path: str) -> str:
-    """Return the path of a source file below the place from which it is imported: the rest names the person."""
+    """Return the path of a source file below the folder of its package, since the rest may name the person."""
     for place in sorted((place for place in sys.path if place), key=len, reverse=True):
         if path.startswith(place.rstrip("/") + "/"):
             return path[len(place.rstrip("/")) + 1 :]

@@ -1,4 +1,4 @@
-"""DiskWork does what a key asks of the disk: at once where the disk answers, and beside the app where it does not."""
+"""Do the disk work of a key: at once if the disk answers, in the background if it does not."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from textual.screen import Screen
 T = TypeVar("T")
 
 PATIENCE_SECONDS = 0.25
-"""The time for which a key waits for the disk. A file server that is slower than this answers later."""
+"""The time for which a key waits for the disk. If a file server is slower, the result comes later."""
 
 
 class DiskWork:
-    """DiskWork belongs to one screen. A key never waits for a file server that is dead, nor does any key after it."""
+    """DiskWork does the disk work of one screen, so that no key waits for a dead file server."""
 
     def __init__(self, screen: Screen[Any]) -> None:
         self._screen = screen
         self._waiting = False
 
     def do(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
-        """Call `work` in a thread and `then`, with its result, in the app's: mostly before this returns.
+        """Call `work` in a thread, then `then` with its result in the app's thread, usually before this returns.
 
-        While earlier work still waits for the disk, say so and do nothing. What `work` raises is raised here, or ends
-        the app, as if it had been called directly.
+        While earlier work still waits for the disk, notify the person and do nothing. An error of `work` is raised
+        here, or ends the app, as if `work` had been called directly.
         """
         if self._waiting:
             self._screen.notify("the disk does not answer; nothing was done", severity="warning", timeout=3)
@@ -46,7 +46,7 @@ class DiskWork:
         def await_end() -> None:
             job.done.wait()
             with contextlib.suppress(RuntimeError):
-                # The app may have been left meanwhile.
+                # The person may have left the app meanwhile.
                 app.call_from_thread(finish)
 
         threading.Thread(target=await_end, name="gradtui-disk", daemon=True).start()
@@ -64,7 +64,7 @@ def leave(work: Callable[[], None]) -> None:
 
 
 class _Job(Generic[T]):
-    """A _Job is one piece of work in a thread of its own, which never keeps the process from ending."""
+    """A _Job is one piece of work in a separate thread, which never keeps the process from ending."""
 
     def __init__(self, work: Callable[[], T]) -> None:
         self.done = threading.Event()
@@ -81,7 +81,7 @@ class _Job(Generic[T]):
         self.done.set()
 
     def result(self) -> T:
-        """Return what the work has returned, or raise what it has raised."""
+        """Return the result of the work, or raise its error."""
         if self._error is not None:
             raise self._error
         return self._results[0]

@@ -11,7 +11,7 @@ from gradtui.experiment.fields import FieldInfo
 from gradtui.experiment.overrides import parse_assignments
 from gradtui.experiment.toml import field_at
 
-# How a zero is shown in the fields where it switches something off.
+# The text for a zero, in fields where it switches something off.
 _ZERO = {
     "clip_norm": "off",
     "clip_value": "off",
@@ -29,7 +29,7 @@ _SWITCH_WORDS = {"off", "none", "auto"}
 
 
 def info_at(path: str) -> FieldInfo:
-    """Return what a field allows, by its dotted path. Raises KeyError where there is no such field."""
+    """Return what a field allows, by its dotted path. Raises KeyError if there is no such field."""
     info = field_at(tuple(path.split(".")))
     if info is None:
         raise KeyError(path)
@@ -57,7 +57,7 @@ def show(path: str, value: object) -> str:
 
 
 def put(experiment: Experiment, path: str, value: object) -> Experiment:
-    """Return the experiment with a field changed, and with it what else that needs.
+    """Return the experiment with a field changed, and also other fields that must change with it.
 
     Raises:
         ExperimentError: naming the field, the value and what is allowed.
@@ -65,7 +65,7 @@ def put(experiment: Experiment, path: str, value: object) -> Experiment:
     try:
         return set_fields(experiment, {path: value})
     except ExperimentError as error:
-        # A recurrent block on images needs them as sequences; an error would not tell how to get there.
+        # A recurrent block needs images as sequences; an error would not say how to get them.
         if path.endswith(".block") and error.field == "data.sequence":
             return set_fields(experiment, {path: value, "data.sequence": "rows"})
         raise
@@ -86,7 +86,7 @@ def typed(experiment: Experiment, path: str, text: str) -> Experiment:
     return put(experiment, path, parse_assignments([f"{path}={word.replace(',', '') or '?'}"])[path])
 
 
-# First rung above zero, for fields where zero means off.
+# The first value above zero, for fields in which zero means off.
 _FIRST_RUNG = {
     "clip_norm": 0.1,
     "clip_value": 0.01,
@@ -113,16 +113,16 @@ _BY_ONE = {"repeat", "layers", "seed", "stride", "threads", "freeze", "epochs"}
 
 
 def next_value(field: FieldInfo, value: object, up: bool) -> object:
-    """Return what the left or right arrow makes of a value: the next choice, or the next number of a ladder.
+    """Return the value after the left or right arrow: the next choice, or the next number of a series.
 
-    Rates and thresholds have a log scale, so they climb 1, 2, 5, 10 …; numbers of units double; numbers of blocks
-    change by one. A ladder that starts at "off" (0) goes on with its first rung. The value stays within the range of
-    the field; a text has no next one and stays.
+    Rates and thresholds have a log scale, so they go 1, 2, 5, 10 …; numbers of units double; numbers of blocks change
+    by one. A series that starts at "off" (0) continues with its first value. The value stays within the range of the
+    field; a text stays as it is.
 
     Args:
         field: what the field allows.
         value: the value now.
-        up: whether to go to the right (larger, next) rather than to the left.
+        up: True for the right arrow (larger, next), False for the left one.
     """
     if field.kind == "choice":
         choices = list(field.choices)
@@ -169,7 +169,7 @@ def _ladder(value: float, up: bool) -> float:
 class Draft:
     """A Draft is an edited experiment with its earlier states (``past``) and the undone ones (``future``).
 
-    Experiments are frozen, so that undo needs nothing but these lists.
+    Experiments are frozen, so undo needs only these lists.
     """
 
     experiment: Experiment

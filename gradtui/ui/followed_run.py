@@ -1,5 +1,4 @@
-"""A FollowedRun is a run on the screen: a thread follows it with a run monitor and hands each new state to the
-screen."""
+"""Follow a run on the screen: a thread reads it with a run monitor and passes each new state to the screen."""
 
 from __future__ import annotations
 
@@ -39,9 +38,9 @@ if TYPE_CHECKING:
 READ_SECONDS = 0.1
 """The seconds between two readings of the folder of a live run."""
 READ_SECONDS_ENDED = 1.0
-"""The same seconds once the run has ended: another process may resume it."""
+"""The same seconds after the run has ended, since another process may resume it."""
 READ_SECONDS_FIRST = 0.02
-"""The same seconds until the first step is there, so that the first bar comes at once."""
+"""The same seconds until the first step is there, so that the first bar appears at once."""
 
 Announcement = tuple[str, str, Literal["information", "warning", "error"]]
 """Title, text and severity of a notification."""
@@ -54,22 +53,21 @@ class RunChanged(Message):
     followed: FollowedRun
 
     def can_replace(self, message: Message) -> bool:
-        """Return whether an older message is worthless: each state is whole."""
+        """Return whether this message replaces an older one, since each state is complete."""
         return isinstance(message, RunChanged) and message.followed is self.followed
 
 
 class FollowedRun:
-    """A FollowedRun is one run that a screen shows, and the thread's work of following it.
+    """A FollowedRun is one run that a screen shows, with the thread that follows it.
 
-    The thread waits until its last state was painted: a terminal that cannot keep up slows its reader down, and never
-    the trainer. A request for another view is answered at once.
+    The thread waits until its last state was painted, so that a slow terminal slows down the reader and never the
+    trainer. A request for another view is answered at once.
 
     Args:
         screen: gets a RunChanged for each new state.
         folder: of the run.
         trainer: the trainer, if this app started it.
-        compared: another run is compared with this one; its findings are those of its newest step, whichever step is
-            shown.
+        compared: whether this run is compared with another one: then its findings are always those of its newest step.
     """
 
     def __init__(
@@ -78,38 +76,38 @@ class FollowedRun:
         self.folder = folder
         self.trainer = trainer
         self.request = ViewRequest()
-        """The view that is asked for; `show` asks for another."""
+        """The requested view; `show` requests another."""
         self.data: ViewData | None = None
-        """What the run has for the request; None before the first reading."""
+        """The data for the request; None before the first reading."""
         self.snapshot: Snapshot | None = None
         self.title = folder.name
         """The name of the run."""
         self.experiment: Experiment | None = None
         """What is trained, with the live changes that the trainer made; None for a script."""
         self.parent: Parent | None = None
-        """The run that it says it is to be compared with."""
+        """The run that it names to be compared with."""
         self.metrics: tuple[str, ...] = ()
-        """The metrics of its layers that the run records."""
+        """The per-layer metrics that the run records."""
         self.diagnosis = ShownDiagnosis()
-        """What the screens say of it; swapped whole, so that all panes of a frame say the same."""
+        """The diagnosis that the screens show; it is replaced whole, so that all panes of a frame show the same."""
         self.first_bad_step: int | None = None
-        """The first step at which anything was found; None where nothing was."""
+        """The first step with a finding; None if there is none."""
         self.outcome: Outcome | None = None
-        """What it has come to, in the figures by which cures are compared."""
+        """The outcome of the run, with the figures by which cures are compared."""
         self.stats: tuple[RunStat, ...] = ()
-        """The figures of the run as a whole, at the step that is shown."""
+        """The figures of the whole run, at the step that is shown."""
         self.divergences: tuple[Divergence, ...] = ()
-        """The steps at which it diverged, as its trainer recorded them."""
+        """The steps at which the run diverged, as its trainer recorded them."""
         self.failed_to_start = False
-        """Whether its trainer ended before it wrote anything: the folder alone could not tell so soon."""
+        """Whether the trainer ended before it wrote anything, which the folder alone cannot show."""
         self.deleted = False
-        """Whether its folder was deleted while it was followed."""
+        """Whether the folder was deleted while it was followed."""
         self.problem = ""
-        """Why the last command could not be sent, or the run not be read; one line."""
+        """One line on why the last command could not be sent, or the run could not be read."""
         self.painted = threading.Event()
-        """The screen sets it when the last state was painted."""
+        """An event that the screen sets when the last state was painted."""
         self.pace = READ_SECONDS
-        """Seconds between two readings of a live run's folder."""
+        """The seconds between two readings of a live run's folder."""
         self._screen = screen
         self._compared = compared
         self._loop = ReaderLoop()
@@ -151,16 +149,16 @@ class FollowedRun:
                 began = time.monotonic()
                 self.look(monitor, lambda waits: self._post(worker if waits else None))
         except Exception as error:
-            # One line, whatever it is: a run that cannot be read must not take the screen down with it.
+            # Every error becomes one line: a run that cannot be read must not end the screen.
             known = isinstance(error, RunError | OSError)
             self.problem = str(error) if known else f"cannot follow this run: {type(error).__name__}: {error}"
             self.snapshot = None
             self._screen.post_message(RunChanged(self))
 
     def look(self, monitor: RunMonitor, post: Callable[[bool], None]) -> None:
-        """Read what is new, and hand over each state that should be painted.
+        """Read what is new, and pass on each state that should be painted.
 
-        post: called when a state can be painted, with whether the painting should be waited for.
+        post: called when a state can be painted, with whether to wait for the painting.
         """
         request = self.request
         if not self._read(monitor, request):
@@ -170,8 +168,8 @@ class FollowedRun:
         self._read_view(monitor.run, request)
         self._take_diagnosis(monitor, self.diagnosis.findings)
         if step_changed:
-            # The picture first; its diagnosis comes a moment later. Only the very first painting is waited for: it
-            # and a diagnosis would take turns.
+            # The picture is painted first, its diagnosis a moment later. Only the first painting is waited for, since
+            # it and a diagnosis would slow each other down.
             post(first)
         self._diagnose(monitor, request)
         post(True)
@@ -214,9 +212,9 @@ class FollowedRun:
         monitor.follow_metric(request.metric)
         self.deleted = not self.folder.is_dir()
         if self.deleted:
-            # Perhaps for a moment only: what was read of it stays as it was.
+            # This may last only for a moment, so the data that were read before are kept.
             return False
-        # A new name is written beside the files that are followed, so it is read anew each time.
+        # A new name is in a file that the follower does not read, so it is read again each time.
         self.title = run.name
         snapshot = monitor.snapshot if monitor.poll() else None
         if snapshot is None and self._trainer_failed_to_start():
@@ -239,7 +237,7 @@ class FollowedRun:
         )
 
     def _read_events(self, run: Run, snapshot: Snapshot) -> None:
-        """Take over what the trainer says it has changed, also when another viewer asked for it."""
+        """Take over the changes that the trainer reports, also those that another viewer has sent."""
         from gradtui.report.divergences import divergences
 
         first = self._events_read == 0
@@ -272,12 +270,12 @@ class FollowedRun:
         self.data = read_view(self.snapshot, tables, request, self.experiment, self.data, slopes, plane)
 
     def _post(self, worker: Worker[None] | None = None) -> None:
-        """Hand the state over; with a worker, wait until it was painted."""
+        """Pass the state on; with a worker, wait until it was painted."""
         self.painted.clear()
         if self._loop.closed:
             return
         self._screen.post_message(RunChanged(self))
-        # Also while a key stays pressed: its pictures would pile up in a slow line as well as any.
+        # This waits also while a key is held down, since its pictures would pile up on a slow line too.
         while worker is not None and not self.painted.wait(0.5) and not worker.is_cancelled:
             pass
 
@@ -338,19 +336,19 @@ class FollowedRun:
 
     @property
     def preflight(self) -> bool:
-        """Return whether it is a measurement at initialisation, and no training."""
+        """Return whether the run is only a measurement at initialisation."""
         meta = self.snapshot.meta if self.snapshot is not None else None
         return meta is not None and meta.preflight
 
     @property
     def script(self) -> bool:
-        """Return whether it is the training of a script that `gradtui.watch` records."""
+        """Return whether the run is the training of a script that `gradtui.watch` records."""
         meta = self.snapshot.meta if self.snapshot is not None else None
         return meta is not None and meta.kind == "script"
 
     @property
     def has_plane(self) -> bool:
-        """Return whether it records what the net computes over the plane."""
+        """Return whether the run records what the net computes over the plane."""
         meta = self.snapshot.meta if self.snapshot is not None else None
         return meta is not None and meta.plane is not None
 
@@ -363,7 +361,7 @@ class FollowedRun:
 
     @property
     def ignores_commands(self) -> bool:
-        """Return whether it is a script that has never asked for commands."""
+        """Return whether the run is a script that has never asked for commands."""
         events = self.snapshot.events if self.snapshot is not None else ()
         return self.script and not any(event.get("event") == "listening" for event in events)
 
@@ -371,7 +369,7 @@ class FollowedRun:
     def live(self) -> bool:
         """Return whether it is being trained."""
         if self.snapshot is not None and self.snapshot.meta is None and self.trainer is None:
-            # A folder that a person made, and no trainer that we know of: space must not wait for one.
+            # The folder has no known trainer, so the space key must not wait for one.
             return False
         return self.state in ("starting", "running", "paused")
 

@@ -1,4 +1,4 @@
-"""List the keys of the lab, the keys that a person chose instead, and all keys that do something now.
+"""List the keys of the lab, the keys that a person chose instead, and all keys that have an effect now.
 
 The opening screen shows the keys of the lab before the lab is imported.
 """
@@ -287,7 +287,7 @@ NEED_A_RUN = frozenset(
 """The actions that need a run."""
 
 FIXING_KEYS = frozenset({"lab.why", "lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
-"""The ids of the keys that come next once a problem was found."""
+"""The ids of the keys that follow in the key line once a problem was found."""
 
 LEADING_BACK = frozenset({"lab.live", "lab.back"})
 """The ids of the keys that lead back to where the person was."""
@@ -297,7 +297,7 @@ TRAINING_KEYS = frozenset({"lab.start", "lab.continue", "lab.pause", "lab.resume
 
 
 def why_not(action: str, run: FollowedRun | None) -> str:
-    """Return why an action of the lab can do nothing now, in a few words; "" where there is no reason to give."""
+    """Return in a few words why an action of the lab can do nothing now; "" if there is no reason to give."""
     name = action.partition("(")[0]
     if name == "app.lesson":
         return "needs a lesson, press t first"
@@ -335,10 +335,10 @@ def rank_of(active: ActiveBinding, screen: Screen[Any], *, found: bool) -> int:
 
 
 def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[str, str]:
-    """Return the keys by id for Textual, with those that would else be lost.
+    """Return the keys by id for Textual, including those that would otherwise be lost.
 
-    Textual takes a key from everything that shares it when one of them gets another: with another key for "train",
-    space would no longer pause. So the others are given theirs anew.
+    If several actions share a key and one gets another key, Textual takes the shared key from all of them: with another
+    key for "train", space would no longer pause. So the other actions are assigned their key again.
 
     Args:
         keys: the keys that the person chose, by id.
@@ -355,7 +355,7 @@ def keymap_of(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> dict[
 
 
 def without_key(keys: Mapping[str, str], bindings: Iterable[BindingType]) -> list[str]:
-    """Return the descriptions of what has no key any more, because the person gave its last one to something else."""
+    """Return the descriptions of actions without a key, because the person gave their last one to another action."""
     taken = {binding.key for binding in Binding.make_bindings(Binding(key, "") for key in keys.values())}
     return [
         binding.description
@@ -426,12 +426,12 @@ def _key_action(screen: Screen[Any], bindings: list[ActiveBinding]) -> KeyAction
     keys = dict.fromkeys(
         screen.app.get_key_display(replace(active.binding, key_display=None)) for active in bindings
     )
-    # Of two bindings of one action, often only one says what it does.
+    # Of two bindings of one action, often only one has a description.
     description = next((active.binding.description for active in bindings if active.binding.description), "")
     tooltip = next((active.tooltip for active in bindings if active.tooltip), "")
     name = first.binding.action.partition("(")[0].rpartition(".")[2].replace("_", " ")
     description = description or name
-    # Textual's own are written Like This.
+    # Textual's own descriptions are in title case.
     description = description.lower() if description.istitle() else description[:1].lower() + description[1:]
     shown = any(active.binding.show for active in bindings)
     return KeyAction(

@@ -1,4 +1,4 @@
-"""The loop of a reader's thread reads a folder again and again, and sleeps in between until it is woken."""
+"""Run the loop of a reader's thread, which reads a folder repeatedly and sleeps in between until it is woken."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 class ReaderLoop:
     """A ReaderLoop lets a reading thread sleep between two readings, and ends it at once when it is closed.
 
-    An app is gone only when its threads are, so a screen that is left must not wait for a sleeping thread.
+    An app ends only when its threads have ended, so a screen must be able to end a sleeping thread when it is left.
     """
 
     def __init__(self) -> None:
@@ -40,6 +40,6 @@ class ReaderLoop:
         while not (self._closed or cancelled()):
             self._woken.clear()
             yield
-            # Asked again: a close that came before the event was cleared would be slept through.
+            # Check again, since a close before the event was cleared would otherwise be missed.
             if not self._closed:
                 self._woken.wait(pause())

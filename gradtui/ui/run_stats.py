@@ -44,7 +44,7 @@ def run_stats(
     broke = loss is not None and len(loss) > 0 and not math.isfinite(loss.mean[-1])
     for metric in metrics.with_figure():
         worst = _worst(metric, layers.get(metric.name), names)
-        # Of a net whose numbers broke, every unit seems dead or saturated.
+        # If a net's numbers are not finite, every unit seems dead or saturated.
         found += [RunStat(one.label, "–") for one in worst] if broke else worst
     cost = [event["overhead"] for event in snapshot.events if event.get("event") == "cost"]
     if cost:

@@ -21,7 +21,7 @@ from gradtui.experiment.net_plan import RECURRENT
 from gradtui.ui.drawing.outline import shape_in_words, start
 
 CARRIED, GATED = 0, 1
-"""Lanes beside the branch: the path around it, and within that a highway's gate."""
+"""The number of lanes beside the branch: the path around it, and within that a highway's gate."""
 DRAWN_LAYERS = 4
 """The number of layers of a block above which the equal ones in its middle are drawn as one line."""
 
@@ -36,21 +36,21 @@ class OperationRow:
     parameters: int = 0
     curve: str = ""
     weights: bool = False
-    """This is true if it is a layer of weights."""
+    """Whether it is a layer of weights."""
     looped: bool = False
-    """This is true if it is done anew at every step of a sequence."""
+    """Whether it is repeated at every step of a sequence."""
 
 
 @dataclass(frozen=True)
 class Wire:
-    """A Wire is the signal between two things."""
+    """A Wire is the signal between two steps."""
 
     text: str = ""
 
 
 @dataclass(frozen=True)
 class Chain:
-    """A Chain is a box of operations one after another, by layers."""
+    """A Chain is a box of consecutive operations, grouped by layers."""
 
     layers: tuple[tuple[OperationRow, ...], ...]
 
@@ -62,7 +62,7 @@ class Split:
     lane: int
     text: str
     short: str
-    """The text where there is little room."""
+    """The text for narrow drawings."""
     parameters: int = 0
 
 
@@ -118,7 +118,7 @@ def block_steps(plan: NetPlan, index: int) -> BlockSteps:
         return BlockSteps(steps, repeat)
     which = "the other block reads" if repeat == 2 else f"the other {repeat - 1:,} blocks read"
     each = f"{group.again.parameters:,} parameters{'' if repeat == 2 else ' each'}"
-    # No line ends within a shape.
+    # A shape is not broken across lines.
     reads = shape_in_words(group.again.reads).replace(" ", "\N{NO-BREAK SPACE}")
     return BlockSteps(steps, 1, f"{which} {reads}: {each}")
 
@@ -271,7 +271,7 @@ def _stride(weights: Weights) -> str:
 
 
 def _folded(layers: list[list[OperationRow]]) -> list[list[OperationRow]]:
-    """Return of many layers the first, the second, how many more are like that, and the last."""
+    """Return the rows of many layers folded: the first, the second, the number of equal ones, and the last."""
     if len(layers) <= DRAWN_LAYERS:
         return layers
     alike = layers[2:-1]

@@ -1,4 +1,4 @@
-"""A canvas is a sheet of characters to draw upon, with boxes; it becomes lines of content."""
+"""Draw text and boxes on a sheet of characters, and turn it into lines of content."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _BETWEEN = " · "
 
 
 class Canvas:
-    """A Canvas is a sheet of fixed width; rows are added when they are drawn upon.
+    """A Canvas is a sheet of characters with a fixed width; rows are added when something is drawn on them.
 
     Text beyond the width is cut. All characters must be single-width.
     """
@@ -72,14 +72,14 @@ def _content(characters: list[str], styles: list[str]) -> Content:
 
 
 def cut(text: str, width: int) -> str:
-    """Return text that fits, with an ellipsis where some of it is missing."""
+    """Return the text cut to a width, with an ellipsis if some of it is missing."""
     if len(text) <= width:
         return text
     return text[: max(0, width - 1)] + "…" if width > 0 else ""
 
 
 def in_lines(parts: Sequence[str], aside: str, width: int, most: int) -> list[str]:
-    """Set parts in as many lines as they need, at most `most`; the aside follows where it fits into the last."""
+    """Arrange parts in as many lines as they need, at most `most`; the aside follows if it fits into the last."""
     lines: list[str] = []
     for part in parts:
         if lines and len(lines[-1]) + len(_BETWEEN + part) <= width:
@@ -110,7 +110,7 @@ class Border:
 
 LIGHT = Border("╭", "╮", "╰", "╯", "─", "│", "├", "┬", "$secondary 50%")
 HEAVY = Border("┏", "┓", "┗", "┛", "━", "┃", "┣", "┳", "bold $accent")
-"""The border of what is chosen, which shows without colours too."""
+"""The border of the chosen box, which is different even without colours."""
 
 
 class Frame:

@@ -6,9 +6,9 @@ from gradtui.ui.drawing.block import BlockSteps, Chain, Join, OperationRow, Spli
 from gradtui.ui.drawing.canvas import Canvas, cut
 
 WIDEST = 60
-"""The widest box: beyond, its right border only moves away from the numbers."""
+"""The greatest width of a box: a wider one would only move its right border away from the numbers."""
 WIRE = 2
-"""Column of the wire; the boxes begin at column 0."""
+"""The column of the wire; the boxes begin at column 0."""
 LINE = "$secondary 70%"
 LANE = "$primary"
 MUTED = "$secondary"
@@ -36,17 +36,17 @@ class _Drawer:
         rows = [row for step in steps if isinstance(step, Chain) for layer in step.layers for row in layer]
         self.loop = right - 1 if any(row.looped for row in rows) else None
         self.right = right - (2 if self.loop is not None else 1 if lanes else 0) - 1
-        """Column of the boxes' right border."""
+        """The column of the boxes' right border."""
         self.room = self.right - 3
         longest = max(len(row.name) for row in rows)
         needed = max(longest + 1 + len(row.text) + _tail(row) for row in rows)
         self.names = longest if needed <= self.room else 0
-        """Columns of the names, where all rows can be aligned."""
+        """The width of the names' column, if all rows can be aligned."""
         self.open: dict[int, int] = {}
-        """Lanes that are open, with the row in which the path left."""
+        """The open lanes, with the row in which the path left."""
 
     def draw(self) -> Canvas:
-        """Draw all steps from above to below."""
+        """Draw all steps from top to bottom."""
         canvas = self.canvas
         last = None
         for step in self.block.steps:
@@ -113,7 +113,7 @@ class _Drawer:
         if column + len(row.curve) - 1 <= end:
             canvas.put(at, column, row.curve, LANE)
             column += len(row.curve)
-        # A note either fits or is left out: half a hint is none.
+        # A note is never cut: it either fits or is left out.
         if row.note and end - column - len(row.note) >= 2:
             canvas.put(at, end - len(row.note) - (1 if number else -1), row.note, NUMBER)
 
@@ -159,6 +159,6 @@ class _Drawer:
 
 
 def _tail(row: OperationRow) -> int:
-    """Return the columns to the right of a row's text."""
+    """Return the number of columns to the right of a row's text."""
     number = len(f"{row.parameters:,}") + 1 if row.parameters else 0
     return number + (len(row.curve) + 1 if row.curve else 0)

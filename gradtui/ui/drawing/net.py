@@ -1,6 +1,6 @@
-"""Draw the whole net: the groups from input to output, one opened to show the inside of one of its blocks.
+"""Draw the whole net: the groups from input to output, one of them opened to show the inside of one of its blocks.
 
-Where there is room the inside stands beside the groups, level with its own; else in its group's box.
+If there is room, the inside is drawn beside the groups, level with its own group; else in its group's box.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from gradtui.ui.drawing.diagram import WIDEST, diagram
 from gradtui.ui.drawing.outline import Outline, Station, shape_in_words
 
 BESIDE = 96
-"""The least width, in columns, at which the inside stands beside the groups."""
+"""The least width, in columns, at which the inside is drawn beside the groups."""
 STACK = 50
-"""The greatest width of the groups: beyond, a box's right border only moves away from the number."""
+"""The greatest width of the groups: a wider box would only move its right border away from the number."""
 GAP = 3
 WIRE = 3
 """Column of the wire."""
@@ -25,7 +25,7 @@ WIRE = 3
 
 @dataclass(frozen=True)
 class Picture:
-    """A Picture is the drawing, and the rows in which each group stands."""
+    """A Picture is the drawing, and the rows of each group."""
 
     lines: tuple[Content, ...]
     groups: tuple[range, ...]
@@ -44,7 +44,7 @@ def draw(outline: Outline, chosen: int, width: int) -> Picture:
     stack = _Stack(canvas, min(STACK, width - room - GAP), outline, chosen, None)
     lens = _lens(opened, chosen, outline.exp.net[chosen].repeat, room)
     rows = stack.groups[chosen]
-    # Level with its group, but not further down than the picture reaches anyhow.
+    # Put it level with its group, but not below the end of the groups' drawing.
     top = min(rows.start, max(0, canvas.height - lens.height))
     left = stack.width + GAP
     canvas.paste(lens, top, left)
@@ -54,7 +54,7 @@ def draw(outline: Outline, chosen: int, width: int) -> Picture:
 
 
 def _lens(opened: BlockSteps, chosen: int, repeat: int, width: int) -> Canvas:
-    """Draw the inside in a frame of its own."""
+    """Draw the inside of a block in its own frame."""
     canvas = Canvas(width)
     frame = Frame(canvas, 0, width, HEAVY)
     which = "one" if opened.repeat > 1 else "the first"
@@ -72,7 +72,7 @@ def _open(frame: Frame, opened: BlockSteps) -> None:
 
 
 class _Stack:
-    """A _Stack draws the stations one beneath the other."""
+    """A _Stack draws the stations one below the other."""
 
     def __init__(
         self, canvas: Canvas, width: int, outline: Outline, chosen: int, opened: BlockSteps | None
@@ -80,7 +80,7 @@ class _Stack:
         self.canvas, self.width = canvas, width
         self.groups: list[range] = []
         self.edge = width - 2
-        """Column of the boxes' right border; what is repeated has a second one behind it."""
+        """The column of the boxes' right border; a repeated box has a second border behind it."""
         self._chosen, self._opened, self._exp = chosen, opened, outline.exp
         first, *rest = outline.stations
         self._input(first)
@@ -98,7 +98,7 @@ class _Stack:
         self.canvas.put(0, WIRE + 4 + len(station.title), text, "$secondary")
 
     def _way(self, station: Station, gives: tuple[int, ...] | None) -> None:
-        """Draw the signal between two stations. `gives` None is the example, whose shape stands above."""
+        """Draw the signal between two stations; `gives` is None for the input, whose shape is written above."""
         row = self.canvas.height
         parts = [] if gives is None else [shape_in_words(gives)]
         if station.way:

@@ -1,4 +1,4 @@
-"""Write the lines beneath the drawing: figures of the net, what changed since the last run, and what theory expects."""
+"""Write the lines below the drawing: figures of the net, the changes since the last run, and what theory expects."""
 
 from __future__ import annotations
 
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
 
 SHOWN_CHANGES = 16
 LEVEL = math.log10(2)
-"""Decades over the whole depth that count as none: nets of one kind scatter by as much between seeds."""
+"""A change of the gradient by fewer decades over the whole depth counts as none: seeds of one net differ by as much."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """A Change is one field that differs between two experiments, or a group that came or went."""
+    """A Change is one field that differs between two experiments, or a group that was added or removed."""
 
     what: str
     """The field's path, or the group."""
     old: str | None
-    """None of a group that came."""
+    """The old value; None for an added group."""
     new: str | None
-    """None of a group that went."""
+    """The new value; None for a removed group."""
 
 
 def changes(before: Experiment, after: Experiment) -> list[Change]:
@@ -53,7 +53,7 @@ def _field(path: str, old: object, new: object) -> Change:
 
 
 def _groups(before: tuple[Group, ...], after: tuple[Group, ...]) -> list[Change]:
-    """Match groups that are equal wherever they stand; of those between, the first are taken for pairs."""
+    """Match equal groups wherever they are; the groups between them are paired in order."""
     found: list[Change] = []
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for tag, a, a_end, b, b_end in matcher.get_opcodes():
@@ -79,7 +79,7 @@ def describe(group: Group) -> str:
 
 
 def figures(outline: Outline, memory: Memory, width: int) -> Content:
-    """Return parameters, depth and memory on one line, as much in words as there is room for."""
+    """Return parameters, depth and memory on one line, in as many words as fit."""
     count = outline.shape.parameters
     net = f"{count:,} parameters · {outline.shape.depth:,} layers deep"
     total, kept = size(memory.total), size(memory.activations)
@@ -110,7 +110,7 @@ def short(count: int) -> str:
 
 
 def size(count: int) -> str:
-    """Return bytes in two digits, for they are an estimate: ``1.4 MB``."""
+    """Return bytes in two digits, since they are an estimate: ``1.4 MB``."""
     for unit, factor in (("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
         if count >= 0.995 * factor or unit == "kB":
             break
@@ -118,7 +118,7 @@ def size(count: int) -> str:
 
 
 def differences(before: Experiment | None, after: Experiment, width: int) -> list[Content]:
-    """Return what changed since the last run, one line a field."""
+    """Return what changed since the last run, one line per field."""
     if before is None:
         return [Content.styled("Not trained yet", "$secondary")]
     found = changes(before, after)
@@ -133,7 +133,7 @@ def differences(before: Experiment | None, after: Experiment, width: int) -> lis
 
 
 def _change(change: Change, column: int, width: int) -> Content:
-    """Return the line of a change: a group that came or went has a sign, a field its old and new value."""
+    """Return the line of a change: a sign for an added or removed group, old and new value for a field."""
     sign = "−" if change.new is None else "+" if change.old is None else " "
     ink = "$secondary" if change.new is None else "$accent"
     front = f"{sign} {cut(change.what, column):<{column}}  "
@@ -143,7 +143,7 @@ def _change(change: Change, column: int, width: int) -> Content:
     old = cut(change.old, max(1, (room - 3) // 2))
     new = cut(change.new, max(1, room - 3 - len(old)))
     line = Content.assemble((front, "$secondary"), (old, "$secondary"), (" → ", ""), (new, "bold $accent"))
-    # A name may have wide characters.
+    # Names may have wide characters, so the line is cut by cells.
     return line.truncate(width, ellipsis=True)
 
 
@@ -167,6 +167,6 @@ def _run(decades: float, count: int, each: str, where: str) -> str:
         return "the gradient keeps its size"
     how = "shrinks" if decades < 0 else "grows"
     factor = 10 ** (decades / count)
-    # A factor of 1.0018 over a thousand layers is no factor of 1.
+    # A factor of 1.0018 must not be shown as 1, since it matters over a thousand layers.
     digits = 5 if abs(factor - 1) < 0.01 else 3
     return f"each {each} {how} the gradient to {factor:.{digits}g}×; {ratio(decades)} {where}"

@@ -1,4 +1,4 @@
-"""Draw the boxes of the picture of a net: its input, its groups and its output, with shapes and counts."""
+"""Describe the boxes of the picture of a net: its input, its groups and its output, with shapes and counts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WAYS = {
     "average": "averaged",
     "last": "last step",
 }
-"""The words for the views of a signal."""
+"""The words for the ways in which a layer reads a signal."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +30,20 @@ class Station:
     details: tuple[str, ...]
     """The words in the box, the most important first."""
     aside: str = ""
-    """A word more, where there is room."""
+    """A further word, if there is room."""
     reads: Shape = ()
     gives: Shape = ()
     parameters: int = 0
     way: str = ""
-    """The way in which it reads the signal of the station before, where that takes another shape."""
+    """The way in which it reads the signal of the station before, if the shape changes."""
     index: int = -1
-    """The index of a group in the net; -1 of the others."""
+    """The index of the group in the net; -1 for input and output."""
 
 
 class Outline:
     """An Outline holds the plan of an experiment's net, and the stations of its picture.
 
-    Raises ExperimentError where the data cannot be read or do not suit the first group.
+    Raises ExperimentError if the data cannot be read or do not fit the first group.
     """
 
     def __init__(self, exp: Experiment) -> None:
@@ -113,7 +113,7 @@ def start(group: Group) -> str:
 
 
 def shape_in_words(shape: Shape) -> str:
-    """Return a shape in words: ``16 × 8 × 8`` of an image, ``30 steps × 24`` of a sequence, ``64`` of numbers."""
+    """Return a shape in words: ``16 × 8 × 8`` for an image, ``30 steps × 24`` for a sequence, ``64`` for numbers."""
     if len(shape) == 2:
         return f"{shape[0]:,} step{'s' if shape[0] != 1 else ''} × {shape[1]:,}"
     return " × ".join(f"{size:,}" for size in shape)

@@ -11,7 +11,7 @@ from gradtui.experiment.toml import toml_of
 
 SOURCE = "pasted text"
 MAX_CHARACTERS = 1_000_000
-"""The longest paste; a thousand groups with every field written out have some 320,000 characters."""
+"""The longest accepted paste; a thousand groups with every field have some 320,000 characters."""
 _FENCE = re.compile(r"^(`{3,}|~{3,})")
 
 
@@ -23,10 +23,9 @@ def copied(experiment: Experiment) -> str:
 def pasted(text: str, experiment: Experiment) -> Experiment:
     """Return the experiment that a pasted text makes of this one.
 
-    A text that has a net, and a name or data for it, is an experiment of its own. Any other changes this one: the
-    fields that it names change, and its groups take the place of all groups. An experiment as a short string is one of
-    its own too. A code fence of Markdown around it is
-    left out, and so is what stands outside of the fence.
+    A text that has a net, and a name or data for it, is a complete experiment, and so is an experiment as a short
+    string. Any other text changes this one: the fields that it names change, and its groups replace all groups. A
+    Markdown code fence, and the text outside of it, is left out.
 
     Raises:
         ExperimentError: one line that names the field, or the line of the text.
@@ -42,7 +41,7 @@ def pasted(text: str, experiment: Experiment) -> Experiment:
         raw = toml_of(text, SOURCE)
         whole = "net" in raw and ("name" in raw or "data" in raw)
         made = loads(text, SOURCE) if whole else _changed_by(raw, experiment)
-    # Raises where a file that it names is missing here.
+    # This raises an error if a file that the experiment names does not exist here.
     net_shape(made)
     return made
 

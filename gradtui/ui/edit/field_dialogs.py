@@ -1,4 +1,4 @@
-"""These dialogs edit an experiment: one edits all fields of some parts, one a single value."""
+"""Edit an experiment in dialogs: one for all fields of some parts, one for a single value."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from gradtui.ui.edit.field_list import FieldList, FieldRow
 from gradtui.ui.field_values import Draft, info_at, next_value, put, show, typed, value_at
 from gradtui.ui.widgets.key_line import KeyLine
 
-# Fields that only some groups use; for others they are hidden, since changing them would do nothing.
+# These fields are used by some groups only; for others they are hidden, since changing them has no effect.
 _USED_BY: dict[str, Callable[[Group], bool]] = {
     "kernel": lambda group: group.block == "conv",
     "stride": lambda group: group.block == "conv",
@@ -36,7 +36,7 @@ _USED_BY: dict[str, Callable[[Group], bool]] = {
 
 
 class SettingsScreen(ModalScreen[Experiment]):
-    """The SettingsScreen edits all fields of some parts; it answers with the experiment as it stands when it closes.
+    """The SettingsScreen edits all fields of some parts; it returns the edited experiment when it closes.
 
     Args:
         experiment: the experiment to edit.
@@ -114,7 +114,7 @@ class SettingsScreen(ModalScreen[Experiment]):
         self.explain(rows[fields.cursor].path)
 
     def explain(self, path: str, problem: str = "") -> None:
-        """Explain a field, or why it cannot be changed so."""
+        """Explain a field, or why the change is not allowed."""
         if problem:
             self.query_one("#doc", Static).update(Content.styled(problem, "$error"))
             return
@@ -150,12 +150,12 @@ class SettingsScreen(ModalScreen[Experiment]):
         self.app.push_screen(ValueScreen(self.draft.experiment, event.path, event.keys), take)
 
     def action_undo(self) -> None:
-        """Take the last change back."""
+        """Undo the last change."""
         self.draft = self.draft.undo()
         self.show()
 
     def action_redo(self) -> None:
-        """Take the last undo back."""
+        """Redo the last undone change."""
         self.draft = self.draft.redo()
         self.show()
 
@@ -165,7 +165,7 @@ class SettingsScreen(ModalScreen[Experiment]):
 
 
 def _size(experiment: Experiment) -> str:
-    """Return how large the net is, or why that is unknown: a file of data may have been deleted."""
+    """Return the size of the net, or why it is unknown: a file of data may have been deleted."""
     try:
         shape = net_shape(experiment)
     except ExperimentError as error:
@@ -174,12 +174,12 @@ def _size(experiment: Experiment) -> str:
 
 
 class ValueScreen(ModalScreen[Experiment | None]):
-    """The ValueScreen asks for the value of one field; it answers with the changed experiment, or None.
+    """The ValueScreen asks for the value of one field; it returns the changed experiment, or None.
 
     Args:
         experiment: the experiment to edit.
         path: the field's dotted path.
-        keys: the characters that were typed already; emptied when the dialog takes them over.
+        keys: the characters that were already typed; the dialog empties the list when it uses them.
     """
 
     DEFAULT_CSS = """
@@ -234,7 +234,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
         self.keys.clear()
 
     def judge(self, text: str) -> Experiment | None:
-        """Show in one line whether a text is allowed; return the experiment that it makes, or None."""
+        """Show in one line whether a text is allowed; return the changed experiment, or None."""
         verdict = self.query_one("#verdict", Static)
         try:
             experiment = typed(self.experiment, self.path, text)

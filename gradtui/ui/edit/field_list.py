@@ -1,4 +1,4 @@
-"""The list of fields shows names and values: up and down choose, left and right change, enter types."""
+"""Show a list of fields with their values: up and down choose, left and right change, enter types."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class FieldRow:
     label: str
     text: str
     changed: bool = False
-    """This is true if it differs from the run on the screen, and takes effect with the next start."""
+    """Whether the value differs from the run on the screen, so that it takes effect at the next start."""
 
 
 class FieldList(Widget, can_focus=True):
-    """The FieldList shows rows of fields, and posts which field is to be changed; it knows no experiment."""
+    """The FieldList shows rows of fields, and posts which field to change; it has no access to the experiment."""
 
     HELP = "## Settings\n\n`↑ ↓` choose a field · `← →` change it · `enter` type a value"
     BINDINGS = [
@@ -84,7 +84,7 @@ class FieldList(Widget, can_focus=True):
 
         path: str
         keys: list[str] = field(default_factory=list)
-        """The characters that were typed already; more may come until the dialog takes them out."""
+        """The characters that were already typed; more may be added until the dialog uses them."""
 
     @dataclass
     class Moved(Message):
@@ -95,7 +95,7 @@ class FieldList(Widget, can_focus=True):
     def __init__(self, *, label_width: int = 16, id: str | None = None) -> None:
         super().__init__(id=id)
         self.label_width = label_width
-        # Digits typed before their dialog is open: a paste, or a slow line, brings several at once.
+        # Digits that are typed before the dialog is open; a paste or a slow line brings several at once.
         self._keys: list[str] = []
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
@@ -107,7 +107,7 @@ class FieldList(Widget, can_focus=True):
         return max(0, min(cursor, len(self.rows) - 1))
 
     def show(self, rows: Iterable[FieldRow]) -> None:
-        """Show other rows, the cursor on the field where it was."""
+        """Show other rows, and keep the cursor on its field."""
         here = self.rows[self.cursor].path if self.rows else None
         self.rows = tuple(rows)
         paths = [row.path for row in self.rows]
@@ -121,7 +121,7 @@ class FieldList(Widget, can_focus=True):
             self.parent.scroll_to_region(Region(0, self.cursor, 1, 1), animate=False)
 
     def render_line(self, y: int) -> Strip:
-        """Return a line: the label, then the value, between arrows where the cursor is."""
+        """Return a line: the label and the value, with arrows around the value at the cursor."""
         width = self.size.width
         if y >= len(self.rows):
             return Strip.blank(width, self.rich_style)
@@ -147,7 +147,7 @@ class FieldList(Widget, can_focus=True):
         return Strip(segments).adjust_cell_length(width, base)
 
     def action_move(self, by: int) -> None:
-        """Move the cursor so many fields down (up)."""
+        """Move the cursor down by this many fields, or up if negative."""
         self.cursor += by
 
     def action_step(self, up: bool) -> None:
@@ -161,7 +161,7 @@ class FieldList(Widget, can_focus=True):
             self.post_message(self.Typing(self.rows[self.cursor].path))
 
     def on_key(self, event: events.Key) -> None:
-        """Begin to type a value with a digit."""
+        """Begin to type a value when a digit is pressed."""
         if event.character and event.character in "0123456789" and self.rows:
             event.stop()
             self._keys.append(event.character)

@@ -1,4 +1,4 @@
-"""These dialogs serve several screens: choose from a list, ask for a text, save an experiment, read a log."""
+"""Define the dialogs of several screens: choose from a list, type a text, save an experiment, read a log."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Choice:
-    """A Choice is one entry: the key that is answered, a title, and a line that explains it."""
+    """A Choice is one entry: the key that the dialog returns, a title, and a line that explains it."""
 
     key: str
     title: str
     line: str
     marked: bool = False
-    """This is true if it is advised, and stands out."""
+    """Whether it is advised, and so highlighted."""
     mark: str = "advised"
-    """The word behind the title of one that stands out."""
+    """The word behind the title of a highlighted choice."""
 
 
 class ChooseScreen(ModalScreen[str | None]):
@@ -85,7 +85,7 @@ class ChooseScreen(ModalScreen[str | None]):
             frame.border_subtitle = "type to search · ↑↓ choose · ⏎ select · esc back"
             yield Input(placeholder="search")
             found = OptionList(classes="-flat" if self.title_width else "")
-            # The keys are the input's; the arrows reach the list through the screen.
+            # The input has the focus; the arrows reach the list through the screen.
             found.can_focus = False
             yield found
 
@@ -94,7 +94,7 @@ class ChooseScreen(ModalScreen[str | None]):
         self.search("")
 
     def search(self, words: str) -> None:
-        """List the choices that contain every one of some words."""
+        """List the choices that contain all of the words."""
         wanted = words.lower().split()
         found = self.query_one(OptionList)
         found.clear_options()
@@ -125,7 +125,7 @@ class ChooseScreen(ModalScreen[str | None]):
         self.dismiss(event.option.id)
 
     def action_move(self, by: int) -> None:
-        """Move to the choice so many places further on."""
+        """Move down by this many choices, or up if negative."""
         found = self.query_one(OptionList)
         if found.option_count:
             found.highlighted = max(0, min((found.highlighted or 0) + by, found.option_count - 1))
@@ -273,7 +273,7 @@ class SaveScreen(ModalScreen[Path | None]):
 
 
 class LogScreen(ModalScreen[None]):
-    """The LogScreen shows the last lines of a log, never as markup: they may hold anything."""
+    """The LogScreen shows the last lines of a log, never as markup, since they may contain any characters."""
 
     DEFAULT_CSS = """
     LogScreen {

@@ -124,8 +124,8 @@ class KeysScreen(ModalScreen[None]):
     """The KeysScreen lists what can be done on the screen beneath it; a key shows what the words mean.
 
     Args:
-        screen: that screen; its keys are read now, while its pane has the focus.
-        words: rewrites the help text of the pane, for terminals without signs for keys.
+        screen: the screen below; its keys are read now, while its pane has the focus.
+        words: rewrites the help text of the pane, for terminals that lack the symbols of keys.
     """
 
     DEFAULT_CSS = """
@@ -207,7 +207,7 @@ class KeysScreen(ModalScreen[None]):
 
 
 def title_of(node: DOMNode, help_text: str) -> str:
-    """Return what a group of keys belongs to; "" where the help text above it has said so."""
+    """Return the title of a group of keys; "" if the help text above it already has it."""
     if node.BINDING_GROUP_TITLE:
         return node.BINDING_GROUP_TITLE
     if isinstance(node, Screen):

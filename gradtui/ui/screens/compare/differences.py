@@ -1,4 +1,4 @@
-"""The table of differences between runs shows their figures, and the fields in which their experiments differ."""
+"""Show the figures of several runs, and the fields in which their experiments differ, in a table."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
 def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
     outcome = entry.followed.outcome
     value: float = math.nan if outcome is None else getattr(outcome, name)
-    # A loss that is not a number is shown; other figures are NaN where there is none.
+    # A loss of NaN is shown; for other figures, NaN means that there is none.
     known = outcome is not None and (name == "loss" or not math.isnan(value))
     return form(value) if known else ABSENT
 
@@ -72,7 +72,7 @@ def _milliseconds(seconds: float) -> str:
 def differing(experiments: Sequence[Experiment | None]) -> list[Difference]:
     """Return the fields in which the experiments differ, in the order of the file; None is a watched script.
 
-    Where nets have different numbers of groups, each group is one line, in words.
+    If the nets have different numbers of groups, each group is one line, in words.
     """
     known = [experiment for experiment in experiments if experiment is not None]
     paths: dict[str, None] = {}

@@ -1,4 +1,4 @@
-"""These panes draw several runs together: their curves, their layers, and their waterfalls."""
+"""Draw several runs together in panes: their curves, their layers, and their waterfalls."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ EXPLODED = frozenset({"exploding", "nonfinite"})
 
 
 class OverlaidCurves(CurvePane):
-    """OverlaidCurves draw one curve for each run, with its letter at its end."""
+    """OverlaidCurves draws one curve for each run, with the run's letter at its end."""
 
     HELP = (
         "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. `e` draws the batches "
@@ -56,12 +56,12 @@ class OverlaidCurves(CurvePane):
         self._write_title()
 
     def point_at(self, step: int | None) -> None:
-        """Put the cursor at a step, before the runs were read for it."""
+        """Put the cursor at a step, even before the runs are read at that step."""
         for plot in self._plots():
             plot.cursor = step
 
     def step_beside(self, step: int, columns: int) -> int:
-        """Return the step so many columns to the right (left) of another."""
+        """Return the step this many columns to the right of another, or to the left if negative."""
         return next((plot.step_beside(step, columns) for plot in self._plots()), step)
 
     def _write_title(self) -> None:
@@ -73,7 +73,7 @@ class OverlaidCurves(CurvePane):
         self.heading = " · ".join([f"{head} {of_what}", *rest])
 
     def _write_caption(self) -> None:
-        """Write nothing: the events of many runs would be too many signs."""
+        """Write nothing, since the events of many runs would be too many signs."""
 
 
 def curve(entry: ComparedRun, what: str, part: str) -> CurveData | None:
@@ -240,7 +240,7 @@ class Waterfalls(Vertical, can_focus=True):
         units = log10_of if metric.scale == "log" else np.asarray
         matrices = {id(data): units(data.matrix) for data in views}
         if matrices:
-            # All runs before any is drawn, for they share one scale.
+            # All runs share one scale, so it has to include all of them before any is drawn.
             self._scale.include(np.concatenate([matrix.ravel() for matrix in matrices.values()]))
         for entry, pane in zip(entries, self.query(RunWaterfall), strict=True):
             pane.write_title(f"{entry.letter} {entry.followed.title}")

@@ -14,7 +14,7 @@ from gradtui.ui.widgets.cell_chart import CellChart
 from gradtui.ui.widgets.status_bar import STATE_MARKS
 
 LETTERS = "ABCDEFGH"
-"""The names of runs in charts. Each letter has a colour of its own, and serves where there are no colours."""
+"""The letters that name runs in charts, also without colours; each letter has its own colour."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class RunsLegend(CellChart):
             self.repaint()
 
     def stale(self) -> object:
-        """Return what the line was drawn from, to see whether it must be drawn anew."""
+        """Return the values from which the line was drawn; another value means that it must be drawn again."""
         return self._parts
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:

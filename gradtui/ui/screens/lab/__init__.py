@@ -1,1 +1,1 @@
-"""The lab shows one run, live or finished, with the experiment that is edited beside it."""
+"""Show one run, live or finished, with the experiment that is edited beside it: the lab."""

@@ -1,4 +1,4 @@
-"""Show a run beside another one: mostly a fork with a cure beside the run that it was forked from."""
+"""Show a run beside another one: usually a fork with a cure beside the run that it was forked from."""
 
 from __future__ import annotations
 
@@ -45,20 +45,20 @@ class CureComparison:
         self._controls = controls
         self._asks_parent = False
         self.partner: FollowedRun | None = None
-        """The run beside the one on the screen; None where nothing is compared."""
+        """The run beside the one on the screen; None without a comparison."""
         self.pair: tuple[Path, Path] | None = None
         """The two runs that were compared last, the one with the cure first."""
         self.cures: Study | None = None
-        """The study of all cures of one run; their trainings go on while other things are shown."""
+        """The study of all cures of one run; their trainings continue while other screens are shown."""
         self.repaired: LiveRepair | None = None
         """The last repair in rounds."""
 
     # -- the second run
 
     def begin(self, against: Path | None, *, alone: bool = False) -> None:
-        """Compare a run that has just been opened; None is with the run that it names as its parent, if any.
+        """Compare a run that has just been opened with `against`; None means its parent, if it names one.
 
-        alone: compare it with nothing.
+        alone: do not compare it.
         """
         self.compare_with(against)
         self._asks_parent = against is None and not alone
@@ -100,9 +100,9 @@ class CureComparison:
             self.partner.close()
 
     def sync(self, run: FollowedRun) -> None:
-        """Find the parent of a new run once, and have both runs show the same metric and step.
+        """Find the parent of a new run once, and make both runs show the same metric and step.
 
-        Where the partner is shorter, it shows its last step.
+        If the partner is shorter, it shows its last step.
         """
         if self._asks_parent and run.parent is not None:
             from gradtui.runs.folder import is_run_folder
@@ -163,7 +163,7 @@ class CureComparison:
         self._controls.disk.do(lambda: cure_options(folder, experiment, advised), ask)
 
     def try_all_cures(self) -> None:
-        """Train and rank every cure of a run: of the one without the cure, where two are compared."""
+        """Train and rank every cure of the run on the screen, or of the one without the cure in a comparison."""
         from gradtui.ui.screens.study.cures_screen import CuresScreen
 
         run = self._curable()
@@ -179,7 +179,7 @@ class CureComparison:
         self._screen.app.push_screen(CuresScreen(self._cures_of(without_cure)), take)
 
     def repair(self) -> None:
-        """Repair the experiment of a run in rounds: of the one without the cure, where two are compared."""
+        """Repair the experiment of the run on the screen in rounds, or of the one without the cure in a comparison."""
         from gradtui.study.live_repair import LiveRepair
 
         run = self._curable()

@@ -32,7 +32,7 @@ class CureOption:
     experiment: Experiment
     parent: Parent
     fork: Fork | None = None
-    """The step of the run from which it goes on; None starts anew with the same seed."""
+    """The step of the run from which the fork continues; None starts again with the same seed."""
 
     @property
     def key(self) -> str:
@@ -41,7 +41,7 @@ class CureOption:
 
     @property
     def title(self) -> str:
-        """Return its name, with the step where it does not start anew."""
+        """Return its name, with the step if it continues from one."""
         return self.cure.name if self.fork is None else f"{self.cure.name}, from step {self.parent.step:,} on"
 
     def line(self, before: Experiment) -> str:
@@ -54,7 +54,7 @@ class CureOption:
 def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]) -> list[CureOption]:
     """Return every cure that would change something, those that a diagnosis advises first and in its order.
 
-    Where the run diverged, advised cures that can be applied in the middle of a run are there twice: also from a step
+    If the run diverged, advised cures that can be applied in the middle of a run are listed twice: also from a step
     before the divergence.
     """
     wanted = {one.name: one for one in map(_cure_of, advised)}
@@ -71,7 +71,7 @@ def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]
 
 
 def _named(cured: Experiment, cure: Cure) -> Experiment:
-    """Return the experiment under a name by which a list of runs tells it from the one without the cure."""
+    """Return the experiment under a name that differs from that of the run without the cure."""
     name = f"{cured.name} with {cure.name}"
     return replace(cured, name=name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…")
 

@@ -68,11 +68,11 @@ class EditingScreen(Screen[Any]):
         self.workbench.save()
 
     def action_undo(self) -> None:
-        """Take the last edit back."""
+        """Undo the last edit."""
         self.workbench.undo()
 
     def action_redo(self) -> None:
-        """Take the last undo back."""
+        """Redo the last undone edit."""
         self.workbench.redo()
 
     def action_open_file(self) -> None:

@@ -1,4 +1,4 @@
-"""The ExpectedPane says what the program shows, and draws the gradient that theory expects before training."""
+"""Describe the experiment before training, and draw the gradient that theory expects."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 PURPOSE = "gradtui shows each layer's gradient while a net trains, and what fixes it."
 CHART_ROWS = 5
-"""The rows that are kept for the chart; what remains is for the text."""
+"""The rows that are reserved for the chart; the text gets the rest."""
 
 
 class ExpectedPane(Vertical):
-    """The ExpectedPane stands where the charts of a run will be; its own chart comes with the theory."""
+    """The ExpectedPane is shown until there are charts of a run; it gets its own chart from theory."""
 
     DEFAULT_CSS = """
     ExpectedPane {
@@ -48,7 +48,7 @@ class ExpectedPane(Vertical):
         self._write()
 
     def show(self, experiment: Experiment) -> None:
-        """Say what an experiment is about; its theory comes later."""
+        """Describe an experiment; its theory comes later."""
         self._experiment = experiment
         self._write()
 
@@ -80,7 +80,7 @@ class ExpectedPane(Vertical):
         room = self.content_size.height - CHART_ROWS
         chosen: list[Content] = []
         for text in self._texts():
-            # The first ones matter most; what has no room is left out, and the order on the screen stays.
+            # The first texts matter most; those without room are left out, and the order stays the same.
             if sum(len(one.wrap(width)) for one in [*chosen, text]) <= room or len(chosen) < 2:
                 chosen.append(text)
         self.query_one("#expected-text", Static).update(Content("\n").join(chosen))
@@ -90,7 +90,7 @@ class ExpectedPane(Vertical):
         self._write()
 
     def _texts(self) -> list[Content]:
-        """Return what can be said, the most important first."""
+        """Return the texts, the most important first."""
         texts = [Content.styled(PURPOSE, "bold")]
         experiment = self._experiment
         if self._prediction is not None:

@@ -1,4 +1,4 @@
-"""The FindingsPane shows the findings on the run, and the verdict on a cure."""
+"""Show the findings of the run, and the verdict on a cure."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MARKS = MARKS | {"info": ("i", "$primary")}
 
 
 class FindingsPane(VerticalScroll, can_focus=True):
-    """The FindingsPane shows the findings on the run, the worst first, and above them the verdict on a cure."""
+    """The FindingsPane shows the findings of the run, the worst first, and above them the verdict on a cure."""
 
     ALLOW_MAXIMIZE = True  # Textual's scrolling containers do not allow it by themselves.
     HELP = "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on."
@@ -35,20 +35,20 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """
 
     diagnosis: var[ShownDiagnosis | None] = var(None)
-    """What is said of the run; None before the first."""
+    """The diagnosis of the run; None before the first."""
 
     step: var[int] = var(0)
     """The step that is shown."""
 
     curable = True
-    """This is true if the keys that train cures do anything for this run; set before the findings."""
+    """Whether the keys that train cures have an effect for this run; it is set before the findings."""
 
     breaks: var[tuple[Divergence, ...]] = var(())
     """The steps at which the run diverged."""
 
     verdict: var[tuple[str, ...]] = var(())
-    """The verdict of a fork: its cure, when it is judged, and the lines of the verdict; empty where nothing is
-    compared."""
+    """The verdict on a fork: its cure, the time of the judgement, and the lines of the verdict; empty without a
+    comparison."""
 
     _written = Content()
     """The text on the screen."""
@@ -62,14 +62,14 @@ class FindingsPane(VerticalScroll, can_focus=True):
         self._show()
 
     def watch_diagnosis(self) -> None:
-        """Write the text anew."""
+        """Write the text again."""
         if self.is_attached:
             self._show()
 
     watch_breaks = watch_verdict = watch_diagnosis
 
     def watch_step(self) -> None:
-        """Write the text anew where it names the step."""
+        """Write the text again if it names the step."""
         if self.is_attached and (self.diagnosis is None or not self.diagnosis.findings):
             self._show()
 
@@ -91,10 +91,10 @@ class FindingsPane(VerticalScroll, can_focus=True):
         self._write(title, text, HINT if cures_with_code(findings) else hint)
 
     def _write(self, title: str, text: Content, hint: str) -> None:
-        """Put the text on the screen; have the screen laid out anew only where the text takes other lines.
+        """Put the text on the screen, with a new layout only if the text takes other lines.
 
-        A figure in it may change several times a second, and a layout costs as much as all charts together. Textual
-        paints a whole pane anew where its title is set, even to the same one.
+        A figure in it may change several times a second, and a layout costs as much as all charts together. Setting a
+        title, even to the same text, makes Textual paint the whole pane.
         """
         if (title, hint) != (self.border_title, self.border_subtitle):
             self.border_title, self.border_subtitle = title, hint
@@ -107,10 +107,10 @@ class FindingsPane(VerticalScroll, can_focus=True):
 
 
 def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
-    """Return what is found at the step that is shown, or why nothing is, and what was found later."""
+    """Return the findings at the shown step, or why there are none, and those of later steps."""
     findings, later = diagnosis.findings, diagnosis.later
     if findings:
-        # What an explosion and the NaN that it ends in have in common is written once: what Y copies.
+        # An explosion and the NaN that it ends in share the cure that Y copies, so it is written once.
         first = next((finding for finding in findings if cures_with_code([finding])), None)
         text = Content("\n").join(_describe(finding, code=finding is first) for finding in findings)
     elif waits_for := diagnosis.waits_for(step):

@@ -1,5 +1,4 @@
-"""The GradientPane shows the gradient of every layer: one step as bars, all steps as a waterfall on the same axis of
-layers."""
+"""Show the gradient of every layer: one step as bars, all steps as a waterfall on the same axis of layers."""
 
 from __future__ import annotations
 
@@ -36,7 +35,7 @@ if TYPE_CHECKING:
 
 
 CHARTS = "Waiting, ProfileChart, FactorChart, Waterfall, ScaleLegend, PlaneChart"
-"""The widgets of which some are in the pane, beneath its headline."""
+"""The widgets that can be in the pane below its headline."""
 
 
 class GradientPane(Vertical, can_focus=True):
@@ -94,10 +93,10 @@ class GradientPane(Vertical, can_focus=True):
     edited: reactive[bool] = reactive(False, repaint=False)
     """Whether the builder has another experiment than the run that is drawn."""
     caption: reactive[Content] = reactive(Content(""), repaint=False)
-    """The lower line of the frame. Writing on the frame paints the whole pane, so only new text is written."""
+    """The lower line of the frame. It is only written if it is new, since that paints the whole pane."""
 
     def compose(self) -> ComposeResult:
-        """Yield the headline, and what is said until a run has its first step."""
+        """Yield the headline, and the text that is shown until a run has its first step."""
         yield Headline()
         yield Waiting()
 
@@ -121,8 +120,8 @@ class GradientPane(Vertical, can_focus=True):
 
         Args:
             followed: the run.
-            diagnosis: what the other panes say of it too.
-            partner: the run that it is compared with, a broken line over the bars.
+            diagnosis: the diagnosis that the other panes show too.
+            partner: the run that it is compared with, drawn as a broken line over the bars.
         """
         data = followed.data
         if data is None or not len(data.values):
@@ -130,7 +129,7 @@ class GradientPane(Vertical, can_focus=True):
             for waiting in self.query(Waiting):
                 waiting.say(waits)
             if not self.query(Waiting):
-                # The empty charts of the run before stand in its place.
+                # The empty charts of the previous run are in the place of the invitation.
                 self.query_one(Headline).sentence = waits.split("\n")[0] if waits.plain else waits
             return
         from gradtui import metrics
@@ -150,7 +149,7 @@ class GradientPane(Vertical, can_focus=True):
         factors = data.factors
         text = factors.headline if factors else metric.headline(data.names, data.values.tolist())
         headline.sentence = headline_of(text, diagnosis)
-        # The waterfall first: it has every step, so it sets the scale that both share.
+        # The waterfall comes first: it has every step, so it sets the scale that both share.
         waterfall.update(units(data.matrix), data.steps, data.last, whole_run=not followed.live)
         self._update(chart, data, units)
         waterfall.step = data.step if data.request.at is not None else None
@@ -161,7 +160,7 @@ class GradientPane(Vertical, can_focus=True):
     async def _paint_plane(
         self, followed: FollowedRun, plane: Plane, diagnosis: ShownDiagnosis, partner: FollowedRun | None
     ) -> None:
-        """Show what the net computes over the plane; beside it, what the net of the other run does."""
+        """Show what the net computes over the plane, and beside it that of the other run."""
         from gradtui.ui.widgets.plane_chart import PlaneChart, plane_caption, plane_headline
 
         other = partner.data.plane if partner is not None and partner.data is not None else None
@@ -198,9 +197,9 @@ class GradientPane(Vertical, can_focus=True):
         )
 
     def _write_legend(self) -> None:
-        """Write what the layer pointed at has, or what the signs mean; and beneath, which part is in view."""
+        """Write the values of the layer pointed at, or the meaning of the signs, and below it the part in view."""
         data = self._data
-        # In this order: asking for the chart imports numpy, which is not needed before there is anything to see.
+        # The order matters: getting the chart imports numpy, which is not needed before there are data.
         if data is None or (chart := self._profile()) is None:
             return
         at = chart.cursor
@@ -223,7 +222,7 @@ class GradientPane(Vertical, can_focus=True):
         self._write_legend()
 
     def clear(self) -> None:
-        """Show nothing: another run comes, and nothing of this one may stand under its title."""
+        """Show nothing, so that another run's title does not stand over data of this one."""
         headline = self.query_one(Headline)
         headline.sentence, headline.legend = Content(""), ()
         self.caption = Content("")
@@ -258,7 +257,7 @@ class GradientPane(Vertical, can_focus=True):
         return self.query_one("#profile", LayerChart), self.query_one(Waterfall)
 
     def _kept(self, folder: Path, metric: Metric) -> tuple[int | None, tuple[int, int] | None]:
-        """Return where the cursor is and which layers are in view, if another metric of the same layers is drawn."""
+        """Return the cursor and the layers in view, to keep them if another metric of the same layers is drawn."""
         chart = self._profile()
         if chart is None or self._shown is None or self._shown[0] != folder or chart.of != metric.axis:
             return None, None

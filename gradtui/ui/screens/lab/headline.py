@@ -1,4 +1,4 @@
-"""The Headline is the line over the gradient charts: a sentence on the run, and what the signs of the charts mean."""
+"""Write the line over the gradient charts: a sentence on the run, and the meaning of the charts' signs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Headline(Widget):
 
     sentence: reactive[Content] = reactive(Content(""))
     legend: reactive[tuple[Content, ...]] = reactive(())
-    """The same in more and in fewer words; the longest that fits is shown."""
+    """The legend in versions of different length; the longest that fits is shown."""
 
     def render(self) -> Content:
         """Return the sentence, and beside it the longest legend that fits."""
@@ -35,14 +35,14 @@ class Headline(Widget):
 
 
 def legend_of(data: ViewData, at: int | None, compared: bool) -> tuple[Content, ...]:
-    """Return what the layer pointed at has, or what the signs over the charts mean; in more and in fewer words."""
+    """Return the values of the layer pointed at, or the meaning of the signs, in versions of different length."""
     if data.factors is not None:
         return (Content.styled(data.factors.note, "$secondary"),)
     return chart_legend(data, compared) if at is None else layer_readout(data, at)
 
 
 def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
-    """Return a layer's value and the range of its last steps, in more and in fewer words."""
+    """Return a layer's value and the range of its last steps, in versions of different length."""
     low, high = float(data.low[at]), float(data.high[at])
     value = Content.assemble((data.names[at], "bold $accent"), f" {float(data.values[at]):.2e}")
     median = Content.styled(f"  median {float(data.middle[at]):.1e}", "$secondary")
@@ -53,7 +53,7 @@ def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
 
 
 def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
-    """Return the signs over the bars with their meaning, in more and in fewer words."""
+    """Return the signs over the bars with their meaning, in versions of different length."""
     signs = [
         (compared, ("╌", "bold $error"), " without the cure"),
         (data.theory is not None, ("─", "bold $warning"), " theory"),
@@ -61,15 +61,15 @@ def chart_legend(data: ViewData, compared: bool) -> tuple[Content, ...]:
         (len(data.moment.rows) > 1, ("─", "bold"), f" median of {len(data.moment.rows)} steps"),
     ]
     parts = [Content.assemble(sign, (text, "$secondary")) for there, sign, text in signs if there]
-    # The first ones are left out last: they are asked for most.
+    # The first signs are left out last, since they matter most.
     return tuple(Content("  ").join(parts[:count]) for count in range(len(parts), 0, -1))
 
 
 def headline_of(headline: HeadlineText, diagnosis: ShownDiagnosis) -> Content:
-    """Return the sentence, with the mark and colour of what the diagnosis says of the run at the step that is shown.
+    """Return the sentence with the mark and colour of the diagnosis at the step that is shown.
 
-    The diagnosis decides, not the one ratio of the sentence: a net that has learned may well be steep, and the
-    gradients of an exploding net may be even.
+    The ratio in the sentence does not decide: the profile of a net that has learned may be steep, and that of an
+    exploding net may be even.
     """
     judgement = diagnosis.judgement
     mark, colour = judgement.mark

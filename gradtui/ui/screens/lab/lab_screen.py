@@ -1,4 +1,4 @@
-"""The LabScreen has the builder, the controls and the charts of one run, live or finished."""
+"""Show the builder, the controls and the charts of one run, live or finished."""
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ if TYPE_CHECKING:
 TABS = ("net", "gradient", "curves", "findings")
 
 STATUS_SECONDS = 0.5
-"""Seconds between two paintings of the first line where nothing new comes: a long evaluation should be named."""
+"""The seconds between two paintings of the first line without new data, so that a long evaluation is named."""
 
 
 class LabScreen(TimeActions, EditingScreen):
-    """The LabScreen owns the panes and routes: attributes go down to them, their messages come up to it.
+    """The LabScreen owns the panes: it sets their attributes and handles their messages.
 
-    The rest belongs to its parts: `view` follows and paints the run, `comparison` a second one beside it, `controls`
-    start and steer trainings, `cursor` moves through time and metrics, `tabs` through panes; the workbench edits.
+    Its parts do the rest: `view` follows and paints the run, `comparison` a second one beside it, `controls` start and
+    control trainings, `cursor` moves through time and metrics, `tabs` through panes; the workbench edits.
 
     Args:
         experiment: the experiment that the builder opens on.
@@ -66,7 +66,7 @@ class LabScreen(TimeActions, EditingScreen):
     BINDINGS = LAB_KEYS
 
     drawn: var[bool] = var(False, init=False)
-    """This is true if the net is drawn in the place of the charts: until there is a run, and by a key."""
+    """Whether the net is drawn in the place of the charts: until there is a run, or after a key."""
 
     def __init__(self, experiment: Experiment, attach: Path | None = None) -> None:
         super().__init__()
@@ -76,8 +76,8 @@ class LabScreen(TimeActions, EditingScreen):
         self.cursor = TimeCursor(self, lambda: self.followed)
         self.comparison = CureComparison(self, lambda: self.followed, self.open_run, self.controls)
         self.view = RunView(self, self.controls, self.comparison)
-        # Where a run comes at once, the net is not shown first. Both classes are set from the start: each that
-        # changes later has the styles of every widget looked up again, which takes 10 to 20 ms.
+        # If a run is opened at once, the net is not shown first. Both classes are set from the start, since a later
+        # change makes Textual look up the styles of every widget, which takes 10 to 20 ms.
         self.tabs = PaneTabs(self, TABS[0] if attach is None else "gradient", self.panes)
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
@@ -86,7 +86,7 @@ class LabScreen(TimeActions, EditingScreen):
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
-        """Return the keys in the order of `rank_of`, for a narrow key line cuts the end off."""
+        """Return the keys in the order of `rank_of`, since a narrow key line omits the last ones."""
         found = self.followed is not None and bool(self.followed.newest_findings)
         bindings = super().active_bindings
         return dict(sorted(bindings.items(), key=lambda item: rank_of(item[1], self, found=found)))
@@ -110,7 +110,7 @@ class LabScreen(TimeActions, EditingScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Show the experiment; import and warm everything else once this is on the screen."""
+        """Show the experiment; import and prepare everything else once this is on the screen."""
         self.view.show_status()
         if (store := store_of(self.app)) is not None:
             for pane in self.query(CurvePane):
@@ -128,12 +128,12 @@ class LabScreen(TimeActions, EditingScreen):
             self.app.call_from_thread(partial(self.open_run, self.attach, adopt=True))
         import_charts()
         self.controls.trainers.warm()
-        # What has been made until now stays to the end: see app.quicken.
+        # All objects that exist now are kept to the end (see app.quicken).
         gc.freeze()
         gc.enable()
 
     def on_unmount(self) -> None:
-        """End the reading threads, which would else sleep on, and the standby process."""
+        """End the reading threads, which would otherwise continue to sleep, and the standby process."""
         self.view.close()
         self.comparison.close()
         self.controls.close()
@@ -204,7 +204,7 @@ class LabScreen(TimeActions, EditingScreen):
 
     @on(Workbench.Edited)
     def _edited(self, event: Workbench.Edited) -> None:
-        """Send the running trainer what it can take over at once."""
+        """Send the running trainer the changes that it can apply at once."""
         from gradtui.experiment.overrides import diff
         from gradtui.runs.control import LIVE
 
@@ -214,10 +214,10 @@ class LabScreen(TimeActions, EditingScreen):
         self.query_one(NetPane).experiment = event.after
         self.query_one(ExpectedPane).show(event.after)
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
-            # A preset or a cure was taken on another tab: the net's tab shows what it is.
+            # If a preset or a cure was applied on another tab, show the result on the net's tab.
             self.action_tab("net")
         followed, changed = self.followed, diff(event.before, event.after)
-        # An edit that also changes what cannot change now (a preset, say) is another experiment, for the next start.
+        # An edit that also changes other fields (such as a preset) is another experiment, for the next start.
         if followed is not None and followed.live and changed and set(changed) <= set(LIVE):
             self.controls.send(followed, "set", set=changed)
 
@@ -256,7 +256,7 @@ class LabScreen(TimeActions, EditingScreen):
         self.controls.start(self.workbench.experiment)
 
     def action_continue(self) -> None:
-        """Go on with a run that was stopped, from its newest checkpoint."""
+        """Continue a run that was stopped, from its newest checkpoint."""
         if self.followed is not None:
             self.controls.resume(self.followed.folder)
 
@@ -324,7 +324,7 @@ class LabScreen(TimeActions, EditingScreen):
         self.set_class(False, "-idle")
         self.query_one(NetPane).needed = False
         if self.tabs.opened == "net":
-            # A narrow terminal turns to the gradient, which the run was opened for.
+            # On a narrow terminal, show the tab with the gradient.
             self.tabs.open("gradient", restyle=self.narrow)
             if self.narrow:
                 self.call_after_refresh(self.query_one(GradientPane).focus)
@@ -334,7 +334,7 @@ class LabScreen(TimeActions, EditingScreen):
         await self.view.take(event)
 
     async def on_screen_resume(self) -> None:
-        """Paint what has happened while another screen lay over this one."""
+        """Paint what has changed while another screen covered this one."""
         await self.view.paint()
 
     # -- another step, another metric, one layer

@@ -1,6 +1,6 @@
-"""A LessonGuide leads a person through a lesson: it loads experiments, shows panes, and checks answers against the run.
+"""Guide a person through a lesson: load experiments, show panes, and check answers against the run.
 
-The panes of the lab stay as they are, with all their keys; the text of the lesson stands beneath them.
+The panes of the lab stay as they are, with all their keys; the text of the lesson is below them.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 WATCH_SECONDS = 0.3
-"""Seconds between two looks at whether another run is on the screen."""
+"""The seconds between two checks whether another run is on the screen."""
 
 
 class LessonGuide:
-    """A LessonGuide is one lesson that is being played in the lab.
+    """A LessonGuide guides a person through one lesson in the lab.
 
     Args:
         lab: the screen.
@@ -55,7 +55,7 @@ class LessonGuide:
         self.pane = LessonPane(self._say)
 
     async def begin(self) -> None:
-        """Show the first step that is not finished yet; all of them again, where every one is."""
+        """Show the first step that is not finished yet; if all are finished, the first one."""
         self.lab.add_class("-lesson")
         await self.lab.mount(self.pane, before=self.lab.query_one(KeyLine))
         done = read_progress().get(self.lesson.lesson, [])
@@ -64,7 +64,7 @@ class LessonGuide:
         self._go_to(left[0] if left else 0)
 
     async def end(self) -> None:
-        """Take the lesson off the screen."""
+        """Remove the lesson from the screen."""
         self.lab.remove_class("-lesson")
         await self.pane.remove()
 
@@ -77,7 +77,7 @@ class LessonGuide:
         """Go to the next step; a question that was not answered is skipped by asking twice."""
         if self.question is not None and not self._skips:
             self._skips = True
-            # In its own frame: a toast would cover the charts that the question is about.
+            # The hint is in the pane's frame, since a toast would cover the charts that the question is about.
             self.pane.border_subtitle = self._say("E answers the question; > once more skips it.")
             return
         if self.question is None:
@@ -131,7 +131,7 @@ class LessonGuide:
         self.lab.refresh_bindings()
 
     def _load(self) -> None:
-        """Put the step's experiment into the builder; what this app trained for the step before is stopped."""
+        """Put the step's experiment into the builder, and stop the training of the step before."""
         expected = self.lesson.experiment_of(self.index)
         if expected is None or not self.lesson.step[self.index].experiment:
             return
@@ -161,7 +161,7 @@ class LessonGuide:
             self.lab.cursor.show_factors()
 
     def _watch(self) -> None:
-        """Show what the step shows of a run that has come onto the screen, once it has recorded anything."""
+        """Show the step's pane for a new run on the screen, once the run has recorded data."""
         run = self.lab.followed
         if run is not self._seen and (run is None or run.metrics):
             self._seen = run
@@ -216,7 +216,7 @@ class LessonGuide:
         return open_run(followed.folder)
 
     def _note(self) -> None:
-        # Where it cannot be kept, the lesson is as good; the settings say once what is wrong with the folder.
+        # If progress cannot be saved, the lesson continues; the settings report the problem of the folder once.
         with contextlib.suppress(OSError):
             note_step(self.lesson.lesson, self.index + 1)
 

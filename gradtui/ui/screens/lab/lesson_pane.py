@@ -1,4 +1,4 @@
-"""The LessonPane shows one step of a lesson beneath the live panes: its text, what to press, its question."""
+"""Show one step of a lesson below the live panes: its text, what to press, and its question."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtui.lessons.lesson import COLUMNS, Lesson, Step, flowed, wrapped
 
 
 class LessonPane(Vertical):
-    """The LessonPane writes what a LessonGuide says; it has no keys of its own, so the panes keep theirs."""
+    """The LessonPane shows the texts of a LessonGuide; it has no keys of its own, so the panes keep theirs."""
 
     DEFAULT_CSS = """
     LessonPane {
@@ -34,7 +34,7 @@ class LessonPane(Vertical):
         self._content: list[Content] = []
 
     def on_resize(self) -> None:
-        """Break the lines anew: of Chinese, Textual would take what is between two blanks for one word."""
+        """Break the lines again; Textual would treat Chinese text between two blanks as one word."""
         self._write()
 
     def _write(self) -> None:
@@ -68,10 +68,10 @@ def _keys(step: Step, answered: bool, *, last: bool) -> str:
 
 
 def broken(text: Content, columns: int) -> list[Content]:
-    """Return a text in lines of so many columns, each with its styles."""
+    """Return a text in lines of at most this many columns, with its styles."""
     lines, start = [], 0
     for line in wrapped(text.plain, columns):
-        # Where a line was broken, blanks and breaks were left out.
+        # Blanks and line breaks between two lines were left out.
         start = text.plain.index(line, start)
         lines.append(text[start : start + len(line)])
         start += len(line)

@@ -1,4 +1,4 @@
-"""The ModelPane builds the net: it lists the groups of blocks, which are edited in place."""
+"""List the groups of a net's blocks, which a person edits in place to build the net."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ class ModelPane(OptionList):
 
     def __init__(self) -> None:
         super().__init__(classes="pane")
-        # Where the cursor goes when the edit that moves its group comes back as an experiment.
+        # The place of the cursor after an edit that moves its group, once it comes back as an experiment.
         self._goes_to: int | None = None
         self._counts = ("", "")
 
@@ -68,16 +68,16 @@ class ModelPane(OptionList):
 
     @dataclass
     class Changed(Message):
-        """The groups themselves were changed: added, removed, moved or repeated."""
+        """Groups were added, removed, moved or repeated."""
 
         net: tuple[Group, ...]
 
     def watch_experiment(self, before: Experiment | None, experiment: Experiment | None) -> None:
-        """List the groups anew, the cursor where it was."""
+        """List the groups again, with the cursor in its place."""
         if experiment is None:
             return
         if before is not None and (before.net, before.data) == (experiment.net, experiment.data):
-            # Another learning rate is no other net.
+            # The net has not changed, only other fields have.
             return
         here = self.highlighted or 0 if self._goes_to is None else self._goes_to
         self._goes_to = None
@@ -87,14 +87,14 @@ class ModelPane(OptionList):
         try:
             shape = net_shape(experiment)
         except ExperimentError as error:
-            # The file of the data may have been deleted: the error is shown, and can be mended.
+            # The file of the data may have been deleted; show the error, so that the person can correct it.
             self.border_title, self.border_subtitle = "Model", Content(str(error))
             return
         self._counts = f"{shape.depth:,} layers", f"{shape.parameters:,} parameters"
         self.watch_edited()
 
     def watch_edited(self) -> None:
-        """Say in the frame whether this net was trained."""
+        """Write in the frame whether this net was trained."""
         layers, parameters = self._counts
         self.border_title = f"Model · {layers}" + (" · edited" if self.edited else "")
         self.border_subtitle = "○ not trained yet" if self.edited else parameters
@@ -105,7 +105,7 @@ class ModelPane(OptionList):
         self.post_message(self.Edit(event.option_index))
 
     def stay(self) -> None:
-        """Leave the cursor where it is: the edit was refused."""
+        """Leave the cursor in its place, since the edit was refused."""
         self._goes_to = None
 
     def action_deepen(self, more: bool) -> None:
@@ -123,7 +123,7 @@ class ModelPane(OptionList):
             return
         net, here = list(self.experiment.net), self.highlighted
         if what in ("add", "duplicate"):
-            # A new group is one block like its neighbour, which always fits there.
+            # A new group is one block like its neighbour, since such a block always fits there.
             net.insert(here + 1, net[here] if what == "duplicate" else _with_repeat(net[here], 1))
             here += 1
         elif what == "remove":

@@ -1,4 +1,4 @@
-"""The NetPane draws the net: its groups as blocks, one of them opened, and what theory predicts."""
+"""Draw the net: its groups as blocks, one of them opened, and the prediction of theory."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gradtui.diagnosis import Prediction
 
 THEORY_DELAY = 0.15
-"""Seconds without an edit before theory is computed: it imports numpy, and takes 20 ms for 1,000 layers."""
+"""The seconds without an edit before theory is computed: it imports numpy, and takes 20 ms for 1,000 layers."""
 
 
 class NetPane(VerticalScroll, can_focus=True):
@@ -82,7 +82,7 @@ class NetPane(VerticalScroll, can_focus=True):
         self._theory: tuple[Experiment, str] | None = None
         self._timer: Timer | None = None
         self.needed = True
-        """Whether theory is wanted even where this pane is hidden: before there is a run, another pane draws it."""
+        """Whether theory is computed even if this pane is hidden: before there is a run, another pane draws it."""
 
     def compose(self) -> ComposeResult:
         """Yield the drawing."""
@@ -115,12 +115,12 @@ class NetPane(VerticalScroll, can_focus=True):
     def _bring_into_view(self) -> None:
         rows = self._drawing.rows_of(self.chosen)
         if rows is not None:
-            # With a line above and below it, where the wires are.
+            # The region includes a line above and below the group, where the wires are.
             region = Region(0, rows.start - 1, 1, len(rows) + 2)
             self.scroll_to_region(region, animate=False, force=True, top=region.height > self.size.height)
 
     def action_choose(self, by: int) -> None:
-        """Choose the group so many places further on."""
+        """Choose the group this many places further down, or up if negative."""
         was, self.chosen = self.chosen, self.validate_chosen(self.chosen + by)
         if self.chosen != was:
             self.post_message(self.Chosen(self.chosen))
@@ -143,11 +143,11 @@ class NetPane(VerticalScroll, can_focus=True):
     # -- theory
 
     def on_show(self) -> None:
-        """Ask theory when the drawing becomes visible."""
+        """Compute theory when the drawing becomes visible."""
         self._ask_theory()
 
     def _ask_theory(self) -> None:
-        """Have theory computed once the frame is painted and no further edit comes; not while the pane is hidden."""
+        """Compute theory once the frame is painted and no further edit comes, but not while the pane is hidden."""
         wanted = bool(self.size) or self.needed
         if not self.is_attached or not wanted or self.experiment is None:
             return
@@ -177,13 +177,13 @@ class NetPane(VerticalScroll, can_focus=True):
 
     @dataclass
     class Predicted(Message):
-        """Theory has been asked of an experiment; the message goes on to the screen."""
+        """Theory was computed for an experiment; the message also goes to the screen."""
 
         experiment: Experiment
         prediction: Prediction
 
     def on_net_pane_predicted(self, event: Predicted) -> None:
-        """Show a prediction, unless the experiment has changed since it was asked for."""
+        """Show a prediction, unless the experiment has changed meanwhile."""
         self._theory = event.experiment, expectation(event.prediction)
         if event.experiment == self.experiment:
             self._drawing.theory = self._theory[1]
@@ -209,7 +209,7 @@ class NetDrawing(Widget):
         self._drawn: tuple[object, list[Content], tuple[range, ...]] | None = None
 
     def show(self, experiment: Experiment | None, before: Experiment | None, chosen: int) -> None:
-        """Draw another experiment, with what has changed since another one, and one group opened."""
+        """Draw an experiment with its changes since `before`, and one group opened."""
         if experiment is not self._experiment:
             self._outline, self._memory, self._problem = None, None, ""
             try:
@@ -219,7 +219,7 @@ class NetDrawing(Widget):
                         experiment, self._outline.shape.parameters, self._outline.plan.data
                     )
             except ExperimentError as error:
-                # A file of data does not exist: the fields are right, but the net cannot be drawn.
+                # If a file of data does not exist, the fields are valid but the net cannot be drawn.
                 self._problem = str(error)
         self._experiment, self._before, self._chosen = experiment, before, chosen
         self._drawn = None

@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 
 class Trainers:
-    """The trainer processes that the app starts: one kept warm, and those that run.
+    """Trainers starts the app's trainer processes, and keeps one ready on standby.
 
-    A process needs about three seconds to import torch, so one that has done so waits from the app's first moments
-    on. It ends with the app; a trainer that runs does not. Every method may be called from any thread.
+    A process needs about three seconds to import torch, so a standby process imports it soon after the app starts. It
+    ends with the app; a trainer that runs does not. Every method may be called from any thread.
     """
 
     def __init__(self) -> None:
@@ -38,7 +38,7 @@ class Trainers:
         self.running: list[Trainer] = []
 
     def warm(self) -> None:
-        """Start a standby process, unless there is one. Where none can be started, a later start reports it."""
+        """Start a standby process, unless there is one. If this fails, the next training reports the error."""
         from gradtui.training.launch import Standby
 
         with self._lock, contextlib.suppress(OSError):
@@ -64,7 +64,7 @@ class Trainers:
         Args:
             experiment: what to train.
             parent: the run that it is compared with from the start.
-            fork: a place in a run from which it goes on.
+            fork: a place in a run from which it continues.
             measure_in: a folder, for a run that measures one batch at initialisation and trains nothing.
 
         Raises:
@@ -81,13 +81,13 @@ class Trainers:
         with self._lock:
             standby, self._standby = self._standby, None
             self.running = [trainer for trainer in self.running if trainer.poll() is None]
-            # A standby that is still importing is no slower than a new process: it is ahead of one.
+            # A standby process that is still importing is faster than a new one, since it began earlier.
             trainer = standby.start(folder) if standby else start_trainer(folder)
             self.running.append(trainer)
         return trainer
 
     def resume(self, folder: Path) -> Trainer:
-        """Go on with a run from its newest checkpoint. Raises OSError where the process cannot be started."""
+        """Continue a run from its newest checkpoint. Raises OSError if the process cannot be started."""
         from gradtui.training.launch import start_trainer
 
         with self._lock:
@@ -97,7 +97,7 @@ class Trainers:
         return trainer
 
     def close(self) -> None:
-        """End the standby process; trainers that run go on."""
+        """End the standby process; running trainers continue."""
         with self._lock:
             self._closed = True
             if self._standby is not None:
@@ -122,7 +122,7 @@ class RunControls:
         self.trainers = Trainers()
 
     def warm(self) -> None:
-        """Have the next trainer ready, without waiting for it."""
+        """Prepare the next trainer, without waiting for it."""
         self._screen.run_worker(self.trainers.warm, thread=True, exclusive=True, group="warm")
 
     def is_preflight(self, folder: Path) -> bool:
@@ -134,7 +134,7 @@ class RunControls:
         self._launch(lambda: self.trainers.start(experiment))
 
     def resume(self, folder: Path) -> None:
-        """Go on with a run that was stopped."""
+        """Continue a run that was stopped."""
         self._launch(lambda: self.trainers.resume(folder), {"adopt": True})
 
     def restart(self, run: FollowedRun | None, experiment: Experiment) -> None:
@@ -179,9 +179,9 @@ class RunControls:
         self._launch(start, shown)
 
     def _launch(self, start: Callable[[], Trainer], shown: Mapping[str, Any] | None = None) -> None:
-        """Start a trainer in a thread, for that takes files and processes, and then show its run.
+        """Start a trainer in a thread, since that uses files and processes, and then show its run.
 
-        shown: how it is shown, read once the trainer was started.
+        shown: how to show the run; it is read after the trainer was started.
         """
 
         def launch() -> None:
@@ -199,7 +199,7 @@ class RunControls:
         self._screen.run_worker(launch, thread=True, exclusive=True, group="start")
 
     def send(self, run: FollowedRun | None, command: CommandName, **fields: object) -> None:
-        """Send a command to the trainer of a run; where that is impossible, show why."""
+        """Send a command to the trainer of a run; if that is impossible, show why."""
         if run is not None and run.ignores_commands:
             self._screen.notify(
                 "This script ignores controls; call probe.control() in its loop.",
@@ -214,7 +214,7 @@ class RunControls:
             self._screen.notify(run.problem, severity="error", markup=False)
 
     def close(self) -> None:
-        """End the standby process and delete what was only measured. Trainings go on."""
+        """End the standby process and delete the runs that were only measured. Trainings continue."""
         self.trainers.close()
         if self._preflights is not None:
             self._preflights.remove()

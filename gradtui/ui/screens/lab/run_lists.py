@@ -1,4 +1,4 @@
-"""RunLists open the lists of runs and studies over the lab, and know the way back through those that were left."""
+"""Open the lists of runs and studies over the lab, and lead back through the lists that were left."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Place:
     """Its names, as the breadcrumb shows them."""
     reopen: Callable[[], None]
     run: Path | None = None
-    """The run that the lab showed; None where it showed none …"""
+    """The run that the lab showed; None if there was none."""
     against: Path | None = None
-    """… and the run beside it."""
+    """The run that the lab showed beside it; None if there was none."""
 
 
 class RunLists:
@@ -62,7 +62,7 @@ class RunLists:
         self.trail: list[Place] = []
         """The lists through which the run on the screen was reached; empty for one that was started here."""
         self.store: StudyStore | None = None
-        """The studies: those that this app trains go on while the list is left."""
+        """The studies; those that this app trains continue after the list is left."""
 
     @property
     def words(self) -> tuple[str, ...]:
@@ -98,7 +98,7 @@ class RunLists:
         ask_for_report(self._screen, [folder])
 
     def came(self, came_from: str) -> None:
-        """Remember the list from which a run is opened now, before it is shown."""
+        """Remember the list from which a run is opened; call this before the run is shown."""
         lists: dict[str, Callable[[], None]] = {
             "runs": self.runs,
             "cures": self._comparison.try_all_cures,
@@ -111,7 +111,7 @@ class RunLists:
         self.trail = [*self.trail, Place(words, reopen, *self._shown())][-LONGEST_TRAIL:]
 
     def back(self) -> None:
-        """Show what the lab showed before the run was chosen, and over it the list from which it was."""
+        """Show what the lab showed before the run was chosen, and over it the list in which it was chosen."""
         if not self.trail:
             return
         *rest, place = self.trail

@@ -1,4 +1,4 @@
-"""The RunView is the run that the lab shows: a thread follows it, and each of its states is painted into the panes."""
+"""Show a run in the lab: a thread follows it, and each of its states is painted into the panes."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 
 
 class RunView:
-    """A RunView follows the run on the lab screen and hands each of its states to the panes.
+    """A RunView follows the run on the lab screen and passes each of its states to the panes.
 
     Args:
         screen: the lab.
-        controls: they know which runs are preflights, and have the next trainer ready when a run has ended.
+        controls: they know which runs are preflights, and prepare the next trainer when a run has ended.
         comparison: the second run, which is painted beside this one.
     """
 
@@ -81,7 +81,7 @@ class RunView:
         self._comparison.begin(against, alone=alone)
         run.pace = 1 / settings_of(self._screen.app).redraws
         if self._controls.is_preflight(folder):
-            # The metric that theory predicts, and the only one of which the start tells as much as a training.
+            # A preflight shows the metric that theory predicts, which is complete even without a training.
             run.request = replace(run.request, metric="output_grad_rms")
         self._screen.query_one(GradientPane).clear()
         for pane in self._screen.query(CurvePane):
@@ -95,7 +95,7 @@ class RunView:
             self.run.close()
 
     async def take(self, event: RunChanged) -> None:
-        """Paint a new state of the run or of its partner, then let its reader go on."""
+        """Paint a new state of the run or of its partner, then let its reader continue."""
         run = event.followed
         if run is self._comparison.partner and self.run is not None:
             if run.snapshot is None:
@@ -115,20 +115,20 @@ class RunView:
             try:
                 await self.paint()
             finally:
-                # Not before the terminal has it: what is painted meanwhile would pile up in the line.
+                # The reader waits until the terminal has this, since paintings would pile up in a slow line.
                 after_paint(self._screen.app, run.painted.set)
 
     @property
     def _covered(self) -> bool:
-        """Return whether another screen lies over the lab and hides all of it."""
+        """Return whether another screen covers all of the lab."""
         stack = self._screen.app.screen_stack
         above = stack[stack.index(self._screen) + 1 :] if self._screen in stack else []
         return any(not isinstance(screen, ModalScreen) for screen in above)
 
     def allows(self, action: str) -> bool:
-        """Return whether an action or a command does anything in the state of the run; others than its own always do.
+        """Return whether an action has an effect in the state of the run; actions that need no run always have.
 
-        Of train, pause and resume, which share a key, at most one does.
+        Of train, pause and resume, which share a key, at most one has an effect.
         """
         run = self.run
         live = run is not None and run.live
@@ -159,7 +159,7 @@ class RunView:
 
     @property
     def can_continue(self) -> bool:
-        """Return whether the run was stopped before its end, and the builder has not another experiment since."""
+        """Return whether the run was stopped before its end and the builder still has its experiment."""
         run = self.run
         if run is None or run.script or run.state not in ("stopped", "died") or run.snapshot is None:
             return False
@@ -180,7 +180,7 @@ class RunView:
         return self._screen.has_class("-script")
 
     def show_plane(self, cursor: TimeCursor, open_tab: Callable[[str], None]) -> None:
-        """Go to the picture of what the net computes, or from it back to the layers."""
+        """Show the picture of what the net computes, or the layers again."""
         pane = self._screen.query_one(GradientPane)
         if self.run is not None and (pane.display or not self.run.request.plane):
             cursor.show_plane()
@@ -193,7 +193,7 @@ class RunView:
         self._screen.query_one(StatusBar).progress = progress_of(self.run, draft, self.trail)
 
     async def paint(self) -> None:
-        """Hand each pane its part of the run's state; nothing before the run has any."""
+        """Pass each pane its part of the run's state; do nothing before there is any."""
         run, screen = self.run, self._screen
         if run is None or run.snapshot is None:
             return
@@ -203,7 +203,7 @@ class RunView:
             screen.query_one(Workbench).adopt(run.experiment)
             screen.query_one(NetPane).experiment = run.experiment
         self._show_lags(run)
-        # One value for all panes: the thread that follows the run may hand over another one meanwhile.
+        # All panes get the same value, since the thread that follows the run may replace it meanwhile.
         diagnosis = run.diagnosis
         self.show_status()
         self._hide_builder(run)
@@ -212,7 +212,7 @@ class RunView:
         if trained:
             screen.query_one(NetPane).before = run.experiment
         findings = screen.query_one(FindingsPane)
-        # A net that was only measured has nothing that a cure could be compared with.
+        # A net that was only measured has no training to compare a cure with.
         findings.curable = trained
         findings.step = run.data.step if run.data is not None else 0
         findings.diagnosis = diagnosis
@@ -220,7 +220,7 @@ class RunView:
         judgement = diagnosis.judgement
         screen.query_one(TabLine).alarm = judgement.mark[0] if judgement.state == "problem" else ""
         for title, text, severity in run.news():
-            # Once a run has ended, the panes show its news; a toast would only cover the curves.
+            # After the end of a run the panes show the same news, and a toast would only cover the curves.
             if run.live:
                 screen.notify(text, title=title, severity=severity, timeout=4, markup=False)
         screen.query_one(StatsPane).stats = run.stats
@@ -234,14 +234,14 @@ class RunView:
         self._show_divergence(run)
         state = f"{run.state}{' with findings' * bool(run.newest_findings)}{' in the plane' * run.has_plane}"
         if state != self._painted_state:
-            # Only now: the key line is built anew each time.
+            # This is done only if the state changed, since it builds the whole key line.
             self._painted_state = state
             screen.refresh_bindings()
             if not run.live:
                 self._controls.warm()
 
     def show_edited(self) -> None:
-        """Say in the frames of builder and charts whether the builder has another experiment than the charts."""
+        """Mark the frames of builder and charts if the builder has another experiment than the charts."""
         edited = self.edited
         self._screen.query_one(ModelPane).edited = edited
         self._screen.query_one(GradientPane).edited = edited
@@ -257,9 +257,9 @@ class RunView:
                 run.show(replace(run.request, metric="hidden_grad"))
 
     def _show_divergence(self, run: FollowedRun) -> None:
-        """Show the steps up to the divergence of a run that ended with it: over the whole run they fold into a row.
+        """Show the steps up to the divergence of a run that ended with it; in the whole run they would be one row.
 
-        Once, and not where another stretch of time was chosen: `0` shows the whole run again.
+        This is done once, and not if the person chose another stretch of time; `0` shows the whole run again.
         """
         if self._divergence_shown or run.live or run.data is None:
             return
@@ -276,7 +276,7 @@ class RunView:
                 run.show(replace(run.request, window=(first, last)))
 
     def _hide_builder(self, run: FollowedRun) -> None:
-        """Hide the builder while a script's run is shown: its net would be taken for the script's."""
+        """Hide the builder while a script's run is shown, so that its net is not mistaken for the script's."""
         screen = self._screen
         if run.script == screen.has_class("-script"):
             return
@@ -289,13 +289,13 @@ class RunView:
         if run.lr > 0:
             from gradtui.experiment.overrides import set_fields
 
-            # So that the rate that is sent starts from the one that the script has.
+            # Changes of the rate then start from the script's own rate.
             workbench = screen.query_one(Workbench)
             workbench.adopt(set_fields(workbench.experiment, {"optimizer.lr": run.lr}))
 
 
 def unnamed(experiment: Experiment) -> Experiment:
-    """Return an experiment without what does not change its training: its name and its description."""
+    """Return an experiment without name and description, which do not change its training."""
     return replace_fields(experiment, name="", description="")
 
 
@@ -303,11 +303,11 @@ STEPS_BEFORE, STEPS_AFTER = 20, 3
 """The steps that are shown around a divergence."""
 
 NORM_FINDINGS = frozenset({"exploding", "nonfinite", "unstable-loss", "overclipped", "spikes"})
-"""The findings that argue with the norm of the gradient."""
+"""The findings whose evidence is the norm of the gradient."""
 
 
 def _shows_norms(run: FollowedRun) -> bool:
-    """Return whether the norm of the whole gradient tells more of a run than its accuracy."""
+    """Return whether the norm of the whole gradient shows more about a run than its accuracy."""
     if any(finding.code in NORM_FINDINGS for finding in run.newest_findings or ()):
         return True
     if run.snapshot is None:

@@ -1,4 +1,4 @@
-"""The TrainingPane has the numbers of the training that people change most, each by left and right."""
+"""Show the numbers of the training that people change most; left and right change them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gradtui.experiment import Experiment
 from gradtui.ui.edit.field_list import FieldList, FieldRow
 from gradtui.ui.field_values import show, value_at
 
-# The fields on the pane; `o` opens all the others.
+# These are the fields on the pane; `o` opens all others.
 _EXPERIMENT_FIELDS = (
     ("optimizer.kind", "optimizer"),
     ("optimizer.lr", "lr"),
@@ -36,10 +36,10 @@ class TrainingPane(Vertical):
 
     experiment: reactive[Experiment | None] = reactive(None)
     running: reactive[Experiment | None] = reactive(None)
-    """The experiment that is being trained, with the live changes that it took over; None when nothing is."""
+    """The experiment that is being trained, with the live changes so far; None if there is none."""
 
     script: reactive[bool] = reactive(False)
-    """This is true if the run on the screen is a watched script, which takes over few changes."""
+    """Whether the run on the screen is a watched script, which accepts few changes."""
 
     def compose(self) -> ComposeResult:
         """Yield the list of fields."""
@@ -50,11 +50,11 @@ class TrainingPane(Vertical):
         self.border_title = "Training"
 
     def watch_experiment(self) -> None:
-        """List the values anew."""
+        """List the values again."""
         self._fill()
 
     def watch_running(self) -> None:
-        """Mark anew what differs from the run."""
+        """Mark the fields that differ from the run."""
         self._fill()
 
     def watch_script(self) -> None:

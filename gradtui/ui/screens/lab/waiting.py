@@ -1,4 +1,4 @@
-"""Say what a trainer is doing before its first step, so that a slow start is not taken for a hang."""
+"""Show what a trainer is doing before its first step, so that a slow start does not look like a hang."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_LAYERS = 12
 
 
 class Waiting(Static):
-    """A Waiting stands in the place of the charts until there is a step to draw."""
+    """A Waiting is shown in the place of the charts until there is a step to draw."""
 
     DEFAULT_CSS = """
     Waiting { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
@@ -40,14 +40,14 @@ class Waiting(Static):
         super().__init__(self._said)
 
     def say(self, text: Content) -> None:
-        """Say what a run waits for; nothing changes where there is nothing to say."""
+        """Show what a run waits for; do nothing if the text is empty."""
         if text.plain and text.plain != self._said.plain:
             self._said = text
             self.update(text)
 
 
 def waiting_for(run: FollowedRun) -> Content:
-    """Return what a run that has no step yet is waiting for; "" of one that will take none."""
+    """Return what a run without a step is waiting for; "" if it will take none."""
     snapshot = run.snapshot
     if not run.live:
         return Content("")
@@ -62,7 +62,7 @@ def waiting_for(run: FollowedRun) -> Content:
 
 
 def _pretraining(now: Event) -> Content:
-    """Return the layers of a pretraining, with the one that learns now."""
+    """Return the layers of a pretraining, with a mark at the one that is trained now."""
     at, layers = int(now["layer"]), int(now["layers"])
     lines = [
         Content.styled(

@@ -1,4 +1,4 @@
-"""The Workbench is the left column of the lab; it owns the edited experiment and every way to edit it."""
+"""Define the left column of the lab, which owns the edited experiment and every way to edit it."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Workbench(Vertical):
         return self.draft.experiment
 
     def compose(self) -> ComposeResult:
-        """Yield the model, the training numbers, the figures of the run, and the findings in what is left."""
+        """Yield the model, the training numbers, the figures of the run, and the findings in the rest of the column."""
         yield ModelPane()
         yield TrainingPane(classes="pane")
         yield StatsPane(classes="pane")
@@ -71,7 +71,7 @@ class Workbench(Vertical):
         self.query_one(TrainingPane).experiment = self.experiment
 
     def adopt(self, experiment: Experiment) -> None:
-        """Take over the experiment of a run that was opened; what was edited before is one undo away."""
+        """Take over the experiment of a run that was opened; one undo brings the edited experiment back."""
         self.draft = self.draft.change(experiment)
         self.show()
 
@@ -87,7 +87,7 @@ class Workbench(Vertical):
             self.post_message(self.Edited(before, draft.experiment))
 
     def put(self, path: str, value: object) -> None:
-        """Edit one field; show in one line what is not allowed."""
+        """Edit one field; show an error in one line."""
         try:
             self.take(put(self.experiment, path, value))
         except ExperimentError as error:
@@ -143,7 +143,7 @@ class Workbench(Vertical):
         self.app.push_screen(PresetsScreen(self.experiment.name), take)
 
     def choose_cure(self, advised: Sequence[str] = ()) -> None:
-        """Choose and apply a cure that would change something; those advised (keys of cures) come first."""
+        """Choose and apply a cure that changes something; the advised ones (keys of cures) come first."""
         from gradtui.experiment.cures import CURES
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
@@ -194,7 +194,7 @@ class Workbench(Vertical):
         self.notify("gradtui STRING opens it", title="copied as a string", timeout=3)
 
     def paste(self, text: str) -> None:
-        """Take over an experiment, or a part of one, from text; show in one line what is wrong with it."""
+        """Take over an experiment, or a part of one, from text; show an error in one line."""
         from gradtui.ui.edit.clipboard import pasted
 
         before = self.experiment
@@ -209,13 +209,13 @@ class Workbench(Vertical):
             self.notify("u undoes it", title="pasted", timeout=2)
 
     def undo(self) -> None:
-        """Take the last edit back."""
+        """Undo the last edit."""
         if not self.draft.past:
             self.notify("nothing to undo", timeout=1.5)
         self._change(self.draft.undo())
 
     def redo(self) -> None:
-        """Take the last undo back."""
+        """Redo the last undone edit."""
         if not self.draft.future:
             self.notify("nothing to redo", timeout=1.5)
         self._change(self.draft.redo())

@@ -25,7 +25,7 @@ BROUGHT_BY_TORCH = ("nvidia-", "cuda-", "triton")
 
 
 def pins() -> dict[str, Requirement]:
-    """The constraints, by name."""
+    """Return the constraints, by name."""
     lines = (ROOT / ".ci/constraints.txt").read_text().splitlines()
     wanted = [Requirement(line) for line in lines if line and not line.startswith("#")]
     return {canonicalize_name(pin.name): pin for pin in wanted}

@@ -125,7 +125,7 @@ class Evidence:
     loss_kind: Literal["", "bounded", "free"] = ""
     """What is known of the loss (`diagnosis.loss.LossKind`)."""
     trained_before: bool = False
-    """This is true if the weights had been trained before the run began."""
+    """Whether the weights had been trained before the run began."""
     progress: Series = field(default_factory=Series.none)
     """A number that a script logs as its progress, such as a return or an accuracy; more is better."""
     skipped: Series = field(default_factory=Series.none)
@@ -135,7 +135,7 @@ class Evidence:
     parent: Experiment | None = None
     """The experiment of the run from which this one was forked, or whose cure it tries; None where there is none."""
     finished: bool = False
-    """This is true if the run is over, however it ended."""
+    """Whether the run is over, however it ended."""
     steps_planned: int = 0
     """0 is unknown."""
     facts: ScriptFacts | None = None

@@ -1,8 +1,8 @@
-"""Keep what a person has settled once, between runs in `settings.toml`.
+"""Keep a person's settings in `settings.toml`.
 
-The file is the person's own: an app changes in it what was changed in the app, and leaves everything else as it was
-written, comments and unknown fields too. It is `$GRADTUI_HOME/settings.toml`, else it lies where the platform keeps
-a user's configuration.
+The file is the person's own: an app only changes the fields that were changed in the app, and leaves everything else,
+comments and unknown fields too. It is `$GRADTUI_HOME/settings.toml`, or else in the platform's folder for a user's
+configuration.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ __all__ = ["ALLOWED", "Settings", "changed", "put", "read_settings", "settings_p
 class Settings:
     """Settings hold every field of the file, with the defaults of those that are not in it.
 
-    A dataclass, which msgspec checks as well as a struct of its own: the app needs settings before its first frame,
-    and most people have no file for which msgspec would have to be imported.
+    It is a dataclass, which msgspec can check like a struct: the app needs settings before its first frame, and most
+    people have no file for which msgspec would have to be imported.
     """
 
     theme: str = ""
@@ -39,14 +39,14 @@ class Settings:
     log_accuracy: bool = False
     """Draw the accuracy as its error, on a logarithmic axis."""
     redraws: int = 10
-    """Redraws a second of a run that trains, at most: 1 to 20. A slow line has fewer by itself."""
+    """The most redraws per second of a run that trains: 1 to 20. A slow line automatically has fewer."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Other keys, by the id of what they do: `"lab.stop" = "X"`. Several are separated by commas. In the file it
     is the table `[keys]`; the app never writes it."""
     language: str = ""
     """The language of the lessons, as the name of their folder: "en", "zh"; "" follows the locale."""
     share: bool = False
-    """Make new runs readable by the group; otherwise this user alone can read them."""
+    """Make new runs readable by the group; otherwise only this user can read them."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.redraws <= 20:
@@ -63,7 +63,7 @@ ALLOWED = {
     "share": "true or false",
     "redraws": "a whole number from 1 to 20",
 }
-"""The fields that the app itself changes, each with what is allowed there, in words."""
+"""The fields that the app itself changes, each with its allowed values in words."""
 
 
 def read_settings(path: Path) -> tuple[Settings, str]:
@@ -139,17 +139,17 @@ def changed(settings: Settings, changes: Mapping[str, Any]) -> Settings:
 
 
 def write_settings(path: Path, changes: Mapping[str, Any]) -> None:
-    """Put other values into the file, at once and whole.
+    """Write changed values into the file, by replacing it in one step.
 
-    The file is read again for it: another app may have written it meanwhile.
+    The file is read again first, since another app may have written it meanwhile.
 
     Raises:
         OSError: it cannot be written.
-        ValueError: what is there is no TOML. It is left alone, for the person will want to mend it.
+        ValueError: the file is not TOML. It is left as it is, so that the person can correct it.
     """
     from gradtui.runs.safe_files import replacing
 
-    # A file that is kept elsewhere, behind a link, stays there.
+    # A file behind a link stays where it is.
     path = Path(os.path.realpath(path))
     try:
         before = read_whole(path).decode()

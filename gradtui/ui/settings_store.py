@@ -1,4 +1,4 @@
-"""A SettingsStore holds an app's settings: read when the app is made, and written when they are changed in it."""
+"""Hold an app's settings: read them when the app is created, and write them when they are changed in it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gradtui.ui.settings import Settings, changed, read_settings, settings_path,
 
 
 class SettingsStore:
-    """A SettingsStore is owned by one app, in whose threads it writes and to whose person it reports failures."""
+    """A SettingsStore belongs to one app; it writes in the app's threads and reports failures to its person."""
 
     def __init__(self, app: App[Any]) -> None:
         self.path = settings_path()
@@ -24,18 +24,18 @@ class SettingsStore:
         self._reported = False
 
     def change(self, **changes: Any) -> None:
-        """Use other values from now on, and write them beside the app's work.
+        """Use other values from now on, and write them in the background.
 
         Raises:
             ValueError: there is no such field, or the value is not allowed.
         """
         self.settings = changed(self.settings, changes)
         self._unwritten.put(changes)
-        # A home on a network file system may take its time.
+        # A home folder on a network file system may be slow.
         self._app.run_worker(self.write, thread=True, group="settings", exit_on_error=False)
 
     def write(self) -> None:
-        """Write the changes that have gathered; of two threads, one finds nothing left."""
+        """Write the pending changes; if two threads do this, the second has nothing to write."""
         with self._writing:
             changes: dict[str, Any] = {}
             with suppress(Empty):
@@ -51,7 +51,7 @@ class SettingsStore:
                 self._report(error.strerror or type(error).__name__)
 
     def _report(self, problem: str) -> None:
-        # Once: the change holds in this run, and the person may not be able to help it.
+        # A failure is reported once: the change holds in this session, and the person may not be able to fix it.
         if not self._reported:
             self._reported = True
             self._app.notify(f"{self.path}: {problem}", title="not kept", severity="warning", markup=False)
@@ -64,6 +64,6 @@ def settings_of(app: App[Any]) -> Settings:
 
 
 def store_of(app: App[Any]) -> SettingsStore | None:
-    """Return the store that an app owns; None of an app that keeps no settings."""
+    """Return the store that an app owns; None if the app keeps no settings."""
     store = getattr(app, "settings_store", None)
     return store if isinstance(store, SettingsStore) else None

@@ -1,4 +1,4 @@
-"""A ShownDiagnosis is what the screens say of one run: every pane of a frame reads the same one."""
+"""Hold the diagnosis that the screens show of one run; every pane of a frame reads the same one."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BEFORE_ANY = Judgement("checking")
 class ShownDiagnosis:
     """A ShownDiagnosis holds the findings at the step that is shown and at the newest step, with the judgement on each.
 
-    It is made whole by the thread that follows the run and handed over as one value, so that a pane that is painted a
-    moment later than another one cannot say something else.
+    The thread that follows the run creates it and passes it on as one value, so that panes that are painted at
+    different moments cannot contradict each other.
     """
 
     findings: tuple[Finding, ...] | None = None
@@ -69,13 +69,13 @@ def shown_diagnosis(
     past: bool,
     steps: tuple[int, int],
 ) -> ShownDiagnosis:
-    """Return what is shown of a run.
+    """Return the diagnosis to show of a run.
 
     Args:
         newest: the findings at the newest step.
         here: the findings at the step that is shown.
-        objections: what speaks against an all-clear at the newest step, and at the step that is shown.
-        pending: the codes of what was seen once at the newest step.
+        objections: why the run cannot be called free of problems at the newest step, and at the step that is shown.
+        pending: the codes of the findings that were seen once at the newest step and wait for confirmation.
         judged: what could be judged at the newest step; None before the first diagnosis.
         live: whether the run still trains.
         past: whether an earlier step is shown.

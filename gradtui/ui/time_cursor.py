@@ -1,4 +1,4 @@
-"""The TimeCursor holds the step, the stretch of time and the metric that a screen shows of its run."""
+"""Hold the step, the stretch of time and the metric that a screen shows of its run."""
 
 from __future__ import annotations
 

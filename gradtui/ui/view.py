@@ -1,4 +1,4 @@
-"""A view is what a screen asks of its run: a metric, a step and a stretch of time; a message asks for another step.
+"""Define a view: the metric, step and stretch of time that a screen requests of its run.
 
 It imports no numpy, since the screens start with it. `view_data` reads what a request asks for.
 """
@@ -38,7 +38,7 @@ class ViewRequest:
 
     @property
     def draws_factors(self) -> bool:
-        """Return whether factors are drawn: what a layer's backward gain is by itself."""
+        """Return whether factors are drawn, as they always are for the backward gain, which is a factor itself."""
         return self.factors or self.metric == "backward_gain"
 
     def at_step(self, step: int | None, newest: int) -> ViewRequest:

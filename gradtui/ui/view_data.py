@@ -41,7 +41,7 @@ class ViewData:
     high: Floats
     """Least, median and largest value of these rows; NaN where one of them is."""
     healthy: tuple[Wide, Wide] | None
-    """The lowest and highest healthy value; None where health has no bounds."""
+    """The lowest and highest healthy value; None if the metric has no healthy range."""
     theory: Wide | None
     """The values that theory expects at initialisation, at the level of the last hidden layer; NaN where it says
     nothing."""
@@ -86,7 +86,7 @@ def read_view(
         scalars: the run's tables of scalars, which show a stretch of time closer than the snapshot does.
         request: the view.
         experiment: what theory predicts from; None for a script.
-        before: the last data of the same run: what still holds of it is not read again.
+        before: the last data of the same run; those parts that are still valid are not read again.
         slopes: the table of the activations' derivatives, which are a part of the layers' factors.
         plane: what the net computes over the plane.
     """

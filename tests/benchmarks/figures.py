@@ -34,7 +34,7 @@ class Measured:
 
     @property
     def ok(self) -> bool:
-        """Whether the figure is within its budget; a figure without a budget always is."""
+        """Return whether the figure is within its budget; a figure without a budget always is."""
         if self.budget is None:
             return True
         return self.value >= self.budget if self.at_least else self.value <= self.budget

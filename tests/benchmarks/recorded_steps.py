@@ -70,7 +70,7 @@ class Cost:
 
     @property
     def ratio(self) -> float:
-        """The time of a recorded step over that of a bare one."""
+        """Return the time of a recorded step over that of a bare one."""
         return self.recorded / self.bare
 
 

@@ -17,7 +17,7 @@ from tests.benchmarks.peers.recorders import RECORDERS
 
 
 def trained(kind: str, folder: Path, steps: int = 3) -> torch.Tensor:
-    """The weights after some steps."""
+    """Return the weights after some steps."""
     model, optimizer, loss_of_next = learning = training("mlp")
     folder.mkdir(exist_ok=True)
     recorder = RECORDERS[kind](learning, folder)

@@ -22,7 +22,7 @@ def drawn(outputs: np.ndarray, palette: Palette, rows: int = HALVES, about: obje
 
 
 def places(cells: Cells) -> np.ndarray:
-    """The slot of each place of half a cell, (2 × rows, columns)."""
+    """Return the slot of each place of half a cell, (2 × rows, columns)."""
     assert (cells.codes == ord(HALF)).all()
     return np.stack([cells.ink, cells.fill], axis=1).reshape(-1, cells.shape[1])
 

@@ -15,7 +15,7 @@ values = st.floats(-1e6, 1e6) | st.sampled_from([nan, inf, -inf])
 
 
 def closed(x: np.ndarray, y: np.ndarray, over: float) -> np.ndarray:
-    """The mean written out, window by window."""
+    """Return the mean written out, window by window."""
     known = np.isfinite(y)
     means = y.copy()
     for i in np.flatnonzero(known):

@@ -22,7 +22,7 @@ def scripts(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 def completed(script: str, *words: str) -> list[str]:
-    """What bash offers for the last word, found as bash finds it: by the function that `complete` has registered."""
+    """Return what bash offers for the last word, by the function that `complete` has registered."""
     line = " ".join(f"'{word}'" for word in words)
     asked = (
         f"{script}\nfunction_of=$(complete -p gradtui | sed 's/.*-F \\([^ ]*\\).*/\\1/')\n"

@@ -66,7 +66,7 @@ def until(what: Callable[[], bool]) -> None:
 
 
 def in_the_middle(home: Path) -> bool:
-    """Whether one run has finished, and two others train and have a checkpoint."""
+    """Return whether one run has finished, and two others train and have a checkpoint."""
     there = runs(home)
     live = [run for run in there if run.status.live and list((run.folder / "checkpoints").glob("step-*"))]
     return len(live) == 2 and any(run.status.state == "finished" for run in there)

@@ -98,7 +98,7 @@ PLACES = (
 
 
 def _parts(piece: str) -> dict[str, str]:
-    """The lines of a piece by the place that the comment before them names."""
+    """Return the lines of a piece by the place that the comment before them names."""
     found: dict[str, str] = {}
     place = ""
     for line in piece.splitlines():

@@ -28,7 +28,7 @@ print(json.dumps({
 
 
 def told(*options: str, path: Path = PACKAGE.parent) -> dict:
-    """The texts as another Python process sees them, with gradtui imported from `path`."""
+    """Return the texts as another Python process sees them, with gradtui imported from `path`."""
     done = subprocess.run(
         [sys.executable, *options, "-c", TELL],
         # Python looks in the working directory first.

@@ -118,7 +118,7 @@ near = st.dictionaries(names, junk | st.lists(st.dictionaries(names, junk)) | st
 
 
 def error_of(read: Callable[[], object]) -> str:
-    """The message of an ExperimentError, or nothing. Any other exception fails the test."""
+    """Return the message of an ExperimentError, or nothing. Any other exception fails the test."""
     try:
         read()
     except ExperimentError as error:

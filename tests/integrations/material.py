@@ -39,7 +39,7 @@ class Truth:
 
 
 def plain(model: nn.Sequential, accumulate: int, clip: float | None) -> Truth:
-    """The data once, in order."""
+    """Return the data once, in order."""
     model = copy.deepcopy(model)
     x, y = examples()
     optimizer = torch.optim.SGD(model.parameters(), lr=LR)

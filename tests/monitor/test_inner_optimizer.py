@@ -21,7 +21,7 @@ class Subclass(Optimizer):
 
     @property
     def param_groups(self) -> Any:
-        """The groups of the optimizer inside."""
+        """Return the groups of the optimizer inside."""
         return self.optimizer.param_groups
 
     def step(self, closure: Any = None) -> Any:

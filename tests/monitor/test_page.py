@@ -69,7 +69,7 @@ def named(found: list[Block]) -> list[object]:
 
 
 def given(folder: Path, section: str) -> dict[str, Any]:
-    """The names that a block uses, as the page says that they are there."""
+    """Return the names that a block uses, as the page says that they are there."""
     names: dict[str, Any] = {}
     exec(HEAD, names)
     if section == "Lightning":
@@ -86,7 +86,7 @@ def given(folder: Path, section: str) -> dict[str, Any]:
 
 
 def the_run(root: Path) -> Run:
-    """The only one."""
+    """Return the only one."""
     (folder,) = root.iterdir()
     return gradtui.open_run(folder)
 

@@ -17,7 +17,7 @@ HIDDEN = ("dense", "conv")
 
 
 def first_step(exp: Experiment, seed: int) -> tuple[Net, float, float]:
-    """The net after backward, its loss, and D0."""
+    """Return the net after backward, its loss, and D0."""
     dataset = load(exp.data, seed)
     net = build(exp, dataset.shape, generator_seed=seed)
     outputs: list[Tensor] = []

@@ -13,7 +13,7 @@ from gradtui.probe.flat_gradients import FlatGradients
 
 
 def oracle(tensors: list[Tensor]) -> float:
-    """The plain way: every number as float64."""
+    """Return the plain way: every number as float64."""
     return float(torch.cat([t.detach().double().reshape(-1) for t in tensors]).norm())
 
 

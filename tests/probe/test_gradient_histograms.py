@@ -20,7 +20,7 @@ AWKWARD = np.array(
 
 
 def plain(numbers: np.ndarray) -> np.ndarray:
-    """The counts of one layer: zeros, powers of two upward, not finite."""
+    """Return the counts of one layer: zeros, powers of two upward, not finite."""
     with np.errstate(invalid="ignore"):  # some bits are a NaN that complains
         sizes = np.abs(numbers.astype(np.float64))
     counts = np.zeros(PLACES, np.int64)

@@ -11,7 +11,7 @@ from gradtui.probe.norms import gradient_norms, scaled_row_norms, tensor_norms, 
 
 
 def oracle(tensors: list[Tensor]) -> float:
-    """The plain way: every number as float64."""
+    """Return the plain way: every number as float64."""
     return float(torch.cat([t.detach().double().reshape(-1) for t in tensors]).norm())
 
 

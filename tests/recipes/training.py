@@ -30,7 +30,7 @@ class Trained:
 
     @property
     def ending(self) -> Event:
-        """The evaluation at the end, on the whole of both sets."""
+        """Return the evaluation at the end, on the whole of both sets."""
         return [event for event in self.run.events() if event["event"] == "evaluation"][-1]
 
     @property
@@ -40,12 +40,12 @@ class Trained:
 
     @property
     def error(self) -> float:
-        """The loss on the training set."""
+        """Return the loss on the training set."""
         return float(self.ending["train_loss"])
 
     @property
     def chance(self) -> float:
-        """The loss of guessing."""
+        """Return the loss of guessing."""
         assert self.run.meta is not None
         assert self.run.meta.chance_loss is not None
         return self.run.meta.chance_loss
@@ -86,7 +86,7 @@ class Trained:
 
     @property
     def nan_step(self) -> int:
-        """The first step whose loss is not finite; 0 if all are."""
+        """Return the first step whose loss is not finite; 0 if all are."""
         steps, losses = self.run.scalars("loss")
         return int(next((step for step, loss in zip(steps, losses, strict=True) if not np.isfinite(loss)), 0))
 

@@ -26,7 +26,7 @@ BLUE, DARK_BLUE = (0, 114, 178), (88, 166, 255)
 
 
 def pixels(png: bytes) -> np.ndarray:
-    """The pixels of a PNG of 8 bits without interlacing, (height, width, 3), decoded by the rules of its standard."""
+    """Return the pixels of an 8-bit PNG without interlacing, (height, width, 3), decoded by its standard."""
     assert png[:8] == b"\x89PNG\r\n\x1a\n"
     at, data = 8, b""
     while at < len(png):
@@ -58,7 +58,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def drawn(page: Path, folder: Path, *flags: str, width: int = 500, height: int = 900) -> np.ndarray:
-    """What a browser without a network draws."""
+    """Return what a browser without a network draws."""
     out = folder / "drawn.png"
     command = [str(BROWSER), "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", *flags]
     command += [

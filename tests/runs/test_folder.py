@@ -15,7 +15,7 @@ from tests.support.run_folders import describe, write_rows
 
 
 def three_lines() -> str:
-    """The lines of numpy that the docstring offers."""
+    """Return the lines of numpy that the docstring offers."""
     block = re.search(r"\n\n((?:    .*\n)+)", layout.__doc__[layout.__doc__.index("To read a table") :])
     assert block
     return textwrap.dedent(block.group(1))

@@ -33,7 +33,7 @@ def gradtui(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def start(home: Path, *words: str) -> subprocess.Popen[str]:
-    """The same, without waiting."""
+    """Return the same, without waiting."""
     return subprocess.Popen(
         [*GRADTUI, *words],
         env=environment(home),
@@ -74,7 +74,7 @@ def _drain(terminal: int, into: list[bytes]) -> None:
 
 
 def strictly(text: str) -> Any:
-    """The one JSON value that `text` is; NaN and Infinity, which JSON does not know, are refused."""
+    """Return the one JSON value that `text` is; NaN and Infinity, which JSON does not know, are refused."""
 
     def refuse(word: str) -> float:
         raise AssertionError(f"{word} is no JSON")

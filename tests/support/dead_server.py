@@ -45,7 +45,7 @@ class DeadServer:
 
     @property
     def patch(self) -> str:
-        """The code that a process runs first to see the folder as on that server."""
+        """Return the code that a process runs first to see the folder as on that server."""
         return PATCH.format(dead=str(self.folder), flag=str(self._flag), stacks=str(self.stacks))
 
     def die(self) -> None:

@@ -36,7 +36,7 @@ def curve(*points: float, steps: int = 120) -> np.ndarray:
 
 
 def sampled(steps: int, every: int = 10) -> np.ndarray:
-    """The steps that a probe looks at: the first, the last, and some between."""
+    """Return the steps that a probe looks at: the first, the last, and some between."""
     return np.unique(np.concatenate([[1], np.arange(every, steps + 1, every), [steps]]))
 
 
@@ -107,7 +107,7 @@ def evidence(
 
 
 def live(made: Evidence, step: int) -> Evidence:
-    """The same run while it was training, at that step."""
+    """Return the same run while it was training, at that step."""
     parts = {
         field.name: getattr(made, field.name).upto(step)
         for field in dataclasses.fields(made)
@@ -123,11 +123,11 @@ LEARNED = curve(2.4, 1.0, 0.2)
 
 
 def codes(made: Evidence, partner: Evidence | None = None) -> list[str]:
-    """The codes of all findings."""
+    """Return the codes of all findings."""
     return [finding.code for finding in diagnose(made, partner)]
 
 
 def only(made: Evidence, partner: Evidence | None = None) -> Finding:
-    """The one finding that there is."""
+    """Return the one finding that there is."""
     (finding,) = diagnose(made, partner)
     return finding

@@ -53,7 +53,7 @@ class Flood(TerminalApp):
         self.painted = threading.Event()
 
     def compose(self) -> ComposeResult:
-        """The answer, the flood."""
+        """Return the answer, the flood."""
         yield Static("--------", id="answer")
         yield Static(id="flood", markup=False)
 

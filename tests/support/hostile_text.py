@@ -58,5 +58,5 @@ def orders_in(text: str) -> list[str]:
 
 
 def orders_on_screen(painted: str) -> list[str]:
-    """The same of what the app has painted, which sends orders of its own."""
+    """Return the same of what the app has painted, which sends orders of its own."""
     return orders_in(OF_THE_APP.sub("", painted).replace("\r", ""))

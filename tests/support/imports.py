@@ -20,6 +20,6 @@ def loaded_by(*modules: str) -> set[str]:
 
 
 def modules_of(package: object) -> list[str]:
-    """The package and all that lies in it, by name."""
+    """Return the package and all that lies in it, by name."""
     name, path = package.__name__, package.__path__  # type: ignore[attr-defined]
     return [name, *(module.name for module in pkgutil.walk_packages(path, f"{name}."))]

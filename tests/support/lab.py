@@ -28,7 +28,7 @@ async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 1
 
 
 async def lab_of(pilot: Pilot[None]) -> LabScreen:
-    """The lab, once it is open."""
+    """Return the lab, once it is open."""
     app = pilot.app
     assert isinstance(app, GradtuiApp)
     await until(pilot, lambda: isinstance(app.screen, LabScreen) and app.screen.is_mounted)
@@ -38,7 +38,7 @@ async def lab_of(pilot: Pilot[None]) -> LabScreen:
 
 
 def screen_text(app: App[None]) -> str:
-    """What a person reads."""
+    """Return what a person reads."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
@@ -46,5 +46,5 @@ ASCII = {"GRADTUI_CHARSET": "ascii"}
 
 
 def alien(app: GradtuiApp) -> set[str]:
-    """What is on the screen and no ASCII."""
+    """Return what is on the screen and no ASCII."""
     return {character for character in screen_text(app) if not character.isascii()}

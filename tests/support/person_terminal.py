@@ -44,7 +44,7 @@ class PersonTerminal(Terminal):
 
     @property
     def modes(self) -> set[int]:
-        """The modes of the screen that are on now, wrapping of lines aside."""
+        """Return the modes of the screen that are on now, wrapping of lines aside."""
         return {mode >> 5 for mode in self.screen._screen.mode if mode >= 32} - {WRAPPING}
 
     def look(self, seconds: float) -> bool:

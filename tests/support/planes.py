@@ -29,7 +29,7 @@ PLANE = PlaneMeta(
 
 
 def split_at(column: int, sure: float = 0.9) -> np.ndarray:
-    """The outputs (2, SIDE, SIDE) of a net that gives class 0 left of a column, and class 1 from there on."""
+    """Return the outputs (2, SIDE, SIDE) of a net that gives class 0 left of a column, and class 1 from there on."""
     right = np.where(np.arange(SIDE) < column, 1 - sure, sure) + np.zeros((SIDE, 1))
     return np.float32([1 - right, right])
 

@@ -60,7 +60,7 @@ def level_on_disk(folder: Path, table: str, columns: int, bucket: int) -> np.nda
 
 
 def buckets_of(rows: int) -> list[int]:
-    """The sizes of bucket of which so many rows fill one."""
+    """Return the sizes of bucket of which so many rows fill one."""
     return [LEVEL_FACTOR**power for power in range(1, 9) if rows // LEVEL_FACTOR**power]
 
 

@@ -86,7 +86,7 @@ class SlowLine:
         os.write(self.master, key.encode())
 
     def seconds_until(self, true: Callable[[], bool], most: float = 20.0) -> float:
-        """How long it takes; `most`, if longer."""
+        """Return how long it takes; `most`, if longer."""
         began = time.monotonic()
         while not true() and time.monotonic() - began < most:
             time.sleep(0.002)

@@ -50,12 +50,12 @@ class TerminalScreen:
 
     @property
     def text(self) -> str:
-        """The text of all lines."""
+        """Return the text of all lines."""
         return "\n".join(self.lines())
 
     @property
     def plain(self) -> bool:
-        """Whether text that is written next has no style."""
+        """Return whether text that is written next has no style."""
         return bool(self._screen.cursor.attrs == self._screen.default_char)
 
     def feed(self, text: str, moment: float = 0.0) -> None:

@@ -51,7 +51,7 @@ class Folder:
 
     @property
     def home(self) -> Path:
-        """The home of gradtui's runs."""
+        """Return the home of gradtui's runs."""
         return self.path / "home"
 
     def write(self, body: str, name: str = "train.py") -> Path:

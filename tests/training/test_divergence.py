@@ -28,7 +28,7 @@ def watched(
     detector: DivergenceDetector | None = None,
     skipped: bool = False,
 ) -> list[Divergence | Recovery]:
-    """What a detector finds in losses and norms of the gradient, step by step from 1."""
+    """Return what a detector finds in losses and norms of the gradient, step by step from 1."""
     detector = detector or DivergenceDetector(CHANCE)
     for step, (loss, norm) in enumerate(numbers, 1):
         detector.add_step(step, loss, norm, norm, NORMS, skipped=skipped)

@@ -58,7 +58,7 @@ def plain_gradients(exp: Experiment, steps: int) -> list[list[Tensor]]:
 
 
 def plain(layer: str, gradients: list[Tensor]) -> Histogram:
-    """What the table shall hold of one layer, by numpy's logarithms."""
+    """Return what the table shall hold of one layer, by numpy's logarithms."""
     counts = np.zeros((len(gradients), POWERS + 2), np.int64)
     for row, gradient in zip(counts, gradients, strict=True):
         sizes = gradient.abs().double().numpy()
@@ -69,7 +69,7 @@ def plain(layer: str, gradients: list[Tensor]) -> Histogram:
 
 
 def distance(one: Histogram, other: Histogram) -> float:
-    """The largest share of numbers that lie elsewhere in the other, of all steps."""
+    """Return the largest share of numbers that lie elsewhere in the other, of all steps."""
     low, high = min(one.powers[0], other.powers[0]), max(one.powers[-1], other.powers[-1])
     both = []
     for each in (one, other):
@@ -169,7 +169,7 @@ def test_histograms_do_not_change_the_training(tmp_path: Path, monkeypatch: pyte
 
 
 def taken_of(steps: int) -> list[int]:
-    """The steps that get a row where every one is looked at."""
+    """Return the steps that get a row where every one is looked at."""
     taken = [1]
     while taken[-1] + histogram_gap(taken[-1], steps) <= steps:
         taken.append(taken[-1] + histogram_gap(taken[-1], steps))

@@ -35,7 +35,7 @@ def weights(tmp_path_factory: pytest.TempPathFactory) -> list[tuple[np.ndarray, 
 
 
 def answers(weights: list[tuple[np.ndarray, np.ndarray]], x: np.ndarray) -> list[np.ndarray]:
-    """What each layer of a tanh net answers, the softmax of the last one's at the end."""
+    """Return what each layer of a tanh net answers, the softmax of the last one's at the end."""
     found = []
     for matrix, bias in weights:
         x = x @ matrix.T + bias
@@ -45,7 +45,7 @@ def answers(weights: list[tuple[np.ndarray, np.ndarray]], x: np.ndarray) -> list
 
 
 def grid(run: Run, side: int) -> np.ndarray:
-    """The centres of the places, written down one by one from what run.json says."""
+    """Return the centres of the places, written down one by one from what run.json says."""
     about = run.meta.plane  # type: ignore[union-attr]
     (left, below), (right, above) = about.low, about.high  # type: ignore[union-attr]
     return np.array(

@@ -32,7 +32,7 @@ async def keys_shown(pilot: Pilot[None]) -> KeysScreen:
 
 
 def listed(screen: KeysScreen) -> dict[str, str]:
-    """What the list says each key does, whether or not it is in view."""
+    """Return what the list says each key does, whether or not it is in view."""
     return {
         " ".join(action.keys): action.description
         for table in screen.query(KeyTable)

@@ -60,13 +60,13 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
 
 
 def frames(last: int) -> list[int]:
-    """The steps at which a frame is painted: every one of the first, then about sixty."""
+    """Return the steps at which a frame is painted: every one of the first, then about sixty."""
     stride = max(1, last // 60)
     return [*range(1, min(6, last)), *range(6, last, stride), last]
 
 
 def kind(text: str) -> str:
-    """What a text says by its mark: a problem, that it is checking, or neither."""
+    """Return what a text says by its mark: a problem, that it is checking, or neither."""
     return {"✖": "problem", "▲": "problem", "◌": "checking"}.get(text[:1], "")
 
 

@@ -38,7 +38,7 @@ def written(text: str) -> Path:
 
 
 def toasts(app: GradtuiApp) -> str:
-    """What was announced."""
+    """Return what was announced."""
     return "\n".join(toast.message for toast in app._notifications)
 
 

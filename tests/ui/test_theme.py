@@ -72,7 +72,7 @@ async def test_every_theme_shows_the_lab_and_its_dialogs(make_run: MakeRun, them
 
 
 def _invisible(text: str, style: Style) -> bool:
-    """Whether letters have the very colour of their ground."""
+    """Return whether letters have the very colour of their ground."""
     colours = style.color, style.bgcolor
     return (
         any(character.isalnum() for character in text)

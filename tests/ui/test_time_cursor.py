@@ -21,7 +21,7 @@ __all__ = ["no_standby"]
 
 
 async def seen(pilot: Pilot[None]) -> LabScreen:
-    """The lab, its attached run painted, the gradients focused."""
+    """Return the lab, its attached run painted, the gradients focused."""
     lab = await lab_of(pilot)
     await until(pilot, lambda: lab.followed is not None and lab.followed.data is not None)
     await until(pilot, lambda: bool(lab.query(Waterfall)) and "weaker" in screen_text(pilot.app))
@@ -31,7 +31,7 @@ async def seen(pilot: Pilot[None]) -> LabScreen:
 
 
 def drawn(lab: LabScreen) -> np.ndarray:
-    """The values of the bars, not their logarithms."""
+    """Return the values of the bars, not their logarithms."""
     profile = lab.query_one(ProfileChart)._profile
     assert profile is not None
     return 10.0**profile.values

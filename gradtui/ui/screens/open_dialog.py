@@ -1,4 +1,4 @@
-"""The OpenScreen asks for a TOML file of an experiment, and completes its path."""
+"""Ask for a TOML file of an experiment, and complete its path."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.ordinary_files import given_path, problem_of
 
 MOST_ENTRIES = 2000
-"""The most entries of a folder that are looked at."""
+"""The most entries of a folder that are read."""
 MOST_SHOWN = 200
-"""The most that are listed."""
+"""The most entries that are listed."""
 HINT = "tab completes   ⏎ open   esc back"
 
 
 class OpenScreen(ModalScreen[Experiment | None]):
-    """The OpenScreen answers with the experiment of a TOML file, or None; errors are told on return."""
+    """The OpenScreen returns the experiment of a TOML file, or None; errors are shown when enter is pressed."""
 
     DEFAULT_CSS = """
     OpenScreen {
@@ -59,7 +59,7 @@ class OpenScreen(ModalScreen[Experiment | None]):
             frame.border_title = "Open an experiment"
             yield Input(placeholder="a TOML file")
             found = OptionList()
-            # The keys are the input's; the arrows reach the list through the screen.
+            # The input has the focus; the arrows reach the list through the screen.
             found.can_focus = False
             yield found
             yield Static(HINT, id="open-verdict")
@@ -79,7 +79,7 @@ class OpenScreen(ModalScreen[Experiment | None]):
         found.add_options(Option(Content(path), id=path) for path in islice(completions(text), MOST_SHOWN))
 
     def action_complete(self) -> None:
-        """Type the chosen file, or as much as all that fit have in common."""
+        """Complete the path to the chosen file, or to the common beginning of all that fit."""
         found, field = self.query_one(OptionList), self.query_one(Input)
         paths = [str(option.id) for option in found.options]
         if found.highlighted is not None:

@@ -1,4 +1,4 @@
-"""The OpeningScreen is the first frame: the name, the keys, and nothing that takes time to import.
+"""Show the first frame, the name and the keys, without anything that takes time to import.
 
 Textual alone needs a third of a second to its first frame; the lab with its panes would double that. So this screen
 is painted first, and the lab covers it a moment later, looking the same where both show something.
@@ -17,7 +17,7 @@ from gradtui.ui.widgets.key_line import KeyLine
 
 
 class OpeningScreen(Screen[None]):
-    """The OpeningScreen remembers the keys that are pressed before the lab is there; the app hands them on.
+    """The OpeningScreen remembers the keys that are pressed before the lab is there; the app passes them on.
 
     Args:
         title: the name of what will open.
@@ -35,7 +35,7 @@ class OpeningScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         """Yield the first line and the last one."""
-        # Never as markup: an experiment may be called anything.
+        # The title is never markup, since an experiment may have any name.
         yield Static(Content.assemble(("gradtui", "$accent"), "  ", self.opening_title), id="opening-title")
         yield KeyLine()
 

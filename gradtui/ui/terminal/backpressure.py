@@ -1,8 +1,8 @@
-"""A Backpressure holds back the readers of runs until the terminal has shown what was painted.
+"""Make the readers of runs wait until the terminal has shown what was painted.
 
-On a slow SSH line, bytes pile up far from here, where no queue of this process shows them: soon a key is answered
-behind seconds of old pictures. So after each painting the terminal is asked for its cursor. It answers in order, when
-it has drawn all that came before the question; only then may the readers go on.
+On a slow SSH line, bytes pile up outside of this process, and a key would be answered behind seconds of old pictures.
+So after each painting the terminal is asked for its cursor position. It answers when it has drawn everything before
+the question; only then may the readers continue.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ from typing import Any
 from textual.app import App
 
 QUESTION = "\x1b[6n"
-"""Asks for the place of the cursor. The answer is a `CursorPosition` event."""
+"""The request for the cursor position. The answer is a `CursorPosition` event."""
 
 ANSWER_SECONDS = 1.0
-"""The time for which one answer is awaited."""
+"""The time to wait for one answer."""
 UNANSWERED_LIMIT = 2
 """Questions in a row without an answer after which the terminal counts as one that does not answer."""
 LAST_ANSWER_SECONDS = 0.2
-"""The time for which an answer under way is awaited at the end, so that the person's shell does not get it."""
+"""The time to wait for an answer at the end, so that the person's shell does not get it."""
 NOTHING_PAINTED_SECONDS = 0.05
 """After this time a state that was not painted, because nothing in it was new, counts as shown."""
 QUEUE_POLL_SECONDS = 0.02
-"""The time between two looks at the bytes still to be written to a terminal that does not answer."""
+"""The time between two checks of the bytes still to be written to a terminal that does not answer."""
 
 GoOn = Callable[[], object]
 
 
 class Backpressure:
-    """A Backpressure calls readers back when what was painted has arrived. It lives in the app's own thread.
+    """A Backpressure calls readers back when a painting has arrived. It runs in the app's own thread.
 
-    At most one question is under way. A terminal that does not answer, or no terminal at all, is not asked; its
-    readers go on when the writer thread has written what was painted. A late answer still counts.
+    At most one question is under way. A terminal that does not answer is not asked again; its readers continue when
+    the writer thread has written the painting. A late answer still counts.
     """
 
     def __init__(self, app: App[Any]) -> None:
         self.lag = 0.0
-        """Seconds that the last answer took."""
+        """The seconds that the last answer took."""
         self._app = app
         self._unpainted: list[GoOn] = []
         self._painted: list[GoOn] = []
@@ -51,7 +51,7 @@ class Backpressure:
         self._silent = False
 
     def after_paint(self, go_on: GoOn) -> None:
-        """Call `go_on` once what is about to be painted is on the terminal."""
+        """Call `go_on` once the next painting is on the terminal."""
         if self._app.is_headless:
             go_on()
             return
@@ -66,7 +66,7 @@ class Backpressure:
             self._ask()
 
     def answered(self) -> None:
-        """Let the readers go on, because the terminal has said where its cursor is."""
+        """Let the readers continue, because the terminal has answered."""
         if self._asked_at is None:
             return  # shift+F3 looks the same on some terminals
         self.lag = time.monotonic() - self._asked_at
@@ -145,7 +145,7 @@ class Backpressure:
     # -- going on
 
     def _check_painted(self, go_on: GoOn) -> None:
-        """Paint what is dirty first; then the state is either painted or held nothing new."""
+        """Paint everything that is dirty first; then the state is either painted or had nothing new."""
         if go_on in self._unpainted:
             self._app.call_after_refresh(self._nothing_new, go_on)
 
@@ -155,7 +155,7 @@ class Backpressure:
             go_on()
 
     def _when_written(self) -> None:
-        """Without answers, the bytes that wait in this process are all that can be known."""
+        """Let the readers continue when all bytes are written; without answers, nothing more is known."""
         thread = getattr(self._app._driver, "_writer_thread", None)
         queue = getattr(thread, "_queue", None)
         if queue is not None and queue.qsize() and not self._silent:

@@ -1,4 +1,4 @@
-"""DaemonThreads run the work of an app in threads that never keep its process from ending.
+"""Run the work of an app in threads that never keep its process from ending.
 
 Python and asyncio wait for the threads of an ordinary pool, so a thread that hangs in a file system that does not
 answer would keep a person who has left the app from getting the prompt.
@@ -17,11 +17,11 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 LAST_SECONDS = 1.0
-"""The time that work under way gets at the end."""
+"""The time that unfinished work gets at the end."""
 
 
 class DaemonThreads(ThreadPoolExecutor):
-    """A DaemonThreads executor is what asyncio accepts as one for the blocking calls of its loop."""
+    """A DaemonThreads is an executor that asyncio accepts for the blocking calls of its loop."""
 
     def __init__(self, max_workers: int) -> None:
         super().__init__(max_workers)
@@ -30,7 +30,7 @@ class DaemonThreads(ThreadPoolExecutor):
         self._counting = threading.Lock()
         self._threads_started = 0
         self._waiting = 0
-        """Threads that wait for work, less the work that waits for threads."""
+        """The number of idle threads minus the amount of waiting work."""
         self._under_way = 0
         self._closed = False
 
@@ -69,7 +69,7 @@ class DaemonThreads(ThreadPoolExecutor):
                 self._waiting += 1
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more work, and wait a moment for what is under way."""
+        """Accept no more work, and wait a moment for unfinished work."""
         with self._counting:
             self._closed = True
             threads = self._threads_started

@@ -1,7 +1,7 @@
-"""A DiffRenderer sends the terminal only the cells that changed.
+"""Send the terminal only the cells that changed.
 
-Textual sends every line that a widget declares dirty, from the widget's left edge on, whether anything changed or
-not. Over an SSH line that is ten times the bytes: a bar's tip is one cell, and the line that it stands in is eighty.
+Textual sends every line that a widget declares dirty, from the widget's left edge on, whether it changed or not. Over
+an SSH line that is ten times the bytes: if a bar grows by one cell, Textual sends its line of eighty.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ except ImportError:  # pragma: no cover
     ChopsUpdate = LayoutUpdate = None  # type: ignore[assignment, misc]
 
 JOINED_GAP = 4
-"""Unchanged cells between two changed ones that are sent all the same: to move over them costs as many bytes."""
+"""The most unchanged cells between two changed ones that are sent too, since moving over them costs as many bytes."""
 
 RESET = "\x1b[0m"
 
@@ -33,7 +33,7 @@ Row = tuple[list[str], list[Style | None]]
 
 
 class DiffRenderer:
-    """A DiffRenderer remembers what stands on the terminal of one app, and reduces updates to what differs."""
+    """A DiffRenderer remembers the cells on the terminal of one app, and reduces updates to those that differ."""
 
     def __init__(self) -> None:
         self.cells = TerminalCells()
@@ -104,15 +104,15 @@ class TerminalCells:
         return len(self._rows)
 
     def forget(self) -> None:
-        """Know nothing, because another program has written on the terminal."""
+        """Forget all cells, because another program has written on the terminal."""
         self._rows, self.width = [], 0
 
     def replace(self, lines: Iterable[Iterable[Strip]], width: int) -> None:
-        """Take these lines for what stands on the terminal; each is given as strips side by side."""
+        """Record that these lines are on the terminal; each is given as strips side by side."""
         self._rows = [cells_of(line) for line in lines]
         self.width = width
         if any(len(row[0]) != width for row in self._rows):
-            # A line that is shorter than the screen leaves cells of which nothing is known.
+            # A line that is shorter than the screen leaves unknown cells.
             self.forget()
 
     def changes(self, y: int, x: int, strip: Strip, pen: Pen) -> str:
@@ -142,7 +142,7 @@ class TerminalCells:
 
 
 def _stretch(y: int, x: int, start: int, stop: int, row: Row, pen: Pen) -> str:
-    """Return what writes the cells start … stop of a row that begins at (x, y)."""
+    """Return the text that writes the cells start … stop of a row that begins at (x, y)."""
     characters, styles = row
     while start > 0 and not characters[start]:
         start -= 1

@@ -1,6 +1,6 @@
-"""A TerminalDriver is Textual's driver for Linux and macOS, made safe against terminals that go away or are taken.
+"""Make Textual's driver for Linux and macOS safe against terminals that disappear or are used by another program.
 
-Textual's own driver expects that its terminal lives as long as the app, and that the app is stopped by ctrl+z alone.
+Textual's own driver expects that its terminal exists as long as the app, and that only ctrl+z stops the app.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ RESTORING = (
     "\x1b[?2004l\x1b[?7h\x1b[?2048l\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"
     "\x1b[<u\x1b[?1049l\x1b[?25h\x1b[?1004l\x1b[0m"
 )
-"""Takes back everything that the driver asks of a terminal."""
+"""The sequences that reset everything that the driver sets on a terminal."""
 
 WRITABLE_SECONDS = 0.2
-"""The time for which a terminal that takes no output is waited for, when it is restored in a hurry."""
+"""The time to wait for a terminal that accepts no output, when it is restored at once."""
 
 
 class TerminalDriver(LinuxDriver):
@@ -65,7 +65,7 @@ class TerminalDriver(LinuxDriver):
             if writable:
                 os.write(self._output.fileno(), RESTORING.encode())
         with contextlib.suppress(termios.error):
-            # What the terminal has sent meanwhile is dropped.
+            # Drop the input that has arrived meanwhile.
             termios.tcflush(self.fileno, termios.TCIFLUSH)
         if self.attrs_before is not None:
             with contextlib.suppress(termios.error):
@@ -99,13 +99,13 @@ class TerminalDriver(LinuxDriver):
             self._loop.call_soon_threadsafe(work, *arguments)
 
     def _await_hangup(self) -> None:
-        """Tell the app when its terminal is gone. Without that, reading it returns nothing for ever, at full speed."""
+        """Tell the app when its terminal is gone; otherwise, reading it would return nothing in an endless loop."""
         poll = select.poll()
         poll.register(self.fileno, 0)
         while True:
             happened = [event for _, event in poll.poll()]
             if any(event & select.POLLNVAL for event in happened):
-                # This system cannot tell.
+                # This system cannot report it.
                 return
             if any(event & (select.POLLHUP | select.POLLERR) for event in happened):
                 self._call(self._tell_hangup)
@@ -119,9 +119,9 @@ class TerminalDriver(LinuxDriver):
 
 
 class _Output:
-    """The file that the driver writes to; a terminal that is gone takes everything and keeps nothing.
+    """An _Output is the file that the driver writes to; if the terminal is gone, it drops everything.
 
-    An error would end the thread that writes, and then the app would wait for it for ever.
+    An error would end the thread that writes, and then the app would wait for this thread forever.
     """
 
     def __init__(self, file: TextIO) -> None:

@@ -1,4 +1,4 @@
-"""An Ending ends an app in good order and in bounded time: by a key, by a signal, by its terminal's end, by a crash."""
+"""End an app in good order and in bounded time, after a key, a signal, the end of its terminal or a crash."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from textual.app import App
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 
 QUIT_SECONDS = 3.0
-"""The time that an app may take to leave by a key: its settings may lie on a slow file system."""
+"""The time that an app may take to end after a key, since its settings may be on a slow file system."""
 HURRY_SECONDS = 1.5
 """The time that it may take after a signal or a crash."""
 
 
 class Ending:
-    """An Ending watches the end of one app. What has not ended in time is left, and the process ends without it.
+    """An Ending watches the end of one app, and ends the process if the app takes too long.
 
-    A thread may hang in a file system that does not answer, or the terminal may take no more output.
+    A thread may hang in a file system that does not answer, or the terminal may accept no more output.
     """
 
     def __init__(self, app: App[Any]) -> None:
         self.last_words = ""
-        """One line for the person, printed when the terminal is theirs again."""
+        """One line for the person, which is printed after the app has released the terminal."""
         self.terminal_lost = False
-        """Whether there is no terminal any more."""
+        """Whether the terminal is gone."""
         self._app = app
         self._ended = threading.Event()
         self._code: int | None = None
@@ -40,7 +40,7 @@ class Ending:
 
     @contextlib.contextmanager
     def watching(self) -> Iterator[None]:
-        """End the app by signals while this is entered, and the process where the app does not end."""
+        """Within this context, end the app after a signal, and the process if the app does not end."""
         before = {number: signal.getsignal(number) for number in SIGNALS}
         for number, handler in before.items():
             if handler is not signal.SIG_IGN:
@@ -57,7 +57,7 @@ class Ending:
         self._loop = asyncio.get_running_loop()
 
     def begin(self, code: int, seconds: float) -> None:
-        """Give the app that many seconds to end. Then the process ends with the exit code, and without the app."""
+        """Give the app this many seconds to end; after that, end the process with the exit code."""
         if self._code is None:
             self._code = code
             threading.Thread(target=self._await_end, args=(seconds,), name="gradtui-end", daemon=True).start()
@@ -85,14 +85,14 @@ class Ending:
             return
         restore: Callable[[], None] | None = getattr(self._app._driver, "restore_at_once", None)
         if restore is None:
-            # No terminal was taken: this is an app in a test, whose process is not ours to end.
+            # Without a terminal this is an app in a test, whose process must not be ended.
             return
         restore()
         self.say()
         os._exit(self._code or 0)
 
     def say(self) -> None:
-        """Print the last words, where anybody can read them."""
+        """Print the line for the person, if there is a terminal."""
         if self.terminal_lost:
             nothing = os.open(os.devnull, os.O_WRONLY)
             for number in (1, 2):

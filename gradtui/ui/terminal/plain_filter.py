@@ -1,4 +1,4 @@
-"""Keep characters that give orders to the terminal out of every line that the app paints."""
+"""Remove control characters from every line that the app paints."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gradtui.plain_text import plain
 
 
 class PlainFilter(LineFilter):
-    """A PlainFilter removes them from the lines of every widget, after everything else was drawn into them."""
+    """A PlainFilter removes control characters from the finished lines of every widget."""
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """Return the segments of a line without such characters."""
@@ -22,5 +22,5 @@ class PlainFilter(LineFilter):
 
 def _plain(segment: Segment) -> Segment:
     text = plain(segment.text, "")
-    # The few that have a width leave spaces behind, so that nothing moves.
+    # The few that have a width are replaced by spaces, so that nothing moves.
     return Segment(text + " " * (segment.cell_length - cell_len(text)), segment.style)

@@ -1,4 +1,4 @@
-"""A TerminalApp is a Textual app that suits its terminal, by components that it owns and hands Textual's calls to."""
+"""Adapt a Textual app to its terminal, by components to which it passes Textual's calls."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class TerminalApp(App[None]):
         )
     ]
 
-    # Under the status line, where they cover neither the keys nor the list of a dialog.
+    # Toasts are under the status line, where they cover neither the keys nor the list of a dialog.
     CSS = """
     ToastRack { dock: top; align: right top; margin: 1 0 0 0; }
     Toast { padding: 0 1; width: auto; max-width: 50%; }
@@ -76,7 +76,7 @@ class TerminalApp(App[None]):
         return TerminalDriver if issubclass(TerminalDriver, driver) else driver
 
     def on_mount(self) -> None:
-        """Learn when another program has the terminal for a while."""
+        """Subscribe to the signals that another program gets the terminal or has returned it."""
         self.app_suspend_signal.subscribe(self, lambda _: self.backpressure.suspend(), immediate=True)
         self.app_resume_signal.subscribe(self, lambda _: self._resume(), immediate=True)
 
@@ -117,7 +117,7 @@ class TerminalApp(App[None]):
             self.notify("there is no shell to go back to", timeout=3)
             return
         self._suspend_signal()
-        # To all processes that the shell takes for this command, for it waits for the first of them to stop.
+        # The signal goes to all processes of this shell command, since the shell waits for the first one to stop.
         os.kill(0, signal.SIGTSTP)
 
     async def on_event(self, event: events.Event) -> None:
@@ -140,9 +140,9 @@ class TerminalApp(App[None]):
         super()._handle_exception(error)
 
     def _is_leaving(self) -> bool:
-        """Return whether the app, or what handles the present message, is being left.
+        """Return whether the app, or the widget that handles the present message, is being left.
 
-        Its parts have gone already, or never came, so that a handler may look for them in vain.
+        Its parts may be gone or were never created, so that a handler may not find them.
         """
         handling = active_message_pump.get(self)
         return self._exit or self._closing or handling._closing or getattr(handling, "_pruning", False)

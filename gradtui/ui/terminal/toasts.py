@@ -1,4 +1,4 @@
-"""Toasts hold notifications back while a dialog is open, and show equal ones once."""
+"""Delay notifications while a dialog is open, and show equal ones once."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_HELD = 5
 
 
 class Toasts:
-    """Toasts decide which notifications an app shows now, and which after the dialog that is open."""
+    """Toasts decides which notifications an app shows now, and which after the open dialog."""
 
     def __init__(self, app: App[Any]) -> None:
         self._app = app

@@ -1,1 +1,1 @@
-"""Several screens share these widgets."""
+"""Define the widgets that several screens share."""

@@ -1,4 +1,4 @@
-"""A CellChart is a widget that is drawn as cells, and paints only the lines that changed."""
+"""Define the base of all charts: a widget that is drawn as cells and paints only the lines that changed."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class CellChart(Widget):
         return Cells(height, width)
 
     def stale(self) -> object:
-        """Return what else, besides size and palette, the cells were drawn for: another value has them drawn again."""
+        """Return a value on which the cells depend besides size and palette; if it changes, they are drawn again."""
         return None
 
     def render_lines(self, crop: Region) -> list[Strip]:

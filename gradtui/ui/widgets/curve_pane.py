@@ -73,7 +73,7 @@ class CurvePane(Vertical, can_focus=True):
     ALLOW_MAXIMIZE = True
 
     logarithmic: reactive[bool] = reactive(False, repaint=False)
-    """This is true if the axis is logarithmic."""
+    """Whether the axis is logarithmic."""
     smoothing: reactive[str] = reactive("off", repaint=False)
     """The degree to which the batch curve is smoothed: off, light or strong."""
     heading: reactive[str] = reactive("", repaint=False)
@@ -81,15 +81,15 @@ class CurvePane(Vertical, can_focus=True):
     caption: reactive[str] = reactive("", repaint=False)
     """The lower line of the frame: events. Writing on the frame paints the whole pane, so only new text is written."""
     spans_decades: reactive[bool] = reactive(False, repaint=False)
-    """This is true if the loss of the run spans so many decades that a linear axis would show a vertical line."""
+    """Whether the loss of the run spans so many decades that a linear axis would show a vertical line."""
 
     def __init__(self, what: str) -> None:
         super().__init__(id=f"{what.replace('_', '-')}-pane", classes="pane")
         self.what = what
         self._missed: tuple[FollowedRun, FollowedRun | None] | None = None
-        """What came while the pane was hidden."""
+        """The data that arrived while the pane was hidden."""
         self._asked_linear = False
-        """This is true if the person wants this run on a linear axis although its loss spans decades."""
+        """Whether the person wants a linear axis for this run although its loss spans decades."""
         self._pretraining = False
         self._first = 1
         self._newest = 0
@@ -111,7 +111,7 @@ class CurvePane(Vertical, can_focus=True):
 
         self.smoothing = store.settings.smoothing
         if self.what == "grad_norm":
-            # A norm belongs on a logarithmic axis; a linear one is no taste to keep.
+            # A norm belongs on a logarithmic axis, so a linear one is not saved.
             self.watch(self, "smoothing", partial(keep, "smoothing"), init=False)
             return
         self.logarithmic = store.settings.log_loss if self.what == "loss" else store.settings.log_accuracy
@@ -252,7 +252,7 @@ class CurvePane(Vertical, can_focus=True):
     def action_log(self) -> None:
         """Change between a linear and a logarithmic axis."""
         if self.spans_decades or self.what == "grad_norm":
-            # For this run only: what is kept is what people want of ordinary runs.
+            # This holds for this run only; the saved setting is for ordinary runs.
             self._asked_linear = self.shown_logarithmic
             if self.logarithmic and self._asked_linear:
                 self.logarithmic = False
@@ -347,9 +347,9 @@ def _spans_decades(loss: Summary) -> bool:
 
 
 def _end_of_axis(snapshot: Snapshot, partner: FollowedRun | None) -> float | None:
-    """Return the end of the x axis: the plan, halved as often as all steps still fit, so that it moves seldom.
+    """Return the end of the x axis: the planned steps, halved as often as all steps still fit, so that it moves seldom.
 
-    What has ended takes no more steps, and its axis ends with them.
+    The axis of a run that has ended ends with its last step.
     """
     if not snapshot.steps or not snapshot.status.live:
         return None
@@ -374,7 +374,7 @@ def _pretraining_curve(snapshot: Snapshot) -> list[CurveData]:
     """Return the reconstruction error of layer-wise pretraining: one curve over the epochs of all layers."""
     from gradtui.charts.series import CurveData
 
-    # A run that was resumed in the middle of pretraining began that anew.
+    # A run that was resumed in the middle of pretraining has begun the pretraining again.
     resumed_at = max(
         (i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0
     )

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 LEARNING_RATE = "optimizer.lr"
 
 SMALLEST_JUMP = 0.01
-"""The share of itself by which the learning rate changes at least where that is worth a mark."""
+"""The least relative change of the learning rate that gets a mark."""
 
 SLOPE_POINTS = 3
 """The number of changes in a row from which on the learning rate follows a warm-up or a cosine, which needs no mark."""
@@ -56,7 +56,7 @@ class EventMarks:
             if not isinstance(step, int):
                 continue
             if event["event"] == "rewound":
-                # The steps after that one were undone.
+                # The run has gone back to that step, so later marks no longer hold.
                 self._marks = [mark for mark in self._marks if mark.step <= step]
             mark = _mark(step, event)
             # A pause that was ended at the same step is one mark.

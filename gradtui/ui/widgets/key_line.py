@@ -1,7 +1,7 @@
-"""The KeyLine is the last line of a screen: the keys that do something now, each with a word.
+"""Show the last line of a screen: the keys that have an effect now, each with a word.
 
-Textual's own footer is a widget for each key and is made anew at each change of focus; a third of the time in which the
-lab opened went into its styles. This is one widget and one line of text.
+Textual's own footer has a widget for each key and creates them at each change of focus; its styles took a third of the
+time in which the lab opened. This is one widget with one line of text.
 """
 
 from __future__ import annotations

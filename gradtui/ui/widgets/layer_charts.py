@@ -1,5 +1,4 @@
-"""Charts over the layers of a net share a cursor, zoom and mouse; here are also the profile and the legend of a
-scale."""
+"""Define the charts over the layers of a net, which share cursor, zoom and mouse: their base, the profile, a legend."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""A RowTable shows many rows, and paints only the lines that have changed.
+"""Show many rows in a table, and paint only the lines that have changed.
 
-Textual's own table measures every cell of every row before it shows the first one: with a thousand runs, each letter of
-a filter is felt.
+Textual's own table measures every cell of every row before it shows the first one, so that with a thousand runs each
+letter of a filter is noticeably slow.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Column(Generic[Row]):
     rank: int = 0
     """The rank by which columns are left out where there is no room for all: those of higher rank are left out."""
     right: bool = False
-    """This is true if its cells end at the right, as figures do."""
+    """Whether its cells end at the right, as figures do."""
     value: Callable[[Row], Any] | None = None
     """Returns what rows are sorted by; None where the column does not sort. A value of None goes last either way."""
     beside: str = ""
@@ -70,7 +70,7 @@ def placed(columns: Sequence[Column[Row]], width: int, signs: int = SIGNS) -> li
     kept: set[str] = set()
     for column in sorted(columns, key=lambda column: column.rank):
         if column.least + (gap if kept else 0) > room:
-            # No narrower column of higher rank takes its place: columns would jump as the width changes.
+            # No narrower column of higher rank replaces it, since columns would jump as the width changes.
             break
         room -= column.least + (gap if kept else 0)
         kept.add(column.key)

@@ -1,4 +1,4 @@
-"""The StatusBar is the first line of a screen with a run: its name, what it is doing, and how far it is."""
+"""Show the first line of a screen with a run: its name, what it is doing, and how far it is."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ STEP_COLUMNS = 26
 """The columns that are kept free beside what was found, for the step and the rate."""
 
 NOTICE_SECONDS = 2.0
-"""How long a notice stands in place of the state."""
+"""The time for which a notice replaces the state."""
 
 
 @dataclass(frozen=True)
@@ -205,10 +205,10 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> Prog
 _PHASES = {"importing": "importing torch", "building": "building the net"}
 
 MOST_BEFORE = 2000
-"""The first events of a run, among which a pretraining stands."""
+"""The number of first events of a run among which a pretraining is looked for."""
 
 BRIEF_EVALUATION = 0.5
-"""Seconds from which on an evaluation is named: shorter ones would only flicker."""
+"""An evaluation is named after this many seconds, since shorter ones would only flicker."""
 
 
 def _phase_text(snapshot: Snapshot) -> str:

@@ -1,4 +1,4 @@
-"""Small terminals have tabs: this line names them, and its keys move between panes and tabs."""
+"""Show tabs on small terminals in one line, and move the focus between panes and tabs."""
 
 from __future__ import annotations
 

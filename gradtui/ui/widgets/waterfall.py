@@ -1,4 +1,4 @@
-"""The Waterfall shows a whole run in one picture: layers across as in the profile above it, time downward."""
+"""Show a whole run in one picture: layers across as in the profile above it, time downward."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Waterfall(LayerChart):
     def _stretched(self, rows: int, *, whole: bool) -> NDArray[np.intp] | None:
         """Return the row that is drawn in each place from the top down; None where each row has one place.
 
-        While rows come, each keeps its place until there are twice as many: what is drawn anew must be little.
+        While rows arrive, each keeps its place until there are twice as many, so that little is drawn again.
         """
         room = self.capacity
         if not 0 < rows < room or not self.size.height:

@@ -130,7 +130,7 @@ def _lag(run: Run) -> float:
 
 
 def _middle(values: np.ndarray) -> float:
-    """The median without NaN; NaN where there is nothing else."""
+    """Return the median without NaN; NaN where there is nothing else."""
     known = values[~np.isnan(values)]
     return float(np.median(known)) if len(known) else np.nan
 

@@ -35,7 +35,7 @@ def write(name: str, evidence: Evidence) -> None:
 
 
 def _short(values: Floats) -> np.ndarray:
-    """The values as float32 with the last bits of their mantissa 0, which packs to nothing."""
+    """Return the values as float32 with the last bits of their mantissa 0, which packs to nothing."""
     bits = values.astype(np.float32).view(np.uint32)
     return (bits & np.uint32(0xFFFFFFFF << (23 - MANTISSA_BITS) & 0xFFFFFFFF)).view(np.float32)
 

@@ -14,7 +14,7 @@ VARIANCES = [1e-8, 0.01, 0.5, 1.0, 3.0, 100.0, 1e6]
 
 
 def below(x: float) -> float:
-    """The normal distribution function, without cancellation."""
+    """Return the normal distribution function, without cancellation."""
     return 0.5 * math.erfc(-x / math.sqrt(2.0))
 
 

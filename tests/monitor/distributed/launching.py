@@ -63,6 +63,6 @@ def launch(
 
 
 def the_run(folder: Path) -> Run:
-    """The only run in `folder`/runs."""
+    """Return the only run in `folder`/runs."""
     (only,) = (folder / "runs").iterdir()
     return gradtui.open_run(only)

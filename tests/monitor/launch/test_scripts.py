@@ -52,7 +52,7 @@ def folder(tmp_path: Path) -> Folder:
 
 
 def seen(folder: Folder) -> dict[str, list[list[float]]]:
-    """The norms that the script has seen."""
+    """Return the norms that the script has seen."""
     norms: dict[str, list[list[float]]] = json.loads((folder.path / "norms.json").read_text())
     return norms
 

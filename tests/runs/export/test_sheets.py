@@ -14,7 +14,7 @@ from tests.support.exported_run import LAYERS, made_run
 
 
 def plainly(run: Run) -> dict[int, dict[str, float]]:
-    """What stands at each step, column by column."""
+    """Return what stands at each step, column by column."""
     rows: dict[int, dict[str, float]] = {}
     for name in run.scalar_names:
         for step, value in zip(*run.scalars(name), strict=True):

@@ -34,7 +34,7 @@ def tuned(path: Path, **changes: Any) -> Experiment:
 
 
 def model(run: Run) -> dict[str, torch.Tensor]:
-    """The tensors of the newest checkpoint."""
+    """Return the tensors of the newest checkpoint."""
     return read_tensors(list_checkpoints(run.folder)[0][1])[0]
 
 

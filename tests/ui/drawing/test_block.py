@@ -34,7 +34,7 @@ def drawn(block: BlockSteps) -> list[str]:
 
 
 def called(exp: Experiment, index: int) -> list[str]:
-    """The same, of the modules of the group's first block as torch calls them."""
+    """Return the same, of the modules of the group's first block as torch calls them."""
     import torch
 
     from gradtui.experiment import data_shape

@@ -21,7 +21,7 @@ def drawn(exp: Experiment, chosen: int, width: int) -> list[str]:
 
 
 def counts(lines: list[str]) -> int:
-    """The parameters in the lower borders of all boxes."""
+    """Return the parameters in the lower borders of all boxes."""
     found = re.findall(r"[─━┬┳] ([\d,]+) parameters [─━]", "\n".join(lines))
     return sum(int(number.replace(",", "")) for number in found)
 

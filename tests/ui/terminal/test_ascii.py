@@ -26,7 +26,7 @@ __all__ = ["no_standby"]
 
 
 def kept(app: GradtuiApp) -> str:
-    """What the settings' file says."""
+    """Return what the settings' file says."""
     return app.settings_store.path.read_text() if app.settings_store.path.exists() else ""
 
 

@@ -69,7 +69,7 @@ class Small(TerminalApp):
 
     @property
     def terminal(self) -> Terminal:
-        """What it runs in."""
+        """Return what it runs in."""
         assert isinstance(self._driver, Terminal)
         return self._driver
 
@@ -235,7 +235,7 @@ def pressed(line: SlowLine, key: str) -> float:
 
 
 def flood(mode: str, **options: Any) -> SlowLine:
-    """The flooding app at the near end of a line."""
+    """Return the flooding app at the near end of a line."""
     return SlowLine("tests.support.flood_app", mode, size=SIZE, **options)
 
 

@@ -44,7 +44,7 @@ async def calm() -> None:
 
 
 def meant(app: GradtuiApp) -> list[str]:
-    """The lines as the app has composed them."""
+    """Return the lines as the app has composed them."""
     return [strip.text for strip in app.screen._compositor.render_strips()]
 
 

@@ -182,7 +182,7 @@ MARKS = CurveMarks((CurveMark(100, "lr", "lr 0.01"), CurveMark(300, "checkpoint"
 
 @contextmanager
 def dirtied(plot: CurvePlot) -> Iterator[list[Region]]:
-    """The regions that the chart declares dirty meanwhile; a refresh of everything is the whole."""
+    """Return the regions that the chart declares dirty meanwhile; a refresh of everything is the whole."""
     regions: list[Region] = []
     original = plot.refresh
 
@@ -197,7 +197,7 @@ def dirtied(plot: CurvePlot) -> Iterator[list[Region]]:
 
 @asynccontextmanager
 async def shown(app: Stage, size: tuple[int, int] = (90, 14)) -> AsyncIterator[Pilot[None]]:
-    """The app with its curves on the screen."""
+    """Return the app with its curves on the screen."""
     async with app.run_test(size=size) as pilot:
         app.plot.update(TWO, x_end=500, marks=MARKS)
         await app.workers.wait_for_complete()

@@ -66,7 +66,7 @@ def lines(widget: Widget) -> list[str]:
 
 @contextmanager
 def painted(widget: Widget) -> Iterator[list[int]]:
-    """The lines that the widget was asked for meanwhile."""
+    """Return the lines that the widget was asked for meanwhile."""
     rows: list[int] = []
     original = widget.render_line
 

@@ -126,7 +126,7 @@ class RunView:
         return any(not isinstance(screen, ModalScreen) for screen in above)
 
     def allows(self, action: str) -> bool:
-        """Return whether an action has an effect in the state of the run; actions that need no run always have.
+        """Return whether an action has an effect in the state of the run; actions that are not listed here always have.
 
         Of train, pause and resume, which share a key, at most one has an effect.
         """

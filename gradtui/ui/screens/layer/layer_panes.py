@@ -1,4 +1,4 @@
-"""These panes of the layer page show what the run's folder holds of one layer."""
+"""Show the recorded data of one layer in the panes of the layer page."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class LayerUnits(Vertical, can_focus=True):
 
 
 FLAT = 1e-3
-"""Up to this share of their size, answers are taken for the same everywhere."""
+"""If a unit's answers vary by less than this share of their size, they count as equal everywhere."""
 CURVE_POINTS = 240
 HISTOGRAM_ROWS = 128
 
@@ -192,7 +192,7 @@ def view_layer(run: Run, index: int, at: int | None) -> LayerView | None:
     for metric in run.metrics:
         table = run.table(metric)
         if len(table.columns) != len(meta.layers):
-            # By time lag, not by layer.
+            # This metric has a column for each time lag, not for each layer.
             continue
         curves[metric] = table.summary(buckets=CURVE_POINTS).column(index)
         moment = recent_rows(table, at, 1)

@@ -1,4 +1,4 @@
-"""The LayerScreen is the page of one layer; a key shows its neighbour."""
+"""Show the page of one layer; keys show the neighbouring layers."""
 
 from __future__ import annotations
 
@@ -44,13 +44,13 @@ from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import fill
 
 READING_SECONDS = 0.5
-"""Seconds between two readings of a run that trains, at least."""
+"""The least number of seconds between two readings of a run that trains."""
 
 
 class LayerScreen(Screen[int]):
     """The LayerScreen shows one layer of a run: its curves, the sizes of its gradients, its activations and weights.
 
-    It answers with the index of the layer that was shown last.
+    It returns the index of the layer that was shown last.
 
     Args:
         followed: the run.
@@ -101,7 +101,7 @@ class LayerScreen(Screen[int]):
         view: LayerView
 
         def can_replace(self, message: Message) -> bool:
-            """Return whether a newer view makes this one worthless: each holds all that is shown."""
+            """Return whether this message replaces an older one, since each has everything that is shown."""
             return isinstance(message, LayerScreen.Read)
 
     def __init__(self, followed: FollowedRun, layer: int, trail: tuple[str, ...] = ()) -> None:
@@ -126,7 +126,7 @@ class LayerScreen(Screen[int]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Read the layer again and again until the page is left."""
+        """Read the layer repeatedly until the page is left."""
         self.set_class(self.followed.has_plane and self.followed.request.plane, "-units")
         self.query_one(LayerUnits if self.has_class("-units") else LayerCurves).focus()
         self.set_interval(READING_SECONDS, self._show_status)
@@ -138,7 +138,7 @@ class LayerScreen(Screen[int]):
         self._loop.close()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Return whether a key does anything here: all metrics are on this page already."""
+        """Return whether a key has an effect here; choosing a metric has none, since all are on this page."""
         if action == "metric":
             return False
         if action == "plane":
@@ -153,7 +153,7 @@ class LayerScreen(Screen[int]):
 
     @work(thread=True, exclusive=True, group="layer")
     def read(self) -> None:
-        """Read the layer at once, then whenever the run has grown or another step or layer is asked for."""
+        """Read the layer at once, then whenever the run has grown or another step or layer is requested."""
         followed, shown = self.followed, None
         worker = get_current_worker()
         try:
@@ -198,7 +198,7 @@ class LayerScreen(Screen[int]):
         return title + Content("\n") + _figures(view.figures)
 
     def action_back(self) -> None:
-        """Give all charts their places again, or else go back to all layers."""
+        """Return from one full chart to all charts, or else from the page to all layers."""
         if self.maximized is not None:
             self.minimize()
         else:
@@ -211,7 +211,7 @@ class LayerScreen(Screen[int]):
         self._loop.wake()
 
     def action_neighbour(self, by: int) -> None:
-        """Show the layer so many places further on."""
+        """Show the layer this many places further, or back if negative."""
         self._show_layer(self.index + by)
 
     def action_find_layer(self) -> None:

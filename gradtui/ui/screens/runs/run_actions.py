@@ -22,7 +22,7 @@ MAX_COMPARED = 8
 
 
 class RunActions:
-    """RunActions ask what is needed and then change the chosen runs of a list, in a thread.
+    """RunActions asks for what an action needs, and then changes the chosen runs of a list in a thread.
 
     Args:
         screen: the screen that shows the list; dialogs lie over it, and it says what was done.
@@ -44,7 +44,7 @@ class RunActions:
             self._screen.notify("copied the run's path", timeout=2)
 
     def compare(self, opened: Callable[[Path | None], None]) -> None:
-        """Compare the marked runs, and the one under the cursor where only one is marked.
+        """Compare the marked runs; if only one is marked, compare it with the one under the cursor.
 
         opened: called with the folder of a run that is opened there, or None.
         """
@@ -133,8 +133,7 @@ class RunActions:
         self._screen.run_worker(do, thread=True, group="change")
 
 
-# The functions below read and write files. Each returns in one line what it did, and raises RunError, in one line,
-# where it could not.
+# The functions below read and write files. Each returns one line on what it did, or raises RunError with one line.
 
 
 def rename_run(run: RunInfo, name: str) -> str:

@@ -22,7 +22,7 @@ class RunCount:
     place: str = ""
     """The folder of the runs."""
     read: bool = False
-    """This is true if the folder has been read."""
+    """Whether the folder has been read."""
 
 
 class RunsBar(Widget):

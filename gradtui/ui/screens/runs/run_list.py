@@ -1,4 +1,4 @@
-"""A RunList is the list of runs without a widget: its columns, filter, order, cursor and marks."""
+"""Keep the state of the list of runs without a widget: its columns, filter, order, cursor and marks."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class RunList:
 
     @property
     def chosen(self) -> list[RunInfo]:
-        """Return the marked runs, also where the filter hides them; or else the one under the cursor."""
+        """Return the marked runs, also hidden ones; if there are none, the run under the cursor."""
         marked = [run for run in self.runs if run.run in self.marked]
         return marked or ([self.here] if self.here is not None else [])
 
@@ -66,7 +66,7 @@ class RunList:
         self.sift()
 
     def sift(self, chosen: Filter | None = None) -> None:
-        """Filter and sort; where the run under the cursor is not shown any more, the cursor stays in its row."""
+        """Filter and sort; if the run under the cursor is no longer shown, the cursor stays in its row."""
         self.filter = self.filter if chosen is None else chosen
         fitting = [run for run in self.runs if self.filter.matches(run)]
         self.rows = in_order(fitting, self.columns[self.by], descending=self.descending)
@@ -86,7 +86,7 @@ class RunList:
         self.sift()
 
     def sort_beside(self, columns: int) -> None:
-        """Sort by the column so many to the right (left)."""
+        """Sort by the column this many to the right, or to the left if negative."""
         keys = list(self.columns)
         self.sort(keys[(keys.index(self.by) + columns) % len(keys)])
 
@@ -97,7 +97,7 @@ class RunList:
             self.choose(self.at + 1)
 
     def mark_all(self) -> None:
-        """Mark all runs that are shown; where all are marked, unmark them."""
+        """Mark all runs that are shown; if all are marked, unmark them."""
         shown = {run.run for run in self.rows}
         self.marked = self.marked - shown if shown <= self.marked else self.marked | shown
 

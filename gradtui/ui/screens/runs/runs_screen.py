@@ -124,7 +124,7 @@ class RunsScreen(Screen["Path | None"]):
         runs: list[RunInfo]
 
         def can_replace(self, message: Message) -> bool:
-            """Return whether a newer list makes this one worthless: each has all runs."""
+            """Return whether this message replaces an older one, since each has all runs."""
             return isinstance(message, RunsScreen.Read)
 
     def __init__(self, root: Path) -> None:
@@ -164,14 +164,14 @@ class RunsScreen(Screen["Path | None"]):
         trash.purge(self.root)
         shown: list[RunInfo] | None = None
         for _ in self.loop.rounds(lambda: worker.is_cancelled, lambda: READING_SECONDS):
-            # After a change by the person, whichever run it was is looked at.
+            # After a change by the person, all runs are read completely.
             hastily, self._changed = shown is not None and not self._changed, False
             runs = library.read(hastily=hastily)
             if runs is not shown:
                 shown = runs
                 self.post_message(self.Read(runs))
             if ended.diagnose(runs, DIAGNOSIS_SECONDS):
-                # What was noted lies beside the runs, which would not be looked at again at once.
+                # The notes are beside files that have not changed, so a quick reading would not see them.
                 self._changed = True
 
     def _read_at_once(self) -> None:
@@ -292,7 +292,7 @@ class RunsScreen(Screen["Path | None"]):
         try:
             chosen = parse_filter(event.value, typing=True)
         except FilterError as error:
-            # The last complete filter still holds: half a word must not empty the list.
+            # The last complete filter remains, since half a word must not empty the list.
             hint.update(Content(str(error)))
             hint.add_class("-bad")
         else:
@@ -326,7 +326,7 @@ class RunsScreen(Screen["Path | None"]):
         self.actions.copy_path()
 
     def action_compare(self) -> None:
-        """Compare the marked runs; a run that is opened there is the answer of this screen too."""
+        """Compare the marked runs; if a run is opened there, this screen returns it too."""
 
         def take(folder: Path | None) -> None:
             if folder is not None:

@@ -1,4 +1,4 @@
-"""The CuresScreen shows the study of every cure of a run: all trained side by side, ranked by what was measured."""
+"""Show the study of every cure of a run: all are trained side by side and ranked by their measurements."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
 
 POLL_SECONDS = 0.25
-"""The time between two polls of the study, and between two looks at its state."""
+"""The time between two polls of the study, and between two checks of its state."""
 
 
 class CuresScreen(Screen["Path | None"]):
-    """A CuresScreen returns the folder of the run that the person wants to see, or None; what trains goes on after it.
+    """A CuresScreen returns the folder of the run that the person wants to see, or None; trainings continue after it.
 
     Args:
         study: from gradtui.study.cure_study; kept by the caller, who can open the screen on it again.
@@ -83,7 +83,7 @@ class CuresScreen(Screen["Path | None"]):
 
     def on_mount(self) -> None:
         """Train the cures, and paint them until the screen is left."""
-        # A worker of the app goes on when this screen is gone. Another one for the same run takes its place.
+        # A worker of the app continues after this screen is closed. Another one for the same run replaces it.
         self.app.run_worker(
             partial(_poll, self.study),
             group=f"cures {self.study.folder}",
@@ -96,7 +96,7 @@ class CuresScreen(Screen["Path | None"]):
         self.look()
 
     def on_unmount(self) -> None:
-        """Close a study of which nothing trains: with the next one, the person is asked again."""
+        """Close a study without running trainings; when it is opened again, the person is asked again."""
         if not self.study.begun:
             leave(self.study.close)
 

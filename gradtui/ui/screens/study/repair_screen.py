@@ -21,7 +21,7 @@ from gradtui.ui.widgets.row_table import Column, RowTable
 from gradtui.words import figure, percent, printable
 
 LOOK_SECONDS = 0.25
-"""The time between two looks at the state of the repair."""
+"""The time between two checks of the state of the repair."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class RoundRow:
 
 
 class RepairScreen(Screen["Path | None"]):
-    """A RepairScreen returns the folder of the run that the person wants to see, or None. To leave it stops the repair.
+    """A RepairScreen returns the folder of the run that the person wants to see, or None; leaving it stops the repair.
 
     Args:
         repair: what is shown; kept by the caller, who can open the screen on it again once it is done.
@@ -90,7 +90,7 @@ class RepairScreen(Screen["Path | None"]):
         self.look()
 
     def on_resize(self) -> None:
-        """Paint the title anew: its right end has moved."""
+        """Paint the title again, since its right end has moved."""
         self._painted = None
         self.call_after_refresh(self.look)
 
@@ -270,7 +270,7 @@ def _ending(state: RepairState, *, stopped: bool) -> Content:
 
 
 def _styled(line: str) -> Content:
-    """A line with its first word in the colour of what it tells."""
+    """Return a line with its first word in the colour of its meaning."""
     head, colon, rest = line.partition(": ")
     colours = {"found": "bold $error", "change": "$secondary", "why": "$secondary", "cost": "$secondary"}
     if colon and head in colours:

@@ -1,4 +1,4 @@
-"""Small profiles show the gradient over depth of several trainings side by side, on one scale."""
+"""Show the gradient over depth of several trainings side by side, on one scale."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ from gradtui.words import ratio
 Floats = NDArray[np.float64]
 
 LEAST_WIDTH, LEAST_HEIGHT = 36, 7
-"""Cells that one profile needs, its frame included."""
+"""The cells that one profile needs, including its frame."""
 MOST_PROFILES = 16
 
 
 @dataclass(frozen=True, eq=False)
 class GradientProfile:
-    """A GradientProfile is the gradient over depth of one training, which may stand for several seeds."""
+    """A GradientProfile is the gradient over depth of one training, which may represent several seeds."""
 
     keys: tuple[str, ...]
-    """Keys of the rows that it stands for."""
+    """The keys of the rows that it represents."""
     name: str
     mark: str = ""
     """A sign for its result; empty before that is known."""
@@ -111,7 +111,7 @@ class SmallProfiles(Grid):
         each = self.size.height // max(1, down)
         if (across, down, each) != self._grid:
             self._grid = (across, down, each)
-            # All equally high: one scale looks the same only in equally many rows.
+            # All have the same height, since one scale looks the same only in equally many rows.
             self.styles.grid_rows = str(each)
             self.styles.grid_size_columns, self.styles.grid_size_rows = max(1, across), max(1, down)
         there = list(self.query(SmallProfile))

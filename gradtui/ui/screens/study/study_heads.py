@@ -23,7 +23,7 @@ class StudyTitle(Widget):
 
     state: reactive[StudyState | None] = reactive(None)
     begun: reactive[bool] = reactive(False)
-    """This is true if its runs are trained by this app."""
+    """Whether its runs are trained by this app."""
 
     def render(self) -> Content:
         """Return the line, with a bar while anything trains."""

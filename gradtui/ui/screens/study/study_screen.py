@@ -23,11 +23,11 @@ from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable, in_order
 
 POLL_SECONDS = 0.25
-"""The time between two polls of a study, and between two looks at its state."""
+"""The time between two polls of a study, and between two checks of its state."""
 
 
 class StudyScreen(Screen[Path | None]):
-    """A StudyScreen returns the folder of the run that the person wants to see, or None; what trains goes on after it.
+    """A StudyScreen returns the folder of the run that the person wants to see, or None; trainings continue after it.
 
     Args:
         study: the study, whether this app trains it or not.
@@ -90,7 +90,7 @@ class StudyScreen(Screen[Path | None]):
         self.look()
 
     def on_unmount(self) -> None:
-        """Close a study that is only looked at, so that another process can train it."""
+        """Close a study that is only viewed, so that another process can train it."""
         if not self.study.begun:
             leave(self.study.close)
 

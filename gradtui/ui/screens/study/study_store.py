@@ -1,4 +1,4 @@
-"""The StudyStore lists the studies that one can open, and keeps those that this app trains."""
+"""List the studies that can be opened, and keep those that this app trains."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class OpenStudy:
         if study is self._study:
             self.state = state
             if self.idle:
-                # A study that is only looked at must not keep another process from training it.
+                # A study that is only viewed must not keep another process from training it.
                 study.close()
         return self.state
 
@@ -91,7 +91,7 @@ class OpenStudy:
             self._study.stop()
 
     def close(self) -> None:
-        """Follow it no longer; what trains goes on."""
+        """Stop following it; trainings continue."""
         if self._study is not None:
             self._study.close()
 

@@ -43,7 +43,7 @@ class Stage(App[None]):
         return self.pane.query_one(NetDrawing).render().plain.split("\n")
 
     def painted(self) -> list[str]:
-        """What is on the screen."""
+        """Return what is on the screen."""
         return [strip.text.rstrip() for strip in self.screen._compositor.render_strips()]
 
 

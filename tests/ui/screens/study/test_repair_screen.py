@@ -25,12 +25,12 @@ def learns_with_relu(trainer: Trainer) -> None:
 
 
 def numbers(app: GradtuiApp) -> list[str]:
-    """The numbers of the rounds on the screen."""
+    """Return the numbers of the rounds on the screen."""
     return [line[3] for line in screen_text(app).splitlines() if line[3:4].isdigit() and line[4] == " "]
 
 
 async def shown(pilot: Pilot[None], repair: LiveRepair) -> tuple[RepairScreen, list[Path | None]]:
-    """The screen over the lab, and a list of what it returns."""
+    """Return the screen over the lab, and a list of what it returns."""
     answers: list[Path | None] = []
     await lab_of(pilot)
     screen = RepairScreen(repair)

@@ -1,5 +1,4 @@
-"""A run folder is written by a trainer and read by everything else. This package needs numpy and msgspec, never
-torch.
+"""Read and write run folders, which a trainer writes and all other parts read. It never imports torch.
 
-The reader and the library also use `gradtui.experiment` to understand what was trained.
+The reader and the library also use `gradtui.experiment`, which describes what was trained.
 """

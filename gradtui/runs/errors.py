@@ -4,8 +4,8 @@ from __future__ import annotations
 
 
 class RunError(ValueError):
-    """A folder or file is no readable run. The text is one line that names the file."""
+    """A RunError says, in one line that names the file, why a run cannot be read."""
 
 
 class RunNotFound(RunError):
-    """No run, or more than one, matches what the person typed."""
+    """A RunNotFound error says that no run, or more than one, matches what a person typed."""

@@ -1,4 +1,4 @@
-"""Leave events out that lack what their readers need, so that one odd event hides itself and not its run."""
+"""Recognise events without the fields that their readers need, so that a malformed event does not hide its run."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 LATEST_TIME = 1e11
-"""Seconds since the epoch, in the year 5138: later times cannot be shown as a date."""
+"""The latest time, in seconds since the epoch, in the year 5138; later times cannot be shown as a date."""
 LARGEST_STEP = 2**63 - 1
 
 Check = Callable[[Any], bool]
@@ -16,7 +16,7 @@ Check = Callable[[Any], bool]
 def is_usable(event: Mapping[str, Any]) -> bool:
     """Return whether an object of events.jsonl has its kind, and the fields that its kind needs, in the right types.
 
-    Kinds that are unknown need no fields of their own.
+    Events of unknown kinds need no particular fields.
     """
     kind = event.get("event")
     if not isinstance(kind, str) or not _is_time(event.get("time", 0.0)):

@@ -1,6 +1,6 @@
-"""Decode JSON that somebody else may have written: not nested too deep, and without integers of hundreds of digits.
+"""Decode JSON that somebody else may have written, and refuse deep nesting and integers of hundreds of digits.
 
-Python reads both, and fails later, where it formats, copies or calculates with what it has read.
+Python decodes both, but fails later when it formats, copies or calculates with the values.
 """
 
 from __future__ import annotations
@@ -11,16 +11,16 @@ from typing import Any, TypeVar
 import msgspec
 
 DEEPEST = 64
-"""Lists and objects within one another. What gradtui writes has about ten."""
+"""The most levels of nested lists and objects. The files that gradtui writes have about ten."""
 LARGEST_INT = 2**1000
-"""Some 300 digits: larger ones have no float."""
+"""The largest integer, of about 300 digits, because larger ones have no float."""
 
 
 T = TypeVar("T")
 
 
 def decode(content: bytes, kind: type[T]) -> T:
-    """Return the value of that type in a text of JSON. Raises ValueError, in one line."""
+    """Return the value of type `kind` in a JSON text. Raises ValueError, in one line."""
     try:
         value = msgspec.json.decode(content, type=kind)
     except RecursionError:

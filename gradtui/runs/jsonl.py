@@ -1,4 +1,4 @@
-"""Read and write files of one JSON object a line: encode a line, and read on from where the last reading stopped."""
+"""Read and write files with one JSON object per line: encode a line, and read the new lines of a growing file."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def encode_line(entry: Mapping[str, Any]) -> bytes:
 
 
 def decode_line(line: bytes) -> dict[str, Any] | None:
-    """Return the object of a line, with "nan", "inf" and "-inf" as numbers; None if the line holds no object."""
+    """Return the object in a line, with "nan", "inf" and "-inf" as numbers; None if the line is no object."""
     try:
         return _taken(json.loads(line))
     except (ValueError, RecursionError):
@@ -36,10 +36,10 @@ def decode_line(line: bytes) -> dict[str, Any] | None:
 
 
 def cut_torn_line(path: Path) -> None:
-    """Cut off a last line that was not written to its end. Raises OSError."""
+    """Cut off an incomplete last line. Raises OSError."""
     with contextlib.suppress(FileNotFoundError), os.fdopen(open_to_read(path), "rb") as file:
         end = os.fstat(file.fileno()).st_size
-        # From the end, for the log may be long.
+        # The search starts at the end, because the log may be long.
         while end > 0:
             start = max(0, end - TAIL_BYTES)
             file.seek(start)
@@ -60,7 +60,7 @@ _LINES = msgspec.json.Decoder()
 def decode_lines(content: bytes) -> list[dict[str, Any]]:
     """Return the objects of whole lines. Lines that hold no object are skipped."""
     try:
-        # All at once takes a tenth of the time of one after the other.
+        # Decoding all lines at once takes a tenth of the time of decoding them one by one.
         found = _LINES.decode_lines(content)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         entries = [decode_line(line) for line in content.split(b"\n")]
@@ -77,7 +77,7 @@ def _taken_or_none(value: Any) -> dict[str, Any] | None:
 
 
 def _taken(value: Any) -> dict[str, Any] | None:
-    """Return an object as it was before `encode_line`; None if it is none. Raises ValueError where check does."""
+    """Return an object as it was before `encode_line`; None if the value is no object. Raises ValueError as `check`."""
     if not isinstance(value, dict):
         return None
     for name, member in value.items():
@@ -103,7 +103,7 @@ def _plain(value: Any) -> Any:
         return [_plain(item) for item in value]
     if isinstance(value, msgspec.Struct):
         return {name: _plain(getattr(value, name)) for name in value.__struct_fields__}
-    # Numbers and arrays of numpy (and tensors), without importing a library that may be missing.
+    # This converts numbers and arrays of numpy, and tensors, without importing a library that may be missing.
     tolist = getattr(value, "tolist", None)
     return _plain(tolist()) if callable(tolist) else str(value)
 
@@ -119,31 +119,31 @@ def _numbers(value: Any) -> Any:
 
 
 FIRST_BYTES, LAST_BYTES = 1_000_000, 3_000_000
-"""What is read of more new lines than MOST_BYTES at once."""
+"""The bytes at the beginning and at the end that are read of more than MOST_BYTES of new lines."""
 MOST_BYTES = FIRST_BYTES + LAST_BYTES
 """The most bytes that are read at once: the events of some 30,000 evaluations."""
 
 
 class LineReader:
-    """A LineReader reads the new lines of a file that grows. A last line without newline is read once it has one."""
+    """A LineReader reads the new lines of a growing file. A last line is read once it ends in a newline."""
 
     def __init__(self, path: Path, size: Callable[[Path], int] = size_of) -> None:
-        """`size` returns the length of the file, 0 if there is none."""
+        """`size` returns the length of the file, or 0 if it does not exist."""
         self.path = path
         self.offset = 0
         self._size = size
         self.about: os.stat_result | None = None
-        """Owner and permissions of the file, as it was when it was read last."""
+        """The owner and permissions of the file when it was last read."""
 
     def skip(self) -> None:
-        """Skip the lines that are there now."""
+        """Skip the lines that the file has now."""
         self.offset = self._size(self.path)
 
     def poll(self) -> tuple[list[dict[str, Any]], bool]:
-        """Return the new objects, and whether the file was begun anew since (then these are all it holds).
+        """Return the new objects, and whether the file was rewritten since the last call, so that they are all objects.
 
-        If nothing is new it only asks for the size of the file. Lines that hold no object are skipped, and so are those
-        in the middle of more than MOST_BYTES of new ones.
+        If nothing is new, it only checks the size of the file. Lines without an object are skipped, as are lines in the
+        middle of more than MOST_BYTES of new ones.
         """
         size = self._size(self.path)
         if size == self.offset:
@@ -160,7 +160,7 @@ class LineReader:
         return decode_lines(content), restarted
 
     def _read(self, file: IO[bytes], size: int) -> bytes:
-        """Return the new whole lines; of more than MOST_BYTES the first, and after a gap the last."""
+        """Return the new complete lines; of more than MOST_BYTES only the first ones and, after a gap, the last."""
         file.seek(self.offset)
         if size - self.offset <= MOST_BYTES:
             content = file.read(MOST_BYTES)
@@ -170,7 +170,7 @@ class LineReader:
         first = file.read(FIRST_BYTES)
         file.seek(size - LAST_BYTES)
         last = file.read(LAST_BYTES)
-        # A line that was begun before the gap's end is left out. A single line longer than all that is, too.
+        # A line that begins within the gap is left out, as is one that is longer than the part after the gap.
         start, end = last.find(b"\n") + 1, last.rfind(b"\n") + 1
         self.offset = size - LAST_BYTES + end
         return first[: first.rfind(b"\n") + 1] + last[start:end]

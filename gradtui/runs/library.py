@@ -1,4 +1,4 @@
-"""A Library lists the runs of a folder and finds one of them."""
+"""List the runs of a folder, and find one of them."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 from gradtui.runs.viewer_diagnosis import DIAGNOSIS_FILE, KnownFinding, read_viewer_diagnosis
 
 BINS = 16
-"""The most stretches of layers to which a profile is folded."""
+"""The most groups of neighbouring layers in a profile."""
 
 
 def summary_of(folder: Path, meta: RunMeta, events: EventLog, status: RunStatus) -> RunSummary:
-    """Return the summary of a run whose run.json, events and status were read just now."""
+    """Return the summary of a run from its run.json, events and status."""
     judged = _judged(folder, events, status)
     scalars, gradients = (_last(folder, meta, name) for name in ("scalars", "grad_norm"))
     evaluations = events.evaluations
@@ -46,7 +46,7 @@ def summary_of(folder: Path, meta: RunMeta, events: EventLog, status: RunStatus)
 
 
 def _judged(folder: Path, events: EventLog, status: RunStatus) -> dict[str, Any]:
-    """Return what was found in a run: by a viewer that knows better, or as its events say."""
+    """Return the findings of a run, from a viewer's diagnosis if there is one, else from the run's events."""
     seen = None if status.live else read_viewer_diagnosis(folder, status.step)
     if seen is not None:
         codes = tuple(finding.code for finding in seen.findings)
@@ -94,7 +94,7 @@ def _newest(evaluations: Sequence[Event], key: str) -> float | None:
 
 
 def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
-    """Return the time from the start of each process's training to the last sign of it."""
+    """Return the sum over all processes of the time from the start of training to the last event or row."""
     total, began, before, known = 0.0, None, 0.0, False
     for event in events:
         time = event.get("time")
@@ -102,7 +102,7 @@ def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
             continue
         phase = event.get("phase") if event["event"] == "phase" else None
         if phase == "importing" and began is not None:
-            # Another process resumes the run; the time in between does not count.
+            # Another process resumed the run; the time in between does not count.
             total, began = total + max(0.0, before - began), None
         elif phase == "training" and began is None:
             began, known = float(time), True
@@ -113,7 +113,7 @@ def _seconds(events: Sequence[Event], last: LastRow | None) -> float | None:
 
 
 def profile_of(norms: Sequence[float], bins: int = BINS) -> tuple[float, ...]:
-    """Return log10 of norms (layers,), folded to at most so many stretches of layers."""
+    """Return log10 of norms (layers,), combined into at most `bins` groups of neighbouring layers."""
     logs = [_log10(norm) for norm in norms]
     count = min(bins, len(logs))
     edges = [len(logs) * at // count for at in range(count + 1)] if count else []
@@ -121,7 +121,7 @@ def profile_of(norms: Sequence[float], bins: int = BINS) -> tuple[float, ...]:
 
 
 def _log10(norm: float) -> float:
-    """The logarithm of a norm; what is NaN stays, for NaN may stand for none."""
+    """Return the logarithm of a norm; a NaN stays as it is, because it may be ABSENT."""
     return math.log10(norm) if norm > 0 else -math.inf if norm == 0 else norm if norm != norm else math.nan
 
 
@@ -138,15 +138,15 @@ def _typical(logs: Sequence[float]) -> float:
 
 
 def list_runs(root: Path | None = None) -> list[RunInfo]:
-    """Return the runs in that folder (None: runs_root()), newest first. Other folders are skipped."""
+    """Return the runs in the folder `root` (None: runs_root()), newest first. Other folders are skipped."""
     return Library(root).read()
 
 
 UNCHANGED_ROUNDS = 10
-"""An ended run is looked at once in so many hasty readings."""
+"""The number of hasty readings in which each ended run is checked once."""
 
 NEW_SECONDS = 3.0
-"""A folder that was changed more recently is read again at once."""
+"""The seconds after a change during which a folder is read every time."""
 
 
 class Library:
@@ -160,14 +160,14 @@ class Library:
         self._round = 0
         self._names: list[str] = []
         self._names_of = 0.0
-        """The time of change of the folder when the names were read."""
+        """The modification time of the folder when the names were read."""
         self._list: list[RunInfo] = []
         self._cached: dict[str, tuple[Stamps, RunInfo]] | None = None
 
     def read(self, *, hastily: bool = False) -> list[RunInfo]:
-        """Return all runs as they are now, newest first; the same list as before where nothing has changed.
+        """Return all runs as they are now, newest first; the same list object where nothing has changed.
 
-        `hastily`: of the runs that have ended, only a part is looked at; after some such readings each has been.
+        With `hastily`, only a part of the ended runs is checked; after UNCHANGED_ROUNDS calls, all have been.
         """
         names = self._folders()
         if self._cached is None:
@@ -201,7 +201,7 @@ class Library:
         """Return the names of the folders, which are read again only when one was made, renamed or removed."""
         try:
             changed = os.stat(self.root).st_mtime
-            # Within the same tick of its clock, a file system shows the time of an earlier change.
+            # Two changes within one tick of the file system's clock have the same time.
             if self._names_of != changed or time.time() - changed < NEW_SECONDS:
                 with os.scandir(self.root) as entries:
                     self._names = [entry.name for entry in entries if entry.is_dir()]
@@ -211,7 +211,7 @@ class Library:
         return self._names
 
     def _look(self, name: str) -> _Known:
-        """Read what has changed of a run; where there is none, its info is None. Runs in a thread."""
+        """Read a run again if it has changed; its info is None where there is no run. It runs in a thread."""
         run = self._known.get(name)
         if run is None:
             run = _Known(self.root / name, *(self._cached or {}).get(name, ()))
@@ -223,7 +223,7 @@ class Library:
         return run
 
     def _keep(self) -> None:
-        """Write down what is known of ended runs, where that is worth it and new."""
+        """Write the cache of ended runs, if enough of them are new in it."""
         settled = {
             name: (run.stamps, run.info) for name, run in self._known.items() if run.settled and run.info
         }
@@ -237,7 +237,7 @@ class Library:
 
 
 WORTHWHILE_SHARE = 100
-"""The list is kept anew when one of so many runs is new in it."""
+"""The cache is written again when one in this many runs is new."""
 
 
 class _Known:
@@ -248,14 +248,14 @@ class _Known:
         self.info = info
         self.stamps = stamps
         self.settled = info is not None
-        """Whether the run has ended, so that nothing but its files tells of a change."""
+        """This is true if the run has ended, so that it changes only if its files do."""
         self._paths = tuple(f"{folder}/{name}" for name in _STAMPED)
         self._log: EventLog | None = None
-        """The events of a run that has not ended, to be read on."""
+        """The event log of a run that has not ended, which is read further each time."""
         self._meta: RunMeta | None = None
 
     def does_not_answer(self) -> None:
-        """Say that the run cannot be read now."""
+        """Mark the run as unreadable for now."""
         if self.info is None or self.info.status.reason != NO_ANSWER:
             status = RunStatus("failed", reason=NO_ANSWER)
             name, started = (self.info.name, self.info.started) if self.info else (self.folder.name, 0.0)
@@ -263,16 +263,16 @@ class _Known:
         self.stamps, self.settled = (), False
 
     def look(self) -> None:
-        """Read what has changed. Raises OSError if the folder is gone."""
+        """Read the run again if it has changed. Raises OSError if the folder is gone."""
         stamps = tuple(map(_stamp, self._paths))
-        # No file tells whether a process is alive, or whether a folder is too old to wait for.
+        # A run that has not ended may change without its files: its process may die, or its start may time out.
         if stamps == self.stamps and self.settled:
             return
-        # What stands in place of the files of a run is a run that cannot be read.
+        # A folder whose run.json exists but is not an ordinary file counts as a run that cannot be read.
         if not is_run_folder(self.folder) and not os.path.lexists(self.folder / RUN_FILE):
             self.info = None
             return
-        # Stamps are taken before the files are read, so what is written meanwhile is seen the next time.
+        # Stamps are taken before the files are read, so that later changes are noticed the next time.
         self.stamps, before, self.settled = stamps, self.stamps, False
         try:
             if self._meta is None or before == () or stamps[0] != before[0]:
@@ -281,13 +281,13 @@ class _Known:
         except OSError:
             raise
         except Exception as error:
-            # Whatever it is, one run that cannot be read must not hide the others.
+            # Any error is caught, because one run that cannot be read must not hide the others.
             reason = str(error) if isinstance(error, RunError) else f"{type(error).__name__}: {error}"
             changed = self.folder.stat().st_mtime
             self.info = RunInfo(self.folder, self.folder.name, RunStatus("failed", reason=reason), changed)
             self._log = None
         if self.info.status.state in ENDS:
-            # There may be thousands of runs: of each, only what is listed is kept.
+            # There may be thousands of runs, so only the listed numbers are kept.
             self._log = self._meta = None
             self.settled = True
 
@@ -314,7 +314,7 @@ class _Known:
 
 
 _STAMPED = (RUN_FILE, EVENTS_FILE, LABEL_FILE, DIAGNOSIS_FILE, "scalars.f32")
-"""The files that change when anything changes that a list shows of an ended run."""
+"""The files that determine what a list shows of an ended run."""
 
 
 def _stamp(path: str) -> Stamp | None:
@@ -328,7 +328,7 @@ def _stamp(path: str) -> Stamp | None:
 def find_run(text: str | None = None, root: Path | None = None) -> Path:
     """Return the folder of a run, given by its path, its id, or a part of an id or name that only one run has.
 
-    None is the newest. Raises RunNotFound, in one line.
+    None means the newest run. Raises RunNotFound, in one line.
     """
     place = root or runs_root()
     for path in (place, *(() if text is None else (given_path(text), place / text))):
@@ -337,7 +337,7 @@ def find_run(text: str | None = None, root: Path | None = None) -> Path:
     if text is not None and is_run_folder(given_path(text)):
         return given_path(text)
     if text and Path(text).name == text and is_run_folder(place / text):
-        # Nothing else has to be read for a whole id.
+        # For a complete id, no other run has to be read.
         return place / text
     runs = list_runs(place)
     if text is None:

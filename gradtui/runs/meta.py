@@ -1,4 +1,4 @@
-"""run.json and start.json say who writes a run, what it holds and where it begins."""
+"""Read and write run.json and start.json, which say who writes a run, what it contains and where it begins."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ class LayerMeta(msgspec.Struct, frozen=True):
     kind: str = ""
     parameters: int = 0
     frozen: bool = False
-    """This is true if none of its parameters took a gradient when the training began."""
+    """This is true if none of the layer's parameters required a gradient when the training began."""
     dtype: str = ""
-    """The type of its numbers, such as float32; the smallest of several."""
+    """The type of the layer's numbers, such as float32; of several types, the smallest."""
     places: float = 0.0
     """The number of places of one example at which a weight of a script's layer is used; 0 where it is not known."""
     form: str = ""
@@ -43,7 +43,7 @@ class TableMeta(msgspec.Struct, frozen=True):
     columns: tuple[str, ...]
     kind: Literal["scalars", "layers", "lags", "histograms", "planes"] = "layers"
     width: Annotated[int, Meta(ge=1, le=1_000_000)] = 1
-    """The numbers in each column of a row; more than one only of planes."""
+    """The numbers in each column of a row; only planes have more than one."""
 
     @property
     def numbers(self) -> int:
@@ -52,22 +52,22 @@ class TableMeta(msgspec.Struct, frozen=True):
 
 
 class PlaneMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """A PlaneMeta says which places of the plane the tables of planes stand for, and which points the net learns from.
+    """A PlaneMeta describes the grid of places in the tables of planes, and the points that the net learns from.
 
-    Each coordinate runs from `low` to `high`, in `side` places, whose centres the net is asked about.
+    Each coordinate runs from `low` to `high` in `side` places; the net is evaluated at their centres.
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
     side: Annotated[int, Meta(ge=1, le=500)]
     unit_side: Annotated[int, Meta(ge=1, le=500)]
-    """The same for the pictures of single units, which are coarser."""
+    """The number of places per coordinate in the pictures of single units, which are coarser."""
     x: tuple[float, ...]
     y: tuple[float, ...]
     answers: tuple[float, ...]
     """The class of each point, or the number to predict."""
     classes: Annotated[int, Meta(ge=0, le=100)]
-    """0 where numbers are predicted."""
+    """The number of classes; 0 where numbers are predicted."""
 
 
 class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -76,18 +76,17 @@ class Parent(msgspec.Struct, frozen=True, omit_defaults=True):
     run: str
     """The id of the run."""
     step: int
-    """After how many of its steps the other one goes on by itself; 0 where they share the beginning alone."""
+    """The step of the parent after which the fork begins; 0 where the two share only their initial weights."""
     cure: str = ""
-    """The cure that makes the difference: its key in gradtui.experiment.cures.CURES, or its name where it is none of
-    them."""
+    """The cure that the fork tries: its key in gradtui.experiment.cures.CURES, or its name where it has no key."""
 
 
 class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
-    """A RunMeta is the content of run.json. Only the trainer writes it, each time whole."""
+    """A RunMeta is the content of run.json, which only the trainer writes."""
 
     format: int = FORMAT
     id: str
-    """The folder's name when the run began."""
+    """The name of the folder when the run began."""
     name: str
     kind: Literal["experiment", "script"] = "experiment"
     experiment: dict[str, Any] | None = None
@@ -95,13 +94,13 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     layers: tuple[LayerMeta, ...] = ()
     """The layers in forward order; empty until the net is built."""
     paths: tuple[tuple[int, ...], ...] = ()
-    """The layers of a script, by number, that lie on one path from input to output, for every path that is known."""
+    """The known paths of a script's net from input to output, each as the numbers of its layers."""
     tables: dict[str, TableMeta] = {}
     steps: int = 0
     """The number of steps that are planned; 0 if unknown."""
     pid: int = 0
     pid_started: int | None = None
-    """Clock ticks since boot; None where there is no /proc."""
+    """The start of the process in clock ticks since boot; None where there is no /proc."""
     host: str = ""
     machine: str = ""
     """The boot and the pid namespace: see process.machine."""
@@ -110,15 +109,15 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     versions: dict[str, str] = {}
     device: str = ""
     chance_loss: float | None = None
-    """The loss of a net that guesses."""
+    """The loss of a net that ignores its input."""
     parameters: int = 0
     data: dict[str, Any] = {}
     parent: Parent | None = None
-    """The run from which this one was forked, or whose cure it tries."""
+    """The run from which this one was forked, or with which its cure is compared."""
     preflight: bool = False
-    """This is true if nothing is trained: one row of each table, measured at initialisation."""
+    """This is true if nothing is trained and each table has one row, measured at initialisation."""
     plane: PlaneMeta | None = None
-    """What the tables of planes stand for; None where the run has none."""
+    """The description of the tables of planes; None where the run has none."""
 
     @classmethod
     def of_this_process(cls, **fields: Any) -> Self:
@@ -154,19 +153,19 @@ def change_of(meta: RunMeta | None) -> str | None:
 
 
 def write_meta(folder: Path, meta: RunMeta) -> None:
-    """Replace run.json atomically: a reader sees the old or the new one, whole. Raises OSError."""
+    """Replace run.json atomically, so that a reader sees the old or the new file. Raises OSError."""
     with replacing(folder / RUN_FILE) as file:
         file.write(msgspec.json.format(msgspec.json.encode(meta), indent=1) + b"\n")
 
 
 LONGEST_NAME = 10_000
-"""The most characters that a name in run.json may have: it is painted and printed."""
+"""The most characters of a name in run.json, because names are painted and printed."""
 MOST_NUMBERS = 50_000_000
-"""The most numbers that a row of a table may have: a row is read whole."""
+"""The most numbers in a row of a table, because a row is read as a whole."""
 
 
 def _check(meta: RunMeta) -> None:
-    """Raise ValueError, in one line, where a number or a name cannot be what it stands for."""
+    """Raise ValueError, in one line, where a number or a name is impossible."""
     counts = {"steps": meta.steps, "parameters": meta.parameters, "pid": meta.pid}
     counts |= {f"layers.{number}.parameters": layer.parameters for number, layer in enumerate(meta.layers)}
     if meta.parent is not None:
@@ -188,7 +187,7 @@ def _check(meta: RunMeta) -> None:
 
 
 FARTHEST = 1e30
-"""Coordinates of planes lie nearer to 0."""
+"""The largest absolute value of a coordinate of a plane."""
 
 
 def _check_plane(plane: PlaneMeta, tables: dict[str, TableMeta]) -> None:
@@ -229,14 +228,14 @@ def read_meta(folder: Path) -> RunMeta:
 
 
 class RunOrigin(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A RunOrigin is the content of start.json: where a run begins, if not at fresh weights and step 0.
+    """A RunOrigin is the content of start.json, which says where a run begins, if not at fresh weights and step 0.
 
-    It is written once, when the run's folder is made, before its trainer starts.
+    It is written once, when the run's folder is made and before its trainer starts.
     """
 
     parent: Parent | None = None
     checkpoint: str = ""
-    """The parent's checkpoint of a fork, copied into this run's own folder; the parent may be deleted."""
+    """The parent's checkpoint in this run's folder; it is a copy, so the parent may be deleted."""
     preflight: bool = False
     """This is true if the trainer only measures at initialisation, and trains nothing."""
 

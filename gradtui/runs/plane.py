@@ -1,10 +1,10 @@
-"""Read what a net computes of points in the plane: the classes of a grid of places, and what single units answer.
+"""Read what a net computes over the plane: the classes on a grid of places, and the outputs of single units.
 
-The table `plane` has one column a class, whose numbers are the probabilities that the net gives it at the places of the
-grid; where the net predicts numbers, one column with its first output. The table `unit_planes` has one column a layer:
-the answers of its first units, one after another, on a coarser grid; NaN where the layer has fewer units. The places go
-row by row from the upper left: x ascends within a row, and y falls from row to row. `plane` in run.json says where they
-lie and holds the training points.
+The table `plane` has one column per class, which holds the class's probabilities at the places of the grid; where the
+net predicts numbers, it has one column with the first output. The table `unit_planes` has one column per layer, which
+holds the outputs of its first units, one after another, on a coarser grid; NaN where the layer has fewer units. The
+places go row by row from the upper left: x ascends within a row, and y falls from row to row. `plane` in run.json
+describes the grid and holds the training points.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ class Plane:
     about: PlaneMeta
     step: int
     outputs: Floats
-    """(classes, side, side): the probability of each class, or (1, side, side): the number that is predicted."""
+    """The probability of each class (classes, side, side), or the predicted number (1, side, side)."""
     steps: tuple[int, ...] = ()
-    """All steps that have a row."""
+    """The steps of all rows."""
 
     @property
     def classes(self) -> npt.NDArray[np.int64]:
@@ -42,11 +42,11 @@ class Plane:
         return np.where(np.isfinite(self.outputs).all(0), found, -1)
 
     def at_points(self) -> npt.NDArray[np.int64]:
-        """Return the class of the place in which each training point lies; -1 where that is not finite."""
+        """Return the class of the place in which each training point lies; -1 where the outputs are not finite."""
         return self.classes[self.places(self.about.side, self.about.side)]
 
     def places(self, rows: int, columns: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-        """Return the row and the column of each training point on such a grid; of one outside, the nearest."""
+        """Return the row and the column of each training point on a grid; a point outside gets the nearest place."""
         (left, below), (right, above) = self.about.low, self.about.high
         across = (np.asarray(self.about.x) - left) / (right - left) * columns
         down = (above - np.asarray(self.about.y)) / (above - below) * rows
@@ -67,7 +67,7 @@ class Plane:
         return counts / known.size
 
     def beside(self, step: int, by: int) -> int:
-        """Return the step of the row so many rows later (earlier) than that of a step."""
+        """Return the step of the row that is `by` rows later (or earlier, if negative) than that of a step."""
         if not self.steps:
             return step
         here = int(np.searchsorted(self.steps, step, side="right")) - 1
@@ -89,7 +89,7 @@ def read_plane(run: Run, at: int | None = None) -> Plane | None:
 
 
 def read_units(run: Run, layer: int, at: int | None = None) -> Floats | None:
-    """Return what the first units of a layer answer at the last recorded step up to `at`, (units, side, side)."""
+    """Return the outputs of a layer's first units at the last recorded step up to `at`, (units, side, side)."""
     meta = run.meta
     about = meta.plane if meta is not None else None
     found = _row(run, UNITS, at)
@@ -112,7 +112,7 @@ def _row(run: Run, name: str, at: int | None) -> tuple[int, Floats] | None:
 
 
 def _steps(run: Run) -> tuple[int, ...]:
-    """Return the steps of all rows, of which nothing else is read."""
+    """Return the steps of all rows, without reading their values."""
     table = run.table_or_empty(OUTPUTS)
     size = record_size(table.numbers)
     try:

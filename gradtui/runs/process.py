@@ -1,7 +1,7 @@
-"""Identify the process that writes a run, and say whether it is still alive.
+"""Identify the process that writes a run, and check whether it is still alive.
 
 This reads /proc itself: run.json holds the start of a process in clock ticks since boot, which psutil's public
-interface does not give, and the list of runs asks before the first frame, when importing psutil would cost too much.
+interface lacks, and the list of runs needs it before the first frame, when importing psutil would take too long.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 
 def start_ticks(pid: int) -> int | None:
-    """Return when a process started, in clock ticks since boot, which tells a reused pid apart. None without /proc."""
+    """Return when a process started, in clock ticks since boot, to detect a reused pid. None without /proc."""
     fields = _stat_fields(pid)
     return int(fields[19]) if fields else None
 
 
 def is_alive(pid: int, started: int | None) -> bool:
-    """Return whether the process `pid` that started at those ticks still runs here. A zombie does not.
+    """Return whether the process `pid` that started at `started` still runs here. A zombie counts as ended.
 
     If `started` is None, only the pid is compared.
     """
@@ -46,7 +46,7 @@ def host_name() -> str:
 
 @functools.cache
 def machine() -> str:
-    """Return a text that is equal for two processes that can see each other's pid: the boot and the pid namespace.
+    """Return the boot and the pid namespace as a text, which is equal for processes that can see each other's pid.
 
     A host's name does not suffice: two containers may share one, and a machine keeps it when it restarts.
     """
@@ -62,7 +62,7 @@ def _has_proc() -> bool:
 
 
 def _stat_fields(pid: int) -> list[str]:
-    """Return the fields of /proc/<pid>/stat from the state on. The name before it may hold blanks and brackets."""
+    """Return the fields of /proc/<pid>/stat from the state on; the name before it may contain blanks and brackets."""
     try:
         text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:

@@ -1,4 +1,4 @@
-"""A Run opens a run's folder, live or finished, and gives its numbers as numpy arrays."""
+"""Open the folder of a run, live or finished, and return its numbers as numpy arrays."""
 
 from __future__ import annotations
 
@@ -27,22 +27,22 @@ _LOG_TAIL_BYTES = 1 << 16
 
 
 def open_run(path: str | os.PathLike[str]) -> Run:
-    """Open the run in that folder. Raises RunError, one line that names the file, if it cannot be read."""
+    """Open the run in a folder. Raises RunError, in one line that names the file, if it cannot be read."""
     return Run(Path(path))
 
 
 class Run:
-    """A Run reads a run's folder. Each call reads what is there now, so a run that is being trained grows."""
+    """A Run reads a run's folder. Each call reads the present files, so the data of a live run grow."""
 
     def __init__(self, folder: Path) -> None:
-        """Raises RunError if the folder is no run or its run.json is corrupt."""
+        """Open the folder. Raises RunError if it is no run or its run.json is corrupt."""
         self.folder = given_path(folder).absolute()
         if not os.path.isdir(self.folder):
             raise RunError(f"{folder}: no such folder")
         if not is_run_folder(self.folder):
             raise RunError(f"{folder}: no run (it holds neither {RUN_FILE} nor {EXPERIMENT_FILE})")
         self._events = EventLog(self.folder)
-        """The events so far; each call reads on from where the last one stopped."""
+        """The events so far; each call reads only the new ones."""
         self._stamp: tuple[int, int, int] | None = None
         self._meta: RunMeta | None = None
         self._stamp = self._current_stamp()
@@ -70,7 +70,7 @@ class Run:
 
     @property
     def name(self) -> str:
-        """Return the name that a person gave it, else that of its experiment or script, else the folder's."""
+        """Return the name that a person gave the run, else that of its experiment or script, else the folder's."""
         label = self.label
         if label.name:
             return label.name
@@ -82,14 +82,14 @@ class Run:
 
     @property
     def label(self) -> Label:
-        """Return the name and the tags that people gave it."""
+        """Return the name and the tags that people gave the run."""
         return read_label(self.folder)
 
     @property
     def experiment(self) -> Experiment | None:
-        """Return what is trained; None for a script's own net.
+        """Return the experiment that is trained; None for a script's own net.
 
-        The shape of its data is the one that run.json says. No file that the experiment names is opened for it.
+        The shape of its data comes from run.json. No file that the experiment names is opened.
         """
         meta = self.meta
         try:
@@ -100,14 +100,14 @@ class Run:
             else:
                 return None
         except ExperimentError:
-            # Perhaps another version of gradtui wrote it; its numbers can still be read.
+            # Another version of gradtui may have written it; the run's numbers can still be read.
             return None
         set_recorded_shape(experiment.data, shape_in(meta.data) if meta is not None else None)
         return experiment
 
     @property
     def parent(self) -> Parent | None:
-        """Return the run from which this one was forked, or whose cure it tries; None if there is none."""
+        """Return the run from which this one was forked, or with which its cure is compared; None if there is none."""
         meta = self.meta
         try:
             return meta.parent if meta is not None else read_origin(self.folder).parent
@@ -132,7 +132,7 @@ class Run:
 
     @property
     def metrics(self) -> list[str]:
-        """Return the names that `layers` takes: tables with one column a layer, or time lag."""
+        """Return the names that `layers` takes: those of the tables with one column per layer or time lag."""
         meta = self.meta
         tables = meta.tables if meta else {}
         return [name for name, table in tables.items() if table.kind in ("layers", "lags")]
@@ -159,7 +159,7 @@ class Run:
 
     @property
     def diagnosed(self) -> bool:
-        """Return whether its trainer has diagnosed the whole of it, so that `findings` are all there are."""
+        """Return whether its trainer has diagnosed the whole run, so that `findings` are complete."""
         return self._log().diagnosed
 
     def _log(self) -> EventLog:
@@ -178,7 +178,7 @@ class Run:
     def scalars(self, name: str) -> tuple[Steps, npt.NDArray[np.floating]]:
         """Return (steps (n,), values (n,)) of a scalar; "time" is in seconds since the epoch.
 
-        Raises RunError if the run records other scalars, but not this one.
+        Raises RunError if the run does not record this scalar but others.
         """
         if name == "time":
             steps, times, _ = self.table("scalars").values()
@@ -206,18 +206,17 @@ class Run:
         return [Table(self.folder, name, about.columns) for name, about in named if about.kind == "scalars"]
 
     def layers(self, metric: str = "grad_norm") -> tuple[Steps, Floats]:
-        """Return (steps (n,), values (n, layers)) of a metric; of hidden_grad, (n, time lags).
+        """Return (steps (n,), values (n, layers)) of a metric; hidden_grad has values (n, time lags).
 
-        Raises RunError if the run records other metrics, but not this one.
+        Raises RunError if the run does not record this metric but others.
         """
         steps, _, values = self.table(metric).values()
         return steps, values
 
     def histogram(self, layer: str, most: int = 256) -> Histogram:
-        """Return how large the numbers of one layer's gradient are, at up to `most` of the recorded steps, evenly from
-        the first to the last.
+        """Return the histogram of one layer's gradient at up to `most` recorded steps, evenly spaced.
 
-        Empty if the run records no histograms. Raises RunError if it does, but has no such layer.
+        It is empty if the run records no histograms. Raises RunError if the run has no such layer.
         """
         meta = self.meta
         about = meta.tables.get(TABLE) if meta else None
@@ -229,9 +228,9 @@ class Run:
             raise RunError(f"{self.folder}: no layer {layer!r}") from None
 
     def table(self, name: str) -> Table:
-        """Return a table by name; it has no columns and no rows while the net is not built.
+        """Return a table by name; it has no columns and no rows until the net is built.
 
-        Raises RunError if the run records other tables, but not this one.
+        Raises RunError if the run does not record this table but others.
         """
         table = self.table_or_empty(name)
         if not table.columns and self.meta and self.meta.tables:

@@ -1,4 +1,4 @@
-"""Read and write files of records of one size, and the coarser levels of a table."""
+"""Read and write files of records of equal size, and the coarser levels of a table."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RecordFile:
     """
 
     def __init__(self, path: Path, dtype: np.dtype[np.void]) -> None:
-        """Continue the file that is there; a torn last record is not counted, and the next append overwrites it."""
+        """Continue an existing file; a torn last record is not counted, and the next append overwrites it."""
         self.path = path
         self.dtype = dtype
         self.size = dtype.itemsize
@@ -40,11 +40,11 @@ class RecordFile:
             truncate(self.path, self.count * self.size)
 
     def append(self, records: Records) -> None:
-        """Append records by one write, unless the disk takes them in pieces.
+        """Append records by one write, unless the disk accepts only a part of it.
 
-        Raises OSError; then the file ends with the last record that was written whole.
+        Raises OSError; then the file ends with the last record that was written completely.
         """
-        # A file that has been removed must not come back without its beginning.
+        # A file that has been removed must not be made again, because it would lack its beginning.
         descriptor = open_file(self.path, os.O_WRONLY | (os.O_CREAT if self._new else 0))
         self._new = False
         try:
@@ -64,9 +64,9 @@ class RecordFile:
 
 
 def read_records(path: Path, dtype: np.dtype[np.void], start: int, stop: int) -> Records:
-    """Return the records from `start` up to `stop`, or as many whole ones as there are. Raises OSError.
+    """Return the records from `start` up to `stop`, or as many whole ones as exist. Raises OSError.
 
-    The file is not mapped into memory: if a mapped file on a network file system is cut short, the reader is killed.
+    The file is not mapped into memory, because the reader of a mapped file that is cut short is killed.
     """
     with os.fdopen(open_to_read(path), "rb") as file:
         return np.fromfile(file, dtype, count=max(0, stop - start), offset=start * dtype.itemsize)
@@ -75,7 +75,7 @@ def read_records(path: Path, dtype: np.dtype[np.void], start: int, stop: int) ->
 def find_row(read: Callable[[int, int], Records], count: int, field: str, value: float) -> int:
     """Return the first of `count` rows whose ascending `field` is not below `value`; `count` if there is none.
 
-    `read` returns the rows from a start up to a stop. A row that it cannot read counts as not below.
+    `read` returns the rows from a start up to a stop. A row that it cannot read counts as not below `value`.
     """
     low, high = 0, count
     while low < high:
@@ -97,7 +97,7 @@ _CHUNK = 4096 * LEVEL_FACTOR
 class Levels:
     """Levels writes the coarser levels of one table: the same rows in buckets of 16, 256, 4096 and so on.
 
-    It holds less than one bucket of each level in memory.
+    It keeps less than one bucket of each level in memory.
     """
 
     def __init__(self, folder: Path, table: str, columns: int, rows: RecordFile) -> None:
@@ -112,7 +112,7 @@ class Levels:
         for file in self._files:
             file.truncate(below // LEVEL_FACTOR)
             below = file.count
-        # From the top down: a level hands what it gains to the level above, which must be complete by then.
+        # The order is from the top down: a level adds its new buckets to the level above, which must be complete.
         for index in reversed(range(HIGHEST)):
             self._catch_up(index)
 

@@ -1,6 +1,6 @@
-"""Keep a little room on the disk for the end of a run, so that a run whose disk is full can still say so.
+"""Reserve a little disk space for the last event of a run, so that it can be written even on a full disk.
 
-Without its "end" event such a run would look as if its process had been killed.
+Without its "end" event, a run would look as if its process had been killed.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ RESERVED_BYTES = 16384
 
 
 def keep_reserve(folder: Path) -> None:
-    """Occupy the room, unless the disk is full already."""
+    """Reserve the space, unless the disk is full already."""
     with contextlib.suppress(OSError):
         descriptor = open_file(folder / RESERVE_FILE, os.O_WRONLY | os.O_CREAT)
         try:
-            # Zeros would take no room on a file system that compresses.
+            # Zeros would take no space on a file system that compresses.
             os.pwrite(descriptor, os.urandom(RESERVED_BYTES), 0)
         finally:
             os.close(descriptor)
 
 
 def drop_reserve(folder: Path) -> None:
-    """Give the room back."""
+    """Free the reserved space."""
     with contextlib.suppress(OSError):
         remove(folder / RESERVE_FILE)
 
 
 def write_last_event(folder: Path, line: bytes) -> OSError | None:
-    """Append the line of an event after the disk has failed, with the room that was kept; return what prevents it."""
+    """Append the line of an event to a full disk, in the reserved space; return the error if that fails."""
     drop_reserve(folder)
     try:
         cut_torn_line(folder / EVENTS_FILE)

@@ -1,6 +1,6 @@
-"""Let exactly one trainer work on a run: a lock on a file of its folder, which ends with the process that holds it.
+"""Lock a file of a run's folder, so that only one trainer works on the run. The lock ends with its process.
 
-Whether a trainer is alive can be told from run.json too, but two that start in the same moment both find none.
+run.json also tells whether a trainer is alive, but two trainers that start at the same moment would both find none.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from gradtui.runs.status import is_in_use
 
 LOCK_FILE = "trainer.lock"
 INHERITED_VARIABLE = "GRADTUI_RUN_LOCK"
-"""Names the descriptor of the lock to the trainer that a command starts while it holds the lock."""
+"""The environment variable that passes the lock's descriptor to the trainer that a command starts."""
 
 NOT_STARTED = 2
-"""The exit code of a trainer that left a run alone: another process trains it, or its folder cannot be written."""
+"""The exit code of a trainer that did not start, because another process trains the run or its folder is read-only."""
 
 
 class RunTaken(RunError):
@@ -51,16 +51,16 @@ def train_alone(folder: Path, train: Callable[[], int], *, locked: bool = False)
 
 
 def lock_run(folder: Path) -> int | None:
-    """Lock a run for this process until the returned descriptor is closed, by every process that has inherited it.
+    """Lock a run until this process and all that have inherited the returned descriptor have closed it.
 
-    Returns None where the file system knows no locks. Raises RunTaken, and OSError where the file cannot be made.
+    Returns None where the file system has no locks. Raises RunTaken, and OSError where the file cannot be made.
     """
     inherited = _inherited(folder)
     if inherited is not None:
         return inherited
     descriptor = open_file(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT)
     try:
-        # On NFS, Linux makes of this a lock that the server keeps, also against other machines.
+        # On NFS, Linux turns this into a lock on the server, which also excludes other machines.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
         os.close(descriptor)
@@ -75,13 +75,13 @@ def lock_run(folder: Path) -> int | None:
 
 
 def unlock_run(lock: int | None) -> None:
-    """End this process's part in a lock. It lasts while another process has inherited it."""
+    """Release a lock in this process. It remains while a process that inherited it runs."""
     if lock is not None:
         os.close(lock)
 
 
 def _inherited(folder: Path) -> int | None:
-    """Return the descriptor of this run's lock that the parent has handed over, once; None where there is none."""
+    """Return the descriptor of this run's lock from the parent, at the first call only; None where there is none."""
     text = os.environ.pop(INHERITED_VARIABLE, "")
     try:
         descriptor = int(text)

@@ -1,8 +1,8 @@
-"""Make, write and remove the files of a run folder so that no other user gets in, and nothing outside it is changed.
+"""Make, write and remove the files of a run folder without access for other users and without changes outside it.
 
-Run folders may have been written by somebody else. So nothing is written or removed through a symbolic link, nor is
-anything but an ordinary file opened: a FIFO would hang for ever. Folders are made with the mode 0700 and files with
-0600, whatever the umask. A shared run's folder has the mode 0750, and what is made in it is readable by the group too.
+Run folders may have been written by somebody else. So nothing is written or removed through a symbolic link, and only
+ordinary files are opened, because opening a FIFO would wait for ever. Folders are made with the mode 0700 and files
+with 0600, whatever the umask. A shared run's folder has the mode 0750, and the group can read the files in it.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ FILE_MODE, SHARED_FILE_MODE = 0o600, 0o640
 
 _DRAFT = re.compile(r"\.(.+)\.[0-9a-f]{16}")
 DRAFT_SECONDS = 60.0
-"""A draft that has not grown for so long, and that no process has locked, was left by a killed process."""
+"""The seconds without growth after which an unlocked draft counts as left by a killed process."""
 
 NOT_THROUGH_LINKS = "is a symbolic link, and gradtui changes nothing through one"
 
@@ -35,15 +35,15 @@ NOT_THROUGH_LINKS = "is a symbolic link, and gradtui changes nothing through one
 def make_folder(path: Path, *, share: bool = False) -> None:
     """Make a folder for this user alone, or with `share` one that the group may read.
 
-    Raises OSError, and FileExistsError where there is something of that name.
+    Raises OSError, as a FileExistsError where the name is taken.
     """
     path.mkdir(FOLDER_MODE)
-    # The umask may have taken bits away that a shared folder needs.
+    # The umask may have removed bits that a shared folder needs.
     path.chmod(SHARED_FOLDER_MODE if share else FOLDER_MODE)
 
 
 def make_subfolder(path: Path) -> None:
-    """Make a folder in a run folder unless it is there, readable by those who may read that. Raises OSError."""
+    """Make a folder in a run folder, with the same readers, unless it exists. Raises OSError."""
     with contextlib.suppress(FileExistsError):
         make_folder(path, share=bool(path.parent.stat().st_mode & stat.S_IRGRP))
     if path.is_symlink():
@@ -54,10 +54,10 @@ def make_subfolder(path: Path) -> None:
 
 @contextlib.contextmanager
 def opened_folder(path: Path) -> Iterator[int]:
-    """Open a folder that is no symbolic link, and give its descriptor. Raises OSError."""
+    """Open a folder that is not a symbolic link, and yield its descriptor. Raises OSError."""
     if path.is_symlink():
         raise OSError(errno.ELOOP, NOT_THROUGH_LINKS, str(path))
-    # The second check is the one that counts: the first has a clear message, but may be outrun.
+    # O_NOFOLLOW is the safe check; the check above gives a clear message, but the folder may change after it.
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         yield descriptor
@@ -91,7 +91,7 @@ def _create(name: str, flags: int, folder: int) -> int:
     try:
         descriptor = os.open(name, flags | os.O_CREAT | os.O_EXCL, FILE_MODE, dir_fd=folder)
     except FileExistsError:
-        # Another viewer has made it in the same moment.
+        # Another viewer made the file at the same moment.
         return os.open(name, flags & ~os.O_CREAT, dir_fd=folder)
     os.fchmod(descriptor, _file_mode(folder))
     return descriptor
@@ -103,11 +103,11 @@ def _file_mode(folder: int) -> int:
 
 @contextlib.contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Give errors the whole path of the file, and those of symbolic links a clear text."""
+    """Add the whole path of the file to errors, and a clear text to errors about symbolic links."""
     try:
         yield
     except OSError as error:
-        # A FIFO that is not read by anybody is refused with ENXIO.
+        # Opening a FIFO that has no reader fails with ENXIO.
         if (
             isinstance(error.filename, str)
             and error.filename == str(path.parent)
@@ -120,13 +120,13 @@ def _naming(path: Path) -> Iterator[None]:
 
 
 def append(path: Path, content: bytes) -> None:
-    """Append to a file of a run folder, which is made where it is missing. Raises OSError."""
+    """Append to a file of a run folder, and make it if it is missing. Raises OSError."""
     with os.fdopen(open_file(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT), "ab") as file:
         file.write(content)
 
 
 def touch(path: Path) -> None:
-    """Make a file of a run folder, or renew the time of its change. Raises OSError."""
+    """Make a file of a run folder, or update its modification time. Raises OSError."""
     descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
     try:
         os.utime(descriptor)
@@ -135,7 +135,7 @@ def touch(path: Path) -> None:
 
 
 def truncate(path: Path, size: int) -> None:
-    """Cut a file of a run folder off. Raises OSError."""
+    """Cut a file of a run folder to a size. Raises OSError."""
     descriptor = open_file(path, os.O_WRONLY)
     try:
         os.ftruncate(descriptor, size)
@@ -144,7 +144,7 @@ def truncate(path: Path, size: int) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file of a run folder, or a symbolic link in it, where it is there. Raises OSError."""
+    """Remove a file of a run folder, or a symbolic link in it, if it exists. Raises OSError."""
     with contextlib.suppress(FileNotFoundError), opened_folder(path.parent) as folder, _naming(path):
         os.unlink(path.name, dir_fd=folder)
 
@@ -155,15 +155,15 @@ def replacing(
 ) -> Iterator[IO[bytes]]:
     """Open a draft beside `path` to write into; it takes the file's name when the block ends. Raises OSError.
 
-    Where the block ends by an exception, the file is left as it was, and no draft behind. `exported`: the file is no
-    part of a run folder, but lies where a person wants it, also behind a symbolic link, and has the mode that the
-    umask gives. `private`: the group does not read it in a shared folder either.
+    If the block raises an exception, the file stays unchanged and the draft is removed. `exported`: the file is not
+    part of a run folder but at a path of the user's choice, which may lead through a symbolic link; its mode comes from
+    the umask. `private`: the group cannot read it even in a shared folder.
     """
     parent = Path(os.path.realpath(path.parent)) if exported else path.parent
     with opened_folder(parent) as folder:
         with contextlib.suppress(OSError):
             _sweep_drafts(folder, path.name, exported=exported)
-        # No other user can have made a file of that name before.
+        # The name is random, so no other user can have made such a file before.
         draft = f".{path.name}.{secrets.token_hex(8)}"
         try:
             with _naming(path):
@@ -173,7 +173,7 @@ def replacing(
                     os.fchmod(descriptor, FILE_MODE if private else _file_mode(folder))
                 yield file
                 file.flush()
-                # Without this, a power cut can leave the new name on an empty file.
+                # Without fsync, the file could be empty after a power cut.
                 os.fsync(file.fileno())
                 if not named:
                     with _naming(path):
@@ -187,9 +187,9 @@ def replacing(
 
 
 def _open_draft(draft: str, mode: int, folder: int) -> tuple[int, bool]:
-    """Open a draft, and return its descriptor and whether it has its name already.
+    """Open a draft, and return its descriptor and whether it has a name already.
 
-    Without a name, which not every file system can do, nothing is left of it when this process is killed.
+    Where the file system allows it, the draft has no name, so that nothing of it remains if this process is killed.
     """
     with contextlib.suppress(OSError, AttributeError):
         if os.path.isdir("/proc/self/fd"):
@@ -197,13 +197,13 @@ def _open_draft(draft: str, mode: int, folder: int) -> tuple[int, bool]:
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(draft, flags, mode, dir_fd=folder)
     with contextlib.suppress(OSError):
-        # For those that sweep: a draft without a lock has been left by a process that was killed.
+        # The lock shows other processes that this draft is in use.
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     return descriptor, True
 
 
 def _name_draft(nameless: int, draft: str, folder: int) -> None:
-    """Give a draft its name, or where the file system refuses that, copy it to a draft that has one."""
+    """Give a draft its name, or copy it to a draft with a name where the file system refuses that."""
     try:
         os.link(f"/proc/self/fd/{nameless}", draft, dst_dir_fd=folder, follow_symlinks=True)
     except OSError:
@@ -218,7 +218,7 @@ def _name_draft(nameless: int, draft: str, folder: int) -> None:
 
 
 def _sweep_drafts(folder: int, name: str, *, exported: bool) -> None:
-    """Remove drafts that killed processes have left: of this file in a person's folder, of any in a run's."""
+    """Remove drafts that killed processes have left: in a run folder all, elsewhere only those of this file."""
     for found in os.listdir(folder):
         match = _DRAFT.fullmatch(found)
         if match is None or (exported and match[1] != name):
@@ -237,7 +237,7 @@ def _sweep_drafts(folder: int, name: str, *, exported: bool) -> None:
 
 
 def write_for_person(path: Path, content: bytes) -> None:
-    """Write a whole file where a person wants it, also behind a symbolic link. Raises OSError and ValueError."""
+    """Write a file at a path of the user's choice, also through a symbolic link. Raises OSError and ValueError."""
     real = Path(os.path.realpath(path))
     if os.path.lexists(real) and not real.is_file():
         raise OSError(errno.EINVAL, os.strerror(errno.EISDIR) if real.is_dir() else NOT_ORDINARY, str(path))

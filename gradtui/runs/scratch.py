@@ -1,7 +1,7 @@
-"""A Scratch is a temporary folder of one process, of which nothing is left however the process ends.
+"""Make temporary folders that are removed even if their process is killed.
 
-While its process lives, the folder is locked. What lies unlocked beside it was left by a process that was killed, and
-is removed when the next one makes such a folder, as the app does when it starts.
+A process keeps its folder locked. An unlocked folder was left by a killed process, and is removed when the next process
+makes such a folder, as the app does when it starts.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from types import TracebackType
 
 PREFIX = "gradtui-scratch-"
 YOUNG_SECONDS = 60.0
-"""A folder that is younger may not be locked yet."""
+"""The age below which an unlocked folder is kept, because its process may not have locked it yet."""
 
 
 class Scratch:
-    """A Scratch is a folder of the mode 0700; it is removed when the block that it is entered for ends, or by `remove`.
+    """A Scratch is a folder of the mode 0700, which is removed by `remove` or at the end of a `with` block.
 
     Raises OSError where no folder can be made.
     """
@@ -32,11 +32,11 @@ class Scratch:
         self.path = Path(tempfile.mkdtemp(prefix=PREFIX))
         self._lock = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         with contextlib.suppress(OSError):
-            # Without locks, on some network file systems, the folder is never swept.
+            # On network file systems without locks, the folder of a killed process stays.
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
     def remove(self) -> None:
-        """Remove the folder with all that is in it. May be called again."""
+        """Remove the folder with its content. It may be called twice."""
         shutil.rmtree(self.path, ignore_errors=True)
         self.let_go()
 
@@ -56,7 +56,7 @@ class Scratch:
 
 
 def sweep() -> None:
-    """Remove the folders of this user that killed processes have left. What cannot be removed stays."""
+    """Remove this user's folders that killed processes have left. Errors are ignored."""
     with contextlib.suppress(OSError):
         place = os.open(tempfile.gettempdir(), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:

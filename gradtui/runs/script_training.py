@@ -1,4 +1,4 @@
-"""A ScriptTraining says how a watched script names what it trains, so that advice can be given in its own words."""
+"""Record the names that a watched script uses for its models and optimizers, so that advice can use them."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ class ScriptTraining(msgspec.Struct, frozen=True, omit_defaults=True):
     """A ScriptTraining holds the names of a script's models, optimizers and modules."""
 
     models: dict[str, str] = {}
-    """The variable of each model, by the name under which it is watched; "" is the only one."""
+    """The variable of each model, by the name under which it is watched; a single model has the name ""."""
     optimizers: dict[str, str] = {}
-    """The variable of each optimizer, in the same way."""
+    """The variable of each optimizer, by its name; a single optimizer has the name ""."""
     modules: tuple[tuple[str, str], ...] = ()
-    """The name and the class of each module that owns parameters, as its model has them; of several models, with the
-    model's name in front."""
+    """The class of each module with parameters, by its name in the model; with several models, the model's name comes
+    first."""
     functions: tuple[str, ...] = ()
-    """The classes of the modules that own none, such as ReLU."""
+    """The classes of the modules without parameters, such as ReLU."""
     groups: int = 1
     """The number of parameter groups of the first optimizer."""
     scaler: str = ""
     """The variable of the gradient scaler that calls the optimizer; empty where there is none."""
     device: str = "cpu"
-    """The kind of device on which it trains."""
+    """The kind of device on which the script trains."""
 
     @property
     def model(self) -> str:
@@ -43,7 +43,7 @@ class ScriptTraining(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 def training_of(meta: RunMeta | None) -> ScriptTraining | None:
-    """Return what run.json says of a script's training, as far as it does; None where the run is no script's."""
+    """Return the part of run.json on a script's training; None where the run is not a script's."""
     if meta is None or meta.kind != "script":
         return None
     raw: Any = meta.data.get(KEY)

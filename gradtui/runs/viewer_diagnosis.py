@@ -1,8 +1,7 @@
-"""diagnosis.json holds what a viewer's diagnosis found in a run that has ended, where its events do not say the same.
+"""Read and write diagnosis.json, a viewer's diagnosis of an ended run whose events have no complete one.
 
-A watched script diagnoses nothing, a trainer that was killed did not come to its last diagnosis, and early versions did
-not say which findings held at the end. Viewers write it; they must not write events.jsonl, whose only writer is the
-trainer.
+A watched script makes no diagnosis, a killed trainer made no last one, and early versions did not say which findings
+held at the end. Viewers write this file because only the trainer may write events.jsonl.
 """
 
 from __future__ import annotations
@@ -21,22 +20,22 @@ DIAGNOSIS_FILE = "diagnosis.json"
 
 
 class KnownFinding(msgspec.Struct, frozen=True):
-    """A KnownFinding is the code of a finding and how bad it is."""
+    """A KnownFinding is the code of a finding and its severity."""
 
     code: str
     severity: str = "critical"
 
 
 class ViewerDiagnosis(msgspec.Struct, frozen=True):
-    """A ViewerDiagnosis says what was found in the whole of a run."""
+    """A ViewerDiagnosis holds the findings of a whole run."""
 
     step: int
-    """The last step of the run when it was diagnosed: with another one it no longer counts."""
+    """The last step of the run when it was diagnosed; the diagnosis is ignored if the run has another last step."""
     findings: tuple[KnownFinding, ...] = ()
     enough: bool = True
-    """Whether it was long enough to be called free of problems."""
+    """This is true if the run was long enough to be called free of problems."""
     objection: str = ""
-    """Why it cannot be called free of problems although nothing was found."""
+    """The reason why the run may have a problem although nothing was found."""
 
     def judgement(self) -> Judgement:
         """Return the judgement on the run."""
@@ -44,7 +43,7 @@ class ViewerDiagnosis(msgspec.Struct, frozen=True):
 
 
 def read_viewer_diagnosis(folder: Path, step: int) -> ViewerDiagnosis | None:
-    """Return what a viewer found in the run, if it was made at this last step; None otherwise."""
+    """Return a viewer's diagnosis of the run, if it was made at this last step; None otherwise."""
     try:
         found = decode(read_whole(folder / DIAGNOSIS_FILE), ViewerDiagnosis)
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""Export a run to files, which never replace others unless that was asked for."""
+"""Export a run to files, which replace existing files only with `force`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SHEETS: dict[str, Callable[[Sheet, IO[bytes]], int]] = {"csv": write_csv, "parq
 
 @dataclass(frozen=True)
 class Exported:
-    """Exported says what was written."""
+    """An Exported describes the files that were written."""
 
     steps: int
     """The number of steps that were written."""
@@ -30,12 +30,12 @@ class Exported:
 
 
 def export(run: Run, kind: Kind, out: Path, *, force: bool = False, show: Show = show_nothing) -> Exported:
-    """Write what is recorded of a run so far, live or finished.
+    """Write the numbers that a run has recorded so far, whether it is live or finished.
 
     csv, parquet: where `out` ends in `.csv` or `.parquet`, one wide sheet; else a folder with a file for each table.
-    tensorboard: a folder with one event file. Each file appears whole or not at all. Raises RunError, one line, where
-    `out` is there already (`force` replaces the files of the same names, and touches no others), where nothing is
-    recorded, where a library is missing or the disk refuses.
+    tensorboard: a folder with one event file. Each file appears complete or not at all. Raises RunError, in one line,
+    where `out` exists (`force` replaces the files of the same names, and no others), where nothing is recorded, where a
+    library is missing or the disk refuses.
     """
     if not run.steps:
         raise RunError(f"{run.folder.name}: nothing is recorded yet")

@@ -16,7 +16,7 @@ from gradtui.runs.export.sheets import Piece, Sheet
 
 
 class MissingLibrary(RunError):
-    """A library is wanted that gradtui does not require; ``str()`` is one line that says how to install it."""
+    """A MissingLibrary error says, in one line, how to install an optional library that is needed."""
 
 
 def write_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], file: IO[bytes]) -> int:
@@ -30,7 +30,7 @@ def write_csv_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], file: IO
             writer.writerow([spreadsheet_cell(value) for value in row])
             count += 1
     finally:
-        # The caller opened the file, and closes it.
+        # The caller opened the file and closes it.
         text.detach()
     return count
 
@@ -46,8 +46,8 @@ def load_pyarrow() -> tuple[Any, Any]:
 def write_csv(sheet: Sheet, file: IO[bytes]) -> int:
     """Write a sheet as CSV and return the number of rows. Raises OSError.
 
-    Numbers are the shortest that read back as the same float32; NaN and infinity are `nan`, `inf` and `-inf`; a
-    cell is empty where nothing was recorded at that step.
+    Numbers have the fewest digits that give the same float32; NaN and infinity are `nan`, `inf` and `-inf`; a cell is
+    empty where nothing was recorded at that step.
     """
     rows = (row for piece in sheet.pieces() for row in _cells(piece))
     return write_csv_rows(["step", "time", *sheet.columns], rows, file)

@@ -13,16 +13,16 @@ import numpy as np
 import numpy.typing as npt
 
 KEPT_BYTES = 4_000_000
-"""From this size on, the records that are kept back are written together."""
+"""The bytes of buffered records at which they are written."""
 
 _POLYNOMIAL = 0x82F63B78
-"""That of CRC-32C (Castagnoli, RFC 3720), reflected."""
+"""The reflected polynomial of CRC-32C (Castagnoli, RFC 3720)."""
 _MASK = 0xA282EAD8
-"""Added to a checksum that is stored beside its data, as TensorFlow's record format wants it."""
+"""The number that TensorFlow's record format adds to a checksum that is stored beside its data."""
 
 
 class RecordFile:
-    """A RecordFile appends records to an open file, many at a time; `flush` writes what is kept back."""
+    """A RecordFile appends records to an open file, many at a time; `flush` writes the buffered ones."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file
@@ -37,7 +37,7 @@ class RecordFile:
             self.flush()
 
     def flush(self) -> None:
-        """Write the records that are kept back. Raises OSError."""
+        """Write the buffered records. Raises OSError."""
         lengths = [len(record).to_bytes(8, "little") for record in self._kept]
         of_lengths, of_data = masked_checksums(lengths), masked_checksums(self._kept)
         whole = zip(lengths, of_lengths, self._kept, of_data, strict=True)
@@ -47,7 +47,7 @@ class RecordFile:
 
 
 def masked_checksums(records: Sequence[bytes]) -> list[bytes]:
-    """Return the masked CRC-32C of each record, as four bytes, the lowest first."""
+    """Return the masked CRC-32C of each record as four bytes, the lowest first."""
     sums = np.empty(len(records), np.uint32)
     by_length: dict[int, list[int]] = {}
     for number, record in enumerate(records):

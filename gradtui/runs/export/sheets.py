@@ -1,4 +1,4 @@
-"""A Sheet gives a run's numbers in pieces, so that a run may be longer than memory."""
+"""Read a run's numbers in pieces for an export, so that a run may be larger than memory."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from gradtui.runs.reader import Run
 from gradtui.runs.summary import Floats, Records, Steps, Times
 
 Show = Callable[[int, int], None]
-"""Takes how many rows were read so far, and of how many."""
+"""A function of the number of rows read so far and the number of all rows."""
 
 
 def show_nothing(done: int, total: int) -> None:
-    """Take the progress and do nothing with it."""
+    """Ignore the progress."""
 
 
 PIECE = 1 << 18
-"""About how many numbers a piece holds: as text they take forty times as much memory."""
+"""The approximate count of numbers in a piece; as text they take forty times as much memory."""
 
 EVALUATION = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
@@ -55,7 +55,7 @@ class Piece:
     values: Floats
     """The shape is (n, columns)."""
     present: npt.NDArray[np.bool_]
-    """(n, columns): False where nothing was recorded at that step, or none. NaN that broke is present."""
+    """(n, columns): False where a number was not recorded at that step, or is ABSENT; any other NaN is present."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,9 +69,9 @@ class Sheet:
     """Called with the progress as rows are read."""
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the rows that are there now, in the order of their steps.
+        """Yield the rows that exist now, in the order of their steps.
 
-        If parts differ about the time of a step, that of the first part is taken.
+        If parts have different times for a step, the time of the first part is taken.
         """
         at, stops = [0] * len(self.parts), [part.rows for part in self.parts]
         most = max(1, PIECE // max(1, len(self.columns)))
@@ -82,9 +82,9 @@ class Sheet:
             ]
             for index, rows in enumerate(read):
                 if not len(rows):
-                    # Cut back while it was read.
+                    # The table was cut back while it was read.
                     stops[index] = at[index]
-            # No further than to where the rows of every part are known.
+            # Only steps for which the rows of every part are known can be merged.
             bound = min(
                 (
                     int(rows["step"][-1])

@@ -1,4 +1,4 @@
-"""Write a run as a TensorBoard event file, by the package tensorboard and without torch."""
+"""Write a run as a TensorBoard event file, with the package tensorboard and without torch."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from gradtui.runs.histograms import PARTS, TABLE, of_rows
 from gradtui.runs.reader import Run
 
 FILE = "events.out.tfevents.0.gradtui"
-"""TensorBoard goes by the second and third word. Always the same name, so that a second export takes the first one's
-place instead of standing beside it."""
+"""TensorBoard recognises the second and third word. The name never changes, so that a second export replaces the
+first."""
 
 Doubles = npt.NDArray[np.float64]
 
@@ -25,7 +25,7 @@ LOG10_2 = float(np.log10(2))
 
 
 class _Library(NamedTuple):
-    """A _Library holds what is used of the package tensorboard."""
+    """A _Library holds the used parts of the package tensorboard."""
 
     event: Any
     summary: Any
@@ -36,10 +36,10 @@ class _Library(NamedTuple):
 def write_events(run: Run, file: IO[bytes], show: Show = show_nothing) -> int:
     """Write a run as events and return how many steps were written.
 
-    Scalars: all that the wide sheet holds, under its columns' names, at the steps at which they were recorded and
-    with the time of then. Histograms: `gradient_log10/LAYER`, of the log10 of the sizes of the gradient's numbers
-    that are neither 0 nor NaN nor infinite; an axis of the sizes themselves would show nothing. Text:
-    `experiment`, its TOML. Raises RunError where tensorboard is missing, OSError.
+    Scalars are the columns of the wide sheet, with the steps and times at which they were recorded. Histograms are
+    `gradient_log10/LAYER`, of the log10 of the sizes of the gradient's finite numbers except 0; a linear axis would
+    show nothing. The text `experiment` is the experiment's TOML. Raises RunError where tensorboard is missing, and
+    OSError.
     """
     library = _library()
     records = RecordFile(file)
@@ -49,7 +49,7 @@ def write_events(run: Run, file: IO[bytes], show: Show = show_nothing) -> int:
 
     meta = run.meta
     began = meta.started if meta else 0.0
-    # Readers throw nothing away when steps begin anew, as they do here with the histograms, from version 2 on.
+    # With version 2, readers keep earlier data when steps start again from the first, as with the histograms here.
     put(wall_time=began, file_version="brain.Event:2")
     experiment = run.experiment
     if experiment is not None:
@@ -70,8 +70,10 @@ def write_events(run: Run, file: IO[bytes], show: Show = show_nothing) -> int:
 def _summaries(
     library: _Library, columns: tuple[str, ...]
 ) -> Callable[[npt.NDArray[np.bool_], npt.NDArray[np.float32]], Any]:
-    """Return what makes the summary of a row. It fills one message for each set of columns anew, which is ten times
-    quicker than to make one for each number."""
+    """Return a function that makes the summary of a row.
+
+    It reuses one message for each set of columns, which is ten times as fast as making one for each number.
+    """
     made: dict[bytes, tuple[Any, list[Any], npt.NDArray[np.intp]]] = {}
 
     def summary_of(present: npt.NDArray[np.bool_], values: npt.NDArray[np.float32]) -> Any:
@@ -108,8 +110,10 @@ def _histograms(run: Run, library: _Library) -> Iterator[tuple[int, float, Any]]
 
 
 def _histogram(edges: Doubles, counts: Doubles) -> dict[str, Any]:
-    """The fields of a HistogramProto. A bucket ends at its limit and begins at the one before; a first, empty one says
-    where the lowest begins."""
+    """Return the fields of a HistogramProto.
+
+    A bucket ends at its limit and begins at that of the bucket before; a first, empty bucket gives the lowest edge.
+    """
     filled = np.flatnonzero(counts)
     first, last = filled[0], filled[-1] + 1
     middle = edges[first:last] + LOG10_2 / 2

@@ -1,4 +1,4 @@
-"""What every test shares: a home of its own, so that no test sees or touches the person's runs."""
+"""Give every test its own home, so that no test reads or changes the person's runs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A fresh GRADTUI_HOME."""
+    """Set a fresh GRADTUI_HOME."""
     folder = tmp_path / "home"
     monkeypatch.setenv("GRADTUI_HOME", str(folder))
     return folder

@@ -1,4 +1,4 @@
-"""One thread: small tensors gain nothing by two, and spinning threads starve the tests beside these."""
+"""Use one thread: small tensors gain nothing from two, and spinning threads slow down other tests."""
 
 from __future__ import annotations
 

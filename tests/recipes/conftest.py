@@ -1,4 +1,4 @@
-"""One trainer for all recipes: what one test has trained, the others compare with."""
+"""Share the trainings of recipes, so that tests can compare with those of other tests."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.recipes.training import Trainings
 
 @pytest.fixture(scope="package")
 def trainings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Trainings]:
-    """Trains presets; see there."""
+    """Train presets, and keep the results for all tests."""
     trainings = Trainings(tmp_path_factory.mktemp("recipes"))
     yield trainings
     trainings.close()

@@ -1,1 +1,1 @@
-"""Helpers that several test modules share; no test stands here."""
+"""Hold the helpers that several test modules share; there are no tests here."""

@@ -1,4 +1,4 @@
-"""Run commands of gradtui in forked processes with bounds of time and memory, and say what they did wrong."""
+"""Run commands of gradtui in forked processes with bounds of time and memory, and report their faults."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ from pathlib import Path
 from tests.support.hostile_text import orders_in
 
 MOST_SECONDS = 5.0
-"""Seconds of a core that a command may take. On the clock it is given four times as many: others may need the core."""
+"""The CPU seconds that a command may take. By the clock it gets four times as many, since others may use the core."""
 MOST_BYTES = 1_000_000_000
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """An Outcome is what a command did: its exit code, its output, and what it must not have done."""
+    """An Outcome is the result of a command: its exit code, its output, and its fault."""
 
     code: int
-    """The exit code; below 0 the signal that ended it."""
+    """The exit code; if it is negative, the signal that ended the command."""
     stdout: str
     stderr: str
     seconds: float
     bytes: int
-    """The most memory that it had."""
+    """The most memory that the command had."""
     fault: str
-    """Why this is a fault of the program, empty where it is none."""
+    """Why this is a fault of the program; empty if it is none."""
 
 
 def run_bounded(work: Callable[[], int], seconds: float = MOST_SECONDS) -> Outcome:
-    """Run a function, which returns an exit code, in a process of its own that is forked from this one."""
+    """Run a function, which returns an exit code, in a process that is forked from this one."""
     read_ends, write_ends = zip(*(os.pipe() for _ in range(2)), strict=True)
     began = time.monotonic()
     child = os.fork()
@@ -66,7 +66,7 @@ def run_bounded(work: Callable[[], int], seconds: float = MOST_SECONDS) -> Outco
 def run_command(
     words: Sequence[str], home: Path, seconds: float = MOST_SECONDS, before: Callable[[], None] = lambda: None
 ) -> Outcome:
-    """Run one command line of gradtui like this, after a call of `before`."""
+    """Run one command line of gradtui in such a process, after a call of `before`."""
 
     def work() -> int:
         from gradtui.cli import main

@@ -1,4 +1,4 @@
-"""Run the app on a pseudo-terminal in a forked process, press keys, and say what it did wrong."""
+"""Run the app on a pseudo-terminal in a forked process, press keys, and report its faults."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from tests.support.bounded_command import MOST_BYTES, MOST_SECONDS, size_now
 from tests.support.hostile_text import orders_on_screen
 
 QUIET_SECONDS, LONGEST_ANSWER = 0.12, 1.0
-"""A key is answered when nothing has been painted for so long, or after the second time: a chart may move for ever."""
+"""A key counts as answered when nothing was painted for the first time, or after the second, since a chart may never
+stop moving."""
 
 
 def use_app(
@@ -30,7 +31,7 @@ def use_app(
     """Run one command line of gradtui that opens the app, press keys, leave it by `q`, and return the faults."""
     ours, theirs = os.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", size[1], size[0], 0, 0))
-    # What is typed before the app reads it is not echoed: it is no output of the app's.
+    # Turn echo off, so that text that is typed before the app reads it does not count as output.
     modes = termios.tcgetattr(theirs)
     modes[3] &= ~termios.ECHO
     termios.tcsetattr(theirs, termios.TCSANOW, modes)
@@ -45,7 +46,7 @@ def use_app(
         screen.read(LONGEST_ANSWER * 2)
         for key in keys:
             screen.press(key)
-        # Dialogs take q as text, and end by escape; other screens lead back by either.
+        # Dialogs take q as text and close by escape; other screens close by both.
         end = time.monotonic() + MOST_SECONDS
         while not (ended := os.wait4(child, os.WNOHANG))[0] and time.monotonic() < end:
             screen.press("\x1b")
@@ -74,7 +75,7 @@ class _Screen:
         self.read(LONGEST_ANSWER)
 
     def read(self, seconds: float) -> None:
-        """Read until nothing more comes, for so many seconds at most."""
+        """Read until nothing more arrives, for at most this many seconds."""
         end = time.monotonic() + seconds
         while (left := end - time.monotonic()) > 0:
             if not select.select([self._terminal], [], [], min(left, QUIET_SECONDS))[0]:
@@ -99,7 +100,7 @@ def _be_the_child(words: Sequence[str], home: Path, terminal: int) -> None:
         os.environ.update(GRADTUI_HOME=str(home), GRADTUI_DEBUG="1", TERM="xterm-256color", LANG="C.UTF-8")
         limit = size_now() + 3 * MOST_BYTES
         resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
-        # No training is started, so no process need import torch.
+        # No training is started, so no process has to import torch.
         import gradtui.ui.screens.lab.run_controls as run_controls
         from gradtui.cli import main
 

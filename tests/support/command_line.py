@@ -1,4 +1,4 @@
-"""Running `gradtui` as a person does: in a process of its own."""
+"""Run `gradtui` as a person does, in a separate process."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ GRADTUI = [sys.executable, "-m", "gradtui"]
 
 
 def environment(home: Path) -> dict[str, str]:
-    """Ours, with a GRADTUI_HOME, a width, and nothing that asks for colours."""
+    """Return this process's environment with a GRADTUI_HOME and a width, and without requests for colours."""
     clean = {name: value for name, value in os.environ.items() if name not in ("FORCE_COLOR", "NO_COLOR")}
     return {**clean, "GRADTUI_HOME": str(home), "COLUMNS": "100"}
 
 
 def gradtui(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run to the end, without a terminal."""
+    """Run gradtui to its end, without a terminal."""
     return subprocess.run(
         [*GRADTUI, *words],
         env=environment(home),
@@ -33,7 +33,7 @@ def gradtui(home: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def start(home: Path, *words: str) -> subprocess.Popen[str]:
-    """Return the same, without waiting."""
+    """Start gradtui without a terminal, and do not wait for its end."""
     return subprocess.Popen(
         [*GRADTUI, *words],
         env=environment(home),
@@ -45,7 +45,7 @@ def start(home: Path, *words: str) -> subprocess.Popen[str]:
 
 
 def gradtui_on_a_terminal(home: Path, *words: str) -> tuple[subprocess.CompletedProcess[str], str]:
-    """Run to the end with stderr on a terminal; also returns what that terminal got."""
+    """Run gradtui to its end with stderr on a terminal, and also return that terminal's text."""
     ours, theirs = os.openpty()
     process = subprocess.Popen(
         [*GRADTUI, *words],
@@ -57,7 +57,7 @@ def gradtui_on_a_terminal(home: Path, *words: str) -> tuple[subprocess.Completed
     )
     os.close(theirs)
     shown: list[bytes] = []
-    # A terminal that nobody reads is soon full, and whoever writes to it waits.
+    # A terminal that is not read is soon full, and then the writer waits.
     reader = Thread(target=_drain, args=(ours, shown))
     reader.start()
     output, _ = process.communicate(timeout=120)
@@ -74,7 +74,7 @@ def _drain(terminal: int, into: list[bytes]) -> None:
 
 
 def strictly(text: str) -> Any:
-    """Return the one JSON value that `text` is; NaN and Infinity, which JSON does not know, are refused."""
+    """Return the JSON value of `text`; refuse NaN and Infinity, which JSON does not have."""
 
     def refuse(word: str) -> float:
         raise AssertionError(f"{word} is no JSON")

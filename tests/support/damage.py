@@ -1,4 +1,4 @@
-"""Damage files as disks, editors and attackers do: replaced by something else, cut, flipped, or with odd values."""
+"""Damage files as disks, editors and attackers do: replace them, cut them, flip bytes, or put in odd values."""
 
 from __future__ import annotations
 
@@ -44,28 +44,28 @@ ODD_VALUES: tuple[Any, ...] = (
     {"a": 1},
     [[1]],
 )
-"""Values that may stand in place of any other in JSON."""
+"""Values that may replace any other in JSON."""
 
 
 def deep(levels: int = 900) -> str:
-    """Return JSON that is nested so deep."""
+    """Return JSON that is nested this deep."""
     return '{"a":' * levels + "1" + "}" * levels
 
 
 def fifo(path: Path) -> None:
-    """Put a FIFO in its place."""
+    """Replace the file by a FIFO."""
     _clear(path)
     os.mkfifo(path)
 
 
 def folder(path: Path) -> None:
-    """Put a folder in its place."""
+    """Replace the file by a folder."""
     _clear(path)
     path.mkdir()
 
 
 def socket_file(path: Path) -> None:
-    """Put a socket in its place."""
+    """Replace the file by a socket."""
     _clear(path)
     here = Path.cwd()
     # The path of a socket has 107 characters at most.
@@ -78,7 +78,7 @@ def socket_file(path: Path) -> None:
 
 
 def linked_to(target: str) -> Callable[[Path], None]:
-    """Put a symbolic link to something in its place."""
+    """Return a function that replaces a file by a symbolic link to `target`."""
 
     def damage(path: Path) -> None:
         _clear(path)
@@ -88,7 +88,7 @@ def linked_to(target: str) -> Callable[[Path], None]:
 
 
 def holding(content: bytes) -> Callable[[Path], None]:
-    """Put other bytes in its place."""
+    """Return a function that replaces a file's content by other bytes."""
 
     def damage(path: Path) -> None:
         _clear(path)
@@ -98,7 +98,7 @@ def holding(content: bytes) -> Callable[[Path], None]:
 
 
 def hole(path: Path, size: int = 4_000_000_000) -> None:
-    """Make it as long as 4 GB, of which nothing is on the disk."""
+    """Make the file 4 GB long without using space on the disk."""
     if not path.is_file():
         _clear(path)
         path.touch()
@@ -135,7 +135,7 @@ REPLACED: dict[str, Callable[[Path], None]] = {
     "an empty object": holding(b"{}\n"),
     "a long line": holding(b'{"event": "' + b"x" * 5_000_000 + b'"}\n'),
 }
-"""What stands in place of a file."""
+"""The ways to replace a file."""
 
 
 def cut(path: Path, rng: random.Random) -> None:
@@ -205,7 +205,7 @@ def changed(value: Any, rng: random.Random) -> Any:
 
 
 def odd_value(rng: random.Random) -> Any:
-    """Return a value that does not fit, seldom one that is nested deep."""
+    """Return a value that does not fit; seldom, it is nested deep."""
     if rng.randrange(20) == 0:
         return json.loads(deep(rng.choice((70, 300, 900))))
     return rng.choice(ODD_VALUES)
@@ -226,7 +226,7 @@ def odd_text(path: Path, rng: random.Random) -> None:
 
 
 def damage_at_random(path: Path, rng: random.Random) -> str:
-    """Damage a file in one way, and say in which."""
+    """Damage a file in one random way, and return the name of that way."""
     if rng.random() < 0.35 or not path.is_file():
         name = rng.choice(list(REPLACED))
         REPLACED[name](path)

@@ -1,7 +1,7 @@
-"""A file server that stops answering: every use of a path below a folder waits for ever, from a moment on.
+"""Simulate a file server that stops answering: from a moment on, every use of a path below a folder waits forever.
 
-This stands in for a dead NFS server, which no test can mount. A process that runs with `PATCH` waits in a system call,
-as it would there, and its other threads go on.
+This replaces a dead NFS server, which no test can mount. A process that runs with `PATCH` waits in a system call, as it
+would there, and its other threads continue.
 """
 
 from __future__ import annotations

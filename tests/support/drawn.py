@@ -1,4 +1,4 @@
-"""Cells as text, and a palette of each kind, for the tests of charts."""
+"""Turn cells into text, and provide a palette of each kind, for the tests of charts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ALL: tuple[Palette, ...] = (TRUE, ANSI, MONO, PLAIN, ASCII)
 
 
 def lines(cells: Cells) -> list[str]:
-    """Every row as text."""
+    """Return every row as text."""
     return [cells.text(row) for row in range(cells.shape[0])]
 
 

@@ -1,4 +1,4 @@
-"""Evidence made up for the tests, in the shapes that SCIENCE.md measured."""
+"""Make synthetic evidence for the tests, in the shapes that were measured for SCIENCE.md."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ CHANCE = math.log(10)
 
 
 def experiment(**fields: Any) -> Experiment:
-    """Digits in batches of 128; fields by dotted path with __ for the dot (net is one group)."""
+    """Return an experiment on digits in batches of 128; fields by dotted path with __ for the dot (one group)."""
     raw: dict[str, Any] = {"data": {"batch_size": 128}, "net": [{}]}
     for path, value in fields.items():
         part, _, name = path.partition("__")
@@ -30,13 +30,13 @@ def experiment(**fields: Any) -> Experiment:
 
 
 def curve(*points: float, steps: int = 120) -> np.ndarray:
-    """A loss that goes through these values, evenly spaced in time, geometrically between."""
+    """Return a loss that goes through these values, evenly spaced in time, with geometric interpolation."""
     where = np.linspace(0, steps - 1, len(points))
     return np.exp(np.interp(np.arange(steps), where, np.log(points)))
 
 
 def sampled(steps: int, every: int = 10) -> np.ndarray:
-    """Return the steps that a probe looks at: the first, the last, and some between."""
+    """Return the steps that a probe samples: the first, the last, and some between."""
     return np.unique(np.concatenate([[1], np.arange(every, steps + 1, every), [steps]]))
 
 
@@ -58,10 +58,10 @@ def evidence(
     accuracy_series: Series | None = None,
     **more: Any,
 ) -> Evidence:
-    """A run of `layers` hidden layers.
+    """Return the evidence of a run with `layers` hidden layers.
 
     `drop` is D in decades, one number or (at the start, at the end); the gradient falls evenly over depth, from `size`
-    at the last hidden layer. Fractions are one a hidden layer.
+    at the last hidden layer. Fractions have one number per hidden layer.
     """
     values = np.asarray(curve(2.3, 0.3, steps=steps) if loss is None else loss, np.float64)
     count = len(values)
@@ -128,6 +128,6 @@ def codes(made: Evidence, partner: Evidence | None = None) -> list[str]:
 
 
 def only(made: Evidence, partner: Evidence | None = None) -> Finding:
-    """Return the one finding that there is."""
+    """Return the only finding."""
     (finding,) = diagnose(made, partner)
     return finding

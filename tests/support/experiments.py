@@ -1,4 +1,4 @@
-"""Random experiments that are valid, for the tests of every room that builds something of them."""
+"""Make random valid experiments, for the tests of every package that builds something from them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def _tables(part: type, **fixed: st.SearchStrategy[Any]) -> st.SearchStrategy[di
 def experiments(
     draw: st.DrawFn, sources: tuple[str, ...] = ("digits", "spirals", "adding", "copy")
 ) -> Experiment:
-    """Any valid experiment on one of these sources, with up to four small groups."""
+    """Draw any valid experiment on one of these sources, with up to four small groups."""
     data = draw(_tables(Data, source=st.sampled_from(sources), path=st.just(""), length=st.integers(1, 12)))
     raw = {
         "name": draw(st.text(st.characters(exclude_categories=("C", "Z")), min_size=1, max_size=20)),
@@ -55,7 +55,7 @@ def experiments(
 
 
 def _repaired(raw: dict[str, Any], draw: st.DrawFn) -> Experiment:
-    """Follows the errors: the field that one names is drawn again. Fewer are lost than by filtering."""
+    """Draw the field that an error names again, until none is left; this rejects fewer examples than filtering."""
     for _ in range(60):
         try:
             return from_dict(raw)
@@ -71,5 +71,5 @@ def _repaired(raw: dict[str, Any], draw: st.DrawFn) -> Experiment:
                 if info.name == last
             )
             part[last] = draw(_value(info))
-    # A chain of blocks that no redrawing has mended: what every source can feed.
+    # If redrawing has not made the chain of blocks valid, use one that accepts every source.
     return from_dict({**raw, "net": [{"width": 5}]})

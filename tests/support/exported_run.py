@@ -1,4 +1,4 @@
-"""A run that has what an export can get wrong: NaN, infinity, tables that lack steps, evaluations, histograms."""
+"""Make a run with everything that an export can get wrong: NaN, infinity, missing steps, evaluations, histograms."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BEGAN = 1_700_000_000.0
 
 
 def made_run(folder: Path, steps: int = 60) -> Run:
-    """A finished run of three layers; every seventh step is looked at closely, two are evaluated."""
+    """Return a finished run of three layers; every seventh step is sampled, two are evaluated."""
     folder.mkdir(parents=True)
     tables = {
         "scalars": TableMeta(("loss", "accuracy", "lr"), "scalars"),

@@ -1,6 +1,6 @@
-"""An app whose reader has more to show than a slow line can carry: every state changes nearly every cell.
+"""Define an app whose reader has more to show than a slow line can carry: every state changes nearly every cell.
 
-Run by itself: `python -m tests.support.flood_app paced`, or `unpaced`.
+Run it by `python -m tests.support.flood_app paced`, or `unpaced`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from gradtui.ui.terminal.terminal_app import TerminalApp
 PERIOD = 0.1
 SIZE = (100, 40)
 KEYS = {"z": "ZZZZZZZZ", "y": "YYYYYYYY"}
-"""Keys and how each is answered: in capitals, which the flood has not."""
+"""The keys with their answers, in capitals, which the flood does not contain."""
 
 
 @dataclass
@@ -33,7 +33,7 @@ class State(Message):
 
 
 def states() -> Iterator[str]:
-    """Texts as large as the screen, made before they are needed: the machine must not be what is slow."""
+    """Yield texts as large as the screen, made in advance so that the machine is not the slow part."""
     dice = random.Random(1)
     letters = "abcdefghijklmnopqrstuvwxyz"
     made = [
@@ -44,7 +44,7 @@ def states() -> Iterator[str]:
 
 
 class Flood(TerminalApp):
-    """One line that answers keys, and the flood beneath it."""
+    """A Flood has one line that answers keys, and the flood below it."""
 
     paced = True
 
@@ -63,7 +63,7 @@ class Flood(TerminalApp):
 
     @work(thread=True)
     def read(self) -> None:
-        """As the lab's reader: a state ten times a second, and the next one when the last one was painted."""
+        """Post a state ten times a second, each after the last one was painted, as the lab's reader does."""
         worker = get_current_worker()
         for text in states():
             self.painted.clear()
@@ -84,7 +84,7 @@ class Flood(TerminalApp):
             self.painted.set()
 
     def on_key(self, event: events.Key) -> None:
-        """A key is answered in the first line; q leaves."""
+        """Answer a key in the first line, and leave by q."""
         if event.key == "q":
             self.exit()
         elif event.key in KEYS:

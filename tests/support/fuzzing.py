@@ -1,7 +1,7 @@
-"""Try made-up cases for a number of seconds, and name the seed with which each fault comes again.
+"""Try random cases for a number of seconds, and name the seed that reproduces each fault.
 
 `GRADTUI_FUZZ_SECONDS=480 pytest -m long -k fuzz` tries each kind for eight minutes. `GRADTUI_FUZZ_SEED=17,18` tries
-these cases alone.
+only these cases.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SECONDS = float(os.environ.get("GRADTUI_FUZZ_SECONDS", "20"))
 MOST_FAULTS = 20
 
 Attack = Callable[[random.Random, Path], list[str]]
-"""Makes one case in an empty folder, lets the program have it, and returns what the program did wrong."""
+"""A function that makes one case in an empty folder, runs the program on it, and returns the program's faults."""
 
 
 def fuzz(attack: Attack, place: Path) -> None:
@@ -50,7 +50,7 @@ def warm(*modules: str) -> None:
 
 
 def faults_of_case(attack: Attack, seed: int, place: Path) -> list[str]:
-    """Return what the program did wrong in the case of a seed."""
+    """Return the faults of the program in the case of a seed."""
     case = place / "case"
     shutil.rmtree(case, ignore_errors=True)
     case.mkdir()

@@ -1,4 +1,4 @@
-"""Texts that give orders to a terminal, and what none of them may leave on one."""
+"""Provide texts with control sequences for a terminal, and find those that were let through."""
 
 from __future__ import annotations
 
@@ -40,23 +40,23 @@ KINDS = {
 FORBIDDEN = re.compile(
     "[\x00-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff\U000e0000-\U000e007f]"
 )
-"""What no line of a report may have in it; written down apart from the program's own list."""
+"""Matches what no line of a report may contain; it is independent of the program's own list."""
 MARKUP = "[bold red]EVIL[/] [@click=app.quit]x[/]"
 
 OF_THE_APP = re.compile(
     r"\x1b\]22;[a-z]*(?:\x1b\\|\x07)|\x1b\[\?[0-9]+\$p|\x1b\[[0-9;?=<>]*[A-Za-z~]|\x1b[=>78]"
-    # What a person copies goes to the clipboard; it never is what the hostile texts put there.
+    # The app's own copies go to the clipboard, but never those of the hostile texts.
     r"|\x1b\]52;c;(?!RVZJTA)[A-Za-z0-9+/=]*\x07"
 )
 """Sequences that move the cursor, set colours and switch modes; the app sends these itself."""
 
 
 def orders_in(text: str) -> list[str]:
-    """Return what a command has printed and must not print: each with some characters of what stands before it."""
+    """Return the forbidden sequences that a command has printed, each with some characters before it."""
     lines = text.replace("\r\n", "\n").split("\n")
     return [line[max(0, found.start() - 20) :][:60] for line in lines for found in FORBIDDEN.finditer(line)]
 
 
 def orders_on_screen(painted: str) -> list[str]:
-    """Return the same of what the app has painted, which sends orders of its own."""
+    """Return the forbidden sequences that the app has painted, without those that the app itself sends."""
     return orders_in(OF_THE_APP.sub("", painted).replace("\r", ""))

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parents[2]
 
 
 def loaded_by(*modules: str) -> set[str]:
-    """Top-level names in sys.modules after importing these in a fresh process."""
+    """Return the top-level names in sys.modules after importing these modules in a fresh process."""
     code = f"import sys, {', '.join(modules)}; print(*{{name.split('.')[0] for name in sys.modules}})"
     output = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=ROOT
@@ -20,6 +20,6 @@ def loaded_by(*modules: str) -> set[str]:
 
 
 def modules_of(package: object) -> list[str]:
-    """Return the package and all that lies in it, by name."""
+    """Return the names of the package and of all modules in it."""
     name, path = package.__name__, package.__path__  # type: ignore[attr-defined]
     return [name, *(module.name for module in pkgutil.walk_packages(path, f"{name}."))]

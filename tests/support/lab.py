@@ -15,7 +15,7 @@ from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 @pytest.fixture(autouse=True)
 def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
-    """These tests train nothing, so no process need import torch for them."""
+    """Start no standby process, since these tests train nothing and need no torch."""
     monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)
 
 
@@ -38,7 +38,7 @@ async def lab_of(pilot: Pilot[None]) -> LabScreen:
 
 
 def screen_text(app: App[None]) -> str:
-    """Return what a person reads."""
+    """Return the text on the screen."""
     return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
 
 
@@ -46,5 +46,5 @@ ASCII = {"GRADTUI_CHARSET": "ascii"}
 
 
 def alien(app: GradtuiApp) -> set[str]:
-    """Return what is on the screen and no ASCII."""
+    """Return the characters on the screen that are not ASCII."""
     return {character for character in screen_text(app) if not character.isascii()}

@@ -1,4 +1,4 @@
-"""A PersonTerminal is a pseudo-terminal on which a program runs, and which knows how the program leaves it."""
+"""Run a program on a pseudo-terminal, and find out in which state the program leaves it."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ class PersonTerminal(Terminal):
         return int(self.process.returncode)
 
     def hang_up(self) -> None:
-        """Take the terminal away, as a connection that breaks does."""
+        """Close the terminal, as when a connection breaks."""
         os.close(self._ours)
 
     def faults(self) -> list[str]:
@@ -97,13 +97,13 @@ class PersonTerminal(Terminal):
 
 
 def patched(patch: str, *words: str) -> list[str]:
-    """Return the command that runs gradtui after a change of its code, to make a fault that it should not have."""
+    """Return the command that runs gradtui with a patch of its code that causes a fault."""
     code = f"import sys\n{patch}\nfrom gradtui.cli import main\nsys.exit(main({list(words)!r}))\n"
     return [sys.executable, "-c", code]
 
 
 def wait_for(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    """Wait until something is so."""
+    """Wait until a condition is true."""
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds:g} s: {what}"

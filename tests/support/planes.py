@@ -1,4 +1,4 @@
-"""Runs with pictures of the plane that no net computed, so that every place of them is known."""
+"""Make runs with synthetic pictures of the plane, so that every place in them is known."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Play a recorded run once more, step by step, into another folder, as if it were training now."""
+"""Replay a recorded run step by step into another folder, as if it were training now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs for the tests to read, and the plain numpy that their summaries are held against."""
+"""Write runs for the tests to read, and compute in plain numpy what their summaries are compared with."""
 
 from __future__ import annotations
 
@@ -60,12 +60,12 @@ def level_on_disk(folder: Path, table: str, columns: int, bucket: int) -> np.nda
 
 
 def buckets_of(rows: int) -> list[int]:
-    """Return the sizes of bucket of which so many rows fill one."""
+    """Return the sizes of bucket for which there are enough rows to fill one."""
     return [LEVEL_FACTOR**power for power in range(1, 9) if rows // LEVEL_FACTOR**power]
 
 
 def assert_same_tables(one: Path, other: Path, columns: int) -> None:
-    """The same files with the same numbers; which NaN, and the sign of a 0, is the processor's own affair."""
+    """Assert the same files with the same numbers; the kind of a NaN and the sign of a 0 may differ by processor."""
     names = [{path.name for path in folder.glob("*.f32") if path.stat().st_size} for folder in (one, other)]
     assert names[0] == names[1]
     for name in names[0]:
@@ -77,7 +77,7 @@ def assert_same_tables(one: Path, other: Path, columns: int) -> None:
 
 
 def plain(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """min, mean and max over rows, column by column, as Python would take them: NaN left out of min and max."""
+    """Return min, mean and max over rows, column by column; NaN is left out of min and max."""
     low, mean, high = [], [], []
     for column in values.T:
         numbers = [float(value) for value in column]
@@ -90,7 +90,8 @@ def plain(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def assert_summarises(got: tuple[np.ndarray, np.ndarray, np.ndarray], values: np.ndarray) -> None:
-    """min and max to the bit, the mean to the rounding that folder.py promises, NaN and infinity in place."""
+    """Assert that min and max are exact, the mean is within the rounding that folder.py promises, and NaN and infinity
+    are in their places."""
     low, mean, high = plain(values)
     np.testing.assert_array_equal(np.float64(got[0]), low)
     np.testing.assert_array_equal(np.float64(got[2]), high)

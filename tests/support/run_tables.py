@@ -1,4 +1,4 @@
-"""Random numbers as trainings make them: of any size that float32 holds, and none."""
+"""Draw random numbers as in trainings: of any size that float32 holds, and NaN."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AWKWARD = np.array(
 
 @st.composite
 def matrices(draw: st.DrawFn, most_rows: int = 700, columns: int = 2) -> np.ndarray:
-    """(rows, columns) float32: random exponents, and here and there an awkward number."""
+    """Draw (rows, columns) in float32 with random exponents and some special numbers."""
     rows = draw(st.integers(0, most_rows))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     values = np.float32(rng.normal(size=(rows, columns)) * 10.0 ** rng.integers(-30, 30, (rows, columns)))
@@ -24,6 +24,6 @@ def matrices(draw: st.DrawFn, most_rows: int = 700, columns: int = 2) -> np.ndar
 
 @st.composite
 def cuts(draw: st.DrawFn, length: int) -> list[int]:
-    """Where to cut `length` rows into pieces: 0 first, the length last."""
+    """Draw where to cut `length` rows into pieces: 0 first, the length last."""
     inner = draw(st.lists(st.integers(0, length), max_size=6))
     return [0, *sorted(inner), length]

@@ -1,6 +1,6 @@
-"""A slow line between an app and its terminal: it takes whatever comes at once, and hands on so many bytes a second.
+"""Simulate a slow line between an app and its terminal: it accepts everything at once, but delivers it slowly.
 
-So does ssh: what the app has written is out of its sight, and may be far from being seen.
+So does ssh: the app cannot see how much of its output has arrived.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ ROOT = Path(__file__).parents[2]
 
 
 class SlowLine:
-    """Runs a module of the tests before a terminal at the far end of a slow line.
+    """A SlowLine runs a module of the tests with its terminal at the far end of a slow line.
 
     Args:
         module: its name and arguments.
-        rate: bytes a second that arrive.
-        answers: whether the terminal says where its cursor is …
-        delay: … and after how many seconds.
+        rate: the bytes per second that arrive.
+        answers: whether the terminal answers with its cursor position.
+        delay: the seconds until it answers.
     """
 
     def __init__(
@@ -78,22 +78,22 @@ class SlowLine:
 
     @property
     def backlog(self) -> int:
-        """Bytes that the app has written and nobody has seen."""
+        """Return the number of bytes that the app has written and that have not arrived."""
         return len(self._on_line)
 
     def press(self, key: str) -> None:
-        """Type."""
+        """Type a key."""
         os.write(self.master, key.encode())
 
     def seconds_until(self, true: Callable[[], bool], most: float = 20.0) -> float:
-        """Return how long it takes; `most`, if longer."""
+        """Return the seconds until a condition is true, `most` at most."""
         began = time.monotonic()
         while not true() and time.monotonic() - began < most:
             time.sleep(0.002)
         return time.monotonic() - began
 
     def unread_input(self) -> int:
-        """Bytes that were typed or answered, and that the next program would read."""
+        """Return the number of unread input bytes, which the next program would read."""
         return struct.unpack("i", fcntl.ioctl(self.slave, termios.FIONREAD, b"\0" * 4))[0]
 
     def _carry(self) -> None:
@@ -102,7 +102,7 @@ class SlowLine:
             if select.select([self.master], [], [], 0.005)[0]:
                 self._on_line += os.read(self.master, 1 << 20)
             now = time.monotonic()
-            # A line that was idle has not saved anything up.
+            # A line does not gain capacity while it is idle.
             owed = min(owed + (now - last) * self.rate, max(2000.0, self.rate * 0.02))
             last = now
             count = min(int(owed), len(self._on_line))

@@ -59,7 +59,7 @@ def write_run(
     end: str | None = "finished",
     reason: str = "",
 ) -> Path:
-    """Write a run whose gradients fall by so many decades from output to input."""
+    """Write a run whose gradients fall by this many decades from output to input."""
     shapes = net_shape(experiment).layers
     names = tuple(shape.name for shape in shapes)
     layers = tuple(LayerMeta(shape.name, shape.kind, shape.parameters) for shape in shapes)
@@ -143,7 +143,7 @@ def full_run(folder: Path, parent: str) -> Path:
 
 
 def sick_run(experiment: Experiment | None = None, **about: Any) -> Path:
-    """Write a run that a cure is tried on."""
+    """Write a run with a finding, on which cures are tried."""
     experiment = experiment or sigmoids()
     return write_run(new_folder(runs_root(), experiment.name), experiment, **about)
 
@@ -193,7 +193,7 @@ class Launcher:
 
 
 def heals(trainer: Trainer) -> None:
-    """Train the baseline in vain and every other experiment with success."""
+    """Train the baseline without success and every other experiment with success."""
     if trainer.experiment.net == sigmoids().net:
         trainer.train()
     else:

@@ -1,4 +1,4 @@
-"""The screens of studies, opened for tests on studies whose trainers only write folders."""
+"""Open the screens of studies for tests, with trainers that only write folders."""
 
 from __future__ import annotations
 

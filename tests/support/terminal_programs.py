@@ -1,4 +1,4 @@
-"""Small programs for the bench's terminal, as words of a command line."""
+"""Provide small programs for the tests of terminals, as words of a command line."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ RAW = "import os, sys, time, tty; tty.setraw(0); say = lambda text: os.write(1, 
 
 
 def program(code: str) -> list[str]:
-    """A program that reads its keys one by one; `say` writes as it is."""
+    """Return a program that reads its keys one by one; `say` writes a text unchanged."""
     return [sys.executable, "-c", RAW + code]
 
 

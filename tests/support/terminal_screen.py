@@ -1,4 +1,4 @@
-"""A terminal's screen in memory: what a person would see of a program, and when each cell changed."""
+"""Keep a terminal's screen in memory: what a person would see of a program, and when each cell changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small experiments and sessions."""
+"""Make and train small experiments."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ torch.set_num_threads(1)
 
 
 def small(**changes: Any) -> Experiment:
-    """Spirals through two dense layers of 16; `changes` by dotted path with __ for the dot."""
+    """Return spirals with two dense layers of 16; `changes` by dotted path with __ for the dot."""
     exp = from_dict(
         {
             "name": "small",
@@ -48,7 +48,7 @@ def trained(folder: Path, exp: Experiment, stop: StopRequest | None = None) -> t
 
 
 def plain_step(stepper: Stepper) -> StepResult:
-    """Take a step, of which nothing is recorded."""
+    """Take a step without recording it."""
     loss, accuracy = stepper.forward()
     mean_loss = stepper.backward(loss)
     norms, penalty = stepper.measure()

@@ -1,4 +1,4 @@
-"""Running a script unchanged under `gradtui watch`, in real processes, and the runs that come of it."""
+"""Run an unchanged script under `gradtui watch` in real processes, and read the resulting runs."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def digest(*models):
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder with a script, and a home of its own."""
+    """A Folder has a script, and its own home for runs."""
 
     path: Path
 
@@ -63,7 +63,7 @@ class Folder:
         return script
 
     def environment(self) -> dict[str, str]:
-        """Ours, with this home and one thread."""
+        """Return this process's environment with the folder's home and one thread."""
         return {**environment(self.home), "OMP_NUM_THREADS": "1"}
 
     def run(
@@ -102,7 +102,7 @@ class Folder:
         """Return all runs, the oldest first."""
         found = list_runs(self.home / "runs") if (self.home / "runs").exists() else []
         opened = [gradtui.open_run(one.run) for one in found]
-        # The names of folders tell runs apart by seconds alone.
+        # The names of folders differ only by seconds, so runs are sorted by their start.
         return sorted(opened, key=lambda run: run.meta.started if run.meta is not None else 0.0)
 
     def by_name(self) -> dict[str, Run]:

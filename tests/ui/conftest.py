@@ -1,4 +1,4 @@
-"""A run folder that no trainer wrote: the screens must not be able to tell."""
+"""Write run folders without a trainer, which the screens cannot distinguish from a trainer's."""
 
 from __future__ import annotations
 

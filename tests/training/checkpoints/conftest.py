@@ -12,7 +12,7 @@ from gradtui.training.checkpoints.keeping import CheckpointWriter
 
 @contextmanager
 def written_at_once() -> Iterator[None]:
-    """Each is on disk before the next step; else the next would be put off."""
+    """Write each checkpoint to disk before the next step; otherwise the next one would be delayed."""
     real = CheckpointWriter.between_steps
 
     def between_steps(self: CheckpointWriter) -> None:

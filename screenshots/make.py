@@ -25,9 +25,6 @@ from gradtui.ui.screens.lab.lab_screen import LabScreen
 FOLDER = Path(__file__).parent
 
 TRAINED = ("space", "~")
-LAGS = ("space", "~", "M")
-"""One measure back from the first is the last: the gradient by time lag."""
-
 LOOK = (*TRAINED, "g", *("right",) * 7)
 """The eighth layer pointed at."""
 
@@ -49,7 +46,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "sixteen": ((120, 36), "sigmoid-20", TRAINED),
     "cures": ((120, 36), "sigmoid-20", (*TRAINED, "c")),
     "cured": ((120, 36), "sigmoid-20", (*TRAINED, "f", "enter", "~")),
-    "every-cure": ((120, 36), "sigmoid-20", (*TRAINED, "T", "~")),
+    "every-cure": ((120, 36), "sigmoid-20", (*TRAINED, "T", "space", "~")),
     "initial": ((120, 36), "sigmoid-20", ("i", "~")),
     "broke": ((120, 36), "explode-relu-gain", (*TRAINED, "4", "end", "z")),
     "relu": ((120, 36), "relu-20", TRAINED),
@@ -61,8 +58,8 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "plain": ((120, 36), "plain-57", TRAINED),
     "residual": ((120, 36), "residual-57", TRAINED),
     "thousand": ((160, 45), "residual-1001", TRAINED),
-    "rnn": ((120, 36), "adding-rnn", LAGS),
-    "lstm": ((120, 36), "adding-lstm", LAGS),
+    "rnn": ((120, 36), "adding-rnn", TRAINED),
+    "lstm": ((120, 36), "adding-lstm", TRAINED),
     "pretrained": ((120, 36), "pretrain-autoencoder", TRAINED),
     "runs": ((120, 36), "sigmoid-20", ("r",)),
     "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "c")),

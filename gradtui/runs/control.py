@@ -1,4 +1,4 @@
-"""control.jsonl carries the commands of viewers to the trainer, which answers in its events."""
+"""Send the commands of viewers to the trainer through control.jsonl; the trainer answers in its events."""
 
 from __future__ import annotations
 

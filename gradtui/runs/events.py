@@ -1,4 +1,4 @@
-"""events.jsonl records what happened in a run; an EventLog reads it."""
+"""Read events.jsonl, which records the events of a run."""
 
 from __future__ import annotations
 

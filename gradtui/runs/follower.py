@@ -1,4 +1,4 @@
-"""A Follower turns what is new in a run's folder into one snapshot for the screens."""
+"""Follow a run's folder as it grows, and return a snapshot for the screens whenever it has changed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class History:
     """A History holds all rows of a growing table in at most `most` buckets of `stride` rows each.
 
     The stride is the smallest power of two that suffices; when the history is full, neighbours are merged and
-    it goes on. Only the last bucket may hold fewer rows. A bucket's numbers follow from its rows alone: not
-    from how many came at once, nor from whether they were read from a level.
+    it continues. Only the last bucket may hold fewer rows. A bucket's numbers depend only on its rows: not on how many
+    came at once, nor on whether they were read from a level.
     """
 
     def __init__(self, columns: int, most: int) -> None:
@@ -59,7 +59,7 @@ class History:
         self.stride *= 2
 
     def _carry(self, buckets: Summary, size: int) -> Summary:
-        """Merge new buckets with those that wait, as a counter carries, and return the full ones."""
+        """Merge new buckets with those that wait, like the carry of a binary counter, and return the full ones."""
         while size < self.stride:
             waiting = self._waiting.pop(size, None)
             if waiting is not None:
@@ -90,9 +90,9 @@ RATE_SECONDS = 2.0
 
 
 class TableFollower:
-    """A TableFollower reads on in a table: its history, its newest row, and how fast it grows.
+    """A TableFollower reads the new rows of a table, and keeps its history, its newest row and how fast it grows.
 
-    It begins anew if the table was cut back because the run was resumed.
+    It starts again if the table was cut back because the run was resumed.
     """
 
     def __init__(self, table: Table, most: int) -> None:
@@ -101,7 +101,7 @@ class TableFollower:
         self.restart(table)
 
     def restart(self, table: Table) -> None:
-        """Forget everything and follow this table."""
+        """Drop all data and follow a table from its beginning."""
         self.table = table
         self.history = History(len(table.columns), self._most)
         self.rows = 0
@@ -111,7 +111,7 @@ class TableFollower:
         self._marks: deque[tuple[float, int]] = deque()
 
     def poll(self) -> bool:
-        """Read the new rows, and return whether there were any. If not, this only asks for the file's size."""
+        """Read the new rows, and return whether there were any. Without new rows, it only checks the file's size."""
         rows = self.table.rows
         if rows == self.rows:
             return False
@@ -127,7 +127,7 @@ class TableFollower:
         self.last_values = np.array(last["values"][0])
         self.history.take(self.table, rows)
         if self.history.rows != rows:
-            # Cut back while it was read.
+            # The table was cut back while it was read.
             self.restart(self.table)
             return True
         self._mark(self._last_time, self.step)
@@ -148,7 +148,7 @@ class TableFollower:
 
     def _mark(self, time: float, step: int) -> None:
         self._marks.append((time, step))
-        # One mark older than the span is kept where it alone lies before the newest: a step may take minutes.
+        # Two marks always stay, even old ones, because a step may take minutes.
         while len(self._marks) > 2 and self._marks[0][0] < time - RATE_SECONDS:
             self._marks.popleft()
 
@@ -164,7 +164,7 @@ class TableFollower:
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """The means of a metric over `stride` recorded steps each, for every layer; a power of two.
+    """A Timeline holds the means of a metric over `stride` (a power of two) recorded steps each, for every layer.
 
     Only the last row may be a mean of fewer (`last_count`). NaN and infinity in a step stay in the row's
     mean.
@@ -174,7 +174,7 @@ class Timeline:
     rows: Floats
     """The shape is (n, layers)."""
     steps: Steps
-    """(n,): the step at which each row begins."""
+    """The step at which each row begins, (n,)."""
     stride: int
     last_count: int
 
@@ -197,7 +197,7 @@ class Timeline:
         matrix, steps, stride, last = self.rows, self.steps, self.stride, self.last_count
         while len(matrix) > max(1, most):
             odd = len(matrix) % 2
-            # The last row stands apart: it may weigh less than its neighbour.
+            # The last row is merged separately, because it may weigh less than its neighbour.
             pairs = len(matrix) // 2 - (0 if odd else 1)
             merged = mean_of_two(matrix[0 : 2 * pairs : 2], matrix[1 : 2 * pairs : 2])
             tail = matrix[-1:] if odd else _weighed(matrix[-2:], stride, last)
@@ -262,7 +262,7 @@ class Snapshot:
 
 
 class Follower:
-    """Follows one run and one metric of its layers. Not safe for several threads at once."""
+    """A Follower follows one run and one metric of its layers. It is not safe for several threads at once."""
 
     def __init__(self, run: Run, metric: str = "grad_norm") -> None:
         self.run = run
@@ -296,7 +296,7 @@ class Follower:
         return self._snapshot(self._meta, status)
 
     def _look(self) -> bool:
-        """Read what is new, and return whether anything was.
+        """Read the new data, and return whether there were any.
 
         This goes in the reverse of the order in which a trainer writes: events, then run.json, then rows. So a snapshot
         that says the run has ended has all rows.

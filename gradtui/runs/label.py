@@ -1,6 +1,6 @@
-"""label.json holds the name and the tags that people gave a run.
+"""Read and write label.json, which holds the name and the tags that people gave a run.
 
-Viewers write it; they must not write run.json, whose only writer is the trainer.
+Viewers write it, because only the trainer may write run.json.
 """
 
 from __future__ import annotations

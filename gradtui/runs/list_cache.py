@@ -1,4 +1,4 @@
-"""Keep what a list shows of ended runs in a file of this user's, so that thousands of runs are listed at once.
+"""Cache the list's data of ended runs in a file of this user, so that thousands of runs are listed at once.
 
 An entry counts as long as the files of its run have the times and sizes that they had when they were read.
 """
@@ -20,10 +20,10 @@ from gradtui.runs.safe_files import make_folder, replacing
 
 CACHE_FOLDER = "cache"
 VERSION = 2
-"""Changes with what an entry holds, or how it is computed."""
+"""The version of the cache, which changes with the content of an entry or how it is computed."""
 LARGEST = 256_000_000
 FEWEST_RUNS = 50
-"""Fewer runs are read in less time than the file of them."""
+"""The least number of runs for which reading the cache is faster than reading the runs."""
 
 Stamp = tuple[int, int, int]
 """Time of change, size and number of a file."""
@@ -37,7 +37,7 @@ class _Content(msgspec.Struct, array_like=True):
 
 
 def read_cache(root: Path) -> dict[str, tuple[Stamps, RunInfo]]:
-    """Return what is known of the ended runs in a folder, by their ids; nothing where the file cannot be used."""
+    """Return the cached data of the ended runs in a folder, by their ids; empty where the file cannot be used."""
     try:
         with os.fdopen(open_to_read(_path_of(root)), "rb") as file:
             about = os.fstat(file.fileno())
@@ -54,7 +54,7 @@ def read_cache(root: Path) -> dict[str, tuple[Stamps, RunInfo]]:
 
 
 def write_cache(root: Path, known: Mapping[str, tuple[Stamps, RunInfo]]) -> None:
-    """Keep what is known of ended runs. Where that is impossible, the next list takes longer."""
+    """Write the data of ended runs. If that fails, the next list only takes longer."""
     with contextlib.suppress(OSError, ValueError, TypeError, RecursionError, OverflowError):
         content = msgspec.msgpack.encode(
             _Content(VERSION, str(root), dict(known)), enc_hook=lambda path: path.name

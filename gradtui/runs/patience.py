@@ -1,7 +1,7 @@
-"""Patience reads several places one after the other, and passes by those that do not answer.
+"""Read several places one after the other, and skip those that do not answer.
 
-A folder may lie on a file server that is dead: a thread that reads it waits for ever and cannot be interrupted. So the
-reading is done in a thread, which is left behind where it waits too long; another one goes on with the next place.
+A folder may be on a file server that does not answer: a thread that reads it waits for ever and cannot be interrupted.
+So a thread does the reading; if it waits too long, it is abandoned and another one continues with the next place.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A RunInfo is what a list shows of a run."""
+"""Define the data that a list shows of a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A Summary holds rows, or buckets of rows, in memory; the functions here merge neighbours into one.
+"""Hold rows, or buckets of rows, in memory, and merge neighbours into one.
 
 Every level on disk, every row of a history and every point of a curve is made by the functions here, so all
 of them show the same numbers for the same rows.

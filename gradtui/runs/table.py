@@ -1,4 +1,4 @@
-"""A Table reads the rows of one table, and summaries of any stretch of them, while it grows."""
+"""Read the rows of a growing table, and summaries of any range of rows."""
 
 from __future__ import annotations
 

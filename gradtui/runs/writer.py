@@ -1,4 +1,4 @@
-"""A RunWriter writes the tables and events of a run in a thread of its own."""
+"""Write the tables and events of a run in a separate thread."""
 
 from __future__ import annotations
 

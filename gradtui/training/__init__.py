@@ -1,1 +1,1 @@
-"""Train an experiment in a process of its own. This file imports no torch: the screens import ``launch.py``."""
+"""Train an experiment in a separate process. This file imports no torch, because the screens import ``launch.py``."""

@@ -20,17 +20,17 @@ POLL_SECONDS = 0.05
 PAUSED_SECONDS = 0.02
 
 Ending = tuple[str, str]
-"""Status and reason of a run's end."""
+"""The status and the reason of a run's end."""
 
 
 class StopRequest:
-    """A StopRequest tells by `wanted` whether SIGTERM has arrived."""
+    """A StopRequest is set by SIGTERM; `wanted` says whether the signal has arrived."""
 
     def __init__(self) -> None:
         self.wanted = False
 
     def listen(self) -> None:
-        """Take SIGTERM from now on. Only in the main thread."""
+        """Handle SIGTERM from now on. Call this only in the main thread."""
         signal.signal(signal.SIGTERM, self._want)
 
     def _want(self, number: int, frame: FrameType | None) -> None:
@@ -41,8 +41,8 @@ class Controls:
     """A Controls reads the commands of viewers and obeys them: pause, resume, single steps, stop, checkpoint, and
     changes of the experiment. It never waits for commands.
 
-    Each command that is obeyed is an event "control" with the step after which it took effect, each that
-    cannot be is an event "refused" with the reason; `paused` and `resumed` are events of their own.
+    Each obeyed command has an event "control" with the step after which it took effect, each refused one an event
+    "refused" with the reason; "paused" and "resumed" are separate events.
     """
 
     def __init__(
@@ -57,10 +57,9 @@ class Controls:
         """Start with no command.
 
         Args:
-            reader: reads the commands of a run that is resumed; it has skipped the old ones, such as the stop that
-                ended the run.
-            later: what a viewer changed, after which steps, when the run had got further before than the step from
-                which it is resumed. It is changed again at those steps, unless a viewer changes something before.
+            reader: reads the commands of a resumed run; it has skipped old ones, such as the stop that ended the run.
+            later: the changes of viewers, each with its step, in steps that the resumed run repeats. They are made
+                again at those steps, unless a viewer changes something before.
         """
         self._steps = StepControl()
         self._reader = reader or ControlReader(folder)
@@ -87,7 +86,7 @@ class Controls:
             self._obey(command)
 
     def may_step(self) -> bool:
-        """Return whether to take a step now. While paused this sleeps a little, and the next `poll` is not put off."""
+        """Return whether to take a step now. While paused, this sleeps a little, and the next `poll` reads at once."""
         if self._steps.may_step():
             return True
         if not self.stopped:
@@ -96,12 +95,12 @@ class Controls:
         return False
 
     def take_checkpoint_request(self) -> bool:
-        """Return whether a checkpoint has been asked for since the last call."""
+        """Return whether a viewer has requested a checkpoint since the last call."""
         asked, self._checkpoint = self._checkpoint, False
         return asked
 
     def end(self, stop: StopRequest) -> Ending | None:
-        """Return how a run ends that is told to end; None while it is not."""
+        """Return how the run ends if a command or signal ends it, else None."""
         if stop.wanted:
             return "stopped", "the trainer was told to end (SIGTERM)"
         if self.stopped:

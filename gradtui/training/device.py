@@ -1,6 +1,6 @@
-"""Choose the device to train on, and check before a net is built that it fits into the memory.
+"""Choose the device to train on, and check before a net is built that it fits into memory.
 
-Linux promises more memory than it has and then kills the process, which leaves no reason behind.
+Linux grants more memory than it has and later kills the process, which then cannot report a reason.
 """
 
 from __future__ import annotations
@@ -16,26 +16,26 @@ from gradtui.training.failures import TrainingFailed
 from gradtui.training.machine import format_bytes, free_bytes
 
 CPU_FLOPS = 3e10
-"""Multiplications and additions a second of one core, as torch reaches them in nets of moderate width."""
+"""The multiplications and additions per second of one core that torch reaches in nets of moderate width."""
 GPU_LAYER_SECONDS = 1.5e-4
-"""The time that a GPU takes for a step of one layer, however small: about 15 kernels of 10 µs, launched one after
-another."""
+"""The least time of a step of one layer on a GPU: about 15 kernels of 10 µs, launched one after another."""
 GPU_GAIN = 3.0
-"""A GPU must be estimated to be this much faster: it costs a second to start, and the estimate is rough."""
+"""The least estimated speedup for which a GPU is chosen, because it takes a second to start and the estimate is
+rough."""
 CERTAIN_SHARE = 0.9
-"""Share of the activations' estimate that is needed in any case: it lies within a tenth of torch's own count."""
+"""The share of the estimated activations that is certainly needed, since the estimate is within a tenth of torch's."""
 
 
 def choose(exp: Experiment, net: NetShape) -> torch.device:
-    """Return the device that `run.device` names; for "auto" a GPU only where the net is large enough to gain by it.
+    """Return the device that `run.device` names; for "auto", a GPU only where the net is large enough to gain from it.
 
-    That is estimated from shapes alone: a step on the CPU takes 6 floating-point operations (2 forward, 4 backward)
-    for each weight, place (of an image or sequence) and example, over CPU_FLOPS and the threads; on a GPU
-    GPU_LAYER_SECONDS for each layer (of a recurrent layer: for each of its steps). The GPU is taken where the
-    first is more than GPU_GAIN times the second. So 20 dense layers of 64 stay on the CPU, and a ResNet on
-    CIFAR-10 goes to the GPU.
+    The gain is estimated from shapes: a step on the CPU takes 6 floating-point operations (2 forward, 4 backward) for
+    each weight, place (of an image or sequence) and example, divided by CPU_FLOPS and the threads; on a GPU it takes
+    GPU_LAYER_SECONDS for each layer, and in a recurrent layer for each time step. The GPU is chosen where the first is
+    more than GPU_GAIN times the second. So 20 dense layers of 64 stay on the CPU, and a ResNet on CIFAR-10 runs on the
+    GPU.
 
-    Raises ExperimentError where a device is named that this machine or this torch does not have.
+    Raises ExperimentError where `run.device` names a device that this machine or this torch does not have.
     """
     name = exp.run.device
     if name == "auto":
@@ -57,7 +57,7 @@ def _gpu() -> str:
 def _gains(exp: Experiment, net: NetShape) -> bool:
     cpu = gpu = 0.0
     for layer in net.layers:
-        # Channels stand first in an image's shape and last in a sequence's.
+        # Channels are first in an image's shape and last in a sequence's.
         places = prod(layer.output[1:]) if len(layer.output) == 3 else prod(layer.output[:-1])
         cpu += 6.0 * layer.parameters * places * exp.data.batch_size
         gpu += GPU_LAYER_SECONDS * (places if layer.kind in ("rnn", "lstm", "gru") else 1)
@@ -81,8 +81,8 @@ def _missing(name: str, why: str) -> ExperimentError:
 def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
     """Raise TrainingFailed where the net needs more of this machine's memory than is free.
 
-    On the CPU it needs weights, gradients, the optimizer's state and what is kept for the backward pass; for a GPU
-    the weights, which are drawn here. This refuses only what cannot work.
+    On the CPU it needs weights, gradients, the optimizer's state and the tensors that are kept for the backward pass;
+    for a GPU it needs the weights, which are drawn on the CPU. Only nets that cannot work are refused.
     """
     memory = memory_of(exp, parameters)
     needed = memory.weights
@@ -100,5 +100,5 @@ def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
 
 
 def free_on(device: torch.device) -> int:
-    """Return the free bytes of the memory in which the net of that device lies."""
+    """Return the free bytes of a device's memory."""
     return int(torch.cuda.mem_get_info(device)[0]) if device.type == "cuda" else free_bytes()

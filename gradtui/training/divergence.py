@@ -1,4 +1,4 @@
-"""Detect, from the numbers of each step, at which step a training diverges: becomes non-finite, or blows up."""
+"""Detect, from the numbers of each step, at which step a training diverges, that is becomes non-finite or blows up."""
 
 from __future__ import annotations
 
@@ -15,14 +15,13 @@ Reason = Literal["nonfinite", "blow-up"]
 Measure = Literal["loss", "grad_norm"]
 
 MEDIAN_STEPS = 100
-"""Steps whose median is the usual value: short enough for the usual value late in a training not to be that of its
-beginning."""
+"""The steps whose median is the usual value; they are few, so that the usual value follows the training."""
 MEDIAN_REFRESH_STEPS = 20
-"""Usual steps between two computations of the median: it moves slowly, and costs more than all else here."""
+"""The usual steps between two computations of the median, which changes slowly and is the most expensive part here."""
 CALM_STEPS = 50
-"""Steps in a row in which nothing is above the limits, after which a blow-up is over."""
+"""A blow-up is over after this many steps in a row within the limits."""
 REPORTED_BLOW_UPS = 3
-"""Blow-ups of a run that are reported: in a training that swings, the fourth says nothing new."""
+"""The most blow-ups of a run that are reported; in an unstable training, more would say nothing new."""
 
 
 class Divergence(NamedTuple):
@@ -37,31 +36,34 @@ class Divergence(NamedTuple):
     step: int
     reason: Reason
     measure: Measure
-    """The one of the two that shows it; where both do, the loss."""
+    """The measure that shows the divergence; the loss if both do."""
     usual: float
-    """The median of that measure over the last MEDIAN_STEPS steps; NaN for the first step."""
+    """The median of `measure` over the last MEDIAN_STEPS steps; NaN for the first step."""
     loss: float
     before: float
     """The loss of the step before; NaN for the first step."""
     grad_norm: float
     """The norm of all parameters' gradients, before clipping."""
     norms: np.ndarray
-    """(layers,): the same of each layer."""
+    """The norm of each layer's gradient, before clipping, (layers,)."""
 
 
 class Recovery(NamedTuple):
-    """A Recovery is the step after which a training has made good a blow-up: its usual loss is as low as it was before,
-    and below the loss of chance. Calm numbers alone do not show that: those of a net that died are calm too."""
+    """A Recovery is the step after which a training has recovered from a blow-up.
+
+    Its usual loss is as low as before the blow-up, and below the loss of chance. Steady numbers alone do not show a
+    recovery, because those of a net with dead units are steady too.
+    """
 
     step: int
 
 
 class DivergenceDetector:
-    """A DivergenceDetector takes the numbers of each step and keeps its findings until they are taken."""
+    """A DivergenceDetector finds divergences and recoveries in the numbers of each step."""
 
     def __init__(self, chance_loss: float) -> None:
         self.diverged = False
-        """Whether the training is diverged now: its present state is not worth keeping."""
+        """This is true while the training is diverged, so that its state should not be saved."""
         self._chance = chance_loss
         self._losses: deque[float] = deque(maxlen=MEDIAN_STEPS)
         self._norms: deque[float] = deque(maxlen=MEDIAN_STEPS)
@@ -72,12 +74,12 @@ class DivergenceDetector:
         self._calm_steps = 0
         self._blow_ups = 0
         self._recovered_loss = -math.inf
-        """The usual loss at which a training that blew up will have recovered."""
+        """The usual loss at which a training that blew up counts as recovered."""
         self._nonfinite = False
         self._found: list[Divergence | Recovery] = []
 
     def take(self) -> list[Divergence | Recovery]:
-        """Return what was found since the last call, in its order."""
+        """Return the divergences and recoveries since the last call, in order."""
         found, self._found = self._found, []
         return found
 
@@ -86,8 +88,8 @@ class DivergenceDetector:
     ) -> None:
         """Take a step's numbers.
 
-        `moved` is the norm after clipping. A `skipped` step has moved nothing: its gradient overflowed, and fp16's
-        scale copes with that.
+        `moved` is the norm after clipping. A `skipped` step has not changed the weights, because its gradient
+        overflowed in fp16; this is no divergence.
         """
         if self._nonfinite:
             return
@@ -113,7 +115,7 @@ class DivergenceDetector:
         elif self._calm_steps < CALM_STEPS - 1:
             self._calm_steps += 1
         else:
-            # The usual values after a blow-up are learned anew.
+            # The usual values are computed again from the steps after a blow-up.
             self.diverged, self._calm_steps = False, 0
             self._losses.clear()
             self._norms.clear()

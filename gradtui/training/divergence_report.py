@@ -1,8 +1,8 @@
-"""Report a divergence: the step, the layer, the examples; save the state before it; replay the steps from there.
+"""Report a divergence with its step, layer and examples, save a state before it, and replay the steps from there.
 
-While a training runs, sampling activations and gradients of outputs at every step would cost half as much again, and a
-divergence is known only when it is over. But a step follows from the state before it, bit for bit. So the last steps
-are taken again from a state before the divergence, each of them sampled, and then everything is put back.
+Sampling every step of a training would take half as much time again, and a divergence is known only afterwards. But the
+state before a step determines it, bit for bit. So the last steps are repeated from a state before the divergence, each
+with a sample, and then the present state is restored.
 """
 
 from __future__ import annotations
@@ -28,13 +28,13 @@ from gradtui.training.shared_step import stepper_of
 from gradtui.training.step import take_step
 
 LONGEST_REPLAY = 20.0
-"""Seconds that a replay may take: the training waits for it."""
+"""The most seconds of a replay, because the training waits for it."""
 SAMPLED_STEP_COST = 3.0
-"""A sampled step takes at most so many times as long as an ordinary one."""
+"""A sampled step takes at most this many times as long as an ordinary one."""
 
 
 class MemoryRows:
-    """A MemoryRows keeps rows in memory, until it is known whether they are worth writing."""
+    """A MemoryRows keeps rows in memory until it is known whether they should be written."""
 
     def __init__(self) -> None:
         self._rows: dict[str, list[tuple[int, float, npt.NDArray[np.float32]]]] = {}
@@ -62,16 +62,16 @@ def _records(rows: list[tuple[int, float, npt.NDArray[np.float32]]]) -> Records:
 
 
 class ReplayResult(NamedTuple):
-    """A ReplayResult holds the rows of replayed steps, or why there are none."""
+    """A ReplayResult holds the rows of replayed steps, or the reason why there are none."""
 
     rows: MemoryRows | None
-    """None where the replay could not be done, or did not come to the same losses."""
+    """The rows; None where the replay was impossible or gave other losses."""
     why: str = ""
-    """The reason in that case, in one line."""
+    """The reason why there are no rows, in one line."""
 
 
 class DivergenceReport:
-    """A DivergenceReport writes the events about what the recorder's detector has found.
+    """A DivergenceReport writes events about the divergences that the recorder's detector finds.
 
     An event "broke" has step, reason ("nonfinite" or "blow-up"), measure ("loss" or "grad_norm": which shows it)
     with `usual`, its median before; loss, before (the loss of the step before) and grad_norm (of all parameters,
@@ -98,7 +98,7 @@ class DivergenceReport:
         self._cancelled = cancelled
 
     def write_new(self) -> bool:
-        """Write what is new. Returns whether the training has diverged at a step."""
+        """Write events for new divergences and recoveries. Returns whether the training has diverged at a step."""
         found = self._recorder.detector.take()
         divergences = [one for one in found if isinstance(one, Divergence)]
         if divergences:
@@ -159,12 +159,12 @@ class DivergenceReport:
         return replayed
 
     def _replay(self, point: TrainingState, last: int) -> ReplayResult:
-        """Take the steps again. The session is afterwards as it is now, to the bit."""
+        """Repeat the steps, and then restore the session bit for bit."""
         count = last - point.step
         step_seconds = self._budget.training / max(1, self._budget.steps)
         if count * SAMPLED_STEP_COST * step_seconds > LONGEST_REPLAY:
             return ReplayResult(None, f"{count} steps would take longer than {LONGEST_REPLAY:.0f} s")
-        # On the disk are the losses that these steps must come to again.
+        # The repeated steps must give the losses that are on the disk.
         self._recorder.writer.flush()
         states = self._rollback.states
         now = states.copy()

@@ -1,4 +1,4 @@
-"""Say in one line for the user why a training failed. The traceback stands in the log."""
+"""Say in one line for the user why a training failed. The traceback is in the log."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ _MEMORY = re.compile(
 )
 
 _ONE_VALUE = re.compile(r"Expected more than 1 value per channel when training")
-"""What torch says where a batch of one example, which may be all that the data hold, comes to batch normalisation."""
+"""Torch's message when batch normalisation gets a batch of one example, which may be all data."""
 
 _ASKED = re.compile(r"tried to allocate ([\d.]+) ?(bytes|[KMGT]i?B)", re.IGNORECASE)
 
 
 class TrainingFailed(Exception):
-    """A TrainingFailed is a failure whose text is that one line already."""
+    """A TrainingFailed error has a text that already is one line for the user."""
 
 
 def reason_of(error: BaseException) -> str:

@@ -1,7 +1,7 @@
 """Write the findings of the trainer's own diagnosis to the events of its run, so that every viewer reads the same.
 
-A finding has an event when it is confirmed. The event "diagnosed" names the codes of all that hold: it takes back those
-that no longer do, and at the end of the training it says that these are all.
+A finding gets an event when it is confirmed. The event "diagnosed" names the codes of all findings that hold, so that
+readers drop the others; at the end of the training it also says that the list is complete.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ class FindingsWriter:
         self._not_before = 0.0
 
     def diagnose(self, *, finished: bool = False) -> None:
-        """Diagnose what is on disk, unless that would take too much of the training's time.
+        """Diagnose the recorded run, unless that would take too much of the training's time.
 
-        It never raises: a training must not fail because its diagnosis did.
+        It never raises, because a failed diagnosis must not end a training.
 
         Args:
-            finished: the training is over; write once more, with the last figures, every finding that holds.
+            finished: whether the training is over; then every finding that holds is written again with final figures.
         """
         begin = time.monotonic()
         if begin < self._not_before and not finished:
@@ -49,7 +49,7 @@ class FindingsWriter:
         self._writer.flush()
         if self._monitor is None:
             self._monitor = RunMonitor(self._folder)
-        # The event of the end comes after the findings, so the folder does not say yet that the run is over.
+        # The end event comes after the findings, so the monitor cannot yet read from the folder that the run is over.
         new = self._monitor.diagnose(finished=finished)
         holding = self._monitor.current_findings
         for finding in holding if finished else new:

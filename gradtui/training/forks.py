@@ -1,4 +1,4 @@
-"""Find the checkpoint from which a fork of a run goes on, and check what the fork may change. Needs no torch."""
+"""Find the checkpoint from which a fork of a run continues, and check the fork's changes. It imports no torch."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from gradtui.training.launch import create_run
 INITIAL_WEIGHTS = frozenset(
     {"init", "gain", "bias_mean", "bias_std", "recurrent_init", "recurrent_gain", "forget_bias"}
 )
-"""Fields of a group that say how its weights start. A fork goes on with weights that were trained."""
+"""The fields of a group for initialisation, which do not matter to a fork, because its weights are trained."""
 PRETRAINING = frozenset(f"cures.pretrain.{field}" for field in ("kind", "epochs", "lr", "path"))
 """Fields of what comes before the first step. Which layers are frozen after it may be changed."""
 
 
 @dataclass(frozen=True)
 class Fork:
-    """A Fork is a checkpoint of a run from which another run can go on."""
+    """A Fork is a checkpoint of a run from which another run can continue."""
 
     run: Path
     step: int
     path: Path
     experiment: Experiment
-    """The experiment at that step, with the changes in mid-run."""
+    """The experiment at that step, with the changes during the run."""
 
     def parent(self, cure: str = "") -> Parent:
-        """Return what run.json of the fork says of its parent."""
+        """Return the description of the parent for run.json of the fork."""
         return Parent(self.run.name, self.step, cure)
 
 
 def fork_of(run: Path, step: int | None = None) -> Fork:
-    """Return the checkpoint of a run after a step; without `step` the newest.
+    """Return the checkpoint of a run after a step; without `step`, the newest.
 
-    For a run that diverged and has not recovered, the default is the rollback point before that.
+    For a run that diverged and has not recovered, the default is the rollback point before the divergence.
 
     Raises RunError and CheckpointError, each in one line.
     """
@@ -67,7 +67,7 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
 
 
 def _checkpoints(run: Path) -> dict[int, Path]:
-    """Return files by step: a fork's own beginning, the rollback points and the checkpoints."""
+    """Return the files by step: the parent's checkpoint of a fork, the rollback points and the checkpoints."""
     start = read_origin(run)
     own = [(start.parent.step, run / start.checkpoint)] if start.parent and start.checkpoint else []
     return {
@@ -76,7 +76,7 @@ def _checkpoints(run: Path) -> dict[int, Path]:
 
 
 def check(fork: Fork, exp: Experiment) -> None:
-    """Raise ExperimentError, which names the field, where that experiment cannot go on from there."""
+    """Raise ExperimentError, which names the field, where an experiment cannot continue from the checkpoint."""
     changes = diff(fork.experiment, exp)
     for field, value in changes.items():
         problem = _problem(fork, exp, field)
@@ -117,25 +117,25 @@ def _differs(exp: Experiment, field: str, changes: dict[str, object], before: ob
     try:
         return _shape(set_fields(exp, {field: changes[field]})) != before
     except ExperimentError:
-        # It needs another change beside it.
+        # The field can only be changed together with another one.
         return True
 
 
 def _shape(exp: Experiment) -> object:
-    """Return what decides the names and shapes of the tensors in a checkpoint."""
+    """Return a value that determines the names and shapes of the tensors in a checkpoint."""
     layers = [(layer.name, layer.kind, layer.parameters, layer.output) for layer in net_shape(exp).layers]
-    # The buffers of batch norms are in no count of parameters.
+    # The buffers of batch norms do not count as parameters.
     return layers, [group.norm == "batch" for group in exp.net]
 
 
 def create(
     fork: Fork, exp: Experiment, root: Path | None = None, cure: str = "", *, share: bool = False
 ) -> Path:
-    """Make the folder of a run that goes on from there with that experiment. Returns the folder.
+    """Make the folder of a run that continues from a checkpoint with an experiment. Returns the folder.
 
-    `cure` is the key of the cure that it tries. With `share` the group may read the run.
+    `cure` is the key of the cure that the run tries. With `share` the group may read the run.
 
-    Raises ExperimentError as `check` does, and OSError where it cannot be made.
+    Raises ExperimentError as `check` does, and OSError where the folder cannot be made.
     """
     check(fork, exp)
     return create_run(exp, root, parent=fork.parent(cure), checkpoint=fork.path, share=share)

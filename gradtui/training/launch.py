@@ -1,8 +1,8 @@
 """Create runs and start their trainers, from a process that must never import torch.
 
-A trainer is a process of its own session. It knows only its run's folder, so it survives the process that started it.
-A `Standby` has imported torch already and waits for one run, a `Worker` takes many, one at a time. Both end by
-themselves when their parent ends, however that happens, because they wait on a pipe that only their parent holds.
+A trainer runs in a session of its own and uses only its run's folder, so it survives the process that started it. A
+`Standby` has imported torch already and waits for one run; a `Worker` trains many, one at a time. Both end when their
+parent ends in any way, because they read from a pipe that only their parent holds open.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def create_run(
 
     Args:
         parent: the run that this one is compared with, for run.json.
-        checkpoint: a file of the parent's, from whose step the run goes on instead of from fresh weights. It is taken
-            into the run's folder, so the parent may be deleted. `forks.create` also checks whether the run can go on
-            from it.
-        preflight: the trainer measures one batch at initialisation, and trains nothing.
-        share: the group may read the run.
+        checkpoint: a checkpoint of the parent, from which the run continues instead of starting with fresh weights. It
+            is copied into the run's folder, so the parent may be deleted. `forks.create` also checks whether the run
+            can continue from it.
+        preflight: whether the trainer only measures one batch at initialisation, and trains nothing.
+        share: whether the group may read the run.
 
     Raises OSError where the folder cannot be made.
     """
@@ -64,7 +64,7 @@ def create_run(
 
 
 def _link_or_copy(checkpoint: Path, folder: Path, step: int) -> str:
-    """Give a file a second name in the new run's folder, or copy it there. Returns its path in that folder.
+    """Link a file into the new run's folder, or copy it there. Returns its path in that folder.
 
     Checkpoints are replaced and deleted, never changed, so two runs can share one.
     """
@@ -75,16 +75,16 @@ def _link_or_copy(checkpoint: Path, folder: Path, step: int) -> str:
     try:
         os.link(checkpoint, path)
     except OSError:
-        # Another disk, or one without hard links.
+        # The folder is on another disk, or on one without hard links.
         with checkpoint.open("rb") as source, replacing(path) as copy:
             shutil.copyfileobj(source, copy)
     return str(path.relative_to(folder))
 
 
 def write_experiment(folder: Path, exp: Experiment) -> None:
-    """Write the experiment of a new run, or of one that is resumed, for more steps, say. Raises OSError.
+    """Write the experiment of a new run, or of a run that is resumed with changes such as more steps. Raises OSError.
 
-    A reader sees the old or the new file, whole.
+    A reader sees either the old or the new file.
     """
     from gradtui.experiment import dumps
 
@@ -93,7 +93,7 @@ def write_experiment(folder: Path, exp: Experiment) -> None:
 
 
 class Trainer:
-    """A Trainer is a trainer process that this process started. What it does stands in its run's folder."""
+    """A Trainer is a trainer process that this process started. Its results are in its run's folder."""
 
     def __init__(self, process: subprocess.Popen[bytes], folder: Path) -> None:
         self.folder = folder
@@ -105,7 +105,7 @@ class Trainer:
         return self._process.pid
 
     def poll(self) -> int | None:
-        """Return None while it runs, then its exit code: 1 when the training failed, below 0 a signal's number."""
+        """Return None while it runs, then its exit code: 1 if the training failed, negative if a signal ended it."""
         return self._process.poll()
 
     def wait(self, timeout: float | None = None) -> int:
@@ -122,10 +122,9 @@ class Trainer:
 
 
 def start_trainer(folder: Path, processes: int = 1, lock: int | None = None) -> Trainer:
-    """Start a trainer of the run in `folder`; one that was trained before goes on from its newest checkpoint.
+    """Start a trainer of the run in `folder`; a run that was trained before continues from its newest checkpoint.
 
-    More than one of `processes` split each batch among them (see distributed). A `lock` of the run (see run_lock) is
-    handed over to the trainer.
+    Several `processes` share each batch (see distributed). The trainer inherits the `lock` of the run (see run_lock).
 
     Raises OSError where no process or log can be made.
     """
@@ -149,8 +148,8 @@ class Standby:
     """
 
     def __init__(self) -> None:
-        """Start it and return at once. Raises OSError where no process can be made."""
-        # Its own: it may be killed at any moment, and could not remove it then.
+        """Start the process and return at once. Raises OSError where no process can be made."""
+        # This process owns the folder, because the standby may be killed before it can remove it.
         self._scratch = Scratch()
         try:
             self._process = _spawn("--standby", str(self._scratch.path))
@@ -174,14 +173,14 @@ class Standby:
         stdout = self._process.stdout
         if not self._ready and stdout is not None and not stdout.closed:
             readable, _, _ = select.select([stdout], [], [], timeout)
-            # When it ends the pipe is readable too, and empty.
+            # When the process ends, the pipe is readable too, and empty.
             self._ready = bool(readable) and os.read(stdout.fileno(), 16).startswith(b"ready")
         return self._ready and self._process.poll() is None
 
     def start(self, folder: Path) -> Trainer:
-        """Make it the trainer of the run in `folder`; it may still be importing. Only once.
+        """Make it the trainer of the run in `folder`, even while it is still importing. Call this only once.
 
-        A standby that has ended is replaced by an ordinary trainer. Raises OSError as `start_trainer` does.
+        If the standby has ended, an ordinary trainer is started. Raises OSError as `start_trainer` does.
         """
         process, stdin = self._process, self._process.stdin
         if stdin is None or stdin.closed:
@@ -194,7 +193,7 @@ class Standby:
             except BrokenPipeError:
                 sent = False
         _close_pipes(self._process)
-        # The process removes it itself, as soon as it has warmed up.
+        # The process itself removes the folder, as soon as it has warmed up.
         self._scratch.let_go()
         if sent:
             return Trainer(process, folder)
@@ -202,12 +201,12 @@ class Standby:
         return start_trainer(folder)
 
     def close(self) -> None:
-        """End it, unless it has become a trainer."""
+        """End the process, unless it has become a trainer."""
         stdin = self._process.stdin
         if stdin is None or stdin.closed:
             return
         _close_pipes(self._process)
-        # It would see the end of its input by itself, but only once it has imported torch.
+        # The process would notice the end of its input, but only after it has imported torch.
         self._process.kill()
         self._process.wait()
         self._scratch.remove()
@@ -216,13 +215,13 @@ class Standby:
 class Worker:
     """A Worker is a trainer process for many runs, one at a time.
 
-    When its parent ends, however that happens, it ends after its present run.
+    When its parent ends in any way, it ends after its present run.
     """
 
     def __init__(self, *, tied: bool = False) -> None:
-        """Start it and return at once. Raises OSError where no process can be made.
+        """Start the process and return at once. Raises OSError where no process can be made.
 
-        `tied`: when its parent ends, the present run ends at once as well, after its step.
+        `tied`: when its parent ends, the present run ends too, after its present step.
         """
         self._process = _spawn("--tied-worker" if tied else "--worker")
         self._run: WorkerRun | None = None
@@ -239,11 +238,11 @@ class Worker:
 
     @property
     def free(self) -> bool:
-        """Return whether it runs and can take a run. After a run that failed it is about to end."""
+        """Return whether it runs and can take a run. After a failed run it ends."""
         return (self._run is None or self._run.poll() == 0) and self.alive
 
     def start(self, folder: Path) -> WorkerRun:
-        """Train the run in `folder`; only while it is free. Raises OSError where it has ended meanwhile."""
+        """Train the run in `folder`, if the worker is free. Raises OSError where it has ended meanwhile."""
         stdin = self._process.stdin
         assert stdin is not None
         stdin.write(os.fsencode(folder.resolve()) + b"\n")
@@ -252,11 +251,11 @@ class Worker:
         return self._run
 
     def close(self) -> None:
-        """Close its input: it ends now, or after its present run."""
+        """Close its input, so that it ends now or after its present run."""
         _close_pipes(self._process)
 
     def kill(self) -> None:
-        """End it at once, in the middle of its present run."""
+        """Kill the process, even in the middle of its present run."""
         self._process.kill()
         self._process.wait()
         self.close()
@@ -270,9 +269,9 @@ class WorkerRun:
         self._code: int | None = None
 
     def poll(self) -> int | None:
-        """Return None while it is trained, then the exit code; below 0 the signal that ended the worker in mid-run.
+        """Return None while it is trained, then the exit code; it is negative if a signal ended the worker in the run.
 
-        Does not block.
+        It does not block.
         """
         if self._code is None:
             self._code = self._answer()
@@ -285,13 +284,13 @@ class WorkerRun:
         readable, _, _ = select.select([stdout], [], [], 0)
         if not readable:
             return None
-        # One run at a time, so one short line at a time; at the worker's end the pipe is readable and empty.
+        # There is one run at a time, so one short line; when the worker ends, the pipe is readable and empty.
         line = os.read(stdout.fileno(), 16)
         return int(line) if line.endswith(b"\n") else self._process.wait()
 
 
 def _spawn(*arguments: str) -> subprocess.Popen[bytes]:
-    """Start a trainer process that is named its runs on stdin and answers on stdout."""
+    """Start a trainer process that reads the folders of its runs from stdin and answers on stdout."""
     return subprocess.Popen(
         trainer_command(*arguments),
         stdin=subprocess.PIPE,
@@ -311,7 +310,7 @@ def _close_pipes(process: subprocess.Popen[bytes]) -> None:
 
 def trainer_command(*arguments: str, processes: int = 1) -> list[str]:
     """Return the command line of a trainer."""
-    # -P: a random.py in the current folder must not be imported in place of Python's own.
+    # With -P, a random.py in the current folder is not imported in place of Python's own.
     python = [sys.executable, "-P", "-u", "-m"]
     if processes > 1:
         return [*python, "gradtui.training.distributed.agent", *arguments, str(processes)]
@@ -319,9 +318,9 @@ def trainer_command(*arguments: str, processes: int = 1) -> list[str]:
 
 
 def trainer_environment() -> dict[str, str]:
-    """Return the environment of a trainer: that of this process, where needed with the way to gradtui.
+    """Return the environment of a trainer: that of this process, if necessary with the path of gradtui.
 
-    Where gradtui was imported from a checkout that is not installed, a trainer finds it there too.
+    So a trainer also finds a gradtui that was imported from a checkout and is not installed.
     """
     home = str(Path(__file__).resolve().parents[2])
     environment = dict(os.environ)

@@ -21,12 +21,12 @@ from gradtui.training.shared_step import stepper_of
 from gradtui.training.step import take_step
 
 SAVING_SECONDS = 0.3
-"""A last checkpoint that takes so much longer to be written than the rest of the end is reported as a phase."""
+"""If the last checkpoint takes this much longer than the rest of the end, it is reported as a phase."""
 
 EVALUATION_CHUNK = 512
-"""Examples at a time."""
+"""The examples that are evaluated at a time."""
 MIDWAY_EXAMPLES = 2048
-"""Examples of each set in an evaluation in mid-training, which must not take longer than the training."""
+"""The examples of each set in an evaluation during the training, which must not take longer than the training."""
 
 FINISHED: Ending = ("finished", "")
 DIVERGED: Ending = ("diverged", f"the loss was not finite for {NONFINITE_STEPS} steps")
@@ -91,7 +91,7 @@ class Loop:
                 continue
             self.step()
             if session.step == first:
-                # A viewer that has just started the run does not wait for the writer's next flush.
+                # The first rows are written at once, so that a viewer that has just started the run shows them.
                 self.recorder.catch_up()
                 self.recorder.writer.flush()
             if self.divergences.write_new():
@@ -123,7 +123,7 @@ class Loop:
             self.recorder.writer.event("evaluation", self.session.step, **asdict(result))
 
     def _phase(self, phase: str, text: str) -> None:
-        """Write to disk which phase begins: should the process be killed in it, the run tells where."""
+        """Write to disk which phase begins, so that the run shows in which phase a process was killed."""
         self.recorder.writer.event("phase", self.session.step, phase=phase, text=text)
         self.recorder.writer.flush()
 
@@ -137,7 +137,7 @@ class Evaluation:
     test_loss: float
     test_accuracy: float
     examples: int
-    """The number of examples of both sets together that were evaluated."""
+    """The number of evaluated examples of both sets together."""
 
 
 def evaluate(session: Session, *, whole: bool, cancelled: Callable[[], bool]) -> Evaluation | None:

@@ -1,4 +1,4 @@
-"""Say how many cores and how much memory this machine has for trainers. Needs no torch."""
+"""Find how many cores and how much memory this machine has for trainers, without torch."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import psutil
 
 
 def cores() -> int:
-    """Return how many cores this process may use: fewer than the machine has where it is confined to some of them."""
+    """Return how many cores this process may use, which may be fewer than the machine has."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def free_bytes() -> int:
-    """Return the bytes that processes may still take here, by the machine and by its control group."""
+    """Return the free bytes of memory, limited by the machine and by this process's control group."""
     available = int(psutil.virtual_memory().available)
     in_group = _free_in_control_group()
     return available if in_group is None else min(available, in_group)
@@ -28,7 +28,7 @@ def _free_in_control_group() -> int | None:
     try:
         limit = (group / "memory.max").read_text().strip()
         used = int((group / "memory.current").read_text())
-        # Files that were read lately count as used, and are dropped when memory is wanted.
+        # Cached files count as used memory, but are dropped when memory is needed.
         cached = re.search(r"^inactive_file (\d+)$", (group / "memory.stat").read_text(), re.MULTILINE)
         return None if limit == "max" else max(0, int(limit) - used + (int(cached[1]) if cached else 0))
     except (OSError, ValueError):

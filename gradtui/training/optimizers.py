@@ -1,7 +1,7 @@
 """Build torch's optimizers over all weights as one tensor, and say how their learning rate and loss scale change.
 
-All four optimizers move each weight by itself, so one tensor of all weights moves exactly like many tensors; and one
-fused call takes the place of several calls for each of 2,000 parameters.
+All four optimizers update each weight independently, so one tensor of all weights gives the same result as many
+tensors, and one fused call replaces several calls for each of 2,000 parameters.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ FUSED_DEVICES = ("cpu", "cuda", "mps")
 def build(spec: Optimizer, weights: Tensor, gradients: Tensor) -> torch.optim.Optimizer:
     """Return torch's optimizer of that kind over one flat tensor of weights and the gradients beside it.
 
-    Momentum is of sgd and rmsprop, decay of adamw; everything else is torch's default.
+    sgd and rmsprop use momentum, and adamw uses weight decay; everything else is torch's default.
     """
     whole = nn.Parameter(weights)
     whole.grad = gradients
@@ -30,7 +30,7 @@ def build(spec: Optimizer, weights: Tensor, gradients: Tensor) -> torch.optim.Op
 
 
 Factory = Callable[[list[nn.Parameter], Optimizer, bool], torch.optim.Optimizer]
-"""Makes an optimizer over these weights, fused where the last argument says that the device can."""
+"""A function that makes an optimizer over weights, fused if its last argument is true."""
 
 FACTORIES: dict[str, Factory] = {
     "sgd": lambda weights, spec, fused: torch.optim.SGD(
@@ -56,25 +56,24 @@ def set_rate(optimizer: torch.optim.Optimizer, lr: float) -> None:
 
 
 def set_momentum(optimizer: torch.optim.Optimizer, momentum: float) -> None:
-    """Set the momentum of the next step, of optimizers that have one."""
+    """Set the momentum of the next step, for optimizers that have one."""
     for group in optimizer.param_groups:
         if "momentum" not in group:
             continue
         group["momentum"] = momentum
         if isinstance(optimizer, torch.optim.RMSprop):
-            # It makes this buffer at its first step or never, and a momentum set later would miss it.
+            # The optimizer makes this buffer only at its first step, so a momentum that is set later would lack it.
             for p in group["params"]:
                 if optimizer.state[p]:
                     optimizer.state[p].setdefault("momentum_buffer", torch.zeros_like(p))
 
 
 def rate_factor(optimizer: Optimizer, step: int, steps: int) -> float:
-    """Return what the base learning rate is multiplied by at `step` (from 1) of `steps`.
+    """Return the factor of the base learning rate at `step` (from 1) of `steps`.
 
-    Warm-up climbs linearly and reaches 1 at its last step. cosine falls, over the steps after the warm-up,
-    from 1 towards 0, which it would reach one step after the last (as torch's CosineAnnealingLR; a last
-    step of rate 0 would be none). step divides by 10 after half and again after three quarters of all
-    steps.
+    The warm-up rises linearly and reaches 1 at its last step. cosine falls, over the steps after the warm-up, from 1
+    towards 0, which it would reach one step after the last (like torch's CosineAnnealingLR), because a step with the
+    rate 0 would be wasted. step divides by 10 after half and again after three quarters of all steps.
     """
     warmup = optimizer.warmup_steps
     climbing = min(1.0, step / warmup) if warmup else 1.0
@@ -87,11 +86,11 @@ def rate_factor(optimizer: Optimizer, step: int, steps: int) -> float:
 
 
 class LossScale:
-    """A LossScale is what the loss of fp16 is multiplied by, so that small gradients do not fall below 6e-8 and read 0.
+    """A LossScale is the factor of the loss in fp16, which keeps small gradients from becoming 0 below 6e-8.
 
-    With `run.loss_scale` 0 it adapts as torch's GradScaler does by default (Micikevicius et al. 2018): it
-    starts at 65,536; a step whose gradient is not finite is left out and halves it; 2,000 good steps double
-    it. A fixed scale never leaves out a step.
+    With `run.loss_scale` 0 it adapts like torch's GradScaler with its defaults (Micikevicius et al. 2018): it starts at
+    65,536; a step whose gradient is not finite is skipped and halves it; 2,000 good steps double it. A fixed scale
+    never skips a step.
     """
 
     START = 65536.0
@@ -104,7 +103,7 @@ class LossScale:
         self._good = 0
 
     def accept(self, finite: bool) -> bool:
-        """Return whether to take a step with such a gradient; adapts the scale of the next one."""
+        """Return whether to take the step, and adapt the scale of the next one."""
         if not self.adapts:
             return True
         if not finite:
@@ -116,9 +115,9 @@ class LossScale:
         return True
 
     def state(self) -> dict[str, float]:
-        """Return what a checkpoint must hold of it."""
+        """Return the state for a checkpoint."""
         return {"value": self.value, "good": self._good}
 
     def restore(self, state: dict[str, float]) -> None:
-        """Go on where `state` was taken."""
+        """Restore a state that `state` returned."""
         self.value, self._good = state["value"], int(state["good"])

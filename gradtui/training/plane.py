@@ -1,4 +1,4 @@
-"""Record what a net computes of points in the plane: at some of the sampled steps it is asked about a coarse grid."""
+"""Record what a net computes over the plane: at some of the sampled steps it is evaluated on a coarse grid."""
 
 from __future__ import annotations
 
@@ -19,23 +19,23 @@ if TYPE_CHECKING:
     from gradtui.training.session import Session
 
 SIDE, UNIT_SIDE = 36, 12
-"""Places along each coordinate, of the whole net and of a single unit; the first is an odd multiple of the second, so
-that both have places in common."""
+"""The places along each coordinate, for the whole net and for a single unit; the first is an odd multiple of the
+second, so that both have places in common."""
 MARGIN = 0.08
-"""What the plane shows beyond the points, as a share of their extent."""
+"""The margin of the plane around the points, as a share of their extent."""
 MOST_POINTS = 300
-"""The training points that a picture shows."""
+"""The most training points in a picture."""
 MOST_CLASSES = 8
-"""The classes that a picture can tell apart."""
+"""The most classes in a picture."""
 MOST_UNITS = 12
-"""Units of a layer that have a picture each."""
+"""The most units of a layer that have a picture."""
 MOST_NUMBERS = 32_768
-"""The numbers of all units' pictures of a row; a deep net has fewer units of each layer in it, or none."""
+"""The most numbers in a row of units' pictures; a deep net has fewer units per layer in it, or none."""
 
 PLANNED_ROWS = 50
-"""Rows of a run, spread over the planned steps."""
+"""The number of rows of a run, spread over the planned steps."""
 EARLY_GROWTH = 4
-"""At the beginning rows are as far apart as the steps so far over this."""
+"""At the beginning, the distance between rows is the number of steps so far over this."""
 
 
 def plane_of(dataset: Dataset) -> PlaneMeta | None:
@@ -49,7 +49,7 @@ def plane_of(dataset: Dataset) -> PlaneMeta | None:
         return None
     both = torch.cat([dataset.train_x, dataset.test_x]).double().cpu()
     low, high = both.amin(0), both.amax(0)
-    # Points that all lie on one line have a plane around them too.
+    # Points on a horizontal or vertical line need a margin too.
     room = torch.where(high > low, MARGIN * (high - low), torch.ones_like(low))
     ends = [(low - room).tolist(), (high + room).tolist()]
     if not np.isfinite(ends).all() or np.abs(ends).max() >= 1e30:
@@ -74,7 +74,7 @@ def _rounded(numbers: npt.NDArray[np.float64]) -> list[float]:
 
 
 def plane_tables(session: Session) -> dict[str, TableMeta]:
-    """Return the tables of planes, as they stand in run.json; none where the data are no points in the plane."""
+    """Return the tables of planes for run.json; none where the data are not points in the plane."""
     plane = plane_of(session.dataset)
     if plane is None:
         return {}
@@ -88,15 +88,15 @@ def plane_tables(session: Session) -> dict[str, TableMeta]:
 
 
 def row_gap(step: int, planned: int) -> int:
-    """Return how many steps after one with a row the next with a row is."""
+    """Return the number of steps between a row and the next."""
     return max(1, min(planned // PLANNED_ROWS, step // EARLY_GROWTH))
 
 
 class PlaneRecorder:
-    """A PlaneRecorder asks the net about the places of the plane, and records its answers and those of its units.
+    """A PlaneRecorder evaluates the net at the places of the plane, and records its outputs and those of its units.
 
-    It asks as an evaluation does: nothing random happens, and neither gradients nor running statistics are written. So
-    the training goes on with the same numbers.
+    It runs the net in evaluation mode: nothing random happens, and neither gradients nor running statistics change. So
+    the training continues with the same numbers.
     """
 
     def __init__(self, session: Session, writer: RowSink) -> None:
@@ -104,21 +104,21 @@ class PlaneRecorder:
         self._writer = writer
         self._planned = session.exp.run.steps
         self._last = 0
-        """The last step recorded. A run that is resumed begins with a row."""
+        """The last recorded step. A resumed run begins with a row."""
         self._rows: dict[str, npt.NDArray[np.float32]] = {}
         self._plane = plane_of(session.dataset)
         self._tables = plane_tables(session)
         self._places: Tensor | None = None
 
     def look(self, step: int, *, forced: bool) -> None:
-        """Ask the net of a step before its weights move, if that is due or `forced`."""
+        """Evaluate the net of a step before its weights change, if that is due or `forced`."""
         if self._plane is None:
             return
         if forced or not self._last or step - self._last >= row_gap(self._last, self._planned):
             self._rows = self._measure(self._plane)
 
     def write(self, step: int, moment: float) -> None:
-        """Write what was measured of that step, if anything was."""
+        """Write the row of a step, if one was measured."""
         for table, row in self._rows.items():
             self._writer.append(table, step, row, moment)
             self._last = step
@@ -145,14 +145,14 @@ class PlaneRecorder:
         return {OUTPUTS: outputs.T.reshape(-1).cpu().numpy(), **rows}
 
     def _pass(self, plane: PlaneMeta, most: int) -> tuple[Tensor, npt.NDArray[np.float32]]:
-        """Return the outputs, and what the first `most` units of each layer answer on the coarser grid."""
+        """Return the outputs, and those of the first `most` units of each layer on the coarser grid."""
         net = self._session.net
         assert self._places is not None
         every = plane.side // plane.unit_side
-        # The middle one of each three places.
+        # The coarser grid has the middle one of each group of places.
         coarse = torch.arange(every // 2, plane.side, every, device=self._places.device)
         chosen = (coarse[:, None] * plane.side + coarse).reshape(-1)
-        # What a layer lacks of units stays without a number.
+        # Missing units of a narrow layer stay NaN.
         units = torch.full((len(net.layers), most, plane.unit_side**2), torch.nan)
 
         def keep(index: int) -> Callable[..., None]:
@@ -175,7 +175,7 @@ class PlaneRecorder:
 
 
 def places_of(plane: PlaneMeta) -> npt.NDArray[np.float32]:
-    """Return the centres of the places (side², 2): rows from the highest y downward, in each of them x ascends."""
+    """Return the centres of the places (side², 2), from the highest row of the plane down, each from left to right."""
     (left, below), (right, above) = plane.low, plane.high
     centres = (np.arange(plane.side) + 0.5) / plane.side
     y, x = np.meshgrid(above + (below - above) * centres, left + (right - left) * centres, indexing="ij")

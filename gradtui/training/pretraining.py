@@ -1,6 +1,7 @@
-"""Pretrain a net layer by layer: each hidden layer learns from the output of the layers below it, before the whole.
+"""Pretrain a net layer by layer: each hidden layer learns from the outputs of the layers below it.
 
-This is a phase of a run, with an event at each epoch, paused and stopped like the training itself.
+This is a phase of a run before the training of the whole net. It has an event at each epoch, and can be paused and
+stopped like the training.
 """
 
 from __future__ import annotations
@@ -18,9 +19,9 @@ from gradtui.training.controls import Controls, Ending, StopRequest
 from gradtui.training.session import Session
 
 PRETRAINING_BATCH = 32
-"""Examples in a step of the pretraining, at most."""
+"""The most examples in a step of the pretraining."""
 FORWARD_CHUNK = 4096
-"""Examples at a time where a whole training set goes through a layer."""
+"""The examples that pass through a layer at a time, where the whole training set does."""
 
 AUTOENCODER_RATE = 0.01
 
@@ -42,14 +43,14 @@ class HiddenLayer:
     """The parameters of the weights and of what follows them."""
 
     def __call__(self, x: Tensor) -> Tensor:
-        """Inputs (batch, features) to outputs (batch, width)."""
+        """Return the outputs (batch, width) for inputs (batch, features)."""
         x = self.weights(x)
         for module in self.after:
             x = module(x)
         return x
 
     def train(self, mode: bool) -> None:
-        """Set whether batch norm normalises by the present batch (and learns from it), or by what it has learned."""
+        """Set whether batch norm normalises by the present batch and learns from it, or uses its running statistics."""
         for module in self.after:
             module.train(mode)
 
@@ -72,7 +73,7 @@ def hidden_layers(net: Net) -> tuple[list[nn.Module], list[HiddenLayer]]:
 
 
 def run_through(modules: list[nn.Module] | list[HiddenLayer], examples: Tensor) -> Tensor:
-    """Return the outputs of some modules for all examples (examples, …), a part at a time, without a graph."""
+    """Return the outputs of modules for all examples (examples, …), computed in parts and without a graph."""
     with torch.no_grad():
         parts = []
         for part in torch.split(examples, FORWARD_CHUNK):
@@ -87,9 +88,9 @@ class Autoencoder:
 
     It reconstructs the inputs x from the layer's outputs h = layer(x), by Adam on the squared error.
 
-    The weights are tied: the reconstruction is Wᵀh + c, with c its only parameter of its own, forgotten
-    afterwards. Where the inputs lie in [0, 1] it goes through a sigmoid: without one the upper layers of a
-    sigmoid net, whose inputs differ little at first, learn their mean alone, and the net stays at chance.
+    The weights are tied: the reconstruction is Wᵀh + c, where c is an additional parameter that is dropped afterwards.
+    Where the inputs lie in [0, 1] it goes through a sigmoid. Without it, the upper layers of a sigmoid net, whose
+    inputs differ little at first, learn only the mean of their inputs, and the net stays at chance.
     """
 
     def __init__(self, layer: HiddenLayer, inputs: Tensor, lr: float, generator: torch.Generator) -> None:
@@ -100,12 +101,12 @@ class Autoencoder:
         self._optimizer = torch.optim.Adam([*layer.parameters, self._shift], lr or AUTOENCODER_RATE)
 
     def step(self, x: Tensor) -> Tensor:
-        """One step on a batch (batch, features). Returns the mean squared error () before it, detached."""
+        """Take a step on a batch (batch, features). Returns the mean squared error () before it, detached."""
         restored = functional.linear(self._layer(x), self._layer.weights.weight.t(), self._shift)
         if self._squash:
             restored = restored.sigmoid()
         error = functional.mse_loss(restored, x)
-        # Not set to None: the gradients are views of the session's buffer.
+        # The gradients are views of the session's buffer, so they must not be set to None.
         self._optimizer.zero_grad(set_to_none=False)
         torch.autograd.backward(error)
         self._optimizer.step()
@@ -117,10 +118,10 @@ class BoltzmannMachine:
 
     It learns the statistics of its inputs by one step of Gibbs sampling (CD-1).
 
-    Inputs and outputs are probabilities of binary units. The data drive sampled hidden states, which both
-    make the reconstruction and count as the data's statistics; the reconstruction and what it drives stay
-    probabilities (sampled too, they would drown small differences between inputs in noise). The biases of the
-    inputs are forgotten afterwards; weights and biases of the hidden units are the layer's own.
+    Inputs and outputs are probabilities of binary units. The hidden states of the data are sampled; they give both the
+    reconstruction and the statistics of the data. The reconstruction and its hidden states stay probabilities, because
+    sampling them would hide small differences between inputs in noise. The biases of the inputs are dropped afterwards;
+    the weights and the biases of the hidden units belong to the layer.
     """
 
     def __init__(self, layer: HiddenLayer, inputs: Tensor, lr: float, generator: torch.Generator) -> None:
@@ -134,7 +135,7 @@ class BoltzmannMachine:
         self._velocity = [torch.zeros_like(p) for p in self._moving]
 
     def step(self, x: Tensor) -> Tensor:
-        """One step on a batch (batch, features). Returns the reconstruction's mean squared error ()."""
+        """Take a step on a batch (batch, features). Returns the reconstruction's mean squared error ()."""
         states = torch.bernoulli(self._up(x), generator=self._generator)
         restored = functional.linear(states, self._weight.t(), self._visible).sigmoid()
         driven = self._up(restored)
@@ -157,9 +158,9 @@ KINDS: dict[str, type[Autoencoder | BoltzmannMachine]] = {
 class Pretraining:
     """A Pretraining trains the hidden layers of a session's net one after another, each on the outputs of those below.
 
-    Always in float32, whatever `run.precision`; penalties and clipping are of the training proper. All that
-    is random comes from a generator for each layer, seeded by the experiment's seed and the layer's number:
-    the order of the training's batches is what it would be without.
+    It always computes in float32, whatever `run.precision`, and without penalties and clipping. Each layer has a
+    random generator that is seeded by the experiment's seed and the layer's number, so the order of the training's
+    batches is the same as without pretraining.
     """
 
     def __init__(self, session: Session, writer: RunWriter, controls: Controls, stop: StopRequest) -> None:
@@ -170,7 +171,7 @@ class Pretraining:
         self._spec = session.exp.cures.pretrain
 
     def run(self) -> Ending | None:
-        """Pretrain; returns how the run ended if it was stopped meanwhile, else None.
+        """Pretrain all layers. Returns how the run ended if it was stopped meanwhile, else None.
 
         Events, all of step 0: a phase at the beginning of each epoch, and at its end "pretrain" with layer
         (from 1), name, epoch (from 1) and reconstruction_error, the mean squared error of a number of the
@@ -182,7 +183,7 @@ class Pretraining:
             ending = self._layer(number, len(layers), layer, inputs)
             if ending is not None:
                 return ending
-            # From here on a norm uses what it has learned, so that an output depends on one example alone.
+            # From now on a norm uses its running statistics, so that an output depends on one example only.
             layer.train(False)
             inputs = run_through([layer], inputs)
         self._session.net.train()
@@ -201,7 +202,7 @@ class Pretraining:
             self._event("phase", phase="pretraining", text=text, layers=layers, epochs=epochs, **where)
             total = torch.zeros((), device=device)
             order = torch.randperm(len(inputs), generator=generator, device=device)
-            # All batches have nearly one size: a last batch of one would break batch norm.
+            # All batches have nearly the same size, because a last batch of one would break batch norm.
             for chosen in order.tensor_split(-(-len(order) // PRETRAINING_BATCH)):
                 ending = self._wait_for_step()
                 if ending is not None:
@@ -211,7 +212,7 @@ class Pretraining:
         return None
 
     def _wait_for_step(self) -> Ending | None:
-        """Obey commands until a step may be taken; returns how the run ends if it is told to end."""
+        """Obey commands until a step may be taken. Returns how the run ends if a command or signal ends it."""
         while True:
             self._controls.poll()
             ending = self._controls.end(self._stop)

@@ -1,7 +1,7 @@
 """Run the trainer as a process: its signals, its log, its standby, its runs one after another, and its exit code.
 
-Torch is imported only when the run's folder already says that this process trains it, so that a viewer sees
-"importing" instead of nothing for three seconds.
+Torch is imported only after run.json names this process, so that a viewer shows "importing" during the three seconds
+that it takes.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ PARENT_POLL_SECONDS = 0.5
 
 
 def main(arguments: list[str]) -> int:
-    """Train the run in the folder that is named, or runs that are named on stdin. Returns the exit code.
+    """Train the run in the folder that the arguments name, or the runs that stdin names. Returns the exit code.
 
-    0: trained, however badly; 1: the training failed, and the run's events say why; 2: wrong arguments.
+    0: the run was trained; 1: the training failed, and the run's events say why; 2: wrong arguments.
     """
     standby = len(arguments) == 2 and arguments[0] == "--standby"
     if len(arguments) != 1 and not standby:
@@ -66,10 +66,10 @@ def main(arguments: list[str]) -> int:
 def end_with_parent(
     how: signal.Signals, *, parent: int | None = None, before: Callable[[], object] = lambda: None
 ) -> None:
-    """Send this process that signal once its parent has ended, after a last call of `before`.
+    """Call `before` and send this process the signal `how` when its parent has ended.
 
-    A process that has a session of its own would otherwise be left behind, however its parent ended. `parent` is
-    the present one where it is not given; given, it may have ended already.
+    A process in a session of its own would otherwise survive its parent. `parent` is the id of the parent, which may
+    have ended already; by default it is the present parent.
     """
     expected = os.getppid() if parent is None else parent
 
@@ -83,13 +83,13 @@ def end_with_parent(
 
 
 def train_named_folders() -> int:
-    """Train the runs whose folders stdin names, one a line, until it ends or a training fails.
+    """Train the runs whose folders stdin names, one per line, until stdin ends or a training fails.
 
-    Torch is imported once, so a run of a second costs a second. Each run is answered on stdout by a line with its exit
-    code. When the input ends, the present run is still trained to its end. After a run that failed the process ends,
-    because the state that the failure left behind in it is not known. Returns the exit code of the last run.
+    Torch is imported only once. After each run, a line with its exit code is written to stdout. When the input ends,
+    the present run is still trained to its end. After a failed run the process ends, because the failure may have left
+    it in a bad state. Returns the exit code of the last run.
     """
-    # Each run takes 0, 1 and 2 for its own log.
+    # Each run redirects the descriptors 0, 1 and 2 to its own log.
     with os.fdopen(os.dup(0), "rb") as folders, os.fdopen(os.dup(1), "wb", buffering=0) as answers:
         code = 0
         while code == 0 and (line := folders.readline()):
@@ -100,21 +100,21 @@ def train_named_folders() -> int:
                 answers.write(b"%d\n" % code)
             except BrokenPipeError:
                 break
-            # The run leaves reference cycles, its net among them. They were frozen with all else before its first
-            # step. This is done while the parent reads the answer, because it takes a sixth of a second.
+            # The run leaves reference cycles, such as its net, which were frozen before its first step. They are
+            # collected while the parent reads the answer, because this takes a sixth of a second.
             gc.unfreeze()
             gc.collect()
     return code
 
 
 def _standby(scratch: Path) -> Path | None:
-    """Import torch, warm it up, say so, and wait for a folder; None when the parent has ended."""
+    """Import torch, warm it up, print "ready" and return the folder from stdin; None when the parent has ended."""
     try:
         warm_up(scratch)
     finally:
-        # It is the parent's, which may have been killed meanwhile.
+        # The folder belongs to the parent, which may have been killed meanwhile.
         shutil.rmtree(scratch, ignore_errors=True)
-    # The pipe is closed already where a run was handed over before torch was imported: its name waits on stdin.
+    # The pipe is closed already if the parent has sent a run before torch was imported; its name is then on stdin.
     with contextlib.suppress(BrokenPipeError):
         os.write(1, b"ready\n")
     line = sys.stdin.buffer.readline()
@@ -122,9 +122,9 @@ def _standby(scratch: Path) -> Path | None:
 
 
 def warm_up(scratch: Path) -> None:
-    """Train a tiny net for two steps in a folder that is thrown away afterwards.
+    """Train a tiny net for two steps in a temporary folder.
 
-    After that nothing more is imported or set up, so that the first step of a run is as quick as its second.
+    This imports and sets up everything, so that the first step of a run is as fast as its second.
     """
     import torch
 
@@ -140,8 +140,8 @@ def warm_up(scratch: Path) -> None:
 def train_folder(folder: Path, *, shared: bool = False) -> int:
     """Train the run in `folder` from its experiment to its "end" event. Returns the exit code.
 
-    A run that was trained before is resumed from its newest checkpoint; one that is being trained is left alone.
-    `shared`: this process is rank 0 of several that an agent has started (see `distributed`).
+    A run that was trained before is resumed from its newest checkpoint; a run that another process trains is not
+    touched. `shared`: this process is rank 0 of several that an agent has started (see `distributed`).
     """
     # The agent of several ranks holds the lock for all of them.
     return train_alone(folder, lambda: _train_locked(folder, shared), locked=shared)
@@ -161,7 +161,7 @@ def _train_locked(folder: Path, shared: bool) -> int:
     os.close(held)
     if place != folder:
         status, reason = "failed", f"its folder was moved to {place} while it trained"
-    # A writer of its own: that of the training may be what failed.
+    # The end needs a new writer, because the training's writer may be the part that failed.
     ending = RunWriter(place, {})
     ending.end(status, reason)
     if ending.error is not None:
@@ -170,7 +170,7 @@ def _train_locked(folder: Path, shared: bool) -> int:
 
 
 def _place_of(held: int, folder: Path) -> Path:
-    """Return where a folder is now that was opened before; its old path where that cannot be told."""
+    """Return the present path of an opened folder, or its old path where the present one is not known."""
     with contextlib.suppress(OSError):
         # Linux names the present path of what is open.
         place = Path(os.readlink(f"/proc/self/fd/{held}"))
@@ -187,7 +187,7 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
     )
     commands = None
     if (folder / RUN_FILE).exists():
-        # Before torch is imported: commands that come meanwhile are meant for this process.
+        # The reader is made before torch is imported, so that commands that arrive meanwhile are obeyed.
         commands = ControlReader(folder, skip_old=True)
         meta = meta.resumed_by(read_meta(folder))
     try:
@@ -213,7 +213,7 @@ def _train(folder: Path, stop: StopRequest, shared: bool) -> tuple[str, str]:
 
 
 def _detach(folder: Path) -> None:
-    """Print into the run's log and read nothing: the terminal or pipe of the parent may end first."""
+    """Redirect output to the run's log and input to nothing, because the parent's terminal or pipe may end first."""
     log = open_file(folder / LOG_FILE, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
     nothing = os.open(os.devnull, os.O_RDONLY)
     sys.stdout.flush()

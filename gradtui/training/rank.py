@@ -1,4 +1,4 @@
-"""Run one process of a training: `python -m gradtui.training.rank FOLDER`, as the agent starts it."""
+"""Run one process of a distributed training; the agent starts it by `python -m gradtui.training.rank FOLDER`."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from gradtui.training.without_compiler import postpone_compiler
 
 
 def main(folder: Path) -> int:
-    """Train as rank 0, or follow it. Returns the exit code."""
+    """Train as rank 0, or follow rank 0. Returns the exit code."""
     for harmless in (signal.SIGHUP, signal.SIGINT):
         signal.signal(harmless, signal.SIG_IGN)
-    # An agent that is killed cannot end its ranks, nor remove the folder in which they met.
+    # An agent that is killed can neither end its ranks nor remove the folder of their store.
     store = os.environ[STORE_FOLDER_VARIABLE]
     end_with_parent(
         signal.SIGKILL,

@@ -18,11 +18,11 @@ from gradtui.training.session import Session
 from gradtui.training.step import StepResult
 
 NONFINITE_STEPS = 20
-"""Steps in a row whose loss is not finite, after which a training ends as diverged."""
+"""A training ends as diverged after this many steps in a row whose loss is not finite."""
 
 
 class _HostRow(NamedTuple):
-    """A _HostRow holds the numbers of a step that are not on the device."""
+    """A _HostRow holds the numbers of a step that are already on the host."""
 
     step: int
     time: float
@@ -35,10 +35,10 @@ class _HostRow(NamedTuple):
 class Recorder:
     """A Recorder writes a session's steps into its run folder.
 
-    `scalars` holds loss (mean over the batch, without penalties), accuracy, lr, grad_norm and
-    grad_norm_clipped (of all parameters), clipped (1 where the step's gradient was cut), penalty, and of fp16
-    loss_scale and skipped (1 where the step was left out because its gradient overflowed). `grad_norm` holds
-    every layer's, before clipping.
+    The table `scalars` holds loss (mean over the batch, without penalties), accuracy, lr, grad_norm and
+    grad_norm_clipped (of all parameters), clipped (1 where the step's gradient was clipped), penalty, and for fp16
+    loss_scale and skipped (1 where the step was skipped because its gradient overflowed). The table `grad_norm` holds
+    the norm of every layer, before clipping.
     """
 
     def __init__(
@@ -54,9 +54,9 @@ class Recorder:
         unlevelled = [name for name, table in tables.items() if table.kind in ("histograms", "planes")]
         self.writer = RunWriter(folder, columns, resume_at=resume_at, unlevelled=unlevelled)
         self.diverged = False
-        """Whether the last NONFINITE_STEPS losses were not finite."""
+        """This is true if the last NONFINITE_STEPS losses were not finite."""
         self.detector = DivergenceDetector(session.dataset.chance_loss)
-        """Detects at which step the training diverges."""
+        """The detector of the step at which the training diverges."""
         self._flat = session.flat
         self._half = session.exp.run.precision == "fp16"
         self._queue: HostCopyQueue[_HostRow] = HostCopyQueue(session.device)
@@ -68,7 +68,7 @@ class Recorder:
         return self._nonfinite == 0
 
     def record(self, step: int, moment: float, result: StepResult) -> None:
-        """Take a step's numbers; they are written once the device has delivered them."""
+        """Take a step's numbers, which are written after they have arrived from the device."""
         clipped = result.clipped
         row = _HostRow(step, moment, result.lr, result.scale, result.skipped, clipped is not None)
         numbers = [result.loss, result.accuracy, result.penalty]
@@ -76,14 +76,14 @@ class Recorder:
         self.catch_up(wait=False)
 
     def catch_up(self, *, wait: bool = True) -> None:
-        """Write what has arrived from the device; `wait`: all that was recorded so far."""
+        """Write the steps that have arrived from the device; with `wait`, all recorded steps."""
         for row, (norms, numbers) in self._queue.receive(wait=wait):
-            # These steps were taken before their divergence was known.
+            # Steps after the divergence were taken before it was known, and are dropped.
             if not self.diverged:
                 self._write(row, self._flat.fold(norms), numbers)
 
     def close(self) -> None:
-        """Write all that was recorded, and end the writer's thread."""
+        """Write all recorded steps, and end the writer's thread."""
         try:
             self.catch_up()
         finally:
@@ -93,7 +93,7 @@ class Recorder:
         loss, accuracy, penalty = numbers[:3]
         total = math.sqrt(np.square(norms).sum())
         clipped = numbers[3] if row.clips else total
-        # The smallest difference is rounding: the clipped norm is added up from float32 numbers.
+        # Tiny differences are rounding errors, because the clipped norm is computed from float32 numbers.
         cut = float(clipped < total * (1 - 1e-6))
         scalars = [loss, accuracy, row.lr, total, clipped, cut, penalty]
         if self._half:
@@ -106,7 +106,7 @@ class Recorder:
 
 
 def tables_of(session: Session) -> dict[str, TableMeta]:
-    """Return the tables of a session's run, as they stand in run.json."""
+    """Return the tables of a session's run, for run.json."""
     scalars = ["loss", "accuracy", "lr", "grad_norm", "grad_norm_clipped", "clipped", "penalty"]
     if session.exp.run.precision == "fp16":
         scalars += ["loss_scale", "skipped"]

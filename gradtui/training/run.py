@@ -1,4 +1,4 @@
-"""Train a run from its experiment to its last step, or only preflight it: build, describe, pretrain, resume, train."""
+"""Train a run from its experiment to its last step (build, describe, pretrain, resume, train), or only preflight it."""
 
 from __future__ import annotations
 
@@ -41,15 +41,15 @@ def train(
     start: RunOrigin = FRESH,
     shared: bool = False,
 ) -> Ending:
-    """Train `exp` in `folder`, whose run.json says `meta` so far. Returns the status and reason of the end.
+    """Train `exp` in `folder`, whose run.json is `meta` so far. Returns the status and reason of the end.
 
     Args:
-        commands: for a run that was trained before, reads the commands to obey from now on; the run is resumed from
+        commands: reads the commands to obey from now on; given for a run that was trained before, which is resumed from
             its newest checkpoint.
-        start: where a run begins that has no checkpoint yet.
+        start: the origin of a run that has no checkpoint yet.
         shared: whether this process is rank 0 of several that an agent has started.
 
-    Raises what building raises, ExperimentError and CheckpointError.
+    Raises the errors of `session.build`, ExperimentError and CheckpointError.
     """
     group = ProcessGroup.join() if shared else None
     session = _build(folder, exp)
@@ -58,9 +58,9 @@ def train(
     resumed = None if commands is None else resume(folder, session)
     forked = None
     if start.checkpoint and (resumed is None or resumed.path is None):
-        # Also a fork that was killed before its first checkpoint begins where its parent stood.
+        # A fork that was killed before its first checkpoint begins at its parent's checkpoint again.
         forked = fork(session, folder / start.checkpoint)
-    # Some 300,000 objects of the imports would else be looked through again and again in mid-training.
+    # Otherwise the garbage collector would repeatedly visit about 300,000 objects of the imports.
     gc.freeze()
     tables = tables_of(session)
     write_meta(folder, _described(meta, session, tables))
@@ -83,21 +83,21 @@ def train(
         if group is not None:
             group.close()
     error = recorder.writer.error
-    # The last rows may be the first for which there was no room.
+    # The disk may have become full only at the last rows.
     return ending if error is None else ("failed", recording_problem(folder, error))
 
 
 PREFLIGHT_STEP = 1
-"""A row holds what its step was taken on, before the weights moved: so these rows are the very ones that step 1 of
-the training will have, and whatever shows a run shows them."""
+"""The step of the rows of a preflight. A row is measured before the weights change, so these rows are the same as those
+of step 1 of the training, and every view of a run can show them."""
 
 
 def preflight(folder: Path, exp: Experiment, meta: RunMeta) -> Ending:
     """Measure one batch forward and back at initialisation like a step, without taking the step.
 
-    `folder` is one of its own, whose run.json says `meta` so far. All tables of a run get one row, but `update_ratio`.
-    The weights are those from which the training proper would begin, a start from a checkpoint included, layer-wise
-    pretraining not. Returns how it ended. Raises what building raises.
+    `folder` is a new run folder, whose run.json is `meta` so far. All tables of a run except `update_ratio` get one
+    row. The weights are those with which the training would begin, including a start from a checkpoint but not
+    layer-wise pretraining. Returns how it ended. Raises the errors of `session.build`.
     """
     session = _build(folder, exp)
     pretrain = exp.cures.pretrain
@@ -118,7 +118,7 @@ def preflight(folder: Path, exp: Experiment, meta: RunMeta) -> Ending:
 
 
 def _prepare(loop: Loop) -> Ending | None:
-    """Load layers from a file, or pretrain layer by layer. Returns how the run ended, None where it goes on."""
+    """Load layers from a file, or pretrain layer by layer. Returns how the run ended, or None if it continues."""
     session, writer = loop.session, loop.recorder.writer
     pretrain = session.exp.cures.pretrain
     if pretrain.kind == "none":

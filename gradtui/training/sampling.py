@@ -1,4 +1,4 @@
-"""Sample single steps closely, as often as their share of the training's time allows."""
+"""Measure single steps in detail, as often as the sampling budget allows."""
 
 from __future__ import annotations
 
@@ -19,27 +19,28 @@ from gradtui.training.plane import PlaneRecorder
 from gradtui.training.session import Session
 
 TIME_SHARE = 0.03
-"""Share of the training's time that all measuring may take."""
+"""The share of the training's time that all measuring may take."""
 HISTOGRAM_STEPS = 128
-"""Steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has one at
-every step: so the histograms take a quarter of what that takes."""
+"""The steps between two histograms of a long run. A row is 32 times as long as one of `grad_norm`, which has a row at
+every step, so the histograms take a quarter of its disk space."""
 PLANNED_HISTOGRAMS = 25
-"""Histograms of a run too short for that, spread over the planned steps."""
+"""The number of histograms of a shorter run, spread over the planned steps."""
 EARLY_GROWTH = 4
-"""Histograms at the beginning are as far apart as the steps so far over this: slow trainings have a picture soon."""
+"""At the beginning, the distance between histograms is the number of steps so far over this, so that slow trainings
+soon have some."""
 
 
 class StepSampler:
-    """A StepSampler decides which steps of a session are sampled, and records the metrics of those.
+    """A StepSampler decides which steps of a session are sampled, and records their metrics.
 
-    These are all metrics that `gradtui.probe.layer_stats` computes, the gradient by time lag of recurrent nets, and
-    at some of the sampled steps the histograms of the gradients and, of data in the plane, what the net computes.
+    These are all metrics that `gradtui.probe.layer_stats` computes, the gradient by time lag of recurrent nets, and at
+    some of the sampled steps histograms of the gradients and, for data in the plane, what the net computes over it.
     """
 
     def __init__(self, session: Session, writer: RowSink) -> None:
         self.budget = SamplingBudget(TIME_SHARE)
         self.active = False
-        """Whether the step under way is being sampled."""
+        """This is true if the current step is sampled."""
         self.clock = clock_of(session.device)
         self._session = session
         self._writer = writer
@@ -52,11 +53,11 @@ class StepSampler:
         self._plan = SamplePlan(session.exp.run.steps, self.budget)
         self._forced = False
         self._step = 0
-        """The steps before the one under way."""
+        """The number of steps before the current one."""
         self._before: torch.Tensor | None = None
-        """The weights before the step under way."""
+        """The weights before the current step."""
         self._rows: dict[str, npt.ArrayLike] = {}
-        """By metric, what has been measured of the step under way."""
+        """The values measured so far in the current step, by metric."""
         self._seconds = 0.0
 
     def begin(self, *, sample: bool) -> None:
@@ -69,11 +70,11 @@ class StepSampler:
             self._probe.arm()
 
     def after_forward(self) -> None:
-        """Take the hooks off, between a sampled step's forward and backward."""
+        """Remove the forward hook, between a sampled step's forward and backward pass."""
         self._probe.after_forward()
 
     def after_backward(self, scale: float) -> None:
-        """Measure what a sampled step's passes have shown; `scale` is what the mean loss was multiplied by."""
+        """Compute the metrics of a sampled step's two passes; `scale` is the factor of the mean loss."""
         signals = self._probe.collect(scale)
         begin = self.clock()
         self._before = self._session.flat.weights.clone()
@@ -81,7 +82,7 @@ class StepSampler:
         self._seconds = self._probe.seconds + self.clock() - begin
 
     def before_clip(self) -> None:
-        """Measure a sampled step's gradients as they are recorded: with penalties, unscaled, unclipped."""
+        """Measure a sampled step's gradients as they are recorded: with penalties, unscaled and before clipping."""
         begin = self.clock()
         self._histograms.count(self._session.step + 1, forced=self._forced)
         self._plane.look(self._session.step + 1, forced=self._forced)
@@ -91,7 +92,7 @@ class StepSampler:
         self._seconds += self.clock() - begin
 
     def write(self, step: int, moment: float, *, moved: bool) -> None:
-        """Write the rows of a sampled step, without those of the update where no weights were `moved`."""
+        """Write the rows of a sampled step; rows about the update only where weights were `moved`."""
         assert self._before is not None
         begin = self.clock()
         flat = self._session.flat
@@ -109,11 +110,11 @@ class StepSampler:
         self._seconds += self.clock() - begin
 
     def count(self, seconds: float, every_step: float) -> None:
-        """Count the cost of a step: what it took in all, and what the recording of every step took of that."""
+        """Add the cost of a step: its total seconds, and those that measuring at every step took."""
         known = self.budget.steps > 0
         sample = None
         if self.active:
-            # The calls of hooks, and a GPU's kernels, show only in what this step took longer than others.
+            # The cost of hooks and of a GPU's kernels is known only as the difference to the time of other steps.
             usual = self.budget.training / self.budget.steps if known else seconds
             sample = max(self._seconds, seconds - every_step - usual)
         self.budget.add(seconds - every_step - (sample or 0.0), every_step, sample)
@@ -126,17 +127,14 @@ class StepSampler:
 
 
 class HistogramRecorder:
-    """A HistogramRecorder records the sizes of all layers' gradients at few of the sampled steps.
-
-    So they cost next to nothing on the disk.
-    """
+    """A HistogramRecorder records the histograms of all layers' gradients, at few sampled steps to save disk space."""
 
     def __init__(self, session: Session, writer: RowSink) -> None:
         self._histograms = GradientHistograms(session.flat)
         self._writer = writer
         self._planned = session.exp.run.steps
         self._last = 0
-        """The last step recorded. A run that is resumed begins with a row."""
+        """The last recorded step. A resumed run begins with a row."""
         self._row: np.ndarray | None = None
 
     def count(self, step: int, *, forced: bool) -> None:
@@ -146,19 +144,19 @@ class HistogramRecorder:
             self._row = to_row(self._histograms.count())
 
     def write(self, step: int, moment: float) -> None:
-        """Write what was counted of that step, if anything was."""
+        """Write the row of a step, if its gradients were counted."""
         if self._row is not None:
             self._writer.append(TABLE, step, self._row, moment)
             self._row, self._last = None, step
 
 
 def histogram_gap(step: int, planned: int) -> int:
-    """Return how many steps after one with histograms the next with histograms is."""
+    """Return the number of steps between a histogram and the next."""
     return max(1, min(HISTOGRAM_STEPS, planned // PLANNED_HISTOGRAMS, step // EARLY_GROWTH))
 
 
 def sampled_tables(session: Session) -> dict[str, TableMeta]:
-    """Return the tables of what is sampled, as they stand in run.json."""
+    """Return the tables of sampled metrics, for run.json."""
     layers = tuple(layer.name for layer in session.net.layers)
     sampled = samplers(*FORWARD_SOURCES, "gradient flow", "gradients", "weights")
     if _learned_slopes(session):

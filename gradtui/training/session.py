@@ -1,12 +1,11 @@
-"""Build from an experiment all that a training consists of between two steps.
+"""Build from an experiment the whole state of a training between two steps.
 
-To go on bit for bit, a checkpoint must hold `net`, `optimizer`, `batches`, `scale`, `step` and `exp` (whose learning
-rate and cures may have been changed while it trained).
+To continue bit for bit, a checkpoint must hold `net`, `optimizer`, `batches`, `scale`, `step` and `exp` (whose learning
+rate and cures may have been changed during the training).
 
-The first `cures.pretrain.freeze` layers are frozen: the optimizer does not have their weights, so nothing moves
-them, no momentum and no decay either, and their batch norms use what they have learned before. Their gradients
-are computed and recorded like all others, so that one sees what would reach them, and they count in the norm
-of all parameters together.
+The first `cures.pretrain.freeze` layers are frozen: the optimizer does not have their weights, so neither steps,
+momentum nor decay change them, and their batch norms use their running statistics. Their gradients are computed and
+recorded like all others, and count in the norm of all parameters together.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
     from gradtui.training.distributed.process_group import ProcessGroup
 
 DEFAULT_THREADS = torch.get_num_threads()
-"""torch's own choice, before it is set."""
+"""torch's default, which is read before it is changed."""
 HALF_TYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 
@@ -40,7 +39,7 @@ class Session:
     """A Session is a net, its data and its optimizer, at a step."""
 
     exp: Experiment
-    """The experiment as it is now, with changes in mid-run."""
+    """The present experiment, with the changes during the run."""
     device: torch.device
     dataset: Dataset
     """The data set on the device."""
@@ -51,13 +50,13 @@ class Session:
     batches: Batches
     scale: optimizers.LossScale
     step: int = 0
-    """Steps taken."""
+    """The number of steps taken."""
     group: ProcessGroup | None = None
-    """The processes over which each batch is split; None where this one takes all of it."""
+    """The processes that share each batch; None where this process takes the whole batch."""
 
     @property
     def batch_size(self) -> int:
-        """Return the examples in a step; fewer than asked for where there are not so many."""
+        """Return the number of examples in a step, which is limited by the size of the training set."""
         return self.batches.size
 
     @property
@@ -87,8 +86,8 @@ class Session:
 def build(exp: Experiment) -> Session:
     """Return a session at step 0, on the device of the experiment's choice.
 
-    Numbers below 1e-38 are kept, which is torch's default: they are the gradients of starved layers. Where a net
-    has many of them (60 sigmoid layers with torch's initialisation) the processor takes four times as long.
+    Numbers below 1e-38 are kept, which is torch's default, because they are vanishing gradients. In a net with many of
+    them (60 sigmoid layers with torch's initialisation) the processor takes four times as long.
 
     Raises ExperimentError, DataError and TrainingFailed with one line each; MemoryError and RuntimeError as
     torch does.
@@ -96,7 +95,7 @@ def build(exp: Experiment) -> Session:
     torch.set_num_threads(exp.run.threads or DEFAULT_THREADS)
     shape = net_shape(exp)
     device = choose(exp, shape)
-    # The quickest way of a convolution on CUDA may add in another order each time.
+    # The fastest convolutions on CUDA may add in a different order each time.
     torch.backends.cudnn.deterministic = True
     check_fits(exp, shape.parameters, device)
     dataset = data.load(exp.data, exp.seed).to(device)

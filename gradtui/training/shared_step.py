@@ -1,4 +1,4 @@
-"""Take a step of which each process computes its part of the batch."""
+"""Take a step in which each process computes its part of the batch."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from gradtui.training.step import Stepper
 class SharedStepper(Stepper):
     """A SharedStepper takes the steps of a session whose batch is split over a process group.
 
-    After `backward`, the gradients, loss and accuracy of rank 0 are those of the whole batch, to rounding: rank 0 alone
-    does what follows. What is sampled within a step (activations, the gradients of outputs) is of rank 0's part of
-    the batch.
+    After `backward`, the gradients, loss and accuracy of rank 0 are those of the whole batch, up to rounding, and only
+    rank 0 does the rest of the step. Samples within a step (activations, the gradients of outputs) are of rank 0's part
+    of the batch.
     """
 
     def __init__(self, session: Session, group: ProcessGroup) -> None:
@@ -25,7 +25,7 @@ class SharedStepper(Stepper):
         self._group = group
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        """Return loss and accuracy of this process's part of the batch; the sums over all parts are the batch's."""
+        """Return loss and accuracy of this process's part of the batch; their sums over all parts are the batch's."""
         session = self.session
         if self._group.is_main:
             place = session.batches.state()
@@ -45,7 +45,7 @@ class SharedStepper(Stepper):
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         x, y, self._share = part_of(*super()._batch(), self._group.rank, self._group.size)
-        # The part's loss is multiplied by this: its mean, or where losses are summed its mean times its examples.
+        # The factor of the part's loss, which is a mean, or the mean times the examples where losses are summed.
         self._weight = self._share if self.reduction == 1 else self._share * self.reduction / len(y)
         return x, y
 
@@ -53,8 +53,8 @@ class SharedStepper(Stepper):
 def part_of(x: Tensor, y: Tensor, rank: int, size: int) -> tuple[Tensor, Tensor, float | Tensor]:
     """Return the examples of process `rank` of `size`, and their share in the mean over the whole batch.
 
-    Parts differ by one example at most. A mean over sequences is one over the steps that count, so there the share is
-    of these; each part must have some.
+    Parts differ by at most one example. For sequences, the mean is over the steps that count, so the share is computed
+    from these; each part must have some.
     """
     my_x, my_y = x.tensor_split(size)[rank], y.tensor_split(size)[rank]
     if y.dim() == 2 and not y.is_floating_point():
@@ -90,7 +90,7 @@ def follow_main_rank(session: Session, group: ProcessGroup) -> None:
     while (order := group.receive(session.flat.weights)) is not None:
         session.scale.value = order.scale
         place = {"epoch": order.epoch, "taken": order.taken}
-        # Without this question each step would shuffle the epoch again.
+        # Without this check, each step would shuffle the epoch again.
         if session.batches.state() != place:
             session.batches.restore(place)
         loss, _ = stepper.forward()

@@ -1,7 +1,7 @@
-"""Take one training step: forward, backward, measuring, clipping, and the move of the weights.
+"""Take one training step: forward, backward, measuring, clipping, and the update of the weights.
 
-`take_step` is the only place that says in which order a step is taken and measured. The training loop, the replay of a
-divergence and the preflight all call it, so that what they record of a step cannot differ.
+`take_step` is the only definition of the order in which a step is taken and measured. The training loop, the replay of
+a divergence and the preflight all call it, so that they record the same numbers for the same step.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ class StepResult(NamedTuple):
     """A StepResult holds the numbers of one step. Its tensors are on the device and may not be computed yet."""
 
     loss: Tensor
-    """The mean over the batch, without penalties, for any `optimizer.loss`: so it compares to chance."""
+    """The mean over the batch, without penalties, for any `optimizer.loss`, so that it can be compared with chance."""
     accuracy: Tensor
     penalty: float | Tensor
     norms: RowNorms
     """The norms of the gradients: with penalties, before clipping, without the loss's scale."""
     clipped: float | Tensor | None
-    """Norm of all gradients together after clipping; None where nothing clips."""
+    """The norm of all gradients together after clipping; None where nothing clips."""
     lr: float
     scale: float
     skipped: bool
@@ -44,13 +44,13 @@ class Stepper:
     def __init__(self, session: Session) -> None:
         self.session = session
         self.reduction = session.batch_size if session.exp.optimizer.loss == "sum" else 1
-        """The loss that is trained on is the mean loss times this."""
+        """The factor between the mean loss and the loss that is minimised."""
         self._loss_and_accuracy = loss_and_accuracy(session.dataset.shape.task, session.exp.optimizer.loss)
         self._penalties = Penalties(session.flat)
         self._autocast = session.autocast()
 
     def forward(self) -> tuple[Tensor, Tensor]:
-        """Return the loss to train on and the accuracy of the next batch, and clear all gradients."""
+        """Clear all gradients, and return the loss to minimise and the accuracy on the next batch."""
         s = self.session
         x, y = self._batch()
         s.flat.zero_()
@@ -62,14 +62,14 @@ class Stepper:
         return next(self.session.batches)
 
     def backward(self, loss: Tensor) -> Tensor:
-        """Put the gradient into the buffer, times the loss's scale. Returns the mean loss, detached."""
+        """Compute the gradient, times the loss scale, into the buffer. Returns the mean loss, detached."""
         scale = self.session.scale.value
         torch.autograd.backward(loss if scale == 1 else loss * scale)
         loss = loss.detach()
         return loss if self.reduction == 1 else loss / self.reduction
 
     def measure(self) -> tuple[RowNorms, float | Tensor]:
-        """Unscale the gradients and add the penalties'. Returns their norms as they are recorded, and the penalty."""
+        """Unscale the gradients and add those of the penalties. Returns the norms to record, and the penalty."""
         s = self.session
         if s.scale.value != 1:
             s.flat.gradients.mul_(1 / s.scale.value)
@@ -77,7 +77,7 @@ class Stepper:
         return s.flat.row_norms(), penalty
 
     def move(self, loss: Tensor, accuracy: Tensor, norms: RowNorms, penalty: float | Tensor) -> StepResult:
-        """Clip, and move the weights. Waits for the device only where fp16's scale must know of overflows."""
+        """Clip, and update the weights. It waits for the device only where fp16's scale has to detect overflows."""
         s = self.session
         scale, lr, cures = s.scale.value, s.lr, s.exp.cures
         total = s.flat.total(norms) if cures.clip_norm or cures.clip_value or s.scale.adapts else None
@@ -105,10 +105,10 @@ def take_step(
     """Take one step and measure it.
 
     Args:
-        sampler: writes what is sampled of the step where a sample is due, and counts what measuring costs.
-        record: takes the step's number, the time and the result of every step.
+        sampler: writes the sample of the step if one is due, and adds up the cost of measuring.
+        record: is called with the number, the time and the result of the step.
         sample: whether to take a sample in any case.
-        move: whether to clip the gradients and to move the weights. Without, the session stays before the step.
+        move: whether to clip the gradients and to update the weights. Without it, the session stays before the step.
         moment: the time of the step's rows in seconds since 1970; by default now.
         spent: seconds that the caller has already spent on recording this step.
     """
@@ -151,9 +151,9 @@ def clip(flat: FlatGradients, total: float | Tensor, cures: Cures) -> float | Te
 
     `total` is their norm. Returns their norm afterwards, and waits for the device as little as possible.
 
-    By norm as torch.nn.utils.clip_grad_norm_ (Pascanu, Mikolov, Bengio 2013), but with the norm taken wide
-    and without the 1e-6 that torch adds to it: a norm of 1e25 is clipped rightly. As there, a norm that is
-    infinite or NaN makes the gradients that were so NaN.
+    Clipping by norm follows torch.nn.utils.clip_grad_norm_ (Pascanu, Mikolov, Bengio 2013), but the norm is computed in
+    float64 and without the 1e-6 that torch adds, so a norm of 1e25 is clipped correctly. As in torch, an infinite or
+    NaN norm makes the gradients that were so NaN.
     """
     if cures.clip_value:
         flat.gradients.clamp_(-cures.clip_value, cures.clip_value)
@@ -163,17 +163,17 @@ def clip(flat: FlatGradients, total: float | Tensor, cures: Cures) -> float | Te
         flat.gradients.mul_(shrink)
         total = total * shrink
     elif cures.clip_norm and not total <= cures.clip_norm:
-        # On the CPU the number is known, and a pass over all gradients that changes none is spared.
+        # On the CPU the norm is known, so the multiplication is skipped where it would change nothing.
         flat.gradients.mul_(cures.clip_norm / total)
         total = total * (cures.clip_norm / total)
     return total
 
 
 class Penalties:
-    """A Penalties object adds to the gradients what the penalties l1 · Σ|w| and l2/2 · Σw² on the weights add.
+    """A Penalties object adds the gradients of the penalties l1 · Σ|w| and l2/2 · Σw² on the weights.
 
-    Biases, norms' scales and learned scalars have no penalty. Unlike AdamW's decay the penalties are part of the loss:
-    their gradient is recorded, clipped, and goes through the optimizer's rule like any other.
+    Biases, norms' scales and learned scalars have no penalty. Unlike AdamW's decay, the penalties are part of the loss:
+    their gradient is recorded, clipped and used by the optimizer like any other.
     """
 
     def __init__(self, flat: FlatGradients) -> None:
@@ -198,5 +198,5 @@ class Penalties:
 
 
 def _is_weight(parameter: nn.Parameter) -> bool:
-    """Return whether it is a matrix or kernel."""
+    """Return whether a parameter is a matrix or a kernel."""
     return parameter.dim() > 1

@@ -1,7 +1,7 @@
 """Train without importing torch's compiler, which the first optimizer would import.
 
-`torch.optim` imports `torch._dynamo` to tell the compiler what to leave out of a graph. That import takes as long as
-torch's own, and 60 MB, and a trainer of ours compiles nothing.
+`torch.optim` imports `torch._dynamo` to mark the parts that the compiler should skip. That import takes as long as
+torch's own and 60 MB, and the trainer compiles nothing.
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ COMPILER = "torch._dynamo"
 
 
 class _Compiler(ModuleType):
-    """The functions of the compiler that an optimizer calls; any other name imports the real compiler."""
+    """A _Compiler replaces the compiler's functions that an optimizer calls; any other name imports the compiler."""
 
     def __init__(self) -> None:
         super().__init__(COMPILER)
 
     @staticmethod
     def graph_break(*_: object, **__: object) -> None:
-        """Do nothing: there is no graph."""
+        """Do nothing, because there is no graph."""
 
     @staticmethod
     def disable(function: Callable[..., Any], *_: object, **__: object) -> Callable[..., Any]:
-        """Return the function as it is: it is not compiled."""
+        """Return the function unchanged, because it is not compiled."""
         return function
 
     def __getattr__(self, name: str) -> Any:
@@ -37,9 +37,9 @@ class _Compiler(ModuleType):
 
 
 def postpone_compiler() -> None:
-    """Let this process import torch's compiler only when something other than an optimizer asks for it.
+    """Let this process import torch's compiler only when code other than an optimizer uses it.
 
-    Does nothing where the compiler is imported already.
+    It does nothing where the compiler is imported already.
     """
     import torch
 

@@ -1,1 +1,1 @@
-"""A checkpoint holds all that a training consists of between two steps, in one safetensors file, without pickle."""
+"""Write and read checkpoints, the whole state of a training between two steps as one safetensors file."""

@@ -1,6 +1,6 @@
-"""Say where a run's checkpoints lie, which of them stay, and read what one says of itself.
+"""Name the files of a run's checkpoints, remove old ones, and read their headers.
 
-Needs no torch: commands and screens use it, which must not import that.
+It imports no torch, because commands and screens use it.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from gradtui.runs.folder import CHECKPOINT_FOLDER
 from gradtui.runs.safe_files import remove
 
 KEPT_CHECKPOINTS = 3
-"""The newest, and two before it: one for the case that the newest proves unreadable after a power cut, and one
-from before something went wrong that was noticed late. More would fill disks with files that are never used."""
+"""The number of checkpoints to keep: the newest, one in case the newest is unreadable after a power cut, and one from
+before a problem that was noticed late. More would fill disks with files that are never used."""
 
 HEADER_KEY = "gradtui"
 """The key of the one text in a file: JSON with format, step, experiment (as it was then, changes in mid-run included),
@@ -27,7 +27,7 @@ follow from the seed and two numbers, and nothing else in a step is random."""
 FORMAT = 1
 
 LONGEST_HEADER = 100_000_000
-"""Bytes of a header, by the safetensors format's own rule: a file that asks for more is no such file."""
+"""The most bytes of a header, by the rule of the safetensors format."""
 
 _CHECKPOINT_NAME = re.compile(r"step-(\d+)\.safetensors\Z")
 _ROLLBACK_NAME = re.compile(r"rewind-(\d+)\.safetensors\Z")
@@ -45,13 +45,13 @@ def checkpoint_path(run: Path, step: int) -> Path:
 def rollback_path(run: Path, step: int) -> Path:
     """Return the file of the rollback point after `step`, to which a run that diverged can be taken back.
 
-    It is neither resumed from nor tidied away: the steps that come after it diverged.
+    No run is resumed from it, and `tidy` does not remove it, because the steps after it diverged.
     """
     return run / CHECKPOINT_FOLDER / f"rewind-{step:09d}.safetensors"
 
 
 def parent_path(run: Path, step: int) -> Path:
-    """Return the file, in a fork's folder, of its parent's checkpoint. It is kept for good: the fork begins there."""
+    """Return the file, in a fork's folder, of its parent's checkpoint. It is never removed."""
     return run / CHECKPOINT_FOLDER / f"parent-{step:09d}.safetensors"
 
 
@@ -79,9 +79,9 @@ def tidy(run: Path) -> None:
 
 
 def remove_after(run: Path, step: int) -> None:
-    """Remove the checkpoints and rollback points of later steps, from a run that has been taken back before them.
+    """Remove the checkpoints and rollback points of later steps from a run that was rolled back.
 
-    The draft of a rollback point whose writer was killed goes too: no other process writes one now.
+    The drafts of killed writers are removed too, because no other process writes one now.
     """
     drafts = (run / CHECKPOINT_FOLDER).glob(".rewind-*.safetensors.*")
     later = [path for at, path in (*list_checkpoints(run), *list_rollbacks(run)) if at > step]
@@ -95,7 +95,7 @@ def _remove(paths: list[Path]) -> None:
 
 
 def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
-    """Return what a checkpoint says of itself, from its texts. Raises CheckpointError."""
+    """Return the header of a checkpoint from its texts. Raises CheckpointError."""
     try:
         header = json.loads(texts[HEADER_KEY])
         if header["format"] != FORMAT:
@@ -110,7 +110,7 @@ def parse_header(path: Path, texts: dict[str, str]) -> dict[str, Any]:
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """Return what a checkpoint says of itself, without reading its tensors. Raises CheckpointError."""
+    """Return the header of a checkpoint, without reading its tensors. Raises CheckpointError."""
     try:
         with os.fdopen(open_to_read(path), "rb") as file:
             length = int.from_bytes(file.read(8), "little")

@@ -1,4 +1,4 @@
-"""Take checkpoints and rollback points while a training runs, without keeping it waiting."""
+"""Take checkpoints and rollback points during a training, without making it wait."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class CheckpointWriter:
     """A CheckpointWriter writes the checkpoints of one training: every `run.checkpoint_every` steps, on request, and at
     the end.
 
-    The training only copies its state in memory; a thread writes the copy. While one is being written, the
-    next is put off, and is then of the current step: so a slow disk makes checkpoints rarer, never
-    the training slower, and there is one copy at most.
+    The training only copies its state in memory; a thread writes the copy. While a copy is being written, the next
+    checkpoint is delayed to a later step, so a slow disk makes checkpoints rarer but not the training slower, and there
+    is at most one copy.
 
-    A state with a loss or weight that is not finite is never written: it would push out those that one can go
-    on from. Each file is an event "checkpoint" with its path in the run's folder; one that cannot be written
-    is an event "checkpoint_failed" with the reason, once until one succeeds again.
+    A state with a loss or weight that is not finite is never written, because it would replace useful checkpoints. Each
+    file has an event "checkpoint" with its path in the run's folder; a failure has an event "checkpoint_failed" with
+    the reason, which is repeated only after a success.
     """
 
     def __init__(self, session: Session, recorder: Recorder) -> None:
@@ -50,13 +50,13 @@ class CheckpointWriter:
         self._states = SessionStates(session)
         self._every = session.exp.run.checkpoint_every
         self._last = session.step
-        """The step of the newest; at first the step from which a run is resumed, or 0, which is not worth a file."""
+        """The step of the newest checkpoint; at first the step from which a run is resumed, or 0."""
         self._due = False
         self._thread: Thread | None = None
         self._failing = False
 
     def request(self) -> None:
-        """Ask for a checkpoint of the next step at which none is being written."""
+        """Request a checkpoint at the next step at which none is being written."""
         self._due = True
 
     def between_steps(self) -> None:
@@ -69,11 +69,11 @@ class CheckpointWriter:
 
     @property
     def busy(self) -> bool:
-        """Return whether one is being written."""
+        """Return whether a checkpoint is being written."""
         return self._thread is not None and self._thread.is_alive()
 
     def finish(self) -> None:
-        """Take the last checkpoint, unless there is one of this step; a thread writes it meanwhile."""
+        """Take the last checkpoint, unless this step has one; a thread writes it."""
         if self._session.step != self._last:
             self.wait()
             self._take()
@@ -113,19 +113,19 @@ class CheckpointWriter:
 
 
 class RollbackBuffer:
-    """A RollbackBuffer keeps copies of a session's state from a while ago, to go back to when the training diverges.
+    """A RollbackBuffer keeps copies of earlier states of a session, to go back to when the training diverges.
 
-    It keeps them in memory, and writes one to disk only then. A point is taken only while the training has not
-    diverged, which is known because all numbers up to it have arrived. Where the copies would take too much memory,
-    none are taken, and one event "rewind_off" gives the reason; ordinary checkpoints are there all the same.
+    It keeps them in memory, and writes one to disk only after a divergence. A point is taken only while the training
+    has not diverged, which is known because all numbers up to it have arrived. Where the copies would take too much
+    memory, none are taken, and one event "rewind_off" gives the reason; ordinary checkpoints are not affected.
     """
 
     def __init__(self, session: Session, recorder: Recorder) -> None:
         self.states = SessionStates(session)
         self.points: list[TrainingState] = []
-        """Oldest first, two at most."""
+        """The rollback points, the oldest first, at most two."""
         self.seconds = 0.0
-        """What all points together took."""
+        """The seconds that all points together took."""
         self._session = session
         self._recorder = recorder
         self._clock = clock_of(session.device)
@@ -144,7 +144,7 @@ class RollbackBuffer:
             recorder.writer.event("rewind_off", session.step, reason=reason)
 
     def before_step(self) -> None:
-        """Take a point if one is due, before the session's next step."""
+        """Take a rollback point before the session's next step, if one is due."""
         session = self._session
         if session.exp is not self._exp:
             self._exp = session.exp
@@ -180,7 +180,7 @@ class RollbackBuffer:
         return [change for change in self._changes if change[0] >= point.step]
 
     def save(self, point: TrainingState) -> bool:
-        """Write a point to disk; returns whether it is there then.
+        """Write a rollback point to disk. Returns whether that succeeded.
 
         An event "rewind_point" has the step and the path in the run's folder.
         """
@@ -199,7 +199,7 @@ class RollbackBuffer:
 
 
 def _write_file(writer: RunWriter, path: Path, state: HostState) -> None:
-    """Write a checkpoint file behind the rows of its steps: a run that starts from it counts on them."""
+    """Write a checkpoint file after the rows of its steps, because a run that starts from it needs them."""
     writer.flush()
     make_subfolder(path.parent)
     write_tensors(path, state.tensors, {HEADER_KEY: state.text})

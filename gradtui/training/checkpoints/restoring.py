@@ -44,24 +44,24 @@ MAY_DIFFER = (
 in mid-run, the checkpoint's value holds; any other makes another training, which should be a run of its own."""
 
 Changes = list[tuple[int, dict[str, Any]]]
-"""Changes in mid-run, each with the step after which it was made."""
+"""The changes during a run, each with the step after which it was made."""
 
 
 @dataclass(frozen=True)
 class Resumed:
-    """A Resumed says from where a run goes on."""
+    """A Resumed says at which step a run continues."""
 
     step: int
     path: Path | None
-    """None where no checkpoint was left: the run begins anew."""
+    """The checkpoint; None where there is none and the run starts again from step 0."""
     unreadable: tuple[str, ...]
-    """The reasons why newer ones could not be used."""
+    """The reasons why newer checkpoints could not be used."""
     later: Changes
-    """The changes made in the steps that are now taken once more, to be changed again at those steps."""
+    """The changes that were made in the steps that are now repeated, to be made again at those steps."""
 
 
 def resume(folder: Path, session: Session) -> Resumed:
-    """Put a session that was just built into the state of the newest readable checkpoint of the run in `folder`.
+    """Restore a new session from the newest readable checkpoint of the run in `folder`.
 
     A checkpoint whose steps are all recorded is preferred to a newer one: after a power cut a checkpoint may be on
     disk without the rows that came before it. Raises CheckpointError where there are checkpoints and none can be used.
@@ -85,7 +85,7 @@ def resume(folder: Path, session: Session) -> Resumed:
 
 
 def _repeat_changes(session: Session, path: Path, then: Experiment) -> None:
-    """Make the changes again that were made in mid-run before the checkpoint. Raises CheckpointError at any other."""
+    """Repeat the changes that were made during the run before the checkpoint. Raises CheckpointError for others."""
     changed = diff(session.exp, then)
     other = [field for field in changed if field not in (*LIVE, *MAY_DIFFER)]
     if other:
@@ -96,10 +96,10 @@ def _repeat_changes(session: Session, path: Path, then: Experiment) -> None:
 
 
 def later_changes(events: Iterable[Event], step: int) -> Changes:
-    """Return the changes after `step` that a run's events tell, also those from before it was last taken back.
+    """Return the changes after `step` in a run's events, including those before the last rollback.
 
     A change that a person makes replaces earlier changes at later steps; changes that the trainer only repeated are
-    left out, because they stand among the events already.
+    left out, because the originals are among the events.
     """
     changes: Changes = []
     for event in events:
@@ -110,7 +110,7 @@ def later_changes(events: Iterable[Event], step: int) -> Changes:
 
 
 def _last_recorded_step(folder: Path) -> int:
-    """Return the last step that stands in both tables that have a row at every step."""
+    """Return the last step that is in both tables that have a row at every step."""
     last = []
     for name in ("scalars", "grad_norm"):
         table = open_run(folder).table_or_empty(name)
@@ -120,18 +120,18 @@ def _last_recorded_step(folder: Path) -> int:
 
 
 class Forked(NamedTuple):
-    """A Forked says from where a fork goes on."""
+    """A Forked says at which step a fork continues."""
 
     step: int
     why: str
-    """The reason why the optimizer begins with an empty state; empty where it goes on with the parent's."""
+    """The reason why the optimizer begins with an empty state; empty where it continues with the parent's."""
 
 
 def fork(session: Session, path: Path) -> Forked:
-    """Put a session that was just built where the parent stood: its weights, its optimizer's state where it is of the
-    same kind and size, the next of its batches, its step. All else is of the session's own experiment.
+    """Restore a new session from the parent's checkpoint: its weights, its optimizer's state, its batches and its step.
 
-    Where the batches are of another size, they go on at the same place of the same order of examples. Raises
+    The optimizer's state is taken only where kind and size are the same. Everything else comes from the session's own
+    experiment. Batches of another size continue at the same place in the same order of examples. Raises
     CheckpointError.
     """
     tensors, texts = read_tensors(path)
@@ -147,7 +147,7 @@ def fork(session: Session, path: Path) -> Forked:
 
 
 def _take_optimizer_state(session: Session, then: Experiment, state: dict[str, Tensor]) -> str:
-    """Take the parent's optimizer state. Returns why that cannot be done, empty where it is."""
+    """Take the parent's optimizer state. Returns the reason where that is impossible, else an empty text."""
     now = session.exp.optimizer
     if then.optimizer.kind != now.kind:
         return f"{now.kind} cannot go on with what {then.optimizer.kind} has gathered"
@@ -160,7 +160,7 @@ def _take_optimizer_state(session: Session, then: Experiment, state: dict[str, T
 
 
 def _batches_place(session: Session, then: Experiment, batches: dict[str, int]) -> dict[str, int]:
-    """Return where in the examples the parent's batches stood, in batches of the session's size."""
+    """Return the position of the parent's batches among the examples, in batches of the session's size."""
     size = min(then.data.batch_size, session.batches.count)
     taken = batches["taken"] * size // session.batches.size
     return {"epoch": batches["epoch"], "taken": min(taken, session.batches.per_epoch)}
@@ -177,8 +177,8 @@ class LoadedLayers(NamedTuple):
 def load_layers(net: Net, text: str) -> LoadedLayers:
     """Load each layer that a file has under the same name and in the same shapes; the rest stay as they are.
 
-    `text` is any safetensors file or a run's folder, whose newest checkpoint is meant. A layer is loaded whole or not
-    at all: with its norm, what that has learned of its inputs, a learned slope. Raises ExperimentError, in one
+    `text` is a safetensors file, or a run's folder, which means its newest checkpoint. A layer is loaded as a whole,
+    with its norm, the norm's running statistics and its learned slope, or not at all. Raises ExperimentError, in one
     line that names the file, where it is missing or unreadable, or where no layer matches.
     """
     path = _file(given_path(text))

@@ -1,4 +1,4 @@
-"""Copy a session's state, put it back, and turn it into the contents of a checkpoint and back."""
+"""Copy and restore a session's state, and convert it to and from the contents of a checkpoint."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ the optimizer's states, each one tensor over all weights that are trained."""
 
 
 class TrainingState(NamedTuple):
-    """A TrainingState is all that a session consists of between two steps, on the session's device."""
+    """A TrainingState is the whole state of a session between two steps, on the session's device."""
 
     step: int
     exp: Experiment
     weights: Tensor
-    """All of the net's, as they lie in its flat buffer."""
+    """All weights of the net, as in its flat buffer."""
     buffers: dict[str, Tensor]
-    """The net's other tensors: what norms have learned of their inputs."""
+    """The net's other tensors, which are the running statistics of norms."""
     optimizer: dict[str, Tensor]
     """The optimizer's state, by torch's names; empty before its first step."""
     batches: dict[str, int]
@@ -46,7 +46,7 @@ class HostState:
 
     step: int
     weights: Array
-    """All of the net's; the model's tensors are views of it."""
+    """All weights of the net; the model's tensors are views of it."""
     tensors: dict[str, Array]
     text: str
 
@@ -61,7 +61,7 @@ class SessionStates:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._places: dict[str, tuple[slice, torch.Size]] = {}
-        """Of each parameter, where in the flat weights it lies, and its shape."""
+        """The position of each parameter in the flat weights, and its shape."""
         self._buffers: dict[str, Tensor] = {}
         flat = session.flat.weights.untyped_storage().data_ptr()
         for name, tensor in session.net.state_dict().items():
@@ -72,7 +72,7 @@ class SessionStates:
                 self._buffers[MODEL + name] = tensor
 
     def current(self) -> TrainingState:
-        """Return the state as it is now, not a copy: the next step changes it."""
+        """Return the present state without copying it; the next step changes it."""
         session = self._session
         return TrainingState(
             session.step,
@@ -85,7 +85,7 @@ class SessionStates:
         )
 
     def copy(self, into: TrainingState | None = None) -> TrainingState:
-        """Return a copy of the state that no step changes; it takes the memory of `into`, a copy no longer needed."""
+        """Return a copy of the state. It uses the memory of `into`, a copy that is no longer needed."""
         state = self.current()
         if into is None or into.optimizer.keys() != state.optimizer.keys():
             return state._replace(
@@ -100,7 +100,7 @@ class SessionStates:
         return state._replace(weights=into.weights, buffers=into.buffers, optimizer=into.optimizer)
 
     def put_back(self, state: TrainingState) -> None:
-        """Put the session back into the state of a copy; the copy stays as it is."""
+        """Restore the session to the state of a copy; the copy does not change."""
         session, current = self._session, self.current()
         current.weights.copy_(state.weights)
         for name, buffer in current.buffers.items():
@@ -112,7 +112,7 @@ class SessionStates:
         session.step = state.step
 
     def put_back_experiment(self, exp: Experiment) -> None:
-        """Take back what a viewer changed of the experiment in mid-run."""
+        """Restore the experiment to the values before a viewer's changes."""
         self._session.exp = exp
         optimizers.set_momentum(self._session.optimizer, exp.optimizer.momentum)
 
@@ -126,7 +126,7 @@ class SessionStates:
     def to_host(self, state: TrainingState | None = None) -> HostState:
         """Copy a state, by default the current one, to the host.
 
-        The weights are copied as one block, so that a thousand layers cost what their bytes do.
+        The weights are copied as one block, so that the number of layers does not matter.
         """
         state = state or self.current()
         weights = _on_host(state.weights)
@@ -156,9 +156,9 @@ def optimizer_state(session: Session) -> dict[str, Tensor]:
 
 
 def restore(session: Session, path: Path, tensors: dict[str, Tensor], header: dict[str, Any]) -> None:
-    """Put a session that was just built into the state of a checkpoint, on any device.
+    """Restore a new session from a checkpoint, on any device.
 
-    Raises CheckpointError where the checkpoint is of another net or optimizer; the session is then of no use.
+    Raises CheckpointError where the checkpoint is of another net or optimizer; the session must then be discarded.
     """
     restore_net(session, path, tensors)
     state = part_of(tensors, OPTIMIZER)
@@ -185,7 +185,7 @@ def part_of(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
 
 
 def fits(session: Session, state: dict[str, Tensor]) -> bool:
-    """Return whether an optimizer's state is of as many weights as the session's optimizer moves."""
+    """Return whether an optimizer's state has as many weights as the session's optimizer."""
     (weights,) = session.optimizer.param_groups[0]["params"]
     return all(tensor.shape in (weights.shape, ()) for tensor in state.values())
 

@@ -1,10 +1,9 @@
-"""Write and read safetensors files; the library of that name reads them.
+"""Write safetensors files, and read them with the library of that name.
 
-A file is the length of a header (8 bytes, little-endian), the header (JSON: of each tensor its type, shape and
-place, and a dictionary of texts), and the tensors' bytes without gaps. It is written here, and not by the
-library, because from here each tensor goes to the disk as it lies in memory, without a copy and without
-holding Python's lock, so that a training runs on meanwhile; and because a file must be whole on the disk
-before it gets its name.
+A file is the length of a header (8 bytes, little-endian), the header (JSON with the type, shape and place of each
+tensor, and a dictionary of texts), and the tensors' bytes without gaps. The library does not write it, because this
+code writes each tensor directly from memory, without a copy and without holding Python's lock, so that the training
+continues meanwhile; and because a file must be complete on the disk before it gets its name.
 """
 
 from __future__ import annotations
@@ -32,8 +31,8 @@ _BUFFER = 1 << 20
 
 
 def write_tensors(path: Path, tensors: Mapping[str, Array], texts: Mapping[str, str]) -> None:
-    """Write or replace a file at once: a reader sees the old or the new one, whole. Raises OSError."""
-    # The widest first, as the format advises: then each lies at a multiple of its numbers' size.
+    """Write or replace a file atomically: a reader sees either the old or the new one. Raises OSError."""
+    # Tensors of the widest type come first, as the format advises, so that each is aligned to its numbers' size.
     ordered = sorted(tensors.items(), key=lambda item: (-item[1].itemsize, item[0]))
     with replacing(path, _BUFFER) as file:
         file.write(_header(ordered, texts))
@@ -48,7 +47,7 @@ def _header(tensors: list[tuple[str, Array]], texts: Mapping[str, str]) -> bytes
         begin, end = end, end + array.nbytes
         kind = _TYPES[array.dtype.str[1:]]
         entries[name] = {"dtype": kind, "shape": list(array.shape), "data_offsets": [begin, end]}
-    # Ten times as quick as json.dumps, which lets no other thread run meanwhile.
+    # This is ten times as fast as json.dumps, during which no other thread can run.
     text = msgspec.json.encode(entries)
     text += b" " * (-len(text) % _ALIGNMENT)
     return len(text).to_bytes(8, "little") + text
@@ -71,7 +70,7 @@ def read_tensors(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
 
 
 def _check_file(path: Path) -> None:
-    """Raise OSError where a file is no ordinary one, CheckpointError where most of what it would load is a hole."""
+    """Raise OSError where a file is not an ordinary one, and CheckpointError where most of it is a hole."""
     opened = open_to_read(path)
     try:
         about = os.fstat(opened)

@@ -1,12 +1,12 @@
 """Train one experiment with several processes, each on its part of every batch. This file imports no torch.
 
-agent.py starts the processes (gradtui.training.rank). Rank 0 is a trainer like any other: it alone
-has the optimizer, writes the run's folder and obeys the viewers. The other ranks hold no state that matters:
-at each step they receive which batch it is and the weights, and return the gradient of their part of it. So
-pausing, resuming, forking and rolling back work as they do with one process.
+agent.py starts the processes (gradtui.training.rank). Rank 0 is an ordinary trainer: only it has the optimizer, writes
+the run's folder and obeys the viewers. The other ranks keep no state between steps: at each step they receive the
+batch's number and the weights, and return the gradient of their part of the batch. So pausing, resuming, forking and
+rolling back work as with one process.
 
-That moves as many bytes as when all hold an optimizer each: a reduction and a broadcast are the two halves of an
-all-reduce.
+This moves as many bytes as an optimizer on every rank would, because a reduction and a broadcast are the two halves of
+an all-reduce.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from gradtui.experiment.errors import ExperimentError
 AGENT_VARIABLE = "GRADTUI_AGENT"
 """The environment variable with the process id of the agent that has started a rank."""
 STORE_FOLDER_VARIABLE = "GRADTUI_STORE"
-"""The environment variable with the folder, of this user alone, in which the ranks meet."""
+"""The environment variable with the folder, which only this user can enter, of the ranks' store."""
 STORE_FILE = "store"
 """The file in that folder through which torch tells each rank the addresses of the others."""
 

@@ -1,11 +1,11 @@
 """Start N processes that train one run: `python -m gradtui.training.distributed.agent FOLDER N`.
 
-This process stays as long as they do, so to its parent it is the trainer. When one of them dies, it ends the others;
-where none of them was left to write the run's "end" event, this process writes it.
+This process runs as long as they do, so for its parent it is the trainer. When one of them dies, it ends the others;
+if none of them could write the run's "end" event, this process writes it.
 
-It does not use torchrun, whose store listens on all network interfaces and unpickles what is written into it: anybody
-who reaches the machine could run commands as its user. The ranks meet through a file in a folder that only this user
-can enter, and they talk over the loopback interface alone.
+It does not use torchrun, whose store listens on all network interfaces and unpickles its contents, so that anybody who
+reaches the machine could run commands as its user. The store of the ranks is a file in a folder that only this user can
+enter, and they communicate only over the loopback interface.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ GRACE_SECONDS = 30.0
 
 
 def main(folder: Path, processes: int) -> int:
-    """Train. Returns the exit code, the same as of a trainer that is one process."""
+    """Train with N processes. Returns the same exit codes as a trainer that is one process."""
     return train_alone(folder, lambda: _train(folder, processes))
 
 
@@ -55,7 +55,7 @@ def _train(folder: Path, processes: int) -> int:
 
 
 def _run_ranks(folder: Path, processes: int) -> str:
-    """Run the ranks to their end. Returns why one failed, empty where none did. Raises OSError."""
+    """Run the ranks to their end. Returns why one failed, or an empty text. Raises OSError."""
     ranks: list[subprocess.Popen[bytes]] = []
 
     def pass_on(number: int, frame: FrameType | None) -> None:
@@ -67,7 +67,7 @@ def _run_ranks(folder: Path, processes: int) -> str:
     store = str(scratch.path)
     try:
         signal.signal(signal.SIGTERM, pass_on)
-        # One by one, so that those that were started are ended where the next cannot be.
+        # They are added one by one, so that the started ones are ended if the next cannot be started.
         ranks.extend(_start_rank(folder, number, processes, store) for number in range(processes))
         return _wait(ranks)
     finally:
@@ -78,7 +78,7 @@ def _run_ranks(folder: Path, processes: int) -> str:
 
 
 def _start_rank(folder: Path, number: int, processes: int, store: str) -> subprocess.Popen[bytes]:
-    # -P: a random.py in the current folder must not be imported in place of Python's own.
+    # With -P, a random.py in the current folder is not imported in place of Python's own.
     command = [sys.executable, "-P", "-u", "-m", "gradtui.training.rank", str(folder)]
     return subprocess.Popen(command, env=_environment(number, processes, store))
 
@@ -86,7 +86,7 @@ def _start_rank(folder: Path, number: int, processes: int, store: str) -> subpro
 def _environment(number: int, processes: int, store: str) -> dict[str, str]:
     loopback = _loopback()
     return {
-        # Each process has its part of the cores, unless the user has said otherwise.
+        # Each process gets its share of the cores, unless the user has set the variable.
         "OMP_NUM_THREADS": str(max(1, cores() // processes)),
         **os.environ,
         "RANK": str(number),
@@ -94,7 +94,7 @@ def _environment(number: int, processes: int, store: str) -> dict[str, str]:
         "WORLD_SIZE": str(processes),
         AGENT_VARIABLE: str(os.getpid()),
         STORE_FOLDER_VARIABLE: store,
-        # All ranks are on this machine. What a user has set for a cluster would open ports to the network.
+        # All ranks are on this machine. A user's settings for a cluster would open ports to the network.
         "GLOO_SOCKET_IFNAME": loopback,
         "NCCL_SOCKET_IFNAME": loopback,
     }
@@ -107,17 +107,17 @@ def _loopback() -> str:
 
 
 def _wait(ranks: Sequence[subprocess.Popen[bytes]]) -> str:
-    """Wait until all ranks have ended; end them when one has failed. Returns why the first failed, or nothing."""
+    """Wait until all ranks have ended; end them when one has failed. Returns why the first failed, or an empty text."""
     reason, deadline = "", float("inf")
     while any(rank.poll() is None for rank in ranks):
         if not reason:
             reason = _failure(ranks)
             if reason:
                 deadline = time.monotonic() + GRACE_SECONDS
-                # Rank 0 ends the run after its step; it mostly has noticed by itself that a connection has closed.
+                # Rank 0 ends the run after its step; usually it has already noticed the closed connection.
                 ranks[0].terminate()
         if time.monotonic() > deadline or (reason and ranks[0].poll() is not None):
-            # The other ranks hold nothing that has to be saved.
+            # The other ranks have no state to save.
             for rank in ranks:
                 rank.kill()
         time.sleep(POLL_SECONDS)

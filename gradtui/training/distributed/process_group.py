@@ -1,4 +1,4 @@
-"""Pass tensors and orders between the processes of one training."""
+"""Exchange tensors and orders between the processes of one training."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from gradtui.training.distributed import STORE_FILE, STORE_FOLDER_VARIABLE
 from gradtui.training.failures import TrainingFailed
 
 STEP_TIMEOUT = timedelta(minutes=10)
-"""The time for which a step may wait for a process that runs and does nothing. One that has ended is noticed at once:
-its connections close, and the agent ends the others."""
+"""The time that a step waits for a process that hangs. A process that has ended is noticed at once, because its
+connections close and the agent ends the others."""
 ORDER_TIMEOUT = timedelta(days=3650)
-"""The time for which a rank waits for an order: between two steps there may be an evaluation, or a pause of weeks."""
+"""The time that a rank waits for an order, since an evaluation or a pause of weeks may lie between two steps."""
 
 _STEP, _END = 1.0, 0.0
 
 
 class StepOrder(NamedTuple):
-    """A StepOrder says which batch the next step takes, and what its loss is multiplied by."""
+    """A StepOrder names the batch of the next step, and the factor of its loss."""
 
     epoch: int
     taken: int
@@ -39,14 +39,14 @@ class ProcessGroup:
     def __init__(self, rank: int, size: int) -> None:
         self.rank = rank
         self.size = size
-        # Always of the CPU: waiting for an order on a GPU would keep it from all other work.
+        # Orders use the CPU, because waiting for an order on a GPU would block its other work.
         self._orders = dist.new_group(backend="gloo", timeout=ORDER_TIMEOUT)
 
     @classmethod
     def join(cls) -> ProcessGroup:
-        """Meet the other processes that the agent has started; on a machine with GPUs each process takes its own.
+        """Connect to the other processes that the agent has started; on a machine with GPUs, each process takes one.
 
-        Raises TrainingFailed where they do not come together.
+        Raises TrainingFailed where they cannot connect.
         """
         backend = "gloo"
         if torch.cuda.is_available():

@@ -153,7 +153,9 @@ def expectation(prediction: Prediction) -> str:
         return f"No prediction: {prediction.why}"
     if prediction.log10_lags:
         lags = prediction.log10_lags
-        return "Theory: " + _run(lags[-1], len(lags) - 1, "step back in time", f"{len(lags) - 1} steps back")
+        back = len(lags) - 1
+        where = "1 step back" if back == 1 else f"{back} steps back"
+        return "Theory: " + _run(lags[-1], back, "step back in time", where)
     profile = prediction.log10_profile
     if len(profile) < 2:
         return "Theory: nothing to compare, the net has one hidden layer"

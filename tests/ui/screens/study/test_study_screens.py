@@ -205,8 +205,10 @@ async def test_study_file_is_opened_from_its_path(tmp_path: Path) -> None:
         await pilot.pause()
         asked = app.screen.query_one(Input)
         asked.value = str(tmp_path / "gone.toml")
-        await until(pilot, lambda: "cannot be read" in screen_text(app))
+        await pilot.pause()
+        assert "cannot be read" not in screen_text(app), "nothing was asked yet"
         await pilot.press("enter")
+        await until(pilot, lambda: "cannot be read" in screen_text(app))
         asked.value = str(path)
         await pilot.pause()
         await pilot.press("enter")
@@ -218,7 +220,7 @@ async def test_study_on_an_ascii_terminal_has_ascii_characters_only() -> None:
     async with app.run_test(size=(120, 36)) as pilot:
         await opened(pilot, OpenStudy(SPEC, runs_root(), engine(Launcher(trains))))
         await pilot.press("space")
-        await until(pilot, lambda: "v all 4 trained" in screen_text(app))
+        await until(pilot, lambda: "+ all 4 trained" in screen_text(app))
         await pilot.pause(0.6)
         assert alien(app) == set()
 

@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.app import ComposeResult
 from textual.css.query import NoMatches
 from textual.screen import Screen
 from textual.widgets import Input
@@ -17,6 +18,7 @@ from gradtui.study.plan import plan
 from gradtui.study.spec import loads
 from gradtui.study.study_folder import StudyIndex, write_study
 from gradtui.ui.terminal.terminal_app import TerminalApp
+from gradtui.ui.widgets.choice_list import ChoiceList
 from tests.support.bounded_screen import use_app
 from tests.support.damage import damage_at_random
 from tests.support.fuzzing import faults_of_case, fuzz, warm
@@ -133,6 +135,24 @@ def test_screen_that_is_left_while_it_is_made_is_no_crash(leave: str) -> None:
     else:
         with pytest.raises(NoMatches):
             asyncio.run(body())
+
+
+@pytest.mark.parametrize("key", ["pageup", "pagedown", "home", "end"])
+def test_list_without_room_takes_keys_for_a_page(key: str) -> None:
+    class Small(TerminalApp):
+        CSS = "ChoiceList { height: 0; border: none; }"
+
+        def compose(self) -> ComposeResult:
+            yield ChoiceList("one", "two")
+
+    async def body() -> None:
+        app = Small()
+        async with app.run_test() as pilot:
+            app.query_one(ChoiceList).focus()
+            await pilot.press(key)
+            assert app.is_running
+
+    asyncio.run(body())
 
 
 @pytest.mark.long

@@ -19,6 +19,7 @@ from gradtui.experiment.fields import fields_of
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.ui.edit.field_list import FieldList, FieldRow
 from gradtui.ui.field_values import Draft, info_at, next_value, put, show, typed, value_at
+from gradtui.ui.widgets.choice_list import ChoiceList
 from gradtui.ui.widgets.key_line import KeyLine
 
 # These fields are used by some groups only; for others they are hidden, since changing them has no effect.
@@ -214,7 +215,7 @@ class ValueScreen(ModalScreen[Experiment | None]):
             box.border_title = Content(self.path)
             yield Static(Content(self.field.doc), id="explain")
             if self.field.kind == "choice":
-                yield OptionList(*(Option(choice, id=choice) for choice in self.field.choices))
+                yield ChoiceList(*(Option(choice, id=choice) for choice in self.field.choices))
             else:
                 yield Input(show(self.path, value), select_on_focus=not self.keys)
             yield Static("", id="verdict")

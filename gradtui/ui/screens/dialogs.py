@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import Experiment, dumps
 from gradtui.ordinary_files import given_path, problem_of
 from gradtui.runs.safe_files import write_for_person
+from gradtui.ui.widgets.choice_list import ChoiceList
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -84,7 +85,7 @@ class ChooseScreen(ModalScreen[str | None]):
             frame.border_title = Content(self.frame_title)
             frame.border_subtitle = "type to search · ↑↓ choose · ⏎ select · esc back"
             yield Input(placeholder="search")
-            found = OptionList(classes="-flat" if self.title_width else "")
+            found = ChoiceList(classes="-flat" if self.title_width else "")
             # The input has the focus; the arrows reach the list through the screen.
             found.can_focus = False
             yield found

@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.ordinary_files import given_path, problem_of
+from gradtui.ui.widgets.choice_list import ChoiceList
 
 MOST_ENTRIES = 2000
 """The most entries of a folder that are read."""
@@ -58,7 +59,7 @@ class OpenScreen(ModalScreen[Experiment | None]):
         with Vertical() as frame:
             frame.border_title = "Open an experiment"
             yield Input(placeholder="a TOML file")
-            found = OptionList()
+            found = ChoiceList()
             # The input has the focus; the arrows reach the list through the screen.
             found.can_focus = False
             yield found

@@ -13,6 +13,8 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from gradtui.ui.widgets.choice_list import ChoiceList
+
 
 class AnswerScreen(ModalScreen["str | None"]):
     """The AnswerScreen answers with the number of a choice, from 1, or None.
@@ -52,7 +54,7 @@ class AnswerScreen(ModalScreen["str | None"]):
             frame.border_title = self._say("Answer")
             frame.border_subtitle = self._say(f"1-{len(self.choices)} or ↑↓ ⏎ answer · esc back")
             yield Static(Content(self.question))
-            yield OptionList(
+            yield ChoiceList(
                 *(
                     Option(Content.assemble((f"{number}. ", "bold $accent"), text), id=str(number))
                     for number, text in enumerate(self.choices, 1)

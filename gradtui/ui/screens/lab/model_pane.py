@@ -13,9 +13,10 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
+from gradtui.ui.widgets.choice_list import ChoiceList
 
 
-class ModelPane(OptionList):
+class ModelPane(ChoiceList):
     """The ModelPane lists the groups of an experiment's net, and posts changes that the person makes."""
 
     HELP = (

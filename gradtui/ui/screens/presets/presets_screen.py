@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import to_dict
 from gradtui.experiment.presets import load_preset
 from gradtui.experiment.presets.curriculum import CHAPTERS, Chapter, Entry, place_of
+from gradtui.ui.widgets.choice_list import ChoiceList
 from gradtui.words import net_in_words
 
 
@@ -78,7 +79,7 @@ class PresetsScreen(ModalScreen[ChosenPreset | None]):
             frame.border_subtitle = "type to search · ⏎ open · tab train both · esc back"
             yield Input(placeholder="search")
             with Container(id="preset-list"):
-                found = OptionList()
+                found = ChoiceList()
                 # The keys are the input's; the arrows reach the list through the screen.
                 found.can_focus = False
                 yield found

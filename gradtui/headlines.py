@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from gradtui.absent import is_absent
-from gradtui.words import compare_decades, power_of_ten
+from gradtui.words import compare_decades, plain_exponents, power_of_ten
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 """How alarming a headline is, and in which direction; "none" makes no statement about health."""
@@ -113,7 +113,7 @@ def update_headline(names: Sequence[str], values: Sequence[float]) -> HeadlineTe
     if known is None or known[1] != known[1]:
         return HeadlineText("no update measured", "none")
     name, moved = known
-    text = f"a step changes the weights of {name} by {moved:.1e} of their size"
+    text = f"a step changes the weights of {name} by {plain_exponents(f'{moved:.1e}')} of their size"
     if moved < STANDSTILL_RATIO:
         return HeadlineText(f"{text}: the weights barely move", "weak")
     if moved > JUMP_RATIO:

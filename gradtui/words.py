@@ -105,9 +105,22 @@ def about(value: float) -> str:
     return f"about {max(1, round(value / 86400))} d"
 
 
+_EXPONENT = re.compile(r"(?<=\d)(?:\.0+)?e([+-])0*(?=\d)")
+
+
+def plain_exponents(text: str) -> str:
+    """Return a text whose numbers have exponents as people write them: ``1e-9`` and not ``1.0e-09``."""
+    return _EXPONENT.sub(lambda found: "e-" if found[1] == "-" else "e", text)
+
+
+def setting(value: float) -> str:
+    """Return a number that a person has chosen, such as a learning rate, with up to six digits: ``0.05``, ``1e-5``."""
+    return plain_exponents(f"{value:g}")
+
+
 def figure(value: float | None) -> str:
     """Return four significant digits; a dash for None."""
-    return "–" if value is None else f"{value:.4g}"
+    return "–" if value is None else plain_exponents(f"{value:.4g}")
 
 
 _BLOCKS = "▁▂▃▄▅▆▇"
@@ -142,7 +155,7 @@ def percent(share: float | None) -> str:
 
 def number(value: float | None) -> str:
     """Return three significant digits; a dash for None."""
-    return "–" if value is None else f"{value:.3g}"
+    return "–" if value is None else plain_exponents(f"{value:.3g}")
 
 
 def blocks(profile: Sequence[float]) -> str:
@@ -176,7 +189,7 @@ def net_in_words(experiment: Mapping[str, Any]) -> str:
     try:
         groups = " › ".join(group_in_words(group) for group in experiment["net"])
         optimizer = experiment["optimizer"]
-        return f"{experiment['data']['source']} › {groups}  ·  {optimizer['kind']} {optimizer['lr']:g}"
+        return f"{experiment['data']['source']} › {groups}  ·  {optimizer['kind']} {setting(optimizer['lr'])}"
     except (KeyError, TypeError, ValueError):
         return ""
 

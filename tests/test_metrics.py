@@ -44,7 +44,7 @@ def test_gradient_headline_of_any_norms_is_one_line(norms: list[float]) -> None:
 def test_update_headline_names_standstill_and_jumps() -> None:
     assert update_headline(["a"], [1e-7]).tone == "weak"
     assert update_headline(["a"], [1e-3]) == (
-        "a step changes the weights of a by 1.0e-03 of their size",
+        "a step changes the weights of a by 1e-3 of their size",
         "even",
     )
     assert update_headline(["a"], [0.5]).text.endswith("the weights change too much")

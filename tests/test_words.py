@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gradtui.report.output import print_table
-from gradtui.words import compare_decades, figure, percent, ratio, seconds, times
+from gradtui.words import compare_decades, figure, percent, plain_exponents, ratio, seconds, times
 
 
 @pytest.mark.parametrize(
@@ -76,3 +76,17 @@ def test_in_a_terminal_a_long_description_goes_on_under_its_beginning(
         "             5 to 57 layers",
         "cures        20 sigmoid layers",
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [
+        ("1.0e-09", "1e-9"),
+        ("2.50e-04 of 1e+05", "2.50e-4 of 1e5"),
+        ("1e-10", "1e-10"),
+        ("1e+100", "1e100"),
+        ("0.05, nan, inf, the-09 of relu-20", "0.05, nan, inf, the-09 of relu-20"),
+    ],
+)
+def test_exponents_are_written_as_people_write_them(text: str, plain: str) -> None:
+    assert plain_exponents(text) == plain

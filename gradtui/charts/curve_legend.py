@@ -13,6 +13,7 @@ from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.palette import ALERT, AXIS, CURVES, NONE, RUN, RUN_WEAK, RUNS, SERIES, TEXT, WEAK, Palette
 from gradtui.charts.series import Curve
+from gradtui.words import plain_exponents
 
 MARKERS = "*+xo"
 """The characters that tell curves apart where there are no colours."""
@@ -125,7 +126,13 @@ def _choices(
     values = []
     for index, curve in enumerate(curves):
         value = curve.at(cursor)
-        text = "–" if value is None and not palette.ascii else "-" if value is None else f"{value:.4g}"
+        text = (
+            "–"
+            if value is None and not palette.ascii
+            else "-"
+            if value is None
+            else plain_exponents(f"{value:.4g}")
+        )
         broken = value is not None and not math.isfinite(value)
         values.append(
             _LegendLine(

@@ -12,6 +12,7 @@ from gradtui.charts.heat import step_label
 from gradtui.charts.layer_axis import GUTTER, Floats
 from gradtui.charts.palette import AXIS, NAN_FILL, NAN_INK, TEXT, Palette
 from gradtui.charts.scale import Scale
+from gradtui.words import plain_exponents
 
 Places = NDArray[np.intp]
 
@@ -122,4 +123,4 @@ def draw_x_axis(
 
 def _label(value: float, frame: CurveFrame) -> str:
     whole = value >= 0 and frame.high - frame.low >= 2
-    return step_label(round(value)) if whole else f"{value:.3g}"
+    return step_label(round(value)) if whole else plain_exponents(f"{value:.3g}")

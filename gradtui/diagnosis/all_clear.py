@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from gradtui.runs.summary import Summary
+from gradtui.words import plain_exponents
 
 MOST_GROWTH = 1e6
 """A training is not healthy if its total gradient norm is this many times that of the first step."""
@@ -31,7 +32,7 @@ def objection_to(losses: ArrayLike, norms: ArrayLike) -> str:
             return f"{words} is {'NaN' if np.isnan(values[-1]) else 'infinite'}"
     known = norms[np.isfinite(norms) & (norms > 0)]
     if len(known) and known[-1] > MOST_GROWTH * known[0]:
-        return f"the gradient norm is {known[-1] / known[0]:.0e} times that of the first step"
+        return f"the gradient norm is {plain_exponents(f'{known[-1] / known[0]:.0e}')} times that of the first step"
     return ""
 
 

@@ -10,7 +10,7 @@ from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.profile import over_depth
 from gradtui.diagnosis.thresholds import DIFFERENT_ACCURACY, DIFFERENT_LOSS
-from gradtui.words import ratio
+from gradtui.words import number, ratio
 
 AVERAGED_STEPS = 20
 """Steps over which a batch's loss and accuracy are averaged: a single batch says little."""
@@ -113,7 +113,7 @@ class Verdict:
         lines = [self.word + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
             lines.append(f"accuracy {before.accuracy:.1%} → {after.accuracy:.1%}")
-        lines.append(f"loss {before.loss:.3g} → {after.loss:.3g}")
+        lines.append(f"loss {number(before.loss)} → {number(after.loss)}")
         if math.isfinite(before.drop) and math.isfinite(after.drop):
             lines.append(f"input ÷ output gradient: {ratio(before.drop)} → {ratio(after.drop)}")
         if not math.isnan(self.price):

@@ -11,6 +11,7 @@ from gradtui.diagnosis.factors import factors_of_run
 from gradtui.lessons.lesson import Choice, Quantity, Question
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import Run
+from gradtui.words import plain_exponents
 
 
 class NotYet(Exception):
@@ -77,7 +78,7 @@ def _judge_number(question: Question, answer: str, run: Run) -> Verdict:
         right = given * value > 0 and abs(math.log(given / value)) <= math.log(question.factor)
     else:
         right = abs(given - value) <= question.within
-    return Verdict(right, f"the run has {value:.3g}")
+    return Verdict(right, f"the run has {plain_exponents(f'{value:.3g}')}")
 
 
 def number_of(answer: str) -> float:
@@ -109,7 +110,9 @@ def _judge_layer(question: Question, answer: str, run: Run) -> Verdict:
         raise NotYet("the run has no numbers for this yet")
     best = np.nanmin(row[known]) if question.extreme == "lowest" else np.nanmax(row[known])
     near = abs(row[given] - best) <= question.within * abs(best)
-    return Verdict(bool(known[given] and near), f"layer {given + 1} has {row[given]:.2g}")
+    return Verdict(
+        bool(known[given] and near), f"layer {given + 1} has {plain_exponents(f'{row[given]:.2g}')}"
+    )
 
 
 def measure(quantity: Quantity, run: Run) -> float:

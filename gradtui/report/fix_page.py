@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gradtui.experiment.overrides import diff
 from gradtui.report.run_json import run_object
 from gradtui.runs.reader import open_run
-from gradtui.words import figure, percent, ratio
+from gradtui.words import figure, percent, ratio, setting
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import CureOffer
@@ -75,7 +75,7 @@ def changes_text(before: Experiment, after: Experiment) -> list[str]:
 
 
 def _value(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return setting(value) if isinstance(value, float) else str(value)
 
 
 def result_lines(made: Round, better: int | None) -> list[str]:

@@ -20,6 +20,7 @@ from gradtui.charts.series import CurveData, curve_of
 from gradtui.charts.svg import COLOURS, TEXT, WEAK, Point, Svg
 from gradtui.charts.svg_axes import Axis, draw_keys, draw_value_lines
 from gradtui.runs.plane import Plane
+from gradtui.words import plain_exponents
 
 Floats = NDArray[Any]
 
@@ -288,10 +289,10 @@ def plane_svg(plane: Plane) -> str:
             svg.dot(place, TEXT, 2.8)
             svg.dot(place, dots[int(answer) % len(dots)], 2.2)
     for text, spot in ((above, TOP + 10), (below, TOP + length)):
-        svg.text((LEFT - 8, spot), f"{text:.2g}", anchor="end", colour=WEAK)
+        svg.text((LEFT - 8, spot), plain_exponents(f"{text:.2g}"), anchor="end", colour=WEAK)
     bottom = TOP + length
     for text, spot, anchor in ((left, LEFT, "start"), (right, WIDTH - RIGHT, "end")):
-        svg.text((spot, bottom + 17), f"{text:.2g}", anchor=anchor, colour=WEAK)
+        svg.text((spot, bottom + 17), plain_exponents(f"{text:.2g}"), anchor=anchor, colour=WEAK)
     keys = [(f"class {number}", COLOURS[number]) for number in range(about.classes)]
     return svg.whole(draw_keys(svg, keys, LEFT, WIDTH - RIGHT, bottom + 38))
 

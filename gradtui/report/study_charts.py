@@ -13,6 +13,7 @@ from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart
 from gradtui.report.output import Paper
 from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, LineChart, MapChart, StudyCurve, TheoryBorder
+from gradtui.words import setting
 
 CURVES_HEIGHT = 16
 MOST_NAME_WIDTH = 34
@@ -178,7 +179,7 @@ def _border_name(index: int, border: TheoryBorder, paper: Paper) -> str:
 
 
 def _in_words(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return setting(value) if isinstance(value, float) else str(value)
 
 
 def chart_lines(charts: Sequence[Chart], paper: Paper) -> Iterator[Text]:

@@ -10,6 +10,7 @@ from gradtui.experiment import Experiment, ExperimentError, set_fields
 from gradtui.experiment.fields import FieldInfo
 from gradtui.experiment.overrides import parse_assignments
 from gradtui.experiment.toml import field_at
+from gradtui.words import setting
 
 # The text for a zero, in fields where it switches something off.
 _ZERO = {
@@ -50,7 +51,7 @@ def show(path: str, value: object) -> str:
     if value == 0 and not isinstance(value, bool) and name in _ZERO:
         return _ZERO[name]
     if isinstance(value, float):
-        return f"{value:g}"
+        return setting(value)
     if isinstance(value, str):
         return value or "—"
     return f"{value:,}" if isinstance(value, int) and value >= 10_000 else str(value)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtui import metrics
+from gradtui.words import plain_exponents
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,5 +62,5 @@ def _worst(metric: Metric, row: Floats | None, names: tuple[str, ...]) -> list[R
         return []
     assert metric.figure is not None
     size, value, name = max(known)
-    where = f" in {name}" if size else ""
-    return [RunStat(metric.label, metric.figure.format.format(value) + where, size > metric.figure.bad_above)]
+    text = plain_exponents(metric.figure.format.format(value)) + (f" in {name}" if size else "")
+    return [RunStat(metric.label, text, size > metric.figure.bad_above)]

@@ -25,6 +25,7 @@ from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.spec import Experiment
+from gradtui.words import setting
 
 __all__ = ["HEALTHY_DECADES", "MOST_OFFERS", "MOST_OFFERS_FOR_SCRIPTS", "Measured", "offers"]
 
@@ -153,7 +154,7 @@ def for_overclipped(
     """Return cures for a clipping threshold far below the gradient's usual norm."""
     threshold = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
     looser = Remedy(
-        f"clip at {threshold:g}",
+        f"clip at {setting(threshold)}",
         "A threshold at the gradient's usual norm holds back the rare explosion and lets every other step be.",
         "an explosion of a few times that norm passes.",
         lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},

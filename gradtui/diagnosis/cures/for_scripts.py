@@ -13,6 +13,7 @@ from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
 from gradtui.runs.script_training import ScriptTraining
+from gradtui.words import number, plain_exponents, setting
 
 USUAL_RATES = {"lion": 1e-4, "adam": 1e-3, "rmsprop": 1e-3, "adagrad": 1e-2}
 """The usual rates of adaptive optimizers, by a part of the optimizer's name."""
@@ -124,7 +125,7 @@ class Advice:
     def _clip(self, norm: float = 1.0) -> CureOffer:
         limit = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
         return self._offer(
-            f"clip at {limit:g}",
+            f"clip at {setting(limit)}",
             "A step whose gradient is longer is cut to that length; the direction stays.",
             self._code.clip(limit),
             f"clip={limit:g}",
@@ -136,7 +137,7 @@ class Advice:
         if math.isfinite(usual) and usual > 0:
             limit = float(f"{usual:.1g}")
             yield self._offer(
-                f"clip at {limit:g}",
+                f"clip at {setting(limit)}",
                 "A threshold at the gradient's usual norm holds back the rare explosion and lets every other step be.",
                 self._code.clip(limit, instead=True),
             )
@@ -147,7 +148,8 @@ class Advice:
         usual, moved = self._usual(), self._measured.largest_update
         if self._rate_is_large:
             new = usual
-            why = f"{self._rate:.3g} is a large rate for {self._evidence.optimizer or 'this rule'}; {usual:g} is usual."
+            rule = self._evidence.optimizer or "this rule"
+            why = f"{number(self._rate)} is a large rate for {rule}; {number(usual)} is usual."
         else:
             known = math.isfinite(moved) and moved > 0
             new = self._rate / min(max(moved / LARGEST_UPDATE if known else 10.0, UNUSUAL), 100.0)
@@ -164,14 +166,17 @@ class Advice:
         if UNUSUAL * self._rate < usual:
             kind = self._evidence.optimizer or "this rule"
             yield self._rate_offer(
-                usual, f"{self._rate:.3g} is a small rate for {kind}; {usual:g} is usual.", "larger-lr"
+                usual,
+                f"{number(self._rate)} is a small rate for {kind}; {number(usual)} is usual.",
+                "larger-lr",
             )
             return
         factor = AIMED_UPDATE / moved if moved > 0 else MOST_LARGER
         new = self._rate * min(max(factor, UNUSUAL), MOST_LARGER)
         highest = (10.0 if self._adaptive else 0.5 / USUAL_SGD_RATE) * usual
         if min(new, highest) > UNUSUAL * self._rate * 0.99:
-            text = f"A step moves the weights by {moved:.1e} of their size; healthy is 1e-4 to 1e-2."
+            share = plain_exponents(f"{moved:.1e}")
+            text = f"A step moves the weights by {share} of their size; healthy is 1e-4 to 1e-2."
             why = text if math.isfinite(moved) else "The weights hardly move."
             yield self._rate_offer(min(new, highest), why, "larger-lr")
 
@@ -179,7 +184,11 @@ class Advice:
         rate = float(f"{new:.1g}")
         word = "larger" if key == "larger-lr" else "smaller"
         return self._offer(
-            f"{word} learning rate, {rate:g}", why, self._code.rate(rate, self._rate), f"lr={rate:g}", key
+            f"{word} learning rate, {setting(rate)}",
+            why,
+            self._code.rate(rate, self._rate),
+            f"lr={rate:g}",
+            key,
         )
 
     def _start(self, rule: str = "") -> Iterator[CureOffer]:

@@ -12,6 +12,7 @@ from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.optimizers import OPTIMIZERS
 from gradtui.experiment.spec import Experiment
+from gradtui.words import plain_exponents, setting
 
 AIMED_UPDATE = 1e-3
 """A larger rate aims at this update-to-weight ratio, the middle of the healthy range in decades."""
@@ -64,14 +65,15 @@ def adam(exp: Experiment | None) -> CureOffer:
     """Return the offer of Adam with a rate for this depth and width; without changes if it is used already."""
     rate = adam_rate(exp) if exp else DEEP_ADAM_RATE
     changes: dict[str, object] = {}
-    name = f"Adam at {rate:g}"
+    name = f"Adam at {setting(rate)}"
     why = "Adam makes every layer's steps about as large as its rate, however small or large the gradient is."
     price = "two more numbers a weight, and sometimes a worse result than a well-chosen rate of SGD."
     if exp and exp.optimizer.kind == "adam":
-        name = f"learning rate {rate:g}"
+        name = f"learning rate {setting(rate)}"
         why = (
-            f"Adam's steps are about as large as its rate: at {exp.optimizer.lr:g} they are too "
-            f"{'small' if exp.optimizer.lr < rate else 'large'}, and {rate:g} suits a net of this depth and width."
+            f"Adam's steps are about as large as its rate: at {setting(exp.optimizer.lr)} they are too "
+            f"{'small' if exp.optimizer.lr < rate else 'large'}, and {setting(rate)} suits a net of this depth and "
+            "width."
         )
         price = "none that another rate would not have; the best one for this net may lie beside it."
     if exp and not (exp.optimizer.kind == "adam" and _about(exp.optimizer.lr, rate)):
@@ -83,7 +85,8 @@ def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     """Return the offer of a larger rate, computed from the updates; None where the rate was not too small."""
     if measured.largest_update > WAS_FAST_UPDATE:
         return None
-    why = f"A step moves the weights by {measured.update:.1e} of their size; healthy is 1e-4 to 1e-2."
+    moved = plain_exponents(f"{measured.update:.1e}")
+    why = f"A step moves the weights by {moved} of their size; healthy is 1e-4 to 1e-2."
     price = "too large a rate makes the loss swing; watch it."
     if exp is None:
         return CureOffer("larger learning rate", {}, why, price)
@@ -94,7 +97,7 @@ def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     if rate < exp.optimizer.lr * LEAST_FACTOR:
         return None
     return CureOffer(
-        f"larger learning rate, {_rounded(rate):g}", {"optimizer.lr": _rounded(rate)}, why, price
+        f"larger learning rate, {setting(_rounded(rate))}", {"optimizer.lr": _rounded(rate)}, why, price
     )
 
 
@@ -108,7 +111,7 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
         why = "Smaller steps do not throw the weights far from where their gradient was measured."
     else:
         factor = min(max(moved / LARGEST_UPDATE, LEAST_FACTOR), LARGEST_FACTOR)
-        why = f"A step moved weights by {moved:.2g} times their size; healthy is 1e-4 to 1e-2."
+        why = f"A step moved weights by {plain_exponents(f'{moved:.2g}')} times their size; healthy is 1e-4 to 1e-2."
     price = f"what was not too fast becomes {factor:.2g} times slower."
     rate = _rounded(exp.optimizer.lr / factor) if exp else 0.0
     return CureOffer("smaller learning rate", {"optimizer.lr": rate} if exp else {}, why, price, "smaller-lr")

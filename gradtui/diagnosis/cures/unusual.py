@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.spec import Experiment, Group
+from gradtui.words import setting
 
 FAR_BIAS = 0.5
 """Biases of this mean, or twice this deviation, move units to where many activations are flat."""
@@ -137,10 +138,10 @@ def _penalties(exp: Experiment) -> Iterator[Part]:
     for name, value, large in (("l1", cures.l1, LARGE_L1), ("l2", cures.l2, LARGE_L2)):
         if value >= large:
             changes[f"cures.{name}"] = 0.0
-            sizes.append(f"{name.upper()} of {value:g}")
+            sizes.append(f"{name.upper()} of {setting(value)}")
     if exp.optimizer.kind == "adamw" and decay >= LARGE_DECAY:
         changes["optimizer.weight_decay"] = 0.01
-        sizes.append(f"weight decay of {decay:g}")
+        sizes.append(f"weight decay of {setting(decay)}")
     if changes:
         why = f"{' and '.join(sizes)} shrinks the weights faster than the data can grow them"
         yield Part("no penalty", why, changes, price="whatever the penalty was for")
@@ -149,10 +150,10 @@ def _penalties(exp: Experiment) -> Iterator[Part]:
 def _clipping(exp: Experiment) -> Iterator[Part]:
     norm, value = exp.cures.clip_norm, exp.cures.clip_value
     if 0.0 < norm <= TIGHT_NORM:
-        why = f"clipping at {norm:g} cuts nearly every step"
+        why = f"clipping at {setting(norm)} cuts nearly every step"
         yield Part(f"clip at {USUAL_CLIP:g}", why, {"cures.clip_norm": USUAL_CLIP}, price="larger steps pass")
     if 0.0 < value <= TIGHT_VALUE:
-        why = f"clipping values at {value:g} leaves little more than the signs of the gradient"
+        why = f"clipping values at {setting(value)} leaves little more than the signs of the gradient"
         yield Part("no clipping of values", why, {"cures.clip_value": 0.0}, price="larger steps pass")
 
 

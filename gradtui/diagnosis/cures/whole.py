@@ -19,6 +19,7 @@ from gradtui.experiment.cures import cure
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.overrides import set_fields
 from gradtui.experiment.spec import Experiment
+from gradtui.words import setting
 
 Fault = Literal[
     "starves",
@@ -242,11 +243,11 @@ def _rate(
             if not changes:
                 return None
             why = "the mean is smaller by the batch size, so the same steps need a rate larger by it"
-            return Part(f"learning rate {lr:g}", why, changes, price="none")
+            return Part(f"learning rate {setting(lr)}", why, changes, price="none")
     offer = rates.adam(cured)
     if not offer.set or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
         return None
-    size = f"{exp.optimizer.lr:g} of {exp.optimizer.kind}"
+    size = f"{setting(exp.optimizer.lr)} of {exp.optimizer.kind}"
     if rates.is_adaptive(exp):
         why = f"a rate of {size} is too {'small' if rate < usual else 'large'} for a net of this depth"
     else:

@@ -35,7 +35,7 @@ from gradtui.diagnosis.thresholds import (
     WARMUP_SHARE,
     WARMUP_STEPS,
 )
-from gradtui.words import ratio
+from gradtui.words import plain_exponents, ratio
 
 KINDS = {
     "batchnorm1d": "BatchNorm1d",
@@ -308,9 +308,8 @@ class Case:
 
 def number(value: float) -> str:
     """Return a number as text with three digits, as a power of ten where that is shorter."""
-    return (
-        f"{value:.3g}" if 1e-3 <= abs(value) < 1e5 or value == 0 or not np.isfinite(value) else f"{value:.1e}"
-    )
+    short = 1e-3 <= abs(value) < 1e5 or value == 0 or not np.isfinite(value)
+    return plain_exponents(f"{value:.3g}" if short else f"{value:.1e}")
 
 
 def times(decades: float) -> str:

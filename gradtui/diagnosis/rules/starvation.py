@@ -25,6 +25,7 @@ from gradtui.diagnosis.thresholds import (
     VANISHING_DECADES,
     VANISHING_LAG_DECADES,
 )
+from gradtui.words import setting
 
 
 def vanishing(case: Case) -> Finding | None:
@@ -182,7 +183,7 @@ def underflow(case: Case) -> Finding | None:
     layers = case.evidence.layers
     words = (
         f"The gradient of {layers[below[0]]} to {layers[below[-1]]} is exactly 0: that of "
-        f"{layers[following]} is {number(size)}, and the smallest number of fp16 is {FP16_SMALLEST:g}; "
+        f"{layers[following]} is {number(size)}, and the smallest number of fp16 is {setting(FP16_SMALLEST)}; "
         f"{case.progress_text()}."
     )
     norms = case.evidence.grad_norm
@@ -197,7 +198,7 @@ def _underflow_of_all(case: Case) -> Finding:
     subject = "the parameters are" if case.evidence.number_format == "float16" else "the net is computed in"
     words = (
         f"The gradient of every layer is exactly 0: {subject} float16, whose smallest number is "
-        f"{FP16_SMALLEST:g}, and the gradient of the loss lies below it; {case.progress_text()}."
+        f"{setting(FP16_SMALLEST)}, and the gradient of the loss lies below it; {case.progress_text()}."
     )
     norms = case.evidence.grad_norm
     step = int(norms.steps[np.flatnonzero((norms.highest == 0.0).all(axis=1))[0]])

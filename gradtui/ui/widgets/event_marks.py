@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from gradtui.charts.marks import Clipped, CurveMark, CurveMarks
 from gradtui.ui.field_values import show
+from gradtui.words import setting
 
 if TYPE_CHECKING:
     from gradtui.runs.events import Event
@@ -72,7 +73,7 @@ class EventMarks:
         commanded = [mark.step for mark in self._marks if mark.kind == "lr"]
         jumps = [] if rates is None else jumps_of(rates.step.tolist(), rates.mean.tolist())
         return [
-            CurveMark(at, "lr", f"lr {old:g} → {new:g}")
+            CurveMark(at, "lr", f"lr {setting(old)} → {setting(new)}")
             for before, at, after, old, new in jumps
             # A command after a step has its effect in the next, or in the mean of the steps around it.
             if not any(before <= step <= after for step in commanded)

@@ -24,7 +24,7 @@ class TestVanishing:
         assert finding.layers[0] == "dense1"
         assert ratio(drop) in finding.evidence or drop > -4
         assert f"each layer multiplies it by about {10 ** (drop / (layers - 1)):.3g}" in finding.evidence
-        assert "6.0e-07" in finding.evidence
+        assert "6e-7" in finding.evidence
         assert finding.cures
 
     def test_the_layers_named_are_those_a_hundred_times_weaker(self) -> None:

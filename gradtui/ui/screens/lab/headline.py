@@ -8,6 +8,8 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from gradtui.words import plain_exponents
+
 if TYPE_CHECKING:
     from gradtui.headlines import HeadlineText
     from gradtui.ui.shown_diagnosis import ShownDiagnosis
@@ -44,11 +46,15 @@ def legend_of(data: ViewData, at: int | None, compared: bool) -> tuple[Content, 
 def layer_readout(data: ViewData, at: int) -> tuple[Content, ...]:
     """Return a layer's value and the range of its last steps, in versions of different length."""
     low, high = float(data.low[at]), float(data.high[at])
-    value = Content.assemble((data.names[at], "bold $accent"), f" {float(data.values[at]):.2e}")
-    median = Content.styled(f"  median {float(data.middle[at]):.1e}", "$secondary")
-    spread = Content.styled(f"  {low:.0e} … {high:.0e}", "$secondary")
+    value = Content.assemble(
+        (data.names[at], "bold $accent"), plain_exponents(f" {float(data.values[at]):.2e}")
+    )
+    median = Content.styled(plain_exponents(f"  median {float(data.middle[at]):.1e}"), "$secondary")
+    spread = Content.styled(plain_exponents(f"  {low:.0e} … {high:.0e}"), "$secondary")
     if data.theory is not None and data.theory[at] == data.theory[at]:
-        value += Content.assemble(("  ─", "bold $warning"), f" theory {float(data.theory[at]):.2e}")
+        value += Content.assemble(
+            ("  ─", "bold $warning"), plain_exponents(f" theory {float(data.theory[at]):.2e}")
+        )
     return value + median + spread, value + median, value
 
 

@@ -42,6 +42,7 @@ from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
 from gradtui.ui.widgets.tab_line import fill
+from gradtui.words import plain_exponents
 
 READING_SECONDS = 0.5
 """The least number of seconds between two readings of a run that trains."""
@@ -275,7 +276,7 @@ class LayerScreen(Screen[int]):
 def _figures(figures: Mapping[str, float]) -> Content:
     """Return the figures that apply to the layer, in one line."""
     parts = [
-        Content.assemble((f"{metric.label} ", "$secondary"), metric.format.format(value))
+        Content.assemble((f"{metric.label} ", "$secondary"), plain_exponents(metric.format.format(value)))
         for metric in metrics.registered()
         if metric.label
         and (value := figures.get(metric.name)) is not None

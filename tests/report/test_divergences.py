@@ -31,7 +31,7 @@ def test_a_divergence_to_nan_names_its_layer_and_examples() -> None:
 
 def test_a_blow_up_names_the_usual_value() -> None:
     first, second = told(broke(2000, reason="blow-up", loss=1e9, batch=list(range(40))))
-    assert "step 2,000: the loss jumped to 1e+09 (median before: 2); dense5 has the largest gradient" in first
+    assert "step 2,000: the loss jumped to 1e9 (median before: 2); dense5 has the largest gradient" in first
     assert second.endswith("6, 7 … (40) of the training set")
     assert second.count(",") == EXAMPLES_SHOWN - 1
 

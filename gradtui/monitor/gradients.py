@@ -154,6 +154,20 @@ class BackwardHook:
         gradient = None if parameter is None else parameter.grad
         return None if gradient is None else GradVersion(weakref.ref(gradient), *_versions([gradient]))
 
+    @property
+    def newest(self) -> bool:
+        """Return whether no other watch has hooked the first parameter since."""
+        parameter = None if self._first is None else self._first()
+        hooks = getattr(parameter, "_post_accumulate_grad_hooks", None) or {}
+        owners = [getattr(hook, "__self__", None) for hook in hooks.values()]
+        ours = [owner for owner in owners if isinstance(owner, BackwardHook)]
+        return bool(ours) and ours[-1] is self
+
+    def weight_version(self) -> int:
+        """Return how often the first parameter was written to; -1 where that is not known."""
+        parameter = None if self._first is None else self._first()
+        return -1 if parameter is None or parameter.is_inference() else parameter._version
+
     def stop(self) -> None:
         """Stop calling back."""
         self._wanted = _never

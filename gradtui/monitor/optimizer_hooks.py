@@ -14,7 +14,7 @@ from gradtui.monitor.backward_losses import PassRoots
 from gradtui.monitor.backward_root import running_root
 from gradtui.monitor.clearing import Clearing
 from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion, running_pass
-from gradtui.monitor.guard import guarded
+from gradtui.monitor.guard import guarded, warn
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.step_record import OptimizerStep
 from gradtui.monitor.untraced import untraced
@@ -26,6 +26,10 @@ GROWN = 100.0
 """A gradient stands out if it is this many times the largest one before."""
 FEWEST_CHECKS = 10
 """The number of gradients that must be known before one can stand out by its size."""
+FEWEST_MOVES = 8
+"""Something else must have moved the weights this many times before the user is told."""
+MORE_MOVES = 4
+"""It must also be this many times the most seen between two steps: methods that look ahead move weights too."""
 LARGEST_CHECKED = 4096
 """The most numbers of a gradient that is checked; a larger one would take longer."""
 
@@ -42,11 +46,14 @@ class OptimizerHook:
         self._watched = watched
         self._recorder = recorder
         self._step: OptimizerStep | None = None
+        self._fewest_present: int | None = None
+        self._idleness = Idleness()
         self._clearing = Clearing()
         self._roots = PassRoots()
         recorder.clearings.append(self._clearing)
         self._hook_parameters()
         self._last_measured = True
+        self._in_step = False
         self._handles: list[Any] = []
         if (optimizer := watched.get()) is not None:
             self._handles = [
@@ -61,6 +68,11 @@ class OptimizerHook:
         self._passes = 0
         self._version: GradVersion | None = None
         self._alarm = GradientAlarm(self._watched)
+
+    @property
+    def idle_since(self) -> int | None:
+        """Return the number of the last step where something else moves the weights since then; None elsewhere."""
+        return self._idleness.last_step
 
     def step(self) -> None:
         """Record a step of a training whose optimizer is not known; do nothing if it is known."""
@@ -91,9 +103,16 @@ class OptimizerHook:
     def _pass_wanted(self) -> bool:
         """Count a backward pass, and return whether to measure at its end."""
         self._passes += 1
+        if self._watched.known and not self._in_step and self._would_miss_steps():
+            self._idleness.after_pass(self._backward.weight_version(), self._recorder.step)
         if self._recorder.wants_root():
             self._roots.add(running_root())
         return (self._recorder.due or self._watched.scaler.found) and self.guard.open
+
+    def _would_miss_steps(self) -> bool:
+        """Whether steps that something else takes would be missed: not where they are watched anew."""
+        dropped = self._watched.get() is None
+        return self.guard.open if not dropped else self._backward.newest
 
     @untraced
     @guarded()
@@ -117,6 +136,7 @@ class OptimizerHook:
     @untraced
     @guarded()
     def _before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        self._in_step = True
         if not (self._recorder.due or self._recorder.sampling):
             if self._recorder.can_look_closely and self._alarm.rings(self._recorder.step_seconds):
                 with self._recorder.stopwatch.on("recording"):
@@ -154,6 +174,10 @@ class OptimizerHook:
 
     def _end_step(self, *, closure: bool = False) -> None:
         step, self._step, self._arrived = self._step, None, None
+        self._in_step = False
+        self._idleness.after_step()
+        if step is not None:
+            self._check_present(len(step.after.norms))
         self._last_measured = step is not None
         self._passes, self._version = 0, None
         recorder = self._recorder
@@ -164,6 +188,13 @@ class OptimizerHook:
         recorder.end_step(self._watched, step)
         # If the next steps are not recorded, their backward passes are not seen.
         self._clearing.after_step(self._backward.version() if recorder.due else None, recorder.step)
+
+    def _check_present(self, count: int) -> None:
+        # A parameter without a gradient may have been replaced by one that this optimizer does not move.
+        if self._fewest_present is None or count < self._fewest_present:
+            if self._fewest_present is not None:
+                self._recorder.models.check_not_replaced()
+            self._fewest_present = count
 
     def _measure(self) -> OptimizerStep | None:
         arrived, scaler = self._arrived, self._watched.scaler
@@ -207,6 +238,38 @@ class OptimizerHook:
             overflow=_copied(getattr(optimizer, "found_inf", None)),
             skipped=skipped,
         )
+
+
+class Idleness:
+    """An Idleness says once that weights are moved again and again, though the optimizer takes no step.
+
+    Then something else moves them: an optimizer that was made later, or a method with another name than `step`.
+    """
+
+    def __init__(self) -> None:
+        self.last_step: int | None = None
+        """The number of the step after which it was said."""
+        self._version = -1
+        self._at = 0
+        self._seen = False
+        self._moves = self._most_moves = 0
+
+    def after_pass(self, version: int, step: int) -> None:
+        """Take how often a weight was written to when a backward pass reaches it, and the number of the newest step."""
+        # Where another watched optimizer has taken a step, it may be the one that moved this weight.
+        self._moves += version > self._version >= 0 and self._at == step and self._seen
+        self._version, self._at, self._seen = version, step, True
+        if self._moves >= max(FEWEST_MOVES, MORE_MOVES * self._most_moves) and self.last_step is None:
+            self.last_step = step
+            warn(
+                "gradtui records no step: the weights are moved, but not by step() of the watched optimizer. Watch the "
+                "optimizer that moves them, or watch the model alone and call probe.step() after backward()"
+            )
+
+    def after_step(self) -> None:
+        """Take note that the optimizer has taken a step."""
+        self._most_moves, self._moves = max(self._most_moves, self._moves), 0
+        self._seen, self.last_step = False, None
 
 
 class GradientAlarm:

@@ -277,6 +277,7 @@ class ScriptRecorder:
             raise self._writer.error
         if self.step >= self._next_facts_step:
             self._next_facts_step = 2 * self.step
+            self.models.check_not_replaced()
             self._write_facts()
         elapsed = time.monotonic() - self._begun
         if elapsed >= self._next_cost_event:

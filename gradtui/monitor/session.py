@@ -124,7 +124,17 @@ class WatchSession:
                 hook.measure_last()
             self.recorder.finish()
         finally:
-            self._close(status, reason)
+            self._close(status, reason or self._why_over())
+
+    def _why_over(self) -> str:
+        """Why nothing was recorded at the end of a training that may have gone on; empty where it has not."""
+        idle = [hook.idle_since for hook in self._hooks if hook.idle_since is not None]
+        if idle:
+            return f"the watched optimizer took no step after step {idle[0]}, while the weights were moved"
+        known = all(watched.known for watched in self._optimizers)
+        if known and self.models() and not self.optimizers():
+            return "the watched optimizer was deleted; one that was made later has to be watched too"
+        return ""
 
     def give_up(self, reason: str) -> None:
         """Note in the run that the recording has failed, if that is still possible."""

@@ -62,6 +62,15 @@ class WatchedModels:
         if any(id(p) not in known for model in self.alive().values() for p in model.parameters()):
             raise ModelChanged("the model has got parameters that it did not have when it was first watched")
 
+    def check_not_replaced(self) -> None:
+        """Raise ModelChanged where new parameters stand in a model, and others that were watched have left it.
+
+        A head that was added, or a weight that was tied to another one, changes nothing of what is recorded.
+        """
+        present = {id(p) for model in self.alive().values() for p in model.parameters()}
+        if present and any(id(reference()) not in present for reference in self.parameters):
+            self.check_unchanged()
+
     def layers(self) -> tuple[list[WatchedLayer], list[WatchedLayer], bool]:
         """Return the layers to show, the other layers, and whether the order of their uses is known.
 

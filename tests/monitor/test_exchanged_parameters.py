@@ -46,3 +46,141 @@ def test_groups_exchanged_for_equally_many_others_are_followed(tmp_path: Path) -
     want += [_step(model, optimizer) for _ in range(4)]
     probe.close()
     assert gradtui.open_run(probe.run).scalars("grad_norm")[1].tolist() == pytest.approx(want)
+
+
+def _net() -> nn.Sequential:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 8), nn.Tanh(), nn.Linear(8, 2))
+
+
+def test_a_weight_that_was_replaced_behind_the_optimizer_stops_the_recording(tmp_path: Path) -> None:
+    model = _net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path)
+    want = [_step(model, optimizer) for _ in range(4)]
+    model[2].weight = nn.Parameter(model[2].weight.detach().clone())  # type: ignore[operator,union-attr]
+    with pytest.warns(WatchWarning, match="parameters that it did not have"):
+        _step(model, optimizer)
+    probe.close()
+    run = gradtui.open_run(probe.run)
+    assert run.scalars("grad_norm")[1].tolist() == pytest.approx(want)
+    assert run.status.state == "stopped"
+
+
+def test_biases_tied_later_and_another_number_type_are_followed(tmp_path: Path) -> None:
+    model = _net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path)
+    want = [_step(model, optimizer) for _ in range(3)]
+    model[2].bias = model[0].bias
+    want += [_step(model, optimizer) for _ in range(5)]
+    model.double()
+    torch.set_default_dtype(torch.float64)
+    try:
+        want += [_step(model, optimizer) for _ in range(3)]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    probe.close()
+    run = gradtui.open_run(probe.run)
+    assert run.scalars("grad_norm")[1].tolist() == pytest.approx(want)
+    assert (run.status.state, run.status.reason) == ("finished", "")
+
+
+@pytest.mark.parametrize("keeps_the_old", [True, False])
+def test_an_optimizer_made_anew_is_told_of_once(tmp_path: Path, keeps_the_old: bool) -> None:
+    model = _net()
+    optimizers = [torch.optim.SGD(model.parameters(), 0.1)]
+    probe = gradtui.watch(model, optimizers[0], budget=None, runs=tmp_path)
+    want = [_step(model, optimizers[0]) for _ in range(4)]
+    if not keeps_the_old:
+        optimizers.clear()
+    other = torch.optim.SGD(model.parameters(), 0.1)
+
+    def go_on() -> None:
+        for _ in range(40):
+            _step(model, other)
+
+    with pytest.warns(WatchWarning, match="not by step") as told:
+        go_on()
+    assert len(told) == 1
+    probe.close()
+    run = gradtui.open_run(probe.run)
+    assert run.scalars("grad_norm")[1].tolist() == pytest.approx(want)
+    assert "optimizer" in run.status.reason
+
+
+def test_an_optimizer_made_anew_and_watched_anew_is_not_told_of(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    model = _net()
+    for _ in range(2):
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path)
+        for _ in range(20):
+            _step(model, optimizer)
+        del optimizer
+        probe.close()
+    assert not [one for one in recwarn if isinstance(one.message, WatchWarning)]
+    assert len(gradtui.open_run(probe.run).scalars("grad_norm")[0]) == 20
+
+
+class _Sharpness(torch.optim.Optimizer):
+    """An optimizer whose `step` nothing calls, as published ones for sharpness-aware minimisation are used."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(model.parameters(), {"lr": 0.05})
+        self._kept: list[torch.Tensor] = []
+
+    def step(self, closure: object = None) -> None:  # type: ignore[override]
+        raise NotImplementedError
+
+    @torch.no_grad()
+    def first_step(self) -> None:
+        held = self.param_groups[0]["params"]
+        self._kept = [p.clone() for p in held]
+        for p in held:
+            p.add_(p.grad, alpha=0.01)
+
+    @torch.no_grad()
+    def second_step(self) -> None:
+        for p, kept in zip(self.param_groups[0]["params"], self._kept, strict=True):
+            p.copy_(kept).add_(p.grad, alpha=-0.05)
+
+
+def test_an_optimizer_whose_step_is_never_called_is_told_of(tmp_path: Path) -> None:
+    model = _net()
+    optimizer = _Sharpness(model)
+    probe = gradtui.watch(model, optimizer, runs=tmp_path)
+
+    def train() -> None:
+        for _ in range(20):
+            for move in (optimizer.first_step, optimizer.second_step):
+                optimizer.zero_grad()
+                model(torch.randn(16, 8)).pow(2).mean().backward()
+                move()
+
+    with pytest.warns(WatchWarning, match="call probe.step") as told:
+        train()
+    probe.close()
+    assert len(told) == 1
+    assert "took no step" in gradtui.open_run(probe.run).status.reason
+
+
+def test_a_method_that_looks_ahead_between_two_steps_is_not_told_of(
+    tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    model = _net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path)
+    for _ in range(10):
+        for _ in range(4):
+            optimizer.zero_grad()
+            model(torch.randn(16, 8)).pow(2).mean().backward()
+            with torch.no_grad():
+                for p in model.parameters():
+                    p.add_(p, alpha=1e-4)
+        _step(model, optimizer)
+    probe.close()
+    assert not [one for one in recwarn if isinstance(one.message, WatchWarning)]
+    run = gradtui.open_run(probe.run)
+    assert (len(run.scalars("grad_norm")[0]), run.status.reason) == (10, "")

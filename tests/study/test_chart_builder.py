@@ -12,6 +12,7 @@ import pytest
 from gradtui.diagnosis import predict
 from gradtui.diagnosis.outcome import Outcome
 from gradtui.experiment import resolve, set_fields
+from gradtui.study import presets
 from gradtui.study.chart_builder import ChartBuilder, theory_borders
 from gradtui.study.chart_data import OUTCOMES, BarChart, LineChart, MapChart
 from gradtui.study.plan import Member, plan
@@ -137,6 +138,6 @@ def test_shipped_studies_are_valid_and_have_a_description() -> None:
         assert spec.name == name
         assert spec.description
         assert len(plan(spec)) <= 60
-    assert {file.stem for file in Path(shipped.__globals__["FOLDER"]).glob("*.toml")} == set(names())
+    assert {file.stem for file in Path(presets.__file__).parent.glob("*.toml")} == set(names())
     cures = {change.cure for change in shipped("cures").change if change.cure}
     assert len(cures) >= 8

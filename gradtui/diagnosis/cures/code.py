@@ -17,6 +17,8 @@ LINEAR = ("Linear",)
 CONVOLUTIONS = ("Conv1d", "Conv2d", "Conv3d")
 RECURRENT = ("RNN", "LSTM", "GRU")
 RECTIFIERS = ("ReLU", "LeakyReLU", "GELU", "SiLU", "ELU", "PReLU", "Mish", "ReLU6", "Hardswish")
+OUTPUTS_THAT_DIE = ("ReLU", "Softmax", "Sigmoid")
+"""Activations whose output can become constant, and with it the loss."""
 NORMS = {
     "Linear": "LayerNorm(layer.out_features)",
     "Conv1d": "BatchNorm1d(layer.out_channels)",
@@ -36,6 +38,8 @@ class CodeWriter:
     """The variable of its optimizer."""
     modules: tuple[tuple[str, str], ...]
     """The names and classes of its modules."""
+    label: str = ""
+    """The name under which the model is watched, where there are several."""
 
     @classmethod
     def of(cls, script: ScriptTraining, layers: Sequence[str] = ()) -> CodeWriter:
@@ -52,6 +56,7 @@ class CodeWriter:
                 script.optimizers.get(label) or next(iter(script.optimizers.values()), ""), "optimizer"
             ),
             tuple((name.removeprefix(f"{label}.") if label else name, kind) for name, kind in modules),
+            label,
         )
 
     # -- where a piece goes
@@ -95,6 +100,45 @@ class CodeWriter:
         return (
             "# where the optimizer is made, once the model is complete\n"
             f"{self.optimizer} = torch.optim.{kind}({self.model}.parameters(), lr={rate:g})"
+        )
+
+    def join_optimizer(self) -> str:
+        """Give the model's parameters to the optimizer that moves others."""
+        return (
+            "# after the optimizer is made\n"
+            f'{self.optimizer}.add_param_group({{"params": {self.model}.parameters()}})'
+        )
+
+    def list_unreached(self) -> str:
+        """Print the parameters that got no gradient, to find the place where the graph is cut."""
+        return (
+            f"{self._gradient}, until it prints nothing\n"
+            f"print([name for name, weight in {self.model}.named_parameters()\n"
+            "       if weight.requires_grad and (weight.grad is None or not weight.grad.any())])"
+        )
+
+    def freeze(self, layers: Sequence[str]) -> str:
+        """Freeze layers that are not trained; empty where there are too many to name, or none."""
+        if not layers or len(layers) > MOST_LINES:
+            return ""
+        names = [self.path(self._within(name)) for name in layers]
+        return (
+            "# before the optimizer is made, if they are not meant to be trained\n"
+            f"for layer in [{', '.join(names)}]:\n    layer.requires_grad_(False)"
+        )
+
+    def _within(self, layer: str) -> str:
+        """The name of a layer within its model."""
+        return layer.removeprefix(f"{self.label}.") if self.label else layer
+
+    def open_output(self) -> str:
+        """Take away an activation behind the last layer."""
+        kinds = " | ".join(f"torch.nn.{kind}" for kind in OUTPUTS_THAT_DIE)
+        return (
+            "# before the optimizer is made\n"
+            f"last = list(dict({self.model}.named_modules()))[-1]\n"
+            f"if isinstance({self.model}.get_submodule(last), {kinds}):\n"
+            f"    {self.model}.set_submodule(last, torch.nn.Identity())"
         )
 
     def clear(self) -> str:

@@ -36,7 +36,7 @@ def with_code(finding: Finding, evidence: Evidence, measured: Measured) -> Findi
     script = evidence.script if evidence.script is not None else ScriptTraining()
     advice = Advice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
     found = list({offer.name: offer for offer in advice.offers()}.values())
-    kept = [offer for offer in finding.cures if finding.code in ("no-gradient", "degradation")]
+    kept = [offer for offer in finding.cures if finding.code == "degradation"]
     return replace(finding, cures=(*found, *kept) or finding.cures)
 
 
@@ -55,7 +55,9 @@ class Advice:
             case "not-cleared":
                 yield from self._wiring("clear the gradients", self._code.clear())
             case "not-optimized":
-                yield from self._wiring("make the optimizer of the model's parameters", self._new_optimizer())
+                yield from self._optimized()
+            case "no-gradient":
+                yield from self._reached()
             case "exploding" | "nonfinite" | "unstable-loss":
                 yield from self._calmer()
             case "dead-units":
@@ -105,6 +107,38 @@ class Advice:
             yield self._offer("leaky ReLU", why, self._code.leaky())
         if not self._rate_is_large:
             yield from self._smaller()
+
+    def _optimized(self) -> Iterator[CureOffer]:
+        """An optimizer of all parameters; where it moves other models, these belong to it too."""
+        facts, frozen = self._evidence.facts, self._code.freeze(self._finding.layers)
+        if self._finding.severity == "info":
+            if frozen:
+                why = "What no optimizer moves needs no gradient, and a step without it takes less time."
+                yield self._offer("freeze what is not trained", why, frozen)
+            return
+        joins = facts is not None and facts.held > 0 and not facts.foreign
+        code = self._code.join_optimizer() if joins else self._new_optimizer()
+        yield from self._wiring("make the optimizer of the model's parameters", code)
+
+    def _reached(self) -> Iterator[CureOffer]:
+        """What connects layers with the loss again, or leaves them out where the loss is not meant to use them."""
+        facts = self._evidence.facts
+        cut = facts is not None and bool(facts.unreached)
+        if not cut and set(self._finding.layers) >= set(self._evidence.layers):
+            yield self._offer(
+                "no activation behind the last layer",
+                "A ReLU there that lets nothing through, or a softmax over one unit, gives the same output to every input.",
+                self._code.open_output(),
+            )
+        yield self._offer(
+            "reconnect the layers",
+            "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between these layers and the loss.",
+            self._code.list_unreached(),
+        )
+        frozen = self._code.freeze(self._finding.layers)
+        if frozen and facts is not None and 0 < len(facts.unreached) < facts.held:
+            why = "What the loss does not use needs no place in the optimizer."
+            yield self._offer("freeze what the loss does not use", why, frozen)
 
     # -- single cures
 

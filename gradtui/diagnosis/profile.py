@@ -95,18 +95,54 @@ class Profile:
         return float(np.polyfit(places[use], levels[use], 1)[0])
 
 
+EVEN_HEADS = 1.0
+"""Heads whose weights' gradients differ by fewer decades share the body's gradient."""
+
+
 def over_depth(evidence: Evidence) -> Profile:
     """Return the profile along the hidden layers; in a script, that of the path with the least even start.
 
-    Layers of different towers, heads or models are not compared with one another, since they have different losses.
-    If no path of a script is known, the profile is empty.
+    Layers of different towers, heads or models are not compared with one another: the loss of each is another. Where
+    no path of a script is known, the profile is empty. Where one of two heads gives the body nearly all of its
+    gradient, the body is compared with that one only: with the other it would seem to explode.
     """
-    profiles = [_along(evidence, path) for path in evidence.all_paths() or [[]]]
+    weak = set()
+    if evidence.experiment is None:
+        strengths = head_strengths(evidence)
+        weak = {head for head, size in strengths.items() if size < max(strengths.values()) - EVEN_HEADS}
+    paths = evidence.all_paths()
+    kept = [path for path, end in zip(paths, _ends(evidence, paths), strict=True) if end not in weak]
+    profiles = [_along(evidence, path) for path in kept or [[]]]
 
     def unevenness(profile: Profile) -> float:
         return abs(profile.start) if profile.start == profile.start else -1.0
 
     return max(profiles, key=unevenness)
+
+
+def head_strengths(evidence: Evidence) -> dict[int, float]:
+    """Return log10 of the usual gradient of a weight in each head of a script's body, by the head's last layer.
+
+    Heads are the last layers of paths that share layers. Empty where there is one head, or none that had a gradient.
+    """
+    sharing = [
+        path
+        for path in evidence.paths
+        if any(one[-1] != path[-1] and set(one[:-1]) & set(path[:-1]) for one in evidence.paths if one)
+    ]
+    sizes: dict[int, float] = {}
+    for head in {path[-1] for path in sharing} if len(evidence.grad_norm) else ():
+        norms = evidence.grad_norm.values[:, head]
+        with np.errstate(invalid="ignore"):
+            usual = median_of_known(norms[np.isfinite(norms)])
+        if usual > 0:
+            sizes[head] = math.log10(usual) - 0.5 * math.log10(max(evidence.parameters[head], 1))
+    return sizes if len(sizes) > 1 else {}
+
+
+def _ends(evidence: Evidence, paths: list[list[int]]) -> list[int]:
+    """The last layer of each path; -1 in an experiment, which has one path."""
+    return [-1] * len(paths) if evidence.experiment is not None else [path[-1] for path in evidence.paths]
 
 
 def _along(evidence: Evidence, path: list[int]) -> Profile:

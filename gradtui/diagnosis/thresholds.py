@@ -212,6 +212,10 @@ before gradients alone are a finding."""
 
 # -- even gradients and bad learning
 
+UNEQUAL_HEADS, FAR_UNEQUAL_HEADS = 3.0, 4.0
+"""Decades between the gradients of a weight in two heads of one body: beyond the first the body learns for one of them,
+beyond the second nothing of the other is left where the whole is clipped. An actor's and a critic's that learn well lie
+up to 2.5 apart."""
 CLIPPED_SHARE = 0.95
 """Clipping is no longer the exception if this share of the steps was clipped."""
 CLIPPED_RATIO = 0.1

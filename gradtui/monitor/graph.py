@@ -39,7 +39,8 @@ class GradientGraph:
     """A GradientGraph is what the autograd graph of one model's output says of the model's layers."""
 
     paths: tuple[tuple[int, ...], ...]
-    """The numbers of the layers on each path, in the order from input to output; the longest path first."""
+    """Layers that lie on one path, by their numbers, in the order from input to output; the longest path first, and
+    those of further heads last, each of which ends in a layer of its own."""
     places: Mapping[int, float]
     """The number of places of one example at which each layer's weight is used: pixels, tokens, steps."""
     half: bool
@@ -214,7 +215,43 @@ def _paths(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> tupl
             break
         paths.append(path)
         covered.update(path)
+    ends = {path[-1] for path in paths}
+    for layer, node in _heads(order, used).items():
+        if layer not in ends and len(paths) < MOST_PATHS:
+            path = _longest_path(order, used, set(), node)
+            paths += [path] if len(path) > 1 else []
     return tuple(paths)
+
+
+def _heads(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> dict[int, Any]:
+    """The last layer before each term of the loss, with the node that uses it; none where the loss has one term, or
+    where several layers come last before a term."""
+    heads: dict[int, Any] = {}
+    for term in _terms(order):
+        waiting, seen, last = [term], {term}, {}
+        while waiting:
+            node = waiting.pop()
+            if used.get(node):
+                last |= dict.fromkeys(used[node], node)
+                continue
+            new = [one for one in _following(node) if one not in seen]
+            seen.update(new)
+            waiting += new
+        if len(last) == 1:
+            heads |= last
+    return heads if len(heads) > 1 else {}
+
+
+def _terms(order: Sequence[Any]) -> list[Any]:
+    """The nodes from which the scalars that add up to the loss are computed."""
+    scalars, terms = [order[-1]] if order else [], []
+    for node in scalars:
+        for following in _following(node):
+            if _shape(following):
+                terms.append(following)
+            elif following not in scalars and getattr(following, "variable", None) is None:
+                scalars.append(following)
+    return terms
 
 
 def _run_of(flags: Sequence[bool]) -> int:
@@ -226,9 +263,12 @@ def _run_of(flags: Sequence[bool]) -> int:
 
 
 def _longest_path(
-    order: Sequence[Any], used: Mapping[Any, Mapping[int, None]], covered: set[int]
+    order: Sequence[Any], used: Mapping[Any, Mapping[int, None]], covered: set[int], end: Any = None
 ) -> tuple[int, ...]:
-    """Return the layers of the path with the most layers that are not covered, or in a tie with the most layers."""
+    """The layers along the path with the most layers that are not covered, and then with the most layers.
+
+    `end` is the node at which it ends; by default any.
+    """
     best: dict[Any, tuple[int, int]] = {}
     came_from: dict[Any, Any] = {}
     for node in order:
@@ -238,7 +278,7 @@ def _longest_path(
         behind = best[before] if before is not None else (0, 0)
         best[node] = (behind[0] + fresh, behind[1] + len(layers))
         came_from[node] = before
-    node = max(order, key=lambda one: best[one])
+    node = max(order, key=lambda one: best[one]) if end is None else end
     along: list[Any] = []
     while node is not None:
         along.append(node)

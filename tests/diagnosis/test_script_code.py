@@ -268,7 +268,7 @@ def test_the_code_of_a_cure_takes_the_finding_away(case: str) -> None:
     for code, names in expected.items():
         cures = {cure.name: cure for cure in findings[code].cures}
         # The first advice is one that helps.
-        assert [name for name in cures if name != CHECK][0] == names[0]
+        assert next(name for name in cures if name != CHECK) == names[0]
         for name in names:
             assert 2 <= cures[name].code.count("\n") + 1 <= 8
             assert code not in found(script, cures[name].code), cures[name].code

@@ -159,13 +159,8 @@ def for_overclipped(
         "an explosion of a few times that norm passes.",
         lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},
     )
-    others = (
-        [part for part in unusual(exp, raise_weights=False, lower_weights=False) if not part.clips]
-        if exp
-        else []
-    )
-    if exp and others:
-        # A higher threshold alone would leave everything else that stands out as it is.
+    if exp and (_others(exp) or (not rates.is_adaptive(exp) and not _rate_fits(exp, norm, measured.update))):
+        # A looser clip alone would leave the rest of what stands out in place, or a rate that does not fit.
         first = whole(exp, measured, "moves too little")
         return offers(exp, [first, looser, NO_CLIPPING], measured=measured)
     if exp and rates.is_adaptive(exp):
@@ -174,6 +169,23 @@ def for_overclipped(
             exp, [rates.adam(exp), rates.larger(exp, measured), NO_CLIPPING, looser], measured=measured
         )
     return offers(exp, [looser, NO_CLIPPING], measured=measured)
+
+
+def _others(exp: Experiment) -> bool:
+    """Whether anything but the clipping stands out."""
+    return any(not part.clips for part in unusual(exp, raise_weights=False, lower_weights=False))
+
+
+def _rate_fits(exp: Experiment, norm: float, update: float) -> bool:
+    """Whether the rate is a healthy one once the threshold lets the usual norm pass.
+
+    SGD's steps are as long as the clipped gradient, so that they become longer by what the threshold took away.
+    """
+    threshold = exp.cures.clip_norm
+    if not (threshold > 0 and math.isfinite(norm) and math.isfinite(update)):
+        return True
+    moves = update * max(1.0, norm / threshold)
+    return rates.AIMED_UPDATE / rates.LEAST_FACTOR <= moves <= LARGEST_UPDATE
 
 
 def for_underflow(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:

@@ -33,6 +33,9 @@ def with_code(finding: Finding, evidence: Evidence, measured: Measured) -> Findi
 
     Cures without code follow them, unless one with code says the same.
     """
+    if any(offer.code for offer in finding.cures):
+        # Its rule has written it.
+        return finding
     script = evidence.script if evidence.script is not None else ScriptTraining()
     advice = Advice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
     found = list({offer.name: offer for offer in advice.offers()}.values())
@@ -127,12 +130,12 @@ class Advice:
         if not cut and set(self._finding.layers) >= set(self._evidence.layers):
             yield self._offer(
                 "no activation behind the last layer",
-                "A ReLU there that lets nothing through, or a softmax over one unit, gives the same output to every input.",
+                "A ReLU there that lets nothing through, or a softmax over one unit, makes every output the same.",
                 self._code.open_output(),
             )
         yield self._offer(
             "reconnect the layers",
-            "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between these layers and the loss.",
+            "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between them and the loss.",
             self._code.list_unreached(),
         )
         frozen = self._code.freeze(self._finding.layers)

@@ -86,7 +86,8 @@ def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]
     explodes = fault in ("steep", "breaks", "moves too much")
     slow = fault in ("moves too little", "slow")
     starves = slow or fault in ("starves", "starves over time")
-    lower = slow or explodes or fault == "units"
+    # Over time a gradient starves by large weights too: they saturate the units, and the gates.
+    lower = slow or explodes or fault in ("units", "starves over time")
     yield from unusual(exp, raise_weights=starves, lower_weights=lower)
 
 

@@ -57,7 +57,9 @@ def remarks(evidence: Evidence) -> list[Finding]:
             starvation.harmless_vanishing(case),
             without_loss.collapsed_norm(case),
         )
-        found = [*harmless, *wiring.information(case), *_present(spikes.spikes(case))]
+        heads = _present(learning.unequal_heads(case))
+        informs = [finding for finding in heads if finding.severity == "info"]
+        found = [*harmless, *informs, *wiring.information(case), *_present(spikes.spikes(case))]
         return [_with_code(finding, case) for finding in found]
 
 
@@ -95,7 +97,8 @@ def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
     if not case.evidence.layers:
         # No part of the model is trained, so there is nothing else to judge.
         return [*certain, *_present(wiring.cut_off(case))]
-    return certain + _symptoms(case, partner)
+    heads = [finding for finding in _present(learning.unequal_heads(case)) if finding.severity != "info"]
+    return certain + heads + _symptoms(case, partner)
 
 
 def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:

@@ -4,22 +4,24 @@ depth."""
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.cures.unusual import unusual
 from gradtui.diagnosis.evidence import Evidence, Floats
-from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.findings import CureOffer, Finding, Severity
 from gradtui.diagnosis.loss import loss_fall
-from gradtui.diagnosis.profile import median_of_known
-from gradtui.diagnosis.rules.case import Case, number
+from gradtui.diagnosis.profile import head_strengths, median_of_known
+from gradtui.diagnosis.rules.case import Case, number, times
 from gradtui.diagnosis.thresholds import (
     CLIPPED_RATIO,
     CLIPPED_SHARE,
     CONSTANT_SCATTER,
     FALLEN_BACK_RATIO,
     FALLING_RATIO,
+    FAR_UNEQUAL_HEADS,
     FEWEST_LOSS_STEPS,
     FEWEST_LOSSES,
     HALVES_TO_GO,
@@ -27,6 +29,7 @@ from gradtui.diagnosis.thresholds import (
     LARGEST_UPDATE,
     ROUGHLY_EVEN_DECADES,
     SMALLEST_UPDATE,
+    UNEQUAL_HEADS,
     UNLEARNED_LOSS,
     WARMUP_STEPS,
     WORSE_ACCURACY,
@@ -56,6 +59,58 @@ def overclipped(case: Case) -> Finding | None:
     )
     offers = cures.for_overclipped(case.evidence.experiment, usual, case.measured())
     return Finding.of("overclipped", int(total.steps[0]), (), words, offers)
+
+
+def unequal_heads(case: Case) -> Finding | None:
+    """Find a head that gives the body it shares with another nearly all of its gradient, as its loss is far larger.
+
+    The body learns for that head alone. Where the whole gradient is clipped, too, the other head's share becomes next
+    to nothing: that is a warning, and otherwise the difference is information.
+    """
+    sizes = head_strengths(case.evidence)
+    if not sizes or not case.has_enough_steps:
+        return None
+    strong, weak = max(sizes, key=lambda head: sizes[head]), min(sizes, key=lambda head: sizes[head])
+    apart = sizes[strong] - sizes[weak]
+    if apart < UNEQUAL_HEADS:
+        return None
+    larger, smaller = case.called(strong), case.called(weak)
+    words = (
+        f"The gradient of the layers that {larger} and {smaller} share comes from {larger}: a weight there has "
+        f"{times(apart)} the gradient of one in {smaller}. That is the size of its loss, and not the depth of the net"
+    )
+    ratio = _kept_by_clipping(case)
+    starves = apart >= FAR_UNEQUAL_HEADS and ratio <= CLIPPED_RATIO
+    if starves:
+        words += f"; clipped to {number(ratio)} of its norm, the gradient leaves {smaller} next to nothing"
+    factor = f"{10.0 ** -round(apart):.0e}"
+    offer = CureOffer(
+        "weigh the losses",
+        {},
+        f"With a factor on the loss of {larger} both heads move the layers that they share.",
+        "one number to choose.",
+        code=(
+            "# where the two losses are added; or bring the targets of the larger one to a deviation of 1\n"
+            f"loss = loss_of_{_plain(smaller)} + {factor} * loss_of_{_plain(larger)}"
+        ),
+    )
+    code: str = "overclipped" if starves else "exploding"
+    severity: Severity = "warning" if starves else "info"
+    step = int(case.evidence.grad_norm.steps[0])
+    return Finding(code, severity, step, case.names([strong, weak]), f"{words}.", (offer,))
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"\W+", "_", name).strip("_")
+
+
+def _kept_by_clipping(case: Case) -> float:
+    """The usual share of the gradient's norm that clipping leaves; NaN where it was not recorded."""
+    total, clipped = case.evidence.total_norm, case.evidence.clipped_norm
+    if len(total) != len(clipped) or not len(total):
+        return math.nan
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return median_of_known(clipped.values / total.values)
 
 
 def degradation(case: Case, partner: Evidence | None) -> Finding | None:

@@ -85,8 +85,8 @@ def _memory(exp: Experiment) -> float:
 
 
 def use_gru(exp: Experiment) -> Experiment:
-    """Return the experiment with GRUs in place of plain recurrent layers."""
-    return _each(exp, frozenset({"rnn"}), block="gru")
+    """Return the experiment with GRUs in place of other recurrent layers."""
+    return _each(exp, frozenset({"rnn", "lstm"}), block="gru")
 
 
 def batch_norm(exp: Experiment) -> Experiment:

@@ -228,7 +228,8 @@ def _heads(order: Sequence[Any], used: Mapping[Any, Mapping[int, None]]) -> dict
     where several layers come last before a term."""
     heads: dict[int, Any] = {}
     for term in _terms(order):
-        waiting, seen, last = [term], {term}, {}
+        waiting, seen = [term], {term}
+        last: dict[int, Any] = {}
         while waiting:
             node = waiting.pop()
             if used.get(node):

@@ -83,7 +83,11 @@ def test_scripts_get_reasons_without_changes(sickness: str) -> None:
             "vanish-relu-20",
             ["He initialisation, layer normalisation, residual shortcuts and Adam at 0.001"],
         ),
-        ("vanishing over time", "adding-rnn", ["GRU and layer normalisation", "lstm", "gru"]),
+        (
+            "vanishing over time",
+            "adding-rnn",
+            ["GRU, orthogonal recurrence and layer normalisation", "lstm", "gru"],
+        ),
         ("steep", "explode-relu-gain", ["gain-one"]),
         (
             "steep",

@@ -15,11 +15,11 @@ from gradtui.diagnosis.cures.words import blocks_text
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
+from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.cures import cure
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.overrides import set_fields
-from gradtui.experiment.spec import Experiment
-from gradtui.words import setting
+from gradtui.experiment.spec import Experiment, Group
 
 Fault = Literal[
     "starves",
@@ -43,7 +43,9 @@ RATE_SPREAD = 4.0
 WIDE_RATE_SPREAD = 10.0
 """An adaptive rate above the usual one stands out from this factor on, if nothing broke and no units died."""
 USUAL_SGD_RATES = (0.02, 0.5)
-"""A rate of SGD, times the factor that momentum adds to the steps, stands out if it is outside of these."""
+"""A rate of SGD outside of these, times what momentum multiplies the steps by, stands out."""
+LEAST_SLOPE = 0.5
+"""A recurrence of radius 1 keeps a gradient only behind an activation of this slope at least: a sigmoid has 1/4."""
 FEWEST_IN_BATCH = 16
 """Batch norm needs this many examples in a batch."""
 
@@ -156,44 +158,49 @@ def _norm(exp: Experiment) -> Part | None:
 
 
 def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Part]:
+    starves = fault in ("starves over time", "starves")
     explicit = any(
-        group.block == "rnn" and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
+        group.block == "rnn"
+        and group.recurrent_init != "torch"
+        and group.recurrent_gain < 1.0
+        and _slope(group) >= LEAST_SLOPE
         for group in exp.net
     )
-    if fault in ("starves over time", "starves", "slow", "moves too little"):
-        if not explicit:
-            yield from _part(
-                cured,
-                "gru",
-                "its update gate can learn to carry the state on unchanged, and with it the gradient",
-            )
-        # Open gates slow a short training down, so they are offered only for a gradient that vanishes.
-        # With a recurrence set back to radius 1 the gradient does not need them.
-        if fault in ("starves over time", "starves") and not _is_short(exp):
-            yield from _part(
-                cured,
-                "lstm-memory",
-                "a forget gate that is open at the start carries the gradient over the lags",
-            )
+    # An LSTM whose forget gates are open for the whole sequence learns more slowly than a GRU.
+    gated = any(group.block == "lstm" for group in exp.net)
+    if (starves or (fault in ("slow", "moves too little") and not gated)) and not explicit:
+        yield from _part(
+            cured,
+            "gru",
+            "its update gate can learn to carry the state on unchanged, and with it the gradient",
+            "another cell, with three quarters of an LSTM's weights" if gated else "",
+        )
+    if fault == "starves over time":
+        yield from _part(
+            cured,
+            "orthogonal",
+            "such weights multiply the gradient by exactly 1 at every step back in time",
+        )
     if fault in ("starves over time", "starves", "slow", "moves too little", "units"):
-        yield from _part(cured, "layer-norm", "it keeps every step of the state where slopes are healthy")
+        price = "two numbers a unit, and a little time at every step of the sequence"
+        yield from _part(
+            cured, "layer-norm", "it keeps every step of the state where slopes are healthy", price
+        )
 
 
-def _is_short(exp: Experiment) -> bool:
-    """Return whether the recurrence has a radius below 1 and so forgets, with gates or without."""
-    return any(
-        group.block in RECURRENT and group.recurrent_init != "torch" and group.recurrent_gain < 1.0
-        for group in exp.net
-    )
+def _slope(group: Group) -> float:
+    """The slope of a group's activation at 0, from both sides of it."""
+    value, step = ACTIVATIONS[group.activation].value, 1e-3
+    return (value(step, group.slope) - value(-step, group.slope)) / (2.0 * step)
 
 
-def _part(exp: Experiment, key: str, why: str) -> Iterator[Part]:
+def _part(exp: Experiment, key: str, why: str, price: str = "") -> Iterator[Part]:
     known = cure(key)
     changes = known.set_of(exp)
     if changes:
         blocks = blocks_text(exp, changes) if key in STRUCTURAL else ""
         why = f"{why} ({blocks})" if blocks else why
-        yield Part(known.name, why, dict(changes), key, known.price.rstrip("."))
+        yield Part(known.name, why, dict(changes), key, price or known.price.rstrip("."))
 
 
 def _clip() -> Part:

@@ -239,3 +239,51 @@ def test_a_compiled_sequence_has_a_path_without_any_hook(home: Path) -> None:
     probe.close()
     assert probe.run is not None
     assert paths_of(gradtui.open_run(probe.run)) == [["0", "2"]]
+
+
+class ActorCritic(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.body = nn.Sequential(nn.Linear(8, 32), nn.ReLU(), nn.Linear(32, 32), nn.ReLU())
+        self.policy = nn.Sequential(nn.Linear(32, 32), nn.ReLU(), nn.Linear(32, 4))
+        self.value = nn.Linear(32, 1)
+
+    def forward(self, x: Tensor) -> Any:
+        shared = self.body(x)
+        return self.policy(shared), self.value(shared)
+
+
+@pytest.mark.parametrize(
+    ("size", "clip", "says"), [(1e4, 0.5, "warning"), (1e4, 0.0, "info"), (1.0, 0.5, "")]
+)
+def test_the_head_that_the_bodys_gradient_comes_from_is_named_and_not_depth(
+    size: float, clip: float, says: str, home: Path
+) -> None:
+    torch.manual_seed(0)
+    model = ActorCritic()
+    optimizer = torch.optim.Adam(model.parameters(), 1e-3)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for _ in range(60):
+        x = torch.randn(32, 8)
+        logits, value = model(x)
+        loss = functional.cross_entropy(logits, (x[:, 0] > 0).long())
+        loss = loss + functional.mse_loss(value, size * x.sum(1, keepdim=True))
+        optimizer.zero_grad()
+        loss.backward()
+        if clip:
+            nn.utils.clip_grad_norm_(model.parameters(), clip)
+        optimizer.step()
+    probe.close()
+    run = gradtui.open_run(probe.run)
+    assert {path[-1] for path in paths_of(run)} == {"policy.2", "value"}
+    diagnosis = diagnose_run(run)
+    named = [
+        one for one in (*diagnosis.findings, *diagnosis.remarks) if "share comes from value" in one.evidence
+    ]
+    assert [one.severity for one in named] == ([says] if says else [])
+    assert "exploding" not in [one.code for one in diagnosis.findings]
+    for one in named:
+        assert one.layers == ("value", "policy.2")
+        assert "not the depth" in one.evidence
+        assert ("clipped to" in one.evidence) is (says == "warning")
+        assert "loss_of_value" in one.cures[0].code

@@ -43,7 +43,7 @@ RATE_SPREAD = 4.0
 WIDE_RATE_SPREAD = 10.0
 """An adaptive rate above the usual one stands out from this factor on, if nothing broke and no units died."""
 USUAL_SGD_RATES = (0.02, 0.5)
-"""A rate of SGD outside of these, times what momentum multiplies the steps by, stands out."""
+"""A rate of SGD, times the factor that momentum adds to the steps, stands out if it is outside of these."""
 LEAST_SLOPE = 0.5
 """A recurrence of radius 1 keeps a gradient only behind an activation of this slope at least: a sigmoid has 1/4."""
 FEWEST_IN_BATCH = 16

@@ -20,6 +20,7 @@ from gradtui.experiment.cures import cure
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.overrides import set_fields
 from gradtui.experiment.spec import Experiment, Group
+from gradtui.words import setting
 
 Fault = Literal[
     "starves",

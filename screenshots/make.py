@@ -28,10 +28,13 @@ TRAINED = ("space", "~")
 LOOK = (*TRAINED, "g", *("right",) * 7)
 """The eighth layer pointed at."""
 
+CHECKED = 8.0
+"""Seconds in which the runs that are compared have been diagnosed."""
+
 THEMES = {"light": "gradtui-light", "sixteen": "ansi-dark"}
 """Of pictures that are not in gradtui's own dark."""
 
-# name: (size, preset, keys); "~" waits until nothing trains any more
+# name: (size, preset, keys); "~" waits until nothing trains any more, "-" for what is still being checked
 PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "lab": ((120, 36), "sigmoid-20", TRAINED),
     "narrow": ((80, 24), "sigmoid-20", TRAINED),
@@ -62,7 +65,7 @@ PICTURES: dict[str, tuple[tuple[int, int], str, Sequence[str]]] = {
     "lstm": ((120, 36), "adding-lstm", TRAINED),
     "pretrained": ((120, 36), "pretrain-autoencoder", TRAINED),
     "runs": ((120, 36), "sigmoid-20", ("r",)),
-    "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "c")),
+    "compare": ((120, 36), "sigmoid-20", ("r", "space", "space", "space", "c", "-")),
     "study": ((120, 36), "sigmoid-20", ("S", "enter")),
     "watched": ((120, 36), "sigmoid-20", ("r", "enter", "g")),
     "plane": ((120, 36), "spirals-residual", (*TRAINED, "D")),
@@ -144,6 +147,8 @@ async def take(name: str) -> Path:
         for key in keys:
             if key == "~":
                 await _until_ended(pilot, lab)
+            elif key == "-":
+                await pilot.pause(CHECKED)
             else:
                 await pilot.press("question_mark" if key == "?" else key)
                 await pilot.pause(0.5)

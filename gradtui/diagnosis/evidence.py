@@ -122,6 +122,8 @@ class Evidence:
     """Largest total norm that clipping lets through; 0 is off."""
     chance_loss: float = math.nan
     """The loss of guessing; NaN where unknown."""
+    constant_loss: float = math.nan
+    """The least loss that a script's net reaches with the same answer to every example; NaN where unknown."""
     loss_kind: Literal["", "bounded", "free"] = ""
     """What is known of the loss (`diagnosis.loss.LossKind`)."""
     trained_before: bool = False

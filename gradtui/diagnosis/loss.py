@@ -18,6 +18,7 @@ from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.thresholds import (
     AROUND_ZERO_SHARE,
     BELOW_ZERO,
+    BLOWN_UP_RATIO,
     CLEAR_ERRORS,
     CONSTANT_SCATTER,
     FAR_ABOVE_CHANCE,
@@ -28,6 +29,7 @@ from gradtui.diagnosis.thresholds import (
     NO_FLOOR_LEVEL,
     SCATTERS_WIDELY,
     STEADY_FALL,
+    UNLEARNED_LOSS,
     VARIED_SCATTER,
 )
 
@@ -48,6 +50,8 @@ class LossCourse:
     kind: LossKind = ""
     trained_before: bool = False
     """Whether the weights had been trained before: then the first loss is not that of guessing."""
+    constant: float = float("nan")
+    """The least loss that the same answer to every example reaches; NaN where it is not known."""
 
     @cached_property
     def values(self) -> Floats:
@@ -162,6 +166,19 @@ class LossCourse:
         return fallen > min(scatter_of(self.values[:part]), self.scatter)
 
     @cached_property
+    def only_constant(self) -> bool:
+        """Return whether the answers are no better than the best one that is the same for every example.
+
+        A net whose biases alone learn comes to this loss, which may be a small share of that of the start: the mean
+        of the targets, or the shares of the classes. The loss of the last quarter is compared with it, by
+        UNLEARNED_LOSS, as with the loss of guessing.
+        """
+        if not np.isfinite(self.constant) or self.trained_before or len(self.values) < FEWEST_LOSSES:
+            return False
+        late = self.values[-max(LOSS_STEPS, len(self.values) // 4) :]
+        return median_of_known(late) >= UNLEARNED_LOSS * self.constant
+
+    @cached_property
     def is_constant(self) -> bool:
         """Return whether the loss has become constant at a level above 0, although its batches differ.
 
@@ -195,7 +212,8 @@ class LossCourse:
             0.0, median_of_known(begin) - median_of_known(middle)
         )
         far = median_of_known(end) < -max(NO_FLOOR_LEVEL, NO_FLOOR_FALL * size)
-        if not (far and fast and loss_fall(middle, end) > 0) and not len(broken):
+        away = median_of_known(end) < -BLOWN_UP_RATIO * max(NO_FLOOR_LEVEL, size)
+        if not (far and fast and loss_fall(middle, end) > 0) and not away and not len(broken):
             return None
         below = np.flatnonzero(self.series.values < -NO_FLOOR_FALL * size)
         return int(below[0]) if len(below) else int(broken[0])

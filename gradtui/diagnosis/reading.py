@@ -32,6 +32,9 @@ FEWEST_ROWS = 400
 END_SHARE = 0.125
 """The share of those rows that is read one by one at the beginning, and again at the end; between them, each row is one
 of the table's summaries of many steps."""
+FEWEST_TARGETS = 1024
+"""The fewest examples from which the loss of the best constant answer is taken: the variance of so many normal numbers
+is known to 4 %, less than half of what a net must fall below it."""
 TRAINED = "trained"
 """What run.json says of weights that had been trained before they were watched."""
 LOSS_NAME = re.compile(r"[Ll]oss|LOSS|^[Ee]rr([A-Z_/.]|$)|(^|[_/.])(nll|bce|mse)($|[_/.])")
@@ -87,6 +90,7 @@ def evidence_of(run: Run) -> Evidence:
         evaluations=_evaluations(events),
         clip_threshold=_clip_threshold(experiment, events),
         chance_loss=_number(meta.chance_loss) if meta else math.nan,
+        constant_loss=_constant_loss(meta.data.get("constant")) if meta else math.nan,
         loss_kind=_loss_kind(meta.data.get("loss_kind")) if meta else "",
         trained_before=bool(meta and meta.data.get("weights") == TRAINED),
         progress=_progress(meta.data.get("progress") if meta else None, scalar),
@@ -112,14 +116,23 @@ def _with_root(evidence: Evidence, root: object) -> Evidence:
     What is logged may be another number than that on which `backward()` is called: a sum without a penalty, a mean of
     many steps.
     """
+    unknown = replace(evidence, constant_loss=math.nan)
     if not isinstance(root, Mapping):
-        return evidence
+        return evidence if evidence.loss_kind else unknown
     at = np.flatnonzero(evidence.loss.steps == root.get("step"))
     if not len(at) or not math.isclose(
         evidence.loss.values[at[0]], _number(root.get("loss")), rel_tol=SAME_LOSS
     ):
-        return evidence
+        return unknown
     return replace(evidence, chance_loss=_number(root.get("chance")), loss_kind=_loss_kind(root.get("kind")))
+
+
+def _constant_loss(recorded: object) -> float:
+    """The loss of the best constant answer, where it was taken from enough examples to be compared with."""
+    if not isinstance(recorded, Mapping) or not _number(recorded.get("examples")) >= FEWEST_TARGETS:
+        return math.nan
+    loss = _number(recorded.get("loss"))
+    return loss if loss > 0 else math.nan
 
 
 def _loss_kind(recorded: object) -> Literal["", "bounded", "free"]:

@@ -132,12 +132,16 @@ class ScriptRecorder:
         several optimizers the clearing of gradients shows whose loss it is, which is also seen at recorded steps only.
         """
         losses = self.losses
-        read = self.due or (losses.on_host and len(self._optimizers) == 1)
+        every = losses.on_host and len(self._optimizers) == 1
+        read = self.due or (every and (losses.written or losses.reads_graph(self.step)))
         return read and losses.wanted and self.guard.open
 
     def wants_kind(self) -> bool:
-        """Return whether the kind of the loss is not known yet."""
-        return self.losses.kind_wanted
+        """Return whether the graph behind the loss is to be read: until its kind is known, and then now and then."""
+        losses = self.losses
+        return not losses.kind_known or (
+            losses.knows_constant and (self.due or losses.reads_graph(self.step))
+        )
 
     @property
     def can_look_closely(self) -> bool:

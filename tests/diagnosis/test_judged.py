@@ -73,6 +73,19 @@ def test_the_first_and_the_last_losses_are_not_the_same_ones(losses: int) -> Non
     assert loss.now < loss.first
 
 
+def test_a_loss_that_came_down_by_decades_without_a_floor_has_run_away() -> None:
+    """A wrong sign: the loss falls by ten decades in the first third, and then scatters there as nothing else moves."""
+    evidence, steps = script(240, 240), np.arange(240)
+    scatter = 10 ** np.random.default_rng(0).normal(0, 0.5, 240)
+    losses = -60.0 * 10 ** (10 * np.minimum(steps / 80, 1.0)) * scatter
+    ran = Evidence(**{**vars(evidence), "loss": Series.of(steps + 1, losses)})
+    assert "exploding" in [finding.code for finding in diagnose(ran)]
+    # A log-likelihood summed over a thousand pixels comes down far, too, and to a floor.
+    likelihood = 1200.0 - 5200.0 * (1 - np.exp(-steps / 30)) + scatter
+    learned = Evidence(**{**vars(evidence), "loss": Series.of(steps + 1, likelihood)})
+    assert diagnose(learned) == []
+
+
 def test_one_loss_is_not_compared_with_itself() -> None:
     assert math.isnan(Case(script(100, 1)).relative_loss)
 

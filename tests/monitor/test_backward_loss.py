@@ -10,8 +10,10 @@ import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.utils import checkpoint
 
 import gradtui
+from gradtui.diagnosis.monitor import diagnose_run
 from gradtui.diagnosis.reading import evidence_of
 from gradtui.monitor.loss_kind import known_loss
 from gradtui.monitor.watch import Probe
@@ -288,3 +290,53 @@ def test_the_graph_tells_the_kind_of_a_loss() -> None:
     assert known_loss(F.mse_loss(scores, torch.zeros(4, 5))).kind == "bounded"
     assert known_loss(((scores - 1) ** 2).mean()).kind == "bounded"
     assert known_loss(F.nll_loss(scores, target)).kind == ""
+
+
+def test_the_graph_tells_what_the_same_answer_to_every_example_gives() -> None:
+    torch.manual_seed(0)
+    scores, values = (
+        torch.zeros(2000, 3, requires_grad=True),
+        torch.randn(2000, 3) * torch.tensor([1.0, 2.0, 0.0]),
+    )
+    # An oracle of its own: the answer is fitted.
+    answer = values.mean(0).expand(2000, 3)
+    known = known_loss(F.mse_loss(scores, values) / 4)
+    assert known.constant is not None
+    assert float(known.constant) == pytest.approx(float(F.mse_loss(answer, values)) / 4, rel=1e-3)
+    shares = torch.tensor([0.9, 0.07, 0.03])
+    classes = torch.multinomial(shares, 2000, replacement=True)
+    best = F.cross_entropy((classes.bincount() / 2000).log().expand(2000, 3), classes)
+    known = known_loss(F.cross_entropy(scores, classes))
+    assert known.constant is not None
+    assert float(known.constant) == pytest.approx(float(best), abs=2e-3)
+    weighted = known_loss(F.cross_entropy(scores, classes, weight=torch.ones(3)))
+    rare = known_loss(F.cross_entropy(scores[:20], classes[:20] * 0 + torch.arange(20) % 3))
+    one = known_loss(F.mse_loss(scores[:1], values[:1]))
+    summed = known_loss(F.mse_loss(scores, values, reduction="sum"))
+    kept = checkpoint.checkpoint(lambda s: F.mse_loss(s, values), scores, use_reentrant=False)
+    assert [known.constant for known in (weighted, rare, one, summed, known_loss(kept))] == [None] * 5
+
+
+@pytest.mark.parametrize("logs", [True, False])
+@pytest.mark.parametrize("connected", [True, False])
+def test_a_net_that_has_learned_the_mean_alone_has_not_learned(
+    opened: Opened, logs: bool, connected: bool
+) -> None:
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(4, 16), nn.ReLU(), nn.Linear(16, 1))
+    optimizer = torch.optim.Adam(model.parameters(), 0.03)
+    probe = gradtui.watch(model, optimizer)
+    for _ in range(300):
+        x = torch.randn(32, 4)
+        target = 4 + (x if connected else torch.randn(32, 4)).sum(1, keepdim=True) / 2
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(x), target)
+        loss.backward()
+        optimizer.step()
+        if logs:
+            probe.log(loss=loss)
+    diagnosis = diagnose_run(opened(probe))
+    assert [finding.code for finding in diagnosis.findings] == ([] if connected else ["not-learning"])
+    if not connected:
+        assert "the same answer to every example gives" in diagnosis.findings[0].evidence
+        assert diagnosis.evidence.constant_loss == pytest.approx(1.0, rel=0.2)

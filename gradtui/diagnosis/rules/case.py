@@ -102,7 +102,9 @@ class Case:
     def loss(self) -> LossCourse:
         """Return the loss over the steps, with what is known about it."""
         known = self.evidence
-        return LossCourse(known.loss, known.chance_loss, known.loss_kind, known.trained_before)
+        return LossCourse(
+            known.loss, known.chance_loss, known.loss_kind, known.trained_before, known.constant_loss
+        )
 
     @property
     def chance_loss(self) -> float:
@@ -125,11 +127,17 @@ class Case:
         return self.evidence.experiment is None and self.loss.is_constant
 
     @cached_property
+    def _proves_nothing(self) -> bool:
+        """Whether a low loss is no sign of learning: it stands still, runs away, or is that of a constant answer."""
+        loss = self.loss
+        return self.stands_still or loss.falls_without_end is not None or loss.only_constant
+
+    @cached_property
     def learned(self) -> bool:
         """Return whether it has learned (SCIENCE.md, rule 5)."""
         if self.progressed:
             return True
-        if self.stands_still or self.loss.falls_without_end is not None:
+        if self._proves_nothing:
             return False
         return self.relative_loss <= LEARNED_LOSS or self._learned_without_reference
 
@@ -178,7 +186,7 @@ class Case:
         better = now >= BETTER_THAN_GUESSING and now - first >= RISEN_ANSWERS
         if self.learned or better or self.answers_well:
             return True
-        if self.stands_still or self.loss.falls_without_end is not None:
+        if self._proves_nothing:
             return False
         return self.relative_loss < UNLEARNED_LOSS
 
@@ -187,7 +195,7 @@ class Case:
         """Return whether the net learns well enough that an uneven profile is only a remark."""
         if self.learned or self.answers_well:
             return True
-        return self.relative_loss <= LEARNS_ANYWAY_LOSS and not self.stands_still
+        return self.relative_loss <= LEARNS_ANYWAY_LOSS and not self._proves_nothing
 
     @cached_property
     def loss_is_falling(self) -> bool:
@@ -297,6 +305,8 @@ class Case:
 
     def reference_text(self) -> str:
         """Return in words what the loss is compared with: the loss of guessing, or that of the start."""
+        if self.loss.only_constant:
+            return f"the same answer to every example gives {number(self.loss.constant)}"
         if np.isfinite(self.evidence.chance_loss):
             return f"guessing gives {number(self.chance_loss)}"
         return f"at the start {number(self.loss.first)}"

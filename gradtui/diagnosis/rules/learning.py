@@ -235,7 +235,7 @@ def _falls(case: Case, before: Floats, now: Floats) -> bool:
     fallen = loss_fall(before, now)
     if fallen > (1.0 - FALLING_RATIO) * median_of_known(before):
         return True
-    unlearned = UNLEARNED_LOSS * case.chance_loss
+    unlearned = UNLEARNED_LOSS * float(np.fmin(case.chance_loss, case.loss.constant))
     if case.evidence.finished:
         return median_of_known(now) - min(HALVES_TO_GO, _halves_left(case)) * fallen < unlearned
     # A live run may still learn, so even a fall that may be chance counts.

@@ -19,6 +19,8 @@ class Clearing:
         """The number of the other steps, if that is known of them."""
         self.first_kept = 0
         """The number of the first step that kept the gradients of the step before."""
+        self.emptied = 0
+        """The number of steps whose gradients had arrived, and were gone again when the optimizer took the step."""
         self._last: GradVersion | None = None
         """The gradient after the last backward pass or step; None where it is not known."""
         self._added = False

@@ -212,6 +212,7 @@ class OptimizerHook:
             return self._measured(arrived, arrived)
         after = self._gradients.read()
         if arrived is not None and (arrived.present != after.present).any():
+            self._clearing.emptied += bool(arrived.present.any() and not after.present.any())
             arrived = None
         return self._measured(arrived, after)
 

@@ -337,6 +337,7 @@ class ScriptRecorder:
         if known is not None:
             worst = max(self.clearings, key=lambda one: one.kept, default=Clearing())
             counts = {"kept": worst.kept, "cleared": worst.cleared, "first_kept": worst.first_kept}
+            counts["emptied"] = max((one.emptied for one in self.clearings), default=0)
             self._writer.event(script_facts.EVENT, self.step, **known, **counts)
 
     def _describe_layers(self) -> None:

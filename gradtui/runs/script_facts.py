@@ -41,6 +41,8 @@ class ScriptFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The number of steps that were made with gradients that had been cleared since the step before."""
     first_kept: int = 0
     """The first step of those that were not cleared."""
+    emptied: int = 0
+    """The number of steps whose gradients had arrived, and were gone again when the optimizer took the step."""
 
 
 def newest_facts(events: Iterable[Event]) -> ScriptFacts | None:

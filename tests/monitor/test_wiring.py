@@ -226,6 +226,28 @@ def test_gradients_that_are_never_cleared_are_found(home: Path, rate: float) -> 
     assert "never cleared" in found[0].evidence
 
 
+@pytest.mark.parametrize("way", ["none", "zero", "clip"])
+def test_gradients_that_are_gone_before_the_step_are_told_apart_from_a_loss_of_nothing(
+    home: Path, way: str
+) -> None:
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for _ in range(60):
+        optimizer.zero_grad()
+        cross_entropy(model, X, Y).backward()  # type: ignore[no-untyped-call]
+        if way == "clip":
+            nn.utils.clip_grad_norm_(model.parameters(), 0.0)
+        else:
+            optimizer.zero_grad(set_to_none=way == "none")
+        optimizer.step()
+    probe.close()
+    assert probe.run is not None
+    found = diagnose_run(gradtui.open_run(probe.run)).findings
+    assert codes(list(found)) == ["no-gradient"]
+    assert "between backward() and the optimizer's step" in found[0].evidence
+
+
 def test_gradients_cleared_now_and_then_are_information_and_cleared_ones_nothing(home: Path) -> None:
     model = mlp()
     found, remarks, _ = trained(

@@ -94,6 +94,9 @@ def advice_without_finding(evidence: Evidence) -> tuple[CureOffer, ...]:
 
 def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
     certain = wiring.certain(case)
+    if any(finding.code == "no-gradient" for finding in certain):
+        # All else follows from that no weight moves.
+        return certain
     if not case.evidence.layers:
         # No part of the model is trained, so there is nothing else to judge.
         return [*certain, *_present(wiring.cut_off(case))]

@@ -23,6 +23,12 @@ CLEAR = CureOffer(
     "Call optimizer.zero_grad() once for each optimizer.step(), before backward(), or each step is made with the sum "
     "of all gradients so far.",
 )
+CLEAR_EARLIER = CureOffer(
+    "clear the gradients earlier",
+    {},
+    "Call optimizer.zero_grad() before backward() or after optimizer.step(), not between the two, and "
+    "do not clip at 0.",
+)
 RECONNECT = CureOffer(
     "reconnect the layers",
     {},
@@ -33,7 +39,7 @@ RECONNECT = CureOffer(
 
 def certain(case: Case) -> list[Finding]:
     """Return the findings of this module that are more than information."""
-    findings = (not_optimized(case), not_cleared(case))
+    findings = (not_optimized(case), not_cleared(case), cleared_too_early(case))
     return [finding for finding in findings if finding is not None and finding.severity != "info"]
 
 
@@ -102,6 +108,28 @@ def not_cleared(case: Case) -> Finding | None:
         )
         return Finding("not-cleared", "info", facts.first_kept, (), words, (CLEAR,))
     return None
+
+
+def cleared_too_early(case: Case) -> Finding | None:
+    """Find gradients that are cleared between the backward pass and the step, so that nothing is left to step by.
+
+    They were there at the end of the backward pass. At the step they are None, or all of them are exactly 0, which
+    only a clip at 0 makes of a gradient.
+    """
+    facts = seen_enough(case)
+    if facts is None:
+        return None
+    total, left = case.evidence.total_norm, case.evidence.clipped_norm
+    zeroed = len(total) == len(left) >= SILENT_ROWS_AT_END and bool((total.values > 0).all())
+    zeroed = zeroed and not left.highest.any()
+    if not zeroed and not (facts.emptied >= SILENT_ROWS_AT_END and len(facts.unreached) == facts.held):
+        return None
+    words = (
+        "The gradients are cleared between backward() and the optimizer's step, by zero_grad() or a clip at 0: no "
+        f"step moves the weights; {case.progress_text()}."
+    )
+    layers = facts.unreached_layers or case.evidence.layers
+    return Finding.of("no-gradient", 1, layers, words, (CLEAR_EARLIER,))
 
 
 def cut_off(case: Case) -> Finding | None:

@@ -199,7 +199,8 @@ class LossCourse:
         """Return the row from which the loss falls towards minus infinity; None where it does not.
 
         A loss with a floor slows down as it approaches it. This one falls as fast in the second half as in the first,
-        to many times its size at the start.
+        to many times its size at the start. A loss that ends so many times lower as BLOWN_UP_RATIO says has run away
+        too, even if it then scatters: no floor is so far below the start.
         """
         count = len(self.values)
         if count < FEWEST_LOSSES or self.values.min() >= 0:

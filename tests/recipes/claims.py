@@ -153,7 +153,13 @@ OTHERS = {
     "cure-underflow-bf16": Claim(accuracy=learns(0.87), d0=about(-5.95)),
 }
 
-CLAIMS = VANISHING | EXPLODING | DEAD | DEGRADATION | TIME_LAGS | OTHERS
+SPIRALS = {
+    # Of three classes a net that gives one answer gets a third right.
+    "spirals-sigmoid": Claim(accuracy=(0.2, 0.45), d0=(-12.0, -3.0)),
+    "spirals-residual": Claim(accuracy=learns(0.99)),
+}
+
+CLAIMS = VANISHING | EXPLODING | DEAD | DEGRADATION | TIME_LAGS | OTHERS | SPIRALS
 
 ELSEWHERE = {"pretrain-none", "pretrain-autoencoder", "pretrain-rbm", "pretrain-adam"}
 """Held to their claims in tests/training/pretraining."""

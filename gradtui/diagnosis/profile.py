@@ -125,10 +125,10 @@ def head_strengths(evidence: Evidence) -> dict[int, float]:
 
     Heads are the last layers of paths that share layers. Empty where there is one head, or none that had a gradient.
     """
+    # A pass that used no layer has an empty path.
+    paths = [path for path in evidence.paths if path]
     sharing = [
-        path
-        for path in evidence.paths
-        if any(one[-1] != path[-1] and set(one[:-1]) & set(path[:-1]) for one in evidence.paths if one)
+        path for path in paths if any(one[-1] != path[-1] and set(one[:-1]) & set(path[:-1]) for one in paths)
     ]
     sizes: dict[int, float] = {}
     for head in {path[-1] for path in sharing} if len(evidence.grad_norm) else ():
@@ -141,8 +141,10 @@ def head_strengths(evidence: Evidence) -> dict[int, float]:
 
 
 def _ends(evidence: Evidence, paths: list[list[int]]) -> list[int]:
-    """The last layer of each path; -1 in an experiment, which has one path."""
-    return [-1] * len(paths) if evidence.experiment is not None else [path[-1] for path in evidence.paths]
+    """Return the last layer of each path; -1 where it is empty, and in an experiment, which has one path."""
+    if evidence.experiment is not None:
+        return [-1] * len(paths)
+    return [path[-1] if path else -1 for path in evidence.paths]
 
 
 def _along(evidence: Evidence, path: list[int]) -> Profile:

@@ -108,7 +108,7 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     rate = [f"{taken / summary['seconds']:,.0f} steps/s"] if summary["seconds"] > 0 else []
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
-        yield _row("recording overhead", f"{percent(summary['overhead'])} of the step time")
+        yield _row("recording", f"{percent(summary['overhead'])} of the step time")
 
 
 def _course(numbers: dict[str, Any]) -> list[str]:

@@ -95,7 +95,9 @@ def _moved_share(model: nn.Module, *, frozen_only: bool = False) -> float:
     """
     signs = []
     for module in model.modules():
-        weight, bias = getattr(module, "weight", None), getattr(module, "bias", None)
+        # Not as attributes: a parametrised weight is computed anew at each access, and a spectral norm moves on by it.
+        own = dict(module.named_parameters(recurse=False))
+        weight, bias = own.get("weight"), own.get("bias")
         if not isinstance(weight, nn.Parameter) or is_lazy(weight) or not weight.is_floating_point():
             continue
         if frozen_only and weight.requires_grad:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import parametrizations
 
 from gradtui.monitor.freshness import weights_of
 
@@ -93,3 +94,12 @@ def test_a_frozen_body_of_unknown_weights_counts_as_trained() -> None:
 def test_a_frozen_body_that_looks_fresh_does_not() -> None:
     body, head = nn.Linear(64, 64), nn.Linear(64, 2)
     assert weights_of([nn.Sequential(body.requires_grad_(False), head)], []) == "fresh"
+
+
+def test_parametrised_weights_are_not_computed() -> None:
+    """A spectral norm takes a step of its power iteration at each access to its weight."""
+    torch.manual_seed(0)
+    model = nn.Sequential(parametrizations.spectral_norm(nn.Linear(8, 8)), nn.ReLU(), nn.Linear(8, 1))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    assert weights_of([model], [torch.optim.SGD(model.parameters(), 0.1)]) == "fresh"
+    assert all(torch.equal(value, before[name]) for name, value in model.state_dict().items())

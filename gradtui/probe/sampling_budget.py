@@ -123,6 +123,35 @@ class SamplePlan:
         return self._budget.left * self._steps / max(1, self._budget.steps)
 
 
+class SparseRows:
+    """SparseRows decides which sampled steps of a run get a row of a table whose rows are long.
+
+    Rows are close at the beginning, so that slow trainings soon have a picture.
+    """
+
+    EARLY_GROWTH = 4
+    """At the beginning, the distance between rows is the number of steps so far over this."""
+
+    def __init__(self, steps: int, planned: int, most_apart: int | None = None) -> None:
+        """Plan `planned` rows over `steps` steps, which are never more than `most_apart` steps apart."""
+        apart = steps // planned
+        self._apart = apart if most_apart is None else min(most_apart, apart)
+        self._last = 0
+        """The last step with a row. A resumed run begins with a row."""
+
+    def due(self, step: int) -> bool:
+        """Return whether a step should get a row."""
+        return not self._last or step - self._last >= self.gap(self._last)
+
+    def gap(self, step: int) -> int:
+        """Return the number of steps between a row at a step and the next row."""
+        return max(1, min(self._apart, step // self.EARLY_GROWTH))
+
+    def written(self, step: int) -> None:
+        """Take the step of a row that was written."""
+        self._last = step
+
+
 def clock_of(device: torch.device) -> Callable[[], float]:
     """Return the clock, in seconds, that measures the cost of a training on a device.
 

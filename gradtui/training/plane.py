@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from gradtui.data import Dataset
+from gradtui.probe.sampling_budget import SparseRows
 from gradtui.runs.meta import PlaneMeta, TableMeta
 from gradtui.runs.plane import OUTPUTS, UNITS
 from gradtui.runs.writer import RowSink
@@ -34,8 +35,6 @@ MOST_NUMBERS = 32_768
 
 PLANNED_ROWS = 50
 """The number of rows of a run, spread over the planned steps."""
-EARLY_GROWTH = 4
-"""At the beginning, the distance between rows is the number of steps so far over this."""
 
 
 def plane_of(dataset: Dataset) -> PlaneMeta | None:
@@ -87,11 +86,6 @@ def plane_tables(session: Session) -> dict[str, TableMeta]:
     return tables
 
 
-def row_gap(step: int, planned: int) -> int:
-    """Return the number of steps between a row and the next."""
-    return max(1, min(planned // PLANNED_ROWS, step // EARLY_GROWTH))
-
-
 class PlaneRecorder:
     """A PlaneRecorder evaluates the net at the places of the plane, and records its outputs and those of its units.
 
@@ -102,9 +96,7 @@ class PlaneRecorder:
     def __init__(self, session: Session, writer: RowSink) -> None:
         self._session = session
         self._writer = writer
-        self._planned = session.exp.run.steps
-        self._last = 0
-        """The last recorded step. A resumed run begins with a row."""
+        self._sparse = SparseRows(session.exp.run.steps, PLANNED_ROWS)
         self._rows: dict[str, npt.NDArray[np.float32]] = {}
         self._plane = plane_of(session.dataset)
         self._tables = plane_tables(session)
@@ -114,14 +106,14 @@ class PlaneRecorder:
         """Evaluate the net of a step before its weights change, if that is due or `forced`."""
         if self._plane is None:
             return
-        if forced or not self._last or step - self._last >= row_gap(self._last, self._planned):
+        if forced or self._sparse.due(step):
             self._rows = self._measure(self._plane)
 
     def write(self, step: int, moment: float) -> None:
         """Write the row of a step, if one was measured."""
         for table, row in self._rows.items():
             self._writer.append(table, step, row, moment)
-            self._last = step
+            self._sparse.written(step)
         self._rows = {}
 
     def _measure(self, plane: PlaneMeta) -> dict[str, npt.NDArray[np.float32]]:

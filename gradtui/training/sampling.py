@@ -10,7 +10,7 @@ from gradtui import metrics
 from gradtui.experiment import net_shape
 from gradtui.probe.flat_gradients import GradientHistograms
 from gradtui.probe.layer_stats import FORWARD_SOURCES, WeightUpdate, samplers
-from gradtui.probe.sampling_budget import SamplePlan, SamplingBudget, clock_of
+from gradtui.probe.sampling_budget import SamplePlan, SamplingBudget, SparseRows, clock_of
 from gradtui.probe.signals import SignalProbe
 from gradtui.runs.histograms import TABLE, columns_of, to_row
 from gradtui.runs.meta import TableMeta
@@ -25,9 +25,6 @@ HISTOGRAM_STEPS = 128
 every step, so the histograms take a quarter of its disk space."""
 PLANNED_HISTOGRAMS = 25
 """The number of histograms of a shorter run, spread over the planned steps."""
-EARLY_GROWTH = 4
-"""At the beginning, the distance between histograms is the number of steps so far over this, so that slow trainings
-soon have some."""
 
 
 class StepSampler:
@@ -132,27 +129,21 @@ class HistogramRecorder:
     def __init__(self, session: Session, writer: RowSink) -> None:
         self._histograms = GradientHistograms(session.flat)
         self._writer = writer
-        self._planned = session.exp.run.steps
-        self._last = 0
-        """The last recorded step. A resumed run begins with a row."""
+        self._sparse = SparseRows(session.exp.run.steps, PLANNED_HISTOGRAMS, HISTOGRAM_STEPS)
         self._row: np.ndarray | None = None
 
     def count(self, step: int, *, forced: bool) -> None:
         """Count the gradients of a step, once they are measured and before they are clipped, if that is due or
         `forced`."""
-        if forced or not self._last or step - self._last >= histogram_gap(self._last, self._planned):
+        if forced or self._sparse.due(step):
             self._row = to_row(self._histograms.count())
 
     def write(self, step: int, moment: float) -> None:
         """Write the row of a step, if its gradients were counted."""
         if self._row is not None:
             self._writer.append(TABLE, step, self._row, moment)
-            self._row, self._last = None, step
-
-
-def histogram_gap(step: int, planned: int) -> int:
-    """Return the number of steps between a histogram and the next."""
-    return max(1, min(HISTOGRAM_STEPS, planned // PLANNED_HISTOGRAMS, step // EARLY_GROWTH))
+            self._sparse.written(step)
+            self._row = None
 
 
 def sampled_tables(session: Session) -> dict[str, TableMeta]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from gradtui import data, nets
 from gradtui.data import loss_and_accuracy
 from gradtui.experiment import Experiment, set_fields
+from gradtui.probe.sampling_budget import SparseRows
 from gradtui.runs.control import ControlReader
 from gradtui.runs.histograms import LOWEST, POWERS, TABLE, Histogram, of_rows, to_row
 from gradtui.runs.meta import read_meta, write_meta
@@ -24,7 +25,7 @@ from gradtui.training.controls import StopRequest
 from gradtui.training.loop import Loop
 from gradtui.training.recorder import tables_of
 from gradtui.training.run import train
-from gradtui.training.sampling import HISTOGRAM_STEPS, HistogramRecorder, histogram_gap
+from gradtui.training.sampling import HISTOGRAM_STEPS, PLANNED_HISTOGRAMS, HistogramRecorder
 from gradtui.training.session import build
 from tests.support.trainings import small, trained
 from tests.training.checkpoints.conftest import written_at_once
@@ -170,9 +171,9 @@ def test_histograms_do_not_change_the_training(tmp_path: Path, monkeypatch: pyte
 
 def taken_of(steps: int) -> list[int]:
     """Return the steps that get a row where every one is looked at."""
-    taken = [1]
-    while taken[-1] + histogram_gap(taken[-1], steps) <= steps:
-        taken.append(taken[-1] + histogram_gap(taken[-1], steps))
+    rows, taken = SparseRows(steps, PLANNED_HISTOGRAMS, HISTOGRAM_STEPS), [1]
+    while taken[-1] + rows.gap(taken[-1]) <= steps:
+        taken.append(taken[-1] + rows.gap(taken[-1]))
     return taken
 
 

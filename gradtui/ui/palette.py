@@ -14,7 +14,7 @@ from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
 
-from gradtui.ui.keys import MOVES, KeyAction, key_actions
+from gradtui.ui.key_actions import MOVES, KeyAction, key_actions
 
 PANES = {
     "ModelPane": "Net",

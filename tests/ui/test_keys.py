@@ -12,7 +12,8 @@ from textual.widgets import Input
 from gradtui.experiment import resolve
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.keys import LAB_KEYS, key_actions
+from gradtui.ui.key_actions import key_actions
+from gradtui.ui.keys import LAB_KEYS
 from gradtui.ui.screens.help import KeysScreen, KeyTable
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from tests.support.lab import lab_of, no_standby, screen_text, until

@@ -15,7 +15,7 @@ from gradtui.runs.export.sheets import sheets_of
 from gradtui.runs.plane import read_plane, read_units
 from gradtui.runs.reader import open_run
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.keys import key_actions
+from gradtui.ui.key_actions import key_actions
 from gradtui.ui.screens.layer.layer_screen import LayerScreen
 from gradtui.ui.widgets.plane_chart import PlaneChart
 from gradtui.ui.widgets.waterfall import Waterfall

@@ -17,7 +17,7 @@ from textual.screen import ModalScreen, Screen
 from textual.widget import Widget
 from textual.widgets import Markdown
 
-from gradtui.ui.keys import KeyAction, help_of, key_actions
+from gradtui.ui.key_actions import KeyAction, help_of, key_actions
 
 MOST_USED = 8
 """The keys that stand first: those with which the key line begins."""

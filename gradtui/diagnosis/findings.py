@@ -8,9 +8,21 @@ from typing import Any, Literal
 
 Severity = Literal["critical", "warning", "info"]
 
-Effect = Literal["explodes", "starves", "dead", "learns badly"]
+Effect = Literal["explodes", "vanishes", "dead", "learns badly"]
 """The effect on the net: its gradient grows too large or becomes too small, its units no longer respond, or its
 gradient is healthy and it learns badly for another reason."""
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """An Explanation says in general what a finding is."""
+
+    what: str
+    """What happens, and why."""
+    signs: str
+    """How one sees it."""
+    helps: str
+    """What helps."""
 
 
 @dataclass(frozen=True)
@@ -21,33 +33,184 @@ class FindingCode:
     """The name in files, on the command line and on the screen."""
     title: str
     effect: Effect
+    explanation: Explanation
     severity: Severity = "critical"
     """The highest severity; a rule lowers it to "warning" if the net learns all the same."""
 
 
 REGISTRY = (
-    FindingCode("not-optimized", "no optimizer moves parameters that are given a gradient", "learns badly"),
-    FindingCode("not-cleared", "gradients are never cleared between two steps", "explodes"),
-    FindingCode("exploding", "the gradient grows towards the input or during training", "explodes"),
-    FindingCode("nonfinite", "NaN or infinity in loss, gradients or activations", "explodes"),
-    FindingCode("unstable-loss", "the loss is worse than guessing again and again", "explodes"),
-    FindingCode("underflow", "the gradient is smaller than its number format can hold", "starves"),
-    FindingCode("dead-units", "units never fire, so that no gradient reaches them", "dead"),
-    FindingCode("saturated", "units are saturated, at the flat ends of their activation", "dead"),
+    FindingCode(
+        "not-optimized",
+        "no optimizer moves parameters that are given a gradient",
+        "learns badly",
+        Explanation(
+            "These parameters get a gradient, and no optimizer has them, so nothing changes them.",
+            "A weight norm that stays exactly the same.",
+            "Give the optimizer model.parameters() after the last layer was added.",
+        ),
+    ),
+    FindingCode(
+        "not-cleared",
+        "gradients are never cleared between two steps",
+        "explodes",
+        Explanation(
+            "The gradients of earlier steps are still there when the next ones are added, so each step follows "
+            "their sum.",
+            "A gradient norm that grows step by step.",
+            "Call optimizer.zero_grad() once in each step.",
+        ),
+    ),
+    FindingCode(
+        "exploding",
+        "the gradient grows towards the input or during training",
+        "explodes",
+        Explanation(
+            "Each layer multiplies the gradient by a factor on its way back. Here the factors are above 1, or "
+            "the steps made the weights grow until they were. A product of many of them is huge, and a step "
+            "along it throws the weights far off.",
+            "Three signs: the loss does not improve, the loss swings wildly, or the loss becomes NaN. The "
+            "gradient norm rises.",
+            "Clipping, a smaller learning rate, weights of a fitting size, normalisation, fewer layers, a "
+            "penalty on weights.",
+        ),
+    ),
+    FindingCode(
+        "nonfinite",
+        "NaN or infinity in loss, gradients or activations",
+        "explodes",
+        Explanation(
+            "A number grew beyond what its format can hold, or a formula had no result (0 ÷ 0, the log of 0). "
+            "NaN spreads: what is computed from it is NaN too, and after one step all weights are.",
+            "× in the waterfall and NaN in the loss; the finding names the step and the first layer.",
+            "What helps against exploding gradients; in half precision loss scaling or bfloat16. f also offers "
+            "cures from a step before it happened.",
+        ),
+    ),
+    FindingCode(
+        "unstable-loss",
+        "the loss is worse than guessing again and again",
+        "explodes",
+        Explanation(
+            "The steps are too long for the shape of the loss: they jump over its valleys, so it falls and "
+            "rises again.",
+            "The loss swings above that of guessing; the gradient norm has peaks at the same steps.",
+            "A smaller learning rate, warm-up, clipping, a larger batch.",
+        ),
+    ),
+    FindingCode(
+        "underflow",
+        "the gradient is smaller than its number format can hold",
+        "vanishes",
+        Explanation(
+            "Half precision cannot hold numbers below 6e-8. Smaller gradients are rounded to exactly 0.",
+            "0 in the waterfall at the input, while layers nearer to the output have a gradient.",
+            "Loss scaling, which multiplies the gradient before it is rounded, or bfloat16, which has smaller "
+            "numbers.",
+        ),
+    ),
+    FindingCode(
+        "dead-units",
+        "units never fire, so that no gradient reaches them",
+        "dead",
+        Explanation(
+            "A ReLU unit whose input is below 0 for every example gives 0 and has slope 0, so no gradient "
+            "changes it any more: it stays dead. A large step or a negative bias does that.",
+            'The metric "Dead units" (m); rows of zeros in the waterfall.',
+            "ELU, leaky ReLU or a learned slope, which let a gradient through below 0; a smaller rate; biases "
+            "that start at 0.",
+        ),
+    ),
+    FindingCode(
+        "saturated",
+        "units are saturated, at the flat ends of their activation",
+        "dead",
+        Explanation(
+            "Sigmoid and tanh are flat where their input is large. A unit there has a slope of almost 0, and "
+            "passes almost no gradient on.",
+            'The metric "Saturated units" (m) is near 100 %.',
+            "Smaller first weights, normalisation, a smaller rate, or an activation that is not flat.",
+        ),
+    ),
     FindingCode(
         "vanishing",
         "almost no gradient reaches the input, or goes far back in time",
-        "starves",
+        "vanishes",
+        Explanation(
+            "The gradient runs from the output back to the input, and each layer multiplies it by a factor: the"
+            " slope of the activation times the weights. Here the factors are below 1. A product of many of "
+            "them is almost 0, so the first layers get no direction to learn in. In a recurrent net the same "
+            "happens from step to step back in time.",
+            "The bars fall towards the input; update ÷ weight of the first layers is below 1e-6; the loss stays"
+            " at guessing.",
+            "Activations with slope 1 (ReLU), weights of the size that fits them (He, Xavier), normalisation, "
+            "shortcuts around layers, fewer layers; over time LSTM or GRU.",
+        ),
     ),
-    FindingCode("no-gradient", "layers have never received a gradient", "starves"),
-    FindingCode("overclipped", "clipping shortens every step too much", "starves", "warning"),
-    FindingCode("degradation", "a deeper net trains worse than a shallower one", "learns badly"),
-    FindingCode("spikes", "single steps have a gradient far above their neighbours", "explodes", "info"),
-    FindingCode("not-learning", "the loss stays at that of guessing with a healthy gradient", "learns badly"),
+    FindingCode(
+        "no-gradient",
+        "layers have never received a gradient",
+        "vanishes",
+        Explanation(
+            "Nothing of the loss reaches these layers: something between them and the loss is not "
+            "differentiable or is cut off.",
+            "Exactly 0, or no value at all, at every step.",
+            "Look for detach(), .item(), no_grad() or an unused output.",
+        ),
+    ),
+    FindingCode(
+        "overclipped",
+        "clipping shortens every step too much",
+        "vanishes",
+        Explanation(
+            "The clipping threshold is far below the gradient's usual norm, so almost every step is shortened, "
+            "and the net hardly moves.",
+            "The marks ▃ ▄ over the curves in nearly all columns; the norm after clipping is far below that "
+            "before.",
+            "A larger threshold: a little above the usual norm.",
+        ),
+        "warning",
+    ),
+    FindingCode(
+        "degradation",
+        "a deeper net trains worse than a shallower one",
+        "learns badly",
+        Explanation(
+            "A deeper net could always copy a shallower one by letting its further layers pass their input on. "
+            "Yet plain layers learn this identity badly, so deeper nets end worse, on the training data too. It"
+            " is not overfitting.",
+            "Even gradients, and a worse training accuracy than that of a shallower net.",
+            "Shortcuts around the layers: then a layer that changes nothing is the identity (residual "
+            "learning).",
+        ),
+    ),
+    FindingCode(
+        "spikes",
+        "single steps have a gradient far above their neighbours",
+        "explodes",
+        Explanation(
+            "A single batch has a gradient far above that of its neighbours, as one wrong label or one odd "
+            "example can make it.",
+            "Lone peaks in the gradient norm.",
+            "Clipping, and a look at the examples of these batches.",
+        ),
+        "info",
+    ),
+    FindingCode(
+        "not-learning",
+        "the loss stays at that of guessing with a healthy gradient",
+        "learns badly",
+        Explanation(
+            "The gradient is healthy and the loss still stays at that of guessing. Then the steps are too short"
+            " or too long, or the data do not say what is asked.",
+            "A flat loss, with a gradient that is even over depth.",
+            "Another learning rate; a look at the data and the labels.",
+        ),
+    ),
 )
 """Every finding code, causes before symptoms: the order in which the findings of a run are shown."""
 
 CODES = tuple(row.code for row in REGISTRY)
+EXPLANATIONS = {row.code: row.explanation for row in REGISTRY}
 INFORMATION_CODES = frozenset(row.code for row in REGISTRY if row.severity == "info")
 """Codes of findings that are never a fault by themselves."""
 _BY_CODE = {row.code: row for row in REGISTRY}

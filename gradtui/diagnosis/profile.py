@@ -1,6 +1,6 @@
 """Compute the shape of the gradient over depth or time, without its size, and the healthy range that follows from it.
 
-An absolute norm misjudges everything (the total norm of starving nets is 0.1 to 0.6), and a slope alone misjudges
+An absolute norm misjudges everything (the total norm of vanishing nets is 0.1 to 0.6), and a slope alone misjudges
 shallow nets; what tells unhealthy nets from healthy ones is the drop from the last hidden layer to the first
 (SCIENCE.md).
 """
@@ -106,12 +106,15 @@ def over_depth(evidence: Evidence) -> Profile:
     no path of a script is known, the profile is empty. Where one of two heads gives the body nearly all of its
     gradient, the body is compared with that one only: with the other it would seem to explode.
     """
-    weak = set()
+    kept = evidence.all_paths()
     if evidence.experiment is None:
         strengths = head_strengths(evidence)
         weak = {head for head, size in strengths.items() if size < max(strengths.values()) - EVEN_HEADS}
-    paths = evidence.all_paths()
-    kept = [path for path, end in zip(paths, _ends(evidence, paths), strict=True) if end not in weak]
+        kept = [
+            hidden
+            for hidden, path in zip(kept, evidence.paths, strict=True)
+            if not path or path[-1] not in weak
+        ]
     profiles = [_along(evidence, path) for path in kept or [[]]]
 
     def unevenness(profile: Profile) -> float:
@@ -138,13 +141,6 @@ def head_strengths(evidence: Evidence) -> dict[int, float]:
         if usual > 0:
             sizes[head] = math.log10(usual) - 0.5 * math.log10(max(evidence.parameters[head], 1))
     return sizes if len(sizes) > 1 else {}
-
-
-def _ends(evidence: Evidence, paths: list[list[int]]) -> list[int]:
-    """Return the last layer of each path; -1 where it is empty, and in an experiment, which has one path."""
-    if evidence.experiment is not None:
-        return [-1] * len(paths)
-    return [path[-1] if path else -1 for path in evidence.paths]
 
 
 def _along(evidence: Evidence, path: list[int]) -> Profile:

@@ -43,7 +43,7 @@ BASELINE = "no cure"
 LEAST_CURES = 8
 """The least number of cures that are tried, if that many apply: one that no finding advises may be the best."""
 
-VANISHING = codes_with("starves")
+VANISHING = codes_with("vanishes")
 """The findings of a gradient that is too small."""
 SHRINKING_CURES = frozenset(
     {"smaller-lr", "smaller-batch", "mean-loss", "clip-norm", "clip-value", "l2", "l1", "gain-one"}

@@ -14,7 +14,7 @@ from gradtui.diagnosis.rules.case import Case
 from gradtui.study.chart_data import OUTCOMES
 from gradtui.study.spec import Quantity
 
-_VANISHING = codes_with("starves")
+_VANISHING = codes_with("vanishes")
 _EXPLODING = codes_with("explodes")
 _DEAD = codes_with("dead")
 

@@ -40,7 +40,7 @@ def test_a_code_of_another_version_comes_last() -> None:
 @pytest.mark.parametrize(
     ("effect", "codes"),
     [
-        ("starves", {"vanishing", "no-gradient", "underflow", "overclipped"}),
+        ("vanishes", {"vanishing", "no-gradient", "underflow", "overclipped"}),
         ("explodes", {"not-cleared", "exploding", "nonfinite", "unstable-loss", "spikes"}),
         ("dead", {"dead-units", "saturated"}),
     ],

@@ -127,7 +127,7 @@ def test_folder_that_is_gone_ends_a_run_with_its_reason(how: str, tmp_path: Path
 def test_disk_that_becomes_read_only_ends_a_run_with_its_reason(tmp_path: Path) -> None:
     process = start(tmp_path, *ENDLESS)
     folder = trained_folder(tmp_path)
-    # Another mount over the folder: what is opened from now on is read-only, whoever opens it.
+    # Another mount over the folder: what is opened from now on is read-only, for every user.
     for options in (["--bind", str(folder), str(folder)], ["-o", "remount,bind,ro", str(folder)]):
         if subprocess.run(["mount", *options], capture_output=True, check=False).returncode:
             process.kill()

@@ -33,7 +33,7 @@ UNKNOWN = Measured()
 PENALTY_AND_STRUCTURE = frozenset(
     {"l1", "l2", "weight_decay", "norm", "shortcut", "order", "branch_gain", "repeat", "layers"}
 )
-"""Fields that a cure of a starving net changes even if nothing but a penalty stands out."""
+"""Fields that a cure of a net whose gradient vanishes changes even if nothing but a penalty stands out."""
 
 
 def _first(exp: Experiment | None, measured: Measured, fault: Fault) -> CureOffer | None:
@@ -48,7 +48,7 @@ def for_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
     wanted = [*structure, *activations] if deep else [*activations, *structure]
     wanted += ["elu", "leaky-relu", "tanh-xavier", "prelu", "layer-norm"]
     wanted += ["pretrain-autoencoder", "pretrain-rbm", "fewer-layers"]
-    first = _first(exp, measured, "starves")
+    first = _first(exp, measured, "vanishes")
     return offers(exp, [first, *wanted], HEALTHY_DECADES, measured)
 
 
@@ -57,7 +57,7 @@ def for_late_vanishing(exp: Experiment | None, measured: Measured = UNKNOWN) -> 
 
     Either a penalty has shrunk the weights, or steps that were too large moved units to where activations are flat.
     """
-    first = _first(exp, measured, "starves")
+    first = _first(exp, measured, "vanishes")
     # If only a penalty is unusual, removing it is enough.
     several = first is not None and any(
         path.rpartition(".")[2] not in PENALTY_AND_STRUCTURE for path in first.set
@@ -76,7 +76,7 @@ def for_vanishing_over_time(exp: Experiment | None, measured: Measured = UNKNOWN
     )
     wanted: list[Wanted] = ["orthogonal"] if short else []
     wanted += ["lstm", "lstm-memory", "gru", "orthogonal", "layer-norm"]
-    return offers(exp, [_first(exp, measured, "starves over time"), *wanted], measured=measured)
+    return offers(exp, [_first(exp, measured, "vanishes over time"), *wanted], measured=measured)
 
 
 def for_exploding(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple[CureOffer, ...]:
@@ -195,7 +195,7 @@ def for_underflow(exp: Experiment | None, measured: Measured = UNKNOWN) -> tuple
         profile = predict(exp).log10_profile
         if profile and profile[0] <= HEALTHY_DECADES[0]:
             # Full precision would make the gradient nonzero, but it would still be far too small.
-            return offers(exp, [whole(exp, measured, "starves"), *wanted], measured=measured)
+            return offers(exp, [whole(exp, measured, "vanishes"), *wanted], measured=measured)
     return offers(exp, wanted, measured=measured)
 
 

@@ -23,8 +23,8 @@ from gradtui.experiment.spec import Experiment, Group
 from gradtui.words import setting
 
 Fault = Literal[
-    "starves",
-    "starves over time",
+    "vanishes",
+    "vanishes over time",
     "steep",
     "breaks",
     "units",
@@ -88,10 +88,10 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
 def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
     explodes = fault in ("steep", "breaks", "moves too much")
     slow = fault in ("moves too little", "slow")
-    starves = slow or fault in ("starves", "starves over time")
-    # Over time a gradient starves by large weights too: they saturate the units, and the gates.
-    lower = slow or explodes or fault in ("units", "starves over time")
-    yield from unusual(exp, raise_weights=starves, lower_weights=lower)
+    vanishes = slow or fault in ("vanishes", "vanishes over time")
+    # Over time a gradient vanishes by large weights too: they saturate the units, and the gates.
+    lower = slow or explodes or fault in ("units", "vanishes over time")
+    yield from unusual(exp, raise_weights=vanishes, lower_weights=lower)
 
 
 def _with(exp: Experiment, part: Part) -> Experiment:
@@ -115,12 +115,12 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
         return
     deep = rates.depth_of(exp) > DEEP_LAYERS
     slow = fault in ("moves too little", "slow")
-    if not deep and not slow and fault not in ("starves", "steep"):
+    if not deep and not slow and fault not in ("vanishes", "steep"):
         return
     profile = predict(cured).log10_profile if theory_agrees(exp, measured.start) else ()
     even = bool(profile) and 0.5 * HEALTHY_DECADES[0] < profile[0] < 0.5 * HEALTHY_DECADES[1]
     # With few layers, weights of the right size are enough; with many, even a good start leads to slow learning.
-    enough = not slow and not (deep and fault == "starves") and rates.depth_of(exp) <= rates.DEEP
+    enough = not slow and not (deep and fault == "vanishes") and rates.depth_of(exp) <= rates.DEEP
     if even and cured != exp and enough:
         return
     norm = _norm(cured)
@@ -159,7 +159,7 @@ def _norm(exp: Experiment) -> Part | None:
 
 
 def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Part]:
-    starves = fault in ("starves over time", "starves")
+    vanishes = fault in ("vanishes over time", "vanishes")
     explicit = any(
         group.block == "rnn"
         and group.recurrent_init != "torch"
@@ -169,20 +169,20 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Par
     )
     # An LSTM whose forget gates are open for the whole sequence learns more slowly than a GRU.
     gated = any(group.block == "lstm" for group in exp.net)
-    if (starves or (fault in ("slow", "moves too little") and not gated)) and not explicit:
+    if (vanishes or (fault in ("slow", "moves too little") and not gated)) and not explicit:
         yield from _part(
             cured,
             "gru",
             "its update gate can learn to carry the state on unchanged, and with it the gradient",
             "another cell, with three quarters of an LSTM's weights" if gated else "",
         )
-    if fault == "starves over time":
+    if fault == "vanishes over time":
         yield from _part(
             cured,
             "orthogonal",
             "such weights multiply the gradient by exactly 1 at every step back in time",
         )
-    if fault in ("starves over time", "starves", "slow", "moves too little", "units"):
+    if fault in ("vanishes over time", "vanishes", "slow", "moves too little", "units"):
         price = "two numbers a unit, and a little time at every step of the sequence"
         yield from _part(
             cured, "layer-norm", "it keeps every step of the state where slopes are healthy", price
@@ -239,13 +239,13 @@ def _rate(
         low, high = USUAL_SGD_RATES
         moved = measured.update
         # Where the gradient explodes or units died, the updates say nothing about the rate.
-        told = fault in ("starves", "starves over time", "moves too little", "moves too much")
+        told = fault in ("vanishes", "vanishes over time", "moves too little", "moves too much")
         moves = not told or not math.isfinite(moved) or SMALLEST_UPDATE <= moved <= 10.0 * LARGEST_UPDATE
         # For a recurrent net that breaks at a usual rate, clipping comes before another rate.
         recurrent = any(group.block in RECURRENT for group in exp.net)
         broke = alone and fault in ("breaks", "moves too much") and not recurrent
         # A rebuilt or recurrent net learns within the planned steps by Adam rather than by the old rate.
-        other = (len(parts) > 1 and _is_rebuilt(exp, cured)) or (recurrent and fault.startswith("starves"))
+        other = (len(parts) > 1 and _is_rebuilt(exp, cured)) or (recurrent and fault.startswith("vanishes"))
         same = bool(changes) and alone
         kept = moves and not (broke or same or other) and fault not in ("moves too little", "slow")
         if low <= rate <= high and kept:

@@ -80,8 +80,8 @@ def unequal_heads(case: Case) -> Finding | None:
         f"{times(apart)} the gradient of one in {smaller}. That is the size of its loss, and not the depth of the net"
     )
     ratio = _kept_by_clipping(case)
-    starves = apart >= FAR_UNEQUAL_HEADS and ratio <= CLIPPED_RATIO
-    if starves:
+    clipped_away = apart >= FAR_UNEQUAL_HEADS and ratio <= CLIPPED_RATIO
+    if clipped_away:
         words += f"; clipped to {number(ratio)} of its norm, the gradient leaves {smaller} next to nothing"
     factor = f"{10.0 ** -round(apart):.0e}"
     offer = CureOffer(
@@ -94,8 +94,8 @@ def unequal_heads(case: Case) -> Finding | None:
             f"loss = loss_of_{_plain(smaller)} + {factor} * loss_of_{_plain(larger)}"
         ),
     )
-    code: str = "overclipped" if starves else "exploding"
-    severity: Severity = "warning" if starves else "info"
+    code: str = "overclipped" if clipped_away else "exploding"
+    severity: Severity = "warning" if clipped_away else "info"
     step = int(case.evidence.grad_norm.steps[0])
     return Finding(code, severity, step, case.names([strong, weak]), f"{words}.", (offer,))
 

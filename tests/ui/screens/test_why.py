@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from gradtui.diagnosis.findings import CODES, Finding
+from gradtui.diagnosis.findings import CODES, EXPLANATIONS, Finding
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.why_screen import EXPLANATIONS, explained
+from gradtui.ui.screens.why_screen import explained
 from tests.support.lab import lab_of, no_standby, screen_text, until
 from tests.support.studies import sick_run
 
@@ -15,6 +15,9 @@ __all__ = ["no_standby"]
 
 def test_every_finding_is_explained() -> None:
     assert set(EXPLANATIONS) == set(CODES)
+    for code in CODES:
+        told, shown = EXPLANATIONS[code], explained([Finding(code, "warning", 3, (), "")], None).plain
+        assert all(text and text in shown for text in (told.what, told.signs, told.helps))
 
 
 def test_a_finding_of_another_version_has_its_evidence() -> None:

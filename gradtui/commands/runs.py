@@ -1,9 +1,10 @@
-"""`gradtui runs` lists the runs, the newest first."""
+"""`gradtui runs` lists the runs, the newest first, and gives one of them a note."""
 
 from __future__ import annotations
 
 import time
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, BadInput, Command
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
 DIAGNOSIS_SECONDS = 0.5
 """Seconds for diagnosing, newest first, the runs that neither their trainer nor a viewer has diagnosed."""
 
+LISTED_CHARACTERS = 40
+"""The most characters of a note in the list."""
+
 
 def _configure(parser: ArgumentParser) -> None:
     add_runs(parser)
@@ -25,10 +29,18 @@ def _configure(parser: ArgumentParser) -> None:
         default="",
         help="only these, for example 'findings:vanishing depth>20 -tag:old'",
     )
+    parser.add_argument(
+        "--note",
+        nargs=2,
+        metavar=("RUN", "TEXT"),
+        help="give a run a note, or take it away by an empty text, and list nothing",
+    )
     add_json(parser)
 
 
 def _execute(args: Namespace) -> int:
+    if args.note is not None:
+        return _give_note(*args.note, chosen_root(args))
     from gradtui.diagnosis.ended_runs import EndedRuns
     from gradtui.runs.filter import FilterError, parse_filter
     from gradtui.runs.library import list_runs
@@ -53,6 +65,7 @@ def _execute(args: Namespace) -> int:
                 "steps": info.steps,
                 "started": info.started,
                 **({} if info.change is None else {"change": info.change}),
+                **({"note": info.note} if info.note else {}),
             }
             for info in runs
         ]
@@ -69,7 +82,7 @@ def _execute(args: Namespace) -> int:
                     f"{info.steps:,} steps",
                     _local_time(info.started),
                     _judgement(info),
-                    " ".join(f"#{tag}" for tag in info.label.tags),
+                    " ".join([*(f"#{tag}" for tag in info.label.tags), *_note_line(info)]),
                 )
                 for info in runs
             ]
@@ -77,6 +90,25 @@ def _execute(args: Namespace) -> int:
     else:
         print(plain(f"no run fits in {root}" if args.filter else f"no runs yet in {root}"))
     return DONE
+
+
+def _give_note(run: str, text: str, root: Path) -> int:
+    """Write the note of a run. Raises BadInput."""
+    from gradtui.runs.errors import RunError
+    from gradtui.runs.label import write_note
+    from gradtui.runs.library import find_run
+
+    try:
+        write_note(find_run(run, root), text)
+    except RunError as error:
+        raise BadInput(f"--note: {error}") from None
+    return DONE
+
+
+def _note_line(info: RunInfo) -> list[str]:
+    """Return the first line of a run's note, cut at LISTED_CHARACTERS; nothing where there is no note."""
+    line = info.note.partition("\n")[0]
+    return [line if len(line) <= LISTED_CHARACTERS else line[: LISTED_CHARACTERS - 1] + "…"] if line else []
 
 
 def _judgement(info: RunInfo) -> str:

@@ -53,6 +53,7 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--name", metavar="N", help="the name of the run; without it that of script and model"
     )
+    parser.add_argument("--note", default="", metavar="TEXT", help="what is to be remembered of the run")
     often = parser.add_mutually_exclusive_group()
     often.add_argument(
         "--budget",
@@ -134,6 +135,7 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
         raise BadInput(f"--layers: {args.layers!r} is no regular expression: {error}") from None
     return LaunchOptions(
         name=args.name or "",
+        note=args.note,
         budget=None if args.every_step else budget,
         layers=args.layers,
         activations=args.activations,

@@ -29,10 +29,10 @@ BACKWARD_LOSS = "backward_loss"
 class ScriptRunWriter:
     """A ScriptRunWriter writes the run folder of one watched script."""
 
-    def __init__(self, name: str, root: Path | None, data: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, root: Path | None, data: Mapping[str, Any], note: str = "") -> None:
         """Make the folder in `root`, or where gradtui keeps its runs.
 
-        `data` is kept in run.json. Raises OSError where the folder cannot be made.
+        `data` and `note` are kept in run.json. Raises OSError where the folder cannot be made.
         """
         trial, parent = this_trial(), None
         if trial is not None:
@@ -47,7 +47,13 @@ class ScriptRunWriter:
             "python": sys.version.split()[0],
         }
         self._meta = RunMeta.of_this_process(
-            id=folder.name, name=name, kind="script", versions=versions, data=dict(data), parent=parent
+            id=folder.name,
+            name=name,
+            kind="script",
+            versions=versions,
+            data=dict(data),
+            note=note,
+            parent=parent,
         )
         write_meta(folder, self._meta)
         keep_reserve(folder)

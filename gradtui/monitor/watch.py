@@ -43,6 +43,7 @@ def watch(
     layers: str = "",
     fold: bool = True,
     config: object = None,
+    note: str = "",
     on_finding: Action | None = None,
 ) -> Probe:
     """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
@@ -67,6 +68,7 @@ def watch(
         fold: Whether to show the modules within one part of a repeated block as one layer.
         config: The settings of the training: a dict, a dataclass, an argparse.Namespace, or an object like these.
             Its fields are shown, and runs can be filtered by them: `config.lr>=0.1`.
+        note: What is to be remembered of this training. It is shown beside the name, and people may change it.
         on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
             `gradtui diagnose --json` prints it. An error in it is a warning.
 
@@ -97,7 +99,7 @@ def watch(
                 KEY: variables_of(models, optimizers),
             }
             root = None if runs is None else Path(runs).expanduser()
-            writer = ScriptRunWriter(name or _default_name(models), root, data)
+            writer = ScriptRunWriter(name or _default_name(models), root, data, _note(note))
         try:
             probe = Probe(
                 WatchSession(
@@ -172,6 +174,18 @@ def _fields(config: object) -> dict[str, Any]:
     except Exception as error:
         warn(f"gradtui leaves the configuration out: {reason_of(error)}", level=4)
         return {}
+
+
+def _note(text: object) -> str:
+    """Return a note; one that is too long is cut, with a warning."""
+    from gradtui.runs.label import LONGEST_NOTE, note_of
+
+    given = str(text or "")
+    if len(given) > LONGEST_NOTE:
+        warn(
+            f"gradtui cuts the note: it has {len(given):,} characters, and {LONGEST_NOTE:,} are kept", level=4
+        )
+    return note_of(given[:LONGEST_NOTE])
 
 
 def _default_name(models: Mapping[str, nn.Module]) -> str:

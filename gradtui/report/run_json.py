@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = None) -> dict[str, Any]:
     """Return the run in its present state, its layers from input to output. It is fast for runs of any length.
 
-    Only a trial of `gradtui watch --try` has `change`, which is empty for the unchanged one; only a script that logs a
-    number as its progress has `metric`; and `judged` is present only where something could not be judged.
+    Only a trial of `gradtui watch --try` has `change`, which is empty for the unchanged one; only a run with a note has
+    `note`; only a script that logs a number as its progress has `metric`; and `judged` is present only where something
+    could not be judged.
     """
     status = run.status
     events = run.events()
@@ -43,6 +44,7 @@ def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = No
         "loss": _course(run, "loss"),
         **_metric(run),
         "accuracy": _accuracy(events),
+        **({"note": note} if (note := run.note) else {}),
         **({"config": config} if (config := config_of(run.meta)) else {}),
         "layers": _layers(run),
         "overhead": _last_of(events, "cost", "overhead"),

@@ -51,6 +51,7 @@ def print_run(
         [
             *_figures(summary, run.parent),
             *_meaning(run),
+            *_labelled("note", run.note.splitlines(), paper),
             *_config(run, paper),
             *_untrained(run, summary),
             *divergence_lines(events),
@@ -132,8 +133,14 @@ def _meaning(run: Run) -> Iterator[Text]:
 def _config(run: Run, paper: Paper) -> Iterator[Text]:
     """Show the configuration that a script was started with."""
     fields = [f"{name}={value}" for name, value in config_of(run.meta).items()]
-    for number, line in enumerate(wrap(", ".join(fields[:40]), max(20, paper.width - 10))):
-        yield Text(f"{'config' if not number else '':<10}{line}")
+    yield from _labelled("config", [", ".join(fields[:40])], paper)
+
+
+def _labelled(name: str, texts: Sequence[str], paper: Paper) -> Iterator[Text]:
+    """Show texts under one name, each beginning on a line of its own."""
+    lines = [line for text in texts for line in wrap(text, max(20, paper.width - 10))]
+    for number, line in enumerate(lines):
+        yield Text(f"{'' if number else name:<10}{line}")
 
 
 def _untrained(run: Run, summary: dict[str, Any]) -> Iterator[Text]:

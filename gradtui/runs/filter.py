@@ -2,9 +2,10 @@
 
 A filter is words between blanks, and a run must fit all of them:
 
-- ``sigmoid``: its name, folder or a tag holds this; ``"two words"`` with their blank;
+- ``sigmoid``: its name, folder, note or a tag holds this; ``"two words"`` with their blank;
 - ``status:finished``, ``findings:vanishing``, ``tag:paper``, ``name:sig*``, ``id:2026*``: it is this, with ``*`` for
-  anything and ``,`` between alternatives; ``findings:none`` and ``tag:none`` fit runs without any;
+  anything and ``,`` between alternatives; ``findings:none`` and ``tag:none`` fit runs without any, and so does
+  ``note:none``; ``note:*clip*`` asks for a part of the note;
 - ``depth>20``, ``step``, ``accuracy<50%`` (on the test set, or else on the training set), ``train``, ``test``,
   ``loss``, ``seconds``, ``age<2h`` (s, min, h or d): also with ``>=``, ``<=``, ``=`` and ``!=``;
 - ``optimizer.lr>=0.1``, ``net.0.activation:relu``: any field of the experiment, by its dotted path;
@@ -70,6 +71,7 @@ _WORDS: dict[str, Callable[[RunInfo], Iterable[str]]] = {
     "status": lambda info: (info.status.state,),
     "findings": lambda info: info.summary.findings or ("none",),
     "tag": lambda info: info.label.tags or ("none",),
+    "note": lambda info: (info.note or "none",),
 }
 _NUMBERS: dict[str, Callable[[RunInfo], float | None]] = {
     "depth": lambda info: info.summary.depth or None,
@@ -81,7 +83,7 @@ _NUMBERS: dict[str, Callable[[RunInfo], float | None]] = {
     "seconds": lambda info: info.summary.seconds,
     "age": lambda info: time.time() - info.started if info.started else None,
 }
-_OTHERWISE = {"finding": "findings", "tags": "tag", "state": "status", "steps": "step"}
+_OTHERWISE = {"finding": "findings", "notes": "note", "tags": "tag", "state": "status", "steps": "step"}
 KEYS = (*_WORDS, *_NUMBERS)
 
 
@@ -188,7 +190,7 @@ def _fails(test: Test, info: RunInfo) -> bool:
 
 
 def _holds(word: str, info: RunInfo) -> bool:
-    return any(word in text.lower() for text in (info.name, info.id, *info.label.tags))
+    return any(word in text.lower() for text in (info.name, info.id, info.note, *info.label.tags))
 
 
 def _is_one_of(get: Callable[[RunInfo], Iterable[str]], wanted: list[str], info: RunInfo) -> bool:

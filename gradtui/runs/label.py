@@ -1,6 +1,8 @@
-"""Read and write label.json, which holds the name and the tags that people gave a run.
+"""Read and write label.json, which holds the name, the tags and the note that people gave a run.
 
-Viewers write it, because only the trainer may write run.json.
+Viewers write it, because only the trainer may write run.json. A note that the script itself gave its run stands in
+run.json; `shown_note` says which of the two counts. Screens read it as `RunInfo.note` and `Run.note`, and write it by
+`write_note`.
 """
 
 from __future__ import annotations
@@ -20,15 +22,19 @@ LONGEST_NAME = 200
 """The most characters that a name may have."""
 LONGEST_TAG = 40
 """The most characters that a tag may have."""
+LONGEST_NOTE = 2000
+"""The most characters that a note may have."""
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A Label is the name and the tags that people gave a run."""
+    """A Label is the name, the tags and the note that people gave a run."""
 
     name: str = ""
     """The name that replaces the experiment's; empty if there is none."""
     tags: tuple[str, ...] = ()
     """The tags in alphabetical order."""
+    note: str | None = None
+    """The note that replaces the script's own, also where it is empty; None if no one has written one."""
 
 
 def read_label(folder: Path) -> Label:
@@ -69,6 +75,25 @@ def tags_of(text: str) -> tuple[str, ...]:
         if not tag.isprintable() or set(tag) & set('"*?[]'):
             raise RunError(f'{tag!r}: a tag has none of " * ? [ ] in it')
     return tags
+
+
+def note_of(text: str) -> str:
+    """Return a note as it was typed, without blanks at the ends of its lines. Raises RunError if it is too long."""
+    lines = ["".join(sign for sign in line if sign.isprintable()).rstrip() for line in text.splitlines()]
+    note = "\n".join(lines).strip()
+    if len(note) > LONGEST_NOTE:
+        raise RunError(f"a note has {LONGEST_NOTE:,} characters at most, and this one {len(note):,}")
+    return note
+
+
+def write_note(folder: Path, text: str) -> None:
+    """Give a run a note; an empty one takes the note away. Raises RunError, one line."""
+    write_label(folder, msgspec.structs.replace(read_label(folder), note=note_of(text)))
+
+
+def shown_note(label: Label, own: str) -> str:
+    """Return the note of a run: what people wrote, else `own`, which its script gave it."""
+    return own if label.note is None else label.note
 
 
 def retagged(label: Label, add: Iterable[str], remove: Iterable[str]) -> Label:

@@ -17,7 +17,7 @@ from gradtui.ordinary_files import given_path
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root
-from gradtui.runs.label import LABEL_FILE, read_label
+from gradtui.runs.label import LABEL_FILE, read_label, shown_note
 from gradtui.runs.list_cache import FEWEST_RUNS, Stamp, Stamps, read_cache, write_cache
 from gradtui.runs.meta import RunMeta, change_of, config_of, read_meta
 from gradtui.runs.patience import NO_ANSWER, Patience, answers
@@ -298,7 +298,7 @@ class _Known:
         status = current_status(self.folder, meta, log, last_step(self.folder, meta) if meta else 0)
         if meta is None:
             name, started = label.name or self.folder.name, self.folder.stat().st_mtime
-            return RunInfo(self.folder, name, status, started, label=label)
+            return RunInfo(self.folder, name, status, started, label=label, note=shown_note(label, ""))
         return RunInfo(
             self.folder,
             label.name or meta.name,
@@ -310,6 +310,7 @@ class _Known:
             meta.experiment,
             change_of(meta),
             config_of(meta),
+            shown_note(label, meta.note),
         )
 
 

@@ -19,7 +19,7 @@ from gradtui.runs.run_info import RunInfo
 from gradtui.runs.safe_files import make_folder, replacing
 
 CACHE_FOLDER = "cache"
-VERSION = 2
+VERSION = 3
 """The version of the cache, which changes with the content of an entry or how it is computed."""
 LARGEST = 256_000_000
 FEWEST_RUNS = 50

@@ -112,6 +112,8 @@ class RunMeta(msgspec.Struct, frozen=True, kw_only=True):
     """The loss of a net that ignores its input."""
     parameters: int = 0
     data: dict[str, Any] = {}
+    note: str = ""
+    """What the script said of its run by `watch(note=…)`; people may replace it in label.json."""
     parent: Parent | None = None
     """The run from which this one was forked, or with which its cure is compared."""
     preflight: bool = False
@@ -175,7 +177,7 @@ def _check(meta: RunMeta) -> None:
             raise ValueError(f"{field}: {count} is no count")
     if not abs(meta.started) <= LATEST_TIME:
         raise ValueError(f"started: {meta.started:g} is no time")
-    names = [meta.id, meta.name, meta.host, meta.machine, meta.device]
+    names = [meta.id, meta.name, meta.note, meta.host, meta.machine, meta.device]
     names += [text for layer in meta.layers for text in (layer.name, layer.kind)]
     names += [column for table in meta.tables.values() for column in table.columns]
     if any(table.numbers > MOST_NUMBERS for table in meta.tables.values()):

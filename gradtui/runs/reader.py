@@ -17,7 +17,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EXPERIMENT_FILE, LOG_FILE, RUN_FILE, is_run_folder
 from gradtui.runs.histograms import TABLE, Histogram, empty, read_histogram
-from gradtui.runs.label import Label, read_label
+from gradtui.runs.label import Label, read_label, shown_note
 from gradtui.runs.meta import Parent, RunMeta, change_of, read_meta, read_origin
 from gradtui.runs.status import RunStatus, status_by
 from gradtui.runs.summary import Floats, Steps
@@ -82,8 +82,14 @@ class Run:
 
     @property
     def label(self) -> Label:
-        """Return the name and the tags that people gave the run."""
+        """Return the name, the tags and the note that people gave the run."""
         return read_label(self.folder)
+
+    @property
+    def note(self) -> str:
+        """Return the note that people wrote, else the one that the script gave the run; empty where there is none."""
+        meta = self.meta
+        return shown_note(self.label, "" if meta is None else meta.note)
 
     @property
     def experiment(self) -> Experiment | None:

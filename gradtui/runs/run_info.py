@@ -56,7 +56,7 @@ class RunInfo:
     parent: Parent | None = None
     """The run from which it was forked, or whose cure it tries."""
     label: Label = field(default_factory=Label)
-    """The name and the tags that people gave it."""
+    """The name, the tags and the note that people gave it."""
     summary: RunSummary = field(default_factory=RunSummary)
     """The numbers that the list shows."""
     experiment: Mapping[str, Any] | None = field(default=None, repr=False)
@@ -65,6 +65,8 @@ class RunInfo:
     """What a trial of a script has changed, empty for nothing; None where the run is no trial."""
     config: Mapping[str, Any] = field(default_factory=dict, repr=False)
     """What a script was started with, by the paths of its fields; empty where it is not known."""
+    note: str = ""
+    """The note that people wrote, else the one that the script gave it; it may have several lines."""
 
     @property
     def id(self) -> str:

@@ -33,6 +33,19 @@ def test_names_and_tags_of_runs_are_listed(runs: Path) -> None:
     assert oldest.endswith("#Fig2 #paper")
 
 
+def test_a_note_is_given_listed_and_found(runs: Path) -> None:
+    assert gradtui(runs, "runs", "--note", "a", "clip was off\nsee figure 2").stdout == ""
+    (row,) = strictly(gradtui(runs, "runs", "--json", "--filter", "note:*figure*").stdout)
+    assert row["note"] == "clip was off\nsee figure 2"
+    newest, oldest = gradtui(runs, "runs").stdout.splitlines()
+    assert oldest.endswith("#Fig2 #paper clip was off")
+    assert "clip" not in newest
+    assert gradtui(runs, "runs", "--note", "a", "").returncode == 0
+    assert all("note" not in row for row in strictly(gradtui(runs, "runs", "--json").stdout))
+    told = gradtui(runs, "runs", "--note", "zzz", "text")
+    assert (told.returncode, told.stderr.count("\n"), told.stderr[:16]) == (2, 1, "gradtui: --note:")
+
+
 def test_a_filter_that_matches_no_run_says_so(runs: Path) -> None:
     assert gradtui(runs, "runs", "--filter", "nothing").stdout == f"no run fits in {runs / 'runs'}\n"
 

@@ -18,6 +18,7 @@ from gradtui.cli import main
 from gradtui.monitor.config import config_fields
 from gradtui.monitor.guard import WatchWarning
 from gradtui.runs.filter import parse_filter
+from gradtui.runs.label import write_note
 from gradtui.runs.library import list_runs
 
 
@@ -52,6 +53,33 @@ WANTED = {"lr": 0.1, "model.width": 64, "model.kind": "vit"}
 )  # fmt: skip
 def test_fields_are_read_by_their_paths(config: object, wanted: dict[str, Any]) -> None:
     assert config_fields(config) == wanted
+
+
+def test_a_note_is_shown_found_and_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = nn.Linear(4, 2)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    with gradtui.watch(model, optimizer, runs=tmp_path, name="a", note="second seed,\nno clipping") as probe:
+        model(torch.randn(3, 4)).sum().backward()
+        optimizer.step()
+    assert probe.run is not None
+    assert main(["diagnose", str(probe.run), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["note"] == "second seed,\nno clipping"
+    assert main(["diagnose", str(probe.run)]) == 0
+    assert "note      second seed,\n          no clipping\n" in capsys.readouterr().out
+    (info,) = list_runs(tmp_path)
+    assert all(parse_filter(text).matches(info) for text in ('"second seed"', "note:*CLIP*", "-note:none"))
+    write_note(probe.run, "the good one")
+    (info,) = list_runs(tmp_path)
+    assert info.note == gradtui.open_run(probe.run).note == "the good one"
+    assert not parse_filter("clipping").matches(info)
+
+
+def test_a_note_that_is_too_long_is_cut_with_a_warning(tmp_path: Path) -> None:
+    with pytest.warns(WatchWarning, match="2,001 characters"):
+        probe = gradtui.watch(nn.Linear(2, 2), runs=tmp_path, note="x" * 2001)
+    probe.close()
+    assert probe.run is not None
+    assert gradtui.open_run(probe.run).note == "x" * 2000
 
 
 def test_a_configuration_within_itself_ends() -> None:

@@ -10,7 +10,17 @@ from hypothesis import strategies as st
 
 from gradtui.runs.errors import RunError
 from gradtui.runs.filter import parse_filter
-from gradtui.runs.label import Label, name_of, read_label, retagged, tags_of, write_label
+from gradtui.runs.label import (
+    Label,
+    name_of,
+    note_of,
+    read_label,
+    retagged,
+    shown_note,
+    tags_of,
+    write_label,
+    write_note,
+)
 from gradtui.runs.run_info import RunInfo
 from gradtui.runs.status import RunStatus
 
@@ -37,6 +47,18 @@ def test_tags_are_words_in_order_each_once() -> None:
     assert tags_of(" paper, b  Alpha paper,") == ("Alpha", "b", "paper")
     assert retagged(Label(tags=("a", "b")), add=("c",), remove=("a",)).tags == ("b", "c")
     assert name_of("  two \n words ") == "two words"
+
+
+def test_a_note_keeps_its_lines_and_the_rest_of_the_label(tmp_path: Path) -> None:
+    write_label(tmp_path, Label("a name", ("one",)))
+    write_note(tmp_path, " one \n\ttwo\x1b[31m \n\n")
+    assert read_label(tmp_path) == Label("a name", ("one",), "one\ntwo[31m")
+    assert shown_note(read_label(tmp_path), "of the script") == "one\ntwo[31m"
+    write_note(tmp_path, "")
+    assert shown_note(read_label(tmp_path), "of the script") == ""
+    assert shown_note(Label(), "of the script") == "of the script"
+    with pytest.raises(RunError, match="2,000 characters at most, and this one 2,001"):
+        note_of("x" * 2001)
 
 
 @pytest.mark.parametrize("text", ["x" * 41, "a*", 'qu"ote', "bell\a", "[x]"])

@@ -120,6 +120,7 @@ class FirstSteps:
             budget=options.budget,
             activations=options.activations,
             layers=options.layers,
+            note=options.note,
             on_finding=partial(run_command, options.on_finding) if options.on_finding else None,
         )
         self._run_count += 1

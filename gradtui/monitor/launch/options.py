@@ -23,6 +23,8 @@ class LaunchOptions:
     budget: float | None = 0.01
     layers: str = ""
     activations: bool = False
+    note: str = ""
+    """The note that each run gets."""
     on_finding: str = ""
     """A shell command that is run once for each finding; empty for none."""
     runs: str = ""

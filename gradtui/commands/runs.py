@@ -40,7 +40,8 @@ def _configure(parser: ArgumentParser) -> None:
 
 def _execute(args: Namespace) -> int:
     if args.note is not None:
-        return _give_note(*args.note, chosen_root(args))
+        run, text = args.note
+        return _give_note(run, text, chosen_root(args))
     from gradtui.diagnosis.ended_runs import EndedRuns
     from gradtui.runs.filter import FilterError, parse_filter
     from gradtui.runs.library import list_runs

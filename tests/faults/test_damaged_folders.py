@@ -113,6 +113,8 @@ def faults_of(folder: Path, home: Path, out: Path, *, quick: bool = False) -> li
             ["diagnose", WHOLE],
             ["export", DAMAGED, "--to", "csv", str(out / "folder")],
             ["import", str(folder)],
+            ["report", DAMAGED, str(out / "page.html")],
+            ["report", DAMAGED, str(out / "page.md")],
         ]
     for words in commands:
         shutil.rmtree(out, ignore_errors=True)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
+import pkgutil
 import shutil
 import time
 from collections.abc import Callable
@@ -17,13 +19,17 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 from textual.widgets import Input
 
+import gradtui.ui
 from gradtui.experiment import resolve
 from gradtui.runs.folder import new_folder, runs_root
 from gradtui.runs.label import name_of, tags_of
 from gradtui.study.presets import resolve as resolve_study
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.edit.field_dialogs import ValueScreen
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import AskScreen, Choice, ChooseScreen, LogScreen, SaveScreen
+from gradtui.ui.screens.help import KeysScreen
+from gradtui.ui.screens.presets.presets_screen import PresetsScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.screens.study.studies_screen import _checked
 from tests.support.fuzzing import SECONDS
@@ -208,6 +214,41 @@ def test_lab_takes_any_paste(place: Path) -> None:
             assert time.monotonic() - began < SLOWEST_SECONDS, text[:100]
 
     in_the_app(work)
+
+
+@pytest.mark.parametrize(
+    "keys", [("enter", "enter"), ("enter", "enter", "escape", "escape"), ("escape",) * 3]
+)
+def test_keys_that_come_at_once_leave_only_the_dialog(keys: tuple[str, ...], place: Path) -> None:
+    async def work(pilot: Pilot[None]) -> None:
+        lab = await lab_of(pilot)
+        lists = {"presets": PresetsScreen, "keys": lambda: KeysScreen(lab, str)}
+        for name, make in {**dialogs(), **lists}.items():
+            await pilot.app.push_screen(make())  # type: ignore[operator]
+            await pilot.pause(0.05)
+            for key in keys:
+                pilot.app.post_message(events.Key(key, None))
+            await pilot.pause(0.1)
+            assert pilot.app.is_running
+            assert lab in pilot.app.screen_stack, name
+            while pilot.app.screen is not lab:
+                await pilot.app.pop_screen()
+
+    in_the_app(work)
+
+
+def test_every_screen_that_answers_answers_once() -> None:
+    for package in pkgutil.walk_packages(gradtui.ui.__path__, "gradtui.ui."):
+        importlib.import_module(package.name)
+    ours = [kind for kind in all_subclasses(Screen) if kind.__module__.startswith("gradtui.")]
+    assert len(ours) > 20
+    assert {kind.__name__ for kind in ours if not issubclass(kind, OneAnswer)} == {"OpeningScreen"}
+
+
+def all_subclasses(kind: type) -> set[type]:
+    """Return the classes that inherit from a class, near and far."""
+    near = set(kind.__subclasses__())
+    return near.union(*(all_subclasses(heir) for heir in near))
 
 
 def test_log_of_a_run_whose_folder_is_gone(place: Path) -> None:

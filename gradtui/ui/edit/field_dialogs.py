@@ -19,6 +19,7 @@ from gradtui.experiment.fields import fields_of
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.ui.edit.field_list import FieldList, FieldRow
 from gradtui.ui.field_values import Draft, info_at, next_value, put, show, typed, value_at
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 from gradtui.ui.widgets.key_line import KeyLine
 
@@ -36,7 +37,7 @@ _USED_BY: dict[str, Callable[[Group], bool]] = {
 }
 
 
-class SettingsScreen(ModalScreen[Experiment]):
+class SettingsScreen(OneAnswer[Experiment], ModalScreen[Experiment]):
     """The SettingsScreen edits all fields of some parts; it returns the edited experiment when it closes.
 
     Args:
@@ -174,7 +175,7 @@ def _size(experiment: Experiment) -> str:
     return f"{shape.parameters:,} parameters · {shape.depth:,} layers deep"
 
 
-class ValueScreen(ModalScreen[Experiment | None]):
+class ValueScreen(OneAnswer[Experiment | None], ModalScreen[Experiment | None]):
     """The ValueScreen asks for the value of one field; it returns the changed experiment, or None.
 
     Args:

@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import Experiment, dumps
 from gradtui.ordinary_files import given_path, problem_of
 from gradtui.runs.safe_files import write_for_person
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ class Choice:
     """The word behind the title of a highlighted choice."""
 
 
-class ChooseScreen(ModalScreen[str | None]):
+class ChooseScreen(OneAnswer[str | None], ModalScreen[str | None]):
     """The ChooseScreen lets the person choose by arrows or by typing; it answers with the key of a choice, or None.
 
     Args:
@@ -154,7 +155,7 @@ def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int]
     app.push_screen(ChooseScreen("Layers", choices), chosen)
 
 
-class AskScreen(ModalScreen["str | None"]):
+class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
     """The AskScreen asks for one line of text, and checks it on return; it answers with the text, or None.
 
     Args:
@@ -224,7 +225,7 @@ class AskScreen(ModalScreen["str | None"]):
         hint.set_class(bool(problem), "-bad")
 
 
-class SaveScreen(ModalScreen[Path | None]):
+class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
     """The SaveScreen asks for the name of a file and writes an experiment there; it answers with the file, or None."""
 
     DEFAULT_CSS = """
@@ -273,7 +274,7 @@ class SaveScreen(ModalScreen[Path | None]):
         verdict.set_class(bad, "-bad")
 
 
-class LogScreen(ModalScreen[None]):
+class LogScreen(OneAnswer[None], ModalScreen[None]):
     """The LogScreen shows the last lines of a log, never as markup, since they may contain any characters."""
 
     DEFAULT_CSS = """

@@ -18,6 +18,7 @@ from textual.widget import Widget
 from textual.widgets import Markdown
 
 from gradtui.ui.key_actions import KeyAction, help_of, key_actions
+from gradtui.ui.one_answer import OneAnswer
 
 MOST_USED = 8
 """The keys that stand first: those with which the key line begins."""
@@ -120,7 +121,7 @@ class KeyTable(Widget):
         return Group(Text(self.group_title, title), table) if self.group_title else table
 
 
-class KeysScreen(ModalScreen[None]):
+class KeysScreen(OneAnswer[None], ModalScreen[None]):
     """The KeysScreen lists what can be done on the screen beneath it; a key shows what the words mean.
 
     Args:

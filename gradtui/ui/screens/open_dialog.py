@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.ordinary_files import given_path, problem_of
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 
 MOST_ENTRIES = 2000
@@ -27,7 +28,7 @@ MOST_SHOWN = 200
 HINT = "tab completes   ⏎ open   esc back"
 
 
-class OpenScreen(ModalScreen[Experiment | None]):
+class OpenScreen(OneAnswer[Experiment | None], ModalScreen[Experiment | None]):
     """The OpenScreen returns the experiment of a TOML file, or None; errors are shown when enter is pressed."""
 
     DEFAULT_CSS = """

@@ -15,6 +15,7 @@ from textual.widgets import Static
 from gradtui.diagnosis.findings import EXPLANATIONS, Explanation
 from gradtui.judgement import MARKS
 from gradtui.ui.disk_work import DiskWork
+from gradtui.ui.one_answer import OneAnswer
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
@@ -30,7 +31,7 @@ HEALTHY = Explanation(
 )
 
 
-class WhyScreen(ModalScreen[None]):
+class WhyScreen(OneAnswer[None], ModalScreen[None]):
     """The WhyScreen shows one text about a run.
 
     Args:

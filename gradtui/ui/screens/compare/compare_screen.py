@@ -12,12 +12,12 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.worker import get_current_worker
 
 from gradtui import metrics
 from gradtui.ui.followed_run import FollowedRun, RunChanged
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.compare.differences import Differences
 from gradtui.ui.screens.compare.overlays import PARTS, OverlaidCurves, OverlaidProfiles, Waterfalls
 from gradtui.ui.screens.compare.runs_legend import LETTERS, ComparedRun, RunsLegend, newest_of
@@ -31,7 +31,7 @@ PAINT_SECONDS = 0.2
 TABS = ("curves", "layers", "waterfalls", "differences")
 
 
-class CompareScreen(Screen["Path | None"]):
+class CompareScreen(OneAnswer["Path | None"]):
     """The CompareScreen shows two to eight runs together; it answers with the folder of one to open alone, or None.
 
     Args:

@@ -13,10 +13,11 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 
 
-class AnswerScreen(ModalScreen["str | None"]):
+class AnswerScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
     """The AnswerScreen answers with the number of a choice, from 1, or None.
 
     Args:

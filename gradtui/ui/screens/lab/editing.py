@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from textual import events
-from textual.screen import Screen
 
 from gradtui.ui.followed_run import FollowedRun
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.lab.code_advice import choose_code, copy_first
 from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
 
 
-class EditingScreen(Screen[Any]):
+class EditingScreen(OneAnswer[Any]):
     """An EditingScreen has the actions of a screen with a workbench that edit its experiment and explain its run."""
 
     view: RunView

@@ -11,7 +11,6 @@ from textual.binding import Binding
 from textual.containers import Grid
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import get_current_worker
 
@@ -23,6 +22,7 @@ from gradtui.runs.reader import open_run
 from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.keys import TIME_KEYS, WHY_KEY
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.layer.layer_panes import (
     ACTIVATION,
@@ -48,7 +48,7 @@ READING_SECONDS = 0.5
 """The least number of seconds between two readings of a run that trains."""
 
 
-class LayerScreen(Screen[int]):
+class LayerScreen(OneAnswer[int]):
     """The LayerScreen shows one layer of a run: its curves, the sizes of its gradients, its activations and weights.
 
     It returns the index of the layer that was shown last.

@@ -16,6 +16,7 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import to_dict
 from gradtui.experiment.presets import load_preset
 from gradtui.experiment.presets.curriculum import CHAPTERS, Chapter, Entry, place_of
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 from gradtui.words import net_in_words
 
@@ -29,7 +30,7 @@ class ChosenPreset:
     """The preset that is trained beside it; "" opens it in the builder."""
 
 
-class PresetsScreen(ModalScreen[ChosenPreset | None]):
+class PresetsScreen(OneAnswer[ChosenPreset | None], ModalScreen[ChosenPreset | None]):
     """The PresetsScreen lets the person choose a preset by arrows or by typing, and says what the chosen one shows.
 
     Args:

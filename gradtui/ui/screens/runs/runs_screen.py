@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Input, Static
 from textual.worker import get_current_worker
 
@@ -19,6 +18,7 @@ from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library
 from gradtui.runs.run_info import RunInfo
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
 from gradtui.ui.screens.runs.run_actions import RunActions
 from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
@@ -105,7 +105,7 @@ NONE_YET = "No runs yet. Press esc, then space to train one."
 NONE_FITS = "No run matches. esc clears the filter."
 
 
-class RunsScreen(Screen["Path | None"]):
+class RunsScreen(OneAnswer["Path | None"]):
     """The RunsScreen shows the list of runs; it answers with the folder of one to open, or None.
 
     Args:

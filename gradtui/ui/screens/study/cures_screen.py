@@ -10,12 +10,12 @@ from pathlib import Path
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.study.study import Study
 from gradtui.ui.disk_work import leave
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.study.small_profiles import GradientProfile, SmallProfiles
 from gradtui.ui.screens.study.study_heads import CureDetails, CuredRunLine, StudyTitle
 from gradtui.ui.screens.study.study_tables import cure_columns, verdict_mark
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.25
 """The time between two polls of the study, and between two checks of its state."""
 
 
-class CuresScreen(Screen["Path | None"]):
+class CuresScreen(OneAnswer["Path | None"]):
     """A CuresScreen returns the folder of the run that the person wants to see, or None; trainings continue after it.
 
     Args:

@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import Static
 
 from gradtui.report.fix_page import conclusion, cure_lines, result_lines, trials_lines
 from gradtui.study.live_repair import LiveRepair, RepairState
 from gradtui.study.repair import Begun, Round, best_round, changes_of, is_fixed
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import Column, RowTable
 from gradtui.words import figure, percent, printable
@@ -35,7 +35,7 @@ class RoundRow:
     """How much of its training is done."""
 
 
-class RepairScreen(Screen["Path | None"]):
+class RepairScreen(OneAnswer["Path | None"]):
     """A RepairScreen returns the folder of the run that the person wants to see, or None; leaving it stops the repair.
 
     Args:

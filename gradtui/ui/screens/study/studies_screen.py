@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.widgets import Static
 
 from gradtui.experiment.errors import ExperimentError
@@ -19,6 +18,7 @@ from gradtui.ordinary_files import given_path
 from gradtui.study.presets import resolve
 from gradtui.study.spec import StudySpec
 from gradtui.ui.disk_work import DiskWork
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.study.study_screen import StudyScreen
 from gradtui.ui.screens.study.study_store import StudyEntry, StudyStore
@@ -27,7 +27,7 @@ from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import RowTable
 
 
-class StudiesScreen(Screen["Path | None"]):
+class StudiesScreen(OneAnswer["Path | None"]):
     """A StudiesScreen lets the person open a study; it returns the folder of a run of it to be shown, or None.
 
     Args:

@@ -10,11 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container
-from textual.screen import Screen
 from textual.worker import get_current_worker
 
 from gradtui.study.state import StudyRow, StudyState
 from gradtui.ui.disk_work import leave
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.study.study_chart import StudyChart, profiles_of
 from gradtui.ui.screens.study.study_heads import StudyTexts, StudyTitle
 from gradtui.ui.screens.study.study_store import OpenStudy
@@ -26,7 +26,7 @@ POLL_SECONDS = 0.25
 """The time between two polls of a study, and between two checks of its state."""
 
 
-class StudyScreen(Screen[Path | None]):
+class StudyScreen(OneAnswer[Path | None]):
     """A StudyScreen returns the folder of the run that the person wants to see, or None; trainings continue after it.
 
     Args:

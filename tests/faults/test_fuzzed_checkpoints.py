@@ -1,4 +1,4 @@
-"""Damaged checkpoints are passed over or refused in one line: by a resumed run, a fork, and a start from weights."""
+"""Damaged files of a run are passed over or refused in one line: by a resumed run, a fork, and a start from weights."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ import pytest
 
 from gradtui.experiment import dumps, load, set_fields
 from tests.support.bounded_command import run_bounded, run_command
-from tests.support.damage import REPLACED, changed, cut, flip
+from tests.support.damage import REPLACED, changed, cut, damage_at_random, flip
 from tests.support.fuzzing import faults_of_case, fuzz, warm
 from tests.support.trainings import small, trained
 
 RUN = "20260101-000000-run"
-PLAIN = ("ExperimentError", "DataError", "CheckpointError", "TrainingFailed")
+PLAIN = ("ExperimentError", "DataError", "CheckpointError", "TrainingFailed", "RunError")
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +83,24 @@ def attack(rng: random.Random, template: Path, place: Path) -> list[str]:
     return [f"{done}: {fault}" for fault in faults]
 
 
+def attack_on_resume(rng: random.Random, template: Path, place: Path) -> list[str]:
+    """Damage any files of a run but its experiment, and resume it by its command and by a trainer of its own."""
+    home = place / "home"
+    shutil.copytree(template, home)
+    folder = home / "runs" / RUN
+    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name != "experiment.toml")
+    chosen = rng.sample(files, rng.choice((1, 1, 2, 4)))
+    done = "; ".join(f"{path.name}: {damage_at_random(path, rng)}" for path in chosen)
+    resumed = run_command(["run", "--resume", RUN, "--steps", "9"], home, before=_start_nothing)
+    faults = (
+        [] if not resumed.fault and resumed.code == 2 else [f"--resume: {resumed.fault or resumed.stderr}"]
+    )
+    (folder / "experiment.toml").write_text(
+        dumps(set_fields(load(template / "runs" / RUN / "experiment.toml"), {"run.steps": 9}))
+    )
+    return [f"{done}: {fault}" for fault in faults + trained_faults(folder)]
+
+
 def trained_faults(folder: Path) -> list[str]:
     """Train the run of a folder, and return what was wrong beyond a plain reason for a failure."""
 
@@ -107,6 +125,16 @@ def _start_nothing() -> None:
         raise OSError(11, "no process is started here")
 
     subprocess.Popen = refuse  # type: ignore[misc,assignment]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_damaged_run_is_resumed_or_refused(seed: int, template: Path, tmp_path: Path) -> None:
+    assert faults_of_case(lambda rng, place: attack_on_resume(rng, template, place), seed, tmp_path) == []
+
+
+@pytest.mark.long
+def test_fuzz_resumes(template: Path, tmp_path: Path) -> None:
+    fuzz(lambda rng, place: attack_on_resume(rng, template, place), tmp_path)
 
 
 @pytest.mark.parametrize("seed", range(2))

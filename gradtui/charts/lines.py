@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -89,8 +90,7 @@ def _figure(width: int, height: int) -> Any:
     """Return a new plotext figure, because other code of this process may use the `figure` of the plotext module."""
     import plotext
 
-    terminal = type(plotext.terminal)().limit(False, False)
-    figure = type(plotext.figure)(terminal)
+    figure = type(plotext.figure)(_terminal())
     figure.plot_size(width, height)
     figure.canvas("default")
     figure.axes(False)
@@ -98,6 +98,14 @@ def _figure(width: int, height: int) -> Any:
     for axis in (0, 1):
         figure.ruler(axis).frequency(0)
     return figure
+
+
+@lru_cache(maxsize=1)
+def _terminal() -> Any:
+    """Return a terminal for all figures, which limits no size; a new one makes a figure of its own each time."""
+    import plotext
+
+    return type(plotext.terminal)().limit(False, False)
 
 
 _DOTS = np.array([[0x01, 0x08], [0x02, 0x10], [0x04, 0x20], [0x40, 0x80]], np.uint32)

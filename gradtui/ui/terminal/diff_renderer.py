@@ -28,6 +28,11 @@ JOINED_GAP = 4
 
 RESET = "\x1b[0m"
 
+StyleCodes = dict[Style, tuple[object, str, str]]
+"""Of each style: all but the letters' colour, the codes of that colour, and the codes of the whole style."""
+MOST_STYLES = 4096
+"""The most styles of which the codes are kept: a theme and its charts have some hundreds."""
+
 Row = tuple[list[str], list[Style | None]]
 """The characters of a line and their styles; an empty string follows a character that is two cells wide."""
 
@@ -75,7 +80,7 @@ class DiffUpdate(CompositorUpdate):
             return str(update.render_segments(console))
         else:
             pieces = _pieces(update)
-        pen = Pen(self.system)
+        pen = cells.pen(self.system)
         sent = "".join(
             cells.changes(y, x, Strip.join(strips) if len(strips) != 1 else strips[0], pen)
             for y, x, strips in pieces
@@ -97,6 +102,14 @@ class TerminalCells:
     def __init__(self) -> None:
         self._rows: list[Row] = []
         self.width = 0
+        self._codes: dict[ColorSystem, StyleCodes] = {}
+
+    def pen(self, system: ColorSystem) -> Pen:
+        """Return a plain pen; what it learns of styles is kept for the next one."""
+        codes = self._codes.setdefault(system, {})
+        if len(codes) > MOST_STYLES:
+            codes.clear()
+        return Pen(system, codes)
 
     @property
     def height(self) -> int:
@@ -187,10 +200,11 @@ class Pen:
     It starts plain, and is plain after `reset`.
     """
 
-    def __init__(self, system: ColorSystem) -> None:
+    def __init__(self, system: ColorSystem, codes: StyleCodes | None = None) -> None:
+        """codes: of the styles that an earlier pen for the same system has sent."""
         self._system = system
         self._style: Style | None = None
-        self._codes: dict[Style, tuple[object, str, str]] = {}
+        self._codes: StyleCodes = {} if codes is None else codes
 
     def to(self, style: Style | None) -> str:
         """Return the sequence that changes to a style; where only the letters' colour differs, to that colour."""

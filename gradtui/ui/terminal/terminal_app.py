@@ -26,6 +26,7 @@ from gradtui.ui.crash_report import RecentEvents, place_of, write_report
 from gradtui.ui.terminal.ascii import ascii_wanted
 from gradtui.ui.terminal.backpressure import Backpressure, GoOn
 from gradtui.ui.terminal.diff_renderer import DiffRenderer
+from gradtui.ui.terminal.dirty_compositor import install
 from gradtui.ui.terminal.driver import TerminalDriver
 from gradtui.ui.terminal.ending import HURRY_SECONDS, QUIT_SECONDS, Ending
 from gradtui.ui.terminal.job import can_be_continued
@@ -62,6 +63,7 @@ class TerminalApp(App[None]):
     """Draw with ASCII characters only."""
 
     def __init__(self, **options: Any) -> None:
+        install()
         super().__init__(**options)
         self.diff_renderer = DiffRenderer()
         self.backpressure = Backpressure(self)

@@ -27,12 +27,20 @@ class CellChart(Widget):
         super().__init__(name=name, id=id, classes=classes)
         self._cells: Cells | None = None
         self._drawn_for: tuple[object, ...] = ()
+        self._palette: tuple[object, Palette] | None = None
         self._paint: Palette | None = None
 
     @property
     def palette(self) -> Palette:
-        """Return the colours and characters for this widget in its place."""
-        return palette_of(self, self.ascii)
+        """Return the colours and characters for this widget in its place.
+
+        They are kept until a style of the widget or of one around it changes: to mix them anew takes as long as to draw
+        a chart.
+        """
+        key = _look_of(self)
+        if self._palette is None or self._palette[0] != key:
+            self._palette = key, palette_of(self, self.ascii)
+        return self._palette[1]
 
     def draw(self, height: int, width: int, palette: Palette) -> Cells:
         """Return the whole chart as it is now. A subclass draws here; without one the chart is blank."""
@@ -43,7 +51,7 @@ class CellChart(Widget):
         return None
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        """Render lines with one palette: looking up the colours of a widget costs more than drawing a line."""
+        """Render all lines with one palette, for which the styles are looked at only once."""
         self._paint = self.palette
         try:
             return super().render_lines(crop)
@@ -92,6 +100,15 @@ class CellChart(Widget):
     def watch_ascii(self) -> None:
         """Draw again with other characters."""
         self.repaint()
+
+
+def _look_of(widget: CellChart) -> tuple[object, ...]:
+    """Return a value that changes whenever the palette of a widget may."""
+    app = widget.app
+    # Private: a number that grows with each change of a style.
+    styles = [node.styles._cache_key for node in widget.ancestors_with_self]
+    ascii = widget.ascii or getattr(app, "ascii", False)
+    return (app.theme, app.no_color, app.native_ansi_color, ascii, *styles)
 
 
 def palette_of(widget: Widget, ascii: bool = False) -> Palette:

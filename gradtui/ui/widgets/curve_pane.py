@@ -94,6 +94,7 @@ class CurvePane(Vertical, can_focus=True):
         self._first = 1
         self._newest = 0
         self._event_marks: EventMarks | None = None
+        self._plot: CurvePlot | None = None
 
     def compose(self) -> ComposeResult:
         """Yield nothing: the chart comes with the first numbers."""
@@ -177,16 +178,16 @@ class CurvePane(Vertical, can_focus=True):
         """Return the chart; it is mounted when there is something to show."""
         from gradtui.ui.widgets.curve_plot import CurvePlot
 
-        if not self.query(CurvePlot):
+        if self._plot is None:
             accuracy = self.what == "accuracy"
-            plot = CurvePlot(
+            self._plot = CurvePlot(
                 logarithmic=self.shown_logarithmic,
                 smoothing=self.smoothing,
                 complement=accuracy,
                 y_range=(0.0, 1.0) if accuracy else None,
             )
-            await self.mount(plot)
-        return self.query_one(CurvePlot)
+            await self.mount(self._plot)
+        return self._plot
 
     def _marks(self, followed: FollowedRun, snapshot: Snapshot) -> CurveMarks:
         from gradtui.ui.widgets.event_marks import EventMarks
@@ -199,7 +200,7 @@ class CurvePane(Vertical, can_focus=True):
 
     def _plots(self) -> list[CurvePlot]:
         """Return the chart in a list, empty before it is mounted; this imports nothing that a chart needs."""
-        return list(self.query("CurvePlot"))  # type: ignore[arg-type]
+        return [] if self._plot is None else [self._plot]
 
     def _write_title(self) -> None:
         """Name what is drawn, and how."""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import ArrayLike
+
 from gradtui.charts.marks import Clipped, CurveMark, CurveMarks
 from gradtui.ui.field_values import show
 from gradtui.words import setting
@@ -71,7 +74,7 @@ class EventMarks:
     def _schedule(self, rates: Summary | None) -> list[CurveMark]:
         """Return marks for the jumps of the learning rate that no command has caused."""
         commanded = [mark.step for mark in self._marks if mark.kind == "lr"]
-        jumps = [] if rates is None else jumps_of(rates.step.tolist(), rates.mean.tolist())
+        jumps = [] if rates is None else jumps_of(rates.step, rates.mean)
         return [
             CurveMark(at, "lr", f"lr {setting(old)} → {setting(new)}")
             for before, at, after, old, new in jumps
@@ -106,23 +109,24 @@ def _said(changes: dict[str, Any]) -> str:
     return ", ".join(f"{path.rpartition('.')[2]} {show(path, value)}" for path, value in changes.items())
 
 
-def jumps_of(steps: Sequence[int], rates: Sequence[float]) -> list[tuple[int, int, int, float, float]]:
+def jumps_of(steps: ArrayLike, rates: ArrayLike) -> list[tuple[int, int, int, float, float]]:
     """Return where a rate that is constant before and after changes: (step before, there, after, old rate, new rate).
 
     The change may fall into a point that stands for several steps, whose mean lies between. A warm-up or a cosine
     changes everywhere, and is no jump.
     """
-    changes = [i for i in range(1, len(rates)) if abs(rates[i] - rates[i - 1]) > 1e-6 * abs(rates[i - 1])]
+    at, values = np.asarray(steps), np.asarray(rates, np.float64)
+    changes = (np.flatnonzero(np.abs(np.diff(values)) > 1e-6 * np.abs(values[:-1])) + 1).tolist()
     runs: list[list[int]] = []
-    for at in changes:
-        if runs and at == runs[-1][-1] + 1:
-            runs[-1].append(at)
+    for place in changes:
+        if runs and place == runs[-1][-1] + 1:
+            runs[-1].append(place)
         else:
-            runs.append([at])
+            runs.append([place])
     found = []
     for run in runs:
         first, last = run[0] - 1, run[-1]
-        old, new = rates[first], rates[last]
+        old, new = float(values[first]), float(values[last])
         if len(run) < SLOPE_POINTS and abs(new - old) > SMALLEST_JUMP * max(abs(old), abs(new)):
-            found.append((steps[first], steps[run[0]], steps[last], old, new))
+            found.append((int(at[first]), int(at[run[0]]), int(at[last]), old, new))
     return found

@@ -263,7 +263,8 @@ class ScaleLegend(CellChart):
 
     def update(self) -> None:
         """Paint again if the charts have changed the scale."""
-        self.repaint()
+        if self._drawn_for[3:] != (self.stale(),):
+            self.repaint()
 
     def stale(self) -> object:
         """Return the version of the scale."""

@@ -15,6 +15,7 @@ from textual.widget import Widget
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.palette import NAN_FILL
 from gradtui.charts.scale import Scale, log10_of
+from gradtui.ui.widgets.cell_chart import palette_of
 from gradtui.ui.widgets.layer_charts import LayerHovered, LayerSelected, ProfileChart
 from gradtui.ui.widgets.waterfall import CapacityChanged, StepHovered, StepSelected, Waterfall
 
@@ -369,6 +370,27 @@ async def test_another_theme_repaints_in_its_colours(theme: str) -> None:
         assert app.waterfall.palette.depth == ("ansi" if theme.startswith("ansi") else "true")
         assert app.waterfall.rows_per_line == (1 if theme.startswith("ansi") else 2)
         assert app.waterfall.palette.dark == theme.endswith("dark")
+
+
+async def test_kept_colours_follow_every_style_around_the_chart() -> None:
+    app = Stage()
+    async with app.run_test() as pilot:
+        changes = (
+            lambda: setattr(app.screen.styles, "background", "#102030"),
+            lambda: setattr(app.profile.styles, "color", "#a0b0c0"),
+            lambda: setattr(app.screen.styles, "background_tint", "red 30%"),
+            lambda: setattr(app, "theme", "textual-light"),
+            lambda: setattr(app.profile, "ascii", True),
+        )
+        seen = [app.profile.palette]
+        assert app.profile.palette is seen[0], "it is kept while nothing changes"
+        for change in changes:
+            change()
+            await pilot.pause()
+            kept = app.profile.palette
+            assert kept == palette_of(app.profile, app.profile.ascii)
+            assert kept not in seen
+            seen.append(kept)
 
 
 async def test_layer_charts_use_no_colour_with_no_color(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,10 +84,15 @@ class RunView:
             # A preflight shows the metric that theory predicts, which is complete even without a training.
             run.request = replace(run.request, metric="output_grad_rms")
         self._screen.query_one(GradientPane).clear()
-        for pane in self._screen.query(CurvePane):
+        for pane in self._curves:
             pane.clear()
         self.show_status()
         self._screen.run_worker(partial(_follow, run), thread=True, exclusive=True, group="follow")
+
+    @cached_property
+    def _curves(self) -> list[CurvePane]:
+        """Return the panes of curves, which are there as long as the screen; to look for them takes milliseconds."""
+        return list(self._screen.query(CurvePane))
 
     def close(self) -> None:
         """Stop reading the run."""
@@ -228,7 +233,7 @@ class RunView:
         self._comparison.sync(run)
         partner = self._comparison.partner
         await screen.query_one(GradientPane).paint(run, diagnosis, partner)
-        for pane in screen.query(CurvePane):
+        for pane in self._curves:
             await pane.paint(run, partner)
         findings.verdict = self._comparison.verdict()
         self._show_divergence(run)

@@ -118,6 +118,18 @@ def setting(value: float) -> str:
     return plain_exponents(f"{value:g}")
 
 
+def value_in_words(value: object) -> str:
+    """Return the value of a field: a number with up to six digits, anything else as Python writes it."""
+    return setting(value) if isinstance(value, float) else str(value)
+
+
+def which_layers(names: Sequence[str]) -> str:
+    """Return which layers a sentence is about, to be put behind it: ``, dense1 … dense9 (9 layers)``; "" for none."""
+    if not names:
+        return ""
+    return f", {names[0]}" if len(names) == 1 else f", {names[0]} … {names[-1]} ({len(names):,} layers)"
+
+
 def figure(value: float | None) -> str:
     """Return four significant digits; a dash for None."""
     return "–" if value is None else plain_exponents(f"{value:.4g}")

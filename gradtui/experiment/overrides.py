@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from gradtui.experiment.errors import ExperimentError
@@ -62,6 +63,15 @@ def parse_assignments(assignments: Iterable[str]) -> dict[str, object]:
             raise ExperimentError("--set", assignment, "a field and its value, like optimizer.lr=0.01")
         changes[path.strip()] = _scalar(text.strip())
     return changes
+
+
+def as_options(changes: Mapping[str, object]) -> str:
+    """Return changes as the options of a command line that `parse_assignments` understands: ``--set a.b=true``."""
+    return " ".join(f"--set {quote(f'{path}={_written(value)}')}" for path, value in changes.items())
+
+
+def _written(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _scalar(text: str) -> object:

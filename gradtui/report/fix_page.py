@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from gradtui.experiment.overrides import diff
+from gradtui.experiment.overrides import as_options, diff
 from gradtui.report.run_json import run_object
 from gradtui.runs.reader import open_run
-from gradtui.words import figure, percent, ratio, setting
+from gradtui.words import figure, percent, ratio, value_in_words
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import CureOffer
@@ -71,11 +71,9 @@ def cure_lines(before: Experiment | None, after: Experiment, cure: CureOffer) ->
 def changes_text(before: Experiment, after: Experiment) -> list[str]:
     """Return each changed field with its value before and after."""
     was, becomes = diff(after, before), diff(before, after)
-    return [f"{path} {_value(was[path])} → {_value(value)}" for path, value in becomes.items()]
-
-
-def _value(value: object) -> str:
-    return setting(value) if isinstance(value, float) else str(value)
+    return [
+        f"{path} {value_in_words(was[path])} → {value_in_words(value)}" for path, value in becomes.items()
+    ]
 
 
 def result_lines(made: Round, better: int | None) -> list[str]:
@@ -147,7 +145,7 @@ def conclusion(best: Round, rounds: int, changes: dict[str, object]) -> str:
     attempt = best.attempt
     times = "1 round" if rounds == 1 else f"{rounds} rounds"
     by = "" if best.number == rounds else f" (the best was round {best.number})"
-    fields = " ".join(f"--set {path}={value}" for path, value in changes.items())
+    fields = as_options(changes)
     if attempt.clean and best.number == 0:
         return "Nothing to fix: it learns as it is."
     if attempt.clean and attempt.learned:

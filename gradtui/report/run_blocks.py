@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -17,10 +16,11 @@ from gradtui.charts.scale import log10_of
 from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart, text_heat, text_plane, text_profile
 from gradtui.diagnosis.evidence import last_hidden_layer
-from gradtui.diagnosis.findings import REGISTRY, CureOffer
+from gradtui.diagnosis.findings import REGISTRY
 from gradtui.diagnosis.monitor import RunDiagnosis, diagnose_run
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.experiment.errors import ExperimentError
+from gradtui.experiment.overrides import as_options
 from gradtui.headlines import gradient_headline
 from gradtui.report.divergences import divergences
 from gradtui.report.page import Advice, Block, Columns, Folding, Grid, Heading, Notice, Picture, Prose, Source
@@ -35,7 +35,7 @@ from gradtui.report.run_svg import (
     waterfall_svg,
 )
 from gradtui.runs.plane import Plane, read_plane
-from gradtui.words import figure, net_in_words, percent, seconds
+from gradtui.words import figure, net_in_words, percent, seconds, which_layers
 
 if TYPE_CHECKING:
     from gradtui.runs.reader import Run
@@ -140,14 +140,8 @@ def finding_blocks(shared: SharedRun) -> Iterator[Block]:
     if not shared.diagnosis.findings:
         yield Prose("✔ No problems found.", "good")
     for finding in (*shared.diagnosis.findings, *shared.diagnosis.remarks):
-        where = f"{finding.severity}, since step {finding.step:,}{_span(finding.layers)}"
+        where = f"{finding.severity}, since step {finding.step:,}{which_layers(finding.layers)}"
         yield Notice(finding.severity, finding.code, TITLES.get(finding.code, ""), where, finding.evidence)
-
-
-def _span(layers: Sequence[str]) -> str:
-    if not layers:
-        return ""
-    return f", {layers[0]}" if len(layers) == 1 else f", {layers[0]} … {layers[-1]} ({len(layers):,} layers)"
 
 
 def _cures(shared: SharedRun) -> Iterator[Block]:
@@ -158,18 +152,10 @@ def _cures(shared: SharedRun) -> Iterator[Block]:
     cures = list({cure.name: cure for cure in offers}.values())
     if cures:
         yield Heading("Possible cures, best first")
-    advice = [Advice(cure.name, cure.why, cure.price, _as_typed(cure)) for cure in cures]
+    advice = [Advice(cure.name, cure.why, cure.price, as_options(cure.set)) for cure in cures]
     yield from advice[:FIXES_SHOWN]
     if more := advice[FIXES_SHOWN:]:
         yield Folding(f"{len(more)} more", more)
-
-
-def _as_typed(cure: CureOffer) -> str:
-    return " ".join(f"--set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
-
-
-def _toml(value: object) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # -- charts

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from shlex import quote
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from rich.text import Text
 
+from gradtui.experiment.overrides import as_options
 from gradtui.report.divergences import divergences
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import curve_charts, gradient_charts
 from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
 from gradtui.runs.meta import config_of
-from gradtui.words import figure, percent, seconds
+from gradtui.words import figure, percent, seconds, which_layers
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
@@ -90,7 +90,7 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
     yield from _prose(judged.why, paper, "dim", indent="  ")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
         mark, style = MARKS[finding.severity]
-        where = _span(finding.layers)
+        where = which_layers(finding.layers)
         yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step}{where}", style)
         yield from _prose(finding.evidence, paper, indent="  ")
 
@@ -149,14 +149,16 @@ def _untrained(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
     frozen = [layer.name for layer in layers if layer.frozen]
     if frozen:
         verb = "is" if len(frozen) == 1 else "are"
-        yield Text(f"{'frozen':<10}{len(frozen):,} of {len(layers):,} layers {verb} frozen{_span(frozen)}")
+        yield Text(
+            f"{'frozen':<10}{len(frozen):,} of {len(layers):,} layers {verb} frozen{which_layers(frozen)}"
+        )
     norms = [(layer["name"], layer["grad_norm"]) for layer in summary["layers"]]
     unused = [
         name for name, norm in norms if norm["first"] is None and norm["last"] is None and name not in frozen
     ]
     if unused and len(unused) < len(norms):
         verb = "has" if len(unused) == 1 else "have"
-        text = f"{len(unused):,} of {len(norms):,} layers {verb} no gradient{_span(unused)}"
+        text = f"{len(unused):,} of {len(norms):,} layers {verb} no gradient{which_layers(unused)}"
         yield Text(f"{'untrained':<10}{text}")
 
 
@@ -170,8 +172,8 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
     if cures:
         yield Text("Possible cures, best first", "bold")
     for cure in cures[:most]:
-        words = "".join(f" --set {quote(f'{key}={_toml(value)}')}" for key, value in cure.set.items())
-        yield Text(f"  {cure.name}{words and '  '}{words}", "green")
+        options = as_options(cure.set)
+        yield Text(f"  {cure.name}{options and '   '}{options}", "green")
         yield from _prose(cure.why, paper, "dim", indent="    ")
         for line in cure.code.splitlines():
             yield Text(f"      {line}")
@@ -185,16 +187,6 @@ def _cures(findings: Sequence[Finding], paper: Paper, most: int | None) -> Itera
 def _prose(text: str, paper: Paper, style: str = "", indent: str = "") -> Iterator[Text]:
     for line in wrap(text, paper.width, initial_indent=indent, subsequent_indent=indent):
         yield Text(line, style)
-
-
-def _span(layers: Sequence[str]) -> str:
-    if not layers:
-        return ""
-    return f", {layers[0]}" if len(layers) == 1 else f", {layers[0]} … {layers[-1]} ({len(layers)} layers)"
-
-
-def _toml(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _where(run: Run) -> Iterator[Text]:

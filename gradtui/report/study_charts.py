@@ -13,7 +13,7 @@ from gradtui.charts.series import CurveData
 from gradtui.charts.text import text_chart
 from gradtui.report.output import Paper
 from gradtui.study.chart_data import OUTCOMES, BarChart, Chart, LineChart, MapChart, StudyCurve, TheoryBorder
-from gradtui.words import setting
+from gradtui.words import value_in_words
 
 CURVES_HEIGHT = 16
 MOST_NAME_WIDTH = 34
@@ -113,10 +113,10 @@ def _bar(value: float, low: float, high: float, room: int, paper: Paper) -> str:
 
 def _map(chart: MapChart, paper: Paper) -> Iterator[Text]:
     yield Text(chart.title, "bold")
-    gutter = max(8, *(len(_in_words(value)) for value in chart.y))
+    gutter = max(8, *(len(value_in_words(value)) for value in chart.y))
     yield Text(f"{chart.y_label}", "dim")
     for row in range(len(chart.y) - 1, -1, -1):
-        line = Text(f"{_in_words(chart.y[row]):>{gutter}} {_rule(paper)}")
+        line = Text(f"{value_in_words(chart.y[row]):>{gutter}} {_rule(paper)}")
         for value in chart.cells[row].tolist():
             line.append_text(_cell(value, chart, paper))
         yield line
@@ -126,7 +126,7 @@ def _map(chart: MapChart, paper: Paper) -> Iterator[Text]:
         f"{'':>{gutter}} {'+' if paper.ascii else '└'}{('-' if paper.ascii else '─') * _CELL_WIDTH * len(chart.x)}"
     )
     yield Text(
-        f"{'':>{gutter}}  " + "".join(f"{_in_words(value):^{_CELL_WIDTH}}" for value in chart.x).rstrip()
+        f"{'':>{gutter}}  " + "".join(f"{value_in_words(value):^{_CELL_WIDTH}}" for value in chart.x).rstrip()
     )
     yield Text(f"{'':>{gutter}}  " + chart.x_label.center(_CELL_WIDTH * len(chart.x)).rstrip(), "dim")
     yield from _legend(chart, paper)
@@ -176,10 +176,6 @@ def _legend(chart: MapChart, paper: Paper) -> Iterator[Text]:
 
 def _border_name(index: int, border: TheoryBorder, paper: Paper) -> str:
     return f"{_stroke(index, paper) * 3} {border.name}"
-
-
-def _in_words(value: object) -> str:
-    return setting(value) if isinstance(value, float) else str(value)
 
 
 def chart_lines(charts: Sequence[Chart], paper: Paper) -> Iterator[Text]:

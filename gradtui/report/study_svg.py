@@ -11,6 +11,7 @@ from gradtui.charts.scale import log10_of
 from gradtui.charts.svg import COLOURS, GRID, TEXT, WEAK, Point, Svg
 from gradtui.charts.svg_axes import LETTER_WIDTH, Axis, draw_keys, draw_value_lines
 from gradtui.study.chart_data import OUTCOMES, Bar, BarChart, Chart, Floats, LineChart, MapChart, StudyCurve
+from gradtui.words import value_in_words
 
 WIDTH = 720.0
 LEFT, RIGHT, TOP = 64.0, 24.0, 44.0
@@ -134,13 +135,15 @@ def _map(svg: Svg, chart: MapChart, top: float) -> float:
     numbers = chart.cells[np.isfinite(chart.cells)]
     for row, up in enumerate(chart.y):
         corner = bottom - CELL_HEIGHT * (row + 1)
-        svg.text((left - 10, corner + CELL_HEIGHT / 2 + 4), _in_words(up), anchor="end", colour=WEAK)
+        svg.text((left - 10, corner + CELL_HEIGHT / 2 + 4), value_in_words(up), anchor="end", colour=WEAK)
         for column, value in enumerate(chart.cells[row].tolist()):
             if not math.isnan(value):
                 colour = FILLS[OUTCOMES[int(value)]] if chart.outcomes else _shade(value, numbers)
                 svg.rectangle((left + width * column + 1, corner + 1), (width - 2, CELL_HEIGHT - 2), colour)
     for column, right in enumerate(chart.x):
-        svg.text((left + width * (column + 0.5), bottom + 18), _in_words(right), anchor="middle", colour=WEAK)
+        svg.text(
+            (left + width * (column + 0.5), bottom + 18), value_in_words(right), anchor="middle", colour=WEAK
+        )
     svg.text((left + (svg.width - left - RIGHT) / 2, bottom + 38), chart.x_label, anchor="middle")
     svg.text((22, (top + bottom) / 2), chart.y_label, anchor="middle", upright=True)
     for index, border in enumerate(chart.borders):
@@ -184,7 +187,3 @@ def _shade(value: float, numbers: Floats) -> str:
     ends = ((222, 235, 247), (8, 48, 107))
     mixed = (round(first + share * (last - first)) for first, last in zip(*ends, strict=True))
     return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
-def _in_words(value: object) -> str:
-    return f"{value:g}" if isinstance(value, float) else str(value)

@@ -14,14 +14,14 @@ from textual.binding import Binding
 from textual.containers import Vertical, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input, Static
 from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, dumps
 from gradtui.ordinary_files import given_path, problem_of
 from gradtui.runs.safe_files import write_for_person
 from gradtui.ui.one_answer import OneAnswer
-from gradtui.ui.widgets.choice_list import ChoiceList
+from gradtui.ui.widgets.choice_list import Found, SearchableList
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -58,21 +58,9 @@ class ChooseScreen(OneAnswer[str | None], ModalScreen[str | None]):
             width: 96%; max-width: 110; height: 84%; border: round $accent;
             border-title-color: $accent; border-subtitle-color: $text-muted; background: $surface;
         }
-        & Input, & Input:focus { border: none; height: 1; padding: 0 1; background: $panel; }
-        & OptionList { height: 1fr; border: none; background: $surface; padding: 0; scrollbar-size-vertical: 1; }
-        & OptionList.-flat { text-wrap: nowrap; text-overflow: ellipsis; }
-        & .option-list--option { padding: 0 1; }
-        & OptionList > .option-list--option-highlighted { background: $block-cursor-background; }
-        &:ansi OptionList > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
     }
     """
-    BINDINGS = [
-        Binding("escape", "dismiss(None)", "back"),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
-        Binding("pagedown", "move(10)", show=False),
-        Binding("pageup", "move(-10)", show=False),
-    ]
+    BINDINGS = [Binding("escape", "dismiss(None)", "back")]
 
     def __init__(self, title: str, choices: Sequence[Choice], title_width: int = 24) -> None:
         super().__init__()
@@ -85,52 +73,29 @@ class ChooseScreen(OneAnswer[str | None], ModalScreen[str | None]):
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
             frame.border_subtitle = "type to search · ↑↓ choose · ⏎ select · esc back"
-            yield Input(placeholder="search")
-            found = ChoiceList(classes="-flat" if self.title_width else "")
-            # The input has the focus; the arrows reach the list through the screen.
-            found.can_focus = False
-            yield found
+            yield SearchableList(self._found, classes="-compact" if self.title_width else "-compact -wrapped")
 
-    def on_mount(self) -> None:
-        """List all choices."""
-        self.search("")
+    def _found(self, text: str) -> Found:
+        """Return the choices that contain all words of a text."""
+        wanted = text.lower().split()
+        found = [
+            choice
+            for choice in self.choices
+            if all(word in f"{choice.title} {choice.line}".lower() for word in wanted)
+        ]
+        marked = next((at for at, choice in enumerate(found) if choice.marked), 0)
+        return Found([self._option(choice) for choice in found], marked if found else None)
 
-    def search(self, words: str) -> None:
-        """List the choices that contain all of the words."""
-        wanted = words.lower().split()
-        found = self.query_one(OptionList)
-        found.clear_options()
-        marked: int | None = None
-        for choice in self.choices:
-            if all(word in f"{choice.title} {choice.line}".lower() for word in wanted):
-                if choice.marked and marked is None:
-                    marked = found.option_count
-                between = "\n  " if not self.title_width else " " * (self.title_width - len(choice.title))
-                colour = "bold $accent" if choice.marked else "bold"
-                title = f"{choice.title}  {choice.mark}" if choice.marked else choice.title
-                text = Content.assemble((title, colour), between, (choice.line, "$secondary"))
-                found.add_option(Option(text, id=choice.key))
-        found.highlighted = (marked or 0) if found.option_count else None
+    def _option(self, choice: Choice) -> Option:
+        between = " " * (self.title_width - len(choice.title)) if self.title_width else "\n  "
+        colour = "bold $accent" if choice.marked else "bold"
+        title = f"{choice.title}  {choice.mark}" if choice.marked else choice.title
+        return Option(Content.assemble((title, colour), between, (choice.line, "$secondary")), id=choice.key)
 
-    @on(Input.Changed)
-    def _searching(self, event: Input.Changed) -> None:
-        self.search(event.value)
-
-    @on(Input.Submitted)
-    def _submitted(self) -> None:
-        found = self.query_one(OptionList)
-        if found.highlighted is not None:
-            self.dismiss(found.get_option_at_index(found.highlighted).id)
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(event.option.id)
-
-    def action_move(self, by: int) -> None:
-        """Move down by this many choices, or up if negative."""
-        found = self.query_one(OptionList)
-        if found.option_count:
-            found.highlighted = max(0, min((found.highlighted or 0) + by, found.option_count - 1))
+    @on(SearchableList.Chosen)
+    def _chosen(self, event: SearchableList.Chosen) -> None:
+        if event.key is not None:
+            self.dismiss(event.key)
 
 
 def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int], None]) -> None:
@@ -155,6 +120,20 @@ def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int]
     app.push_screen(ChooseScreen("Layers", choices), chosen)
 
 
+class Hint(Static):
+    """A Hint is the line beneath a field: what the keys do, or why the text is refused."""
+
+    DEFAULT_CSS = """
+    Hint { color: $text-muted; }
+    Hint.-bad { color: $error; }
+    """
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """Show a text, in the colour of errors if it is `bad`; it is no markup."""
+        self.update(Content(text))
+        self.set_class(bad, "-bad")
+
+
 class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
     """The AskScreen asks for one line of text, and checks it on return; it answers with the text, or None.
 
@@ -174,8 +153,6 @@ class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
             background: $surface; padding: 0 1;
         }
         & Input { border: tall $border; background: $panel; }
-        & Static { color: $text-muted; }
-        & Static.-bad { color: $error; }
     }
     """
     BINDINGS = [Binding("escape", "dismiss(None)", "back")]
@@ -196,7 +173,7 @@ class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
         with Vertical() as frame:
             frame.border_title = Content(self.frame_title)
             yield Input(self.value, select_on_focus=not self.adds)
-            yield Static(Content(self.hint))
+            yield Hint(Content(self.hint))
 
     def _problem(self, text: str) -> str:
         try:
@@ -220,9 +197,7 @@ class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
             self.dismiss(event.value)
 
     def _say(self, problem: str) -> None:
-        hint = self.query_one(Static)
-        hint.update(Content(problem or self.hint))
-        hint.set_class(bool(problem), "-bad")
+        self.query_one(Hint).say(problem or self.hint, bad=bool(problem))
 
 
 class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
@@ -236,8 +211,6 @@ class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
             background: $surface; padding: 0 1;
         }
         & Input { border: tall $border; background: $panel; }
-        & Static { color: $text-muted; }
-        & Static.-bad { color: $error; }
     }
     """
     BINDINGS = [Binding("escape", "dismiss(None)", "back")]
@@ -251,12 +224,12 @@ class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
         with Vertical() as frame:
             frame.border_title = "Save the experiment"
             yield Input("-".join(self.experiment.name.split()).replace("/", "-") + ".toml")
-            yield Static("⏎ save   esc back", id="save-verdict")
+            yield Hint("⏎ save   esc back")
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
         there = bool(event.value) and os.path.exists(given_path(event.value))
-        self._say("File exists. ⏎ overwrites it." if there else "⏎ save   esc back", bad=there)
+        self.query_one(Hint).say("File exists. ⏎ overwrites it." if there else "⏎ save   esc back", bad=there)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
@@ -264,14 +237,9 @@ class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
         try:
             write_for_person(path, dumps(self.experiment).encode())
         except (OSError, ValueError) as error:
-            self._say(f"{path}: {problem_of(error)}", bad=True)
+            self.query_one(Hint).say(f"{path}: {problem_of(error)}", bad=True)
         else:
             self.dismiss(path)
-
-    def _say(self, text: str, bad: bool) -> None:
-        verdict = self.query_one("#save-verdict", Static)
-        verdict.update(Content(text))
-        verdict.set_class(bad, "-bad")
 
 
 class LogScreen(OneAnswer[None], ModalScreen[None]):

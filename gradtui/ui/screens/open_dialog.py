@@ -13,13 +13,14 @@ from textual.binding import Binding
 from textual.containers import Vertical
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Input, OptionList, Static
+from textual.widgets import Input
 from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.ordinary_files import given_path, problem_of
 from gradtui.ui.one_answer import OneAnswer
-from gradtui.ui.widgets.choice_list import ChoiceList
+from gradtui.ui.screens.dialogs import Hint
+from gradtui.ui.widgets.choice_list import Found, SearchableList
 
 MOST_ENTRIES = 2000
 """The most entries of a folder that are read."""
@@ -39,95 +40,52 @@ class OpenScreen(OneAnswer[Experiment | None], ModalScreen[Experiment | None]):
             border-title-color: $accent; background: $surface; padding: 0 1;
         }
         & Input { border: tall $border; background: $panel; }
-        & OptionList {
-            height: 1fr; border: none; background: $surface; padding: 0; scrollbar-size-vertical: 1;
-            text-wrap: nowrap; text-overflow: ellipsis;
-        }
-        &:ansi OptionList > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
-        & Static { color: $text-muted; }
-        & Static.-bad { color: $error; }
     }
     """
     BINDINGS = [
         Binding("escape", "dismiss(None)", "back"),
         Binding("tab", "complete", "complete", priority=True),
-        Binding("down", "move(1)", show=False),
-        Binding("up", "move(-1)", show=False),
     ]
 
     def compose(self) -> ComposeResult:
         """Yield the path to type, what it may become, and a hint."""
         with Vertical() as frame:
             frame.border_title = "Open an experiment"
-            yield Input(placeholder="a TOML file")
-            found = ChoiceList()
-            # The input has the focus; the arrows reach the list through the screen.
-            found.can_focus = False
-            yield found
-            yield Static(HINT, id="open-verdict")
-
-    def on_mount(self) -> None:
-        """List the files of the current folder."""
-        self._list("")
+            yield SearchableList(_listed, placeholder="a TOML file", classes="")
+            yield Hint(HINT)
 
     @on(Input.Changed)
-    def _typing(self, event: Input.Changed) -> None:
-        self._say(HINT, bad=False)
-        self._list(event.value)
-
-    def _list(self, text: str) -> None:
-        found = self.query_one(OptionList)
-        found.clear_options()
-        found.add_options(Option(Content(path), id=path) for path in islice(completions(text), MOST_SHOWN))
+    def _typing(self) -> None:
+        self.query_one(Hint).say(HINT)
 
     def action_complete(self) -> None:
         """Complete the path to the chosen file, or to the common beginning of all that fit."""
-        found, field = self.query_one(OptionList), self.query_one(Input)
-        paths = [str(option.id) for option in found.options]
-        if found.highlighted is not None:
-            field.value = paths[found.highlighted]
-        elif paths:
-            field.value = _common_beginning(paths)
-        field.cursor_position = len(field.value)
+        found = self.query_one(SearchableList)
+        if complete := found.chosen or (_common_beginning(found.keys) if found.keys else ""):
+            found.type(complete)
 
-    def action_move(self, by: int) -> None:
-        """Move to the file so many places further on."""
-        found = self.query_one(OptionList)
-        if found.option_count:
-            at = -1 if found.highlighted is None else found.highlighted
-            found.highlighted = max(0, min(at + by, found.option_count - 1))
-
-    @on(OptionList.OptionSelected)
-    def _clicked(self, event: OptionList.OptionSelected) -> None:
-        self._open(str(event.option.id))
-
-    @on(Input.Submitted)
-    def _typed(self, event: Input.Submitted) -> None:
-        found = self.query_one(OptionList)
-        chosen = None if found.highlighted is None else found.get_option_at_index(found.highlighted).id
-        self._open(chosen or event.value)
+    @on(SearchableList.Chosen)
+    def _choose(self, event: SearchableList.Chosen) -> None:
+        self._open(event.key or event.text)
 
     def _open(self, text: str) -> None:
         """Answer with the experiment of a file; go into a folder."""
         try:
             path = given_path(text)
             if path.is_dir():
-                field = self.query_one(Input)
-                field.value = text if text.endswith("/") else f"{text}/"
-                field.cursor_position = len(field.value)
+                self.query_one(SearchableList).type(text if text.endswith("/") else f"{text}/")
                 return
             experiment = load(path)
         except ExperimentError as error:
-            self._say(str(error), bad=True)
+            self.query_one(Hint).say(str(error), bad=True)
         except (OSError, ValueError) as error:
-            self._say(f"{text}: {problem_of(error)}", bad=True)
+            self.query_one(Hint).say(f"{text}: {problem_of(error)}", bad=True)
         else:
             self.dismiss(experiment)
 
-    def _say(self, text: str, bad: bool) -> None:
-        verdict = self.query_one("#open-verdict", Static)
-        verdict.update(Content(text))
-        verdict.set_class(bad, "-bad")
+
+def _listed(text: str) -> Found:
+    return Found([Option(Content(path), id=path) for path in islice(completions(text), MOST_SHOWN)], None)
 
 
 def _common_beginning(texts: Sequence[str]) -> str:

@@ -23,8 +23,9 @@ MARKS: dict[str, tuple[str, str]] = {
     "warning": ("▲", "$warning"),
     "checking": ("◌", "$foreground"),
     "clean": ("✓", "$success"),
+    "info": ("i", "$primary"),
 }
-"""The mark and the colour of each kind of judgement; the marks differ too, for terminals without colours."""
+"""The mark and colour of each kind of judgement and finding; the marks differ too, for terminals without colours."""
 
 
 class HasSeverity(Protocol):

@@ -57,10 +57,10 @@ def _shown_progress() -> Iterator[Show]:
     if not sys.stderr.isatty():
         yield show_nothing
         return
-    from gradtui.commands.progress import Progress, ProgressBar
+    from gradtui.commands.progress import BarProgress, ProgressBar
 
     with ProgressBar("exporting") as bar:
-        yield lambda done, total: bar.show(Progress("exporting", done, total, f"{done:,}/{total:,} rows"))
+        yield lambda done, total: bar.show(BarProgress("exporting", done, total, f"{done:,}/{total:,} rows"))
 
 
 COMMAND = Command(

@@ -6,14 +6,13 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from rich.console import Console
-from rich.progress import BarColumn, TextColumn
-from rich.progress import Progress as RichProgress
+from rich.progress import BarColumn, Progress, TextColumn
 
 from gradtui.plain_text import plain
 
 
-class Progress(NamedTuple):
-    """A Progress is what the bar shows at one moment."""
+class BarProgress(NamedTuple):
+    """A BarProgress is what the bar shows at one moment."""
 
     description: str
     done: float
@@ -27,7 +26,7 @@ class ProgressBar:
     """A ProgressBar shows a description, a bar and figures in one line on stderr, within its `with` block."""
 
     def __init__(self, description: str) -> None:
-        self._progress = RichProgress(
+        self._progress = Progress(
             TextColumn("{task.description:<11}", markup=False),
             BarColumn(None),
             TextColumn("{task.fields[figures]}", markup=False),
@@ -46,7 +45,7 @@ class ProgressBar:
     ) -> None:
         self._progress.__exit__(kind, error, trace)
 
-    def show(self, progress: Progress) -> None:
+    def show(self, progress: BarProgress) -> None:
         """Show this state."""
         self._progress.update(
             self._task,

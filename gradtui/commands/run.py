@@ -29,7 +29,7 @@ from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
     from gradtui.commands.engine_trainer import EngineTrainer
-    from gradtui.commands.progress import Progress
+    from gradtui.commands.progress import BarProgress
     from gradtui.commands.signals import Interruptions
     from gradtui.experiment.spec import Experiment
     from gradtui.runs.follower import Snapshot
@@ -267,12 +267,12 @@ def wait_with_progress(
         wait_for(trainer, interruptions, show, bar.say)
 
 
-def training_progress(snapshot: Snapshot) -> Progress:
+def training_progress(snapshot: Snapshot) -> BarProgress:
     """Return the progress of a training: its phase and, beside the bar, step, rate, time left and loss.
 
     While the layers are pretrained the bar counts the epochs of all layers together.
     """
-    from gradtui.commands.progress import Progress
+    from gradtui.commands.progress import BarProgress
     from gradtui.words import figure, seconds
 
     phase = snapshot.status.phase
@@ -288,11 +288,11 @@ def training_progress(snapshot: Snapshot) -> Progress:
         loss = snapshot.curves.get("loss")
         if loss is not None and len(loss):
             parts.append(f"loss {figure(float(loss.mean[-1]))}")
-    return Progress(phase or STARTING, snapshot.step, snapshot.steps or None, "  ".join(parts))
+    return BarProgress(phase or STARTING, snapshot.step, snapshot.steps or None, "  ".join(parts))
 
 
-def _pretraining_progress(snapshot: Snapshot) -> Progress:
-    from gradtui.commands.progress import Progress
+def _pretraining_progress(snapshot: Snapshot) -> BarProgress:
+    from gradtui.commands.progress import BarProgress
     from gradtui.words import figure
 
     now = next(event for event in reversed(snapshot.events) if event["event"] == "phase")
@@ -301,7 +301,7 @@ def _pretraining_progress(snapshot: Snapshot) -> Progress:
     if ended is not None:
         figures += f"  error {figure(ended['reconstruction_error'])}"
     done = (now["layer"] - 1) * now["epochs"] + now["epoch"] - 1
-    return Progress("pretraining", done, now["layers"] * now["epochs"] or None, figures)
+    return BarProgress("pretraining", done, now["layers"] * now["epochs"] or None, figures)
 
 
 def _report(trainer: Trainer, as_json: bool, codes: frozenset[str], interrupted_by: int | None) -> int:

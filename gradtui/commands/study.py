@@ -14,7 +14,7 @@ from gradtui.commands.engine_trainer import add_engine, check_engine, chosen_eng
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 
 if TYPE_CHECKING:
-    from gradtui.commands.progress import Progress
+    from gradtui.commands.progress import BarProgress
     from gradtui.commands.signals import Interruptions
     from gradtui.study.spec import StudySpec
     from gradtui.study.state import StudyState
@@ -145,9 +145,9 @@ def _poll(
         study.close()
 
 
-def study_progress(state: StudyState) -> Progress:
+def study_progress(state: StudyState) -> BarProgress:
     """Return the progress of a study: its name and, beside the bar, numbers of runs and the time left."""
-    from gradtui.commands.progress import Progress
+    from gradtui.commands.progress import BarProgress
     from gradtui.words import seconds
 
     live = [row for row in state.rows if row.live]
@@ -159,7 +159,7 @@ def study_progress(state: StudyState) -> Progress:
         parts.append(f"{seconds(state.seconds_left)} left")
     if state.other_owner:
         parts.append(f"started by {state.other_owner}")
-    return Progress(state.name, state.share, 1.0, "  ".join(parts))
+    return BarProgress(state.name, state.share, 1.0, "  ".join(parts))
 
 
 def _write(args: Namespace, state: StudyState) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -16,6 +17,17 @@ from gradtui.data.task import as_answers, chance
 from gradtui.experiment.data_shapes import data_path, data_shape
 from gradtui.experiment.recorded_shape import DataShape
 from gradtui.experiment.spec import Data
+from gradtui.runs.meta import PlaneMeta
+
+SIDE, UNIT_SIDE = 36, 12
+"""The places along each coordinate, for the whole net and for a single unit; the first is an odd multiple of the
+second, so that both have places in common."""
+MARGIN = 0.08
+"""The margin of the plane around the points, as a share of their extent."""
+MOST_POINTS = 300
+"""The most training points in a picture."""
+MOST_CLASSES = 8
+"""The most classes in a picture."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +58,43 @@ class Dataset:
             test_x=self.test_x.to(device),
             test_y=self.test_y.to(device),
         )
+
+    @cached_property
+    def plane(self) -> PlaneMeta | None:
+        """The plane that shows the examples; None where they are not points with a number or one of few classes.
+
+        It is read from the tensors once.
+        """
+        shape = self.shape
+        if len(shape.input) != 1 or shape.input[0] != 2 or self.train_x.is_complex():
+            return None
+        classes = shape.outputs if shape.task == "classify" else 0
+        if shape.task not in ("classify", "regress") or classes > MOST_CLASSES:
+            return None
+        both = torch.cat([self.train_x, self.test_x]).double().cpu()
+        low, high = both.amin(0), both.amax(0)
+        # Points on a horizontal or vertical line need a margin too.
+        room = torch.where(high > low, MARGIN * (high - low), torch.ones_like(low))
+        ends = [(low - room).tolist(), (high + room).tolist()]
+        if not np.isfinite(ends).all() or np.abs(ends).max() >= 1e30:
+            return None
+        points = self.train_x[:MOST_POINTS].double().cpu().numpy()
+        answers = self.train_y[:MOST_POINTS].double().cpu().numpy().reshape(len(points), -1)[:, 0]
+        (left, below), (right, above) = ends
+        return PlaneMeta(
+            low=(left, below),
+            high=(right, above),
+            side=SIDE,
+            unit_side=UNIT_SIDE,
+            x=tuple(_rounded(points[:, 0])),
+            y=tuple(_rounded(points[:, 1])),
+            answers=tuple(_rounded(answers)),
+            classes=classes,
+        )
+
+
+def _rounded(numbers: NDArray[np.float64]) -> list[float]:
+    return [float(f"{number:.5g}") for number in numbers.tolist()]
 
 
 def load(data: Data, seed: int) -> Dataset:

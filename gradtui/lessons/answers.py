@@ -18,14 +18,14 @@ class NotYet(Exception):
     """A NotYet error says why a question cannot be answered now, in one line."""
 
 
-class Verdict(NamedTuple):
-    """A Verdict says whether an answer is right, and gives the run's own value in one line."""
+class AnswerCheck(NamedTuple):
+    """An AnswerCheck says whether an answer is right, and gives the run's own value in one line."""
 
     right: bool
     line: str
 
 
-def judge(question: Question, answer: str, run: Run | None) -> Verdict:
+def check_answer(question: Question, answer: str, run: Run | None) -> AnswerCheck:
     """Judge an answer: a layer's number or name, a number, or the number of a choice from 1.
 
     Raises:
@@ -35,12 +35,12 @@ def judge(question: Question, answer: str, run: Run | None) -> Verdict:
     if question.quantity is not None and (run is None or _steps(run) < question.after):
         raise NotYet(f"train first: the question is about a run of {question.after} steps at least")
     if question.kind == "choice":
-        return _judge_choice(question, answer, run)
+        return _check_choice(question, answer, run)
     assert run is not None
     return (
-        _judge_layer(question, answer, run)
+        _check_layer(question, answer, run)
         if question.kind == "layer"
-        else _judge_number(question, answer, run)
+        else _check_number(question, answer, run)
     )
 
 
@@ -56,12 +56,12 @@ def right_choice(question: Question, run: Run | None) -> int:
     raise NotYet("the run fits none of the answers; train it again")
 
 
-def _judge_choice(question: Question, answer: str, run: Run | None) -> Verdict:
+def _check_choice(question: Question, answer: str, run: Run | None) -> AnswerCheck:
     number = int(answer) if answer.strip().isdecimal() and len(answer) < 9 else 0
     if not 1 <= number <= len(question.choices):
         raise ValueError(f"a number from 1 to {len(question.choices)}")
     right = right_choice(question, run)
-    return Verdict(number == right, question.choices[number - 1].text)
+    return AnswerCheck(number == right, question.choices[number - 1].text)
 
 
 def _lies_in(choice: Choice, value: float) -> bool:
@@ -70,7 +70,7 @@ def _lies_in(choice: Choice, value: float) -> bool:
     return (choice.above is None or value >= choice.above) and (choice.below is None or value < choice.below)
 
 
-def _judge_number(question: Question, answer: str, run: Run) -> Verdict:
+def _check_number(question: Question, answer: str, run: Run) -> AnswerCheck:
     given = number_of(answer)
     assert question.quantity is not None
     value = measure(question.quantity, run)
@@ -78,7 +78,7 @@ def _judge_number(question: Question, answer: str, run: Run) -> Verdict:
         right = given * value > 0 and abs(math.log(given / value)) <= math.log(question.factor)
     else:
         right = abs(given - value) <= question.within
-    return Verdict(right, f"the run has {plain_exponents(f'{value:.3g}')}")
+    return AnswerCheck(right, f"the run has {plain_exponents(f'{value:.3g}')}")
 
 
 def number_of(answer: str) -> float:
@@ -101,7 +101,7 @@ def layer_of(answer: str, names: list[str]) -> int:
     raise ValueError(f"a layer from 1 to {len(names)}, or its name")
 
 
-def _judge_layer(question: Question, answer: str, run: Run) -> Verdict:
+def _check_layer(question: Question, answer: str, run: Run) -> AnswerCheck:
     assert question.quantity is not None
     given = layer_of(answer, list(run.layer_names))
     row = _row(question.quantity, run)
@@ -110,7 +110,7 @@ def _judge_layer(question: Question, answer: str, run: Run) -> Verdict:
         raise NotYet("the run has no numbers for this yet")
     best = np.nanmin(row[known]) if question.extreme == "lowest" else np.nanmax(row[known])
     near = abs(row[given] - best) <= question.within * abs(best)
-    return Verdict(
+    return AnswerCheck(
         bool(known[given] and near), f"layer {given + 1} has {plain_exponents(f'{row[given]:.2g}')}"
     )
 

@@ -9,22 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from gradtui.charts.palette import ramp
 from gradtui.charts.svg import COLOURS, FONT, GRID, GROUND, TEXT, WEAK, markup
-from gradtui.report.page import (
-    Advice,
-    Block,
-    Columns,
-    Folding,
-    Grid,
-    Heading,
-    Notice,
-    Page,
-    Picture,
-    Prose,
-    Source,
-)
+from gradtui.report import page as kinds
+from gradtui.report.page import SEVERITY_MARKS, Block, Page
 from gradtui.report.run_svg import HEALTHY, INF_COLOUR, NAN_COLOUR, PLANE_COLOURS, RAMP_COLOURS, hex_of
 
-MARKS = {"critical": "✖", "warning": "▲", "info": "·"}
 STYLES = frozenset({"lead", "weak", "good"})
 
 _DARK_COLOURS = {
@@ -138,7 +126,7 @@ def html_of(page: Page) -> str:
 def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
     listed = False
     for block in blocks:
-        if isinstance(block, Advice) != listed:
+        if isinstance(block, kinds.Advice) != listed:
             listed = not listed
             yield '<ol class="advice">' if listed else "</ol>"
         yield _block(block)
@@ -148,42 +136,42 @@ def _blocks(blocks: Sequence[Block]) -> Iterator[str]:
 
 def _block(block: Block) -> str:
     match block:
-        case Heading():
+        case kinds.Heading():
             level = min(6, max(2, block.level))
             return f"<h{level}>{markup(block.text)}</h{level}>"
-        case Prose():
+        case kinds.Prose():
             style = f' class="{block.style}"' if block.style in STYLES else ""
             return f"<p{style}>{markup(block.text)}</p>"
-        case Source():
+        case kinds.Source():
             return f"<pre>{_lines(block.text)}</pre>"
-        case Notice():
+        case kinds.Notice():
             return _notice(block)
-        case Advice():
+        case kinds.Advice():
             price = f' <span class="weak">Costs: {markup(block.price)}</span>' if block.price else ""
             source = f"<pre>{_lines(block.source)}</pre>" if block.source else ""
             return f"<li><strong>{markup(block.name)}</strong><br>{markup(block.why)}{price}{source}</li>"
-        case Grid():
+        case kinds.Grid():
             return _table(block)
-        case Picture():
+        case kinds.Picture():
             return _picture(block)
-        case Columns():
+        case kinds.Columns():
             stacks = ("".join(map(_picture, stack)) for stack in (block.left, block.right))
             return '<div class="columns">' + "".join(f"<div>{stack}</div>" for stack in stacks) + "</div>"
-        case Folding():
+        case kinds.Folding():
             content = "".join(_blocks(block.blocks))
             return f"<details><summary>{markup(block.title)}</summary>{content}</details>"
 
 
-def _notice(block: Notice) -> str:
-    severity = block.severity if block.severity in MARKS else "warning"
+def _notice(block: kinds.Notice) -> str:
+    severity = block.severity if block.severity in SEVERITY_MARKS else "warning"
     return (
-        f'<section class="notice {severity}"><span class="mark">{MARKS[severity]}</span>'
+        f'<section class="notice {severity}"><span class="mark">{SEVERITY_MARKS[severity]}</span>'
         f" <strong>{markup(block.code)}</strong>{markup(block.title and f': {block.title}')}"
         f' <span class="weak">{markup(block.where)}</span><p>{markup(block.evidence)}</p></section>'
     )
 
 
-def _picture(picture: Picture) -> str:
+def _picture(picture: kinds.Picture) -> str:
     caption = f"<figcaption>{markup(picture.caption)}</figcaption>" if picture.caption else ""
     title = markup(picture.title)
     # A screen reader reads the title; the numbers are in the tables.
@@ -191,7 +179,7 @@ def _picture(picture: Picture) -> str:
     return f"<figure><h3>{title}</h3>{caption}{drawing}</figure>"
 
 
-def _table(grid: Grid) -> str:
+def _table(grid: kinds.Grid) -> str:
     head, *rows = grid.rows
     cells = "".join(f"<th>{markup(cell)}</th>" for cell in head)
     lines = "".join("<tr>" + "".join(f"<td>{markup(cell)}</td>" for cell in row) + "</tr>" for row in rows)

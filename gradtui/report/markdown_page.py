@@ -6,20 +6,8 @@ import re
 from collections.abc import Iterator
 
 from gradtui.plain_text import plain
-from gradtui.report.html_page import MARKS
-from gradtui.report.page import (
-    Advice,
-    Block,
-    Columns,
-    Folding,
-    Grid,
-    Heading,
-    Notice,
-    Page,
-    Picture,
-    Prose,
-    Source,
-)
+from gradtui.report import page as kinds
+from gradtui.report.page import SEVERITY_MARKS, Block, Page
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]#|~!$^])")
 _AT_FIRST = re.compile(r"^(\s*)([-+=]|\d+[.)])")
@@ -37,43 +25,43 @@ def markdown_of(page: Page) -> str:
 
 def _block(block: Block) -> Iterator[str]:
     match block:
-        case Heading():
+        case kinds.Heading():
             yield f"{'#' * min(6, max(2, block.level))} {_text(block.text)}"
-        case Prose():
+        case kinds.Prose():
             yield f"**{_text(block.text)}**" if block.style == "lead" else _text(block.text)
-        case Source():
+        case kinds.Source():
             yield _fenced(block.text)
-        case Notice():
-            mark = MARKS.get(block.severity, MARKS["warning"])
+        case kinds.Notice():
+            mark = SEVERITY_MARKS.get(block.severity, SEVERITY_MARKS["warning"])
             title = block.title and f": {block.title}"
             yield f"**{mark} {_text(block.code)}**{_text(title)} – {_text(block.where)}"
             yield _text(block.evidence)
-        case Advice():
+        case kinds.Advice():
             price = f" Costs: {_text(block.price)}" if block.price else ""
             yield f"**{_text(block.name)}**. {_text(block.why)}{price}"
             if block.source:
                 yield _fenced(block.source)
-        case Grid():
+        case kinds.Grid():
             yield _table(block)
-        case Picture():
+        case kinds.Picture():
             yield from _picture(block)
-        case Folding():
+        case kinds.Folding():
             yield f"*{_text(block.title)}*"
             for inner in block.blocks:
                 yield from _block(inner)
-        case Columns():
+        case kinds.Columns():
             for picture in (*block.left, *block.right):
                 yield from _picture(picture)
 
 
-def _picture(picture: Picture) -> Iterator[str]:
+def _picture(picture: kinds.Picture) -> Iterator[str]:
     yield f"### {_text(picture.title)}"
     if picture.caption:
         yield _text(picture.caption)
     yield _fenced(picture.text)
 
 
-def _table(grid: Grid) -> str:
+def _table(grid: kinds.Grid) -> str:
     head, *rows = grid.rows
     aligned = "---:" if grid.numbers else "---"
     lines = [head, ["---", *[aligned] * (len(head) - 1)]]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+SEVERITY_MARKS = {"critical": "✖", "warning": "▲", "info": "·"}
+
 
 @dataclass(frozen=True)
 class Heading:

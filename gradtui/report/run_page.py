@@ -11,6 +11,7 @@ from rich.text import Text
 from gradtui.experiment.overrides import as_options
 from gradtui.report.divergences import divergences
 from gradtui.report.output import Paper, print_sections, stdout_paper
+from gradtui.report.page import SEVERITY_MARKS
 from gradtui.report.run_charts import curve_charts, gradient_charts
 from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 MOST_CHANGES = 3
 """The most changes that the page suggests to try."""
-MARKS = {"critical": ("✖", "bold red"), "warning": ("▲", "yellow"), "info": ("·", "cyan")}
+SEVERITY_STYLES = {"critical": "bold red", "warning": "yellow", "info": "cyan"}
 
 
 def print_run(
@@ -89,7 +90,7 @@ def _verdict(summary: dict[str, Any], diagnosis: RunDiagnosis, paper: Paper) -> 
         yield Text("◌ Too short to say.", "yellow")
     yield from _prose(judged.why, paper, "dim", indent="  ")
     for finding in (*diagnosis.findings, *diagnosis.remarks):
-        mark, style = MARKS[finding.severity]
+        mark, style = SEVERITY_MARKS[finding.severity], SEVERITY_STYLES[finding.severity]
         where = which_layers(finding.layers)
         yield Text(f"{mark} {finding.code}, {finding.severity}, since step {finding.step}{where}", style)
         yield from _prose(finding.evidence, paper, indent="  ")

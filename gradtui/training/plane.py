@@ -10,7 +10,6 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from gradtui.data import Dataset
 from gradtui.probe.sampling_budget import SparseRows
 from gradtui.runs.meta import PlaneMeta, TableMeta
 from gradtui.runs.plane import OUTPUTS, UNITS
@@ -19,15 +18,6 @@ from gradtui.runs.writer import RowSink
 if TYPE_CHECKING:
     from gradtui.training.session import Session
 
-SIDE, UNIT_SIDE = 36, 12
-"""The places along each coordinate, for the whole net and for a single unit; the first is an odd multiple of the
-second, so that both have places in common."""
-MARGIN = 0.08
-"""The margin of the plane around the points, as a share of their extent."""
-MOST_POINTS = 300
-"""The most training points in a picture."""
-MOST_CLASSES = 8
-"""The most classes in a picture."""
 MOST_UNITS = 12
 """The most units of a layer that have a picture."""
 MOST_NUMBERS = 32_768
@@ -37,44 +27,9 @@ PLANNED_ROWS = 50
 """The number of rows of a run, spread over the planned steps."""
 
 
-def plane_of(dataset: Dataset) -> PlaneMeta | None:
-    """Return the plane that shows a data set; None where its examples are not points with few classes or a number."""
-    shape = dataset.shape
-    if len(shape.input) != 1 or shape.input[0] != 2 or dataset.train_x.is_complex():
-        return None
-    if shape.task not in ("classify", "regress") or (
-        shape.task == "classify" and shape.outputs > MOST_CLASSES
-    ):
-        return None
-    both = torch.cat([dataset.train_x, dataset.test_x]).double().cpu()
-    low, high = both.amin(0), both.amax(0)
-    # Points on a horizontal or vertical line need a margin too.
-    room = torch.where(high > low, MARGIN * (high - low), torch.ones_like(low))
-    ends = [(low - room).tolist(), (high + room).tolist()]
-    if not np.isfinite(ends).all() or np.abs(ends).max() >= 1e30:
-        return None
-    points = dataset.train_x[:MOST_POINTS].double().cpu().numpy()
-    answers = dataset.train_y[:MOST_POINTS].double().cpu().numpy().reshape(len(points), -1)[:, 0]
-    (left, below), (right, above) = ends
-    return PlaneMeta(
-        low=(left, below),
-        high=(right, above),
-        side=SIDE,
-        unit_side=UNIT_SIDE,
-        x=tuple(_rounded(points[:, 0])),
-        y=tuple(_rounded(points[:, 1])),
-        answers=tuple(_rounded(answers)),
-        classes=shape.outputs if shape.task == "classify" else 0,
-    )
-
-
-def _rounded(numbers: npt.NDArray[np.float64]) -> list[float]:
-    return [float(f"{number:.5g}") for number in numbers.tolist()]
-
-
 def plane_tables(session: Session) -> dict[str, TableMeta]:
     """Return the tables of planes for run.json; none where the data are not points in the plane."""
-    plane = plane_of(session.dataset)
+    plane = session.dataset.plane
     if plane is None:
         return {}
     outputs = tuple(str(number) for number in range(plane.classes)) or ("output",)
@@ -98,7 +53,7 @@ class PlaneRecorder:
         self._writer = writer
         self._sparse = SparseRows(session.exp.run.steps, PLANNED_ROWS)
         self._rows: dict[str, npt.NDArray[np.float32]] = {}
-        self._plane = plane_of(session.dataset)
+        self._plane = session.dataset.plane
         self._tables = plane_tables(session)
         self._places: Tensor | None = None
 

@@ -19,7 +19,6 @@ from gradtui.training.controls import Controls, Ending, StopRequest
 from gradtui.training.distributed.process_group import ProcessGroup
 from gradtui.training.failures import recording_problem
 from gradtui.training.loop import Loop
-from gradtui.training.plane import plane_of
 from gradtui.training.pretraining import Pretraining
 from gradtui.training.recorder import Recorder, tables_of
 from gradtui.training.sampling import StepSampler
@@ -187,7 +186,7 @@ def _described(meta: RunMeta, session: Session, tables: dict[str, TableMeta]) ->
         chance_loss=dataset.chance_loss,
         parameters=sum(layer.count for layer in layers),
         data=about,
-        plane=plane_of(session.dataset),
+        plane=dataset.plane,
     )
 
 

@@ -265,6 +265,6 @@ def run_app(
         threading.Thread(target=_import_lab, daemon=True).start()
     with app.ending.watching():
         app.run()
-        training = app.lab.still_training() if app.lab else None
+        training = app.lab.comparison.still_training() if app.lab else None
     app.ending.say()
     return Left(app.return_code or 0, training)

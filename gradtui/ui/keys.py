@@ -96,8 +96,8 @@ LAB_KEYS: list[BindingType] = [
     Binding(
         "4", "tab('findings')", "findings", show=False, tooltip="Go to what was found.", id="lab.findings"
     ),
-    Binding("o", "all_settings", "options", tooltip="Every setting of the experiment.", id="lab.options"),
-    Binding("p", "presets", "presets", tooltip="Open a built-in example.", id="lab.presets"),
+    Binding("o", "edit('options')", "options", tooltip="Every setting of the experiment.", id="lab.options"),
+    Binding("p", "edit('presets')", "presets", tooltip="Open a built-in example.", id="lab.presets"),
     Binding(
         "B",
         "beside",
@@ -106,7 +106,13 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Train this preset and its partner: the problem and its cure.",
         id="lab.beside",
     ),
-    Binding("c", "cures", "apply a cure", tooltip="Edit the experiment: apply a cure to it.", id="lab.cures"),
+    Binding(
+        "c",
+        "edit('cures')",
+        "apply a cure",
+        tooltip="Edit the experiment: apply a cure to it.",
+        id="lab.cures",
+    ),
     WHY_KEY,
     Binding(
         "f",
@@ -138,13 +144,13 @@ LAB_KEYS: list[BindingType] = [
     ),
     Binding(
         "ctrl+o",
-        "open_file",
+        "edit('open')",
         "open file",
         show=False,
         tooltip="Open an experiment from a TOML file.",
         id="lab.open-file",
     ),
-    Binding("s", "save", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
+    Binding("s", "edit('save')", "save", show=False, tooltip="Save the experiment as TOML.", id="lab.save"),
     Binding(
         "W",
         "report",
@@ -153,8 +159,8 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Write this run as one page to share, HTML or Markdown.",
         id="lab.report",
     ),
-    Binding("u", "undo", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
-    Binding("U", "redo", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
+    Binding("u", "edit('undo')", "undo", show=False, tooltip="Take the last edit back.", id="lab.undo"),
+    Binding("U", "edit('redo')", "redo", show=False, tooltip="Take the last undo back.", id="lab.redo"),
     *TIME_KEYS,
     Binding(
         "escape",
@@ -173,7 +179,7 @@ LAB_KEYS: list[BindingType] = [
     ),
     Binding(
         "Y",
-        "copy",
+        "edit('copy')",
         "copy",
         show=False,
         tooltip="Copy the experiment as TOML to the clipboard.",
@@ -181,7 +187,7 @@ LAB_KEYS: list[BindingType] = [
     ),
     Binding(
         "C",
-        "copy_string",
+        "edit('copy-string')",
         "copy as string",
         show=False,
         tooltip="Copy the experiment as a short text, which gradtui STRING opens.",

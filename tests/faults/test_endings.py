@@ -96,14 +96,14 @@ def test_terminal_that_goes_away_without_a_signal(training: tuple[Path, Trainer]
 
 
 CRASHES = {
-    "an action": "def action_presets(self):\n    treasure = ['{secret}'] * 10**6\n    raise ValueError(treasure)\n"
-    "LabScreen.action_presets = action_presets",
-    "a thread": "def action_presets(self):\n    def work():\n        {{}}['{secret}']\n"
-    "    self.run_worker(work, thread=True)\nLabScreen.action_presets = action_presets",
-    "painting": "from gradtui.ui.screens.lab.headline import Headline\ndef action_presets(self):\n"
+    "an action": "def action_edit(self, way):\n    treasure = ['{secret}'] * 10**6\n    raise ValueError(treasure)\n"
+    "LabScreen.action_edit = action_edit",
+    "a thread": "def action_edit(self, way):\n    def work():\n        {{}}['{secret}']\n"
+    "    self.run_worker(work, thread=True)\nLabScreen.action_edit = action_edit",
+    "painting": "from gradtui.ui.screens.lab.headline import Headline\ndef action_edit(self, way):\n"
     "    def render(self, *a, **k):\n        raise RuntimeError('{secret}')\n"
     "    for pane in self.query('*'):\n        type(pane).render_line = render\n    self.refresh(layout=True)\n"
-    "LabScreen.action_presets = action_presets",
+    "LabScreen.action_edit = action_edit",
 }
 
 
@@ -130,15 +130,15 @@ def test_crash_prints_one_line_and_writes_a_report(place: str, training: tuple[P
     report = reports[0].read_text()
     assert SECRET not in report
     assert str(home) not in report
-    for expected in ("action_presets" if place == "an action" else "Error", "textual ", "Key p on LabScreen"):
+    for expected in ("action_edit" if place == "an action" else "Error", "textual ", "Key p on LabScreen"):
         assert expected in report
     assert_trains_on(training)
 
 
 def test_app_that_answers_nothing_ends_by_a_signal(training: tuple[Path, Trainer]) -> None:
     hanging = (
-        LAB + "import os\ndef action_presets(self):\n    os.read(os.pipe()[0], 1)\n"
-        "LabScreen.action_presets = action_presets"
+        LAB + "import os\ndef action_edit(self, way):\n    os.read(os.pipe()[0], 1)\n"
+        "LabScreen.action_edit = action_edit"
     )
     terminal = PersonTerminal(training[0], command=patched(hanging, "attach"))
     try:

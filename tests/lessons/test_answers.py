@@ -9,7 +9,7 @@ import pytest
 from msgspec.structs import replace
 
 from gradtui.experiment import Experiment
-from gradtui.lessons.answers import NotYet, judge
+from gradtui.lessons.answers import NotYet, check_answer
 from gradtui.lessons.lesson import Question
 from gradtui.lessons.library import lessons
 from gradtui.runs.reader import Run
@@ -76,9 +76,9 @@ def test_the_right_answer_is_accepted_and_others_are_refused(name: str, number: 
         wrong = [str(n) for n in range(1, len(question.choices) + 1) if str(n) != right]
     else:
         right, *wrong = (LAYERS if question.kind == "layer" else NUMBERS)[name, number]
-    assert judge(question, right, run).right, judge(question, right, run).line
+    assert check_answer(question, right, run).right, check_answer(question, right, run).line
     for answer in wrong:
-        assert not judge(question, answer, run).right, answer
+        assert not check_answer(question, answer, run).right, answer
 
 
 def test_a_question_about_a_run_waits_for_one() -> None:
@@ -86,7 +86,7 @@ def test_a_question_about_a_run_waits_for_one() -> None:
         for step in entry.lesson.step:
             if step.question is not None and step.question.quantity is not None:
                 with pytest.raises(NotYet, match="train first"):
-                    judge(step.question, "1", None)
+                    check_answer(step.question, "1", None)
 
 
 @pytest.mark.parametrize("answer", ["", "x", "0", "5", "-1", "1.5", "²", "9" * 400])
@@ -99,4 +99,4 @@ def test_what_is_no_answer_is_said_in_a_line(answer: str) -> None:
     )
     assert isinstance(question, Question)
     with pytest.raises(ValueError, match="from 1 to"):
-        judge(question, answer, None)
+        check_answer(question, answer, None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,10 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
-from gradtui.data import load
+from gradtui.data import Dataset, load
 from gradtui.experiment.spec import Data
 from gradtui.runs.plane import read_plane, read_units
 from gradtui.runs.reader import Run
-from gradtui.training import plane as recording
 from tests.support.trainings import small, trained
 
 STEPS = 11
@@ -94,8 +94,7 @@ def test_asking_the_net_changes_no_number_of_its_training(
     exp = small(net__0__norm="batch", run__steps=30)
     run, _ = trained(tmp_path / "with", exp)
     assert len(read_plane(run).steps) > 5  # type: ignore[union-attr]
-    monkeypatch.setattr(recording, "plane_of", lambda dataset: None)
-    monkeypatch.setattr("gradtui.training.run.plane_of", lambda dataset: None)
+    monkeypatch.setattr(Dataset, "plane", None)
     without, _ = trained(tmp_path / "without", exp)
     assert read_plane(without) is None
     for name in ("loss", "accuracy", "grad_norm"):
@@ -166,9 +165,9 @@ def test_points_of_a_file_have_a_plane_where_a_picture_can_tell_the_classes_apar
 def test_points_that_are_not_finite_or_all_alike() -> None:
     dataset = load(Data(source="gauss", samples=20), 0)
     dataset.train_x[0, 0] = float("nan")
-    assert recording.plane_of(dataset) is None
+    assert dataset.plane is None
     dataset.train_x[:], dataset.test_x[:] = 1.0, 1.0
-    plane = recording.plane_of(dataset)
+    plane = replace(dataset).plane
     assert plane is not None
     assert plane.low == (0.0, 0.0)
     assert plane.high == (2.0, 2.0)

@@ -108,7 +108,7 @@ def explained(findings: Sequence[Finding], factors: Factors | None) -> Content:
 
 
 def _finding(finding: Finding) -> Content:
-    mark, colour = MARKS.get(finding.severity, ("i", "$primary"))
+    mark, colour = MARKS[finding.severity]
     head = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"), (f"  since step {finding.step:,}", "$secondary")
     )

@@ -41,8 +41,8 @@ NOTICE_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
-class Progress:
-    """A Progress is what the line shows of a run."""
+class RunProgress:
+    """A RunProgress is what the line shows of a run."""
 
     title: str
     detail: str = ""
@@ -70,7 +70,7 @@ class StatusBar(Widget):
     StatusBar { height: 1; padding: 0 1; background: $panel; color: $foreground; }
     """
 
-    progress: reactive[Progress] = reactive(Progress(""))
+    progress: reactive[RunProgress] = reactive(RunProgress(""))
     notice: reactive[str] = reactive("")
     """What is said in place of the state for a moment."""
 
@@ -161,15 +161,15 @@ def bar(share: float, width: int) -> Content:
 
 def progress_of(
     followed: FollowedRun | None, draft: Experiment | None, trail: tuple[str, ...] = ()
-) -> Progress:
+) -> RunProgress:
     """Return the first line for a run, or for an experiment that has not been started."""
     return replace(_progress_of(followed, draft), trail=trail)
 
 
-def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> Progress:
+def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> RunProgress:
     if followed is None:
         assert draft is not None
-        return Progress(draft.name, draft.data.source, "idle", "press space to train")
+        return RunProgress(draft.name, draft.data.source, "idle", "press space to train")
     snapshot = followed.snapshot
     title = followed.title
     detail: str = (
@@ -180,15 +180,15 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> Prog
     if made and made.partition(",")[0] not in title:
         detail += f" · with {made}"
     if snapshot is None:
-        return Progress(title, detail, followed.state, followed.problem or "starting")
+        return RunProgress(title, detail, followed.state, followed.problem or "starting")
     if followed.failed_to_start:
-        return Progress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
+        return RunProgress(title, detail, "failed", _words("failed", "", "the trainer could not start"))
     status = snapshot.status
     if followed.deleted:
-        return Progress(title, detail, "stopped", "deleted · r, then u restores it")
+        return RunProgress(title, detail, "stopped", "deleted · r, then u restores it")
     if followed.preflight and status.state == "finished":
-        return Progress(title, detail, "idle", "initial gradients, untrained · space trains")
-    return Progress(
+        return RunProgress(title, detail, "idle", "initial gradients, untrained · space trains")
+    return RunProgress(
         title=title,
         detail=detail,
         state=status.state,

@@ -87,6 +87,12 @@ class CureComparison:
             self._open_run(self.pair[0], adopt=True, against=self.pair[1])
 
     @property
+    def shown(self) -> tuple[Path | None, Path | None]:
+        """Return the folders of the run on the screen and of the one beside it, each None where there is none."""
+        run, partner = self._followed(), self.partner
+        return run.folder if run is not None else None, partner.folder if partner is not None else None
+
+    @property
     def has_pair(self) -> bool:
         """Return whether the run on the screen is one of two that can be shown beside each other and alone."""
         run = self._followed()

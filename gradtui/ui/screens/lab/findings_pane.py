@@ -20,8 +20,6 @@ if TYPE_CHECKING:
 
 NOTHING_YET = "Findings appear here once training has started."
 
-_MARKS = MARKS | {"info": ("i", "$primary")}
-
 
 class FindingsPane(VerticalScroll, can_focus=True):
     """The FindingsPane shows the findings of the run, the worst first, and above them the verdict on a cure."""
@@ -125,7 +123,7 @@ def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
         text += Content.styled(f"\n{diagnosis.why}", "$secondary")
     for finding in later:
         text += Content.styled(
-            f"\n{_MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
+            f"\n{MARKS[finding.severity][0]} {finding.code}  since step {finding.step:,}", "$secondary"
         )
     return text
 
@@ -139,7 +137,7 @@ def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:
 
 
 def _describe(finding: Finding, *, code: bool) -> Content:
-    mark, colour = _MARKS[finding.severity]
+    mark, colour = MARKS[finding.severity]
     text = Content.assemble(
         (f"{mark} {finding.code}", f"bold {colour}"),
         (f"  since step {finding.step:,}\n", "$secondary"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from textual import events, on, work
 from textual.app import ComposeResult
@@ -18,10 +18,10 @@ from textual.widgets import OptionList
 from gradtui.experiment import Experiment
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.followed_run import RunChanged
+from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
+from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
-from gradtui.ui.screens.lab.editing import EditingScreen
 from gradtui.ui.screens.lab.expected_pane import ExpectedPane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
@@ -49,7 +49,7 @@ STATUS_SECONDS = 0.5
 """The seconds between two paintings of the first line without new data, so that a long evaluation is named."""
 
 
-class LabScreen(TimeActions, EditingScreen):
+class LabScreen(TimeActions, OneAnswer[Any]):
     """The LabScreen owns the panes: it sets their attributes and handles their messages.
 
     Its parts do the rest: `view` follows and paints the run, `comparison` a second one beside it, `controls` start and
@@ -82,7 +82,7 @@ class LabScreen(TimeActions, EditingScreen):
         self.set_reactive(LabScreen.drawn, not self.narrow and attach is None)
         self.set_class(self.drawn, "-drawn", update=False)
         self.set_class(attach is None, "-idle", update=False)
-        self.lists = RunLists(self, self.open_run, self.comparison, self._shown, self._went_back)
+        self.lists = RunLists(self, self.open_run, self.comparison, self._went_back)
 
     @property
     def active_bindings(self) -> dict[str, ActiveBinding]:
@@ -90,6 +90,16 @@ class LabScreen(TimeActions, EditingScreen):
         found = self.followed is not None and bool(self.followed.newest_findings)
         bindings = super().active_bindings
         return dict(sorted(bindings.items(), key=lambda item: rank_of(item[1], self, found=found)))
+
+    @property
+    def workbench(self) -> Workbench:
+        """Return the left column, which owns the edited experiment."""
+        return self.query_one(Workbench)
+
+    @property
+    def followed(self) -> FollowedRun | None:
+        """Return the run on the screen; None before the first."""
+        return self.view.run
 
     # -- the first frame, and what can wait until it is painted
 
@@ -202,12 +212,18 @@ class LabScreen(TimeActions, EditingScreen):
 
     # -- editing, which the workbench does
 
+    def action_edit(self, way: str) -> None:
+        """Edit, copy or save the experiment; see `Workbench.edit` for the ways."""
+        self.workbench.edit(way, self.followed)
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take over pasted TOML as the experiment, or as a part of it."""
+        event.stop()
+        self.workbench.paste(event.text)
+
     @on(Workbench.Edited)
     def _edited(self, event: Workbench.Edited) -> None:
         """Send the running trainer the changes that it can apply at once."""
-        from gradtui.experiment.overrides import diff
-        from gradtui.runs.control import LIVE
-
         self.view.show_status()
         self.view.show_edited()
         self.refresh_bindings()
@@ -216,10 +232,7 @@ class LabScreen(TimeActions, EditingScreen):
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:
             # If a preset or a cure was applied on another tab, show the result on the net's tab.
             self.action_tab("net")
-        followed, changed = self.followed, diff(event.before, event.after)
-        # An edit that also changes other fields (such as a preset) is another experiment, for the next start.
-        if followed is not None and followed.live and changed and set(changed) <= set(LIVE):
-            self.controls.send(followed, "set", set=changed)
+        self.controls.send_edits(self.followed, event.before, event.after)
 
     # -- training, and comparing with another run
 
@@ -243,22 +256,13 @@ class LabScreen(TimeActions, EditingScreen):
         self.view.show_status()
         self.refresh_bindings()
 
-    def _shown(self) -> tuple[Path | None, Path | None]:
-        """Return the run on the screen and the one beside it."""
-        partner = self.comparison.partner
-        return (
-            self.followed.folder if self.followed is not None else None,
-            partner.folder if partner is not None else None,
-        )
-
     def action_start(self) -> None:
         """Train the edited experiment."""
         self.controls.start(self.workbench.experiment)
 
     def action_continue(self) -> None:
         """Continue a run that was stopped, from its newest checkpoint."""
-        if self.followed is not None:
-            self.controls.resume(self.followed.folder)
+        self.controls.resume(self.followed)
 
     @on(Workbench.Beside)
     def _beside(self, event: Workbench.Beside) -> None:
@@ -280,10 +284,6 @@ class LabScreen(TimeActions, EditingScreen):
     def action_send(self, command: CommandName) -> None:
         """Send a command to the trainer: pause, resume, step (once, then pause) or stop."""
         self.controls.send(self.followed, command)
-
-    def still_training(self) -> Path | None:
-        """Return the folder of a run that still trains: the one on the screen, or else a cure's; None if none does."""
-        return self.comparison.still_training()
 
     def action_fork_with_cure(self) -> None:
         """Choose a cure of the run on the screen, and train a fork with it beside the run."""
@@ -360,6 +360,12 @@ class LabScreen(TimeActions, EditingScreen):
             point_at = self.query_one(GradientPane).point_at
             self.app.push_screen(LayerScreen(self.followed, event.layer, self.lists.words), point_at)
 
+    def action_why(self) -> None:
+        """Explain what was found in the run, with its numbers."""
+        from gradtui.ui.screens.why_screen import explain
+
+        explain(self, self.followed, self.view.disk)
+
     def action_plane(self) -> None:
         """Show what the net computes over the plane, or the layers again."""
         self.view.show_plane(self.cursor, self.action_tab)
@@ -391,10 +397,4 @@ class LabScreen(TimeActions, EditingScreen):
 
     def action_log(self) -> None:
         """Show the last lines that the trainer printed."""
-        from gradtui.ui.screens.dialogs import LogScreen
-
-        if self.followed is not None:
-            title = f"{self.followed.folder.name} · trainer.log"
-            self.controls.disk.do(
-                self.followed.log, lambda lines: self.app.push_screen(LogScreen(title, lines))
-            )
+        self.controls.show_log(self.followed)

@@ -9,7 +9,7 @@ import contextlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from gradtui.lessons.answers import NotYet, judge, layer_of, number_of
+from gradtui.lessons.answers import NotYet, check_answer, layer_of, number_of
 from gradtui.lessons.lesson import Question
 from gradtui.lessons.library import words_of
 from gradtui.lessons.progress import note_step, read_progress
@@ -187,7 +187,7 @@ class LessonGuide:
         if answer is None or question is None:
             return
         try:
-            verdict = judge(question, answer, self._run(question))
+            verdict = check_answer(question, answer, self._run(question))
         except NotYet as error:
             said = self._say(str(error))
             self._verdict = False, f"{said[:1].upper()}{said[1:]}{'.' if said.isascii() else '。'}"

@@ -133,9 +133,10 @@ class RunControls:
         """Train an experiment and show its run."""
         self._launch(lambda: self.trainers.start(experiment))
 
-    def resume(self, folder: Path) -> None:
+    def resume(self, run: FollowedRun | None) -> None:
         """Continue a run that was stopped."""
-        self._launch(lambda: self.trainers.resume(folder), {"adopt": True})
+        if run is not None:
+            self._launch(lambda: self.trainers.resume(run.folder), {"adopt": True})
 
     def restart(self, run: FollowedRun | None, experiment: Experiment) -> None:
         """Stop a run if it still trains, and train an experiment from its start."""
@@ -208,6 +209,26 @@ class RunControls:
             )
         elif run is not None:
             self.disk.do(partial(run.send, command, **fields), partial(self._sent, run))
+
+    def send_edits(self, run: FollowedRun | None, before: Experiment, after: Experiment) -> None:
+        """Send a running trainer the changes of an edit, if all of them can be applied at once.
+
+        An edit that also changes other fields (such as a preset) is another experiment, for the next start.
+        """
+        from gradtui.experiment.overrides import diff
+        from gradtui.runs.control import LIVE
+
+        changed = diff(before, after)
+        if run is not None and run.live and changed and set(changed) <= set(LIVE):
+            self.send(run, "set", set=changed)
+
+    def show_log(self, run: FollowedRun | None) -> None:
+        """Show the last lines that the trainer of a run printed."""
+        from gradtui.ui.screens.dialogs import LogScreen
+
+        if run is not None:
+            title = f"{run.folder.name} · trainer.log"
+            self.disk.do(run.log, lambda lines: self._screen.app.push_screen(LogScreen(title, lines)))
 
     def _sent(self, run: FollowedRun, sent: bool) -> None:
         if not sent:

@@ -40,8 +40,7 @@ class RunLists:
     Args:
         screen: the lab.
         open_run: shows a run, as ``open_run(folder, adopt=..., came_from=...)``.
-        comparison: opens the list of all cures of a run, and the rounds of its repair.
-        shown: returns the run that the lab shows and the one beside it, each None where there is none.
+        comparison: knows the runs on the screen; opens the list of all cures of a run, and the rounds of its repair.
         changed: called when the way back has become shorter.
     """
 
@@ -50,13 +49,11 @@ class RunLists:
         screen: Screen[Any],
         open_run: Callable[..., None],
         comparison: CureComparison,
-        shown: Callable[[], tuple[Path | None, Path | None]],
         changed: Callable[[], None],
     ) -> None:
         self._screen = screen
         self._open_run = open_run
         self._comparison = comparison
-        self._shown = shown
         self._changed = changed
         self._study: StudySpec | None = None
         self.trail: list[Place] = []
@@ -108,7 +105,7 @@ class RunLists:
         reopen = lists.get(came_from) or partial(self.studies, self._study)
         if came_from == "studies" and self._study is not None:
             words = (came_from, self._study.name)
-        self.trail = [*self.trail, Place(words, reopen, *self._shown())][-LONGEST_TRAIL:]
+        self.trail = [*self.trail, Place(words, reopen, *self._comparison.shown)][-LONGEST_TRAIL:]
 
     def back(self) -> None:
         """Show what the lab showed before the run was chosen, and over it the list in which it was chosen."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual import on
 from textual.app import ComposeResult
@@ -15,10 +16,14 @@ from textual.reactive import var
 from gradtui.experiment import Experiment, ExperimentError
 from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.field_values import Draft, info_at, put, value_at
+from gradtui.ui.screens.lab.code_advice import choose_code, copy_first
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.widgets.stats_pane import StatsPane
+
+if TYPE_CHECKING:
+    from gradtui.ui.followed_run import FollowedRun
 
 _ALL_PARTS = ("", "data", "optimizer", "cures", "cures.pretrain", "run")
 
@@ -118,6 +123,36 @@ class Workbench(Vertical):
     def _edit_group(self, event: ModelPane.Edit) -> None:
         event.stop()
         self.edit_group(event.index)
+
+    def edit(self, way: str, run: FollowedRun | None) -> None:
+        """Edit, copy or save the experiment, as a key of the lab asks.
+
+        Args:
+            way: options, presets, cures, open, save, copy, copy-string, undo or redo.
+            run: the run on the screen; of a script's run, cures are copied as code.
+        """
+        match way:
+            case "options":
+                self.open_settings()
+            case "presets":
+                self.choose_preset()
+            case "cures":
+                if not choose_code(self.screen, run):
+                    findings = run.findings if run is not None else None
+                    self.choose_cure([cure.key for finding in findings or () for cure in finding.cures])
+            case "open":
+                self.open_file()
+            case "save":
+                self.save()
+            case "copy":
+                if not copy_first(self.screen, run):
+                    self.copy()
+            case "copy-string":
+                self.copy_string()
+            case "undo":
+                self.undo()
+            case "redo":
+                self.redo()
 
     def edit_group(self, index: int) -> None:
         """Open the dialog with every field of a group."""

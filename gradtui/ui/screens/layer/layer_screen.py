@@ -192,7 +192,7 @@ class LayerScreen(OneAnswer[int]):
         )
         for finding in self.followed.findings or ():
             if layer.name in finding.layers:
-                mark, colour = MARKS.get(finding.severity, MARKS["warning"])
+                mark, colour = MARKS[finding.severity]
                 title += Content.assemble(
                     "  ", (f"{mark} {finding.code} since step {finding.step:,}", f"bold {colour}")
                 )

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from rich.style import Style
 from textual.color import Color
 from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import var
 from textual.strip import Strip
 from textual.widget import Widget
 
 from gradtui.charts.cells import Cells
 from gradtui.charts.palette import ColourDepth, Palette, palette_on
+
+
+@dataclass
+class ChartMessage(Message):
+    """A ChartMessage is what a chart posts about itself."""
+
+    chart: CellChart
+
+    @property
+    def control(self) -> CellChart:
+        """Return the chart, so that `@on(LayerHovered, "#profile")` works."""
+        return self.chart
 
 
 class CellChart(Widget):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike
 from textual import events
-from textual.message import Message
 from textual.reactive import var
 
 from gradtui.charts.bars import LayerProfile, draw_bars, draw_ruler, draw_value_axis
@@ -14,35 +15,25 @@ from gradtui.charts.heat import draw_scale_legend
 from gradtui.charts.layer_axis import GUTTER, Floats, LayerAxis
 from gradtui.charts.palette import Palette
 from gradtui.charts.scale import Scale
-from gradtui.ui.widgets.cell_chart import CellChart
+from gradtui.ui.widgets.cell_chart import CellChart, ChartMessage
 
 
-class LayerHovered(Message):
-    """The mouse is over other layers (first … last, from 0; a folded column has several), or over none."""
+@dataclass
+class LayerHovered(ChartMessage):
+    """The mouse is over other layers, or over none."""
 
-    def __init__(self, chart: LayerChart, layers: tuple[int, int] | None) -> None:
-        super().__init__()
-        self.chart = chart
-        self.layers = layers
-
-    @property
-    def control(self) -> LayerChart:
-        """Return the chart, so that `@on(LayerHovered, "#profile")` works."""
-        return self.chart
+    chart: LayerChart
+    layers: tuple[int, int] | None
+    """The first and last layer, from 0; a folded column has several."""
 
 
-class LayerSelected(Message):
-    """A layer, counted from 0, was clicked, or the cursor moved to it."""
+@dataclass
+class LayerSelected(ChartMessage):
+    """A layer was clicked, or the cursor moved to it."""
 
-    def __init__(self, chart: LayerChart, layer: int) -> None:
-        super().__init__()
-        self.chart = chart
-        self.layer = layer
-
-    @property
-    def control(self) -> LayerChart:
-        """Return the chart, so that `@on(LayerSelected, "#profile")` works."""
-        return self.chart
+    chart: LayerChart
+    layer: int
+    """The layer's index, from 0."""
 
 
 class LayerChart(CellChart):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from textual import events
-from textual.message import Message
 from textual.reactive import var
 
 from gradtui.charts.cells import Cells
@@ -13,48 +14,31 @@ from gradtui.charts.heat import draw_heat, draw_steps, heat_codes, rows_per_line
 from gradtui.charts.layer_axis import Floats
 from gradtui.charts.palette import Palette
 from gradtui.charts.scale import Scale
+from gradtui.ui.widgets.cell_chart import ChartMessage
 from gradtui.ui.widgets.layer_charts import LayerChart
 
 
-class StepHovered(Message):
-    """The mouse is over another line of time, given by its first step, or over none."""
+@dataclass
+class StepHovered(ChartMessage):
+    """The mouse is over another line of time, or over none."""
 
-    def __init__(self, chart: Waterfall, step: int | None) -> None:
-        super().__init__()
-        self.chart = chart
-        self.step = step
-
-    @property
-    def control(self) -> Waterfall:
-        """Return the chart."""
-        return self.chart
+    step: int | None
+    """The first step of the line."""
 
 
-class StepSelected(Message):
-    """A line of time was clicked, given by its first step."""
+@dataclass
+class StepSelected(ChartMessage):
+    """A line of time was clicked."""
 
-    def __init__(self, chart: Waterfall, step: int) -> None:
-        super().__init__()
-        self.chart = chart
-        self.step = step
-
-    @property
-    def control(self) -> Waterfall:
-        """Return the chart."""
-        return self.chart
+    step: int
+    """The first step of the line."""
 
 
-class CapacityChanged(Message):
+@dataclass
+class CapacityChanged(ChartMessage):
     """Another number of rows fits (`Waterfall.capacity`), so that the matrix should be folded again."""
 
-    def __init__(self, chart: Waterfall) -> None:
-        super().__init__()
-        self.chart = chart
-
-    @property
-    def control(self) -> Waterfall:
-        """Return the chart."""
-        return self.chart
+    chart: Waterfall
 
 
 MOST_PLACES = 4

@@ -1,4 +1,4 @@
-"""The charts of a study are built here from its rows: means and spreads over the seeds, and borders from theory.
+"""Build the charts of a study from its rows: means and spreads over the seeds, and borders from theory.
 
 Mean-field theory (Poole et al. 2016; Schoenholz et al. 2017, who drew over such maps how deep a net can be trained)
 predicts, before a step is taken, the gradient at the first hidden layer relative to the last. A border lies where that
@@ -46,19 +46,19 @@ LOGARITHMS = ("drop", "lag_drop")
 """Quantities that are logarithms already."""
 
 THEORY_SAMPLES = 65
-"""Values along the vertical axis for which theory is evaluated, in each column."""
+"""The number of values along the vertical axis at which theory is evaluated in each column."""
 LEAST_DROP_RANGE = 1e-6
-"""Decades: where the prediction varies by less, it does not depend on the vertical axis, such as a learning rate."""
+"""In decades. A prediction that varies by less does not depend on the vertical axis, which may be a learning rate."""
 BORDER_LEVELS = (
     ("theory: keeps its size", 0.0),
     ("theory: vanishes below", VANISHING_DECADES),
     ("theory: explodes above", EXPLODING_DECADES),
 )
-"""Names of the borders, and log10 of the first hidden layer's gradient ÷ the last's where they lie."""
+"""The name of each border, and log10 of the first hidden layer's gradient ÷ the last's where it lies."""
 
 
 class ChartBuilder:
-    """A ChartBuilder builds the charts of one study again and again, and evaluates theory for them only once."""
+    """A ChartBuilder builds the charts of one study each time that a run ends, and evaluates theory only once."""
 
     def __init__(self, spec: StudySpec, members: Sequence[Member]) -> None:
         self._spec = spec
@@ -114,7 +114,7 @@ class ChartBuilder:
             for name, group in groups.items()
         ]
         place = {one.change: index for index, one in enumerate(ranked)}
-        # The first is the baseline; behind the ranked ones come those that have not ended, in the study's order.
+        # The baseline is first; changes that have not ended follow the ranked ones, in the study's order.
         bars = [*bars[:1], *sorted(bars[1:], key=lambda bar: place.get(bar.name, len(place)))]
         span = (0.0, 1.0) if quantity in SHARES else None
         log = self._spec.compare.log_y and quantity not in LOGARITHMS
@@ -170,7 +170,7 @@ def axis_label(axis: str) -> str:
 
 
 def spread(rows: Sequence[StudyRow], quantity: Quantity) -> tuple[float, float, float]:
-    """Return mean, least and greatest over the completed rows; NaN where there is none, or one of them has no value."""
+    """Return the mean, least and greatest value of the completed rows; NaN if there are none or one lacks it."""
     values = [row.result.value(quantity) for row in rows if row.completed and row.result is not None]
     if not values or any(map(math.isnan, values)):
         return math.nan, math.nan, math.nan
@@ -178,14 +178,14 @@ def spread(rows: Sequence[StudyRow], quantity: Quantity) -> tuple[float, float, 
 
 
 def most_common_outcome(rows: Sequence[StudyRow]) -> float:
-    """Return the most common outcome of the seeds, of equally common ones the worse; NaN where none has ended."""
+    """Return the most common outcome of the seeds; of two equally common ones the worse. NaN if none has ended."""
     values = [row.result.outcome for row in rows if row.result is not None and row.completed]
     values += [float(OUTCOMES.index("failed")) for row in rows if row.state in ("failed", "died")]
     return max(set(values), key=lambda value: (values.count(value), value)) if values else math.nan
 
 
 def _ordered(values: Sequence[Any]) -> list[Any]:
-    """Return the different values: numbers ascending, words in the study's order."""
+    """Return each value once: numbers in ascending order, words in the study's order."""
     known = list(dict.fromkeys(values))
     return sorted(known) if all(isinstance(value, int | float) for value in known) else known
 
@@ -202,10 +202,10 @@ def theory_borders(
 ) -> tuple[TheoryBorder, ...]:
     """Return the borders on a map whose vertical axis is the field at `path`, from low to high.
 
-    Returns nothing where the field is no number that theory knows, or theory does not apply to any of these nets.
+    Returns no borders if the field is no number that theory knows, or if theory applies to none of these nets.
 
     Args:
-        columns: the position on the horizontal axis, and any experiment of that column.
+        columns: for each column its position on the horizontal axis, and any experiment of it.
         log: whether the vertical axis is logarithmic.
     """
     info = field_at(tuple(path.split(".")))

@@ -1,4 +1,4 @@
-"""The charts of a study are data here; what draws them, on a screen, as text or as SVG, decides nothing more."""
+"""Define the charts of a study as data, which a screen, a page of text and an SVG file draw in the same way."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class StudyCurve:
     mean: Floats
     low: Floats
     high: Floats
-    """The least and the greatest of the seeds. NaN where no run has ended yet."""
+    """The least and the greatest value of the seeds; NaN where no run has ended yet."""
     runs: tuple[tuple[str, ...], ...]
-    """Keys of the runs of each point."""
+    """The keys of the runs of each point."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,7 +39,7 @@ class LineChart:
     log_x: bool = False
     log_y: bool = False
     y_range: tuple[float, float] | None = None
-    """The range that the y axis shows at least."""
+    """The range that the y axis always includes."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +53,25 @@ class Bar:
     note: str = ""
     """A text beside the bar, such as the findings."""
     runs: tuple[str, ...] = ()
-    """Keys of its runs."""
+    """The keys of its runs."""
 
 
 @dataclass(frozen=True)
 class BarChart:
-    """A BarChart draws horizontal bars in the order in which one reads them."""
+    """A BarChart has horizontal bars, from the highest to the lowest."""
 
     title: str
     label: str
-    """The words for what the values are."""
+    """The words for the values."""
     bars: tuple[Bar, ...]
     log: bool = False
     range: tuple[float, float] | None = None
-    """The range that the axis shows at least."""
+    """The range that the axis always includes."""
 
 
 @dataclass(frozen=True, eq=False)
 class TheoryBorder:
-    """A TheoryBorder is a line that theory predicts on a map: a y for each x, in the units of the axes."""
+    """A TheoryBorder is a line that theory predicts on a map, as one y for each x, in the units of the axes."""
 
     name: str
     x: Floats
@@ -87,16 +87,16 @@ class MapChart:
     x_label: str
     y_label: str
     x: tuple[object, ...]
-    """Values of the columns, ascending where they are numbers."""
+    """The values of the columns; numbers ascend."""
     y: tuple[object, ...]
-    """Values of the rows, upwards."""
+    """The values of the rows, from the lowest row up."""
     cells: Floats
     """(rows, columns), NaN where no run has ended yet: the most common outcome of the seeds as an index of OUTCOMES,
     because their mean would have no meaning, or the mean of a quantity."""
     runs: tuple[tuple[tuple[str, ...], ...], ...]
-    """Keys of the runs by row and column."""
+    """The keys of the runs by row and column."""
     outcomes: bool
-    """This is true if cells are indices of OUTCOMES."""
+    """Whether the cells are indices of OUTCOMES."""
     borders: tuple[TheoryBorder, ...] = ()
     log_x: bool = False
     log_y: bool = False

@@ -1,4 +1,4 @@
-"""The study of cures trains every cure that applies to a run's findings, each from the start with the run's own seed.
+"""Train every cure that applies to a run's findings as one study, each from the start with the run's own seed.
 
 It has no file and no folder: its members are made from the run, and their runs are found again by the parent that each
 of them records. The run's own experiment is the first member and is trained once more. What a step costs depends on
@@ -38,10 +38,10 @@ from gradtui.study.state import CuredRun, StudyState
 from gradtui.study.study import Study, StudySetup
 
 BASELINE = "no cure"
-"""Name of the first member, which is the run's own experiment."""
+"""The name of the first member, which is the run's own experiment."""
 
 LEAST_CURES = 8
-"""The least number of cures that are tried, if that many apply: one that no finding advises may be the best."""
+"""At least so many cures are tried if they apply, because one that no finding advises may be the best."""
 
 VANISHING = codes_with("vanishes")
 """The findings of a gradient that is too small."""
@@ -51,7 +51,7 @@ SHRINKING_CURES = frozenset(
 """The cures for `VANISHING` that make steps, weights or gradients smaller are tried only where a finding
 advises them."""
 EXPENSIVE_CURES = frozenset({"pretrain-autoencoder", "pretrain-rbm"})
-"""Cures that are tried only where a finding advises them, because each trains for long."""
+"""Cures that are tried only where a finding advises them, because their trainings take long."""
 
 
 def cure_study(
@@ -64,7 +64,7 @@ def cure_study(
 ) -> Study:
     """Return the study of the cures of the run in `folder`; its `state.problem` says why none can be tried.
 
-    Begun again on the same run, it takes up the runs of before (see Study).
+    A second study of the same run continues with the runs of the first one (see Study).
 
     Args:
         cures: keys of gradtui.experiment.cures.CURES; by default those that `members_of` chooses.
@@ -83,7 +83,7 @@ def cure_study(
         except (RunError, OSError):
             raise
         except Exception as error:
-            # Whatever it is, a run that cannot be read must not take the screen down with it.
+            # An error of any kind in reading a run must not end the screen.
             raise RunError(f"{type(error).__name__}: {error}") from error
 
     state = StudyState(folder, StudySpec(name=folder.name), cured=CuredRun())
@@ -123,7 +123,7 @@ def _setup(folder: Path, cures: Sequence[str] | None) -> StudySetup:
     )
 
 
-# -- which cures
+# -- the choice of cures
 
 
 def members_of(
@@ -136,7 +136,7 @@ def members_of(
     experiment as an earlier one, are left out. Raises KeyError on an unknown key.
 
     Args:
-        keys: of CURES, those that are wanted; by default all that the findings advise, in their order, and others.
+        keys: the keys of the cures to try; by default all that the findings advise, in their order, and others.
     """
     experiment = with_one_thread(experiment)
     members = [Member("", BASELINE, BASELINE, (), experiment.seed, _renamed(experiment, "no-cure"))]
@@ -178,11 +178,11 @@ def _advised(experiment: Experiment, findings: Sequence[Finding]) -> list[CureOf
 
 
 def _renamed(experiment: Experiment, suffix: str) -> Experiment:
-    """Return the experiment under a name that a list of runs, and a file, can tell from the others."""
+    """Return the experiment under a name that differs from the others in a list of runs and as a file."""
     return replace(experiment, name=f"{experiment.name[:150]}-{suffix}")
 
 
-# -- which runs there are
+# -- the runs that exist already
 
 
 STATES_BY_WORTH: tuple[State, ...] = ("finished", "diverged", "running", "paused", "starting", "stopped")
@@ -198,7 +198,7 @@ class CureRuns:
         self._found: list[tuple[str, Experiment, State, Path]] = []
 
     def refresh(self) -> None:
-        """Read again which runs there are."""
+        """Read the list of runs again."""
         self._found = []
         for folder in _folders_with_parent(self._cured.parent):
             try:
@@ -218,7 +218,7 @@ class CureRuns:
                 continue
 
     def find(self, member: Member) -> tuple[Path, State] | None:
-        """Return the folder and the state of the run that trains the member, or None where there is none."""
+        """Return the folder and the state of the run that trains the member; None if there is none."""
         there = [
             (_worth(state), folder.name, folder, state)
             for cure, experiment, state, folder in self._found
@@ -230,7 +230,7 @@ class CureRuns:
         return folder, state
 
     def add(self, member: Member, folder: Path) -> None:
-        """Do nothing: a run is found by the parent that its own folder records."""
+        """Do nothing, because a run is found by the parent that its own folder records."""
 
 
 def same_training(one: Experiment, other: Experiment) -> bool:
@@ -243,7 +243,7 @@ def _worth(state: State) -> int:
 
 
 def _folders_with_parent(root: Path) -> list[Path]:
-    """Return the folders of runs that record where they began; one stat each, because there may be thousands."""
+    """Return the folders of runs that record their parent; each costs one stat, because there may be thousands."""
     try:
         folders = sorted(Path(entry.path) for entry in os.scandir(root) if entry.is_dir())
     except OSError:

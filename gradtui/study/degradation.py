@@ -1,8 +1,8 @@
-"""Network degradation shows only across runs: a deeper net is worse on the training data, with healthy gradients.
+"""Find network degradation across runs: a deeper net is worse on the training data although its gradients are healthy.
 
 He, Zhang, Ren and Sun, "Deep Residual Learning for Image Recognition" (2015), figure 1: a plain net of 56 layers has a
 higher training error than one of 20, so it is not overfitting; and with batch normalisation its gradients are healthy,
-so it is not vanishing. Which runs differ only in depth is found out from their experiments here; the rule itself is
+so they do not vanish. This module finds the runs that differ only in depth; the rule itself is
 gradtui.diagnosis.rules.learning.degradation.
 """
 
@@ -26,7 +26,7 @@ CODE = "degradation"
 
 
 def family_of(member: Member) -> str:
-    """Return a text that is equal for experiments that differ only in depth."""
+    """Return a text that is the same for all experiments that differ only in depth."""
     raw: dict[str, Any] = to_dict(member.experiment)
     for group in raw["net"]:
         group["repeat"] = group["layers"] = 0
@@ -41,7 +41,7 @@ class Degradation:
         self._known: dict[tuple[str, str], tuple[Finding, ...] | None] = {}
 
     def mark(self, rows: Sequence[StudyRow]) -> tuple[StudyRow, ...]:
-        """Return the rows, with new findings for those that a shallower one is better than. Never raises."""
+        """Return the rows, with a finding for each that has a better shallower run. Never raises."""
         families: dict[str, list[StudyRow]] = {}
         for row in rows:
             if row.completed and row.result is not None:

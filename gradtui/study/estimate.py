@@ -1,8 +1,8 @@
 """Estimate how long trainings will take before any of them is started.
 
-The time of a step follows from the plan of the net: so much a call of a layer, a calculation and a number that is kept.
-The constants were measured on one core of an EPYC server; how much faster or slower this machine is, its own ended runs
-tell. A guess within a factor of two is enough: the question is whether it takes a minute or an hour.
+The time of a step follows from the plan of the net: the calls of layers, the calculations and the numbers that are kept
+have fixed costs. These were measured on one core of an EPYC server; the ended runs of this machine show how much faster
+or slower it is. An estimate within a factor of two is enough to tell a minute from an hour.
 """
 
 from __future__ import annotations
@@ -21,29 +21,29 @@ from gradtui.training.machine import cores
 
 STEP_SECONDS = 1e-3
 CALL_SECONDS = 2e-4
-"""A layer's forward and backward pass, its share of the optimizer and of the recording, where it is small."""
+"""The cost of a small layer: its forward and backward pass and its share of the optimizer and the recording."""
 CALCULATIONS_A_SECOND = 2e10
 NUMBERS_A_SECOND = 6e7
-"""The numbers that the forward pass keeps for the backward pass, written and read."""
+"""How many numbers a second the forward pass keeps for the backward pass, written and read."""
 START_SECONDS = 3.0
-"""A trainer imports torch once."""
+"""The time in which a trainer imports torch."""
 
 RECURRENT = frozenset({"rnn", "lstm", "gru"})
 ENOUGH_STEPS = 50
-"""The steps of a run whose time says something of the machine."""
+"""The least steps of a run by which the speed of the machine is judged."""
 MOST_RUNS = 20
 WITHOUT_FILES = frozenset({"digits", "spirals", "adding", "copy"})
-"""Sources of data that are no files: to look at a run must not open a file that its experiment names."""
+"""The sources of data that are no files. Showing a run must not open a file that its experiment names."""
 
 
 def training_seconds(experiment: Experiment) -> float:
     """Return the expected time of one training on one core of the machine that was measured.
 
-    Raises ExperimentError where its data cannot be read.
+    Raises ExperimentError if its data cannot be read.
     """
     calls = calculations = 0
     for layer in net_shape(experiment).layers:
-        # Of a picture the positions, of a sequence the steps.
+        # Positions of an image, or steps of a sequence.
         places = prod(layer.output[1:] if len(layer.output) == 3 else layer.output[:-1])
         calls += places if layer.kind in RECURRENT else 1
         calculations += 6 * layer.parameters * places * examples(experiment)
@@ -55,7 +55,7 @@ def training_seconds(experiment: Experiment) -> float:
 
 
 def slowness(runs: Path) -> float:
-    """Return how many times longer than expected the newest ended runs in a folder took; 1 where there are none."""
+    """Return the time of the newest ended runs in a folder ÷ their expected time; 1 if there are none."""
     found: list[float] = []
     for info in list_runs(runs):
         seconds = info.summary.seconds
@@ -75,9 +75,9 @@ def slowness(runs: Path) -> float:
 
 
 def study_seconds(experiments: Collection[Experiment], runs: Path) -> float | None:
-    """Return the expected time of some trainings side by side on this machine, whose runs lie in a folder.
+    """Return the expected time of trainings side by side on this machine, whose runs are in a folder.
 
-    None is unknown: the data of one of them cannot be read.
+    Returns None if the data of one of them cannot be read.
     """
     try:
         alone = sum(map(training_seconds, experiments))
@@ -87,7 +87,7 @@ def study_seconds(experiments: Collection[Experiment], runs: Path) -> float | No
 
 
 def side_by_side(seconds: float, experiments: Collection[Experiment]) -> float:
-    """Return how long trainings take that would take so many seconds one after another."""
+    """Return the time of trainings side by side, given their times one after another."""
     threads = max((experiment.run.threads for experiment in experiments), default=1)
     at_once = max(1, min(cores() // max(1, threads), len(experiments)))
     return START_SECONDS + seconds / at_once

@@ -1,6 +1,6 @@
-"""Choose what a repair of an experiment trains next: the first advice on its last training, or on its best one.
+"""Choose what a repair of an experiment trains next: the best advice on its last training, or on its best one.
 
-`gradtui fix` and the lab train; this module only looks at what came of it.
+`gradtui fix` and the lab train the experiments; this module only reads the results.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from gradtui.diagnosis.outcome import Outcome, outcome_of, verdict
 from gradtui.experiment import Experiment, set_fields
 
 MOST_CANDIDATES = 4
-"""The most cures of one training that are compared before the next one."""
+"""The most cures that are compared between two trainings."""
 
 
 @dataclass(frozen=True)
@@ -24,24 +24,24 @@ class Attempt:
 
     experiment: Experiment
     cure: CureOffer | None
-    """What was changed before it; None of the first."""
+    """The change before this training; None for the first."""
     findings: tuple[Finding, ...]
     advice: tuple[CureOffer, ...]
     """The cures to try next, the best first."""
     begun: bool
-    """Whether it has begun to learn."""
+    """Whether the net has begun to learn."""
     learned: bool
-    """Whether it has learned most of what there is to learn."""
+    """Whether the net has learned most of what the data allow."""
     outcome: Outcome
 
     @property
     def clean(self) -> bool:
-        """Return whether nothing was found and it has begun to learn."""
+        """Return whether nothing was found and the net has begun to learn."""
         return self.begun and not self.findings
 
     @property
     def fixed(self) -> bool:
-        """Return whether nothing was found and it has learned, so that there is nothing left to do."""
+        """Return whether nothing was found and the net has learned, so that the repair is done."""
         return self.learned and not self.findings
 
 
@@ -60,7 +60,7 @@ def attempt_of(experiment: Experiment, cure: CureOffer | None, diagnosis: RunDia
 
 
 def best_of(attempts: Sequence[Attempt]) -> Attempt:
-    """Return the best attempt: fixed before clean before others, then by what it learned; of equals the earliest."""
+    """Return the best attempt: a fixed one, else a clean one, else any; then by what it learned, then the earliest."""
     best = attempts[0]
     for attempt in attempts[1:]:
         place, before = _place(attempt), _place(best)
@@ -76,15 +76,15 @@ def _place(attempt: Attempt) -> int:
 def needs_more(attempts: Sequence[Attempt]) -> bool:
     """Return whether another cure should be tried: the last attempt is not fixed, and the first was not clean.
 
-    A net in which nothing was found and which has begun to learn as it was given is left as it is.
+    A net is left unchanged if nothing was found in its first training and it began to learn.
     """
     return not attempts[-1].fixed and not attempts[0].clean
 
 
 def next_cures(attempts: Sequence[Attempt]) -> tuple[Attempt, tuple[CureOffer, ...]]:
-    """Return the attempt to go on from, and its cures that lead to an experiment not trained yet, the best first.
+    """Return the attempt that the next one changes, and its cures that lead to new experiments, the best first.
 
-    That is the last attempt, unless it was worse than an earlier one; then the best one, and the others after it.
+    It is the last attempt, or the best one if the last was worse than an earlier one; then the others follow.
     """
     last, best = attempts[-1], best_of(attempts)
     went_worse = last is not best and verdict(best.outcome, last.outcome).worse

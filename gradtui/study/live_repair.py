@@ -1,4 +1,4 @@
-"""Run a repair in a thread of its own, with a state that a screen can look at at any time."""
+"""Run a repair in a thread of its own, with a state that a screen can read at any time."""
 
 from __future__ import annotations
 
@@ -19,30 +19,30 @@ from gradtui.study.repair_limits import TRIAL_SECONDS
 
 POLL_SECONDS = 0.1
 ENDED_BY_ITSELF = frozenset({"finished", "diverged"})
-"""A run in one of these states has trained as long as it was meant to, so it need not be trained again."""
+"""A run in one of these states has trained for its planned time, so it is not trained again."""
 
 
 @dataclass(frozen=True)
 class RepairState:
-    """A RepairState is how far a repair is."""
+    """A RepairState is the progress of a repair."""
 
     rounds: tuple[Round, ...] = ()
-    """Those that have ended."""
+    """The rounds that have ended."""
     begun: tuple[Begun, ...] = ()
-    """Those that were begun; round 0 is not among them where its run was there already."""
+    """The rounds that were started; round 0 is missing if its run existed already."""
     tried: tuple[tuple[int, Tried], ...] = ()
-    """What came of the trials, with the number of the round that they were made for."""
+    """The results of the trials, each with the number of the round that followed."""
     trying: Trying | None = None
-    """The trials that are under way."""
+    """The trials that run now."""
     step: int = 0
-    """The newest step of the round that is under way."""
+    """The newest step of the round that trains now."""
     done: bool = False
     problem: str = ""
-    """Why it could not go on."""
+    """Why the repair could not continue."""
 
 
 class _ClosedError(Exception):
-    """The app has ended; the present training goes on alone."""
+    """The app has ended, and the present training continues without it."""
 
 
 class LiveRepair:
@@ -50,9 +50,9 @@ class LiveRepair:
 
     Args:
         experiment: the run's experiment.
-        folder: the run; where it has not ended by itself, round 0 trains it anew.
+        folder: the folder of the run; if it did not end by itself, round 0 trains it again.
         start: starts a trainer in a folder; by default the trainers that LocalEngine keeps.
-        trial_seconds: the time to try cures before each round.
+        trial_seconds: the time for the trials before each round, in seconds.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class LiveRepair:
         self._closed = False
 
     def run(self) -> None:
-        """Repair until it is done, stopped or closed; called once, in a thread. Never raises."""
+        """Repair until it is done, stopped or closed; call it once, in a thread. Never raises."""
         try:
             for event in self._events():
                 self.state = _after(self.state, event)
@@ -118,15 +118,15 @@ class LiveRepair:
 
     @property
     def stopping(self) -> bool:
-        """Return whether it was asked to stop."""
+        """Return whether `stop` was called."""
         return self._stops > 0
 
     def stop(self) -> None:
-        """Stop after the present step, or, when asked a second time, at once."""
+        """Stop after the present step, or at once if it is called a second time."""
         self._stops += 1
 
     def close(self) -> None:
-        """Start nothing more and leave the present training alone."""
+        """Start nothing more; the present training continues."""
         self._closed = True
 
 

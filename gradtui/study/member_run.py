@@ -1,4 +1,4 @@
-"""A MemberRun is one experiment of a study and its run: created, taken up or resumed, then followed until it ends."""
+"""Start the run of one experiment of a study, or find or resume an earlier one, and follow it until it ends."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ RETRIES = 3
 """The number of times that a run is started again after its machine was lost; a run that loses more of them may be the
 cause."""
 RESUMABLE_STATES: tuple[State, ...] = ("stopped", "failed", "died")
-"""States from which a run that existed before is resumed."""
+"""The states from which a run that existed before is resumed."""
 BROKEN_STATES: tuple[State, ...] = ("failed", "died")
-"""The states among them that no user asked for."""
+"""Those of them that are the result of a fault."""
 
 
 class ExistingRuns(Protocol):
-    """ExistingRuns know which runs of a study's members there are already, and record new ones."""
+    """ExistingRuns find the runs that a study's members have already, and record new ones."""
 
     def refresh(self) -> None:
-        """Read again which runs there are. Never raises."""
+        """Read the list of runs again. Never raises."""
         ...
 
     def find(self, member: Member) -> tuple[Path, State] | None:
-        """Return the folder and the state of the member's run, or None where it has none. Never raises."""
+        """Return the folder and the state of the member's run; None if it has none. Never raises."""
         ...
 
     def add(self, member: Member, folder: Path) -> None:
@@ -49,7 +49,7 @@ class MemberRun:
 
     Args:
         root: the folder of runs.
-        existing: says which run the member has already, and records a new one.
+        existing: finds the run that the member has already, and records a new one.
         parent: the run that it is compared with, if any.
     """
 
@@ -59,7 +59,7 @@ class MemberRun:
         self.member = member
         self.folder: Path | None = None
         self.memory = memory_estimate(member.experiment)
-        """Bytes that its trainer will take."""
+        """The memory of its trainer, in bytes."""
         self._root = root
         self._existing = existing
         self._parent = parent
@@ -69,7 +69,7 @@ class MemberRun:
         self._result: RunResult | None = None
         self._process: TrainerProcess | None = None
         self._final: dict[str, Any] | None = None
-        """What `_row_fields` returned when the run had ended."""
+        """The result of `_row_fields` once the run has ended."""
         self._monitor: RunMonitor | None = None
         self._problem = ""
         self._abandoned = self._over = self._told_to_stop = False
@@ -78,7 +78,7 @@ class MemberRun:
     # -- starting
 
     def find(self) -> None:
-        """Take up the run that trains this already, or has; one that was cut short waits to be resumed."""
+        """Find the run that trains or has trained this experiment; one that was cut short waits to be resumed."""
         found = self._existing.find(self.member)
         if found is None:
             return
@@ -88,7 +88,7 @@ class MemberRun:
             self._follow(self.folder)
 
     def begin(self, start: StartTrainer) -> None:
-        """Start its trainer; where that fails, the row says why."""
+        """Start its trainer; if that fails, the row holds the reason."""
         try:
             if self.folder is None:
                 self.folder = create_run(self.member.experiment, self._root, parent=self._parent)
@@ -108,18 +108,18 @@ class MemberRun:
 
     @property
     def waits(self) -> bool:
-        """Return whether its trainer is still to be started."""
+        """Return whether its trainer has not been started yet."""
         begun = self._monitor is not None or self._final is not None
         return not begun and not self._problem and not self._abandoned
 
     # -- following
 
     def look(self) -> bool:
-        """Read what is new in its run, and return whether anything was. Never raises."""
+        """Read what is new in its run, and return whether there was anything. Never raises."""
         monitor = self._monitor
         if monitor is None or not self.live:
             return False
-        # The exit code first: once the trainer has gone, the look that follows sees all that it wrote.
+        # The exit code is read first: after the trainer has ended, reading finds all that it wrote.
         code = self._process.poll() if self._process is not None else None
         if code == LOST:
             self._lose_machine()
@@ -129,7 +129,7 @@ class MemberRun:
             changed = monitor.poll()
             self._problem = self._trouble(monitor, gone)
         except Exception as error:
-            # Whatever it is, it concerns one run only, and the others go on.
+            # An error of any kind concerns this run only; the others continue.
             self._problem = _line(error)
         snapshot = monitor.snapshot
         # The folder may still say what an earlier trainer left there, and a trainer writes its end a moment before its
@@ -141,7 +141,7 @@ class MemberRun:
             and snapshot is not None
             and snapshot.status.state in BROKEN_STATES
         ):
-            # Another viewer's trainer broke or never started: the run is resumed with a trainer of ours.
+            # The trainer of another viewer failed or never started, so the run is resumed with one of ours.
             self._monitor, self._over, self._problem = None, False, ""
             return True
         changed |= not self.live
@@ -149,13 +149,13 @@ class MemberRun:
         return changed
 
     def _settle(self) -> None:
-        """Keep only the row of a run that has ended: of a thousand runs, half a megabyte each would add up."""
+        """Keep only the row of a run that has ended, because the rest takes half a megabyte a run."""
         if self._monitor is not None and not self.live and self.waits_since is None:
             self._final = self._row_fields()
             self._monitor = None
 
     def _lose_machine(self) -> None:
-        """Let it wait to be started again from its newest checkpoint, for its machine is lost or never came."""
+        """Let the run wait for a restart from its newest checkpoint, because its machine is lost or was never free."""
         self._process = self._monitor = None
         self._machines_lost += 1
         self._abandoned = self._told_to_stop
@@ -172,11 +172,11 @@ class MemberRun:
 
     @property
     def waits_since(self) -> float | None:
-        """Return when it was diagnosed last, where it should be diagnosed again now, else None."""
+        """Return the time of its last diagnosis if it should be diagnosed again now; else None."""
         return self._monitor.waiting_since if self._monitor is not None and not self._problem else None
 
     def judge(self) -> None:
-        """Find out what is wrong with the run and what it has learned. Never raises."""
+        """Diagnose the run and measure what it has learned. Never raises."""
         monitor = self._monitor
         assert monitor is not None
         try:
@@ -197,14 +197,14 @@ class MemberRun:
 
     @property
     def load(self) -> Load:
-        """Return what it asks of a machine; once it has taken a step, it has taken its memory."""
+        """Return the memory that it needs of a machine; after its first step, it has taken all of it."""
         snapshot = self._monitor.snapshot if self._monitor is not None else None
         return Load(self.memory, builds=not (snapshot is not None and snapshot.step))
 
     # -- ending
 
     def stop(self) -> None:
-        """End it where it is, or never start it where it still waits."""
+        """End its training at the present step; if it still waits, it is never started."""
         if self.waits:
             self._abandoned = True
         elif self.live and self.folder is not None:
@@ -217,7 +217,7 @@ class MemberRun:
     # -- its row
 
     def row(self) -> StudyRow:
-        """Return how it stands, without what only a comparison with the other runs can tell."""
+        """Return its row, without the values that need a comparison with the other runs."""
         row = StudyRow(member=self.member, **self._row_fields())
         if row.outcome is None:
             return row
@@ -254,10 +254,10 @@ class MemberRun:
         if self._problem:
             state = "failed"
         elif self.live and not snapshot.status.live:
-            # The folder says what an earlier trainer left, or ours has written its end and has yet to exit.
+            # The folder holds what an earlier trainer wrote, or ours has written its end and has not exited yet.
             state = "running" if snapshot.step >= planned else "starting"
         elif self._over and snapshot.status.live:
-            # Its trainer has gone without a word; on another machine its heartbeat would count as fresh for a while.
+            # Its trainer ended without writing so; on another machine its heartbeat would count as fresh for a while.
             state = "died"
         return {
             **fields,

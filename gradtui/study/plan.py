@@ -1,4 +1,4 @@
-"""A study is planned here: every change × grid point × seed becomes an experiment, checked before any is trained."""
+"""Plan a study: every change × grid point × seed becomes an experiment, all checked before any is trained."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ DEFAULT_CHECKPOINTS = 4
 """Checkpoints of a run whose experiment asks for none, so that a power failure costs a quarter of it at most."""
 
 KEY_LENGTH = 12
-"""Hexadecimal digits."""
+"""The number of hexadecimal digits of a key."""
 
 
 @dataclass(frozen=True)
@@ -33,19 +33,19 @@ class Member:
     """The key identifies it within the study: a digest of what is trained (equal keys are equal trainings, whatever
     their names), or the key of its cure where every cure of a run is tried."""
     name: str
-    """The words that distinguish it from the others."""
+    """The words that distinguish it from the other members."""
     change: str
-    """Name of its change; empty where the study has none."""
+    """The name of its change; empty if the study has none."""
     point: tuple[tuple[str, Any], ...] = field(hash=False)
-    """The values on the grid, by dotted path; words, numbers or truth values."""
+    """Its values on the grid by dotted path: words, numbers or truth values."""
     seed: int
     experiment: Experiment
     cure: str = ""
-    """Key of the cure that was applied (gradtui.experiment.cures.CURES); empty where there is none."""
+    """The key of its cure in gradtui.experiment.cures.CURES; empty if it has none."""
     why: str = ""
-    """The reason why the cure should help; empty where there is none."""
+    """The reason why the cure should help; empty if there is no cure."""
     price: str = ""
-    """The known cost of the cure."""
+    """The cost of the cure in words."""
 
     @property
     def depth(self) -> int:
@@ -54,12 +54,12 @@ class Member:
 
     @property
     def changes(self) -> dict[str, Any]:
-        """Return what distinguishes it from the others, by axis: its change, its grid point, its seed."""
+        """Return what distinguishes it from the other members, by axis: its change, its grid point, its seed."""
         named = {CHANGE: self.change} if self.change else {}
         return {**named, **dict(self.point), "seed": self.seed}
 
     def on(self, axis: str) -> Any:
-        """Return its position on an axis of a chart: depth, change or a dotted path."""
+        """Return its position on an axis of a chart; the axis is depth, change or a dotted path."""
         if axis == CHANGE:
             return self.change
         if axis == DEPTH:
@@ -68,7 +68,7 @@ class Member:
         return found[axis] if axis in found else value_at(self.experiment, axis)
 
     def label(self, *without: str) -> str:
-        """Return what distinguishes it in words, leaving out its seed and the axes in `without`; may be empty."""
+        """Return in words what distinguishes it, without its seed and the axes in `without`; it may be empty."""
         point = {path: value for path, value in self.point if path not in without}
         change = "" if CHANGE in without else self.change
         return " · ".join(filter(None, (change, _in_words(point))))
@@ -99,7 +99,7 @@ def plan(spec: StudySpec) -> tuple[Member, ...]:
 
 
 def axes_of(axis: str, spec: StudySpec) -> tuple[str, ...]:
-    """Return the axis itself, or the grid's paths that determine the depth where the axis is depth."""
+    """Return the paths of the grid that an axis stands for: those that change the depth, or the axis itself."""
     if axis != DEPTH:
         return (axis,)
     return tuple(
@@ -119,14 +119,14 @@ def value_at(experiment: Experiment, path: str) -> Any:
 
 
 def key_of(experiment: Experiment) -> str:
-    """Return a digest of what is trained; names and the interval of checkpoints do not count."""
+    """Return a digest of what is trained, without names and the interval of checkpoints."""
     bare = replace(experiment, name="", description="", run=replace(experiment.run, checkpoint_every=0))
     text = json.dumps(to_dict(bare), sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:KEY_LENGTH]
 
 
 def name_of(change: Change) -> str:
-    """Return the name of a change, made from its cure or from what it sets where it has none."""
+    """Return the name of a change; if it has none, one made from its cure or from the values that it sets."""
     if change.name or not (change.cure or change.set):
         return change.name
     return cure(change.cure).name if change.cure else _in_words(change.set)

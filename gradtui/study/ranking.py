@@ -1,4 +1,4 @@
-"""The changes of a study without a grid are ranked here by what was measured, compared with its first change."""
+"""Rank the changes of a study without a grid by what was measured, compared with the first change."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gradtui.study.state import Ranked, StudyRow, StudyState
 
 
 def ranked(spec: StudySpec, rows: Sequence[StudyRow], before: Outcome | None = None) -> tuple[Ranked, ...]:
-    """Return the changes except the first, the best first: healed ones, then by what was learned, then by step time.
+    """Return all changes but the first, the best first: healed ones, then by what was learned, then by step time.
 
-    Returns nothing where the study has a grid, or before a run of the first change and another one have ended. `before`
-    is an outcome to compare with until the first change has one.
+    Returns an empty ranking if the study has a grid, and before runs of the first change and of another one have ended.
+    `before` is the outcome to compare with until the first change has one.
     """
     if spec.grid or len(spec.change) < 2:
         return ()
@@ -30,11 +30,11 @@ def ranked(spec: StudySpec, rows: Sequence[StudyRow], before: Outcome | None = N
 
 
 def with_verdicts(state: StudyState, rows: Sequence[StudyRow]) -> StudyState:
-    """Return the state of a study of cures with these rows, ranked, each with its verdict and its price.
+    """Return the state of a study of cures with these rows ranked, each with its verdict and its price.
 
-    The first row trains the cured run's experiment again, under the same load as the cures and as long as they do: once
-    it has ended, it is the baseline. Until then, or if it fails, the cured run itself is compared with, without its
-    time of a step, which was measured under another load.
+    The first row trains the cured run's experiment again, under the same load as the cures and as long as they do. Once
+    it has ended, it is the baseline. Until then, or if it fails, the cured run itself is the baseline, without its time
+    of a step, which was measured under another load.
     """
     assert state.cured is not None
     first = rows[0]
@@ -62,7 +62,7 @@ def _completed(rows: Sequence[StudyRow]) -> dict[str, list[Outcome]]:
 
 
 def mean_outcome(outcomes: Sequence[Outcome]) -> Outcome:
-    """Return one outcome for several seeds, of which there is at least one: means, and the findings of all."""
+    """Return one outcome for one or more seeds: the means, and the findings of all of them."""
 
     def mean(name: str) -> float:
         values = [float(getattr(outcome, name)) for outcome in outcomes]

@@ -26,16 +26,16 @@ from gradtui.training.launch import create_run
 
 @dataclass(frozen=True)
 class Trying:
-    """A Trying says that these cures are now tried for a few steps each, before the next round."""
+    """A Trying says that trials start: some cures are trained for a few steps each, before the next round."""
 
     cures: tuple[CureOffer, ...]
     seconds: float
-    """The time for all of them."""
+    """The time for all trials."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A Tried is what came of the trials before a round, the best first."""
+    """A Tried says that the trials before a round have ended, and holds their results, the best first."""
 
     trials: tuple[Trial, ...]
     seconds: float
@@ -43,12 +43,12 @@ class Tried:
 
 @dataclass(frozen=True)
 class Begun:
-    """A Begun says that the training of a round now starts."""
+    """A Begun says that the training of a round starts."""
 
     number: int
     experiment: Experiment
     cure: CureOffer | None
-    """What was changed before it; None of round 0."""
+    """The change before this round; None for round 0."""
     before: Experiment | None
     """The experiment that the cure changes."""
     folder: Path
@@ -64,11 +64,11 @@ class Round:
     state: str
     """The state of its run."""
     trials: tuple[Trial, ...] = ()
-    """The cures that were tried for a few steps before it."""
+    """The trials before this round."""
 
     @property
     def failed(self) -> bool:
-        """Return whether the training itself failed, which no cure mends."""
+        """Return whether the training itself failed, so that no cure can help."""
         return self.state not in ("finished", "stopped", "diverged")
 
 
@@ -86,17 +86,17 @@ def repair(
     cancelled: Callable[[], bool] = lambda: False,
     trained: Path | None = None,
 ) -> Iterator[Event]:
-    """Train, take the best advice and train again, and yield what happens. Raises OSError where no run can be created.
+    """Train, take the best advice and train again, and yield each event. Raises OSError if no run can be created.
 
     Args:
-        experiment: the experiment as it was given.
+        experiment: the experiment that the person gave.
         root: the folder for the runs; by default that of all runs.
         engine: starts the trainers of the trials.
         train: trains the run in a folder, and returns when it has ended.
-        rounds: the most after round 0.
-        trial_seconds: the time to try cures before each round; with 0 the first advice is taken untried.
-        cancelled: is asked again and again; once it is true, the repair ends after the round that it is in.
-        trained: a run of the experiment that has ended, which then is round 0.
+        rounds: the most rounds after round 0.
+        trial_seconds: the time for the trials before each round; with 0 the first advice is taken without trials.
+        cancelled: is called repeatedly; once it returns true, the repair ends after the present round.
+        trained: an ended run of the experiment, which replaces the training of round 0.
     """
     made: list[Round] = []
     origin: Round | None = None
@@ -148,32 +148,32 @@ def _tried(
     seconds: float,
     cancelled: Callable[[], bool],
 ) -> tuple[Trial, ...]:
-    """Try the cures for a few steps each and return them ranked; none where they cannot be tried."""
+    """Train each cure for a few steps and return the trials ranked; empty if they cannot be trained."""
     try:
         with Scratch() as root:
             trials = try_cures(experiment, offers, engine, root, seconds=seconds, cancelled=cancelled)
     except OSError:
-        # No folder or no process for a trial: the advice stands as it is.
+        # If no folder or process can be made for a trial, the advice keeps its order.
         return ()
     return tuple(ranked(trials))
 
 
-# -- how it ended
+# -- the result
 
 
 def best_round(rounds: list[Round]) -> Round:
-    """Return the round that came to most."""
+    """Return the best round."""
     best = best_of([each.attempt for each in rounds])
     return next(each for each in rounds if each.attempt is best)
 
 
 def is_fixed(rounds: list[Round]) -> bool:
-    """Return whether a round left nothing to find and has begun to learn, and no training failed."""
+    """Return whether nothing was found in some round, its net has begun to learn, and no training failed."""
     return best_round(rounds).attempt.clean and not rounds[-1].failed
 
 
 def changes_of(rounds: list[Round]) -> dict[str, object]:
-    """Return what the repair changed in the experiment: up to the best round, or to the last where none is clean."""
+    """Return the changes of the experiment up to the best round, or up to the last one if no round is clean."""
     best = best_round(rounds)
     end = best if best.attempt.clean else rounds[-1]
     return dict(diff(rounds[0].attempt.experiment, end.attempt.experiment))

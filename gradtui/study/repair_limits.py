@@ -1,6 +1,6 @@
-"""The limits of a repair, in a module that imports nothing: the command line shows them in its help."""
+"""Define the limits of a repair without imports, because the command line shows them in its help."""
 
 ROUNDS = 3
-"""The most rounds after the training of the experiment as it is."""
+"""The most rounds after the training of the unchanged experiment."""
 TRIAL_SECONDS = 30.0
-"""The time for all trials before one round."""
+"""The time for all trials before one round, in seconds."""

@@ -1,4 +1,4 @@
-"""Return the results of a study as rows for other programs: one for each run, or one for each point over its seeds."""
+"""Turn the results of a study into rows for other programs: one for each run, or one for each point over its seeds."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ NUMBERS: tuple[Quantity, ...] = tuple(one for one in get_args(Quantity) if one !
 def records(state: StudyState) -> list[dict[str, Any]]:
     """Return a flat row for each run, all with the same keys.
 
-    A value is None where the run has none; NaN and infinity are values.
+    A value is None if the run has none; NaN and infinity are values.
     """
     paths = [path for row in state.rows[:1] for path, _ in row.member.point]
     return [_record(row, paths) for row in state.rows]
@@ -41,7 +41,7 @@ def _record(row: StudyRow, paths: Sequence[str]) -> dict[str, Any]:
         "depth": member.depth,
         "status": row.state,
         "steps": row.step,
-        # A NaN loss may be what the training came to; the other quantities are NaN only where the run has none.
+        # A loss of NaN may be a result of the training; the other quantities are NaN only if the run has none.
         **{name: _cell(value, row.completed and name == "loss") for name, value in numbers.items()},
         "outcome": None if result is None else OUTCOMES[int(result.outcome)],
         "findings": " ".join(row.codes),
@@ -55,7 +55,7 @@ def _cell(value: float, known: bool) -> float | None:
 
 
 def table(state: StudyState) -> list[dict[str, Any]]:
-    """Return a row for each point of the study, that is for each change and grid point.
+    """Return a row for each point of the study, that is, for each change and grid point.
 
     It says how many of the runs are completed, the mean, least and greatest value of each quantity over them (None
     where they have none), and how many runs have each finding.
@@ -86,14 +86,14 @@ def _point(rows: Sequence[StudyRow]) -> dict[str, Any]:
 
 
 def write_csv(state: StudyState, path: Path) -> None:
-    """Write `records` as CSV with a header line; a cell is empty where a run has no value. Raises OSError."""
+    """Write `records` as CSV with a header line; a missing value is an empty cell. Raises OSError."""
     rows = records(state)
     with replacing(path, exported=True) as file:
         write_csv_rows(list(rows[0]), (list(row.values()) for row in rows), file)
 
 
 def write_parquet(state: StudyState, path: Path) -> None:
-    """Write `records` as Parquet, null where a run has no value. Raises OSError, and MissingLibrary without pyarrow."""
+    """Write `records` as Parquet; a missing value is null. Raises OSError, and MissingLibrary without pyarrow."""
     pyarrow, parquet = load_pyarrow()
     rows = records(state)
     columns = {name: [row[name] for row in rows] for name in rows[0]}

@@ -1,4 +1,4 @@
-"""A RunResult holds the numbers of one run that studies compare, chart and export."""
+"""Compute the numbers of one run that studies compare, chart and export."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ _DEAD = codes_with("dead")
 
 @dataclass(frozen=True)
 class RunResult:
-    """A RunResult holds what one run came to at its end; a value is NaN where the run has none."""
+    """A RunResult holds the results of one run; a value that the run does not have is NaN."""
 
     train_accuracy: float
     test_accuracy: float
     loss: float
-    """Mean over the last 20 steps, of batches."""
+    """The mean loss of the batches of the last 20 steps."""
     drop: float
-    """log10 of the gradient of the first hidden layer ÷ the last's, at the start: D0 of SCIENCE.md."""
+    """log10 of the first hidden layer's gradient ÷ the last hidden layer's at the start; D0 of SCIENCE.md."""
     lag_drop: float
-    """The same over time lags: the longest lag ÷ lag 0."""
+    """log10 of the hidden gradient at the longest time lag ÷ the one at lag 0, at the start."""
     step_time: float
-    """Seconds, the median over steps, plus the step's share of a pretraining."""
+    """The median time of a step plus its share of a pretraining, in seconds."""
     outcome: float
-    """Index in chart_data.OUTCOMES."""
+    """The index of the outcome in chart_data.OUTCOMES."""
 
     def value(self, quantity: Quantity) -> float:
         """Return the value of the quantity of that name."""

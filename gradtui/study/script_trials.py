@@ -1,4 +1,4 @@
-"""The trials of a training command: what came of each change, compared with the command as it is."""
+"""Compare the trials of a training command: the result of each change, against the unchanged command."""
 
 from __future__ import annotations
 
@@ -26,55 +26,55 @@ _CHANGES_BY_CODE = {
     "saturated": ("lr=x0.1",),
     "not-learning": ("lr=x10", "lr=x0.1", "init=default"),
 }
-"""What else is worth trying, by what was found."""
+"""Further changes that are worth trying, by the code of a finding."""
 
 
 @dataclass(frozen=True, eq=False)
 class TrialRun:
-    """A TrialRun is one run that a command made in a trial, and what came of it."""
+    """A TrialRun is one run that a command made in a trial, with its result."""
 
     folder: Path
     name: str
-    """The name of the run without that of the change."""
+    """The name of the run, without the name of the change."""
     layers: tuple[str, ...]
     findings: tuple[Finding, ...]
     outcome: Outcome
-    """What it has come to; no change costs time, so the time of a step is not among it."""
+    """Its outcome, without the time of a step, because no change costs time."""
     drop: float
-    """log10 of the first layer's gradient over the last's, at the beginning; NaN where they are not compared."""
+    """log10 of the first layer's gradient ÷ the last layer's at the beginning; NaN if they are not compared."""
     gradients: NDArray[np.float64]
     """The norms of the layers' gradients at the last step, (layers,)."""
 
 
 @dataclass(frozen=True)
 class ScriptTrial:
-    """A ScriptTrial is the command run once, with one change or none."""
+    """A ScriptTrial is one run of the command, with one change or none."""
 
     change: str
-    """The change; empty where there is none."""
+    """The change as it is typed; empty if there is none."""
     name: str
     status: str
-    """finished, stopped (by the person), failed (the command ended with an error), or refused (it cannot be made)."""
+    """finished, stopped (by the person), failed (the command ended with an error), or refused (it is impossible)."""
     reason: str = ""
-    """One line on why it failed or was refused."""
+    """The reason why it failed or was refused, in one line."""
     exit_code: int | None = None
     runs: tuple[TrialRun, ...] = ()
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A Comparison ranks the trials of one model that the command trains; most commands train one."""
+    """A Comparison ranks the trials of one model that the command trains; most commands train one model."""
 
     name: str
     before: TrialRun
     ranked: tuple[tuple[str, Verdict], ...]
-    """The trials by name, the best first."""
+    """The trials by name with their verdicts, the best first."""
     runs: dict[str, TrialRun] = field(hash=False)
-    """The run of each trial by the name of the trial."""
+    """The run of each trial, by the name of the trial."""
 
 
 def read_run(folder: Path, change: str) -> TrialRun | None:
-    """Return what came of a run; None where it took no step, or cannot be read."""
+    """Return the result of a run; None if it took no step or cannot be read."""
     try:
         run = open_run(folder)
         diagnosis = diagnose_run(run)
@@ -98,7 +98,7 @@ def read_run(folder: Path, change: str) -> TrialRun | None:
 
 
 def advised_changes(trial: ScriptTrial) -> list[str]:
-    """Return the changes that the findings of a trial advise and that can be made at run time, the best first."""
+    """Return the changes that the findings of a trial advise and that can be applied at run time, the best first."""
     advised: list[str] = []
     for run in trial.runs:
         for finding in run.findings:
@@ -108,7 +108,7 @@ def advised_changes(trial: ScriptTrial) -> list[str]:
 
 
 def compare(trials: Sequence[ScriptTrial]) -> list[Comparison]:
-    """Return a comparison for each model that the unchanged command trained; the first trial is the unchanged one."""
+    """Return a comparison for each model that the unchanged command, which is the first trial, trained."""
     found = []
     for number, before in enumerate(trials[0].runs):
         place = sum(run.name == before.name for run in trials[0].runs[:number])

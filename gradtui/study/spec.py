@@ -1,4 +1,4 @@
-"""A StudySpec is a study as frozen data, read from a TOML file; ``plan.py`` turns it into experiments.
+"""Define a study as frozen data that is read from a TOML file; ``plan.py`` turns it into experiments.
 
 Each field is described below it. A small study::
 
@@ -43,7 +43,7 @@ Kind = Literal["lines", "bars", "map"]
 Quantity = Literal["train_accuracy", "test_accuracy", "loss", "drop", "lag_drop", "step_time", "outcome"]
 
 DEPTH, CHANGE = "depth", "change"
-"""Axes that are no field of an experiment: its weight layers without the output layer, and the name of its change."""
+"""The axes that are no fields of an experiment: its weight layers without the output layer, and its change's name."""
 
 MOST_EXPERIMENTS = 10_000
 """The largest number of experiments in one study."""
@@ -53,52 +53,52 @@ class Change(Part, frozen=True):
     """A Change is one named way in which an experiment differs from the base."""
 
     name: str = ""
-    """The name in tables and charts; by default the cure's name, or what is set."""
+    """The name in tables and charts; by default the cure's name, or the values that are set."""
     set: dict[str, Any] = msgspec.field(default_factory=dict)
-    """New values by dotted path, put in place before those of the grid."""
+    """New values by dotted path; they are set before those of the grid."""
     cure: str = ""
-    """Key of a cure (gradtui.experiment.cures.CURES), applied after the grid."""
+    """The key of a cure in gradtui.experiment.cures.CURES, which is applied after the grid."""
 
 
 class Compare(Part, frozen=True):
     """A Compare says how the results of a study are drawn."""
 
     kind: Kind = "lines"
-    """lines: y over x; bars: y of each change; map: the outcome, or another y, of each pair of x and series."""
+    """lines show y over x; bars show y of each change; a map shows the outcome, or another y, of each x and series."""
     x: str = DEPTH
-    """A path of the grid, depth, or change."""
+    """The horizontal axis: a path of the grid, depth, or change."""
     series: str = CHANGE
-    """The axis that tells lines apart; in a map the vertical axis."""
+    """The axis whose values are drawn as separate lines; in a map, the vertical axis."""
     y: Annotated[tuple[Quantity, ...], Meta(min_length=1, max_length=4)] = ("train_accuracy",)
     """The measured quantities, one chart each. drop: log10 of the first hidden layer's gradient ÷ the last's at the
     start; lag_drop: the same over time lags; step_time: seconds of a step."""
     log_x: bool = False
-    """This is true if the x axis is logarithmic."""
+    """Whether the x axis is logarithmic."""
     log_y: bool = False
-    """This is true if the y axis is logarithmic; in a map its vertical axis."""
+    """Whether the y axis is logarithmic; in a map, whether the vertical axis is."""
 
 
 class StudySpec(Part, frozen=True):
     """A StudySpec describes many experiments that answer one question: every change × grid point × seed."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)] = "study"
-    """The study's name; a study with the same name is the same study, and is continued."""
+    """The name of the study; a study with the name of an earlier one continues it."""
     description: str = ""
-    """One line on what it shows."""
+    """One line on what the study shows."""
     base: str | dict[str, Any] = msgspec.field(default_factory=dict)
     """The experiment that is changed: a preset's name, a TOML file, or a table of its fields."""
     set: dict[str, Any] = msgspec.field(default_factory=dict)
-    """New values of the base by dotted path, put in place first."""
+    """New values of the base by dotted path; they are set first."""
     seeds: Annotated[
         tuple[Annotated[int, Meta(ge=0, lt=2**32)], ...], Meta(min_length=1, max_length=1000)
     ] = (0,)
-    """Each experiment is trained once with each of them."""
+    """Each experiment is trained once with each of these seeds."""
     grid: dict[str, Any] = msgspec.field(default_factory=dict)
-    """Lists of values by dotted path; every combination is trained."""
+    """Lists of values by dotted path; every combination of them is trained."""
     change: tuple[Change, ...] = (Change(),)
-    """The changes, each crossed with the grid."""
+    """The changes; each is combined with every point of the grid."""
     compare: Compare = Compare()
-    """The way in which the results are drawn; the default is curves over the first numeric axis, else bars."""
+    """How the results are drawn; the default is curves over the first numeric axis, or else bars."""
 
 
 _ALLOWED = {
@@ -115,8 +115,7 @@ _STRUCTS = {(): StudySpec, ("change",): Change, ("compare",): Compare}
 def loads(text: str, source: str = "study") -> StudySpec:
     """Return the study that a TOML text describes; `source` names the text in an error of syntax.
 
-    Raises ExperimentError at the first field that is unknown or has the wrong type. Whether the experiments themselves
-    are valid is checked by `plan`.
+    Raises ExperimentError at the first field that is unknown or has the wrong type; `plan` checks the experiments.
     """
     return from_dict(toml_of(text, source))
 
@@ -150,9 +149,9 @@ def _default_compare(spec: StudySpec) -> Compare:
 
 
 def dumps(spec: StudySpec) -> str:
-    """Return the study as TOML with its base written out, so that a later change of a preset does not change it.
+    """Return the study as TOML with its whole base, so that a later change of a preset does not change it.
 
-    Raises ExperimentError where the base is a file that is no experiment.
+    Raises ExperimentError if the base is a file that is no experiment.
     """
     import tomli_w
 
@@ -161,7 +160,7 @@ def dumps(spec: StudySpec) -> str:
 
 
 def flat(table: dict[str, Any]) -> dict[str, Any]:
-    """Return nested tables by dotted path: TOML reads ``net.1.repeat = [2]`` as ``{"net": {"1": {"repeat": [2]}}}``."""
+    """Return tables by dotted path: TOML reads ``net.1.repeat = [2]`` as ``{"net": {"1": {"repeat": [2]}}}``."""
     return dict(_walk(table, ""))
 
 
@@ -174,7 +173,7 @@ def _walk(table: dict[str, Any], prefix: str) -> Iterator[tuple[str, Any]]:
 
 
 def _explain(message: str, raw: object) -> ExperimentError:
-    """Return an error that names our field, made from msgspec's message."""
+    """Return an error that names the field of the study, made from msgspec's message."""
     text, _, where = message.partition(" - at ")
     path = tuple(re.findall(r"[^.\[\]]+", where.strip("`").removeprefix("$")))
     field = ".".join(path)

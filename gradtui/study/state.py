@@ -1,4 +1,4 @@
-"""The state of a study is one value that never changes: screens draw it and commands print it."""
+"""Define the state of a study as immutable values, which screens draw and commands print."""
 
 from __future__ import annotations
 
@@ -25,34 +25,34 @@ COMPLETED_STATES: tuple[State, ...] = ("finished", "diverged")
 for a shorter time than the others and cannot be compared with them."""
 
 StudyStatus = Literal["planned", "running", "finished", "stopped", "failed"]
-"""failed: all runs have ended, and at least one of them broke before the end of its training."""
+"""A study has failed if all runs have ended and at least one broke before the end of its training."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class StudyRow:
-    """A StudyRow says how one experiment of a study and its run stand."""
+    """A StudyRow is the state of one experiment of a study and its run."""
 
     member: Member
     state: State | Literal["waiting"] = "waiting"
     reason: str = ""
-    """The reason why it failed, or what it waits for; one line, mostly empty."""
+    """The reason why it failed, or what it waits for, in one line; usually empty."""
     phase: str = ""
-    """The trainer's phase."""
+    """The phase of the trainer."""
     folder: Path | None = None
     """The run's folder; None before the run was created."""
     taken_up: bool = False
-    """This is true if the run existed before this study was opened."""
+    """Whether the run existed before this study was opened."""
     step: int = 0
     steps: int = 0
-    """Planned steps."""
+    """The planned steps."""
     outcome: Outcome | None = None
-    """The state of the run now; None before its first step."""
+    """The outcome of the run so far; None before its first step."""
     gradients: Floats | None = None
-    """Gradient norm of every layer at the newest step, (layers,)."""
+    """The gradient norm of each layer at the newest step, (layers,)."""
     healthy: tuple[Floats, Floats] | None = None
-    """The norms between which they would lie in a healthy net, (layers,) each."""
+    """The lowest and highest norm of each layer in a healthy net, (layers,) each."""
     codes: tuple[str, ...] = ()
-    """Codes of its critical findings and warnings; `degradation` only once shallower runs have ended."""
+    """The codes of its critical findings and warnings; `degradation` appears only after shallower runs have ended."""
     evidence: tuple[str, ...] = ()
     """One sentence for each of those findings."""
     result: RunResult | None = None
@@ -60,7 +60,7 @@ class StudyRow:
     verdict: Verdict | None = None
     """The comparison with the run that is cured; None before the end, and in studies that cure no run."""
     price: float = math.nan
-    """Time of a step ÷ that of the baseline trained under the same load; NaN where one of them is unknown."""
+    """The time of a step ÷ that of the baseline, trained under the same load; NaN if one of them is unknown."""
 
     @property
     def key(self) -> str:
@@ -79,17 +79,17 @@ class StudyRow:
 
     @property
     def ended(self) -> bool:
-        """Return whether nothing more will come of it."""
+        """Return whether it has ended, in any way."""
         return not self.live and self.state != "waiting"
 
     @property
     def completed(self) -> bool:
-        """Return whether it was trained to an end that says something of the experiment."""
+        """Return whether its training ended in a way that allows comparisons; see COMPLETED_STATES."""
         return self.state in COMPLETED_STATES and self.outcome is not None
 
     @property
     def share(self) -> float:
-        """Return how much of it is done, 0 to 1."""
+        """Return the share of its steps that is done, 0 to 1."""
         return 1.0 if self.ended else min(1.0, self.step / self.steps) if self.steps else 0.0
 
 
@@ -100,11 +100,11 @@ class StudyFinding:
     code: str
     """The code is one of gradtui.diagnosis.findings.CODES."""
     series: str
-    """The series of the study that shows it; empty where the study has only one."""
+    """The series of the study that shows it; empty if the study has only one."""
     evidence: str
     """A sentence or two with the numbers."""
     runs: tuple[str, ...]
-    """Keys of the rows that show it."""
+    """The keys of the rows that show it."""
 
     def to_json(self) -> dict[str, Any]:
         """Return it as `gradtui study --json` prints it."""
@@ -123,36 +123,36 @@ class Ranked:
 
 @dataclass(frozen=True, eq=False)
 class CuredRun:
-    """A CuredRun says what was wrong with the run whose cures a study tries."""
+    """A CuredRun holds the findings and the outcome of the run whose cures a study tries."""
 
     findings: tuple[Finding, ...] = ()
     """The findings when the study was begun."""
     outcome: Outcome | None = None
-    """The outcome of the run; the time of a step was measured under whatever load there was then."""
+    """The outcome of the run; its time of a step was measured under another load than the study's."""
 
 
 @dataclass(frozen=True, eq=False)
 class StudyState:
-    """A StudyState says how a whole study stands; its rows are in the order in which they are trained."""
+    """A StudyState is the state of a whole study; its rows are in the order in which they are trained."""
 
     folder: Path
-    """The study's folder; where the cures of a run are tried, the folder of that run."""
+    """The folder of the study; in a study of cures, the folder of the run that is cured."""
     spec: StudySpec
     status: StudyStatus = "planned"
     rows: tuple[StudyRow, ...] = ()
     charts: tuple[Chart, ...] = ()
-    """One for each of `compare.y`, of the runs that have ended so far."""
+    """A chart for each of `compare.y`, of the runs that have ended so far."""
     findings: tuple[StudyFinding, ...] = ()
     ranked: tuple[Ranked, ...] = ()
     """The changes of a study without a grid, the best first, without the first change, which is the baseline."""
     seconds: float = 0.0
-    """The time for which this process has been training it."""
+    """The seconds for which this process has trained the study."""
     expected_seconds: float | None = None
-    """How long it will take, before anything of it was trained; None where that is not known."""
+    """The estimate of the whole time before anything was trained; None if it is not known."""
     problem: str = ""
     """The reason why nothing can be trained, in one line."""
     other_owner: str = ""
-    """The other process, here or elsewhere, that trains its runs now; empty where there is none."""
+    """The other process, on any machine, that trains its runs now; empty if there is none."""
     cured: CuredRun | None = None
     """The run whose cures are tried; None in all other studies."""
 
@@ -173,14 +173,14 @@ class StudyState:
 
     @property
     def share(self) -> float:
-        """Return how much is done, 0 to 1."""
+        """Return the share of all steps that is done, 0 to 1."""
         return sum(row.share for row in self.rows) / len(self.rows) if self.rows else 0.0
 
     @property
     def seconds_left(self) -> float | None:
-        """Return the remaining time at the pace so far, or None before a twentieth is done.
+        """Return the remaining seconds at the present speed; None before a twentieth is done.
 
-        Only runs that were trained this time count.
+        Only runs that this process has trained count.
         """
         own = [row for row in self.rows if not (row.taken_up and row.ended)]
         done = sum(row.share for row in own) / len(own) if own else 1.0
@@ -199,7 +199,7 @@ class StudyState:
         raise KeyError(key)
 
     def in_order(self) -> tuple[StudyRow, ...]:
-        """Return the rows of a study without a grid as one reads them: the baseline, ranked, live, waiting, failed."""
+        """Return the rows of a study without a grid in reading order: the baseline, ranked, live, waiting, failed."""
         if not self.rows:
             return ()
         baseline = self.rows[0].member.change

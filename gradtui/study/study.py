@@ -1,4 +1,4 @@
-"""A Study trains its experiments side by side, takes up runs that exist already, and compares the results."""
+"""Train the experiments of a study side by side, continue with existing runs, and compare the results."""
 
 from __future__ import annotations
 
@@ -26,35 +26,35 @@ from gradtui.study.study_folder import OwnerLock, StudyIndex, folder_of, studies
 
 @dataclass(frozen=True)
 class StudySetup:
-    """A StudySetup is all that a study needs to begin: its members, and where their runs are found and recorded."""
+    """A StudySetup is what a study needs to begin: its members, and where their runs are found and recorded."""
 
     spec: StudySpec
     members: Sequence[Member]
     existing: ExistingRuns
     lock: OwnerLock | None = None
-    """Lets one process at a time train the study; None where two may, because each takes up the runs of the other."""
+    """The lock with which one process at a time trains the study; None if several may, as each finds the others' runs."""
     cured: CuredRun | None = None
     """The run whose cures are the members."""
     parent: str = ""
-    """Name of that run, which each new run records as its parent."""
+    """The name of that run, which each new run records as its parent."""
     expected_seconds: float | None = None
-    """How long the trainings of all members will take; None where that is not known."""
+    """The estimated seconds of the trainings of all members; None if it is not known."""
 
 
 class Study:
-    """A Study trains its members and says how they stand; any thread may call any method, and none raises.
+    """A Study trains its members and reports their state; any thread may call any method, and none raises.
 
     Nothing is read or started before the first `poll`. Runs that have ended are not trained again, those that run are
     followed, and those that were cut short are resumed from their newest checkpoint. While another process has the
-    study's lock, this one only follows the runs; when that process has gone, it takes over.
+    study's lock, this one only follows the runs; when that process has ended, it starts the rest.
 
     Args:
         state: the state before the first poll.
         prepare: called by the first poll; may raise ExperimentError, RunError, OSError or ImportError.
         runs: the folder of runs.
-        jobs: most trainers at once; None: as many as the engine has room for.
+        jobs: the most trainers at once; None means as many as the engine has room for.
         engine: makes the engine, which starts trainers.
-        only_look: follow what is there and start nothing.
+        only_look: follow the existing runs and start none.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Study:
         only_look: bool = False,
     ) -> None:
         self.state = state
-        """How the study stood at the last `poll`."""
+        """The state of the study at the last `poll`."""
         self.folder = state.folder
         self.runs = runs
         self._prepare = prepare
@@ -84,11 +84,11 @@ class Study:
 
     @property
     def begun(self) -> bool:
-        """Return whether it may start trainers."""
+        """Return whether the study may start trainers."""
         return not self._only_look
 
     def begin(self) -> None:
-        """Start trainers from the next poll on."""
+        """Allow the study to start trainers from the next poll on."""
         self._only_look = False
 
     @property
@@ -98,13 +98,13 @@ class Study:
 
     @property
     def cut_short(self) -> bool:
-        """Return whether a new study would get further: this one was closed or stopped, or could not begin."""
+        """Return whether this study was closed, stopped or unable to begin, so that a new one would get further."""
         state = self.state
         stopped = state.done and any(row.state == "stopped" for row in state.rows)
         return self._closed or bool(state.problem) or stopped
 
     def poll(self) -> StudyState:
-        """Start what there is room for, follow what runs, and return how all stands; call it a few times a second."""
+        """Start the trainers that fit, read what is new, and return the state; call it a few times a second."""
         with self._lock:
             if self._closed or self.state.done:
                 return self.state
@@ -117,7 +117,7 @@ class Study:
             return self.state
 
     def stop(self) -> None:
-        """End all runs where they are and start no more; another Study can resume them."""
+        """End all runs at their present steps and start no more; another Study can resume them."""
         with self._lock:
             self._stopped = True
             if self._trainings is not None and not self._closed:
@@ -131,7 +131,7 @@ class Study:
                 self._engine.kill()
 
     def close(self) -> None:
-        """Follow the runs no longer and start no more; those that train go on as ordinary runs."""
+        """Stop following the runs and start no more; those that train continue as ordinary runs."""
         with self._lock:
             self._closed = True
             self._release()
@@ -172,7 +172,7 @@ class Study:
             )
             runs.append(MemberRun(member, self.runs, setup.existing, parent))
         threads = max(member.experiment.run.threads for member in setup.members)
-        # The runs first: an engine that cannot be made must not keep them from being found.
+        # Runs are found before the engine is made, because making it may fail.
         setup.existing.refresh()
         for run in runs:
             run.find()
@@ -214,7 +214,7 @@ def _status(rows: Sequence[StudyRow]) -> StudyStatus:
 
 
 class _Trainings:
-    """The runs of a study in the order in which one engine starts them; one thread at a time may use them."""
+    """A _Trainings holds the runs of a study in the order in which one engine starts them; it is for one thread."""
 
     def __init__(self, engine: Engine, runs: Sequence[MemberRun], existing: ExistingRuns) -> None:
         self.runs = runs
@@ -222,14 +222,14 @@ class _Trainings:
         self._existing = existing
 
     def find(self) -> None:
-        """Take up the runs that another process has created since."""
+        """Find the runs that another process has created since."""
         self._existing.refresh()
         for run in self.runs:
             if run.waits:
                 run.find()
 
     def poll(self, *, start: bool) -> bool:
-        """Follow and judge what runs, start what there is room for, and return whether anything changed."""
+        """Follow and diagnose the runs, start those that fit, and return whether anything changed."""
         changed = False
         for run in self.runs:
             changed |= run.look()
@@ -237,12 +237,12 @@ class _Trainings:
         return (start and self._start()) or changed
 
     def stop(self) -> None:
-        """End all that run where they are and start no more."""
+        """End all runs at their present steps and start no more."""
         for run in self.runs:
             run.stop()
 
     def _judge(self) -> bool:
-        """Judge all runs that have ended but only one that trains, so that a poll never takes long."""
+        """Diagnose all runs that have ended but only one that trains, so that a poll never takes long."""
         waiting = [(since, run) for run in self.runs if (since := run.waits_since) is not None]
         ended = [run for _, run in waiting if not run.live]
         training = [entry for entry in waiting if entry[1].live]
@@ -284,7 +284,7 @@ def open_study(
     Args:
         runs: the folder of runs; by default where runs are kept.
         jobs, engine, only_look: see Study.
-        fresh: begin anew in another folder, even where there is a study of that name.
+        fresh: begin in a new folder, even if there is a study of that name.
         folder: the folder of the study; by default the newest one of its name.
     """
     runs = (runs or runs_root()).absolute()

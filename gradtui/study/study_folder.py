@@ -1,13 +1,13 @@
-"""The folder of a study holds its description, the list of its runs and the process that trains it.
+"""Read and write the folder of a study: its description, the list of its runs, and the process that trains it.
 
     study.toml     a copy of the study with its base written out
     runs.jsonl     one JSON object a line: "key" of an experiment, "run", the path of its folder relative to this one;
                    of equal keys the last one counts
-    keeper.json    the process that trains the runs; it has no effect once that process has gone
+    keeper.json    the process that trains the runs; it has no effect after that process has ended
     heartbeat      an empty file whose modification time that process renews
 
-The results are in the runs themselves, which are ordinary ones. A study of the same name is the same study: what was
-trained of it is not trained again, even if experiments were added to it since.
+The results are in the runs, which are ordinary ones. A study of the same name is the same study: its runs are not
+trained again, even if experiments were added to it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ STUDY_FILE = "study.toml"
 INDEX_FILE = "runs.jsonl"
 OWNER_FILE = "keeper.json"
 LARGEST_OWNER = 10_000
-"""Bytes of that file, of which we write some 150."""
+"""The most bytes of keeper.json that are read; gradtui writes about 150."""
 BEAT_SECONDS = 5.0
-"""The time between two renewals of the heartbeat."""
+"""The seconds between two renewals of the heartbeat."""
 
 
 def studies_root(runs: Path | None = None) -> Path:
@@ -47,7 +47,7 @@ def studies_root(runs: Path | None = None) -> Path:
 
 
 def folder_of(name: str, root: Path, *, fresh: bool = False) -> Path:
-    """Return the newest folder of the study of that name, or with `fresh` the path of another, new one."""
+    """Return the newest folder of the study of that name, or with `fresh` the path of a new folder."""
     slug = slug_of(name) or "study"
     there = [0]
     try:
@@ -64,18 +64,18 @@ def folder_of(name: str, root: Path, *, fresh: bool = False) -> Path:
 
 @dataclass(frozen=True)
 class StudyInfo:
-    """A StudyInfo is one study in a list of those that were begun."""
+    """A StudyInfo is one study in the list of those that have a folder."""
 
     folder: Path
     spec: StudySpec
     runs: int
     """The number of runs that were created."""
     changed: float
-    """The time when the last one was created, in seconds since the epoch."""
+    """The time at which the last run was created, in seconds since the epoch."""
 
 
 def list_studies(root: Path | None = None) -> list[StudyInfo]:
-    """Return the studies in that folder (None: studies_root()), the newest first, leaving out what is no study."""
+    """Return the studies in a folder, by default `studies_root()`, the newest first; other folders are left out."""
     found = []
     try:
         folders = [Path(entry.path) for entry in os.scandir(root or studies_root()) if entry.is_dir()]
@@ -102,7 +102,7 @@ def write_study(folder: Path, spec: StudySpec) -> None:
 
 
 class StudyIndex:
-    """A StudyIndex records which runs belong to a study; one process writes it, any may read it."""
+    """A StudyIndex records which runs belong to a study; one process writes it, and any process may read it."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / INDEX_FILE
@@ -110,7 +110,7 @@ class StudyIndex:
         self._runs: dict[str, Path] = {}
 
     def read(self) -> dict[str, Path]:
-        """Return the folders of the runs by the key of their member; some of them may have been deleted."""
+        """Return the folders of the runs by the key of their member; some may have been deleted."""
         entries, restarted = self._lines.poll()
         if restarted:
             self._runs = {}
@@ -121,11 +121,11 @@ class StudyIndex:
         return self._runs
 
     def refresh(self) -> None:
-        """Read what was added since."""
+        """Read the lines that were added since."""
         self.read()
 
     def find(self, member: Member) -> tuple[Path, State] | None:
-        """Return the folder and the state of the member's run, or None where there is none that can be read."""
+        """Return the folder and the state of the member's run; None if there is none that can be read."""
         folder = self._runs.get(member.key)
         if folder is None or not is_run_folder(folder):
             return None
@@ -149,7 +149,7 @@ class StudyIndex:
 
     @property
     def changed(self) -> float:
-        """Return when it was written last, in seconds since the epoch; 0 where it never was."""
+        """Return when it was written last, in seconds since the epoch; 0 if it was never written."""
         try:
             return self._path.stat().st_mtime
         except OSError:
@@ -166,12 +166,12 @@ class StudyOwner(msgspec.Struct, frozen=True):
 
     @classmethod
     def this_process(cls) -> StudyOwner:
-        """Return the owner that this process would be."""
+        """Return an owner that names this process."""
         meta = RunMeta.of_this_process(id="", name="")
         return cls(meta.pid, meta.pid_started, meta.host, meta.machine)
 
     def alive(self, folder: Path) -> bool:
-        """Return whether the process still exists; elsewhere, whether the study's heartbeat is fresh."""
+        """Return whether the process exists; on another machine, whether the study's heartbeat is fresh."""
         return is_alive(folder, RunMeta(id="", name="", **msgspec.structs.asdict(self)))
 
     def __str__(self) -> str:
@@ -187,14 +187,14 @@ class OwnerLock:
         self._beat = 0.0
 
     def take(self) -> StudyOwner | None:
-        """Take or keep the lock and return None, or return the process that has it. Raises OSError."""
+        """Take or keep the lock and return None; if another process has it, return that one. Raises OSError."""
         there = self._read()
         if there is not None and there != self._ours and there.alive(self._path.parent):
             return there
         if there != self._ours:
             with replacing(self._path) as file:
                 file.write(msgspec.json.encode(self._ours) + b"\n")
-            # Of two processes that write it in the same moment, the one whose content is left has the lock.
+            # If two processes write it at the same moment, the one whose content remains has the lock.
             there = self._read()
             if there is not None and there != self._ours:
                 return there

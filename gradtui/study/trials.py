@@ -1,7 +1,7 @@
-"""Try cures for a few dozen steps each, and rank them by what came of it.
+"""Train cures for a few dozen steps each, and rank them by the results.
 
-The first step of a trial measures one batch at the start, so that a cure whose gradient still vanishes or explodes is
-told at once; the loss of the last steps tells the others apart.
+The first step of a trial measures one batch at the start and so finds a cure whose gradient still vanishes or explodes;
+the loss of the last steps ranks the others.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from gradtui.study.repair_limits import TRIAL_SECONDS
 from gradtui.training.launch import create_run
 
 TRIAL_STEPS = 40
-"""The steps of a trial, or a quarter of the experiment's own where that is less."""
+"""The most steps of a trial; it is a quarter of the experiment's own steps if that is less."""
 TRIAL_SHARE = 0.25
 FEWEST_TRIAL_STEPS = 10
 COMPARED_STEPS = 5
-"""The loss at the end of a trial is the median of so many steps."""
+"""The loss at the end of a trial is the median over this many steps."""
 CLEARLY_LOWER = 0.8
 """The first advice gives way to a cure whose loss is below this share of its own: so short a trial decides no less."""
 POLL_SECONDS = 0.05
@@ -37,26 +37,26 @@ POLL_SECONDS = 0.05
 
 @dataclass(frozen=True)
 class Trial:
-    """A Trial is a cure with what came of a few steps with it."""
+    """A Trial is a cure with the results of a few steps."""
 
     cure: CureOffer
     steps: int
-    """The steps that were taken; 0 where the trial did not get so far within the time."""
+    """The steps that were taken; 0 if there was no time for any."""
     first_loss: float
     last_loss: float
     start: float
-    """The decades from last to first layer at the first step; NaN where there is no profile."""
+    """The decades from the last to the first layer's gradient at the first step; NaN if there is no profile."""
 
     @property
     def uneven(self) -> bool:
-        """Return whether its start still vanishes or explodes, or its numbers broke."""
+        """Return whether its gradient vanishes or explodes at the start, or its numbers are not finite."""
         if self.steps and not math.isfinite(self.last_loss):
             return True
         return self.start <= VANISHING_DECADES or self.start >= EXPLODING_DECADES
 
 
 def trial_of(cure: CureOffer, folder: Path) -> Trial:
-    """Return what came of the trial in this folder, as far as it got."""
+    """Return the results of the trial in this folder so far."""
     try:
         evidence = evidence_of(open_run(folder))
     except (RunError, OSError):
@@ -70,7 +70,7 @@ def trial_of(cure: CureOffer, folder: Path) -> Trial:
 
 
 def trial_experiment(experiment: Experiment) -> Experiment:
-    """Return the experiment for a trial: a few steps at the rate that it has after its warm-up."""
+    """Return the experiment of a trial, which takes a few steps at the learning rate after the warm-up."""
     few = max(FEWEST_TRIAL_STEPS, min(TRIAL_STEPS, int(TRIAL_SHARE * experiment.run.steps)))
     changes = {
         "run.steps": min(few, experiment.run.steps),
@@ -110,17 +110,17 @@ def try_cures(
     seconds: float = TRIAL_SECONDS,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Trial]:
-    """Train each cure for a few steps, as many side by side as there is room for, and return them in their order.
+    """Train each cure for a few steps, as many side by side as the engine has room for, and return the trials in order.
 
-    After `seconds`, or once `cancelled` says so, what still trains is killed and counts as far as it got.
+    After `seconds`, or once `cancelled` returns true, the trainers are killed and the results so far count.
 
     Args:
         experiment: the experiment without the cures.
-        cures: those to try.
-        engine: what starts the trainers.
+        cures: the cures to try.
+        engine: the engine that starts the trainers.
         root: a folder for the runs; the caller deletes it.
-        seconds: the time for all of them.
-        cancelled: is asked again and again.
+        seconds: the time for all trials.
+        cancelled: is called repeatedly.
     """
     wanted = [trial_experiment(set_fields(experiment, cure.set)) for cure in cures]
     folders = [create_run(each, root) for each in wanted]

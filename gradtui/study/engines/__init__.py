@@ -1,7 +1,7 @@
-"""An engine starts the trainers of a study, on this machine or on others.
+"""Define the engines, which start the trainers of a study on this machine or on others.
 
-What trainers do is written in their run folders, whichever machine they run on. To add an engine, write a module with a
-class that is an `Engine`, and name it in `ENGINES`.
+Trainers write their run folders on any machine. To add an engine, write a module with a class that is an `Engine`, and
+name it in `ENGINES`.
 """
 
 from __future__ import annotations
@@ -16,17 +16,17 @@ from gradtui.experiment import Experiment, ExperimentError
 from gradtui.experiment.memory import memory_of
 
 TRAINER_BYTES = 300_000_000
-"""Memory that a trainer takes before its net is built, mostly torch itself."""
+"""The memory of a trainer before its net is built, in bytes; most of it is torch itself."""
 
 LOST = -1000
-"""Stands in place of an exit code where the machine of a trainer was lost, or the trainer never got a place on one."""
+"""The value in place of an exit code if the machine of a trainer was lost, or no machine had room for it."""
 
 
 class TrainerProcess(Protocol):
     """A TrainerProcess is a trainer that was started, such as gradtui.training.launch.Trainer."""
 
     def poll(self) -> int | None:
-        """Return None while it trains or waits for a place, then its exit code or LOST. Never blocks."""
+        """Return None while it trains or waits for a machine, then its exit code or LOST. Never blocks."""
         ...
 
 
@@ -36,12 +36,12 @@ StartTrainer = Callable[[Path], TrainerProcess]
 
 @dataclass(frozen=True)
 class Load:
-    """A Load says what one of the current trainings asks of a machine."""
+    """A Load is what one of the current trainings needs of a machine."""
 
     memory: int
-    """Bytes."""
+    """The memory in bytes."""
     builds: bool
-    """This is true if it has not yet taken all of that memory."""
+    """Whether it has not taken all of that memory yet."""
 
 
 def memory_estimate(experiment: Experiment) -> int:
@@ -57,19 +57,19 @@ class Engine(Protocol):
     """An Engine starts as many trainers at once as it has room for; one thread at a time calls its methods."""
 
     def has_room(self, memory: int, running: Collection[Load]) -> bool:
-        """Return whether one more trainer that needs so many bytes may be started beside those that run.
+        """Return whether one more trainer that needs `memory` bytes may be started beside those that run.
 
-        Always true where none runs: whether the training fits at all is then found out and reported by its trainer.
+        It is always true if none runs: then the trainer itself finds and reports that the training does not fit.
         Never raises.
         """
         ...
 
     def start(self, folder: Path) -> TrainerProcess:
-        """Train the run in `folder` from its newest checkpoint, or from its beginning. Raises OSError, one line."""
+        """Train the run in `folder` from its newest checkpoint, or else from its start. Raises OSError, in one line."""
         ...
 
     def close(self) -> None:
-        """Start nothing more; what trains goes on where it can. Never raises."""
+        """Start nothing more; trainers that can continue without the engine do. Never raises."""
         ...
 
     def kill(self) -> None:
@@ -92,11 +92,11 @@ RAY_NEEDS_CONSENT = (
     "--engine ray: name a cluster by --address; a cluster that is started here listens on all network interfaces, and "
     "anyone who reaches its ports can run commands as you, so it is started only with --ray-listen"
 )
-"""The message that refuses to start a Ray cluster without being asked."""
+"""The message that refuses to start a Ray cluster without consent."""
 
 
 def engine_of(name: str, **options: str | bool) -> MakeEngine:
-    """Return the engine of that name, which is imported when it is made and given the options. Raises KeyError."""
+    """Import and make the engine of that name with the options. Raises KeyError on an unknown name."""
     module, _, class_name = ENGINES[name].partition(":")
 
     def make(jobs: int | None, threads: int) -> Engine:

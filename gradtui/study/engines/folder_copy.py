@@ -1,6 +1,6 @@
-"""A run folder is copied to another machine while it is written: what changed is collected there and applied here.
+"""Copy a run folder from another machine while it is written: collect the changes there, and apply them here.
 
-Files that only grow travel by what was appended; all others are replaced as a whole and travel as a whole.
+Of files that only grow, the appended bytes are copied; all other files are copied as a whole.
 """
 
 from __future__ import annotations
@@ -15,19 +15,19 @@ from gradtui.runs.safe_files import make_subfolder, open_file, remove, replacing
 
 GROWING_SUFFIXES = (".f32", ".jsonl", ".log")
 MOST_BYTES = 32_000_000
-"""After so many bytes the rest waits for the next time; a single file that is replaced as a whole may be larger."""
+"""The most bytes of one collection, after which the rest waits; a file that is copied as a whole may be larger."""
 TAIL_BYTES = 64
 """The last bytes of a file that distinguish growth from a cut and rewritten file, because rows carry time stamps."""
 
 
 @dataclass(frozen=True)
 class FileChange:
-    """A FileChange is what is new in one file."""
+    """A FileChange is the new content of one file."""
 
     path: str
-    """Relative to the run's folder."""
+    """The path relative to the run's folder."""
     data: bytes | None
-    """None: the file was deleted."""
+    """The bytes; None if the file was deleted."""
     offset: int | None = None
     """The place where the bytes begin, with the file ending after them; None: they are the whole file, to be replaced
     at once."""
@@ -42,7 +42,7 @@ class _Sent:
 
 
 class FolderChanges:
-    """FolderChanges collects what has changed in a folder since it was last asked.
+    """A FolderChanges collects what has changed in a folder since the last collection.
 
     Args:
         leave: names of files that are never copied.
@@ -50,15 +50,15 @@ class FolderChanges:
 
     def __init__(self, folder: Path, leave: Collection[str] = ()) -> None:
         self.more = False
-        """Whether there was too much for one time."""
+        """Whether there was more than one collection holds."""
         self._folder = folder
         self._leave = leave
         self._sent: dict[str, _Sent] = {}
 
     def collect(self, most: int = MOST_BYTES) -> list[FileChange]:
-        """Return what is new, up to about so many bytes; a file that cannot be read is skipped.
+        """Return the changes, up to about `most` bytes; a file that cannot be read is skipped.
 
-        Events come last, so that all of a run has arrived when its end is read.
+        Events come last, so that the whole run has arrived when its end is read.
         """
         there = sorted(self._files(), key=lambda path: (path == EVENTS_FILE, path))
         found = [FileChange(path, None) for path in self._sent.keys() - set(there)]
@@ -72,7 +72,7 @@ class FolderChanges:
             try:
                 new = self._grown(path, most) if path.endswith(GROWING_SUFFIXES) else self._replaced(path)
             except OSError:
-                # It was replaced or removed meanwhile; the next call sees it as it is then.
+                # It was replaced or removed meanwhile; the next call reads its new content.
                 continue
             if new is not None and new.data is not None:
                 found.append(new)
@@ -80,7 +80,7 @@ class FolderChanges:
         return found
 
     def collect_all(self) -> list[FileChange]:
-        """Return all that is new, however large it is."""
+        """Return all changes, of any size."""
         found = self.collect()
         while self.more:
             found += self.collect()
@@ -89,7 +89,7 @@ class FolderChanges:
     def _files(self) -> Iterable[str]:
         for root, _, names in os.walk(self._folder):
             here = Path(root).relative_to(self._folder)
-            # Names of drafts begin with a dot.
+            # The names of temporary files begin with a dot.
             yield from (str(here / name) for name in names if name[0] != "." and name not in self._leave)
 
     def _grown(self, path: str, most: int) -> FileChange | None:
@@ -139,7 +139,7 @@ def apply_changes(folder: Path, changes: Iterable[FileChange]) -> None:
             with replacing(path) as file:
                 file.write(change.data)
         else:
-            # The empty heartbeat, once a second: a write that is cut off cannot damage it.
+            # This is the empty heartbeat, once a second; a write that is cut off cannot damage it.
             descriptor = open_file(path, os.O_WRONLY | os.O_CREAT)
             try:
                 os.ftruncate(descriptor, 0)

@@ -1,4 +1,4 @@
-"""The local engine trains on this machine: one trainer a core, as many as the memory holds."""
+"""Train the runs of a study on this machine: one trainer a core, as many as fit into the memory."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ class LocalEngine:
     """A LocalEngine keeps trainers that take one run after another, because importing torch takes seconds.
 
     Args:
-        jobs: most trainers at once; by default as many as there are cores for.
-        threads: of each trainer.
-        start: starts a trainer in a folder, in place of the trainers that are kept.
+        jobs: the most trainers at once; by default as many as there are cores for.
+        threads: the number of threads of each trainer.
+        start: starts a trainer in a folder; used in place of the trainers that are kept.
     """
 
     def __init__(self, jobs: int | None = None, threads: int = 1, start: StartTrainer | None = None) -> None:
@@ -26,7 +26,7 @@ class LocalEngine:
         self._workers: list[Worker] = []
 
     def has_room(self, memory: int, running: Collection[Load]) -> bool:
-        """Return whether there is a core and the memory for one more trainer."""
+        """Return whether a core and enough memory are free for one more trainer."""
         if not running:
             return True
         if len(running) >= self.jobs:

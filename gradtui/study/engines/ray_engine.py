@@ -1,7 +1,7 @@
-"""The Ray engine trains on the machines of a Ray cluster: one trainer a worker, as many workers as there is room for.
+"""Train the runs of a study on the machines of a Ray cluster: one trainer a worker, as many workers as fit.
 
-`ray_worker` is what trains there, `remote_run` follows each run from here, and `folder_copy` brings its files back
-where the folder of runs is not shared. Ray is imported when an engine is made.
+`ray_worker` trains there, `remote_run` follows each run from here, and `folder_copy` brings its files back if the
+folder of runs is not shared. Ray is imported when an engine is made.
 """
 
 from __future__ import annotations
@@ -27,32 +27,32 @@ from gradtui.study.engines.remote_run import RemoteRun, Resources, WorkerHandle
 from gradtui.training.machine import cores
 
 PLACEMENT_SECONDS = 5.0
-"""Within this time a new worker answers if there is a place for it."""
+"""The time within which a new worker answers if the cluster has room for it."""
 LEAVE_SECONDS = 3.0
-"""The time that workers are given to remove their copies."""
+"""The time that workers have to remove their copies."""
 CONNECT_SECONDS = 10.0
 OBJECT_STORE_BYTES = 100_000_000
 """The memory for what travels between processes of a cluster of our own; nearly nothing does, because folders are
 shared."""
 MEMORY_GRAIN = 256_000_000
-"""Bytes to which memory is rounded up, so that one worker can train experiments of nearly the same size."""
+"""The bytes to whose multiples memory is rounded up, so that one worker can train experiments of about equal size."""
 
 
 class RayEngine:
-    """A RayEngine keeps trainers in actors of Ray's, which end with this process, as Ray has it.
+    """A RayEngine keeps trainers in actors of Ray, which end with this process.
 
-    What was cut short is resumed from its newest checkpoint next time. Where a machine sees the folder of runs, its
-    trainers write into it; where not, into a copy, whose changes are brought back about once a second. All machines
-    need gradtui[ray] in the version that is installed here.
+    A run that was cut short is resumed from its newest checkpoint next time. If a machine sees the folder of runs, its
+    trainers write into it; otherwise they write into a copy, whose changes are brought back about once a second. All
+    machines need gradtui[ray] in the version that is installed here.
 
     Args:
-        jobs: most trainers at once; by default as many as the cluster has room for.
-        threads: of each trainer.
-        address: of the cluster, as Ray writes it. A cluster that this process has already joined is used as it is.
-        listen: whether a cluster of this machine alone may be started where there is no address. Ray then listens on
-            all network interfaces, and takes orders from everybody who reaches them.
+        jobs: the most trainers at once; by default as many as the cluster has room for.
+        threads: the number of threads of each trainer.
+        address: the address of the cluster in Ray's form. A cluster that this process has already joined is used.
+        listen: whether a cluster of this machine alone may be started if there is no address. Ray then listens on all
+            network interfaces, and obeys everybody who can reach them.
 
-    Raises ImportError where Ray is missing, and OSError where there is no such cluster.
+    Raises ImportError if Ray is missing, and OSError if there is no such cluster.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class RayEngine:
             join(self._ray, address, threads)
 
     def has_room(self, memory: int, running: Collection[Load]) -> bool:
-        """Return whether a worker is free, or the cluster has a place for another one."""
+        """Return whether a worker is free, or the cluster has room for another one."""
         if not running:
             return True
         if self._jobs and len(running) >= self._jobs:
@@ -79,7 +79,7 @@ class RayEngine:
             return True
         coming = [worker for worker in self._workers if not worker.placed]
         if any(time.monotonic() - worker.since > PLACEMENT_SECONDS for worker in coming):
-            # A worker still waits for a place: the cluster is full, whatever it says.
+            # A worker still waits for a machine, so the cluster is full although it reports room.
             return False
         left, idle = available(self._ray), [worker for worker in self._workers if worker.free]
         cpus = left.cpus + sum(one.resources.cpus for one in idle) - sum(one.resources.cpus for one in coming)
@@ -102,7 +102,7 @@ class RayEngine:
         return worker.run
 
     def close(self) -> None:
-        """End all trainers where they are."""
+        """End all trainers at their present steps."""
         leaving = [
             worker.actor.leave.remote() for worker in self._workers if worker.placed and not worker.gone
         ]
@@ -128,7 +128,7 @@ class RayEngine:
             if worker.resources.serves(resources):
                 return worker
         for worker in free:
-            # It occupies what the new one needs.
+            # It holds the resources that the new one needs.
             worker.end()
         there = [worker for worker in self._workers if not worker.gone]
         self._workers = [*there, WorkerHandle(self._ray, resources)]
@@ -136,9 +136,9 @@ class RayEngine:
 
 
 def token_of(root: Path) -> str:
-    """Return the content of the marker in a folder of runs, which is written if it is missing. Raises OSError.
+    """Return the content of the marker in a folder of runs; write it if it is missing. Raises OSError.
 
-    By it a machine that looks at the same path knows whether it sees the same folder.
+    By the marker, another machine checks whether the same path is the same folder there.
     """
     marker = root / MARKER_FILE
     with contextlib.suppress(FileExistsError), marker.open("x") as file:
@@ -154,7 +154,7 @@ def ray_library() -> Any:
     try:
         import ray
 
-        # Where the working directory has a folder called ray, as Ray's own temporary one does, `import ray` finds that
+        # If the working directory has a folder called ray, as Ray's own temporary folder has, `import ray` finds that
         # folder as an empty module, and only this second import fails.
         import ray.exceptions
     except ImportError:
@@ -163,9 +163,9 @@ def ray_library() -> Any:
 
 
 def join(ray: Any, address: str, threads: int) -> None:
-    """Join the cluster at an address, or without one make a cluster of this machine that ends with this process.
+    """Join the cluster at an address; without one, start a cluster of this machine that ends with this process.
 
-    Raises OSError, one line.
+    Raises OSError, in one line.
     """
     if address:
         check_reachable(address)
@@ -189,15 +189,15 @@ def join(ray: Any, address: str, threads: int) -> None:
         line = next(iter(str(error).splitlines()), "") or type(error).__name__
         where = f"--address {address}" if address else "a Ray cluster on this machine"
         raise OSError(f"{where}: {line}") from None
-    # Ray prints what happens to its machines to stdout, where a report is to be printed, and has no setting against it.
+    # Ray prints messages on its machines to stdout, where the report is printed, and has no setting against that.
     ray._private.worker._worker_logs_enabled = False
 
 
 def check_reachable(address: str) -> None:
-    """Raise OSError where nothing listens at the address; Ray itself would try for more than five minutes."""
+    """Raise OSError if nothing listens at the address; Ray itself would try for more than five minutes."""
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if not (host and port.isdecimal()):
-        # `auto`, or something that Ray refuses at once.
+        # It is `auto`, or an address that Ray refuses at once.
         return
     try:
         socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
@@ -209,7 +209,7 @@ def check_reachable(address: str) -> None:
 
 @contextlib.contextmanager
 def _sigterm_kept() -> Iterator[None]:
-    """Restore the handler of SIGTERM, which Ray replaces by one that exits; the command handles it itself."""
+    """Restore the handler of SIGTERM, which Ray replaces by one that exits, because the command handles it itself."""
     before = signal.getsignal(signal.SIGTERM)
     try:
         yield
@@ -219,10 +219,10 @@ def _sigterm_kept() -> Iterator[None]:
 
 
 def resources_for(experiment: Experiment, ray: Any) -> Resources:
-    """Return what a trainer of the experiment needs: a core a thread, a GPU where it names one, and memory.
+    """Return what a trainer of the experiment needs: a core a thread, a GPU if it names one, and memory.
 
-    Where no machine has as much, return what the largest one has: Ray would wait for a larger machine for ever, while a
-    trainer finds out and reports whether that is enough.
+    If no machine has as much, return what the largest one has: Ray would wait for a larger machine for ever, while a
+    trainer reports whether the memory is enough.
     """
     run = experiment.run
     memory = math.ceil(memory_estimate(experiment) / MEMORY_GRAIN) * MEMORY_GRAIN
@@ -239,7 +239,7 @@ def resources_for(experiment: Experiment, ray: Any) -> Resources:
 
 
 def available(ray: Any) -> Resources:
-    """Return what is free in the whole cluster, as far as this process has heard."""
+    """Return the free resources of the whole cluster, as far as this process knows."""
     return _resources(ray.available_resources())
 
 

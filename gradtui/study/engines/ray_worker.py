@@ -1,4 +1,4 @@
-"""A RayWorker trains runs on a machine of a Ray cluster, in an actor of Ray's; it does not import Ray itself."""
+"""Train runs on a machine of a Ray cluster, in an actor of Ray; this module does not import Ray itself."""
 
 from __future__ import annotations
 
@@ -19,27 +19,27 @@ from gradtui.study.state import COMPLETED_STATES
 from gradtui.training.launch import Worker, WorkerRun
 
 MARKER_FILE = ".folder-of-runs"
-"""Lies in a folder of runs and holds a token that distinguishes it from all other such folders."""
+"""The name of the file in a folder of runs whose content distinguishes it from all other such folders."""
 LOOK_SECONDS = 1.0
-"""The time that a look waits for the end of the run."""
+"""The time for which one call waits for the end of the run."""
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
 class RemoteLook:
-    """A RemoteLook says how a run on another machine stands."""
+    """A RemoteLook is the state of a run on another machine."""
 
     code: int | None
-    """None while it is trained, then the trainer's exit code, or LOST where it was told to stop before it began."""
+    """None while it is trained, then the trainer's exit code, or LOST if it was stopped before it began."""
     changes: list[FileChange]
-    """The new content of the folder, where it is trained in a copy of it."""
+    """The changes of the run's folder, if it is trained in a copy of it."""
 
 
 class RayWorker:
     """A RayWorker keeps one trainer for one run after another, so that torch is imported once.
 
-    The trainer is a process of its own: the worker survives a crash of it and reports it, and the trainer ends with the
-    worker however that ends.
+    The trainer is a process of its own: the worker survives and reports its crash, and the trainer ends with the
+    worker in any case.
 
     Args:
         home: the working directory of the person, to which paths of data are relative; used if it exists here.
@@ -52,14 +52,14 @@ class RayWorker:
         self._copy: Scratch | None = None
 
     def sees(self, folder: str, token: str) -> bool:
-        """Return whether the run's folder is seen from this machine, and not another folder of the same name."""
+        """Return whether this machine sees the run's folder, and not another folder of the same name."""
         try:
             return Path(folder).is_dir() and Path(folder).with_name(MARKER_FILE).read_text() == token
         except OSError:
             return False
 
     def train(self, folder: str, files: list[FileChange] | None) -> None:
-        """Train the run in `folder`, or in a copy of it made of `files`; call it only after the last run has ended.
+        """Train the run in `folder`, or in a copy made of `files`; call it only after the last run has ended.
 
         Raises OSError.
         """
@@ -73,7 +73,7 @@ class RayWorker:
         self._control = ControlReader(self._folder, skip_old=True)
 
     def look(self, commands: bytes) -> RemoteLook:
-        """Pass on commands, as lines of control.jsonl, wait a moment for the end of the run, and say how it stands.
+        """Pass on commands (lines of control.jsonl), wait a moment for the end of the run, and return its state.
 
         Raises OSError.
         """
@@ -99,11 +99,11 @@ class RayWorker:
         make_folder(self._folder)
         apply_changes(self._folder, files)
         for name in (HEARTBEAT_FILE, RUN_FILE):
-            # The trainer before this one was elsewhere: that its files were written just now says nothing of it.
+            # An earlier trainer was on another machine, so the new times of its files say nothing about it.
             with contextlib.suppress(FileNotFoundError):
                 os.utime(self._folder / name, (0, 0))
         self._changes = FolderChanges(self._folder, leave=(CONTROL_FILE,))
-        # What was just written is known on the other side.
+        # The other side has what was just written.
         self._changes.collect_all()
 
     def _advance(self) -> int | None:

@@ -1,4 +1,4 @@
-"""A RemoteRun follows a run from here while a worker on a machine of the cluster trains it."""
+"""Follow a run from here while a worker on a machine of the cluster trains it."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
 from gradtui.study.engines.ray_worker import RayWorker, RemoteLook
 
 FAILED = 1
-"""Exit code of a run that could not be trained, and would fail on any machine."""
+"""The exit code of a run that could not be trained, and would fail on any machine."""
 
 
 @dataclass(frozen=True)
 class Resources:
-    """Resources are what a worker occupies of the cluster for as long as it exists."""
+    """A Resources is what a worker occupies of the cluster as long as it exists."""
 
     cpus: int
     gpus: int
     memory: int
-    """Bytes."""
+    """The memory in bytes."""
 
     def serves(self, other: Resources) -> bool:
-        """Return whether a worker with these resources can train a run that wants the other ones."""
+        """Return whether a worker with these resources can train a run that needs the other ones."""
         return (self.cpus, self.gpus) == (other.cpus, other.gpus) and self.memory >= other.memory
 
 
 class WorkerHandle:
-    """A WorkerHandle is a RayWorker as this process knows it: an actor of Ray's that may still wait for a machine."""
+    """A WorkerHandle is this process's reference to a RayWorker, an actor of Ray that may still wait for a machine."""
 
     def __init__(self, ray: Any, resources: Resources) -> None:
         actor = ray.remote(RayWorker).options(
@@ -45,14 +45,14 @@ class WorkerHandle:
         self.resources = resources
         self.since = time.monotonic()
         self.placed = False
-        """Whether it has answered once, so that it has a machine."""
+        """Whether it has a machine, which it shows by its first answer."""
         self.gone = False
         self.run: RemoteRun | None = None
         self._ray = ray
 
     @property
     def free(self) -> bool:
-        """Return whether it can take a run."""
+        """Return whether it can train a run now."""
         return self.placed and not self.gone and (self.run is None or self.run.over)
 
     def end(self) -> None:
@@ -75,17 +75,17 @@ class RemoteRun:
         self._folder = folder
         self._code: int | None = None
         self._commands_passed = 0
-        """Bytes of control.jsonl that were passed on."""
+        """The number of bytes of control.jsonl that were passed on."""
         self._control = ControlReader(folder, skip_old=True)
         self._ask(worker.actor.sees.remote(str(folder), token), self._begin)
 
     @property
     def over(self) -> bool:
-        """Return whether its end is known."""
+        """Return whether the run is known to have ended."""
         return self._code is not None
 
     def poll(self) -> int | None:
-        """Return None while it trains or waits for a place, then the trainer's exit code or LOST."""
+        """Return None while it trains or waits for a machine, then the trainer's exit code or LOST."""
         while self._code is None:
             try:
                 if not self._ray.wait([self._question], timeout=0)[0]:
@@ -97,19 +97,19 @@ class RemoteRun:
                 if error.actor_init_failed:
                     self._fail(error)
                 else:
-                    # The machine is lost, or only the worker's process; one that merely fell silent counts as lost too.
+                    # The machine or the worker's process is lost; one that no longer answers counts as lost too.
                     self.end(LOST)
             except (self._ray.exceptions.RayError, OSError) as error:
                 self._fail(error)
         return self._code
 
     def end(self, code: int) -> None:
-        """Take the run for over, unless it is already, and end its worker."""
+        """Regard the run as ended, if it is not, and end its worker."""
         if self._code is None:
             self._code = code
         self._worker.end()
 
-    # -- questions and answers
+    # -- calls to the worker
 
     def _ask(self, question: Any, then: Callable[[Any], None]) -> None:
         self._question, self._then = question, then
@@ -118,7 +118,7 @@ class RemoteRun:
         files = None
         self._shares_folder = shares_folder
         if not shares_folder:
-            # Before the copy: a command that comes meanwhile is passed on twice, but obeyed once.
+            # It is read before the copy is made: a command that arrives meanwhile is passed on twice, but obeyed once.
             self._commands_passed = size_of(self._folder / CONTROL_FILE)
             files = FolderChanges(self._folder).collect_all()
         self._ask(self._worker.actor.train.remote(str(self._folder), files), self._look)
@@ -145,14 +145,14 @@ class RemoteRun:
         return whole
 
     def _withdraw(self) -> None:
-        """End it here if it was told to stop before its worker had a machine, where there is nothing to stop yet."""
+        """End the run if it was stopped before its worker had a machine, where there is nothing to stop yet."""
         if self._worker.placed:
             return
         if any(command.name == "stop" and not command.refusal for command in self._control.poll()):
             self.end(LOST)
 
     def _fail(self, error: Exception) -> None:
-        """End it with an error that no machine is to blame for, and write the reason where a trainer writes it."""
+        """End the run with an error that has nothing to do with its machine, and write the reason as a trainer does."""
         lines = [line for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
         with contextlib.suppress(OSError):
             append(self._folder / LOG_FILE, f"on the cluster: {lines[-1].strip()}\n".encode())

@@ -1,4 +1,4 @@
-"""The studies that ship with gradtui are one TOML file each in this folder."""
+"""Load the studies that ship with gradtui; each is a TOML file in this folder."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ORDER = (
     "clipping",
     "time-lags",
 )
-"""First the studies that show the problem of depth, then those that compare answers to it."""
+"""The studies that show the problem of depth, and then those that compare cures."""
 
 
 def names() -> tuple[str, ...]:
@@ -29,7 +29,7 @@ def names() -> tuple[str, ...]:
 
 @cache
 def load_preset(name: str) -> StudySpec:
-    """Return the study of this name. Raises ExperimentError, with the nearest name, where there is none."""
+    """Return the study of this name. Raises ExperimentError, with the nearest name, if there is none."""
     if name not in ORDER:
         raise ExperimentError(name, name, problem=f"no such study{nearest(name, ORDER)}")
     file = f"{name}.toml"
@@ -37,7 +37,7 @@ def load_preset(name: str) -> StudySpec:
 
 
 def resolve(name_or_path: str) -> StudySpec:
-    """Return the study of this name or in this TOML file. Raises ExperimentError where it is neither."""
+    """Return the study of this name or in this TOML file. Raises ExperimentError if there is neither."""
     if name_or_path in ORDER:
         return load_preset(name_or_path)
     if name_or_path.endswith(".toml") or "/" in name_or_path or os.path.exists(name_or_path):

@@ -1,18 +1,18 @@
-"""A Filter chooses among runs by what a person types: ``findings:vanishing depth>20 -tag:old sigmoid``.
+"""Choose among runs by a text that a person types: ``findings:vanishing depth>20 -tag:old sigmoid``.
 
-A filter is words between blanks, and a run must fit all of them:
+A filter consists of words between blanks, and a run must fit all of them:
 
-- ``sigmoid``: its name, folder, note or a tag holds this; ``"two words"`` with their blank;
-- ``status:finished``, ``findings:vanishing``, ``tag:paper``, ``name:sig*``, ``id:2026*``: it is this, with ``*`` for
-  anything and ``,`` between alternatives; ``findings:none`` and ``tag:none`` fit runs without any, and so does
-  ``note:none``; ``note:*clip*`` asks for a part of the note;
+- ``sigmoid``: its name, its folder, its note or a tag contains this; ``"two words"`` includes the blank;
+- ``status:finished``, ``findings:vanishing``, ``tag:paper``, ``name:sig*``, ``id:2026*``: the value is this, with ``*``
+  for anything and ``,`` between alternatives; ``findings:none``, ``tag:none`` and ``note:none`` fit runs without any;
+  ``note:*clip*`` fits a part of the note;
 - ``depth>20``, ``step``, ``accuracy<50%`` (on the test set, or else on the training set), ``train``, ``test``,
   ``loss``, ``seconds``, ``age<2h`` (s, min, h or d): also with ``>=``, ``<=``, ``=`` and ``!=``;
 - ``optimizer.lr>=0.1``, ``net.0.activation:relu``: any field of the experiment, by its dotted path;
 - ``config.lr>=0.1``, ``config.model.name:vit*``: any field of the configuration that a script gave to ``watch``;
-- ``-tag:old``: it does not fit what follows the minus.
+- ``-tag:old``: the run does not fit what follows the minus.
 
-Capitals make no difference. What is not known of a run fits no comparison.
+Capitals make no difference. A value that a run does not have fits no comparison.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from gradtui.experiment.toml import field_at, value_in
 from gradtui.runs.run_info import RunInfo
 
 CONFIG = "config."
-"""What the fields of a script's configuration begin with."""
+"""The beginning of the fields of a script's configuration."""
 Test = Callable[[RunInfo], bool]
 
 _WORD = re.compile(r'(?:[^\s"]|"[^"]*")+')
@@ -45,12 +45,12 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
 
 
 class FilterError(ValueError):
-    """A filter cannot be understood; the text is one line that names the word."""
+    """A FilterError says in one line which word of a filter cannot be understood."""
 
 
 @dataclass(frozen=True)
 class Filter:
-    """A Filter holds one test for each word that was typed."""
+    """A Filter holds a test for each word that was typed."""
 
     tests: tuple[Test, ...] = ()
 
@@ -88,7 +88,7 @@ KEYS = (*_WORDS, *_NUMBERS)
 
 
 def parse_filter(text: str, *, typing: bool = False) -> Filter:
-    """Return the filter that a person typed. With `typing`, the last word may be the beginning of a longer one.
+    """Return the filter of a text. With `typing`, the last word may be the beginning of a longer one.
 
     Raises FilterError.
     """
@@ -101,7 +101,7 @@ def parse_filter(text: str, *, typing: bool = False) -> Filter:
 
 def _test(word: str, goes_on: bool) -> Test:
     if word.startswith("-") and (bare := word.lstrip("-")):
-        # One by one they would be as many functions within one another.
+        # Adding them one by one would nest as many functions.
         test = _test(bare, goes_on)
         return partial(_fails, test) if (len(word) - len(bare)) % 2 else test
     found = _TERM.match(word)
@@ -146,7 +146,7 @@ def _field_test(path: str, sign: str, value: str) -> Test:
 
 
 def _config_test(path: str, sign: str, value: str) -> Test:
-    """Return the test of a field of a script's configuration: by number where the value is one, else by word."""
+    """Return the test of a field of a script's configuration: by number if the value is one, else by word."""
     words = partial(_word_test, partial(_config_words, path=path), CONFIG + path)
     try:
         number = _number(path, value)
@@ -201,7 +201,7 @@ def _compares(
     get: Callable[[RunInfo], float | None], compare: Callable[[Any, Any], bool], number: float, info: RunInfo
 ) -> bool:
     value = get(info)
-    # NaN is a value like others, and compares with none; two NaN are alike.
+    # NaN is a value like others, but fits no comparison; two NaN are equal.
     alike = value is not None and value != value and number != number
     return value is not None and (compare(0, 0) if alike else compare(value, number))
 

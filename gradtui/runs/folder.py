@@ -3,20 +3,20 @@
 A run is a folder. One process writes each file, and only by appending (`run.json` and checkpoints: by atomic
 replace), so it can be read at any moment, from any process, also over a network file system::
 
-    experiment.toml        what was asked for
+    experiment.toml        the experiment as it was started
     start.json             where the run begins, if not at fresh weights: see meta.py
-    run.json               who, what, where: see meta.py. Under "tables" it names the columns of each table
+    run.json               the description of the run: see meta.py. Under "tables" it names the columns of each table
     <table>.f32            rows of numbers
     <table>.<bucket>.f32   the same rows summarised by buckets of 16, 256, 4096 … rows
-    events.jsonl           what happened, one JSON object a line, each with "event" and "time", mostly "step"
+    events.jsonl           events, one JSON object a line, each with "event" and "time", and most with "step"
     control.jsonl          commands of viewers, one JSON object a line
-    diagnosis.json         what a viewer found in a run that has ended, where its events do not say it
-    label.json             the name and the tags that people gave it: written by viewers, each time whole
-    checkpoints/           safetensors: step-<n> of the run itself; rewind-<n>, from before it diverged; parent-<n>,
-                           from which a fork begins
-    trainer.log            what the trainer printed
+    diagnosis.json         the findings of a viewer in a run that has ended, if its events hold none
+    label.json             the name and the tags that people gave it; viewers write it, each time as a whole
+    checkpoints/           safetensors: step-<n> of the run itself, rewind-<n> from before a divergence, parent-<n>
+                           for the start of a fork
+    trainer.log            the output of the trainer
     trainer.lock           an empty file, locked by the process that trains
-    reserve                room on the disk for the last event, given back when the run ends
+    reserve                a file that keeps disk space for the last event; it is removed when the run ends
     heartbeat              an empty file whose time of change is renewed about once a second
 
 To read a table, here inside the folder (`step` counts from 1; `time` is in seconds since the epoch; `values`
@@ -27,30 +27,30 @@ has the shape rows × columns)::
     table = np.fromfile("grad_norm.f32", [("step", "<u4"), ("time", "<f8"), ("values", "<f4", (n,))])
 
 The table `scalars` holds one column a scalar (loss, accuracy, lr …), `grad_histogram` 32 a layer (see below),
-the others one column a layer, from input to output, or one a time lag. Steps ascend within a table; a table
-that is sampled lacks steps. A last record that is not whole is still being written, or was torn when the
-writer died: it is ignored.
+the others one column a layer, from input to output, or one a time lag. Steps ascend within a table; a sampled
+table does not have all steps. An incomplete last record is still being written, or was cut off when the writer
+died; it is ignored.
 
 A level's record has the step and the time of its bucket's first row, then `min`, `mean` and `max` in place
 of `values`. Only full buckets are written; record k of a level with buckets of b rows covers the table's rows
-k·b up to (k+1)·b. `min` and `max` leave NaN out (a bucket of nothing but NaN has NaN); `mean` carries NaN and
-infinity on. All three leave out rows that have no number (see below). A mean is taken pair by pair and rounded
-to float32 each time, so that any reader who folds a table's rows in twos comes to the very numbers stored here;
-it is off by at most 1e-7 · log2(b) of the values' mean size.
+k·b up to (k+1)·b. `min` and `max` ignore NaN (a bucket with nothing but NaN has NaN); `mean` keeps NaN and
+infinity. All three ignore rows that have no number (see below). A mean is taken pair by pair and rounded to
+float32 each time, so that any reader that folds a table's rows in pairs gets exactly the numbers stored here;
+its error is at most 1e-7 · log2(b) of the values' mean size.
 
-NaN stands for a number that broke, or for none: a frozen layer, one that was not used in that step, an optimizer
-that took none. None is the NaN with the bits 7FC00001 (`gradtui.absent`); runs of early versions do not tell the
-two apart.
+NaN means that a number is not a number, or that there is none: a layer was frozen or not used in that step, or an
+optimizer took no step. A missing number is the NaN with the bits 7FC00001 (`gradtui.absent`); runs of early versions
+do not distinguish the two.
 
-The table `grad_histogram` says now and then how large the numbers of each layer's gradient are: those whose
-norm `grad_norm` is, with penalties and before clipping. Of each layer it holds `<layer>/power`, the highest
-power of two that any of them reaches, NaN where none is finite and not 0; then shares of all of them:
-`<layer>/zeros`, which are exactly 0; `<layer>/nonfinite`, NaN and infinity; `<layer>/0`, of that power of two
-(from 2^power up to twice that); `<layer>/-1`, of the next lower one; and so on to `<layer>/-28`, which also
-holds whatever is smaller. Numbers below the normal range of float32 have powers like others, down to -149. A
-layer with no gradient of its own is NaN throughout. The table has no levels.
+The table `grad_histogram` holds at some steps the sizes of the numbers of each layer's gradient, with penalties and
+before clipping, as `grad_norm` has their norm. For each layer it has `<layer>/power`, the highest power of two
+that any of them reaches (NaN if all are 0 or not finite), and then shares of all numbers: `<layer>/zeros`, which
+are exactly 0; `<layer>/nonfinite`, NaN and infinity; `<layer>/0`, those of that power of two (from 2^power up to
+twice that); `<layer>/-1`, those of the next lower one; and so on to `<layer>/-28`, which also holds all smaller
+ones. Numbers below the normal range of float32 have powers too, down to -149. A layer without a gradient of its
+own has NaN everywhere. The table has no levels.
 
-The tables `plane` and `unit_planes` of a net that learns points in the plane hold pictures: see plane.py. Their
+The tables `plane` and `unit_planes` of a net that learns points in the plane hold pictures; see plane.py. Their
 columns have `width` numbers each ("width" in run.json), and they have no levels.
 
 Numbers in JSON that are not finite are written as the strings "nan", "inf" and "-inf".
@@ -89,16 +89,16 @@ RESERVE_FILE = "reserve"
 CHECKPOINT_FOLDER = "checkpoints"
 
 LEVEL_FACTOR = 16
-"""A level's bucket is this many times as long as the bucket of the level below."""
+"""The number of buckets of the level below that one bucket of a level covers."""
 
 HEADER_BYTES = 12
-"""The bytes of step and time, with which every record starts."""
+"""The bytes of the step and the time at the start of each record."""
 
 _TABLE_NAME = re.compile(r"[a-z][a-z0-9_]*\Z")
 
 
 def record_size(columns: int) -> int:
-    """Return the bytes of one row of a table. Needs no numpy."""
+    """Return the bytes of one row of a table. It needs no numpy."""
     return HEADER_BYTES + 4 * columns
 
 
@@ -114,32 +114,32 @@ def level_dtype(columns: int) -> np.dtype[np.void]:
 
 
 def _dtype(fields: list[Any]) -> np.dtype[np.void]:
-    # The screens list runs before their first frame, and importing numpy takes a tenth of a second.
+    # The screens list runs before their first frame, and the import of numpy takes a tenth of a second.
     import numpy as np
 
     return np.dtype(fields)
 
 
 def table_path(folder: Path, table: str) -> Path:
-    """Return the file of a table. Raises ValueError if the name could be a level's or leave the folder."""
+    """Return the file of a table. Raises ValueError if the name could be a level's, or leads out of the folder."""
     if not _TABLE_NAME.match(table):
         raise ValueError(f"{table!r} is no name of a table; expected small letters, digits and _")
     return folder / f"{table}.f32"
 
 
 def level_path(folder: Path, table: str, bucket: int) -> Path:
-    """Return the file of a table's level with buckets of that many rows."""
+    """Return the file of a table's level with buckets of `bucket` rows."""
     return table_path(folder, table).with_suffix(f".{bucket}.f32")
 
 
 LARGE_FILE, LARGE_FILE_RATIO = 100_000_000, 100
-"""A file of more bytes than this, of which less than this share is on the disk, ends where its first hole begins."""
+"""A file with more bytes than this, of which less than this share is on the disk, ends at its first hole."""
 
 
 def size_of(path: Path) -> int:
     """Return the bytes of a file that another process may be writing, up to a large hole; 0 if there is none.
 
-    The file is opened for this: on a network file system a bare stat may be seconds old, an open is not.
+    The file is opened for this, because on a network file system the result of stat alone may be seconds old.
     """
     try:
         descriptor = open_to_read(path)
@@ -148,7 +148,7 @@ def size_of(path: Path) -> int:
     try:
         about = os.fstat(descriptor)
         if about.st_size > LARGE_FILE and about.st_blocks * 512 < about.st_size // LARGE_FILE_RATIO:
-            # Nearly all of it is a hole, which no writer leaves: gigabytes of zeros would be read.
+            # Nearly all of it is a hole, which no writer leaves. Reading it would give gigabytes of zeros.
             return os.lseek(descriptor, 0, os.SEEK_HOLE)
         return about.st_size
     except OSError:
@@ -158,13 +158,13 @@ def size_of(path: Path) -> int:
 
 
 def is_run_folder(folder: Path) -> bool:
-    """Return whether a run is, or is about to be, written there."""
-    # Path's own methods raise where a name is too long.
+    """Return whether a folder holds a run, or is about to."""
+    # The methods of Path raise if a name is too long.
     return os.path.isfile(folder / RUN_FILE) or os.path.isfile(folder / EXPERIMENT_FILE)
 
 
 def runs_root() -> Path:
-    """Return where runs are kept: $GRADTUI_HOME/runs, else the platform's folder for a user's data."""
+    """Return the default folder of runs: $GRADTUI_HOME/runs, or else the platform's folder for a user's data."""
     home = os.environ.get("GRADTUI_HOME")
     if home:
         return given_path(home) / "runs"
@@ -177,7 +177,7 @@ SETTINGS_FILE = "settings.toml"
 
 
 def settings_path() -> Path:
-    """Return the path of the settings file, which need not exist."""
+    """Return the path of the settings file, which may not exist."""
     home = os.environ.get("GRADTUI_HOME")
     if home:
         return given_path(home) / SETTINGS_FILE
@@ -187,7 +187,7 @@ def settings_path() -> Path:
 
 
 def shares_by_default() -> bool:
-    """Return whether the person's settings say that new runs are readable by the group."""
+    """Return whether new runs are readable by the group, by the person's settings."""
     try:
         content = read_whole(settings_path())
     except OSError:
@@ -195,20 +195,20 @@ def shares_by_default() -> bool:
     try:
         return parse(content.decode()).get("share") is True
     except ValueError:
-        # The app says what is wrong with the file.
+        # The app reports the error in the file.
         return False
 
 
 def slug_of(name: str) -> str:
-    """Return a name reduced to small letters, digits and -; it may be empty."""
+    """Return a name reduced to small letters, digits and hyphens; it may be empty."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:40].rstrip("-")
 
 
 def new_folder(root: Path, name: str, *, share: bool = False) -> Path:
     """Make an empty folder in `root` whose name, the run's id, sorts by time and resembles `name`.
 
-    Only this user can read it; with `share`, or where the settings say so, the group can too. Raises OSError where it
-    cannot be made.
+    Only this user can read it; with `share`, or by the settings, the group can too. Raises OSError if it cannot be
+    made.
     """
     share = share or shares_by_default()
     slug = slug_of(name) or "run"
@@ -226,7 +226,7 @@ def new_folder(root: Path, name: str, *, share: bool = False) -> Path:
 
 
 def _make_root(root: Path, share: bool) -> None:
-    """Make the folder of runs, where it is missing, and let the group in where a run is to be shared."""
+    """Make the folder of runs if it is missing, and let the group read it if a run is shared."""
     root.parent.mkdir(parents=True, exist_ok=True)
     with contextlib.suppress(FileExistsError):
         safe_files.make_folder(root, share=share)
@@ -239,17 +239,17 @@ def _make_root(root: Path, share: bool) -> None:
 
 
 class LastRow(NamedTuple):
-    """A LastRow is the newest row of a table, read without numpy: lists look at one row of each of many runs."""
+    """A LastRow is the newest row of a table, read without numpy, because lists read one row of each of many runs."""
 
     step: int
     time: float
-    """Seconds since the epoch."""
+    """The time in seconds since the epoch."""
     values: array[float]
-    """The shape is (columns,)."""
+    """The numbers of the row, (columns,)."""
 
 
 def last_row(folder: Path, table: str, columns: int) -> LastRow | None:
-    """Return the last whole row of a table with so many columns; None if there is none or it cannot be read."""
+    """Return the last whole row of a table with `columns` columns; None if there is none or it cannot be read."""
     record = _last_bytes(folder, table, columns, record_size(columns))
     if record is None:
         return None

@@ -1,9 +1,9 @@
-"""Hold histograms of the sizes of gradients in the rows of a table, and read one layer of them over time.
+"""Store histograms of the sizes of gradients in the rows of a table, and read one layer of them over time.
 
-Sizes are counted by powers of two, which the bits of a float32 tell without a logarithm: a number belongs to
-the power p where 2^p <= |g| < 2^(p+1). There are 277 of them, those of the subnormal numbers included. A
-layer spans few of them at a step, but in a training moves over many: so a row stores where its histogram
-ends, and from there downward the shares of BINS powers.
+Sizes are counted by powers of two, which the bits of a float32 hold, so that no logarithm is needed: a number belongs
+to the power p with 2^p <= |g| < 2^(p+1). There are 277 powers with those of the subnormal numbers. A layer covers few
+of them at a step and many during a training, so a row stores its highest power and the shares of BINS powers from there
+down.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from gradtui.runs.summary import Floats, Steps
 TABLE = "grad_histogram"
 
 LOWEST, HIGHEST = -149, 127
-"""The powers of two of float32 numbers; those below -126 belong to subnormal numbers."""
+"""The lowest and highest power of two of float32 numbers; those below -126 belong to subnormal numbers."""
 POWERS = HIGHEST - LOWEST + 1
 BINS = 29
 PARTS = ("power", "zeros", "nonfinite", *(str(-below) for below in range(BINS)))
@@ -36,31 +36,31 @@ Counts = npt.NDArray[np.int64]
 class Histogram:
     """A Histogram holds the sizes of one layer's gradient at some of the recorded steps, on one common axis.
 
-    Shares are of all numbers of the layer, so a row of `shares`, its zero and its nonfinite add up to 1.
+    Shares are shares of all numbers of the layer, so a row of `shares` with its `zeros` and `nonfinite` adds up to 1.
     """
 
     layer: str
     steps: Steps
-    """The shape is (n,)."""
+    """The steps, (n,)."""
     powers: npt.NDArray[np.int64]
-    """(bins,): ascending without a gap; bin k holds the sizes from 2^powers[k] on, up to twice that. Only as
-    far as any of the steps reaches."""
+    """The powers of two that occur at any of the steps, ascending without a gap, (bins,); bin k holds the sizes from
+    2^powers[k] up to twice that."""
     shares: Floats
-    """(n, bins). The lowest power that a row stores, 28 below its highest, also holds what is smaller."""
+    """The shares, (n, bins). The lowest power that a row stores, 28 below its highest, also holds all smaller sizes."""
     zeros: Floats
-    """(n,): numbers that are exactly 0; NaN where the layer has no gradient of its own."""
+    """The shares of numbers that are exactly 0, (n,); NaN where the layer has no gradient of its own."""
     nonfinite: Floats
-    """(n,): NaN and infinity; NaN as above."""
+    """The shares of NaN and infinity, (n,); NaN as above."""
 
     @property
     def edges(self) -> npt.NDArray[np.float64]:
-        """Return log10 of the sizes between which the bins lie, (bins + 1,); empty if there is no bin."""
+        """Return log10 of the limits of the bins, (bins + 1,); empty if there is no bin."""
         ends: npt.NDArray[np.float64] = np.append(self.powers, self.powers[-1:] + 1) * np.log10(2)
         return ends
 
 
 def columns_of(layers: Sequence[str]) -> tuple[str, ...]:
-    """Return the columns of the table, as in run.json."""
+    """Return the names of the columns of the table, as in run.json."""
     return tuple(f"{layer}/{part}" for layer in layers for part in PARTS)
 
 
@@ -81,9 +81,9 @@ def to_row(counts: Counts) -> Floats:
 
 
 def of_rows(layer: str, steps: Steps, rows: Floats) -> Histogram:
-    """Return the histogram of one layer from its part of the table's rows, (n, PARTS)."""
+    """Return the histogram of one layer from its part of the rows of the table, (n, PARTS)."""
     highest = rows[:, 0]
-    # NaN is neither: no number of such a row has a size.
+    # NaN is neither, because no number of such a row has a size.
     sized = (highest >= LOWEST) & (highest <= HIGHEST)
     places = np.where(sized, highest, 0).astype(np.int64)[:, None] - LOWEST - np.arange(BINS)
     row, column = np.nonzero(sized[:, None] & (places >= 0))
@@ -102,14 +102,14 @@ def of_rows(layer: str, steps: Steps, rows: Floats) -> Histogram:
 
 
 def empty(layer: str) -> Histogram:
-    """Return the histogram of a run that recorded none."""
+    """Return the empty histogram of a run that recorded none."""
     return of_rows(layer, np.zeros(0, np.int64), np.zeros((0, len(PARTS)), np.float32))
 
 
 def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) -> Histogram:
-    """Read the histogram of one layer at up to `most` of the recorded steps, evenly from the first to the last.
+    """Read the histogram of one layer at up to `most` recorded steps, evenly spaced from the first to the last.
 
-    Of each row only the part of that layer is read. Raises ValueError if the table has no such layer.
+    Only the part of that layer is read of each row. Raises ValueError if the table has no such layer.
     """
     place = HEADER_BYTES + 4 * columns.index(f"{layer}/{PARTS[0]}")
     size = record_size(len(columns))
@@ -121,7 +121,7 @@ def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) 
                 step = os.pread(number, 4, row * size)
                 values = os.pread(number, 4 * len(PARTS), row * size + place)
                 if len(values) < 4 * len(PARTS):
-                    # The table was cut back while it was read.
+                    # The table was shortened while it was read.
                     break
                 steps.append(step)
                 rows.append(values)
@@ -132,7 +132,7 @@ def read_histogram(folder: Path, columns: Sequence[str], layer: str, most: int) 
 
 
 def chosen_rows(rows: int, most: int) -> list[int]:
-    """Return up to `most` of so many rows, evenly from the first to the last; a single one is the last."""
+    """Return up to `most` indices of rows, evenly spaced from the first to the last; a single one is the last."""
     count = min(rows, most)
     if count <= 1:
         return [rows - 1] * count

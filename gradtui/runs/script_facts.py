@@ -1,6 +1,6 @@
-"""ScriptFacts hold what a recording knows beside its tables: what is trained, and whether gradients are cleared.
+"""Define the facts about a script beside its tables: which parameters are trained, and whether gradients are cleared.
 
-They are written as an event now and then, each time whole; the newest one counts.
+They are written as an event from time to time, each time as a whole; the newest event counts.
 """
 
 from __future__ import annotations
@@ -12,41 +12,41 @@ import msgspec
 from gradtui.runs.events import Event
 
 EVENT = "facts"
-"""The kind of the event."""
+"""The kind of the event that holds the facts."""
 
 
 class ScriptFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A ScriptFacts is what is known of a script's parameters at one step."""
+    """A ScriptFacts holds the facts about a script's parameters at one step."""
 
     step: int = 0
     seen: int = 0
-    """The number of steps whose gradients were looked at."""
+    """The number of steps whose gradients were checked."""
     held: int = 0
-    """The number of the models' parameters that take a gradient and that an optimizer holds."""
+    """The number of the models' parameters that require a gradient and that an optimizer holds."""
     unreached: tuple[str, ...] = ()
-    """Those of them that have never been given a gradient, by name."""
+    """The names of those parameters that have never received a gradient."""
     unreached_layers: tuple[str, ...] = ()
-    """Their layers; in forward order, as all layers here."""
+    """The layers of those parameters, in forward order."""
     foreign: int = 0
-    """The number of tensors that an optimizer holds and that belong to no watched model."""
+    """The number of tensors in optimizers that belong to no watched model."""
     unmoved: tuple[str, ...] = ()
-    """The parameters that were given a gradient, that no optimizer holds, and that have not changed, by name."""
+    """The names of the parameters that received a gradient, that no optimizer holds, and that have not changed."""
     unmoved_layers: tuple[str, ...] = ()
     unmoved_models: tuple[str, ...] = ()
-    """The models, by the names under which they are watched, of which no optimizer holds a parameter, though gradients
-    reach them; "" is the only one."""
+    """The names, as they are watched, of models that receive gradients but have no parameter in an optimizer; "" is the
+    name of an only model."""
     kept: int = 0
-    """The number of steps that were made with the gradients of the step before still in them."""
+    """The number of steps whose gradients still contained those of the step before."""
     cleared: int = 0
-    """The number of steps that were made with gradients that had been cleared since the step before."""
+    """The number of steps whose gradients were cleared after the step before."""
     first_kept: int = 0
-    """The first step of those that were not cleared."""
+    """The first step whose gradients were not cleared."""
     emptied: int = 0
-    """The number of steps whose gradients had arrived, and were gone again when the optimizer took the step."""
+    """The number of steps whose gradients were computed and then cleared before the optimizer took the step."""
 
 
 def newest_facts(events: Iterable[Event]) -> ScriptFacts | None:
-    """Return the newest facts among the events of a run; None where it has none that can be read."""
+    """Return the newest facts among the events of a run; None if it has none that can be read."""
     found = None
     for event in events:
         if event["event"] == EVENT:

@@ -1,4 +1,4 @@
-"""Tell the status of a run from its events and from whether its process is still alive."""
+"""Find the status of a run from its events and from whether its process is still alive."""
 
 from __future__ import annotations
 
@@ -20,22 +20,22 @@ ENDS: tuple[State, ...] = ("finished", "stopped", "diverged", "failed")
 """The states that an end event may name."""
 
 SILENCE_SECONDS = 30.0
-"""A trainer on another host counts as dead when its heartbeat is older than this."""
+"""The age of its heartbeat after which a trainer on another host counts as dead."""
 
 LARGEST_SKEW_SECONDS = 3600.0
-"""A heartbeat that lies further in the future was made up, and not by a file server whose clock is ahead."""
+"""A heartbeat further in the future than this is wrong, and not the result of a file server whose clock is ahead."""
 
 START_SECONDS = 60.0
-"""A trainer that has written no run.json after this time never started."""
+"""The time after which a trainer without a run.json counts as never started."""
 
 _BEFORE_TRAINING = ("", "importing", "building")
 
 
 @dataclass(frozen=True)
 class RunStatus:
-    """A RunStatus says how a run stands.
+    """A RunStatus is the state of a run with its newest step and the reason for it.
 
-    `phase` is the last that the run named, empty if it named none; `step` is the last on disk, 0 before the first;
+    `phase` is the last phase that the run recorded, or empty; `step` is the last step on disk, 0 before the first;
     `reason` is one line, empty if there is nothing to explain.
     """
 
@@ -56,18 +56,18 @@ def read_status(folder: Path) -> RunStatus:
 
 
 def is_in_use(folder: Path) -> bool:
-    """Return whether a trainer works on the run; False if the run is damaged, which the next trainer will report."""
+    """Return whether a trainer works on the run; False for a damaged run, which the next trainer will report."""
     try:
-        # A trainer that takes one run after another lives on when a run has ended.
+        # A trainer that takes one run after another does not end with a run.
         return (folder / RUN_FILE).exists() and read_status(folder).live
     except RunError:
         return False
 
 
 def status_by(folder: Path, meta: RunMeta | None, events: EventLog | None = None) -> RunStatus:
-    """Return the status of a run whose run.json was read just now; `meta` is None if there is none yet.
+    """Return the status of a run from its present run.json; `meta` is None if there is none yet.
 
-    `events`, if given, were read just now too.
+    `events`, if given, are its present events.
     """
     if events is None:
         events = EventLog(folder)
@@ -76,15 +76,15 @@ def status_by(folder: Path, meta: RunMeta | None, events: EventLog | None = None
 
 
 def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: int) -> RunStatus:
-    """Return the status of a run whose run.json and events were read just now; `step` is the last one on disk."""
+    """Return the status of a run from its present run.json and events; `step` is the last step on disk."""
     if meta is None:
         return _before_the_trainer(folder)
     if meta.kind == "script":
-        # Most of its steps may not have been recorded, but its events name the last.
+        # Many of its steps may not have been recorded, but its events hold the last one.
         step = max(step, *(step_of(event) or 0 for event in events.entries), 0)
     run_phase = events.run_phase
     if not run_phase.end and not is_alive(folder, meta):
-        # It may have written its end event just before it exited.
+        # It may have written its end event just before its exit.
         events.poll()
         run_phase = events.run_phase
         if not run_phase.end:
@@ -99,7 +99,7 @@ def _state(run_phase: RunPhase, step: int) -> State:
         return next((end for end in ENDS if end == run_phase.end), "failed")
     if run_phase.paused:
         return "paused"
-    # A script that is watched names no phases.
+    # A watched script records no phases.
     starting = run_phase.phase in _BEFORE_TRAINING and not (run_phase.phase == "" and step > 0)
     return "starting" if starting else "running"
 
@@ -111,7 +111,7 @@ def _last_words(run_phase: RunPhase, step: int) -> str:
 
 
 def _disk_problem(folder: Path) -> str:
-    """Return what is wrong with the disk now, which may have kept the run from saying how it ended."""
+    """Return the present problem of the disk, which may have kept the run from recording its end."""
     try:
         about = os.statvfs(folder)
     except OSError:
@@ -128,11 +128,11 @@ def _before_the_trainer(folder: Path) -> RunStatus:
 
 
 def is_alive(folder: Path, meta: RunMeta) -> bool:
-    """Return whether the process that writes the run is alive: here by its pid, elsewhere by its heartbeat."""
+    """Return whether the process that writes the run is alive: by its pid on this host, else by its heartbeat."""
     here = meta.host == process.host_name() and meta.machine == process.machine()
     if meta.pid and here:
         alive = process.is_alive(meta.pid, meta.pid_started)
-        # Every process has a start here, so that one without is claimed: pid 1 would be alive for ever.
+        # Each process has a start time here. A pid without one is not trusted: pid 1 would be alive for ever.
         named = meta.pid_started is not None or process.start_ticks(os.getpid()) is None
         if named or not alive:
             return alive
@@ -149,6 +149,6 @@ def _age(path: Path) -> float:
 
 
 def last_step(folder: Path, meta: RunMeta) -> int:
-    """Return the last step that any table holds; 0 before the first. Needs no numpy."""
+    """Return the last step in any table; 0 before the first. It needs no numpy."""
     tables = meta.tables.items()
     return max((last_row_step(folder, name, table.numbers) for name, table in tables), default=0)

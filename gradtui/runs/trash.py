@@ -1,7 +1,7 @@
-"""Delete runs, and bring them back for a week: the last deletion is undone first.
+"""Delete runs, and restore them within a week, the last deletion first.
 
-Deleted runs lie in `<runs>/.trash/<when>/`, on the same file system, so that deleting and undoing are one rename each,
-however large the run is.
+Deleted runs are moved to `<runs>/.trash/<when>/` on the same file system, so that a deletion and its undoing are one
+rename each for a run of any size.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from gradtui.runs.status import read_status
 
 TRASH_FOLDER = ".trash"
 _HEAP_NAME = re.compile(r"[0-9]{19}")
-"""Nanoseconds since 1970, from 2001 to 2286."""
+"""The name of a folder in the trash: nanoseconds since 1970, for the years 2001 to 2286."""
 KEPT_SECONDS = 7 * 24 * 3600.0
 
 
 def delete(runs: Sequence[Path]) -> None:
-    """Move runs of one folder into its trash together; they also come back together.
+    """Move runs of one folder into its trash together; they are also restored together.
 
     Raises RunError, in one line, if one is live, is no run, or cannot be moved; the runs before it are deleted then.
     """
@@ -46,7 +46,7 @@ def delete(runs: Sequence[Path]) -> None:
 
 
 def undelete(root: Path) -> list[Path]:
-    """Bring back the runs of the last deletion, and return their folders; none if the trash is empty.
+    """Restore the runs of the last deletion, and return their folders; empty if the trash is empty.
 
     Raises RunError, in one line, if a run of the same name exists by now, or one cannot be moved.
     """
@@ -67,21 +67,21 @@ def undelete(root: Path) -> list[Path]:
 
 
 def purge(root: Path, older_than: float = KEPT_SECONDS) -> None:
-    """Remove for good the runs that were deleted longer ago than so many seconds. What cannot be removed stays.
+    """Remove the runs that were deleted more than `seconds` ago for ever. Those that cannot be removed stay.
 
-    So does what gradtui did not name, what lies behind a symbolic link, and another user's trash.
+    Files that gradtui did not name, targets of symbolic links, and the trash of other users stay too.
     """
     with contextlib.suppress(OSError), opened_folder(root / TRASH_FOLDER) as trash:
         if os.fstat(trash).st_uid != os.getuid():
             return
         for heap in _heaps(root):
             if time.time() - _deleted_at(heap) >= older_than:
-                # Symbolic links within are removed, never followed.
+                # Symbolic links in them are removed and never followed.
                 shutil.rmtree(heap.name, ignore_errors=True, dir_fd=trash)
 
 
 def count(root: Path) -> int:
-    """Return how many runs could be brought back."""
+    """Return how many runs can be restored."""
     return sum(len(os.listdir(heap)) for heap in _heaps(root))
 
 
@@ -93,7 +93,7 @@ def _is_live(run: Path) -> bool:
 
 
 def _new_heap(trash: Path) -> Path:
-    """Make a folder for runs that are deleted together, named by the time in nanoseconds."""
+    """Make a folder for the runs of one deletion, named by the time in nanoseconds."""
     make_subfolder(trash)
     while True:
         heap = trash / str(time.time_ns())
@@ -103,7 +103,7 @@ def _new_heap(trash: Path) -> Path:
 
 
 def _heaps(root: Path) -> list[Path]:
-    """Return the folders of runs that were deleted together, the newest last."""
+    """Return the folders of all deletions, the newest last."""
     trash = root / TRASH_FOLDER
     try:
         with opened_folder(trash) as folder, os.scandir(folder) as entries:

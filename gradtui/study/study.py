@@ -32,7 +32,7 @@ class StudySetup:
     members: Sequence[Member]
     existing: ExistingRuns
     lock: OwnerLock | None = None
-    """The lock with which one process at a time trains the study; None if several may, as each finds the others' runs."""
+    """The lock that one training process at a time holds; None if several may train, as each finds the others' runs."""
     cured: CuredRun | None = None
     """The run whose cures are the members."""
     parent: str = ""

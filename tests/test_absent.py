@@ -1,4 +1,4 @@
-"""None is told from NaN that broke, through every cast and summary that a table's numbers go through."""
+"""Test that a missing number stays distinct from a NaN of a calculation, through every cast and summary of a table."""
 
 from __future__ import annotations
 

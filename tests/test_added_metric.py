@@ -1,4 +1,4 @@
-"""A metric with a row in the registry and a computation is recorded and drawn, with no other change of the source."""
+"""Test that a metric needs only a row in the registry and a computation to be recorded and drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The judgement on a run: three states, each with its mark, and never an all-clear over something else."""
+"""Test the judgement on a run: three states, each with its mark, and no false all-clear."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The metric registry: its order, what it says of each metric, and the sentences over the charts."""
+"""Test the metric registry: its order, the description of each metric, and the sentences over the charts."""
 
 from __future__ import annotations
 

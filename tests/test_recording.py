@@ -1,4 +1,4 @@
-"""The recording of the README: the asciicast shows every frame in a terminal, and the SVG each line in its time."""
+"""Test the recording of the README: the asciicast plays every frame, and the SVG shows each line at its time."""
 
 from __future__ import annotations
 

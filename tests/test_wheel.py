@@ -1,4 +1,4 @@
-"""The wheel and the sdist build without a network, and the installed wheel trains outside the checkout."""
+"""Test that the wheel and the sdist build without a network, and that the installed wheel trains."""
 
 from __future__ import annotations
 

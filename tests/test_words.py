@@ -1,4 +1,4 @@
-"""Figures in words."""
+"""Test figures in words."""
 
 from __future__ import annotations
 

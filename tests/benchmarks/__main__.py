@@ -1,4 +1,4 @@
-"""The command line of the benchmarks: choose measurements, run them one after the other, print their figures."""
+"""Choose measurements on the command line, run them one after the other, and print their figures."""
 
 from __future__ import annotations
 

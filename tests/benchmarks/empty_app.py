@@ -1,4 +1,4 @@
-"""The smallest app with a header and a footer, with which the first frame of the lab is compared."""
+"""Show the smallest app with a header and a footer; the first frame of the lab is compared with its first frame."""
 
 from __future__ import annotations
 

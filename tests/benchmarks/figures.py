@@ -1,4 +1,4 @@
-"""The figures that the benchmarks take, the machine that they were taken on, and how both are printed."""
+"""Define the figures of the benchmarks and the machine on which they were measured, and print both."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A temporary home for a measurement: its runs lie there, and its end removes them and every process it started."""
+"""Provide a temporary home for a measurement; its end removes its runs and every process that it started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that no trainer wrote: finished ones of any length, and one that grows at a steady rate.
+"""Write runs without a trainer: finished ones of any length, and one that grows at a steady rate.
 
 ``python -m tests.benchmarks.made_runs ROOT LAYERS BEFORE RATE COMMITS`` makes a run in ROOT with BEFORE steps, prints
 its folder, and adds RATE steps a second until its stdin closes, written COMMITS times a second (a trainer does ten).

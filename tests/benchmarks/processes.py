@@ -1,4 +1,4 @@
-"""The time, the memory and the children of other processes, and how to end them."""
+"""Measure the time, the memory and the children of other processes, and end them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A key's answer is told from what changes by itself."""
+"""Test that the answer to a key is distinguished from changes that happen without it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The measurement measures: bytes are exact, times are not judged here."""
+"""Test that the measurement of charts counts bytes exactly; times are not judged here."""
 
 from __future__ import annotations
 

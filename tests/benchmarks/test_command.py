@@ -1,4 +1,4 @@
-"""The benchmarks as a person runs them, by `python -m tests.benchmarks`."""
+"""Test the benchmarks as a person runs them, with `python -m tests.benchmarks`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Waiting is counted for every step, not only for those that a look happened to end with."""
+"""Test that the waiting time of every step is counted, and not only of those that a poll ended with."""
 
 from __future__ import annotations
 

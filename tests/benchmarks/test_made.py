@@ -1,4 +1,4 @@
-"""Runs that no trainer wrote are runs like all others."""
+"""Test that runs without a trainer are read like all others."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""CPU time, memory and children of another process are what the process itself used."""
+"""Test that the CPU time, memory and children of another process are those that it used."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The benchmark of recording writes every layer of every step, and uses the nets of the budgets."""
+"""Test that the benchmark of recording writes every layer of every step and uses the nets of the budgets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every kind of recording changes nothing of the training, and does record."""
+"""Test that every kind of recording records, and changes nothing of the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The bench's terminal, with programs of which everything is known."""
+"""Test the terminal of the benchmarks with programs whose output is known."""
 
 from __future__ import annotations
 

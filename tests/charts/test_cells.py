@@ -1,4 +1,4 @@
-"""A rectangle of characters and inks."""
+"""Test a rectangle of characters and colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The letters of runs at the ends of their curves, and their colours."""
+"""Test the letters of runs at the ends of their curves, and their colours."""
 
 import numpy as np
 import pytest

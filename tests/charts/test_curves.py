@@ -1,4 +1,4 @@
-"""Curves: reduction to two points a column, axes, gaps and what marks them."""
+"""Test curves: their reduction to two points a column, their axes, gaps and marks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Factors as bars up and down from 1: where the parts stand, and where the product runs."""
+"""Test factors as bars up and down from 1: the place of each factor, and the line of their product."""
 
 from __future__ import annotations
 

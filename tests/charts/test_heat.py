@@ -1,4 +1,4 @@
-"""The waterfall's cells: half blocks, marks, steps."""
+"""Test the cells of the waterfall: half blocks, marks and steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The layer axis: columns of layers, windows, zoom, and several layers in one column."""
+"""Test the layer axis: columns of layers, windows, zoom, and several layers in one column."""
 
 from __future__ import annotations
 

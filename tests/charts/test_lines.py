@@ -1,4 +1,4 @@
-"""The range behind a curve."""
+"""Test the range that is drawn behind a curve."""
 
 from __future__ import annotations
 

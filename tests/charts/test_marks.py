@@ -1,4 +1,4 @@
-"""Signs of what happened: folded, in their order, and told apart by more than colour."""
+"""Test the marks of events: folded, in their order, and distinct without colours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ramp, seen by every eye; and marks that no ramp can be taken for."""
+"""Test that the colours of the ramp are distinct for every kind of sight, and that marks differ from all of them."""
 
 from __future__ import annotations
 

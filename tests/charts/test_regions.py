@@ -1,4 +1,4 @@
-"""The picture of the plane, cell by cell, of outputs and points that are written down here."""
+"""Test the picture of the plane cell by cell, for outputs and points that are written down here."""
 
 from __future__ import annotations
 

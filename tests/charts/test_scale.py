@@ -1,4 +1,4 @@
-"""The range of values and its ticks."""
+"""Test the range of values and its ticks."""
 
 from __future__ import annotations
 

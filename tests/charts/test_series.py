@@ -1,4 +1,4 @@
-"""Smoothing of curves, against the closed form of its mean."""
+"""Test the smoothing of curves against the closed form of its mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The charts of text reports."""
+"""Test the charts of text reports."""
 
 from __future__ import annotations
 

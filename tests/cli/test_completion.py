@@ -1,4 +1,4 @@
-"""The shell itself completes the commands, their options and the values of these."""
+"""Test that the shell itself completes the commands, their options and the values of these."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`gradtui fix`: rounds of training and advice, the fixed experiment, and what it says where it could not."""
+"""Test `gradtui fix`: rounds of training and advice, the fixed experiment, and the messages if nothing helps."""
 
 from __future__ import annotations
 

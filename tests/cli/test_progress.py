@@ -1,4 +1,4 @@
-"""The progress of a training says what is being done, how far it is, and a few figures."""
+"""Test that the progress of a training names the phase, the share that is done, and a few figures."""
 
 from __future__ import annotations
 

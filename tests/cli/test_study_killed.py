@@ -1,4 +1,4 @@
-"""A study that is killed, with real processes, keeps what was trained and trains nothing twice."""
+"""Test that a killed study keeps what was trained and trains nothing twice, with real processes."""
 
 from __future__ import annotations
 

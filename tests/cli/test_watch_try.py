@@ -1,4 +1,4 @@
-"""`gradtui watch --try` on scripts with a fault, in real processes: which change is best, and what stays as it was."""
+"""Test `gradtui watch --try` on scripts with a fault, in real processes: the best change, and what stays unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Help, version, lists, and input that cannot be used, all without a trainer."""
+"""Test help, version, lists and bad input, all without a trainer."""
 
 from __future__ import annotations
 

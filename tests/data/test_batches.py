@@ -1,4 +1,4 @@
-"""Batches: every example once an epoch, full, seeded, resumable at any place."""
+"""Test batches: each example occurs once an epoch, all batches are full, and they are seeded and resumable."""
 
 from __future__ import annotations
 

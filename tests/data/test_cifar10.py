@@ -1,4 +1,4 @@
-"""CIFAR-10's binary batches, with small batches in place of the 30 MB ones."""
+"""Test CIFAR-10's binary batches, with small batches in place of those of 30 MB."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The digits that ship: published counts, scaling, and a split that follows the seed."""
+"""Test the digits that ship: published counts, scaling, and a split that follows the seed."""
 
 from __future__ import annotations
 

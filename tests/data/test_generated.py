@@ -1,4 +1,4 @@
-"""Generated data: each answer can be told from its input, and all follow the seed."""
+"""Test generated data: each answer follows from its input, and all data follow the seed."""
 
 from __future__ import annotations
 

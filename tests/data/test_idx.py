@@ -1,4 +1,4 @@
-"""MNIST's format, plain and .gz, and one line for each way in which a file can be wrong."""
+"""Test MNIST's format, plain and .gz, and one line for each way in which a file can be wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""npz files: x and y without pickle, and one line for each way in which a file can be wrong."""
+"""Test npz files: x and y without pickle, and one line for each way in which a file can be wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Loss and accuracy, against their definitions written out."""
+"""Test loss and accuracy against their definitions."""
 
 from __future__ import annotations
 

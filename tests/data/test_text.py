@@ -1,4 +1,4 @@
-"""Text: characters as tokens, successive pieces, the end kept for the test."""
+"""Test text data: characters are tokens, pieces follow each other, and the end is kept for the test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a cure says is true of the experiment at hand: it names what is there, and every change that it makes."""
+"""Test that the text of a cure is true of its experiment: it names every change, and only what is there."""
 
 from __future__ import annotations
 

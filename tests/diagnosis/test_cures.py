@@ -1,4 +1,4 @@
-"""Cures that are offered: they apply, they change something, and theory expects them to help."""
+"""Test the cures that are offered: they apply, they change something, and theory expects them to help."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The registry of finding codes, and findings written to events and read back."""
+"""Test the registry of finding codes, and findings that are written to events and read again."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is said of runs of which too little was seen to judge them."""
+"""Test the message on a run that recorded too little to be judged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The run monitor: findings that do not flicker, the recorded ones before its own, and the time of a step."""
+"""Test the run monitor: findings do not flicker, recorded ones come first, and the time of a step is right."""
 
 from __future__ import annotations
 

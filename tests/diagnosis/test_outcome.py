@@ -1,4 +1,4 @@
-"""Verdicts on cures: from made-up outcomes, and from evidence in SCIENCE.md's shapes."""
+"""Test verdicts on cures, from made-up outcomes and from evidence in the shapes of SCIENCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The healthy range of each layer, and the sample from which on a state lasts."""
+"""Test the healthy range of each layer, and the sample from which on a state lasts."""
 
 from __future__ import annotations
 

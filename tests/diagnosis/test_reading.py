@@ -1,4 +1,4 @@
-"""Evidence read from run folders that the writer wrote."""
+"""Test the evidence that is read from run folders of the writer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""SCIENCE.md's recipes, trained for real, and what the diagnosis says of them."""
+"""Test the diagnosis of the recipes of SCIENCE.md, which are trained here."""
 
 from __future__ import annotations
 

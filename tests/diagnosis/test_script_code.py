@@ -1,4 +1,4 @@
-"""Each piece of code that a finding advises is put into a script with that fault, and the finding goes away."""
+"""Test each piece of code that a finding advises: put into a script with that fault, it removes the finding."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of gradtui.experiment."""
+"""Test gradtui.experiment."""

@@ -1,4 +1,4 @@
-"""The table of activations, and one that is registered from outside: parsed, counted, predicted, trained and drawn."""
+"""Test the table of activations; one registered from outside is parsed, counted, predicted, trained and drawn."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cures: what each changes, that it can be said in dotted paths, and that no experiment is broken by one."""
+"""Test what each cure changes, that dotted paths can express it, and that no cure makes an experiment invalid."""
 
 from __future__ import annotations
 

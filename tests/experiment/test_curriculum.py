@@ -1,4 +1,4 @@
-"""The presets as a curriculum: every preset has one place, and each cure stands beneath its problem."""
+"""Test the presets as a curriculum: every preset has one place, and each cure is listed below its problem."""
 
 from __future__ import annotations
 

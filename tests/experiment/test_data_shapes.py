@@ -1,4 +1,4 @@
-"""Shapes of data, and files of data as numpy and others write them."""
+"""Test the shapes of data, and files of data as numpy and others write them."""
 
 from __future__ import annotations
 

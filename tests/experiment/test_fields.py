@@ -1,4 +1,4 @@
-"""The fields as the screens see them, against the annotations themselves."""
+"""Test the descriptions of fields for the screens against the annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Names, shapes and counts, against published counts and torch's own modules."""
+"""Test names, shapes and counts of layers against published counts and torch's own modules."""
 
 from __future__ import annotations
 

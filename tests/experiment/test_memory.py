@@ -1,4 +1,4 @@
-"""The memory of a training, against torch's own count of the tensors that it saves for the backward pass."""
+"""Test the memory of a training against torch's own count of the tensors that it saves for the backward pass."""
 
 from __future__ import annotations
 

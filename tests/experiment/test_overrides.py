@@ -1,4 +1,4 @@
-"""Dotted paths: setting, comparing, and what stands on the command line."""
+"""Test dotted paths: setting values, comparing experiments, and the assignments of the command line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The presets that ship: all of them are experiments, and each cure differs from its disease as it says."""
+"""Test that all presets are experiments, and that each cure differs from its problem in the named fields only."""
 
 from __future__ import annotations
 

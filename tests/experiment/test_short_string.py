@@ -1,4 +1,4 @@
-"""An experiment survives the way through a string; whatever else is pasted is refused in one line."""
+"""Test that an experiment survives its short string, and that any other text is refused in one line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The texts of cures and fields reach the screen however gradtui is installed and started."""
+"""Test that the texts of cures and fields are shown, however gradtui is installed and started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""TOML in and out, and the one line that says what is wrong."""
+"""Test reading and writing TOML, and the one line that names an error."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules between fields: each refusal names the field, its value and the way out."""
+"""Test the rules between fields: each refusal names the field, its value and what is allowed."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of damaged run folders, and of other things that go wrong."""
+"""Test damaged run folders and other faults."""

@@ -1,4 +1,4 @@
-"""Norms from histograms against the norms of the numbers."""
+"""Test norms from histograms against the norms of the numbers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The habits of the usual programs."""
+"""Test the names that common programs give to what they log."""
 
 from __future__ import annotations
 

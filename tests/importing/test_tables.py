@@ -1,4 +1,4 @@
-"""From a log to tables, by hand-made logs."""
+"""Test the tables that are made from hand-made logs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Event files that torch's and TensorBoard's own writers wrote."""
+"""Test event files that the writers of torch and TensorBoard wrote."""
 
 from __future__ import annotations
 

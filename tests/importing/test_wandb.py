@@ -1,4 +1,4 @@
-"""An offline run that wandb itself wrote, with its own watch."""
+"""Test an offline run that wandb itself wrote, with its own watch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The training that both libraries run, and the same by plain autograd."""
+"""Define the training that both libraries run, and the same training by plain autograd."""
 
 from __future__ import annotations
 

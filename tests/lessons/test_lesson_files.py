@@ -1,4 +1,4 @@
-"""Lesson files: those that ship can all be played, and one that is wrong gets a line with its file and its field."""
+"""Test lesson files: those that ship can be played, and a wrong one gets a line with its file and field."""
 
 from __future__ import annotations
 

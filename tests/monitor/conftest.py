@@ -1,4 +1,4 @@
-"""Fixtures and the norm oracle that the tests of the script monitor share."""
+"""Define fixtures and the norm oracle that the tests of the script monitor share."""
 
 from __future__ import annotations
 

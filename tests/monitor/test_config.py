@@ -1,4 +1,4 @@
-"""What a script was started with is kept, shown, and asked for in filters."""
+"""Test that the configuration of a script is kept, shown, and found by filters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""An action of the script's author is run once for each finding, beside the training."""
+"""Test that an action of the script's author runs once for each finding, beside the training."""
 
 from __future__ import annotations
 

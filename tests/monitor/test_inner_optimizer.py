@@ -1,4 +1,4 @@
-"""Optimizers inside wrappers, shaped like those of training libraries, are watched as they are."""
+"""Test that optimizers inside wrappers, shaped like those of training libraries, are recorded."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every block of code on the page about watching runs as it stands there."""
+"""Test that every block of code on the page about watching runs unchanged."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Layers are compared along a path: of a healthy net nothing is said at any step, with one line and no loss."""
+"""Test that layers are compared along a path, and that a healthy net has no finding at any step."""
 
 from __future__ import annotations
 

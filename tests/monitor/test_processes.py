@@ -1,4 +1,4 @@
-"""Real processes: how the run ends with its script, what children write, and how commands arrive."""
+"""Test real processes: the run ends with its script, children write nothing, and commands arrive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The number by which a script tells its progress."""
+"""Test the number by which a script reports its progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A short run is seen whole: rows over all of its length, its last step, and a gradient that breaks or grows."""
+"""Test that a short run is covered to its last step, and that a gradient that breaks or grows is recorded."""
 
 from __future__ import annotations
 

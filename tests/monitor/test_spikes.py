@@ -1,4 +1,4 @@
-"""Single steps that stand out are named with their factor, their layers and their examples, and are no fault."""
+"""Test that single steps that stand out are named with their factor, layers and examples, as information."""
 
 from __future__ import annotations
 

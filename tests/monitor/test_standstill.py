@@ -1,4 +1,4 @@
-"""Weights that stand still are told without a loss too, with the cause first where a coarse number is it."""
+"""Test that weights that do not move are found without a loss too, with a coarse number as the first cause."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stopwatch counts our own work, and not what other programs do while they have the processor."""
+"""Test that the stopwatch counts our own work, without the time in which other programs have the processor."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scripts whose optimizer holds other weights, whose gradients are cut off or never cleared: each is told by name."""
+"""Test scripts with other weights in the optimizer, cut gradients or uncleared ones: each finding names the fault."""
 
 from __future__ import annotations
 

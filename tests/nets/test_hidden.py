@@ -1,4 +1,4 @@
-"""The gradient with respect to hidden states: the total derivative, through all later steps."""
+"""Test the gradient with respect to hidden states, the total derivative through all later steps."""
 
 from __future__ import annotations
 

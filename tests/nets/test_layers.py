@@ -1,4 +1,4 @@
-"""Layers of random valid experiments: names, kinds, counts and output shapes are those of `net_shape`."""
+"""Test layers of random valid experiments: names, kinds, counts and output shapes are those of `net_shape`."""
 
 from __future__ import annotations
 

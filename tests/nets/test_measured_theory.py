@@ -1,4 +1,4 @@
-"""Nets against mean-field theory and the published figures: decades a layer, towards the input."""
+"""Test nets against mean-field theory and published figures, in decades a layer towards the input."""
 
 from __future__ import annotations
 

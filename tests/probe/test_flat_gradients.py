@@ -1,4 +1,4 @@
-"""Norms of layers against float64 sums of torch's own gradients, over the whole range of float32."""
+"""Test norms of layers against float64 sums of torch's own gradients, over the whole range of float32."""
 
 from __future__ import annotations
 

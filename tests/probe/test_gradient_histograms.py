@@ -1,4 +1,4 @@
-"""Counts by powers of two against numpy's own logarithms, over every kind of float32 there is."""
+"""Test counts by powers of two against numpy's logarithms, over every kind of float32."""
 
 from __future__ import annotations
 

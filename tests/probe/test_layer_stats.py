@@ -1,4 +1,4 @@
-"""Statistics of activations against closed forms and torch's own derivatives."""
+"""Test statistics of activations against closed forms and torch's own derivatives."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Norms of tensors against float64, over the whole range of float32 and in half precision."""
+"""Test norms of tensors against float64, over the whole range of float32 and in half precision."""
 
 from __future__ import annotations
 

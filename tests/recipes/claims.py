@@ -1,4 +1,4 @@
-"""What each preset must show, from SCIENCE.md's row of the same recipe.
+"""List what each preset must show, from the row of the same recipe in SCIENCE.md.
 
 The rule for ranges, so that other hardware and seeds pass and another effect does not: gradients within 0.3
 decades plus 5 % of the published log10; who is at chance stays below 0.2; who learns reaches the worst

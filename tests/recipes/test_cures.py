@@ -1,4 +1,4 @@
-"""Causes against their cures: the claims that take two presets to check."""
+"""Test problems against their cures: the claims that need two presets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nets that are too deep to be trained to their end here."""
+"""Test nets that are too deep to be trained to their end here."""
 
 from __future__ import annotations
 

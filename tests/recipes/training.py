@@ -1,4 +1,4 @@
-"""Presets trained by the trainer itself, and what their run folders say afterwards."""
+"""Train presets with the trainer itself, and read their run folders."""
 
 from __future__ import annotations
 

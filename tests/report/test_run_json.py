@@ -1,4 +1,4 @@
-"""The JSON object of runs that no trainer wrote."""
+"""Test the JSON object of runs that no trainer wrote."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A shared page says what `gradtui diagnose --json` says, and nothing of a run becomes markup."""
+"""Test that a shared page says what `gradtui diagnose --json` says, and that no text of a run becomes markup."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A real browser draws the shared page: its charts have the colours and the shapes of the numbers, light and dark."""
+"""Test the shared page in a real browser: its charts have the right colours and shapes, light and dark."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the printed page of a study, and of its charts as text and SVG."""
+"""Test the printed page of a study, and its charts as text and SVG."""
 
 from __future__ import annotations
 

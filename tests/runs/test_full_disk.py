@@ -1,4 +1,4 @@
-"""A disk that fills up in mid-run: what is on it stays right, and the training never hears of it."""
+"""Test a disk that becomes full during a run: what was written stays right, and the training is not disturbed."""
 
 from __future__ import annotations
 

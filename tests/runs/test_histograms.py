@@ -1,4 +1,4 @@
-"""Histograms on disk: what a row keeps of the counts, and one layer read out of a large table."""
+"""Test histograms on disk: the counts that a row keeps, and one layer read from a large table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rows that come later than those behind them: the files must be what one writer would have made in order."""
+"""Test rows that arrive after later ones: the files must equal those of one writer in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A trainer that is killed in mid-write, at any moment, leaves a run that reads as far as it was written."""
+"""Test that a trainer that is killed at any moment leaves a run that is readable as far as it was written."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of thousands of runs is kept in a file, and never shows anything that the folders do not."""
+"""Test that the file with the list of thousands of runs never shows anything that the folders do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A million steps of fifty layers: opened as quickly as a thousand, and still the numbers of plain numpy."""
+"""Test a million steps of fifty layers: opened as quickly as a thousand, with the numbers of plain numpy."""
 
 from __future__ import annotations
 

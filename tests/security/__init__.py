@@ -1,1 +1,1 @@
-"""Tests that do what an attacker does."""
+"""Test what an attacker could do."""

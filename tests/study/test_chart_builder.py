@@ -1,4 +1,4 @@
-"""Tests of the charts of a study, built from rows with known results."""
+"""Test the charts of a study, built from rows with known results."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the study of every cure of a run: which cures are tried, when they start, and how they are ranked."""
+"""Test the study of all cures of a run: which cures are tried, when they start, and how they are ranked."""
 
 from __future__ import annotations
 

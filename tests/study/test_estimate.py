@@ -1,4 +1,4 @@
-"""Tests of the time that trainings are expected to take."""
+"""Test the time that trainings are expected to take."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which cure a repair trains next, and how trials rank the cures."""
+"""Test which cure a repair trains next, and how trials rank the cures."""
 
 from __future__ import annotations
 

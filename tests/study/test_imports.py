@@ -1,4 +1,4 @@
-"""The study package is imported in a fresh process, to see that it loads neither torch nor the screens."""
+"""Test in a fresh process that the study package loads neither torch nor the screens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of runs whose machine is lost: they restart in their folder, unless too often or they were stopped."""
+"""Test runs whose machine is lost: they restart in their folder, unless too often or they were stopped."""
 
 from __future__ import annotations
 

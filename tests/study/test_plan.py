@@ -1,4 +1,4 @@
-"""Tests of how a study file becomes experiments."""
+"""Test how a study file becomes experiments."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the results of a study as other programs read them."""
+"""Test the results of a study as other programs read them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of a study with fake trainers that only write folders."""
+"""Test a study with fake trainers that only write folders."""
 
 from __future__ import annotations
 

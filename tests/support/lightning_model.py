@@ -1,4 +1,4 @@
-"""A small classifier as a Lightning module."""
+"""Define a small classifier as a Lightning module."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A screen as a text file that a reviewer can read: its characters, where each style stands, and what the styles are.
+"""Turn a screen into a text file for reviewers: its characters, the place of each style, and the styles.
 
 Below the characters stands one line a row that gives the runs of styles, as a letter and a length: a cell whose colour
 changed changes there. The legend names the style of each letter: a colour that changed everywhere is one line there.

@@ -1,4 +1,4 @@
-"""A net and data that several processes train together."""
+"""Define a net and data that several processes train together."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs for tests: folders written without a trainer, and fake trainers that only write folders."""
+"""Write runs without a trainer for tests, and define fake trainers that only write folders."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keep a terminal's screen in memory: what a person would see of a program, and when each cell changed."""
+"""Keep the screen of a terminal in memory: what a person sees of a program, and when each cell changed."""
 
 from __future__ import annotations
 

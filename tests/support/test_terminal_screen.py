@@ -1,4 +1,4 @@
-"""The screen in memory shows what a person would see, and knows when each cell changed."""
+"""Test that the screen in memory has what a person would see, and the time of each change."""
 
 from __future__ import annotations
 

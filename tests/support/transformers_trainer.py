@@ -1,4 +1,4 @@
-"""A small model and a Trainer of transformers' that reads examples in their order."""
+"""Define a small model and a Trainer of transformers that reads examples in their order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands of viewers, obeyed or refused with a reason."""
+"""Test commands of viewers, which are obeyed or refused with a reason."""
 
 from __future__ import annotations
 

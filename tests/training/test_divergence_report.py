@@ -1,4 +1,4 @@
-"""Runs that diverge: the event about the step, the rollback point before it, and the unchanged training."""
+"""Test runs that diverge: the event about the step, the rollback point before it, and the unchanged training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The optimizers over one flat tensor against torch's over every parameter."""
+"""Test the optimizers over one flat tensor against torch's over every parameter."""
 
 from __future__ import annotations
 

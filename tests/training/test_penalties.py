@@ -1,4 +1,4 @@
-"""L1 and L2 against autograd of the penalised loss."""
+"""Test L1 and L2 against autograd of the penalised loss."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training records of the plane, against a net of plain numpy with the weights of its checkpoint."""
+"""Test what a training records of the plane, against a net of plain numpy with the weights of its checkpoint."""
 
 from __future__ import annotations
 

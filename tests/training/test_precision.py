@@ -1,4 +1,4 @@
-"""Half precision: the loss's scale against torch's GradScaler, and the gradients that fp16 loses."""
+"""Test half precision: the scale of the loss against torch's GradScaler, and gradients that fp16 loses."""
 
 from __future__ import annotations
 

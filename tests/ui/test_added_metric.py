@@ -1,4 +1,4 @@
-"""A metric that is registered from outside is drawn wherever metrics are, with no change of any screen."""
+"""Test that a metric registered from outside is drawn on all screens without a change of any of them."""
 
 from __future__ import annotations
 

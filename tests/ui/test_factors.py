@@ -1,4 +1,4 @@
-"""The factors of the layers on the screens: one key leads to them from the lab, and from the page of a layer."""
+"""Test the factors of the layers on the screens: one key opens them in the lab and on the page of a layer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A run that is followed, without the screen that shows it."""
+"""Test a followed run without a screen."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every key is listed with what it does, and everything that a key does is in the command palette."""
+"""Test that every key is listed with its action, and that every action of a key is in the command palette."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One verdict everywhere: each preset is trained, and played again under the eyes of every part that judges a run."""
+"""Test that all parts judge a run alike: each preset is trained, and replayed for every part that judges."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every screen at four sizes, and at one of them in three themes, compared with the pictures that were reviewed."""
+"""Test every screen at four sizes, and one of them in three themes, against reviewed pictures."""
 
 from __future__ import annotations
 

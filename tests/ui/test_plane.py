@@ -1,4 +1,4 @@
-"""The picture of what a net computes, on the screens, in reports, and in runs that lack it or are damaged."""
+"""Test the picture of what a net computes, on the screens, in reports, and in runs without it or damaged ones."""
 
 from __future__ import annotations
 

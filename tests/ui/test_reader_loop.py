@@ -1,4 +1,4 @@
-"""The loop of a reading thread: it wakes at once when it is told to, and ends at once when it is closed."""
+"""Test the loop of a reading thread: `wake` and `close` take effect at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Settings are kept between runs, and the file stays the person's own."""
+"""Test that settings are kept between runs, and that comments and order of the file stay."""
 
 from __future__ import annotations
 

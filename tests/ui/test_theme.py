@@ -1,4 +1,4 @@
-"""The theme fits the terminal; nothing is told by colour alone where there is none."""
+"""Test that the theme fits the terminal, and that nothing depends on colour alone without colours."""
 
 from __future__ import annotations
 

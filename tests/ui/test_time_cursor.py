@@ -1,4 +1,4 @@
-"""Looking around in a run by keys: through time, through layers, closer and back."""
+"""Test the keys that move through the time and the layers of a run, and zoom."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The request for a view: steps and stretches of time, without any run."""
+"""Test the request for a view, its steps and stretches of time, without a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The data of a view: rows as they are on disk, medians and bounds by numpy, theory by `predict`."""
+"""Test the data of a view: rows as on disk, medians and bounds by numpy, theory by `predict`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file a measurement: what is done, how often, and its budget."""
+"""Define each measurement in a file of its own: what is done, how often, and its budget."""

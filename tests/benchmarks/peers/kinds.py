@@ -1,4 +1,4 @@
-"""The names of what is compared. This module imports neither torch nor any of the libraries."""
+"""Name what is compared. This module imports neither torch nor any of the libraries."""
 
 from __future__ import annotations
 

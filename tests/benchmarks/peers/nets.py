@@ -1,4 +1,4 @@
-"""Trainings as people write them: a model, an optimizer, and the loss of the next batch."""
+"""Define trainings as people write them: a model, an optimizer, and the loss of the next batch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The ways of recording, each as its own documentation shows it."""
+"""Define the ways of recording, each as its own documentation shows it."""
 
 from __future__ import annotations
 

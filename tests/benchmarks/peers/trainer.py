@@ -1,4 +1,4 @@
-"""Train one model, recorded in one way, by as many steps as each line on stdin asks for.
+"""Train one model, recorded in one way; each line on stdin asks for a number of steps.
 
 ``python -m tests.benchmarks.peers.trainer MODEL KIND FOLDER`` answers each line, a number of steps, with the seconds
 that they took and the seconds of CPU time; when stdin closes, with the bytes that FOLDER holds for each step. One more

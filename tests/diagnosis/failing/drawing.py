@@ -1,4 +1,4 @@
-"""Draw small experiments at random over the whole space: many of them fail, most with two or three faults at once."""
+"""Draw small experiments at random over the whole space; many of them fail, most with two or three faults at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train failing nets, take the advice, and say what came of it."""
+"""Train failing nets, take the advice, and measure how often it helps."""
 
 from __future__ import annotations
 

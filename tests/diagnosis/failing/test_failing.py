@@ -1,4 +1,4 @@
-"""The advice on failing nets that were drawn anew helps, and what the generator draws is what it says."""
+"""Test that the advice helps newly drawn failing nets, and that the generator draws what it names."""
 
 from __future__ import annotations
 

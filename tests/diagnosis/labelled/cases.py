@@ -1,4 +1,4 @@
-"""The labelled set as data: experiments, what was done to each, and the change that would undo it."""
+"""Define the labelled set as data: experiments, what was done to each, and the change that would undo it."""
 
 from __future__ import annotations
 

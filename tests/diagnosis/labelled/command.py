@@ -1,4 +1,4 @@
-"""Train all of the labelled set and say how right the diagnosis is."""
+"""Train the whole labelled set and print how often the diagnosis is right."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of a training, by plain numpy from its tables: no code of the diagnosis is used."""
+"""Compute the figures of a training with plain numpy from its tables, without code of the diagnosis."""
 
 from __future__ import annotations
 

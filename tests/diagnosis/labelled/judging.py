@@ -1,4 +1,4 @@
-"""The verdict on the diagnosis of a labelled run: is it right, and did it flicker while the run trained."""
+"""Judge the diagnosis of a labelled run: whether it is right, and whether it flickered during the training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The numbers of some runs, small enough to lie beside the tests, so that each test run checks the rules by them."""
+"""Hold the numbers of some runs, small enough for the repository, so that each test run checks the rules with them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The report on how often the diagnosis is right, as a table in Markdown."""
+"""Write the report on how often the diagnosis is right, as a table in Markdown."""
 
 from __future__ import annotations
 

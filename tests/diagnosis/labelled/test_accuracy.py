@@ -1,4 +1,4 @@
-"""All of the labelled set, trained: the labels are what came of it, and the diagnosis says so."""
+"""Test the diagnosis on all of the labelled set, trained: the label of each net is what the diagnosis finds."""
 
 from __future__ import annotations
 

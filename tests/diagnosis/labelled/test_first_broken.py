@@ -1,4 +1,4 @@
-"""The first number that is none, found by hooks of our own, and where the diagnosis says that it was."""
+"""Test where the diagnosis finds the first number that is not finite, against hooks of the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules, held to the numbers of real trainings of every label, at their end and step by step."""
+"""Test the rules on the numbers of real trainings of every label, at their end and step by step."""
 
 from __future__ import annotations
 

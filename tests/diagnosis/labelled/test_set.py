@@ -1,4 +1,4 @@
-"""The set itself: large, varied, and made of nothing that the rules were first made on."""
+"""Test that the set is large and varied, and contains nothing on which the rules were made."""
 
 from __future__ import annotations
 

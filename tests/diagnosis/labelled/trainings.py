@@ -1,4 +1,4 @@
-"""Training the labelled set: by the trainer itself, in a process of its own, and each experiment only once."""
+"""Train the labelled set with the trainer itself, in a separate process, and each experiment only once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for exploding gradients and unstable losses, on made-up runs of the shapes that SCIENCE.md measured."""
+"""Test the rules for exploding gradients and unstable losses, on made-up runs of the shapes of SCIENCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules for nets with healthy gradients, on made-up runs of the shapes that SCIENCE.md measured."""
+"""Test the rules for nets with healthy gradients, on made-up runs of the shapes of SCIENCE.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The norm of the whole gradient in scripts whose loss is not known."""
+"""Test the rule for the norm of the whole gradient in scripts whose loss is not known."""
 
 from __future__ import annotations
 

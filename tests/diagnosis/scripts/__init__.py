@@ -1,1 +1,1 @@
-"""Trainings as scripts have them, each with a known verdict: the set on which the diagnosis of scripts is measured."""
+"""Hold trainings as scripts have them, each with a known verdict, to measure the diagnosis of scripts."""

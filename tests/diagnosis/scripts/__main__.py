@@ -1,4 +1,4 @@
-"""Train the set, each training in a process of its own, and print which verdicts are wrong.
+"""Train the set, each training in a separate process, and print which verdicts are wrong.
 
 ``python -m tests.diagnosis.scripts [--mode loss|line] [--fixed] [--only REGEX]``
 """

@@ -1,4 +1,4 @@
-"""Small data for the script trainings: images, points, tables, series, sequences and graphs."""
+"""Make small data for the script trainings: images, points, tables, series, sequences and graphs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Failing trainings, each by one fault that was put into it: rates, starts, clipping, precision, plumbing."""
+"""Define failing trainings, each with one fault: of the rate, start, clipping, precision or wiring."""
 
 from __future__ import annotations
 

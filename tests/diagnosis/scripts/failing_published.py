@@ -1,4 +1,4 @@
-"""Failing trainings after faults that people have published: forum questions, benchmarks of faulty programs, reports.
+"""Define failing trainings with faults that people have published: forum questions, benchmarks, reports.
 
 Each is written anew from the description of its fault, with other nets and data.
 """

@@ -1,4 +1,4 @@
-"""Healthy trainings on images: classifiers, segmentation, contrastive and self-supervised learning, fine-tuning."""
+"""Define healthy trainings on images: classifiers, segmentation, contrastive and self-supervised, fine-tuning."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Healthy trainings of other kinds: generators, reinforcement, tables, graphs, physics, odd but sound habits."""
+"""Define healthy trainings of other kinds: generators, reinforcement, tables, graphs, physics, unusual methods."""
 
 from __future__ import annotations
 

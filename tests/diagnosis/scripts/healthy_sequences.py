@@ -1,4 +1,4 @@
-"""Healthy trainings on sequences: recurrent nets, attention, state spaces, translation, tagging."""
+"""Define healthy trainings on sequences: recurrent nets, attention, state spaces, translation, tagging."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Train one script in a forked process, diagnose its run, and compare the findings with the verdict that is known."""
+"""Train one script in a forked process, diagnose its run, and compare the findings with the known verdict."""
 
 from __future__ import annotations
 

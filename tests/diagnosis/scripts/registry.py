@@ -1,4 +1,4 @@
-"""The registry of the script trainings, and the recorder that a training is handed."""
+"""Register the script trainings, and provide the recorder that each training gets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The whole set: importing this module registers every training."""
+"""Register every training of the set by importing its modules."""
 
 from tests.diagnosis.scripts import (
     failing_known,

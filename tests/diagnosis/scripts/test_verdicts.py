@@ -1,4 +1,4 @@
-"""The verdicts on the whole set of script trainings: healthy ones raise no alarm, failing ones are named."""
+"""Test the whole set of script trainings: healthy ones have no finding, and the faults of failing ones are named."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Averages over normal numbers, against closed forms and math.erf."""
+"""Test averages over normal numbers against closed forms and math.erf."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Predictions, against SCIENCE.md's table, published limits, and wide nets of torch."""
+"""Test predictions against the table of SCIENCE.md, published limits, and wide nets of torch."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Real processes are started as torchrun starts them."""
+"""Start real processes as torchrun starts them."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Tests of the start of `gradtui watch -- COMMAND`."""
+"""Test the start of `gradtui watch -- COMMAND`."""

@@ -1,4 +1,4 @@
-"""What a change makes of an optimizer's steps, against the same training written by hand."""
+"""Test the steps of a changed optimizer against the same training written by hand."""
 
 from __future__ import annotations
 

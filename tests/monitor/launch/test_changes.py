@@ -1,4 +1,4 @@
-"""The changes of `gradtui watch --try` as they are written, and what is refused."""
+"""Test the changes of `gradtui watch --try` as they are typed, and those that are refused."""
 
 from __future__ import annotations
 

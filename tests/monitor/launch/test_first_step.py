@@ -1,4 +1,4 @@
-"""What is found at an optimizer's first step, in this process: models, parts, wrappers, and what is left alone."""
+"""Test what is found at an optimizer's first step: models, parts, wrappers, and what is not recorded."""
 
 from __future__ import annotations
 

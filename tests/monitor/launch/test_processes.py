@@ -1,4 +1,4 @@
-"""Every kind of process that a training command starts, under `gradtui watch`: each is real."""
+"""Test every kind of process that a training command starts under `gradtui watch`, with real processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training scripts of many kinds run unchanged under `gradtui watch`, with the norms that they see themselves."""
+"""Test that training scripts of many kinds run unchanged under `gradtui watch`, with the norms that they compute."""
 
 from __future__ import annotations
 

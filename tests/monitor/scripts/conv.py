@@ -1,4 +1,4 @@
-"""A convolutional net on small pictures, after the example that every tutorial begins with."""
+"""Train a convolutional net on small pictures, after the first example of most tutorials."""
 
 import math
 import sys

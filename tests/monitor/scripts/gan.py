@@ -1,4 +1,4 @@
-"""A generative adversarial net of two models and two optimizers, after the usual tutorial."""
+"""Train a generative adversarial net of two models and two optimizers, after the usual tutorial."""
 
 import math
 import sys

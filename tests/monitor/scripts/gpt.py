@@ -1,4 +1,4 @@
-"""A small GPT on characters: tied embeddings, gradient accumulation, warm-up, clipping, two parameter groups."""
+"""Train a small GPT on characters, with tied embeddings, accumulation, warm-up, clipping and two parameter groups."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""A language model of characters with an LSTM, trained by truncated backpropagation through time."""
+"""Train a language model of characters with an LSTM, by truncated backpropagation through time."""
 
 import argparse
 import math

@@ -1,4 +1,4 @@
-"""A residual net of 1,000 layers on a made-up regression."""
+"""Train a residual net of 1,000 layers on a made-up regression."""
 
 import math
 import sys

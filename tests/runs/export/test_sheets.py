@@ -1,4 +1,4 @@
-"""Sheets against a plain merge by dictionaries."""
+"""Test sheets against a plain merge by dictionaries."""
 
 from __future__ import annotations
 

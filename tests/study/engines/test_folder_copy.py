@@ -1,4 +1,4 @@
-"""Tests of a folder that is copied while it is written: the copy always becomes equal to the folder."""
+"""Test a folder that is copied while it is written: the copy always becomes equal to the folder."""
 
 from __future__ import annotations
 

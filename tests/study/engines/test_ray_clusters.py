@@ -1,4 +1,4 @@
-"""Tests of studies on real Ray clusters of two nodes on this machine, with lost nodes and unshared folders."""
+"""Test studies on real Ray clusters of two nodes on this machine, with lost nodes and unshared folders."""
 
 from __future__ import annotations
 

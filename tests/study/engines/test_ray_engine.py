@@ -1,4 +1,4 @@
-"""Tests of the resources that runs ask of a cluster, and of clusters that cannot be reached."""
+"""Test the resources that runs need of a cluster, and clusters that cannot be reached."""
 
 from __future__ import annotations
 

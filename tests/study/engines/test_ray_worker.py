@@ -1,4 +1,4 @@
-"""Tests of the worker on a machine of a cluster, here in this process, with real trainers."""
+"""Test the worker on a machine of a cluster, in this process and with real trainers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The steps of a block, against the modules that torch calls and the parameters that it has."""
+"""Test the steps of a block against the modules that torch calls and their parameters."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The small curves, against torch's nonlinearities."""
+"""Test the small curves against torch's nonlinearities."""
 
 from __future__ import annotations
 

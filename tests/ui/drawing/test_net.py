@@ -1,4 +1,4 @@
-"""The picture of any net: everything is there, nothing is too wide, and a few of them as one sees them."""
+"""Test the picture of any net: it is complete, nothing is too wide, and a few pictures are compared as a whole."""
 
 from __future__ import annotations
 

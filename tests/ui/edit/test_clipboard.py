@@ -1,4 +1,4 @@
-"""Experiments as text: copied, pasted whole and in parts, and what a person pastes by mistake."""
+"""Test experiments as text: copied, pasted as a whole and in parts, and wrong texts that a person pastes."""
 
 from __future__ import annotations
 

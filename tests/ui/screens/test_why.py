@@ -1,4 +1,4 @@
-"""Tests of the explanation of what was found."""
+"""Test the explanation of findings."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""ASCII only: when, what stands for what, and that nothing else is on any screen."""
+"""Test the ASCII mode: when it applies, what replaces each character, and that no screen shows any other."""
 
 from __future__ import annotations
 

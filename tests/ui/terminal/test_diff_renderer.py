@@ -1,4 +1,4 @@
-"""Sending only what changed leaves the very same screen as sending everything."""
+"""Test that sending only the changes leaves the same screen as sending everything."""
 
 from __future__ import annotations
 

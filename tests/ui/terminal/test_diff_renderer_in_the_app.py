@@ -1,4 +1,4 @@
-"""The real app before a terminal: what arrives, and that the screen is the one that the app means."""
+"""Test the app on a terminal: what arrives, and that the screen is the one that the app painted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Notifications: each once, and none over a dialog."""
+"""Test that each notification is shown once, and none over a dialog."""
 
 from __future__ import annotations
 

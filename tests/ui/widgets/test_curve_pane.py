@@ -1,4 +1,4 @@
-"""Loss and accuracy by keys: another axis, less noise, another step."""
+"""Test the keys of loss and accuracy: another axis, smoothing, another step."""
 
 from __future__ import annotations
 

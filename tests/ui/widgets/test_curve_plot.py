@@ -1,4 +1,4 @@
-"""The curves' widget: drawn when there is something new, and not more often than it may."""
+"""Test the widget of curves: it is drawn for new data, and not more often than it may."""
 
 from __future__ import annotations
 

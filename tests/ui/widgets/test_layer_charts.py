@@ -1,4 +1,4 @@
-"""The widgets in a running app: what is painted, what is painted again, mouse, cursor, zoom, themes."""
+"""Test the widgets in a running app: painting, repainting, mouse, cursor, zoom and themes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The line that says what the colours mean."""
+"""Test the line that explains the colours."""
 
 from __future__ import annotations
 

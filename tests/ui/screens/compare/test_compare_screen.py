@@ -1,4 +1,4 @@
-"""Runs held against each other, driven by keys, on folders that are really on disk."""
+"""Test the comparison of runs, driven by keys, on folders that are on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the ways between two compared runs, and back to the list that a run was opened from."""
+"""Test the keys between two compared runs, and back to the list from which a run was opened."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The findings pane on its own: what it costs the screen when a figure changes."""
+"""Test the findings pane alone: how much of the screen is painted when a figure changes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lab, driven by keys, on run folders that are really on disk."""
+"""Test the lab, driven by keys, on run folders that are on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The picture of the net in a running app: what is chosen, what is in view, and that no key waits for theory."""
+"""Test the picture of the net in a running app: the chosen group, the visible part, and keys that never wait."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Ways back and on: the breadcrumb, esc through a stack, a run that goes on, a file that is opened, what was edited."""
+"""Test the breadcrumb, esc through a stack of screens, continued runs, opened files, and what was edited."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the list of runs without a widget."""
+"""Test the list of runs without a widget."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of runs, driven by keys, on folders that are really on disk."""
+"""Test the list of runs, driven by keys, on folders that are on disk."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Tests of the screen of every cure, driven by keys, with fake trainers."""
+"""Test the screen of all cures, driven by keys, with fake trainers."""
 
 from __future__ import annotations
 

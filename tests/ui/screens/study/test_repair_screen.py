@@ -1,4 +1,4 @@
-"""The lab's repair in rounds: each round is shown, its run opens, and esc stops it."""
+"""Test the repair in rounds in the lab: each round is shown, its run opens, and esc stops it."""
 
 from __future__ import annotations
 

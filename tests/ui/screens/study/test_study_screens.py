@@ -1,4 +1,4 @@
-"""Tests of the screens of studies, driven by keys, with fake trainers that only write folders."""
+"""Test the screens of studies, driven by keys, with fake trainers that only write folders."""
 
 from __future__ import annotations
 

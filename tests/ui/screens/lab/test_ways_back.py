@@ -57,7 +57,7 @@ async def test_a_stopped_run_goes_on_with_space_and_an_edited_net_is_trained_ane
     resumed: list[Path] = []
     started: list[str] = []
     monkeypatch.setattr(
-        "gradtui.ui.screens.lab.run_controls.RunControls.resume", lambda self, run: resumed.append(run)
+        "gradtui.ui.screens.lab.run_controls.RunControls.resume", lambda self, run: resumed.append(run.folder)
     )
     monkeypatch.setattr(
         "gradtui.ui.screens.lab.run_controls.RunControls.start", lambda self, exp: started.append(exp.name)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 from gradtui.absent import is_absent
-from gradtui.words import compare_decades, plain_exponents, power_of_ten
+from gradtui.words import as_factor, compare_decades, plain_exponents
 
 Tone = Literal["even", "uneven", "weak", "strong", "broken", "none"]
 """How alarming a headline is, and in which direction; "none" makes no statement about health."""
@@ -159,4 +159,4 @@ def gain_headline(
     after = f"{len(known):,} {many if len(known) > 1 else one}"
     # Logarithms are added, because the product of many factors may be outside the range of floats.
     decades = sum(math.log10(gain) for gain in known) if all(gain > 0 for gain in known) else -math.inf
-    return HeadlineText(f"{first}{more} = {power_of_ten(decades)} after {after}", _tone(decades))
+    return HeadlineText(f"{first}{more} = {as_factor(decades)} after {after}", _tone(decades))

@@ -122,7 +122,7 @@ _RECORDED = (
         grows_with_parameters=True,
         label="gradient",
         format="{:.2e}",
-        curve=("gradient", "weights'"),
+        curve=("gradient", "of the weights"),
         json="first and last",
     ),
     Metric(
@@ -136,7 +136,7 @@ _RECORDED = (
         predicted=True,
         label="of its output",
         format="{:.2e}",
-        curve=("gradient", "output's"),
+        curve=("gradient", "of the output"),
         json="first and last",
     ),
     Metric(

@@ -51,26 +51,15 @@ def _without_exponent(decades: float, least: float) -> str | None:
     return f"{_rounded(10**decades):.12g}" if least <= decades < 4 else None
 
 
-def power_of_ten(decades: float) -> str:
-    """Return a factor that is given by its log10, as people write it: ``2·10⁻¹²``, ``0.24``, ``13``, ``0``."""
+def as_factor(decades: float) -> str:
+    """Return a factor that is given by its log10, in two digits: ``2.3e-12``, ``0.24``, ``13``, ``0``."""
     if (plain := _without_exponent(decades, least=-2)) is not None:
         return plain
     exponent = math.floor(decades)
     digits = f"{10 ** (decades - exponent):.2g}"
     if digits == "10":
         digits, exponent = "1", exponent + 1
-    return f"{digits}·10{str(exponent).translate(_SUPERSCRIPTS)}"
-
-
-_DIGITS, _RAISED = "-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"
-_SUPERSCRIPTS = str.maketrans(_DIGITS, _RAISED)
-_POWER = re.compile(f"·10([{_RAISED}]+)")
-
-
-def without_superscripts(text: str) -> str:
-    """Return a text with its powers of ten written as ``2e-12``, padded to the same number of characters."""
-    back = str.maketrans(_RAISED, _DIGITS)
-    return _POWER.sub(lambda found: f"e{found[1].translate(back)}".ljust(len(found[0])), text)
+    return f"{digits}e{exponent}"
 
 
 def _rounded(number: float) -> float:
@@ -81,6 +70,14 @@ def _two_digits(number: float) -> str:
     if number < 9.95:
         return f"{number:.1f}"
     return f"{float(f'{number:.1e}'):,.0f}"
+
+
+def cut_middle(text: str, width: int) -> str:
+    """Return the text cut to a width in its middle, since names often differ at their ends only."""
+    if len(text) <= width or width < 3:
+        return text
+    end = (width - 1) // 2
+    return f"{text[: width - 1 - end]}…{text[-end:]}"
 
 
 def seconds(value: float) -> str:

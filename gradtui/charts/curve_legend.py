@@ -15,7 +15,7 @@ from gradtui.charts.palette import ALERT, AXIS, CURVES, NONE, RUN, RUN_WEAK, RUN
 from gradtui.charts.series import Curve
 from gradtui.words import plain_exponents
 
-MARKERS = "*+xo"
+MARKERS = "*+xo#"
 """The characters that tell curves apart where there are no colours."""
 
 VALUE_COLUMNS = len("1.234e-05")

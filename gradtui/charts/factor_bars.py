@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from gradtui.charts.cells import Cells
 from gradtui.charts.layer_axis import ABSENT, FINITE, GUTTER, INFINITE, NAN, ZERO, Floats, LayerAxis, fold
 from gradtui.charts.palette import AXIS, CURSOR, NONE, SERIES, TEXT, THEORY, TYPICAL, Palette
-from gradtui.words import power_of_ten, without_superscripts
+from gradtui.words import as_factor
 
 SLOPE_INK, WEIGHTS_INK, WHOLE_INK, PRODUCT_INK = SERIES, SERIES + 1, SERIES + 2, TEXT
 """The colours of the two parts, of a factor without parts, and of the product."""
@@ -179,8 +179,7 @@ def _draw_product(
         _mark(cells, row, column, dot, PRODUCT_INK, palette)
     if known:
         far = max(known, key=lambda at: abs(product[at]))
-        text = power_of_ten(float(product[far]))
-        text = without_superscripts(text) if palette.ascii else text
+        text = as_factor(float(product[far]))
         row = heights.row(int(halves[far]))
         column = GUTTER + int(axis.edges[far + 1]) + 1
         column = min(column, GUTTER + axis.width - len(text))

@@ -43,7 +43,7 @@ RAMP_WEAK = RAMP_MIDDLE + STEPS
     ALERT,
     OTHER,
 ) = range(RAMP_WEAK + STEPS, RAMP_WEAK + STEPS + 13)
-CURVES = 4
+CURVES = 5
 SERIES = OTHER + 1
 """The first of CURVES slots for curves, in the colours of the theme."""
 WEAK = SERIES + CURVES
@@ -84,6 +84,7 @@ _ANSI_NAMED = {
     NAN_FILL: "red", NAN_INK: "bright_white", INF_FILL: "magenta", INF_INK: "bright_white",
     ZERO_INK: "bright_black", AXIS: "bright_black", THEORY: "magenta", ALERT: "red", OTHER: "red",
     SERIES: "blue", SERIES + 1: "yellow", SERIES + 2: "green", SERIES + 3: "magenta",
+    SERIES + 4: "cyan",
     **dict.fromkeys([*range(WEAK, RUN), *range(RUN_WEAK, SLOTS)], "bright_black"),
     RUN: "blue", RUN + 1: "yellow", RUN + 2: "magenta", RUN + 3: "green", RUN + 4: "cyan", RUN + 5: "red",
     RUN + 6: "bright_blue", RUN + 7: "bright_black",
@@ -189,6 +190,13 @@ class Palette:
             return [None if name is None else RichColor.parse(name) for name in names]
         return [None if rgb is None else RichColor.from_rgb(*rgb) for rgb in self._rgb]
 
+    def name_of(self, slot: int) -> str:
+        """Return the colour of a slot as Textual writes it, such as "#7aa2d8" or "ansi_blue"; "" without colours."""
+        colour = self._colours[slot]
+        if colour is None:
+            return ""
+        return f"ansi_{colour.name}" if self.depth == "ansi" else colour.get_truecolor().hex
+
     @cached_property
     def _rgb(self) -> list[RGB | None]:
         table: list[RGB | None] = [None] * SLOTS
@@ -211,7 +219,8 @@ class Palette:
         table[THEORY] = (255, 140, 90) if self.dark else (190, 70, 10)
         table[TYPICAL] = self.text
         table[OTHER] = (255, 120, 120) if self.dark else red
-        for index, rgb in enumerate(self.series[:CURVES]):
+        fifth = _RUNS_DARK[2] if self.dark else _RUNS_LIGHT[2]
+        for index, rgb in enumerate((*self.series, fifth)[:CURVES] if self.series else ()):
             table[SERIES + index] = rgb
             table[WEAK + index] = mix(rgb, self.ground, 0.55)
         for index, rgb in enumerate(_RUNS_DARK if self.dark else _RUNS_LIGHT):

@@ -14,7 +14,7 @@ from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import factor_chart, profile_chart
 from gradtui.report.run_json import shortest
-from gradtui.words import compare_decades, figure, percent, without_superscripts
+from gradtui.words import compare_decades, figure, percent
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
@@ -134,8 +134,7 @@ def _factors(run: Run, paper: Paper) -> Iterator[Text]:
         return
     over = "steps of time, by lag" if factors.over_time else "layers, output to input"
     yield Text(f"Factors of the gradient over the {over}", "bold")
-    sentence = factors.headline.text
-    yield Text(without_superscripts(sentence) if paper.ascii else sentence)
+    yield Text(factors.headline.text)
     yield from factor_chart(factors, paper)
 
 

@@ -14,6 +14,7 @@ from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
 from gradtui.study.engines import Engine, StartTrainer
 from gradtui.study.engines.local import LocalEngine
+from gradtui.study.estimate import study_seconds
 from gradtui.study.repair import Begun, Event, Round, Tried, Trying, repair
 from gradtui.study.repair_limits import TRIAL_SECONDS
 
@@ -39,6 +40,8 @@ class RepairState:
     done: bool = False
     problem: str = ""
     """Why the repair could not continue."""
+    expected_seconds: float | None = None
+    """The time that one round will take; None is unknown, or not estimated yet."""
 
 
 class _ClosedError(Exception):
@@ -66,13 +69,22 @@ class LiveRepair:
         self.experiment = experiment
         self.folder = folder
         self.state = RepairState()
+        self.begun = False
+        """Whether it was begun; before, it waits for the person's word."""
         self._engine: Engine = LocalEngine(None, max(1, experiment.run.threads), start)
         self._trial_seconds = trial_seconds
         self._stops = 0
         self._closed = False
 
+    def estimate(self) -> None:
+        """Estimate the time of a round, with the trials before it; called in a thread, since it reads the runs."""
+        trained = study_seconds([self.experiment], self.folder.parent)
+        if trained is not None:
+            self.state = replace(self.state, expected_seconds=trained + min(self._trial_seconds, trained))
+
     def run(self) -> None:
         """Repair until it is done, stopped or closed; call it once, in a thread. Never raises."""
+        self.begun = True
         try:
             for event in self._events():
                 self.state = _after(self.state, event)

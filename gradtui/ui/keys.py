@@ -292,8 +292,8 @@ NEED_A_RUN = frozenset(
 FIXING_KEYS = frozenset({"lab.why", "lab.treat", "lab.try-all", "lab.repair", "lab.first-bad"})
 """The ids of the keys that follow in the key line once a problem was found."""
 
-LEADING_BACK = frozenset({"lab.live", "lab.back"})
-"""The ids of the keys that lead back to where the person was."""
+LEADING_BACK = frozenset({"lab.live", "lab.back", "lab.alone"})
+"""The ids of the keys that lead back to where the person was, or to the other one of two runs."""
 
 TRAINING_KEYS = frozenset({"lab.start", "lab.continue", "lab.pause", "lab.resume", "lab.step", "lab.stop"})
 """The ids of the keys that stand first in the key line."""

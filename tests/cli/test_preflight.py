@@ -71,7 +71,7 @@ def test_preflight_measures_nets_without_a_prediction(home: Path) -> None:
     assert result.returncode == 0, result.stderr
     assert "No prediction: " in result.stdout
     assert "Over time the gradient is" in result.stdout
-    assert "theory" not in result.stdout.replace("No prediction: net.0: theory here is", "")
+    assert "theory" not in result.stdout.replace("No prediction: the theory covers", "")
 
 
 def test_a_net_that_cannot_be_built_is_one_line(home: Path, nowhere: Path) -> None:

@@ -86,14 +86,14 @@ def predict(exp: Experiment) -> Prediction:
 
 def _why_not(exp: Experiment) -> str:
     if exp.cures.pretrain.kind != "none":
-        return "the weights are pretrained, and theory speaks of random ones"
+        return "the theory is for random weights, and these are pretrained"
     for index, group in enumerate(exp.net):
         if group.block in ("conv", "attention", "lstm", "gru"):
-            return f"net.{index}: theory here is for dense and plain recurrent blocks, not for {group.block}"
+            return f"the theory covers dense and plain recurrent blocks, not {group.block} (net.{index})"
         if group.shortcut == "highway":
-            return f"net.{index}: theory here does not cover highway gates"
+            return f"the theory does not cover highway gates (net.{index})"
         if group.width < NARROWEST:
-            return f"net.{index}: {group.width} units are too few; theory speaks of wide layers"
+            return f"the theory is for wide layers; {group.width} units are too few (net.{index})"
     if any(group.block == "rnn" for group in exp.net):
         return _why_not_recurrent(exp)
     return ""
@@ -101,14 +101,16 @@ def _why_not(exp: Experiment) -> str:
 
 def _why_not_recurrent(exp: Experiment) -> str:
     if len(exp.net) > 1 or exp.net[0].repeat > 1 or exp.net[0].layers > 1:
-        return "theory here is for one recurrent layer, not for several or mixed ones"
+        return "the theory covers one recurrent layer, not several or mixed ones"
     if exp.data.source in TOKEN_SOURCES:
-        return f"on {exp.data.source} the net answers at every step, and theory here is for an answer at the last one"
+        return (
+            f"on {exp.data.source} the net answers at every step; the theory is for an answer at the last one"
+        )
     (group,) = exp.net
     if group.norm != "none" or group.shortcut != "none":
-        return "theory here is for a recurrent layer without normalisation and shortcut"
+        return "the theory covers recurrent layers without normalisation and shortcuts"
     if group.recurrent_init == "identity" and group.activation != "identity":
-        return "an identity matrix is not random: of what its units do there is no mean-field theory"
+        return "the theory is for random weights, and an identity matrix is not random"
     return ""
 
 

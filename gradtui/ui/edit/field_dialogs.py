@@ -109,7 +109,8 @@ class SettingsScreen(OneAnswer[Experiment], ModalScreen[Experiment]):
             except (IndexError, AttributeError):
                 changed = True
             label = path if len(self.parts) > 1 else path.rsplit(".", 1)[-1]
-            rows.append(FieldRow(path, label, show(path, value), changed))
+            steps = info_at(path).kind != "text"
+            rows.append(FieldRow(path, label, show(path, value), changed, steps))
         fields = self.query_one(FieldList)
         fields.show(rows)
         self.query_one(Vertical).border_subtitle = Content(_size(experiment))

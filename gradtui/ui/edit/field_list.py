@@ -25,6 +25,8 @@ class FieldRow:
     text: str
     changed: bool = False
     """Whether the value differs from the run on the screen, so that it takes effect at the next start."""
+    steps: bool = True
+    """Whether the arrows change the value: a text has no next one."""
 
 
 class FieldList(Widget, can_focus=True):
@@ -133,7 +135,7 @@ class FieldList(Widget, can_focus=True):
             "field--changed" if row.changed else "field--value", partial=True
         )
         arrows = self.get_component_rich_style("field--arrows", partial=True)
-        active = here and self.has_focus
+        active = here and self.has_focus and row.steps
         label_width = min(self.label_width, max(4, width - 10))
         room = max(1, width - label_width - 4)
         text = f"{row.text} ○" if row.changed else row.text

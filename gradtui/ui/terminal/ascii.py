@@ -15,8 +15,6 @@ from rich.segment import Segment
 from textual.color import Color
 from textual.filter import LineFilter
 
-from gradtui.words import without_superscripts
-
 _PLAIN_TERMINALS = frozenset({"linux", "vt100", "vt220", "ansi", "dumb"})
 _COERCED = frozenset({"c.utf8", "utf8"})
 
@@ -123,8 +121,6 @@ def in_ascii(text: str) -> str:
     """Return the text in ASCII characters only, as many cells wide as before."""
     if text.isascii():
         return text
-    # Without its superscripts a power of ten would be read as another number.
-    text = without_superscripts(text)
     there = text.translate(_TABLE)
     return there if len(there) == cell_len(text) else _by_width(text)
 

@@ -53,9 +53,9 @@ class TerminalApp(App[None]):
         )
     ]
 
-    # Toasts are under the status line, where they cover neither the keys nor the list of a dialog.
+    # Toasts are under the headline of the charts, where they cover neither it nor the keys nor the list of a dialog.
     CSS = """
-    ToastRack { dock: top; align: right top; margin: 1 0 0 0; }
+    ToastRack { dock: top; align: right top; margin: 4 0 0 0; }
     Toast { padding: 0 1; width: auto; max-width: 50%; }
     """
 

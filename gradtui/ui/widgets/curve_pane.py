@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from gradtui.ui.view import StepChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from gradtui.charts.marks import CurveMarks
     from gradtui.charts.series import CurveData
@@ -165,7 +165,11 @@ class CurvePane(Vertical, can_focus=True):
             self._first = int(snapshot.curves[self.what].step[0])
             self.spans_decades = self.what == "loss" and _spans_decades(snapshot.curves["loss"])
             plot.steps_on_x, plot.cursor, plot.window = True, followed.at, followed.request.window
-            plot.update(series, x_end=_end_of_axis(snapshot, partner), marks=self._marks(followed, snapshot))
+            shown = [
+                snapshot,
+                *([partner.snapshot] if partner is not None and partner.snapshot is not None else []),
+            ]
+            plot.update(series, x_end=end_of_axis(shown), marks=self._marks(followed, snapshot))
         self._write_title()
         self._write_caption()
 
@@ -347,15 +351,15 @@ def _spans_decades(loss: Summary) -> bool:
     return len(known) > 1 and float(known.max()) > LOG_FROM * float(known.min())
 
 
-def _end_of_axis(snapshot: Snapshot, partner: FollowedRun | None) -> float | None:
+def end_of_axis(snapshots: Sequence[Snapshot]) -> float | None:
     """Return the end of the x axis: the planned steps, halved as often as all steps still fit, so that it moves seldom.
 
-    The axis of a run that has ended ends with its last step.
+    None is the last step of all: where no run trains any more, or how long is not known.
     """
-    if not snapshot.steps or not snapshot.status.live:
+    end = float(max((snapshot.steps for snapshot in snapshots if snapshot.status.live), default=0))
+    if not end:
         return None
-    newest = max(snapshot.step, partner.snapshot.step if partner and partner.snapshot else 0, LEAST_AXIS)
-    end = float(snapshot.steps)
+    newest = max(LEAST_AXIS, *(snapshot.step for snapshot in snapshots))
     while end / 2 >= newest:
         end /= 2
     return end

@@ -7,16 +7,18 @@ import time
 from collections.abc import Sequence
 
 from textual import events, on
+from textual.content import Content
 from textual.message import Message
 from textual.reactive import var
 from textual.timer import Timer
 
 from gradtui.charts.cells import Cells
+from gradtui.charts.curve_legend import legend_sign
 from gradtui.charts.curves import CurveLayer, CurveView, draw_layer, draw_over
 from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.marks import NO_MARKS, CurveMarks, marks_at, marks_legend
-from gradtui.charts.palette import AXIS, Palette
+from gradtui.charts.palette import AXIS, CURVES, SERIES, Palette
 from gradtui.charts.series import CurveData
 from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.cell_chart import CellChart
@@ -195,6 +197,18 @@ class CurvePlot(CellChart):
     def step_beside(self, step: int, columns: int) -> int:
         """Return the step so many columns to the right of a step, which need not be in view."""
         return self.frame.step_beside(step, columns) if self.frame is not None else step
+
+    @property
+    def names(self) -> Content:
+        """Return the sign of each curve, in its colour, with its name, as a legend outside of the chart."""
+        palette = self.palette
+        parts = (
+            (legend_sign(index, palette), palette.name_of(SERIES + index % CURVES), curve.name)
+            for index, curve in enumerate(self._given[0])
+        )
+        return Content("  ").join(
+            Content.assemble((sign, colour), f" {name}") for sign, colour, name in parts
+        )
 
     @property
     def signs(self) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from textual.content import Content
 
-from gradtui.words import power_of_ten
+from gradtui.words import as_factor
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.factors import Factors
@@ -38,13 +38,13 @@ def factor_readout(factors: Factors, at: int) -> Content:
     )
     if total != total:
         return name + Content.styled("  no factor: no gradient goes on from here", "$secondary")
-    value = name + Content(f"  {power_of_ten(total)}")
+    value = name + Content(f"  {as_factor(total)}")
     if slope == slope:
         value += Content.assemble(
-            " = ", (power_of_ten(slope), "$primary"), " × ", (power_of_ten(total - slope), "$accent")
+            " = ", (as_factor(slope), "$primary"), " × ", (as_factor(total - slope), "$accent")
         )
-    product = Content.assemble(("  • ", "bold"), f"product {power_of_ten(running)}")
+    product = Content.assemble(("  • ", "bold"), f"product {as_factor(running)}")
     expected = Content("")
     if theory == theory:
-        expected = Content.assemble(("  ─", "bold $warning"), f" theory {power_of_ten(theory)}")
+        expected = Content.assemble(("  ─", "bold $warning"), f" theory {as_factor(theory)}")
     return value + product + expected

@@ -169,8 +169,8 @@ class RowTable(Widget, Generic[Row], can_focus=True):
         return max(1, self.content_size.height - 1)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        """Return one line for each row, and one for the heads."""
-        return 1 + max(1, len(self._shown.rows))
+        """Return one line for each row, and one for the heads; without rows, also one for the text that says so."""
+        return 1 + (len(self._shown.rows) or 2)
 
     def repaint(self) -> None:
         """Paint the lines that have changed."""

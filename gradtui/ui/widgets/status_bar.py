@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from gradtui.experiment import Experiment
 from gradtui.judgement import Judgement
-from gradtui.words import seconds
+from gradtui.words import cut_middle, seconds
 
 if TYPE_CHECKING:
     from gradtui.runs.follower import Snapshot
@@ -35,6 +35,9 @@ STATE_MARKS = {
 
 STEP_COLUMNS = 26
 """The columns that are kept free beside what was found, for the step and the rate."""
+
+LEAST_TITLE = 20
+"""The columns that a name gets at least."""
 
 NOTICE_SECONDS = 2.0
 """The time for which a notice replaces the state."""
@@ -101,6 +104,8 @@ class StatusBar(Widget):
         if p.judgement is not None:
             sign, shade = p.judgement.mark
             for said in (p.judgement.words, (p.judgement.codes or ("",))[0], ""):
+                if not said and sign == mark:
+                    break
                 if len(said) + 4 <= room:
                     tint = "$secondary" if p.judgement.state == "checking" else shade
                     right += Content.styled(f"  {sign} {said}".rstrip(), tint)
@@ -141,12 +146,14 @@ class StatusBar(Widget):
 
 
 def crumbs(words: tuple[str, ...], width: int) -> Content:
-    """Return the name of the program and the way to what is shown; of a long way its end."""
+    """Return the name of the program and the way to what is shown; of a long way its end, of a long name both ends."""
     shown = list(words)
     while len(shown) > 1 and sum(map(len, shown)) + 3 * len(shown) + 7 > width:
         shown = ["…", *shown[2:]] if shown[0] == "…" else ["…", *shown[1:]]
         if len(shown) == 2:
             break
+    room = max(LEAST_TITLE, width - 9 - sum(len(word) + 3 for word in shown[:-1]))
+    shown[-1] = cut_middle(shown[-1], room)
     parts = [Content.styled("gradtui", "bold $accent"), Content("  ")]
     for word in shown[:-1]:
         parts += [Content.styled(word, "$secondary"), Content.styled(" › ", "$secondary")]

@@ -69,6 +69,8 @@ class Waterfall(LayerChart):
         self._matrix: Floats = np.zeros((0, 0))
         self._steps = np.zeros(0, np.int64)
         self._last = 0
+        self._given: tuple[Floats, NDArray[np.int64], int, bool] | None = None
+        """What `update` was given last: another height stretches it anew."""
         self._hovered_step: int | None = None
         self._posted_capacity = 0
 
@@ -98,12 +100,14 @@ class Waterfall(LayerChart):
         """
         given = np.zeros((0, 0)) if matrix is None else np.array(matrix, np.float32, ndmin=2)
         starts = np.arange(len(given)) if steps is None else np.array(steps, np.int64)
+        last = last if last is not None else int(starts[-1]) if len(starts) else 0
+        self._given = given, starts, last, whole_run
         shown = self._stretched(len(given), whole=whole_run)
         if shown is not None:
             given, starts = given[shown], starts[shown]
         kept = self._same_rows(given, starts)
         self._matrix, self._steps = given, starts
-        self._last = last if last is not None else int(starts[-1]) if len(starts) else 0
+        self._last = last
         self._layers = given.shape[1]
         self.scale.include(given)
         palette = self.palette
@@ -191,7 +195,10 @@ class Waterfall(LayerChart):
         return None if line >= len(starts) else int(starts[max(0, line)])
 
     def on_resize(self) -> None:
-        """Post CapacityChanged, also after the first layout."""
+        """Stretch the rows to the new height, and post CapacityChanged, also after the first layout."""
+        if self._given is not None:
+            given, starts, last, whole_run = self._given
+            self.update(given, starts, last, whole_run=whole_run)
         self._post_capacity()
 
     def notify_style_update(self) -> None:

@@ -132,7 +132,7 @@ def test_wide_characters_do_not_run_over() -> None:
         ("adding-rnn", "Theory: each step back in time shrinks the gradient to 0.555×; 4e-8 29 steps back"),
         (
             "resnet-20",
-            "No prediction: net.0: theory here is for dense and plain recurrent blocks, not for conv",
+            "No prediction: the theory covers dense and plain recurrent blocks, not conv (net.0)",
         ),
     ],
 )

@@ -17,7 +17,7 @@ from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.metrics import Metric
 from gradtui.ui.screens.compare.runs_legend import ComparedRun, newest_of
-from gradtui.ui.widgets.curve_pane import CurvePane
+from gradtui.ui.widgets.curve_pane import CurvePane, end_of_axis
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.layer_charts import ScaleLegend
 from gradtui.ui.widgets.waterfall import Waterfall
@@ -50,8 +50,8 @@ class OverlaidCurves(CurvePane):
         plot = await self.plot()
         self._newest, self._first = newest_of(entries), 1
         plot.steps_on_x, plot.cursor = True, at
-        ends = [entry.followed.snapshot.steps for entry in entries if entry.followed.snapshot is not None]
-        plot.update(series, x_end=max(ends, default=0) or None)
+        shown = [entry.followed.snapshot for entry in entries if entry.followed.snapshot is not None]
+        plot.update(series, x_end=end_of_axis(shown))
         self.part = part
         self._write_title()
 

@@ -77,7 +77,8 @@ class ExpectedPane(Vertical):
         if not self.is_mounted:
             return
         width = max(1, self.content_size.width)
-        room = self.content_size.height - CHART_ROWS
+        drawn = self._prediction is None or bool(self._prediction.log10_profile)
+        room = self.content_size.height - (CHART_ROWS if drawn else 0)
         chosen: list[Content] = []
         for text in self._texts():
             # The first texts matter most; those without room are left out, and the order stays the same.

@@ -53,7 +53,10 @@ class LayerCurves(Vertical, can_focus=True):
 
     def compose(self) -> ComposeResult:
         """Yield the chart."""
-        yield CurvePlot(logarithmic=self.curves.logarithmic, placeholder="nothing recorded yet")
+        plot = CurvePlot(logarithmic=self.curves.logarithmic, placeholder="nothing recorded yet")
+        # The frame names the curves, and the line over the charts has their values.
+        plot.has_legend = False
+        yield plot
 
     def on_mount(self) -> None:
         """Write the title of the frame."""
@@ -70,6 +73,9 @@ class LayerCurves(Vertical, can_focus=True):
         plot = self.query_one(CurvePlot)
         plot.update(series, x_end=x_end)
         plot.cursor = at
+        names = plot.names
+        if names != self.border_subtitle:
+            self.border_subtitle = names
 
 
 class LayerHistogram(Vertical, can_focus=True):

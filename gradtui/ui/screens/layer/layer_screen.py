@@ -38,6 +38,7 @@ from gradtui.ui.screens.layer.layer_panes import (
 from gradtui.ui.screens.why_screen import explain
 from gradtui.ui.time_cursor import TimeCursor
 from gradtui.ui.view import StepChanged
+from gradtui.ui.widgets.curve_pane import end_of_axis
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
@@ -176,9 +177,9 @@ class LayerScreen(OneAnswer[int]):
         if view.index != self.index:
             return
         self.query_one("#layer-title", Static).update(self._title(view))
-        steps = followed.snapshot.steps if followed.snapshot else 0
+        end = end_of_axis([followed.snapshot]) if followed.snapshot is not None else None
         for pane in self.query(LayerCurves):
-            pane.paint(view, followed.at, steps or None)
+            pane.paint(view, followed.at, end)
         self.query_one(LayerHistogram).paint(view, followed.at)
         self.query_one(LayerFactors).paint(view)
         self.query_one(LayerUnits).paint(view)
@@ -196,7 +197,8 @@ class LayerScreen(OneAnswer[int]):
                 title += Content.assemble(
                     "  ", (f"{mark} {finding.code} since step {finding.step:,}", f"bold {colour}")
                 )
-        return title + Content("\n") + _figures(view.figures)
+        # The title is as wide as the screen, less its padding.
+        return Content("\n").join([title, *_figures(view.figures, self.app.size.width - 2)])
 
     def action_back(self) -> None:
         """Return from one full chart to all charts, or else from the page to all layers."""
@@ -273,8 +275,8 @@ class LayerScreen(OneAnswer[int]):
         fill(self)
 
 
-def _figures(figures: Mapping[str, float]) -> Content:
-    """Return the figures that apply to the layer, in one line."""
+def _figures(figures: Mapping[str, float], width: int) -> list[Content]:
+    """Return the figures that apply to the layer, in lines of at most a width."""
     parts = [
         Content.assemble((f"{metric.label} ", "$secondary"), plain_exponents(metric.format.format(value)))
         for metric in metrics.registered()
@@ -283,4 +285,11 @@ def _figures(figures: Mapping[str, float]) -> Content:
         and not is_absent(value)
         and (value == value or metric.every_step)
     ]
-    return Content("  ").join(parts)
+    lines = [Content("")]
+    for part in parts:
+        gap = "  " if lines[-1] else ""
+        if lines[-1].cell_length + len(gap) + part.cell_length <= width:
+            lines[-1] += Content(gap) + part
+        else:
+            lines.append(part)
+    return lines

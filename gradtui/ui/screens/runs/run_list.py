@@ -119,7 +119,7 @@ def columns(name: Callable[[RunInfo], str]) -> tuple[Column[RunInfo], ...]:
         Column("name", "name", lambda info: words.printable(name(info)), 16, 80, rank=0,
                value=lambda info: info.name.lower(), beside="tags", middle=True),
         Column("gradient", "gradient in▸out", _gradient, BINS, rank=8, value=_drop),
-        Column("findings", "findings", _findings, 12, 34, rank=3, value=_codes),
+        Column("findings", "findings", _findings, 13, 34, rank=3, value=_codes),
         Column("depth", "depth", _depth, 6, rank=4, right=True, value=lambda info: info.summary.depth or None),
         Column("step", "step", lambda info: f"{info.steps:,}", 7, rank=6, right=True, value=lambda info: info.steps),
         _figure("train", 6, 7, words.percent, lambda info: info.summary.train),

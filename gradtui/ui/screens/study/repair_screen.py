@@ -15,10 +15,11 @@ from textual.widgets import Static
 from gradtui.report.fix_page import conclusion, cure_lines, result_lines, trials_lines
 from gradtui.study.live_repair import LiveRepair, RepairState
 from gradtui.study.repair import Begun, Round, best_round, changes_of, is_fixed
+from gradtui.study.repair_limits import ROUNDS
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import Column, RowTable
-from gradtui.words import figure, percent, printable
+from gradtui.words import about, figure, percent, printable
 
 LOOK_SECONDS = 0.25
 """The time between two checks of the state of the repair."""
@@ -43,11 +44,12 @@ class RepairScreen(OneAnswer["Path | None"]):
     """
 
     HELP = (
-        "## Fix in rounds\n\nEach round trains the net with the best advice on the round before, until nothing is "
-        "found and it learns, three rounds at most. Before a round the best four cures are tried for a few steps each. "
-        "The same as `gradtui fix`."
+        "## Fix in rounds\n\n`space` starts. Each round trains the net with the best advice on the round before, "
+        "until nothing is found and it learns, three rounds at most. Before a round the best four cures are tried "
+        "for a few steps each. The same as `gradtui fix`."
     )
     BINDINGS = [
+        Binding("space", "begin", "train", key_display="space", tooltip="Begin.", id="repair.begin"),
         Binding(
             "escape", "stop", "stop", key_display="esc", tooltip="End the repair here.", id="repair.stop"
         ),
@@ -70,7 +72,7 @@ class RepairScreen(OneAnswer["Path | None"]):
         self.repair = repair
         self.chosen: int | None = None
         """The number of the round that the person chose; None is the newest, and at the end the best."""
-        self._painted: tuple[RepairState, bool] | None = None
+        self._painted: tuple[RepairState, bool, bool] | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the title, how it ended, the rounds, and all about the chosen one."""
@@ -82,9 +84,9 @@ class RepairScreen(OneAnswer["Path | None"]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Begin the repair, unless it was begun, and paint it until the screen is left."""
-        if not self.repair.state.done:
-            self.app.run_worker(self.repair.run, group="repair", thread=True, exit_on_error=False)
+        """Estimate how long a round will take, and paint the repair until the screen is left."""
+        if not self.repair.begun:
+            self.run_worker(self.repair.estimate, group="estimate", thread=True, exit_on_error=False)
         self.query_one(RowTable).focus()
         self.set_interval(LOOK_SECONDS, self.look)
         self.look()
@@ -100,9 +102,10 @@ class RepairScreen(OneAnswer["Path | None"]):
 
     def look(self) -> None:
         """Paint the state of the repair, if it has changed."""
-        now = (self.repair.state, self.repair.stopping)
+        now = (self.repair.state, self.repair.stopping, self.repair.begun)
         if now != self._painted:
-            turned = self._painted is None or self._painted[0].done != now[0].done
+            before = self._painted
+            turned = before is None or (before[0].done, before[2]) != (now[0].done, now[2])
             self._painted = now
             self.paint(now[0])
             if turned:
@@ -122,6 +125,10 @@ class RepairScreen(OneAnswer["Path | None"]):
         self.show_rows()
 
     def _progress(self, state: RepairState) -> Content:
+        if not self.repair.begun:
+            time = "" if state.expected_seconds is None else f", {about(state.expected_seconds)} each"
+            offer = f"○ {ROUNDS} rounds{time} · "
+            return Content.assemble((offer, "$foreground"), ("space", "bold $accent"), " starts")
         if state.problem:
             return Content.styled("✖ could not go on", "$error")
         if state.done:
@@ -166,7 +173,8 @@ class RepairScreen(OneAnswer["Path | None"]):
     def show_rows(self) -> None:
         """Show the table, and all about the chosen round."""
         rows = self.rows()
-        self.query_one(RowTable).show(rows, self.at, nothing="The run is read.")
+        waits = "The run is read." if self.repair.begun else "Nothing was trained yet."
+        self.query_one(RowTable).show(rows, self.at, nothing=waits)
         text = (
             Content("\n").join(_styled(line) for line in self._lines(rows[self.at])) if rows else Content("")
         )
@@ -204,12 +212,22 @@ class RepairScreen(OneAnswer["Path | None"]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Return False for an action that makes no sense now, which hides its key."""
-        done = self.repair.state.done
+        begun, done = self.repair.begun, self.repair.state.done
+        if action == "begin":
+            return not begun
         if action == "stop":
-            return not done
-        if action in ("dismiss", "open", "save"):
+            return begun and not done
+        if action == "dismiss":
+            return done or not begun
+        if action in ("open", "save"):
             return done
         return True
+
+    def action_begin(self) -> None:
+        """Begin the repair, in a thread of the app."""
+        self.repair.begun = True
+        self.app.run_worker(self.repair.run, group="repair", thread=True, exit_on_error=False)
+        self.look()
 
     def action_stop(self) -> None:
         """Stop the repair."""
@@ -261,7 +279,8 @@ def _ending(state: RepairState, *, stopped: bool) -> Content:
     rounds = list(state.rounds)
     if not state.done or not rounds:
         return Content.styled(
-            "Trains, takes the best advice, and trains again, until the net learns.", "$secondary"
+            f"Trains, takes the best advice and trains again until the net learns, {ROUNDS} times at most.",
+            "$secondary",
         )
     if stopped and not is_fixed(rounds):
         return Content.styled(f"Stopped after round {rounds[-1].number}.", "$warning")

@@ -153,13 +153,13 @@ class CuredRunLine(Widget):
 
 
 class CureDetails(Widget):
-    """CureDetails shows all that is known of the chosen cure: its verdict in numbers, its reason and its price."""
+    """CureDetails shows all that is known of the chosen cure: its name, verdict in numbers, reason and price."""
 
     DEFAULT_CSS = """
-    CureDetails { height: 7; padding: 1 1 0 1; }
+    CureDetails { height: auto; min-height: 7; max-height: 10; padding: 1 1 0 1; }
     """
 
-    row: reactive[StudyRow | None] = reactive(None)
+    row: reactive[StudyRow | None] = reactive(None, layout=True)
 
     def render(self) -> Content:
         """Return the verdict, the reason and the price, each on as many lines as it takes."""
@@ -173,7 +173,9 @@ class CureDetails(Widget):
             verdict = Content("The same net without a cure: the baseline.")
         else:
             untold = "Not trained yet." if row.state == "waiting" else "Still training."
-            verdict = Content.styled(row.reason or untold, "$secondary")
+            # The table cuts a long name as long as most of its columns are empty.
+            told = Content.styled(row.reason or untold, "$secondary")
+            verdict = Content.assemble((printable(row.name), "bold"), " · ", told)
         why, price = row.member.why, row.member.price
         width = self.content_size.width
         lines = [verdict, *_hanging("why    ", why, width), *_hanging("cost   ", price, width)]

@@ -64,6 +64,9 @@ async def test_everything_of_all_runs_is_there(size: tuple[int, int], two: list[
         differences = [line.split() for line in table.splitlines()]
         assert ["optimizer.lr", "0.001", "0.5"] in differences
         assert ["net.0.repeat", "20", "30"] in differences
+        loss = screen.query(OverlaidCurves).first().query_one(CurvePlot)
+        assert loss.frame is not None
+        assert loss.frame.high == 100, "the axis ends with the data, not with the 500 steps of the plans"
 
 
 async def test_profiles_hold_the_numbers_of_the_step_that_is_looked_at(two: list[Path]) -> None:

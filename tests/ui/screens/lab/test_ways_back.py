@@ -104,3 +104,6 @@ async def test_a_file_is_opened_by_its_path_which_tab_completes(
 def test_a_long_way_is_shown_by_its_end() -> None:
     assert crumbs(("runs", "net"), 40).plain == "gradtui  runs › net"
     assert crumbs(("studies", "a long name of a study", "runs", "net"), 30).plain == "gradtui  … › runs › net"
+    assert crumbs(("sigmoid-20 with layer normalisation and residual shortcuts",), 40).plain == (
+        "gradtui  sigmoid-20 with…idual shortcuts"
+    )

@@ -53,6 +53,12 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--name", metavar="N", help="the name of the run; without it that of script and model"
     )
+    parser.add_argument(
+        "--resume",
+        default="",
+        metavar="NAME",
+        help="continue the run of this name, as after a preemption; where there is none, one begins",
+    )
     parser.add_argument("--note", default="", metavar="TEXT", help="what is to be remembered of the run")
     often = parser.add_mutually_exclusive_group()
     often.add_argument(
@@ -136,6 +142,7 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
     return LaunchOptions(
         name=args.name or "",
         note=args.note,
+        resume=args.resume,
         budget=None if args.every_step else budget,
         layers=args.layers,
         activations=args.activations,
@@ -156,8 +163,9 @@ def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int
 
     if args.fail_on is not None:
         raise BadInput("--fail-on: not together with --try")
-    if options.on_finding:
-        raise BadInput("--on-finding: not together with --try")
+    for name in ("on_finding", "resume"):
+        if getattr(options, name):
+            raise BadInput(f"--{name.replace('_', '-')}: not together with --try")
     steps = _count(args, "steps", DEFAULT_STEPS, MOST_STEPS)
     jobs = _count(args, "jobs", 1, 1000)
     changes = _chosen_changes(args.changes, steps)

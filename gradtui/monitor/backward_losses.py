@@ -170,7 +170,11 @@ class BackwardLosses:
         (step, _, numbers), self._held = self._held, None
         kind, chance = self._known
         if kind:
-            told = {"step": step, "loss": sum(map(float, numbers)) / len(numbers), "kind": kind}
+            told = {
+                "step": step + self._writer.offset,
+                "loss": sum(map(float, numbers)) / len(numbers),
+                "kind": kind,
+            }
             self._writer.keep(**{ROOT: told | ({"chance": chance} if math.isfinite(chance) else {})})
 
     def _numbers(self, taken: list[tuple[list[BackwardRoot], Tensor | None]]) -> list[float | Tensor] | None:

@@ -195,6 +195,9 @@ class ScriptRecorder:
         if self._open and watched.number in self._round:
             self._close_round()
         if not self._open:
+            if self.step == 0:
+                known = (optimizer.get() for optimizer in self._optimizers)
+                self._writer.begin_steps([optimizer for optimizer in known if optimizer is not None])
             self._open = True
             self.step += 1
 
@@ -336,13 +339,15 @@ class ScriptRecorder:
         known = None if self._reach is None else self._reach.facts()
         if known is not None:
             worst = max(self.clearings, key=lambda one: one.kept, default=Clearing())
-            counts = {"kept": worst.kept, "cleared": worst.cleared, "first_kept": worst.first_kept}
+            counts = {"kept": worst.kept, "cleared": worst.cleared}
+            counts["first_kept"] = worst.first_kept and worst.first_kept + self._writer.offset
             counts["emptied"] = max((one.emptied for one in self.clearings), default=0)
             self._writer.event(script_facts.EVENT, self.step, **known, **counts)
 
     def _describe_layers(self) -> None:
         """Describe the layers in the run, and begin its tables: now it is known which parameters are whose."""
         shown, others, order_known = self.models.layers()
+        shown = self._writer.ordered(shown)
         parameters = [reference() for layer in (*shown, *others) for reference in layer.parameters]
         positions = {id(parameter): position for position, parameter in enumerate(parameters)}
         for optimizer in self._optimizers:

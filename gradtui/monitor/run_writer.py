@@ -12,10 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from msgspec.structs import replace
+from torch.optim import Optimizer
 
 from gradtui.monitor.layers import WatchedLayer
+from gradtui.monitor.resumed_run import STEPS_BEFORE, ResumedRun, RunLock, steps_taken
 from gradtui.monitor.trial import this_trial
-from gradtui.runs.folder import new_folder, runs_root
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import new_folder
 from gradtui.runs.meta import LayerMeta, Parent, RunMeta, TableMeta, write_meta
 from gradtui.runs.reserve import keep_reserve
 from gradtui.runs.script_training import KEY
@@ -27,30 +30,45 @@ BACKWARD_LOSS = "backward_loss"
 
 
 class ScriptRunWriter:
-    """A ScriptRunWriter writes the run folder of one watched script."""
+    """A ScriptRunWriter writes the run folder of one watched script.
 
-    def __init__(self, name: str, root: Path | None, data: Mapping[str, Any], note: str = "") -> None:
-        """Make the folder in `root`, or where gradtui keeps its runs.
+    The steps that it is given are those of this process; in a run that goes on they are added to the steps before.
+    """
 
-        `data` and `note` are kept in run.json. Raises OSError where the folder cannot be made.
+    def __init__(
+        self,
+        name: str,
+        root: Path,
+        data: Mapping[str, Any],
+        note: str = "",
+        *,
+        resumed: ResumedRun | None = None,
+        step: int | None = None,
+    ) -> None:
+        """Make the folder in `root`, or continue the run that was resumed.
+
+        `data` and `note` are kept in run.json. `step` is how many steps the training has taken before, where the script
+        tells. Raises OSError where the folder cannot be made.
         """
+        self._resumed = resumed
+        self._lock = resumed.lock if resumed is not None else None
+        self._step = step
+        self._offset = 0
+        if resumed is not None:
+            self._go_on(resumed, data, note)
+            return
         trial, parent = this_trial(), None
         if trial is not None:
             name = f"{name} · {trial.name}"
             data = {**data, "trial": {"change": trial.change, "steps": trial.steps}}
             parent = Parent(trial.parent, 0, trial.change) if trial.change and trial.parent else None
-        folder = new_folder(runs_root() if root is None else root, name)
+        folder = new_folder(root, name)
         self.folder: Path | None = folder
-        versions = {
-            "torch": str(torch.__version__),
-            "numpy": np.__version__,
-            "python": sys.version.split()[0],
-        }
         self._meta = RunMeta.of_this_process(
             id=folder.name,
             name=name,
             kind="script",
-            versions=versions,
+            versions=_versions(),
             data=dict(data),
             note=note,
             parent=parent,
@@ -62,6 +80,58 @@ class ScriptRunWriter:
         if trial is not None:
             self._writer.event("trial", 0, change=trial.change)
             trial.note_run(folder)
+
+    def _go_on(self, resumed: ResumedRun, data: Mapping[str, Any], note: str) -> None:
+        """Continue a run of an earlier process; at which step is known at this process's first one."""
+        self.folder = self._path = folder = resumed.folder
+        before = resumed.meta
+        meta = RunMeta.of_this_process(id=before.id, name=before.name, versions=_versions()).resumed_by(
+            before
+        )
+        # Whether the weights were trained is said of the run's beginning.
+        known = {**before.data, **{name: value for name, value in data.items() if name != "weights"}}
+        self._meta = replace(meta, data=known, note=note or before.note)
+        write_meta(folder, self._meta)
+        keep_reserve(folder)
+        self._offset = resumed.last_step
+        self._writer = RunWriter(folder, {name: about.columns for name, about in before.tables.items()})
+        self._writer.event("phase", self._offset, phase="importing", text="the script goes on")
+
+    def lock(self) -> None:
+        """Keep other processes from continuing the run until it ends. Raises RunError and OSError."""
+        self._lock = RunLock(self._path)
+
+    @property
+    def offset(self) -> int:
+        """Return the run's step at which this process began: all others here count the steps of this process."""
+        return self._offset
+
+    def begin_steps(self, optimizers: Sequence[Optimizer]) -> None:
+        """Decide at which step of the run this process goes on; later rows of an earlier process are cut off.
+
+        Call this once, right before the first step, when the script has loaded its checkpoint.
+        """
+        taken, resumed = steps_taken(optimizers), self._resumed
+        if resumed is None:
+            self._offset = self._step or 0
+            if taken and taken != self._offset:
+                self._meta = replace(self._meta, data={**self._meta.data, STEPS_BEFORE: taken - self._offset})
+            return
+        if self._step is not None:
+            self._offset = self._step
+        elif taken is not None:
+            self._offset = resumed.step_after(taken)
+        self._writer.rewind(self._offset)
+
+    def ordered(self, layers: Sequence[WatchedLayer]) -> list[WatchedLayer]:
+        """Return the layers in the order of the columns of a resumed run. Raises RunError if there are others."""
+        names = () if self._resumed is None else self._resumed.layer_names
+        if not names:
+            return list(layers)
+        by_name = {layer.name: layer for layer in layers}
+        if by_name.keys() != set(names):
+            raise RunError("the layers are no longer those of the run that is continued")
+        return [by_name[name] for name in names]
 
     @property
     def error(self) -> OSError | None:
@@ -93,7 +163,8 @@ class ScriptRunWriter:
             data: Further facts for run.json.
         """
         names = {**self._meta.data.get(KEY, {}), **(training or {})}
-        known = uses or {}
+        # Where the first passes of this process tell nothing, those of an earlier one count.
+        known = uses or {layer.name: (layer.places, layer.form) for layer in self._meta.layers}
         numbers = {layer.name: number for number, layer in enumerate(layers)}
         shown = [tuple(numbers[name] for name in path if name in numbers) for path in paths]
         self._meta = replace(
@@ -111,7 +182,7 @@ class ScriptRunWriter:
             ),
             parameters=sum(layer.parameter_count for layer in layers),
             device=str(device),
-            paths=tuple(path for path in shown if path),
+            paths=tuple(path for path in shown if path) or self._meta.paths,
             data={**self._meta.data, KEY: names, **data},
         )
 
@@ -123,6 +194,8 @@ class ScriptRunWriter:
     def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:
         """Begin tables. Raises OSError, and ValueError on a wrong name."""
         for name, table in tables.items():
+            if name in self._meta.tables and self._meta.tables[name].columns != table.columns:
+                raise RunError(f"the columns of {name} are no longer those of the run that is continued")
             self._writer.add_table(name, table.columns)
         self._meta = replace(self._meta, tables={**self._meta.tables, **tables})
         write_meta(self._path, self._meta)
@@ -152,21 +225,31 @@ class ScriptRunWriter:
 
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
         """Append a row to a table that has begun; `moment` is in seconds since the epoch."""
-        self._writer.append(table, step, values, moment)
+        self._writer.append(table, step + self._offset, values, moment)
 
     def extend(
         self, table: str, steps: Sequence[int], values: npt.ArrayLike, moments: Sequence[float]
     ) -> None:
         """Append several rows, (rows, columns), to a table that has been begun."""
-        self._writer.extend(table, steps, values, moments)
+        self._writer.extend(table, [step + self._offset for step in steps], values, moments)
 
     def event(self, event: str, step: int, **fields: Any) -> None:
         """Append an event."""
-        self._writer.event(event, step, **fields)
+        self._writer.event(event, step + self._offset, **fields)
 
     def end(self, step: int, status: State, reason: str = "") -> None:
         """Write how the training ended, and everything that waits to be written."""
-        self._writer.end(status, reason, step)
+        self._writer.end(status, reason, step + self._offset)
+        if self._lock is not None:
+            self._lock.release()
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "torch": str(torch.__version__),
+        "numpy": np.__version__,
+        "python": sys.version.split()[0],
+    }
 
 
 class NullWriter(ScriptRunWriter):
@@ -174,9 +257,20 @@ class NullWriter(ScriptRunWriter):
 
     error = None
     tables: Mapping[str, TableMeta] = {}
+    offset = 0
 
     def __init__(self) -> None:
         self.folder = None
+
+    def lock(self) -> None:
+        """Do nothing."""
+
+    def begin_steps(self, optimizers: Sequence[Optimizer]) -> None:
+        """Do nothing."""
+
+    def ordered(self, layers: Sequence[WatchedLayer]) -> list[WatchedLayer]:
+        """Return the layers as they are."""
+        return list(layers)
 
     def describe(
         self,

@@ -19,6 +19,8 @@ from gradtui.runs.meta import TableMeta
 
 LARGEST_NAME_COUNT = 128
 """The most names that are recorded, since each takes memory as long as the script runs."""
+LOGGED = "logged_"
+"""The beginning of the names of these tables."""
 METRIC = "metric"
 """The default name under which a script logs the number that shows its progress."""
 BATCH_SIZE = 64
@@ -41,7 +43,10 @@ class ScalarLog:
         self._writer = writer
         self._stopwatch = stopwatch
         self._copies: HostCopyQueue[list[_LoggedMean]] = HostCopyQueue(device, hold=0.0)
-        self._tables: dict[str, str] = {}
+        # A run that goes on has tables of its earlier processes.
+        self._tables = {
+            about.columns[0]: table for table, about in writer.tables.items() if table.startswith(LOGGED)
+        }
         self._refused: set[str] = set()
         """The names with a value that was no number; each gets one warning."""
         self._progress: dict[str, Any] = {}
@@ -138,7 +143,7 @@ class ScalarLog:
 
 def table_name(name: str, taken: Mapping[str, Any]) -> str:
     """Return a valid name for a table that resembles `name` and is not taken yet."""
-    plain = "logged_" + (re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "value")
+    plain = LOGGED + (re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:40] or "value")
     table, count = plain, 1
     while table in taken:
         count += 1

@@ -130,7 +130,8 @@ class WatchSession:
         """Why nothing was recorded at the end of a training that may have gone on; empty where it has not."""
         idle = [hook.idle_since for hook in self._hooks if hook.idle_since is not None]
         if idle:
-            return f"the watched optimizer took no step after step {idle[0]}, while the weights were moved"
+            last = idle[0] + self._writer.offset
+            return f"the watched optimizer took no step after step {last}, while the weights were moved"
         known = all(watched.known for watched in self._optimizers)
         if known and self.models() and not self.optimizers():
             return "the watched optimizer was deleted; one that was made later has to be watched too"

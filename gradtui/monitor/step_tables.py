@@ -34,16 +34,8 @@ class StepTables:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of `scalars`."""
-        names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]
-        for optimizer, groups in zip(self._optimizers, self._groups, strict=True):
-            prefix = f"{optimizer.name}." if len(self._optimizers) > 1 else ""
-            names += [f"{prefix}grad_norm"] if prefix else []
-            names += [
-                f"{prefix}lr" if group == 0 else f"{prefix}lr_{group}"
-                for group in range(groups)
-                if prefix or group
-            ]
-        return tuple(names)
+        names = [optimizer.name for optimizer in self._optimizers]
+        return scalar_columns(list(zip(names, self._groups, strict=True)))
 
     def write(self, step: int, moment: float, record: StepRecord) -> None:
         """Write the rows of a step."""
@@ -75,6 +67,20 @@ class StepTables:
         self._writer.extend("grad_norm", steps, plain.layers, moments)
         for step, total in zip(steps, plain.totals.tolist(), strict=True):
             self._batches.take_norm(step, total)
+
+
+def scalar_columns(optimizers: Sequence[tuple[str, int]]) -> tuple[str, ...]:
+    """Return the columns of `scalars` of some optimizers, each given by its name and its number of groups."""
+    names = ["lr", "grad_norm", "grad_norm_clipped", "clipped", "skipped"]
+    for name, groups in optimizers:
+        prefix = f"{name}." if len(optimizers) > 1 else ""
+        names += [f"{prefix}grad_norm"] if prefix else []
+        names += [
+            f"{prefix}lr" if group == 0 else f"{prefix}lr_{group}"
+            for group in range(groups)
+            if prefix or group
+        ]
+    return tuple(names)
 
 
 def _known(rates: Sequence[float], groups: int) -> list[float]:

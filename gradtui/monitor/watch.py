@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
 import os
 import sys
 import threading
 import time
 import weakref
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -16,18 +18,23 @@ from typing import Any, Self
 from torch import nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.arguments import by_name, default_name, fields_of, named_by_model, note_text, step_of
 from gradtui.monitor.commands import PendingCommands
-from gradtui.monitor.config import config_fields
 from gradtui.monitor.distributed.reducers import RankSender, reducer_for
 from gradtui.monitor.finding_action import Action, FindingAction
 from gradtui.monitor.freshness import weights_of
 from gradtui.monitor.guard import Guard, guarded, reason_of, warn
-from gradtui.monitor.inner_optimizer import optimizers_in
-from gradtui.monitor.layers import class_name
+from gradtui.monitor.layers import WatchedLayer, class_name, layers_of
+from gradtui.monitor.resumed_run import taking_up
 from gradtui.monitor.run_writer import NullWriter, ScriptRunWriter
 from gradtui.monitor.scalar_log import METRIC
 from gradtui.monitor.session import WatchSession
+from gradtui.monitor.step_tables import scalar_columns
 from gradtui.monitor.training_names import variables_of
+from gradtui.monitor.trial import this_trial
+from gradtui.runs.errors import RunError
+from gradtui.runs.folder import runs_root
+from gradtui.runs.run_lock import RunTaken
 from gradtui.runs.script_training import KEY
 from gradtui.runs.status import State
 
@@ -44,6 +51,8 @@ def watch(
     fold: bool = True,
     config: object = None,
     note: str = "",
+    resume: str | os.PathLike[str] = "",
+    step: int | None = None,
     on_finding: Action | None = None,
 ) -> Probe:
     """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
@@ -69,6 +78,10 @@ def watch(
         config: The settings of the training: a dict, a dataclass, an argparse.Namespace, or an object like these.
             Its fields are shown, and runs can be filtered by them: `config.lr>=0.1`.
         note: What is to be remembered of this training. It is shown beside the name, and people may change it.
+        resume: The name, the id or the folder of a run that is continued, as after a preemption; a run of this name
+            begins where there is none. One process at a time may record a run; another one trains unrecorded.
+        step: How many steps the training has taken before. Without it, an optimizer's own count is taken where it has
+            one and a checkpoint has brought it back, else the last step of the run. Later rows are cut off.
         on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
             `gradtui diagnose --json` prints it. An error in it is a warning.
 
@@ -80,13 +93,13 @@ def watch(
     """
     guard = Guard()
     try:
-        models = _by_name(model, nn.Module, "model")
+        models = by_name(model, nn.Module, "model")
         measures, reducer = reducer_for(models.values())
         if not measures:
             return Probe()
-        optimizers = _by_name(optimizer, Optimizer, "optimizer")
+        optimizers = by_name(optimizer, Optimizer, "optimizer")
         if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
-            optimizers = _named_by_model(models, list(optimizers.values()))
+            optimizers = named_by_model(models, list(optimizers.values()))
         if isinstance(reducer, RankSender):
             writer: ScriptRunWriter = NullWriter()
         else:
@@ -95,11 +108,30 @@ def watch(
                 "optimizer": {label: type(one).__name__ for label, one in optimizers.items()},
                 "script": sys.argv[0] if sys.argv else "",
                 "weights": weights_of(models.values(), optimizers.values()),
-                **({} if config is None else {"config": _fields(config)}),
+                **({} if config is None else {"config": fields_of(config)}),
                 KEY: variables_of(models, optimizers),
             }
-            root = None if runs is None else Path(runs).expanduser()
-            writer = ScriptRunWriter(name or _default_name(models), root, data, _note(note))
+            root = runs_root() if runs is None else Path(runs).expanduser()
+            wanted = os.fspath(resume)
+            begin = partial(
+                ScriptRunWriter,
+                Path(wanted).name or name or default_name(models),
+                root,
+                data,
+                note_text(note),
+                step=step_of(step),
+            )
+            try:
+                if wanted and this_trial() is None:
+                    described = layers_of(models, pattern=layers, fold=fold)
+                    known = [(label, len(one.param_groups)) for label, one in optimizers.items()]
+                    writer = continued(wanted, root, begin, described, scalar_columns(known or [("", 1)]))
+                else:
+                    writer = begin()
+            except Exception:
+                if reducer is not None:
+                    reducer.close()
+                raise
         try:
             probe = Probe(
                 WatchSession(
@@ -125,35 +157,37 @@ def watch(
         return Probe()
 
 
-def _by_name(given: Any, kind: type, argument: str) -> dict[str, Any]:
-    """Return the given objects by name; a single one has an empty name."""
-    if given is None:
-        return {}
-    if kind is Optimizer:
-        given = optimizers_in(given)
-    if isinstance(given, kind):
-        return {"": given}
-    named = dict(given) if isinstance(given, Mapping) else dict(enumerate(given, 1))
-    wrong = next((one for one in named.values() if not isinstance(one, kind)), None)
-    if wrong is not None or not named:
-        raise TypeError(f"watch({argument}=…): expected {kind.__name__}, not {type(wrong).__name__}")
-    return {str(label): one for label, one in named.items()}
+def continued(
+    resume: str,
+    root: Path,
+    begin: Callable[..., ScriptRunWriter],
+    layers: Sequence[WatchedLayer],
+    scalars: Sequence[str],
+) -> ScriptRunWriter:
+    """Return the writer of the run that a script goes on with, or of a new one where there is none that fits.
 
-
-def _named_by_model(models: Mapping[str, nn.Module], optimizers: list[Optimizer]) -> dict[str, Optimizer]:
-    """Return optimizers by the name of the model that each moves.
-
-    The names are numbers if an optimizer moves several models, or if several move the same.
+    Raises RunTaken where another process records the run.
     """
-    owners = {id(p): label for label, model in models.items() for p in model.parameters()}
-    moved = [
-        {owners.get(id(p), "") for group in optimizer.param_groups for p in group["params"]}
-        for optimizer in optimizers
-    ]
-    labels = [next(iter(names)) for names in moved if len(names) == 1]
-    if len(set(labels)) < len(optimizers):
-        labels = [str(number) for number in range(1, len(optimizers) + 1)]
-    return dict(zip(labels, optimizers, strict=True))
+    with contextlib.ExitStack() as stack:
+        why, resumed = "", None
+        try:
+            resumed = stack.enter_context(taking_up(resume, root))
+        except RunTaken:
+            raise
+        except (RunError, OSError) as error:
+            why = reason_of(error)
+        if resumed is not None:
+            why = resumed.why_not([(layer.name, layer.parameter_count) for layer in layers], scalars)
+            if not why:
+                return begin(resumed=resumed)
+            resumed.lock.release()
+            why = f"{resumed.folder.name}: {why}"
+        if why:
+            warn(f"gradtui cannot continue {why}; it records a new run", level=4)
+        writer = begin()
+        with contextlib.suppress(RunError, OSError):
+            writer.lock()
+        return writer
 
 
 def _named(values: object) -> dict[str, Any]:
@@ -165,33 +199,6 @@ def _named(values: object) -> dict[str, Any]:
         if isinstance(values, Mapping)
         else {"value": values}
     )
-
-
-def _fields(config: object) -> dict[str, Any]:
-    """Return the fields of a configuration; one that cannot be read is left out, with a warning."""
-    try:
-        return config_fields(config)
-    except Exception as error:
-        warn(f"gradtui leaves the configuration out: {reason_of(error)}", level=4)
-        return {}
-
-
-def _note(text: object) -> str:
-    """Return a note; one that is too long is cut, with a warning."""
-    from gradtui.runs.label import LONGEST_NOTE, note_of
-
-    given = str(text or "")
-    if len(given) > LONGEST_NOTE:
-        warn(
-            f"gradtui cuts the note: it has {len(given):,} characters, and {LONGEST_NOTE:,} are kept", level=4
-        )
-    return note_of(given[:LONGEST_NOTE])
-
-
-def _default_name(models: Mapping[str, nn.Module]) -> str:
-    script = Path(sys.argv[0]).stem if sys.argv and sys.argv[0] not in ("", "-c", "-m") else ""
-    classes = " and ".join(class_name(model) for model in models.values())
-    return f"{script} · {classes}" if script else classes
 
 
 class Probe:

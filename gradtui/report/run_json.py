@@ -62,17 +62,17 @@ def _seconds(run: Run, events: Sequence[Event]) -> float:
     rows = scalars.rows
     if not rows:
         return 0.0
-    # A watched script records no phases; its first row, which is written after the first step, is the start.
+    # An old run may name no phases; its first row, which is written after the first step, is the start.
     stretches = _stretches(events) or [(0, float(scalars.read(0, 1)["time"][0]))]
     total = 0.0
     for index, (_, began) in enumerate(stretches):
         following = stretches[index + 1 :]
         end = scalars.row_of(following[0][0] + 1) if following else rows
-        if end:
-            total += max(0.0, float(scalars.read(end - 1, end)["time"][0]) - began)
-    if run.meta and run.meta.kind == "script" and events:
-        # The last steps may have left no row.
-        total = max(total, float(events[-1]["time"]) - stretches[0][1])
+        last = float(scalars.read(end - 1, end)["time"][0]) if end else began
+        if not following and run.meta and run.meta.kind == "script" and events:
+            # The last steps may have left no row.
+            last = max(last, float(events[-1]["time"]))
+        total += max(0.0, last - began)
     return total
 
 

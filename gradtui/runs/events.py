@@ -68,6 +68,10 @@ class EventLog:
         self.enough = True
         """Whether the run was long enough to be called free of problems."""
         self.run_phase = RunPhase()
+        self.step = 0
+        """The last step that an event names, without those that were undone by a rollback."""
+        self.rollbacks = 0
+        """The number of rollbacks so far."""
 
     def poll(self) -> bool:
         """Read the new events, and return whether there were any. A line that is no event is skipped."""
@@ -86,6 +90,8 @@ class EventLog:
             event = {**event, "time": self.entries[-1]["time"] if self.entries else 0.0}
         self.entries.append(event)
         self.run_phase = self.run_phase.after(event)
+        if (step := step_of(event)) is not None:
+            self.step = step if event["event"] == "rewound" else max(self.step, step)
         match event["event"]:
             case "evaluation":
                 self.evaluations.append(event)
@@ -100,6 +106,7 @@ class EventLog:
                 # Another process resumes the run.
                 self.diagnosed = False
             case "rewound":
+                self.rollbacks += 1
                 last = step_of(event) or 0
                 self.evaluations = [old for old in self.evaluations if (step_of(old) or 0) <= last]
                 self._findings = [old for old in self._findings if (step_of(old) or 0) <= last]

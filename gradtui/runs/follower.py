@@ -275,6 +275,7 @@ class Follower:
         """The scalars that a script logs, by name; each has its own table."""
         self._status: RunStatus | None = None
         self._told = False
+        self._rollbacks = 0
 
     def watch(self, metric: str) -> None:
         """Follow another metric from now on. One that the run does not record has no rows."""
@@ -302,6 +303,11 @@ class Follower:
         that says the run has ended has all rows.
         """
         changed = self._log.poll()
+        if self._log.rollbacks != self._rollbacks:
+            # As many other rows may stand where the old ones were.
+            self._rollbacks = self._log.rollbacks
+            for source in (self._scalars, self._layers, *self._logged.values()):
+                source.restart(source.table)
         meta = self.run.meta
         if meta is not self._meta:
             self._meta = meta

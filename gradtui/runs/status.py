@@ -10,7 +10,7 @@ from typing import Literal
 
 from gradtui.runs import process
 from gradtui.runs.errors import RunError
-from gradtui.runs.events import EventLog, RunPhase, step_of
+from gradtui.runs.events import EventLog, RunPhase
 from gradtui.runs.folder import HEARTBEAT_FILE, RUN_FILE, last_row_step
 from gradtui.runs.meta import RunMeta, read_meta
 
@@ -81,7 +81,7 @@ def current_status(folder: Path, meta: RunMeta | None, events: EventLog, step: i
         return _before_the_trainer(folder)
     if meta.kind == "script":
         # Many of its steps may not have been recorded, but its events hold the last one.
-        step = max(step, *(step_of(event) or 0 for event in events.entries), 0)
+        step = max(step, events.step)
     run_phase = events.run_phase
     if not run_phase.end and not is_alive(folder, meta):
         # It may have written its end event just before its exit.

@@ -19,8 +19,9 @@ from gradtui.runs.folder import EVENTS_FILE, HEARTBEAT_FILE, record_dtype, table
 from gradtui.runs.jsonl import cut_torn_line, encode_line
 from gradtui.runs.records import Levels, RecordFile, find_row, read_records
 from gradtui.runs.reserve import drop_reserve, write_last_event
-from gradtui.runs.safe_files import append, touch
+from gradtui.runs.safe_files import append, remove, touch
 from gradtui.runs.summary import Records
+from gradtui.runs.viewer_diagnosis import DIAGNOSIS_FILE
 
 HEARTBEAT_SECONDS = 1.0
 
@@ -212,6 +213,19 @@ class RunWriter:
                 except OSError as error:
                     self.error = error
 
+    def rewind(self, step: int) -> None:
+        """Cut off the rows of later steps and add an event "rewound", as `resume_at` does, but later."""
+        if self._is_closed():
+            return
+        with self._flushing:
+            if self.error is None:
+                try:
+                    self._write()
+                    self._take_up(step)
+                except OSError as error:
+                    self.error = error
+        self.event("rewound", step)
+
     def _rewrite(self, table: str, rows: Records) -> None:
         file = self._files[table]
         keep = _rows_up_to(file, int(rows["step"][0]) - 1)
@@ -313,6 +327,9 @@ class RunWriter:
             if table not in self._unlevelled:
                 self._levels[table] = Levels(self.folder, table, self._columns[table], file)
         cut_torn_line(self.folder / EVENTS_FILE)
+        if resume_at is not None:
+            # A viewer's diagnosis of the rows before would count again where the run ends at the same step.
+            remove(self.folder / DIAGNOSIS_FILE)
 
 
 def _rows_up_to(file: RecordFile, step: int) -> int:

@@ -106,9 +106,10 @@ class FirstSteps:
         classes = [model_name(model) for model in models]
         variables = names_of(models, classes) if several or len(models) > 1 else classes
         shown = " and ".join(variables if several or len(models) > 1 else classes)
-        started_by = options.name or script_name()
+        chosen = options.resume or options.name
+        started_by = chosen or script_name()
         # A name from the command line is used unchanged, unless several models would get it.
-        name = started_by if options.name and not several else " · ".join(filter(None, (started_by, shown)))
+        name = started_by if chosen and not several else " · ".join(filter(None, (started_by, shown)))
         watched: nn.Module | dict[str, nn.Module] = models[0]
         if len(models) > 1:
             watched = dict(zip(variables, models, strict=True))
@@ -121,6 +122,7 @@ class FirstSteps:
             activations=options.activations,
             layers=options.layers,
             note=options.note,
+            resume=name if options.resume else "",
             on_finding=partial(run_command, options.on_finding) if options.on_finding else None,
         )
         self._run_count += 1

@@ -23,6 +23,8 @@ class LaunchOptions:
     budget: float | None = 0.01
     layers: str = ""
     activations: bool = False
+    resume: str = ""
+    """The run that is continued; empty for new runs."""
     note: str = ""
     """The note that each run gets."""
     on_finding: str = ""

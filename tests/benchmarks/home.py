@@ -135,11 +135,12 @@ def _end(child: subprocess.Popen[bytes]) -> None:
 
 _delays = 0
 _waiting = 0
+_stopped = False
 
 
 @contextlib.contextmanager
 def stoppable() -> Iterator[None]:
-    """End the block at the first signal that means "stop", and ignore further ones until all is cleaned up.
+    """End the block at the first signal that means "stop", and ignore further ones until the process ends.
 
     A signal that was ignored before stays ignored.
     """
@@ -150,8 +151,10 @@ def stoppable() -> Iterator[None]:
     try:
         yield
     finally:
-        for number in mine:
-            signal.signal(number, before[number])
+        # After a stop, a second signal would change the exit code.
+        if not _stopped:
+            for number in mine:
+                signal.signal(number, before[number])
 
 
 @contextlib.contextmanager
@@ -168,7 +171,8 @@ def delayed() -> Iterator[None]:
 
 
 def _stop(number: int, frame: FrameType | None) -> None:
-    global _waiting
+    global _waiting, _stopped
+    _stopped = True
     for each in STOP_SIGNALS:
         signal.signal(each, signal.SIG_IGN)
     _waiting = number
@@ -179,6 +183,5 @@ def _stop(number: int, frame: FrameType | None) -> None:
 def _raise(number: int) -> None:
     global _waiting
     _waiting = 0
-    if number == signal.SIGINT:
-        raise KeyboardInterrupt
+    # Not KeyboardInterrupt: Python would end itself by the signal in place of the exit code.
     raise SystemExit(128 + number)

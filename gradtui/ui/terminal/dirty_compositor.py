@@ -16,6 +16,7 @@ from textual.geometry import Region
 try:
     # Private classes of Textual: without them it renders as it always does.
     from textual._compositor import ChopsUpdate, Compositor
+    from textual._context import visible_screen_stack
 except ImportError:  # pragma: no cover
     Compositor = object  # type: ignore[assignment, misc]
     ChopsUpdate = None  # type: ignore[assignment, misc]
@@ -64,6 +65,10 @@ class DirtyCompositor(Compositor):
                     del missing[y]
             if not missing:
                 break
+        if visible_screen_stack.get([]):
+            # A dialog shows the screen behind it only while it is rendered here, and keeps the lines.
+            *_, (screen, (region, _)) = self.visible_widgets.items()
+            screen.render_lines(Region(0, 0, region.width, region.height))
         return ChopsUpdate(chops, spans, [line[1:] for line in cuts])
 
 

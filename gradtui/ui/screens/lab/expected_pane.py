@@ -37,6 +37,8 @@ class ExpectedPane(Vertical):
         super().__init__(classes="pane")
         self._experiment: Experiment | None = None
         self._prediction: Prediction | None = None
+        self._visible = False
+        self._written = Content()
 
     def compose(self) -> ComposeResult:
         """Yield the text; the chart needs numpy, which is imported after the first frame."""
@@ -48,9 +50,19 @@ class ExpectedPane(Vertical):
         self._write()
 
     def show(self, experiment: Experiment) -> None:
-        """Describe an experiment; its theory comes later."""
+        """Describe an experiment; its theory comes later. While the pane is hidden, that waits until it is shown."""
         self._experiment = experiment
+        if self._visible or (self.display and not self.size):
+            self._write()
+
+    def on_show(self) -> None:
+        """Describe what was edited while the pane was hidden."""
+        self._visible = True
         self._write()
+
+    def on_hide(self) -> None:
+        """Write nothing until the pane is shown again."""
+        self._visible = False
 
     async def expect(self, prediction: Prediction) -> None:
         """Draw what theory expects of the gradient of each layer."""
@@ -84,7 +96,10 @@ class ExpectedPane(Vertical):
             # The first texts matter most; those without room are left out, and the order stays the same.
             if sum(len(one.wrap(width)) for one in [*chosen, text]) <= room or len(chosen) < 2:
                 chosen.append(text)
-        self.query_one("#expected-text", Static).update(Content("\n").join(chosen))
+        text = Content("\n").join(chosen)
+        if text != self._written or text.spans != self._written.spans:
+            self._written = text
+            self.query_one("#expected-text", Static).update(text)
 
     def on_resize(self) -> None:
         """Write as much as fits now."""

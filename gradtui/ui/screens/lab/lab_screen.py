@@ -225,8 +225,8 @@ class LabScreen(TimeActions, OneAnswer[Any]):
     def _edited(self, event: Workbench.Edited) -> None:
         """Send the running trainer the changes that it can apply at once."""
         self.view.show_status()
-        self.view.show_edited()
-        self.refresh_bindings()
+        if self.view.show_edited():
+            self.refresh_bindings()
         self.query_one(NetPane).experiment = event.after
         self.query_one(ExpectedPane).show(event.after)
         if self.narrow and self.tabs.opened != "net" and event.before.net != event.after.net:

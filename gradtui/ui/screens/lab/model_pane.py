@@ -82,8 +82,15 @@ class ModelPane(ChoiceList):
             return
         here = self.highlighted or 0 if self._goes_to is None else self._goes_to
         self._goes_to = None
-        self.clear_options()
-        self.add_options(Option(describe(index, group)) for index, group in enumerate(experiment.net))
+        texts = [describe(index, group) for index, group in enumerate(experiment.net)]
+        if len(texts) == self.option_count:
+            # New options would make Textual lay out the whole screen.
+            for index, text in enumerate(texts):
+                if text != self.get_option_at_index(index).prompt:
+                    self.replace_option_prompt_at_index(index, text)
+        else:
+            self.clear_options()
+            self.add_options(map(Option, texts))
         self.highlighted = min(here, len(experiment.net) - 1)
         try:
             shape = net_shape(experiment)

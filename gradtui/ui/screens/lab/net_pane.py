@@ -207,23 +207,29 @@ class NetDrawing(Widget):
         self._memory: Memory | None = None
         self._problem = ""
         self._drawn: tuple[object, list[Content], tuple[range, ...]] | None = None
+        self._visible = False
 
     def show(self, experiment: Experiment | None, before: Experiment | None, chosen: int) -> None:
-        """Draw an experiment with its changes since `before`, and one group opened."""
+        """Draw an experiment with its changes since `before`, and one group opened; while hidden, only once shown."""
         if experiment is not self._experiment:
-            self._outline, self._memory, self._problem = None, None, ""
-            try:
-                if experiment is not None:
-                    self._outline = Outline(experiment)
-                    self._memory = memory_of(
-                        experiment, self._outline.shape.parameters, self._outline.plan.data
-                    )
-            except ExperimentError as error:
-                # If a file of data does not exist, the fields are valid but the net cannot be drawn.
-                self._problem = str(error)
+            self._outline = self._memory = None
+            self._problem = ""
         self._experiment, self._before, self._chosen = experiment, before, chosen
+        rows = None if self._drawn is None else len(self._drawn[1])
         self._drawn = None
-        self.refresh(layout=True)
+        if self._visible:
+            # A layout of the whole screen takes longer than the drawing, so it is made only for another height.
+            self.refresh(layout=len(self._draw(self.size.width)[0]) != rows)
+
+    def on_show(self) -> None:
+        """Draw what has changed while it was hidden."""
+        self._visible = True
+        if self._drawn is None:
+            self.refresh(layout=True)
+
+    def on_hide(self) -> None:
+        """Draw nothing until it is shown again."""
+        self._visible = False
 
     def rows_of(self, index: int) -> range | None:
         """Return the rows of a group, or None if there is no such group."""
@@ -249,7 +255,21 @@ class NetDrawing(Widget):
             self._drawn = key, *self._lines(width)
         return self._drawn[1], self._drawn[2]
 
+    def _plan(self) -> None:
+        """Work out what is drawn of the experiment."""
+        if self._experiment is None or self._outline is not None or self._problem:
+            return
+        try:
+            self._outline = Outline(self._experiment)
+            self._memory = memory_of(
+                self._experiment, self._outline.shape.parameters, self._outline.plan.data
+            )
+        except ExperimentError as error:
+            # If a file of data does not exist, the fields are valid but the net cannot be drawn.
+            self._outline, self._problem = None, str(error)
+
     def _lines(self, width: int) -> tuple[list[Content], tuple[range, ...]]:
+        self._plan()
         if self._problem:
             return [
                 Content.styled(line.plain, "$error") for line in Content(self._problem).wrap(max(1, width))

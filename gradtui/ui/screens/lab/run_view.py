@@ -245,11 +245,16 @@ class RunView:
             if not run.live:
                 self._controls.warm()
 
-    def show_edited(self) -> None:
-        """Mark the frames of builder and charts if the builder has another experiment than the charts."""
-        edited = self.edited
-        self._screen.query_one(ModelPane).edited = edited
+    def show_edited(self) -> bool:
+        """Mark the frames of builder and charts if the builder has another experiment than the charts.
+
+        Return whether that has changed: of the keys, an edit changes only whether the run can be continued.
+        """
+        edited, model = self.edited, self._screen.query_one(ModelPane)
+        changed = model.edited != edited
+        model.edited = edited
         self._screen.query_one(GradientPane).edited = edited
+        return changed
 
     def _show_lags(self, run: FollowedRun) -> None:
         """Show the gradient by time lag first where a net has one: over two layers there is little to see.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-DEEPEST = 32
+DEEPEST_LEVEL = 32
 """The most levels of nested tables and lists. An experiment has three."""
 
 
@@ -24,7 +24,7 @@ def parse(text: str) -> dict[str, Any]:
 def _check_depth(found: dict[str, Any]) -> None:
     level: list[Any] = [found]
     # A short line like a.a.a.a = 1 makes a table for each dot; recursive functions would fail on deep nesting.
-    for _ in range(DEEPEST):
+    for _ in range(DEEPEST_LEVEL):
         level = [
             member
             for value in level

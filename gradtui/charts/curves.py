@@ -186,15 +186,20 @@ def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarra
 
     On a linear axis, a curve that is only compared may extend it to three times what the others need.
     """
-    own, guests = (
-        np.concatenate([np.zeros(0), *(curve.extent(*stretch) for curve in curves if curve.guest is guest)])
-        for guest in (False, True)
+    own, compared = (
+        np.concatenate(
+            [
+                np.zeros(0),
+                *(curve.extent(*stretch) for curve in curves if curve.only_compared is only_compared),
+            ]
+        )
+        for only_compared in (False, True)
     )
     finite = own[np.isfinite(own)]
     if finite.size and not log:
         span = finite.max() - finite.min()
-        guests = np.clip(guests, finite.min() - span, finite.max() + span)
-    return np.concatenate([own, guests])
+        compared = np.clip(compared, finite.min() - span, finite.max() + span)
+    return np.concatenate([own, compared])
 
 
 def _draw_behind(cells: Cells, frame: CurveFrame, curves: Sequence[Curve], palette: Palette) -> None:

@@ -16,7 +16,7 @@ from gradtui.words import as_factor
 SLOPE_INK, WEIGHTS_INK, WHOLE_INK, PRODUCT_INK = SERIES, SERIES + 1, SERIES + 2, TEXT
 """The colours of the two parts, of a factor without parts, and of the product."""
 
-LEAST = 0.35
+LEAST_DECADES = 0.35
 """The least number of decades on each side of 1, so that a factor of 1.02 does not look like one of 10."""
 
 Ints = NDArray[np.int64]
@@ -95,7 +95,10 @@ def draw_factors(
 def _heights(parts: Floats, product: Floats, rows: int) -> _Heights:
     """Return heights at which all parts fit, and the product too, compressed by a whole number."""
     finite = parts[np.isfinite(parts)]
-    high, low = max(LEAST, float(finite.max(initial=0.0))), max(LEAST, -float(finite.min(initial=0.0)))
+    high, low = (
+        max(LEAST_DECADES, float(finite.max(initial=0.0))),
+        max(LEAST_DECADES, -float(finite.min(initial=0.0))),
+    )
     ends = product[np.isfinite(product)]
     top, bottom = max(0.0, float(ends.max(initial=0.0))), max(0.0, -float(ends.min(initial=0.0)))
     squeeze = float(max(1, math.ceil(max(top, bottom) / max(high, low))))

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from gradtui.runs.plane import Plane
     from gradtui.runs.summary import Floats
 
-HALF = "▀"
+UPPER_HALF_BLOCK = "▀"
 PATTERNS, ASCII_PATTERNS = "·▒+~%=#░", ".:+=*-~%"
 """The character of each class where colours cannot tell them apart."""
-SURE = 0.5
+STRONG_TONE_FROM = 0.5
 """The certainty from which on a class has its stronger tone; 0 is guessing and 1 is certain."""
 
 Places = NDArray[np.int64]
@@ -118,7 +118,7 @@ def _regions(outputs: NDArray[np.float64], classes: int) -> Places:
         share = (outputs[0] - low) / ((high - low) or 1.0)
         return np.where(known, RAMP_WEAK + ramp_steps(share), NAN_FILL)
     best = np.nan_to_num(outputs).argmax(0)
-    sure = (outputs.max(0) - 1 / classes) / (1 - 1 / classes) >= SURE if classes > 1 else known
+    sure = (outputs.max(0) - 1 / classes) / (1 - 1 / classes) >= STRONG_TONE_FROM if classes > 1 else known
     return np.where(known, np.where(sure, RUN_WEAK, RUN_FAINT) + best, NAN_FILL)
 
 
@@ -138,7 +138,7 @@ def _points(plane: Plane, rows: int, columns: int) -> Places:
 def _halves(cells: Cells, slots: Places, row: int, column: int) -> None:
     """Write two rows of places into each row of cells."""
     area = slice(row, row + len(slots) // 2), slice(column, column + slots.shape[1])
-    _fit(cells, area, np.full(slots[::2].shape, ord(HALF)), slots[::2], slots[1::2])
+    _fit(cells, area, np.full(slots[::2].shape, ord(UPPER_HALF_BLOCK)), slots[::2], slots[1::2])
 
 
 def _fit(cells: Cells, area: tuple[slice, slice], codes: Places, inks: Places, fills: Places | int) -> None:

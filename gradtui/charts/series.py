@@ -29,7 +29,7 @@ class CurveData:
     high: ArrayLike | None = None
     noisy: bool = True
     """This is true if the curve can be smoothed: an evaluation of a whole data set has no noise of batches."""
-    guest: bool = False
+    only_compared: bool = False
     """This is true if the curve is drawn only for comparison: if it explodes, a linear axis does not follow it."""
     sign: str = ""
     """The character of one of many runs: it marks the curve's end, and draws its line where there are no colours."""
@@ -42,7 +42,7 @@ class CurveData:
         )
 
     def _words(self) -> tuple[object, ...]:
-        return self.name, self.noisy, self.guest, self.sign
+        return self.name, self.noisy, self.only_compared, self.sign
 
     def _arrays(self) -> tuple[ArrayLike | None, ...]:
         return self.x, self.y, self.low, self.high
@@ -63,7 +63,7 @@ class Curve:
     low: Floats | None
     """The lowest value of the steps that each point stands for; None where a point is one step."""
     high: Floats | None
-    guest: bool = False
+    only_compared: bool = False
     sign: str = ""
 
     @property
@@ -138,7 +138,7 @@ def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, 
         behind=drawn(behind),
         low=drawn(low),
         high=drawn(high),
-        guest=series.guest,
+        only_compared=series.only_compared,
         sign=series.sign,
     )
 

@@ -22,7 +22,7 @@ FORWARDED = (
     signal.SIGUSR2,
 )
 """The signals that are passed on to the command."""
-OF_THE_TERMINAL = (signal.SIGINT, signal.SIGQUIT)
+TERMINAL_SIGNALS = (signal.SIGINT, signal.SIGQUIT)
 """The signals that a terminal sends by Ctrl-C and Ctrl-\\, to the command as well as to this process."""
 
 
@@ -77,7 +77,7 @@ class Child:
         return code if code >= 0 else 128 - code
 
     def _forward(self, number: int, frame: FrameType | None) -> None:
-        if number in OF_THE_TERMINAL and _in_foreground():
+        if number in TERMINAL_SIGNALS and _in_foreground():
             return
         if self._process is None:
             self._waiting.append(number)

@@ -91,7 +91,7 @@ def _repair(
     from gradtui.commands.engine_trainer import EngineTrainer
     from gradtui.commands.run import wait_with_progress
     from gradtui.report.fix_page import cure_lines, head_line, result_lines, trials_lines
-    from gradtui.study.repair import Begun, Round, Tried, best_round, repair
+    from gradtui.study.repair import Round, RoundStarted, TrialsEnded, best_round, repair
 
     def train(folder: Path) -> None:
         wait_with_progress(EngineTrainer(engine, folder), interruptions, quiet=args.quiet)
@@ -113,7 +113,7 @@ def _repair(
         cancelled=lambda: interruptions.first is not None,
     )
     for event in _named(events):
-        if isinstance(event, Begun):
+        if isinstance(event, RoundStarted):
             show([head_line(event.number, event.experiment, event.cure)])
             if event.cure is not None:
                 show(cure_lines(event.before, event.experiment, event.cure), "  ")
@@ -122,7 +122,7 @@ def _repair(
             best = best_round(rounds).number
             show([*result_lines(event, None if best == event.number else best)], "  ")
             show([""])
-        elif isinstance(event, Tried):
+        elif isinstance(event, TrialsEnded):
             show([*trials_lines(event.trials, event.seconds), ""])
     return rounds
 

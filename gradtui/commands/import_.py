@@ -32,7 +32,7 @@ def _configure(parser: ArgumentParser) -> None:
 def _execute(args: Namespace) -> int:
     from gradtui.importing.load import load
     from gradtui.importing.log import ImportFailed
-    from gradtui.runs.patience import NO_ANSWER, answers
+    from gradtui.runs.bounded_reads import NO_ANSWER, answers
 
     if not answers(args.path):
         raise BadInput(f"{args.path}: {NO_ANSWER}")

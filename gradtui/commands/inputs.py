@@ -83,8 +83,8 @@ def chosen_root(args: Namespace) -> Path:
 
     Raises BadInput where --runs names something that is no folder, or where its file server does not answer.
     """
+    from gradtui.runs.bounded_reads import NO_ANSWER, answers
     from gradtui.runs.folder import runs_root
-    from gradtui.runs.patience import NO_ANSWER, answers
 
     root = runs_root() if args.runs is None else args.runs
     if not answers(root):

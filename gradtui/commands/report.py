@@ -67,7 +67,7 @@ def _study(text: str, root: Path) -> StudyState | None:
         return StudySetup(spec, plan(spec), StudyIndex(folder))
 
     try:
-        study = Study(StudyState(folder, spec), prepare, root.absolute(), only_look=True)
+        study = Study(StudyState(folder, spec), prepare, root.absolute(), only_follow=True)
         try:
             state = study.poll()
         finally:
@@ -82,7 +82,7 @@ def _study(text: str, root: Path) -> StudyState | None:
 def _study_folder(text: str, root: Path) -> tuple[Path, StudySpec] | None:
     from gradtui.experiment.errors import ExperimentError
     from gradtui.ordinary_files import given_path
-    from gradtui.runs.patience import NO_ANSWER, answers
+    from gradtui.runs.bounded_reads import NO_ANSWER, answers
     from gradtui.study.spec import load
     from gradtui.study.study_folder import STUDY_FILE, folder_of, studies_root
 

@@ -8,7 +8,7 @@ from gradtui.data.arrays import Arrays, rng, split
 from gradtui.data.task import IGNORED
 from gradtui.experiment.data_shapes import COPY_LENGTH, COPY_SYMBOLS
 
-ARMS = 3
+SPIRAL_ARMS = 3
 NOISE = 0.1
 """The standard deviation of the angle, in radians."""
 
@@ -19,9 +19,9 @@ def spirals(samples: int, seed: int) -> Arrays:
     The radius is uniform in [0.05, 1], over which an arm makes one turn. Arms differ by at most one point in number.
     """
     numbers = rng(seed, "examples")
-    arm = np.arange(samples) % ARMS
+    arm = np.arange(samples) % SPIRAL_ARMS
     radius = numbers.uniform(0.05, 1.0, samples)
-    angle = 2 * np.pi * (radius + arm / ARMS) + numbers.normal(0.0, NOISE, samples)
+    angle = 2 * np.pi * (radius + arm / SPIRAL_ARMS) + numbers.normal(0.0, NOISE, samples)
     points = radius[:, None] * np.stack([np.cos(angle), np.sin(angle)], axis=1)
     return split(points.astype(np.float32), arm, seed)
 
@@ -70,7 +70,7 @@ def gauss(samples: int, seed: int) -> Arrays:
 
 
 BLANK = COPY_SYMBOLS
-GO = COPY_SYMBOLS + 1
+RECALL_SYMBOL = COPY_SYMBOLS + 1
 
 
 def adding(samples: int, length: int, seed: int) -> Arrays:
@@ -103,7 +103,7 @@ def copy_memory(samples: int, delay: int, seed: int) -> Arrays:
     symbols = rng(seed, "examples").integers(0, COPY_SYMBOLS, (samples, COPY_LENGTH))
     x = np.full((samples, 2 * COPY_LENGTH + delay), BLANK)
     x[:, :COPY_LENGTH] = symbols
-    x[:, COPY_LENGTH + delay - 1] = GO
+    x[:, COPY_LENGTH + delay - 1] = RECALL_SYMBOL
     y = np.full_like(x, IGNORED)
     y[:, -COPY_LENGTH:] = symbols
     return split(x, y, seed)

@@ -24,7 +24,7 @@ from gradtui.headlines import HeadlineText, gain_headline
 from gradtui.runs.reader import Run
 from gradtui.runs.table import recent_rows
 
-BESIDE = frozenset({"shortcut", "gate"})
+OFF_THE_PATH = frozenset({"shortcut", "gate"})
 """Kinds of layers that are not on the gradient's main path."""
 
 
@@ -84,11 +84,13 @@ def layer_factors(
         experiment: says which layers lie in a block with a shortcut, and what theory expects.
     """
     total = _log10(gains)
-    total[[kind in BESIDE for kind in kinds]] = ABSENT
+    total[[kind in OFF_THE_PATH for kind in kinds]] = ABSENT
     block_of = _shortcut_blocks(experiment) if experiment is not None else {}
     slope = np.full(len(total), ABSENT) if slopes is None else _log10(slopes)
     for block in sorted(set(block_of.values())):
-        inside = [i for i, name in enumerate(names) if block_of.get(name) == block and kinds[i] not in BESIDE]
+        inside = [
+            i for i, name in enumerate(names) if block_of.get(name) == block and kinds[i] not in OFF_THE_PATH
+        ]
         slope[inside] = ABSENT
         # The first layer of the net has no factor; so a block that begins with it has none either.
         shared = total[inside]

@@ -12,8 +12,8 @@ from gradtui.diagnosis.thresholds import FEWEST_LOSSES, WARMUP_STEPS
 
 
 @dataclass(frozen=True)
-class Judged:
-    """A Judged says which questions the numbers of a run could answer."""
+class AnsweredQuestions:
+    """An AnsweredQuestions says which questions the numbers of a run could answer."""
 
     enough_steps: bool
     """Whether the run is long enough for the words "no problems found"."""
@@ -27,14 +27,14 @@ class Judged:
         return {"enough_steps": self.enough_steps, "learning": self.learning, "why": self.why}
 
 
-def judged_of(evidence: Evidence, *, found: bool = False) -> Judged:
+def judged_of(evidence: Evidence, *, found: bool = False) -> AnsweredQuestions:
     """Return what could be judged of a run so far; `found` says whether it has findings.
 
     A run that has learned or has findings is long enough, however few its steps.
     """
     steps = max(evidence.step, evidence.facts.step if evidence.facts is not None else 0)
     if not steps:
-        return Judged(False, False, "No step was recorded.")
+        return AnsweredQuestions(False, False, "No step was recorded.")
     with np.errstate(all="ignore"):
         case = Case(evidence)
         losses = len(case.loss.values)
@@ -44,7 +44,7 @@ def judged_of(evidence: Evidence, *, found: bool = False) -> Judged:
     learning = learned or losses >= FEWEST_LOSSES or len(evidence.progress) >= FEWEST_LOSSES
     if not learning:
         sentences.append(_too_few(losses, len(evidence.progress), evidence.other_losses))
-    return Judged(enough, learning and enough, " ".join(sentences))
+    return AnsweredQuestions(enough, learning and enough, " ".join(sentences))
 
 
 def _too_short(steps: int, *, finished: bool) -> str:

@@ -16,7 +16,7 @@ import numpy as np
 from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in_order
-from gradtui.diagnosis.judged import Judged, judged_of
+from gradtui.diagnosis.judged import AnsweredQuestions, judged_of
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of
@@ -242,7 +242,7 @@ class RunMonitor:
         return None if checking and not findings else tuple(in_order(findings.values()))
 
     @property
-    def judged(self) -> Judged | None:
+    def judged(self) -> AnsweredQuestions | None:
         """Return what could be judged of the run at the last diagnosis; None before the first."""
         return judged_of(self.evidence, found=bool(self.findings)) if self.evidence is not None else None
 
@@ -287,7 +287,7 @@ class RunDiagnosis:
     """Cures that may help if nothing was found and it has not learned that much."""
 
     @property
-    def judged(self) -> Judged:
+    def judged(self) -> AnsweredQuestions:
         """Return what could be judged of the run."""
         return judged_of(self.evidence, found=bool(self.findings))
 

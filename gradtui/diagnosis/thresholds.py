@@ -105,7 +105,7 @@ SMALLEST_UPDATE, LARGEST_UPDATE = metrics.HEALTHY_UPDATE_RATIO
 STANDSTILL_UPDATE = 1e-5
 """A tenth of the smallest healthy update. If even the layer that moves most stays below it, the profile is not the
 cause, since the layer next to the loss gets all of its gradient (nets with such rates: 1e-8 to 6e-6; ACCURACY.md)."""
-SHORTEST_WAY = 1e-3
+LEAST_TOTAL_UPDATE = 1e-3
 """The sum of all steps as a share of the weights, below which nothing was learned: it is ten of the smallest healthy
 steps, and no net learns in ten."""
 BREAKING_UPDATE = 1.0

@@ -36,7 +36,7 @@ from gradtui.experiment.spec import Experiment, Optimizer
 
 FLOAT = 4
 """The bytes of a number."""
-CELL = 7
+CELL_NUMBERS = 7
 """The numbers that a cell of lstm or gru keeps for each unit and step. For lstm these are four gates, the cell state,
 its tanh and the hidden state; gru keeps as many, among them the halves of its gates."""
 DIGITS = 1437
@@ -202,7 +202,7 @@ class _Tape:
         if weights.recurrence:
             activation = weights.recurrence.activation
             keeps = ACTIVATIONS[activation.name].kept_for_backward if activation else ""
-            cell = CELL if activation is None else 2 if keeps == "input" else 1
+            cell = CELL_NUMBERS if activation is None else 2 if keeps == "input" else 1
             self.kept += prod(weights.gives) * cell
             # Where states are kept, the state before the first step is kept too; an LSTM does not need one of them.
             first = -1 if weights.recurrence.cell == "lstm" else int(keeps == "output")

@@ -326,7 +326,7 @@ def _projection(reads: Shape, gives: Shape, stride: int, *, bias: bool = False) 
 Form = Literal["flat", "image", "sequence", "unknown"]
 """The form of a signal that a block reads; it is unknown for an npz file that is not opened yet."""
 
-READERS: dict[Form, str] = {
+BLOCKS_THAT_READ: dict[Form, str] = {
     "flat": "dense",
     "image": "dense or conv",
     "sequence": "dense, rnn, lstm, gru or attention",
@@ -350,7 +350,9 @@ def check_flow(exp: Experiment, rank: int | None = None) -> None:
             before = f"after {exp.net[index - 1].block}" if index else f"on {exp.data.source}"
             thing = "an image" if needed == "image" else "a sequence"
             raise ExperimentError(
-                f"net.{index}.block", group.block, f"{READERS[form]} {before}: {group.block} reads {thing}"
+                f"net.{index}.block",
+                group.block,
+                f"{BLOCKS_THAT_READ[form]} {before}: {group.block} reads {thing}",
             )
         form = needed
 

@@ -18,7 +18,7 @@ from gradtui.experiment.toml import dumps, loads
 
 PREFIX = "gt1-"
 ANY_VERSION = re.compile(r"gt\d+-")
-LONGEST = 20_000
+LONGEST_STRING = 20_000
 """The most characters of a string. An experiment has a few hundred."""
 LARGEST_TEXT = 1_000_000
 """The most bytes of TOML in a string, which could decompress to a thousand times its length."""
@@ -40,8 +40,8 @@ def from_short_string(text: str) -> Experiment:
     """Return the experiment in a string, completely checked. Raises ExperimentError, in one line."""
     if not text.startswith(PREFIX):
         raise ExperimentError(NAME, problem=f"is of another version; this gradtui reads {PREFIX}…")
-    if len(text) > LONGEST:
-        raise ExperimentError(NAME, problem=f"has more than {LONGEST:,} characters")
+    if len(text) > LONGEST_STRING:
+        raise ExperimentError(NAME, problem=f"has more than {LONGEST_STRING:,} characters")
     packed = text.removeprefix(PREFIX)
     if not re.fullmatch(r"[\w-]+", packed, re.ASCII):
         raise ExperimentError(NAME, problem="holds characters other than letters, digits, - and _")

@@ -21,12 +21,12 @@ from gradtui.toml_text import parse as parse_toml
 
 COLUMNS = 76
 """The columns of a step's text beside the live panes at 80 columns."""
-LINES = 7
+MOST_LESSON_LINES = 7
 """The most lines of a step's text, instruction and question together, and also of its text on what to notice."""
 
 Text = Annotated[str, Meta(min_length=1)]
 Where = Literal["first", "last", "lowest", "highest"]
-SHOWN = ("", "net", "gradient", "product", "plane", "curves", "findings")
+PANE_NAMES = ("", "net", "gradient", "product", "plane", "curves", "findings")
 """The panes that a step can show; it can also name a metric, whose chart is then shown."""
 
 RUN_QUANTITIES = ("product", "factor", "steps")
@@ -94,7 +94,7 @@ class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     set: dict[str, Any] = {}
     """Changes of the preset, by dotted path."""
     show: str = ""
-    """The pane to show, one of SHOWN, or the metric whose chart is shown, such as "dead_fraction"."""
+    """The pane to show, one of PANE_NAMES, or the metric whose chart is shown, such as "dead_fraction"."""
     question: Question | None = None
     notice: str = ""
     """What to notice once the question is answered."""
@@ -163,15 +163,15 @@ def _problem(step: Step, *, first: bool) -> str:
     if step.set and not step.experiment:
         return "set: needs the experiment that it changes"
     shown = find_metric(step.show)
-    if step.show not in SHOWN and (shown is None or not shown.drawn):
-        return f"show: {step.show!r} is neither a chart of the layers nor one of {', '.join(SHOWN[1:])}"
+    if step.show not in PANE_NAMES and (shown is None or not shown.drawn):
+        return f"show: {step.show!r} is neither a chart of the layers nor one of {', '.join(PANE_NAMES[1:])}"
     question = step.question
     asked = () if question is None else (f"? {question.ask}",)
     for field, parts in (("text", (step.text, step.do, *asked)), ("notice", (step.notice, step.source))):
         lines = sum(len(wrapped(part, COLUMNS)) for part in parts if part)
-        if lines > LINES:
+        if lines > MOST_LESSON_LINES:
             also = ", do and question" if field == "text" else " and source"
-            return f"{field}: {lines} lines of {COLUMNS} columns with{also}; at most {LINES} can be seen"
+            return f"{field}: {lines} lines of {COLUMNS} columns with{also}; at most {MOST_LESSON_LINES} can be seen"
     return "" if question is None else _question_problem(question)
 
 

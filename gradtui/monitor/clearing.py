@@ -9,8 +9,8 @@ from __future__ import annotations
 from gradtui.monitor.gradients import GradVersion
 
 
-class Clearing:
-    """A Clearing counts the steps whose gradients still contained those of the step before, and the other steps."""
+class ClearingCount:
+    """A ClearingCount counts the steps whose gradients still contained those of the step before, and all others."""
 
     def __init__(self) -> None:
         self.kept = 0

@@ -10,7 +10,7 @@ from typing import Any
 
 MOST_FIELDS = 1000
 """The most fields of a configuration that are kept."""
-DEEPEST = 8
+DEEPEST_LEVEL = 8
 """The number of levels of a configuration that are read; deeper values are kept as text."""
 LONGEST_TEXT = 200
 MOST_ITEMS = 32
@@ -28,7 +28,7 @@ def config_fields(config: object) -> dict[str, Plain]:
     if members is None:
         raise TypeError(f"watch(config=…): a {type(config).__name__} has no fields")
     found: dict[str, Plain] = {}
-    for path, value in _walk(members, "", DEEPEST):
+    for path, value in _walk(members, "", DEEPEST_LEVEL):
         if len(found) >= MOST_FIELDS:
             break
         found[path] = value

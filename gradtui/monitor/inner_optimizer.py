@@ -7,7 +7,7 @@ from typing import Any
 
 from torch.optim import Optimizer
 
-DEEPEST = 4
+MOST_WRAPPERS = 4
 """The most wrappers around each other that are searched."""
 
 
@@ -25,7 +25,7 @@ def inner_optimizer(wrapper: Any) -> Any:
 
     A wrapper has `step` and `param_groups` itself. Some derive from Optimizer without calling its `__init__`.
     """
-    found = _innermost(wrapper, DEEPEST)
+    found = _innermost(wrapper, MOST_WRAPPERS)
     return wrapper if found is None else found
 
 

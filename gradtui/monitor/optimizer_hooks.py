@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 
 from gradtui.monitor.backward_losses import PassRoots
 from gradtui.monitor.backward_root import running_root
-from gradtui.monitor.clearing import Clearing
+from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion, running_pass
 from gradtui.monitor.guard import guarded, warn
 from gradtui.monitor.recorder import ScriptRecorder
@@ -22,7 +22,7 @@ from gradtui.monitor.watched import WatchedOptimizer
 
 CHECK_SECONDS, CHECK_SHARE = 8e-6, 0.003
 """The seconds that one check of a small gradient takes, and the share of the training's time for these checks."""
-GROWN = 100.0
+STANDS_OUT_RATIO = 100.0
 """A gradient stands out if it is this many times the largest one before."""
 FEWEST_CHECKS = 10
 """The number of gradients that must be known before one can stand out by its size."""
@@ -47,8 +47,8 @@ class OptimizerHook:
         self._recorder = recorder
         self._step: OptimizerStep | None = None
         self._fewest_present: int | None = None
-        self._idleness = Idleness()
-        self._clearing = Clearing()
+        self._idleness = IdleOptimizerCheck()
+        self._clearing = ClearingCount()
         self._roots = PassRoots()
         recorder.clearings.append(self._clearing)
         self._hook_parameters()
@@ -241,8 +241,8 @@ class OptimizerHook:
         )
 
 
-class Idleness:
-    """An Idleness says once that weights are moved again and again, though the optimizer takes no step.
+class IdleOptimizerCheck:
+    """An IdleOptimizerCheck says once that weights are moved again and again, though the optimizer takes no step.
 
     Then something else moves them: an optimizer that was made later, or a method with another name than `step`.
     """
@@ -294,7 +294,7 @@ class GradientAlarm:
         self._broken = False
 
     def rings(self, step_seconds: float) -> bool:
-        """Return whether the gradient has broken or grown by GROWN since the steps before."""
+        """Return whether the gradient has broken or grown by STANDS_OUT_RATIO since the steps before."""
         if self._rests > 0:
             self._rests -= 1
             return False
@@ -307,7 +307,7 @@ class GradientAlarm:
         was_broken, self._broken = self._broken, not math.isfinite(norm)
         if self._broken:
             return not was_broken
-        grown = self._checks >= FEWEST_CHECKS and norm > GROWN * self._largest > 0
+        grown = self._checks >= FEWEST_CHECKS and norm > STANDS_OUT_RATIO * self._largest > 0
         self._checks += 1
         self._largest = max(self._largest, norm)
         return grown

@@ -11,16 +11,16 @@ import torch
 from gradtui.monitor.activations import ActivationSampler
 from gradtui.monitor.backward_losses import BackwardLosses
 from gradtui.monitor.batches import BatchMemory
-from gradtui.monitor.clearing import Clearing
+from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.guard import Guard
 from gradtui.monitor.layers import device_of
-from gradtui.monitor.reach import Reach
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.scalar_log import ScalarLog
 from gradtui.monitor.step_record import OptimizerStep, ParameterLayout, flatten, unflatten, unflatten_plain
 from gradtui.monitor.step_tables import StepTables
 from gradtui.monitor.stopwatch import Stopwatch
+from gradtui.monitor.trained_parameters import TrainedParameters
 from gradtui.monitor.training_names import modules_of
 from gradtui.monitor.update_ratios import UpdateRatioSampler
 from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
@@ -79,7 +79,7 @@ class ScriptRecorder:
         """Whether to record the gradients of the present or next step."""
         self.sampling = True
         """Whether to take the sampled metrics of that step."""
-        self.clearings: list[Clearing] = []
+        self.clearings: list[ClearingCount] = []
         """For each optimizer, what is known of how the script clears its gradients."""
         self._optimizers = optimizers
         self._writer = writer
@@ -102,7 +102,7 @@ class ScriptRecorder:
         )
         self._layout: ParameterLayout | None = None
         self._tables: StepTables | None = None
-        self._reach: Reach | None = None
+        self._reach: TrainedParameters | None = None
         self._next_facts_step = FIRST_FACTS_STEP
         self._round: dict[int, OptimizerStep | None] = {}
         self._open = False
@@ -338,7 +338,7 @@ class ScriptRecorder:
         """Write the facts of the script that are not numbers of its steps (`runs.script_facts`)."""
         known = None if self._reach is None else self._reach.facts()
         if known is not None:
-            worst = max(self.clearings, key=lambda one: one.kept, default=Clearing())
+            worst = max(self.clearings, key=lambda one: one.kept, default=ClearingCount())
             counts = {"kept": worst.kept, "cleared": worst.cleared}
             counts["first_kept"] = worst.first_kept and worst.first_kept + self._writer.offset
             counts["emptied"] = max((one.emptied for one in self.clearings), default=0)
@@ -361,7 +361,7 @@ class ScriptRecorder:
         elsewhere = None if self._reducer is None else self._reducer.counted_elsewhere(parameters)
         layout = ParameterLayout(sizes, len(positions) - sum(sizes), elsewhere)
         if self._reducer is None:
-            self._reach = Reach((*shown, *others), self.models.alive(), self._optimizers)
+            self._reach = TrainedParameters((*shown, *others), self.models.alive(), self._optimizers)
         self._updates.configure(layout)
         self._writer.describe(
             shown,

@@ -21,7 +21,7 @@ from gradtui.runs.meta import RunMeta, change_of, read_meta
 from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
 from gradtui.runs.status import read_status, status_by
 
-PATIENCE_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
 """The seconds in which the process that recorded the run before may end: a preempted job is often started anew while
 the old one is still being stopped."""
 HEARTBEATS_SECONDS = 4.0
@@ -167,7 +167,7 @@ def steps_taken(optimizers: Sequence[Optimizer]) -> int | None:
 
 def _locked(folder: Path) -> ResumedRun:
     """Return the run, locked. Raises RunTaken if another process records it, RunError and OSError."""
-    last = time.monotonic() + PATIENCE_SECONDS
+    last = time.monotonic() + ANSWER_SECONDS
     while True:
         try:
             lock = RunLock(folder)
@@ -231,7 +231,7 @@ def _one_at_a_time(root: Path) -> Iterator[None]:
         root.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        last = time.monotonic() + PATIENCE_SECONDS + HEARTBEATS_SECONDS + 1
+        last = time.monotonic() + ANSWER_SECONDS + HEARTBEATS_SECONDS + 1
         while descriptor is not None and time.monotonic() < last:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -13,22 +13,22 @@ from torch.nn import functional as F
 
 from gradtui.experiment.layers import Activate, Weights
 from gradtui.nets.activations import make_activation
-from gradtui.nets.weights import Unfilled, fill_cell
+from gradtui.nets.weights import Uninitialised, fill_cell
 
 
-class RNNCell(Unfilled, nn.RNNCell):
+class RNNCell(Uninitialised, nn.RNNCell):
     """An RNNCell is torch's cell, tanh or relu, without its own initialisation."""
 
 
-class LSTMCell(Unfilled, nn.LSTMCell):
+class LSTMCell(Uninitialised, nn.LSTMCell):
     """An LSTMCell is torch's cell without its own initialisation."""
 
 
-class GRUCell(Unfilled, nn.GRUCell):
+class GRUCell(Uninitialised, nn.GRUCell):
     """A GRUCell is torch's cell without its own initialisation."""
 
 
-class AnyRNNCell(Unfilled, nn.RNNCellBase):
+class AnyRNNCell(Uninitialised, nn.RNNCellBase):
     """An AnyRNNCell computes h′ = φ(W x + b + U h + c) for any activation φ, with the parameters of nn.RNNCell."""
 
     def __init__(self, size: int, width: int, activation: nn.Module) -> None:

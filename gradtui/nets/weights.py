@@ -14,22 +14,22 @@ from torch import Tensor, nn
 from gradtui.experiment.layers import Recurrence, Weights, init_deviation
 
 
-class Unfilled:
-    """An Unfilled module skips torch's initialisation, which would draw from the global generator."""
+class Uninitialised:
+    """An Uninitialised module skips torch's initialisation, which would draw from the global generator."""
 
     def reset_parameters(self) -> None:
         """Leave the numbers as they are: the functions of this module set them."""
 
 
-class Linear(Unfilled, nn.Linear):
+class Linear(Uninitialised, nn.Linear):
     """A Linear is torch's layer without its own initialisation."""
 
 
-class Conv2d(Unfilled, nn.Conv2d):
+class Conv2d(Uninitialised, nn.Conv2d):
     """A Conv2d is torch's layer without its own initialisation."""
 
 
-class Embedding(Unfilled, nn.Embedding):
+class Embedding(Uninitialised, nn.Embedding):
     """An Embedding is torch's layer without its own initialisation."""
 
 

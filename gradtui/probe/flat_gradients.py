@@ -29,7 +29,7 @@ ROW_LENGTHS = (1024, 512, 256, 128, 64)
 """The lengths of rows, tried from the longest; the first with less than 5 % of padding is taken."""
 BLOCK = 65_536
 """The numbers that are converted to float64 at a time, so that the copy fits into the processor's cache."""
-PLACES = 1 + POWERS + 1
+HISTOGRAM_PLACES = 1 + POWERS + 1
 """The places of a histogram: zero, the powers of two from -149 to 127, and numbers that are not finite."""
 MANTISSA_BITS = 23
 """The bits of the mantissa, which is also the number of powers of two of subnormal numbers."""
@@ -201,23 +201,23 @@ class GradientHistograms:
         self._flat = flat
         rows = flat.ends - flat.rows
         self._layer_of_row = np.repeat(np.arange(len(rows)), rows)
-        self._offsets = torch.from_numpy(self._layer_of_row * PLACES).int().unsqueeze(1)
+        self._offsets = torch.from_numpy(self._layer_of_row * HISTOGRAM_PLACES).int().unsqueeze(1)
         self._offsets = self._offsets.to(flat.gradients.device)
         self._padding = rows * flat.row_length - flat.counts
 
     def count(self) -> np.ndarray:
-        """Return how many numbers of each layer lie in each place (layers, PLACES). Waits for the device."""
+        """Return how many numbers of each layer lie in each place (layers, HISTOGRAM_PLACES). Waits for the device."""
         rows = self._flat.gradients.view(-1, self._flat.row_length)
-        counts = np.zeros((len(self._flat.counts), PLACES), np.int64)
+        counts = np.zeros((len(self._flat.counts), HISTOGRAM_PLACES), np.int64)
         # On the CPU intermediate results stay in the processor's cache.
         step = (BLOCK if rows.device.type == "cpu" else DEVICE_PIECE) // self._flat.row_length
         for start in range(0, len(rows), step):
             layers = self._layer_of_row[start : start + step]
             first, last = int(layers[0]), int(layers[-1])
             places = _places(rows[start : start + step])
-            places += self._offsets[start : start + step] - first * PLACES
-            found = torch.bincount(places.view(-1), minlength=(last - first + 1) * PLACES)
-            counts[first : last + 1] += found.view(-1, PLACES).cpu().numpy()
+            places += self._offsets[start : start + step] - first * HISTOGRAM_PLACES
+            found = torch.bincount(places.view(-1), minlength=(last - first + 1) * HISTOGRAM_PLACES)
+            counts[first : last + 1] += found.view(-1, HISTOGRAM_PLACES).cpu().numpy()
         counts[:, 0] -= self._padding
         # After clipping by a norm of NaN the padding may be NaN too, where a penalty adds the weights.
         lacking = np.minimum(counts[:, 0], 0)

@@ -17,10 +17,10 @@ from torch import Tensor, nn
 LEAST_SQUARE = 1.2e-38
 """A sum of n float32 squares is as exact as float32 allows if it is at least n times this: squares below the normal
 range are each rounded by at most 7e-46, together by less than 1e-7 of the sum."""
-SURELY_IN_RANGE = (LEAST_SQUARE * 2**40) ** 0.5
+SAFE_NORM = (LEAST_SQUARE * 2**40) ** 0.5
 """A norm of at least this size is exact for any tensor, since none has more than 2^40 numbers."""
 
-QUICK_SQUARE = 1e-34
+FAST_MEAN_SQUARE = 1e-34
 """Of numbers whose mean square is this, few have squares below the normal range, with which the processor is slow."""
 LARGEST_NORM = 1.8e19
 """The square of a larger one is infinite in float32."""
@@ -87,7 +87,7 @@ def host_norms(tensors: list[Tensor], wide: set[int] | None = None) -> np.ndarra
             found[at] = one.item()
     if wide is not None:
         wide.clear()
-        wide.update(_doubtful(tensors, found, QUICK_SQUARE))
+        wide.update(_doubtful(tensors, found, FAST_MEAN_SQUARE))
     return np.array(found, np.float64)
 
 
@@ -96,7 +96,7 @@ def _doubtful(tensors: list[Tensor], norms: list[float], least_square: float) ->
     return [
         at
         for at, norm in enumerate(norms)
-        if not (SURELY_IN_RANGE <= norm < LARGEST_NORM or _in_range(norm, tensors[at].numel(), least_square))
+        if not (SAFE_NORM <= norm < LARGEST_NORM or _in_range(norm, tensors[at].numel(), least_square))
     ]
 
 

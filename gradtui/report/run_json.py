@@ -18,13 +18,15 @@ from gradtui.runs.meta import config_of
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
-    from gradtui.diagnosis.judged import Judged
+    from gradtui.diagnosis.judged import AnsweredQuestions
     from gradtui.metrics import Metric
     from gradtui.runs.events import Event
     from gradtui.runs.reader import Run
 
 
-def run_object(run: Run, findings: Sequence[Finding], judged: Judged | None = None) -> dict[str, Any]:
+def run_object(
+    run: Run, findings: Sequence[Finding], judged: AnsweredQuestions | None = None
+) -> dict[str, Any]:
     """Return the run in its present state, its layers from input to output. It is fast for runs of any length.
 
     Only a trial of `gradtui watch --try` has `change`, which is empty for the unchanged one; only a run with a note has

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-DEEPEST = 64
+DEEPEST_LEVEL = 64
 """The most levels of nested lists and objects. The files that gradtui writes have about ten."""
 LARGEST_INT = 2**1000
 """The largest integer, of about 300 digits, because larger ones have no float."""
@@ -39,7 +39,7 @@ def check(value: Any, depth: int = 0) -> None:
         if abs(value) > LARGEST_INT:
             raise ValueError("an integer of more than 300 digits")
         return
-    if depth == DEEPEST:
+    if depth == DEEPEST_LEVEL:
         raise ValueError("nested too deep")
     members: Iterable[Any]
     if isinstance(value, Mapping):

@@ -14,13 +14,13 @@ from gradtui.absent import ABSENT, is_absent
 from gradtui.experiment.layers import BESIDE_THE_PATH
 from gradtui.judgement import judge
 from gradtui.ordinary_files import given_path
+from gradtui.runs.bounded_reads import NO_ANSWER, BoundedReads, answers
 from gradtui.runs.errors import RunError, RunNotFound
 from gradtui.runs.events import Event, EventLog
 from gradtui.runs.folder import EVENTS_FILE, RUN_FILE, LastRow, is_run_folder, last_row, runs_root
 from gradtui.runs.label import LABEL_FILE, read_label, shown_note
 from gradtui.runs.list_cache import FEWEST_RUNS, Stamp, Stamps, read_cache, write_cache
 from gradtui.runs.meta import RunMeta, change_of, config_of, read_meta
-from gradtui.runs.patience import NO_ANSWER, Patience, answers
 from gradtui.runs.run_info import RunInfo, RunSummary
 from gradtui.runs.status import ENDS, RunStatus, current_status, last_step
 from gradtui.runs.viewer_diagnosis import DIAGNOSIS_FILE, KnownFinding, read_viewer_diagnosis
@@ -156,7 +156,7 @@ class Library:
         """`root` is the folder of the runs; None is runs_root()."""
         self.root = root or runs_root()
         self._known: dict[str, _Known] = {}
-        self._patience = Patience(self._look)
+        self._reads = BoundedReads(self._refreshed)
         self._round = 0
         self._names: list[str] = []
         self._names_of = 0.0
@@ -182,7 +182,7 @@ class Library:
                 if (run := before.get(name)) is None or not run.settled or number % UNCHANGED_ROUNDS == turn
             ]
         known = {name: before[name] for name in names if name in before}
-        for name, run in self._patience.results(due):
+        for name, run in self._reads.results(due):
             if run is None:
                 run = self._known.get(name) or _Known(self.root / name)
                 run.does_not_answer()
@@ -210,13 +210,13 @@ class Library:
             self._names, self._names_of = [], 0.0
         return self._names
 
-    def _look(self, name: str) -> _Known:
+    def _refreshed(self, name: str) -> _Known:
         """Read a run again if it has changed; its info is None where there is no run. It runs in a thread."""
         run = self._known.get(name)
         if run is None:
             run = _Known(self.root / name, *(self._cached or {}).get(name, ()))
         try:
-            run.look()
+            run.refresh()
         except OSError:
             # The run was deleted while it was read.
             run.info = None
@@ -231,12 +231,12 @@ class Library:
         if len(settled) < FEWEST_RUNS:
             return
         fresh = sum(before.get(name, ((), None))[0] != stamps for name, (stamps, _) in settled.items())
-        if fresh * WORTHWHILE_SHARE >= len(settled) or fresh >= FEWEST_RUNS:
+        if fresh * RUNS_PER_REWRITE >= len(settled) or fresh >= FEWEST_RUNS:
             self._cached = settled
             write_cache(self.root, settled)
 
 
-WORTHWHILE_SHARE = 100
+RUNS_PER_REWRITE = 100
 """The cache is written again when one in this many runs is new."""
 
 
@@ -262,7 +262,7 @@ class _Known:
             self.info = RunInfo(self.folder, name, status, started)
         self.stamps, self.settled = (), False
 
-    def look(self) -> None:
+    def refresh(self) -> None:
         """Read the run again if it has changed. Raises OSError if the folder is gone."""
         stamps = tuple(map(_stamp, self._paths))
         # A run that has not ended may change without its files: its process may die, or its start may time out.

@@ -188,14 +188,14 @@ def _check(meta: RunMeta) -> None:
         raise ValueError(f"a name of more than {LONGEST_NAME:,} characters")
 
 
-FARTHEST = 1e30
+LARGEST_COORDINATE = 1e30
 """The largest absolute value of a coordinate of a plane."""
 
 
 def _check_plane(plane: PlaneMeta, tables: dict[str, TableMeta]) -> None:
     """Raise ValueError where the places of the plane, its points and its tables do not fit together."""
     for low, high in zip(plane.low, plane.high, strict=True):
-        if not -FARTHEST < low < high < FARTHEST:
+        if not -LARGEST_COORDINATE < low < high < LARGEST_COORDINATE:
             raise ValueError(f"plane: no coordinates lie between {low:g} and {high:g}")
     if not len(plane.x) == len(plane.y) == len(plane.answers):
         raise ValueError("plane: its points need one x, one y and one answer each")

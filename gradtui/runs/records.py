@@ -88,7 +88,7 @@ def find_row(read: Callable[[int, int], Records], count: int, field: str, value:
     return low
 
 
-HIGHEST = 8
+HIGHEST_LEVEL = 8
 """The number of levels: 16**8 rows are more than the 32 bits of a step can count."""
 
 _CHUNK = 4096 * LEVEL_FACTOR
@@ -105,15 +105,15 @@ class Levels:
         self._rows = rows
         self._files = [
             RecordFile(level_path(folder, table, LEVEL_FACTOR**power), level_dtype(columns))
-            for power in range(1, HIGHEST + 1)
+            for power in range(1, HIGHEST_LEVEL + 1)
         ]
-        self._pending = [empty(columns)] * HIGHEST
+        self._pending = [empty(columns)] * HIGHEST_LEVEL
         below = rows.count
         for file in self._files:
             file.truncate(below // LEVEL_FACTOR)
             below = file.count
         # The order is from the top down: a level adds its new buckets to the level above, which must be complete.
-        for index in reversed(range(HIGHEST)):
+        for index in reversed(range(HIGHEST_LEVEL)):
             self._catch_up(index)
 
     def _catch_up(self, index: int) -> None:
@@ -128,7 +128,7 @@ class Levels:
         self._extend(0, of_rows(rows))
 
     def _extend(self, index: int, fresh: Summary) -> None:
-        if index == HIGHEST:
+        if index == HIGHEST_LEVEL:
             return
         waiting = concatenate([self._pending[index], fresh])
         full = len(waiting) // LEVEL_FACTOR * LEVEL_FACTOR

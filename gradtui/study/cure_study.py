@@ -60,7 +60,7 @@ def cure_study(
     jobs: int | None = None,
     *,
     start: StartTrainer | None = None,
-    only_look: bool = False,
+    only_follow: bool = False,
 ) -> Study:
     """Return the study of the cures of the run in `folder`; its `state.problem` says why none can be tried.
 
@@ -70,7 +70,7 @@ def cure_study(
         cures: keys of gradtui.experiment.cures.CURES; by default those that `members_of` chooses.
         jobs: most trainers at once; by default as many as there are cores for, and fewer where memory is short.
         start: starts a trainer in a folder; by default the trainers that LocalEngine keeps.
-        only_look: start nothing before `Study.begin`.
+        only_follow: start nothing before `Study.begin`.
     """
     folder = given_path(folder).absolute()
 
@@ -87,7 +87,7 @@ def cure_study(
             raise RunError(f"{type(error).__name__}: {error}") from error
 
     state = StudyState(folder, StudySpec(name=folder.name), cured=CuredRun())
-    return Study(state, prepare, folder.parent, jobs, make_engine, only_look=only_look)
+    return Study(state, prepare, folder.parent, jobs, make_engine, only_follow=only_follow)
 
 
 def _setup(folder: Path, cures: Sequence[str] | None) -> StudySetup:
@@ -185,7 +185,7 @@ def _renamed(experiment: Experiment, suffix: str) -> Experiment:
 # -- the runs that exist already
 
 
-STATES_BY_WORTH: tuple[State, ...] = ("finished", "diverged", "running", "paused", "starting", "stopped")
+PREFERRED_STATES: tuple[State, ...] = ("finished", "diverged", "running", "paused", "starting", "stopped")
 """The first run in this order is taken where one member has several: one that has ended says most, then one that
 trains; a run that failed or died is resumed."""
 
@@ -239,7 +239,7 @@ def same_training(one: Experiment, other: Experiment) -> bool:
 
 
 def _worth(state: State) -> int:
-    return STATES_BY_WORTH.index(state) if state in STATES_BY_WORTH else len(STATES_BY_WORTH)
+    return PREFERRED_STATES.index(state) if state in PREFERRED_STATES else len(PREFERRED_STATES)
 
 
 def _folders_with_parent(root: Path) -> list[Path]:

@@ -15,7 +15,7 @@ from gradtui.runs.reader import open_run
 from gradtui.study.engines import Engine, StartTrainer
 from gradtui.study.engines.local import LocalEngine
 from gradtui.study.estimate import study_seconds
-from gradtui.study.repair import Begun, Event, Round, Tried, Trying, repair
+from gradtui.study.repair import Event, Round, RoundStarted, TrialsEnded, TrialsStarted, repair
 from gradtui.study.repair_limits import TRIAL_SECONDS
 
 POLL_SECONDS = 0.1
@@ -29,11 +29,11 @@ class RepairState:
 
     rounds: tuple[Round, ...] = ()
     """The rounds that have ended."""
-    begun: tuple[Begun, ...] = ()
+    begun: tuple[RoundStarted, ...] = ()
     """The rounds that were started; round 0 is missing if its run existed already."""
-    tried: tuple[tuple[int, Tried], ...] = ()
+    tried: tuple[tuple[int, TrialsEnded], ...] = ()
     """The results of the trials, each with the number of the round that followed."""
-    trying: Trying | None = None
+    trying: TrialsStarted | None = None
     """The trials that run now."""
     step: int = 0
     """The newest step of the round that trains now."""
@@ -145,11 +145,11 @@ class LiveRepair:
 def _after(state: RepairState, event: Event) -> RepairState:
     """Return the state after an event."""
     match event:
-        case Trying():
+        case TrialsStarted():
             return replace(state, trying=event, step=0)
-        case Tried():
+        case TrialsEnded():
             return replace(state, trying=None, tried=(*state.tried, (len(state.rounds), event)))
-        case Begun():
+        case RoundStarted():
             return replace(state, trying=None, begun=(*state.begun, event), step=0)
         case Round():
             return replace(state, rounds=(*state.rounds, event))

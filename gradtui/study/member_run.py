@@ -114,7 +114,7 @@ class MemberRun:
 
     # -- following
 
-    def look(self) -> bool:
+    def refresh(self) -> bool:
         """Read what is new in its run, and return whether there was anything. Never raises."""
         monitor = self._monitor
         if monitor is None or not self.live:

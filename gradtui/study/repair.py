@@ -25,8 +25,8 @@ from gradtui.training.launch import create_run
 
 
 @dataclass(frozen=True)
-class Trying:
-    """A Trying says that trials start: some cures are trained for a few steps each, before the next round."""
+class TrialsStarted:
+    """A TrialsStarted says that trials start: some cures are trained for a few steps each, before the next round."""
 
     cures: tuple[CureOffer, ...]
     seconds: float
@@ -34,16 +34,16 @@ class Trying:
 
 
 @dataclass(frozen=True)
-class Tried:
-    """A Tried says that the trials before a round have ended, and holds their results, the best first."""
+class TrialsEnded:
+    """A TrialsEnded says that the trials before a round have ended, and holds their results, the best first."""
 
     trials: tuple[Trial, ...]
     seconds: float
 
 
 @dataclass(frozen=True)
-class Begun:
-    """A Begun says that the training of a round starts."""
+class RoundStarted:
+    """A RoundStarted says that the training of a round starts."""
 
     number: int
     experiment: Experiment
@@ -72,7 +72,7 @@ class Round:
         return self.state not in ("finished", "stopped", "diverged")
 
 
-Event = Trying | Tried | Begun | Round
+Event = TrialsStarted | TrialsEnded | RoundStarted | Round
 
 
 def repair(
@@ -110,7 +110,9 @@ def repair(
                 Parent(origin.folder.name, 0, (cure.key or cure.name) if cure else "") if origin else None
             )
             folder = create_run(experiment, root, parent=parent)
-            yield Begun(len(made), experiment, cure, origin.attempt.experiment if origin else None, folder)
+            yield RoundStarted(
+                len(made), experiment, cure, origin.attempt.experiment if origin else None, folder
+            )
             train(folder)
         made.append(_round(len(made), experiment, cure, folder, trials))
         yield made[-1]
@@ -123,13 +125,13 @@ def repair(
         origin = next(each for each in made if each.attempt is before)
         trials = ()
         if len(offers) > 1 and trial_seconds > 0:
-            yield Trying(offers, trial_seconds)
+            yield TrialsStarted(offers, trial_seconds)
             began = time.monotonic()
             trials = _tried(before.experiment, offers, engine, trial_seconds, cancelled)
             if cancelled():
                 return
             if trials:
-                yield Tried(trials, time.monotonic() - began)
+                yield TrialsEnded(trials, time.monotonic() - began)
         cure = trials[0].cure if trials else offers[0]
         experiment = set_fields(before.experiment, cure.set)
 

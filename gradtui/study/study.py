@@ -54,7 +54,7 @@ class Study:
         runs: the folder of runs.
         jobs: the most trainers at once; None means as many as the engine has room for.
         engine: makes the engine, which starts trainers.
-        only_look: follow the existing runs and start none.
+        only_follow: follow the existing runs and start none.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Study:
         jobs: int | None = None,
         engine: MakeEngine = LocalEngine,
         *,
-        only_look: bool = False,
+        only_follow: bool = False,
     ) -> None:
         self.state = state
         """The state of the study at the last `poll`."""
@@ -74,7 +74,7 @@ class Study:
         self._prepare = prepare
         self._jobs = jobs
         self._make_engine = engine
-        self._only_look = only_look
+        self._only_follow = only_follow
         self._lock = threading.Lock()
         self._engine: Engine | None = None
         self._trainings: _Trainings | None = None
@@ -85,11 +85,11 @@ class Study:
     @property
     def begun(self) -> bool:
         """Return whether the study may start trainers."""
-        return not self._only_look
+        return not self._only_follow
 
     def begin(self) -> None:
         """Allow the study to start trainers from the next poll on."""
-        self._only_look = False
+        self._only_follow = False
 
     @property
     def closed(self) -> bool:
@@ -150,7 +150,7 @@ class Study:
         owner = self._setup.lock.take() if self._setup.lock is not None else None
         if owner is not None:
             trainings.find()
-        may_start = owner is None and not self._stopped and not self._only_look
+        may_start = owner is None and not self._stopped and not self._only_follow
         changed |= trainings.poll(start=may_start)
         other_owner = str(owner) if owner is not None else ""
         if changed or other_owner != self.state.other_owner:
@@ -232,7 +232,7 @@ class _Trainings:
         """Follow and diagnose the runs, start those that fit, and return whether anything changed."""
         changed = False
         for run in self.runs:
-            changed |= run.look()
+            changed |= run.refresh()
         changed |= self._judge()
         return (start and self._start()) or changed
 
@@ -277,13 +277,13 @@ def open_study(
     engine: MakeEngine = LocalEngine,
     fresh: bool = False,
     folder: Path | None = None,
-    only_look: bool = False,
+    only_follow: bool = False,
 ) -> Study:
     """Return the study that a spec describes, which continues an earlier study of the same name.
 
     Args:
         runs: the folder of runs; by default where runs are kept.
-        jobs, engine, only_look: see Study.
+        jobs, engine, only_follow: see Study.
         fresh: begin in a new folder, even if there is a study of that name.
         folder: the folder of the study; by default the newest one of its name.
     """
@@ -295,4 +295,4 @@ def open_study(
         write_study(folder, spec)
         return StudySetup(spec, members, StudyIndex(folder), OwnerLock(folder))
 
-    return Study(StudyState(folder, spec), prepare, runs, jobs, engine, only_look=only_look)
+    return Study(StudyState(folder, spec), prepare, runs, jobs, engine, only_follow=only_follow)

@@ -57,7 +57,7 @@ class PlaneRecorder:
         self._tables = plane_tables(session)
         self._places: Tensor | None = None
 
-    def look(self, step: int, *, forced: bool) -> None:
+    def measure_if_due(self, step: int, *, forced: bool) -> None:
         """Evaluate the net of a step before its weights change, if that is due or `forced`."""
         if self._plane is None:
             return

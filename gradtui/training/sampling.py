@@ -82,7 +82,7 @@ class StepSampler:
         """Measure a sampled step's gradients as they are recorded: with penalties, unscaled and before clipping."""
         begin = self.clock()
         self._histograms.count(self._session.step + 1, forced=self._forced)
-        self._plane.look(self._session.step + 1, forced=self._forced)
+        self._plane.measure_if_due(self._session.step + 1, forced=self._forced)
         if self._gradient_samplers:
             gradients = [[p.grad for p in layer.parameters] for layer in self._session.net.layers]
             self._rows |= {one.name: one.compute(gradients) for one in self._gradient_samplers}

@@ -38,9 +38,9 @@ MAX_THREADS = 32
 
 def _things() -> type[Provider]:
     """Return what finds presets, studies and themes; it is imported with the palette."""
-    from gradtui.ui.palette import ThingsProvider
+    from gradtui.ui.palette import NameProvider
 
-    return ThingsProvider
+    return NameProvider
 
 
 class GradtuiApp(TerminalApp):
@@ -242,8 +242,8 @@ def _import_lab() -> None:
     import_charts()
 
 
-class Left(NamedTuple):
-    """A Left says how the person or a signal ended the app."""
+class AppExit(NamedTuple):
+    """An AppExit says how the person or a signal ended the app."""
 
     code: int
     """The exit code: 1 after a crash, 128 and the signal's number after a signal."""
@@ -253,7 +253,7 @@ class Left(NamedTuple):
 
 def run_app(
     experiment: Experiment | None = None, attach: Path | None = None, lesson: str | None = None
-) -> Left:
+) -> AppExit:
     """Run the app until the person leaves it."""
     app = GradtuiApp(experiment, attach, os.environ, lesson)
     if isinstance(sys.__stderr__, io.TextIOWrapper):
@@ -267,4 +267,4 @@ def run_app(
         app.run()
         training = app.lab.comparison.still_training() if app.lab else None
     app.ending.say()
-    return Left(app.return_code or 0, training)
+    return AppExit(app.return_code or 0, training)

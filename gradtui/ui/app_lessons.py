@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from gradtui.ui.screens.lab.lab_screen import LabScreen
     from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 
-LEAVE = "/leave"
+LEAVE_KEY = "/leave"
 """The key of the choice that ends the lesson; no lesson can have this name."""
 
 
@@ -77,7 +77,7 @@ class Lessons:
         ]
         following = next((name for name in names[here + 1 :] if name in left), left[0] if left else "")
         choices = (
-            [Choice(LEAVE, say("Leave this lesson"), say("the lab stays as it is"))] if self.guide else []
+            [Choice(LEAVE_KEY, say("Leave this lesson"), say("the lab stays as it is"))] if self.guide else []
         )
         for number, (name, entry) in enumerate(zip(names, entries, strict=True), 1):
             lesson = entry.lesson
@@ -90,7 +90,7 @@ class Lessons:
         known = dict(zip(names, entries, strict=True))
 
         async def take(name: str | None) -> None:
-            if name == LEAVE:
+            if name == LEAVE_KEY:
                 await self.leave()
             elif name is not None:
                 await self.open(known[name])

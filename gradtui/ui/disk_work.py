@@ -11,7 +11,7 @@ from textual.screen import Screen
 
 T = TypeVar("T")
 
-PATIENCE_SECONDS = 0.25
+ANSWER_SECONDS = 0.25
 """The time for which a key waits for the disk. If a file server is slower, the result comes later."""
 
 
@@ -32,7 +32,7 @@ class DiskWork:
             self._screen.notify("the disk does not answer; nothing was done", severity="warning", timeout=3)
             return
         job = _Job(work)
-        if job.done.wait(PATIENCE_SECONDS):
+        if job.done.wait(ANSWER_SECONDS):
             then(job.result())
             return
         self._waiting = True
@@ -55,7 +55,7 @@ class DiskWork:
 def answer(ask: Callable[[], T], otherwise: T) -> T:
     """Return what asking the disk gives, or something else where it does not answer at once."""
     job = _Job(ask)
-    return job.result() if job.done.wait(PATIENCE_SECONDS) else otherwise
+    return job.result() if job.done.wait(ANSWER_SECONDS) else otherwise
 
 
 def leave(work: Callable[[], None]) -> None:

@@ -147,7 +147,7 @@ class FollowedRun:
 
             for _ in self._loop.rounds(lambda: worker.is_cancelled, pause):
                 began = time.monotonic()
-                self.look(monitor, lambda waits: self._post(worker if waits else None))
+                self.read_new(monitor, lambda waits: self._post(worker if waits else None))
         except Exception as error:
             # Every error becomes one line: a run that cannot be read must not end the screen.
             known = isinstance(error, RunError | OSError)
@@ -155,7 +155,7 @@ class FollowedRun:
             self.snapshot = None
             self._screen.post_message(RunChanged(self))
 
-    def look(self, monitor: RunMonitor, post: Callable[[bool], None]) -> None:
+    def read_new(self, monitor: RunMonitor, post: Callable[[bool], None]) -> None:
         """Read what is new, and pass on each state that should be painted.
 
         post: called when a state can be painted, with whether to wait for the painting.

@@ -10,13 +10,13 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 from textual.widget import Widget
 
-MOVES = frozenset({
+MOVING_ACTIONS = frozenset({
     "cursor_up", "cursor_down", "first", "last", "newest", "page_up", "page_down", "page", "move", "choose", "scroll",
     "scroll_up", "scroll_down", "scroll_home", "scroll_end", "layer", "neighbour", "time", "end", "pane",
 })  # fmt: skip
 """The actions that only move a cursor or the focus."""
 
-UNTOLD = frozenset(
+UNLISTED_ACTIONS = frozenset(
     {"page_left", "page_right", "scroll_left", "scroll_right", "screen.copy_text", "copy_text"}
 )
 """Textual's own actions that no screen here needs."""
@@ -45,7 +45,7 @@ class KeyAction:
     @property
     def moves(self) -> bool:
         """Return whether it only moves a cursor or the focus."""
-        return self.name in MOVES
+        return self.name in MOVING_ACTIONS
 
 
 def key_actions(screen: Screen[Any]) -> list[tuple[DOMNode, list[KeyAction]]]:
@@ -53,7 +53,7 @@ def key_actions(screen: Screen[Any]) -> list[tuple[DOMNode, list[KeyAction]]]:
     focused = screen.focused or screen
     by_node: dict[DOMNode, dict[str, list[ActiveBinding]]] = {n: {} for n in focused.ancestors_with_self}
     for active in screen.active_bindings.values():
-        if not active.binding.system and active.binding.action.partition("(")[0] not in UNTOLD:
+        if not active.binding.system and active.binding.action.partition("(")[0] not in UNLISTED_ACTIONS:
             by_node.setdefault(active.node, {}).setdefault(active.binding.action, []).append(active)
     return [
         (node, [_key_action(screen, bindings) for bindings in actions.values()])

@@ -14,7 +14,7 @@ from textual.markup import escape
 from textual.screen import Screen
 from textual.widget import Widget
 
-from gradtui.ui.key_actions import MOVES, KeyAction, key_actions
+from gradtui.ui.key_actions import MOVING_ACTIONS, KeyAction, key_actions
 
 PANES = {
     "ModelPane": "Net",
@@ -67,13 +67,13 @@ def _own_actions(app: App[Any], pane: Widget) -> Iterator[KeyAction]:
     """Yield the actions of a pane that has not the focus."""
     for bindings in pane._bindings.key_to_bindings.values():
         for binding in bindings:
-            if binding.id and binding.description and binding.action.partition("(")[0] not in MOVES:
+            if binding.id and binding.description and binding.action.partition("(")[0] not in MOVING_ACTIONS:
                 key = app.get_key_display(Binding(binding.key, binding.action, binding.description))
                 yield KeyAction(pane, binding.action, (key,), binding.description, binding.tooltip, True)
 
 
-class ThingsProvider(Provider):
-    """The ThingsProvider finds presets, studies and themes by their names; they are too many to list unasked."""
+class NameProvider(Provider):
+    """The NameProvider finds presets, studies and themes by their names; they are too many to list unasked."""
 
     async def search(self, query: str) -> Hits:
         """Yield what fits."""

@@ -10,9 +10,9 @@ from gradtui.judgement import TOO_SHORT, Judgement, judge
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
-    from gradtui.diagnosis.judged import Judged
+    from gradtui.diagnosis.judged import AnsweredQuestions
 
-BEFORE_ANY = Judgement("checking")
+NOT_JUDGED_YET = Judgement("checking")
 
 
 @dataclass(frozen=True)
@@ -25,11 +25,11 @@ class ShownDiagnosis:
 
     findings: tuple[Finding, ...] | None = None
     """The findings at the step that is shown; None while the run is being checked …"""
-    judgement: Judgement = BEFORE_ANY
+    judgement: Judgement = NOT_JUDGED_YET
     """… and what they come to."""
     newest_findings: tuple[Finding, ...] | None = None
     """The findings at the newest step, as `RunMonitor.findings` has them …"""
-    newest_judgement: Judgement = BEFORE_ANY
+    newest_judgement: Judgement = NOT_JUDGED_YET
     """… and what they come to."""
     past: bool = False
     """Whether the step that is shown is not the newest."""
@@ -64,7 +64,7 @@ def shown_diagnosis(
     *,
     objections: tuple[str, str],
     pending: Sequence[str],
-    judged: Judged | None,
+    judged: AnsweredQuestions | None,
     live: bool,
     past: bool,
     steps: tuple[int, int],

@@ -163,16 +163,18 @@ def test_plotext_s_own_figure_is_left_alone() -> None:
 def test_an_exploding_guest_does_not_stretch_the_axis() -> None:
     x = np.arange(1, 101)
     own, other = CurveData("loss", x, np.linspace(2, 0, 100)), np.where(x < 50, x * 1.0, 1e13)
-    text = lines(drawn([own, CurveData("without", x, other, guest=True)]))
+    text = lines(drawn([own, CurveData("without", x, other, only_compared=True)]))
     assert text[0].startswith("    4┤")
     # It lies along the upper edge, and is not lost.
-    row = drawn([own, CurveData("without", x, other, guest=True)]).ink[0, GUTTER:]
+    row = drawn([own, CurveData("without", x, other, only_compared=True)]).ink[0, GUTTER:]
     assert (row[10:40] == SERIES + 1).sum() > 5
-    # An equal is what the axis is for; and where nothing else is finite, a guest is too.
+    # The axis includes a curve of the same kind, and one that is only compared if no other is finite.
     assert "e13" in lines(drawn([own, CurveData("without", x, other)]))[0]
     assert (
         "e13"
         in lines(
-            drawn([CurveData("loss", x, np.full(100, nan)), CurveData("without", x, other, guest=True)])
+            drawn(
+                [CurveData("loss", x, np.full(100, nan)), CurveData("without", x, other, only_compared=True)]
+            )
         )[0]
     )

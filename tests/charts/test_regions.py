@@ -8,7 +8,14 @@ from msgspec.structs import replace
 
 from gradtui.charts.cells import Cells
 from gradtui.charts.palette import NAN_FILL, RAMP, RUN, RUN_FAINT, RUN_WEAK, STEPS, Palette
-from gradtui.charts.regions import HALF, draw_legend, draw_plane, draw_units, pattern_of, resampled
+from gradtui.charts.regions import (
+    UPPER_HALF_BLOCK,
+    draw_legend,
+    draw_plane,
+    draw_units,
+    pattern_of,
+    resampled,
+)
 from tests.support.drawn import ALL, ANSI, MONO, PLAIN, TRUE, lines
 from tests.support.planes import PLANE, SIDE, plane, split_at
 
@@ -23,7 +30,7 @@ def drawn(outputs: np.ndarray, palette: Palette, rows: int = HALVES, about: obje
 
 def places(cells: Cells) -> np.ndarray:
     """Return the slot of each place of half a cell, (2 × rows, columns)."""
-    assert (cells.codes == ord(HALF)).all()
+    assert (cells.codes == ord(UPPER_HALF_BLOCK)).all()
     return np.stack([cells.ink, cells.fill], axis=1).reshape(-1, cells.shape[1])
 
 

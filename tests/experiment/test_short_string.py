@@ -12,7 +12,13 @@ import pytest
 
 from gradtui.experiment import ExperimentError, from_dict, resolve, set_fields
 from gradtui.experiment.presets import load_preset, names
-from gradtui.experiment.short_string import LARGEST_TEXT, LONGEST, PREFIX, from_short_string, to_short_string
+from gradtui.experiment.short_string import (
+    LARGEST_TEXT,
+    LONGEST_STRING,
+    PREFIX,
+    from_short_string,
+    to_short_string,
+)
 
 
 @pytest.mark.parametrize("name", names())
@@ -53,7 +59,7 @@ BAD = {
     "pickle": packed(b"\x80\x04\x95c__main__"),
     "bomb": packed(b"#" * (50 * LARGEST_TEXT)),
     "nested": packed(b"a=" + b"[" * 5000 + b"]" * 5000),
-    "too long": PREFIX + "A" * LONGEST,
+    "too long": PREFIX + "A" * LONGEST_STRING,
 }
 
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from gradtui.runs.bounded_reads import BoundedReads
 from gradtui.runs.library import Library
-from gradtui.runs.patience import Patience
 from gradtui.study.presets import names
 from gradtui.study.spec import loads
 from gradtui.study.study_folder import write_study
@@ -203,13 +203,13 @@ def test_runs_that_answer_are_listed(tmp_path: Path) -> None:
     release: list[bool] = []
 
     class Dead(Library):
-        def _look(self, name: str):  # type: ignore[no-untyped-def]
+        def _refreshed(self, name: str):  # type: ignore[no-untyped-def]
             while name in ("run2", "run5") and not release:
                 time.sleep(0.01)
-            return super()._look(name)
+            return super()._refreshed(name)
 
     library = Dead(tmp_path)
-    library._patience = Patience(library._look, 0.3)
+    library._reads = BoundedReads(library._refreshed, 0.3)
     for _ in range(2):
         states = {info.id: info.status.reason for info in library.read()}
         silent = "its file server does not answer"

@@ -12,7 +12,7 @@ from msgspec import to_builtins
 import gradtui
 from gradtui.lessons.lesson import (
     COLUMNS,
-    LINES,
+    MOST_LESSON_LINES,
     Lesson,
     LessonError,
     check_experiments,
@@ -196,7 +196,7 @@ def test_lines_are_counted_in_columns_of_a_terminal() -> None:
     assert wrapped("梯度\n消失", 80) == ["梯度消失"], "no blank where a line of the file ends"
     assert wrapped("梯度消失，爆炸", 8) == ["梯度消", "失，爆炸"], "no comma begins a line"
     assert wrapped("看（图）", 6) == ["看", "（图）"]
-    assert len(wrapped("word " * 60, 76)) <= LINES
+    assert len(wrapped("word " * 60, 76)) <= MOST_LESSON_LINES
 
 
 def test_the_language_is_the_settings_or_the_locales() -> None:

@@ -188,7 +188,7 @@ def test_a_training_with_other_layers_gets_a_run_of_its_own(home: Path, opened: 
 def test_one_process_at_a_time_also_after_a_fork(
     home: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resumed_run, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(resumed_run, "ANSWER_SECONDS", 0.1)
     first, second = Training(), Training()
     first.watch(resume="a")
     first.run(2)
@@ -236,7 +236,7 @@ for step in range(1, 10**9):
 def test_goes_on_after_the_process_was_killed(
     home: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(resumed_run, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(resumed_run, "ANSWER_SECONDS", 0.1)
     saved = tmp_path / "checkpoint"
     process = subprocess.Popen(
         [sys.executable, "-c", SCRIPT, str(saved)], env=environment(tmp_path), stdout=subprocess.PIPE

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from gradtui.probe import flat_gradients
-from gradtui.probe.flat_gradients import PLACES, FlatGradients, GradientHistograms
+from gradtui.probe.flat_gradients import HISTOGRAM_PLACES, FlatGradients, GradientHistograms
 from gradtui.runs.histograms import HIGHEST, LOWEST
 
 AWKWARD = np.array(
@@ -23,7 +23,7 @@ def plain(numbers: np.ndarray) -> np.ndarray:
     """Return the counts of one layer: zeros, powers of two upward, not finite."""
     with np.errstate(invalid="ignore"):  # some bits are a NaN that complains
         sizes = np.abs(numbers.astype(np.float64))
-    counts = np.zeros(PLACES, np.int64)
+    counts = np.zeros(HISTOGRAM_PLACES, np.int64)
     counts[0], counts[-1] = (sizes == 0).sum(), (~np.isfinite(sizes)).sum()
     powers = np.floor(np.log2(sizes[np.isfinite(sizes) & (sizes > 0)])).astype(np.int64)
     counts[1:-1] = np.bincount(powers - LOWEST, minlength=HIGHEST - LOWEST + 1)

@@ -123,7 +123,7 @@ def play(recorded: Path, root: Path, clock: Clock) -> tuple[FollowedRun, RunMoni
             check_frame(run, run.diagnosis)
 
         clock.now += 0.1
-        run.look(monitor, paint)
+        run.read_new(monitor, paint)
         judged = monitor.evidence is not before
         if judged and not monitor.current_findings and not monitor.pending:
             clean_at.append(step)

@@ -24,7 +24,7 @@ AIMED_UPDATE = 1e-3
 MOST_LARGER = 1000.0
 START_STEPS = 10
 """If a training breaks within this many steps, the initial weights may have the wrong size."""
-RARE = 3.0
+CLIP_MARGIN = 3.0
 """Clipping at this many times the usual norm leaves usual steps unchanged."""
 
 
@@ -79,7 +79,7 @@ class Advice:
             case "overclipped":
                 yield from self._looser()
             case "spikes":
-                yield self._clip(RARE * median_of_known(self._evidence.total_norm.values))
+                yield self._clip(CLIP_MARGIN * median_of_known(self._evidence.total_norm.values))
             case "not-learning":
                 yield from self._not_learning()
 

@@ -24,9 +24,9 @@ TIGHT_NORM, TIGHT_VALUE = 0.1, 1e-3
 USUAL_CLIP = 1.0
 LONG_WARMUP = 1 / 3
 """A warm-up beyond this share of the steps leaves too few at the full rate."""
-OFF_SIZE = 1.15
+ODD_SIZE_FACTOR = 1.15
 """Weights stand out if their size differs from the rule's by this factor or more: 0.06 decades a layer."""
-OFF_SIZE_OF_ONE = 2.0
+ODD_SIZE_FACTOR_OF_ONE = 2.0
 """The same for a group of a single layer."""
 GAIN_SIZES = {"he": math.sqrt(2.0), "fixup": math.sqrt(2.0), "torch": math.sqrt(1.0 / 3.0)}
 """The weights' deviation times the root of fan-in, for each rule of initialisation; 1 for the others."""
@@ -94,9 +94,9 @@ def _weights(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> It
         wanted, size = GAIN_SIZES.get(rule, 1.0), weight_size(group)
         # One layer alone, the stem of a net, multiplies the gradient once.
         off = (
-            OFF_SIZE
+            ODD_SIZE_FACTOR
             if group.repeat * group.layers > 1 or group.block not in ("dense", "conv")
-            else OFF_SIZE_OF_ONE
+            else ODD_SIZE_FACTOR_OF_ONE
         )
         smaller, larger = size * off <= wanted, size >= wanted * off
         if not (smaller and raise_weights) and not (larger and lower_weights):

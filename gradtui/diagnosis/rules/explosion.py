@@ -33,8 +33,8 @@ from gradtui.diagnosis.thresholds import (
 )
 
 
-class Sign(NamedTuple):
-    """A Sign is one sign of an explosion."""
+class ExplosionSign(NamedTuple):
+    """An ExplosionSign is one sign of an explosion."""
 
     step: int
     layers: tuple[str, ...]
@@ -72,7 +72,7 @@ def spike(case: Case) -> Finding | None:
     if ratio <= LONE_SPIKE_RATIO or norm < SPIKE_RISE * first or not _loss_was_hurt(case, step):
         return None
     words = f"The norm of the gradient rose to {number(norm)}, {number(ratio)} times its median"
-    return _finding(case, Sign(step, (), words))
+    return _finding(case, ExplosionSign(step, (), words))
 
 
 def harmless_explosion(case: Case) -> Finding | None:
@@ -88,7 +88,7 @@ def harmless_explosion(case: Case) -> Finding | None:
     return Finding("exploding", "info", int(profile.steps[profile.start_sample]), (), words)
 
 
-def _finding(case: Case, sign: Sign | None) -> Finding | None:
+def _finding(case: Case, sign: ExplosionSign | None) -> Finding | None:
     if sign is None:
         return None
     # A live net whose gradient explodes at the start may still learn.
@@ -102,7 +102,7 @@ def _finding(case: Case, sign: Sign | None) -> Finding | None:
 # -- the signs of an explosion
 
 
-def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
+def _in_profile(case: Case, profile: Profile, place: str) -> ExplosionSign | None:
     """Apply rule 6; a live net whose loss is falling, or that has begun to learn, is not called exploding."""
     doubtful = case.too_short or case.started_learning or case.nothing_moves
     needed = CERTAINLY_EXPLODING_DECADES if doubtful else EXPLODING_DECADES
@@ -115,7 +115,7 @@ def _in_profile(case: Case, profile: Profile, place: str) -> Sign | None:
     return _steep(case, profile, place)._replace(weak=profile is case.depth and case.by_weights)
 
 
-def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
+def _steep(case: Case, profile: Profile, place: str = "layer") -> ExplosionSign:
     """Return the explosion that a profile shows from the start."""
     sample = profile.start_sample
     factor = number(10 ** abs(profile.slope(sample)))
@@ -123,14 +123,16 @@ def _steep(case: Case, profile: Profile, place: str = "layer") -> Sign:
     if place != "layer":
         lag = profile.levels.shape[1] - 1
         grown_by = f"each step back in time multiplies it by about {factor}"
-        return Sign(
+        return ExplosionSign(
             step, (), f"The gradient at lag {lag} is {times(profile.start)} that at lag 0: {grown_by}"
         )
     grown = np.flatnonzero(profile.levels[sample] >= EXPLODING_DECADES)
     layers = case.names([profile.indices[index] for index in grown])
     first, last = case.end_layers()
     grown_by = f"each layer multiplies it by about {factor}"
-    return Sign(step, layers, f"The gradient of {first} is {times(profile.start)} that of {last}: {grown_by}")
+    return ExplosionSign(
+        step, layers, f"The gradient of {first} is {times(profile.start)} that of {last}: {grown_by}"
+    )
 
 
 def _is_steep(case: Case) -> bool:
@@ -138,7 +140,7 @@ def _is_steep(case: Case) -> bool:
     return len(case.depth) > 0 and case.depth.start >= needed
 
 
-def _before_breaking(case: Case) -> Sign | None:
+def _before_breaking(case: Case) -> ExplosionSign | None:
     """Apply rule 1: the gradient grew before a number was not finite, or, in an experiment, one update sufficed."""
     broken = first_broken(case)
     if broken is None:
@@ -151,17 +153,19 @@ def _before_breaking(case: Case) -> Sign | None:
     before = total.highest[(total.steps < step) & np.isfinite(total.highest)]
     if len(before) and before.max() >= GROWN_RATIO * before[0] > 0:
         rise = f"from {number(before[0])} to {number(before.max())}"
-        return Sign(step, layers, f"The norm of the gradient grew {rise} before step {step}")
+        return ExplosionSign(step, layers, f"The norm of the gradient grew {rise} before step {step}")
     update = case.evidence.update_ratio
     moved = update.highest[np.isfinite(update.highest)]
     if len(moved) and moved.max() >= BREAKING_UPDATE:
-        return Sign(step, layers, f"A step moved weights by {number(moved.max())} times their size")
+        return ExplosionSign(step, layers, f"A step moved weights by {number(moved.max())} times their size")
     if case.evidence.experiment is not None and step > 1:
-        return Sign(step, layers, f"NaN or infinity came at step {step}, after the numbers had been finite")
+        return ExplosionSign(
+            step, layers, f"NaN or infinity came at step {step}, after the numbers had been finite"
+        )
     return None
 
 
-def _with_swings(case: Case) -> Sign | None:
+def _with_swings(case: Case) -> ExplosionSign | None:
     """Find a loss that swings while the gradient has grown; with an even gradient only the loss is unstable."""
     swinging = swings(case)
     if swinging is None:
@@ -173,10 +177,10 @@ def _with_swings(case: Case) -> Sign | None:
     if not _norm_has_grown(case):
         return None
     rise = f"from {number(total[0])} to {number(np.nanmax(total))}"
-    return Sign(swinging[0], (), f"The loss swings, and the norm of the gradient grew {rise}")
+    return ExplosionSign(swinging[0], (), f"The loss swings, and the norm of the gradient grew {rise}")
 
 
-def _loss_out_of_hand(case: Case) -> Sign | None:
+def _loss_out_of_hand(case: Case) -> ExplosionSign | None:
     """Find a loss that rose to an extreme value, in a net that has learned nothing since; few steps are enough."""
     loss = case.evidence.loss
     if case.started_learning or not case.has_enough_steps or not len(loss):
@@ -192,17 +196,17 @@ def _loss_out_of_hand(case: Case) -> Sign | None:
             return None
     step = int(loss.steps[np.flatnonzero(over)[0]])
     rise = f"from {number(float(loss.values[0]))} to {number(float(loss.highest.max()))}"
-    return Sign(step, (), f"The loss rose {rise}")
+    return ExplosionSign(step, (), f"The loss rose {rise}")
 
 
-def _loss_without_end(case: Case) -> Sign | None:
+def _loss_without_end(case: Case) -> ExplosionSign | None:
     """Find a loss that falls towards minus infinity: it is maximised by mistake, or it has no floor."""
     row = case.loss.falls_without_end
     if row is None or case.loss.around_zero or not case.past_warmup:
         return None
     loss = case.evidence.loss
     fall = f"from {number(float(loss.values[0]))} to {number(case.loss_now)}"
-    return Sign(
+    return ExplosionSign(
         int(loss.steps[row]),
         (),
         f"The loss falls {fall} and does not slow down: it has no floor, or its sign is wrong",
@@ -214,7 +218,7 @@ def _norm_has_grown(case: Case) -> bool:
     return len(total) > 0 and bool(np.nanmax(total) >= GROWN_RATIO * total[0] > 0)
 
 
-def _blew_up_and_died(case: Case) -> Sign | None:
+def _blew_up_and_died(case: Case) -> ExplosionSign | None:
     """Apply rule 3; after one huge step most units of a recurrent layer are dead, but seldom all."""
     # A layer whose units are all dead stays so; if only a share is dead, units may recover.
     share = DEAD_SHARE if case.past_warmup else DEAD_LAYER
@@ -230,7 +234,7 @@ def _blew_up_and_died(case: Case) -> Sign | None:
     whole = dead_layers(case, at_start=False)
     killed = f"every unit of {whole[0]} is" if whole else f"most units of {dead[0]} are"
     words = f"The norm of the gradient rose to {number(norm)}, and since then {killed} dead"
-    return Sign(step, dead, words)
+    return ExplosionSign(step, dead, words)
 
 
 def _peak(case: Case) -> tuple[int, float, float] | None:

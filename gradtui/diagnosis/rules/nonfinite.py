@@ -14,8 +14,8 @@ from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import LOSS_SCALING_BROKEN, LOSS_SCALING_ROWS
 
 
-class Broken(NamedTuple):
-    """A Broken says where the first number that is not finite appeared."""
+class FirstNonfinite(NamedTuple):
+    """A FirstNonfinite says where the first number that is not finite appeared."""
 
     step: int
     layers: tuple[str, ...]
@@ -32,7 +32,7 @@ def nonfinite(case: Case) -> Finding | None:
     return Finding.of("nonfinite", broken.step, broken.layers, f"{broken.words}.", offers)
 
 
-def first_broken(case: Case) -> Broken | None:
+def first_broken(case: Case) -> FirstNonfinite | None:
     """Return where the run broke; None if it did not, or if loss scaling handles it."""
     evidence = case.evidence
     loss = _first_step(evidence.loss, ~np.isfinite(evidence.loss.values))
@@ -73,7 +73,7 @@ def _loss_scaling_copes(case: Case) -> bool:
     return int(newest.any(axis=1).sum()) < LOSS_SCALING_BROKEN
 
 
-def _in_outputs(case: Case, begin: int) -> Broken | None:
+def _in_outputs(case: Case, begin: int) -> FirstNonfinite | None:
     """Find the layers by their outputs, if these were sampled in that very step: later, all weights are broken."""
     series = case.evidence.nonfinite
     counts = np.nan_to_num(series.values)
@@ -84,11 +84,11 @@ def _in_outputs(case: Case, begin: int) -> Broken | None:
             layers = case.names(np.flatnonzero(row).tolist())
             first = case.called(int(np.flatnonzero(row)[0]))
             words = f"At step {step} {first} is the first layer whose output is not finite"
-            return Broken(int(step), layers, words)
+            return FirstNonfinite(int(step), layers, words)
     return None
 
 
-def _in_gradients(case: Case, begin: int) -> Broken | None:
+def _in_gradients(case: Case, begin: int) -> FirstNonfinite | None:
     """Find the layer by the gradients of a finite loss: they come from the output, so they broke in the last layer, in
     forward order, whose gradient is not finite."""
     series = case.evidence.grad_norm
@@ -101,11 +101,11 @@ def _in_gradients(case: Case, begin: int) -> Broken | None:
     layers = case.names(bad)
     first = case.called(bad[-1])
     words = f"At step {begin} {first} is the first layer, from the output on, whose gradient is not finite"
-    return Broken(begin, layers, words)
+    return FirstNonfinite(begin, layers, words)
 
 
-def _in_the_loss(case: Case, begin: int) -> Broken:
+def _in_the_loss(case: Case, begin: int) -> FirstNonfinite:
     """Name the loss alone: if it is not finite, all gradients are not, so they do not show the layer."""
     sampled = begin in case.evidence.nonfinite.steps
     though = ", though the output of every layer is" if sampled else ""
-    return Broken(begin, (), f"The loss is not a finite number from step {begin} on{though}")
+    return FirstNonfinite(begin, (), f"The loss is not a finite number from step {begin} on{though}")

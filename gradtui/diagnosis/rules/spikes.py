@@ -20,7 +20,7 @@ SHOWN_SPIKES = 5
 """The most steps that are named one by one."""
 SHOWN_IDS = 8
 """The most examples of a step that are named."""
-LOOK = CureOffer(
+INSPECT_BATCHES = CureOffer(
     "look at these batches",
     {},
     "One batch with a wrong label or an odd example makes such a step. probe.log(batch=ids) keeps the examples of "
@@ -47,7 +47,9 @@ def spikes(case: Case) -> Finding | None:
     more = f" and {len(rows) - len(named)} more" if len(rows) > len(named) else ""
     layers = _layers(case, [int(total.steps[row]) for row in rows])
     words = f"The gradient of single steps is far above that of their neighbours: {told}{more}"
-    return Finding.of("spikes", min(factors), layers, f"{words}; {_clipping(case, list(factors))}.", (LOOK,))
+    return Finding.of(
+        "spikes", min(factors), layers, f"{words}; {_clipping(case, list(factors))}.", (INSPECT_BATCHES,)
+    )
 
 
 def outliers(values: Floats, highest: Floats) -> np.ndarray[tuple[int], np.dtype[np.intp]]:

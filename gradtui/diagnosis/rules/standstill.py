@@ -9,7 +9,7 @@ import numpy as np
 from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.rules.case import Case, number
-from gradtui.diagnosis.thresholds import SHORTEST_WAY
+from gradtui.diagnosis.thresholds import LEAST_TOTAL_UPDATE
 
 SPACING = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
 """The least distance of two neighbouring numbers of a format, as a share of their size; the largest is twice that."""
@@ -40,7 +40,7 @@ def standstill(case: Case) -> Finding | None:
     usual = [median_of_known(ratios.values[:, layer]) for layer in range(len(evidence.layers))]
     known = [moved for moved in usual if not np.isnan(moved)]
     steps = max(evidence.step, evidence.facts.step if evidence.facts is not None else 0)
-    if not known or case.too_short or not max(known) * steps < SHORTEST_WAY:
+    if not known or case.too_short or not max(known) * steps < LEAST_TOTAL_UPDATE:
         return None
     moved = (
         "do not change at all"

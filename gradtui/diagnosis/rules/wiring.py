@@ -17,19 +17,19 @@ NEW_OPTIMIZER = CureOffer(
     "An optimizer keeps the tensors that it was made with. Make it of model.parameters() after the last layer was "
     "replaced, copied, moved or frozen.",
 )
-CLEAR = CureOffer(
+CLEAR_GRADIENTS = CureOffer(
     "clear the gradients",
     {},
     "Call optimizer.zero_grad() once for each optimizer.step(), before backward(), or each step is made with the sum "
     "of all gradients so far.",
 )
-CLEAR_EARLIER = CureOffer(
+CLEAR_BEFORE_BACKWARD = CureOffer(
     "clear the gradients earlier",
     {},
     "Call optimizer.zero_grad() before backward() or after optimizer.step(), not between the two, and "
     "do not clip at 0.",
 )
-RECONNECT = CureOffer(
+RECONNECT_LAYERS = CureOffer(
     "reconnect the layers",
     {},
     "Look for detach(), .data, .item(), no_grad() or a re-entrant checkpoint between these layers and the loss; leave "
@@ -100,13 +100,15 @@ def not_cleared(case: Case) -> Finding | None:
             f"The gradients are never cleared: since step {facts.first_kept} each step is made with the sum of all "
             f"gradients so far ({facts.kept} of {facts.kept + facts.cleared} steps); {case.progress_text()}."
         )
-        return Finding.of("not-cleared", facts.first_kept, (), words, (CLEAR,), mild=case.started_learning)
+        return Finding.of(
+            "not-cleared", facts.first_kept, (), words, (CLEAR_GRADIENTS,), mild=case.started_learning
+        )
     if share >= CLEARED_TOO_RARELY:
         words = (
             f"{share:.0%} of the steps are made with gradients of the step before still in them: they are cleared "
             "more rarely than the optimizer takes a step."
         )
-        return Finding("not-cleared", "info", facts.first_kept, (), words, (CLEAR,))
+        return Finding("not-cleared", "info", facts.first_kept, (), words, (CLEAR_GRADIENTS,))
     return None
 
 
@@ -129,7 +131,7 @@ def cleared_too_early(case: Case) -> Finding | None:
         f"step moves the weights; {case.progress_text()}."
     )
     layers = facts.unreached_layers or case.evidence.layers
-    return Finding.of("no-gradient", 1, layers, words, (CLEAR_EARLIER,))
+    return Finding.of("no-gradient", 1, layers, words, (CLEAR_BEFORE_BACKWARD,))
 
 
 def cut_off(case: Case) -> Finding | None:
@@ -142,13 +144,13 @@ def cut_off(case: Case) -> Finding | None:
             f"The loss does not depend on the parameters: none of the {_parameters(facts.held)} that the optimizer "
             f"holds was given a gradient in {facts.step} steps."
         )
-        return Finding.of("no-gradient", 1, facts.unreached_layers, words, (RECONNECT,))
+        return Finding.of("no-gradient", 1, facts.unreached_layers, words, (RECONNECT_LAYERS,))
     words = (
         f"{_listed(facts.unreached)} never received a gradient in {facts.step} steps, though the optimizer holds "
         f"{'it' if len(facts.unreached) == 1 else 'them'} and other layers do."
     )
     return Finding.of(
-        "no-gradient", 1, facts.unreached_layers, words, (RECONNECT,), mild=case.started_learning
+        "no-gradient", 1, facts.unreached_layers, words, (RECONNECT_LAYERS,), mild=case.started_learning
     )
 
 

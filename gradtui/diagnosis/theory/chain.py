@@ -18,11 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis.theory.activations import moments, value_and_slope
-from gradtui.diagnosis.theory.norms import Normed, after_norm, normed
+from gradtui.diagnosis.theory.norms import Normalisation, after_norm, normed
 from gradtui.diagnosis.theory.quadrature import normal_nodes
 from gradtui.experiment.layers import LayerPlan, Weights
 
-SMALLEST, LARGEST = 1e-280, 1e280
+SMALLEST_VARIANCE, LARGEST_VARIANCE = 1e-280, 1e280
 """Variances are kept between these; beyond them, every activation equals its asymptote and chi no longer changes."""
 EQUAL_DIGITS = 12
 """Variances are rounded to this many digits, so that a fixed point is computed once."""
@@ -37,8 +37,8 @@ class Signal(NamedTuple):
     """The variance of a unit over a batch, by which batch norm divides."""
 
 
-class Passage(NamedTuple):
-    """A Passage holds an activation's output signal, and the factor of the mean square gradient on its way back."""
+class ActivationGain(NamedTuple):
+    """An ActivationGain holds an activation's output signal, and its factor for the mean square of the gradient."""
 
     signal: Signal
     factor: float
@@ -100,29 +100,33 @@ def weigh(weights: Weights, signal: Signal) -> Signal:
     return Signal(weights.bias_mean, square, _rounded(weights.sigma2 * signal.spread))
 
 
-def through(signal: Signal, arounds: tuple[Normed, ...]) -> Passage:
+def through(signal: Signal, arounds: tuple[Normalisation, ...]) -> ActivationGain:
     """Send a normal signal through pairs of normalisation and activation: usually one, but none or two where groups of
     different order meet."""
     if not arounds:
-        return Passage(signal, 1.0)
+        return ActivationGain(signal, 1.0)
     if len(arounds) > 1:
         return _through_several(signal, arounds)
     (around,) = arounds
     variance = max(signal.square - signal.mean**2, 0.0)
     if around.norm == "none":
         made = moments(around.activation, around.slope, signal.mean, variance)
-        return Passage(Signal(made.mean, made.square, made.variance), made.slope_square)
+        return ActivationGain(Signal(made.mean, made.square, made.variance), made.slope_square)
     if around.norm == "rms" and signal.mean:
         size = math.sqrt(signal.square)
         made = moments(around.activation, around.slope, signal.mean / size, variance / signal.square)
-        return Passage(Signal(made.mean, made.square, made.variance), made.slope_square / signal.square)
+        return ActivationGain(
+            Signal(made.mean, made.square, made.variance), made.slope_square / signal.square
+        )
     behind = after_norm(around.norm, around.numbers, around.activation, around.slope)
     divisor = signal.spread if around.norm == "batch" else variance
     mean = math.sqrt(max(behind.square - behind.spread, 0.0))
-    return Passage(Signal(mean, behind.square, behind.spread), behind.slope_square / max(divisor, SMALLEST))
+    return ActivationGain(
+        Signal(mean, behind.square, behind.spread), behind.slope_square / max(divisor, SMALLEST_VARIANCE)
+    )
 
 
-def _through_several(signal: Signal, arounds: tuple[Normed, ...]) -> Passage:
+def _through_several(signal: Signal, arounds: tuple[Normalisation, ...]) -> ActivationGain:
     """Send a signal through two pairs, where a group of order "post" meets one of order "pre", by evaluating them on
     the nodes of the quadrature."""
     x, weights = normal_nodes(signal.mean, math.sqrt(max(signal.square - signal.mean**2, 0.0)))
@@ -130,16 +134,18 @@ def _through_several(signal: Signal, arounds: tuple[Normed, ...]) -> Passage:
     for around in arounds:
         if around.norm != "none":
             mean = 0.0 if around.norm == "rms" else float(weights @ x)
-            scale = math.sqrt(max(float(weights @ (x - mean) ** 2), SMALLEST))
+            scale = math.sqrt(max(float(weights @ (x - mean) ** 2), SMALLEST_VARIANCE))
             x, slope = (x - mean) / scale, slope / scale
         x, rise = value_and_slope(around.activation, x, around.slope)
         slope = slope * rise
     mean, square = float(weights @ x), float(weights @ (x * x))
-    return Passage(Signal(mean, square, max(square - mean * mean, 0.0)), float(weights @ (slope * slope)))
+    return ActivationGain(
+        Signal(mean, square, max(square - mean * mean, 0.0)), float(weights @ (slope * slope))
+    )
 
 
 def _rounded(variance: float) -> float:
-    variance = min(max(variance, SMALLEST), LARGEST)
+    variance = min(max(variance, SMALLEST_VARIANCE), LARGEST_VARIANCE)
     return float(f"{variance:.{EQUAL_DIGITS}g}")
 
 

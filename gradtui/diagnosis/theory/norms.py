@@ -22,12 +22,12 @@ from gradtui.diagnosis.theory.activations import value_and_slope
 from gradtui.diagnosis.theory.quadrature import normal_nodes
 from gradtui.experiment.layers import Activate, Norm, Operation
 
-FEWEST = 4
+FEWEST_NORMED_NUMBERS = 4
 """The fewest numbers over which the mean square of 1/s exists."""
 
 
-class Normed(NamedTuple):
-    """A Normed is a normalisation over `numbers` numbers and the activation behind it; "none" stands for no norm."""
+class Normalisation(NamedTuple):
+    """A Normalisation is a norm over `numbers` numbers with the activation after it; "none" is no norm."""
 
     norm: str
     numbers: int
@@ -35,8 +35,8 @@ class Normed(NamedTuple):
     slope: float
 
 
-class AfterNorm(NamedTuple):
-    """An AfterNorm holds the moments of f(y), where y ~ N(0, 1) is a normalised number and f an activation."""
+class NormedMoments(NamedTuple):
+    """A NormedMoments holds the moments of f(y), where y ~ N(0, 1) is a normalised number and f an activation."""
 
     square: float
     """E[f(y)²]."""
@@ -48,8 +48,8 @@ class AfterNorm(NamedTuple):
 
 
 @lru_cache(maxsize=256)
-def after_norm(norm: str, count: int, activation: str, slope: float) -> AfterNorm:
-    """Return the moments behind `norm` over `count` numbers and an activation. `count` must be FEWEST at least."""
+def after_norm(norm: str, count: int, activation: str, slope: float) -> NormedMoments:
+    """Return the moments after a norm over `count` numbers, at least FEWEST_NORMED_NUMBERS, and an activation."""
     y, weights = normal_nodes(0.0, 1.0)
     value, d = value_and_slope(activation, y, slope)
     mean, square = float(weights @ value), float(weights @ (value * value))
@@ -63,28 +63,28 @@ def after_norm(norm: str, count: int, activation: str, slope: float) -> AfterNor
     if norm == "batch":
         d1, dy = float(weights @ d), float(weights @ (d * y))
         kept = (n * d2 - d2 - d2y2 - (d2 - d1 * d1) + dy * dy) / (n - 1.0)
-        return AfterNorm(square, spread, n / (n - 3.0) * kept)
+        return NormedMoments(square, spread, n / (n - 3.0) * kept)
     if norm == "rms":
-        return AfterNorm(square, spread, n / (n - 2.0) * (d2 - d2y2 / n))
-    return AfterNorm(square, spread, n / (n - 3.0) * (d2 - d2 / n - d2y2 / n))
+        return NormedMoments(square, spread, n / (n - 2.0) * (d2 - d2y2 / n))
+    return NormedMoments(square, spread, n / (n - 3.0) * (d2 - d2 / n - d2y2 / n))
 
 
 @lru_cache(maxsize=256)
-def normed(operations: tuple[Operation, ...], batch: int, positions: int) -> tuple[Normed, ...]:
+def normed(operations: tuple[Operation, ...], batch: int, positions: int) -> tuple[Normalisation, ...]:
     """Return operations as pairs of a normalisation and the activation behind it.
 
     `batch` is the number of examples in a batch, `positions` that of the steps of an example.
     """
-    found: list[Normed] = []
+    found: list[Normalisation] = []
     for operation in operations:
         if isinstance(operation, Norm):
             width = operation.width
             numbers = {"batch": batch * positions, "group": width // operation.groups}.get(
                 operation.kind, width
             )
-            found.append(Normed(operation.kind, numbers, "identity", 0.0))
+            found.append(Normalisation(operation.kind, numbers, "identity", 0.0))
         elif isinstance(operation, Activate):
             bare = found and found[-1].norm != "none" and found[-1].activation == "identity"
-            norm = found.pop() if bare else Normed("none", 0, "identity", 0.0)
+            norm = found.pop() if bare else Normalisation("none", 0, "identity", 0.0)
             found.append(norm._replace(activation=operation.name, slope=operation.slope))
     return tuple(found)

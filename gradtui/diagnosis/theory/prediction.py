@@ -15,7 +15,7 @@ from typing import Any
 
 from gradtui.diagnosis.evidence import hidden_layers
 from gradtui.diagnosis.theory import chain, residual
-from gradtui.diagnosis.theory.norms import FEWEST, normed
+from gradtui.diagnosis.theory.norms import FEWEST_NORMED_NUMBERS, normed
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.layers import NetPlan
@@ -119,7 +119,7 @@ def _dense(exp: Experiment, plan: NetPlan) -> Prediction:
     for group in plan.groups:
         for layer in (layer for block in (group.first, group.again) for layer in block.layers):
             for pair in normed(layer.before or layer.after, batch, positions):
-                if pair.norm != "none" and pair.numbers < FEWEST:
+                if pair.norm != "none" and pair.numbers < FEWEST_NORMED_NUMBERS:
                     why = f"normalising over {pair.numbers} numbers leaves nothing of them to speak of"
                     return Prediction(False, why)
     blocks = [block for group in plan.groups for block in group.blocks]

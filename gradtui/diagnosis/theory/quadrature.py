@@ -15,15 +15,17 @@ from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
 
-REACH = 9.0  # a standard normal leaves (-9, 9) with probability 2e-19
-ORDER = 16  # Gauss-Legendre nodes on one panel
-WIDEST = 1e9  # the deviation beyond which every function here is its asymptote: more panels would add nothing
+DEVIATIONS = 9.0  # a standard normal leaves (-9, 9) with probability 2e-19
+NODES_PER_PANEL = 16  # Gauss-Legendre nodes on one panel
+LARGEST_DEVIATION = (
+    1e9  # the deviation beyond which every function here is its asymptote: more panels would add nothing
+)
 
 
 @lru_cache(maxsize=1)
 def _unit_panel() -> tuple[Array, Array]:
     """Return nodes and weights on [0, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(ORDER)
+    nodes, weights = np.polynomial.legendre.leggauss(NODES_PER_PANEL)
     return (nodes + 1.0) / 2.0, weights / 2.0
 
 
@@ -44,7 +46,7 @@ def _centred(halvings: int) -> tuple[Array, Array]:
 
 def _split_at(kink: float, halvings: int) -> tuple[Array, Array]:
     nodes, weights = _graded(halvings)
-    left, right = kink + REACH, REACH - kink
+    left, right = kink + DEVIATIONS, DEVIATIONS - kink
     points = np.concatenate((kink - left * nodes, kink + right * nodes))
     density = np.exp(-0.5 * points * points) / math.sqrt(2.0 * math.pi)
     return points, np.concatenate((left * weights, right * weights)) * density
@@ -56,15 +58,15 @@ def normal_nodes(mean: float, deviation: float) -> tuple[Array, Array]:
     The grid is finest where x crosses 0: there its spacing is below 1 in x, so f may have a kink or a rise of
     unit width there.
     """
-    deviation = min(deviation, WIDEST)
+    deviation = min(deviation, LARGEST_DEVIATION)
     if deviation <= 0.0:
         return np.array([mean]), np.array([1.0])
-    halvings = 2 + max(0, math.ceil(math.log2(deviation * REACH)))
+    halvings = 2 + max(0, math.ceil(math.log2(deviation * DEVIATIONS)))
     if mean == 0.0:
         points, weights = _centred(halvings)
     else:
         kink = -mean / deviation
-        points, weights = _split_at(kink if abs(kink) < REACH else 0.0, halvings)
+        points, weights = _split_at(kink if abs(kink) < DEVIATIONS else 0.0, halvings)
     return mean + deviation * points, weights
 
 

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis.theory.activations import value_and_slope
-from gradtui.diagnosis.theory.norms import Normed, after_norm, normed
+from gradtui.diagnosis.theory.norms import Normalisation, after_norm, normed
 from gradtui.diagnosis.theory.quadrature import Array
 from gradtui.experiment.layers import BlockPlan, Branch, Operation, Weights
 
@@ -42,8 +42,8 @@ class PathStep(NamedTuple):
     factor: float = 0.0
 
 
-class Passed(NamedTuple):
-    """A Passed is a block that the signal has gone through."""
+class PassedBlock(NamedTuple):
+    """A PassedBlock is a block that the signal has gone through."""
 
     path: list[PathStep]
     after: Array | None
@@ -86,7 +86,7 @@ class _Units:
     def __init__(self, start: float, batch: int, positions: int) -> None:
         self._batch, self._positions = batch, positions
         self._random = np.random.default_rng(SEED)
-        self._passed: list[Passed] = []
+        self._passed: list[PassedBlock] = []
         self._waiting: list[Array] = []
         self._x = math.sqrt(start) * self._fresh()
 
@@ -115,7 +115,7 @@ class _Units:
         if float(x @ x) > LARGEST:
             raise Overflow
         self._x = x
-        self._passed.append(Passed(path, behind[0].slopes if behind else None, around, shut))
+        self._passed.append(PassedBlock(path, behind[0].slopes if behind else None, around, shut))
 
     def _through(self, x: Array, operations: tuple[Operation, ...], path: list[PathStep]) -> Array:
         for pair in normed(operations, self._batch, self._positions):
@@ -192,7 +192,7 @@ def _mean(values: Array | float) -> float:
     return values if isinstance(values, float) else float(np.add.reduce(values)) / UNITS
 
 
-def _around(x: Array, around: Normed) -> tuple[Array, PathStep]:
+def _around(x: Array, around: Normalisation) -> tuple[Array, PathStep]:
     factor = 1.0
     if around.norm != "none":
         if around.norm != "rms":

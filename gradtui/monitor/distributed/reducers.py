@@ -21,8 +21,8 @@ from gradtui.monitor.distributed.ranks import counted_elsewhere, is_sharded, ran
 from gradtui.probe.sampling_budget import SamplingBudget
 
 SEND_SECONDS = 0.05
-"""The seconds between two messages of a rank in a training of up to CROWD_SIZE ranks; they grow with more ranks."""
-CROWD_SIZE = 32
+"""The seconds between two messages of a rank, with up to RANKS_AT_FULL_RATE ranks; with more ranks they grow."""
+RANKS_AT_FULL_RATE = 32
 LONGEST_QUEUE = 512
 """The most steps that may wait to be sent or added up."""
 CLOSE_SECONDS = 2.0
@@ -93,8 +93,8 @@ class RankReducer(Protocol):
         ...
 
 
-class NotTogether(RuntimeError):
-    """A NotTogether error says that the ranks do not watch the same model."""
+class DifferentModels(RuntimeError):
+    """A DifferentModels error says that the ranks do not watch the same model."""
 
 
 def reducer_for(models: Iterable[nn.Module]) -> tuple[bool, RankReducer | None]:
@@ -130,7 +130,7 @@ def next_period(now: int, budget: SamplingBudget, steps: int) -> int:
 
 def _send_seconds(size: int) -> float:
     """Return the seconds between two messages; they depend on `size`, since the store serves the ranks one by one."""
-    return SEND_SECONDS * max(1.0, size / CROWD_SIZE)
+    return SEND_SECONDS * max(1.0, size / RANKS_AT_FULL_RATE)
 
 
 class _Message(msgspec.Struct, array_like=True):
@@ -238,7 +238,7 @@ class Rank0Reducer:
     def take_reduced(self, kind: Kind) -> list[RankPart]:
         """Return the steps that have been added up since the last call, in order.
 
-        Raises NotTogether, and the errors of the store.
+        Raises DifferentModels, and the errors of the store.
         """
         if self._error is not None:
             raise self._error
@@ -290,7 +290,7 @@ class Rank0Reducer:
             self._announced = dict(self._periods)
             self._mailbox.announce(msgspec.msgpack.encode(self._announced))
         if self._silent and self._begun is not None and time.monotonic() - self._begun > SILENCE_SECONDS:
-            raise NotTogether(
+            raise DifferentModels(
                 f"of this sharded model process {min(self._silent)} has sent nothing: "
                 "gradtui.watch has to be called in every process"
             )
@@ -327,7 +327,7 @@ def _added_up(part: RankPart, others: dict[int, Floats]) -> RankPart:
     norms = part.measured.norms
     for rank, theirs in others.items():
         if len(theirs) != len(norms):
-            raise NotTogether(f"process {rank} watches other layers than process 0")
+            raise DifferentModels(f"process {rank} watches other layers than process 0")
     parts = np.stack([norms, *others.values()])
     absent = absent_in(parts)
     with np.errstate(over="ignore", invalid="ignore"):

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from gradtui.monitor.launch.changes import Change
 from gradtui.monitor.launch.loss_scale import scale_losses
 from gradtui.monitor.launch.new_weights import layers_to_initialise, reinitialise, reset_statistics
-from gradtui.monitor.launch.survey import Survey, parameters_of
+from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
 
 
 class ChangedOptimizer:
@@ -46,7 +46,7 @@ class ChangedOptimizer:
         """Initialise the layers, and make the optimizer skip this step, since its gradient is that of other weights."""
         how = self._change.part("init")
         assert how is not None
-        modules = Survey().modules
+        modules = ProcessObjects().modules
         layers = layers_to_initialise(modules, parameters_of(self._optimizer))
         reinitialise(layers, how.word)
         reset_statistics(modules, layers)

@@ -20,7 +20,7 @@ from torch.optim import Optimizer
 from gradtui.monitor.guard import reason_of, warn
 from gradtui.monitor.launch.finding_command import run_command
 from gradtui.monitor.launch.options import LaunchOptions
-from gradtui.monitor.launch.survey import Survey, parameters_of
+from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
 from gradtui.monitor.variable_names import model_name, names_of, script_name
 from gradtui.monitor.watch import Probe, watch
 from gradtui.plain_text import plain
@@ -77,7 +77,7 @@ class FirstSteps:
         if self._run_count >= MOST_RUNS or is_no_training_of_its_own(optimizer):
             return
         parameters = parameters_of(optimizer)
-        survey = Survey()
+        survey = ProcessObjects()
         ours = [watched for watched in self._watched if watched.probe.guard.open]
         if len(survey.sessions_on(parameters)) > sum(watched.moves(parameters) for watched in ours):
             return
@@ -95,7 +95,7 @@ class FirstSteps:
             self._remember(other)
         self._watched = [watched for watched in self._watched if watched.probe.guard.open]
 
-    def _trains_others(self, survey: Survey, models: Sequence[nn.Module]) -> bool:
+    def _trains_others(self, survey: ProcessObjects, models: Sequence[nn.Module]) -> bool:
         """Return whether this process trains other models too, so that one name is not enough."""
         held = {id(p) for model in models for p in model.parameters()}
         others = any(held.isdisjoint(map(id, parameters_of(one))) for one in survey.optimizers)
@@ -144,7 +144,7 @@ class FirstSteps:
         """End our run of an optimizer that the script has begun to watch by itself."""
         parameters = parameters_of(optimizer)
         ours = [watched for watched in self._watched if watched.moves(parameters)]
-        if len(Survey().sessions_on(parameters)) > len(ours):
+        if len(ProcessObjects().sessions_on(parameters)) > len(ours):
             for watched in ours:
                 watched.probe.close()
 

@@ -13,9 +13,9 @@ from torch.optim import Optimizer
 from gradtui.monitor.launch.changes import ChangePart
 from gradtui.monitor.launch.loss_scale import gradient_scalers
 from gradtui.monitor.launch.new_weights import layers_to_initialise
-from gradtui.monitor.launch.survey import Survey, parameters_of
+from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
 
-OF_THE_GRADIENT = ("clip", "clip_value", "skip_nonfinite")
+GRADIENT_SETTINGS = ("clip", "clip_value", "skip_nonfinite")
 
 
 def refusals(
@@ -36,7 +36,7 @@ def refusals(
     """
     if not parts:
         return []
-    survey = Survey()
+    survey = ProcessObjects()
     if first is not None:
         optimizers = [first, *(one for one in survey.optimizers if one is not first)]
     found = []
@@ -46,10 +46,10 @@ def refusals(
     return found
 
 
-def _problem(part: ChangePart, optimizer: Optimizer, survey: Survey, *, closure: bool) -> str:
+def _problem(part: ChangePart, optimizer: Optimizer, survey: ProcessObjects, *, closure: bool) -> str:
     name, setting = type(optimizer).__name__, part.setting
     parameters = parameters_of(optimizer)
-    if setting in OF_THE_GRADIENT and closure:
+    if setting in GRADIENT_SETTINGS and closure:
         return f"{name} computes its gradient within its step"
     if any(hasattr(p, "placements") for p in parameters) and setting in (
         "init",
@@ -64,7 +64,7 @@ def _problem(part: ChangePart, optimizer: Optimizer, survey: Survey, *, closure:
     if setting == "loss_scale":
         half = any(p.dtype == torch.float16 for p in parameters)
         return "the weights themselves are float16" if half and not gradient_scalers() else ""
-    if setting in OF_THE_GRADIENT:
+    if setting in GRADIENT_SETTINGS:
         return ""
     return _problem_of_setting(part, optimizer, "lr" if setting == "warmup" else setting)
 

@@ -23,7 +23,7 @@ def show_nothing(done: int, total: int) -> None:
     """Ignore the progress."""
 
 
-PIECE = 1 << 18
+PIECE_NUMBERS = 1 << 18
 """The approximate count of numbers in a piece; as text they take forty times as much memory."""
 
 EVALUATION = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
@@ -74,7 +74,7 @@ class Sheet:
         If parts have different times for a step, the time of the first part is taken.
         """
         at, stops = [0] * len(self.parts), [part.rows for part in self.parts]
-        most = max(1, PIECE // max(1, len(self.columns)))
+        most = max(1, PIECE_NUMBERS // max(1, len(self.columns)))
         while any(start < stop for start, stop in zip(at, stops, strict=True)):
             read = [
                 part.read(start, min(start + most, stop))

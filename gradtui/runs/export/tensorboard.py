@@ -11,7 +11,7 @@ import numpy.typing as npt
 from gradtui.experiment import dumps
 from gradtui.runs.errors import RunError
 from gradtui.runs.export.record_files import RecordFile
-from gradtui.runs.export.sheets import PIECE, Show, sheet_of_all, show_nothing
+from gradtui.runs.export.sheets import PIECE_NUMBERS, Show, sheet_of_all, show_nothing
 from gradtui.runs.histograms import PARTS, TABLE, of_rows
 from gradtui.runs.reader import Run
 
@@ -92,7 +92,7 @@ def _summaries(
 
 def _histograms(run: Run, library: _Library) -> Iterator[tuple[int, float, Any]]:
     table, meta = run.table_or_empty(TABLE), run.meta
-    at_once = max(1, PIECE // max(1, len(table.columns)))
+    at_once = max(1, PIECE_NUMBERS // max(1, len(table.columns)))
     layers = meta.layers if meta and table.columns else ()
     for start in range(0, table.rows, at_once):
         rows = table.read(start, start + at_once)

@@ -20,14 +20,14 @@ from gradtui.training.launch import Worker, WorkerRun
 
 MARKER_FILE = ".folder-of-runs"
 """The name of the file in a folder of runs whose content distinguishes it from all other such folders."""
-LOOK_SECONDS = 1.0
+POLL_SECONDS = 1.0
 """The time for which one call waits for the end of the run."""
 POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class RemoteLook:
-    """A RemoteLook is the state of a run on another machine."""
+class RemoteState:
+    """A RemoteState is the state of a run on another machine."""
 
     code: int | None
     """None while it is trained, then the trainer's exit code, or LOST if it was stopped before it began."""
@@ -72,19 +72,19 @@ class RayWorker:
         self._waited = False
         self._control = ControlReader(self._folder, skip_old=True)
 
-    def look(self, commands: bytes) -> RemoteLook:
+    def poll(self, commands: bytes) -> RemoteState:
         """Pass on commands (lines of control.jsonl), wait a moment for the end of the run, and return its state.
 
         Raises OSError.
         """
         if commands:
             append(self._folder / CONTROL_FILE, commands)
-        until = time.monotonic() + LOOK_SECONDS
+        until = time.monotonic() + POLL_SECONDS
         while (code := self._advance()) is None and time.monotonic() < until:
             time.sleep(POLL_SECONDS)
         changes = self._changes.collect() if self._changes is not None else []
         incomplete = self._changes is not None and self._changes.more
-        return RemoteLook(None if incomplete else code, changes)
+        return RemoteState(None if incomplete else code, changes)
 
     def leave(self) -> None:
         """End the trainer and remove the copy. Never raises."""

@@ -14,7 +14,7 @@ from gradtui.runs.folder import CONTROL_FILE, LOG_FILE, size_of
 from gradtui.runs.safe_files import append
 from gradtui.study.engines import LOST
 from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
-from gradtui.study.engines.ray_worker import RayWorker, RemoteLook
+from gradtui.study.engines.ray_worker import RayWorker, RemoteState
 
 FAILED = 1
 """The exit code of a run that could not be trained, and would fail on any machine."""
@@ -125,13 +125,13 @@ class RemoteRun:
 
     def _look(self, _: object) -> None:
         commands = b"" if self._shares_folder else self._new_commands()
-        self._ask(self._worker.actor.look.remote(commands), self._seen)
+        self._ask(self._worker.actor.poll.remote(commands), self._seen)
 
-    def _seen(self, look: RemoteLook) -> None:
-        apply_changes(self._folder, look.changes)
-        if look.code is None:
+    def _seen(self, state: RemoteState) -> None:
+        apply_changes(self._folder, state.changes)
+        if state.code is None:
             self._look(None)
-        self._code = look.code
+        self._code = state.code
 
     def _new_commands(self) -> bytes:
         try:

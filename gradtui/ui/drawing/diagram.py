@@ -5,14 +5,14 @@ from __future__ import annotations
 from gradtui.ui.drawing.block import BlockSteps, Chain, Join, OperationRow, Split, Wire, WireMark
 from gradtui.ui.drawing.canvas import Canvas, cut
 
-WIDEST = 60
+WIDEST_BOX = 60
 """The greatest width of a box: a wider one would only move its right border away from the numbers."""
-WIRE = 2
+WIRE_COLUMN = 2
 """The column of the wire; the boxes begin at column 0."""
 LINE = "$secondary 70%"
-LANE = "$primary"
-MUTED = "$secondary"
-NUMBER = "$secondary"
+SHORTCUT_COLOUR = "$primary"
+TEXT_COLOUR = "$secondary"
+NUMBER_COLOUR = "$secondary"
 
 
 def diagram(block: BlockSteps, width: int) -> Canvas:
@@ -23,7 +23,7 @@ def diagram(block: BlockSteps, width: int) -> Canvas:
 class _Drawer:
     def __init__(self, block: BlockSteps, width: int) -> None:
         self.block = block
-        width = min(width, WIDEST)
+        width = min(width, WIDEST_BOX)
         self.canvas = Canvas(width)
         steps = block.steps
         self.bracket = width - 1
@@ -51,7 +51,7 @@ class _Drawer:
         last = None
         for step in self.block.steps:
             if isinstance(last, Chain) and isinstance(step, Chain):
-                canvas.put(canvas.height, WIRE, "│", LINE)
+                canvas.put(canvas.height, WIRE_COLUMN, "│", LINE)
             match step:
                 case Wire(text):
                     self._wire(text)
@@ -69,21 +69,23 @@ class _Drawer:
 
     def _wire(self, text: str) -> None:
         row = self.canvas.height
-        self.canvas.put(row, WIRE, "│", LINE)
-        self.canvas.put(row, WIRE + 2, cut(text, self.right - WIRE - 2), MUTED)
+        self.canvas.put(row, WIRE_COLUMN, "│", LINE)
+        self.canvas.put(row, WIRE_COLUMN + 2, cut(text, self.right - WIRE_COLUMN - 2), TEXT_COLOUR)
 
     def _mark(self, step: WireMark) -> None:
         row, end = self.canvas.height, self.right - 2
         number = f"{step.parameters:,}" if step.parameters else ""
-        self.canvas.put(row, WIRE, step.sign, f"bold {LANE}")
-        self.canvas.put(row, WIRE + 2, cut(step.text, end - WIRE - 1 - len(number)), MUTED)
-        self.canvas.put(row, end - len(number) + 1, number, NUMBER)
+        self.canvas.put(row, WIRE_COLUMN, step.sign, f"bold {SHORTCUT_COLOUR}")
+        self.canvas.put(
+            row, WIRE_COLUMN + 2, cut(step.text, end - WIRE_COLUMN - 1 - len(number)), TEXT_COLOUR
+        )
+        self.canvas.put(row, end - len(number) + 1, number, NUMBER_COLOUR)
 
     def _chain(self, chain: Chain) -> None:
         canvas, row = self.canvas, self.canvas.height
         dash = "─" * (self.right - 1)
         canvas.put(row, 0, f"┌{dash}┐", LINE)
-        canvas.put(row, WIRE, "┴", LINE)
+        canvas.put(row, WIRE_COLUMN, "┴", LINE)
         for number, layer in enumerate(chain.layers):
             if number:
                 canvas.put(canvas.height, 0, f"├{dash}┤", LINE)
@@ -93,7 +95,7 @@ class _Drawer:
             self._looped(layer, top)
         row = canvas.height
         canvas.put(row, 0, f"└{dash}┘", LINE)
-        canvas.put(row, WIRE, "┬", LINE)
+        canvas.put(row, WIRE_COLUMN, "┬", LINE)
 
     def _row(self, row: OperationRow) -> None:
         canvas, at = self.canvas, self.canvas.height
@@ -101,50 +103,50 @@ class _Drawer:
         canvas.put(at, self.right, "│", LINE)
         number = f"{row.parameters:,}" if row.parameters else ""
         end = self.right - 2
-        canvas.put(at, end - len(number) + 1, number, NUMBER)
+        canvas.put(at, end - len(number) + 1, number, NUMBER_COLOUR)
         end -= len(number) + 1 if number else 0
         column = 2
         canvas.put(at, column, cut(row.name, end - column + 1), "bold" if row.weights else "")
         column += max(self.names, len(row.name)) + 1
         room = end - column + 1
         text = cut(row.text if len(row.text) <= room else row.text.replace(" → ", "→"), room)
-        canvas.put(at, column, text, "" if row.weights else MUTED)
+        canvas.put(at, column, text, "" if row.weights else TEXT_COLOUR)
         column += len(text) + (1 if text else 0)
         if column + len(row.curve) - 1 <= end:
-            canvas.put(at, column, row.curve, LANE)
+            canvas.put(at, column, row.curve, SHORTCUT_COLOUR)
             column += len(row.curve)
         # A note is never cut: it either fits or is left out.
         if row.note and end - column - len(row.note) >= 2:
-            canvas.put(at, end - len(row.note) - (1 if number else -1), row.note, NUMBER)
+            canvas.put(at, end - len(row.note) - (1 if number else -1), row.note, NUMBER_COLOUR)
 
     def _looped(self, layer: tuple[OperationRow, ...], top: int) -> None:
         rows = [top + number for number, row in enumerate(layer) if row.looped]
         if not rows or self.loop is None:
             return
         canvas = self.canvas
-        canvas.put(rows[0], self.right, "│◀╮", LANE)
+        canvas.put(rows[0], self.right, "│◀╮", SHORTCUT_COLOUR)
         canvas.put(rows[0], self.right, "│", LINE)
-        canvas.line(self.right + 2, rows[0] + 1, rows[-1], "│", LANE)
-        canvas.put(rows[-1], self.right, "├─╯", LANE)
+        canvas.line(self.right + 2, rows[0] + 1, rows[-1], "│", SHORTCUT_COLOUR)
+        canvas.put(rows[-1], self.right, "├─╯", SHORTCUT_COLOUR)
 
     def _split(self, step: Split) -> None:
         canvas, row, lane = self.canvas, self.canvas.height, self.lanes[step.lane]
-        canvas.put(row, WIRE, "├" + "─" * (lane - WIRE - 1) + "╮", LANE)
+        canvas.put(row, WIRE_COLUMN, "├" + "─" * (lane - WIRE_COLUMN - 1) + "╮", SHORTCUT_COLOUR)
         number = f"{step.parameters:,}" if step.parameters else ""
-        room = lane - WIRE - 5 - (len(number) + 3 if number else 0)
+        room = lane - WIRE_COLUMN - 5 - (len(number) + 3 if number else 0)
         text = step.text if len(step.text) <= room else cut(step.short, room)
-        canvas.put(row, WIRE + 2, f" {text} ", MUTED)
+        canvas.put(row, WIRE_COLUMN + 2, f" {text} ", TEXT_COLOUR)
         if number:
-            canvas.put(row, self.right - 2 - len(number), f" {number} ", NUMBER)
+            canvas.put(row, self.right - 2 - len(number), f" {number} ", NUMBER_COLOUR)
         self.open[step.lane] = row
 
     def _join(self, step: Join) -> None:
         canvas, row, lane = self.canvas, self.canvas.height, self.lanes[step.lane]
-        canvas.put(row, WIRE, step.sign, f"bold {LANE}")
-        canvas.put(row, WIRE + 1, "◀" + "─" * (lane - WIRE - 2) + "╯", LANE)
+        canvas.put(row, WIRE_COLUMN, step.sign, f"bold {SHORTCUT_COLOUR}")
+        canvas.put(row, WIRE_COLUMN + 1, "◀" + "─" * (lane - WIRE_COLUMN - 2) + "╯", SHORTCUT_COLOUR)
         if step.text:
-            canvas.put(row, WIRE + 3, f" {step.text} ", MUTED)
-        canvas.line(lane, self.open.pop(step.lane) + 1, row - 1, "│", LANE)
+            canvas.put(row, WIRE_COLUMN + 3, f" {step.text} ", TEXT_COLOUR)
+        canvas.line(lane, self.open.pop(step.lane) + 1, row - 1, "│", SHORTCUT_COLOUR)
 
     def _repeat(self) -> None:
         repeat = self.block.repeat

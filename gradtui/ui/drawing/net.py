@@ -11,15 +11,15 @@ from textual.content import Content
 
 from gradtui.ui.drawing.block import BlockSteps, block_steps
 from gradtui.ui.drawing.canvas import HEAVY, LIGHT, Canvas, Frame, cut, in_lines
-from gradtui.ui.drawing.diagram import WIDEST, diagram
-from gradtui.ui.drawing.outline import Outline, Station, shape_in_words
+from gradtui.ui.drawing.diagram import WIDEST_BOX, diagram
+from gradtui.ui.drawing.outline import NetBox, Outline, shape_in_words
 
-BESIDE = 96
+SIDE_BY_SIDE_COLUMNS = 96
 """The least width, in columns, at which the inside is drawn beside the groups."""
-STACK = 50
+WIDEST_STACK = 50
 """The greatest width of the groups: a wider box would only move its right border away from the number."""
 GAP = 3
-WIRE = 3
+WIRE_COLUMN = 3
 """Column of the wire."""
 
 
@@ -35,13 +35,13 @@ def draw(outline: Outline, chosen: int, width: int) -> Picture:
     """Draw the net in lines that are at most `width` wide; the group of index `chosen` is opened."""
     chosen = max(0, min(chosen, len(outline.exp.net) - 1))
     opened = block_steps(outline.plan, chosen)
-    if width < BESIDE:
+    if width < SIDE_BY_SIDE_COLUMNS:
         canvas = Canvas(width)
         stack = _Stack(canvas, width, outline, chosen, opened)
         return Picture(tuple(canvas.lines()), tuple(stack.groups))
-    room = min(WIDEST + 4, max(width // 2, width - STACK - GAP))
+    room = min(WIDEST_BOX + 4, max(width // 2, width - WIDEST_STACK - GAP))
     canvas = Canvas(width)
-    stack = _Stack(canvas, min(STACK, width - room - GAP), outline, chosen, None)
+    stack = _Stack(canvas, min(WIDEST_STACK, width - room - GAP), outline, chosen, None)
     lens = _lens(opened, chosen, outline.exp.net[chosen].repeat, room)
     rows = stack.groups[chosen]
     # Put it level with its group, but not below the end of the groups' drawing.
@@ -90,24 +90,24 @@ class _Stack:
             self._box(station)
             gives = station.gives
 
-    def _input(self, station: Station) -> None:
-        self.canvas.put(0, WIRE, "○", "bold")
-        self.canvas.put(0, WIRE + 2, station.title, "bold")
-        room = self.edge - WIRE - len(station.title) - 4
+    def _input(self, station: NetBox) -> None:
+        self.canvas.put(0, WIRE_COLUMN, "○", "bold")
+        self.canvas.put(0, WIRE_COLUMN + 2, station.title, "bold")
+        room = self.edge - WIRE_COLUMN - len(station.title) - 4
         (text,) = in_lines(station.details, station.aside, room, most=1)
-        self.canvas.put(0, WIRE + 4 + len(station.title), text, "$secondary")
+        self.canvas.put(0, WIRE_COLUMN + 4 + len(station.title), text, "$secondary")
 
-    def _way(self, station: Station, gives: tuple[int, ...] | None) -> None:
+    def _way(self, station: NetBox, gives: tuple[int, ...] | None) -> None:
         """Draw the signal between two stations; `gives` is None for the input, whose shape is written above."""
         row = self.canvas.height
         parts = [] if gives is None else [shape_in_words(gives)]
         if station.way:
             parts += [station.way, shape_in_words(station.reads)]
         text = " → ".join(parts)
-        self.canvas.put(row, WIRE, "▼", "$secondary")
-        self.canvas.put(row, WIRE + 2, cut(text, self.width - WIRE - 2), "$secondary")
+        self.canvas.put(row, WIRE_COLUMN, "▼", "$secondary")
+        self.canvas.put(row, WIRE_COLUMN + 2, cut(text, self.width - WIRE_COLUMN - 2), "$secondary")
 
-    def _box(self, station: Station) -> None:
+    def _box(self, station: NetBox) -> None:
         here = station.kind == "group" and station.index == self._chosen
         repeat = self._exp.net[station.index].repeat if station.kind == "group" else 1
         canvas, top = self.canvas, self.canvas.height
@@ -119,7 +119,8 @@ class _Stack:
         if here and self._opened is not None:
             _open(frame, self._opened)
         frame.bottom(
-            f"{station.parameters:,} parameters", WIRE if repeat == 1 and station.kind != "output" else None
+            f"{station.parameters:,} parameters",
+            WIRE_COLUMN if repeat == 1 and station.kind != "output" else None,
         )
         if repeat > 1:
             self._behind(frame, top, here)
@@ -133,4 +134,4 @@ class _Stack:
         canvas.put(top + 1, self.edge, kind.left_tee + kind.top_right, kind.style)
         canvas.line(self.edge + 1, top + 2, last - 1, kind.upright, kind.style)
         canvas.put(last, 1, kind.bottom_left + kind.level * (self.edge - 1) + kind.bottom_right, kind.style)
-        canvas.put(last, WIRE, kind.bottom_tee, kind.style)
+        canvas.put(last, WIRE_COLUMN, kind.bottom_tee, kind.style)

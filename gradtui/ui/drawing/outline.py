@@ -11,7 +11,7 @@ from gradtui.experiment.layers import Activate, NetPlan, NetShape, Norm, Shape, 
 from gradtui.experiment.net_plan import net_plan
 
 Kind = Literal["input", "embedding", "group", "output"]
-WAYS = {
+VIEW_WORDS = {
     "flatten": "flattened",
     "rows": "by rows",
     "pixels": "by pixels",
@@ -22,8 +22,8 @@ WAYS = {
 
 
 @dataclass(frozen=True)
-class Station:
-    """A Station is one box of the picture."""
+class NetBox:
+    """A NetBox is one box of the picture."""
 
     kind: Kind
     title: str
@@ -52,18 +52,18 @@ class Outline:
         self.shape: NetShape = self.plan.shape()
 
     @cached_property
-    def stations(self) -> tuple[Station, ...]:
+    def stations(self) -> tuple[NetBox, ...]:
         """Return the stations from input to output."""
         exp, plan = self.exp, self.plan
         signal = plan.data.input
-        found = [Station("input", exp.data.source, *_example(self), signal, signal)]
+        found = [NetBox("input", exp.data.source, *_example(self), signal, signal)]
         if plan.embedding:
             gives = plan.embedding.weights.gives
             count = plan.embedding.parameters
-            found.append(Station("embedding", f"embedding {gives[-1]}", (), "", signal, gives, count))
+            found.append(NetBox("embedding", f"embedding {gives[-1]}", (), "", signal, gives, count))
         for index, group in enumerate(plan.groups):
             found.append(
-                Station(
+                NetBox(
                     "group",
                     title(group.group),
                     details(group.group),
@@ -71,14 +71,14 @@ class Outline:
                     group.first.reads,
                     group.first.gives,
                     group.parameters,
-                    WAYS[group.view.kind] if group.view else "",
+                    VIEW_WORDS[group.view.kind] if group.view else "",
                     index,
                 )
             )
         weights = plan.output.weights
-        way = next((WAYS[o.kind] for o in plan.output.operations if isinstance(o, View)), "")
+        way = next((VIEW_WORDS[o.kind] for o in plan.output.operations if isinstance(o, View)), "")
         name, count = f"output {weights.outputs}", plan.output.parameters
-        found.append(Station("output", name, _answer(self), "", weights.reads, weights.gives, count, way))
+        found.append(NetBox("output", name, _answer(self), "", weights.reads, weights.gives, count, way))
         return tuple(found)
 
 

@@ -28,7 +28,7 @@ NOTHING_PAINTED_SECONDS = 0.05
 QUEUE_POLL_SECONDS = 0.02
 """The time between two checks of the bytes still to be written to a terminal that does not answer."""
 
-GoOn = Callable[[], object]
+Continue = Callable[[], object]
 
 
 class Backpressure:
@@ -42,15 +42,15 @@ class Backpressure:
         self.lag = 0.0
         """The seconds that the last answer took."""
         self._app = app
-        self._unpainted: list[GoOn] = []
-        self._painted: list[GoOn] = []
-        self._asked: list[GoOn] = []
+        self._unpainted: list[Continue] = []
+        self._painted: list[Continue] = []
+        self._asked: list[Continue] = []
         self._asked_at: float | None = None
         self._timeout: asyncio.TimerHandle | None = None
         self._unanswered = 0
         self._silent = False
 
-    def after_paint(self, go_on: GoOn) -> None:
+    def after_paint(self, go_on: Continue) -> None:
         """Call `go_on` once the next painting is on the terminal."""
         if self._app.is_headless:
             go_on()
@@ -95,7 +95,7 @@ class Backpressure:
         self._forget_question()
         self._release(self._painted)
 
-    def finish(self, then: GoOn) -> None:
+    def finish(self, then: Continue) -> None:
         """Ask nothing from now on, and call `then` when the answer under way is here, or after a moment."""
         self._silent = True
         began = time.monotonic()
@@ -144,12 +144,12 @@ class Backpressure:
 
     # -- going on
 
-    def _check_painted(self, go_on: GoOn) -> None:
+    def _check_painted(self, go_on: Continue) -> None:
         """Paint everything that is dirty first; then the state is either painted or had nothing new."""
         if go_on in self._unpainted:
             self._app.call_after_refresh(self._nothing_new, go_on)
 
-    def _nothing_new(self, go_on: GoOn) -> None:
+    def _nothing_new(self, go_on: Continue) -> None:
         if go_on in self._unpainted:
             self._unpainted.remove(go_on)
             go_on()
@@ -164,7 +164,7 @@ class Backpressure:
             self._release(self._painted)
 
     @staticmethod
-    def _release(readers: list[GoOn]) -> None:
+    def _release(readers: list[Continue]) -> None:
         for go_on in readers:
             go_on()
         readers.clear()

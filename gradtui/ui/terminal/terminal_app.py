@@ -24,7 +24,7 @@ from textual.worker import WorkerFailed
 
 from gradtui.ui.crash_report import RecentEvents, place_of, write_report
 from gradtui.ui.terminal.ascii import ascii_wanted
-from gradtui.ui.terminal.backpressure import Backpressure, GoOn
+from gradtui.ui.terminal.backpressure import Backpressure, Continue
 from gradtui.ui.terminal.diff_renderer import DiffRenderer
 from gradtui.ui.terminal.dirty_compositor import install
 from gradtui.ui.terminal.driver import TerminalDriver
@@ -210,7 +210,7 @@ class TerminalApp(App[None]):
         self.refresh_bindings()
 
 
-def after_paint(app: App[Any], go_on: GoOn) -> None:
+def after_paint(app: App[Any], go_on: Continue) -> None:
     """Call `go_on` when what is about to be painted is on the terminal; at once in an app that cannot know."""
     if isinstance(app, TerminalApp):
         app.backpressure.after_paint(go_on)

@@ -12,7 +12,7 @@ from textual.screen import ModalScreen
 if TYPE_CHECKING:
     from textual.app import App
 
-MOMENT = 1.0
+REPEATED_WITHIN_SECONDS = 1.0
 """The seconds within which the same text, sent twice, is one notification."""
 MOST_HELD = 5
 """The most notifications that wait for a dialog to be closed."""
@@ -30,7 +30,7 @@ class Toasts:
         """Show a notification, unless the same one is on the screen; after the dialog, where one is open."""
         same, now = (title, message), time.monotonic()
         # A notification is on the screen a moment after it was sent.
-        just_sent = now - self._sent.get(same, -math.inf) < MOMENT
+        just_sent = now - self._sent.get(same, -math.inf) < REPEATED_WITHIN_SECONDS
         if just_sent or any((one.title, one.message) == same for one in self._app._notifications):
             return
         self._sent = {same: now}

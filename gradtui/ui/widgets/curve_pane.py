@@ -371,7 +371,9 @@ def _partner_curve(snapshot: Snapshot, what: str) -> list[CurveData]:
 
     curve = snapshot.curves.get(what)
     return (
-        [] if curve is None or not len(curve) else [CurveData("without", curve.step, curve.mean, guest=True)]
+        []
+        if curve is None or not len(curve)
+        else [CurveData("without", curve.step, curve.mean, only_compared=True)]
     )
 
 

@@ -11,7 +11,7 @@ from torch.distributed import HashStore
 
 from gradtui.monitor.distributed.mailbox import LARGEST_UNREAD_COUNT, StoreMailbox
 from gradtui.monitor.distributed.reducers import (
-    NotTogether,
+    DifferentModels,
     Rank0Reducer,
     RankPart,
     RankSender,
@@ -89,7 +89,7 @@ def test_settle_waits_for_parts_under_way(three: Ranks) -> None:
 def test_a_rank_with_other_layers_is_refused(three: Ranks) -> None:
     for rank, one in enumerate(three):
         one.add("steps", part(1, *[1.0] * (2 if rank == 1 else 3)))
-    with pytest.raises(NotTogether, match="process 1 watches other layers"):
+    with pytest.raises(DifferentModels, match="process 1 watches other layers"):
         take(three[0], 1)
 
 

@@ -16,7 +16,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 import gradtui
 from gradtui.monitor.launch.first_step import MOST_RUNS, FirstSteps
 from gradtui.monitor.launch.options import LaunchOptions
-from gradtui.monitor.launch.survey import Survey
+from gradtui.monitor.launch.process_objects import ProcessObjects
 from gradtui.monitor.variable_names import names_of
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import Run
@@ -96,18 +96,18 @@ def test_of_two_holders_the_one_that_holds_all_is_taken_and_else_the_smaller() -
     model = net()
     part = nn.Sequential(model[0])
     larger = Wrapper(model)
-    assert Survey().models_of(list(model.parameters())) == [larger]
+    assert ProcessObjects().models_of(list(model.parameters())) == [larger]
     del larger
     gc.collect()
     exact = nn.Sequential(model)
-    assert Survey().models_of(list(model.parameters())) == [exact]
-    assert Survey().models_of(list(part.parameters())) == [part]
+    assert ProcessObjects().models_of(list(model.parameters())) == [exact]
+    assert ProcessObjects().models_of(list(part.parameters())) == [part]
 
 
 def test_models_come_in_the_order_of_the_parameters_and_loose_tensors_are_left_out() -> None:
     large, small, loose = net(), nn.Linear(2, 1), torch.zeros(3, requires_grad=True)
-    assert Survey().models_of([loose, *small.parameters(), *large.parameters()]) == [small, large]
-    assert Survey().models_of([loose]) == []
+    assert ProcessObjects().models_of([loose, *small.parameters(), *large.parameters()]) == [small, large]
+    assert ProcessObjects().models_of([loose]) == []
 
 
 def test_an_optimizer_within_another_one_is_not_recorded_beside_it(recording: Recording) -> None:
@@ -166,7 +166,7 @@ def test_a_failure_is_one_warning_and_the_training_goes_on(
     def fail(*_: object) -> None:
         raise ValueError("something")
 
-    monkeypatch.setattr("gradtui.monitor.launch.first_step.Survey", fail)
+    monkeypatch.setattr("gradtui.monitor.launch.first_step.ProcessObjects", fail)
     model = net()
     with pytest.warns(UserWarning, match="cannot watch this training: ValueError: something") as warned:
         train(model, torch.optim.SGD(model.parameters(), 0.1), steps=3)

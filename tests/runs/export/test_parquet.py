@@ -18,7 +18,7 @@ parquet = pytest.importorskip("pyarrow.parquet")
 def test_every_number_reads_back_as_it_was(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: int
 ) -> None:
-    monkeypatch.setattr(sheets, "PIECE", numbers)
+    monkeypatch.setattr(sheets, "PIECE_NUMBERS", numbers)
     run = made_run(tmp_path / "run")
     table = parquet.read_table(export(run, "parquet", tmp_path / "run.parquet").files[0])
     assert str(table.schema.field("step").type) == "int64"

@@ -45,7 +45,7 @@ def test_pieces_of_any_size_make_the_same_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, numbers: int
 ) -> None:
     run = made_run(tmp_path / "run")
-    monkeypatch.setattr(sheets, "PIECE", numbers)
+    monkeypatch.setattr(sheets, "PIECE_NUMBERS", numbers)
     sheet = sheet_of_all(run)
     pieces = list(sheet.pieces())
     most = max(1, numbers // len(sheet.columns))

@@ -20,7 +20,7 @@ from gradtui.runs.writer import RunWriter
 from gradtui.study.engines import LOST
 from gradtui.study.engines.folder_copy import FolderChanges, apply_changes
 from gradtui.study.engines.ray_engine import token_of
-from gradtui.study.engines.ray_worker import RayWorker, RemoteLook
+from gradtui.study.engines.ray_worker import RayWorker, RemoteState
 from gradtui.training.launch import create_run, write_experiment
 from tests.support.studies import sick_run
 
@@ -38,16 +38,16 @@ def worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RayWorke
     worker.leave()
 
 
-def until(worker: RayWorker, enough: Callable[[RemoteLook], object], commands: bytes = b"") -> RemoteLook:
+def until(worker: RayWorker, enough: Callable[[RemoteState], object], commands: bytes = b"") -> RemoteState:
     deadline = time.monotonic() + 60
-    while not enough(look := worker.look(commands)):
+    while not enough(state := worker.poll(commands)):
         assert time.monotonic() < deadline
         commands = b""
-    return look
+    return state
 
 
-def ended(look: RemoteLook) -> bool:
-    return look.code is not None
+def ended(state: RemoteState) -> bool:
+    return state.code is not None
 
 
 def test_folder_is_recognised_by_its_marker_not_by_its_name(worker: RayWorker, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_run_stopped_before_its_start_never_starts(worker: RayWorker) -> None:
     run = create_run(small(10))
     worker.train(str(run), None)
     send(run, "stop")
-    assert worker.look(b"") == RemoteLook(LOST, [])
+    assert worker.poll(b"") == RemoteState(LOST, [])
     assert not (run / "run.json").exists()
 
 
@@ -79,11 +79,11 @@ def test_run_of_another_live_trainer_is_waited_for_and_not_trained_again(worker:
     (run / "run.json").write_text(meta.replace(str(start_ticks(os.getpid())), str(start_ticks(sleeper.pid))))
     before = (run / "scalars.f32").read_bytes()
     worker.train(str(run), None)
-    assert worker.look(b"") == RemoteLook(None, [])
+    assert worker.poll(b"") == RemoteState(None, [])
     writer = RunWriter(run, {})
     writer.event("end", step=60, status="finished", reason="")
     writer.close()
-    assert worker.look(b"") == RemoteLook(0, [])
+    assert worker.poll(b"") == RemoteState(0, [])
     sleeper.kill()
     sleeper.wait()
     assert (run / "scalars.f32").read_bytes() == before
@@ -98,12 +98,12 @@ def test_copied_run_reports_changes_obeys_commands_and_resumes_elsewhere(
     deadline = time.monotonic() + 60
     while open_run(run).steps < 100:
         assert time.monotonic() < deadline
-        apply_changes(run, worker.look(b"").changes)
+        apply_changes(run, worker.poll(b"").changes)
     assert open_run(run).status.state == "running"
     send(run, "stop")
     told = (run / CONTROL_FILE).read_bytes()
-    look = until(worker, lambda look: apply_changes(run, look.changes) or ended(look), told)
-    assert look.code == 0
+    state = until(worker, lambda state: apply_changes(run, state.changes) or ended(state), told)
+    assert state.code == 0
     stopped = open_run(run)
     assert stopped.status.state == "stopped"
     assert sorted((run / "checkpoints").glob("step-*"))
@@ -114,9 +114,9 @@ def test_copied_run_reports_changes_obeys_commands_and_resumes_elsewhere(
     write_experiment(run, more)
     other = RayWorker(str(tmp_path))
     other.train(str(run), FolderChanges(run).collect())
-    look = until(other, lambda look: apply_changes(run, look.changes) or ended(look))
+    state = until(other, lambda state: apply_changes(run, state.changes) or ended(state))
     other.leave()
-    assert look.code == 0
+    assert state.code == 0
     gone_on = open_run(run)
     assert gone_on.status.state == "finished"
     [resumed] = [event["step"] for event in gone_on.events() if event["event"] == "resumed_from"]
@@ -136,7 +136,7 @@ def test_killed_trainer_is_reported_by_its_signal_and_replaced(
 ) -> None:
     first, second = create_run(small(1_000_000)), create_run(small(20))
     worker.train(str(first), None)
-    until(worker, lambda look: open_run(first).steps)
+    until(worker, lambda state: open_run(first).steps)
     meta = open_run(first).meta
     assert meta is not None
     os.kill(meta.pid, signal.SIGKILL)

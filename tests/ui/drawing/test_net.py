@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from gradtui.experiment import Experiment, from_dict, net_shape, resolve
 from gradtui.experiment.presets import names
-from gradtui.ui.drawing.net import BESIDE, draw
+from gradtui.ui.drawing.net import SIDE_BY_SIDE_COLUMNS, draw
 from gradtui.ui.drawing.outline import Outline
 from tests.support.experiments import experiments
 
@@ -226,7 +226,7 @@ ATTENTION = """\
 def test_the_inside_stands_level_with_its_group() -> None:
     exp = resolve("resnet-110")
     for chosen in range(len(exp.net)):
-        picture = draw(Outline(exp), chosen, BESIDE)
+        picture = draw(Outline(exp), chosen, SIDE_BY_SIDE_COLUMNS)
         row = picture.lines[picture.groups[chosen].start + 1].plain
         assert re.search("┣[━┳]━+┫", row)
 

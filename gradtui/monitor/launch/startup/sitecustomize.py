@@ -72,25 +72,25 @@ def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
 
     if torch.compiler.is_compiling():
         return None
-    return act(optimizer, args, kwargs)
+    return before_optimizer_step(optimizer, args, kwargs)
 
 
 def begin(optimizer: Any, args: Any, kwargs: Any) -> Any:
     """Import the recording, and give it the first step of this process."""
-    global act
-    act = nothing
+    global before_optimizer_step
+    before_optimizer_step = nothing
     try:
-        act = first_steps().before_step
+        before_optimizer_step = first_steps().before_step
     except Exception as error:
         say(f"this training is not recorded, because {sys.executable} cannot import gradtui: {error}")
-    return act(optimizer, args, kwargs)
+    return before_optimizer_step(optimizer, args, kwargs)
 
 
 def nothing(optimizer: Any, args: Any, kwargs: Any) -> Any:
     """Do nothing, so that the step is not recorded."""
 
 
-act = begin
+before_optimizer_step = begin
 
 
 def first_steps() -> Any:

@@ -88,14 +88,14 @@ def curve(entry: ComparedRun, what: str, part: str) -> CurveData | None:
         batch = snapshot.curves.get(what)
         if batch is None or not len(batch):
             return None
-        return CurveData("", batch.step, batch.mean, guest=explodes, sign=entry.letter)
+        return CurveData("", batch.step, batch.mean, only_compared=explodes, sign=entry.letter)
     key = f"{part}_{what}"
     known = [event for event in snapshot.evaluations if event.get(key) is not None]
     if not known:
         return None
     values = [event[key] for event in known]
     return CurveData(
-        "", [event["step"] for event in known], values, noisy=False, guest=explodes, sign=entry.letter
+        "", [event["step"] for event in known], values, noisy=False, only_compared=explodes, sign=entry.letter
     )
 
 
@@ -166,7 +166,7 @@ def places(count: int, *, relative: bool) -> NDArray[np.float64]:
     return np.linspace(0.0, 1.0, count) if count > 1 else np.array([0.5])
 
 
-NARROWEST = 18
+NARROWEST_WATERFALL = 18
 """The least columns of one waterfall with its frame, where there is height for more than one row of them."""
 
 
@@ -277,6 +277,6 @@ def abreast(width: int, height: int, count: int) -> int:
     if not count:
         return 1
     rows = 1
-    while width // -(-count // rows) < NARROWEST and height // (rows + 1) >= 5 and rows < count:
+    while width // -(-count // rows) < NARROWEST_WATERFALL and height // (rows + 1) >= 5 and rows < count:
         rows += 1
     return -(-count // rows)

@@ -226,7 +226,7 @@ class CureComparison:
             return cures
         if cures is not None:
             leave(cures.close)
-        self.cures = cure_study(without_cure, only_look=True)
+        self.cures = cure_study(without_cure, only_follow=True)
         return self.cures
 
     def still_training(self) -> Path | None:

@@ -16,7 +16,7 @@ from textual.reactive import reactive
 
 from gradtui.ui.keys import GRADIENT_KEYS
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
-from gradtui.ui.screens.lab.waiting import Waiting, waiting_for
+from gradtui.ui.screens.lab.waiting import WaitingNote, waiting_for
 from gradtui.ui.view import StepChanged
 from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
 
@@ -98,7 +98,7 @@ class GradientPane(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         """Yield the headline, and the text that is shown until a run has its first step."""
         yield Headline()
-        yield Waiting()
+        yield WaitingNote()
 
     def watch_heading(self) -> None:
         """Write the title of the frame."""
@@ -126,9 +126,9 @@ class GradientPane(Vertical, can_focus=True):
         data = followed.data
         if data is None or not len(data.values):
             waits = waiting_for(followed)
-            for waiting in self.query(Waiting):
+            for waiting in self.query(WaitingNote):
                 waiting.say(waits)
-            if not self.query(Waiting):
+            if not self.query(WaitingNote):
                 # The empty charts of the previous run are in the place of the invitation.
                 self.query_one(Headline).sentence = waits.split("\n")[0] if waits.plain else waits
             return

@@ -23,11 +23,11 @@ MOST_LAYERS = 12
 """The most layers that the picture of a pretraining lists."""
 
 
-class Waiting(Static):
-    """A Waiting is shown in the place of the charts until there is a step to draw."""
+class WaitingNote(Static):
+    """A WaitingNote is shown in the place of the charts until there is a step to draw."""
 
     DEFAULT_CSS = """
-    Waiting { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
+    WaitingNote { width: 1fr; height: 1fr; content-align: center middle; color: $text-muted; }
     """
 
     def __init__(self) -> None:

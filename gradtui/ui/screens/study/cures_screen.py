@@ -92,15 +92,15 @@ class CuresScreen(OneAnswer["Path | None"]):
             exit_on_error=False,
         )
         self.query_one(RowTable).focus()
-        self.set_interval(POLL_SECONDS, self.look)
-        self.look()
+        self.set_interval(POLL_SECONDS, self.paint_changes)
+        self.paint_changes()
 
     def on_unmount(self) -> None:
         """Close a study without running trainings; when it is opened again, the person is asked again."""
         if not self.study.begun:
             leave(self.study.close)
 
-    def look(self) -> None:
+    def paint_changes(self) -> None:
         """Paint the state of the study, if it has changed."""
         state, title = self.study.state, self.query_one(StudyTitle)
         if title.begun != self.study.begun:
@@ -179,7 +179,7 @@ class CuresScreen(OneAnswer["Path | None"]):
 
     def _begin(self) -> None:
         self.study.begin()
-        self.app.call_from_thread(self.look)
+        self.app.call_from_thread(self.paint_changes)
 
     def action_move(self, by: int) -> None:
         """Move the cursor down by so many cures, or up if negative."""

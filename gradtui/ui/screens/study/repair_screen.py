@@ -14,14 +14,14 @@ from textual.widgets import Static
 
 from gradtui.report.fix_page import conclusion, cure_lines, result_lines, trials_lines
 from gradtui.study.live_repair import LiveRepair, RepairState
-from gradtui.study.repair import Begun, Round, best_round, changes_of, is_fixed
+from gradtui.study.repair import Round, RoundStarted, best_round, changes_of, is_fixed
 from gradtui.study.repair_limits import ROUNDS
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.row_table import Column, RowTable
 from gradtui.words import about, figure, percent, printable
 
-LOOK_SECONDS = 0.25
+POLL_SECONDS = 0.25
 """The time between two checks of the state of the repair."""
 
 
@@ -88,19 +88,19 @@ class RepairScreen(OneAnswer["Path | None"]):
         if not self.repair.begun:
             self.run_worker(self.repair.estimate, group="estimate", thread=True, exit_on_error=False)
         self.query_one(RowTable).focus()
-        self.set_interval(LOOK_SECONDS, self.look)
-        self.look()
+        self.set_interval(POLL_SECONDS, self.paint_changes)
+        self.paint_changes()
 
     def on_resize(self) -> None:
         """Paint the title again, since its right end has moved."""
         self._painted = None
-        self.call_after_refresh(self.look)
+        self.call_after_refresh(self.paint_changes)
 
     def on_unmount(self) -> None:
         """Let the repair end with the screen."""
         self.repair.close()
 
-    def look(self) -> None:
+    def paint_changes(self) -> None:
         """Paint the state of the repair, if it has changed."""
         now = (self.repair.state, self.repair.stopping, self.repair.begun)
         if now != self._painted:
@@ -186,7 +186,7 @@ class RepairScreen(OneAnswer["Path | None"]):
         for number, tried in state.tried:
             if number == row.number:
                 lines += [*trials_lines(tried.trials, tried.seconds), ""]
-        begun: Begun | None = next((each for each in state.begun if each.number == row.number), None)
+        begun: RoundStarted | None = next((each for each in state.begun if each.number == row.number), None)
         if begun is not None and begun.cure is not None:
             lines += cure_lines(begun.before, begun.experiment, begun.cure)
         if row.ended is not None:
@@ -227,12 +227,12 @@ class RepairScreen(OneAnswer["Path | None"]):
         """Begin the repair, in a thread of the app."""
         self.repair.begun = True
         self.app.run_worker(self.repair.run, group="repair", thread=True, exit_on_error=False)
-        self.look()
+        self.paint_changes()
 
     def action_stop(self) -> None:
         """Stop the repair."""
         self.repair.stop()
-        self.look()
+        self.paint_changes()
 
     def action_move(self, by: int) -> None:
         """Move the cursor down by so many rounds, or up if negative."""

@@ -86,8 +86,8 @@ class StudyScreen(OneAnswer[Path | None]):
         """Follow the study, and paint it whenever it has changed."""
         self.query_one(RowTable).focus()
         self.follow()
-        self.set_interval(POLL_SECONDS, self.look)
-        self.look()
+        self.set_interval(POLL_SECONDS, self.paint_changes)
+        self.paint_changes()
 
     def on_unmount(self) -> None:
         """Close a study that is only viewed, so that another process can train it."""
@@ -107,7 +107,7 @@ class StudyScreen(OneAnswer[Path | None]):
 
     # -- painting
 
-    def look(self) -> None:
+    def paint_changes(self) -> None:
         """Paint the state of the study, if it has changed."""
         if self.study.state is not self._painted:
             self._painted = self.study.state

@@ -66,7 +66,7 @@ class OpenStudy:
                 self.state = _planned(self.state, self._runs)
                 return self.state
             self._study = open_study(
-                self.spec, runs=self._runs, engine=self._engine, folder=self.state.folder, only_look=True
+                self.spec, runs=self._runs, engine=self._engine, folder=self.state.folder, only_follow=True
             )
         study = self._study
         state = study.poll()

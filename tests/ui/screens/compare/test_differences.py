@@ -6,7 +6,7 @@ import pytest
 
 from gradtui.experiment import Experiment, resolve, set_fields
 from gradtui.ui.screens.compare.differences import differing, differing_configs
-from gradtui.ui.screens.compare.overlays import NARROWEST, abreast, places
+from gradtui.ui.screens.compare.overlays import NARROWEST_WATERFALL, abreast, places
 
 SIGMOID = resolve("sigmoid-20")
 
@@ -73,5 +73,5 @@ def test_waterfalls_stand_in_as_few_rows_as_they_can(count: int, width: int, hei
     assert 1 <= across <= count
     if rows > 1:
         # One row less would have been too narrow, and each has the height for its frame and four lines.
-        assert width // -(-count // (rows - 1)) < NARROWEST
+        assert width // -(-count // (rows - 1)) < NARROWEST_WATERFALL
         assert height // rows >= 5

@@ -209,7 +209,7 @@ async def test_every_cure_is_tried_by_one_key_and_is_still_there_when_one_comes_
 ) -> None:
     sick = sick_run()
     launcher = Launcher(lambda trainer: trainer.train(decades=0.3, learns=True))
-    monkeypatch.setattr(cure_study, "__kwdefaults__", {"start": launcher, "only_look": False})
+    monkeypatch.setattr(cure_study, "__kwdefaults__", {"start": launcher, "only_follow": False})
     app = GradtuiApp(attach=sick)
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)

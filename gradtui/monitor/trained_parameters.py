@@ -17,8 +17,8 @@ SEARCHED_STEPS = 20
 """The number of steps that search for gradients of parameters that no optimizer holds; later steps would find none."""
 
 
-class Reach:
-    """A Reach records which parameters are trained, in one process that holds them whole."""
+class TrainedParameters:
+    """A TrainedParameters records which parameters are trained, in one process that holds them whole."""
 
     def __init__(
         self,

@@ -16,15 +16,15 @@ from typing import Generic, TypeVar
 P = TypeVar("P")
 R = TypeVar("R")
 
-PATIENCE_SECONDS = 2.0
+ANSWER_SECONDS = 2.0
 """The time within which one place has to answer."""
-LOOK_SECONDS = 0.1
+POLL_SECONDS = 0.1
 
 
 NO_ANSWER = "its file server does not answer"
 
 
-def answers(path: str | os.PathLike[str], seconds: float = PATIENCE_SECONDS) -> bool:
+def answers(path: str | os.PathLike[str], seconds: float = ANSWER_SECONDS) -> bool:
     """Return whether the file server of a path answers within so many seconds, whatever it says of the path."""
     answered = threading.Event()
 
@@ -37,15 +37,15 @@ def answers(path: str | os.PathLike[str], seconds: float = PATIENCE_SECONDS) -> 
     return answered.wait(seconds)
 
 
-class Patience(Generic[P, R]):
-    """A Patience remembers which places do not answer, and does not ask them again while they still keep a thread.
+class BoundedReads(Generic[P, R]):
+    """A BoundedReads remembers which places do not answer, and does not ask them again while they still keep a thread.
 
     Args:
         read: reads one place; it must not raise.
         seconds: the time within which it has to answer.
     """
 
-    def __init__(self, read: Callable[[P], R], seconds: float = PATIENCE_SECONDS) -> None:
+    def __init__(self, read: Callable[[P], R], seconds: float = ANSWER_SECONDS) -> None:
         self._read = read
         self._seconds = seconds
         self._silent: set[P] = set()
@@ -56,7 +56,7 @@ class Patience(Generic[P, R]):
         yield from ((place, None) for place in places if place in self._silent)
         at = 0
         while at < len(asked):
-            reading = _Reading(self._read, asked[at:], self._silent)
+            reading = _ReaderThread(self._read, asked[at:], self._silent)
             done = reading.wait(self._seconds)
             yield from zip(asked[at : at + len(done)], done, strict=True)
             at += len(done)
@@ -66,8 +66,8 @@ class Patience(Generic[P, R]):
                 at += 1
 
 
-class _Reading(Generic[P, R]):
-    """A _Reading reads places in a thread until it is told that one takes too long."""
+class _ReaderThread(Generic[P, R]):
+    """A _ReaderThread reads places in a thread until it is told that one takes too long."""
 
     def __init__(self, read: Callable[[P], R], places: Sequence[P], silent: set[P]) -> None:
         self._read, self._places, self._silent = read, places, silent
@@ -92,7 +92,7 @@ class _Reading(Generic[P, R]):
 
     def wait(self, seconds: float) -> list[R]:
         """Return the results of all places, or of those before one that has not answered for so many seconds."""
-        while not self._ended.wait(LOOK_SECONDS):
+        while not self._ended.wait(POLL_SECONDS):
             with self._lock:
                 late = time.monotonic() - self._began > seconds
                 if late and len(self._results) < len(self._places):

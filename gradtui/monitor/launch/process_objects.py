@@ -16,8 +16,8 @@ from torch.optim import Optimizer
 from gradtui.monitor.session import WatchSession
 
 
-class Survey:
-    """A Survey holds the modules, optimizers and watch sessions that a process has at one moment."""
+class ProcessObjects:
+    """A ProcessObjects holds the modules, optimizers and watch sessions that a process has at one moment."""
 
     def __init__(self) -> None:
         self.modules: list[nn.Module] = []

@@ -37,8 +37,3 @@ def absent_in(values: NDArray[np.floating[Any]]) -> NDArray[np.bool_]:
         bits = values[missing].view(f"u{size}") & _WITHOUT_SIGN[size]
         missing[missing] = bits == _BITS[size]
     return cast("NDArray[np.bool_]", missing)
-
-
-def is_known(value: float | None) -> bool:
-    """Return whether there is a number; NaN and infinity from a failed calculation count as numbers."""
-    return value is not None and not is_absent(value)

@@ -89,7 +89,7 @@ def note_findings(run: Run, findings: Sequence[Finding], enough: bool = True) ->
 def _objection(run: Run) -> str:
     import numpy as np
 
-    from gradtui.diagnosis.all_clear import objection_to
+    from gradtui.diagnosis.judged import objection_to
 
     def values(name: str) -> ArrayLike:
         table = run.scalar_table(name)

@@ -13,10 +13,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.evidence import Evidence, Floats, last_hidden_layer
 from gradtui.diagnosis.findings import INFORMATION_CODES, CureOffer, Finding, in_order
-from gradtui.diagnosis.judged import AnsweredQuestions, judged_of
+from gradtui.diagnosis.judged import AnsweredQuestions, judged_of, objection
 from gradtui.diagnosis.outcome import Outcome, outcome_of
 from gradtui.diagnosis.profile import healthy_range
 from gradtui.diagnosis.reading import evidence_of

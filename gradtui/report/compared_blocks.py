@@ -15,9 +15,6 @@ from gradtui.report.run_blocks import TEXT_HEIGHT, TEXT_WIDTH, SharedRun, batch_
 from gradtui.report.run_svg import curves_svg, wants_log
 from gradtui.words import figure, percent, seconds
 
-MOST_COMPARED = len(COLOURS)
-"""The most runs on one page, which is the number of colours that are easy to tell apart."""
-
 
 def compared_blocks(runs: Sequence[SharedRun]) -> Iterator[Block]:
     """Yield the table and the charts of several runs."""

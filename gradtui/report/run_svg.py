@@ -17,8 +17,7 @@ from gradtui.charts.layer_axis import FINITE, INFINITE, NAN, ZERO, Folded, Layer
 from gradtui.charts.palette import RGB, STEPS, ramp, ramp_steps
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData, curve_of
-from gradtui.charts.svg import COLOURS, TEXT, WEAK, Point, Svg
-from gradtui.charts.svg_axes import Axis, draw_keys, draw_value_lines
+from gradtui.charts.svg import COLOURS, TEXT, WEAK, Axis, Point, Svg, draw_keys, draw_value_lines
 from gradtui.runs.plane import Plane
 from gradtui.words import plain_exponents
 

@@ -8,8 +8,18 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradtui.charts.scale import log10_of
-from gradtui.charts.svg import COLOURS, GRID, TEXT, WEAK, Point, Svg
-from gradtui.charts.svg_axes import LETTER_WIDTH, Axis, draw_keys, draw_value_lines
+from gradtui.charts.svg import (
+    COLOURS,
+    GRID,
+    LETTER_WIDTH,
+    TEXT,
+    WEAK,
+    Axis,
+    Point,
+    Svg,
+    draw_keys,
+    draw_value_lines,
+)
 from gradtui.study.chart_data import OUTCOMES, Bar, BarChart, Chart, Floats, LineChart, MapChart, StudyCurve
 from gradtui.words import value_in_words
 

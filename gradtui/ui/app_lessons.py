@@ -62,8 +62,7 @@ class Lessons:
 
     def choose(self) -> None:
         """Let the person choose a lesson; the next one that is not finished is marked."""
-        from gradtui.lessons.library import languages, lessons, words_of
-        from gradtui.lessons.progress import read_progress
+        from gradtui.lessons.library import languages, lessons, read_progress, words_of
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
         entries, progress, say = lessons(self.language), read_progress(), words_of(self.language)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from gradtui.diagnosis import LiveDiagnosis, RunMonitor
-from gradtui.diagnosis.all_clear import objection
 from gradtui.diagnosis.ended_runs import EndedRuns, note_findings
 from gradtui.diagnosis.findings import Finding
+from gradtui.diagnosis.judged import objection
 from gradtui.diagnosis.monitor import CLEARING_STEPS, CLEARING_UPDATES, step_seconds
 from gradtui.runs.folder import runs_root
 from gradtui.runs.library import list_runs, needs_diagnosis

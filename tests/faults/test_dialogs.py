@@ -29,7 +29,7 @@ from gradtui.ui.edit.field_dialogs import ValueScreen
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import AskScreen, Choice, ChooseScreen, LogScreen, SaveScreen
 from gradtui.ui.screens.help import KeysScreen
-from gradtui.ui.screens.presets.presets_screen import PresetsScreen
+from gradtui.ui.screens.presets_screen import PresetsScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.screens.study.studies_screen import _checked
 from tests.support.fuzzing import SECONDS

@@ -20,8 +20,18 @@ from gradtui.lessons.lesson import (
     parse,
     wrapped,
 )
-from gradtui.lessons.library import Entry, languages, lessons, load, open_lesson, wanted_language, words_of
-from gradtui.lessons.progress import note_step, progress_path, read_progress
+from gradtui.lessons.library import (
+    Entry,
+    languages,
+    lessons,
+    load,
+    note_step,
+    open_lesson,
+    progress_path,
+    read_progress,
+    wanted_language,
+    words_of,
+)
 from gradtui.toml_text import parse as parse_toml
 from gradtui.ui.screens.lab.lesson_pane import _notice, _question, broken
 

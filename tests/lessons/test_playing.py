@@ -8,10 +8,10 @@ import pytest
 from textual.pilot import Pilot
 
 from gradtui.lessons.lesson import columns_of
-from gradtui.lessons.progress import note_step, read_progress
+from gradtui.lessons.library import note_step, read_progress
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.lab.answer_screen import AnswerScreen
 from gradtui.ui.screens.lab.lab_screen import LabScreen
+from gradtui.ui.screens.lab.lesson_pane import AnswerScreen
 from tests.support.lab import lab_of, screen_text, until
 
 

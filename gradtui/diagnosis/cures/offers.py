@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.cures.unusual import INIT_NAMES
-from gradtui.diagnosis.cures.words import blocks_text
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
@@ -172,3 +171,23 @@ def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
         return dict(diff(exp, set_fields(exp, changes)))
     except ExperimentError:
         return {}
+
+
+def blocks_text(exp: Experiment, changes: Mapping[str, object]) -> str:
+    """Return what the changes do to the blocks, as the end of a sentence; "" where blocks stay as they are."""
+    cured = set_fields(exp, dict(changes))
+    parts = []
+    for before, after in zip(exp.net, cured.net, strict=True):
+        if (before.repeat, before.layers) != (after.repeat, after.layers):
+            parts.append(
+                f"{_blocks(before.repeat, before.layers)} become {_blocks(after.repeat, after.layers)}"
+            )
+        if before.order != after.order and after.order == "pre":
+            parts.append("norm and activation move before the weights")
+        if before.branch_gain != after.branch_gain and after.branch_gain == "depth":
+            parts.append("each branch starts at 1/√blocks")
+    return "; ".join(dict.fromkeys(parts))
+
+
+def _blocks(repeat: int, layers: int) -> str:
+    return f"{repeat} block{'' if repeat == 1 else 's'} of {layers} layer{'' if layers == 1 else 's'}"

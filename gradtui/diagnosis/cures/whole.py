@@ -9,9 +9,8 @@ from typing import Any, Literal
 
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
-from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, STRUCTURAL, theory_agrees, valid
+from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, STRUCTURAL, blocks_text, theory_agrees, valid
 from gradtui.diagnosis.cures.unusual import Part, unusual
-from gradtui.diagnosis.cures.words import blocks_text
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE

@@ -1,4 +1,4 @@
-"""A TerminalCaps adapts lines and key names to what the terminal can show: all characters or ASCII, colours or none."""
+"""Adapt the lines that the app paints to the terminal: its characters, its colours, and no control characters."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
+from rich.cells import cell_len
 from rich.color import Color as RichColor
 from rich.segment import Segment
 from rich.style import Style
@@ -13,14 +14,30 @@ from textual.app import App
 from textual.color import Color
 from textual.filter import LineFilter, Monochrome
 
+from gradtui.plain_text import plain
 from gradtui.ui.terminal.ascii import AsciiFilter
-from gradtui.ui.terminal.plain_filter import PlainFilter
 
 _KEY_NAMES = {"⏎": "enter", "⌫": "bksp"}
 _ARROW_NAMES = {"↑": "up", "↓": "down", "←": "left", "→": "right"}
 
 _NO_COLOUR = Style(color=RichColor.default(), bgcolor=RichColor.default())
 _REVERSE = _NO_COLOUR + Style(reverse=True)
+
+
+class PlainFilter(LineFilter):
+    """A PlainFilter removes control characters from the finished lines of every widget."""
+
+    def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
+        """Return the segments of a line without such characters."""
+        if all(segment.text.isprintable() for segment in segments):
+            return segments
+        return [segment if segment.control else _plain(segment) for segment in segments]
+
+
+def _plain(segment: Segment) -> Segment:
+    text = plain(segment.text, "")
+    # The few that have a width are replaced by spaces, so that nothing moves.
+    return Segment(text + " " * (segment.cell_length - cell_len(text)), segment.style)
 
 
 class NoColourFilter(LineFilter):

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from gradtui.runs.export.record_files import RecordFile, masked_checksums
+from gradtui.runs.export.tensorboard import RecordFile, masked_checksums
 
 
 def test_checksums_are_those_of_the_standard() -> None:

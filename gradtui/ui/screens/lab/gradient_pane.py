@@ -18,7 +18,7 @@ from gradtui.ui.keys import GRADIENT_KEYS
 from gradtui.ui.screens.lab.headline import Headline, headline_of, legend_of
 from gradtui.ui.screens.lab.waiting import WaitingNote, waiting_for
 from gradtui.ui.view import StepChanged
-from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
+from gradtui.ui.widgets.factor_chart import factor_readout, factor_signs
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,14 +11,12 @@ from typing import TYPE_CHECKING
 
 from gradtui.lessons.answers import NotYet, check_answer, layer_of, number_of
 from gradtui.lessons.lesson import Question
-from gradtui.lessons.library import words_of
-from gradtui.lessons.progress import note_step, read_progress
+from gradtui.lessons.library import note_step, read_progress, words_of
 from gradtui.metrics import find as find_metric
 from gradtui.runs.reader import Run, open_run
 from gradtui.ui.screens.dialogs import AskScreen
-from gradtui.ui.screens.lab.answer_screen import AnswerScreen
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
-from gradtui.ui.screens.lab.lesson_pane import LessonPane
+from gradtui.ui.screens.lab.lesson_pane import AnswerScreen, LessonPane
 from gradtui.ui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:

@@ -167,7 +167,7 @@ class Workbench(Vertical):
     def choose_preset(self) -> None:
         """Open one of the built-in examples, or train one beside its partner."""
         from gradtui.experiment.presets import load_preset
-        from gradtui.ui.screens.presets.presets_screen import ChosenPreset, PresetsScreen
+        from gradtui.ui.screens.presets_screen import ChosenPreset, PresetsScreen
 
         def take(chosen: ChosenPreset | None) -> None:
             if chosen is not None:

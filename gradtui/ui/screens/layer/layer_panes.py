@@ -22,8 +22,7 @@ from gradtui.runs.reader import Run
 from gradtui.runs.summary import Floats, Summary
 from gradtui.runs.table import recent_rows
 from gradtui.ui.widgets.curve_plot import CurvePlot
-from gradtui.ui.widgets.factor_chart import FactorChart
-from gradtui.ui.widgets.factor_words import factor_readout, factor_signs
+from gradtui.ui.widgets.factor_chart import FactorChart, factor_readout, factor_signs
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.plane_chart import UnitsChart
 

@@ -1,1 +1,0 @@
-"""The package holds the list of presets, as a curriculum."""

@@ -26,7 +26,6 @@ Source = Literal[
     "digits", "spirals", "circle", "xor", "gauss", "adding", "copy", "text", "idx", "cifar10", "npz"
 ]
 
-Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 CountOrZero = Annotated[int, Meta(ge=0, le=1_000_000_000)]
 Positive = Annotated[float, Meta(gt=0.0)]
 NotNegative = Annotated[float, Meta(ge=0.0)]

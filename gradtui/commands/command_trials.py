@@ -56,7 +56,7 @@ class CommandTrials:
     """A folder for notes and outputs, which the caller deletes."""
     say: Callable[[str], None]
     done: list[ScriptTrial] = field(default_factory=list)
-    """What came of the trials so far; the unchanged one first."""
+    """The results of the trials so far; the unchanged command is first."""
 
     def run(self, changes: Sequence[str], interruptions: Interruptions) -> None:
         """Run all trials; an interruption ends those that are running, and no further trial starts.

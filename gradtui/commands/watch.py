@@ -153,7 +153,7 @@ def _chosen_options(args: Namespace) -> LaunchOptions:
 
 
 def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int:
-    """Run the command unchanged and with each change, and print what came of it."""
+    """Run the command unchanged and with each change, and print the results."""
     from dataclasses import replace
 
     from gradtui.commands.command_trials import CommandTrials

@@ -137,7 +137,7 @@ class Evidence:
     parent: Experiment | None = None
     """The experiment of the run from which this one was forked, or whose cure it tries; None where there is none."""
     finished: bool = False
-    """Whether the run is over, however it ended."""
+    """Whether the run has ended, in any way."""
     steps_planned: int = 0
     """0 is unknown."""
     facts: ScriptFacts | None = None

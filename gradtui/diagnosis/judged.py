@@ -37,7 +37,7 @@ class AnsweredQuestions:
 def judged_of(evidence: Evidence, *, found: bool = False) -> AnsweredQuestions:
     """Return what could be judged of a run so far; `found` says whether it has findings.
 
-    A run that has learned or has findings is long enough, however few its steps.
+    A run that has learned or has findings is long enough with any number of steps.
     """
     steps = max(evidence.step, evidence.facts.step if evidence.facts is not None else 0)
     if not steps:

@@ -1,4 +1,4 @@
-"""Read the evidence of a diagnosis from a run folder: a bounded amount, however long the run is."""
+"""Read the evidence of a diagnosis from a run folder: a bounded amount for a run of any length."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ STANDS_OUT_RATIO = 100.0
 FEWEST_CHECKS = 10
 """The number of gradients that must be known before one can stand out by its size."""
 FEWEST_MOVES = 8
-"""Something else must have moved the weights this many times before the user is told."""
+"""Something else must have moved the weights this many times before the user is warned."""
 MORE_MOVES = 4
 """It must also be this many times the most seen between two steps: methods that look ahead move weights too."""
 LARGEST_CHECKED = 4096

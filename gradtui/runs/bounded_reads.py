@@ -25,7 +25,7 @@ NO_ANSWER = "its file server does not answer"
 
 
 def answers(path: str | os.PathLike[str], seconds: float = ANSWER_SECONDS) -> bool:
-    """Return whether the file server of a path answers within so many seconds, whatever it says of the path."""
+    """Return whether the file server of a path answers within `seconds`; the path may not exist."""
     answered = threading.Event()
 
     def ask() -> None:
@@ -67,7 +67,7 @@ class BoundedReads(Generic[P, R]):
 
 
 class _ReaderThread(Generic[P, R]):
-    """A _ReaderThread reads places in a thread until it is told that one takes too long."""
+    """A _ReaderThread reads places in a thread until one of them takes too long."""
 
     def __init__(self, read: Callable[[P], R], places: Sequence[P], silent: set[P]) -> None:
         self._read, self._places, self._silent = read, places, silent
@@ -91,7 +91,7 @@ class _ReaderThread(Generic[P, R]):
         self._ended.set()
 
     def wait(self, seconds: float) -> list[R]:
-        """Return the results of all places, or of those before one that has not answered for so many seconds."""
+        """Return the results of all places, or of those before one that has not answered for `seconds`."""
         while not self._ended.wait(POLL_SECONDS):
             with self._lock:
                 late = time.monotonic() - self._began > seconds

@@ -153,7 +153,7 @@ class Table:
 
 
 def coarsest_bucket(rows: int) -> int:
-    """Return the largest size of a level's bucket that is at most so many rows; at least 1, a single row."""
+    """Return the largest size of a level's bucket that is at most `rows`; at least 1, a single row."""
     bucket = 1
     while bucket * LEVEL_FACTOR <= rows:
         bucket *= LEVEL_FACTOR

@@ -29,7 +29,7 @@ INSPECT_BATCHES = CureOffer(
 
 
 def spikes(case: Case) -> Finding | None:
-    """Find steps with a gradient many times that of the steps around them, in a run that goes on as before.
+    """Find steps with a gradient many times that of the steps around them, in a run that continues as before.
 
     It is information only: other rules judge the effect of such a step. If many steps stand out, there is no usual
     size to compare with.

@@ -79,7 +79,7 @@ class CheckpointWriter:
             self._take()
 
     def wait(self, seconds: float | None = None) -> None:
-        """Wait until nothing is being written, or for so many seconds."""
+        """Wait until nothing is being written, or for at most `seconds`."""
         if self._thread is not None:
             self._thread.join(seconds)
 

@@ -76,7 +76,7 @@ class ProcessGroup:
             dist.broadcast(weights, 0)
 
     def receive(self, weights: Tensor) -> StepOrder | None:
-        """Wait for the order of a step, and receive the weights in place. Returns None when there are no more steps."""
+        """Wait for the order of a step, and receive the weights in place. Returns None after the last step."""
         numbers = torch.zeros(4, dtype=torch.float64)
         with _failing_together(self.size):
             dist.broadcast(numbers, 0, self._orders)

@@ -226,7 +226,7 @@ class _BlockWords:
         return ("starts at 0" if zero else start(group)) + biases
 
     def _gain(self) -> OperationRow | None:
-        """Return the factor that a branch keeps for good; None where there is none."""
+        """Return the constant factor of a branch; None if it has none."""
         group = self.group
         if group.shortcut == "none" or group.branch_gain == 1:
             return None

@@ -184,7 +184,7 @@ class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        # Half a path is no error; but once a text was refused, it is told when it has become right.
+        # An incomplete path is no error; but after a text was refused, the error stays until the text is right.
         self._say(self._problem(event.value) if self._refused else "")
 
     @on(Input.Submitted)

@@ -203,7 +203,7 @@ class KeysScreen(OneAnswer[None], ModalScreen[None]):
         self.query_one(VerticalScroll).scroll_home(animate=False)
 
     def action_scroll(self, lines: int) -> None:
-        """Scroll so many lines down (up)."""
+        """Scroll down by some lines, or up if negative."""
         self.query_one(VerticalScroll).scroll_relative(y=lines, animate=False)
 
 

@@ -230,7 +230,7 @@ class CurvePane(Vertical, can_focus=True):
             self.caption = " · ".join(plot.cursor_texts) or "  ".join(" ".join(sign) for sign in plot.signs)
 
     def on_curve_plot_redrawn(self) -> None:
-        """Name the events anew: the columns stand for other steps now."""
+        """Name the events again, because the columns stand for other steps now."""
         self._write_caption()
 
     @property
@@ -274,7 +274,7 @@ class CurvePane(Vertical, can_focus=True):
     # -- time
 
     def action_time(self, columns: int) -> None:
-        """Show the step so many columns later (earlier)."""
+        """Show a step that is later by some columns, or earlier if negative."""
         for plot in self._plots():
             if self._travels:
                 here = self._newest if plot.cursor is None else round(plot.cursor)

@@ -124,7 +124,7 @@ class RowTable(Widget, Generic[Row], can_focus=True):
 
     @dataclass
     class Scrolled(Message):
-        """The mouse wheel was turned by so many rows."""
+        """The mouse wheel was turned by some rows."""
 
         rows: int
 

@@ -186,7 +186,7 @@ class CompareScreen(OneAnswer["Path | None"]):
         self.refresh_bindings()
 
     def action_time(self, columns: int) -> None:
-        """Show the step so many columns of the curves later (earlier)."""
+        """Show a step that is later by some columns of the curves, or earlier if negative."""
         newest = newest_of(self.entries)
         here = newest if self.at is None else self.at
         self.go_to(self.query(OverlaidCurves).first().step_beside(here, columns))

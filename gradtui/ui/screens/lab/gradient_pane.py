@@ -336,7 +336,7 @@ class GradientPane(Vertical, can_focus=True):
     # -- time
 
     def action_time(self, lines: int) -> None:
-        """Show the step so many lines of the waterfall later (earlier)."""
+        """Show a step that is later by some lines of the waterfall, or earlier if negative."""
         from gradtui.ui.widgets.waterfall import Waterfall
 
         data = self._data

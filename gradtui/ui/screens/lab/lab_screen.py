@@ -294,7 +294,7 @@ class LabScreen(TimeActions, OneAnswer[Any]):
         self.comparison.try_all_cures()
 
     def action_repair(self) -> None:
-        """Train with the best advice on the run on the screen, again and again, until it learns."""
+        """Train the run on the screen with the best advice, round by round, until it learns."""
         self.comparison.repair()
 
     def action_end_comparison(self) -> None:

@@ -226,7 +226,7 @@ class LayerScreen(OneAnswer[int]):
     # -- another step
 
     def action_time(self, lines: int) -> None:
-        """Show the step so many lines of the histogram later (earlier)."""
+        """Show a step that is later by some lines of the histogram, or earlier if negative."""
         self._go_to(self.query_one(HistogramChart).step_beside(self.followed.at, lines))
 
     @on(StepChanged)

@@ -146,7 +146,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """Read the folder again and again until the screen is left."""
+        """Read the folder repeatedly until the screen is left."""
         self.query_one(RowTable).focus()
         self.paint()
         self.read()
@@ -231,7 +231,7 @@ class RunsScreen(OneAnswer["Path | None"]):
         self.paint()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor so many rows down (up)."""
+        """Move the cursor down by some rows, or up if negative."""
         self.choose(self.listing.at + by)
 
     def action_page(self, by: int) -> None:

@@ -69,7 +69,7 @@ class CuresScreen(OneAnswer["Path | None"]):
         self.rows: tuple[StudyRow, ...] = ()
         """In the order of the table."""
         self.chosen: str | None = None
-        """Key of the cure that the person chose; None is the best, whichever that is."""
+        """The key of the cure that the person chose; None is the best one at the moment."""
         self._painted: StudyState | None = None
 
     def compose(self) -> ComposeResult:
@@ -182,7 +182,7 @@ class CuresScreen(OneAnswer["Path | None"]):
         self.app.call_from_thread(self.paint_changes)
 
     def action_move(self, by: int) -> None:
-        """Move the cursor down by so many cures, or up if negative."""
+        """Move the cursor down by some cures, or up if negative."""
         self.choose(self.at + by)
 
     def action_open(self) -> None:

@@ -235,7 +235,7 @@ class RepairScreen(OneAnswer["Path | None"]):
         self.paint_changes()
 
     def action_move(self, by: int) -> None:
-        """Move the cursor down by so many rounds, or up if negative."""
+        """Move the cursor down by some rounds, or up if negative."""
         rows = self.rows()
         if rows:
             self.chosen = max(0, min(self.at + by, len(rows) - 1))

@@ -51,7 +51,7 @@ class StudiesScreen(OneAnswer["Path | None"]):
 
     @dataclass
     class Read(Message):
-        """Read is posted when the list was read."""
+        """The list was read."""
 
         entries: Sequence[StudyEntry]
 
@@ -104,7 +104,7 @@ class StudiesScreen(OneAnswer["Path | None"]):
             self.query_one("#about", Static).update(Content(self.entries[self.chosen].spec.description))
 
     def action_move(self, by: int) -> None:
-        """Move the cursor down by so many studies, or up if negative."""
+        """Move the cursor down by some studies, or up if negative."""
         self.choose(self.chosen + by)
 
     @on(RowTable.Chosen)

@@ -167,7 +167,7 @@ class StudyScreen(OneAnswer[Path | None]):
     # -- doing
 
     def action_move(self, by: int) -> None:
-        """Move the cursor down by so many rows, or up if negative."""
+        """Move the cursor down by some rows, or up if negative."""
         self.choose(self.at + by)
 
     def action_page(self, by: int) -> None:

@@ -86,7 +86,7 @@ class OpenStudy:
         self.state = self._study.poll()
 
     def stop(self) -> None:
-        """End the runs that this app trains where they are, and start no more."""
+        """End the runs that this app trains at their present steps, and start no more."""
         if self._study is not None and self.begun:
             self._study.stop()
 

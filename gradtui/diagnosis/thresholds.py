@@ -36,7 +36,7 @@ LEARNS_ANYWAY_LOSS = 0.65
 """A net with an uneven profile at or below this loss learns all the same, thanks to clipping, a small rate or Adam:
 SCIENCE.md's cures "batch 16" and "L1" learn, and end at 0.5 to 0.65."""
 UNLEARNED_LOSS = 0.9
-"""Above it nothing has been learned yet. The starved nets of SCIENCE.md end at 0.99 to 1.01, the slowest that learn
+"""Above it nothing has been learned yet. The vanishing nets of SCIENCE.md end at 0.99 to 1.01, the slowest that learn
 (sigmoid with shortcuts, the plain net of 57 layers) at 0.6 to 0.75."""
 FAR_ABOVE_CHANCE = 1.5
 """A loss between chance and this says nothing, in any direction (SCIENCE.md, rule 2)."""

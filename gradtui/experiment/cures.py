@@ -177,8 +177,8 @@ CURES: tuple[Cure, ...] = (
         "L2 penalty",
         "Over a long training a penalty on the squared weights keeps them from growing, and smaller weights multiply "
         "the gradient by less.",
-        "slow (a fraction rate × penalty a step), and a bias in the solution; too much of it starves the "
-        "net.",
+        "slow (a fraction rate × penalty a step), and a bias in the solution; too much of it makes the gradient "
+        "vanish.",
         cure_edits.l2,
     ),
     Cure(
@@ -186,8 +186,8 @@ CURES: tuple[Cure, ...] = (
         "L1 penalty",
         "Over a long training a penalty on the size of the weights pulls them to zero, and smaller weights multiply "
         "the gradient by less.",
-        "slow, a bias in the solution, and many weights end at exactly nothing; too much of it starves "
-        "the net.",
+        "slow, a bias in the solution, and many weights end at exactly nothing; too much of it makes the gradient "
+        "vanish.",
         cure_edits.l1,
     ),
     Cure(

@@ -124,7 +124,7 @@ def test_a_looser_threshold_is_near_the_usual_norm() -> None:
     assert keys(cures.for_overclipped(exp, 6.53)) == ["clip at 7", "no clipping"]
 
 
-def test_a_penalty_that_starves_the_gradient_is_removed_first() -> None:
+def test_a_penalty_that_makes_the_gradient_vanish_is_removed_first() -> None:
     exp: Experiment = set_fields(resolve("relu-20"), {"cures.l2": 1.0})
     assert cures.for_late_vanishing(exp)[0].set == {"cures.l2": 0.0}
     assert "shortcuts" in keys(cures.for_late_vanishing(resolve("relu-20")))[:3]

@@ -107,7 +107,7 @@ def test_mean_and_deviation_at_every_magnitude(scale: float) -> None:
 
 
 def test_tiny_deviation_is_not_lost() -> None:
-    """A starved sigmoid net: all activations nearly one half."""
+    """A sigmoid net with a vanishing gradient, whose activations are all nearly one half."""
     torch.manual_seed(3)
     output = 0.5 + torch.randn(64, 64) * 1e-6
     units = statistics("sigmoid", None, [], [output])

@@ -98,10 +98,10 @@ def test_learned_slopes_leave_their_start_in_every_layer(
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_norm_after_starves_the_first_blocks_and_the_norm_before_does_not(
+def test_the_gradient_of_the_first_blocks_vanishes_with_the_norm_after_and_not_with_the_norm_before(
     trainings: Trainings, seed: int
 ) -> None:
-    """At the first step both are even: it is the first updates that starve the net with the norm after."""
+    """At the first step both are even: the first updates make the gradient vanish with the norm after."""
 
     def over_time(preset: str) -> float:
         run = trainings(preset, seed).run

@@ -31,7 +31,7 @@ NAMES = tuple(f"dense{number}" for number in range(1, 13))
 
 
 def foreign_run(root: Path, source: str, path: Path, shape: dict[str, object], parent: str = "") -> Path:
-    """Write a run on data in `path`, with starving gradients, so that cures are looked for."""
+    """Write a run on data in `path`, with vanishing gradients, so that cures are looked for."""
     experiment = {
         "name": "foreign",
         "data": {"source": source, "path": str(path)},

@@ -119,11 +119,11 @@ def test_degradation_is_found_across_depths_with_evidence_against_overfitting() 
 
 
 def test_deep_net_with_a_vanishing_gradient_is_not_degraded() -> None:
-    def starves(trainer: Trainer) -> None:
+    def vanishes(trainer: Trainer) -> None:
         deep = trainer.experiment.net[0].repeat == 20
         trainer.train(decades=9.0 if deep else 0.3, learns=not deep, accuracy=0.1 if deep else 0.95)
 
-    state = settled(study(DEPTHS, Launcher(starves)))
+    state = settled(study(DEPTHS, Launcher(vanishes)))
     assert state.rows[2].codes == ("vanishing",)
     assert state.findings == ()
 

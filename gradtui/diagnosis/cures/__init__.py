@@ -229,7 +229,7 @@ def for_slow_learning(exp: Experiment | None, measured: Measured) -> tuple[CureO
 
 NO_PENALTY = Remedy(
     "no penalty",
-    "The penalty shrinks the weights faster than the data can grow them, and small weights starve the gradient.",
+    "The penalty shrinks the weights faster than the data can grow them, and small weights make the gradient vanish.",
     "whatever the penalty was for.",
     lambda exp: {"cures.l1": 0.0, "cures.l2": 0.0},
 )

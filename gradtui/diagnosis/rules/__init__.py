@@ -18,9 +18,9 @@ from gradtui.diagnosis.rules import (
     nonfinite,
     spikes,
     standstill,
-    starvation,
     units,
     unstable,
+    weak_gradients,
     wiring,
     without_loss,
 )
@@ -54,7 +54,7 @@ def remarks(evidence: Evidence) -> list[Finding]:
     with np.errstate(all="ignore"):
         harmless = _present(
             explosion.harmless_explosion(case),
-            starvation.harmless_vanishing(case),
+            weak_gradients.harmless_vanishing(case),
             without_loss.collapsed_norm(case),
         )
         heads = _present(learning.unequal_heads(case))
@@ -108,15 +108,15 @@ def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:
     broken = [nonfinite.nonfinite(case), unstable.unstable_loss(case)]
     dead = units.dead_units(case)
     if case.learned and not any(broken):
-        return _present(dead, starvation.no_gradient(case), learning.degradation(case, partner))
+        return _present(dead, weak_gradients.no_gradient(case), learning.degradation(case, partner))
     exploding = explosion.exploding(case) or without_loss.runaway_norm(case)
     if exploding or any(broken):
         # Dead or saturated units would be a consequence of the explosion.
         return _present(exploding, *broken, wiring.cut_off(case))
-    underflow = starvation.underflow(case)
-    cut_off = None if underflow else starvation.no_gradient(case)
+    underflow = weak_gradients.underflow(case)
+    cut_off = None if underflow else weak_gradients.no_gradient(case)
     # A gradient that stops at once between two layers is cut off and does not vanish over depth.
-    vanishing = None if cut_off else starvation.vanishing(case)
+    vanishing = None if cut_off else weak_gradients.vanishing(case)
     saturated = units.saturated(case)
     causes = _present(
         None if _follows(dead, vanishing, case) else dead,

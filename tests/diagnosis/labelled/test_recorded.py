@@ -36,7 +36,7 @@ def only(name: str) -> tuple[Evidence, Finding]:
 
 
 @pytest.mark.parametrize("name", ["vanishing-sigmoid", "vanishing-late"])
-def test_a_vanishing_finding_names_the_starved_layers_and_the_step_at_which_they_began(name: str) -> None:
+def test_a_vanishing_finding_names_its_layers_and_the_step_at_which_it_began(name: str) -> None:
     evidence, finding = only(name)
     hidden = evidence.output_grad_rms.values[:, :-1]
     weaker = hidden < hidden[:, -1:] / 100
@@ -66,7 +66,7 @@ def test_dead_and_saturated_layers_are_told_apart_and_named() -> None:
     assert finding.step == 1
 
 
-def test_a_wrong_rate_is_told_apart_from_a_starved_gradient() -> None:
+def test_a_wrong_rate_is_distinguished_from_a_vanishing_gradient() -> None:
     assert "the rate is too small" in only("not-learning-rate")[1].evidence
     assert [finding.code for finding in diagnose(read("vanishing-sigmoid"))] == ["vanishing"]
 

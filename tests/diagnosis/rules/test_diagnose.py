@@ -28,7 +28,7 @@ class TestLive:
         for made in sick:
             assert codes(live(made, step)) == []
 
-    def test_a_starved_net_is_found_within_a_second(self) -> None:
+    def test_a_vanishing_gradient_is_found_within_a_second(self) -> None:
         made = evidence(layers=20, drop=-11.8, loss=curve(2.35, 2.30, steps=500), steps=500, update=6e-7)
         assert codes(live(made, 25)) == ["vanishing"]
 

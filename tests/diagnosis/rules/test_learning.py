@@ -26,8 +26,8 @@ class TestLearning:
         assert finding.cures[0].set["optimizer.lr"] < 0.1
 
     def test_the_data_are_blamed_only_where_nothing_stands_out_in_the_experiment(self) -> None:
-        starved = experiment(cures__l2=0.1, net__activation="relu")
-        assert "L2 of 0.1" in only(evidence(loss=AT_CHANCE, update=1e-3, experiment=starved)).evidence
+        penalised = experiment(cures__l2=0.1, net__activation="relu")
+        assert "L2 of 0.1" in only(evidence(loss=AT_CHANCE, update=1e-3, experiment=penalised)).evidence
         plain = experiment(net__activation="relu")
         assert "labels" in only(evidence(loss=AT_CHANCE, update=1e-3, experiment=plain)).evidence
 

@@ -81,7 +81,7 @@ def painted(widget: Widget) -> Iterator[list[int]]:
 
 
 def sigmoid(steps: int, layers: int = 21) -> np.ndarray:
-    """A net that starves, as log10 of norms: from 1e-12 at the input to 1 at the output."""
+    """A net whose gradient vanishes, as log10 of norms: from 1e-12 at the input to 1 at the output."""
     norms = 10.0 ** np.linspace(-12, 0, layers) * (1 + 0.3 * np.sin(np.arange(steps))[:, None])
     return log10_of(norms)
 

@@ -18,7 +18,7 @@ class TestVanishing:
         ("layers", "drop"),
         [(10, -7.8), (10, -5.7), (20, -4.7), (20, -7.4), (20, -11.8), (5, -3.4)],
     )
-    def test_measured_starved_profiles_are_vanishing(self, layers: int, drop: float) -> None:
+    def test_measured_profiles_of_failing_nets_are_vanishing(self, layers: int, drop: float) -> None:
         finding = only(evidence(layers=layers, drop=drop, loss=AT_CHANCE, update=6e-7))
         assert (finding.code, finding.severity, finding.step) == ("vanishing", "critical", 1)
         assert finding.layers[0] == "dense1"
@@ -71,13 +71,13 @@ class TestVanishing:
     def test_slow_learning_is_a_warning(self) -> None:
         assert only(evidence(drop=-3.4, loss=curve(2.3, 1.6))).severity == "warning"
 
-    def test_a_net_that_starved_once_and_learns_now_gets_a_remark(self) -> None:
+    def test_a_net_whose_gradient_vanished_once_and_that_learns_now_gets_a_remark(self) -> None:
         made = evidence(layers=12, drop=(-2.7, 1.1), loss=curve(2.35, 2.3, 1.55))
         assert codes(made) == []
         assert [remark.code for remark in remarks(made)] == ["vanishing"]
         assert codes(evidence(layers=12, drop=-2.7, loss=curve(2.35, 2.3, 1.55))) == ["vanishing"]
 
-    def test_a_net_that_began_uneven_may_still_come_to_starve(self) -> None:
+    def test_the_gradient_of_a_net_that_began_uneven_may_vanish_later(self) -> None:
         finding = only(evidence(layers=24, drop=(-1.2, -3.4), loss=AT_CHANCE))
         assert finding.code == "vanishing"
         assert finding.step > 1
@@ -88,7 +88,7 @@ class TestVanishing:
         assert "too small" in finding.evidence
         assert codes(evidence(layers=10, drop=-7.8, loss=AT_CHANCE, update=2e-6)) == ["vanishing"]
 
-    def test_units_that_died_in_training_are_the_cause_of_what_starves_since_then(self) -> None:
+    def test_units_that_died_in_training_are_the_cause_of_gradients_that_vanish_since_then(self) -> None:
         made = evidence(
             layers=10, drop=(0.0, -8.0), loss=AT_CHANCE, dead=[0.6] * 10, dead_at_start=[0.1] * 10
         )
@@ -100,7 +100,7 @@ class TestVanishing:
         made = dataclasses.replace(made, output_grad_rms=Series.of(made.output_grad_rms.steps, values))
         assert "exactly 0" in only(made).evidence
 
-    def test_weights_shrunk_by_a_penalty_starve_the_gradient_late(self) -> None:
+    def test_weights_shrunk_by_a_penalty_make_the_gradient_vanish_late(self) -> None:
         made = evidence(
             drop=(0.0, -10.0), loss=AT_CHANCE, experiment=experiment(cures__l2=1.0, net__activation="relu")
         )

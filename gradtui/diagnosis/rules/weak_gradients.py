@@ -61,8 +61,8 @@ def _over_depth(case: Case) -> Finding | None:
     sample, step = _vanishing_sample(case, profile)
     if sample is None:
         return None
-    starved = np.flatnonzero(profile.levels[sample] <= VANISHING_DECADES)
-    layers = case.names([profile.indices[index] for index in starved])
+    weak = np.flatnonzero(profile.levels[sample] <= VANISHING_DECADES)
+    layers = case.names([profile.indices[index] for index in weak])
     drop = float(profile.drop[sample])
     first, last = case.end_layers()
     size = (
@@ -255,14 +255,10 @@ def _silent(case: Case) -> Finding | None:
     if not silent or dead_layers(case, at_start=True) or dead_layers(case, at_start=False):
         return None
     path = case.evidence.path()
-    starved = [index for index in path if index in silent]
-    if (
-        starved == path[: len(starved)]
-        and len(starved) < len(path)
-        and _is_starved_itself(case, path[len(starved)])
-    ):
-        # Of projections and the first layers of branches, leave out those between the starved layers.
-        silent = {index for index in silent if index > path[len(starved)]}
+    weak = [index for index in path if index in silent]
+    if weak == path[: len(weak)] and len(weak) < len(path) and _has_weak_gradient(case, path[len(weak)]):
+        # Of projections and the first layers of branches, leave out those between the weak layers.
+        silent = {index for index in silent if index > path[len(weak)]}
     if not silent:
         return None
     names, called = case.names(sorted(silent)), tuple(map(case.called, sorted(silent)))
@@ -283,8 +279,8 @@ def _silent_layers(case: Case, share: float) -> set[int]:
     return set(np.flatnonzero((series.highest == 0.0).mean(axis=0) >= share).tolist())
 
 
-def _is_starved_itself(case: Case, index: int) -> bool:
-    """Return whether the gradient of a layer is next to nothing, so that the layers before it may have starved."""
+def _has_weak_gradient(case: Case, index: int) -> bool:
+    """Return whether the gradient of a layer is next to nothing, which may be why the layers before it have none."""
     levels = case.depth.levels
     if not len(levels) or index not in case.depth.indices:
         return False

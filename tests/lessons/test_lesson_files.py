@@ -129,7 +129,7 @@ def test_what_is_said_around_a_lesson_is_translated_where_it_is_said() -> None:
     assert words_of("en")("Hint: look") == words_of("")("Hint: look") == "Hint: look"
 
 
-SCREENS = ("lesson_guide", "lesson_pane", "answer_screen")
+SCREENS = ("lesson_guide", "lesson_pane")
 
 GOOD = """
 lesson = "mine"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -14,8 +15,9 @@ from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.lines import draw_band, draw_line
 from gradtui.charts.marks import NO_MARKS, CurveMarks, draw_marks
 from gradtui.charts.palette import CURSOR, CURVES, TEXT, Palette
-from gradtui.charts.scale import Scale
+from gradtui.charts.scale import Scale, nice_step
 from gradtui.charts.series import Curve, CurveData, curve_of, smoothing_steps
+from gradtui.charts.x_axis import STEP, STEPS, XAxis
 
 SMALLEST_CHART = (GUTTER + 8, 3)
 """The least columns and rows in which curves are drawn."""
@@ -40,9 +42,9 @@ class CurveView:
     smoothing: str = "off"
     """The degree of smoothing is one of series.LEVELS."""
     window: Range | None = None
-    """The range of x that is drawn; None draws all of it."""
+    """The range of steps that is drawn; None draws all of them."""
     x_end: float | None = None
-    """The least end of the x axis: the planned steps."""
+    """The least end of an axis of steps: the planned ones. Another axis gets a round end, since the run goes on."""
     y_range: Range | None = None
     """The values that a linear y axis includes in any case."""
 
@@ -77,11 +79,13 @@ def draw_layer(
         return None
     known = [one for one in series if np.size(one.x)]
     complement = view.log and view.complement
-    whole = _reach(known, view)
-    over = smoothing_steps(view.smoothing, whole[1] - whole[0])
+    axis = known[0].axis if known else STEPS
+    first, last = _reach(known, STEPS, view)
+    over = smoothing_steps(view.smoothing, last - first)
     curves = tuple(curve_of(one, log=view.log, complement=complement, over=over) for one in series)
     top = 1 if marked and height - 1 > MARKS_ROW_FROM else 0
-    frame = _frame(curves, view, whole, (height - 1 - top, width - GUTTER), top)
+    whole = _reach(known, axis, view)
+    frame = _frame(curves, axis, view, whole, (height - 1 - top, width - GUTTER), top)
     if frame is None:
         return None
     cells = Cells(height, width)
@@ -149,20 +153,28 @@ def draw_curves(
     return True
 
 
-def _reach(series: Sequence[CurveData], view: CurveView) -> Range:
-    """Return the ends of the x axis that holds all curves."""
-    ends = [np.asarray(one.x, np.float64).ravel()[[0, -1]].tolist() for one in series]
+def _reach(series: Sequence[CurveData], axis: XAxis, view: CurveView) -> Range:
+    """Return the ends of the x axis that holds all curves. axis: STEPS, or the axis of the first of them."""
+    ends = []
+    for one in series:
+        own = axis if axis is STEPS else one.axis
+        ends.append(own.nearest(np.asarray(one.x, np.float64).ravel()[[0, -1]]).tolist())
     low = min((first for first, _ in ends), default=0.0)
-    high = max([last for _, last in ends] + ([view.x_end] if view.x_end else []), default=1.0)
+    high = max((last for _, last in ends), default=1.0)
+    if view.x_end and axis.what == STEP:
+        high = max(high, float(axis.nearest(view.x_end)))
+    elif view.x_end and not axis.log and high > low:
+        round_step = nice_step((high - low) / 8)
+        high = math.ceil(high / round_step - 1e-9) * round_step
     # Steps count from 1, but an axis from 0 has rounder labels.
-    low = 0.0 if 0 < low <= 0.1 * high else low
+    low = 0.0 if 0 < low <= 0.1 * high and not axis.log else low
     return low, high if high > low else low + 1
 
 
 def _frame(
-    curves: Sequence[Curve], view: CurveView, whole: Range, size: tuple[int, int], top: int
+    curves: Sequence[Curve], axis: XAxis, view: CurveView, whole: Range, size: tuple[int, int], top: int
 ) -> CurveFrame | None:
-    low, high = view.window or whole
+    low, high = whole if view.window is None else axis.nearest(view.window).tolist()
     # No axis fits between numbers that are this close.
     high = high if high - low > NARROWEST_WINDOW * max(1.0, abs(low)) else low + 1
     scale = Scale("log", least=1) if view.log else Scale("linear", *(view.y_range or (None, None)))
@@ -178,7 +190,7 @@ def _frame(
     if floor:
         scale.low -= 1
     rows, columns = size
-    return CurveFrame(low, high, scale, columns, rows, top, floor)
+    return CurveFrame(low, high, scale, columns, rows, top, floor, axis)
 
 
 def _numbers(curves: Sequence[Curve], stretch: Range, *, log: bool) -> np.ndarray:

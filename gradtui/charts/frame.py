@@ -8,18 +8,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gradtui.charts.cells import Cells
-from gradtui.charts.heat import step_label
 from gradtui.charts.layer_axis import GUTTER, Floats
 from gradtui.charts.palette import AXIS, NAN_FILL, NAN_INK, TEXT, Palette
 from gradtui.charts.scale import Scale
-from gradtui.words import plain_exponents
+from gradtui.charts.x_axis import STEPS, XAxis
 
 Places = NDArray[np.intp]
 
 
 @dataclass(frozen=True, eq=False)
 class CurveFrame:
-    """A CurveFrame is `columns` wide from the gutter on and `rows` high from row `top` on; x runs from low to high."""
+    """A CurveFrame is `columns` wide from the gutter on and `rows` high from row `top` on.
+
+    x runs from low to high; it is the place that the axis gives to a step.
+    """
 
     low: float
     high: float
@@ -29,6 +31,8 @@ class CurveFrame:
     top: int = 0
     floor: bool = False
     """This is true if the lowest row of a log axis stands for exactly 0."""
+    axis: XAxis = STEPS
+    """The axis of the cursor and of the marks, which are at steps."""
 
     def places(self, x: Floats, parts: int = 1) -> Places:
         """Return the columns of x, in any shape, counted from the gutter in units of 1 / `parts` column.
@@ -45,19 +49,23 @@ class CurveFrame:
         places = self.places(x)
         return places[(places >= 0) & (places < self.columns)]
 
-    def place(self, x: float) -> int | None:
-        """Return the column of one x, or None outside."""
-        found = self.seen(np.array([x])).tolist()
+    def place(self, step: float) -> int | None:
+        """Return the column of one step, or None outside."""
+        found = self.seen(self.axis.nearest(np.array([step]))).tolist()
         return found[0] if found else None
 
     def x_at(self, column: float) -> float:
         """Return the x that the middle of a column stands for."""
         return self.low + column / max(1, self.columns - 1) * (self.high - self.low)
 
+    def step_at(self, column: float) -> float:
+        """Return the step that the middle of a column stands for."""
+        return self.axis.step_at(self.x_at(column))
+
     def step_beside(self, step: float, by: int) -> int:
         """Return the step that is `by` columns away, and at least one step away."""
-        share = (step - self.low) / (self.high - self.low)
-        there = round(self.x_at(round(share * (self.columns - 1)) + by))
+        share = (float(self.axis.nearest(step)) - self.low) / (self.high - self.low)
+        there = round(self.step_at(round(share * (self.columns - 1)) + by))
         return max(there, round(step) + 1) if by > 0 else min(there, round(step) - 1)
 
     def stretches(self, x: Floats, parts: int = 1) -> tuple[Places, Places]:
@@ -88,7 +96,7 @@ def draw_y_axis(cells: Cells, frame: CurveFrame, palette: Palette) -> None:
 def draw_x_axis(
     cells: Cells, frame: CurveFrame, palette: Palette, cursor: float | None, breaks: Places
 ) -> None:
-    """Draw the row of steps, with a red sign in the columns `breaks`, where a value is not finite.
+    """Draw the horizontal axis, with a red sign in the columns `breaks`, where a value is not finite.
 
     A pointer and a label mark the step under the cursor. Other labels are left out where they would overlap them.
     """
@@ -99,7 +107,8 @@ def draw_x_axis(
     taken[GUTTER + breaks] = True
     place = None if cursor is None else frame.place(cursor)
     if cursor is not None and place is not None:
-        label, column = _label(cursor, frame), GUTTER + place
+        at = float(frame.axis.nearest(cursor))
+        label, column = frame.axis.label(at, frame.high - frame.low), GUTTER + place
         cells.write(row, column, glyphs.pointer, TEXT)
         for first in (column + 1, column - len(label)):
             last = first + len(label)
@@ -108,9 +117,8 @@ def draw_x_axis(
                 taken[max(0, first - 1) : last + 1] = True
                 break
         taken[column - 1 : column + 2] = True
-    ruler = Scale("linear", frame.low, frame.high)
-    for value in ruler.ticks(max(3, frame.columns // 10)):
-        text = _label(value, frame)
+    for value in frame.axis.ticks(frame.low, frame.high, max(3, frame.columns // 10)):
+        text = frame.axis.label(value, frame.high - frame.low)
         column = GUTTER + int(frame.places(np.array(value))) - len(text) // 2
         column = max(GUTTER, min(width - len(text), column))
         if not taken[column : column + len(text)].any():
@@ -119,8 +127,3 @@ def draw_x_axis(
     cells.codes[row, GUTTER + breaks] = ord(glyphs.nan)
     cells.ink[row, GUTTER + breaks] = NAN_INK
     cells.fill[row, GUTTER + breaks] = NAN_FILL
-
-
-def _label(value: float, frame: CurveFrame) -> str:
-    whole = value >= 0 and frame.high - frame.low >= 2
-    return step_label(round(value)) if whole else plain_exponents(f"{value:.3g}")

@@ -104,7 +104,7 @@ def draw_marks(cells: Cells, frame: CurveFrame, marks: CurveMarks, palette: Pale
     cells.ink[0, GUTTER + there] = AXIS
     # The most important is written last, so that it stays.
     for name, steps in reversed(marks.kinds.items()):
-        columns = GUTTER + frame.seen(steps)
+        columns = GUTTER + frame.seen(frame.axis.nearest(steps))
         cells.codes[0, columns] = ord(mark_sign(MARK_KINDS[name], palette))
         cells.ink[0, columns] = MARK_KINDS[name].ink
 
@@ -119,7 +119,7 @@ def marks_legend(frame: CurveFrame, marks: CurveMarks, palette: Palette) -> list
     said = [
         (mark_sign(MARK_KINDS[name], palette), MARK_KINDS[name].words)
         for name, steps in marks.kinds.items()
-        if frame.seen(steps).size
+        if frame.seen(frame.axis.nearest(steps)).size
     ]
     if _shares(frame, marks).any():
         said.append((palette.glyphs.bars[CLIPPED_EIGHTHS - 1], "clipped"))
@@ -131,7 +131,8 @@ def marks_at(frame: CurveFrame, marks: CurveMarks, step: float) -> list[str]:
     place = frame.place(step)
     if place is None:
         return []
-    found = [marks.signs[index] for index in np.flatnonzero(frame.places(marks.steps) == place).tolist()]
+    columns = frame.places(frame.axis.nearest(marks.steps))
+    found = [marks.signs[index] for index in np.flatnonzero(columns == place).tolist()]
     here = [mark.text for mark in sorted(found, key=lambda mark: mark.step)]
     said = [text if times == 1 else f"{times} × {text}" for text, times in Counter(here).items()]
     share = float(_shares(frame, marks)[place])
@@ -147,7 +148,7 @@ def _shares(frame: CurveFrame, marks: CurveMarks) -> Floats:
     if marks.clipped is None:
         return shares
     x, given = (np.asarray(part, np.float64).ravel() for part in (marks.clipped.x, marks.clipped.share))
-    first, last = frame.stretches(x)
+    first, last = frame.stretches(frame.axis.nearest(x))
     there = np.flatnonzero(first < last)
     total = np.concatenate([[0.0], np.cumsum(np.nan_to_num(given))])
     shares[there] = (total[last[there]] - total[first[there]]) / (last[there] - first[there])

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from gradtui.absent import absent_in
 from gradtui.charts.layer_axis import Floats
 from gradtui.charts.scale import log10_of, nice_step
+from gradtui.charts.x_axis import STEPS, XAxis
 
 _HUGE = 1e100
 """Larger values are reduced to this one, because their differences would not be finite."""
@@ -33,12 +34,18 @@ class CurveData:
     """This is true if the curve is drawn only for comparison: if it explodes, a linear axis does not follow it."""
     sign: str = ""
     """The character of one of many runs: it marks the curve's end, and draws its line where there are no colours."""
+    axis: XAxis = STEPS
+    """The places of the steps x on the horizontal axis; where an axis has none, the curve has no point."""
 
     def same_as(self, other: CurveData) -> bool:
         """Return whether another curve has the same numbers and the same name."""
-        return self._words() == other._words() and all(
-            one is two or (one is not None and two is not None and _same(one, two))
-            for one, two in zip(self._arrays(), other._arrays(), strict=True)
+        return (
+            self._words() == other._words()
+            and self.axis.same_as(other.axis)
+            and all(
+                one is two or (one is not None and two is not None and _same(one, two))
+                for one, two in zip(self._arrays(), other._arrays(), strict=True)
+            )
         )
 
     def _words(self) -> tuple[object, ...]:
@@ -53,7 +60,9 @@ class Curve:
     """A Curve is a curve in the units of its chart's y axis; all arrays have the shape (n,)."""
 
     name: str
+    steps: Floats
     x: Floats
+    """The places of the steps on the horizontal axis, rising."""
     values: Floats
     """The numbers for the legend."""
     y: Floats
@@ -78,7 +87,7 @@ class Curve:
 
     def at(self, step: float | None) -> float | None:
         """Return the last value at a step (None: the newest), or None before the first."""
-        index = len(self.x) - 1 if step is None else int(np.searchsorted(self.x, step, side="right")) - 1
+        index = len(self.x) - 1 if step is None else int(np.searchsorted(self.steps, step, side="right")) - 1
         return float(self.values[index]) if index >= 0 else None
 
     def extent(self, low: float, high: float) -> Floats:
@@ -111,10 +120,11 @@ def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, 
     low, high = (None if bound is None else _flat(bound) for bound in (series.low, series.high))
     if low is not None and high is not None and complement:
         low, high = 1 - high, 1 - low
-    there = ~absent_in(given)
+    places = series.axis.places(x)
+    there = ~absent_in(given) & ~np.isnan(places)
     if not there.all():
-        # A step without a number is neither a point of the curve nor a gap in it.
-        x, given = x[there], given[there]
+        # A step without a number, or without a place, is neither a point of the curve nor a gap in it.
+        x, places, given = x[there], places[there], given[there]
         low, high = (None if bound is None else bound[there] for bound in (low, high))
     given = 1 - given if complement else given
     cut = _cut(given)
@@ -132,7 +142,8 @@ def curve_of(series: CurveData, *, log: bool = False, complement: bool = False, 
     assert y is not None
     return Curve(
         name=series.name,
-        x=x,
+        steps=x,
+        x=places,
         values=values if behind is not None else given,
         y=y,
         behind=drawn(behind),

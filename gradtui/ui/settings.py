@@ -41,12 +41,15 @@ class Settings:
     redraws: int = 10
     """The most redraws per second of a run that trains: 1 to 20. A slow line automatically has fewer."""
     keys: Mapping[str, str] = field(default_factory=dict)
-    """Other keys, by the id of what they do: `"lab.stop" = "X"`. Several are separated by commas. In the file it
+    """Other keys, by the id of what they do: `"lab.stop" = "Q"`. Several are separated by commas. In the file it
     is the table `[keys]`; the app never writes it."""
     language: str = ""
     """The language of the lessons, as the name of their folder: "en", "zh"; "" follows the locale."""
     share: bool = False
     """Make new runs readable by the group; otherwise only this user can read them."""
+    x_axis: str = "step"
+    """The horizontal axis of the curves: "step", "time" or the name of a number that a script logs, each also with
+    ", log" at its end. A run without that number is drawn by step."""
 
     def __post_init__(self) -> None:
         if not 1 <= self.redraws <= 20:
@@ -59,6 +62,7 @@ ALLOWED = {
     "smoothing": '"off" or "light" or "strong"',
     "log_loss": "true or false",
     "log_accuracy": "true or false",
+    "x_axis": '"step", "time" or a number\'s name',
     "language": 'a language, such as "en" or "zh"',
     "share": "true or false",
     "redraws": "a whole number from 1 to 20",

@@ -12,13 +12,14 @@ from textual.containers import Vertical
 from textual.content import Content
 from textual.reactive import reactive
 
+from gradtui.ui.settings_store import settings_of, store_of
 from gradtui.ui.view import StepChanged
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping
 
     from gradtui.charts.marks import CurveMarks
-    from gradtui.charts.series import CurveData
+    from gradtui.charts.x_axis import XAxis
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.summary import Summary
     from gradtui.ui.followed_run import FollowedRun
@@ -29,11 +30,16 @@ if TYPE_CHECKING:
 PAGE = 10
 """The columns that a key with shift moves by."""
 
-LOG_FROM = 1e3
-"""The loss is drawn on a log axis by itself where it spans more than this factor."""
 
-LEAST_AXIS = 50
-"""Steps that the x axis of a run that trains spans at least, unless it is planned for fewer."""
+X_AXIS_KEY = Binding(
+    "X",
+    "x_axis",
+    "x axis",
+    tooltip="By step, time or a logged number, linear or logarithmic.",
+    show=False,
+    id="curves.axis",
+)
+"""The key that every screen with curves over the steps has."""
 
 
 class CurvePane(Vertical, can_focus=True):
@@ -52,6 +58,9 @@ class CurvePane(Vertical, can_focus=True):
         "`v` **smooths** the batch curve: off, light, strong. Each point becomes the mean of itself and the steps "
         "before it; the legend says how many. No later step is looked at, and the curve as it was stays behind it in "
         "a weaker tone.\n\n"
+        "`X` changes the **horizontal axis**: by step, by the **time** since the first step with all its pauses, and "
+        "by each number that the script logs and that never falls, such as tokens or epochs; each of them linear, "
+        "then logarithmic. The title says which. The cursor stays at its step.\n\n"
         "**Above** stands what happened: `η` the learning rate, `Δ` another setting changed, `▁ ▂ ▃ ▄` the more of the "
         "steps clipped, `◆` a checkpoint, `‖` paused, `▸` resumed, `«` rolled back to here, `!` where a "
         "finding began. If several fall together, the most important is shown; the cursor names all of them.\n\n"
@@ -69,6 +78,7 @@ class CurvePane(Vertical, can_focus=True):
         Binding(
             "v", "smooth", "smooth", tooltip="Smooth the batch curve: off, light, strong.", id="curves.smooth"
         ),
+        X_AXIS_KEY,
     ]
     ALLOW_MAXIMIZE = True
 
@@ -95,6 +105,10 @@ class CurvePane(Vertical, can_focus=True):
         self._newest = 0
         self._event_marks: EventMarks | None = None
         self._plot: CurvePlot | None = None
+        self._axis_words = ""
+        self._choices: list[str] = []
+        self._again: Callable[[], Awaitable[None]] | None = None
+        """Paints the same data once more."""
 
     def compose(self) -> ComposeResult:
         """Yield nothing: the chart comes with the first numbers."""
@@ -124,8 +138,8 @@ class CurvePane(Vertical, can_focus=True):
         self._newest = 0
         self._asked_linear = self.spans_decades = False
         self._missed = None
-        self._event_marks = None
-        self.caption = ""
+        self._event_marks = self._again = None
+        self._axis_words = self.caption = ""
         for plot in self._plots():
             plot.cursor = None
             plot.update([])
@@ -144,18 +158,23 @@ class CurvePane(Vertical, can_focus=True):
         self._missed = None
         if snapshot is None:
             return
+        from gradtui.ui import run_curves
+
+        self._again = partial(self.paint, followed, partner)
         pretraining = self.what == "loss" and not snapshot.step
         # Over a stretch of time the data of the view have finer curves than the snapshot of the whole run.
         curves = followed.data.curves if followed.data is not None else snapshot.curves
+        other = partner.snapshot if partner is not None else None
+        axis, other_axis = self._axes(run_curves.finer(snapshot.curves, curves), other)
         series = (
-            _pretraining_curve(snapshot)
+            run_curves.pretraining_curve(snapshot)
             if pretraining
-            else _batch_and_evaluations(snapshot, curves, self.what)
+            else run_curves.by_axis(run_curves.curves_of_run(snapshot, curves, self.what), axis)
         )
         if not series:
             return
-        if partner is not None and partner.snapshot is not None and not pretraining:
-            series += _partner_curve(partner.snapshot, self.what)
+        if other is not None and not pretraining:
+            series += run_curves.by_axis(run_curves.partner_curve(other, self.what), other_axis)
         plot = await self.plot()
         self._pretraining, self._newest = pretraining, snapshot.step
         if pretraining:
@@ -163,13 +182,11 @@ class CurvePane(Vertical, can_focus=True):
             plot.update(series)
         else:
             self._first = int(snapshot.curves[self.what].step[0])
-            self.spans_decades = self.what == "loss" and _spans_decades(snapshot.curves["loss"])
+            self.spans_decades = self.what == "loss" and run_curves.spans_decades(snapshot.curves["loss"])
             plot.steps_on_x, plot.cursor, plot.window = True, followed.at, followed.request.window
-            shown = [
-                snapshot,
-                *([partner.snapshot] if partner is not None and partner.snapshot is not None else []),
-            ]
-            plot.update(series, x_end=end_of_axis(shown), marks=self._marks(followed, snapshot))
+            shown = [snapshot, *([other] if other is not None else [])]
+            x_end = run_curves.end_of_axis(shown)
+            plot.update(series, x_end=x_end, marks=self._marks(followed, snapshot))
         self._write_title()
         self._write_caption()
 
@@ -193,6 +210,22 @@ class CurvePane(Vertical, can_focus=True):
             await self.mount(self._plot)
         return self._plot
 
+    def _axes(self, curves: Mapping[str, Summary], other: Snapshot | None) -> tuple[XAxis, XAxis]:
+        """Return the chosen axis for the run and for the one it is compared with; the steps where one lacks it."""
+        from gradtui.charts.x_axis import STEPS
+        from gradtui.ui.run_curves import axis_choices, axis_of
+
+        self._choices = axis_choices([curves])
+        if other is not None:
+            self._choices = [one for one in self._choices if axis_of(other.curves, one) is not None]
+        choice = settings_of(self.app).x_axis
+        axis = axis_of(curves, choice)
+        other_axis = STEPS if other is None else axis_of(other.curves, choice)
+        if axis is None or other_axis is None:
+            axis = other_axis = STEPS
+        self._axis_words = axis.words
+        return axis, other_axis
+
     def _marks(self, followed: FollowedRun, snapshot: Snapshot) -> CurveMarks:
         from gradtui.ui.widgets.event_marks import EventMarks
 
@@ -214,7 +247,8 @@ class CurvePane(Vertical, can_focus=True):
         elif self.logarithmic and self.what == "accuracy":
             name = "Error (1 − accuracy)"
         how = (self.shown_logarithmic, "log"), (self.smoothing != "off", "smoothed")
-        self.heading = " · ".join([name, *(word for yes, word in how if yes)])
+        axis = [self._axis_words] if self._axis_words and not self._pretraining else []
+        self.heading = " · ".join([name, *axis, *(word for yes, word in how if yes)])
 
     def watch_heading(self, heading: str) -> None:
         """Write the title of the frame."""
@@ -271,6 +305,24 @@ class CurvePane(Vertical, can_focus=True):
 
         self.smoothing = next_level(self.smoothing)
 
+    async def action_x_axis(self) -> None:
+        """Draw the curves of this screen over the next axis: step, time or a logged number, linear or logarithmic."""
+        from gradtui.ui.run_curves import next_choice
+
+        store = store_of(self.app)
+        if store is None or not self._choices:
+            return
+        store.change(x_axis=next_choice(store.settings.x_axis, self._choices))
+        for pane in self.screen.query(CurvePane):
+            await pane.paint_again()
+
+    async def paint_again(self) -> None:
+        """Draw the same data over the axis that is chosen now."""
+        if self._again is not None:
+            await self._again()
+            for plot in self._plots():
+                plot.draw_at_once()
+
     # -- time
 
     def action_time(self, columns: int) -> None:
@@ -306,87 +358,3 @@ class CurvePane(Vertical, can_focus=True):
     def _step_changed(self) -> None:
         """Name the events at the step of a clicked column, where the chart has put the cursor."""
         self._write_caption()
-
-
-def _batch_and_evaluations(snapshot: Snapshot, curves: Mapping[str, Summary], what: str) -> list[CurveData]:
-    """Return the curve of the batches, and those of the evaluations on the training and test set."""
-    from gradtui.charts.series import CurveData
-
-    if what not in curves:
-        return []
-    batch = curves[what]
-    if not len(batch):
-        # The net is built, and its first step has not ended.
-        return []
-    if what == "grad_norm":
-        return _norms(batch, curves)
-    series = [CurveData("batch", batch.step, batch.mean, batch.min, batch.max)]
-    for part in ("train", "test"):
-        key = f"{part}_{what}"
-        known = [event for event in snapshot.evaluations if event.get(key) is not None]
-        if len(known) > 1:
-            steps = [event["step"] for event in known]
-            series.append(CurveData(part, steps, [event[key] for event in known], noisy=False))
-    return series
-
-
-def _norms(norm: Summary, curves: Mapping[str, Summary]) -> list[CurveData]:
-    """Return the norm of the whole gradient, and beside it what clipping left of it where it clipped at all."""
-    from gradtui.charts.series import CurveData
-
-    clipped, cut = curves.get("grad_norm_clipped"), curves.get("clipped")
-    if clipped is None or cut is None or not (cut.max > 0).any():
-        return [CurveData("norm", norm.step, norm.mean, norm.min, norm.max)]
-    return [
-        CurveData("before clipping", norm.step, norm.mean, norm.min, norm.max),
-        CurveData("after", clipped.step, clipped.mean),
-    ]
-
-
-def _spans_decades(loss: Summary) -> bool:
-    """Return whether the largest finite loss is so many times the smallest that a linear axis shows only it."""
-    import numpy as np
-
-    known = loss.mean[np.isfinite(loss.mean) & (loss.mean > 0)]
-    return len(known) > 1 and float(known.max()) > LOG_FROM * float(known.min())
-
-
-def end_of_axis(snapshots: Sequence[Snapshot]) -> float | None:
-    """Return the end of the x axis: the planned steps, halved as often as all steps still fit, so that it moves seldom.
-
-    None is the last step of all: where no run trains any more, or how long is not known.
-    """
-    end = float(max((snapshot.steps for snapshot in snapshots if snapshot.status.live), default=0))
-    if not end:
-        return None
-    newest = max(LEAST_AXIS, *(snapshot.step for snapshot in snapshots))
-    while end / 2 >= newest:
-        end /= 2
-    return end
-
-
-def _partner_curve(snapshot: Snapshot, what: str) -> list[CurveData]:
-    """Return the curve of the batches of the run that this one is compared with."""
-    from gradtui.charts.series import CurveData
-
-    curve = snapshot.curves.get(what)
-    return (
-        []
-        if curve is None or not len(curve)
-        else [CurveData("without", curve.step, curve.mean, only_compared=True)]
-    )
-
-
-def _pretraining_curve(snapshot: Snapshot) -> list[CurveData]:
-    """Return the reconstruction error of layer-wise pretraining: one curve over the epochs of all layers."""
-    from gradtui.charts.series import CurveData
-
-    # A run that was resumed in the middle of pretraining has begun the pretraining again.
-    resumed_at = max(
-        (i for i, event in enumerate(snapshot.events) if event.get("event") == "rewound"), default=0
-    )
-    epochs = [event for event in snapshot.events[resumed_at:] if event.get("event") == "pretrain"]
-    if len(epochs) < 2:
-        return []
-    errors = [event["reconstruction_error"] for event in epochs]
-    return [CurveData(str(epochs[-1].get("name", "layer")), list(range(1, len(errors) + 1)), errors)]

@@ -109,6 +109,10 @@ class CurvePlot(CellChart):
         else:
             self._waiting = self.set_timer(rest, self._draw_now)
 
+    def draw_at_once(self) -> None:
+        """Draw what was given last without waiting: a person has asked for it."""
+        self._draw_now()
+
     def _draw_now(self) -> None:
         if self._waiting is not None:
             self._waiting.stop()
@@ -227,8 +231,8 @@ class CurvePlot(CellChart):
         offset, layer = event.get_content_offset(self), self._layer
         if offset is None or layer is None or not self.steps_on_x or offset.x < GUTTER:
             return
-        step = round(layer.frame.x_at(offset.x - GUTTER))
-        ends = [curve.x[[0, -1]].tolist() for curve in layer.curves if len(curve.x)]
+        step = round(layer.frame.step_at(offset.x - GUTTER))
+        ends = [curve.steps[[0, -1]].tolist() for curve in layer.curves if len(curve.steps)]
         first, newest = min(low for low, _ in ends), max(high for _, high in ends)
         self.cursor = None if step > newest else max(first, step)
         self.post_message(StepChanged(None if step > newest else round(max(first, step))))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -16,14 +16,17 @@ from textual.pilot import Pilot
 from textual.widgets import Footer
 
 from gradtui.charts.layer_axis import GUTTER
+from gradtui.runs.folder import record_dtype, table_path
 from gradtui.runs.follower import Follower
 from gradtui.runs.meta import RunMeta, TableMeta, write_meta
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.ui.followed_run import FollowedRun
+from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.view import StepChanged, ViewRequest
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
+from tests.support.lab import until
 from tests.support.pictures import text_of
 
 SCALARS = ("loss", "accuracy", "lr", "clipped")
@@ -56,6 +59,28 @@ def write(folder: Path, steps: int = 400, planned: int = 500) -> Path:
     return folder
 
 
+def write_long(folder: Path, steps: int, taken: Callable[[Any], Any], logged: dict[str, Any]) -> Path:
+    """Write a run of many steps at once, with the seconds after which each ended and the numbers that a script logs."""
+    tables = {"scalars": ("loss",), **{name: (name,) for name in logged}}
+    every = np.arange(1, steps + 1)
+    meta = RunMeta.of_this_process(
+        id="run", name="run", experiment=None, layers=(), steps=steps, kind="script",
+        tables={name: TableMeta(columns, "scalars") for name, columns in tables.items()},
+    )  # fmt: skip
+    write_meta(folder, meta)
+    for name in tables:
+        values = np.asarray(logged.get(name, 1 / every), np.float32)
+        there = np.isfinite(values)
+        rows = np.zeros(there.sum(), record_dtype(1))
+        rows["step"], rows["time"] = every[there], 1e9 + taken(every[there])
+        rows["values"][:, 0] = values[there]
+        rows.tofile(table_path(folder, name))
+    (folder / "events.jsonl").write_text(
+        f'{{"event": "end", "time": 1e9, "step": {steps}, "status": "finished", "reason": ""}}\n'
+    )
+    return folder
+
+
 class Bench(App[None]):
     """Obeys a pane as the lab does."""
 
@@ -64,6 +89,7 @@ class Bench(App[None]):
     def __init__(self, what: str, folder: Path) -> None:
         super().__init__()
         self.what = what
+        self.settings_store = SettingsStore(self)
         self.followed = SimpleNamespace(
             snapshot=Follower(open_run(folder)).poll(),
             at=None,
@@ -110,8 +136,7 @@ async def bench(
         await app.workers.wait_for_complete()
         app.pane.focus()
         await pilot.pause()
-        await pilot.pause()
-        assert app.plot.frame is not None
+        await until(pilot, lambda: app.plot.frame is not None)
         yield app, pilot
 
 
@@ -324,3 +349,65 @@ async def test_pane_draws_at_any_size(folder: Path, size: tuple[int, int]) -> No
         await pilot.press("y", "v", "left", "shift+left", "home", "end", "left")
         await pilot.pause()
         assert [len(line) for line in app.text.splitlines()] == [size[0]] * size[1]
+
+
+async def test_x_goes_through_step_time_and_the_numbers_that_rise(tmp_path: Path) -> None:
+    """The cursor stays at its step, and the place of each step is where its own row says that it is."""
+    steps = 1_000_000
+    tokens = np.where(np.arange(1, steps + 1) % 1000 == 0, np.arange(1, steps + 1) * 512.0, np.nan)
+    epochs = (np.arange(steps) // 250_000).astype(float)
+
+    def taken(step: Any) -> Any:
+        # Between the steps 400,000 and 400,001 the run paused for as long as it trained before.
+        return step * 0.01 + np.where(step > 400_000, 4000.0, 0.0)
+
+    falls = -np.arange(steps, dtype=float)
+    logged = {"tokens": tokens, "epoch": epochs, "lr": falls}
+    async with bench("loss", write_long(tmp_path, steps, taken, logged)) as (app, pilot):
+        await app.show(at=500_000)
+        await pilot.pause()
+        titles, places = [], {}
+        for _ in range(8):
+            await pilot.press("X")
+            await pilot.pause()
+            frame = app.plot.frame
+            assert frame is not None
+            titles.append(app.pane.heading.removesuffix(" · log"))
+            axis = frame.axis
+            places[axis.what, axis.log] = float(axis.nearest(500_000))
+            assert app.plot.cursor == 500_000
+            assert "step 500,000" in app.text
+            assert frame.place(500_000) is not None
+        names = ["step, log", "time", "time, log", "tokens", "tokens, log", "epoch", "epoch, log"]
+        assert titles == [*(f"Loss · by {name}" for name in names), "Loss"]
+        assert places["step", True] == pytest.approx(np.log10(500_000))
+        assert places["time", False] == pytest.approx(9000, rel=1e-3)
+        assert places["time", True] == pytest.approx(np.log10(9000), rel=1e-3)
+        assert places["tokens", False] == pytest.approx(256e6, rel=1e-2)
+        assert places["epoch", False] == pytest.approx(2.0, abs=0.02), "to a point of the curve"
+        app.settings_store.change(x_axis="time")
+        stretch = {
+            table.name: table.summary(table.row_of(399_991), table.row_of(400_011)).column(0)
+            for table in open_run(tmp_path).scalar_tables()
+        }
+        closer = {"loss": stretch.pop("scalars"), **stretch}
+        await app.show(data=SimpleNamespace(curves=closer), request=ViewRequest(window=(399_991, 400_010)))
+        await pilot.pause()
+        app.plot.draw_at_once()
+        assert app.plot.frame is not None
+        assert app.plot.frame.high - app.plot.frame.low == pytest.approx(4000, abs=60), (
+            "the stretch with the pause"
+        )
+
+
+async def test_a_run_without_the_chosen_number_is_drawn_by_step(folder: Path) -> None:
+    async with bench("loss", folder) as (app, pilot):
+        app.settings_store.change(x_axis="tokens, log")
+        await app.show()
+        await pilot.pause()
+        assert app.pane.heading == "Loss"
+        await pilot.press("X", "X", "X")
+        await pilot.pause()
+        assert app.pane.heading == "Loss · by time"
+        assert app.plot.frame is not None
+        assert app.plot.frame.high == pytest.approx(400, abs=2)

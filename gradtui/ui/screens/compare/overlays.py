@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,15 +15,15 @@ from textual.reactive import reactive
 
 from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
+from gradtui.charts.x_axis import STEPS
 from gradtui.metrics import Metric
+from gradtui.ui.run_curves import axis_choices, axis_of, by_axis, end_of_axis
 from gradtui.ui.screens.compare.runs_legend import ComparedRun, newest_of
-from gradtui.ui.widgets.curve_pane import CurvePane, end_of_axis
+from gradtui.ui.settings_store import settings_of
+from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.curve_plot import CurvePlot
 from gradtui.ui.widgets.layer_charts import ScaleLegend
 from gradtui.ui.widgets.waterfall import Waterfall
-
-if TYPE_CHECKING:
-    from gradtui.charts.series import CurveData
 
 PARTS = ("batch", "train", "test")
 """The curve of a run that is drawn: that of its batches, or of the evaluations on the training or the test set."""
@@ -37,8 +37,9 @@ class OverlaidCurves(CurvePane):
     HELP = (
         "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. `e` draws the batches "
         "that were trained on, or what was **evaluated** on the training or the test set. `y` a logarithmic axis; of "
-        "the accuracy it shows the error. `v` smooths. `← →` move through **time** in all charts; a run that had ended "
-        "by then shows its last step. Where a run explodes, it leaves a linear axis to the others."
+        "the accuracy it shows the error. `v` smooths. `X` draws by step, by time or by a logged number. `← →` move "
+        "through **time** in all charts; a run that had ended by then shows its last step. Where a run explodes, it "
+        "leaves a linear axis to the others."
     )
 
     part = PARTS[0]
@@ -46,12 +47,26 @@ class OverlaidCurves(CurvePane):
 
     async def overlay(self, entries: Sequence[ComparedRun], part: str, at: int | None) -> None:
         """Show the curves of all runs; at: the step of the cursor, or None."""
-        series = [one for entry in entries if (one := curve(entry, self.what, part)) is not None]
+        self._again = partial(self.overlay, entries, part, at)
+        known = {
+            entry.letter: entry.followed.snapshot for entry in entries if entry.followed.snapshot is not None
+        }
+        self._choices = axis_choices(snapshot.curves for snapshot in known.values())
+        choice = settings_of(self.app).x_axis
+        axes = {letter: axis_of(snapshot.curves, choice) for letter, snapshot in known.items()}
+        if not any(axes.values()):
+            axes = dict.fromkeys(axes, STEPS)
+        self._axis_words = next((axis.words for axis in axes.values() if axis is not None), "")
+        missing = ", ".join(letter for letter, axis in axes.items() if axis is None)
+        series: list[CurveData] = []
+        for entry in entries:
+            one = curve(entry, self.what, part)
+            series += by_axis([one] if one is not None else [], axes.get(entry.letter))
         plot = await self.plot()
         self._newest, self._first = newest_of(entries), 1
         plot.steps_on_x, plot.cursor = True, at
-        shown = [entry.followed.snapshot for entry in entries if entry.followed.snapshot is not None]
-        plot.update(series, x_end=end_of_axis(shown))
+        plot.update(series, x_end=end_of_axis(list(known.values())))
+        self.caption = f"not recorded in {missing}" if missing else ""
         self.part = part
         self._write_title()
 
@@ -78,8 +93,6 @@ class OverlaidCurves(CurvePane):
 
 def curve(entry: ComparedRun, what: str, part: str) -> CurveData | None:
     """Return the curve of a run; None where it has no such curve."""
-    from gradtui.charts.series import CurveData
-
     snapshot = entry.followed.snapshot
     if snapshot is None:
         return None

@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from gradtui import metrics
 from gradtui.charts.series import CurveData
+from gradtui.charts.x_axis import STEPS, XAxis
 from gradtui.diagnosis.factors import Factors, factors_of_run
 from gradtui.metrics import CurveChart
 from gradtui.runs.histograms import Histogram
@@ -59,22 +60,27 @@ class LayerCurves(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         """Write the title of the frame."""
-        self.border_title = self.curves.title + (" · log" if self.curves.logarithmic else "")
+        self._write_title(STEPS)
 
-    def paint(self, view: LayerView, at: int | None, x_end: float | None) -> None:
-        """Draw the curves of a layer, with the cursor at a step; None is no cursor."""
+    def _write_title(self, axis: XAxis) -> None:
+        words = self.curves.title, axis.words, "log" if self.curves.logarithmic else ""
+        self.border_title = " · ".join(filter(None, words))
+
+    def paint(self, view: LayerView, at: int | None, x_end: float | None, axis: XAxis = STEPS) -> None:
+        """Draw the curves of a layer over an axis, with the cursor at a step; None is no cursor."""
         series = []
         for metric in metrics.registered():
             chart, name = metric.curve or (None, "")
             curve = view.curves.get(metric.name) if chart == self.curves.chart else None
             if curve is not None and len(curve) and (curve.mean == curve.mean).any():
-                series.append(CurveData(name, curve.step, curve.mean))
+                series.append(CurveData(name, curve.step, curve.mean, axis=axis))
         plot = self.query_one(CurvePlot)
         plot.update(series, x_end=x_end)
         plot.cursor = at
         names = plot.names
         if names != self.border_subtitle:
             self.border_subtitle = names
+        self._write_title(axis)
 
 
 class LayerHistogram(Vertical, can_focus=True):

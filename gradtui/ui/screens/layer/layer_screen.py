@@ -16,6 +16,7 @@ from textual.worker import get_current_worker
 
 from gradtui import metrics
 from gradtui.absent import is_absent
+from gradtui.charts.x_axis import STEPS
 from gradtui.judgement import MARKS
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import open_run
@@ -24,6 +25,7 @@ from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.keys import TIME_KEYS, WHY_KEY
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
+from gradtui.ui.run_curves import axis_choices, axis_of, end_of_axis, next_choice
 from gradtui.ui.screens.layer.layer_panes import (
     ACTIVATION,
     GRADIENT,
@@ -36,9 +38,10 @@ from gradtui.ui.screens.layer.layer_panes import (
     view_layer,
 )
 from gradtui.ui.screens.why_screen import explain
+from gradtui.ui.settings_store import settings_of, store_of
 from gradtui.ui.time_cursor import TimeCursor
 from gradtui.ui.view import StepChanged
-from gradtui.ui.widgets.curve_pane import end_of_axis
+from gradtui.ui.widgets.curve_pane import X_AXIS_KEY
 from gradtui.ui.widgets.histogram_chart import HistogramChart
 from gradtui.ui.widgets.key_line import KeyLine
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
@@ -64,7 +67,8 @@ class LayerScreen(OneAnswer[int]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (32, "-high")]
     HELP = (
         "## Layer\n\nAll that was recorded of one layer. **Gradient of each weight, by size**: time downward, size "
-        "across. A move to the left is a shrinking gradient, a move to the right a growing one."
+        "across. A move to the left is a shrinking gradient, a move to the right a growing one. `X` draws the "
+        "curves by step, by time or by a logged number."
     )
     BINDINGS = [
         Binding(
@@ -87,6 +91,7 @@ class LayerScreen(OneAnswer[int]):
         Binding("shift+down,J,pagedown", "time(10)", "10 steps on", show=False, id="layer.far-on"),
         WHY_KEY,
         *TIME_KEYS,
+        X_AXIS_KEY,
         Binding(
             "z",
             "fill",
@@ -113,6 +118,7 @@ class LayerScreen(OneAnswer[int]):
         self.index = layer
         self.cursor = TimeCursor(self, lambda: followed)
         self._loop = ReaderLoop()
+        self._view: LayerView | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the name of the layer and four charts."""
@@ -177,12 +183,27 @@ class LayerScreen(OneAnswer[int]):
         if view.index != self.index:
             return
         self.query_one("#layer-title", Static).update(self._title(view))
-        end = end_of_axis([followed.snapshot]) if followed.snapshot is not None else None
-        for pane in self.query(LayerCurves):
-            pane.paint(view, followed.at, end)
+        self._view = view
+        self._paint_curves()
         self.query_one(LayerHistogram).paint(view, followed.at)
         self.query_one(LayerFactors).paint(view)
         self.query_one(LayerUnits).paint(view)
+
+    def _paint_curves(self) -> None:
+        snapshot, view = self.followed.snapshot, self._view
+        if view is None:
+            return
+        axis = axis_of(snapshot.curves, settings_of(self.app).x_axis) if snapshot is not None else None
+        end = end_of_axis([snapshot]) if snapshot is not None else None
+        for pane in self.query(LayerCurves):
+            pane.paint(view, self.followed.at, end, axis or STEPS)
+
+    def action_x_axis(self) -> None:
+        """Draw the curves over the next axis: step, time or a logged number, linear or logarithmic."""
+        snapshot, store = self.followed.snapshot, store_of(self.app)
+        if snapshot is not None and store is not None:
+            store.change(x_axis=next_choice(store.settings.x_axis, axis_choices([snapshot.curves])))
+            self._paint_curves()
 
     def _title(self, view: LayerView) -> Content:
         """Return name, place, size and findings of the layer; beneath, its figures."""

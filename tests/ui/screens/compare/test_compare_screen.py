@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -197,3 +198,35 @@ async def test_a_small_terminal_shows_one_tab(tab: str, two: list[Path]) -> None
         shown = {name for name, pane in screen.panes() if pane.display and pane.size.height > 2}
         assert shown == {tab}
         assert app.focused in [pane for name, pane in screen.panes() if name == tab]
+
+
+async def test_compared_runs_are_drawn_by_time_and_by_a_number_that_one_has(two: list[Path]) -> None:
+    """Each run has its own time; where one lacks the number, its curve is left out and the frame says so."""
+    meta = json.loads((two[1] / "run.json").read_text())
+    meta["tables"]["tokens"] = {"columns": ["tokens"], "kind": "scalars"}
+    (two[1] / "run.json").write_text(json.dumps(meta))
+    writer = RunWriter(two[1], {"tokens": ("tokens",)})
+    for step in range(1, 101):
+        writer.append("tokens", step, [step * 2048.0])
+    writer.close()
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        screen = await compared(pilot, two)
+        panes = list(screen.query(OverlaidCurves))
+        screen.go_to(40)
+        await pilot.press("X", "X")
+        await until(pilot, lambda: all(" · by time" in pane.heading for pane in panes))
+        frame = panes[0].query_one(CurvePlot).frame
+        assert frame is not None
+        # The rows are 0.01 s apart, and the first one is at 0.
+        assert frame.axis.places(40) == pytest.approx(0.39)
+        assert "step 40" in screen_text(app)
+        await pilot.press("X", "X")
+        await until(pilot, lambda: all(" · by tokens" in pane.heading for pane in panes))
+        frame = panes[0].query_one(CurvePlot).frame
+        assert frame is not None
+        assert frame.axis.places(40) == 40 * 2048
+        assert panes[0].caption == "not recorded in A"
+        await pilot.press("X", "X")
+        await until(pilot, lambda: panes[0].caption == "" and "by" not in panes[0].heading)
+        assert screen.at == 40

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from gradtui.ui.widgets.waterfall import StepSelected, Waterfall
 
 
-CHARTS = "Waiting, ProfileChart, FactorChart, Waterfall, ScaleLegend, PlaneChart"
+CHARTS = "WaitingNote, ProfileChart, FactorChart, Waterfall, ScaleLegend, PlaneChart"
 """The widgets that can be in the pane below its headline."""
 
 

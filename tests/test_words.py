@@ -62,7 +62,7 @@ def test_a_ratio_is_written_one_way(decades: float, said: str) -> None:
     assert ratio(decades) == said
 
 
-def test_in_a_terminal_a_long_description_goes_on_under_its_beginning(
+def test_in_a_terminal_a_long_description_continues_under_its_beginning(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     rows = [("degradation", "plain and residual nets of 5 to 57 layers"), ("cures", "20 sigmoid layers")]

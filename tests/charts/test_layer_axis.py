@@ -124,7 +124,7 @@ def test_fold_gives_extremes_and_median_of_the_finite_layers(
                 assert kind == (FINITE if finite.size else ZERO)
 
 
-def test_finite_zero_infinite_and_nan_are_told_apart() -> None:
+def test_finite_zero_infinite_and_nan_are_distinguished() -> None:
     assert kind_of(np.array([1.0, -np.inf, np.inf, np.nan])).tolist() == [FINITE, ZERO, INFINITE, NAN]
 
 

@@ -117,7 +117,7 @@ def test_a_run_that_was_killed_comes_to_the_same_end_as_one_that_was_not(tmp_pat
 
 
 @pytest.mark.long
-def test_a_stopped_run_goes_on_and_a_finished_one_only_further(tmp_path: Path) -> None:
+def test_a_stopped_run_continues_and_a_finished_one_only_further(tmp_path: Path) -> None:
     words = ["run", "sigmoid-20", "--set", "net.0.repeat=4", "--set", "run.eval_every=0"]
     command = start(tmp_path, *words, "--steps", "200000")
     folder = until(lambda: runs_of(tmp_path))[0]

@@ -22,7 +22,7 @@ from gradtui.experiment.short_string import (
 
 
 @pytest.mark.parametrize("name", names())
-def test_every_preset_comes_back(name: str) -> None:
+def test_every_preset_survives_a_round_trip(name: str) -> None:
     experiment = load_preset(name)
     text = to_short_string(experiment)
     assert re.fullmatch(r"gt1-[\w-]+", text, re.ASCII)
@@ -30,7 +30,7 @@ def test_every_preset_comes_back(name: str) -> None:
     assert from_short_string(text) == resolve(text) == experiment
 
 
-def test_changes_come_back() -> None:
+def test_changes_survive_a_round_trip() -> None:
     experiment = set_fields(
         load_preset("sigmoid-20"), {"name": "naïve 层 ✓", "net.0.repeat": 7, "optimizer.lr": 0.1 + 0.2}
     )

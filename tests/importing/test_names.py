@@ -49,7 +49,7 @@ def test_total_norms_are_not_taken_for_layers(tag: str) -> None:
     assert gradient_of(tag) is None
 
 
-def test_measures_of_ours_keep_their_names() -> None:
+def test_measures_of_gradtui_keep_their_names() -> None:
     assert measured("update_ratio/dense3") == ("update_ratio", "dense3")
     assert measured("gradients/dense3") == ("grad_norm", "dense3")
     assert measured("hidden_grad/3") is None

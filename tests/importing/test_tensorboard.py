@@ -125,7 +125,7 @@ def test_histograms_of_tensors_tell_them_roughly_and_it_says_so(tmp_path: Path) 
     assert run.meta.data["gradients"] == "estimated from bins of histograms"
 
 
-def test_a_run_of_ours_comes_back_as_it_went(tmp_path: Path) -> None:
+def test_a_run_of_gradtui_is_imported_unchanged(tmp_path: Path) -> None:
     run = made_run(tmp_path / "made")
     export(run, "tensorboard", tmp_path / "out")
     again = imported(tmp_path / "out", tmp_path / "runs")

@@ -169,7 +169,7 @@ WRONG = {
 }  # fmt: skip
 
 
-def test_a_good_file_of_somebody_else_is_a_lesson(tmp_path: Path) -> None:
+def test_a_good_file_of_another_person_is_a_lesson(tmp_path: Path) -> None:
     path = tmp_path / "mine.toml"
     path.write_text(GOOD)
     assert load(path).lesson == "mine"

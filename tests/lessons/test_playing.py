@@ -85,7 +85,7 @@ async def test_lesson_two_is_played_by_keyboard_alone(home: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 50)])
-async def test_a_lesson_goes_on_where_it_was_left_and_a_question_is_skipped_by_asking_twice(
+async def test_a_lesson_continues_where_it_was_left_and_a_question_is_skipped_by_asking_twice(
     size: tuple[int, int], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)

@@ -221,7 +221,7 @@ def test_backward_is_torchs_own_again_after_close_and_errors_pass_through() -> N
     assert torch.autograd.backward is before
 
 
-def test_a_wrapper_of_somebody_else_stays(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wrapper_of_another_library_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     probe, calls = gradtui.watch(net()), []
     ours = torch.autograd.backward
 

@@ -166,7 +166,7 @@ def test_watching_costs_no_graph(home: Path, way: Callable[..., Made]) -> None:
 
 
 @pytest.mark.long
-def test_a_compiled_step_has_its_rows_and_compiles_nothing_of_ours(home: Path) -> None:
+def test_a_compiled_step_has_its_rows_and_compiles_nothing_of_gradtui(home: Path) -> None:
     def train(watched: bool) -> tuple[dict[str, int], Probe | None]:
         torch._dynamo.reset()  # type: ignore[no-untyped-call]
         counters().clear()

@@ -87,7 +87,7 @@ def test_biases_tied_later_and_another_number_type_are_followed(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("keeps_the_old", [True, False])
-def test_an_optimizer_made_anew_is_told_of_once(tmp_path: Path, keeps_the_old: bool) -> None:
+def test_an_optimizer_made_anew_is_reported_once(tmp_path: Path, keeps_the_old: bool) -> None:
     model = _net()
     optimizers = [torch.optim.SGD(model.parameters(), 0.1)]
     probe = gradtui.watch(model, optimizers[0], budget=None, runs=tmp_path)
@@ -109,7 +109,7 @@ def test_an_optimizer_made_anew_is_told_of_once(tmp_path: Path, keeps_the_old: b
     assert "optimizer" in run.status.reason
 
 
-def test_an_optimizer_made_anew_and_watched_anew_is_not_told_of(
+def test_an_optimizer_made_anew_and_watched_anew_is_not_reported(
     tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     model = _net()
@@ -147,7 +147,7 @@ class _Sharpness(torch.optim.Optimizer):
             p.copy_(kept).add_(p.grad, alpha=-0.05)
 
 
-def test_an_optimizer_whose_step_is_never_called_is_told_of(tmp_path: Path) -> None:
+def test_an_optimizer_whose_step_is_never_called_is_reported(tmp_path: Path) -> None:
     model = _net()
     optimizer = _Sharpness(model)
     probe = gradtui.watch(model, optimizer, runs=tmp_path)
@@ -166,7 +166,7 @@ def test_an_optimizer_whose_step_is_never_called_is_told_of(tmp_path: Path) -> N
     assert "took no step" in gradtui.open_run(probe.run).status.reason
 
 
-def test_a_method_that_looks_ahead_between_two_steps_is_not_told_of(
+def test_a_method_that_looks_ahead_between_two_steps_is_not_reported(
     tmp_path: Path, recwarn: pytest.WarningsRecorder
 ) -> None:
     model = _net()

@@ -34,7 +34,7 @@ def watched(runs: Path, action: Any, *, broken: bool) -> tuple[Probe, Callable[[
     return probe, step
 
 
-def test_the_action_is_run_once_while_the_training_goes_on(tmp_path: Path) -> None:
+def test_the_action_is_run_once_while_the_training_continues(tmp_path: Path) -> None:
     calls: list[tuple[str, str]] = []
 
     def note(finding: dict[str, Any]) -> None:
@@ -83,7 +83,7 @@ def test_a_healthy_training_runs_no_action_and_a_failing_action_is_one_warning(t
     assert open_run(probe.run).status.state == "finished"
 
 
-def test_what_cannot_be_called_is_refused_and_the_script_goes_on(tmp_path: Path) -> None:
+def test_what_cannot_be_called_is_refused_and_the_script_continues(tmp_path: Path) -> None:
     with pytest.warns(WatchWarning, match="cannot be called"):
         probe, step = watched(tmp_path, "mail", broken=False)
     step()

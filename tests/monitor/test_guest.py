@@ -294,7 +294,7 @@ class Unruly:
     ids=["none", "two", "empty", "complex", "string", "list", "dict", "array", "huge", "raises"],
 )
 @pytest.mark.usefixtures("home")
-def test_what_is_no_number_is_left_out_and_the_recording_goes_on(
+def test_what_is_no_number_is_left_out_and_the_recording_continues(
     value: Any, words: str, opened: Opened
 ) -> None:
     model = net()

@@ -88,7 +88,7 @@ def check(run: Run, *trainings: Training, first: int = 1) -> None:
     np.testing.assert_allclose(losses, [wanted[step][2] for step in steps.tolist()], rtol=1e-6)
 
 
-def test_goes_on_from_an_earlier_checkpoint(home: Path, opened: Opened) -> None:
+def test_continues_from_an_earlier_checkpoint(home: Path, opened: Opened) -> None:
     first = Training()
     first.watch(resume="my-run", config={"lr": 0.05}, note="first try")
     first.run(12)
@@ -127,7 +127,7 @@ def test_goes_on_from_an_earlier_checkpoint(home: Path, opened: Opened) -> None:
 
 
 @pytest.mark.parametrize(("step", "goes_on"), [(None, 10), (4, 4), (15, 15)])
-def test_goes_on_at_the_given_step_or_after_the_last(
+def test_continues_at_the_given_step_or_after_the_last(
     home: Path, opened: Opened, step: int | None, goes_on: int
 ) -> None:
     first = Training(torch.optim.SGD)
@@ -233,7 +233,7 @@ for step in range(1, 10**9):
 """
 
 
-def test_goes_on_after_the_process_was_killed(
+def test_continues_after_the_process_was_killed(
     home: Path, opened: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(resumed_run, "ANSWER_SECONDS", 0.1)

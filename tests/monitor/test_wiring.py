@@ -227,7 +227,7 @@ def test_gradients_that_are_never_cleared_are_found(home: Path, rate: float) -> 
 
 
 @pytest.mark.parametrize("way", ["none", "zero", "clip"])
-def test_gradients_that_are_gone_before_the_step_are_told_apart_from_a_loss_of_nothing(
+def test_gradients_that_are_gone_before_the_step_are_distinguished_from_a_loss_of_nothing(
     home: Path, way: str
 ) -> None:
     model = mlp()

@@ -83,7 +83,7 @@ def test_a_few_steps_have_eight_samples_while_they_are_cheap() -> None:
     assert len(train_planned(3, 3e-3, 4e-3)[0]) == 3
 
 
-def test_a_run_that_is_resumed_goes_on_with_the_plan() -> None:
+def test_a_run_that_is_resumed_continues_with_the_plan() -> None:
     budget = SamplingBudget(0.03)
     plan = SamplePlan(500, budget)
     budget.add(3e-3, 0.0, 4e-3)

@@ -20,7 +20,7 @@ values = st.recursive(leaves, lambda inner: st.lists(inner) | st.dictionaries(te
 
 
 @given(st.dictionaries(texts, values))
-def test_an_entry_is_one_line_and_comes_back(entry: dict) -> None:
+def test_an_entry_is_one_line_and_is_read_unchanged(entry: dict) -> None:
     line = encode_line(entry)
     assert line.count(b"\n") == 1
     assert line.endswith(b"\n")

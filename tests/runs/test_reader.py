@@ -18,7 +18,7 @@ from gradtui.runs.writer import RunWriter
 from tests.support.run_folders import columns_of, describe, write_rows
 
 
-def test_numbers_come_back_as_arrays(tmp_path: Path) -> None:
+def test_numbers_are_read_as_arrays(tmp_path: Path) -> None:
     describe(tmp_path)
     scalars = np.array([[2.3, 0.1, 0.01], [np.nan, 0.2, 0.01]], np.float32)
     gradients = np.array([[1e-30, 1, 1e25], [np.inf, np.nan, 0]], np.float32)

@@ -190,7 +190,7 @@ def test_a_forked_child_never_writes(tmp_path: Path) -> None:
     assert not (tmp_path / "events.jsonl").exists()
 
 
-def test_a_removed_folder_is_an_error_once_and_does_not_come_back(tmp_path: Path) -> None:
+def test_a_removed_folder_is_an_error_once_and_does_not_return(tmp_path: Path) -> None:
     folder = tmp_path / "run"
     folder.mkdir()
     writer = RunWriter(folder, COLUMNS, flush_every=60)
@@ -208,7 +208,7 @@ def test_a_removed_folder_is_an_error_once_and_does_not_come_back(tmp_path: Path
     assert not folder.exists()
 
 
-def test_a_table_that_vanished_does_not_come_back_without_its_beginning(tmp_path: Path) -> None:
+def test_a_table_that_vanished_does_not_return_without_its_beginning(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path, COLUMNS, flush_every=60)
     writer.append("scalars", 1, [1, 2])
     writer.flush()

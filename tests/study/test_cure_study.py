@@ -220,7 +220,7 @@ def test_pretraining_is_part_of_the_step_time() -> None:
     assert step_seconds(open_run(folder)) == pytest.approx(0.01 + 0.12 / 60, rel=0.3)
 
 
-def test_failed_run_has_its_reason_in_its_row_and_the_others_go_on() -> None:
+def test_failed_run_has_its_reason_in_its_row_and_the_others_continue() -> None:
     def train(trainer: Trainer) -> None:
         if trainer.cure == "relu":
             (trainer.folder / "trainer.log").write_text("Killed by a meteorite\n")

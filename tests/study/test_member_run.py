@@ -35,7 +35,7 @@ def test_run_whose_machine_is_lost_restarts_in_its_folder_and_its_row_says_so(
     assert state.rows[1].name in said[0]
 
 
-def test_run_that_loses_many_machines_fails_and_the_others_go_on() -> None:
+def test_run_that_loses_many_machines_fails_and_the_others_continue() -> None:
     launcher = Launcher()
     running = study(TWO_SEEDS, launcher, jobs=1)
     settled(running)

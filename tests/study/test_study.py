@@ -60,7 +60,7 @@ def test_each_member_is_an_ordinary_run_in_the_folder_of_runs() -> None:
     assert set(StudyIndex(state.folder).read().values()) == {row.folder for row in state.rows}
 
 
-def test_failed_run_has_its_reason_in_its_row_and_the_others_go_on() -> None:
+def test_failed_run_has_its_reason_in_its_row_and_the_others_continue() -> None:
     def train(trainer: Trainer) -> None:
         if trainer.experiment.seed == 1 and trainer.experiment.net[0].activation == "relu":
             trainer.train(steps=5, end="failed", reason="out of memory: say")

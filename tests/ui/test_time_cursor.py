@@ -67,7 +67,7 @@ async def test_going_down_from_the_last_line_is_live_again(make_run: MakeRun) ->
         await until(pilot, lambda: lab.followed.at is None)
 
 
-async def test_the_past_stands_still_while_training_goes_on(make_run: MakeRun) -> None:
+async def test_the_past_stands_still_while_training_continues(make_run: MakeRun) -> None:
     folder = make_run(steps=100, end=None)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -58,7 +58,7 @@ def test_a_nonfinite_finding_names_the_first_layer_and_step() -> None:
     assert nonfinite.layers[0] != evidence.layers[0], "the weights broke after it, and before the next step"
 
 
-def test_dead_and_saturated_layers_are_told_apart_and_named() -> None:
+def test_dead_and_saturated_layers_are_distinguished_and_named() -> None:
     evidence, finding = only("dead-bias")
     assert finding.layers == tuple(np.array(evidence.layers)[evidence.dead_fraction.values[-1] >= 0.5])
     evidence, finding = only("saturated-bias")

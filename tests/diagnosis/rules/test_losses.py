@@ -83,7 +83,7 @@ class TestZeroPoint:
 class TestBlowUps:
     @pytest.mark.parametrize("peak", [20.0, 60.0, 600.0])
     @pytest.mark.parametrize("at", [1, 2, 30, 150])
-    def test_a_loss_that_jumps_and_comes_back_to_guessing(self, peak: float, at: int) -> None:
+    def test_a_loss_that_jumps_and_returns_to_guessing(self, peak: float, at: int) -> None:
         loss = np.full(300, 2.35) + noise(300, 0.02)
         loss[at : at + 60] = np.geomspace(peak, 2.4, 60)
         found = diagnose(script(loss))
@@ -211,7 +211,7 @@ class TestScaler:
         assert (found.code, found.step) == ("nonfinite", 119)
 
 
-def test_a_live_run_is_given_time_to_come_back_from_a_jump() -> None:
+def test_a_live_run_is_given_time_to_return_from_a_jump() -> None:
     loss = np.concatenate([[2.4], np.geomspace(60, 1.0, 299)])
     for step in (5, 40, 100, 150):
         assert codes(live(script(loss), step)) == []

@@ -160,7 +160,7 @@ def test_names_are_those_of_variables_and_differ() -> None:
     ]
 
 
-def test_a_failure_is_one_warning_and_the_training_goes_on(
+def test_a_failure_is_one_warning_and_the_training_continues(
     recording: Recording, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> None:

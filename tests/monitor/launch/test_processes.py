@@ -170,7 +170,7 @@ def test_the_own_start_up_modules_run_and_only_the_path_is_changed(folder: Folde
     assert watched.stdout.endswith("[]\n")
 
 
-def test_before_the_first_step_nothing_of_ours_is_imported(folder: Folder) -> None:
+def test_before_the_first_step_nothing_of_gradtui_is_imported(folder: Folder) -> None:
     folder.write("""
         import sys
         from common import nn, torch

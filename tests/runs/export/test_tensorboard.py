@@ -26,7 +26,7 @@ def accumulated(run: Run, out: Path) -> event_accumulator.EventAccumulator:
     return reader
 
 
-def test_every_number_comes_back_with_its_step_and_time(tmp_path: Path) -> None:
+def test_every_number_is_read_with_its_step_and_time(tmp_path: Path) -> None:
     run = made_run(tmp_path / "run")
     reader = accumulated(run, tmp_path / "out")
     times = dict(zip(*run.scalars("time"), strict=True))

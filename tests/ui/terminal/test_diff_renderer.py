@@ -80,7 +80,7 @@ def test_only_the_letters_colour_is_sent_where_only_that_differs() -> None:
     assert pen.to(Style.parse("bold #040506 on #0a0b0c")).startswith("\x1b[0;1;")
 
 
-def test_forget_knows_nothing_of_the_terminal() -> None:
+def test_forget_does_not_know_the_terminal() -> None:
     cells = TerminalCells()
     cells.replace([[Strip([Segment("a" * WIDTH)])]], WIDTH)
     cells.forget()

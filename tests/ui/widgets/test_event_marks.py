@@ -169,7 +169,7 @@ def test_jumps_of_the_rate_are_marked() -> None:
     assert jumps_of([], []) == []
 
 
-def test_every_kind_that_is_told_has_a_sign(story: Story) -> None:
+def test_every_kind_that_is_reported_has_a_sign(story: Story) -> None:
     story.rows([0.1] * 60).event("control", 1, set={"optimizer.lr": 1.0}).event(
         "control", 2, set={"cures.l2": 1.0}
     )

@@ -116,7 +116,7 @@ async def test_keys_move_through_time_panes_parts_and_measures(two: list[Path]) 
         await until(pilot, lambda: isinstance(app.screen, LabScreen))
 
 
-async def test_a_live_run_goes_on_growing(two: list[Path], make_run: MakeRun) -> None:
+async def test_a_live_run_continues_to_grow(two: list[Path], make_run: MakeRun) -> None:
     live = make_run(set_fields(SIGMOID, {"name": "alive"}), steps=30, end=None)
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:

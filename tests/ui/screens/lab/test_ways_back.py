@@ -50,7 +50,7 @@ async def test_escape_leads_back_through_each_list_to_the_run_before(make_run: M
         assert "gradtui  sigmoid-20" in screen_text(app)
 
 
-async def test_a_stopped_run_goes_on_with_space_and_an_edited_net_is_trained_anew(
+async def test_a_stopped_run_continues_with_space_and_an_edited_net_is_trained_anew(
     make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = make_run(steps=40, end="stopped")

@@ -196,7 +196,7 @@ async def test_tags_of_several_come_and_go_together_and_others_stay(three: list[
         await until(pilot, lambda: names(screen) == ["beta", "alpha"])
 
 
-async def test_deleted_runs_come_back(three: list[Path]) -> None:
+async def test_deleted_runs_return(three: list[Path]) -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36), notifications=True) as pilot:
         screen = await opened(pilot, 3)
@@ -214,7 +214,7 @@ async def test_deleted_runs_come_back(three: list[Path]) -> None:
         await until(pilot, lambda: "nothing was deleted" in screen_text(app))
 
 
-async def test_the_run_on_the_screen_stays_there_when_it_is_deleted_and_comes_back(
+async def test_the_run_on_the_screen_stays_there_when_it_is_deleted_and_returns(
     three: list[Path],
 ) -> None:
     app = GradtuiApp(attach=three[2])

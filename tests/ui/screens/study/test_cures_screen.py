@@ -142,7 +142,7 @@ async def test_waiting_cure_has_no_run_to_open() -> None:
         assert answers == []
 
 
-async def test_cures_go_on_when_the_screen_is_left_and_it_can_be_opened_again() -> None:
+async def test_cures_continue_when_the_screen_is_left_and_it_can_be_opened_again() -> None:
     launcher = Launcher()
     study = cure_study(sick_run(), CURES, jobs=1, start=launcher)
     app = GradtuiApp()

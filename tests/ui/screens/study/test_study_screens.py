@@ -100,7 +100,7 @@ async def test_study_is_trained_and_shows_its_charts_and_findings(
         await until(pilot, lambda: isinstance(app.screen, LabScreen))
 
 
-async def test_training_goes_on_when_the_screen_is_left_and_is_found_again() -> None:
+async def test_training_continues_when_the_screen_is_left_and_is_found_again() -> None:
     launcher = Launcher()
     store = StudyStore(runs_root(), engine(launcher))
     app = GradtuiApp()

@@ -76,7 +76,7 @@ class Home:
 
     @contextlib.contextmanager
     def running(self, module: str, *words: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a module whose stdin and stdout are pipes of ours until the block ends."""
+        """Run a module until the block ends; its stdin and stdout are pipes of this process."""
         with contextlib.ExitStack() as cleanup:
             with delayed():
                 child = subprocess.Popen(

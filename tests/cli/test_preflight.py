@@ -13,7 +13,7 @@ from tests.support.command_line import gradtui, strictly
 
 @pytest.fixture
 def nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder for temporary files, in which nothing of ours is to be left."""
+    """A folder for temporary files, in which gradtui must leave nothing."""
     folder = tmp_path / "temporary"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))

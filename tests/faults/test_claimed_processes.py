@@ -1,4 +1,4 @@
-"""A run that claims somebody else's process, or a heartbeat of the future, is not live for ever."""
+"""Test that a run with another program's process, or with a heartbeat in the future, is not live for ever."""
 
 from __future__ import annotations
 

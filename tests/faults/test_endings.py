@@ -1,4 +1,4 @@
-"""However the app ends, the terminal is as it was, the trainer goes on, and the run is whole."""
+"""Test that at every end of the app the terminal is restored, the trainer continues, and the run is whole."""
 
 from __future__ import annotations
 

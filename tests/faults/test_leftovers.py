@@ -28,7 +28,7 @@ AGED = time.time() - 3600
 
 @pytest.fixture
 def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A folder for temporary files, by which the processes of a test can be told from others."""
+    """A folder for temporary files, which distinguishes the processes of a test from others."""
     folder = tmp_path / "scratch"
     folder.mkdir()
     monkeypatch.setenv("TMPDIR", str(folder))

@@ -1,4 +1,4 @@
-"""Test how weights that were trained before are told from fresh ones."""
+"""Test how weights that were trained before are distinguished from fresh ones."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def train(model: nn.Module, steps: int, probe: Probe | None, optimizer: torch.op
 
 @pytest.fixture
 def silence() -> Iterator[None]:
-    """A warning of ours is an error."""
+    """A warning of gradtui is an error."""
     with warnings.catch_warnings():
         warnings.simplefilter("error", WatchWarning)
         yield
@@ -60,7 +60,7 @@ def silence() -> Iterator[None]:
 
 @contextmanager
 def one_warning(words: str) -> Iterator[pytest.WarningsRecorder]:
-    """Exactly one of ours comes, with these words."""
+    """Exactly one warning of gradtui comes, with these words."""
     with pytest.warns(WatchWarning, match=words) as warned:
         yield warned
     assert len(warned) == 1

@@ -57,7 +57,7 @@ def the_run(tmp_path: Path) -> Run:
 
 
 def wait_for_step(tmp_path: Path, step: int) -> Run:
-    """Return the run once it has taken so many steps."""
+    """Return the run after it has taken `step` steps."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         runs = list_runs(tmp_path / "home" / "runs")

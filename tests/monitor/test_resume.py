@@ -1,4 +1,4 @@
-"""A training that was stopped goes on in its run, one process at a time, from the step of its checkpoint."""
+"""Test that a stopped training continues in its run, one process at a time, from the step of its checkpoint."""
 
 from __future__ import annotations
 

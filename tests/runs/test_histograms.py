@@ -217,7 +217,7 @@ def test_rows_are_chosen_evenly_from_the_first_to_the_last(rows: int, most: int)
 def test_one_layer_of_a_thousand_is_read_without_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A hundred thousand rows; the file has holes where nobody looks."""
+    """A hundred thousand rows; the file has holes in the parts that are not read."""
     rows, layers = 100_000, 1000
     described(tmp_path, layers)
     columns = len(PARTS) * layers

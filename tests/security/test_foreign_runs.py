@@ -1,4 +1,4 @@
-"""Looking at somebody else's run opens no file outside the folder of runs, whatever its experiment names."""
+"""Test that showing another person's run opens no file outside the folder of runs."""
 
 from __future__ import annotations
 

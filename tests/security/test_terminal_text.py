@@ -1,4 +1,4 @@
-"""Text from somebody else's run gives no orders to a terminal or a spreadsheet, and forges no lines."""
+"""Test that text from another person's run cannot control a terminal or a spreadsheet, nor add lines."""
 
 from __future__ import annotations
 

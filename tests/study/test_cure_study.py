@@ -31,7 +31,7 @@ CURES = ["relu", "elu", "tanh-xavier"]
 
 
 def settled(study: Study, polls: int = 60) -> StudyState:
-    """Poll so many times and return the state."""
+    """Poll `polls` times and return the state."""
     for _ in range(polls):
         study.poll()
     return study.state

@@ -1,4 +1,4 @@
-"""Test forks: bit-identical where nothing is changed, refused where they cannot go on."""
+"""Test forks: bit-identical where nothing is changed, refused where they cannot continue."""
 
 from __future__ import annotations
 

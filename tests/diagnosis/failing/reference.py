@@ -12,7 +12,7 @@ from gradtui.experiment import Experiment, from_dict, to_dict
 from gradtui.experiment.activations import ACTIVATIONS
 
 DEEP = 8
-"""Beyond so many layers the reference has shortcuts."""
+"""The number of layers above which the reference has shortcuts."""
 
 
 def reference(experiment: Experiment) -> Experiment:

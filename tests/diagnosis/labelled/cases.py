@@ -32,7 +32,7 @@ class Case:
     """One of HALVES."""
     experiment: Experiment
     control: Experiment | None
-    """The same without what makes it sick; for a degraded net the same with fewer layers. None for a healthy net."""
+    """The same without the fault; for a degraded net the same with fewer layers. None for a healthy net."""
     recorded: str
     """The name of its numbers in `recorded/`; empty for most."""
 

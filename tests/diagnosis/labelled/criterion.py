@@ -98,7 +98,7 @@ def confirmed(label: str, figures: Figures) -> bool:
 
 
 def undone(label: str, figures: Figures, control: Figures) -> bool:
-    """Return whether the control is free of what makes the other one sick."""
+    """Return whether the control does not have the problem of the other run."""
     match label:
         case "underflow":
             return control.silent == 0.0

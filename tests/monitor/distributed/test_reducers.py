@@ -44,7 +44,7 @@ def three() -> Iterator[Ranks]:
 
 
 def take(rank0: Rank0Reducer, count: int, seconds: float = 20) -> list[RankPart]:
-    """Wait until so many steps have been added up, and return them."""
+    """Wait until `count` steps have been added up, and return them."""
     found: list[RankPart] = []
     end = time.monotonic() + seconds
     while len(found) < count and time.monotonic() < end:

@@ -21,7 +21,7 @@ SCALARS = ("loss", "lr", "clipped")
 
 
 class Story:
-    """A run that is told event by event."""
+    """A run whose events are given one by one."""
 
     def __init__(self, folder: Path, steps: int = 100) -> None:
         meta = RunMeta.of_this_process(

@@ -30,7 +30,7 @@ SIGMOID = resolve("sigmoid-20")
 
 @pytest.fixture
 def two(make_run: MakeRun) -> list[Path]:
-    """A sick one, and one that is deeper and well."""
+    """A failing run, and one that is deeper and healthy."""
     deep = set_fields(SIGMOID, {"name": "deep", "net.0.repeat": 30, "optimizer.lr": 0.5})
     return [make_run(), make_run(deep, decades=0.0, steps=100)]
 

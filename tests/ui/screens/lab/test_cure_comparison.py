@@ -35,7 +35,7 @@ CURED = cure("relu").apply(resolve("sigmoid-20"))
 
 
 def twins(make_run: MakeRun) -> tuple[Path, Path]:
-    """A sick run, and one with a cure that says whose twin it is."""
+    """A failing run, and one with a cure that names it as its parent."""
     sick = make_run(steps=200)
     return sick, make_run(CURED, steps=100, decades=0.3, parent=Parent(sick.name, 0, "relu"))
 

@@ -82,6 +82,8 @@ class FollowedRun:
         self.snapshot: Snapshot | None = None
         self.title = folder.name
         """The name of the run."""
+        self.note = ""
+        """The note on the run, from people or from its script."""
         self.experiment: Experiment | None = None
         """What is trained, with the live changes that the trainer made; None for a script."""
         self.parent: Parent | None = None
@@ -215,7 +217,7 @@ class FollowedRun:
             # This may last only for a moment, so the data that were read before are kept.
             return False
         # A new name is in a file that the follower does not read, so it is read again each time.
-        self.title = run.name
+        self.title, self.note = run.name, run.note
         snapshot = monitor.snapshot if monitor.poll() else None
         if snapshot is None and self._trainer_failed_to_start():
             self.failed_to_start, snapshot = True, self.snapshot

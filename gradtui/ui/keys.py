@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 
+from gradtui.ui.run_note import NOTE_KEY
+
 if TYPE_CHECKING:
     from gradtui.ui.followed_run import FollowedRun
 
@@ -224,6 +226,7 @@ LAB_KEYS: list[BindingType] = [
         tooltip="Studies: many trainings that answer one question.",
         id="lab.studies",
     ),
+    NOTE_KEY,
     Binding("L", "log", "log", show=False, tooltip="Show what the trainer printed.", id="lab.log"),
     Binding("tab", "pane(1)", "next pane", show=False, id="lab.next"),
     Binding("shift+tab", "pane(-1)", "previous pane", show=False, id="lab.before"),
@@ -283,7 +286,7 @@ GRADIENT_KEYS: list[BindingType] = [
 NEED_A_RUN = frozenset(
     {
         "send", "restart", "continue",
-        "log", "report", "metric", "why", "factors", "plane", "first_bad", "live", "find_layer", "back",
+        "log", "note", "report", "metric", "why", "factors", "plane", "first_bad", "live", "find_layer", "back",
         "fork_with_cure", "try_all_cures", "repair", "end_comparison",
     }
 )  # fmt: skip
@@ -308,7 +311,7 @@ def why_not(action: str, run: FollowedRun | None) -> str:
         return "not while a run trains" if run is not None and run.live else ""
     if run is None:
         return "needs a run, press space first"
-    if name in ("live", "back", "report"):
+    if name in ("live", "back", "note", "report"):
         return ""
     if name == "plane":
         return "this run has no points in the plane; data such as spirals or circle have"

@@ -13,6 +13,7 @@ from textual.widgets import Static
 from gradtui.judgement import MARKS
 from gradtui.ui.screens.lab.code_advice import HINT, code_text, cures_with_code
 from gradtui.ui.shown_diagnosis import ShownDiagnosis
+from gradtui.words import printable
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
@@ -25,7 +26,10 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """The FindingsPane shows the findings of the run, the worst first, and above them the verdict on a cure."""
 
     ALLOW_MAXIMIZE = True  # Textual's scrolling containers do not allow it by themselves.
-    HELP = "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on."
+    HELP = (
+        "## Findings\n\nWhat the diagnosis says of this run, with the figures it rests on, and beneath it the **note** "
+        'on the run, which `"` edits.'
+    )
     DEFAULT_CSS = """
     FindingsPane {
         padding: 0 1; scrollbar-size-vertical: 1;
@@ -48,6 +52,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
     """The verdict on a fork: its cure, the time of the judgement, and the lines of the verdict; empty without a
     comparison."""
 
+    note: var[str] = var("")
+    """The note on the run, which may have several lines."""
+
     _written = Content()
     """The text on the screen."""
 
@@ -64,7 +71,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
         if self.is_attached:
             self._show()
 
-    watch_breaks = watch_verdict = watch_diagnosis
+    watch_breaks = watch_verdict = watch_note = watch_diagnosis
 
     def watch_step(self) -> None:
         """Write the text again if it names the step."""
@@ -83,6 +90,9 @@ class FindingsPane(VerticalScroll, can_focus=True):
                 f"\n{broke.what}\n",
                 (broke.batch, "$secondary"),
             )
+        if self.note:
+            lines = "\n".join(printable(line) for line in self.note.splitlines())
+            text += Content.assemble(("\n\nnote  ", "$secondary"), lines)
         if self.verdict:
             text = _verdict(*self.verdict) + "\n\n" + text
         hint = "w why · f fix it · T all cures" if curable else "w why" if findings else ""

@@ -18,9 +18,10 @@ from textual.widgets import OptionList
 from gradtui.experiment import Experiment
 from gradtui.ui.chart_imports import import_charts
 from gradtui.ui.edit.field_list import FieldList
-from gradtui.ui.followed_run import FollowedRun, RunChanged
+from gradtui.ui.followed_run import RunChanged
 from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
 from gradtui.ui.one_answer import OneAnswer
+from gradtui.ui.run_note import RunTextActions
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.expected_pane import ExpectedPane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -49,7 +50,7 @@ STATUS_SECONDS = 0.5
 """The seconds between two paintings of the first line without new data, so that a long evaluation is named."""
 
 
-class LabScreen(TimeActions, OneAnswer[Any]):
+class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     """The LabScreen owns the panes: it sets their attributes and handles their messages.
 
     Its parts do the rest: `view` follows and paints the run, `comparison` a second one beside it, `controls` start and
@@ -95,11 +96,6 @@ class LabScreen(TimeActions, OneAnswer[Any]):
     def workbench(self) -> Workbench:
         """Return the left column, which owns the edited experiment."""
         return self.query_one(Workbench)
-
-    @property
-    def followed(self) -> FollowedRun | None:
-        """Return the run on the screen; None before the first."""
-        return self.view.run
 
     # -- the first frame, and what can wait until it is painted
 
@@ -394,7 +390,3 @@ class LabScreen(TimeActions, OneAnswer[Any]):
         """Write the run on the screen as one page to share."""
         if self.followed is not None:
             self.lists.report(self.followed.folder)
-
-    def action_log(self) -> None:
-        """Show the last lines that the trainer printed."""
-        self.controls.show_log(self.followed)

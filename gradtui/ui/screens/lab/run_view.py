@@ -150,6 +150,7 @@ class RunView:
             "restart": run is not None and not run.script,
             "log": run is not None,
             "report": run is not None,
+            "note": run is not None,
             "metric": run is not None,
             "why": run is not None,
             "factors": run is not None,
@@ -222,6 +223,7 @@ class RunView:
         findings.step = run.data.step if run.data is not None else 0
         findings.diagnosis = diagnosis
         findings.breaks = run.divergences
+        findings.note = run.note
         judgement = diagnosis.judgement
         screen.query_one(TabLine).alarm = judgement.mark[0] if judgement.state == "problem" else ""
         for title, text, severity in run.news():

@@ -15,6 +15,7 @@ from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.label import name_of, read_label, retagged, tags_of, write_label
 from gradtui.runs.run_info import RunInfo
+from gradtui.ui.run_note import ask_for_note, note_on
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.runs.run_list import RunList
 
@@ -78,6 +79,12 @@ class RunActions:
 
         hint = "⏎ rename   esc back   leave empty to restore the name"
         self._screen.app.push_screen(AskScreen("Name of the run", run.name, hint, name_of), take)
+
+    def note(self) -> None:
+        """Ask for the note on the run under the cursor."""
+        run = self._runs.here
+        if run is not None:
+            ask_for_note(self._screen, run.note, lambda note: self._do(partial(note_on, run.run, note)))
 
     def tag(self) -> None:
         """Ask for the tags of the chosen runs: those that all of them have can be deleted there."""

@@ -9,6 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.runs.run_info import RunInfo
+from gradtui.ui.run_note import on_one_line
 from gradtui.words import net_in_words, printable
 
 
@@ -62,13 +63,14 @@ class RunDetail(Widget):
     info: reactive[RunInfo | None] = reactive(None)
 
     def render(self) -> Content:
-        """Return what is trained; beneath, why it ended, what it was compared with, and its folder."""
+        """Return what is trained; beneath, the note on it, why it ended, what it was compared with, and its folder."""
         info = self.info
         if info is None:
             return Content("")
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
-        parts = [printable(info.status.reason)] if info.status.reason else []
+        parts = [printable(on_one_line(info.note))] if info.note else []
+        parts += [printable(info.status.reason)] if info.status.reason else []
         if info.parent is not None:
             parts.append(f"compared with {printable(info.parent.run)}")
         parts.append(printable(str(info.run)))

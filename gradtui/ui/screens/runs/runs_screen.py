@@ -20,6 +20,7 @@ from gradtui.runs.library import Library
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
+from gradtui.ui.run_note import NOTE_KEY
 from gradtui.ui.screens.runs.run_actions import RunActions
 from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
 from gradtui.ui.screens.runs.run_list import RunList
@@ -31,12 +32,12 @@ HINT = "findings:vanishing  depth>20  accuracy<50%  status:finished  tag:paper  
 HELP_TEXT = (
     "## Runs\n\n**gradient** is the gradient of each layer at the last step, from input to output: the highest block "
     "is the largest, the lowest eight decades below it. `×` is NaN, `∞` infinite, `0` exactly zero.\n\n"
-    "A **filter** is words separated by spaces, all of which must match: `sigmoid` is a part of a name, folder or tag; "
-    "`findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`; `depth>20`, `accuracy<50%`, "
-    "`train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, `optimizer.lr>=0.1`; and "
-    "`-` before a word excludes it. `findings:none` have no problem.\n\n"
-    "A **deleted** run is kept for a week, and `u` restores it. Names and tags are written beside "
-    "the run; what its trainer writes stays as it is."
+    "A **filter** is words separated by spaces, all of which must match: `sigmoid` is a part of a name, folder, note "
+    "or tag; `findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`, `note:*clip*`; `depth>20`, "
+    "`accuracy<50%`, `train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, "
+    "`optimizer.lr>=0.1`; and `-` before a word excludes it. `findings:none` have no problem.\n\n"
+    'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are '
+    "written beside the run; what its trainer writes stays as it is."
 )
 
 KEYS: list[BindingType] = [
@@ -50,6 +51,7 @@ KEYS: list[BindingType] = [
     Binding("c", "compare", "compare", tooltip="Compare the marked runs.", id="runs.compare"),
     Binding("t", "tag", "tag", tooltip="Give the marked ones (or this one) tags.", id="runs.tag"),
     Binding("n", "rename", "name", tooltip="Rename this run.", id="runs.name"),
+    NOTE_KEY,
     Binding("d,delete", "delete", "delete", tooltip="The marked ones, or this one.", id="runs.delete"),
     Binding(
         "u",
@@ -213,6 +215,7 @@ class RunsScreen(OneAnswer["Path | None"]):
             "mark",
             "tag",
             "rename",
+            "note",
             "delete",
             "compare",
             "copy",
@@ -341,6 +344,10 @@ class RunsScreen(OneAnswer["Path | None"]):
     def action_rename(self) -> None:
         """Give the run under the cursor another name."""
         self.actions.rename()
+
+    def action_note(self) -> None:
+        """Write a note on the run under the cursor."""
+        self.actions.note()
 
     def action_tag(self) -> None:
         """Change the tags of the chosen runs."""

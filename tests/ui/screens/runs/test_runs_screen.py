@@ -14,10 +14,11 @@ from gradtui.experiment import resolve, set_fields
 from gradtui.runs import trash
 from gradtui.runs.control import ControlReader
 from gradtui.runs.folder import runs_root
-from gradtui.runs.label import Label, read_label, write_label
+from gradtui.runs.label import Label, read_label, write_label, write_note
 from gradtui.runs.library import list_runs
 from gradtui.runs.reader import open_run
 from gradtui.ui.app import GradtuiApp
+from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.lab_screen import LabScreen
 from gradtui.ui.screens.runs.runs_screen import RunsScreen
 from gradtui.ui.widgets.row_table import RowTable
@@ -304,3 +305,38 @@ def test_blocks_fall_by_decades_from_the_largest() -> None:
     assert words.blocks([5.0, 5.0]) == "▇▇"
     assert words.blocks([nan, inf, -inf, 2.0]) == "×∞0▇"
     assert words.blocks([]) == ""
+
+
+async def test_a_note_is_written_in_the_list_and_in_the_lab_and_is_found(three: list[Path]) -> None:
+    """The key edits the note that its script or a person gave; a note of several lines keeps them."""
+    folder = three[2]
+    write_note(folder, "first\x1b line\nsecond line")
+    app = GradtuiApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = await opened(pilot, 3)
+        await until(pilot, lambda: "first line ⏎ second line" in screen_text(app))
+        await pilot.press("quotation_mark")
+        await until(pilot, lambda: len(app.screen.query(Input)) == 1)
+        assert app.screen.query_one(Input).value == "first line ⏎ second line"
+        await pilot.press(*" with clip", "enter")
+        await until(pilot, lambda: open_run(folder).note == "first line\nsecond line with clip")
+        await until(pilot, lambda: screen.listing.rows[0].note.endswith("clip"))
+        await typed(pilot, "note:*with?clip*")
+        assert names(screen) == ["gamma"]
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: isinstance(app.screen, LabScreen))
+        lab = app.screen
+        assert isinstance(lab, LabScreen)
+        await until(pilot, lambda: lab.followed is not None and lab.followed.outcome is not None)
+        await pilot.press("4")
+        pane = lab.query_one(FindingsPane)
+        await until(pilot, lambda: "note  first line\nsecond line with clip" in str(pane._written))
+        await pilot.press("quotation_mark")
+        await until(pilot, lambda: len(app.screen.query(Input)) == 1)
+        app.screen.query_one(Input).value = "x" * 2001
+        await pilot.press("enter")
+        await until(pilot, lambda: "2,000 characters at most" in screen_text(app))
+        app.screen.query_one(Input).value = ""
+        await pilot.press("enter")
+        await until(pilot, lambda: open_run(folder).note == "")
+        await until(pilot, lambda: "note  " not in str(pane._written))

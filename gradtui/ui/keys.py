@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Any
 from textual.binding import ActiveBinding, Binding, BindingType
 from textual.screen import Screen
 
-from gradtui.ui.run_note import NOTE_KEY
-
 if TYPE_CHECKING:
     from gradtui.ui.followed_run import FollowedRun
 
 WHY_KEY = Binding("w", "why", "why", tooltip="What was found, why it happens, and what helps.", id="lab.why")
+
+NOTE_KEY = Binding(
+    "quotation_mark",
+    "note",
+    "note",
+    key_display='"',
+    show=False,
+    tooltip="Write a note on this run.",
+    id="run.note",
+)
+"""The key that every screen with a run has."""
 
 TIME_KEYS: list[BindingType] = [
     Binding("m", "metric(True)", "metric", tooltip="Draw another metric of the layers.", id="lab.measure"),

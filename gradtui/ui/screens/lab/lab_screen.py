@@ -21,7 +21,6 @@ from gradtui.ui.edit.field_list import FieldList
 from gradtui.ui.followed_run import RunChanged
 from gradtui.ui.keys import LAB_KEYS, rank_of, why_not
 from gradtui.ui.one_answer import OneAnswer
-from gradtui.ui.run_note import RunTextActions
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.expected_pane import ExpectedPane
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -32,6 +31,7 @@ from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.run_lists import RunLists
 from gradtui.ui.screens.lab.run_view import RunView
 from gradtui.ui.screens.lab.workbench import Workbench
+from gradtui.ui.screens.run_note import RunTextActions
 from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeActions, TimeCursor
 from gradtui.ui.view import StepChanged

@@ -15,8 +15,8 @@ from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.label import name_of, read_label, retagged, tags_of, write_label
 from gradtui.runs.run_info import RunInfo
-from gradtui.ui.run_note import ask_for_note, note_on
 from gradtui.ui.screens.dialogs import AskScreen
+from gradtui.ui.screens.run_note import ask_for_note, note_on
 from gradtui.ui.screens.runs.run_list import RunList
 
 MAX_COMPARED = 8

@@ -9,7 +9,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from gradtui.runs.run_info import RunInfo
-from gradtui.ui.run_note import on_one_line
+from gradtui.ui.screens.run_note import on_one_line
 from gradtui.words import net_in_words, printable
 
 

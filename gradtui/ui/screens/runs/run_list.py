@@ -13,7 +13,6 @@ from gradtui import words
 from gradtui.runs.filter import Filter
 from gradtui.runs.library import BINS
 from gradtui.runs.run_info import RunInfo
-from gradtui.ui.run_note import on_one_line
 from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import STATE_MARKS
 
@@ -149,11 +148,7 @@ def _state(info: RunInfo) -> Content:
 
 
 def _tags(info: RunInfo) -> Content:
-    tags = Content.styled(" ".join(f"#{tag}" for tag in info.label.tags), "$primary")
-    if not info.note:
-        return tags
-    note = Content.styled(words.printable(on_one_line(info.note)), "$secondary")
-    return tags + "  " + note if info.label.tags else note
+    return Content.styled(" ".join(f"#{tag}" for tag in info.label.tags), "$primary")
 
 
 def _gradient(info: RunInfo) -> Content:

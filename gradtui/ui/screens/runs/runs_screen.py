@@ -18,9 +18,9 @@ from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library
 from gradtui.runs.run_info import RunInfo
+from gradtui.ui.keys import NOTE_KEY
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.reader_loop import ReaderLoop
-from gradtui.ui.run_note import NOTE_KEY
 from gradtui.ui.screens.runs.run_actions import RunActions
 from gradtui.ui.screens.runs.run_lines import RunCount, RunDetail, RunsBar
 from gradtui.ui.screens.runs.run_list import RunList

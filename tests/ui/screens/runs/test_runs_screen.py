@@ -314,7 +314,7 @@ async def test_a_note_is_written_in_the_list_and_in_the_lab_and_is_found(three: 
     app = GradtuiApp()
     async with app.run_test(size=(80, 24)) as pilot:
         screen = await opened(pilot, 3)
-        await until(pilot, lambda: "first line ⏎ second line" in screen_text(app))
+        await until(pilot, lambda: "first line ⏎ second line" in screen_text(app), 15)
         await pilot.press("quotation_mark")
         await until(pilot, lambda: len(app.screen.query(Input)) == 1)
         assert app.screen.query_one(Input).value == "first line ⏎ second line"

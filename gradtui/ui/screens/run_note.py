@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from textual.binding import Binding
 from textual.screen import Screen
 
 from gradtui.runs.errors import RunError
@@ -16,17 +15,6 @@ if TYPE_CHECKING:
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.screens.lab.run_controls import RunControls
     from gradtui.ui.screens.lab.run_view import RunView
-
-NOTE_KEY = Binding(
-    "quotation_mark",
-    "note",
-    "note",
-    key_display='"',
-    show=False,
-    tooltip="Write a note on this run.",
-    id="run.note",
-)
-"""The key that every screen with a run has."""
 
 NEW_LINE = "⏎"
 """Stands for the end of a line, where a note of several lines is edited in one."""

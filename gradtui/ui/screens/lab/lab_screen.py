@@ -29,9 +29,8 @@ from gradtui.ui.screens.lab.model_pane import ModelPane
 from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.run_lists import RunLists
-from gradtui.ui.screens.lab.run_view import RunView
+from gradtui.ui.screens.lab.run_view import RunTextActions, RunView
 from gradtui.ui.screens.lab.workbench import Workbench
-from gradtui.ui.screens.run_note import RunTextActions
 from gradtui.ui.settings_store import store_of
 from gradtui.ui.time_cursor import TimeActions, TimeCursor
 from gradtui.ui.view import StepChanged

@@ -13,6 +13,7 @@ from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
 from gradtui.experiment import Experiment
+from gradtui.runs.errors import RunError
 from gradtui.ui.followed_run import FollowedRun, RunChanged
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -22,6 +23,7 @@ from gradtui.ui.screens.lab.net_pane import NetPane
 from gradtui.ui.screens.lab.run_controls import RunControls
 from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
+from gradtui.ui.screens.run_note import ask_for_note, note_on
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.terminal.terminal_app import after_paint
 from gradtui.ui.widgets.curve_pane import CurvePane
@@ -330,3 +332,43 @@ def _shows_norms(run: FollowedRun) -> bool:
 
 def _follow(run: FollowedRun) -> None:
     run.follow(get_current_worker())
+
+
+class RunTextActions:
+    """RunTextActions are the actions of the keys for the note and the log, for a screen with one run."""
+
+    controls: RunControls
+    view: RunView
+
+    @property
+    def followed(self) -> FollowedRun | None:
+        """Return the run on the screen; None before the first."""
+        return self.view.run
+
+    def action_log(self) -> None:
+        """Show the last lines that the trainer printed."""
+        self.controls.show_log(self.followed)
+
+    def action_note(self) -> None:
+        """Ask for the note on the run on the screen, and write it."""
+        followed, screen = self.followed, self
+        if followed is None or not isinstance(screen, Screen):
+            return
+
+        def write(note: str) -> str:
+            try:
+                return note_on(followed.folder, note)
+            except RunError as error:
+                return str(error)
+
+        def written(note: str, said: str) -> None:
+            failed = not said.startswith("note ")
+            if not failed:
+                followed.note = note
+            screen.notify(said, severity="error" if failed else "information", timeout=3, markup=False)
+            screen.call_later(self.view.paint)
+
+        def take(note: str) -> None:
+            self.controls.disk.do(lambda: write(note), lambda said: written(note, said))
+
+        ask_for_note(screen, followed.note, take)

@@ -153,7 +153,7 @@ def gain_headline(
     if not known:
         return HeadlineText("no factor measured", "none")
     if not all(math.isfinite(gain) for gain in known):
-        return HeadlineText("a factor is not a finite number", "broken")
+        return HeadlineText("a factor is NaN or infinite", "broken")
     first = " × ".join(f"{gain:.2g}" for gain in known[:3])
     more = " × …" if len(known) > 3 else ""
     after = f"{len(known):,} {many if len(known) > 1 else one}"

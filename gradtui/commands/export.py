@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 
 def _configure(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "run", metavar="RUN", help="a run's id, any part of it that no other run has, or its folder"
-    )
+    parser.add_argument("run", metavar="RUN", help="a run's id, any unique part of it, or its folder")
     parser.add_argument("--to", required=True, choices=KINDS, help="the kind of file")
     parser.add_argument(
         "out",

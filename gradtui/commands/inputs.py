@@ -43,7 +43,7 @@ def add_run(parser: ArgumentParser) -> None:
         "run",
         nargs="?",
         metavar="RUN",
-        help="a run's id, any part of it that no other run has, or its folder; without it the newest",
+        help="a run's id, any unique part of it, or its folder; without it the newest",
     )
 
 
@@ -59,7 +59,7 @@ def add_runs(parser: ArgumentParser) -> None:
 
 def add_json(parser: ArgumentParser) -> None:
     """Add --json."""
-    parser.add_argument("--json", action="store_true", help="JSON on stdout, and nothing else")
+    parser.add_argument("--json", action="store_true", help="print JSON only")
 
 
 def chosen_experiment(args: Namespace) -> Experiment:

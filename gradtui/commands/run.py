@@ -55,7 +55,7 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         metavar="RUN",
-        help="go on with this run instead, from its newest checkpoint to its planned steps, or to N in all",
+        help="continue this run instead, from its newest checkpoint to its planned steps, or to N in all",
     )
     parser.add_argument(
         "--from",

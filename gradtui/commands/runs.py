@@ -89,7 +89,7 @@ def _execute(args: Namespace) -> int:
             ]
         )
     else:
-        print(plain(f"no run fits in {root}" if args.filter else f"no runs yet in {root}"))
+        print(plain(f"no run matches in {root}" if args.filter else f"no runs yet in {root}"))
     return DONE
 
 

@@ -99,7 +99,7 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="J", help="with --try: run so many commands at once; 1 without it"
     )
-    parser.add_argument("--json", action="store_true", help="with --try: JSON on stdout, and nothing else")
+    parser.add_argument("--json", action="store_true", help="with --try: print JSON only")
     add_runs(parser)
     add_fail_on(parser)
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND", help=argparse.SUPPRESS)

@@ -89,7 +89,7 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "tanh-xavier",
         "tanh + Xavier initialisation",
-        "tanh has slope 1 at zero, where sigmoid has 1/4, and Xavier's weights keep its inputs near zero.",
+        "tanh has slope 1 at zero, where sigmoid has 1/4, and Xavier initialisation keeps its inputs near zero.",
         "it still saturates: very deep nets lose the gradient more slowly, but they lose it.",
         cure_edits.use_tanh_xavier,
     ),
@@ -98,7 +98,7 @@ CURES: tuple[Cure, ...] = (
         "batch normalisation",
         "Each unit is brought to mean 0 and deviation 1 over the batch, so activations stay where slopes "
         "are healthy.",
-        "needs batches of some size, acts differently in training and use, and a plain batch-normed ReLU "
+        "needs batches of some size, behaves differently in training and in use, and a plain batch-normed ReLU "
         "net still multiplies the gradient by 1.2 a layer towards the input: very deep ones explode at the start.",
         cure_edits.batch_norm,
     ),
@@ -136,8 +136,8 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "smaller-lr",
         "smaller learning rate",
-        "At a twentieth of the rate no step moves the weights far from where its gradient was measured.",
-        "everything that was not too fast becomes twenty times slower.",
+        "At a twentieth of the rate no step overshoots: a gradient is right only near the weights of its step.",
+        "everything that was not too fast trains twenty times slower.",
         cure_edits.smaller_lr,
     ),
     Cure(
@@ -195,7 +195,7 @@ CURES: tuple[Cure, ...] = (
         "gain 1",
         "A gain above 1 back to the size that the rule of initialisation gives: a gain of g multiplies the "
         "gradient by g at every layer, and a recurrent gain does so at every step of time.",
-        "the rate may have to grow with it; it does nothing for a training that is under way.",
+        "the rate may have to grow with it; it only takes effect from a fresh start.",
         cure_edits.gain_one,
     ),
     Cure(

@@ -116,7 +116,7 @@ def load(path: Path) -> Lesson:
     try:
         text = read_whole(path).decode()
     except UnicodeDecodeError:
-        raise LessonError(f"{path}: is no UTF-8") from None
+        raise LessonError(f"{path}: is not UTF-8") from None
     except OSError as error:
         raise LessonError(f"{path}: {problem_of(error)}") from None
     lesson = parse(text, str(path))

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from gradtui.absent import absent_in
 from gradtui.charts.series import CurveData
 from gradtui.charts.svg import COLOURS
 from gradtui.charts.text import text_chart
+from gradtui.diagnosis.outcome import outcome_of
 from gradtui.report.page import Block, Columns, Grid, Heading, Picture
 from gradtui.report.run_blocks import TEXT_HEIGHT, TEXT_WIDTH, SharedRun, batch_curve
 from gradtui.report.run_svg import curves_svg, wants_log
-from gradtui.words import figure, percent, seconds
+from gradtui.words import figure, percent, ratio, seconds
 
 
 def compared_blocks(runs: Sequence[SharedRun]) -> Iterator[Block]:
@@ -25,7 +26,7 @@ def compared_blocks(runs: Sequence[SharedRun]) -> Iterator[Block]:
         yield Columns(left, right)
 
 
-_HEADS = ("run", "status", "steps", "time", "loss", "training", "test", "first ÷ last layer", "findings")
+_HEADS = ("run", "status", "steps", "time", "loss", "training", "test", "input ÷ output", "findings")
 
 
 def _row(number: int, run: SharedRun) -> tuple[str, ...]:
@@ -39,7 +40,7 @@ def _row(number: int, run: SharedRun) -> tuple[str, ...]:
         figure(summary["loss"]["last"]),
         percent(summary["accuracy"]["train"]),
         percent(summary["accuracy"]["test"]),
-        _ends(run),
+        _input_to_output(run),
         findings,
     )
 
@@ -48,14 +49,9 @@ def _called(number: int, run: SharedRun) -> str:
     return f"{number}  {run.name}"
 
 
-def _ends(run: SharedRun) -> str:
-    """Return the gradient of the first layer ÷ that of the last one, at the last step."""
-    norms = run.norms("last")
-    norms = norms[~absent_in(norms)]
-    if len(norms) < 2 or not norms[-1] > 0:
-        return "–"
-    with np.errstate(all="ignore"):
-        return figure(float(norms[0] / norms[-1]))
+def _input_to_output(run: SharedRun) -> str:
+    """Return the gradient of the first hidden layer ÷ that of the last one, as everywhere else."""
+    return ratio(outcome_of(run.diagnosis.evidence, run.diagnosis.findings, math.nan).drop)
 
 
 def _profiles(runs: Sequence[SharedRun]) -> Iterator[Picture]:

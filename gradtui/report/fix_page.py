@@ -89,7 +89,7 @@ def result_lines(made: Round, better: int | None) -> list[str]:
     if not attempt.findings:
         lines.append(_without_finding(attempt))
     if better is not None:
-        lines.append(f"Round {better} came to more.")
+        lines.append(f"Round {better} ended better.")
     return lines
 
 
@@ -106,10 +106,10 @@ def _reached(summary: dict[str, Any]) -> str:
 
 def _without_finding(attempt: Attempt) -> str:
     if attempt.learned:
-        return "Nothing is found, and it has learned."
+        return "No problem is found, and it has learned."
     if attempt.begun:
-        return "Nothing is found, and it has begun to learn."
-    return "Nothing is found, but it has learned nothing."
+        return "No problem is found, and it has begun to learn."
+    return "No problem is found, but it has learned nothing."
 
 
 def trials_lines(trials: Sequence[Trial], seconds: float) -> list[str]:
@@ -153,5 +153,5 @@ def conclusion(best: Round, rounds: int, changes: dict[str, object]) -> str:
     if attempt.clean:
         return f"Fixed after {times}{by}, though it learns slowly: {fields}"
     codes = ", ".join(finding.code for finding in attempt.findings)
-    left = f"still found: {codes}" if codes else "nothing is found any more, but it has learned nothing"
+    left = f"still found: {codes}" if codes else "no problem is found any more, but it has learned nothing"
     return f"Not fixed after {times}; {left}."

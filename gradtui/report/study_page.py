@@ -138,7 +138,7 @@ def _remarks(state: StudyState) -> Iterator[Text]:
 def _where(state: StudyState) -> Iterator[Text]:
     yield Text(f"study     {state.folder}")
     if state.status == "stopped":
-        yield Text(f"go on     gradtui study {state.name}")
+        yield Text(f"continue  gradtui study {state.name}")
 
 
 def _number(value: float) -> str:

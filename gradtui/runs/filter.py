@@ -121,9 +121,7 @@ def _test(word: str, goes_on: bool) -> Test:
         return _config_test(key.removeprefix(CONFIG), sign, value)
     if "." in key or key == "seed":
         return _field_test(key, sign, value)
-    raise FilterError(
-        f"{key}: no such figure of a run; there are {', '.join(KEYS)}, and fields like optimizer.lr"
-    )
+    raise FilterError(f"{key}: unknown field; the fields are {', '.join(KEYS)}, and fields like optimizer.lr")
 
 
 def _word_test(get: Callable[[RunInfo], Iterable[str]], key: str, sign: str, value: str) -> Test:

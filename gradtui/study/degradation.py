@@ -118,10 +118,10 @@ def _finding(series: str, rows: Sequence[StudyRow]) -> StudyFinding:
         if with_accuracy
         else f"loss rises from {both('loss')}"
     )
-    words = [f"{what} as {best} weight layers become {deep} ({shown} of {seeds} seeds)"]
+    words = [f"{what} as {best} weight layers become {deep}, in {shown} of {seeds} seeds"]
     if with_accuracy:
         words.append(
-            f"it is not overfitting, for the training set itself is fitted worse (test: {both('test_accuracy')})"
+            f"this is not overfitting: even the training set is fitted worse (test: {both('test_accuracy')})"
         )
     drop = max(abs(row.result.drop) for row in degraded if row.result is not None)
     words.append(

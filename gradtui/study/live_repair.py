@@ -40,8 +40,6 @@ class RepairState:
     done: bool = False
     problem: str = ""
     """Why the repair could not continue."""
-    expected_seconds: float | None = None
-    """The time that one round will take; None is unknown, or not estimated yet."""
 
 
 class _ClosedError(Exception):
@@ -71,6 +69,8 @@ class LiveRepair:
         self.state = RepairState()
         self.begun = False
         """Whether it was begun; before, it waits for the person's word."""
+        self.expected_seconds: float | None = None
+        """The time that one round will take; None is unknown, or not estimated yet."""
         self._engine: Engine = LocalEngine(None, max(1, experiment.run.threads), start)
         self._trial_seconds = trial_seconds
         self._stops = 0
@@ -80,7 +80,7 @@ class LiveRepair:
         """Estimate the time of a round, with the trials before it; called in a thread, since it reads the runs."""
         trained = study_seconds([self.experiment], self.folder.parent)
         if trained is not None:
-            self.state = replace(self.state, expected_seconds=trained + min(self._trial_seconds, trained))
+            self.expected_seconds = trained + min(self._trial_seconds, trained)
 
     def run(self) -> None:
         """Repair until it is done, stopped or closed; call it once, in a thread. Never raises."""

@@ -51,7 +51,7 @@ def fork_of(run: Path, step: int | None = None) -> Fork:
     there = _checkpoints(run)
     if not there:
         raise RunError(
-            f"{run.name}: no checkpoint to go on from; there is one at the end, every run.checkpoint_every "
+            f"{run.name}: no checkpoint to continue from; there is one at the end, every run.checkpoint_every "
             "steps, and before it broke"
         )
     if step is None:

@@ -105,7 +105,7 @@ class GradtuiApp(TerminalApp):
         store = self.settings_store
         theme = store.settings.theme
         if theme and theme not in self.available_themes:
-            store.problem = f'{store.path}: theme: none is called "{theme}"'
+            store.problem = f'{store.path}: theme: there is none called "{theme}"'
             return ""
         return theme
 
@@ -115,7 +115,7 @@ class GradtuiApp(TerminalApp):
         self.set_keymap(keymap_of(keys, bindings))
         lost = without_key(keys, bindings)
         if lost and not store.problem:
-            store.problem = f"{store.path}: keys: none is left for {', '.join(lost)}"
+            store.problem = f"{store.path}: keys: no key is left for {', '.join(lost)}"
 
     def get_default_screen(self) -> Screen[Any]:
         """Return the screen of the first frame; the lab follows it."""
@@ -205,7 +205,7 @@ class GradtuiApp(TerminalApp):
         from gradtui.ui.palette import action_commands
 
         yield from action_commands(self, screen)
-        yield SystemCommand("Theme", "Other colours; the choice is kept", self.action_change_theme)
+        yield SystemCommand("Theme", "Other colours. The choice is saved.", self.action_change_theme)
         if self.ascii:
             yield SystemCommand("Characters: Unicode", "Draw with all characters", self.action_toggle_ascii)
         else:

@@ -385,6 +385,8 @@ class FollowedRun:
         except RunError as error:
             # Its folder was removed, or cannot be read.
             return [str(error)]
+        if not lines and self.script:
+            return ["What a script prints is not recorded."]
         if not lines and self.state == "died":
             return ["The trainer printed nothing: it was killed (kill -9 or out of memory)."]
         return lines

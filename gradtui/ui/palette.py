@@ -90,7 +90,11 @@ class NameProvider(Provider):
         app = self.app
         lab: Any = getattr(app, "lab", None)
         for name in app.available_themes:
-            yield f"Theme: {name}", "Other colours; the choice is kept", partial(setattr, app, "theme", name)
+            yield (
+                f"Theme: {name}",
+                "Other colours. The choice is saved.",
+                partial(setattr, app, "theme", name),
+            )
         if self.screen != lab:
             return
         for name in presets.names():

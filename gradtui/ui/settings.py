@@ -77,7 +77,7 @@ def read_settings(path: Path) -> tuple[Settings, str]:
     except FileNotFoundError:
         return Settings(), ""
     except (OSError, UnicodeDecodeError) as error:
-        return Settings(), f"{path}: {getattr(error, 'strerror', None) or 'is no UTF-8'}; defaults hold"
+        return Settings(), f"{path}: {getattr(error, 'strerror', None) or 'is not UTF-8'}; using defaults"
 
     try:
         found = parse(text)
@@ -173,7 +173,7 @@ def put(text: str, changes: Mapping[str, Any]) -> str:
     """Return TOML with other values at its top level, and everything else in it as it was written.
 
     Raises:
-        ValueError: the text is no TOML.
+        ValueError: the text is not valid TOML.
     """
     import tomlkit
 

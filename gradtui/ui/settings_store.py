@@ -46,7 +46,7 @@ class SettingsStore:
             try:
                 write_settings(self.path, changes)
             except ValueError:
-                self._report("is no TOML")
+                self._report("is not valid TOML")
             except OSError as error:
                 self._report(error.strerror or type(error).__name__)
 
@@ -54,7 +54,7 @@ class SettingsStore:
         # A failure is reported once: the change holds in this session, and the person may not be able to fix it.
         if not self._reported:
             self._reported = True
-            self._app.notify(f"{self.path}: {problem}", title="not kept", severity="warning", markup=False)
+            self._app.notify(f"{self.path}: {problem}", title="not saved", severity="warning", markup=False)
 
 
 def settings_of(app: App[Any]) -> Settings:

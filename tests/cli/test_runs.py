@@ -47,7 +47,7 @@ def test_a_note_is_given_listed_and_found(runs: Path) -> None:
 
 
 def test_a_filter_that_matches_no_run_says_so(runs: Path) -> None:
-    assert gradtui(runs, "runs", "--filter", "nothing").stdout == f"no run fits in {runs / 'runs'}\n"
+    assert gradtui(runs, "runs", "--filter", "nothing").stdout == f"no run matches in {runs / 'runs'}\n"
 
 
 def test_a_wrong_filter_is_one_line(runs: Path) -> None:

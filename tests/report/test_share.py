@@ -204,6 +204,8 @@ def test_several_runs_are_compared(run: Path, tmp_path: Path) -> None:
     assert [row[0] for row in rows] == ["run", "1  sigmoids", "2  other"]
     assert "vanishing" in rows[1][-1]
     assert rows[2][-1] == "none"
+    # The first hidden layer over the last one, as on the screens.
+    assert [row[-2] for row in rows[:2]] == ["input ÷ output", "3e-9"]
     first = re.search(r"<svg.*?</svg>", text, re.DOTALL)
     assert first
     assert "1  sigmoids" in first[0]

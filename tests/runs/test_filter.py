@@ -100,7 +100,7 @@ def test_filter_keeps_the_runs_that_match(text: str, fitting: str) -> None:
         ("depth>deep", "depth: 'deep' is no number"),
         ("accuracy<5x", "accuracy: '5x' is no number"),
         ("name>3", "name is no number"),
-        ("colour:red", "colour: no such figure of a run; there are name, id"),
+        ("colour:red", "colour: unknown field; the fields are name, id"),
         ("optimizer.color:red", "optimizer.color: an experiment has no such field"),
         ('name:"deep', 'a " that is not closed'),
         ("sigmoid -depth>", "depth>: what depth is to be is missing"),

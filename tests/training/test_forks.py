@@ -109,7 +109,7 @@ def test_change_acts_from_the_forks_first_step_and_nothing_else_differs(parent: 
 @pytest.mark.parametrize(
     ("changes", "why"),
     [
-        ({"optimizer__kind": "adam"}, "adam cannot go on with what sgd has gathered"),
+        ({"optimizer__kind": "adam"}, "adam cannot continue with what sgd has gathered"),
         ({"optimizer__momentum": 0.0}, ""),
         ({"net__0__activation": "tanh"}, ""),
         ({"run__precision": "bf16"}, ""),
@@ -288,7 +288,7 @@ def test_default_is_the_newest_checkpoint_or_the_rollback_point_of_a_diverged_ru
 
 def test_run_without_checkpoint_and_script_run_raise_one_line(tmp_path: Path) -> None:
     folder = create_run(PARENT, tmp_path)
-    with pytest.raises(RunError, match="no checkpoint to go on from"):
+    with pytest.raises(RunError, match="no checkpoint to continue from"):
         fork_of(folder)
     write_meta(folder, RunMeta(id="x", name="x", kind="script"))
     with pytest.raises(RunError, match="was trained by a script"):

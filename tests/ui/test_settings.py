@@ -123,7 +123,7 @@ def test_what_is_no_toml_is_said_in_one_line_and_left_alone(text: str) -> None:
 def test_bytes_that_are_no_text_and_a_folder_in_its_place_are_said_too() -> None:
     path = written("")
     path.write_bytes(b"\xff\xfe")
-    assert "is no UTF-8" in read_settings(path)[1]
+    assert "is not UTF-8" in read_settings(path)[1]
     path.unlink()
     path.mkdir()
     assert str(path) in read_settings(path)[1]
@@ -221,7 +221,7 @@ async def test_a_broken_file_is_one_toast_and_is_never_overwritten() -> None:
         await until(pilot, lambda: str(path) in toasts(app))
         assert "line 1" in toasts(app)
         app.theme = "nord"
-        await until(pilot, lambda: "is no TOML" in toasts(app))
+        await until(pilot, lambda: "is not valid TOML" in toasts(app))
         assert app.theme == "nord", "it holds in this run"
     assert path.read_text() == "theme = nord\n"
 
@@ -232,7 +232,7 @@ async def test_a_theme_that_there_is_not_is_named() -> None:
     assert app.theme == DARK.name
     async with app.run_test(size=(120, 36)) as pilot:
         await lab_of(pilot)
-        await until(pilot, lambda: f'{path}: theme: none is called "norrd"' in toasts(app))
+        await until(pilot, lambda: f'{path}: theme: there is none called "norrd"' in toasts(app))
 
 
 async def test_a_folder_that_cannot_be_written_breaks_nothing(
@@ -323,7 +323,7 @@ async def test_what_is_left_without_a_key_is_said() -> None:
         await lab_of(pilot)
         await pilot.press("o")
         await until(pilot, lambda: type(app.screen).__name__ == "SaveScreen")
-        assert "keys: none is left for options" in toasts(app)
+        assert "keys: no key is left for options" in toasts(app)
 
 
 async def test_the_palette_is_not_fooled_by_typing() -> None:

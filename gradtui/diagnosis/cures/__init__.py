@@ -155,8 +155,8 @@ def for_overclipped(
     threshold = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
     looser = Remedy(
         f"clip at {setting(threshold)}",
-        "A threshold at the gradient's usual norm holds back the rare explosion and lets every other step be.",
-        "an explosion of a few times that norm passes.",
+        "A threshold at the gradient's usual norm holds back the rare explosion and leaves others alone.",
+        "an explosion of a few times that norm still passes.",
         lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},
     )
     if exp and (_others(exp) or (not rates.is_adaptive(exp) and not _rate_fits(exp, norm, measured.update))):

@@ -175,7 +175,7 @@ class Advice:
             limit = float(f"{usual:.1g}")
             yield self._offer(
                 f"clip at {setting(limit)}",
-                "A threshold at the gradient's usual norm holds back the rare explosion and lets every other step be.",
+                "A threshold at the gradient's usual norm holds back the rare explosion and leaves others alone.",
                 self._code.clip(limit, instead=True),
             )
 
@@ -190,7 +190,7 @@ class Advice:
         else:
             known = math.isfinite(moved) and moved > 0
             new = self._rate / min(max(moved / LARGEST_UPDATE if known else 10.0, UNUSUAL), 100.0)
-            why = "Smaller steps do not throw the weights far from where their gradient was measured."
+            why = "Smaller steps do not overshoot: a gradient is right only near the weights of its step."
         yield self._rate_offer(new, why, "smaller-lr")
 
     def _larger(self) -> Iterator[CureOffer]:
@@ -235,7 +235,7 @@ class Advice:
         name = {"he": "He", "xavier": "Xavier"}[rule]
         yield self._offer(
             f"{name} initialisation",
-            "Weights of this size keep what passes forth and back at about its size, and biases start at 0.",
+            "Weights of this size keep signals and gradients at about their size, and biases start at 0.",
             self._code.initialise(rule),
             f"init={rule}",
         )

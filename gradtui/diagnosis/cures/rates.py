@@ -75,7 +75,7 @@ def adam(exp: Experiment | None) -> CureOffer:
             f"{'small' if exp.optimizer.lr < rate else 'large'}, and {setting(rate)} suits a net of this depth and "
             "width."
         )
-        price = "none that another rate would not have; the best one for this net may lie beside it."
+        price = "none of its own; the best rate for this net may be a little smaller or larger."
     if exp and not (exp.optimizer.kind == "adam" and _about(exp.optimizer.lr, rate)):
         changes = {"optimizer.kind": "adam", "optimizer.lr": rate}
     return CureOffer(name, changes, why, price)
@@ -108,11 +108,11 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
         return None
     if math.isnan(moved):
         factor = UNKNOWN_FACTOR
-        why = "Smaller steps do not throw the weights far from where their gradient was measured."
+        why = "Smaller steps do not overshoot: a gradient is right only near the weights of its step."
     else:
         factor = min(max(moved / LARGEST_UPDATE, LEAST_FACTOR), LARGEST_FACTOR)
         why = f"A step moved weights by {plain_exponents(f'{moved:.2g}')} times their size; healthy is 1e-4 to 1e-2."
-    price = f"what was not too fast becomes {factor:.2g} times slower."
+    price = f"what was not too fast trains {factor:.2g} times slower."
     rate = _rounded(exp.optimizer.lr / factor) if exp else 0.0
     return CureOffer("smaller learning rate", {"optimizer.lr": rate} if exp else {}, why, price, "smaller-lr")
 

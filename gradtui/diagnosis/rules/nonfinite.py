@@ -108,4 +108,4 @@ def _in_the_loss(case: Case, begin: int) -> FirstNonfinite:
     """Name the loss alone: if it is not finite, all gradients are not, so they do not show the layer."""
     sampled = begin in case.evidence.nonfinite.steps
     though = ", though the output of every layer is" if sampled else ""
-    return FirstNonfinite(begin, (), f"The loss is not a finite number from step {begin} on{though}")
+    return FirstNonfinite(begin, (), f"The loss is NaN or infinite from step {begin} on{though}")

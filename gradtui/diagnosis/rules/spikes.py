@@ -24,7 +24,7 @@ INSPECT_BATCHES = CureOffer(
     "look at these batches",
     {},
     "One batch with a wrong label or an odd example makes such a step. probe.log(batch=ids) keeps the examples of "
-    "these steps by name; clip_grad_norm_ between backward() and step() takes their force away.",
+    "these steps by name; clip_grad_norm_ between backward() and step() limits them.",
 )
 
 

@@ -120,7 +120,7 @@ def _dense(exp: Experiment, plan: NetPlan) -> Prediction:
         for layer in (layer for block in (group.first, group.again) for layer in block.layers):
             for pair in normed(layer.before or layer.after, batch, positions):
                 if pair.norm != "none" and pair.numbers < FEWEST_NORMED_NUMBERS:
-                    why = f"normalising over {pair.numbers} numbers leaves nothing of them to speak of"
+                    why = f"normalising over {pair.numbers} numbers leaves almost nothing of them"
                     return Prediction(False, why)
     blocks = [block for group in plan.groups for block in group.blocks]
     square, spread = input_mean_square(exp), input_spread(exp)
@@ -129,14 +129,14 @@ def _dense(exp: Experiment, plan: NetPlan) -> Prediction:
         try:
             made = residual.gains(blocks, spread if centred[0] else square, centred, batch, positions)
         except residual.Overflow:
-            return Prediction(False, "the signal or its gradient grows beyond all numbers in this net")
+            return Prediction(False, "the signal or its gradient overflows in this net")
         profile, path = made.profile, made.path
     else:
         layers = [layer for block in blocks for layer in block.layers]
         path = chain.gains(layers, chain.Signal(0.0, square, spread), batch, positions)
         profile = _accumulated(path)
     if not all(map(math.isfinite, profile)):
-        return Prediction(False, "nothing at all comes through the net: a gain of 0, or a branch that is one")
+        return Prediction(False, "no signal passes through the net: a gain or a branch is 0")
     return _prediction(plan, path, profile)
 
 

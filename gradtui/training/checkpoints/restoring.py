@@ -150,7 +150,7 @@ def _take_optimizer_state(session: Session, then: Experiment, state: dict[str, T
     """Take the parent's optimizer state. Returns the reason where that is impossible, else an empty text."""
     now = session.exp.optimizer
     if then.optimizer.kind != now.kind:
-        return f"{now.kind} cannot go on with what {then.optimizer.kind} has gathered"
+        return f"{now.kind} cannot continue with what {then.optimizer.kind} has gathered"
     if not fits(session, state):
         return "other layers are frozen, so it moves other weights"
     put_optimizer(session, state)

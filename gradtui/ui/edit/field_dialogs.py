@@ -245,7 +245,7 @@ class ValueScreen(OneAnswer[Experiment | None], ModalScreen[Experiment | None]):
             verdict.update(Content(str(error)))
             experiment = None
         else:
-            verdict.update(Content("⏎ select   esc back"))
+            verdict.update(Content("⏎ set   esc back"))
         verdict.set_class(experiment is None, "-bad")
         for field in self.query(Input):
             field.set_class(experiment is None, "-bad")

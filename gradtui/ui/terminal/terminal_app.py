@@ -137,7 +137,7 @@ class TerminalApp(App[None]):
             path = write_report(cause, self._recent)
             if path is not None:
                 self.ending.last_words = (
-                    f"gradtui crashed; trainings go on. A report without your data: {path}"
+                    f"gradtui crashed; trainings continue. A report without your data: {path}"
                 )
         super()._handle_exception(error)
 

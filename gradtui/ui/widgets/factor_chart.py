@@ -42,7 +42,7 @@ def factor_readout(factors: Factors, at: int) -> Content:
         float(values[at]) for values in (factors.total, factors.slope, factors.running, factors.theory)
     )
     if total != total:
-        return name + Content.styled("  no factor: no gradient goes on from here", "$secondary")
+        return name + Content.styled("  no factor: the gradient ends here", "$secondary")
     value = name + Content(f"  {as_factor(total)}")
     if slope == slope:
         value += Content.assemble(

@@ -199,7 +199,7 @@ def _progress_of(followed: FollowedRun | None, draft: Experiment | None) -> RunP
         title=title,
         detail=detail,
         state=status.state,
-        words=_words(status.state, _phase_text(snapshot), status.reason),
+        words=_words(status.state, _phase_text(snapshot), status.reason, script=followed.script),
         at=followed.at,
         judgement=followed.diagnosis.newest_judgement if snapshot.step else None,
         step=snapshot.step,
@@ -233,9 +233,12 @@ def _phase_text(snapshot: Snapshot) -> str:
     return _PHASES.get(phase, phase)
 
 
-def _words(state: str, phase: str, reason: str) -> str:
+def _words(state: str, phase: str, reason: str, *, script: bool = False) -> str:
     if state in ("starting", "running"):
         return phase or state
+    if script and state in ("died", "failed"):
+        # What a script prints is not recorded.
+        return f"script {reason or 'died'}" if state == "died" else f"failed: {reason}".removesuffix(": ")
     if state == "died":
         return f"trainer {reason or 'died'} · L log"
     if state == "failed":

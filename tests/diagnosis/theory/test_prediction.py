@@ -207,9 +207,9 @@ def test_an_experiments_recurrent_layer_is_told_by_lag() -> None:
         (net(group("relu"), source="npz", path="/nowhere/there.npz"), "/nowhere/there.npz"),
         (
             net(group("relu", "he", gain=1.0, repeat=9000, shortcut="identity", layers=2, order="pre")),
-            "grows",
+            "overflows",
         ),
-        (net(group("relu", "he", gain=0.0), group("relu", "he")), "gain of 0"),
+        (net(group("relu", "he", gain=0.0), group("relu", "he")), "a gain or a branch is 0"),
     ],
 )
 def test_where_theory_does_not_apply_it_says_so(exp: Experiment, word: str) -> None:

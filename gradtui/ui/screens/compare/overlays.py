@@ -38,8 +38,8 @@ class OverlaidCurves(CurvePane):
         "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. `e` draws the batches "
         "that were trained on, or what was **evaluated** on the training or the test set. `y` a logarithmic axis; of "
         "the accuracy it shows the error. `v` smooths. `X` draws by step, by time or by a logged number. `← →` move "
-        "through **time** in all charts; a run that had ended by then shows its last step. Where a run explodes, it "
-        "leaves a linear axis to the others."
+        "through **time** in all charts; a run that had ended by then shows its last step. A run that explodes "
+        "does not set a linear axis."
     )
 
     part = PARTS[0]

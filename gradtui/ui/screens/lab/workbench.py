@@ -156,7 +156,7 @@ class Workbench(Vertical):
 
     def edit_group(self, index: int) -> None:
         """Open the dialog with every field of a group."""
-        self.open_settings((f"net.{index}",), f"Group {index + 1} of the net")
+        self.open_settings((f"net.{index}",), f"Group {index + 1} of the net · net.{index}")
 
     def open_settings(self, parts: tuple[str, ...] = _ALL_PARTS, title: str = "Experiment") -> None:
         """Open the dialog with every field of some parts; without arguments, of all but the net."""

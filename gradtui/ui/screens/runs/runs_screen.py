@@ -35,7 +35,7 @@ HELP_TEXT = (
     "A **filter** is words separated by spaces, all of which must match: `sigmoid` is a part of a name, folder, note "
     "or tag; `findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`, `note:*clip*`; `depth>20`, "
     "`accuracy<50%`, `train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, "
-    "`optimizer.lr>=0.1`; and `-` before a word excludes it. `findings:none` have no problem.\n\n"
+    "`optimizer.lr>=0.1`; and `-` before a word excludes it. `findings:none` finds the runs without a problem.\n\n"
     'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are '
     "written beside the run; what its trainer writes stays as it is."
 )

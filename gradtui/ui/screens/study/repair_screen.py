@@ -72,7 +72,7 @@ class RepairScreen(OneAnswer["Path | None"]):
         self.repair = repair
         self.chosen: int | None = None
         """The number of the round that the person chose; None is the newest, and at the end the best."""
-        self._painted: tuple[RepairState, bool, bool] | None = None
+        self._painted: tuple[RepairState, bool, bool, float | None] | None = None
 
     def compose(self) -> ComposeResult:
         """Yield the title, how it ended, the rounds, and all about the chosen one."""
@@ -102,7 +102,8 @@ class RepairScreen(OneAnswer["Path | None"]):
 
     def paint_changes(self) -> None:
         """Paint the state of the repair, if it has changed."""
-        now = (self.repair.state, self.repair.stopping, self.repair.begun)
+        repair = self.repair
+        now = (repair.state, repair.stopping, repair.begun, repair.expected_seconds)
         if now != self._painted:
             before = self._painted
             turned = before is None or (before[0].done, before[2]) != (now[0].done, now[2])
@@ -126,11 +127,12 @@ class RepairScreen(OneAnswer["Path | None"]):
 
     def _progress(self, state: RepairState) -> Content:
         if not self.repair.begun:
-            time = "" if state.expected_seconds is None else f", {about(state.expected_seconds)} each"
+            expected = self.repair.expected_seconds
+            time = "" if expected is None else f", {about(expected)} each"
             offer = f"○ {ROUNDS} rounds{time} · "
             return Content.assemble((offer, "$foreground"), ("space", "bold $accent"), " starts")
         if state.problem:
-            return Content.styled("✖ could not go on", "$error")
+            return Content.styled("✖ could not continue", "$error")
         if state.done:
             if state.rounds and is_fixed(list(state.rounds)):
                 return Content.styled("✓ done", "$success")
@@ -140,7 +142,7 @@ class RepairScreen(OneAnswer["Path | None"]):
         if state.trying is not None:
             tried = state.trying
             return Content.styled(
-                f"● tries {len(tried.cures)} cures, {tried.seconds:.0f} s at most", "$success"
+                f"● trying {len(tried.cures)} cures, {tried.seconds:.0f} s at most", "$success"
             )
         if state.begun:
             begun = state.begun[-1]
@@ -311,7 +313,7 @@ def _columns() -> tuple[Column[RoundRow], ...]:
 
 def _state(row: RoundRow) -> Content:
     if row.ended is None:
-        return Content.styled("● trains", "$success")
+        return Content.styled("● training", "$success")
     attempt = row.ended.attempt
     if attempt.clean:
         return Content.styled("✓ learned" if attempt.learned else "✓ learns", "$success")

@@ -35,7 +35,7 @@ class StudiesScreen(OneAnswer["Path | None"]):
     """
 
     HELP = (
-        "## Studies\n\nMany trainings that answer one question. Opening one shows what was trained of it; Nothing "
+        "## Studies\n\nMany trainings that answer one question. Opening one shows which of its runs exist. Nothing "
         "starts until you press space. `o` opens a study of your own, a TOML file."
     )
     BINDINGS = [

@@ -37,8 +37,8 @@ class StudyScreen(OneAnswer[Path | None]):
         "## Study\n\n`space` trains the runs that are left, several at once; `x` stops them, and the study can be "
         "continued later: what was trained is not trained again. **train** is the accuracy on the training set, "
         "**in÷out** the gradient of the first hidden layer over the last one's. The shaded band is the spread of all "
-        "seeds; a broken line on a map is where theory puts the border. Behind bars, `c` shows the gradient of each "
-        "layer of each of them, all on one scale."
+        "seeds; a broken line on a map is where theory puts the border. Where the chart has bars, `c` shows the "
+        "gradient of each layer of every run, all on one scale."
     )
     BINDINGS = [
         Binding("space", "begin", "train", key_display="space", tooltip="Train what is left.", id="study.begin"),

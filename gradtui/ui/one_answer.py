@@ -14,6 +14,9 @@ class OneAnswer(Screen[Answer]):
     Textual's `dismiss` removes whatever screen is on top. The second of two return keys, or of two clicks, can arrive
     after the first one has removed its screen; it would then close the screen beneath, or end the app with a
     ScreenStackError where nothing is beneath.
+
+    A dialog names ModalScreen before it, because Textual takes the styles of the first base only: behind this one, a
+    dialog would cover the whole screen beneath.
     """
 
     def dismiss(self, result: Answer | None = None) -> AwaitComplete:

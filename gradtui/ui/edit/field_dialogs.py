@@ -37,7 +37,7 @@ _USED_BY: dict[str, Callable[[Group], bool]] = {
 }
 
 
-class SettingsScreen(OneAnswer[Experiment], ModalScreen[Experiment]):
+class SettingsScreen(ModalScreen[Experiment], OneAnswer[Experiment]):
     """The SettingsScreen edits all fields of some parts; it returns the edited experiment when it closes.
 
     Args:
@@ -176,7 +176,7 @@ def _size(experiment: Experiment) -> str:
     return f"{shape.parameters:,} parameters · {shape.depth:,} layers deep"
 
 
-class ValueScreen(OneAnswer[Experiment | None], ModalScreen[Experiment | None]):
+class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
     """The ValueScreen asks for the value of one field; it returns the changed experiment, or None.
 
     Args:

@@ -42,7 +42,7 @@ class Choice:
     """The word behind the title of a highlighted choice."""
 
 
-class ChooseScreen(OneAnswer[str | None], ModalScreen[str | None]):
+class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
     """The ChooseScreen lets the person choose by arrows or by typing; it answers with the key of a choice, or None.
 
     Args:
@@ -134,7 +134,7 @@ class Hint(Static):
         self.set_class(bad, "-bad")
 
 
-class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
+class AskScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
     """The AskScreen asks for one line of text, and checks it on return; it answers with the text, or None.
 
     Args:
@@ -200,7 +200,7 @@ class AskScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
         self.query_one(Hint).say(problem or self.hint, bad=bool(problem))
 
 
-class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
+class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
     """The SaveScreen asks for the name of a file and writes an experiment there; it answers with the file, or None."""
 
     DEFAULT_CSS = """
@@ -242,7 +242,7 @@ class SaveScreen(OneAnswer[Path | None], ModalScreen[Path | None]):
             self.dismiss(path)
 
 
-class LogScreen(OneAnswer[None], ModalScreen[None]):
+class LogScreen(ModalScreen[None], OneAnswer[None]):
     """The LogScreen shows the last lines of a log, never as markup, since they may contain any characters."""
 
     DEFAULT_CSS = """

@@ -121,7 +121,7 @@ class KeyTable(Widget):
         return Group(Text(self.group_title, title), table) if self.group_title else table
 
 
-class KeysScreen(OneAnswer[None], ModalScreen[None]):
+class KeysScreen(ModalScreen[None], OneAnswer[None]):
     """The KeysScreen lists what can be done on the screen beneath it; a key shows what the words mean.
 
     Args:

@@ -29,7 +29,7 @@ MOST_SHOWN = 200
 HINT = "tab completes   ⏎ open   esc back"
 
 
-class OpenScreen(OneAnswer[Experiment | None], ModalScreen[Experiment | None]):
+class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
     """The OpenScreen returns the experiment of a TOML file, or None; errors are shown when enter is pressed."""
 
     DEFAULT_CSS = """

@@ -30,7 +30,7 @@ class ChosenPreset:
     """The preset that is trained beside it; "" opens it in the builder."""
 
 
-class PresetsScreen(OneAnswer[ChosenPreset | None], ModalScreen[ChosenPreset | None]):
+class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | None]):
     """The PresetsScreen lets the person choose a preset by arrows or by typing, and says what the chosen one shows.
 
     Args:

@@ -31,7 +31,7 @@ HEALTHY = Explanation(
 )
 
 
-class WhyScreen(OneAnswer[None], ModalScreen[None]):
+class WhyScreen(ModalScreen[None], OneAnswer[None]):
     """The WhyScreen shows one text about a run.
 
     Args:

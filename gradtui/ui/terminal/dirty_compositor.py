@@ -27,6 +27,9 @@ class DirtyCompositor(Compositor):
 
     def render_partial_update(self) -> Any:
         """Return the update for the regions that changed; None where there are none."""
+        if visible_screen_stack.get([]):
+            # A dialog takes over the screen behind it while it is rendered whole.
+            return super().render_partial_update()
         regions = self._dirty_regions.copy()
         self._dirty_regions.clear()
         if not regions:
@@ -65,10 +68,6 @@ class DirtyCompositor(Compositor):
                     del missing[y]
             if not missing:
                 break
-        if visible_screen_stack.get([]):
-            # A dialog shows the screen behind it only while it is rendered here, and keeps the lines.
-            *_, (screen, (region, _)) = self.visible_widgets.items()
-            screen.render_lines(Region(0, 0, region.width, region.height))
         return ChopsUpdate(chops, spans, [line[1:] for line in cuts])
 
 

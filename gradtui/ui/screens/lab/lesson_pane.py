@@ -110,7 +110,7 @@ def _question(
     return parts
 
 
-class AnswerScreen(OneAnswer["str | None"], ModalScreen["str | None"]):
+class AnswerScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
     """The AnswerScreen answers with the number of a choice, from 1, or None.
 
     Args:

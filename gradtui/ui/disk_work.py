@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 from textual.screen import Screen
@@ -16,32 +17,45 @@ ANSWER_SECONDS = 0.25
 
 
 class DiskWork:
-    """DiskWork does the disk work of one screen, so that no key waits for a dead file server."""
+    """DiskWork does the disk work of one screen, so that no key waits for a dead file server.
 
-    def __init__(self, screen: Screen[Any]) -> None:
+    Args:
+        screen: the screen whose keys need the disk.
+        say: shows one line while the disk does not answer; by default a notification, which no dialog shows.
+    """
+
+    def __init__(self, screen: Screen[Any], say: Callable[[str], None] | None = None) -> None:
         self._screen = screen
+        self._say = say or partial(screen.notify, timeout=3)
         self._waiting = False
+
+    def look(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
+        """Do the work of a key that only asks, as each letter of a path does; do nothing while the disk is silent."""
+        if not self._waiting:
+            self.do(work, then)
 
     def do(self, work: Callable[[], T], then: Callable[[T], object]) -> None:
         """Call `work` in a thread, then `then` with its result in the app's thread, usually before this returns.
 
         While earlier work still waits for the disk, notify the person and do nothing. An error of `work` is raised
-        here, or ends the app, as if `work` had been called directly.
+        here, or ends the app, as if `work` had been called directly. `then` is left out if the screen was left.
         """
         if self._waiting:
-            self._screen.notify("the disk does not answer; nothing was done", severity="warning", timeout=3)
+            self._say("The disk does not answer. Nothing was done.")
             return
         job = _Job(work)
         if job.done.wait(ANSWER_SECONDS):
             then(job.result())
             return
         self._waiting = True
-        self._screen.notify("waiting for the disk …", timeout=3)
+        self._say("waiting for the disk …")
         app = self._screen.app
 
         def finish() -> None:
             self._waiting = False
-            then(job.result())
+            result = job.result()
+            if self._screen.is_attached:
+                then(result)
 
         def await_end() -> None:
             job.done.wait()

@@ -179,6 +179,37 @@ def test_every_key_works(dead: str, opened: Open) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.parametrize(
+    "ways",
+    [{"\x0f": "TOML file"}, {"s": "esc back"}, {"S": "studies", "o": "a TOML file"}],
+    ids=["open", "save", "study"],
+)
+def test_path_on_a_dead_server_typed_into_a_dialog(ways: dict[str, str], opened: Open, home: Path) -> None:
+    (home / "far").mkdir()
+    terminal, server = opened(Path("far"))
+    server.die()
+    for key, there in ways.items():
+        terminal.press(key)
+        terminal.until_text(there)
+        # The text of a field is selected a moment after the field is painted.
+        terminal.stay(0.8)
+    terminal.press("\x15")
+    for letter in f"{home}/far/x.toml":
+        terminal.press(letter)
+    terminal.until_text("x.toml", 15)
+    terminal.press("\r")
+    terminal.until(lambda screen: "the disk" in screen.text.lower(), 5, "word of the disk")
+    terminal.press("\r")
+    for _ in ways:
+        terminal.press("\x1b")
+        terminal.stay(0.4)
+    assert_keys_work(terminal, "the dialog")
+    terminal.press("q")
+    assert terminal.until_ended(6) == 0
+    assert terminal.faults() == []
+
+
+@pytest.mark.long
 def test_another_run_is_shown(opened: Open) -> None:
     terminal, server = opened(Path("runs") / BAD)
     server.die()

@@ -242,7 +242,9 @@ def test_every_screen_that_answers_answers_once() -> None:
         importlib.import_module(package.name)
     ours = [kind for kind in all_subclasses(Screen) if kind.__module__.startswith("gradtui.")]
     assert len(ours) > 20
-    assert {kind.__name__ for kind in ours if not issubclass(kind, OneAnswer)} == {"OpeningScreen"}
+    assert {kind.__name__ for kind in ours if not issubclass(kind, OneAnswer)} == {
+        "OpeningScreen",
+    }
 
 
 def all_subclasses(kind: type) -> set[type]:

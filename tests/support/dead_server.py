@@ -30,7 +30,10 @@ def _waiting(name, function):
     return call
 for _name in ("open", "stat", "lstat", "scandir", "listdir", "statvfs", "mkdir", "rename", "replace", "unlink",
               "rmdir", "access", "chmod", "link", "utime", "truncate"):
-    setattr(os, _name, _waiting(_name, getattr(os, _name)))
+    _own, _put = getattr(os, _name), _waiting(_name, getattr(os, _name))
+    for _able in (os.supports_dir_fd, os.supports_fd, os.supports_follow_symlinks):
+        _able.update([_put] if _own in _able else [])
+    setattr(os, _name, _put)
 builtins.open = io.open = _waiting("open", builtins.open)
 """
 

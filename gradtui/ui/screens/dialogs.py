@@ -20,6 +20,7 @@ from textual.widgets.option_list import Option
 from gradtui.experiment import Experiment, dumps
 from gradtui.ordinary_files import given_path, problem_of
 from gradtui.runs.safe_files import write_for_person
+from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import Found, SearchableList
 
@@ -167,6 +168,7 @@ class AskScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
         self.value = value
         self.hint = hint
         self.check = check
+        self._disk = DiskWork(self, self._say)
 
     def compose(self) -> ComposeResult:
         """Yield the line to type, and the hint."""
@@ -184,17 +186,22 @@ class AskScreen(ModalScreen["str | None"], OneAnswer["str | None"]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        # An incomplete path is no error; but after a text was refused, the error stays until the text is right.
-        self._say(self._problem(event.value) if self._refused else "")
+        # An incomplete path is no error. But after a text was refused, the error stays until the text is right.
+        if self._refused:
+            self._disk.look(lambda: self._problem(event.value), self._say)
+        else:
+            self._say("")
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
-        problem = self._problem(event.value)
-        self._refused = bool(problem)
-        if problem:
-            self._say(problem)
-        else:
-            self.dismiss(event.value)
+        def judged(problem: str) -> None:
+            self._refused = bool(problem)
+            if problem:
+                self._say(problem)
+            else:
+                self.dismiss(event.value)
+
+        self._disk.do(lambda: self._problem(event.value), judged)
 
     def _say(self, problem: str) -> None:
         self.query_one(Hint).say(problem or self.hint, bad=bool(problem))
@@ -218,6 +225,7 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
     def __init__(self, experiment: Experiment) -> None:
         super().__init__()
         self.experiment = experiment
+        self._disk = DiskWork(self, lambda text: self.query_one(Hint).say(text))
 
     def compose(self) -> ComposeResult:
         """Yield the name to type, and a hint."""
@@ -228,18 +236,31 @@ class SaveScreen(ModalScreen[Path | None], OneAnswer[Path | None]):
 
     @on(Input.Changed)
     def _typing(self, event: Input.Changed) -> None:
-        there = bool(event.value) and os.path.exists(given_path(event.value))
-        self.query_one(Hint).say("File exists. ⏎ overwrites it." if there else "⏎ save   esc back", bad=there)
+        def found(there: bool) -> None:
+            self.query_one(Hint).say(
+                "File exists. ⏎ overwrites it." if there else "⏎ save   esc back", bad=there
+            )
+
+        self._disk.look(lambda: bool(event.value) and os.path.exists(given_path(event.value)), found)
 
     @on(Input.Submitted)
     def _typed(self, event: Input.Submitted) -> None:
         path = given_path(event.value)
-        try:
-            write_for_person(path, dumps(self.experiment).encode())
-        except (OSError, ValueError) as error:
-            self.query_one(Hint).say(f"{path}: {problem_of(error)}", bad=True)
-        else:
-            self.dismiss(path)
+
+        def write() -> str:
+            try:
+                write_for_person(path, dumps(self.experiment).encode())
+            except (OSError, ValueError) as error:
+                return f"{path}: {problem_of(error)}"
+            return ""
+
+        def written(problem: str) -> None:
+            if problem:
+                self.query_one(Hint).say(problem, bad=True)
+            else:
+                self.dismiss(path)
+
+        self._disk.do(write, written)
 
 
 class LogScreen(ModalScreen[None], OneAnswer[None]):

@@ -18,6 +18,7 @@ from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, load
 from gradtui.ordinary_files import given_path, problem_of
+from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import Hint
 from gradtui.ui.widgets.choice_list import Found, SearchableList
@@ -47,16 +48,25 @@ class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
         Binding("tab", "complete", "complete", priority=True),
     ]
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._disk = DiskWork(self, lambda text: self.query_one(Hint).say(text))
+
     def compose(self) -> ComposeResult:
         """Yield the path to type, what it may become, and a hint."""
         with Vertical() as frame:
             frame.border_title = "Open an experiment"
-            yield SearchableList(_listed, placeholder="a TOML file", classes="")
+            yield SearchableList(self._listed, placeholder="a TOML file", classes="")
             yield Hint(HINT)
 
     @on(Input.Changed)
     def _typing(self) -> None:
         self.query_one(Hint).say(HINT)
+
+    def _listed(self, text: str) -> Found:
+        paths: list[str] = []
+        self._disk.look(lambda: list(islice(completions(text), MOST_SHOWN)), paths.extend)
+        return Found([Option(Content(path), id=path) for path in paths], None)
 
     def action_complete(self) -> None:
         """Complete the path to the chosen file, or to the common beginning of all that fit."""
@@ -70,22 +80,26 @@ class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
 
     def _open(self, text: str) -> None:
         """Answer with the experiment of a file; go into a folder."""
-        try:
-            path = given_path(text)
-            if path.is_dir():
+
+        def read() -> Experiment | str | None:
+            """Return the experiment, what is wrong with the file, or None for a folder."""
+            try:
+                path = given_path(text)
+                return None if path.is_dir() else load(path)
+            except ExperimentError as error:
+                return str(error)
+            except (OSError, ValueError) as error:
+                return f"{text}: {problem_of(error)}"
+
+        def take(answer: Experiment | str | None) -> None:
+            if isinstance(answer, str):
+                self.query_one(Hint).say(answer, bad=True)
+            elif answer is not None:
+                self.dismiss(answer)
+            else:
                 self.query_one(SearchableList).type(text if text.endswith("/") else f"{text}/")
-                return
-            experiment = load(path)
-        except ExperimentError as error:
-            self.query_one(Hint).say(str(error), bad=True)
-        except (OSError, ValueError) as error:
-            self.query_one(Hint).say(f"{text}: {problem_of(error)}", bad=True)
-        else:
-            self.dismiss(experiment)
 
-
-def _listed(text: str) -> Found:
-    return Found([Option(Content(path), id=path) for path in islice(completions(text), MOST_SHOWN)], None)
+        self._disk.do(read, take)
 
 
 def _common_beginning(texts: Sequence[str]) -> str:

@@ -30,6 +30,7 @@ from gradtui.ui.terminal.diff_renderer import DiffRenderer
 from gradtui.ui.terminal.dirty_compositor import install
 from gradtui.ui.terminal.driver import TerminalDriver
 from gradtui.ui.terminal.ending import HURRY_SECONDS, QUIT_SECONDS, Ending
+from gradtui.ui.terminal.key_queue import KeyHandled, KeyQueue
 from gradtui.ui.terminal.terminal_caps import TerminalCaps, name_keys
 from gradtui.ui.terminal.toasts import Toasts
 
@@ -71,6 +72,7 @@ class TerminalApp(App[None]):
         self.ending = Ending(self)
         self._recent = RecentEvents()
         self.toasts = Toasts(self)
+        self._keys = KeyQueue(self, super().on_event)
 
     def get_driver_class(self) -> type[Driver]:
         """Return the driver of a terminal, unless the environment names another."""
@@ -123,9 +125,17 @@ class TerminalApp(App[None]):
         os.kill(0, signal.SIGTSTP)
 
     async def on_event(self, event: events.Event) -> None:
-        """Remember the last events, for a report of a crash."""
+        """Remember the last events, for a report of a crash, and handle keys one after the other."""
         self._recent.note(self, event)
-        await super().on_event(event)
+        # A forwarded key has passed through the widgets and is back.
+        if isinstance(event, events.Key | events.Paste) and not event.is_forwarded:
+            await self._keys.take(event)
+        else:
+            await super().on_event(event)
+
+    def on_key_handled(self, message: KeyHandled) -> None:
+        """Say that a key has passed through all widgets."""
+        message.arrived.set()
 
     def _handle_exception(self, error: Exception) -> None:
         cause = error.error if isinstance(error, WorkerFailed) else error

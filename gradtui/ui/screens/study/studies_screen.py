@@ -133,9 +133,22 @@ class StudiesScreen(OneAnswer["Path | None"]):
     def action_file(self) -> None:
         """Ask for a TOML file and open it as a study."""
 
+        def read(path: str) -> StudySpec | str:
+            try:
+                return resolve(str(given_path(path)))
+            except ExperimentError as error:
+                # The dialog has read it, but the file may have changed since.
+                return str(error)
+
+        def show(read: StudySpec | str) -> None:
+            if isinstance(read, str):
+                self.notify(read, severity="error")
+            else:
+                self.open_study(read)
+
         def take(path: str | None) -> None:
             if path is not None:
-                self.open_study(resolve(str(given_path(path))))
+                self._disk.do(lambda: read(path), show)
 
         self.app.push_screen(
             AskScreen("Study", "study.toml", "a TOML file   ⏎ open   esc back", _checked(resolve)), take

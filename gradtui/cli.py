@@ -31,7 +31,7 @@ from gradtui.commands import (
     study,
     watch,
 )
-from gradtui.commands.command import BAD_INPUT, DONE, BadInput, Command, OneLineParser
+from gradtui.commands.command import BAD_INPUT, DONE, BadInput, OneLineParser, Subcommand
 from gradtui.plain_text import plain
 
 _MODULES = (
@@ -50,7 +50,7 @@ _MODULES = (
     presets,
     help_,
 )
-COMMANDS: dict[str, Command] = {module.COMMAND.name: module.COMMAND for module in _MODULES}
+COMMANDS: dict[str, Subcommand] = {module.COMMAND.name: module.COMMAND for module in _MODULES}
 
 INTERRUPTED = 130
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from gradtui.commands.command import Command
+from gradtui.commands.command import Subcommand
 from gradtui.commands.inputs import add_run, add_runs, chosen_folder
 from gradtui.commands.lab import open_lab
 
@@ -18,6 +18,6 @@ def _execute(args: Namespace) -> int:
     return open_lab(attach=chosen_folder(args))
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "attach", "attach [RUN]", "opens a run, live or finished; without RUN the newest", _configure, _execute
 )

@@ -27,8 +27,8 @@ class OneLineParser(ArgumentParser):
 
 
 @dataclass(frozen=True)
-class Command:
-    """A Command is what one word of the command line does.
+class Subcommand:
+    """A Subcommand is what one word of the command line does.
 
     ``execute`` imports what it needs when it runs, so that ``--help`` costs milliseconds; it returns the exit
     code and raises BadInput.

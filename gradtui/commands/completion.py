@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from collections.abc import Mapping
 
-from gradtui.commands.command import Command
+from gradtui.commands.command import Subcommand
 
 SHELLS = ("bash", "zsh", "fish")
 
@@ -29,7 +29,7 @@ complete -o default -F _gradtui gradtui
 """
 
 
-def completion(shell: str, commands: Mapping[str, Command], lab: Command) -> str:
+def completion(shell: str, commands: Mapping[str, Subcommand], lab: Subcommand) -> str:
     """Return the script that teaches a shell the commands, their options and the values that these take."""
     parsers = {name: _parser(command) for name, command in commands.items()}
     first = [*parsers, *_presets(), *_options(_parser(lab)), "--version", "--completion"]
@@ -48,7 +48,7 @@ def completion(shell: str, commands: Mapping[str, Command], lab: Command) -> str
     return script if shell == "bash" else f"autoload -U +X bashcompinit && bashcompinit\n{script}"
 
 
-def _parser(command: Command) -> ArgumentParser:
+def _parser(command: Subcommand) -> ArgumentParser:
     parser = ArgumentParser(f"gradtui {command.name}")
     command.configure(parser)
     return parser
@@ -82,7 +82,7 @@ def _words_of(parser: ArgumentParser) -> list[str]:
     return _presets() if any(action.metavar == "EXPERIMENT" for action in parser._actions) else []
 
 
-def _fish(commands: Mapping[str, Command], parsers: Mapping[str, ArgumentParser]) -> str:
+def _fish(commands: Mapping[str, Subcommand], parsers: Mapping[str, ArgumentParser]) -> str:
     lines = [
         f"complete -c gradtui -n __fish_use_subcommand -a {name} -d {_quoted(commands[name].summary)}"
         for name in parsers

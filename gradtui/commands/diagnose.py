@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import ArgumentParser, Namespace
 
-from gradtui.commands.command import Command
+from gradtui.commands.command import Subcommand
 from gradtui.commands.inputs import (
     add_fail_on,
     add_json,
@@ -46,6 +46,6 @@ def _execute(args: Namespace) -> int:
     return exit_code(diagnosis, codes)
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "diagnose", "diagnose [RUN]", "the findings of a run, live or finished", _configure, _execute
 )

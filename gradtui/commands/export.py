@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_runs, chosen_run
 from gradtui.plain_text import plain
 from gradtui.runs.export import KINDS
@@ -61,7 +61,7 @@ def _shown_progress() -> Iterator[Show]:
         yield lambda done, total: bar.show(BarProgress("exporting", done, total, f"{done:,}/{total:,} rows"))
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "export",
     "export RUN --to KIND OUT",
     "writes a run as CSV, Parquet or TensorBoard's event files",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.engine_trainer import add_engine, chosen_engine
 from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
 from gradtui.plain_text import plain
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gradtui.commands.signals import Interruptions
     from gradtui.experiment.spec import Experiment
     from gradtui.study.engines import Engine
-    from gradtui.study.repair import Event, Round
+    from gradtui.study.repair import RepairEvent, Round
 
 
 def _rounds(text: str) -> int:
@@ -127,7 +127,7 @@ def _repair(
     return rounds
 
 
-def _named(events: Iterator[Event]) -> Iterator[Event]:
+def _named(events: Iterator[RepairEvent]) -> Iterator[RepairEvent]:
     """Yield the events; where a run cannot be created or started, name the file."""
     try:
         yield from events
@@ -179,7 +179,7 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
     return DONE if fixed else FOUND
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "fix",
     "fix [EXPERIMENT]",
     "trains, takes the best advice and trains again, until nothing is found and the net learns",

@@ -7,7 +7,7 @@ import os
 import re
 from argparse import ArgumentParser, Namespace
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.ordinary_files import read_shipped
 
 FILE = "README.md"
@@ -60,7 +60,7 @@ def _section(sections: dict[str, str], topic: str) -> str:
     return f"## {found[0]}\n\n{sections[found[0]]}"
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "help",
     "help [TOPIC]",
     "shows a section of the documentation, without a network",

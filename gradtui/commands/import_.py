@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_runs, chosen_root
 from gradtui.plain_text import plain
 
@@ -75,7 +75,7 @@ def _unusable(imported: Imported) -> str:
     return f"{log.path}: no gradients of layers in it (it holds {names or 'no numbers'})"
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "import",
     "import PATH",
     "makes runs of TensorBoard event files and W&B offline runs",

@@ -7,7 +7,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import BadInput, Command
+from gradtui.commands.command import BadInput, Subcommand
 from gradtui.commands.inputs import add_experiment, chosen_experiment
 from gradtui.plain_text import plain
 
@@ -35,4 +35,4 @@ def open_lab(
     return left.code
 
 
-COMMAND = Command("", "[EXPERIMENT]", "opens the lab on an experiment", add_experiment, _execute)
+COMMAND = Subcommand("", "[EXPERIMENT]", "opens the lab on an experiment", add_experiment, _execute)

@@ -6,7 +6,7 @@ import os
 import sys
 from argparse import ArgumentParser, Namespace
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_json
 from gradtui.commands.lab import open_lab
 
@@ -56,4 +56,6 @@ def _execute(args: Namespace) -> int:
     return DONE
 
 
-COMMAND = Command("learn", "learn [LESSON|FILE]", "short lessons with live trainings", _configure, _execute)
+COMMAND = Subcommand(
+    "learn", "learn [LESSON|FILE]", "short lessons with live trainings", _configure, _execute
+)

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from gradtui.commands.command import DONE, Command
+from gradtui.commands.command import DONE, Subcommand
 from gradtui.commands.inputs import add_experiment, add_json, chosen_experiment
 
 if TYPE_CHECKING:
@@ -85,6 +85,6 @@ def _figures(prediction: Prediction) -> Iterator[Text]:
         yield Text(f"the squared gradient {how} every {scale:.4g} {many}")
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "predict", "predict [EXPERIMENT]", "what theory says of the gradient over depth", _configure, _execute
 )

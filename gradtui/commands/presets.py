@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argparse import Namespace
 
-from gradtui.commands.command import DONE, Command
+from gradtui.commands.command import DONE, Subcommand
 from gradtui.commands.inputs import add_json
 
 
@@ -23,4 +23,4 @@ def _execute(args: Namespace) -> int:
     return DONE
 
 
-COMMAND = Command("presets", "presets", "lists the experiments that ship with gradtui", add_json, _execute)
+COMMAND = Subcommand("presets", "presets", "lists the experiments that ship with gradtui", add_json, _execute)

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_runs, chosen_root
 from gradtui.plain_text import plain
 
@@ -102,7 +102,7 @@ def _study_folder(text: str, root: Path) -> tuple[Path, StudySpec] | None:
     return None
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "report",
     "report RUN|STUDY OUT",
     "writes a run, several runs or a study as one page to share, in HTML or Markdown",

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.inputs import (
     add_experiment,
     add_fail_on,
@@ -386,7 +386,7 @@ def _measure_and_print(
     return DONE
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "run",
     "run [EXPERIMENT]",
     "trains without a screen: progress on stderr, a report with charts on stdout",

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, BadInput, Command
+from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 from gradtui.plain_text import plain
 
@@ -121,4 +121,4 @@ def _local_time(seconds: float) -> str:
     return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
 
 
-COMMAND = Command("runs", "runs", "lists the runs, the newest first", _configure, _execute)
+COMMAND = Subcommand("runs", "runs", "lists the runs, the newest first", _configure, _execute)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.engine_trainer import add_engine, check_engine, chosen_engine
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 
@@ -203,7 +203,7 @@ def _report(state: StudyState, *, as_json: bool) -> None:
         print_study(state)
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "study",
     "study [STUDY]",
     "trains many experiments side by side, and says what they add up to: a table and a chart",

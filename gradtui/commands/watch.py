@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gradtui.commands.child import Child, replace_process
-from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Command
+from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.inputs import add_fail_on, add_runs, chosen_codes, chosen_root
 from gradtui.plain_text import plain
 
@@ -255,7 +255,7 @@ def say(text: str) -> None:
     print(plain(f"gradtui: {text}"), file=sys.stderr)
 
 
-COMMAND = Command(
+COMMAND = Subcommand(
     "watch",
     "watch -- COMMAND",
     "runs a training command of yours, unchanged, and records each optimizer",

@@ -31,11 +31,11 @@ Positive = Annotated[float, Meta(gt=0.0)]
 NotNegative = Annotated[float, Meta(ge=0.0)]
 
 
-class Part(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A Part is a table of an experiment; it is frozen, is made by keywords and refuses unknown fields."""
+class ExperimentTable(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """An ExperimentTable is a table of an experiment; it is frozen, is made by keywords and refuses unknown fields."""
 
 
-class Data(Part, frozen=True, dict=True):
+class Data(ExperimentTable, frozen=True, dict=True):
     """Data is the part [data], which says what the net learns from."""
 
     source: Annotated[
@@ -68,7 +68,7 @@ class Data(Part, frozen=True, dict=True):
     ] = "standard"
 
 
-class Group(Part, frozen=True):
+class Group(ExperimentTable, frozen=True):
     """A Group is an entry of [[net]], a group of equal blocks. Groups are in the order from input to output."""
 
     block: Annotated[Block, "What one block is made of."] = "dense"
@@ -135,7 +135,7 @@ class Group(Part, frozen=True):
     forget_bias: Annotated[float, "Of lstm: where the forget gate's bias starts."] = 0.0
 
 
-class Optimizer(Part, frozen=True):
+class Optimizer(ExperimentTable, frozen=True):
     """Optimizer is the part [optimizer], which says how the weights are updated."""
 
     kind: Annotated[OptimizerName, "The rule."] = "sgd"
@@ -153,7 +153,7 @@ class Optimizer(Part, frozen=True):
     loss: Annotated[Literal["mean", "sum"], "How the loss is reduced over the batch."] = "mean"
 
 
-class Pretrain(Part, frozen=True):
+class Pretrain(ExperimentTable, frozen=True):
     """Pretrain is the part [cures.pretrain].
 
     It describes layer-wise pretraining, or the checkpoint to start from, before the whole net is fine-tuned.
@@ -179,7 +179,7 @@ class Pretrain(Part, frozen=True):
     ] = 0
 
 
-class Cures(Part, frozen=True):
+class Cures(ExperimentTable, frozen=True):
     """Cures is the part [cures], which says what the training does against vanishing and exploding gradients."""
 
     clip_norm: Annotated[
@@ -195,7 +195,7 @@ class Cures(Part, frozen=True):
     pretrain: Annotated[Pretrain, "Layer-wise pretraining."] = field(default_factory=Pretrain)
 
 
-class Run(Part, frozen=True):
+class Run(ExperimentTable, frozen=True):
     """Run is the part [run], which says how long to train, and on which device."""
 
     steps: Annotated[int, Meta(ge=1, le=1_000_000_000), "Optimizer steps."] = 500
@@ -224,7 +224,7 @@ class Run(Part, frozen=True):
     ] = 1
 
 
-class Experiment(Part, frozen=True):
+class Experiment(ExperimentTable, frozen=True):
     """An Experiment describes one training completely."""
 
     name: Annotated[

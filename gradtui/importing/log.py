@@ -22,8 +22,8 @@ Floats = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int64]
 
 
-class Column:
-    """A Column is one number over the steps, as it was logged.
+class LogColumn:
+    """A LogColumn is one number over the steps, as it was logged.
 
     An entry takes 24 bytes, so a log of a million steps and fifty layers fits into memory.
     """
@@ -63,8 +63,8 @@ class Log:
     path: Path
     ordered: bool
     """This is true if names are in the order in which the script logged them."""
-    scalars: dict[str, Column] = field(default_factory=dict)
-    norms: dict[str, Column] = field(default_factory=dict)
+    scalars: dict[str, LogColumn] = field(default_factory=dict)
+    norms: dict[str, LogColumn] = field(default_factory=dict)
     """L2 norms that were computed from histograms of gradients, by the histogram's name."""
     sizes: dict[str, int] = field(default_factory=dict)
     """The number of values that each of those histograms counts."""
@@ -76,14 +76,14 @@ class Log:
     def add(self, tag: str, step: int, time: float, value: float) -> None:
         """Add an entry of a scalar. Raises ValueError where its step or time is impossible."""
         _check(step, time)
-        self.scalars.setdefault(tag, Column()).add(step, time, value)
+        self.scalars.setdefault(tag, LogColumn()).add(step, time, value)
 
     def add_norm(self, tag: str, step: int, time: float, norm: float, *, size: int, estimated: bool) -> None:
         """Add the norm of a gradient whose histogram was logged. Raises ValueError like `add`."""
         _check(step, time)
         if not 0 <= size <= LARGEST_STEP:
             raise ValueError(f"a histogram of {size} numbers")
-        self.norms.setdefault(tag, Column()).add(step, time, norm)
+        self.norms.setdefault(tag, LogColumn()).add(step, time, norm)
         self.sizes[tag] = size
         self.estimated += estimated
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis.factors import factors_of_run
-from gradtui.lessons.lesson import Choice, Quantity, Question
+from gradtui.lessons.lesson import AnswerChoice, Quantity, Question
 from gradtui.runs.errors import RunError
 from gradtui.runs.reader import Run
 from gradtui.words import plain_exponents
@@ -64,7 +64,7 @@ def _check_choice(question: Question, answer: str, run: Run | None) -> AnswerChe
     return AnswerCheck(number == right, question.choices[number - 1].text)
 
 
-def _lies_in(choice: Choice, value: float) -> bool:
+def _lies_in(choice: AnswerChoice, value: float) -> bool:
     if choice.nonfinite:
         return True
     return (choice.above is None or value >= choice.above) and (choice.below is None or value < choice.below)

@@ -52,8 +52,8 @@ class Quantity(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Another layer, by whose value the value is divided; 0 for none."""
 
 
-class Choice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Choice is one answer to choose from: always right, or right if the question's quantity is in a range."""
+class AnswerChoice(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """An AnswerChoice is one answer to choose from: always right, or right if the question's quantity is in a range."""
 
     text: Text
     right: bool = False
@@ -77,13 +77,13 @@ class Question(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """A number is right up to this distance; a layer's value may differ from the extreme by this share."""
     factor: Annotated[float, Meta(ge=1.0)] = 1.0
     """A number is right up to this factor, if the factor is above 1."""
-    choices: tuple[Choice, ...] = ()
+    choices: tuple[AnswerChoice, ...] = ()
     after: int = 10
     """The number of steps that the run must have."""
 
 
-class Step(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """A Step is one page of a lesson."""
+class LessonStep(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """A LessonStep is one page of a lesson."""
 
     title: Text
     text: Text
@@ -110,7 +110,7 @@ class Lesson(Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     about: str = ""
     """What the lesson teaches, in one line."""
     sources: tuple[str, ...] = ()
-    step: Annotated[tuple[Step, ...], Meta(min_length=1)]
+    step: Annotated[tuple[LessonStep, ...], Meta(min_length=1)]
 
     def experiment_of(self, index: int) -> Experiment | None:
         """Return the experiment of a step: its own, or the last one before it."""
@@ -157,7 +157,7 @@ def _line(file: str, problem: str) -> str:
     return f"{file}: {f'{steps}: ' if steps else ''}{what[:1].lower()}{what[1:]}"
 
 
-def _problem(step: Step, *, first: bool) -> str:
+def _problem(step: LessonStep, *, first: bool) -> str:
     if first and not step.experiment and step.question is not None and step.question.quantity is not None:
         return "experiment: the first step that asks about a run needs one"
     if step.set and not step.experiment:

@@ -21,8 +21,8 @@ from gradtui.toml_text import parse as parse_toml
 FALLBACK = "en"
 
 
-class Entry(NamedTuple):
-    """An Entry is one lesson of the list, with its language."""
+class LessonEntry(NamedTuple):
+    """A LessonEntry is one lesson of the list, with its language."""
 
     lesson: Lesson
     language: str
@@ -72,7 +72,7 @@ def _words(language: str) -> tuple[tuple[re.Pattern[str], str], ...]:
     return tuple((re.compile(re.escape(key).replace(r"\{\}", "(.+?)")), said) for key, said in words.items())
 
 
-def lessons(language: str = FALLBACK) -> list[Entry]:
+def lessons(language: str = FALLBACK) -> list[LessonEntry]:
     """Return all lessons in their order; those that are missing in a language are in English.
 
     Raises:
@@ -84,23 +84,25 @@ def lessons(language: str = FALLBACK) -> list[Entry]:
     return [found[name] for name in sorted(found)]
 
 
-def _of_language(language: str) -> dict[str, Entry]:
+def _of_language(language: str) -> dict[str, LessonEntry]:
     folder = resources.files(__package__ or "gradtui.lessons").joinpath(language)
     return {
-        file.name: Entry(parse(file.read_text(encoding="utf-8"), f"lessons/{language}/{file.name}"), language)
+        file.name: LessonEntry(
+            parse(file.read_text(encoding="utf-8"), f"lessons/{language}/{file.name}"), language
+        )
         for file in folder.iterdir()
         if file.name.endswith(".toml") and file.name != WORDS_FILE
     }
 
 
-def open_lesson(word: str, language: str = FALLBACK) -> Entry:
+def open_lesson(word: str, language: str = FALLBACK) -> LessonEntry:
     """Return a lesson by its name, its number or its file.
 
     Raises:
         LessonError: there is no such lesson, or its file is wrong.
     """
     if word.endswith(".toml") or os.sep in word:
-        return Entry(load(Path(word)), "")
+        return LessonEntry(load(Path(word)), "")
     known = lessons(language)
     if word.isascii() and word.isdigit() and len(word) < 9 and 1 <= int(word) <= len(known):
         return known[int(word) - 1]

@@ -17,8 +17,8 @@ EXAMPLES_SHOWN = 8
 _QUANTITIES = {"loss": "the loss", "grad_norm": "the gradient's norm"}
 
 
-class Divergence(NamedTuple):
-    """A Divergence describes one step at which the loss or the gradient became non-finite or blew up."""
+class RecordedDivergence(NamedTuple):
+    """A RecordedDivergence describes one step at which the loss or the gradient became non-finite or blew up."""
 
     step: int
     what: str
@@ -27,7 +27,7 @@ class Divergence(NamedTuple):
     """The examples in the batch of that step."""
 
 
-def divergences(events: Iterable[Event]) -> Iterator[Divergence]:
+def divergences(events: Iterable[Event]) -> Iterator[RecordedDivergence]:
     """Yield the divergences of a run, except those that a rollback has undone."""
     standing: list[Event] = []
     for event in events:
@@ -36,7 +36,7 @@ def divergences(events: Iterable[Event]) -> Iterator[Divergence]:
         elif event["event"] == "rewound":
             standing = [one for one in standing if one["step"] <= event["step"]]
     for event in standing:
-        yield Divergence(
+        yield RecordedDivergence(
             event["step"],
             f"{_what(event)}; {_where(event)}",
             f"on {_examples(event['batch'])} of the training set",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from gradtui.experiment import Experiment
     from gradtui.study.fixing import Attempt
     from gradtui.study.repair import Round
-    from gradtui.study.trials import Trial
+    from gradtui.study.trials import CureTrial
 
 
 def round_json(made: Round) -> dict[str, Any]:
@@ -36,7 +36,7 @@ def round_json(made: Round) -> dict[str, Any]:
     }
 
 
-def _trial_json(trial: Trial) -> dict[str, Any]:
+def _trial_json(trial: CureTrial) -> dict[str, Any]:
     return {
         "cure": trial.cure.name,
         "steps": trial.steps,
@@ -112,7 +112,7 @@ def _without_finding(attempt: Attempt) -> str:
     return "No problem is found, but it has learned nothing."
 
 
-def trials_lines(trials: Sequence[Trial], seconds: float) -> list[str]:
+def trials_lines(trials: Sequence[CureTrial], seconds: float) -> list[str]:
     """Return the cures that were tried for a few steps, the best first, and how long that took."""
     return [
         f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The next round takes the first:",
@@ -120,7 +120,7 @@ def trials_lines(trials: Sequence[Trial], seconds: float) -> list[str]:
     ]
 
 
-def trial_text(trial: Trial) -> str:
+def trial_text(trial: CureTrial) -> str:
     """Return the result of a trial, in a few words."""
     if not trial.steps:
         return "not tried within the time"

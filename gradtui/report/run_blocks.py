@@ -27,7 +27,7 @@ from gradtui.report.page import Advice, Block, Columns, Folding, Grid, Heading, 
 from gradtui.report.run_json import run_object
 from gradtui.report.run_svg import (
     MOST_ROWS,
-    Profile,
+    DrawnProfile,
     curves_svg,
     plane_svg,
     profile_svg,
@@ -176,12 +176,12 @@ def _profile(shared: SharedRun) -> Iterator[Picture]:
     layers = shared.run.meta.layers if shared.run.meta else ()
     level = last_hidden_layer([layer.kind for layer in layers])
     healthy = healthy_range("grad_norm", last, [layer.parameters for layer in layers], level)
-    line = None if np.array_equal(first, last, equal_nan=True) else Profile("first step", first)
+    line = None if np.array_equal(first, last, equal_nan=True) else DrawnProfile("first step", first)
     yield Picture(
         "Gradient of each layer",
         f"Norm of the gradient of the layer's parameters at step {shared.summary['steps']:,}, "
         "on a logarithmic axis; even bars are healthy.",
-        profile_svg(Profile("last step", last), line, healthy),
+        profile_svg(DrawnProfile("last step", last), line, healthy),
         text_profile(log10_of(last), width=TEXT_WIDTH, height=TEXT_HEIGHT),
     )
 

@@ -46,15 +46,15 @@ PLANE_COLOURS = ("#a6cbe3", "#f2c299", "#a6dcc9", "#ecd0e0", "#f6dda6", "#c5e4f7
 
 
 @dataclass(frozen=True)
-class Profile:
-    """A Profile is the gradient norm of each layer, input to output, (layers,), at one step under a name."""
+class DrawnProfile:
+    """A DrawnProfile is the gradient norm of each layer, input to output, (layers,), at one step under a name."""
 
     name: str
     norms: Floats
 
 
 def profile_svg(
-    bars: Profile, line: Profile | None = None, healthy: tuple[Floats, Floats] | None = None
+    bars: DrawnProfile, line: DrawnProfile | None = None, healthy: tuple[Floats, Floats] | None = None
 ) -> str:
     """Return bars of one value a layer on a log axis, with another step as a line and the healthy range behind."""
     svg = Svg(WIDTH)

@@ -15,7 +15,7 @@ from gradtui.runs.reader import open_run
 from gradtui.study.engines import Engine, StartTrainer
 from gradtui.study.engines.local import LocalEngine
 from gradtui.study.estimate import study_seconds
-from gradtui.study.repair import Event, Round, RoundStarted, TrialsEnded, TrialsStarted, repair
+from gradtui.study.repair import RepairEvent, Round, RoundStarted, TrialsEnded, TrialsStarted, repair
 from gradtui.study.repair_limits import TRIAL_SECONDS
 
 POLL_SECONDS = 0.1
@@ -96,7 +96,7 @@ class LiveRepair:
             self._engine.close()
             self.state = replace(self.state, trying=None, done=True)
 
-    def _events(self) -> Iterator[Event]:
+    def _events(self) -> Iterator[RepairEvent]:
         ended = open_run(self.folder).status.state in ENDED_BY_ITSELF
         return repair(
             self.experiment,
@@ -142,7 +142,7 @@ class LiveRepair:
         self._closed = True
 
 
-def _after(state: RepairState, event: Event) -> RepairState:
+def _after(state: RepairState, event: RepairEvent) -> RepairState:
     """Return the state after an event."""
     match event:
         case TrialsStarted():

@@ -20,7 +20,7 @@ from gradtui.runs.scratch import Scratch
 from gradtui.study.engines import Engine
 from gradtui.study.fixing import Attempt, attempt_of, best_of, needs_more, next_cures
 from gradtui.study.repair_limits import ROUNDS, TRIAL_SECONDS
-from gradtui.study.trials import Trial, ranked, try_cures
+from gradtui.study.trials import CureTrial, ranked, try_cures
 from gradtui.training.launch import create_run
 
 
@@ -37,7 +37,7 @@ class TrialsStarted:
 class TrialsEnded:
     """A TrialsEnded says that the trials before a round have ended, and holds their results, the best first."""
 
-    trials: tuple[Trial, ...]
+    trials: tuple[CureTrial, ...]
     seconds: float
 
 
@@ -63,7 +63,7 @@ class Round:
     folder: Path
     state: str
     """The state of its run."""
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[CureTrial, ...] = ()
     """The trials before this round."""
 
     @property
@@ -72,7 +72,7 @@ class Round:
         return self.state not in ("finished", "stopped", "diverged")
 
 
-Event = TrialsStarted | TrialsEnded | RoundStarted | Round
+RepairEvent = TrialsStarted | TrialsEnded | RoundStarted | Round
 
 
 def repair(
@@ -85,7 +85,7 @@ def repair(
     trial_seconds: float = TRIAL_SECONDS,
     cancelled: Callable[[], bool] = lambda: False,
     trained: Path | None = None,
-) -> Iterator[Event]:
+) -> Iterator[RepairEvent]:
     """Train, take the best advice and train again, and yield each event. Raises OSError if no run can be created.
 
     Args:
@@ -101,7 +101,7 @@ def repair(
     made: list[Round] = []
     origin: Round | None = None
     cure: CureOffer | None = None
-    trials: tuple[Trial, ...] = ()
+    trials: tuple[CureTrial, ...] = ()
     while True:
         if trained is not None and not made:
             folder = trained
@@ -137,7 +137,7 @@ def repair(
 
 
 def _round(
-    number: int, experiment: Experiment, cure: CureOffer | None, folder: Path, trials: tuple[Trial, ...]
+    number: int, experiment: Experiment, cure: CureOffer | None, folder: Path, trials: tuple[CureTrial, ...]
 ) -> Round:
     run = open_run(folder)
     return Round(number, attempt_of(experiment, cure, diagnose_run(run)), folder, run.status.state, trials)
@@ -149,7 +149,7 @@ def _tried(
     engine: Engine,
     seconds: float,
     cancelled: Callable[[], bool],
-) -> tuple[Trial, ...]:
+) -> tuple[CureTrial, ...]:
     """Train each cure for a few steps and return the trials ranked; empty if they cannot be trained."""
     try:
         with Scratch() as root:

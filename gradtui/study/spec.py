@@ -35,7 +35,7 @@ from msgspec.structs import replace
 
 from gradtui.experiment.errors import ExperimentError, nearest
 from gradtui.experiment.presets import resolve
-from gradtui.experiment.spec import Part
+from gradtui.experiment.spec import ExperimentTable
 from gradtui.experiment.toml import read_text, to_dict, toml_of
 from gradtui.ordinary_files import given_path
 
@@ -49,7 +49,7 @@ MOST_EXPERIMENTS = 10_000
 """The largest number of experiments in one study."""
 
 
-class Change(Part, frozen=True):
+class Change(ExperimentTable, frozen=True):
     """A Change is one named way in which an experiment differs from the base."""
 
     name: str = ""
@@ -60,7 +60,7 @@ class Change(Part, frozen=True):
     """The key of a cure in gradtui.experiment.cures.CURES, which is applied after the grid."""
 
 
-class Compare(Part, frozen=True):
+class Compare(ExperimentTable, frozen=True):
     """A Compare says how the results of a study are drawn."""
 
     kind: Kind = "lines"
@@ -78,7 +78,7 @@ class Compare(Part, frozen=True):
     """Whether the y axis is logarithmic; in a map, whether the vertical axis is."""
 
 
-class StudySpec(Part, frozen=True):
+class StudySpec(ExperimentTable, frozen=True):
     """A StudySpec describes many experiments that answer one question: every change × grid point × seed."""
 
     name: Annotated[str, Meta(min_length=1, max_length=100)] = "study"

@@ -36,8 +36,8 @@ POLL_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
-class Trial:
-    """A Trial is a cure with the results of a few steps."""
+class CureTrial:
+    """A CureTrial is a cure with the results of a few steps."""
 
     cure: CureOffer
     steps: int
@@ -55,18 +55,18 @@ class Trial:
         return self.start <= VANISHING_DECADES or self.start >= EXPLODING_DECADES
 
 
-def trial_of(cure: CureOffer, folder: Path) -> Trial:
+def trial_of(cure: CureOffer, folder: Path) -> CureTrial:
     """Return the results of the trial in this folder so far."""
     try:
         evidence = evidence_of(open_run(folder))
     except (RunError, OSError):
-        return Trial(cure, 0, math.nan, math.nan, math.nan)
+        return CureTrial(cure, 0, math.nan, math.nan, math.nan)
     losses = [float(value) for value in evidence.loss.values]
     if not losses:
-        return Trial(cure, 0, math.nan, math.nan, math.nan)
+        return CureTrial(cure, 0, math.nan, math.nan, math.nan)
     profile = over_depth(evidence)
     start = profile.start if len(profile) else math.nan
-    return Trial(cure, evidence.step, losses[0], median(losses[-COMPARED_STEPS:]), start)
+    return CureTrial(cure, evidence.step, losses[0], median(losses[-COMPARED_STEPS:]), start)
 
 
 def trial_experiment(experiment: Experiment) -> Experiment:
@@ -83,7 +83,7 @@ def trial_experiment(experiment: Experiment) -> Experiment:
     return set_fields(experiment, changes)
 
 
-def ranked(trials: Sequence[Trial]) -> list[Trial]:
+def ranked(trials: Sequence[CureTrial]) -> list[CureTrial]:
     """Return the trials, the best first: those with an uneven start last, and the first advice before its equals."""
     if not trials:
         return []
@@ -97,7 +97,7 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
     return [best, *(trial for trial in others if trial is not best)]
 
 
-def _clearly_below(one: Trial, other: Trial) -> bool:
+def _clearly_below(one: CureTrial, other: CureTrial) -> bool:
     return one.steps >= other.steps and one.last_loss < CLEARLY_LOWER * other.last_loss
 
 
@@ -109,7 +109,7 @@ def try_cures(
     *,
     seconds: float = TRIAL_SECONDS,
     cancelled: Callable[[], bool] = lambda: False,
-) -> list[Trial]:
+) -> list[CureTrial]:
     """Train each cure for a few steps, as many side by side as the engine has room for, and return the trials in order.
 
     After `seconds`, or once `cancelled` returns true, the trainers are killed and the results so far count.

@@ -129,8 +129,8 @@ class Loop:
 
 
 @dataclass(frozen=True)
-class Evaluation:
-    """An Evaluation holds mean loss and accuracy of the net in evaluation mode. Losses are without penalties."""
+class EvaluationResult:
+    """An EvaluationResult holds mean loss and accuracy of the net in evaluation mode. Losses are without penalties."""
 
     train_loss: float
     train_accuracy: float
@@ -140,7 +140,7 @@ class Evaluation:
     """The number of evaluated examples of both sets together."""
 
 
-def evaluate(session: Session, *, whole: bool, cancelled: Callable[[], bool]) -> Evaluation | None:
+def evaluate(session: Session, *, whole: bool, cancelled: Callable[[], bool]) -> EvaluationResult | None:
     """Evaluate on both sets, or on the first MIDWAY_EXAMPLES examples of each; None if cancelled between two chunks.
 
     Nothing random happens in evaluation mode, and batch norm's running statistics are read, not written.
@@ -158,7 +158,7 @@ def evaluate(session: Session, *, whole: bool, cancelled: Callable[[], bool]) ->
     finally:
         net.train()
     (train_loss, train_accuracy, n), (test_loss, test_accuracy, m) = results
-    return Evaluation(train_loss, train_accuracy, test_loss, test_accuracy, n + m)
+    return EvaluationResult(train_loss, train_accuracy, test_loss, test_accuracy, n + m)
 
 
 def _evaluate_set(

@@ -11,7 +11,7 @@ from textual.app import App
 from gradtui.ui.settings_store import settings_of
 
 if TYPE_CHECKING:
-    from gradtui.lessons.library import Entry
+    from gradtui.lessons.library import LessonEntry
     from gradtui.ui.screens.lab.lab_screen import LabScreen
     from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 
@@ -96,7 +96,7 @@ class Lessons:
 
         self._app.push_screen(ChooseScreen(f"{say('Lessons')}{missing}", choices, title_width=0), take)
 
-    async def open(self, entry: Entry) -> None:
+    async def open(self, entry: LessonEntry) -> None:
         """Begin a lesson in the lab, and end the present one."""
         from gradtui.ui.screens.lab.lesson_guide import LessonGuide
 

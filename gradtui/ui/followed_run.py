@@ -26,7 +26,7 @@ from gradtui.ui.view import ViewRequest
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding, RunMonitor
     from gradtui.diagnosis.outcome import Outcome
-    from gradtui.report.divergences import Divergence
+    from gradtui.report.divergences import RecordedDivergence
     from gradtui.runs.control import CommandName
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.meta import Parent
@@ -98,7 +98,7 @@ class FollowedRun:
         """The outcome of the run, with the figures by which cures are compared."""
         self.stats: tuple[RunStat, ...] = ()
         """The figures of the whole run, at the step that is shown."""
-        self.divergences: tuple[Divergence, ...] = ()
+        self.divergences: tuple[RecordedDivergence, ...] = ()
         """The steps at which the run diverged, as its trainer recorded them."""
         self.failed_to_start = False
         """Whether the trainer ended before it wrote anything, which the folder alone cannot show."""

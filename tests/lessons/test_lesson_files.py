@@ -21,7 +21,7 @@ from gradtui.lessons.lesson import (
     wrapped,
 )
 from gradtui.lessons.library import (
-    Entry,
+    LessonEntry,
     languages,
     lessons,
     load,
@@ -39,7 +39,7 @@ ALL = [entry for language in languages() for entry in lessons(language)]
 
 
 @pytest.mark.parametrize("entry", ALL, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
-def test_every_lesson_that_ships_names_known_experiments_and_its_sources(entry: Entry) -> None:
+def test_every_lesson_that_ships_names_known_experiments_and_its_sources(entry: LessonEntry) -> None:
     lesson = entry.lesson
     check_experiments(lesson, lesson.lesson)
     assert lesson.about
@@ -77,7 +77,7 @@ def _without_texts(lesson: Lesson) -> object:
 
 
 @pytest.mark.parametrize("entry", TRANSLATED, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
-def test_a_translation_asks_the_same_of_the_same_experiments(entry: Entry) -> None:
+def test_a_translation_asks_the_same_of_the_same_experiments(entry: LessonEntry) -> None:
     (english,) = [one.lesson for one in lessons() if one.lesson.lesson == entry.lesson.lesson]
     assert _without_texts(entry.lesson) == _without_texts(english)
     for step, original in zip(entry.lesson.step, english.step, strict=True):
@@ -94,7 +94,7 @@ def test_all_lessons_are_translated_into_chinese() -> None:
 
 
 @pytest.mark.parametrize("entry", ALL, ids=lambda entry: f"{entry.language}-{entry.lesson.lesson}")
-def test_every_page_of_a_lesson_has_room_beneath_the_charts_of_a_small_terminal(entry: Entry) -> None:
+def test_every_page_of_a_lesson_has_room_beneath_the_charts_of_a_small_terminal(entry: LessonEntry) -> None:
     """Also with the verdict on a wrong answer, and with the hint in the place of the text."""
     say = words_of(entry.language)
     for step in entry.lesson.step:

@@ -10,7 +10,7 @@ from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.outcome import Outcome
 from gradtui.experiment import resolve, set_fields
 from gradtui.study.fixing import Attempt, best_of, needs_more, next_cures
-from gradtui.study.trials import Trial, ranked, trial_experiment
+from gradtui.study.trials import CureTrial, ranked, trial_experiment
 
 SICK = Finding("vanishing", "critical", 1, (), "made up")
 RATE = CureOffer("a rate", {"optimizer.lr": 0.02}, "why", "none.")
@@ -26,8 +26,8 @@ def attempt(accuracy: float, *, sick: bool = False, learned: bool = False, lr: f
     return Attempt(exp, None, findings, (RATE, OTHER), accuracy > 0.2, learned, outcome)
 
 
-def trial(name: str, last: float, start: float = 0.0, steps: int = 40) -> Trial:
-    return Trial(CureOffer(name, {}, "", ""), steps, 2.3, last, start)
+def trial(name: str, last: float, start: float = 0.0, steps: int = 40) -> CureTrial:
+    return CureTrial(CureOffer(name, {}, "", ""), steps, 2.3, last, start)
 
 
 def test_a_net_that_has_begun_to_learn_as_it_is_is_left_alone_and_a_cured_one_is_not() -> None:
@@ -70,7 +70,7 @@ def test_a_training_without_findings_is_better_than_one_with_them() -> None:
     ],
 )
 def test_trials_rank_a_sick_start_last_and_give_way_to_a_clearly_lower_loss(
-    trials: list[Trial], first: str
+    trials: list[CureTrial], first: str
 ) -> None:
     order = ranked(trials)
     assert order[0].cure.name == first

@@ -37,14 +37,14 @@ def with_code(finding: Finding, evidence: Evidence, measured: Measured) -> Findi
         # Its rule has written it.
         return finding
     script = evidence.script if evidence.script is not None else ScriptTraining()
-    advice = Advice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
+    advice = ScriptAdvice(finding, evidence, measured, CodeWriter.of(script, finding.layers))
     found = list({offer.name: offer for offer in advice.offers()}.values())
     kept = [offer for offer in finding.cures if finding.code == "degradation"]
     return replace(finding, cures=(*found, *kept) or finding.cures)
 
 
-class Advice:
-    """An Advice knows what was measured of a script, and writes the cures of one finding."""
+class ScriptAdvice:
+    """A ScriptAdvice knows what was measured of a script, and writes the cures of one finding."""
 
     def __init__(self, finding: Finding, evidence: Evidence, measured: Measured, writer: CodeWriter) -> None:
         self._finding, self._evidence, self._measured = finding, evidence, measured

@@ -33,8 +33,8 @@ GAIN_SIZES = {"he": math.sqrt(2.0), "fixup": math.sqrt(2.0), "torch": math.sqrt(
 INIT_NAMES = {"he": "He", "xavier": "Xavier", "lecun": "LeCun"}
 
 
-class Part(NamedTuple):
-    """A Part is one change of a cure that consists of several."""
+class CurePart(NamedTuple):
+    """A CurePart is one change of a cure that consists of several."""
 
     name: str
     """The words for it in the cure's name."""
@@ -51,7 +51,7 @@ class Part(NamedTuple):
         return all(path.startswith("cures.clip_") for path in self.changes)
 
 
-def unusual(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[Part]:
+def unusual(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[CurePart]:
     """Yield what stands out beside the learning rate.
 
     Args:
@@ -72,7 +72,7 @@ def weight_size(group: Group) -> float:
     return GAIN_SIZES.get(group.init, 1.0) * group.gain
 
 
-def _biases(exp: Experiment) -> Iterator[Part]:
+def _biases(exp: Experiment) -> Iterator[CurePart]:
     changes: dict[str, Any] = {}
     far = 0.0
     for index, group in enumerate(exp.net):
@@ -83,10 +83,10 @@ def _biases(exp: Experiment) -> Iterator[Part]:
         where = (
             f"biases of size {far:g} push units to where their activation is flat before they have learned"
         )
-        yield Part("biases at 0", where, changes, price="none")
+        yield CurePart("biases at 0", where, changes, price="none")
 
 
-def _weights(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[Part]:
+def _weights(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[CurePart]:
     for index, group in enumerate(exp.net):
         rule = ACTIVATIONS[group.activation].init if group.block in ("dense", "conv", "rnn") else "xavier"
         if group.block == "attention" and group.init == "torch":
@@ -111,12 +111,12 @@ def _weights(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> It
             f"weights {ratio:.2g} times as large as {group.activation} wants multiply the gradient by about that at "
             "every layer"
         )
-        yield Part(
+        yield CurePart(
             name, why, changes, "gain-one" if name == "gain 1" else "", "the rate may have to change with it"
         )
 
 
-def _recurrence(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[Part]:
+def _recurrence(exp: Experiment, *, raise_weights: bool, lower_weights: bool) -> Iterator[CurePart]:
     for index, group in enumerate(exp.net):
         if group.block not in RECURRENT:
             continue
@@ -128,10 +128,12 @@ def _recurrence(exp: Experiment, *, raise_weights: bool, lower_weights: bool) ->
             f"a recurrent gain of {radius:g} multiplies the gradient by about that at every step back in time"
         )
         changes = {f"net.{index}.recurrent_init": "orthogonal", f"net.{index}.recurrent_gain": 1.0}
-        yield Part("orthogonal recurrence", why, changes, "orthogonal", "only a start: training may leave it")
+        yield CurePart(
+            "orthogonal recurrence", why, changes, "orthogonal", "only a start: training may leave it"
+        )
 
 
-def _penalties(exp: Experiment) -> Iterator[Part]:
+def _penalties(exp: Experiment) -> Iterator[CurePart]:
     cures, decay = exp.cures, exp.optimizer.weight_decay
     changes: dict[str, Any] = {}
     sizes = []
@@ -144,32 +146,36 @@ def _penalties(exp: Experiment) -> Iterator[Part]:
         sizes.append(f"weight decay of {setting(decay)}")
     if changes:
         why = f"{' and '.join(sizes)} shrinks the weights faster than the data can grow them"
-        yield Part("no penalty", why, changes, price="whatever the penalty was for")
+        yield CurePart("no penalty", why, changes, price="whatever the penalty was for")
 
 
-def _clipping(exp: Experiment) -> Iterator[Part]:
+def _clipping(exp: Experiment) -> Iterator[CurePart]:
     norm, value = exp.cures.clip_norm, exp.cures.clip_value
     if 0.0 < norm <= TIGHT_NORM:
         why = f"clipping at {setting(norm)} cuts nearly every step"
-        yield Part(f"clip at {USUAL_CLIP:g}", why, {"cures.clip_norm": USUAL_CLIP}, price="larger steps pass")
+        yield CurePart(
+            f"clip at {USUAL_CLIP:g}", why, {"cures.clip_norm": USUAL_CLIP}, price="larger steps pass"
+        )
     if 0.0 < value <= TIGHT_VALUE:
         why = f"clipping values at {setting(value)} leaves little more than the signs of the gradient"
-        yield Part("no clipping of values", why, {"cures.clip_value": 0.0}, price="larger steps pass")
+        yield CurePart("no clipping of values", why, {"cures.clip_value": 0.0}, price="larger steps pass")
 
 
-def _the_rest(exp: Experiment) -> Iterator[Part]:
+def _the_rest(exp: Experiment) -> Iterator[CurePart]:
     if exp.optimizer.loss == "sum":
         why = f"a loss summed over the batch is {exp.data.batch_size} times that of one example, and so is its gradient"
-        yield Part(
+        yield CurePart(
             "mean loss", why, {"optimizer.loss": "mean"}, "mean-loss", "the rate may have to grow again"
         )
     if exp.run.precision == "fp16" and exp.run.loss_scale:
         why = "fp16 without an adaptive loss scale loses every gradient below 6e-8"
-        yield Part("loss scaling", why, {"run.loss_scale": 0.0}, "scale-loss", "a step is lost now and then")
+        yield CurePart(
+            "loss scaling", why, {"run.loss_scale": 0.0}, "scale-loss", "a step is lost now and then"
+        )
     if exp.optimizer.warmup_steps > LONG_WARMUP * exp.run.steps:
         steps = max(1, exp.run.steps // 10)
         why = f"a warm-up of {exp.optimizer.warmup_steps} steps leaves too few at the full rate"
-        yield Part(
+        yield CurePart(
             f"warm-up of {steps} steps",
             why,
             {"optimizer.warmup_steps": steps},

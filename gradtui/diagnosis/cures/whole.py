@@ -10,7 +10,7 @@ from typing import Any, Literal
 from gradtui.diagnosis.cures import rates
 from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, STRUCTURAL, blocks_text, theory_agrees, valid
-from gradtui.diagnosis.cures.unusual import Part, unusual
+from gradtui.diagnosis.cures.unusual import CurePart, unusual
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
@@ -84,7 +84,7 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
     return CureOffer(name, changes, f"{_capital('; '.join(whys))}.", f"{'; '.join(prices) or 'none'}.")
 
 
-def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
+def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[CurePart]:
     explodes = fault in ("steep", "breaks", "moves too much")
     slow = fault in ("moves too little", "slow")
     vanishes = slow or fault in ("vanishes", "vanishes over time")
@@ -93,7 +93,7 @@ def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]
     yield from unusual(exp, raise_weights=vanishes, lower_weights=lower)
 
 
-def _with(exp: Experiment, part: Part) -> Experiment:
+def _with(exp: Experiment, part: CurePart) -> Experiment:
     changes = valid(exp, part.changes)
     return set_fields(exp, changes) if changes else exp
 
@@ -101,7 +101,7 @@ def _with(exp: Experiment, part: Part) -> Experiment:
 # -- the structure
 
 
-def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fault) -> Iterator[Part]:
+def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fault) -> Iterator[CurePart]:
     if fault == "moves too much" or (fault == "moves too little" and _is_shallow(exp)):
         return
     if any(group.block == "attention" for group in exp.net):
@@ -139,7 +139,7 @@ def _is_shallow(exp: Experiment) -> bool:
     )
 
 
-def _norm(exp: Experiment) -> Part | None:
+def _norm(exp: Experiment) -> CurePart | None:
     changes: dict[str, Any] = {}
     kinds = []
     for index, group in enumerate(exp.net):
@@ -152,12 +152,12 @@ def _norm(exp: Experiment) -> Part | None:
         return None
     name = f"{kinds[0]} normalisation"
     why = "it keeps what reaches every activation at mean 0 and deviation 1, where slopes are healthy"
-    return Part(
+    return CurePart(
         name, why, changes, f"{kinds[0]}-norm", "two numbers a unit, and a little time at every layer"
     )
 
 
-def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Part]:
+def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[CurePart]:
     vanishes = fault in ("vanishes over time", "vanishes")
     explicit = any(
         group.block == "rnn"
@@ -194,17 +194,17 @@ def _slope(group: Group) -> float:
     return (value(step, group.slope) - value(-step, group.slope)) / (2.0 * step)
 
 
-def _part(exp: Experiment, key: str, why: str, price: str = "") -> Iterator[Part]:
+def _part(exp: Experiment, key: str, why: str, price: str = "") -> Iterator[CurePart]:
     known = cure(key)
     changes = known.set_of(exp)
     if changes:
         blocks = blocks_text(exp, changes) if key in STRUCTURAL else ""
         why = f"{why} ({blocks})" if blocks else why
-        yield Part(known.name, why, dict(changes), key, price or known.price.rstrip("."))
+        yield CurePart(known.name, why, dict(changes), key, price or known.price.rstrip("."))
 
 
-def _clip() -> Part:
-    return Part(
+def _clip() -> CurePart:
+    return CurePart(
         "clip at 1",
         "a step whose gradient is longer than 1 is cut to that length",
         {"cures.clip_norm": 1.0},
@@ -217,8 +217,8 @@ def _clip() -> Part:
 
 
 def _rate(
-    exp: Experiment, cured: Experiment, measured: Measured, fault: Fault, parts: list[Part]
-) -> Part | None:
+    exp: Experiment, cured: Experiment, measured: Measured, fault: Fault, parts: list[CurePart]
+) -> CurePart | None:
     """Return the rate that the cured net needs, where the old one stands out."""
     usual = rates.adam_rate(cured)
     # With a mean loss, a rate that is larger by the batch size gives the same training.
@@ -251,7 +251,7 @@ def _rate(
             if not changes:
                 return None
             why = "the mean is smaller by the batch size, so the same steps need a rate larger by it"
-            return Part(f"learning rate {setting(lr)}", why, changes, price="none")
+            return CurePart(f"learning rate {setting(lr)}", why, changes, price="none")
     offer = rates.adam(cured)
     if not offer.set or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
         return None
@@ -262,7 +262,7 @@ def _rate(
         why = (
             f"in place of {size}: Adam's steps are about as large as its rate, however large the gradient is"
         )
-    return Part(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
+    return CurePart(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
 
 
 def _is_rebuilt(exp: Experiment, cured: Experiment) -> bool:
@@ -270,12 +270,12 @@ def _is_rebuilt(exp: Experiment, cured: Experiment) -> bool:
     return any((old.norm, old.shortcut) != (new.norm, new.shortcut) for old, new in pairs)
 
 
-def _larger(exp: Experiment, measured: Measured) -> Part | None:
+def _larger(exp: Experiment, measured: Measured) -> CurePart | None:
     """Return a larger rate, computed from the updates, for a rate that is not unusual and yet too small."""
     offer = rates.larger(exp, measured)
     if offer is None or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
         return None
-    return Part(offer.name, offer.why.rstrip("."), dict(offer.set), "", offer.price.rstrip("."))
+    return CurePart(offer.name, offer.why.rstrip("."), dict(offer.set), "", offer.price.rstrip("."))
 
 
 # -- words

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Entry:
-    """An Entry is one preset: what its training shows, and which problem it belongs to."""
+class PresetEntry:
+    """A PresetEntry is one preset: what its training shows, and which problem it belongs to."""
 
     name: str
     shows: tuple[str, ...] = ()
@@ -28,16 +28,16 @@ class Chapter:
 
     title: str
     about: str
-    entries: tuple[Entry, ...]
+    entries: tuple[PresetEntry, ...]
 
 
-def _problem(name: str, shows: str, *cures: str, partner: str = "") -> Iterator[Entry]:
+def _problem(name: str, shows: str, *cures: str, partner: str = "") -> Iterator[PresetEntry]:
     """Yield a preset and then its cures, which differ from it by one change; `name!code` ends with that finding."""
     first = cures[0].partition("!")[0] if cures else partner
-    yield Entry(name, tuple(shows.split()), first)
+    yield PresetEntry(name, tuple(shows.split()), first)
     for cure in cures:
         cured, _, found = cure.partition("!")
-        yield Entry(cured, tuple(found.split()), name, cures=True)
+        yield PresetEntry(cured, tuple(found.split()), name, cures=True)
 
 
 CHAPTERS: tuple[Chapter, ...] = (
@@ -141,7 +141,7 @@ CHAPTERS: tuple[Chapter, ...] = (
 _BY_NAME = {entry.name: (chapter, entry) for chapter in CHAPTERS for entry in chapter.entries}
 
 
-def place_of(name: str) -> tuple[Chapter, Entry] | None:
+def place_of(name: str) -> tuple[Chapter, PresetEntry] | None:
     """Return the chapter of a preset and its entry; None where no preset has that name."""
     return _BY_NAME.get(name)
 

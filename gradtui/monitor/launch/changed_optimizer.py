@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.optim import Optimizer
 
-from gradtui.monitor.launch.changes import Change
+from gradtui.monitor.launch.changes import TrialChange
 from gradtui.monitor.launch.loss_scale import scale_losses
 from gradtui.monitor.launch.new_weights import layers_to_initialise, reinitialise, reset_statistics
 from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
@@ -22,7 +22,7 @@ from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
 class ChangedOptimizer:
     """A ChangedOptimizer changes each step of an optimizer of the script."""
 
-    def __init__(self, reference: weakref.ref[Optimizer], change: Change) -> None:
+    def __init__(self, reference: weakref.ref[Optimizer], change: TrialChange) -> None:
         """Take the optimizer before its first step."""
         self._reference = reference
         self._change = change

@@ -40,8 +40,8 @@ class ChangePart:
 
 
 @dataclass(frozen=True)
-class Change:
-    """A Change is what a trial changes in the training: one or several parts, such as `lr=x0.1+clip=1`."""
+class TrialChange:
+    """A TrialChange is what a trial changes in the training: one or several parts, such as `lr=x0.1+clip=1`."""
 
     text: str
     """The text of the command line; empty for the unchanged training."""
@@ -52,13 +52,13 @@ class Change:
         return next((part for part in self.parts if part.setting == setting), None)
 
 
-def parse_change(text: str) -> Change:
+def parse_change(text: str) -> TrialChange:
     """Return the change that a text such as `lr=x0.1` describes. Raises WrongChange."""
     parts = tuple(_parse_part(part) for part in _BETWEEN_PARTS.split(text)) if text else ()
     names = [part.setting for part in parts]
     if double := next((name for name in names if names.count(name) > 1), ""):
         raise WrongChange(f"{text}: {double} stands there twice")
-    return Change(text, parts)
+    return TrialChange(text, parts)
 
 
 def _parse_part(text: str) -> ChangePart:
@@ -146,7 +146,7 @@ SETTINGS = {
 """What a trial can change, by its name on the command line."""
 
 
-def problem_with_steps(change: Change, steps: int) -> str:
+def problem_with_steps(change: TrialChange, steps: int) -> str:
     """Return in one line why a change has no effect within `steps` steps; empty if it can have one."""
     warmup = change.part("warmup")
     if warmup is not None and warmup.number >= steps:

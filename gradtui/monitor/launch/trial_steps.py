@@ -13,7 +13,7 @@ from torch.optim.optimizer import register_optimizer_step_post_hook
 
 from gradtui.monitor.guard import reason_of
 from gradtui.monitor.launch.changed_optimizer import ChangedOptimizer
-from gradtui.monitor.launch.changes import Change, parse_change
+from gradtui.monitor.launch.changes import TrialChange, parse_change
 from gradtui.monitor.launch.first_step import FirstSteps, is_no_training_of_its_own
 from gradtui.monitor.launch.refusals import refusals
 from gradtui.monitor.trial import Trial
@@ -80,7 +80,7 @@ class TrialSteps:
         usable = refusals(self._change.parts, [optimizer], closure=closure)
         parts = tuple(part for part, problem in zip(self._change.parts, usable, strict=True) if not problem)
         reference = weakref.ref(optimizer, lambda _: met.pop(number, None))
-        met[number] = ChangedOptimizer(reference, Change(self._change.text, parts))
+        met[number] = ChangedOptimizer(reference, TrialChange(self._change.text, parts))
 
     def _check(self, optimizer: Optimizer, *, closure: bool) -> None:
         """Find out which changes cannot be made, before any step is taken."""

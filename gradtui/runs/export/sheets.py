@@ -29,8 +29,8 @@ PIECE_NUMBERS = 1 << 18
 EVALUATION = ("train_loss", "train_accuracy", "test_loss", "test_accuracy")
 
 
-class Part(Protocol):
-    """A Part gives rows by step: a table of a run, or the evaluations in its events."""
+class SheetPart(Protocol):
+    """A SheetPart gives rows by step: a table of a run, or the evaluations in its events."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -64,7 +64,7 @@ class Sheet:
 
     name: str
     columns: tuple[str, ...]
-    parts: tuple[Part, ...]
+    parts: tuple[SheetPart, ...]
     show: Show = show_nothing
     """Called with the progress as rows are read."""
 
@@ -119,7 +119,7 @@ def sheet_of_all(run: Run, show: Show = show_nothing) -> Sheet:
     """Return one wide sheet: the scalars by name, every metric as `grad_norm/LAYER`, evaluations as
     `evaluation/test_loss`. Histograms are left out: they have 32 columns a layer.
     """
-    parts: list[Part] = []
+    parts: list[SheetPart] = []
     columns: list[str] = ["step", "time"]
     for name, part in _parts(run).items():
         if name == "grad_histogram":
@@ -140,11 +140,11 @@ def sheets_of(run: Run, show: Show = show_nothing) -> list[Sheet]:
     ]
 
 
-def _parts(run: Run) -> dict[str, Part]:
+def _parts(run: Run) -> dict[str, SheetPart]:
     meta = run.meta
     tables = meta.tables.items() if meta else ()
     # Planes are pictures: they have a thousand numbers a column.
-    parts: dict[str, Part] = {name: run.table(name) for name, about in tables if about.kind != "planes"}
+    parts: dict[str, SheetPart] = {name: run.table(name) for name, about in tables if about.kind != "planes"}
     parts["evaluation"] = _Evaluations(run)
     return parts
 

@@ -49,7 +49,7 @@ def write_events(run: Run, file: IO[bytes], show: Show = show_nothing) -> int:
     OSError.
     """
     library = _library()
-    records = RecordFile(file)
+    records = EventFile(file)
 
     def put(**fields: Any) -> None:
         records.write(library.event(**fields).SerializeToString())
@@ -153,8 +153,8 @@ def _library() -> _Library:
     return _Library(Event, Summary, create_summary_metadata, make_tensor_proto)
 
 
-class RecordFile:
-    """A RecordFile appends records to an open file, many at a time; `flush` writes the buffered ones."""
+class EventFile:
+    """An EventFile appends records to an open file, many at a time; `flush` writes the buffered ones."""
 
     def __init__(self, file: IO[bytes]) -> None:
         self._file = file

@@ -24,21 +24,21 @@ WIRE_COLUMN = 3
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A Picture is the drawing, and the rows of each group."""
+class NetPicture:
+    """A NetPicture is the drawing, and the rows of each group."""
 
     lines: tuple[Content, ...]
     groups: tuple[range, ...]
 
 
-def draw(outline: Outline, chosen: int, width: int) -> Picture:
+def draw(outline: Outline, chosen: int, width: int) -> NetPicture:
     """Draw the net in lines that are at most `width` wide; the group of index `chosen` is opened."""
     chosen = max(0, min(chosen, len(outline.exp.net) - 1))
     opened = block_steps(outline.plan, chosen)
     if width < SIDE_BY_SIDE_COLUMNS:
         canvas = Canvas(width)
         stack = _Stack(canvas, width, outline, chosen, opened)
-        return Picture(tuple(canvas.lines()), tuple(stack.groups))
+        return NetPicture(tuple(canvas.lines()), tuple(stack.groups))
     room = min(WIDEST_BOX + 4, max(width // 2, width - WIDEST_STACK - GAP))
     canvas = Canvas(width)
     stack = _Stack(canvas, min(WIDEST_STACK, width - room - GAP), outline, chosen, None)
@@ -50,7 +50,7 @@ def draw(outline: Outline, chosen: int, width: int) -> Picture:
     canvas.paste(lens, top, left)
     hangs = "┳" if outline.exp.net[chosen].repeat > 1 else "━"
     canvas.put(rows.start + 1, stack.edge, "┣" + hangs + "━" * (left - stack.edge - 2) + "┫", HEAVY.style)
-    return Picture(tuple(canvas.lines()), tuple(stack.groups))
+    return NetPicture(tuple(canvas.lines()), tuple(stack.groups))
 
 
 def _lens(opened: BlockSteps, chosen: int, repeat: int, width: int) -> Canvas:

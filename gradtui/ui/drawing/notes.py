@@ -26,8 +26,8 @@ LEVEL = math.log10(2)
 
 
 @dataclass(frozen=True)
-class Change:
-    """A Change is one field that differs between two experiments, or a group that was added or removed."""
+class NetChange:
+    """A NetChange is one field that differs between two experiments, or a group that was added or removed."""
 
     what: str
     """The field's path, or the group."""
@@ -37,7 +37,7 @@ class Change:
     """The new value; None for a removed group."""
 
 
-def changes(before: Experiment, after: Experiment) -> list[Change]:
+def changes(before: Experiment, after: Experiment) -> list[NetChange]:
     """Return what differs between two experiments, in the order of the fields."""
     found = []
     for path in diff(before, after):
@@ -48,13 +48,13 @@ def changes(before: Experiment, after: Experiment) -> list[Change]:
     return found
 
 
-def _field(path: str, old: object, new: object) -> Change:
-    return Change(path, show(path, old), show(path, new))
+def _field(path: str, old: object, new: object) -> NetChange:
+    return NetChange(path, show(path, old), show(path, new))
 
 
-def _groups(before: tuple[Group, ...], after: tuple[Group, ...]) -> list[Change]:
+def _groups(before: tuple[Group, ...], after: tuple[Group, ...]) -> list[NetChange]:
     """Match equal groups wherever they are; the groups between them are paired in order."""
-    found: list[Change] = []
+    found: list[NetChange] = []
     matcher = SequenceMatcher(None, before, after, autojunk=False)
     for tag, a, a_end, b, b_end in matcher.get_opcodes():
         if tag == "equal":
@@ -62,12 +62,12 @@ def _groups(before: tuple[Group, ...], after: tuple[Group, ...]) -> list[Change]
         pairs = min(a_end - a, b_end - b)
         for k in range(pairs):
             found += _within(b + k, before[a + k], after[b + k])
-        found += [Change(f"group {k + 1}", describe(before[k]), None) for k in range(a + pairs, a_end)]
-        found += [Change(f"group {k + 1}", None, describe(after[k])) for k in range(b + pairs, b_end)]
+        found += [NetChange(f"group {k + 1}", describe(before[k]), None) for k in range(a + pairs, a_end)]
+        found += [NetChange(f"group {k + 1}", None, describe(after[k])) for k in range(b + pairs, b_end)]
     return found
 
 
-def _within(index: int, old: Group, new: Group) -> list[Change]:
+def _within(index: int, old: Group, new: Group) -> list[NetChange]:
     pairs = ((name, getattr(old, name), getattr(new, name)) for name in old.__struct_fields__)
     return [_field(f"net.{index}.{name}", a, b) for name, a, b in pairs if a != b]
 
@@ -132,7 +132,7 @@ def differences(before: Experiment | None, after: Experiment, width: int) -> lis
     return lines
 
 
-def _change(change: Change, column: int, width: int) -> Content:
+def _change(change: NetChange, column: int, width: int) -> Content:
     """Return the line of a change: a sign for an added or removed group, old and new value for a field."""
     sign = "−" if change.new is None else "+" if change.old is None else " "
     ink = "$secondary" if change.new is None else "$accent"

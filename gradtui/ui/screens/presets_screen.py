@@ -15,7 +15,7 @@ from textual.widgets.option_list import Option
 
 from gradtui.experiment import to_dict
 from gradtui.experiment.presets import load_preset
-from gradtui.experiment.presets.curriculum import CHAPTERS, Chapter, Entry, place_of
+from gradtui.experiment.presets.curriculum import CHAPTERS, Chapter, PresetEntry, place_of
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import Found, SearchableList
 from gradtui.words import net_in_words
@@ -103,12 +103,12 @@ class PresetsScreen(ModalScreen[ChosenPreset | None], OneAnswer[ChosenPreset | N
             self.dismiss(ChosenPreset(place[1].name, place[1].partner))
 
 
-def _matches(chapter: Chapter, entry: Entry, wanted: list[str]) -> bool:
+def _matches(chapter: Chapter, entry: PresetEntry, wanted: list[str]) -> bool:
     text = f"{entry.name} {load_preset(entry.name).description} {chapter.title}".lower()
     return all(word in text for word in wanted)
 
 
-def _line(entry: Entry) -> Content:
+def _line(entry: PresetEntry) -> Content:
     indent, style = ("   → ", "$success") if entry.cures and not entry.shows else ("   → ", "$warning")
     if not entry.cures:
         indent, style = " ", "$foreground"

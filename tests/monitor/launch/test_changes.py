@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from gradtui.monitor.launch.changes import Change, ChangePart, WrongChange, parse_change, problem_with_steps
+from gradtui.monitor.launch.changes import (
+    ChangePart,
+    TrialChange,
+    WrongChange,
+    parse_change,
+    problem_with_steps,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,7 +30,7 @@ from gradtui.monitor.launch.changes import Change, ChangePart, WrongChange, pars
     ],
 )
 def test_a_change_is_read(text: str, parts: list[ChangePart]) -> None:
-    assert parse_change(text) == Change(text, tuple(parts))
+    assert parse_change(text) == TrialChange(text, tuple(parts))
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from gradtui.runs.export.tensorboard import RecordFile, masked_checksums
+from gradtui.runs.export.tensorboard import EventFile, masked_checksums
 
 
 def test_checksums_are_those_of_the_standard() -> None:
@@ -31,7 +31,7 @@ def test_file_equals_the_one_that_tensorboard_writes() -> None:
     rng = random.Random(0)
     records = [rng.randbytes(rng.choice([0, 1, 7, 7, 300])) for _ in range(200)]
     ours, theirs = io.BytesIO(), io.BytesIO()
-    file, other = RecordFile(ours), writer.RecordWriter(theirs)
+    file, other = EventFile(ours), writer.RecordWriter(theirs)
     for record in records:
         file.write(record)
         other.write(record)

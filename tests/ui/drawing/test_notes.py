@@ -13,7 +13,7 @@ from gradtui.experiment import Experiment, from_dict, resolve, set_fields, to_di
 from gradtui.experiment.memory import memory_of
 from gradtui.ui.drawing.notes import (
     SHOWN_CHANGES,
-    Change,
+    NetChange,
     changes,
     differences,
     expectation,
@@ -63,9 +63,9 @@ def test_changed_fields_are_listed_with_old_and_new_value() -> None:
     before = resolve("sigmoid-20")
     after = set_fields(before, {"net.0.activation": "relu", "cures.clip_norm": 1.0, "run.steps": 20_000})
     assert changes(before, after) == [
-        Change("net.0.activation", "sigmoid", "relu"),
-        Change("cures.clip_norm", "off", "1"),
-        Change("run.steps", "500", "20,000"),
+        NetChange("net.0.activation", "sigmoid", "relu"),
+        NetChange("cures.clip_norm", "off", "1"),
+        NetChange("run.steps", "500", "20,000"),
     ]
     lines = [line.plain for line in differences(before, after, 40)]
     assert lines == [
@@ -77,15 +77,15 @@ def test_changed_fields_are_listed_with_old_and_new_value() -> None:
 
 
 def test_groups_that_came_and_went_are_named() -> None:
-    assert changes(net_of(8, 16, 32), net_of(8, 32)) == [Change("group 2", "dense 16 sigmoid", None)]
-    assert changes(net_of(8, 32), net_of(8, 16, 32)) == [Change("group 2", None, "dense 16 sigmoid")]
+    assert changes(net_of(8, 16, 32), net_of(8, 32)) == [NetChange("group 2", "dense 16 sigmoid", None)]
+    assert changes(net_of(8, 32), net_of(8, 16, 32)) == [NetChange("group 2", None, "dense 16 sigmoid")]
     assert changes(net_of(8, 32), net_of(64, 8, 32, 16)) == [
-        Change("group 1", None, "dense 64 sigmoid"),
-        Change("group 4", None, "dense 16 sigmoid"),
+        NetChange("group 1", None, "dense 64 sigmoid"),
+        NetChange("group 4", None, "dense 16 sigmoid"),
     ]
     assert changes(net_of(8, 32), net_of(9, 16, 32)) == [
-        Change("net.0.width", "8", "9"),
-        Change("group 2", None, "dense 16 sigmoid"),
+        NetChange("net.0.width", "8", "9"),
+        NetChange("group 2", None, "dense 16 sigmoid"),
     ]
     lines = [line.plain for line in differences(net_of(8, 16, 32), net_of(8, 32), 40)]
     assert lines[1:] == ["− group 2  dense 16 sigmoid"]

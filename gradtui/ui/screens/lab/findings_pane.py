@@ -17,7 +17,7 @@ from gradtui.words import printable
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import Finding
-    from gradtui.report.divergences import Divergence
+    from gradtui.report.divergences import RecordedDivergence
 
 NOTHING_YET = "Findings appear here once training has started."
 
@@ -45,7 +45,7 @@ class FindingsPane(VerticalScroll, can_focus=True):
     curable = True
     """Whether the keys that train cures have an effect for this run; it is set before the findings."""
 
-    breaks: var[tuple[Divergence, ...]] = var(())
+    breaks: var[tuple[RecordedDivergence, ...]] = var(())
     """The steps at which the run diverged."""
 
     verdict: var[tuple[str, ...]] = var(())

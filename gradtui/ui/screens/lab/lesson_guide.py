@@ -21,7 +21,7 @@ from gradtui.ui.widgets.key_line import KeyLine
 
 if TYPE_CHECKING:
     from gradtui.experiment import Experiment
-    from gradtui.lessons.library import Entry
+    from gradtui.lessons.library import LessonEntry
     from gradtui.ui.followed_run import FollowedRun
     from gradtui.ui.screens.lab.lab_screen import LabScreen
 
@@ -38,7 +38,7 @@ class LessonGuide:
         finish: called when the last step is left.
     """
 
-    def __init__(self, lab: LabScreen, entry: Entry, finish: Callable[[], None]) -> None:
+    def __init__(self, lab: LabScreen, entry: LessonEntry, finish: Callable[[], None]) -> None:
         self.lab = lab
         self.lesson = entry.lesson
         self.index = 0

@@ -13,7 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
-from gradtui.lessons.lesson import COLUMNS, Lesson, Step, flowed, wrapped
+from gradtui.lessons.lesson import COLUMNS, Lesson, LessonStep, flowed, wrapped
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 
@@ -67,7 +67,7 @@ class LessonPane(Vertical):
         self._write()
 
 
-def _keys(step: Step, answered: bool, *, last: bool) -> str:
+def _keys(step: LessonStep, answered: bool, *, last: bool) -> str:
     then = "> finish" if last else "> next"
     asking = step.question is not None and not answered
     return f"E answer · H hint · {then} · < back" if asking else f"{then} · < back · t lessons"
@@ -84,7 +84,7 @@ def broken(text: Content, columns: int) -> list[Content]:
     return lines
 
 
-def _notice(step: Step, verdict: tuple[bool, str] | None, say: Callable[[str], str]) -> list[Content]:
+def _notice(step: LessonStep, verdict: tuple[bool, str] | None, say: Callable[[str], str]) -> list[Content]:
     right = say(f"Right: {verdict[1]}.") if verdict is not None and verdict[1] else say("Right.")
     parts = [Content.styled(f"✓ {right}", "bold $success"), Content(flowed(step.notice))]
     if step.source:
@@ -93,7 +93,7 @@ def _notice(step: Step, verdict: tuple[bool, str] | None, say: Callable[[str], s
 
 
 def _question(
-    step: Step, verdict: tuple[bool, str] | None, hint: bool, say: Callable[[str], str]
+    step: LessonStep, verdict: tuple[bool, str] | None, hint: bool, say: Callable[[str], str]
 ) -> list[Content]:
     question = step.question
     parts = [Content(flowed(step.text))]

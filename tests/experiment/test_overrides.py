@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 
 import pytest
 from hypothesis import given, settings
 
 from gradtui.experiment import Experiment, ExperimentError, Group, parse_assignments, resolve, set_fields
-from gradtui.experiment.overrides import diff
+from gradtui.experiment.overrides import as_options, diff
 from tests.support.experiments import experiments
 
 DEFAULT = resolve("sigmoid-20")
@@ -96,3 +97,15 @@ def test_an_override_that_cannot_be_gives_one_line(assignment: str, line: str) -
         set_fields(DEFAULT, parse_assignments([assignment]))
     assert str(caught.value).startswith(line)
     assert "\n" not in str(caught.value)
+
+
+def test_changes_as_options_are_read_as_the_same_changes() -> None:
+    changes = {
+        "data.augment": True,
+        "optimizer.lr": 1e-5,
+        "net.0.repeat": 3,
+        "data.path": "a folder/it's.npz",
+    }
+    options = shlex.split(as_options(changes))
+    assert options[::2] == ["--set"] * len(changes)
+    assert parse_assignments(options[1::2]) == changes

@@ -1,4 +1,4 @@
-"""Read and write label.json, which holds the name, the tags and the note that people gave a run.
+"""Read and write label.json, which holds the name, the tags, the group and the note that people gave a run.
 
 Viewers write it, because only the trainer may write run.json. A note that the script itself gave its run stands in
 run.json; `shown_note` says which of the two counts. Screens read it as `RunInfo.note` and `Run.note`, and write it by
@@ -27,12 +27,14 @@ LONGEST_NOTE = 2000
 
 
 class Label(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A Label is the name, the tags and the note that people gave a run."""
+    """A Label is the name, the tags, the group and the note that people gave a run."""
 
     name: str = ""
     """The name that replaces the experiment's; empty if there is none."""
     tags: tuple[str, ...] = ()
     """The tags in alphabetical order."""
+    group: str = ""
+    """The name of the group of runs that it belongs to, which lists and charts show as one; empty if there is none."""
     note: str | None = None
     """The note that replaces the script's own, also where it is empty; None if no one has written one."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from gradtui.charts.series import CurveData
 from gradtui.charts.x_axis import STEP, STEPS, TIME, XAxis, rising_axis
@@ -162,3 +164,35 @@ def pretraining_curve(snapshot: Snapshot) -> list[CurveData]:
         return []
     errors = [event["reconstruction_error"] for event in epochs]
     return [CurveData(str(epochs[-1].get("name", "layer")), list(range(1, len(errors) + 1)), errors)]
+
+
+# -- several runs as one
+
+
+def mean_curve(
+    curves: Sequence[tuple[ArrayLike, ArrayLike]], *, sign: str = "", noisy: bool = True
+) -> CurveData:
+    """Return the mean of several curves, with a band of one standard deviation around it.
+
+    Curves with the same x are taken as they are. Otherwise they are read, by lines between their points, at those of
+    the longest; where a curve has ended or has no number, it does not count.
+
+    Args:
+        curves: x and y of at least one curve, each (n,), x rising.
+        sign: the character at the end of the curve.
+        noisy: whether it can be smoothed.
+    """
+    known = [(np.asarray(x, np.float64), np.asarray(y, np.float64)) for x, y in curves]
+    x = max((one for one, _ in known), key=lambda one: (float(one[-1]), len(one)))
+    values = np.array(
+        [y if np.array_equal(one, x) else np.interp(x, one, y, left=np.nan, right=np.nan) for one, y in known]
+    )
+    values[~np.isfinite(values)] = np.nan
+    with warnings.catch_warnings():
+        # A place at which no curve has a number is a gap.
+        warnings.simplefilter("ignore", RuntimeWarning)
+        mean, spread = np.nanmean(values, axis=0), np.nanstd(values, axis=0)
+        least = np.nanmin(values, axis=0)
+    # On a logarithmic axis a band has no place at 0 or below, so there it ends at the least value.
+    low = np.where((mean - spread <= 0) & (least > 0), np.minimum(least, mean), mean - spread)
+    return CurveData("", x, mean, low, mean + spread, noisy=noisy, sign=sign)

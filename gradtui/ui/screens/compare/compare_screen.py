@@ -3,10 +3,11 @@ differ."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 from textual import on
 from textual.app import ComposeResult
@@ -32,10 +33,13 @@ TABS = ("curves", "layers", "waterfalls", "differences")
 
 
 class CompareScreen(OneAnswer["Path | None"]):
-    """The CompareScreen shows two to eight runs together; it answers with the folder of one to open alone, or None.
+    """The CompareScreen shows up to eight runs or groups of runs together.
+
+    It answers with the folder of a run to open alone, or None.
 
     Args:
-        folders: the runs' folders, live or finished.
+        folders: the folder of each run, live or finished; or the folders of all runs of a group, which is drawn as one.
+        names: the names of the groups, by their index in `folders`.
     """
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-normal"), (160, "-wide")]
@@ -58,12 +62,17 @@ class CompareScreen(OneAnswer["Path | None"]):
     ]  # fmt: skip
     CSS_PATH = "compare.tcss"
 
-    def __init__(self, folders: Sequence[Path]) -> None:
+    def __init__(
+        self, folders: Sequence[Path | Sequence[Path]], names: Mapping[int, str] = MappingProxyType({})
+    ) -> None:
         super().__init__()
-        followed_runs = [FollowedRun(self, folder, compared=True) for folder in folders]
-        self.entries = tuple(
-            ComparedRun(letter, followed) for letter, followed in zip(LETTERS, followed_runs, strict=False)
-        )
+        entries = []
+        for at, (letter, given) in enumerate(zip(LETTERS, folders, strict=False)):
+            of_group = [given] if isinstance(given, Path) else given
+            followed, *others = (FollowedRun(self, folder, compared=True) for folder in of_group)
+            entries.append(ComparedRun(letter, followed, names.get(at, ""), tuple(others)))
+        self.entries = tuple(entries)
+        self.followed_runs = tuple(followed for entry in entries for followed in entry.runs)
         self.tabs = PaneTabs(self, TABS[0], self.panes)
         self.part = PARTS[0]
         """Which curves of loss and accuracy are drawn: of batches, of the training or of the test set."""
@@ -88,15 +97,15 @@ class CompareScreen(OneAnswer["Path | None"]):
         """Follow all runs until the screen is left."""
         self.query_one(OverlaidCurves).focus()
         self.query_one(RunsLegend).update(self.entries)
-        for entry in self.entries:
-            entry.followed.pace = PAINT_SECONDS
-            self.run_worker(partial(_follow, entry.followed), thread=True, group="follow")
+        for followed in self.followed_runs:
+            followed.pace = PAINT_SECONDS
+            self.run_worker(partial(_follow, followed), thread=True, group="follow")
         self.set_interval(PAINT_SECONDS, self.paint_fresh)
 
     def on_unmount(self) -> None:
         """End the reading threads."""
-        for entry in self.entries:
-            entry.followed.close()
+        for followed in self.followed_runs:
+            followed.close()
 
     # -- painting
 
@@ -179,8 +188,8 @@ class CompareScreen(OneAnswer["Path | None"]):
         newest = newest_of(self.entries)
         self.at = None if step is None or step >= newest else max(1, step)
         for entry in self.entries:
-            followed = entry.followed
-            followed.show(followed.request.at_step(self.at, entry.newest))
+            for followed in entry.runs:
+                followed.show(followed.request.at_step(self.at, entry.newest))
         for pane in self.query(OverlaidCurves):
             pane.point_at(self.at)
         self.refresh_bindings()
@@ -193,10 +202,10 @@ class CompareScreen(OneAnswer["Path | None"]):
 
     def action_metric(self, forward: bool) -> None:
         """Draw the next (or previous) metric that any of the runs records of its layers."""
-        recorded = {name for entry in self.entries for name in entry.followed.metrics}
+        recorded = {name for followed in self.followed_runs for name in followed.metrics}
         metric = metrics.next_drawn(self.entries[0].followed.request.metric, tuple(recorded), forward)
-        for entry in self.entries:
-            entry.followed.show(replace(entry.followed.request, metric=metric.name))
+        for followed in self.followed_runs:
+            followed.show(replace(followed.request, metric=metric.name))
 
     def action_part(self) -> None:
         """Draw the curves of the batches, of the training set, or of the test set, in turn."""
@@ -219,13 +228,14 @@ class CompareScreen(OneAnswer["Path | None"]):
         from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
         choices = [
-            Choice(entry.letter, f"{entry.letter} {entry.followed.title}", str(entry.followed.folder.name))
+            Choice(str(followed.folder), f"{entry.letter} {followed.title}", followed.folder.name)
             for entry in self.entries
+            for followed in entry.runs
         ]
 
-        def take(letter: str | None) -> None:
-            if letter is not None:
-                self.dismiss(self.entries[LETTERS.index(letter)].followed.folder)
+        def take(folder: str | None) -> None:
+            if folder is not None:
+                self.dismiss(Path(folder))
 
         self.app.push_screen(ChooseScreen("Open", choices, title_width=32), take)
 

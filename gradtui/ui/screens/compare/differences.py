@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from statistics import fmean, pstdev
 from typing import Any
 
 from textual.app import ComposeResult
@@ -42,8 +43,14 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
     found = [
         Difference(
             "found",
-            tuple(f"{judgement.mark[0]} {judgement.words}" for judgement in judgements),
-            tuple(judgement.state == "problem" for judgement in judgements),
+            tuple(
+                f"✖ {entry.diverged}" if entry.diverged else f"{judgement.mark[0]} {judgement.words}"
+                for entry, judgement in zip(entries, judgements, strict=True)
+            ),
+            tuple(
+                bool(entry.diverged) or judgement.state == "problem"
+                for entry, judgement in zip(entries, judgements, strict=True)
+            ),
         )
     ]
     figures: dict[str, Callable[[ComparedRun], str]] = {
@@ -58,6 +65,10 @@ def outcomes(entries: Sequence[ComparedRun]) -> list[Difference]:
 
 
 def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
+    if entry.group:
+        of_all = [getattr(run.outcome, name) for run in entry.counted if run.outcome is not None]
+        finite = [number for number in of_all if math.isfinite(number)]
+        return f"{form(fmean(finite))} ± {form(pstdev(finite))}" if finite else ABSENT
     outcome = entry.followed.outcome
     value: float = math.nan if outcome is None else getattr(outcome, name)
     # A loss of NaN is shown; for other figures, NaN means that there is none.
@@ -176,7 +187,7 @@ class Differences(VerticalScroll, can_focus=True):
     def overlay(self, entries: Sequence[ComparedRun]) -> None:
         """Show the state of all runs."""
         table = self.query_one(DifferenceTable)
-        table.heads = tuple(f"{entry.letter} {entry.followed.title}" for entry in entries)
+        table.heads = tuple(f"{entry.letter} {entry.title}" for entry in entries)
         table.figures = tuple(outcomes(entries))
         experiments = [entry.followed.experiment for entry in entries]
         configs = [_config(entry) for entry in entries]

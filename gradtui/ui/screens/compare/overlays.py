@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from textual.app import ComposeResult
 from textual.containers import Grid, Vertical
 from textual.content import Content
@@ -17,7 +17,8 @@ from gradtui.charts.scale import Scale, log10_of
 from gradtui.charts.series import CurveData
 from gradtui.charts.x_axis import STEPS
 from gradtui.metrics import Metric
-from gradtui.ui.run_curves import axis_choices, axis_of, by_axis, end_of_axis
+from gradtui.runs.follower import Snapshot
+from gradtui.ui.run_curves import axis_choices, axis_of, by_axis, end_of_axis, mean_curve
 from gradtui.ui.screens.compare.runs_legend import ComparedRun, newest_of
 from gradtui.ui.settings_store import settings_of
 from gradtui.ui.widgets.curve_pane import CurvePane
@@ -35,8 +36,10 @@ class OverlaidCurves(CurvePane):
     """OverlaidCurves draws one curve for each run, with the run's letter at its end."""
 
     HELP = (
-        "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. `e` draws the batches "
-        "that were trained on, or what was **evaluated** on the training or the test set. `y` a logarithmic axis; of "
+        "## Loss and accuracy of all runs\n\nThe letter at the end of a curve says whose it is. A **group** of runs is "
+        "one curve: the mean at each step over its runs that have not diverged, with a band of one standard deviation. "
+        "`e` draws the batches that were trained on, or what was **evaluated** on the training or the test set. `y` a "
+        "logarithmic axis; of "
         "the accuracy it shows the error. `v` smooths. `X` draws by step, by time or by a logged number. `← →` move "
         "through **time** in all charts; a run that had ended by then shows its last step. A run that explodes "
         "does not set a linear axis."
@@ -49,7 +52,9 @@ class OverlaidCurves(CurvePane):
         """Show the curves of all runs; at: the step of the cursor, or None."""
         self._again = partial(self.overlay, entries, part, at)
         known = {
-            entry.letter: entry.followed.snapshot for entry in entries if entry.followed.snapshot is not None
+            entry.letter: snapshot
+            for entry in entries
+            if (snapshot := next((run.snapshot for run in entry.counted if run.snapshot), None)) is not None
         }
         self._choices = axis_choices(snapshot.curves for snapshot in known.values())
         choice = settings_of(self.app).x_axis
@@ -66,7 +71,10 @@ class OverlaidCurves(CurvePane):
         self._newest, self._first = newest_of(entries), 1
         plot.steps_on_x, plot.cursor = True, at
         plot.update(series, x_end=end_of_axis(list(known.values())))
-        self.caption = f"not recorded in {missing}" if missing else ""
+        said = [f"not recorded in {missing}"] if missing else []
+        said += [f"{entry.letter} {entry.diverged}, left out" for entry in entries if entry.diverged]
+        said += ["band: mean ± standard deviation"] if any(entry.group for entry in entries) else []
+        self.caption = " · ".join(said)
         self.part = part
         self._write_title()
 
@@ -92,24 +100,25 @@ class OverlaidCurves(CurvePane):
 
 
 def curve(entry: ComparedRun, what: str, part: str) -> CurveData | None:
-    """Return the curve of a run; None where it has no such curve."""
-    snapshot = entry.followed.snapshot
-    if snapshot is None:
+    """Return the curve of a run, or of a group the mean and the spread of its curves; None where there is none."""
+    found = [_points(run.snapshot, what, part) for run in entry.counted if run.snapshot is not None]
+    points = [(steps, values) for steps, values in found if np.size(steps)]
+    if not points:
         return None
+    if entry.group:
+        return mean_curve(points, sign=entry.letter, noisy=part == "batch")
     explodes = not EXPLODED.isdisjoint(entry.codes)
+    return CurveData("", *points[0], noisy=part == "batch", only_compared=explodes, sign=entry.letter)
+
+
+def _points(snapshot: Snapshot, what: str, part: str) -> tuple[ArrayLike, ArrayLike]:
+    """Return the steps and values of one curve of a run; none where it has no such curve."""
     if part == "batch":
         batch = snapshot.curves.get(what)
-        if batch is None or not len(batch):
-            return None
-        return CurveData("", batch.step, batch.mean, only_compared=explodes, sign=entry.letter)
+        return ((), ()) if batch is None else (batch.step, batch.mean)
     key = f"{part}_{what}"
     known = [event for event in snapshot.evaluations if event.get(key) is not None]
-    if not known:
-        return None
-    values = [event[key] for event in known]
-    return CurveData(
-        "", [event["step"] for event in known], values, noisy=False, only_compared=explodes, sign=entry.letter
-    )
+    return [event["step"] for event in known], [event[key] for event in known]
 
 
 class OverlaidProfiles(Vertical, can_focus=True):
@@ -149,16 +158,17 @@ class OverlaidProfiles(Vertical, can_focus=True):
     def overlay(self, entries: Sequence[ComparedRun], metric: Metric) -> None:
         """Show the layers of each run at its step."""
         plot = self.query_one(CurvePlot)
-        values = {entry.letter: row_at_cursor(entry, metric) for entry in entries}
-        depths = sorted({len(row) for row in values.values() if len(row)})
+        rows = {entry: rows_at_cursor(entry, metric) for entry in entries}
+        depths = sorted({len(row) for found in rows.values() for row in found})
         plot.logarithmic = metric.scale == "log"
-        plot.update(
-            [
-                CurveData("", places(len(row), relative=len(depths) > 1), row, noisy=False, sign=letter)
-                for letter, row in values.items()
-                if len(row)
-            ]
-        )
+        series = []
+        for entry, found in rows.items():
+            points = [(places(len(row), relative=len(depths) > 1), row) for row in found]
+            if entry.group and points:
+                series.append(mean_curve(points, sign=entry.letter, noisy=False))
+            elif points:
+                series.append(CurveData("", *points[0], noisy=False, sign=entry.letter))
+        plot.update(series)
         self.heading = metric.title
         if len(depths) > 1:
             self.caption = f"first to last of {', '.join(map(str, depths))} {metric.axis}s"
@@ -166,10 +176,11 @@ class OverlaidProfiles(Vertical, can_focus=True):
             self.caption = f"{metric.axis} 1 to {depths[0]:,}"
 
 
-def row_at_cursor(entry: ComparedRun, metric: Metric) -> NDArray[np.floating]:
-    """Return the row of a run at its step, (layers,); empty before there is one of this metric."""
-    data = entry.followed.data
-    return data.values if data is not None and data.request.metric == metric.name else np.zeros(0)
+def rows_at_cursor(entry: ComparedRun, metric: Metric) -> list[NDArray[np.floating]]:
+    """Return the row of a run at its step, (layers,), or of a group those of its runs that have not diverged."""
+    found = [run.data for run in entry.counted]
+    known = [data for data in found if data is not None and data.request.metric == metric.name]
+    return [data.values for data in known if len(data.values)]
 
 
 def places(count: int, *, relative: bool) -> NDArray[np.float64]:

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 from rich.cells import get_character_cell_size
 
+from gradtui.absent import absent_in
 from gradtui.charts.cells import Cells
 from gradtui.charts.palette import AXIS, RUN, RUNS, TEXT, Palette
+from gradtui.runs.run_groups import diverged_of
 from gradtui.ui.followed_run import FollowedRun
 from gradtui.ui.widgets.cell_chart import CellChart
 from gradtui.ui.widgets.status_bar import STATE_MARKS
@@ -19,21 +22,53 @@ LETTERS = "ABCDEFGH"
 
 @dataclass(frozen=True)
 class ComparedRun:
-    """A ComparedRun is a followed run with its letter."""
+    """A ComparedRun is a followed run with its letter, or a group of runs that is drawn as one."""
 
     letter: str
     followed: FollowedRun
+    """The run; of a group its first, for what is not drawn of all."""
+    group: str = ""
+    """The name of the group; empty for one run."""
+    others: tuple[FollowedRun, ...] = ()
+    """The other runs of the group."""
+
+    @property
+    def runs(self) -> tuple[FollowedRun, ...]:
+        """Return all runs that it stands for."""
+        return (self.followed, *self.others)
+
+    @property
+    def counted(self) -> tuple[FollowedRun, ...]:
+        """Return the runs that are drawn: of a group those that have not diverged, over which means are taken."""
+        return tuple(run for run in self.runs if not (self.group and _has_diverged(run)))
+
+    @property
+    def diverged(self) -> str:
+        """Return in words how many runs of a group have diverged; "" if none has."""
+        return diverged_of(len(self.runs) - len(self.counted), len(self.runs))
+
+    @property
+    def title(self) -> str:
+        """Return the name of the run, or of the group with the number of its runs."""
+        return f"{self.group} ×{len(self.runs)}" if self.group else self.followed.title
 
     @property
     def newest(self) -> int:
-        """Return the last recorded step; 0 before the first."""
-        snapshot = self.followed.snapshot
-        return snapshot.step if snapshot is not None else 0
+        """Return the last recorded step of all its runs; 0 before the first."""
+        return max(run.snapshot.step if run.snapshot is not None else 0 for run in self.runs)
 
     @property
     def codes(self) -> tuple[str, ...]:
         """Return the codes of its findings, without those that are only information."""
         return self.followed.diagnosis.newest_judgement.codes
+
+
+def _has_diverged(run: FollowedRun) -> bool:
+    """Return whether a run has diverged, or its loss has a value that is not finite."""
+    if run.state == "diverged":
+        return True
+    loss = run.snapshot.curves.get("loss") if run.snapshot is not None else None
+    return loss is not None and bool((~np.isfinite(loss.mean) & ~absent_in(loss.mean)).any())
 
 
 def newest_of(entries: Sequence[ComparedRun]) -> int:
@@ -58,7 +93,7 @@ class RunsLegend(CellChart):
 
     def update(self, entries: Sequence[ComparedRun]) -> None:
         """Show the state of the runs."""
-        parts = tuple((entry.letter, one_wide(entry.followed.title), _state(entry)) for entry in entries)
+        parts = tuple((entry.letter, one_wide(entry.title), _state(entry)) for entry in entries)
         if parts != self._parts:
             self._parts = parts
             self.repaint()
@@ -89,6 +124,8 @@ class RunsLegend(CellChart):
 
 
 def _state(entry: ComparedRun) -> str:
+    if entry.diverged:
+        return f"{STATE_MARKS['diverged'][0]} {entry.diverged}"
     state, snapshot = entry.followed.state, entry.followed.snapshot
     mark = STATE_MARKS[state][0]
     if entry.followed.live and snapshot is not None:

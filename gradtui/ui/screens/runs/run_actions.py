@@ -14,12 +14,15 @@ from gradtui.runs import trash
 from gradtui.runs.control import send
 from gradtui.runs.errors import RunError
 from gradtui.runs.label import name_of, read_label, retagged, tags_of, write_label
+from gradtui.runs.run_groups import RunGroup, common_name, siblings
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.run_note import ask_for_note, note_on
-from gradtui.ui.screens.runs.run_list import RunList
+from gradtui.ui.screens.runs.run_list import RunList, members_of
 
 MAX_COMPARED = 8
+MAX_FOLLOWED = 32
+"""The most runs of all groups that are shown together."""
 
 
 class RunActions:
@@ -45,20 +48,48 @@ class RunActions:
             self._screen.notify("copied the run's path", timeout=2)
 
     def compare(self, opened: Callable[[Path | None], None]) -> None:
-        """Compare the marked runs; if only one is marked, compare it with the one under the cursor.
+        """Compare the marked runs and groups; if only one is marked, compare it with the one under the cursor.
 
         opened: called with the folder of a run that is opened there, or None.
         """
-        runs, here = self._runs.chosen, self._runs.here
-        if here is not None and len(runs) < 2 and here not in runs:
-            runs.append(here)
-        if not 2 <= len(runs) <= MAX_COMPARED:
+        rows, here = self._runs.chosen_rows, self._runs.here
+        if here is not None and len(rows) < 2 and here.run not in {row.run for row in rows}:
+            rows.append(here)
+        if not 2 <= len(rows) <= MAX_COMPARED:
             message = f"mark 2 to {MAX_COMPARED} runs with space; {len(self._runs.marked)} are marked"
             self._screen.notify(message, severity="warning")
             return
+        self.show(rows, opened)
+
+    def show(self, rows: Sequence[RunInfo], opened: Callable[[Path | None], None]) -> None:
+        """Show runs and groups together, or one group alone; opened: as for `compare`."""
         from gradtui.ui.screens.compare.compare_screen import CompareScreen
 
-        self._screen.app.push_screen(CompareScreen([run.run for run in runs]), opened)
+        if sum(len(members_of(row)) for row in rows) > MAX_FOLLOWED:
+            message = f"{MAX_FOLLOWED} runs can be shown at once; hide some of the group with a filter"
+            self._screen.notify(message, severity="warning")
+            return
+        folders = [[run.run for run in members_of(row)] for row in rows]
+        names = {at: row.name for at, row in enumerate(rows) if isinstance(row, RunGroup)}
+        self._screen.app.push_screen(CompareScreen(folders, names), opened)
+
+    def group(self) -> None:
+        """Ask for the name of a group of the chosen runs; without marks, of those that differ only in their seed."""
+        runs = self._runs.chosen
+        if len(runs) < 2 and self._runs.here is not None:
+            runs = siblings(self._runs.here, self._runs.runs)
+        if len(runs) < 2:
+            message = "mark the runs of a group with space; none differ from this one only in their seed"
+            self._screen.notify(message, severity="warning")
+            return
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self._do(partial(group_runs, runs, name_of(text)))
+
+        hint = "⏎ shows them as one   esc back   leave empty to show each alone"
+        title = f"Name of the group of {_count(runs)}"
+        self._screen.app.push_screen(AskScreen(title, common_name(runs), hint, name_of), take)
 
     def report(self) -> None:
         """Write the chosen runs as one page to share."""
@@ -72,6 +103,9 @@ class RunActions:
         run = self._runs.here
         if run is None:
             return
+        if isinstance(run, RunGroup):
+            self.group()
+            return
 
         def take(text: str | None) -> None:
             if text is not None:
@@ -83,7 +117,11 @@ class RunActions:
     def note(self) -> None:
         """Ask for the note on the run under the cursor."""
         run = self._runs.here
-        if run is not None:
+        if isinstance(run, RunGroup):
+            self._screen.notify(
+                "a note is on one run; filter by its name to see it alone", severity="warning"
+            )
+        elif run is not None:
             ask_for_note(self._screen, run.note, lambda note: self._do(partial(note_on, run.run, note)))
 
     def tag(self) -> None:
@@ -159,6 +197,13 @@ def tag_runs(runs: Sequence[RunInfo], before: Collection[str], after: Collection
             write_label(run.run, other)
     message = [f"+{name}" for name in sorted(add)] + [f"−{name}" for name in sorted(remove)]
     return f"{_count(runs)}: {' '.join(message) or 'no other tags'}"
+
+
+def group_runs(runs: Sequence[RunInfo], name: str) -> str:
+    """Put runs into a group; an empty name takes them out of theirs."""
+    for run in runs:
+        write_label(run.run, msgspec.structs.replace(read_label(run.run), group=name))
+    return f"{_count(runs)} grouped as {name}" if name else f"{_count(runs)} shown alone again"
 
 
 def delete_runs(runs: Sequence[RunInfo]) -> str:

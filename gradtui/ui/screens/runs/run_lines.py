@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
+from gradtui.runs.run_groups import RunGroup, figures_of
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.run_note import on_one_line
-from gradtui.words import net_in_words, printable
+from gradtui.words import duration, net_in_words, number, percent, printable
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,20 @@ class RunDetail(Widget):
     """
 
     info: reactive[RunInfo | None] = reactive(None)
+    alike: reactive[int] = reactive(0)
+    """How many runs differ from this one only in their seed, itself counted; 0 if there are none."""
 
     def render(self) -> Content:
         """Return what is trained; beneath, the note on it, why it ended, what it was compared with, and its folder."""
         info = self.info
         if info is None:
             return Content("")
+        if isinstance(info, RunGroup):
+            return _group_detail(info)
         what = net_in_words(info.experiment) if info.experiment is not None else "a script's own training"
         first = Content.assemble((printable(info.name), "bold"), ("  " + what, "$secondary"))
-        parts = [printable(on_one_line(info.note))] if info.note else []
+        parts = [f"& groups {self.alike} runs that differ only in their seed"] if self.alike else []
+        parts += [printable(on_one_line(info.note))] if info.note else []
         parts += [printable(info.status.reason)] if info.status.reason else []
         if info.parent is not None:
             parts.append(f"compared with {printable(info.parent.run)}")
@@ -77,3 +83,18 @@ class RunDetail(Widget):
         if len(" · ".join(parts)) > self.content_size.width:
             parts[-1] = printable(info.id)
         return first + Content("\n") + Content.styled(" · ".join(parts), "$secondary")
+
+
+def _group_detail(group: RunGroup) -> Content:
+    """Return what the runs of a group train, and their means with standard deviations."""
+    what = net_in_words(group.experiment) if group.experiment is not None else "a script's own training"
+    first = Content.assemble((printable(group.title), "bold"), ("  " + what, "$secondary"))
+    forms = {"loss": number, "train": percent, "test": percent, "seconds": duration}
+    figures = figures_of(group, forms) or "no numbers yet"
+    left_out = Content.styled(f"{group.diverged}, left out · " if group.diverged else "", "$error")
+    return (
+        first
+        + Content("\n")
+        + left_out
+        + Content.styled(f"{figures} · ⏎ opens · & renames or parts", "$secondary")
+    )

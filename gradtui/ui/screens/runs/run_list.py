@@ -12,6 +12,7 @@ from textual.content import Content
 from gradtui import words
 from gradtui.runs.filter import Filter
 from gradtui.runs.library import BINS
+from gradtui.runs.run_groups import RunGroup, grouped
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.widgets.row_table import Column, in_order
 from gradtui.ui.widgets.status_bar import STATE_MARKS
@@ -39,7 +40,7 @@ class RunList:
         self._cursor_run: Path | None = None
 
     def _name(self, info: RunInfo) -> str:
-        return self.names.get(info.run, info.name)
+        return info.title if isinstance(info, RunGroup) else self.names.get(info.run, info.name)
 
     @property
     def here(self) -> RunInfo | None:
@@ -48,14 +49,23 @@ class RunList:
 
     @property
     def chosen(self) -> list[RunInfo]:
-        """Return the marked runs, also hidden ones; if there are none, the run under the cursor."""
+        """Return the marked runs, also hidden ones; if there are none, the run or the group under the cursor."""
         marked = [run for run in self.runs if run.run in self.marked]
-        return marked or ([self.here] if self.here is not None else [])
+        return marked or ([] if self.here is None else members_of(self.here))
+
+    @property
+    def chosen_rows(self) -> list[RunInfo]:
+        """Return the marked runs and groups, also hidden ones; if there are none, what is under the cursor."""
+        marked = [row for row in grouped(self.runs, self.runs) if self._is_marked(row)]
+        return marked or ([] if self.here is None else [self.here])
+
+    def _is_marked(self, row: RunInfo) -> bool:
+        return self.marked.issuperset(run.run for run in members_of(row))
 
     @property
     def marked_rows(self) -> set[int]:
         """Return the indices of the rows with marked runs."""
-        return {at for at, row in enumerate(self.rows) if row.run in self.marked}
+        return {at for at, row in enumerate(self.rows) if self._is_marked(row)}
 
     def take(self, runs: Sequence[RunInfo]) -> None:
         """Take over a new reading of the folder."""
@@ -69,7 +79,7 @@ class RunList:
         """Filter and sort; if the run under the cursor is no longer shown, the cursor stays in its row."""
         self.filter = self.filter if chosen is None else chosen
         fitting = [run for run in self.runs if self.filter.matches(run)]
-        self.rows = in_order(fitting, self.columns[self.by], descending=self.descending)
+        self.rows = in_order(grouped(fitting, self.runs), self.columns[self.by], descending=self.descending)
         places = {run.run: at for at, run in enumerate(self.rows)}
         at = places.get(self._cursor_run, self.at) if self._cursor_run is not None else self.at
         self.choose(at, stay=self._cursor_run in places or self._cursor_run is None)
@@ -93,13 +103,19 @@ class RunList:
     def mark(self) -> None:
         """Mark or unmark the run under the cursor, and go to the next."""
         if self.here is not None:
-            self.marked ^= {self.here.run}
+            runs = {run.run for run in members_of(self.here)}
+            self.marked = self.marked - runs if runs <= self.marked else self.marked | runs
             self.choose(self.at + 1)
 
     def mark_all(self) -> None:
         """Mark all runs that are shown; if all are marked, unmark them."""
-        shown = {run.run for run in self.rows}
+        shown = {run.run for row in self.rows for run in members_of(row)}
         self.marked = self.marked - shown if shown <= self.marked else self.marked | shown
+
+
+def members_of(row: RunInfo) -> list[RunInfo]:
+    """Return the runs that a row stands for."""
+    return list(row.members) if isinstance(row, RunGroup) else [row]
 
 
 def numbered(runs: Sequence[RunInfo]) -> dict[Path, str]:
@@ -171,6 +187,8 @@ def _codes(info: RunInfo) -> tuple[int, tuple[str, ...]] | None:
 
 def _findings(info: RunInfo) -> Content:
     judgement = info.summary.judgement
+    if isinstance(info, RunGroup) and info.diverged:
+        return Content.styled(f"✖ {info.diverged}", "$error")
     if not info.steps:
         return Content("")
     mark, colour = judgement.mark

@@ -17,6 +17,7 @@ from gradtui.diagnosis.ended_runs import EndedRuns
 from gradtui.runs import trash
 from gradtui.runs.filter import FilterError, parse_filter
 from gradtui.runs.library import Library
+from gradtui.runs.run_groups import RunGroup, siblings
 from gradtui.runs.run_info import RunInfo
 from gradtui.ui.keys import NOTE_KEY
 from gradtui.ui.one_answer import OneAnswer
@@ -36,6 +37,9 @@ HELP_TEXT = (
     "or tag; `findings:vanishing`, `status:finished,stopped`, `tag:paper`, `name:sig*`, `note:*clip*`; `depth>20`, "
     "`accuracy<50%`, `train`, `test`, `loss`, `seconds`, `step`, `age<2h`; any field of the experiment, "
     "`optimizer.lr>=0.1`; and `-` before a word excludes it. `findings:none` finds the runs without a problem.\n\n"
+    "`&` makes a **group** of the marked runs, which the list and the charts show as one, with mean and standard "
+    "deviation; without marks it offers those that differ only in their seed. Runs that diverged are named and left "
+    "out of the means. A filter that fits one run of a group shows it alone.\n\n"
     'A **deleted** run is kept for a week, and `u` restores it. Names, tags and notes (`"`) are '
     "written beside the run; what its trainer writes stays as it is."
 )
@@ -52,6 +56,15 @@ KEYS: list[BindingType] = [
     Binding("t", "tag", "tag", tooltip="Give the marked ones (or this one) tags.", id="runs.tag"),
     Binding("n", "rename", "name", tooltip="Rename this run.", id="runs.name"),
     NOTE_KEY,
+    Binding(
+        "ampersand",
+        "group",
+        "group",
+        key_display="&",
+        show=False,
+        tooltip="Show the marked ones as one; unmarked: those that differ only in their seed.",
+        id="runs.group",
+    ),
     Binding("d,delete", "delete", "delete", tooltip="The marked ones, or this one.", id="runs.delete"),
     Binding(
         "u",
@@ -200,7 +213,9 @@ class RunsScreen(OneAnswer["Path | None"]):
             descending=listing.descending,
             nothing=NONE_FITS if listing.runs else NONE_YET if self._read_once else "",
         )
-        self.query_one(RunDetail).info = listing.here
+        detail = self.query_one(RunDetail)
+        detail.info = listing.here
+        detail.alike = len(siblings(listing.here, listing.runs)) if listing.here is not None else 0
         self.query_one(RunsBar).count = RunCount(
             len(listing.runs), len(listing.rows), len(listing.marked), str(self.root), self._read_once
         )
@@ -216,6 +231,7 @@ class RunsScreen(OneAnswer["Path | None"]):
             "tag",
             "rename",
             "note",
+            "group",
             "delete",
             "compare",
             "copy",
@@ -320,9 +336,16 @@ class RunsScreen(OneAnswer["Path | None"]):
             self.dismiss(None)
 
     def action_open(self) -> None:
-        """Open the run under the cursor."""
-        if self.listing.here is not None:
-            self.dismiss(self.listing.here.run)
+        """Open the run under the cursor, or show the runs of the group together."""
+        here = self.listing.here
+        if isinstance(here, RunGroup):
+            self.actions.show([here], self._opened_there)
+        elif here is not None:
+            self.dismiss(here.run)
+
+    def _opened_there(self, folder: Path | None) -> None:
+        if folder is not None:
+            self.dismiss(folder)
 
     def action_copy(self) -> None:
         """Copy the path of the run under the cursor."""
@@ -330,12 +353,7 @@ class RunsScreen(OneAnswer["Path | None"]):
 
     def action_compare(self) -> None:
         """Compare the marked runs; if a run is opened there, this screen returns it too."""
-
-        def take(folder: Path | None) -> None:
-            if folder is not None:
-                self.dismiss(folder)
-
-        self.actions.compare(take)
+        self.actions.compare(self._opened_there)
 
     def action_report(self) -> None:
         """Write the chosen runs as one page to share."""
@@ -348,6 +366,10 @@ class RunsScreen(OneAnswer["Path | None"]):
     def action_note(self) -> None:
         """Write a note on the run under the cursor."""
         self.actions.note()
+
+    def action_group(self) -> None:
+        """Show several runs as one."""
+        self.actions.group()
 
     def action_tag(self) -> None:
         """Change the tags of the chosen runs."""

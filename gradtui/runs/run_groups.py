@@ -1,0 +1,163 @@
+"""Put runs that differ only in their seed into groups, which lists and charts show as one. It imports no numpy."""
+
+from __future__ import annotations
+
+import json
+import math
+import statistics
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from gradtui.runs.run_info import RunInfo
+
+SEEDS = frozenset({"seed", "random_seed", "manual_seed", "rng_seed", "random_state"})
+"""The names that the field of a seed has in the configurations of scripts."""
+
+
+@dataclass(frozen=True)
+class RunGroup(RunInfo):
+    """A RunGroup is a row of a list that stands for several runs: its numbers are means over those that have not
+    diverged, and everything else is its newest run's."""
+
+    members: tuple[RunInfo, ...] = ()
+    """The runs that are shown, the newest first."""
+    size: int = 0
+    """How many runs the group has, also those that a filter hides."""
+
+    @property
+    def title(self) -> str:
+        """Return the name of the group, and how many runs are in it."""
+        count = len(self.members)
+        return f"{self.name} ×{self.size}" + (f" ({count} shown)" if count < self.size else "")
+
+    @property
+    def counted(self) -> tuple[RunInfo, ...]:
+        """Return the runs that the means are taken over."""
+        return tuple(run for run in self.members if not has_diverged(run))
+
+    @property
+    def diverged(self) -> str:
+        """Return in words how many of the runs have diverged; "" if none has."""
+        return diverged_of(len(self.members) - len(self.counted), len(self.members))
+
+
+def diverged_of(diverged: int, of: int) -> str:
+    """Return in words how many runs of a group have diverged; "" if none has."""
+    return f"{diverged} of {of} diverged" if diverged else ""
+
+
+def has_diverged(info: RunInfo) -> bool:
+    """Return whether a run has diverged, so that its numbers would spoil a mean."""
+    loss = info.summary.loss
+    return info.status.state == "diverged" or (loss is not None and not math.isfinite(loss))
+
+
+def grouped(shown: Iterable[RunInfo], every: Iterable[RunInfo]) -> list[RunInfo]:
+    """Return rows of a list, in which the runs of one group are one row.
+
+    Args:
+        shown: the runs that fit a filter. Of a group with one of them, that run is shown itself.
+        every: all runs.
+    """
+    sizes: dict[str, int] = {}
+    for info in every:
+        sizes[info.label.group] = sizes.get(info.label.group, 0) + 1
+    members: dict[str, list[RunInfo]] = {}
+    rows: list[RunInfo] = []
+    for info in shown:
+        if info.label.group:
+            members.setdefault(info.label.group, []).append(info)
+        else:
+            rows.append(info)
+    for name, runs in members.items():
+        rows.append(_group_row(name, runs, sizes[name]) if len(runs) > 1 else runs[0])
+    return rows
+
+
+def _group_row(name: str, runs: Sequence[RunInfo], size: int) -> RunGroup:
+    members = tuple(sorted(runs, key=lambda run: (run.started, run.id), reverse=True))
+    first = next((run for run in members if run.status.live), members[0])
+    plain = {field.name: getattr(first, field.name) for field in fields(RunInfo)}
+    group = RunGroup(**plain, members=members, size=size)
+    loss, train, test, seconds = (
+        mean_and_spread(group, key)[0] for key in ("loss", "train", "test", "seconds")
+    )
+    summary = replace(first.summary, loss=loss, train=train, test=test, seconds=seconds)
+    return replace(group, name=name, note="", run=members[0].run, summary=summary)
+
+
+def mean_and_spread(group: RunGroup, key: str) -> tuple[float | None, float | None]:
+    """Return mean and standard deviation of a number of RunSummary over the runs that have it and have not diverged."""
+    values = [
+        value
+        for run in group.counted
+        if (value := getattr(run.summary, key)) is not None and math.isfinite(value)
+    ]
+    return (statistics.fmean(values), statistics.pstdev(values)) if values else (None, None)
+
+
+def figures_of(group: RunGroup, forms: Mapping[str, Callable[[float], str]]) -> str:
+    """Return the means with their spreads in words, for each number of RunSummary that has a form."""
+    parts = []
+    for key, form in forms.items():
+        mean, spread = mean_and_spread(group, key)
+        if mean is not None and spread is not None:
+            parts.append(f"{key} {form(mean)} ± {form(spread)}")
+    return " · ".join(parts)
+
+
+def siblings(info: RunInfo, runs: Iterable[RunInfo]) -> list[RunInfo]:
+    """Return the runs that differ from one only in their seed, with that one; none if there are no two seeds."""
+    key, _ = _without_seed(info)
+    if not key or info.label.group:
+        return []
+    found = [(run, _without_seed(run)) for run in runs if not run.label.group]
+    alike = [(run, seed) for run, (other, seed) in found if other == key]
+    return [run for run, _ in alike] if len({seed for _, seed in alike}) > 1 else []
+
+
+def common_name(runs: Sequence[RunInfo]) -> str:
+    """Return a name for a group: that of the group that all runs are in, else what their names begin with."""
+    groups = {run.label.group for run in runs}
+    if len(groups) == 1 and "" not in groups:
+        return groups.pop()
+    names = [run.name for run in runs]
+    first, last = min(names, default=""), max(names, default="")
+    same = next(
+        (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
+    )
+    beginning = first[:same].rstrip(" -_#.,:=(0123456789") if first != last else first
+    for word in sorted(SEEDS):
+        beginning = beginning.removesuffix(word).rstrip(" -_#.,:=(")
+    return beginning or first
+
+
+_KNOWN: dict[tuple[Path, bool, bool], tuple[str, str]] = {}
+"""What `_without_seed` has returned: a list is painted often, and what a run trains does not change."""
+
+
+def _without_seed(info: RunInfo) -> tuple[str, str]:
+    """Return what a run trains without its seed, as text, and the seed; "" where it is not known or has no seed."""
+    key = info.run, info.experiment is None, not info.config
+    if key not in _KNOWN:
+        _KNOWN[key] = _split(info.experiment, info.config)
+    return _KNOWN[key]
+
+
+def _split(experiment: Mapping[str, Any] | None, config: Mapping[str, Any]) -> tuple[str, str]:
+    if experiment is not None:
+        plain = {
+            key: value for key, value in experiment.items() if key not in ("name", "description", "seed")
+        }
+        return json.dumps(plain, sort_keys=True, default=str), str(experiment.get("seed", 0))
+    seeds = {path: value for path, value in config.items() if _is_seed(path)}
+    if not seeds:
+        return "", ""
+    others = {path: value for path, value in config.items() if path not in seeds}
+    return json.dumps(others, sort_keys=True, default=str), json.dumps(seeds, sort_keys=True, default=str)
+
+
+def _is_seed(path: str) -> bool:
+    return path.rpartition(".")[2].lower() in SEEDS

@@ -68,7 +68,9 @@ def _figure(entry: ComparedRun, name: str, form: Callable[[float], str]) -> str:
     if entry.group:
         of_all = [getattr(run.outcome, name) for run in entry.counted if run.outcome is not None]
         finite = [number for number in of_all if math.isfinite(number)]
-        return f"{form(fmean(finite))} ± {form(pstdev(finite))}" if finite else ABSENT
+        # The spread of a logarithm is a factor, up and down.
+        sign = "×÷" if name == "drop" else "±"
+        return f"{form(fmean(finite))} {sign} {form(pstdev(finite))}" if finite else ABSENT
     outcome = entry.followed.outcome
     value: float = math.nan if outcome is None else getattr(outcome, name)
     # A loss of NaN is shown; for other figures, NaN means that there is none.

@@ -188,7 +188,8 @@ def _codes(info: RunInfo) -> tuple[int, tuple[str, ...]] | None:
 def _findings(info: RunInfo) -> Content:
     judgement = info.summary.judgement
     if isinstance(info, RunGroup) and info.diverged:
-        return Content.styled(f"✖ {info.diverged}", "$error")
+        # The column is as wide as this; the line beneath the list says it in words.
+        return Content.styled(info.diverged.replace(" of ", "/"), "$error")
     if not info.steps:
         return Content("")
     mark, colour = judgement.mark

@@ -15,7 +15,7 @@ from typing import Any
 
 from gradtui.commands.child import unusable
 from gradtui.commands.command import BadInput
-from gradtui.commands.signals import Interruptions
+from gradtui.commands.interruptions import Interruptions
 from gradtui.monitor.launch.changes import parse_change, problem_with_steps
 from gradtui.monitor.launch.options import LaunchOptions, read_notes
 from gradtui.monitor.trial import Trial

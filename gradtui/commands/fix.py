@@ -15,7 +15,7 @@ from gradtui.plain_text import plain
 from gradtui.study.repair_limits import ROUNDS, TRIAL_SECONDS
 
 if TYPE_CHECKING:
-    from gradtui.commands.signals import Interruptions
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.experiment.spec import Experiment
     from gradtui.study.engines import Engine
     from gradtui.study.repair import RepairEvent, Round
@@ -68,7 +68,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    from gradtui.commands.signals import Interruptions
+    from gradtui.commands.interruptions import Interruptions
 
     experiment, root = chosen_experiment(args), chosen_root(args)
     _check_output(args.output)

@@ -29,8 +29,8 @@ from gradtui.plain_text import plain
 
 if TYPE_CHECKING:
     from gradtui.commands.engine_trainer import EngineTrainer
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.commands.progress import BarProgress
-    from gradtui.commands.signals import Interruptions
     from gradtui.experiment.spec import Experiment
     from gradtui.runs.follower import Snapshot
     from gradtui.runs.reader import Run
@@ -85,7 +85,7 @@ def _configure(parser: ArgumentParser) -> None:
 
 
 def _execute(args: Namespace) -> int:
-    from gradtui.commands.signals import Interruptions
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.runs.run_lock import RunTaken, lock_run, unlock_run
     from gradtui.training.launch import start_trainer
 
@@ -247,7 +247,7 @@ def wait_with_progress(
     trainer: Trainer | EngineTrainer, interruptions: Interruptions, *, quiet: bool
 ) -> None:
     """Wait until the trainer has ended, and show its progress where stderr is a terminal."""
-    from gradtui.commands.signals import wait_for
+    from gradtui.commands.interruptions import wait_for
 
     if quiet or not sys.stderr.isatty():
         wait_for(trainer, interruptions, show=lambda: None, say=lambda text: None)
@@ -345,7 +345,7 @@ def _reason(run: Run, trainer: Trainer) -> str:
 
 def _preflight(args: Namespace) -> int:
     """Measure a net before any step, print the result, keep no run, and return the exit code. Raises BadInput."""
-    from gradtui.commands.signals import Interruptions
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.runs.scratch import Scratch
 
     for name in TRAINING_OPTIONS:
@@ -361,8 +361,8 @@ def _preflight(args: Namespace) -> int:
 def _measure_and_print(
     experiment: Experiment, root: Path, interruptions: Interruptions, *, as_json: bool
 ) -> int:
+    from gradtui.commands.interruptions import wait_for
     from gradtui.commands.predict import prediction_object
-    from gradtui.commands.signals import wait_for
     from gradtui.diagnosis.theory import predict
     from gradtui.report.output import to_json
     from gradtui.report.preflight_page import preflight_object, print_preflight

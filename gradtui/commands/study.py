@@ -14,8 +14,8 @@ from gradtui.commands.engine_trainer import add_engine, check_engine, chosen_eng
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 
 if TYPE_CHECKING:
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.commands.progress import BarProgress
-    from gradtui.commands.signals import Interruptions
     from gradtui.study.spec import StudySpec
     from gradtui.study.state import StudyState
     from gradtui.study.study import Study
@@ -52,7 +52,7 @@ def _execute(args: Namespace) -> int:
     if args.list or args.study is None:
         return _list(args)
     spec = _checked(args)
-    from gradtui.commands.signals import Interruptions
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.study.study import open_study
 
     engine = chosen_engine(args)
@@ -86,7 +86,7 @@ def _list(args: Namespace) -> int:
 def _checked(args: Namespace) -> StudySpec:
     """Check the arguments, and return the study. Raises BadInput."""
     from gradtui.experiment.errors import ExperimentError
-    from gradtui.runs.export.files import MissingLibrary, load_pyarrow
+    from gradtui.runs.export.csv_parquet import MissingLibrary, load_pyarrow
     from gradtui.study.plan import plan
     from gradtui.study.presets import resolve
 

@@ -157,7 +157,7 @@ def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int
     from dataclasses import replace
 
     from gradtui.commands.command_trials import CommandTrials
-    from gradtui.commands.signals import Interruptions
+    from gradtui.commands.interruptions import Interruptions
     from gradtui.report.trial_page import print_trials, trials_object
     from gradtui.runs.scratch import Scratch
 

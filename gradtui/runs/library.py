@@ -155,7 +155,7 @@ class Library:
     def __init__(self, root: Path | None = None) -> None:
         """`root` is the folder of the runs; None is runs_root()."""
         self.root = root or runs_root()
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, _KnownRun] = {}
         self._reads = BoundedReads(self._refreshed)
         self._round = 0
         self._names: list[str] = []
@@ -184,7 +184,7 @@ class Library:
         known = {name: before[name] for name in names if name in before}
         for name, run in self._reads.results(due):
             if run is None:
-                run = self._known.get(name) or _Known(self.root / name)
+                run = self._known.get(name) or _KnownRun(self.root / name)
                 run.does_not_answer()
             if run.info is None:
                 known.pop(name, None)
@@ -210,11 +210,11 @@ class Library:
             self._names, self._names_of = [], 0.0
         return self._names
 
-    def _refreshed(self, name: str) -> _Known:
+    def _refreshed(self, name: str) -> _KnownRun:
         """Read a run again if it has changed; its info is None where there is no run. It runs in a thread."""
         run = self._known.get(name)
         if run is None:
-            run = _Known(self.root / name, *(self._cached or {}).get(name, ()))
+            run = _KnownRun(self.root / name, *(self._cached or {}).get(name, ()))
         try:
             run.refresh()
         except OSError:
@@ -240,8 +240,8 @@ RUNS_PER_REWRITE = 100
 """The cache is written again when one in this many runs is new."""
 
 
-class _Known:
-    """A _Known is one run as it was last read."""
+class _KnownRun:
+    """A _KnownRun is one run as it was last read."""
 
     def __init__(self, folder: Path, stamps: Stamps = (), info: RunInfo | None = None) -> None:
         self.folder = folder

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, get_args
 
-from gradtui.runs.export.files import load_pyarrow, write_csv_rows
+from gradtui.runs.export.csv_parquet import load_pyarrow, write_csv_rows
 from gradtui.runs.safe_files import replacing
 from gradtui.study.chart_builder import spread
 from gradtui.study.chart_data import OUTCOMES

@@ -38,7 +38,7 @@ MAX_THREADS = 32
 
 def _things() -> type[Provider]:
     """Return what finds presets, studies and themes; it is imported with the palette."""
-    from gradtui.ui.palette import NameProvider
+    from gradtui.ui.command_palette import NameProvider
 
     return NameProvider
 
@@ -202,7 +202,7 @@ class GradtuiApp(TerminalApp):
 
         Textual's own commands are left out where there is a key for the same.
         """
-        from gradtui.ui.palette import action_commands
+        from gradtui.ui.command_palette import action_commands
 
         yield from action_commands(self, screen)
         yield SystemCommand("Theme", "Other colours. The choice is saved.", self.action_change_theme)

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis.theory.activations import moments, value_and_slope
-from gradtui.diagnosis.theory.norms import Normalisation, after_norm, normed
+from gradtui.diagnosis.theory.normalisation import Normalisation, after_norm, normed
 from gradtui.diagnosis.theory.quadrature import normal_nodes
 from gradtui.experiment.layers import LayerPlan, Weights
 

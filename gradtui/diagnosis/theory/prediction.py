@@ -15,7 +15,7 @@ from typing import Any
 
 from gradtui.diagnosis.evidence import hidden_layers
 from gradtui.diagnosis.theory import chain, residual
-from gradtui.diagnosis.theory.norms import FEWEST_NORMED_NUMBERS, normed
+from gradtui.diagnosis.theory.normalisation import FEWEST_NORMED_NUMBERS, normed
 from gradtui.experiment.data_shapes import TOKEN_SOURCES
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.layers import NetPlan

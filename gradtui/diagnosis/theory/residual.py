@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradtui.diagnosis.theory.activations import value_and_slope
-from gradtui.diagnosis.theory.norms import Normalisation, after_norm, normed
+from gradtui.diagnosis.theory.normalisation import Normalisation, after_norm, normed
 from gradtui.diagnosis.theory.quadrature import Array
 from gradtui.experiment.layers import BlockPlan, Branch, Operation, Weights
 

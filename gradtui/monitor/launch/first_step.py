@@ -38,7 +38,7 @@ class FirstSteps:
     def __init__(self, options: str) -> None:
         """Take the options as text, as LaunchOptions.to_json gives them."""
         self._options = LaunchOptions.from_json(options)
-        self._known: dict[int, _Known] = {}
+        self._known: dict[int, _HandledOptimizer] = {}
         self._watched: list[_Watched] = []
         self._loose: weakref.WeakKeyDictionary[Optimizer, nn.Module] = weakref.WeakKeyDictionary()
         self._run_count = 0
@@ -71,7 +71,7 @@ class FirstSteps:
     def _remember(self, optimizer: Optimizer) -> None:
         number, known = id(optimizer), self._known
         reference = weakref.ref(optimizer, lambda _: known.pop(number, None))
-        known[number] = _Known(reference, len(optimizer._optimizer_step_pre_hooks))
+        known[number] = _HandledOptimizer(reference, len(optimizer._optimizer_step_pre_hooks))
 
     def _first_step(self, optimizer: Optimizer) -> None:
         if self._run_count >= MOST_RUNS or is_no_training_of_its_own(optimizer):
@@ -149,8 +149,8 @@ class FirstSteps:
                 watched.probe.close()
 
 
-class _Known:
-    """A _Known is an optimizer whose first step was handled, with the number of its step hooks at that time."""
+class _HandledOptimizer:
+    """A _HandledOptimizer is an optimizer after its first step, with the number of its step hooks at that step."""
 
     def __init__(self, reference: weakref.ref[Optimizer], hooks: int) -> None:
         self.reference = reference

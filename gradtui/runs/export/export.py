@@ -11,7 +11,7 @@ from typing import IO
 from gradtui.ordinary_files import problem_of
 from gradtui.runs.errors import RunError
 from gradtui.runs.export import Kind
-from gradtui.runs.export.files import write_csv, write_parquet
+from gradtui.runs.export.csv_parquet import write_csv, write_parquet
 from gradtui.runs.export.sheets import Sheet, Show, sheet_of_all, sheets_of, show_nothing
 from gradtui.runs.export.tensorboard import FILE, write_events
 from gradtui.runs.reader import Run

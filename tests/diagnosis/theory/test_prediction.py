@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gradtui.data import load
 from gradtui.diagnosis.theory import Prediction, predict
 from gradtui.diagnosis.theory.chain import Signal, gains, lag_gains
-from gradtui.diagnosis.theory.norms import after_norm
+from gradtui.diagnosis.theory.normalisation import after_norm
 from gradtui.diagnosis.theory.prediction import input_mean_square
 from gradtui.experiment import Data, Experiment, Group, from_dict, resolve, set_fields, to_dict
 from gradtui.experiment.layers import Activate, LayerPlan, Weights

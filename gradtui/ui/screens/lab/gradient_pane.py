@@ -71,7 +71,7 @@ class GradientPane(Vertical, can_focus=True):
         factor: float
 
     @dataclass
-    class Rows(Message):
+    class RowsChanged(Message):
         """Another number of rows of time fits into the waterfall now."""
 
         rows: int
@@ -357,7 +357,7 @@ class GradientPane(Vertical, can_focus=True):
         from gradtui.ui.widgets.waterfall import Waterfall
 
         for waterfall in self.query(Waterfall):
-            self.post_message(self.Rows(waterfall.capacity))
+            self.post_message(self.RowsChanged(waterfall.capacity))
 
     def on_layer_selected(self, event: LayerSelected) -> None:
         """Point at a clicked layer in all charts."""

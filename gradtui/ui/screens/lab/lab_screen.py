@@ -343,8 +343,8 @@ class LabScreen(TimeActions, RunTextActions, OneAnswer[Any]):
     def _zoomed(self, event: GradientPane.Zoomed) -> None:
         self.cursor.zoom(event.factor)
 
-    @on(GradientPane.Rows)
-    def _rows(self, event: GradientPane.Rows) -> None:
+    @on(GradientPane.RowsChanged)
+    def _rows(self, event: GradientPane.RowsChanged) -> None:
         self.cursor.show(rows=event.rows)
 
     @on(GradientPane.Opened)

@@ -1,4 +1,4 @@
-"""Say where the steps of a run lie on the horizontal axis of its curves: by step, by time or by a logged number."""
+"""Place the steps of a run on the horizontal axis of its curves: by step, by time or by a logged number."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _DAY = 86400
 
 @dataclass(frozen=True, eq=False)
 class XAxis:
-    """An XAxis gives each step its place: the step itself, or what the run had reached by then, or its logarithm.
+    """An XAxis gives each step its place: the step itself, another number at that step, or its logarithm.
 
     `steps` and `values`, both (n,) and rising, are the points between which the axis runs evenly. None is the step.
     """
@@ -91,7 +91,7 @@ class XAxis:
             return Scale("linear", low, high).ticks(room)
         least = (high - low) / max(1, room - 1)
         step = next((one for one in _CLOCK if one >= least), 0) or nice_step(least / _DAY) * _DAY
-        # From a minute on, a label has no parts of a second.
+        # Labels of a minute or more have no fractions of a second.
         step = nice_step(least) if least < 1 and high < 60 else step
         first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
         return [index * step for index in range(first, last + 1)][:room] or [low]
@@ -125,7 +125,7 @@ def rising_axis(what: str, steps: ArrayLike, values: ArrayLike, *, log: bool = F
     """Return the axis of a number that a run has recorded; None where it falls somewhere, or does not rise at all.
 
     A number that stays the same for several steps, as an epoch does, is taken to grow evenly until its next value.
-    Before the first value and after the last one it goes on as beside them, for as long as there. Values that are not
+    Before the first value and after the last one it continues with the slope beside them. Values that are not
     finite count as missing.
 
     Args:

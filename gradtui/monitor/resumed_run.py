@@ -1,4 +1,4 @@
-"""Find the run that a script goes on with (`watch(resume=…)`), lock it for this process, and check that it fits."""
+"""Find the run that a script continues (`watch(resume=…)`), lock it for this process, and check that it fits."""
 
 from __future__ import annotations
 
@@ -94,9 +94,9 @@ class ResumedRun:
         return max(0, step)
 
     def why_not(self, layers: Iterable[tuple[str, int]], scalars: Sequence[str]) -> str:
-        """Return why a training with these layers, by name and number of parameters, cannot go on in this run.
+        """Return why a training with these layers, by name and number of parameters, cannot continue in this run.
 
-        `scalars` are the columns of the table of scalars. Empty where nothing forbids it.
+        `scalars` are the columns of the table of scalars. The reason is empty if nothing prevents it.
         """
         before = {layer.name: layer.parameters for layer in self.meta.layers}
         now = dict(layers)

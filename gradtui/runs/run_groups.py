@@ -34,7 +34,7 @@ class RunGroup(RunInfo):
 
     @property
     def counted(self) -> tuple[RunInfo, ...]:
-        """Return the runs that the means are taken over."""
+        """Return the runs over which the means are taken."""
         return tuple(run for run in self.members if not has_diverged(run))
 
     @property

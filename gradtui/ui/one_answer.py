@@ -1,4 +1,4 @@
-"""A screen with OneAnswer is left once: a key that comes twice does not leave the screen beneath it as well."""
+"""Let a screen be left only once, so that a second key does not leave the screen beneath it as well."""
 
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ Answer = TypeVar("Answer")
 
 
 class OneAnswer(Screen[Answer]):
-    """A screen that takes its first answer only, and only while it is the current screen.
+    """A OneAnswer is a screen that takes its first answer only, and only while it is the current screen.
 
     Textual's `dismiss` removes whatever screen is on top. The second of two return keys, or of two clicks, can arrive
     after the first one has removed its screen; it would then close the screen beneath, or end the app with a

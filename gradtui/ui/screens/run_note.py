@@ -11,7 +11,7 @@ from textual.screen import Screen
 from gradtui.runs.label import note_of, write_note
 
 NEW_LINE = "⏎"
-"""Stands for the end of a line, where a note of several lines is edited in one."""
+"""The sign for the end of a line in a note of several lines that is edited in one."""
 
 
 def on_one_line(note: str) -> str:

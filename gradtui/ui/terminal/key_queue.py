@@ -17,7 +17,7 @@ LONGEST_SECONDS = 0.2
 
 
 class KeyHandled(Message):
-    """KeyHandled travels behind a key, from the widget with the focus up to the app."""
+    """A KeyHandled follows a key from the widget with the focus up to the app."""
 
     def __init__(self, arrived: asyncio.Event) -> None:
         super().__init__()

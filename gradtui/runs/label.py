@@ -33,10 +33,10 @@ class Label(msgspec.Struct, frozen=True, omit_defaults=True):
     """The name that replaces the experiment's; empty if there is none."""
     tags: tuple[str, ...] = ()
     """The tags in alphabetical order."""
-    group: str = ""
-    """The name of the group of runs that it belongs to, which lists and charts show as one; empty if there is none."""
     note: str | None = None
     """The note that replaces the script's own, also where it is empty; None if no one has written one."""
+    group: str = ""
+    """The name of the group of runs that it belongs to, which lists and charts show as one; empty if there is none."""
 
 
 def read_label(folder: Path) -> Label:

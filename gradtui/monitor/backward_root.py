@@ -50,6 +50,7 @@ class GraphReader(Protocol):
 
 _listeners: list[RootListener] = []
 _readers: list[GraphReader] = []
+_beginners: list[Callable[[], None]] = []
 _running: dict[int, BackwardRoot | None] = {}
 """The root of the pass that each thread has begun; None if it is no scalar or was not asked for. The dict is not
 thread-local, since on CUDA the hooks of parameters run in the engine's own threads."""
@@ -69,14 +70,17 @@ def running_root() -> BackwardRoot | None:
     return None
 
 
-def listen(reader: GraphReader, listener: RootListener | None = None) -> None:
-    """Register a reader of graphs, and a listener for roots.
+def listen(
+    reader: GraphReader, before_pass: Callable[[], None], listener: RootListener | None = None
+) -> None:
+    """Register a reader of graphs, a function to call before each pass, and a listener for roots.
 
     The first registration puts a wrapper around `torch.autograd.backward`.
     """
     global _wrapper, _original
     with _lock:
         _readers.append(reader)
+        _beginners.append(before_pass)
         if listener is not None:
             _listeners.append(listener)
         if torch.autograd.backward is not _wrapper:
@@ -85,12 +89,14 @@ def listen(reader: GraphReader, listener: RootListener | None = None) -> None:
             torch.autograd.backward = _wrapper
 
 
-def unlisten(reader: GraphReader, listener: RootListener) -> None:
-    """Unregister a reader and a listener; the last one removes the wrapper, unless another one is around it."""
+def unlisten(reader: GraphReader, before_pass: Callable[[], None], listener: RootListener) -> None:
+    """Unregister what `listen` was given; the last one removes the wrapper, unless another one is around it."""
     global _wrapper, _original
     with _lock:
         if reader in _readers:
             _readers.remove(reader)
+        if before_pass in _beginners:
+            _beginners.remove(before_pass)
         if listener in _listeners:
             _listeners.remove(listener)
         if not _readers and _wrapper is not None and torch.autograd.backward is _wrapper:
@@ -120,6 +126,8 @@ def _wrapped(original: Callable[..., None]) -> Callable[..., None]:
 
 @untraced
 def _begin_pass(args: Sequence[Any], kwargs: dict[str, Any], *, inner: bool) -> BackwardRoot | None:
+    for begin in _beginners.copy():
+        begin()
     for reader in _readers:
         if reader.wanted:
             given = args[0] if args else kwargs.get("tensors")

@@ -5,17 +5,22 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from operator import attrgetter, call
-from typing import Any, NamedTuple
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
+from torch.multiprocessing.reductions import StorageWeakRef
 from torch.nn.parameter import is_lazy
 
 from gradtui.monitor.untraced import untraced
 from gradtui.probe.norms import gradient_norms
+
+if TYPE_CHECKING:
+    from gradtui.monitor.layers import ParameterRef
+    from gradtui.monitor.watched import WatchedOptimizer
 
 HOOKED_PARAMETERS = 2
 """The number of parameters with a hook that reports a backward pass: both first and last, since a pass may not reach
@@ -38,25 +43,34 @@ class GradNorms:
 
 
 class GradVersion(NamedTuple):
-    """A GradVersion says which tensor holds a gradient, and how often it was written to."""
+    """A GradVersion says which gradient a parameter has, and how often it was written to."""
 
-    gradient: weakref.ref[Tensor]
+    identity: StorageWeakRef | weakref.ref[Tensor]
     version: int
+
+    @classmethod
+    def of(cls, gradient: Tensor) -> GradVersion | None:
+        """Return the version of a gradient; None where it is not known."""
+        (version,) = _versions([gradient])
+        if gradient.layout is torch.strided and type(gradient) is Tensor and not gradient._is_view():
+            # A weak reference to the tensor would keep PyTorch from swapping it (torch.utils.swap_tensors).
+            return cls(StorageWeakRef(gradient.untyped_storage()), version)  # type: ignore[no-untyped-call]
+        if torch.__future__.get_swap_module_params_on_conversion():
+            return None
+        return cls(weakref.ref(gradient), version)
 
     def continues(self, before: GradVersion) -> bool:
         """Return whether this is the gradient of an earlier version, unchanged or added to once."""
-        now = self.gradient()
-        same = now is not None and before.gradient() is now
-        return same and self.version - before.version in (0, 1)
+        return self.identity == before.identity and self.version - before.version in (0, 1)
 
 
 class Gradients:
-    """Gradients reads the gradients of the script's parameters without keeping the parameters alive."""
+    """Gradients reads the gradients of an optimizer's parameters without keeping the parameters alive."""
 
-    def __init__(self, parameters: Sequence[weakref.ref[nn.Parameter]]) -> None:
-        self._parameters = parameters
+    def __init__(self, watched: WatchedOptimizer) -> None:
+        self._watched = watched
         self._wide: set[int] = set()
-        self._all_present = np.ones(len(parameters), bool)
+        self._all_present = np.ones(len(watched.references), bool)
         self._all_present.setflags(write=False)
 
     def read(self) -> GradNorms:
@@ -75,12 +89,13 @@ class Gradients:
         )
 
     def _find(self) -> tuple[NDArray[np.bool_], list[Tensor], tuple[list[int], list[int]]]:
+        tensors = self._watched.tensors()
         try:
             # This is done twice a step, so without a line of Python for each parameter.
-            found = list(map(_gradient_of, map(call, self._parameters)))
+            found = list(map(_gradient_of, tensors))
         except AttributeError:
             # The script has dropped a parameter.
-            found = [None if (p := reference()) is None else p.grad for reference in self._parameters]
+            found = [None if p is None else p.grad for p in tensors]
         gradients = [gradient for gradient in found if gradient is not None]
         present = self._all_present
         if len(gradients) < len(found):
@@ -96,6 +111,14 @@ def _versions(tensors: Sequence[Tensor]) -> list[int]:
         return [0] * len(tensors)
 
 
+class HooksLost(RuntimeError):
+    """A HooksLost error says that hooks were lost together with some of the script."""
+
+
+def _is_ours(hook: Any) -> bool:
+    return isinstance(getattr(hook, "__self__", None), BackwardHook)
+
+
 class BackwardHook:
     """A BackwardHook calls back at the end of each backward pass, before the script can clip or unscale gradients.
 
@@ -105,7 +128,7 @@ class BackwardHook:
 
     def __init__(
         self,
-        parameters: Sequence[weakref.ref[nn.Parameter]],
+        parameters: Sequence[ParameterRef],
         on_end: Callable[[], None],
         wanted: Callable[[], bool],
     ) -> None:
@@ -114,19 +137,46 @@ class BackwardHook:
         self._on_end = on_end
         self._pass_id = -1
         self._handles: list[Any] = []
-        known = [p for reference in parameters if (p := reference()) is not None]
+        known = [(reference, p) for reference in parameters if (p := reference()) is not None]
         # A parameter of a lazy module takes no hook before its first forward pass.
-        trained = [p for p in known if p.requires_grad and not is_lazy(p)]
+        trained = [ref for ref, p in known if p.requires_grad and not is_lazy(p)]
         places = np.linspace(0, len(trained) - 1, HOOKED_PARAMETERS)
-        self._first = weakref.ref(trained[0]) if trained else None
-        for place in sorted({int(place) for place in places} if trained else ()):
-            hook = trained[place].register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
+        self._hooked = [
+            trained[place] for place in sorted({int(place) for place in places} if trained else ())
+        ]
+        self._with_foreign_hooks: dict[int, int] = {}
+        for parameter in self._parameters():
+            if getattr(parameter, "_post_accumulate_grad_hooks", None):
+                self._with_foreign_hooks[id(parameter)] = parameter._cdata
+            hook = parameter.register_post_accumulate_grad_hook(self._accumulated)  # type: ignore[no-untyped-call]
             self._handles.append(hook)
+
+    def _parameters(self) -> list[Tensor]:
+        return [p for reference in self._hooked if (p := reference()) is not None]
 
     @property
     def attached(self) -> bool:
         """Return whether there was any parameter to hook."""
         return bool(self._handles)
+
+    def renew(self) -> None:
+        """Set the hooks again, since a tensor loses them when it is swapped (`torch.utils.swap_tensors`).
+
+        Raises HooksLost if that would also set hooks of the script again.
+        """
+        for parameter in self._parameters():
+            hooks = getattr(parameter, "_post_accumulate_grad_hooks", None) or {}
+            if len(hooks) > 1 and not all(map(_is_ours, hooks.values())):
+                before = self._with_foreign_hooks.get(id(parameter))
+                self._with_foreign_hooks[id(parameter)] = parameter._cdata
+                if before == parameter._cdata:
+                    continue
+                if before is not None:
+                    raise HooksLost(
+                        "the model was converted by swapping its tensors, which lost the script's hooks"
+                    )
+            if hooks:
+                parameter._post_accumulate_grad_hooks = hooks
 
     @untraced
     def _accumulated(self, parameter: Tensor) -> None:
@@ -150,14 +200,17 @@ class BackwardHook:
 
     def version(self) -> GradVersion | None:
         """Return the version of the first parameter's gradient; None where it has none."""
-        parameter = None if self._first is None else self._first()
+        parameter = self._first()
         gradient = None if parameter is None else parameter.grad
-        return None if gradient is None else GradVersion(weakref.ref(gradient), *_versions([gradient]))
+        return None if gradient is None else GradVersion.of(gradient)
+
+    def _first(self) -> Tensor | None:
+        return self._hooked[0]() if self._hooked else None
 
     @property
     def newest(self) -> bool:
         """Return whether no other watch has hooked the first parameter since."""
-        parameter = None if self._first is None else self._first()
+        parameter = self._first()
         hooks = getattr(parameter, "_post_accumulate_grad_hooks", None) or {}
         owners = [getattr(hook, "__self__", None) for hook in hooks.values()]
         ours = [owner for owner in owners if isinstance(owner, BackwardHook)]
@@ -165,7 +218,7 @@ class BackwardHook:
 
     def weight_version(self) -> int:
         """Return how often the first parameter was written to; -1 where that is not known."""
-        parameter = None if self._first is None else self._first()
+        parameter = self._first()
         return -1 if parameter is None or parameter.is_inference() else parameter._version
 
     def stop(self) -> None:
@@ -177,6 +230,10 @@ class BackwardHook:
         self.stop()
         for handle in self._handles:
             handle.remove()
+        for parameter in self._parameters():
+            if not (getattr(parameter, "_post_accumulate_grad_hooks", None) or {"": None}):
+                # PyTorch leaves an empty dictionary behind.
+                parameter._post_accumulate_grad_hooks = None  # type: ignore[assignment]
 
 
 def running_pass() -> int:

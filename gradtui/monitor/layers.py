@@ -15,6 +15,40 @@ WRAPPER_NAMES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_mod
 """The parts of a module's name that torch.compile, FSDP and activation checkpointing add."""
 
 
+class ParameterRef:
+    """A ParameterRef finds a parameter again by its place in its model, and does not keep it alive.
+
+    A weak reference to the parameter would do so too, but PyTorch refuses to swap tensors that have one
+    (`torch.utils.swap_tensors`, on which some conversions of models depend).
+    """
+
+    __slots__ = ("_identity", "_model", "_name", "_owner")
+
+    def __init__(self, parameter: nn.Parameter, owner: nn.Module, name: str, model: nn.Module) -> None:
+        """Take a parameter that `owner`, a module of `model`, holds under this name."""
+        self._identity = id(parameter)
+        self._owner, self._name, self._model = weakref.ref(owner), name, weakref.ref(model)
+
+    def __call__(self) -> nn.Parameter | None:
+        """Return the parameter; None if the model no longer has it."""
+        owner = self._owner()
+        if owner is not None:
+            found = _own_parameters(owner).get(self._name)
+            if id(found) == self._identity:
+                return found
+        # A parametrisation that is added or removed moves the parameter to another module.
+        model = self._model()
+        return (
+            None if model is None else next((p for p in model.parameters() if id(p) == self._identity), None)
+        )
+
+
+def _own_parameters(module: nn.Module) -> Mapping[str, nn.Parameter | None]:
+    own = vars(module).get("_parameters")
+    # A scripted module keeps its parameters in an object of its own.
+    return own if isinstance(own, dict) else dict(module.named_parameters(recurse=False))
+
+
 @dataclass(frozen=True, eq=False)
 class WatchedLayer:
     """A WatchedLayer describes one layer of the script's model, and keeps none of its modules alive."""
@@ -24,7 +58,7 @@ class WatchedLayer:
     """The class of its module, in lower case."""
     parameter_count: int
     """The count of numbers in its parameters. A tied parameter belongs to the first layer that uses it."""
-    parameters: tuple[weakref.ref[nn.Parameter], ...]
+    parameters: tuple[ParameterRef, ...]
     modules: tuple[weakref.ref[nn.Module], ...]
     """The modules that own the parameters."""
     parameter_names: tuple[str, ...] = ()
@@ -78,12 +112,12 @@ def _layers_of_model(
     layers = []
     for name, owners in groups.items():
         named = {
-            id(p): (p, _joined(prefix, names_of[id(owner)], label))
+            id(p): (p, owner, label)
             for owner in reversed(owners)
             for label, p in reversed(list(owner.named_parameters(recurse=False)))
             if id(p) not in taken
         }
-        own = [p for p, _ in reversed(named.values())]
+        own = list(reversed(named.values()))
         taken.update(named)
         if not own:
             continue
@@ -93,10 +127,10 @@ def _layers_of_model(
             WatchedLayer(
                 name=shown,
                 kind=class_name(modules.get(name, owners[0])).lower(),
-                parameter_count=sum(0 if is_lazy(p) else p.numel() for p in own),
-                parameters=tuple(weakref.ref(p) for p in own),
+                parameter_count=sum(0 if is_lazy(p) else p.numel() for p, _, _ in own),
+                parameters=tuple(ParameterRef(*one, model) for one in own),
                 modules=tuple(weakref.ref(owner) for owner in owners),
-                parameter_names=tuple(label for _, label in reversed(named.values())),
+                parameter_names=tuple(_joined(prefix, names_of[id(owner)], label) for _, owner, label in own),
             )
         )
     return layers

@@ -62,12 +62,22 @@ class OptimizerHook:
             ]
 
     def _hook_parameters(self) -> None:
-        self._gradients = Gradients(self._watched.parameters)
-        self._backward = BackwardHook(self._watched.parameters, self._end_of_backward, self._pass_wanted)
+        self._gradients = Gradients(self._watched)
+        self._backward = BackwardHook(self._watched.references, self._end_of_backward, self._pass_wanted)
         self._arrived: GradNorms | None = None
         self._passes = 0
         self._version: GradVersion | None = None
         self._alarm = GradientAlarm(self._watched)
+
+    @guarded()
+    def before_pass(self) -> None:
+        """Set the hooks of the parameters, which lazy ones did not take before, and swapped ones have lost."""
+        if running_pass() != -1:
+            return
+        if self._backward.attached:
+            self._backward.renew()
+        else:
+            self._hook_parameters()
 
     @property
     def idle_since(self) -> int | None:
@@ -283,7 +293,7 @@ class GradientAlarm:
     def __init__(self, watched: WatchedOptimizer) -> None:
         known = [
             (p.numel(), reference)
-            for reference in watched.parameters
+            for reference in watched.references
             if (p := reference()) is not None and p.requires_grad and not is_lazy(p)
         ]
         known = [(size, reference) for size, reference in known if size <= LARGEST_CHECKED]

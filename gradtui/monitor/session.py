@@ -75,7 +75,7 @@ class WatchSession:
             activations=sees_activations,
         )
         self._hooks = [OptimizerHook(watched, self.recorder) for watched in self._optimizers]
-        listen(self._models.order, self.recorder if writer.folder is not None else None)
+        listen(self._models.order, self._before_pass, self.recorder if writer.folder is not None else None)
         self._commands: CommandInbox | None = None
 
     @property
@@ -96,6 +96,10 @@ class WatchSession:
         """Return whether the script has dropped all models, or all optimizers."""
         unknown = any(not watched.known for watched in self._optimizers)
         return not self.models() or not (unknown or self.optimizers())
+
+    def _before_pass(self) -> None:
+        for hook in self._hooks:
+            hook.before_pass()
 
     def step(self) -> None:
         """Record a step of a training whose optimizer is not known."""
@@ -145,7 +149,7 @@ class WatchSession:
         self._close("stopped", f"no longer recorded: {reason}")
 
     def _close(self, status: State, reason: str) -> None:
-        unlisten(self._models.order, self.recorder)
+        unlisten(self._models.order, self._before_pass, self.recorder)
         self.recorder.stop_sampling()
         if self._reducer is not None:
             self._reducer.close()

@@ -103,7 +103,7 @@ class UpdateRatioSampler:
     @torch.no_grad()
     def before_step(self, watched: WatchedOptimizer) -> None:
         """Copy weights that an optimizer is about to move."""
-        found = [reference() for reference in watched.parameters]
+        found = watched.tensors()
         moving = [p is not None and p.grad is not None for p in found]
         weights = [dense(p) for p, moves in zip(found, moving, strict=True) if p is not None and moves]
         copies = [self._sample(weight).clone() for weight in weights]
@@ -116,8 +116,9 @@ class UpdateRatioSampler:
         if taken is None or not taken.copies:
             return
         sampled = gradient_norms(taken.copies)
+        found = watched.tensors()
         for place, copy in zip(taken.places.tolist(), taken.copies, strict=True):
-            if (parameter := watched.parameters[place]()) is not None:
+            if (parameter := found[place] if place < len(found) else None) is not None:
                 copy.sub_(self._sample(dense(parameter)))
         change = gradient_norms(taken.copies)
         self._updates.append(_OptimizerUpdate(watched.positions, taken.places, taken.norms, sampled, change))

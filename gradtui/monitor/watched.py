@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
-from itertools import chain, repeat
-from operator import call, is_not, itemgetter
+from itertools import chain
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from gradtui.diagnosis.evidence import is_compared
 from gradtui.monitor.call_order import CallOrder
 from gradtui.monitor.graph import sequential_path
-from gradtui.monitor.layers import WatchedLayer, layers_of, unwrapped
+from gradtui.monitor.layers import ParameterRef, WatchedLayer, layers_of, unwrapped
 
 SEARCHED_FRAMES = 12
 """The number of stack frames that are searched for a gradient scaler: two of its own, and those of schedulers and
@@ -116,7 +116,7 @@ class WatchedOptimizer:
         number: int,
         name: str,
         optimizer: Optimizer | None,
-        model_parameters: Sequence[weakref.ref[nn.Parameter]],
+        model_parameters: Sequence[ParameterRef],
     ) -> None:
         """Take the optimizer; None if the script's optimizer is not known: then all parameters count as moved."""
         self.number = number
@@ -139,7 +139,7 @@ class WatchedOptimizer:
     def held_parameters(self) -> list[Tensor]:
         """Return all tensors that the optimizer holds, of watched models or not; none if it is not known."""
         optimizer = self.get()
-        return [] if optimizer is None else [p for group in optimizer.param_groups for p in group["params"]]
+        return [] if optimizer is None else _held_by(optimizer)
 
     @property
     def groups(self) -> int:
@@ -150,35 +150,44 @@ class WatchedOptimizer:
     @property
     def changed(self) -> bool:
         """Return whether the script has given the optimizer other parameters since they were found."""
-        # The id of a deleted tensor may have been reused by another one.
-        return _parameter_ids(self.get()) != self._ids or not all(
-            map(is_not, map(call, self.parameters), repeat(None))
-        )
+        optimizer = self.get()
+        if optimizer is None:
+            return any(reference() is None for reference in self.references)
+        return list(map(id, _held_by(optimizer))) != self._ids
 
     def find_parameters(self) -> None:
         """Find the parameters that the optimizer moves."""
+        by_id = {id(p): ref for ref in self._model_parameters if (p := ref()) is not None}
         optimizer = self.get()
-        self._ids = _parameter_ids(optimizer)
-        moved = (
-            None
-            if optimizer is None
-            else {id(p) for group in optimizer.param_groups for p in group["params"]}
-        )
-        self.parameters = [ref for ref in self._model_parameters if moved is None or id(ref()) in moved]
-        self.positions = np.zeros(len(self.parameters), np.intp)
+        held = list(by_id) if optimizer is None else list(map(id, _held_by(optimizer)))
+        self._ids = held
+        self._places = [place for place, number in enumerate(held) if number in by_id]
+        self.references = [by_id[held[place]] for place in self._places]
+        """The parameters of the models that the optimizer moves, in its own order."""
+        self.positions = np.zeros(len(self.references), np.intp)
         """(parameters,): the position of each parameter among all parameters of the models."""
         self.set_positions(self._positions_by_id)
+
+    def tensors(self) -> list[Tensor | None]:
+        """Return the parameters; None for those that their model has lost, where the optimizer is not known."""
+        # This runs twice a step: without a line of Python for each parameter, if the optimizer is known.
+        optimizer = self.get()
+        if optimizer is None:
+            return [reference() for reference in self.references]
+        held = _held_by(optimizer)
+        if len(self._places) == len(held):
+            return held  # type: ignore[return-value]
+        return [held[place] if place < len(held) else None for place in self._places]
 
     def set_positions(self, positions: Mapping[int, int]) -> None:
         """Set the positions from the position of every parameter of the models, by its id."""
         self._positions_by_id = positions
         # The array is changed in place, since steps that were measured before refer to it too.
-        self.positions[:] = [positions.get(id(ref()), 0) for ref in self.parameters]
+        self.positions[:] = [positions.get(self._ids[place], 0) for place in self._places]
 
 
-def _parameter_ids(optimizer: Optimizer | None) -> list[int]:
-    groups = [] if optimizer is None else optimizer.param_groups
-    return list(map(id, chain.from_iterable(map(_parameters_of, groups))))
+def _held_by(optimizer: Optimizer) -> list[Tensor]:
+    return list(chain.from_iterable(map(_parameters_of, optimizer.param_groups)))
 
 
 class ScalerFinder:

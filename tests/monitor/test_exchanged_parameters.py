@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -184,3 +186,75 @@ def test_a_method_that_looks_ahead_between_two_steps_is_not_reported(
     assert not [one for one in recwarn if isinstance(one.message, WatchWarning)]
     run = gradtui.open_run(probe.run)
     assert (len(run.scalars("grad_norm")[0]), run.status.reason) == (10, "")
+
+
+def _swapped(model: nn.Module) -> None:
+    for parameter in model.parameters():
+        parameter.grad = None
+        torch.utils.swap_tensors(parameter, nn.Parameter(parameter.detach() / 2))
+
+
+@pytest.mark.parametrize("convert", [lambda m: m.double(), lambda m: m.bfloat16().float(), _swapped])
+def test_tensors_that_are_swapped_are_followed_and_the_script_may_swap_them(
+    tmp_path: Path, convert: Callable[[nn.Module], Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.__future__, "_swap_module_params_on_conversion", True)
+
+    def train(*, watched: bool) -> tuple[list[float], list[nn.Parameter]]:
+        model = _net()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path) if watched else None
+        torch.manual_seed(1)
+        norms: list[float] = []
+        for step in range(6):
+            if step == 3:
+                convert(model)
+            dtype = next(model.parameters()).dtype
+            optimizer.zero_grad()
+            model(torch.randn(16, 8, dtype=dtype)).pow(2).mean().backward()
+            norms.append(float(nn.utils.clip_grad_norm_(model.parameters(), 0.01)))
+            optimizer.step()
+        if probe is not None:
+            probe.close()
+            run = gradtui.open_run(probe.run)
+            assert run.scalars("grad_norm")[1].tolist() == pytest.approx(norms)
+            assert run.scalars("grad_norm_clipped")[1].tolist() == pytest.approx([0.01] * 6, rel=1e-3)
+        return norms, list(model.parameters())
+
+    bare, weights = train(watched=False)
+    norms, moved = train(watched=True)
+    assert norms == bare
+    assert all(map(torch.equal, weights, moved))
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_hooks_of_the_script_are_after_a_swap_what_they_are_without_watching(
+    tmp_path: Path, before: bool
+) -> None:
+    def train(*, watched: bool) -> int:
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path) if watched else None
+        called: list[int] = []
+        for step in range(4):
+            if step == 2:
+                _swapped(model)
+            if step == (0 if before else 2):
+                model.weight.register_post_accumulate_grad_hook(lambda _: called.append(1))  # type: ignore[no-untyped-call]
+            optimizer.zero_grad()
+            model(torch.ones(2, 4)).sum().backward()
+            optimizer.step()
+        if probe is not None:
+            probe.close()
+            status = gradtui.open_run(probe.run).status
+            assert (status.state, "swapping" in status.reason) == (
+                ("stopped", True) if before else ("finished", False)
+            )
+        return len(called)
+
+    bare = train(watched=False)
+    if before:
+        with pytest.warns(WatchWarning, match="swapping"):
+            assert train(watched=True) == bare == 2
+    else:
+        assert train(watched=True) == bare == 2

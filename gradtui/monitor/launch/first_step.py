@@ -127,7 +127,7 @@ class FirstSteps:
         )
         self._run_count += 1
         _end_with_worker(probe)
-        self._watched.append(_Watched(probe, [p for model in models for p in model.parameters()]))
+        self._watched.append(_Watched(probe, models))
         if probe.run is not None:
             self._note(probe.run)
 
@@ -158,18 +158,19 @@ class _HandledOptimizer:
 
 
 class _Watched:
-    """A _Watched is a run of this package, with the parameters of its models."""
+    """A _Watched is a run of this package, with its models."""
 
-    def __init__(self, probe: Probe, parameters: Sequence[Tensor]) -> None:
+    def __init__(self, probe: Probe, models: Sequence[nn.Module]) -> None:
         self.probe = probe
-        self._parameters = {id(p): weakref.ref(p) for p in parameters}
+        self._models = [weakref.ref(model) for model in models]
 
     def moves(self, parameters: Sequence[Tensor]) -> bool:
         """Return whether the run is open and records any of these parameters."""
         if not self.probe.guard.open:
             return False
-        found = ((p, self._parameters.get(id(p))) for p in parameters)
-        return any(reference is not None and reference() is p for p, reference in found)
+        wanted = {id(p) for p in parameters}
+        models = (model for reference in self._models if (model := reference()) is not None)
+        return any(id(p) in wanted for model in models for p in model.parameters())
 
 
 def _end_with_worker(probe: Probe) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import weakref
 from collections.abc import Iterable
 from functools import wraps
 from typing import Any
@@ -23,11 +22,10 @@ def scale_losses(scale: float, parameters: Iterable[Tensor]) -> None:
             _set_after_update(scaler, scale)
         return
     for parameter in parameters:
-        if parameter.requires_grad and parameter not in _scaled:
+        if parameter.requires_grad and not _is_unscaled(parameter):
             if parameter.grad is not None and _installed:
                 parameter.grad.div_(scale)
-            parameter.register_hook(lambda gradient: gradient / scale)  # type: ignore[no-untyped-call]
-            _scaled.add(parameter)
+            parameter.register_hook(_Unscale(scale))  # type: ignore[no-untyped-call]
     _install(scale)
 
 
@@ -37,22 +35,20 @@ def gradient_scalers() -> list[torch.amp.GradScaler]:
     return [scaler for scaler in found if scaler.is_enabled()]
 
 
-class _Parameters:
-    """A _Parameters divides the gradients of its parameters when they arrive, and keeps no parameter alive."""
+class _Unscale:
+    """An _Unscale divides the gradient of a parameter by the scale when it arrives."""
 
-    def __init__(self) -> None:
-        self._known: dict[int, weakref.ref[Tensor]] = {}
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
 
-    def __contains__(self, parameter: Tensor) -> bool:
-        reference = self._known.get(id(parameter))
-        return reference is not None and reference() is parameter
-
-    def add(self, parameter: Tensor) -> None:
-        """Take a parameter."""
-        self._known[id(parameter)] = weakref.ref(parameter)
+    def __call__(self, gradient: Tensor) -> Tensor:
+        return gradient / self._scale
 
 
-_scaled = _Parameters()
+def _is_unscaled(parameter: Tensor) -> bool:
+    return any(isinstance(hook, _Unscale) for hook in (parameter._backward_hooks or {}).values())
+
+
 _installed = False
 
 

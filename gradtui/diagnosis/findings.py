@@ -61,6 +61,18 @@ REGISTRY = (
         ),
     ),
     FindingCode(
+        "clip-unused",
+        "gradients are clipped where it changes nothing",
+        "explodes",
+        Explanation(
+            "Clipping changes the gradient that is there when it is called. Before backward() that is no gradient, or "
+            "the one of the step before; the new one reaches the optimizer at its full length.",
+            "The gradient norm after clipping is the same as before it, at every step.",
+            "Call clip_grad_norm_ between backward() and the optimizer's step.",
+        ),
+        "info",
+    ),
+    FindingCode(
         "exploding",
         "the gradient grows towards the input or during training",
         "explodes",

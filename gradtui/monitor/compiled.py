@@ -53,7 +53,7 @@ class CompileWatch:
 
     def __init__(self, on_compile: Callable[[], None]) -> None:
         """`on_compile` is called before `torch.compile` does anything."""
-        self._graphs = _graphs_so_far()
+        self._graphs = graphs_so_far()
         self._on_compile = on_compile
         _watches.add(self)
         _install()
@@ -61,7 +61,7 @@ class CompileWatch:
     @property
     def compiles(self) -> bool:
         """Return whether torch.compile has made a graph."""
-        return _graphs_so_far() > self._graphs
+        return graphs_so_far() > self._graphs
 
     def note(self) -> None:
         """Note that torch.compile is called."""
@@ -100,7 +100,8 @@ def _uninstall() -> None:
         _wrapper = _original = None
 
 
-def _graphs_so_far() -> int:
+def graphs_so_far() -> int:
+    """Return how many graphs torch.compile has made in this process."""
     utils = sys.modules.get("torch._dynamo.utils")
     try:
         return int(utils.counters["stats"]["unique_graphs"]) if utils is not None else 0

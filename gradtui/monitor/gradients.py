@@ -51,7 +51,7 @@ class GradVersion(NamedTuple):
     @classmethod
     def of(cls, gradient: Tensor) -> GradVersion | None:
         """Return the version of a gradient; None where it is not known."""
-        (version,) = _versions([gradient])
+        (version,) = versions_of([gradient])
         if gradient.layout is torch.strided and type(gradient) is Tensor and not gradient._is_view():
             # A weak reference to the tensor would keep PyTorch from swapping it (torch.utils.swap_tensors).
             return cls(StorageWeakRef(gradient.untyped_storage()), version)  # type: ignore[no-untyped-call]
@@ -100,15 +100,30 @@ class Gradients:
         present = self._all_present
         if len(gradients) < len(found):
             present = np.fromiter((gradient is not None for gradient in found), bool, len(found))
-        return present, gradients, (list(map(id, gradients)), _versions(gradients))
+        return present, gradients, (list(map(id, gradients)), versions_of(gradients))
 
 
-def _versions(tensors: Sequence[Tensor]) -> list[int]:
+def versions_of(tensors: Sequence[Tensor]) -> list[int]:
+    """Return how often each tensor was written to; 0 where that is not known."""
     try:
         return [tensor._version for tensor in tensors]
     except RuntimeError:
         # Tensors made in inference mode have no version.
         return [0] * len(tensors)
+
+
+_measured_before: Callable[[Sequence[Tensor | None]], GradNorms | None] | None = None
+
+
+def remember_norms(norms_of: Callable[[Sequence[Tensor | None]], GradNorms | None]) -> None:
+    """Set the function that knows the norms of passes that came before the watching."""
+    global _measured_before
+    _measured_before = norms_of
+
+
+def norms_before(parameters: Sequence[Tensor | None]) -> GradNorms | None:
+    """Return the norms at the end of the pass that came before the watching; None where they are not known."""
+    return None if _measured_before is None else _measured_before(parameters)
 
 
 class HooksLost(RuntimeError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -13,7 +14,14 @@ from torch.optim import Optimizer
 from gradtui.monitor.backward_losses import PassRoots
 from gradtui.monitor.backward_root import running_root
 from gradtui.monitor.clearing import ClearingCount
-from gradtui.monitor.gradients import BackwardHook, Gradients, GradNorms, GradVersion, running_pass
+from gradtui.monitor.gradients import (
+    BackwardHook,
+    Gradients,
+    GradNorms,
+    GradVersion,
+    norms_before,
+    running_pass,
+)
 from gradtui.monitor.guard import guarded, warn
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.step_record import OptimizerStep
@@ -51,7 +59,7 @@ class OptimizerHook:
         self._clearing = ClearingCount()
         self._roots = PassRoots()
         recorder.clearings.append(self._clearing)
-        self._hook_parameters()
+        self._hook_parameters(norms_before(watched.tensors()))
         self._last_measured = True
         self._in_step = False
         self._handles: list[Any] = []
@@ -61,10 +69,10 @@ class OptimizerHook:
                 optimizer.register_step_post_hook(self._after_step),
             ]
 
-    def _hook_parameters(self) -> None:
+    def _hook_parameters(self, arrived: GradNorms | None = None) -> None:
         self._gradients = Gradients(self._watched)
         self._backward = BackwardHook(self._watched.references, self._end_of_backward, self._pass_wanted)
-        self._arrived: GradNorms | None = None
+        self._arrived = arrived
         self._passes = 0
         self._version: GradVersion | None = None
         self._alarm = GradientAlarm(self._watched)
@@ -78,6 +86,22 @@ class OptimizerHook:
             self._backward.renew()
         else:
             self._hook_parameters()
+
+    @guarded()
+    def before_clip(self, parameters: Sequence[Tensor]) -> None:
+        """Take the parameters whose gradients the script is about to clip.
+
+        The script may have written these gradients itself, with or without a backward pass before.
+        """
+        if not self._watched.known or not self._watched.moves_any(parameters):
+            return
+        with self._recorder.stopwatch.on("recording"):
+            self._clearing.clip(passes=self._passes)
+            scaled = self._watched.scaler.found
+            if self._recorder.due and not scaled and running_pass() == -1:
+                arrived = self._arrived
+                if arrived is None or not self._gradients.unchanged(arrived):
+                    self._arrived = self._gradients.read()
 
     @property
     def idle_since(self) -> int | None:
@@ -189,7 +213,7 @@ class OptimizerHook:
         if step is not None:
             self._check_present(len(step.after.norms))
         self._last_measured = step is not None
-        self._passes, self._version = 0, None
+        passes, self._passes, self._version = self._passes, 0, None
         recorder = self._recorder
         if recorder.losses.wanted:
             roots = self._roots.take(first=closure, whole=recorder.due)
@@ -197,7 +221,9 @@ class OptimizerHook:
             recorder.losses.take(self._watched.number, roots, scaler.scale() if scaler.found else None)
         recorder.end_step(self._watched, step)
         # If the next steps are not recorded, their backward passes are not seen.
-        self._clearing.after_step(self._backward.version() if recorder.due else None, recorder.step)
+        self._clearing.after_step(
+            self._backward.version() if recorder.due else None, recorder.step, passes=passes
+        )
 
     def _check_present(self, count: int) -> None:
         # A parameter without a gradient may have been replaced by one that this optimizer does not move.

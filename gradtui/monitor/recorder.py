@@ -341,6 +341,8 @@ class ScriptRecorder:
             worst = max(self.clearings, key=lambda one: one.kept, default=ClearingCount())
             counts = {"kept": worst.kept, "cleared": worst.cleared}
             counts["first_kept"] = worst.first_kept and worst.first_kept + self._writer.offset
+            counts["clips_between"] = sum(one.clips_between for one in self.clearings)
+            counts["clips_elsewhere"] = sum(one.clips_elsewhere for one in self.clearings)
             counts["emptied"] = max((one.emptied for one in self.clearings), default=0)
             self._writer.event(script_facts.EVENT, self.step, **known, **counts)
 

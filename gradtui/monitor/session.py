@@ -11,6 +11,7 @@ from torch.optim import Optimizer
 
 from gradtui.monitor.activations import warn_of_no_activations
 from gradtui.monitor.backward_root import listen, unlisten
+from gradtui.monitor.clip_calls import ignore_clips, listen_to_clips
 from gradtui.monitor.commands import CommandInbox, PendingCommands
 from gradtui.monitor.compiled import is_compiled, is_scripted
 from gradtui.monitor.distributed.reducers import RankReducer
@@ -76,6 +77,8 @@ class WatchSession:
         )
         self._hooks = [OptimizerHook(watched, self.recorder) for watched in self._optimizers]
         listen(self._models.order, self._before_pass, self.recorder if writer.folder is not None else None)
+        for hook in self._hooks:
+            listen_to_clips(hook.before_clip)
         self._commands: CommandInbox | None = None
 
     @property
@@ -149,6 +152,8 @@ class WatchSession:
         self._close("stopped", f"no longer recorded: {reason}")
 
     def _close(self, status: State, reason: str) -> None:
+        for hook in self._hooks:
+            ignore_clips(hook.before_clip)
         unlisten(self._models.order, self._before_pass, self.recorder)
         self.recorder.stop_sampling()
         if self._reducer is not None:

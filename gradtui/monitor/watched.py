@@ -162,11 +162,16 @@ class WatchedOptimizer:
         held = list(by_id) if optimizer is None else list(map(id, _held_by(optimizer)))
         self._ids = held
         self._places = [place for place, number in enumerate(held) if number in by_id]
+        self._moved = {held[place] for place in self._places}
         self.references = [by_id[held[place]] for place in self._places]
         """The parameters of the models that the optimizer moves, in its own order."""
         self.positions = np.zeros(len(self.references), np.intp)
         """(parameters,): the position of each parameter among all parameters of the models."""
         self.set_positions(self._positions_by_id)
+
+    def moves_any(self, tensors: Sequence[Tensor]) -> bool:
+        """Return whether the optimizer moves any of these tensors."""
+        return any(id(tensor) in self._moved for tensor in tensors)
 
     def tensors(self) -> list[Tensor | None]:
         """Return the parameters; None for those that their model has lost, where the optimizer is not known."""

@@ -41,6 +41,10 @@ class ScriptFacts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """The number of steps whose gradients were cleared after the step before."""
     first_kept: int = 0
     """The first step whose gradients were not cleared."""
+    clips_between: int = 0
+    """The number of steps before which the script clipped gradients after their backward pass."""
+    clips_elsewhere: int = 0
+    """The number of steps before which it clipped gradients only before their backward pass."""
     emptied: int = 0
     """The number of steps whose gradients were computed and then cleared before the optimizer took the step."""
 

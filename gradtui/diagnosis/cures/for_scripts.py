@@ -57,6 +57,8 @@ class ScriptAdvice:
         match self._finding.code:
             case "not-cleared":
                 yield from self._wiring("clear the gradients", self._code.clear())
+            case "clip-unused":
+                yield from self._wiring("clip after backward()", self._code.clip(1.0, instead=True))
             case "not-optimized":
                 yield from self._optimized()
             case "no-gradient":

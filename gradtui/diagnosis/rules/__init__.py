@@ -27,6 +27,9 @@ from gradtui.diagnosis.rules import (
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import WELL_LEARNED_LOSS
 
+CLIPPED_AWAY = frozenset({"exploding", "nonfinite", "unstable-loss"})
+"""The findings that clipping may hold back."""
+
 
 def diagnose(evidence: Evidence, partner: Evidence | None = None) -> list[Finding]:
     """Return the findings of a run, causes before symptoms; none for a healthy run.
@@ -101,7 +104,10 @@ def _findings(case: Case, partner: Evidence | None) -> list[Finding]:
         # No part of the model is trained, so there is nothing else to judge.
         return [*certain, *_present(wiring.cut_off(case))]
     heads = [finding for finding in _present(learning.unequal_heads(case)) if finding.severity != "info"]
-    return certain + heads + _symptoms(case, partner)
+    symptoms = _symptoms(case, partner)
+    if any(finding.code in CLIPPED_AWAY for finding in symptoms):
+        certain += _present(wiring.clip_unused(case, breaks=True))
+    return certain + heads + symptoms
 
 
 def _symptoms(case: Case, partner: Evidence | None) -> list[Finding]:

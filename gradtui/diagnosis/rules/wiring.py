@@ -6,6 +6,8 @@ loss.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import CLEARED_TOO_RARELY, NEVER_CLEARED, SILENT_ROWS, SILENT_ROWS_AT_END
@@ -29,6 +31,11 @@ CLEAR_BEFORE_BACKWARD = CureOffer(
     "Call optimizer.zero_grad() before backward() or after optimizer.step(), not between the two, and "
     "do not clip at 0.",
 )
+CLIP_AFTER_BACKWARD = CureOffer(
+    "clip after backward()",
+    {},
+    "Only between backward() and optimizer.step() is the gradient there that the step is made with.",
+)
 RECONNECT_LAYERS = CureOffer(
     "reconnect the layers",
     {},
@@ -45,7 +52,7 @@ def certain(case: Case) -> list[Finding]:
 
 def information(case: Case) -> list[Finding]:
     """Return the findings of this module that are only information."""
-    findings = (not_optimized(case), not_cleared(case))
+    findings = (not_optimized(case), not_cleared(case), clip_unused(case))
     return [finding for finding in findings if finding is not None and finding.severity == "info"]
 
 
@@ -110,6 +117,23 @@ def not_cleared(case: Case) -> Finding | None:
         )
         return Finding("not-cleared", "info", facts.first_kept, (), words, (CLEAR_GRADIENTS,))
     return None
+
+
+def clip_unused(case: Case, *, breaks: bool = False) -> Finding | None:
+    """Find gradients that are clipped only before the backward pass, which changes nothing.
+
+    It is information, unless the run breaks in a way that clipping would hold back.
+    """
+    facts = seen_enough(case)
+    if facts is None or facts.clips_between or facts.clips_elsewhere < SILENT_ROWS_AT_END:
+        return None
+    words = (
+        f"In {facts.clips_elsewhere} steps the gradient was clipped before backward(), and never between backward() "
+        "and the optimizer's step: each step is made with the whole gradient, and its norm is the same before and "
+        "after clipping."
+    )
+    found = Finding.of("clip-unused", 1, (), words, (CLIP_AFTER_BACKWARD,))
+    return replace(found, severity="warning") if breaks else found
 
 
 def cleared_too_early(case: Case) -> Finding | None:

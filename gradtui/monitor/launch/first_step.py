@@ -17,7 +17,9 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from gradtui.monitor.gradients import remember_norms
 from gradtui.monitor.guard import reason_of, warn
+from gradtui.monitor.launch.early_passes import EarlyPasses
 from gradtui.monitor.launch.finding_command import run_command
 from gradtui.monitor.launch.options import LaunchOptions
 from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
@@ -35,8 +37,11 @@ class FirstSteps:
     It never raises into the script. Models that the script watches by itself are left to the script.
     """
 
-    def __init__(self, options: str) -> None:
-        """Take the options as text, as LaunchOptions.to_json gives them."""
+    def __init__(self, options: str, early: EarlyPasses | None = None) -> None:
+        """Take the options as text, as LaunchOptions.to_json gives them, and what was measured before a first step."""
+        self._early = early
+        if early is not None:
+            remember_norms(early.norms_of)
         self._options = LaunchOptions.from_json(options)
         self._known: dict[int, _HandledOptimizer] = {}
         self._watched: list[_Watched] = []
@@ -93,6 +98,9 @@ class FirstSteps:
         self._watch(models, optimizers, several=self._trains_others(survey, models))
         for other in optimizers[1:]:
             self._remember(other)
+        if self._early is not None:
+            known = {*self._known, id(optimizer)}
+            self._early.wait_for(one for one in survey.optimizers if id(one) not in known)
         self._watched = [watched for watched in self._watched if watched.probe.guard.open]
 
     def _trains_others(self, survey: ProcessObjects, models: Sequence[nn.Module]) -> bool:

@@ -170,12 +170,12 @@ def test_the_own_start_up_modules_run_and_only_the_path_is_changed(folder: Folde
     assert watched.stdout.endswith("[]\n")
 
 
-def test_before_the_first_step_nothing_of_gradtui_is_imported(folder: Folder) -> None:
+def test_before_the_first_backward_pass_nothing_of_gradtui_is_imported(folder: Folder) -> None:
     folder.write("""
         import sys
         from common import nn, torch
         ours = [name for name in sys.modules if name.startswith("gradtui")]
-        nn.Linear(2, 2)(torch.randn(1, 2)).sum().backward()
+        nn.Linear(2, 2)(torch.randn(1, 2)).sum()
         torch.optim.SGD(nn.Linear(2, 2).parameters(), 0.1)
         print(ours == [name for name in sys.modules if name.startswith("gradtui")] == [])
         print(type(sys.modules["torch.optim.optimizer"].__spec__.loader).__name__)

@@ -1,7 +1,7 @@
 """Detect the first step of each optimizer; Python runs this file when it starts under `gradtui watch`.
 
-It uses only the standard library, and imports nothing of gradtui before that step, so that a process that never
-trains loses no time. The person's own sitecustomize runs afterwards, as it would without this one.
+It uses only the standard library, and imports nothing of gradtui before a backward pass or that step, so that a process
+that never trains loses no time. The person's own sitecustomize runs afterwards, as it would without this one.
 """
 
 from __future__ import annotations
@@ -62,8 +62,51 @@ def hook(module: Any) -> None:
     """Make every optimizer call `before_step` before each of its steps."""
     try:
         module.register_optimizer_step_pre_hook(before_step)
+        wrap_backward()
     except Exception as error:
         say(f"this version of PyTorch cannot be watched: {error}")
+
+
+early: Any = None
+"""The EarlyPasses of this process: what was measured before an optimizer's first step."""
+
+
+def wrap_backward() -> None:
+    """Measure the first backward passes, since a script may clip their gradients before an optimizer's first step."""
+    import torch.autograd
+
+    original: Any = torch.autograd.backward
+    measuring = True
+
+    def over() -> None:
+        nonlocal measuring
+        measuring = False
+        if torch.autograd.backward is backward:
+            torch.autograd.backward = original
+
+    def backward(*args: Any, **kwargs: Any) -> Any:
+        global early
+        if not measuring:
+            return original(*args, **kwargs)
+        try:
+            early = early or load("gradtui.monitor.launch.early_passes").EarlyPasses(over)
+            early.begin(args, kwargs)
+        except Exception:
+            over()
+            return original(*args, **kwargs)
+        try:
+            return original(*args, **kwargs)
+        finally:
+            early.end()
+
+    backward.__name__ = "backward"
+    backward.__doc__ = original.__doc__
+    # As `monitor.untraced.left_alone` does, which would have to be imported.
+    backward._torchdynamo_disable = True  # type: ignore[attr-defined]
+    frames: Any = torch._C._dynamo.eval_frame
+    skip, usual = frames._FrameAction.SKIP, frames._FrameAction.DEFAULT
+    frames.set_code_exec_strategy(backward.__code__, frames._FrameExecStrategy(skip, usual))
+    torch.autograd.backward = backward
 
 
 def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
@@ -80,7 +123,8 @@ def begin(optimizer: Any, args: Any, kwargs: Any) -> Any:
     global before_optimizer_step
     before_optimizer_step = nothing
     try:
-        before_optimizer_step = first_steps().before_step
+        steps = load("gradtui.monitor.launch.beginning").steps_of(OPTIONS, early)
+        before_optimizer_step = steps.before_step
     except Exception as error:
         say(f"this training is not recorded, because {sys.executable} cannot import gradtui: {error}")
     return before_optimizer_step(optimizer, args, kwargs)
@@ -93,17 +137,17 @@ def nothing(optimizer: Any, args: Any, kwargs: Any) -> Any:
 before_optimizer_step = begin
 
 
-def first_steps() -> Any:
-    """Return the recorder of this process's optimizers. Raises ImportError where gradtui is not installed."""
+def load(name: str) -> Any:
+    """Import a module of gradtui. Raises ImportError where gradtui is not installed."""
+    from importlib import import_module
+
     # In a checkout that is not installed, gradtui is in a folder above this file. But the site-packages of another
     # Python must not get on the path.
     beside = os.path.basename(ROOT) not in ("site-packages", "dist-packages") and ROOT not in sys.path
     if beside:
         sys.path.append(ROOT)
     try:
-        from gradtui.monitor.launch.beginning import steps_of
-
-        return steps_of(OPTIONS)
+        return import_module(name)
     finally:
         if beside:
             sys.path.remove(ROOT)

@@ -246,7 +246,7 @@ class BackwardHook:
         for handle in self._handles:
             handle.remove()
         for parameter in self._parameters():
-            if not (getattr(parameter, "_post_accumulate_grad_hooks", None) or {"": None}):
+            if getattr(parameter, "_post_accumulate_grad_hooks", None) == {}:
                 # PyTorch leaves an empty dictionary behind.
                 parameter._post_accumulate_grad_hooks = None  # type: ignore[assignment]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from torch import nn
@@ -16,6 +16,7 @@ from gradtui.monitor.commands import CommandInbox, PendingCommands
 from gradtui.monitor.compiled import is_compiled, is_scripted
 from gradtui.monitor.distributed.reducers import RankReducer
 from gradtui.monitor.guard import Guard
+from gradtui.monitor.layers import unwrapped
 from gradtui.monitor.optimizer_hooks import OptimizerHook
 from gradtui.monitor.recorder import ScriptRecorder
 from gradtui.monitor.run_writer import ScriptRunWriter
@@ -99,6 +100,14 @@ class WatchSession:
         """Return whether the script has dropped all models, or all optimizers."""
         unknown = any(not watched.known for watched in self._optimizers)
         return not self.models() or not (unknown or self.optimizers())
+
+    def is_replaced_by(self, models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> bool:
+        """Return whether watching these would record the same steps of the same model again."""
+        own = {id(unwrapped(model)) for model in self.models()}
+        if own.isdisjoint(id(unwrapped(model)) for model in models):
+            return False
+        moved = [p for optimizer in optimizers for group in optimizer.param_groups for p in group["params"]]
+        return not moved or any(watched.moves_any(moved) for watched in self._optimizers)
 
     def _before_pass(self) -> None:
         for hook in self._hooks:

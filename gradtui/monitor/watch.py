@@ -85,6 +85,8 @@ def watch(
         on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
             `gradtui diagnose --json` prints it. An error in it is a warning.
 
+    Watching the same model and parameters again, as when a cell of a notebook is run again, ends the run before.
+
     With several processes (DDP, torchrun) only rank 0 writes, and the probes of the others do nothing. If they hold
     parts of the parameters (fully_shard) each has to call this, after the model was sharded.
 
@@ -100,6 +102,10 @@ def watch(
         optimizers = by_name(optimizer, Optimizer, "optimizer")
         if len(optimizers) > 1 and not isinstance(optimizer, Mapping):
             optimizers = named_by_model(models, list(optimizers.values()))
+        while _hooked:
+            _hooked.pop().remove_hooks()
+        for earlier in list(_probes):
+            earlier.end_if_replaced(models.values(), optimizers.values())
         if isinstance(reducer, RankSender):
             writer: ScriptRunWriter = NullWriter()
         else:
@@ -201,6 +207,12 @@ def _named(values: object) -> dict[str, Any]:
     )
 
 
+_probes: weakref.WeakSet[Probe] = weakref.WeakSet()
+"""The probes of this process."""
+_hooked: list[WatchSession] = []
+"""Sessions that have ended in another thread than the script's, and still have hooks on models."""
+
+
 class Probe:
     """A Probe is the script's handle on its run. No error in it reaches the script.
 
@@ -218,6 +230,7 @@ class Probe:
             self.guard.close()
             return
         self.guard.on_failure = session.give_up
+        _probes.add(self)
         atexit.register(self._end_with_script)
         for watched in (*session.models(), *session.optimizers()):
             weakref.finalize(watched, self._on_dropped).atexit = False
@@ -293,6 +306,11 @@ class Probe:
         """End the run. Later calls do nothing."""
         self._end("finished", "")
 
+    def end_if_replaced(self, models: Iterable[nn.Module], optimizers: Iterable[Optimizer]) -> None:
+        """End the run if these are about to be watched and would be recorded twice."""
+        if self._session is not None and self.guard.open and self._session.is_replaced_by(models, optimizers):
+            self._end("finished", "its model is watched anew")
+
     def __enter__(self) -> Self:
         return self
 
@@ -334,8 +352,9 @@ class Probe:
             threading.Thread(target=self._finish_dropped, daemon=True).start()
 
     def _finish_dropped(self) -> None:
-        # The hooks need not be removed: they are deleted with the model or never called again. One may be running now.
-        self._finish("finished", "")
+        # The hooks are not removed here, since one may be running now. They do nothing more.
+        if self._finish("finished", "") and self._session is not None and self._session.models():
+            _hooked.append(self._session)
 
 
 def _ending_of(error: BaseException | None) -> tuple[State, str]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import clip_grad_norm_, clip_grad_value_
 
 import gradtui
 from gradtui.monitor.watch import Probe
@@ -69,6 +71,38 @@ def test_norms_before_and_after_clipping_are_recorded(opened: Opened) -> None:
     np.testing.assert_allclose(run.scalars("grad_norm")[1], totals, rtol=1e-5)
     np.testing.assert_allclose(run.scalars("grad_norm_clipped")[1], after, rtol=1e-5)
     np.testing.assert_array_equal(run.scalars("clipped")[1], [0, 1, 0, 1, 0, 1])
+
+
+def _from_noise(parameter: nn.Parameter, *, copied: bool) -> None:
+    noise = torch.randn_like(parameter) * 30
+    if copied and parameter.grad is not None:
+        parameter.grad.copy_(noise)
+    else:
+        parameter.grad = noise
+
+
+@pytest.mark.parametrize(("passes", "copied"), [(0, False), (1, False), (1, True), (2, True)])
+@pytest.mark.parametrize("clip", [clip_grad_norm_, clip_grad_value_])
+def test_gradients_written_by_hand_have_their_own_norm_before_clipping(
+    opened: Opened, passes: int, copied: bool, clip: Callable[..., Any]
+) -> None:
+    model = net()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1e-3)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    before, after = [], []
+    for _ in range(5):
+        optimizer.zero_grad()
+        for _ in range(passes):
+            loss_of(model).backward()
+        for parameter in model.parameters():
+            _from_noise(parameter, copied=copied)
+        before.append(oracle(list(model.parameters())))
+        clip(model.parameters(), 0.1)
+        after.append(oracle(list(model.parameters())))
+        optimizer.step()
+    run = opened(probe)
+    np.testing.assert_allclose(run.scalars("grad_norm")[1], before, rtol=1e-5)
+    np.testing.assert_allclose(run.scalars("grad_norm_clipped")[1], after, rtol=1e-5)
 
 
 @pytest.mark.parametrize("unscaled_by_script", [False, True])

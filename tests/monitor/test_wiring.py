@@ -279,6 +279,42 @@ def test_accumulation_and_clearing_in_place_are_no_missing_clearing(home: Path, 
     assert (facts.kept, facts.cleared) == (0, 39)
 
 
+def test_clipping_before_the_backward_pass_is_named(home: Path) -> None:
+    def early(model: nn.Module, x: Tensor, y: Tensor) -> Tensor:
+        nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+        return cross_entropy(model, x, y)
+
+    model = mlp()
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    findings, remarks, _ = trained(model, optimizer, early)
+    assert (findings, codes(remarks)) == ([], ["clip-unused"])
+    assert "In 60 steps" in remarks[0].evidence
+    assert "between loss.backward()" in remarks[0].cures[0].code
+    # A training that breaks has it as its first finding, before what follows from it.
+    findings, _, _ = trained(model, torch.optim.SGD(model.parameters(), 1e4), early)
+    assert codes(findings)[0] == "clip-unused"
+    assert len(findings) > 1
+
+
+def test_clipping_at_its_place_or_of_gradients_written_by_hand_is_not_named(home: Path) -> None:
+    for passes in (True, False):
+        model = mlp()
+        optimizer = torch.optim.SGD(model.parameters(), 0.1)
+        probe = gradtui.watch(model, optimizer, budget=None)
+        for _ in range(40):
+            optimizer.zero_grad()
+            if passes:
+                cross_entropy(model, X, Y).backward()  # type: ignore[no-untyped-call]
+            else:
+                for parameter in model.parameters():
+                    parameter.grad = parameter.detach() * 0.1
+            nn.utils.clip_grad_norm_(model.parameters(), 0.01)
+            optimizer.step()
+        probe.close()
+        assert probe.run is not None
+        assert "clip-unused" not in codes(list(diagnose_run(gradtui.open_run(probe.run)).remarks))
+
+
 def test_half_precision_that_lets_every_gradient_fall_to_zero_is_called_underflow(home: Path) -> None:
     model = mlp(1).half()
 

@@ -30,6 +30,9 @@ _RESHAPING = (
 """Operations that change the form of a weight before it is used, by the names of their nodes without "Backward"."""
 _MULTIPLYING = ("Addmm", "Mm", "Bmm", "Baddbmm", "Linear", "Addbmm")
 """Operations whose output has its features along the last axis, and a row for each place of each example."""
+_NORMS = ("NativeLayerNorm", "FusedRmsNorm", "RmsNorm")
+FEWEST_NORMS = 4
+"""The least number of norms behind sums that make a net one of post-norm blocks."""
 _COMPILED = ("CompiledFunction", "DifferentiableGraph")
 """Nodes of torch.compile and TorchScript that stand for many operations, whose order is then unknown."""
 
@@ -45,6 +48,8 @@ class GradientGraph:
     """The number of places of one example at which each layer's weight is used: pixels, tokens, steps."""
     half: bool
     """Whether a layer's output is float16, as under autocast."""
+    post_norm: bool
+    """Whether norms follow the sums of shortcuts and branches: on every way back each norm is passed."""
     forms: Mapping[int, str]
     """The form of each layer's weights: layers of different forms are not compared, since their gradients differ also
     in healthy nets."""
@@ -88,8 +93,26 @@ def gradient_graph(
         paths=_paths(nodes, used),
         places={layer: count / max(1, examples) for layer, count in uses.items()},
         half=half,
+        post_norm=_has_post_norm(nodes, users),
         forms={layer: " + ".join(sorted(several)) for layer, several in forms.items()},
     )
+
+
+def _has_post_norm(nodes: Sequence[Any], users: Mapping[Any, list[Any]]) -> bool:
+    """Return whether most norms of sums are the only user of their sum; a shortcut around a norm is another one."""
+    sums = [
+        following
+        for node in nodes
+        if kind_of(node) in _NORMS
+        for following in _following(node)[:1]
+        if kind_of(following) == "Add" and len(_following(following)) > 1 and not _is_leaf_sum(following)
+    ]
+    alone = sum(len(users.get(one, ())) == 1 for one in sums)
+    return alone >= FEWEST_NORMS and 2 * alone > len(sums)
+
+
+def _is_leaf_sum(node: Any) -> bool:
+    return any(getattr(following, "variable", None) is not None for following in _following(node))
 
 
 def sequential_path(model: nn.Module, layer_of: Mapping[int, int], compared: set[int]) -> tuple[int, ...]:

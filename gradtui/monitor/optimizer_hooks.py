@@ -6,7 +6,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
@@ -211,7 +213,7 @@ class OptimizerHook:
         self._in_step = False
         self._idleness.after_step()
         if step is not None:
-            self._check_present(len(step.after.norms))
+            self._check_present(step.after.norms)
         self._last_measured = step is not None
         passes, self._passes, self._version = self._passes, 0, None
         recorder = self._recorder
@@ -225,8 +227,10 @@ class OptimizerHook:
             self._backward.version() if recorder.due else None, recorder.step, passes=passes
         )
 
-    def _check_present(self, count: int) -> None:
-        # A parameter without a gradient may have been replaced by one that this optimizer does not move.
+    def _check_present(self, norms: NDArray[Any] | Tensor) -> None:
+        # A parameter without a gradient may have been replaced by one that this optimizer does not move. It has a
+        # gradient of exactly 0 if the script clears gradients in place.
+        count = len(norms) if isinstance(norms, Tensor) else int(np.count_nonzero(norms))
         if self._fewest_present is None or count < self._fewest_present:
             if self._fewest_present is not None:
                 self._recorder.models.check_not_replaced()

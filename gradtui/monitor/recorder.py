@@ -370,7 +370,7 @@ class ScriptRecorder:
             device_of(shown),
             self.models.paths(),
             self.models.uses(),
-            modules_of(self.models.alive(), self._optimizers),
+            modules_of(self.models.alive(), self._optimizers, post_norm=self.models.post_norm()),
             order="as first used" if order_known else "as registered",
             **({"computed_in": "float16"} if self.models.in_half() else {}),
             gradient="accumulated and unscaled, before clipping; grad_norm_clipped as the optimizer was given it",

@@ -12,6 +12,7 @@ from gradtui.monitor.layers import plain_name, unwrapped
 from gradtui.monitor.variable_names import variable_name
 from gradtui.monitor.watched import WatchedOptimizer
 
+BLOCKS = (nn.TransformerEncoderLayer, nn.TransformerDecoderLayer)
 MOST_MODULES = 500
 """The most modules that are listed by name."""
 
@@ -25,8 +26,13 @@ def variables_of(models: Mapping[str, nn.Module], optimizers: Mapping[str, Optim
     return found
 
 
-def modules_of(models: Mapping[str, nn.Module], optimizers: Sequence[WatchedOptimizer]) -> dict[str, Any]:
-    """Return the modules of the models by name and class. Call this within the step of an optimizer."""
+def modules_of(
+    models: Mapping[str, nn.Module], optimizers: Sequence[WatchedOptimizer], *, post_norm: bool
+) -> dict[str, Any]:
+    """Return the modules of the models by name and class. Call this within the step of an optimizer.
+
+    `post_norm` says whether the graph of a model has norms behind its shortcuts.
+    """
     owners: list[tuple[str, str]] = []
     functions: dict[str, None] = {}
     for label, model in models.items():
@@ -40,7 +46,10 @@ def modules_of(models: Mapping[str, nn.Module], optimizers: Sequence[WatchedOpti
         optimizer.scaler.search()
     scalers = [scaler for optimizer in optimizers if (scaler := optimizer.scaler.get()) is not None]
     variable = variable_name(scalers[0]) if scalers else ""
+    blocks = [one for model in models.values() for one in model.modules() if isinstance(one, BLOCKS)]
+    torch_blocks = len(blocks) > 1 and not any(block.norm_first for block in blocks)
     return {
+        "post_norm": "torch" if torch_blocks else "own" if post_norm and not blocks else "",
         "modules": owners[:MOST_MODULES],
         "functions": list(functions)[:MOST_MODULES],
         "groups": optimizers[0].groups if optimizers else 1,

@@ -99,6 +99,10 @@ class WatchedModels:
         """Return whether a layer's output was float16 in the first step."""
         return any(graph.half for graph in self.order.graphs.values())
 
+    def post_norm(self) -> bool:
+        """Return whether norms follow the shortcuts of a model, instead of standing within their branches."""
+        return any(graph.post_norm for graph in self.order.graphs.values())
+
     def uses(self) -> dict[str, tuple[float, str]]:
         """Return, by layer name, the number of places at which a weight is used, and its form."""
         return {

@@ -24,6 +24,9 @@ class ScriptTraining(msgspec.Struct, frozen=True, omit_defaults=True):
     first."""
     functions: tuple[str, ...] = ()
     """The classes of the modules without parameters, such as ReLU."""
+    post_norm: str = ""
+    """How its blocks are made if each norm follows the sum of a shortcut and its branch: "torch" for the blocks of
+    torch.nn, "own" for other ones."""
     groups: int = 1
     """The number of parameter groups of the first optimizer."""
     scaler: str = ""

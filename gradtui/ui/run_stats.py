@@ -53,6 +53,16 @@ def run_stats(
     return tuple(found)
 
 
+def clipping_of(snapshot: Snapshot) -> str:
+    """Return in words what is seen of the clipping that a script does by itself: the limit, where it is one number."""
+    cut, norm = snapshot.curves.get("clipped"), snapshot.curves.get("grad_norm_clipped")
+    if cut is None or norm is None or not (cut.max > 0).any():
+        return "none seen"
+    whole = norm.mean[: len(cut)][cut.min[: len(norm)] > 0]
+    lowest, highest = (min(whole, default=math.nan), max(whole, default=math.nan))
+    return f"{plain_exponents(f'{highest:.2g}')} (script)" if highest <= 1.01 * lowest else "by the script"
+
+
 def _worst(metric: Metric, row: Floats | None, names: tuple[str, ...]) -> list[RunStat]:
     """Return the value farthest from zero with its layer; nothing where no layer has a value."""
     known = (

@@ -41,7 +41,7 @@ def test_a_code_of_another_version_comes_last() -> None:
     ("effect", "codes"),
     [
         ("vanishes", {"vanishing", "no-gradient", "underflow", "overclipped"}),
-        ("explodes", {"not-cleared", "exploding", "nonfinite", "unstable-loss", "spikes"}),
+        ("explodes", {"not-cleared", "clip-unused", "exploding", "nonfinite", "unstable-loss", "spikes"}),
         ("dead", {"dead-units", "saturated"}),
     ],
 )

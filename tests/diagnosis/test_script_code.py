@@ -135,6 +135,15 @@ RECURRENT = """
     torch.nn.init.normal_(net.rnn.weight_hh_l0, std=0.5)
 """
 READ_OUT = "torch.nn.functional.cross_entropy(net.out(net.rnn(x[:, :, None])[0][:, -1]), y)"
+POST_NORM = """
+    block = torch.nn.TransformerEncoderLayer(16, 1, 32, dropout=0.0, batch_first=True)
+    stack = torch.nn.TransformerEncoder(block, 24, enable_nested_tensor=False)
+    net = torch.nn.Sequential(torch.nn.Embedding(8, 16), stack, torch.nn.Linear(16, 8))
+    tokens = torch.randint(0, 8, (200, 16, 8))
+"""
+OF_TOKENS = (
+    "torch.nn.functional.cross_entropy(net(tokens[step]).flatten(0, 1), tokens[step].flip(1).flatten())"
+)
 CLIPPED = "torch.nn.utils.clip_grad_norm_(net.parameters(), 1e-4)"
 COPIED = "import copy; opt = torch.optim.SGD(copy.deepcopy(net).parameters(), lr=0.1)"
 
@@ -200,6 +209,14 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
     "a threshold that is too low": (
         Script(mlp(3, "ReLU"), sgd(0.05), after=CLIPPED),
         {"overclipped": ["clip at 0.2"]},
+    ),
+    "clipping before the backward pass": (
+        Script(mlp(3, "ReLU"), sgd(20.0), clear=f"opt.zero_grad(); {CLIPPED}"),
+        {"clip-unused": ["clip after backward()"]},
+    ),
+    "a stack of post-norm blocks": (
+        Script(POST_NORM, "opt = torch.optim.Adam(net.parameters(), lr=3e-3)", OF_TOKENS, steps=150),
+        {"vanishing": ["norm before the block (pre-norm)"]},
     ),
     "biases of -3": (
         Script(mlp(4, "ReLU", "torch.nn.init.constant_(layer.bias, -3.0)"), sgd(0.1), activations=True),

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 import gradtui
 from gradtui.monitor.guard import WatchWarning
@@ -258,3 +259,83 @@ def test_hooks_of_the_script_are_after_a_swap_what_they_are_without_watching(
             assert train(watched=True) == bare == 2
     else:
         assert train(watched=True) == bare == 2
+
+
+def _assigned(model: nn.Sequential) -> None:
+    model.load_state_dict({name: value.clone() for name, value in model.state_dict().items()}, assign=True)
+    model.requires_grad_()
+
+
+def _through_meta(model: nn.Sequential) -> None:
+    model.to("meta").to_empty(device="cpu")
+    _initialised(model)
+
+
+def _initialised(model: nn.Sequential) -> None:
+    for parameter in model.parameters():
+        nn.init.normal_(parameter, std=0.2)
+
+
+def _new_head(model: nn.Sequential) -> None:
+    model[4] = nn.Linear(8, 2)
+
+
+def _weight_norm(model: nn.Sequential) -> None:
+    nn.utils.parametrizations.weight_norm(model[2])
+
+
+class _Symmetric(nn.Module):
+    def forward(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight + weight.T
+
+    def right_inverse(self, weight: torch.Tensor) -> torch.Tensor:
+        return weight / 2
+
+
+def _parametrised(model: nn.Sequential) -> None:
+    nn.utils.parametrize.register_parametrization(model[2], "weight", _Symmetric())
+
+
+def _parametrised_and_back(model: nn.Sequential) -> None:
+    _parametrised(model)
+    nn.utils.parametrize.remove_parametrizations(model[2], "weight")
+
+
+def _pruned(model: nn.Sequential) -> None:
+    prune.l1_unstructured(model[2], "weight", 0.3)  # type: ignore[no-untyped-call]
+
+
+def _with_other_memory(model: nn.Sequential) -> None:
+    for parameter in model.parameters():
+        parameter.data = parameter.data.clone()
+
+
+STOPS = [_assigned, _through_meta, _new_head, _weight_norm]
+GOES_ON = [_parametrised, _parametrised_and_back, _pruned, _with_other_memory]
+
+
+@pytest.mark.parametrize("to_none", [True, False])
+@pytest.mark.parametrize("change", [*STOPS, *GOES_ON])
+def test_what_changes_in_mid_run_is_followed_or_told_of_and_never_a_zero(
+    tmp_path: Path, change: Callable[[nn.Sequential], None], to_none: bool, recwarn: pytest.WarningsRecorder
+) -> None:
+    model = _net()
+    optimizer = torch.optim.SGD(model.parameters(), 0.05)
+    probe = gradtui.watch(model, optimizer, budget=None, runs=tmp_path)
+    want = []
+    for step in range(20):
+        if step == 9:
+            change(model)
+        optimizer.zero_grad(set_to_none=to_none)
+        model(torch.randn(16, 8)).pow(2).mean().backward()
+        held = [p.grad for p in optimizer.param_groups[0]["params"] if p.grad is not None]
+        want.append(float(torch.stack([grad.norm() for grad in held]).norm()) if held else 0.0)
+        optimizer.step()
+    probe.close()
+    run = gradtui.open_run(probe.run)
+    stops = change in STOPS
+    assert run.scalars("grad_norm")[1].tolist() == pytest.approx(want[:9] if stops else want)
+    assert (run.layers("grad_norm")[1] > 0).all()
+    told = [one for one in recwarn if isinstance(one.message, WatchWarning)]
+    assert (run.status.state, len(told)) == (("stopped", 1) if stops else ("finished", 0))
+    assert ("parameters that it did not have" in run.status.reason) == stops

@@ -236,6 +236,29 @@ class CodeWriter:
         ]
 
     @property
+    def pre_norm(self) -> str:
+        """Put the norms of post-norm blocks before the blocks; empty if there are none."""
+        if self.script.post_norm == "torch":
+            blocks = "torch.nn.TransformerEncoderLayer | torch.nn.TransformerDecoderLayer"
+            stacks = "torch.nn.TransformerEncoder | torch.nn.TransformerDecoder"
+            return (
+                "# before the optimizer is made\n"
+                f"for block in {self.model}.modules():\n"
+                f"    if isinstance(block, {blocks}):\n"
+                "        block.norm_first = True\n"
+                f"    elif isinstance(block, {stacks}):\n"
+                "        block.norm = torch.nn.LayerNorm(block.layers[0].norm1.normalized_shape)"
+            )
+        if self.script.post_norm == "own":
+            return (
+                "# in the forward() of a block, in place of x = norm(x + branch(x))\n"
+                "x = x + branch(norm(x))\n"
+                "# behind the last block, with a norm of its own\n"
+                "x = last_norm(x)"
+            )
+        return ""
+
+    @property
     def norm(self) -> str:
         """Put a norm behind each hidden layer; empty if there is no place for one or the model has norms already."""
         kinds = [kind for _, kind in self.modules]

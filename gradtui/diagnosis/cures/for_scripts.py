@@ -72,6 +72,7 @@ class ScriptAdvice:
                 yield from self._smaller()
                 yield from self._norm()
             case "vanishing":
+                yield from self._pre_norm()
                 yield from self._rectified()
                 if "Sigmoid" not in self._code.script.functions:
                     yield from self._start()
@@ -242,7 +243,18 @@ class ScriptAdvice:
             f"init={rule}",
         )
 
+    def _pre_norm(self) -> Iterator[CureOffer]:
+        if code := self._code.pre_norm:
+            yield self._offer(
+                "norm before the block (pre-norm)",
+                "Here a norm follows each sum of a shortcut and its block, and the gradient passes all of them. With "
+                "the norm inside, before the block, shortcuts reach every block without any factor.",
+                code,
+                key="pre-norm",
+            )
+
     def _norm(self) -> Iterator[CureOffer]:
+        yield from self._pre_norm()
         if code := self._code.norm:
             yield self._offer(
                 "a norm behind each hidden layer",
@@ -285,6 +297,8 @@ class ScriptAdvice:
                 next(one.why for one in self._finding.cures if one.name == "keep the weights in float32"),
                 self._code.wide_weights(),
             )
+        if self._code.script.post_norm and not moved < SMALLEST_UPDATE and not self._rate_is_large:
+            yield from self._pre_norm()
         if moved > LARGEST_UPDATE or (self._rate_is_large and not moved < SMALLEST_UPDATE):
             yield from self._smaller()
         else:

@@ -15,6 +15,7 @@ from textual.worker import get_current_worker
 from gradtui.experiment import Experiment
 from gradtui.runs.errors import RunError
 from gradtui.ui.followed_run import FollowedRun, RunChanged
+from gradtui.ui.run_stats import clipping_of
 from gradtui.ui.screens.lab.cure_comparison import CureComparison
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
@@ -215,7 +216,9 @@ class RunView:
         diagnosis = run.diagnosis
         self.show_status()
         self._hide_builder(run)
-        screen.query_one(TrainingPane).running = run.experiment if trained else None
+        training = screen.query_one(TrainingPane)
+        training.running = run.experiment if trained else None
+        training.clipping = clipping_of(run.snapshot) if run.script else ""
         self.show_edited()
         if trained:
             screen.query_one(NetPane).before = run.experiment

@@ -41,6 +41,9 @@ class TrainingPane(Vertical):
     script: reactive[bool] = reactive(False)
     """Whether the run on the screen is a watched script, which accepts few changes."""
 
+    clipping: reactive[str] = reactive("")
+    """The words for the clipping that a watched script does by itself."""
+
     def compose(self) -> ComposeResult:
         """Yield the list of fields."""
         yield FieldList(label_width=12, id="training-fields")
@@ -57,6 +60,10 @@ class TrainingPane(Vertical):
         """Mark the fields that differ from the run."""
         self._fill()
 
+    def watch_clipping(self) -> None:
+        """List the values again."""
+        self._fill()
+
     def watch_script(self) -> None:
         """List the fields that a script, or an experiment, can change."""
         self.border_title = "Controls for the script" if self.script else "Training"
@@ -69,7 +76,9 @@ class TrainingPane(Vertical):
         for path, label in _SCRIPT_FIELDS if self.script else _EXPERIMENT_FIELDS:
             value = value_at(self.experiment, path)
             changed = self.running is not None and value_at(self.running, path) != value
-            rows.append(FieldRow(path, label, show(path, value), changed))
+            # A limit of 0 means that nobody has asked the script for another one.
+            own = self.script and path == "cures.clip_norm" and value == 0
+            rows.append(FieldRow(path, label, self.clipping if own else show(path, value), changed))
         fields = self.query_one(FieldList)
         fields.show(rows)
         self.border_subtitle = "○ applies at the next start" if any(row.changed for row in rows) else ""

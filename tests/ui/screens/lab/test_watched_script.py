@@ -21,12 +21,12 @@ from tests.support.lab import lab_of, no_standby, screen_text, until
 __all__ = ["no_standby"]
 
 
-def script_run(*, listening: bool) -> tuple[Path, RunWriter]:
+def script_run(*, listening: bool, clipped: tuple[float, float] | None = None) -> tuple[Path, RunWriter]:
     """A live run as `gradtui.watch` writes it."""
     folder = new_folder(runs_root(), "mine")
     layers = ("h.0.attn", "h.0.mlp", "head")
     tables = {
-        "scalars": TableMeta(("lr", "grad_norm"), "scalars"),
+        "scalars": TableMeta(("lr", "grad_norm", "grad_norm_clipped", "clipped"), "scalars"),
         "grad_norm": TableMeta(layers),
         "logged_loss": TableMeta(("loss",), "scalars"),
     }
@@ -46,10 +46,19 @@ def script_run(*, listening: bool) -> tuple[Path, RunWriter]:
         moment = meta.started + step / 100
         writer.append("logged_loss", step, (2.5 - step / 50,), moment)
         if step % 10 == 1:
-            writer.append("scalars", step, (0.05, 1.0), moment)
+            writer.append("scalars", step, (0.05, 1.0, *(clipped or (1.0, 0.0))), moment)
             writer.append("grad_norm", step, (0.5, 0.6, 0.7), moment)
     writer.flush()
     return folder, writer
+
+
+async def test_the_clipping_of_the_script_itself_stands_among_the_controls(home: Path) -> None:
+    folder, _ = script_run(listening=True, clipped=(0.25, 1.0))
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        fields = lab.query_one("#training-fields", FieldList)
+        await until(pilot, lambda: [row.text for row in fields.rows] == ["0.05", "0.25 (script)"])
 
 
 async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:
@@ -60,7 +69,7 @@ async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:
         await until(pilot, lambda: "Controls for the script" in screen_text(app))
         assert not lab.query_one(ModelPane).display
         fields = lab.query_one("#training-fields", FieldList)
-        assert [(row.label, row.text) for row in fields.rows] == [("lr", "0.05"), ("clip norm", "off")]
+        assert [(row.label, row.text) for row in fields.rows] == [("lr", "0.05"), ("clip norm", "none seen")]
         # What is logged is a curve like any other, at steps of its own.
         await until(pilot, lambda: "batch 1.7" in screen_text(app))
         assert "step 40" in screen_text(app)

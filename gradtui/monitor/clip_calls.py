@@ -15,7 +15,7 @@ import torch
 import torch.nn.utils.clip_grad as clipping
 from torch import Tensor
 
-from gradtui.monitor.compiled import graphs_so_far
+from gradtui.monitor.compiled import has_compiled_steps
 
 FUNCTIONS = ("clip_grad_norm_", "clip_grad_value_")
 
@@ -33,7 +33,7 @@ def listen_to_clips(listener: Listener) -> None:
     with _lock:
         _listeners.append(listener)
         # A step that was compiled before would be compiled again.
-        if not _replaced and not graphs_so_far():
+        if not _replaced and not has_compiled_steps():
             for name in FUNCTIONS:
                 if (cell := _cell_of(name)) is not None:
                     original = cell.cell_contents

@@ -15,6 +15,9 @@ from typing import Any
 import torch
 from torch import nn
 
+STEP_NAMES = {"backward", "step", "clip_grad_norm_", "clip_grad_value_"}
+"""What the code of a training step calls."""
+
 
 def is_compiled(models: Iterable[nn.Module]) -> bool:
     """Return whether any module of some models is compiled, or was given to torch.compile."""
@@ -32,6 +35,18 @@ def _compiled_from_outside(modules: Sequence[nn.Module]) -> bool:
     inside = {id(module) for module in modules}
     owners = gc.get_referrers(*modules)
     return any(isinstance(owner, dict) and id(owner.get("_orig_mod")) in inside for owner in owners)
+
+
+def has_compiled_steps() -> bool:
+    """Return whether code that calls a backward pass, a step or clipping has been compiled in this process."""
+    frames = sys.modules.get("torch._dynamo.convert_frame")
+    if frames is None:
+        return False
+    try:
+        codes = [reference() for reference in frames.input_codes.seen]
+    except AttributeError:
+        return _graphs_so_far() > 0
+    return any(code is not None and not STEP_NAMES.isdisjoint(code.co_names) for code in codes)
 
 
 def is_scripted(models: Iterable[nn.Module]) -> bool:
@@ -53,7 +68,7 @@ class CompileWatch:
 
     def __init__(self, on_compile: Callable[[], None]) -> None:
         """`on_compile` is called before `torch.compile` does anything."""
-        self._graphs = graphs_so_far()
+        self._graphs = _graphs_so_far()
         self._on_compile = on_compile
         _watches.add(self)
         _install()
@@ -61,7 +76,7 @@ class CompileWatch:
     @property
     def compiles(self) -> bool:
         """Return whether torch.compile has made a graph."""
-        return graphs_so_far() > self._graphs
+        return _graphs_so_far() > self._graphs
 
     def note(self) -> None:
         """Note that torch.compile is called."""
@@ -100,8 +115,7 @@ def _uninstall() -> None:
         _wrapper = _original = None
 
 
-def graphs_so_far() -> int:
-    """Return how many graphs torch.compile has made in this process."""
+def _graphs_so_far() -> int:
     utils = sys.modules.get("torch._dynamo.utils")
     try:
         return int(utils.counters["stats"]["unique_graphs"]) if utils is not None else 0

@@ -179,6 +179,7 @@ def test_a_compiled_step_has_its_rows_and_compiles_nothing_of_gradtui(home: Path
             optimizer.zero_grad()
             loss = model(x).square().mean()
             loss.backward()  # type: ignore[no-untyped-call]
+            nn.utils.clip_grad_norm_(model.parameters(), 0.1)
             optimizer.step()
             return loss
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from functools import partial
 
 import torch
@@ -26,11 +26,27 @@ def layers_to_initialise(modules: Iterable[nn.Module], parameters: Sequence[Tens
     for module in modules:
         if not isinstance(module, nn.Linear | _ConvNd | nn.RNNBase | nn.MultiheadAttention):
             continue
-        own = [p for p in module.parameters(recurse=False) if p.requires_grad and id(p) in places]
+        own = [p for _, p in _own_parameters(module) if p.requires_grad and id(p) in places]
         weights = [p for p in own if p.dim() > 1 and not is_lazy(p)]
         if weights:
             found.append((min(places[id(p)] for p in weights), module))
     return [module for _, module in sorted(found, key=lambda entry: entry[0])]
+
+
+def _own_parameters(layer: nn.Module) -> list[tuple[str, nn.Parameter]]:
+    """Return the parameters that PyTorch gives a layer of this kind, by name.
+
+    Others belong to what a script has added, such as an adapter, or to a weight norm, and start as that wants.
+    """
+    return [(name, p) for name, p in layer.named_parameters(recurse=False) if name in _names_of(layer)]
+
+
+def _names_of(layer: nn.Module) -> Collection[str]:
+    if isinstance(layer, nn.RNNBase):
+        return layer._flat_weights_names
+    if isinstance(layer, nn.MultiheadAttention):
+        return (*(f"{one}_proj_weight" for one in ("in", "q", "k", "v")), "in_proj_bias", "bias_k", "bias_v")
+    return ("weight", "bias")
 
 
 @torch.no_grad()
@@ -42,7 +58,7 @@ def reinitialise(layers: Sequence[nn.Module], how: str) -> None:
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(SEED)
         for layer in layers:
-            for name, parameter in layer.named_parameters(recurse=False):
+            for name, parameter in _own_parameters(layer):
                 if parameter.requires_grad and not is_lazy(parameter):
                     parameter.copy_(_new(layer, name, parameter, how))
 
@@ -94,8 +110,8 @@ def _default(layer: nn.Module, name: str, fresh: Tensor) -> Tensor:
     if isinstance(layer, nn.RNNBase):
         bound = 1 / math.sqrt(layer.hidden_size)
     else:
-        weight = layer.weight
-        assert isinstance(weight, Tensor)
+        # Not as an attribute, which a parametrisation would compute anew.
+        weight = dict(_own_parameters(layer))["weight"]
         # kaiming_uniform_(a=sqrt(5)) has this bound, and so have the biases.
         inputs = weight[0].numel()
         bound = 1 / math.sqrt(inputs) if inputs else 0.0

@@ -270,6 +270,31 @@ def test_what_an_optimizer_has_not_is_refused(
     assert refusals(parse_change(text).parts, [optimizer], closure=False) == [problem]
 
 
+class _Adapted(nn.Linear):
+    """A linear layer with two further matrices, as low-rank adapters have them."""
+
+    def __init__(self) -> None:
+        super().__init__(6, 4)
+        self.lora_a = nn.Parameter(torch.randn(2, 6))
+        self.lora_b = nn.Parameter(torch.zeros(4, 2))
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm")
+@pytest.mark.parametrize("how", ["he", "default"])
+def test_weights_that_are_computed_and_parameters_of_adapters_stay(how: str) -> None:
+    adapted = _Adapted()
+    model = nn.Sequential(
+        nn.utils.parametrizations.spectral_norm(nn.Linear(4, 6)),
+        nn.utils.weight_norm(nn.Linear(6, 6)),
+        nn.utils.parametrizations.orthogonal(nn.RNN(6, 6), "weight_hh_l0"),
+        adapted,
+    )
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    reinitialise(layers_to_initialise(model.modules(), list(model.parameters())), how)
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"2.weight_ih_l0", "2.bias_ih_l0", "2.bias_hh_l0", "3.weight", "3.bias"}
+
+
 def test_a_gradient_that_is_computed_within_the_step_and_a_model_without_layers_are_refused() -> None:
     weight = nn.Parameter(torch.ones(3))
     optimizer = SGD([weight], 0.1)

@@ -63,6 +63,10 @@ def evidence_of(run: Run) -> Evidence:
         return Series(scalars.steps, scalars.values[:, column], scalars.highest[:, column])
 
     def metric(name: str) -> Series:
+        about = meta.tables.get(name) if meta else None
+        if about is not None and about.kind == "layers" and len(about.columns) != len(layers):
+            # A damaged description: the numbers cannot be given to the layers.
+            return Series.none()
         return _series(run.table_or_empty(name))
 
     evidence = Evidence(

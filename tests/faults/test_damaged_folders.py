@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 import shutil
 import sys
@@ -165,6 +166,16 @@ def attack(rng: random.Random, template: Path, place: Path) -> list[str]:
 @pytest.mark.parametrize("seed", range(12))
 def test_random_damage_causes_no_fault(seed: int, template: Path, tmp_path: Path) -> None:
     assert attack(random.Random(seed), template, tmp_path) == []
+
+
+@pytest.mark.parametrize("layers", [[], [{"name": "only"}]])
+def test_run_that_names_other_layers_than_its_tables(
+    layers: list[object], template: Path, tmp_path: Path
+) -> None:
+    folder = runs_with(template, tmp_path / "home")
+    about = json.loads((folder / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(about | {"layers": layers}))
+    assert faults_of(folder, tmp_path / "home", tmp_path / "out") == []
 
 
 @pytest.mark.long

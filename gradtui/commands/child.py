@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import BinaryIO, NoReturn
 
 from gradtui.commands.command import BadInput
 
@@ -46,9 +46,14 @@ class Child:
     before stays ignored.
     """
 
-    def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Take the command with its arguments, and all of its environment."""
-        self._command, self._environment = command, environment
+    def __init__(
+        self, command: Sequence[str], environment: Mapping[str, str], *, output: BinaryIO | None = None
+    ) -> None:
+        """Take the command with its arguments, all of its environment, and a file for what it prints.
+
+        Without a file it has the streams of this process.
+        """
+        self._command, self._environment, self._output = command, environment, output
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: list[int] = []
 
@@ -58,7 +63,10 @@ class Child:
             if handler is not signal.SIG_IGN:
                 signal.signal(number, self._forward)
         try:
-            self._process = subprocess.Popen(self._command, env=self._environment)
+            stdin, stderr = (None, None) if self._output is None else (subprocess.DEVNULL, subprocess.STDOUT)
+            self._process = subprocess.Popen(
+                self._command, env=self._environment, stdin=stdin, stdout=self._output, stderr=stderr
+            )
         except OSError as error:
             self.__exit__()
             raise unusable(self._command, error) from None
@@ -75,6 +83,27 @@ class Child:
         assert self._process is not None
         code = self._process.wait()
         return code if code >= 0 else 128 - code
+
+    def poll(self) -> int | None:
+        """Return the exit code as `wait` does; None while the command runs."""
+        assert self._process is not None
+        return None if self._process.poll() is None else self.wait()
+
+    def send(self, number: int) -> None:
+        """Send a signal to the command."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def interrupt(self) -> None:
+        """Send what Ctrl-C sends: on a terminal it reaches all processes of the command, and not this one."""
+        if not _in_foreground():
+            self.send(signal.SIGINT)
+            return
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            os.killpg(os.getpgrp(), signal.SIGINT)
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     def _forward(self, number: int, frame: FrameType | None) -> None:
         if number in TERMINAL_SIGNALS and _in_foreground():

@@ -77,6 +77,11 @@ def _configure(parser: ArgumentParser) -> None:
         help="record also, at some of the steps, activations and the gradients of outputs",
     )
     parser.add_argument(
+        "--live",
+        action="store_true",
+        help="open the screens at once, with what the command prints; Ctrl-C interrupts it, q leaves it running",
+    )
+    parser.add_argument(
         "--on-finding",
         default="",
         metavar="COMMAND",
@@ -113,8 +118,12 @@ def _execute(args: Namespace) -> int:
     for name in ("steps", "jobs", "json"):
         if getattr(args, name):
             raise BadInput(f"--{name}: only together with --try")
-    if args.fail_on is not None:
-        return _run_and_judge(command, options, codes)
+    if args.live:
+        from gradtui.commands.live_watch import require_terminal
+
+        require_terminal()
+    if args.fail_on is not None or args.live:
+        return _run_and_judge(command, options, codes, live=args.live)
     return replace_process(command, options.environment(os.environ))
 
 
@@ -161,8 +170,9 @@ def _try(command: Sequence[str], options: LaunchOptions, args: Namespace) -> int
     from gradtui.report.trial_page import print_trials, trials_object
     from gradtui.runs.scratch import Scratch
 
-    if args.fail_on is not None:
-        raise BadInput("--fail-on: not together with --try")
+    for name in ("fail_on", "live"):
+        if getattr(args, name):
+            raise BadInput(f"--{name.replace('_', '-')}: not together with --try")
     for name in ("on_finding", "resume"):
         if getattr(options, name):
             raise BadInput(f"--{name.replace('_', '-')}: not together with --try")
@@ -218,20 +228,30 @@ def _chosen_changes(texts: Sequence[str], steps: int) -> list[str]:
     return chosen
 
 
-def _run_and_judge(command: Sequence[str], options: LaunchOptions, codes: frozenset[str]) -> int:
-    """Run the command and return its exit code, or FOUND if it ended with 0 and a finding has one of the codes."""
+def _run_and_judge(
+    command: Sequence[str], options: LaunchOptions, codes: frozenset[str], *, live: bool
+) -> int:
+    """Run the command and return its exit code, or FOUND if it ended with 0 and a finding has one of the codes.
+
+    live: show its runs and its output on the screen meanwhile.
+    """
     from dataclasses import replace
 
+    from gradtui.commands.live_watch import watch_live
     from gradtui.monitor.launch.options import read_notes
     from gradtui.runs.scratch import Scratch
 
     with Scratch() as folder:
         notes = folder / "runs"
         notes.touch()
-        with Child(command, replace(options, notes=(str(notes),)).environment(os.environ)) as child:
-            code = child.wait()
+        environment = replace(options, notes=(str(notes),)).environment(os.environ)
+        if live:
+            code = watch_live(command, environment, folder, notes)
+        else:
+            with Child(command, environment) as child:
+                code = child.wait()
         runs = [Path(note["run"]) for note in read_notes(notes)]
-    return _judged(runs, codes) if code == DONE else code
+    return _judged(runs, codes) if code == DONE and codes else code
 
 
 def _judged(runs: Sequence[Path], codes: frozenset[str]) -> int:

@@ -255,14 +255,18 @@ def run_app(
     experiment: Experiment | None = None, attach: Path | None = None, lesson: str | None = None
 ) -> AppExit:
     """Run the app until the person leaves it."""
-    app = GradtuiApp(experiment, attach, os.environ, lesson)
+    if attach is not None:
+        # To show the run soon, the modules that draw it are imported during the first frame, not after it.
+        threading.Thread(target=_import_lab, daemon=True).start()
+    return run(GradtuiApp(experiment, attach, os.environ, lesson))
+
+
+def run(app: GradtuiApp) -> AppExit:
+    """Run an app that was made until the person leaves it."""
     if isinstance(sys.__stderr__, io.TextIOWrapper):
         # Textual writes Unicode to stderr, whichever encoding Python has chosen by the locale.
         sys.__stderr__.reconfigure(encoding="utf-8", errors="backslashreplace")
     quicken()
-    if attach is not None:
-        # To show the run soon, the modules that draw it are imported during the first frame, not after it.
-        threading.Thread(target=_import_lab, daemon=True).start()
     with app.ending.watching():
         app.run()
         training = app.lab.comparison.still_training() if app.lab else None

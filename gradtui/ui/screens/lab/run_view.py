@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace as replace_fields
+from textual.app import App
 from textual.screen import ModalScreen, Screen
 from textual.worker import get_current_worker
 
@@ -340,6 +341,7 @@ def _follow(run: FollowedRun) -> None:
 class RunTextActions:
     """RunTextActions are the actions of the keys for the note and the log, for a screen with one run."""
 
+    app: App[Any]
     controls: RunControls
     view: RunView
 
@@ -349,7 +351,11 @@ class RunTextActions:
         return self.view.run
 
     def action_log(self) -> None:
-        """Show the last lines that the trainer printed."""
+        """Show the last lines that the trainer printed, or the command that the app watches."""
+        show_output: Callable[[], None] | None = getattr(self.app, "show_output", None)
+        if show_output is not None:
+            show_output()
+            return
         self.controls.show_log(self.followed)
 
     def action_note(self) -> None:

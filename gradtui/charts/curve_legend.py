@@ -11,7 +11,20 @@ import numpy as np
 from gradtui.charts.cells import Cells
 from gradtui.charts.frame import CurveFrame
 from gradtui.charts.layer_axis import GUTTER
-from gradtui.charts.palette import ALERT, AXIS, CURVES, NONE, RUN, RUN_WEAK, RUNS, SERIES, TEXT, WEAK, Palette
+from gradtui.charts.palette import (
+    ALERT,
+    AXIS,
+    CURVES,
+    NONE,
+    OTHER,
+    RUN,
+    RUN_WEAK,
+    RUNS,
+    SERIES,
+    TEXT,
+    WEAK,
+    Palette,
+)
 from gradtui.charts.series import Curve
 from gradtui.words import plain_exponents
 
@@ -158,12 +171,19 @@ def legend_sign(index: int, palette: Palette) -> str:
 
 
 def curve_ink(index: int, curve: Curve) -> int:
-    """Return the slot of the curve of that index; a run keeps its colour where another run has no such curve."""
-    return RUN + (ord(curve.sign) - ord("A")) % RUNS if curve.sign else SERIES + index % CURVES
+    """Return the slot of the curve of that index; a run keeps its colour where another run has no such curve.
+
+    The run without the cure has the colour that it has over the bars.
+    """
+    if curve.sign:
+        return RUN + (ord(curve.sign) - ord("A")) % RUNS
+    return OTHER if curve.only_compared else SERIES + index % CURVES
 
 
 def weak_curve_ink(index: int, curve: Curve) -> int:
     """Return the slot of the range behind the curve of that index."""
+    if curve.only_compared and not curve.sign:
+        return OTHER
     return curve_ink(index, curve) + (RUN_WEAK - RUN if curve.sign else WEAK - SERIES)
 
 

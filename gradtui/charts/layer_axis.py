@@ -18,7 +18,7 @@ FINITE, ZERO, INFINITE, NAN, ABSENT = range(5)
 GUTTER = 6
 """The columns left of the layers, the same in all charts: five for a label (1e-12, or a step), one for the axis."""
 
-WIDEST_CELL = 16
+WIDEST_CELL = 40
 """The most columns that a layer gets: the bars of a net of three layers must still look like bars."""
 
 GAP_FROM = 3

@@ -34,7 +34,7 @@ MARK_KINDS = {
     "paused": MarkKind("‖", "P", "paused", TEXT),
     "resumed": MarkKind("▸", ">", "resumed", TEXT),
     "recovered": MarkKind("✓", "v", "recovered", TEXT),
-    "checkpoint": MarkKind("◆", "c", "saved", AXIS),
+    "checkpoint": MarkKind("◆", "*", "saved", AXIS),
 }
 """All kinds, the most important first. Of several in one column, only the most important is drawn."""
 

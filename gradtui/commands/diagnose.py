@@ -1,4 +1,4 @@
-"""`gradtui diagnose` prints the findings of a run, live or finished, and the cures that may help."""
+"""`gradtui diagnose` prints prints the findings of a run, live or finished, and the cures that may help."""
 
 from __future__ import annotations
 
@@ -47,5 +47,5 @@ def _execute(args: Namespace) -> int:
 
 
 COMMAND = Subcommand(
-    "diagnose", "diagnose [RUN]", "the findings of a run, live or finished", _configure, _execute
+    "diagnose", "diagnose [RUN]", "prints the findings of a run, live or finished", _configure, _execute
 )

@@ -52,7 +52,10 @@ def add_engine(parser: ArgumentParser) -> None:
     from gradtui.study.engines import ENGINES
 
     parser.add_argument(
-        "--jobs", type=int, metavar="N", help="trainers at most at once; without it as many as cores allow"
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="the most trainers at once; by default as many as the cores allow",
     )
     parser.add_argument("--engine", choices=tuple(ENGINES), default="local", help="where the trainers run")
     parser.add_argument(

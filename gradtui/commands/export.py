@@ -26,7 +26,7 @@ def _configure(parser: ArgumentParser) -> None:
         type=Path,
         metavar="OUT",
         help="a folder to be made, with a file for each table; or, ending in .csv or .parquet, one file with a row "
-        "for each step and a column for each scalar and for each measure of each layer",
+        "for each step and a column for each scalar and for each metric of each layer",
     )
     parser.add_argument("--force", action="store_true", help="replace files of the same names in OUT")
     add_runs(parser)

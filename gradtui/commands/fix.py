@@ -44,7 +44,7 @@ def _configure(parser: ArgumentParser) -> None:
         type=_rounds,
         default=ROUNDS,
         metavar="N",
-        help="take the advice up to N times; without it 3 times",
+        help="take the advice up to N times; 3 by default",
     )
     parser.add_argument(
         "-o",
@@ -58,7 +58,7 @@ def _configure(parser: ArgumentParser) -> None:
         type=_seconds,
         default=TRIAL_SECONDS,
         metavar="S",
-        help=f"the time to try the advised cures for a few steps before each round; without it {TRIAL_SECONDS:g}, and "
+        help=f"the seconds to try the advised cures before each round; {TRIAL_SECONDS:g} by default; "
         "with 0 the first advice is taken untried",
     )
     add_engine(parser)
@@ -182,7 +182,7 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
 COMMAND = Subcommand(
     "fix",
     "fix [EXPERIMENT]",
-    "trains, takes the best advice and trains again, until nothing is found and the net learns",
+    "trains, takes the best advice and trains again, until no problem is found and the net learns",
     _configure,
     _execute,
 )

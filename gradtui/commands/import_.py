@@ -24,7 +24,7 @@ def _configure(parser: ArgumentParser) -> None:
         "a file, or a folder with any number of them beneath it",
     )
     parser.add_argument(
-        "--name", metavar="N", help="what to call the run; without it as its folder, or as W&B has it"
+        "--name", metavar="N", help="the name of the run; by default that of its folder or of W&B"
     )
     add_runs(parser)
 
@@ -78,7 +78,7 @@ def _unusable(imported: Imported) -> str:
 COMMAND = Subcommand(
     "import",
     "import PATH",
-    "makes runs of TensorBoard event files and W&B offline runs",
+    "turns TensorBoard event files and W&B offline runs into runs",
     _configure,
     _execute,
 )

@@ -53,7 +53,7 @@ def add_runs(parser: ArgumentParser) -> None:
         "--runs",
         type=Path,
         metavar="DIR",
-        help="where the runs lie; without it $GRADTUI_HOME/runs, else the folder of this platform",
+        help="the folder of the runs; by default $GRADTUI_HOME/runs, else a folder of your user data",
     )
 
 

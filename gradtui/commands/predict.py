@@ -86,5 +86,5 @@ def _figures(prediction: Prediction) -> Iterator[Text]:
 
 
 COMMAND = Subcommand(
-    "predict", "predict [EXPERIMENT]", "what theory says of the gradient over depth", _configure, _execute
+    "predict", "predict [EXPERIMENT]", "predicts the gradient over depth from theory", _configure, _execute
 )

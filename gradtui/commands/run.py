@@ -61,8 +61,8 @@ def _configure(parser: ArgumentParser) -> None:
         "--from",
         dest="fork",
         metavar="RUN[@STEP]",
-        help="a new run that goes on from a checkpoint of this one, under what --set changes; without STEP "
-        "from its newest, or, where it broke, from before that",
+        help="start a new run from a checkpoint of this one, with the changes of --set; without STEP from the "
+        "newest, or, where the run broke, from the last one before that",
     )
     parser.add_argument(
         "--preflight",

@@ -37,7 +37,7 @@ def _configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--fresh",
         action="store_true",
-        help="train all of it anew; without it, what was trained before is kept",
+        help="train all runs again; by default those that were trained are kept",
     )
     add_runs(parser)
     add_json(parser)
@@ -206,7 +206,7 @@ def _report(state: StudyState, *, as_json: bool) -> None:
 COMMAND = Subcommand(
     "study",
     "study [STUDY]",
-    "trains many experiments side by side, and says what they add up to: a table and a chart",
+    "trains many experiments side by side, and compares them in a table and a chart",
     _configure,
     _execute,
 )

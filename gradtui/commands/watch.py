@@ -59,17 +59,17 @@ def _configure(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="continue the run of this name, as after a preemption; where there is none, one begins",
     )
-    parser.add_argument("--note", default="", metavar="TEXT", help="what is to be remembered of the run")
+    parser.add_argument("--note", default="", metavar="TEXT", help="a note on the run")
     often = parser.add_mutually_exclusive_group()
     often.add_argument(
         "--budget",
         type=float,
         metavar="B",
-        help="the share of the training's time that recording may take, by leaving out steps; 0.01 without it",
+        help="the share of the training's time that recording may take; steps are left out to keep it; 0.01 by default",
     )
     often.add_argument("--every-step", action="store_true", help="record every step, whatever it costs")
     parser.add_argument(
-        "--layers", default="", metavar="REGEX", help="only layers in whose name this is found are shown"
+        "--layers", default="", metavar="REGEX", help="show only the layers whose names match this"
     )
     parser.add_argument(
         "--activations",
@@ -85,7 +85,7 @@ def _configure(parser: ArgumentParser) -> None:
         "--on-finding",
         default="",
         metavar="COMMAND",
-        help="run this command of the shell once for each finding, which is JSON on its standard input",
+        help="run this shell command once for each finding, with the finding as JSON on its standard input",
     )
     parser.add_argument(
         "--try",
@@ -99,10 +99,10 @@ def _configure(parser: ArgumentParser) -> None:
         "--steps",
         type=int,
         metavar="N",
-        help=f"with --try: the steps of an optimizer after which each run ends; {DEFAULT_STEPS} without it",
+        help=f"with --try: the steps of an optimizer after which each run ends; {DEFAULT_STEPS} by default",
     )
     parser.add_argument(
-        "--jobs", type=int, metavar="J", help="with --try: run so many commands at once; 1 without it"
+        "--jobs", type=int, metavar="J", help="with --try: run so many commands at once; 1 by default"
     )
     parser.add_argument("--json", action="store_true", help="with --try: print JSON only")
     add_runs(parser)

@@ -105,12 +105,12 @@ class Verdict:
             return "better" if self.better else "worse" if self.worse else "no better"
         return "better, not fixed" if self.better else "worse" if self.worse else "not fixed"
 
-    def lines(self) -> list[str]:
-        """Return the verdict and its figures in words, a line each."""
+    def lines(self, *, ended: bool = True) -> list[str]:
+        """Return the verdict and its figures in words, a line each; before both runs have ended there is no verdict."""
         after, before = self.after, self.before
         changes = ((self.gone, "gone"), (self.left, "still there"), (self.new, "new"))
         parts = [f"{', '.join(codes)} {what}" for codes, what in changes if codes]
-        lines = [self.word + (": " + "; ".join(parts) if parts else "")]
+        lines = [(self.word if ended else "so far") + (": " + "; ".join(parts) if parts else "")]
         if not math.isnan(after.accuracy) and not math.isnan(before.accuracy):
             lines.append(f"accuracy {before.accuracy:.1%} → {after.accuracy:.1%}")
         lines.append(f"loss {number(before.loss)} → {number(after.loss)}")

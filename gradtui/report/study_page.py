@@ -79,7 +79,7 @@ def ranking_of(state: StudyState, *, ascii: bool = False) -> list[tuple[str, ...
         first,
         before,
         [(one.change, one.verdict) for one in state.ranked],
-        ("training", "test", "1st÷last", "a step"),
+        ("training", "test", "in÷out", "a step"),
         cells,
         # The gradient over depth at the last step of the first seed.
         lambda change: next((row.gradients for row in changes[change] if row.gradients is not None), None),
@@ -111,7 +111,7 @@ def table_rows(state: StudyState) -> list[tuple[str, ...]]:
     heads = {
         "train_accuracy": "training",
         "test_accuracy": "test",
-        "drop": "1st÷last",
+        "drop": "in÷out",
         "lag_drop": "over lags",
     }
     paths = list(points[0]["point"])

@@ -68,7 +68,7 @@ def _table(comparison: Comparison, paper: Paper, *, named: bool) -> Iterator[Tex
         first,
         comparison.before.outcome,
         comparison.ranked,
-        ("steps", "loss", "1st÷last"),
+        ("steps", "loss", "in÷out"),
         lambda change, _: (
             f"{runs[change].outcome.step:,}",
             f"{figure(runs[change].outcome.first_loss)} → {figure(runs[change].outcome.loss)}",

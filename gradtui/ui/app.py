@@ -24,7 +24,7 @@ from gradtui.ui.screens.opening import OpeningScreen
 from gradtui.ui.settings_store import SettingsStore
 from gradtui.ui.terminal.daemon_threads import DaemonThreads
 from gradtui.ui.terminal.terminal_app import TerminalApp
-from gradtui.ui.theme import ANSI_LIGHT, DARK, LIGHT, fitting_theme
+from gradtui.ui.theme import ANSI_DARK, ANSI_LIGHT, DARK, LIGHT, fitting_theme
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -78,7 +78,7 @@ class GradtuiApp(TerminalApp):
     ) -> None:
         super().__init__()
         self.settings_store = SettingsStore(self)
-        for theme in (DARK, LIGHT, ANSI_LIGHT):
+        for theme in (DARK, LIGHT, ANSI_DARK, ANSI_LIGHT):
             self.register_theme(theme)
         fitting = DARK.name if terminal is None else fitting_theme(self.console.color_system, terminal)
         self.theme = self._settled_theme() or fitting

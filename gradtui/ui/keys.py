@@ -318,9 +318,11 @@ def why_not(action: str, run: FollowedRun | None) -> str:
         return "needs a lesson, press t first"
     if name not in NEED_A_RUN:
         return "not while a run trains" if run is not None and run.live else ""
+    if name in ("live", "back"):
+        return ""
     if run is None:
         return "needs a run, press space first"
-    if name in ("live", "back", "note", "report"):
+    if name in ("note", "report"):
         return ""
     if name == "plane":
         return "this run has no points in the plane; data such as spirals or circle have"

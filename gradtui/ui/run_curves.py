@@ -118,8 +118,8 @@ def _norms(norm: Summary, curves: Mapping[str, Summary]) -> list[CurveData]:
     if clipped is None or cut is None or not (cut.max > 0).any():
         return [CurveData("norm", norm.step, norm.mean, norm.min, norm.max)]
     return [
-        CurveData("before clipping", norm.step, norm.mean, norm.min, norm.max),
-        CurveData("after", clipped.step, clipped.mean),
+        CurveData("unclipped", norm.step, norm.mean, norm.min, norm.max),
+        CurveData("clipped", clipped.step, clipped.mean),
     ]
 
 

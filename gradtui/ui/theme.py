@@ -76,11 +76,17 @@ LIGHT = Theme(
         "block-cursor-blurred-text-style": "none",
     },
 )
+_QUIET = {"border": "ansi_bright_black", "border-blurred": "ansi_bright_black"}
+"""Frames in grey: Textual's are magenta, and would be the first thing that is seen."""
+ANSI_DARK = replace(
+    BUILTIN_THEMES["ansi-dark"], variables={**BUILTIN_THEMES["ansi-dark"].variables, **_QUIET}
+)
+"""Textual's theme with other frames."""
 ANSI_LIGHT = replace(
     BUILTIN_THEMES["ansi-light"],
-    variables={**BUILTIN_THEMES["ansi-light"].variables, "block-cursor-background": "ansi_black"},
+    variables={**BUILTIN_THEMES["ansi-light"].variables, **_QUIET, "block-cursor-background": "ansi_black"},
 )
-"""Textual's theme with another cursor: on blue, the magenta and the cyan of its letters cannot be read."""
+"""Textual's theme with other frames and another cursor: on blue, its letters of magenta and cyan cannot be read."""
 
 _LIGHT_GROUNDS = frozenset({"7", "15"})
 

@@ -12,7 +12,7 @@ from gradtui.charts.cells import Cells
 from gradtui.charts.curves import SMALLEST_CHART, draw_curves
 from gradtui.charts.layer_axis import GUTTER
 from gradtui.charts.lines import bucketed
-from gradtui.charts.palette import ALERT, NAN_FILL, SERIES, Palette
+from gradtui.charts.palette import ALERT, NAN_FILL, OTHER, SERIES, Palette
 from gradtui.charts.series import CurveData
 from tests.support.drawn import ALL, MONO, PLAIN, TRUE, lines
 
@@ -167,7 +167,7 @@ def test_an_exploding_guest_does_not_stretch_the_axis() -> None:
     assert text[0].startswith("    4┤")
     # It lies along the upper edge, and is not lost.
     row = drawn([own, CurveData("without", x, other, only_compared=True)]).ink[0, GUTTER:]
-    assert (row[10:40] == SERIES + 1).sum() > 5
+    assert (row[10:40] == OTHER).sum() > 5
     # The axis includes a curve of the same kind, and one that is only compared if no other is finite.
     assert "e13" in lines(drawn([own, CurveData("without", x, other)]))[0]
     assert (

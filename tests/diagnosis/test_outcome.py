@@ -24,6 +24,9 @@ def test_a_cure_that_takes_the_finding_away_and_learns_has_healed() -> None:
     assert found.price == pytest.approx(1.1)
     said = found.lines()
     assert said[0] == "fixed: vanishing gone"
+    assert verdict(SICK, WELL).lines(ended=False)[0] == "so far: vanishing gone", (
+        "a verdict needs the end of both"
+    )
     assert "accuracy 10.4% → 99.0%" in said
     assert "input ÷ output gradient: 2e-12 → 2" in said
 

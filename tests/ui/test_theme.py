@@ -118,3 +118,19 @@ async def test_on_the_terminals_own_colours_no_color_is_readable(monkeypatch: py
                 if style is not None and style.reverse:
                     reversed_texts.add(text.strip())
         assert "optimizer" in reversed_texts, "the line of the cursor"
+
+
+async def test_the_chosen_line_of_a_list_stands_out_with_16_colours() -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        app.theme = "ansi-dark"
+        await pilot.press("p")
+        await pilot.pause(0.3)
+        await pilot.press("down")
+        await pilot.pause(0.3)
+        strips = app.screen._compositor.render_strips()
+        reversed_texts = [
+            text for strip in strips for text, style, _ in strip if style is not None and style.reverse
+        ]
+        assert any("relu-20" in text for text in reversed_texts), reversed_texts

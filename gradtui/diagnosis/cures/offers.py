@@ -185,7 +185,7 @@ def blocks_text(exp: Experiment, changes: Mapping[str, object]) -> str:
         if before.order != after.order and after.order == "pre":
             parts.append("norm and activation move before the weights")
         if before.branch_gain != after.branch_gain and after.branch_gain == "depth":
-            parts.append("each branch starts at 1/√blocks")
+            parts.append("each branch starts divided by the square root of the number of blocks")
     return "; ".join(dict.fromkeys(parts))
 
 

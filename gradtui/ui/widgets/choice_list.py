@@ -6,18 +6,36 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from rich.segment import Segment
+from rich.style import Style
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Container, Vertical
 from textual.message import Message
+from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 
 class ChoiceList(OptionList):
-    """A ChoiceList ignores keys for a page while it has no line on the screen, on which Textual's own list fails."""
+    """A ChoiceList can be read with 16 colours, and ignores keys for a page while it has no line on the screen.
+
+    Textual's own list fails on these keys, and never draws a style in reverse.
+    """
+
+    def render_line(self, y: int) -> Strip:
+        """Return a line; with 16 colours that of the chosen option in reverse, without colours in it."""
+        strip = super().render_line(y)
+        meta = {"option": self.highlighted}
+        if not self.app.native_ansi_color or not (self.has_focus or not self.can_focus):
+            return strip
+        if all(
+            segment.style is None or segment.style.meta.get("option") != self.highlighted for segment in strip
+        ):
+            return strip
+        return Strip([Segment(strip.text, Style(reverse=True, meta=meta))], strip.cell_length)
 
     def action_page_up(self) -> None:
         """Go up by as many options as are seen."""
@@ -59,7 +77,6 @@ class SearchableList(Vertical):
         &.-wrapped OptionList { text-wrap: wrap; text-overflow: fold; }
         &.-compact .option-list--option { padding: 0 1; }
         &.-compact OptionList > .option-list--option-highlighted { background: $block-cursor-background; }
-        &:ansi OptionList > .option-list--option-highlighted { background: ansi_default; text-style: reverse; }
     }
     """
     BINDINGS = [

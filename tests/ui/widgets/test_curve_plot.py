@@ -56,7 +56,7 @@ async def test_a_placeholder_stands_until_a_value_is_finite() -> None:
         app.plot.update([CurveData("train", [0, 1], [np.nan, np.inf])])
         await app.workers.wait_for_complete()
         await pilot.pause()
-        assert app.lines[4].strip() == "nothing to see"
+        assert app.lines[4].strip() == "NaN or infinite at every step"
         assert {len(line) for line in app.lines} == {40}
 
 

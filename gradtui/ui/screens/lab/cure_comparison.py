@@ -135,7 +135,7 @@ class CureComparison:
         if run is None or partner is None or run.outcome is None or partner.outcome is None:
             return ()
         ended = not run.live and not partner.live
-        lines = verdict(partner.outcome, run.outcome).lines()
+        lines = verdict(partner.outcome, run.outcome).lines(ended=ended)
         return (cure_of(run), "final result" if ended else "result so far", *lines)
 
     # -- forks with cures

@@ -139,7 +139,10 @@ def findings_text(diagnosis: ShownDiagnosis, step: int) -> Content:
 
 
 def _verdict(cure: str, when: str, head: str, *lines: str) -> Content:
-    mark, colour = ("✓", "$success") if head.startswith("fixed") else ("▲", "$warning")
+    if head.startswith("so far"):
+        mark, colour = "◌", "$foreground"
+    else:
+        mark, colour = ("✓", "$success") if head.startswith("fixed") else ("▲", "$warning")
     text = Content.assemble((f"{cure}, {when}\n", "$secondary"), (f"{mark} {head}", f"bold {colour}"))
     for line in lines:
         text += Content("\n  " + line)

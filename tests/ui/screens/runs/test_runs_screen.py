@@ -74,8 +74,10 @@ async def test_every_run_is_there_with_its_figures(size: tuple[int, int], three:
         lines = screen_text(app).splitlines()
         assert all(len(line) == size[0] for line in lines)
         head, newest, middle, oldest = lines[2:6]
-        for column in ("state", "name", "findings", "depth", "step", "test", "started"):
+        for column in ("state", "name", "findings", "depth", "test", "started"):
             assert column in head
+        # The names need the room of the steps on a narrow terminal.
+        assert ("step" in head) == (size[0] >= 120)
         assert newest.startswith(" ▸   ✖ diverged")
         assert ["gamma" in newest, "beta" in middle, "alpha" in oldest] == [True] * 3
         assert ["21" in middle.split(), "30" in middle.split()] == [True] * 2

@@ -31,6 +31,7 @@ Source = Literal[
     "activations",
     "weights",
     "slopes",
+    "optimizer",
     "hidden states",
 ]
 """What a metric is computed from, and for which nets:
@@ -42,6 +43,7 @@ gradient flow: the gradients that enter and leave the layers in the backward pas
 activations: the outputs of the layers' activation functions, of all nets;
 weights: the weights before and after an optimizer's step, of all nets;
 slopes: the learned slopes, of nets with PReLU;
+optimizer: the moving means that the optimizer of a watched script keeps: Adam and its family, momentum SGD;
 hidden states: the hidden states over time, of recurrent nets.
 """
 
@@ -140,6 +142,29 @@ _RECORDED = (
         json="first and last",
     ),
     Metric(
+        name="grad_max",
+        title="Largest number in each layer's gradient",
+        unit="largest size of a number in the gradient of the layer's parameters, before clipping",
+        source="gradients",
+        headline=extremes_headline(".2e", "largest |g|"),
+        label="largest |g|",
+        format="{:.2e}",
+        json="last",
+    ),
+    Metric(
+        name="grad_zeros",
+        title="Zeros in each layer's gradient",
+        unit="share of the numbers in the gradient of the layer's parameters that are exactly 0",
+        source="gradients",
+        headline=extremes_headline(".1%", "zeros in the gradient"),
+        scale="linear",
+        low=0.0,
+        high=1.0,
+        label="zeros in it",
+        format="{:.1%}",
+        json="last",
+    ),
+    Metric(
         name="update_ratio",
         title="Update ÷ weight of each layer",
         unit="norm of a step's change over the norm of the weights before it; NaN where that is 0",
@@ -150,6 +175,45 @@ _RECORDED = (
         format="{:.1e}",
         curve=("weights", "update ÷ weight"),
         json="last",
+    ),
+    Metric(
+        name="update_norm",
+        title="Update of each layer",
+        unit="L2 norm of a step's change of the weights",
+        source="weights",
+        headline=extremes_headline(".2e", "update"),
+        label="update",
+        format="{:.2e}",
+    ),
+    Metric(
+        name="first_moment",
+        title="First moment of each layer",
+        unit="RMS of the optimizer's moving mean of the gradient, after the step",
+        source="optimizer",
+        headline=extremes_headline(".2e", "first moment"),
+        label="first moment",
+        format="{:.2e}",
+    ),
+    Metric(
+        name="second_moment",
+        title="Second moment of each layer",
+        unit="RMS of the optimizer's moving mean of the squared gradient, after the step",
+        source="optimizer",
+        headline=extremes_headline(".2e", "second moment"),
+        label="second moment",
+        format="{:.2e}",
+    ),
+    Metric(
+        name="moment_cosine",
+        title="First moment and gradient of each layer",
+        unit="cosine between the optimizer's moving mean and the gradient that it was given",
+        source="optimizer",
+        headline=extremes_headline("+.2f", "cosine"),
+        scale="linear",
+        low=-1.0,
+        high=1.0,
+        label="cosine with it",
+        format="{:+.2f}",
     ),
     Metric(
         name="weight_norm",

@@ -209,7 +209,8 @@ def hidden_layers(kinds: Sequence[str]) -> list[int]:
 
 def is_compared(kind: str) -> bool:
     """Return whether layers of a kind are compared over depth."""
-    return kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind
+    # Of a script of which every parameter is a layer, a bias has a kind like "linear.bias".
+    return kind not in BESIDE_THE_PATH and kind != "embedding" and "norm" not in kind and "." not in kind
 
 
 def last_hidden_layer(kinds: Sequence[str]) -> int:

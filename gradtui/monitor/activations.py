@@ -77,7 +77,7 @@ class ActivationSampler:
         """Set the layers to measure."""
         self._layer_count = len(layers)
         self._layer_of = {id(m()): index for index, layer in enumerate(layers) for m in layer.modules}
-        self._last_modules = {id(layer.modules[-1]()) for layer in layers}
+        self._last_modules = {id(layer.modules[-1]()) for layer in layers if layer.modules}
 
     def arm(self) -> None:
         """Measure the next step, unless something was compiled, which may include the model."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -13,6 +13,8 @@ from torch.nn.parameter import is_lazy
 
 WRAPPER_NAMES = ("_orig_mod.", "_fsdp_wrapped_module.", "_checkpoint_wrapped_module.")
 """The parts of a module's name that torch.compile, FSDP and activation checkpointing add."""
+EACH_PARAMETER = "params"
+"""The choice of layers by which every parameter is a layer of its own; `params:REGEX` shows some of them."""
 
 
 class ParameterRef:
@@ -85,18 +87,55 @@ def layers_of(
         models: The models by name; a name that is not empty precedes the names of the layers.
         order: The ids of modules in the order of their first uses. A module that was not used is put behind
             the module that was registered before it.
-        pattern: A regular expression; only layers in whose name it is found are returned.
+        pattern: A regular expression; only layers in whose name it is found are returned. With EACH_PARAMETER every
+            parameter is a layer of its own.
         fold: Whether the modules within one part of a repeated block form one layer: `h.0.attn` for
             `h.0.attn.c_attn` and `h.0.attn.c_proj`.
 
     Raises re.error on a wrong pattern.
     """
-    wanted = re.compile(pattern)
+    apart = bool(every_layer(pattern))
+    wanted = re.compile(pattern.removeprefix(EACH_PARAMETER).removeprefix(":") if apart else pattern)
     taken: set[int] = set()
     found: list[WatchedLayer] = []
     for prefix, model in models.items():
         found += _layers_of_model(unwrapped(model), prefix, order, taken, fold)
+    if apart:
+        found = [part for layer in found for part in _parts(layer)]
     return [layer for layer in found if wanted.search(layer.name)]
+
+
+def every_layer(pattern: str) -> str:
+    """Return the pattern by which all layers are returned, cut into the same parts as by this one."""
+    apart = pattern == EACH_PARAMETER or pattern.startswith(f"{EACH_PARAMETER}:")
+    return EACH_PARAMETER if apart else ""
+
+
+def _parts(layer: WatchedLayer) -> list[WatchedLayer]:
+    """Return the parameters of a layer as layers. Biases and the like are of a kind that is not compared over depth."""
+    parts = []
+    for name, reference in zip(layer.parameter_names, layer.parameters, strict=True):
+        parameter, label = reference(), name.rpartition(".")[2]
+        owners = [owner for owner in layer.modules if _owns(owner(), parameter)]
+        matrix = label == "weight" or (parameter is not None and parameter.dim() > 1)
+        kind = class_name(owners[0]()).lower() if owners else layer.kind  # type: ignore[arg-type]
+        parts.append(
+            replace(
+                layer,
+                name=name,
+                kind=kind if matrix else f"{kind}.{label}",
+                parameter_count=0 if parameter is None or is_lazy(parameter) else parameter.numel(),
+                parameters=(reference,),
+                # Activations belong to the weight alone.
+                modules=tuple(owners) if matrix else (),
+                parameter_names=(name,),
+            )
+        )
+    return parts
+
+
+def _owns(module: nn.Module | None, parameter: nn.Parameter | None) -> bool:
+    return module is not None and any(one is parameter for one in module.parameters(recurse=False))
 
 
 def _layers_of_model(

@@ -143,7 +143,8 @@ class OptimizerHook:
             self._idleness.after_pass(self._backward.weight_version(), self._recorder.step)
         if self._recorder.wants_root():
             self._roots.add(running_root())
-        return (self._recorder.due or self._watched.scaler.found) and self.guard.open
+        due = self._recorder.due or self._recorder.sampling or self._watched.scaler.found
+        return due and self.guard.open
 
     def _would_miss_steps(self) -> bool:
         """Whether steps that something else takes would be missed: not where they are watched anew."""
@@ -157,6 +158,10 @@ class OptimizerHook:
         if not self._passes:
             # A hook of the script took the step within the pass, and the gradients may be gone.
             return
+        if recorder.sampling:
+            self._sample_gradients(self._watched.scaler.scale())
+        if not (recorder.due or self._watched.scaler.found):
+            return
         with recorder.stopwatch.on("recording"):
             version, before = self._backward.version(), self._version
             self._clearing.after_pass(version)
@@ -168,6 +173,11 @@ class OptimizerHook:
                 recorder.leave_out_step(self._watched, left_out)
             self._version = version
             self._arrived = self._gradients.read() if recorder.due else None
+
+    def _sample_gradients(self, scale: Tensor | None) -> None:
+        """Measure the single numbers of the gradients, where the step is sampled."""
+        with self._recorder.stopwatch.on("sampling"):
+            self._recorder.layer_samples.after_backward(self._watched, scale)
 
     @untraced
     @guarded()
@@ -221,6 +231,9 @@ class OptimizerHook:
             roots = self._roots.take(first=closure, whole=recorder.due)
             scaler = self._watched.scaler
             recorder.losses.take(self._watched.number, roots, scaler.scale() if scaler.found else None)
+        if recorder.sampling and not recorder.layer_samples.has_gradients(self._watched):
+            # No backward pass was seen: the gradients were written by hand, or the script calls probe.step().
+            self._sample_gradients(getattr(self._watched.get(), "grad_scale", None))
         recorder.end_step(self._watched, step)
         # If the next steps are not recorded, their backward passes are not seen.
         self._clearing.after_step(

@@ -14,6 +14,7 @@ from gradtui.monitor.batches import BatchMemory
 from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.guard import Guard
+from gradtui.monitor.layer_samples import LayerSampler
 from gradtui.monitor.layers import device_of
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.scalar_log import ScalarLog
@@ -96,6 +97,7 @@ class ScriptRecorder:
         )
         self._sampling_budget = SamplingBudget(sampling_share, free=FREE_SECONDS * (1 - RECORDING_SHARE))
         self._updates = UpdateRatioSampler(writer, self._device, reducer, len(models.parameters))
+        self.layer_samples = LayerSampler(writer, self._device, sharded=reducer is not None)
         self._activations = ActivationSampler(guard, self.stopwatch) if activations else None
         self._copies: HostCopyQueue[tuple[int, float, list[OptimizerStep]]] = HostCopyQueue(
             self._device, hold=HOLD_SECONDS
@@ -177,6 +179,7 @@ class ScriptRecorder:
         if self.sampling:
             with self.stopwatch.on("sampling"):
                 self._updates.after_step(watched)
+                self.layer_samples.after_step(watched)
         self._add(watched, step)
 
     def leave_out_step(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> None:
@@ -224,6 +227,7 @@ class ScriptRecorder:
             with self.stopwatch.on("sampling"):
                 self._write_activations(moment)
                 self._updates.send(self.step, moment)
+                self.layer_samples.send(self.step, moment)
         self.losses.end_step(self.step, moment)
         self.log.end_step(self.step, moment)
         if self.stopwatch.lap_seconds > LAP_SECONDS:
@@ -279,6 +283,7 @@ class ScriptRecorder:
         if self._updates.waiting or self._reducer is not None:
             with self.stopwatch.on("sampling"):
                 self._updates.catch_up(wait=wait)
+                self.layer_samples.catch_up(wait=wait)
         self.log.catch_up(wait=wait)
         if self._writer.error is not None:
             raise self._writer.error
@@ -354,7 +359,7 @@ class ScriptRecorder:
         positions = {id(parameter): position for position, parameter in enumerate(parameters)}
         for optimizer in self._optimizers:
             optimizer.set_positions(positions)
-        metrics = self._updates.metrics
+        metrics = (*self._updates.metrics, *self.layer_samples.configure(shown, self._optimizers))
         if self._activations is not None:
             self._activations.configure(shown)
             metrics = (*metrics, *self._activations.metrics)

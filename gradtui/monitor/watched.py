@@ -17,7 +17,7 @@ from torch.optim import Optimizer
 from gradtui.diagnosis.evidence import is_compared
 from gradtui.monitor.call_order import CallOrder
 from gradtui.monitor.graph import sequential_path
-from gradtui.monitor.layers import ParameterRef, WatchedLayer, layers_of, unwrapped
+from gradtui.monitor.layers import ParameterRef, WatchedLayer, every_layer, layers_of, unwrapped
 
 SEARCHED_FRAMES = 12
 """The number of stack frames that are searched for a gradient scaler: two of its own, and those of schedulers and
@@ -38,7 +38,8 @@ class WatchedModels:
         layers_of(models, pattern=pattern)
         self._references = {name: weakref.ref(model) for name, model in models.items()}
         self._pattern, self._fold = pattern, fold
-        self.registered = layers_of(models, fold=fold)
+        self._all = every_layer(pattern)
+        self.registered = layers_of(models, pattern=self._all, fold=fold)
         """All layers, in the order in which the modules are registered."""
         self.parameters = [reference for layer in self.registered for reference in layer.parameters]
         self._layer_of = {
@@ -80,7 +81,9 @@ class WatchedModels:
         models, used = self.alive(), self.order.modules()
         shown = layers_of(models, used, self._pattern, fold=self._fold)
         names = {layer.name for layer in shown}
-        others = [layer for layer in layers_of(models, used, fold=self._fold) if layer.name not in names]
+        others = [
+            layer for layer in layers_of(models, used, self._all, fold=self._fold) if layer.name not in names
+        ]
         return shown, others, bool(used)
 
     def paths(self) -> list[tuple[str, ...]]:

@@ -13,9 +13,11 @@ output gradients: the gradients of the loss with respect to some layers' outputs
 gradient flow: a `gradtui.probe.gradient_flow.GradientFlow`, with the RMS of the gradients that enter and leave layers;
 activations: an `ActivationGroup`, the activations of layers with the same function and shape;
 gradients: the gradients of each layer's parameters before clipping, a list of lists of tensors;
-weights, slopes: a `WeightUpdate` of all layers.
+weights, slopes: a `WeightUpdate` of all layers;
+optimizer: a `gradtui.probe.gradient_sizes.Moments` of all layers.
 
-It returns one number per layer, in float64 on the host; for weights, None where there is nothing to record.
+It returns one number per layer, in float64 on the host; for weights, None where there is nothing to record; for
+gradients and optimizers also a tensor on their device, which is not waited for.
 """
 
 from __future__ import annotations
@@ -279,6 +281,12 @@ def update_ratio(update: WeightUpdate) -> np.ndarray | None:
     ratios: np.ndarray = np.full_like(update.change, ABSENT)
     np.divide(update.change, update.norms, out=ratios, where=update.norms != 0)
     return ratios
+
+
+@sampler("update_norm")
+def update_norm(update: WeightUpdate) -> np.ndarray | None:
+    """Return the L2 norm of each layer's change in the step."""
+    return update.change
 
 
 @sampler("weight_norm")

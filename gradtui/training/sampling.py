@@ -85,7 +85,10 @@ class StepSampler:
         self._plane.measure_if_due(self._session.step + 1, forced=self._forced)
         if self._gradient_samplers:
             gradients = [[p.grad for p in layer.parameters] for layer in self._session.net.layers]
-            self._rows |= {one.name: one.compute(gradients) for one in self._gradient_samplers}
+            self._rows |= {
+                one.name: torch.as_tensor(one.compute(gradients)).cpu().numpy()
+                for one in self._gradient_samplers
+            }
         self._seconds += self.clock() - begin
 
     def write(self, step: int, moment: float, *, moved: bool) -> None:

@@ -69,7 +69,7 @@ def note_text(text: object) -> str:
     return note_of(given[:LONGEST_NOTE])
 
 
-def step_of(given: object) -> int | None:
+def step_of(given: object, argument: str = "step") -> int | None:
     """Return a number of steps; None where none is given. Raises TypeError on anything else."""
     if given is None:
         return None
@@ -78,7 +78,7 @@ def step_of(given: object) -> int | None:
     except TypeError:
         step = -1
     if isinstance(given, bool) or not 0 <= step <= LARGEST_STEP:
-        raise TypeError(f"watch(step=…): expected a number of steps, not {given!r}")
+        raise TypeError(f"watch({argument}=…): expected a number of steps, not {given!r}")
     return step
 
 

@@ -12,6 +12,7 @@ from gradtui.monitor.activations import ActivationSampler
 from gradtui.monitor.backward_losses import BackwardLosses
 from gradtui.monitor.batches import BatchMemory
 from gradtui.monitor.clearing import ClearingCount
+from gradtui.monitor.costs import CostMeter
 from gradtui.monitor.distributed.reducers import RankPart, RankReducer
 from gradtui.monitor.guard import Guard
 from gradtui.monitor.layer_samples import LayerSampler
@@ -27,7 +28,7 @@ from gradtui.monitor.update_ratios import UpdateRatioSampler
 from gradtui.monitor.watched import WatchedModels, WatchedOptimizer
 from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.probe.sampling_budget import SamplingBudget
-from gradtui.runs import script_facts
+from gradtui.runs import costs, script_facts
 from gradtui.runs.meta import TableMeta
 
 RECORDING_SHARE = 2 / 3
@@ -44,10 +45,6 @@ HOLD_SECONDS = 0.04
 """Rows of quick steps are written together once they have waited so long: each alone costs several times as much."""
 LAP_SECONDS = 0.02
 """Steps that are not recorded are timed together until they have taken this many seconds."""
-COST_EVENT_SECONDS = 60.0
-"""The longest time between two events that report the cost of recording."""
-COST_EVENT_GROWTH = 1.2
-"""These events are closer at the beginning: each comes at this many times the time of the one before."""
 FIRST_FACTS_STEP = 3
 """The step at which the facts of the script are first written; later, whenever the number of steps has doubled."""
 
@@ -109,8 +106,8 @@ class ScriptRecorder:
         self._round: dict[int, OptimizerStep | None] = {}
         self._open = False
         self._setup_seconds = 0.0
-        self._begun = time.monotonic()
-        self._next_cost_event = 1.0
+        self._costs = CostMeter(self._device)
+        self._moment = 0.0
 
     @property
     def clips(self) -> bool:
@@ -211,7 +208,7 @@ class ScriptRecorder:
 
     def _close_round(self) -> None:
         """Send the measurements of the round to be written, and decide what to measure in the next."""
-        moment = time.time()
+        moment = self._moment = time.time()
         steps = [step for step in self._round.values() if step is not None]
         self._round, self._open = {}, False
         if self._layout is None and (self.models.order.known or self.step > 1):
@@ -291,10 +288,8 @@ class ScriptRecorder:
             self._next_facts_step = 2 * self.step
             self.models.check_not_replaced()
             self._write_facts()
-        elapsed = time.monotonic() - self._begun
-        if elapsed >= self._next_cost_event:
-            self._next_cost_event = min(elapsed * COST_EVENT_GROWTH, elapsed + COST_EVENT_SECONDS)
-            self._writer.event("cost", self.step, overhead=self.overhead)
+        if self._costs.due():
+            self._write_costs()
 
     def _write_arrived(self, layout: ParameterLayout, tables: StepTables, *, wait: bool) -> None:
         arrived = self._copies.receive(wait=wait)
@@ -326,7 +321,12 @@ class ScriptRecorder:
             self._reducer.settle()
             self.catch_up()
         self._write_facts()
-        self._writer.event("cost", self.step, overhead=self.overhead)
+        self._write_costs()
+
+    def _write_costs(self) -> None:
+        self._writer.event(
+            costs.EVENT, self.step, overhead=self.overhead, **self._costs.read(self.step, self._moment)
+        )
 
     def settle(self) -> None:
         """Write all steps that were recorded."""
@@ -388,6 +388,7 @@ class ScriptRecorder:
             }
         )
         self._writer.event("phase", 0, phase="training", text="training")
+        self._costs.begin(self.step, self._moment)
         self._layout = layout
 
     def _overflowed(self, watched: WatchedOptimizer, step: OptimizerStep | None) -> bool:

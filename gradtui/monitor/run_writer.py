@@ -44,18 +44,19 @@ class ScriptRunWriter:
         *,
         resumed: ResumedRun | None = None,
         step: int | None = None,
+        steps: int | None = None,
     ) -> None:
         """Make the folder in `root`, or continue the run that was resumed.
 
-        `data` and `note` are kept in run.json. `step` is how many steps the training has taken before, where the script
-        tells. Raises OSError where the folder cannot be made.
+        `data` and `note` are kept in run.json. `step` is how many steps the training has taken before, and `steps` how
+        many it takes in all, where the script tells. Raises OSError where the folder cannot be made.
         """
         self._resumed = resumed
         self._lock = resumed.lock if resumed is not None else None
         self._step = step
         self._offset = 0
         if resumed is not None:
-            self._go_on(resumed, data, note)
+            self._go_on(resumed, data, note, steps)
             return
         trial, parent = this_trial(), None
         if trial is not None:
@@ -71,6 +72,7 @@ class ScriptRunWriter:
             versions=_versions(),
             data=dict(data),
             note=note,
+            steps=steps or 0,
             parent=parent,
         )
         write_meta(folder, self._meta)
@@ -81,7 +83,7 @@ class ScriptRunWriter:
             self._writer.event("trial", 0, change=trial.change)
             trial.note_run(folder)
 
-    def _go_on(self, resumed: ResumedRun, data: Mapping[str, Any], note: str) -> None:
+    def _go_on(self, resumed: ResumedRun, data: Mapping[str, Any], note: str, steps: int | None) -> None:
         """Continue a run of an earlier process; at which step is known at this process's first one."""
         self.folder = self._path = folder = resumed.folder
         before = resumed.meta
@@ -90,7 +92,7 @@ class ScriptRunWriter:
         )
         # Whether the weights were trained is said of the run's beginning.
         known = {**before.data, **{name: value for name, value in data.items() if name != "weights"}}
-        self._meta = replace(meta, data=known, note=note or before.note)
+        self._meta = replace(meta, data=known, note=note or before.note, steps=steps or before.steps)
         write_meta(folder, self._meta)
         keep_reserve(folder)
         self._offset = resumed.last_step

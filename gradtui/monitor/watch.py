@@ -53,6 +53,7 @@ def watch(
     note: str = "",
     resume: str | os.PathLike[str] = "",
     step: int | None = None,
+    steps: int | None = None,
     on_finding: Action | None = None,
 ) -> Probe:
     """Record a training into a run that `gradtui attach` shows, during the training or later, from any terminal.
@@ -82,6 +83,7 @@ def watch(
             begins where there is none. One process at a time may record a run; another one trains unrecorded.
         step: How many steps the training has taken before. Without it, an optimizer's own count is taken where it has
             one and a checkpoint has brought it back, else the last step of the run. Later rows are cut off.
+        steps: How many steps the whole training takes, from which the time left is told.
         on_finding: Called once for each finding, in a thread of its own, with the finding as a dict, as
             `gradtui diagnose --json` prints it. An error in it is a warning.
 
@@ -126,6 +128,7 @@ def watch(
                 data,
                 note_text(note),
                 step=step_of(step),
+                steps=step_of(steps, "steps"),
             )
             try:
                 if wanted and this_trial() is None:
@@ -282,6 +285,8 @@ class Probe:
         `log(metric=0.93, higher_is_better=True)` logs the number that shows the training's progress: a return, an
         accuracy, an error rate (`higher_is_better=False`). Beside the loss, it decides whether the net has learned.
         `metric_name` is the name of its curve.
+
+        `progress` is the share of the training that is done, from 0 to 1: the time left is told from it.
 
         `batch` takes the ids of the step's examples, a list or a tensor; they are kept if the step's gradient is far
         larger than that of its neighbours.

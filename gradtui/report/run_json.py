@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import to_builtins
 
 from gradtui import metrics
 from gradtui.absent import is_absent
+from gradtui.runs.costs import newest_costs
 from gradtui.runs.meta import config_of
 
 if TYPE_CHECKING:
@@ -30,8 +32,8 @@ def run_object(
     """Return the run in its present state, its layers from input to output. It is fast for runs of any length.
 
     Only a trial of `gradtui watch --try` has `change`, which is empty for the unchanged one; only a run with a note has
-    `note`; only a script that logs a number as its progress has `metric`; and `judged` is present only where something
-    could not be judged.
+    `note`; only a script that logs a number as its progress has `metric`; only watched scripts have `costs`; and
+    `judged` is present only where something could not be judged.
     """
     status = run.status
     events = run.events()
@@ -50,6 +52,7 @@ def run_object(
         **({"config": config} if (config := config_of(run.meta)) else {}),
         "layers": _layers(run),
         "overhead": _last_of(events, "cost", "overhead"),
+        **({"costs": to_builtins(costs)} if (costs := newest_costs(events)).known else {}),
         **({"judged": judged.to_json()} if judged is not None and judged.why else {}),
         "findings": [finding.to_json() for finding in findings],
     }

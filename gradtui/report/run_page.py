@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from msgspec import convert
 from rich.text import Text
 
 from gradtui.experiment.overrides import as_options
@@ -13,6 +14,7 @@ from gradtui.report.divergences import divergences
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.page import SEVERITY_MARKS
 from gradtui.report.run_charts import curve_charts, gradient_charts
+from gradtui.runs.costs import RunCosts
 from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
 from gradtui.runs.meta import config_of
@@ -111,6 +113,8 @@ def _figures(summary: dict[str, Any], parent: Parent | None) -> Iterator[Text]:
     yield _row("time", seconds(summary["seconds"]), *rate)
     if summary["overhead"] is not None:
         yield _row("recording", f"{percent(summary['overhead'])} of the step time")
+    if costs := convert(summary.get("costs", {}), RunCosts).words():
+        yield Text(f"{'costs':<10}{costs}")
 
 
 def _course(numbers: dict[str, Any]) -> list[str]:

@@ -224,6 +224,8 @@ def _weighed(two: Floats, first: int, second: int) -> Floats:
 
 
 CURVE_BUCKETS = 400
+PROGRESS = "progress"
+"""The name under which a script logs the share of its training that is done."""
 TIMELINE_ROWS = 512
 
 
@@ -337,6 +339,17 @@ class Follower:
             if table.name != "scalars" and table.name not in self._logged:
                 self._logged[table.name] = TableFollower(table, CURVE_BUCKETS)
 
+    def _left_by_progress(self) -> float | None:
+        """Return the seconds left at the pace of the newest half of what a script logs as its progress, from 0 to 1."""
+        source = next((one for one in self._logged.values() if one.table.columns == (PROGRESS,)), None)
+        if source is None or source.rows < 2:
+            return None
+        rows = [source.table.read(row, row + 1) for row in (source.rows // 2 - 1, source.rows - 1)]
+        if not all(map(len, rows)):
+            return None
+        (began, before), (now, share) = ((float(one["time"][0]), float(one["values"][0, 0])) for one in rows)
+        return (1 - share) * (now - began) / (share - before) if before < share < 1 else None
+
     def _snapshot(self, meta: RunMeta | None, status: RunStatus) -> Snapshot:
         scalars = self._scalars.history.summary()
         names = self._scalars.table.columns
@@ -353,7 +366,9 @@ class Follower:
             step=status.step,
             steps=steps,
             rate=rate,
-            seconds_left=left / rate if rate and left and status.live else None,
+            seconds_left=(left / rate if rate and left else self._left_by_progress())
+            if status.live
+            else None,
             metric=self.metric,
             layer_names=self._layers.table.columns,
             latest=self._layers.last_values,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from gradtui import metrics
+from gradtui.runs.costs import newest_costs
 from gradtui.words import plain_exponents
 
 if TYPE_CHECKING:
@@ -37,7 +38,10 @@ def run_stats(
         names: the names of the layers.
     """
     found = []
-    if snapshot.rate:
+    costs = newest_costs(snapshot.events).words()
+    if costs:
+        found.append(RunStat("costs", costs))
+    elif snapshot.rate:
         found.append(RunStat("step time", f"{1000 / snapshot.rate:.3g} ms"))
     if "clipped" in snapshot.curves and snapshot.curves["clipped"].mean.any():
         found.append(RunStat("clipped", f"{float(snapshot.curves['clipped'].mean.mean()):.0%} of steps"))

@@ -13,7 +13,8 @@ class StatsPane(Widget):
     """The StatsPane shows a few figures of the run, a line each."""
 
     HELP = (
-        "## Figures\n\n**step time**: the time of one step. **clipped**: share of steps whose gradient was cut. "
+        "## Figures\n\n**step time**: the time of one step. **costs**, of a watched script: the time of a step, "
+        "steps a second, memory, and what torch takes of the GPU. **clipped**: share of steps whose gradient was cut. "
         "**dead**: units that never fire, in the worst layer. **mean**: the largest mean of an activation, with its "
         "layer. **slope**: what PReLU has learned. **recording**: the share of time that measuring takes."
     )

@@ -22,7 +22,9 @@ from gradtui.monitor.guard import reason_of, warn
 from gradtui.monitor.launch.early_passes import EarlyPasses
 from gradtui.monitor.launch.finding_command import run_command
 from gradtui.monitor.launch.options import LaunchOptions
+from gradtui.monitor.launch.output_log import OutputLog
 from gradtui.monitor.launch.process_objects import ProcessObjects, parameters_of
+from gradtui.monitor.trial import this_trial
 from gradtui.monitor.variable_names import model_name, names_of, script_name
 from gradtui.monitor.watch import Probe, watch
 from gradtui.plain_text import plain
@@ -47,11 +49,13 @@ class FirstSteps:
         self._watched: list[_Watched] = []
         self._loose: weakref.WeakKeyDictionary[Optimizer, nn.Module] = weakref.WeakKeyDictionary()
         self._run_count = 0
+        self._output = OutputLog()
         # A process that was forked during a training records only its own trainings.
         os.register_at_fork(after_in_child=self._forget)
 
     def _forget(self) -> None:
         self._known, self._watched, self._run_count = {}, [], 0
+        self._output = OutputLog()
 
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         """Handle the step that an optimizer is about to take."""
@@ -72,6 +76,7 @@ class FirstSteps:
         """End all runs that are open."""
         for watched in self._watched:
             watched.probe.close()
+        self._output.end()
 
     def _remember(self, optimizer: Optimizer) -> None:
         number, known = id(optimizer), self._known
@@ -134,10 +139,13 @@ class FirstSteps:
             on_finding=partial(run_command, options.on_finding) if options.on_finding else None,
         )
         self._run_count += 1
-        _end_with_worker(probe)
+        _end_with_worker(probe, self._output)
         self._watched.append(_Watched(probe, models))
         if probe.run is not None:
             self._note(probe.run)
+            if this_trial() is None:
+                # What a trial prints is kept by the command that runs it.
+                self._output.keep_for(probe.run, lambda: probe.guard.open)
 
     def _note(self, run: Path) -> None:
         """Report a run: in the files for notes, and on a terminal, with one line per process."""
@@ -181,14 +189,18 @@ class _Watched:
         return any(id(p) in wanted for model in models for p in model.parameters())
 
 
-def _end_with_worker(probe: Probe) -> None:
+def _end_with_worker(probe: Probe, output: OutputLog) -> None:
     """End a run when its multiprocessing worker ends, since such a process skips Python's exit handlers."""
     processes = sys.modules.get("multiprocessing.process")
     if processes is None or processes.parent_process() is None:
         return
     from multiprocessing.util import Finalize
 
-    Finalize(None, lambda: probe.__exit__(*sys.exc_info()), exitpriority=0)
+    def end() -> None:
+        output.end()
+        probe.__exit__(*sys.exc_info())
+
+    Finalize(None, end, exitpriority=0)
 
 
 def is_no_training_of_its_own(optimizer: Optimizer) -> bool:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import PurePath
 from typing import Any
 
@@ -45,19 +46,32 @@ def _walk(members: Mapping[Any, Any], before: str, depth: int) -> Iterator[tuple
             yield path, _plain(value)
 
 
-def _members(value: object) -> Mapping[Any, Any] | None:
+def _members(value: Any) -> Mapping[Any, Any] | None:
     """Return the named members of a value; None if it has none, as a function or a tensor."""
     if isinstance(value, Mapping):
-        return value
+        return {name: _got(value.__getitem__, name) for name in value}
     if isinstance(value, type) or callable(value):
         return None
     if dataclasses.is_dataclass(value):
         return {one.name: getattr(value, one.name, None) for one in dataclasses.fields(value)}
     if hasattr(value, "shape") or isinstance(value, Sequence | set | PurePath):
         return None
-    own = getattr(value, "__dict__", None)
-    public = {name: one for name, one in own.items() if not name.startswith("_")} if own else None
+    if callable(getattr(value, "keys", None)) and hasattr(value, "__getitem__"):
+        # Libraries have mappings of their own that are none to Python, such as ml_collections.
+        return {name: _got(value.__getitem__, name) for name in value.keys()}  # noqa: SIM118
+    own = getattr(value, "__dict__", None) or {}
+    slots = getattr(value, "__struct_fields__", None) or getattr(value, "__slots__", None)
+    names = [*own, *(slots if isinstance(slots, list | tuple) else ())]
+    public = {name: getattr(value, name, None) for name in names if not str(name).startswith("_")}
     return public or None
+
+
+def _got(get: Callable[[Any], Any], name: Any) -> Any:
+    """Return a member; None where reading it fails, as of a value that OmegaConf calls missing."""
+    try:
+        return get(name)
+    except Exception:
+        return None
 
 
 def _is_plain(value: object) -> bool:
@@ -74,8 +88,8 @@ def _plain(value: Any) -> Plain:
         return float(value) if math.isfinite(value) else str(float(value))
     if isinstance(value, str):
         return str(value)[:LONGEST_TEXT]
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value[:MOST_ITEMS]]
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+        return [_plain(one) for one in islice(value, MOST_ITEMS)]
     if (
         getattr(value, "shape", None) == ()
         and hasattr(value, "item")

@@ -6,17 +6,16 @@ of the parameters, nothing is measured: a largest number and a cosine of parts d
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from gradtui.absent import ABSENT
 from gradtui.monitor.guard import reason_of, warn
-from gradtui.monitor.layers import WatchedLayer
+from gradtui.monitor.layers import ParameterRef, WatchedLayer
 from gradtui.monitor.run_writer import ScriptRunWriter
 from gradtui.monitor.watched import WatchedOptimizer
 from gradtui.probe.gradient_sizes import Moments, moments_of
@@ -24,8 +23,11 @@ from gradtui.probe.host_copy import HostCopyQueue
 from gradtui.probe.layer_stats import MetricSampler, samplers
 from gradtui.probe.norms import dense
 
-MOST_NUMBERS = 1 << 20
+MOST_NUMBERS = 1 << 12
 """The most numbers of one parameter of which the optimizer's memory is measured: of more, evenly spaced ones."""
+FIRST_ROUNDS, EVERY = 2, 4
+"""Of the sampled steps the first ones are measured and then one in so many: update ratios, which findings need and which
+take a third of the time, would be sampled too seldom."""
 FIRST, SECOND = ("exp_avg", "momentum_buffer"), ("exp_avg_sq",)
 """The names of the first and of the second moment in the states of optimizers."""
 
@@ -37,12 +39,13 @@ class LayerSampler:
         """Measure nothing where other processes hold parts of the parameters."""
         self._writer = writer
         self._copies: HostCopyQueue[tuple[int, float, list[str], list[np.ndarray]]] = HostCopyQueue(device)
-        self._layers: list[tuple[weakref.ref[nn.Parameter], ...]] = []
+        self._layers: list[tuple[ParameterRef, ...]] = []
         self._moment_samplers: list[MetricSampler] = []
         self._over = sharded
         self._gradients: dict[int, tuple[np.ndarray, dict[str, Any], Any]] = {}
         """By optimizer, the layers that were measured, their values and the factor of a gradient scaler."""
         self._moments: list[Moments] = []
+        self._rounds = 0
 
     def configure(
         self, layers: Sequence[WatchedLayer], optimizers: Sequence[WatchedOptimizer]
@@ -84,7 +87,7 @@ class LayerSampler:
 
     def _try(self, measure: Callable[[], None]) -> None:
         # Unusual kinds of tensors may lack an operation; the norms are recorded all the same.
-        if self._over or not self._layers:
+        if self._over or not self._layers or (self._rounds >= FIRST_ROUNDS and self._rounds % EVERY):
             return
         try:
             with torch.no_grad():
@@ -132,6 +135,7 @@ class LayerSampler:
     def send(self, step: int, moment: float) -> None:
         """Send the values of a round that is complete to the host."""
         gradients, moments = list(self._gradients.values()), self._moments
+        self._rounds += bool(self._layers)
         self._gradients, self._moments = {}, []
         names: list[str] = []
         places: list[np.ndarray] = []

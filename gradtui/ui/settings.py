@@ -45,6 +45,8 @@ class Settings:
     is the table `[keys]`; the app never writes it."""
     language: str = ""
     """The language of the lessons, as the name of their folder: "en", "zh"; "" follows the locale."""
+    alerts: bool = False
+    """Ring the bell and send a notification to the terminal (OSC 9) when a finding begins in a run that trains."""
     share: bool = False
     """Make new runs readable by the group; otherwise only this user can read them."""
     x_axis: str = "step"
@@ -64,6 +66,7 @@ ALLOWED = {
     "log_accuracy": "true or false",
     "x_axis": '"step", "time" or a number\'s name',
     "language": 'a language, such as "en" or "zh"',
+    "alerts": "true or false",
     "share": "true or false",
     "redraws": "a whole number from 1 to 20",
 }

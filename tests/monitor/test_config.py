@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+from collections import UserDict, UserList
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -53,6 +54,44 @@ WANTED = {"lr": 0.1, "model.width": 64, "model.kind": "vit"}
 )  # fmt: skip
 def test_fields_are_read_by_their_paths(config: object, wanted: dict[str, Any]) -> None:
     assert config_fields(config) == wanted
+
+
+class Missing(UserDict[str, Any]):
+    """A mapping with a value that cannot be read, as OmegaConf's missing ones."""
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "missing":
+            raise KeyError(name)
+        return super().__getitem__(name)
+
+
+class OwnMapping:
+    """A mapping that is none to Python, as that of ml_collections."""
+
+    def keys(self) -> list[str]:
+        return ["lr"]
+
+    def __getitem__(self, name: str) -> Any:
+        return 0.1
+
+
+class Slots:
+    """An object without a dict, as attrs and msgspec make them."""
+
+    __slots__ = ("_hidden", "lr")
+
+    def __init__(self) -> None:
+        self.lr = 0.1
+
+
+def test_the_configurations_of_libraries_are_read() -> None:
+    found = config_fields(Missing(lr=0.1, missing=0, inner=Missing(sizes=UserList([1, 2]), missing=1)))
+    assert found == {"lr": 0.1, "missing": None, "inner.sizes": [1, 2], "inner.missing": None}
+    assert config_fields(OwnMapping()) == config_fields(Slots()) == {"lr": 0.1}
+    assert config_fields({"a": OwnMapping(), "b": Slots()}) == {"a.lr": 0.1, "b.lr": 0.1}
+    for other in (torch.zeros(3), [1, 2], "text", 3, print):
+        with pytest.raises(TypeError, match="has no fields"):
+            config_fields(other)
 
 
 def test_a_note_is_shown_found_and_replaced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

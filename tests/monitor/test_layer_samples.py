@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 import gradtui
 from gradtui.absent import absent_in
+from gradtui.monitor import layer_samples
 from gradtui.monitor.watch import Probe
 from gradtui.probe.gradient_sizes import grad_max, grad_zeros, moments_of
 from gradtui.probe.layer_stats import samplers
@@ -71,6 +72,7 @@ def test_samples_are_what_torch_holds(
     name: str, home: Path, opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gradtui.probe.sampling_budget.SamplingBudget.due", lambda self: True)
+    monkeypatch.setattr(layer_samples, "EVERY", 1)
     model = Net()
     optimizer = OPTIMIZERS[name](model.parameters())
     probe = gradtui.watch(model, optimizer, budget=None)

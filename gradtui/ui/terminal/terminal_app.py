@@ -74,6 +74,13 @@ class TerminalApp(App[None]):
         self.toasts = Toasts(self)
         self._keys = KeyQueue(self, super().on_event)
 
+    def alert(self, text: str) -> None:
+        """Ring the terminal's bell, and send it one line to show as a notification, as terminals do for OSC 9."""
+        self.bell()
+        if self._driver is not None:
+            line = "".join(sign for sign in text if sign.isprintable())
+            self._driver.write(f"\x1b]9;{line}\x07")
+
     def get_driver_class(self) -> type[Driver]:
         """Return the driver of a terminal, unless the environment names another."""
         driver = super().get_driver_class()

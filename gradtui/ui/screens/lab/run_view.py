@@ -27,7 +27,7 @@ from gradtui.ui.screens.lab.training_pane import TrainingPane
 from gradtui.ui.screens.lab.workbench import Workbench
 from gradtui.ui.screens.run_note import ask_for_note, note_on
 from gradtui.ui.settings_store import settings_of
-from gradtui.ui.terminal.terminal_app import after_paint
+from gradtui.ui.terminal.terminal_app import TerminalApp, after_paint
 from gradtui.ui.widgets.curve_pane import CurvePane
 from gradtui.ui.widgets.stats_pane import StatsPane
 from gradtui.ui.widgets.status_bar import StatusBar, progress_of
@@ -236,6 +236,12 @@ class RunView:
             # After the end of a run the panes show the same news, and a toast would only cover the curves.
             if run.live:
                 screen.notify(text, title=title, severity=severity, timeout=4, markup=False)
+                if (
+                    severity == "warning"
+                    and settings_of(screen.app).alerts
+                    and isinstance(screen.app, TerminalApp)
+                ):
+                    screen.app.alert(f"{run.folder.name}: {title}: {text}")
         screen.query_one(StatsPane).stats = run.stats
         screen.set_class(_shows_norms(run), "-norms")
         self._comparison.sync(run)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from gradtui.runs.folder import CONTROL_FILE, new_folder, runs_root
+from gradtui.runs.folder import CONTROL_FILE, new_folder, runs_root, settings_path
 from gradtui.runs.meta import LayerMeta, RunMeta, TableMeta, read_meta, write_meta
 from gradtui.runs.script_training import KEY
 from gradtui.runs.writer import RunWriter
@@ -59,6 +59,30 @@ async def test_the_clipping_of_the_script_itself_stands_among_the_controls(home:
         lab = await lab_of(pilot)
         fields = lab.query_one("#training-fields", FieldList)
         await until(pilot, lambda: [row.text for row in fields.rows] == ["0.05", "0.25 (script)"])
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted: bool) -> None:
+    settings_path().parent.mkdir(parents=True, exist_ok=True)
+    settings_path().write_text(f"alerts = {str(wanted).lower()}\n")
+    folder, writer = script_run(listening=False)
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        await until(pilot, lambda: "h.0.attn" in screen_text(app))
+        sent: list[str] = []
+        assert app._driver is not None
+        app._driver.write = sent.append  # type: ignore[method-assign]
+        evidence = "the gradient \x07grows; much more"
+        writer.event("finding", 40, code="exploding", severity="critical", layers=["head"], evidence=evidence)
+        for step in (41, 42):
+            writer.append("scalars", step, (0.05, 1.0))
+            writer.append("grad_norm", step, (0.5, 0.6, 0.7))
+            writer.flush()
+        await until(pilot, lambda: any("exploding" in toast.title for toast in app._notifications))
+        line = f"\x1b]9;{folder.name}: exploding: the gradient grows\x07"
+        assert [text for text in sent if text.startswith("\x1b]9")] == ([line] if wanted else [])
+    writer.close()
 
 
 async def test_learning_rate_of_a_script_can_be_changed(home: Path) -> None:

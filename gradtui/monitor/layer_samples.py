@@ -26,8 +26,8 @@ from gradtui.probe.norms import dense
 MOST_NUMBERS = 1 << 12
 """The most numbers of one parameter of which the optimizer's memory is measured: of more, evenly spaced ones."""
 FIRST_ROUNDS, EVERY = 2, 4
-"""Of the sampled steps the first ones are measured and then one in so many: update ratios, which findings need and which
-take a third of the time, would be sampled too seldom."""
+"""Of the sampled steps the first ones are measured and then one in so many: update ratios, which findings need and
+which take a third of the time, would be sampled too seldom."""
 FIRST, SECOND = ("exp_avg", "momentum_buffer"), ("exp_avg_sq",)
 """The names of the first and of the second moment in the states of optimizers."""
 

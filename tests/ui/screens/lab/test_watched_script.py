@@ -68,18 +68,21 @@ async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted:
     folder, writer = script_run(listening=False)
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:
-        await lab_of(pilot)
-        await until(pilot, lambda: "h.0.attn" in screen_text(app))
+        lab = await lab_of(pilot)
+        await until(pilot, lambda: "3 layers" in screen_text(app))
         sent: list[str] = []
         assert app._driver is not None
         app._driver.write = sent.append  # type: ignore[method-assign]
-        evidence = "the gradient \x07grows; much more"
-        writer.event("finding", 40, code="exploding", severity="critical", layers=["head"], evidence=evidence)
+        followed = lab.view.run
+        assert followed is not None
+        # The announcement of a diagnosis, as the thread that follows the run makes it.
+        followed._announcements.append(("exploding", "the gradient \x07grows", "warning"))
         for step in (41, 42):
             writer.append("scalars", step, (0.05, 1.0))
             writer.append("grad_norm", step, (0.5, 0.6, 0.7))
             writer.flush()
-        await until(pilot, lambda: any("exploding" in toast.title for toast in app._notifications))
+        await until(pilot, lambda: not followed._announcements)
+        await pilot.pause()
         line = f"\x1b]9;{folder.name}: exploding: the gradient grows\x07"
         assert [text for text in sent if text.startswith("\x1b]9")] == ([line] if wanted else [])
     writer.close()

@@ -97,7 +97,7 @@ class LayerSampler:
             warn(f"gradtui samples no numbers of gradients and optimizers: {reason_of(error)}", level=5)
 
     def _measure_gradients(self, watched: WatchedOptimizer, scale: Tensor | None) -> None:
-        moved = {id(reference()) for reference in watched.parameters}
+        moved = set(map(id, watched.tensors()))
         found, layers = [], []
         for at, references in enumerate(self._layers):
             parameters = [p for reference in references if (p := reference()) is not None]
@@ -111,7 +111,7 @@ class LayerSampler:
 
     def _measure_moments(self, watched: WatchedOptimizer) -> None:
         optimizer = watched.get()
-        moved = {id(reference()) for reference in watched.parameters}
+        moved = set(map(id, watched.tensors()))
         if optimizer is None:
             return
         found: list[list[tuple[Tensor, Tensor | None, Tensor]]] = []

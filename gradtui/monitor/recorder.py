@@ -106,8 +106,7 @@ class ScriptRecorder:
         self._round: dict[int, OptimizerStep | None] = {}
         self._open = False
         self._setup_seconds = 0.0
-        self._costs = CostMeter(self._device)
-        self._moment = 0.0
+        self._costs, self._moment = CostMeter(self._device), 0.0
 
     @property
     def clips(self) -> bool:
@@ -324,9 +323,8 @@ class ScriptRecorder:
         self._write_costs()
 
     def _write_costs(self) -> None:
-        self._writer.event(
-            costs.EVENT, self.step, overhead=self.overhead, **self._costs.read(self.step, self._moment)
-        )
+        known = self._costs.read(self.step, self._moment)
+        self._writer.event(costs.EVENT, self.step, overhead=self.overhead, **known)
 
     def settle(self) -> None:
         """Write all steps that were recorded."""

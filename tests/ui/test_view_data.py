@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from gradtui.absent import ABSENT, absent_in
 from gradtui.diagnosis import predict
 from gradtui.experiment import resolve, set_fields
 from gradtui.runs.follower import Follower, Snapshot
 from gradtui.runs.reader import open_run
 from gradtui.ui.view import ViewRequest
-from gradtui.ui.view_data import ViewData, read_view, values_beside
+from gradtui.ui.view_data import ViewData, median_of, read_view, values_beside
 from tests.ui.conftest import MakeRun
 
 
@@ -122,3 +128,30 @@ def test_a_run_with_the_cure_is_compared_layer_by_layer(make_run: MakeRun) -> No
     assert beside is not None
     assert (beside[0], beside[-1]) == (norms[-1][0], norms[-1][-1]), "by depth where the numbers differ"
     assert len(beside) == count // 2
+
+
+@given(
+    arrays(
+        np.float32,
+        st.tuples(st.integers(1, 9), st.just(3)),
+        elements=st.floats(width=32, allow_subnormal=True) | st.just(ABSENT),
+    )
+)
+def test_the_median_of_rows_is_that_of_numpy(rows: np.ndarray) -> None:
+    with np.errstate(over="ignore", invalid="ignore"):
+        expected = np.median(rows.astype(np.float64), axis=0).astype(np.float32)
+    median = median_of(rows)
+    np.testing.assert_allclose(median, expected, rtol=2e-7)
+    assert median.dtype == np.float32
+    absent = absent_in(rows).all(axis=0)
+    assert absent_in(median)[absent].all(), "what is absent in all rows stays absent, and is no NaN"
+
+
+def test_a_view_is_read_without_masked_arrays() -> None:
+    code = (
+        "import sys, numpy as np\n"
+        "from gradtui.ui.view_data import median_of\n"
+        "median_of(np.ones((50, 3), np.float32))\n"
+        "sys.exit('numpy.ma' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -16,7 +16,6 @@ from textual.geometry import Region
 try:
     # Private classes of Textual: without them it renders as it always does.
     from textual._compositor import ChopsUpdate, Compositor
-    from textual._context import visible_screen_stack
 except ImportError:  # pragma: no cover
     Compositor = object  # type: ignore[assignment, misc]
     ChopsUpdate = None  # type: ignore[assignment, misc]
@@ -27,7 +26,7 @@ class DirtyCompositor(Compositor):
 
     def render_partial_update(self) -> Any:
         """Return the update for the regions that changed; None where there are none."""
-        if visible_screen_stack.get([]):
+        if self.root is not None and self.root.styles.background.a < 1:
             # A dialog takes over the screen behind it while it is rendered whole.
             return super().render_partial_update()
         regions = self._dirty_regions.copy()

@@ -8,7 +8,7 @@ from textual._compositor import ChopsUpdate, Compositor
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.geometry import Region
-from textual.screen import ModalScreen
+from textual.screen import ModalScreen, Screen
 from textual.widgets import Footer, Input, Label, OptionList, Static
 
 from gradtui.ui.terminal.diff_renderer import cells_of
@@ -25,11 +25,11 @@ class Dialog(ModalScreen[None]):
             yield Input("text")
 
 
-class Crowded(TerminalApp):
+class Crowd(Screen[None]):
     """Frames within frames, a scrolled list, a part that is wider than its place, and one layer over another."""
 
     CSS = """
-    Screen { layers: below above; }
+    Crowd { layers: below above; }
     #left { width: 40%; border: round $primary; }
     #right { border: heavy $secondary; padding: 1; }
     #wide { width: 200; height: 4; background: $panel; }
@@ -46,6 +46,13 @@ class Crowded(TerminalApp):
                 yield Static("wide " * 60, id="wide")
         yield Static("a note", id="note")
         yield Footer()
+
+
+class Crowded(TerminalApp):
+    """The crowded screen over another one, as the lab lies over the first screen."""
+
+    def on_mount(self) -> None:
+        self.push_screen(Crowd())
 
 
 def cells_in(update: ChopsUpdate) -> dict[tuple[int, int], object]:
@@ -67,7 +74,7 @@ async def test_the_cells_of_any_change_are_those_of_textual() -> None:
     async with app.run_test(size=(70, 24)) as pilot:
         for stage in range(3):
             if stage == 1:
-                app.query_one("#left", VerticalScroll).scroll_to(y=17, animate=False)
+                app.screen.query_one("#left", VerticalScroll).scroll_to(y=17, animate=False)
             elif stage == 2:
                 await app.push_screen(Dialog())
             await pilot.pause()
@@ -113,7 +120,7 @@ async def test_what_no_change_shows_is_not_rendered() -> None:
                 return render(crop)
 
             widget.render_lines = spy  # type: ignore[method-assign]
-        text, note = app.query_one("#text").region, app.query_one("#note").region
+        text, note = app.screen.query_one("#text").region, app.screen.query_one("#note").region
         compositor._dirty_regions = {Region(text.right - 2, text.y + 1, 1, 1), Region(note.x, note.y, 1, 2)}
         assert compositor.render_partial_update() is not None
         assert sorted(rendered) == [("note", Region(0, 0, 20, 2)), ("text", Region(0, 1, text.width, 1))]

@@ -31,11 +31,14 @@ def test_costs_and_time_left_of_a_training(
     model = nn.Linear(4, 2)
     optimizer = torch.optim.SGD(model.parameters(), 0.1)
     probe = gradtui.watch(model, optimizer, budget=None, steps=100)
-    other = gradtui.watch(model, optimizer, budget=None, name="other")
+    model_2 = nn.Linear(4, 2)
+    optimizer_2 = torch.optim.SGD(model_2.parameters(), 0.1)
+    other = gradtui.watch(model_2, optimizer_2, budget=None, name="other")
     seconds = 0.0
     for step in range(10):
-        model(torch.randn(3, 4)).sum().backward()
+        (model(torch.randn(3, 4)) + model_2(torch.randn(3, 4))).sum().backward()
         optimizer.step()
+        optimizer_2.step()
         other.log(progress=step / 40)
         time.sleep(0.05)
         if not step:

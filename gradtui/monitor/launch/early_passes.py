@@ -6,6 +6,7 @@ The first step is the first sign of an optimizer. By then the script may have cl
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -22,6 +23,14 @@ MOST_PASSES = 256
 """The most passes that are measured in a process, which may never make an optimizer."""
 
 
+class _Running(threading.local):
+    """A _Running holds the leaves of the pass that a thread is in."""
+
+    def __init__(self) -> None:
+        self.depth = 0
+        self.leaves: dict[int, Tensor] = {}
+
+
 class EarlyPasses:
     """An EarlyPasses measures the gradients of all leaves of a pass when it has ended, and keeps no leaf alive."""
 
@@ -29,57 +38,58 @@ class EarlyPasses:
         """`on_over` is called when no further pass is to be measured."""
         self._on_over = on_over
         self._left = MOST_PASSES
-        self._leaves: dict[int, Tensor] = {}
-        self._depth = 0
+        self._running = _Running()
         self._wanted: set[int] | None = None
-        self._places: dict[int, int] = {}
-        self._norms: np.ndarray | Tensor = np.zeros(0)
-        self._versions: tuple[list[int], list[int]] = ([], [])
+        self._known: dict[int, tuple[np.ndarray | Tensor, int, int, int]] = {}
+        """By the id of a parameter: norms, its place among them, the id of its gradient, and the gradient's version."""
 
     def begin(self, args: Sequence[Any], kwargs: dict[str, Any]) -> None:
         """Take the arguments of the pass that begins, and find its leaves."""
-        self._depth += 1
+        running = self._running
+        running.depth += 1
         with contextlib.suppress(Exception):
             given = args[0] if args else kwargs.get("tensors")
             roots = given if isinstance(given, list | tuple) else [given]
             for node in nodes_behind([root for root in roots if isinstance(root, Tensor)]):
                 leaf = getattr(node, "variable", None)
                 if leaf is not None and (self._wanted is None or id(leaf) in self._wanted):
-                    self._leaves[id(leaf)] = leaf
+                    running.leaves[id(leaf)] = leaf
 
     def end(self) -> None:
         """Measure the gradients of a pass that has ended; a pass within another one ends with the other."""
-        self._depth -= 1
-        if self._depth:
+        running = self._running
+        running.depth -= 1
+        if running.depth:
             return
-        leaves, self._leaves = self._leaves, {}
+        leaves, running.leaves = running.leaves, {}
         with contextlib.suppress(Exception):
             reached = {number: grad for number, leaf in leaves.items() if (grad := leaf.grad) is not None}
-            if reached:
-                self._places = {number: place for place, number in enumerate(reached)}
-                gradients = list(reached.values())
-                self._versions = (list(map(id, gradients)), versions_of(gradients))
-                self._norms = gradient_norms(gradients)
+            gradients = list(reached.values())
+            norms, versions = gradient_norms(gradients), versions_of(gradients)
+            for place, (number, gradient) in enumerate(reached.items()):
+                self._known[number] = norms, place, id(gradient), versions[place]
         self._left -= 1
         if not self._left:
-            self._places = {}
+            self._known = {}
             self._on_over()
 
     def norms_of(self, parameters: Sequence[Tensor | None]) -> GradNorms | None:
         """Return the norms that these parameters had at the end of the newest pass; None if it reached none of them."""
-        places = [self._places.get(id(p), -1) for p in parameters]
-        found = [place for place in places if place >= 0]
+        known = [self._known.get(id(p)) for p in parameters]
+        found = [one for one in known if one is not None]
         if not found:
             return None
-        ids, versions = self._versions
-        norms = self._norms[torch.tensor(found) if isinstance(self._norms, Tensor) else np.array(found)]
-        measured = ([ids[place] for place in found], [versions[place] for place in found])
-        return GradNorms(norms, np.array(places) >= 0, measured)
+        single = [norms[place] for norms, place, _, _ in found]
+        on_host = not any(isinstance(norm, Tensor) for norm in single)
+        norms = np.array(single) if on_host else torch.stack([torch.as_tensor(norm) for norm in single])
+        present = np.array([one is not None for one in known])
+        return GradNorms(norms, present, ([one[2] for one in found], [one[3] for one in found]))
 
     def wait_for(self, optimizers: Iterable[Optimizer]) -> None:
         """Measure from now on only the parameters of these optimizers; end if there are none."""
-        self._wanted = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
+        wanted = {id(p) for one in optimizers for group in one.param_groups for p in group["params"]}
+        self._wanted = wanted
         # Of the others, later passes are not measured.
-        self._places = {number: place for number, place in self._places.items() if number in self._wanted}
-        if not self._wanted:
+        self._known = {number: one for number, one in self._known.items() if number in wanted}
+        if not wanted:
             self._on_over()

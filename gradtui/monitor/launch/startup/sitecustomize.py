@@ -6,6 +6,7 @@ that never trains loses no time. The person's own sitecustomize runs afterwards,
 
 from __future__ import annotations
 
+import _thread
 import os
 import sys
 
@@ -118,15 +119,21 @@ def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:
     return before_optimizer_step(optimizer, args, kwargs)
 
 
+beginning = _thread.RLock()
+"""Held while the recording is imported: another thread that trains waits, or its steps would not be recorded."""
+
+
 def begin(optimizer: Any, args: Any, kwargs: Any) -> Any:
     """Import the recording, and give it the first step of this process."""
     global before_optimizer_step
-    before_optimizer_step = nothing
-    try:
-        steps = load("gradtui.monitor.launch.beginning").steps_of(OPTIONS, early)
-        before_optimizer_step = steps.before_step
-    except Exception as error:
-        say(f"this training is not recorded, because {sys.executable} cannot import gradtui: {error}")
+    with beginning:
+        if before_optimizer_step is begin:
+            act = nothing
+            try:
+                act = load("gradtui.monitor.launch.beginning").steps_of(OPTIONS, early).before_step
+            except Exception as error:
+                say(f"this training is not recorded, because {sys.executable} cannot import gradtui: {error}")
+            before_optimizer_step = act
     return before_optimizer_step(optimizer, args, kwargs)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from array import array
 from collections import Counter
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,24 @@ from gradtui.runs.event_check import LARGEST_STEP, LATEST_TIME
 
 class ImportFailed(ValueError):
     """An ImportFailed says, in one line that names the file, why a log cannot become a run."""
+
+
+MOST_FILES = 100_000
+"""The most files among which logs are looked for: a whole disk takes minutes, and is never meant."""
+
+
+def files_under(path: Path, belongs: Callable[[str], bool]) -> Iterator[Path]:
+    """Yield the ordinary files in a folder and its folders whose names belong to logs.
+
+    Raises ImportFailed where there are too many files to look through.
+    """
+    seen = 0
+    for folder, _, names in os.walk(path):
+        seen += len(names)
+        if seen > MOST_FILES:
+            raise ImportFailed(f"{path}: has more than {MOST_FILES:,} files; name the folder of the logs")
+        # A FIFO or a device with such a name is not a log.
+        yield from (file for name in names if belongs(name) and (file := Path(folder, name)).is_file())
 
 
 Floats = npt.NDArray[np.float64]

@@ -5,13 +5,21 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator
-from itertools import islice
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, norm_from_bins, norm_from_squares
+from gradtui.importing.log import (
+    DAMAGED,
+    ODD_ENTRY,
+    ImportFailed,
+    Log,
+    files_under,
+    norm_from_bins,
+    norm_from_squares,
+)
 from gradtui.importing.names import gradient_of
 from gradtui.ordinary_files import open_to_read
 
@@ -30,13 +38,10 @@ def event_files(path: Path) -> list[list[Path]]:
     """
     if path.is_file():
         return [[path]] if NAME_PART in path.name else []
-    found = []
-    for folder, _, names in os.walk(path):
-        # A FIFO or a device with such a name is not a log.
-        files = sorted(path for name in names if NAME_PART in name and (path := Path(folder, name)).is_file())
-        if files:
-            found.append(files)
-    return sorted(found)
+    found = sorted(
+        files_under(path, lambda name: NAME_PART in name), key=lambda file: (file.parent, file.name)
+    )
+    return [list(files) for _, files in groupby(found, lambda file: file.parent)]
 
 
 def read_events(files: list[Path], name: str) -> Log:

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, norm_from_bins
+from gradtui.importing.log import DAMAGED, ODD_ENTRY, ImportFailed, Log, files_under, norm_from_bins
 from gradtui.importing.names import gradient_of
 from gradtui.ordinary_files import open_to_read
 
@@ -36,7 +36,7 @@ def offline_runs(path: Path) -> list[Path]:
     """Return the offline runs at a path: a .wandb file, its folder, or any folder above; empty if there are none."""
     if path.is_file():
         return [path] if path.suffix == SUFFIX else []
-    return sorted(found for found in path.rglob(f"*{SUFFIX}") if found.is_file())
+    return sorted(files_under(path, lambda name: name.endswith(SUFFIX)))
 
 
 def read_offline_run(path: Path) -> Log:

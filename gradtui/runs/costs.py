@@ -35,15 +35,17 @@ class RunCosts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         """Return them in one short line."""
         parts = []
         if self.step_seconds:
-            per_second = 1 / self.step_seconds
             parts.append(f"{1000 * self.step_seconds:.3g} ms/step")
-            parts.append(f"{per_second:,.3g}/s" if per_second < 1000 else f"{per_second:,.0f}/s")
         if self.memory is not None:
             parts.append(_gigabytes(self.memory))
         if self.gpu_allocated is not None and self.gpu_reserved is not None:
             parts.append(f"GPU {_gigabytes(self.gpu_allocated)} of {_gigabytes(self.gpu_reserved)}")
         if self.gpu_use is not None:
             parts.append(f"GPU {self.gpu_use:.0%} busy")
+        if self.step_seconds:
+            # It comes last: a narrow pane has no room for it, and the first line of the screen says it too.
+            per_second = 1 / self.step_seconds
+            parts.append(f"{per_second:,.3g}/s" if per_second < 1000 else f"{per_second:,.0f}/s")
         return " · ".join(parts)
 
 

@@ -17,6 +17,7 @@ from textual.widgets import Static
 
 from gradtui.plain_text import plain
 from gradtui.ui.app import GradtuiApp
+from gradtui.ui.one_answer import OneAnswer
 
 LOOK_SECONDS = 0.3
 """Seconds between two looks at the command."""
@@ -60,7 +61,7 @@ def last_lines(file: Path) -> list[str]:
     return (shown if shown[-1] else shown[:-1])[-MOST_LINES:]
 
 
-class OutputScreen(ModalScreen[None]):
+class OutputScreen(ModalScreen[None], OneAnswer[None]):
     """The OutputScreen shows the last lines of the command's output as they come, over the lab."""
 
     DEFAULT_CSS = """

@@ -16,6 +16,8 @@ from tests.diagnosis.failing.reference import reference
 from tests.diagnosis.labelled.trainings import Trainings
 
 ROUNDS = 3
+OFFERS = 3
+"""So many of the first finding's cures are tried, each alone."""
 WELL, LEAST, OF_BEST = 0.9, 0.3, 0.9
 """A net learns if its training accuracy is WELL, or OF_BEST of what the reference net comes to, and at least LEAST:
 among ten classes. Among fewer it lies as far between guessing and right, or nets that guess would count."""
@@ -33,6 +35,8 @@ class Measured:
     """The accuracy of the reference net."""
     classes: int = TEN
     """Of the data."""
+    others: tuple[Attempt, ...] = ()
+    """What came of the second and third cure of the first training; none where the net learns with the first."""
 
     @property
     def least(self) -> float:
@@ -61,6 +65,11 @@ class Measured:
         return len(self.attempts) > 1 and self._learns(self.attempts[1])
 
     @property
+    def one_learns(self) -> bool:
+        """Return whether the net learns with one of the first three cures, each taken alone."""
+        return self.first_learns or any(map(self._learns, self.others))
+
+    @property
     def learns(self) -> bool:
         """Return whether the net learns with the best of the rounds."""
         return self._learns(best_of(self.attempts))
@@ -83,7 +92,10 @@ class Measured:
             + (f" {','.join(found.code for found in made.findings)}" if made.findings and made.cure else "")
             for made in self.attempts
         )
-        marks = f"{'F' if self.first_learns else '-'}{'R' if self.learns else '-'}"
+        marks = "".join(
+            mark if met else "-"
+            for mark, met in (("F", self.first_learns), ("O", self.one_learns), ("R", self.learns))
+        )
         return f"{self.name} {marks} ref {self.reachable:.2f}: {rounds}"
 
 
@@ -100,7 +112,17 @@ def measured(experiments: Iterable[Experiment], trainings: Trainings) -> Iterato
             cured = set_fields(origin.experiment, offers[0].set)
             attempts.append(_trained(cured, offers[0], origin, trainings))
         best = _trained(reference(experiment), None, None, trainings)
-        yield Measured(experiment.name, tuple(attempts), _accuracy(best), data_shape(experiment.data).outputs)
+        made = Measured(
+            experiment.name, tuple(attempts), _accuracy(best), data_shape(experiment.data).outputs
+        )
+        yield made if made.first_learns else replace(made, others=tuple(_others(attempts[0], trainings)))
+
+
+def _others(first: Attempt, trainings: Trainings) -> Iterator[Attempt]:
+    """Yield what comes of each of the first cures but the very first."""
+    _, offers = next_cures([first])
+    for offer in offers[1:OFFERS]:
+        yield _trained(set_fields(first.experiment, offer.set), offer, first, trainings)
 
 
 def _trained(experiment: Experiment, cure: object, origin: Attempt | None, trainings: Trainings) -> Attempt:

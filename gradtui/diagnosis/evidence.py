@@ -126,6 +126,8 @@ class Evidence:
     """The least loss that a script's net reaches with the same answer to every example; NaN where unknown."""
     loss_kind: Literal["", "bounded", "free"] = ""
     """What is known of the loss (`diagnosis.loss.LossKind`)."""
+    loss_terms: int = 1
+    """The number of terms that add up to a script's loss, as far as its graph told."""
     trained_before: bool = False
     """Whether the weights had been trained before the run began."""
     progress: Series = field(default_factory=Series.none)

@@ -52,6 +52,8 @@ class LossCourse:
     """Whether the weights had been trained before: then the first loss is not that of guessing."""
     constant: float = float("nan")
     """The least loss that the same answer to every example reaches; NaN where it is not known."""
+    terms: int = 1
+    """The number of terms that add up to it, as far as that is known."""
 
     @cached_property
     def values(self) -> Floats:

@@ -96,6 +96,7 @@ def evidence_of(run: Run) -> Evidence:
         chance_loss=_number(meta.chance_loss) if meta else math.nan,
         constant_loss=_constant_loss(meta.data.get("constant")) if meta else math.nan,
         loss_kind=_loss_kind(meta.data.get("loss_kind")) if meta else "",
+        loss_terms=_count(meta.data.get("loss_terms")) if meta else 1,
         trained_before=bool(meta and meta.data.get("weights") == TRAINED),
         progress=_progress(meta.data.get("progress") if meta else None, scalar),
         skipped=scalar("skipped"),
@@ -128,7 +129,12 @@ def _with_root(evidence: Evidence, root: object) -> Evidence:
         evidence.loss.values[at[0]], _number(root.get("loss")), rel_tol=SAME_LOSS
     ):
         return unknown
-    return replace(evidence, chance_loss=_number(root.get("chance")), loss_kind=_loss_kind(root.get("kind")))
+    return replace(
+        evidence,
+        chance_loss=_number(root.get("chance")),
+        loss_kind=_loss_kind(root.get("kind")),
+        loss_terms=_count(root.get("terms")),
+    )
 
 
 def _constant_loss(recorded: object) -> float:
@@ -137,6 +143,10 @@ def _constant_loss(recorded: object) -> float:
         return math.nan
     loss = _number(recorded.get("loss"))
     return loss if loss > 0 else math.nan
+
+
+def _count(recorded: object) -> int:
+    return recorded if isinstance(recorded, int) and recorded > 1 else 1
 
 
 def _loss_kind(recorded: object) -> Literal["", "bounded", "free"]:

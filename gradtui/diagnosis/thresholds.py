@@ -148,6 +148,10 @@ changes by two decades at most, as with a critic without a bound."""
 COLLAPSED_NORM = 1e-4
 """A norm of this share of that of the beginning is almost 0."""
 
+TERM_RISE, SMOOTH_SHARE = 100.0, 0.25
+"""A term of a loss that begins near 0 may lift the sum to this many times that of the start at most; around its highest
+point single losses then deviate by this share of their level at most, where they swing by more."""
+
 # -- dead and saturated units
 
 DEAD_SHARE = metrics.DEAD_SHARE

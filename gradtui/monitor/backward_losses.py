@@ -88,8 +88,8 @@ class BackwardLosses:
         self._round: dict[int, tuple[list[BackwardRoot], Tensor | None]] = {}
         self._held: tuple[int, float, list[float | Tensor]] | None = None
         """The first loss, kept back for one step, by which time a script that logs its loss has done so."""
-        self._known: tuple[str, float] | None = None
-        """The kind of the loss, and the loss of guessing."""
+        self._known: tuple[str, float, int] | None = None
+        """The kind of the loss, the loss of guessing, and the number of its terms."""
         self._constants: deque[tuple[Tensor, int, float]] = deque(maxlen=NEWEST_BATCHES)
         """The loss of the best constant answer to each of the newest batches, its examples, and a scaler's factor."""
         self._batches, self._next_kept = 0, FIRST_KEPT_AFTER
@@ -160,7 +160,7 @@ class BackwardLosses:
             return
         roots, scale = taken[0]
         chance = roots[0].known.chance / (1.0 if scale is None or scale.is_cuda else float(scale))
-        self._known = roots[0].known.kind, chance
+        self._known = roots[0].known.kind, chance, roots[0].known.terms
         self._held = step, moment, numbers
 
     def _keep_root(self) -> None:
@@ -168,12 +168,13 @@ class BackwardLosses:
         if self._held is None or self._known is None:
             return
         (step, _, numbers), self._held = self._held, None
-        kind, chance = self._known
-        if kind:
+        kind, chance, terms = self._known
+        if kind or terms > 1:
             told = {
                 "step": step + self._writer.offset,
                 "loss": sum(map(float, numbers)) / len(numbers),
                 "kind": kind,
+                "terms": terms,
             }
             self._writer.keep(**{ROOT: told | ({"chance": chance} if math.isfinite(chance) else {})})
 

@@ -150,9 +150,16 @@ def _root(args: Sequence[Any], kwargs: dict[str, Any]) -> BackwardRoot | None:
             return None
         value = _number(tensor)
         reads = any(listener.wants_kind() for listener in _listeners)
-        return None if value is None else BackwardRoot(value, known_loss(tensor) if reads else KnownLoss())
+        return None if value is None else BackwardRoot(value, _known(tensor) if reads else KnownLoss())
     except Exception:
         return None
+
+
+def _known(root: Tensor) -> KnownLoss:
+    # A graph of an unusual form must not cost the number of the loss.
+    with contextlib.suppress(Exception):
+        return known_loss(root)
+    return KnownLoss()
 
 
 def _only(given: Any) -> Any:

@@ -156,6 +156,8 @@ class BackwardHook:
         # A parameter of a lazy module takes no hook before its first forward pass.
         trained = [ref for ref, p in known if p.requires_grad and not is_lazy(p)]
         places = np.linspace(0, len(trained) - 1, HOOKED_PARAMETERS)
+        self._trained = trained
+        self._witness: weakref.ref[nn.Parameter] | None = None
         self._hooked = [
             trained[place] for place in sorted({int(place) for place in places} if trained else ())
         ]
@@ -214,8 +216,16 @@ class BackwardHook:
             self.stop()
 
     def version(self) -> GradVersion | None:
-        """Return the version of the first parameter's gradient; None where it has none."""
-        parameter = self._first()
+        """Return the version of one parameter's gradient; None where no parameter has one.
+
+        It is the same parameter each time, as long as it has a gradient: the first one may be unused, or never chosen.
+        """
+        parameter = None if self._witness is None else self._witness()
+        if parameter is None or parameter.grad is None:
+            known = ((reference, one) for reference in self._trained if (one := reference()) is not None)
+            self._witness, parameter = next(
+                ((reference, one) for reference, one in known if one.grad is not None), (None, None)
+            )
         gradient = None if parameter is None else parameter.grad
         return None if gradient is None else GradVersion.of(gradient)
 

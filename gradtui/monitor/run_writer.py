@@ -202,15 +202,17 @@ class ScriptRunWriter:
         self._meta = replace(self._meta, tables={**self._meta.tables, **tables})
         write_meta(self._path, self._meta)
 
-    def begin_backward_loss(self, kind: str, chance: float) -> None:
+    def begin_backward_loss(self, kind: str, chance: float, terms: int) -> None:
         """Begin the table of the losses from backward passes. Raises OSError.
 
-        `kind` is the kind of the loss, empty if it is not known; `chance` is the loss of guessing, or NaN.
+        `kind` is the kind of the loss, empty if it is not known; `chance` is the loss of guessing, or NaN; `terms` is
+        the number of terms that add up to it.
         """
+        told = {**({"loss_kind": kind} if kind else {}), **({"loss_terms": terms} if terms > 1 else {})}
         self._meta = replace(
             self._meta,
             chance_loss=chance if math.isfinite(chance) else None,
-            data={**self._meta.data, **({"loss_kind": kind} if kind else {})},
+            data={**self._meta.data, **told},
         )
         self.begin_tables({BACKWARD_LOSS: TableMeta(columns=("loss",), kind="scalars")})
 
@@ -222,7 +224,11 @@ class ScriptRunWriter:
                 self._meta,
                 chance_loss=None,
                 tables={name: about for name, about in self._meta.tables.items() if name != BACKWARD_LOSS},
-                data={name: value for name, value in self._meta.data.items() if name != "loss_kind"},
+                data={
+                    name: value
+                    for name, value in self._meta.data.items()
+                    if name not in ("loss_kind", "loss_terms")
+                },
             )
 
     def append(self, table: str, step: int, values: npt.ArrayLike, moment: float) -> None:
@@ -291,7 +297,7 @@ class NullWriter(ScriptRunWriter):
     def begin_tables(self, tables: Mapping[str, TableMeta]) -> None:
         """Do nothing."""
 
-    def begin_backward_loss(self, kind: str, chance: float) -> None:
+    def begin_backward_loss(self, kind: str, chance: float, terms: int) -> None:
         """Do nothing."""
 
     def drop_backward_loss(self) -> None:

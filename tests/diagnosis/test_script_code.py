@@ -184,6 +184,18 @@ CASES: dict[str, tuple[Script, dict[str, list[str]]]] = {
         Script(mlp(3, "ReLU"), sgd(0.05), clear=""),
         {"not-cleared": ["clear the gradients"]},
     ),
+    "gradients that are gone before the step": (
+        Script(mlp(3, "ReLU"), sgd(0.05), clear="", after="opt.zero_grad()"),
+        {"no-gradient": ["clear the gradients earlier"]},
+    ),
+    "gradients that are set to 0 before the step": (
+        Script(mlp(3, "ReLU"), sgd(0.05), clear="", after="opt.zero_grad(set_to_none=False)"),
+        {"no-gradient": ["clear the gradients earlier"]},
+    ),
+    "gradients that are clipped at 0": (
+        Script(mlp(3, "ReLU"), sgd(0.05), after="torch.nn.utils.clip_grad_norm_(net.parameters(), 0.0)"),
+        {"no-gradient": ["clear the gradients earlier"]},
+    ),
     "an optimizer of a copy": (
         Script(mlp(3, "ReLU"), COPIED),
         {"not-optimized": ["make the optimizer last"]},

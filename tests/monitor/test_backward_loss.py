@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils import checkpoint
 
@@ -315,6 +315,84 @@ def test_the_graph_tells_what_the_same_answer_to_every_example_gives() -> None:
     summed = known_loss(F.mse_loss(scores, values, reduction="sum"))
     kept = checkpoint.checkpoint(lambda s: F.mse_loss(s, values), scores, use_reentrant=False)
     assert [known.constant for known in (weighted, rare, one, summed, known_loss(kept))] == [None] * 5
+
+
+BY_HAND: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "a square": lambda p, y: ((p - y) ** 2).mean(),
+    "a square the other way round": lambda p, y: (y - p).pow(2).mean(),
+    "half the sum of squares": lambda p, y: 0.5 * ((p - y) ** 2).sum(),
+    "a product": lambda p, y: (lambda d: (d * d).mean())(p - y),
+    "one column": lambda p, y: ((p[:, -1] - y[:, 0]) ** 2).mean(),
+    "flat": lambda p, y: (p.squeeze(1) - y.squeeze(1)).square().mean(),
+    "a root": lambda p, y: F.mse_loss(p, y).sqrt(),
+    "a size": lambda p, y: (p - y).abs().mean(),
+    "torch's own size": lambda p, y: F.l1_loss(p, y),
+    "a smooth one": lambda p, y: ((p.sigmoid() - y) ** 2).sum(1).mean(),
+}
+TWO_CLASSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "torch's own": F.binary_cross_entropy_with_logits,
+    "of shares": lambda p, y: F.binary_cross_entropy(p.sigmoid(), y),
+    "by hand": lambda p, y: -(y * p.sigmoid().log() + (1 - y) * (1 - p.sigmoid()).log()).mean(),
+    "two signs": lambda p, y: (-y * F.logsigmoid(p) - (1 - y) * F.logsigmoid(-p)).sum() / 10,
+    "clamped": lambda p, y: (
+        -(y * p.sigmoid().clamp(1e-6, 1).log() + (1 - y) * (1 - p.sigmoid() + 1e-7).log()).mean()
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("loss", "of_classes"),
+    [
+        *(pytest.param(loss, False, id=name) for name, loss in BY_HAND.items()),
+        *(pytest.param(loss, True, id=name) for name, loss in TWO_CLASSES.items()),
+    ],
+)
+def test_a_loss_by_hand_is_known_and_its_constant_answer_is_one_that_is_fitted(
+    loss: Callable[[Tensor, Tensor], Tensor], of_classes: bool
+) -> None:
+    torch.manual_seed(0)
+    x = torch.randn(500, 6)
+    y = (torch.rand(500, 1) < 0.3).float() if of_classes else torch.rand(500, 1) ** 2
+    model = nn.Sequential(nn.Linear(6, 8), nn.Tanh(), nn.Linear(8, 1))
+    known = known_loss(loss(model(x), y))
+    assert known.kind == "bounded"
+    assert known.examples == 500
+    # The oracle: the bias alone is trained.
+    bias = torch.zeros(1, requires_grad=True)
+    optimizer = torch.optim.Adam([bias], 0.05)
+    for _ in range(400):
+        optimizer.zero_grad()
+        fitted = loss(bias.expand(500, 1), y)
+        fitted.backward()
+        optimizer.step()
+    assert known.constant is not None
+    assert float(known.constant) == pytest.approx(float(fitted.detach()), rel=0.01)
+
+
+def test_an_answer_that_is_spread_over_all_targets_has_the_constant_answer_of_all() -> None:
+    torch.manual_seed(0)
+    x, y, model = torch.randn(80, 6), torch.randn(80), nn.Linear(6, 1)
+    known = known_loss(((model(x) - y) ** 2).mean())
+    assert known.constant is not None
+    assert float(known.constant) == pytest.approx(float(y.var()), rel=0.03)
+
+
+def test_the_terms_of_a_loss_are_counted_and_a_graph_of_any_form_is_no_error() -> None:
+    p, y = torch.randn(9, 4, requires_grad=True), torch.randn(9, 4)
+    near = F.mse_loss(p, y)
+    assert known_loss(near).terms == 1
+    assert known_loss(near + 0.25 * p.abs().mean()).terms == 2
+    assert known_loss((near - p.mean() + 3.0) / 2 + p.exp().mean()).terms == 3
+    assert known_loss(torch.stack([near, p.mean()]).sum()).terms == 2
+    assert known_loss(((p - y) ** 2 + p.exp()).sum(1).mean()).terms == 2
+    odd = [
+        p.sum(),
+        p.logsumexp(0).max(),
+        (p[:, -2] * p[:, 0]).mean(),
+        ((p @ p.T - 1) ** 2).mean(),
+        -p.sqrt().sum(),
+    ]
+    assert all(known_loss(loss).constant is None for loss in odd)
 
 
 @pytest.mark.parametrize("logs", [True, False])

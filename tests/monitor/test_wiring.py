@@ -226,15 +226,32 @@ def test_gradients_that_are_never_cleared_are_found(home: Path, rate: float) -> 
     assert "never cleared" in found[0].evidence
 
 
+def test_gradients_are_seen_to_be_kept_where_the_first_parameter_has_none(home: Path) -> None:
+    class Unused(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.positions = nn.Parameter(torch.zeros(8))
+            self.net = mlp()
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.net(x)  # type: ignore[no-any-return]
+
+    model = Unused()
+    found, _, _ = trained(model, torch.optim.AdamW(model.parameters(), 1e-3), clear=lambda step: False)
+    assert "not-cleared" in codes(found)
+
+
+@pytest.mark.parametrize("also_first", [True, False])
 @pytest.mark.parametrize("way", ["none", "zero", "clip"])
 def test_gradients_that_are_gone_before_the_step_are_distinguished_from_a_loss_of_nothing(
-    home: Path, way: str
+    home: Path, way: str, also_first: bool
 ) -> None:
     model = mlp()
     optimizer = torch.optim.SGD(model.parameters(), 0.05, momentum=0.9)
     probe = gradtui.watch(model, optimizer, budget=None)
     for _ in range(60):
-        optimizer.zero_grad()
+        if also_first:
+            optimizer.zero_grad()
         cross_entropy(model, X, Y).backward()  # type: ignore[no-untyped-call]
         if way == "clip":
             nn.utils.clip_grad_norm_(model.parameters(), 0.0)
@@ -243,9 +260,11 @@ def test_gradients_that_are_gone_before_the_step_are_distinguished_from_a_loss_o
         optimizer.step()
     probe.close()
     assert probe.run is not None
-    found = diagnose_run(gradtui.open_run(probe.run)).findings
-    assert codes(list(found)) == ["no-gradient"]
+    diagnosis = diagnose_run(gradtui.open_run(probe.run))
+    found = diagnosis.findings
+    assert codes([*found, *diagnosis.remarks]) == ["no-gradient"]
     assert "between backward() and the optimizer's step" in found[0].evidence
+    assert "optimizer.zero_grad()" in found[0].cures[0].code
 
 
 def test_gradients_cleared_now_and_then_are_information_and_cleared_ones_nothing(home: Path) -> None:

@@ -145,6 +145,11 @@ class CodeWriter:
         """Clear the gradients."""
         return f"# before loss.backward(), once for each step\n{self.optimizer}.zero_grad()"
 
+    def clear_earlier(self) -> str:
+        """Clear the gradients before the backward pass, and not before the step."""
+        there = "in place of the present zero_grad() or clip at 0: nothing"
+        return f"{self.clear()}\n{self._gradient}, {there}"
+
     def scale_loss(self) -> str:
         """Scale the loss."""
         return (

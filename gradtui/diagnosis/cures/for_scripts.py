@@ -22,6 +22,8 @@ UNUSUAL = 3.0
 """A rate that differs from the usual one by this factor is unusual."""
 AIMED_UPDATE = 1e-3
 MOST_LARGER = 1000.0
+CLEAR_EARLIER = "clear the gradients earlier"
+"""The name of the cure for gradients that are gone before the step."""
 START_STEPS = 10
 """If a training breaks within this many steps, the initial weights may have the wrong size."""
 CLIP_MARGIN = 3.0
@@ -128,6 +130,9 @@ class ScriptAdvice:
 
     def _reached(self) -> Iterator[CureOffer]:
         """What connects layers with the loss again, or leaves them out where the loss is not meant to use them."""
+        if any(offer.name == CLEAR_EARLIER for offer in self._finding.cures):
+            yield from self._wiring(CLEAR_EARLIER, self._code.clear_earlier())
+            return
         facts = self._evidence.facts
         cut = facts is not None and bool(facts.unreached)
         if not cut and set(self._finding.layers) >= set(self._evidence.layers):

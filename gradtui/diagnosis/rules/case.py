@@ -103,7 +103,12 @@ class Case:
         """Return the loss over the steps, with what is known about it."""
         known = self.evidence
         return LossCourse(
-            known.loss, known.chance_loss, known.loss_kind, known.trained_before, known.constant_loss
+            known.loss,
+            known.chance_loss,
+            known.loss_kind,
+            known.trained_before,
+            known.constant_loss,
+            known.loss_terms,
         )
 
     @property

@@ -7,7 +7,7 @@ import numpy as np
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Floats
 from gradtui.diagnosis.findings import Finding
-from gradtui.diagnosis.loss import scatter_of
+from gradtui.diagnosis.loss import roughness_of, scatter_of
 from gradtui.diagnosis.rules.case import Case, number
 from gradtui.diagnosis.rules.units import dead_layers
 from gradtui.diagnosis.thresholds import (
@@ -15,7 +15,9 @@ from gradtui.diagnosis.thresholds import (
     FEWEST_UNSTABLE_STEPS,
     JUMP_SCATTER,
     JUMPED_LOSS,
+    SMOOTH_SHARE,
     SMOOTHED_STEPS,
+    TERM_RISE,
     UNSTABLE_END_SHARE,
     UNSTABLE_LOSS,
     UNSTABLE_SHARE,
@@ -58,6 +60,8 @@ def swings(case: Case) -> tuple[int, float] | None:
     if dead_layers(case, at_start=True):
         # Only the biases behind the dead layer move, and their loss says nothing about the rest.
         return None
+    if smooth_rise(case) is not None:
+        return None
     values = np.where(np.isfinite(loss.values), loss.values, np.inf)
     span = max(SMOOTHED_STEPS, len(values) // 20)
     lowest = np.minimum.accumulate(running_median(values, span))
@@ -90,6 +94,7 @@ def _jump(case: Case) -> tuple[int, float] | None:
     loss = case.evidence.loss
     if (
         case.evidence.experiment is not None
+        or smooth_rise(case) is not None
         or case.learns_anyway
         or case.loss_is_falling
         or not case.past_warmup
@@ -107,6 +112,42 @@ def _jump(case: Case) -> tuple[int, float] | None:
         return None
     row = int(np.flatnonzero(values > UNSTABLE_LOSS * reference)[0])
     return int(loss.steps[row]), float(np.nanmax(loss.highest))
+
+
+def smooth_rise(case: Case) -> tuple[int, float] | None:
+    """Return the step and the level at which a loss of several terms was highest, if it rose without swinging.
+
+    A term that begins near 0 grows in healthy trainings to several times the whole of the start: the distance of codes,
+    a divergence whose weight is raised, the disagreement with a teacher, an adversary that gets better. So the sum says
+    nothing about what is learned. A loss that swings, or that has gone to far above every term, is no such rise.
+    """
+    loss = case.loss
+    if case.evidence.experiment is not None or loss.terms < 2 or len(loss.values) < FEWEST_UNSTABLE_STEPS:
+        return None
+    if len(loss.values) < len(loss.series) or not loss.first > 0:
+        return None
+    usual = running_median(loss.values, SMOOTHED_STEPS)
+    peak = int(np.argmax(usual))
+    level = float(usual[peak])
+    high = loss.values[loss.values > UNSTABLE_LOSS * loss.first]
+    if not UNSTABLE_LOSS * loss.first < level < TERM_RISE * loss.first or not len(high):
+        return None
+    rough = roughness_of(loss.values[max(0, peak - SMOOTHED_STEPS) : peak + 2 * SMOOTHED_STEPS])
+    return (int(loss.series.steps[peak]), level) if rough <= SMOOTH_SHARE * level else None
+
+
+def risen_terms(case: Case) -> Finding | None:
+    """Remark on a loss of several terms that rose without swinging: which of them rose is not known."""
+    risen = smooth_rise(case)
+    if risen is None:
+        return None
+    step, level = risen
+    words = (
+        f"The loss rose to {number(level)} at step {step} (at the start {number(case.loss.first)}). It is the sum of "
+        f"{case.loss.terms} terms, of which one may grow in a healthy training, so it does not show what is learned: "
+        "log each term by its name."
+    )
+    return Finding("unstable-loss", "info", step, (), words)
 
 
 def reference_loss(case: Case) -> float:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gradtui.diagnosis.cures.for_scripts import CLEAR_EARLIER
 from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import CLEARED_TOO_RARELY, NEVER_CLEARED, SILENT_ROWS, SILENT_ROWS_AT_END
@@ -26,7 +27,7 @@ CLEAR_GRADIENTS = CureOffer(
     "of all gradients so far.",
 )
 CLEAR_BEFORE_BACKWARD = CureOffer(
-    "clear the gradients earlier",
+    CLEAR_EARLIER,
     {},
     "Call optimizer.zero_grad() before backward() or after optimizer.step(), not between the two, and "
     "do not clip at 0.",
@@ -46,13 +47,17 @@ RECONNECT_LAYERS = CureOffer(
 
 def certain(case: Case) -> list[Finding]:
     """Return the findings of this module that are more than information."""
-    findings = (not_optimized(case), not_cleared(case), cleared_too_early(case))
+    too_early = cleared_too_early(case)
+    # Gradients that are set to 0 before the step look like ones that are only ever added to.
+    kept = None if too_early is not None else not_cleared(case)
+    findings = (not_optimized(case), kept, too_early)
     return [finding for finding in findings if finding is not None and finding.severity != "info"]
 
 
 def information(case: Case) -> list[Finding]:
     """Return the findings of this module that are only information."""
-    findings = (not_optimized(case), not_cleared(case), clip_unused(case))
+    kept = None if cleared_too_early(case) is not None else not_cleared(case)
+    findings = (not_optimized(case), kept, clip_unused(case))
     return [finding for finding in findings if finding is not None and finding.severity == "info"]
 
 

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from gradtui.diagnosis import Evidence, Series, diagnose
 from gradtui.diagnosis.loss import LossCourse, roughness_of, scatter_of
+from gradtui.diagnosis.rules import remarks
 from tests.support.evidence import codes, curve, evidence, live, only
 
 RNG = np.random.default_rng(1)
@@ -53,6 +54,36 @@ class TestFewLosses:
 
     def test_the_first_loss_is_not_compared_with_itself(self) -> None:
         assert LossCourse(Series.of([200, 400, 600], [0.5, 0.2, 0.1])).now == 0.1
+
+
+class TestSeveralTerms:
+    @staticmethod
+    def rising(height: float, steps: int = 400) -> np.ndarray:
+        """One term falls, and another grows from 0 to that height and halves again."""
+        t = np.arange(steps) / steps
+        grown = (
+            height * np.minimum(1, (4 * t) ** 3) * np.where(t > 0.25, 0.5 + 0.5 * np.exp(-4 * (t - 0.25)), 1)
+        )
+        return falling(1.0, 0.3, steps) + grown
+
+    @pytest.mark.parametrize("height", [2.0, 5.0, 40.0])
+    def test_a_term_that_grows_smoothly_is_information(self, height: float) -> None:
+        run = script(self.rising(height) * (1 + noise(400, 0.05)), loss_terms=3)
+        assert codes(run) == []
+        assert [found.code for found in remarks(run)] == ["unstable-loss"]
+
+    def test_and_of_a_loss_of_one_term_it_is_a_finding(self) -> None:
+        assert "unstable-loss" in codes(script(self.rising(5.0) * (1 + noise(400, 0.05))))
+
+    def test_a_sum_that_swings_is_a_finding(self) -> None:
+        swinging = np.exp(noise(400)) * self.rising(5.0)
+        assert codes(script(swinging, loss_terms=3)) == codes(script(swinging)) != []
+
+    def test_a_sum_that_runs_away_is_a_finding(self) -> None:
+        assert codes(script(self.rising(5000.0), loss_terms=3)) != []
+
+    def test_a_sum_that_stays_where_it_began_is_not_learning(self) -> None:
+        assert codes(script(2.3 + noise(400, 0.02), loss_terms=2)) == ["not-learning"]
 
 
 class TestZeroPoint:

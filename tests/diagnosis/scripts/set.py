@@ -6,6 +6,7 @@ from tests.diagnosis.scripts import (
     healthy_images,
     healthy_others,
     healthy_sequences,
+    later_setting,
 )
 from tests.diagnosis.scripts.registry import TRAININGS
 
@@ -16,4 +17,5 @@ __all__ = [
     "healthy_images",
     "healthy_others",
     "healthy_sequences",
+    "later_setting",
 ]

@@ -117,7 +117,7 @@ def _terms(node: Any) -> int:
         if name in ("AddBackward0", "SubBackward0", "StackBackward0", *REDUCTIONS) or scales:
             waiting += inner
         else:
-            terms += name != "AccumulateGrad"
+            terms += 1
     return terms
 
 

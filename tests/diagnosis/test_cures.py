@@ -15,6 +15,7 @@ from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.cures.unusual import weight_size
 from gradtui.experiment import Experiment, resolve, set_fields
 from gradtui.experiment.presets import names
+from tests.diagnosis.failing.drawing import draw
 from tests.support.experiments import experiments
 
 OFFERS = {
@@ -122,6 +123,15 @@ def test_a_looser_threshold_is_near_the_usual_norm() -> None:
     exp = set_fields(resolve("cure-explode-clip"), {"cures.clip_norm": 1e-4})
     assert cures.for_overclipped(exp, 6.53)[0].set == {"cures.clip_norm": 7.0}
     assert keys(cures.for_overclipped(exp, 6.53)) == ["clip at 7", "no clipping"]
+
+
+def test_a_clip_that_held_a_recurrence_of_large_radius_back_is_not_loosened_alone() -> None:
+    given = draw(14016)
+    assert (given.net[0].block, given.net[0].recurrent_gain) == ("gru", 1.4)
+    first = cures.for_overclipped(given, 0.4, Measured(update=1e-4, largest_update=1e-3))[0]
+    cured = set_fields(given, first.set)
+    assert (cured.net[0].recurrent_init, cured.net[0].recurrent_gain) == ("orthogonal", 1.0)
+    assert cured.cures.clip_norm > given.cures.clip_norm
 
 
 def test_a_penalty_that_makes_the_gradient_vanish_is_removed_first() -> None:

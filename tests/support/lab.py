@@ -15,8 +15,9 @@ from gradtui.ui.screens.lab.lab_screen import LabScreen
 
 @pytest.fixture(autouse=True)
 def no_standby(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Start no standby process, since these tests train nothing and need no torch."""
+    """Start no process that tests did not ask for, since they train nothing and need no torch."""
     monkeypatch.setattr("gradtui.ui.screens.lab.run_controls.Trainers.warm", lambda self: None)
+    monkeypatch.setattr("gradtui.ui.screens.lab.cure_options.TRIAL_SECONDS", 0.0)
 
 
 async def until(pilot: Pilot[None], true: Callable[[], bool], seconds: float = 15.0) -> None:

@@ -98,6 +98,11 @@ class ChooseScreen(ModalScreen[str | None], OneAnswer[str | None]):
         if event.key is not None:
             self.dismiss(event.key)
 
+    def show_again(self, choices: Sequence[Choice]) -> None:
+        """Show these choices in place of the ones before; one that the person has moved to stays highlighted."""
+        self.choices = choices
+        self.query_one(SearchableList).search_again()
+
 
 def find_layer(app: App[Any], followed: FollowedRun | None, take: Callable[[int], None]) -> None:
     """Let the person choose one of a run's layers by its name; `take` gets its index."""

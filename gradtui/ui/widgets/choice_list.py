@@ -135,6 +135,14 @@ class SearchableList(Vertical):
         self._field.value = text
         self._field.cursor_position = len(text)
 
+    def search_again(self) -> None:
+        """List what is found now; an option that the person has moved to stays highlighted."""
+        kept = self.chosen if self._list.highlighted else None
+        self._search(self._field.value)
+        shown = [option.id for option in self._list.options]
+        if kept in shown:
+            self._list.highlighted = shown.index(kept)
+
     def action_move(self, by: int) -> None:
         """Move down by this many options, or up if negative, over headings and without going around the ends."""
         found = self._list

@@ -142,15 +142,13 @@ class CureComparison:
 
     def choose_cure(self) -> None:
         """Ask for a cure of the run on the screen, and train a fork with it beside the run."""
-        from gradtui.ui.screens.dialogs import Choice, ChooseScreen
-        from gradtui.ui.screens.lab.cure_options import cure_options
+        from gradtui.ui.screens.lab.cure_options import CureListScreen, cure_options
 
         run = self._curable()
         if run is None or run.experiment is None:
             return
-        experiment, folder = run.experiment, run.folder
+        experiment, folder, idle = run.experiment, run.folder, not run.live
         advised = [offer for finding in run.newest_findings or () for offer in finding.cures]
-        names = {offer.name for offer in advised}
 
         def ask(found: list[CureOption]) -> None:
             options = {option.key: option for option in found}
@@ -159,11 +157,7 @@ class CureComparison:
                 if key is not None:
                     self._controls.start_fork(options[key], folder)
 
-            choices = [
-                Choice(key, option.title, option.line(experiment), marked=option.cure.name in names)
-                for key, option in options.items()
-            ]
-            screen = ChooseScreen("Train a copy with a cure, side by side", choices, title_width=0)
+            screen = CureListScreen(found, experiment, advised, idle=idle)
             self._screen.app.push_screen(screen, take)
 
         self._controls.disk.do(lambda: cure_options(folder, experiment, advised), ask)

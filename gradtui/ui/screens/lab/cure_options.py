@@ -1,24 +1,34 @@
-"""List the cures of a run that can be tried beside it, from its start or from a step before it diverged."""
+"""List the cures of a run that can be tried beside it, from its start or from a step before it diverged.
+
+While the list is shown, and no training is under way, the cures that are advised are tried for a few steps each.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
+from textual.content import Content
 
 from gradtui.experiment import Experiment, ExperimentError, set_fields
-from gradtui.experiment.cures import CURES, Cure, cure
+from gradtui.experiment.cures import CURES, Cure
 from gradtui.runs.errors import RunError
 from gradtui.runs.meta import Parent
 from gradtui.ui.field_values import show
+from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import CureOffer
+    from gradtui.study.trials import Trial
     from gradtui.training.forks import Fork
 
+TRIAL_SECONDS = 10.0
+"""The time for all trials of one list: so long a person may well read it."""
 
 LONGEST_NAME = 80
 """The most characters of the name of a run with a cure."""
@@ -37,7 +47,7 @@ class CureOption:
     @property
     def key(self) -> str:
         """Return what distinguishes it from the other options."""
-        return f"{self.cure.key or self.cure.name}-{self.parent.step}"
+        return f"{self.cure.name}-{self.parent.step}"
 
     @property
     def title(self) -> str:
@@ -60,7 +70,9 @@ def cure_options(run: Path, experiment: Experiment, advised: Sequence[CureOffer]
     wanted = {one.name: one for one in map(_cure_of, advised)}
     fork = _fork_before_divergence(run)
     found = []
-    for one in (wanted | {known.name: known for known in CURES}).values():
+    keys = {one.key for one in wanted.values() if one.key}
+    others = {known.name: known for known in CURES if known.name not in wanted and known.key not in keys}
+    for one in (wanted | others).values():
         if not one.set_of(experiment):
             continue
         made = one.key or one.name
@@ -77,10 +89,10 @@ def _named(cured: Experiment, cure: Cure) -> Experiment:
 
 
 def _cure_of(offer: CureOffer) -> Cure:
-    """Return the cure of an offer: a known one, or one for this experiment, which undoes several things at once."""
-    if offer.key:
-        return cure(offer.key)
-    return Cure("", offer.name, offer.why, offer.price, lambda experiment: set_fields(experiment, offer.set))
+    """Return the cure of an offer as it was advised: with its changes, reason and cost for this experiment."""
+    return Cure(
+        offer.key, offer.name, offer.why, offer.price, lambda experiment: set_fields(experiment, offer.set)
+    )
 
 
 def _fork_before_divergence(run: Path) -> Fork | None:
@@ -107,3 +119,112 @@ def _applies_midway(fork: Fork, cure: Cure) -> bool:
     except ExperimentError:
         return False
     return True
+
+
+class CureListScreen(ChooseScreen):
+    """The CureListScreen lets the person choose a cure, and says which ones were tried and what came of them.
+
+    Args:
+        options: the cures, the best first.
+        experiment: the experiment without a cure.
+        advised: the cures that the findings advise.
+        idle: whether no training is under way, so that there is room for trials.
+        seconds: the time for all trials, by default TRIAL_SECONDS; with 0 nothing is tried.
+    """
+
+    def __init__(
+        self,
+        options: Sequence[CureOption],
+        experiment: Experiment,
+        advised: Sequence[CureOffer],
+        *,
+        idle: bool,
+        seconds: float | None = None,
+    ) -> None:
+        self._options = options
+        self._experiment = experiment
+        self._advised = advised
+        self._names = {offer.name for offer in advised}
+        self._seconds = TRIAL_SECONDS if seconds is None else seconds
+        self._over = threading.Event()
+        self._tried = self._of_start() if idle and self._seconds > 0 else ()
+        super().__init__("Train a copy with a cure, side by side", self._choices({}), title_width=0)
+
+    def _of_start(self) -> tuple[CureOffer, ...]:
+        """The advised cures that are tried: the first few that are listed."""
+        from gradtui.study.fixing import MOST_CANDIDATES
+
+        listed = {option.cure.name for option in self._options if option.fork is None}
+        offers = {offer.name: offer for offer in self._advised if offer.name in listed and offer.set}
+        return tuple(offers.values())[:MOST_CANDIDATES]
+
+    def on_mount(self) -> None:
+        """Begin to try the cures that are advised."""
+        if self._tried:
+            self._say(f"trying {len(self._tried)} of them for up to {self._seconds:.0f} s")
+            self.run_worker(self._try, thread=True, exclusive=True, group="trials")
+
+    def on_unmount(self) -> None:
+        """End the trials: the person has chosen, and the trainers are needed."""
+        self._over.set()
+
+    def _try(self) -> None:
+        from gradtui.runs.scratch import Scratch
+        from gradtui.study.engines.local import LocalEngine
+        from gradtui.study.trials import ranked, try_cures
+
+        trials: list[Trial] = []
+        engine = LocalEngine(None, max(1, self._experiment.run.threads), None)
+        try:
+            with Scratch() as root:
+                trials = try_cures(
+                    self._experiment,
+                    self._tried,
+                    engine,
+                    root,
+                    seconds=self._seconds,
+                    cancelled=self._over.is_set,
+                )
+        except OSError:
+            # No folder or no process for a trial: the list stays as it is.
+            pass
+        finally:
+            engine.close()
+        if not self._over.is_set():
+            self.app.call_from_thread(partial(self.show_trials, ranked(trials)))
+
+    def show_trials(self, trials: Sequence[Trial]) -> None:
+        """Show what came of the trials, and list the cures that were tried first, the best of them at the top."""
+        if not self.is_attached:
+            return
+        self._say("")
+        self.show_again(self._choices({trial.cure.name: trial for trial in trials}))
+
+    def _say(self, words: str) -> None:
+        self.query_one("Vertical").border_title = Content(
+            f"{self.frame_title}{f' · {words}' if words else ''}"
+        )
+
+    def _choices(self, trials: Mapping[str, Trial]) -> list[Choice]:
+        from gradtui.report.fix_page import trial_text
+
+        names = list(trials)
+
+        def place(option: CureOption) -> int:
+            tried = option.fork is None and option.cure.name in trials
+            return names.index(option.cure.name) if tried else len(names)
+
+        choices = []
+        for option in sorted(self._options, key=place):
+            trial = trials.get(option.cure.name) if option.fork is None else None
+            line = option.line(self._experiment)
+            marked = option.cure.name in self._names
+            choices.append(
+                Choice(
+                    option.key,
+                    option.title,
+                    line if trial is None else f"{trial_text(trial)}\n  {line}",
+                    marked,
+                )
+            )
+        return choices

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from msgspec.structs import replace
+from textual.widgets import OptionList
 
 from gradtui.diagnosis import CureOffer, Finding
 from gradtui.experiment import Experiment, resolve, set_fields
@@ -20,8 +21,9 @@ from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.study.cure_study import cure_study
+from gradtui.study.trials import Trial
 from gradtui.ui.app import GradtuiApp
-from gradtui.ui.screens.lab.cure_options import cure_options
+from gradtui.ui.screens.lab.cure_options import CureListScreen, cure_options
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
 from gradtui.ui.screens.lab.gradient_pane import GradientPane
 from gradtui.ui.widgets.layer_charts import ProfileChart
@@ -188,13 +190,73 @@ def test_an_advice_that_is_no_single_cure_is_listed_in_its_place(make_run: MakeR
     assert len({option.key for option in options}) == len(options)
 
 
+def test_an_advised_cure_is_listed_as_it_was_advised_and_only_once(make_run: MakeRun) -> None:
+    experiment = resolve("sigmoid-20")
+    slower = CureOffer(
+        "smaller learning rate", {"optimizer.lr": 3e-4}, "A step moved weights by 0.3.", "", "smaller-lr"
+    )
+    (first, *others) = cure_options(make_run(steps=20), experiment, [slower])
+    assert (first.cure.why, first.experiment.optimizer.lr) == (slower.why, 3e-4)
+    assert "0.0003" in first.line(experiment)
+    assert slower.key not in {other.cure.key for other in others}
+
+
+async def test_the_list_of_cures_says_what_came_of_trials_and_puts_the_best_first(make_run: MakeRun) -> None:
+    experiment, folder = resolve("sigmoid-20"), make_run(steps=20)
+    advised = [offer_of(cure(key), experiment) for key in ("relu", "batch-norm", "shortcuts")]
+    options = cure_options(folder, experiment, advised)
+    trials = [
+        Trial(advised[1], 40, 2.3, 1.12, -0.3),
+        Trial(advised[0], 40, 2.3, 2.1, -0.5),
+        Trial(advised[2], 40, 2.3, 2.2, -7.0),
+    ]
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        screen = CureListScreen(options, experiment, advised, idle=True, seconds=0)
+        app.push_screen(screen)
+        await until(pilot, lambda: "ReLU + He" in screen_text(app))
+        screen.show_trials(trials)
+        await until(pilot, lambda: "tried 40 steps: loss 2.3 → 1.12" in screen_text(app))
+        await until(pilot, lambda: "at its start the first layer still has" in screen_text(app))
+        assert [choice.title for choice in screen.choices[:3]] == [trial.cure.name for trial in trials]
+        # One that the person has moved to stays highlighted.
+        await pilot.press("down")
+        screen.show_trials([trials[1], trials[0], trials[2]])
+        await pilot.pause()
+        found = screen.query_one(OptionList)
+        assert found.highlighted == 0
+        assert "ReLU + He" in str(found.get_option_at_index(0).prompt)
+
+
+@pytest.mark.long
+async def test_advised_cures_are_tried_while_the_list_is_read_and_no_process_is_left(home: Path) -> None:
+    experiment = set_fields(resolve("sigmoid-20"), {"run.steps": 60})
+    folder = sick_run(experiment)
+    advised = [offer_of(cure(key), experiment) for key in ("relu", "batch-norm")]
+    app = GradtuiApp(attach=folder)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await lab_of(pilot)
+        options = cure_options(folder, experiment, advised)
+        app.push_screen(CureListScreen(options, experiment, advised, idle=True, seconds=60))
+        await until(pilot, lambda: "trying 2 of them for up to 60 s" in screen_text(app))
+        await until(pilot, lambda: screen_text(app).count("tried 15 steps: loss") == 2, seconds=90)
+        app.push_screen(CureListScreen(options, experiment, advised, idle=True, seconds=60))
+        await until(pilot, lambda: "trying 2 of them" in screen_text(app))
+        began = time.monotonic()
+        await pilot.press("escape")
+        await until(pilot, lambda: not any(work.is_running for work in app.workers if work.group == "trials"))
+        assert time.monotonic() - began < 15
+    assert [path.name for path in folder.parent.iterdir() if path.is_dir()] == [folder.name]
+
+
 @pytest.mark.long
 async def test_a_net_is_measured_before_it_is_trained_and_nothing_is_left(home: Path) -> None:
     app = GradtuiApp()
     async with app.run_test(size=(120, 36)) as pilot:
         lab = await lab_of(pilot)
         await pilot.press("i")
-        await until(pilot, lambda: "at initialisation, nothing trained" in screen_text(app), seconds=60)
+        await until(pilot, lambda: "initial gradients, untrained" in screen_text(app), seconds=60)
         await until(pilot, lambda: "─ theory" in screen_text(app))
         measured = lab.followed.folder.parent if lab.followed else None
         assert measured is not None

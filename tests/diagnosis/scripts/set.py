@@ -6,6 +6,7 @@ from tests.diagnosis.scripts import (
     healthy_images,
     healthy_others,
     healthy_sequences,
+    later_reporting,
     later_setting,
 )
 from tests.diagnosis.scripts.registry import TRAININGS
@@ -17,5 +18,6 @@ __all__ = [
     "healthy_images",
     "healthy_others",
     "healthy_sequences",
+    "later_reporting",
     "later_setting",
 ]

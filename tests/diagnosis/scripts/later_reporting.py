@@ -194,22 +194,7 @@ def adversarial_images(recorder: Recorder) -> bool:
     return loop(recorder, model, optimizer, loss_of, len(x), steps=250)
 
 
-@healthy("Bengio et al. 2009: sequences that grow longer; the loss rises with each length")
-def growing_sequences(recorder: Recorder) -> bool:
-    model = nn.ModuleDict({"cell": nn.GRU(1, 32, batch_first=True), "out": nn.Linear(32, 1)})
-    optimizer = torch.optim.Adam(model.parameters(), 5e-3)
-    recorder.watch(model, optimizer)
-    for step in range(300):
-        x = torch.rand(48, 4 + 4 * (step // 60), 1)
-        loss = F.mse_loss(model["out"](model["cell"](x)[0][:, -1]), x.sum(1))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        recorder.log(loss=loss)
-    return recorder.losses[-1] < 2
-
-
-@healthy("Grill et al. 2020 on the targets of a Q-function, whose returns grow while it learns")
+@healthy("Mnih et al. 2015: a Q-function, whose returns grow while it learns")
 def growing_returns(recorder: Recorder) -> bool:
     model, target = dense(4, 48, 48, 2), dense(4, 48, 48, 2)
     target.load_state_dict(model.state_dict())

@@ -157,7 +157,7 @@ class BackwardHook:
         trained = [ref for ref, p in known if p.requires_grad and not is_lazy(p)]
         places = np.linspace(0, len(trained) - 1, HOOKED_PARAMETERS)
         self._trained = trained
-        self._witness: weakref.ref[nn.Parameter] | None = None
+        self._witness: ParameterRef | None = None
         self._hooked = [
             trained[place] for place in sorted({int(place) for place in places} if trained else ())
         ]

@@ -24,7 +24,7 @@ from gradtui.ui.screens.dialogs import Choice, ChooseScreen
 
 if TYPE_CHECKING:
     from gradtui.diagnosis import CureOffer
-    from gradtui.study.trials import Trial
+    from gradtui.study.trials import CureTrial
     from gradtui.training.forks import Fork
 
 TRIAL_SECONDS = 10.0
@@ -173,7 +173,7 @@ class CureListScreen(ChooseScreen):
         from gradtui.study.engines.local import LocalEngine
         from gradtui.study.trials import ranked, try_cures
 
-        trials: list[Trial] = []
+        trials: list[CureTrial] = []
         engine = LocalEngine(None, max(1, self._experiment.run.threads), None)
         try:
             with Scratch() as root:
@@ -193,7 +193,7 @@ class CureListScreen(ChooseScreen):
         if not self._over.is_set():
             self.app.call_from_thread(partial(self.show_trials, ranked(trials)))
 
-    def show_trials(self, trials: Sequence[Trial]) -> None:
+    def show_trials(self, trials: Sequence[CureTrial]) -> None:
         """Show what came of the trials, and list the cures that were tried first, the best of them at the top."""
         if not self.is_attached:
             return
@@ -205,7 +205,7 @@ class CureListScreen(ChooseScreen):
             f"{self.frame_title}{f' · {words}' if words else ''}"
         )
 
-    def _choices(self, trials: Mapping[str, Trial]) -> list[Choice]:
+    def _choices(self, trials: Mapping[str, CureTrial]) -> list[Choice]:
         from gradtui.report.fix_page import trial_text
 
         names = list(trials)

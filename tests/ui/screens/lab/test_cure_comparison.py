@@ -21,7 +21,7 @@ from gradtui.runs.meta import Parent
 from gradtui.runs.reader import open_run
 from gradtui.runs.writer import RunWriter
 from gradtui.study.cure_study import cure_study
-from gradtui.study.trials import Trial
+from gradtui.study.trials import CureTrial
 from gradtui.ui.app import GradtuiApp
 from gradtui.ui.screens.lab.cure_options import CureListScreen, cure_options
 from gradtui.ui.screens.lab.findings_pane import FindingsPane
@@ -206,9 +206,9 @@ async def test_the_list_of_cures_says_what_came_of_trials_and_puts_the_best_firs
     advised = [offer_of(cure(key), experiment) for key in ("relu", "batch-norm", "shortcuts")]
     options = cure_options(folder, experiment, advised)
     trials = [
-        Trial(advised[1], 40, 2.3, 1.12, -0.3),
-        Trial(advised[0], 40, 2.3, 2.1, -0.5),
-        Trial(advised[2], 40, 2.3, 2.2, -7.0),
+        CureTrial(advised[1], 40, 2.3, 1.12, -0.3),
+        CureTrial(advised[0], 40, 2.3, 2.1, -0.5),
+        CureTrial(advised[2], 40, 2.3, 2.2, -7.0),
     ]
     app = GradtuiApp(attach=folder)
     async with app.run_test(size=(120, 36)) as pilot:

@@ -34,7 +34,7 @@ SAID = {
     "norm": r"norm",
     "shortcut": r"shortcut|path",
     "order": r"before the weights",
-    "branch_gain": r"1/√blocks",
+    "branch_gain": r"square root of the number of blocks",
     "repeat": r"blocks? of|fewer layers",
     "layers": r"blocks? of|fewer layers",
     "width": r"width",

@@ -277,4 +277,4 @@ def test_a_cure_that_rearranges_blocks_says_how() -> None:
         if cured.layers != exp.net[0].layers:
             assert f"{cured.repeat} blocks of {cured.layers} layers" in offer.why
             assert "before the weights" in offer.why
-            assert "1/√blocks" in offer.why
+            assert "square root of the number of blocks" in offer.why

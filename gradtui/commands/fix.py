@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, FOUND, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.engine_trainer import add_engine, chosen_engine
-from gradtui.commands.inputs import add_experiment, add_json, add_runs, chosen_experiment, chosen_root
+from gradtui.commands.inputs import (
+    add_experiment,
+    add_json,
+    add_runs,
+    check_output,
+    chosen_experiment,
+    chosen_root,
+)
 from gradtui.plain_text import plain
 from gradtui.study.repair_limits import ROUNDS, TRIAL_SECONDS
 
@@ -71,7 +78,8 @@ def _execute(args: Namespace) -> int:
     from gradtui.commands.interruptions import Interruptions
 
     experiment, root = chosen_experiment(args), chosen_root(args)
-    _check_output(args.output)
+    if args.output is not None:
+        check_output("output", args.output)
     try:
         engine = chosen_engine(args)(args.jobs, max(1, experiment.run.threads))
     except (ImportError, OSError) as error:
@@ -133,16 +141,6 @@ def _named(events: Iterator[RepairEvent]) -> Iterator[RepairEvent]:
         yield from events
     except OSError as error:
         raise BadInput(f"{error.filename or 'the run'}: {error.strerror}") from None
-
-
-def _check_output(output: Path | None) -> None:
-    """Raise BadInput before the training if the fixed experiment could not be written after it."""
-    if output is None:
-        return
-    if output.is_dir():
-        raise BadInput(f"--output: {output} is a folder; expected a file")
-    if not output.absolute().parent.is_dir():
-        raise BadInput(f"--output: {output.absolute().parent} is no folder")
 
 
 def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) -> int:

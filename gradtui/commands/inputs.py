@@ -123,6 +123,18 @@ def chosen_run(args: Namespace) -> Run:
     return open_run(chosen_folder(args))
 
 
+def check_output(option: str, path: Path) -> None:
+    """Raise BadInput before a long training if the file of an option could not be written after it."""
+    try:
+        if path.is_dir():
+            raise BadInput(f"--{option}: {path} is a folder; expected a file")
+        if not path.absolute().parent.is_dir():
+            raise BadInput(f"--{option}: {path} is in a folder that is not there")
+    except OSError as error:
+        # Such as a name that is too long.
+        raise BadInput(f"--{option}: {path}: {error.strerror}") from None
+
+
 def add_fail_on(parser: ArgumentParser) -> None:
     """Add --fail-on, the findings that make the command fail."""
     parser.add_argument(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.engine_trainer import add_engine, check_engine, chosen_engine
-from gradtui.commands.inputs import add_json, add_runs, chosen_root
+from gradtui.commands.inputs import add_json, add_runs, check_output, chosen_root
 
 if TYPE_CHECKING:
     from gradtui.commands.interruptions import Interruptions
@@ -94,10 +94,8 @@ def _checked(args: Namespace) -> StudySpec:
     for name in OUTPUTS:
         path: Path | None = getattr(args, name)
         # It would be too late to report this after hours of training.
-        if path is not None and (path.is_dir() or not path.absolute().parent.is_dir()):
-            raise BadInput(
-                f"--{name}: {path} is {'a folder' if path.is_dir() else 'in a folder that is not there'}"
-            )
+        if path is not None:
+            check_output(name, path)
     try:
         if args.parquet is not None:
             load_pyarrow()

@@ -70,6 +70,12 @@ def running_root() -> BackwardRoot | None:
     return None
 
 
+def other_thread_runs() -> bool:
+    """Return whether another thread is in a backward pass, whose hooks may be running and must not be replaced."""
+    thread = threading.get_ident()
+    return any(one != thread for one in list(_running))
+
+
 def listen(
     reader: GraphReader, before_pass: Callable[[], None], listener: RootListener | None = None
 ) -> None:

@@ -250,14 +250,16 @@ class BackwardHook:
         """Stop calling back."""
         self._wanted = _never
 
-    def remove(self) -> None:
-        """Remove the hooks. Never call this from one of them."""
+    def remove(self, *, tidy: bool = True) -> None:
+        """Remove the hooks. Never call this from one of them.
+
+        tidy: also remove the empty dictionaries that PyTorch leaves behind, which no running pass may still use.
+        """
         self.stop()
         for handle in self._handles:
             handle.remove()
-        for parameter in self._parameters():
+        for parameter in self._parameters() if tidy else ():
             if getattr(parameter, "_post_accumulate_grad_hooks", None) == {}:
-                # PyTorch leaves an empty dictionary behind.
                 parameter._post_accumulate_grad_hooks = None  # type: ignore[assignment]
 
 

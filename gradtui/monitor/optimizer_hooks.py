@@ -14,7 +14,7 @@ from torch.nn.parameter import is_lazy
 from torch.optim import Optimizer
 
 from gradtui.monitor.backward_losses import PassRoots
-from gradtui.monitor.backward_root import running_root
+from gradtui.monitor.backward_root import other_thread_runs, running_root
 from gradtui.monitor.clearing import ClearingCount
 from gradtui.monitor.gradients import (
     BackwardHook,
@@ -82,7 +82,8 @@ class OptimizerHook:
     @guarded()
     def before_pass(self) -> None:
         """Set the hooks of the parameters, which lazy ones did not take before, and swapped ones have lost."""
-        if running_pass() != -1:
+        if running_pass() != -1 or other_thread_runs():
+            # PyTorch would free a hook while it runs.
             return
         if self._backward.attached:
             self._backward.renew()
@@ -120,7 +121,7 @@ class OptimizerHook:
 
     def remove(self) -> None:
         """Remove the hooks. Never call this from one of them."""
-        self._backward.remove()
+        self._backward.remove(tidy=not other_thread_runs())
         for handle in self._handles:
             handle.remove()
 
@@ -214,7 +215,7 @@ class OptimizerHook:
             watched.find_parameters()
         # Parameters of lazy modules accept hooks only after the first step.
         if changed or not self._backward.attached:
-            self._backward.remove()
+            self._backward.remove(tidy=not other_thread_runs())
             self._hook_parameters()
         self._recorder.begin_step(watched)
 

@@ -15,6 +15,7 @@ from torch.utils import checkpoint
 import gradtui
 from gradtui.diagnosis.monitor import diagnose_run
 from gradtui.diagnosis.reading import evidence_of
+from gradtui.monitor.gradients import BackwardHook
 from gradtui.monitor.loss_kind import known_loss
 from gradtui.monitor.watch import Probe
 from gradtui.runs.reader import Run
@@ -263,6 +264,30 @@ def test_passes_of_several_threads_are_not_mixed_up(opened: Opened) -> None:
     if "loss" in run.scalar_names:
         steps, values = run.scalars("loss")
         np.testing.assert_allclose(values, np.array(losses)[steps - 1], rtol=1e-6)
+
+
+def test_a_pass_of_another_thread_replaces_no_hook_that_may_be_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    model, other, renewed = net(), net(), []
+    renew = BackwardHook.renew
+    monkeypatch.setattr(BackwardHook, "renew", lambda self: (renewed.append(1), renew(self)))
+    probe = gradtui.watch(model, torch.optim.SGD(model.parameters(), 0.1), budget=None)
+    within: list[int] = []
+
+    def beside(gradient: torch.Tensor) -> None:
+        before = len(renewed)
+        thread = threading.Thread(target=lambda: loss_of(other).backward())
+        thread.start()
+        thread.join()
+        within.append(len(renewed) - before)
+
+    loss = loss_of(model)
+    loss.register_hook(beside)
+    loss.backward()
+    probe.close()
+    assert renewed
+    assert within == [0]
 
 
 def test_the_training_is_the_same_bit_for_bit() -> None:

@@ -267,12 +267,13 @@ def test_passes_of_several_threads_are_not_mixed_up(opened: Opened) -> None:
 
 
 def test_a_pass_of_another_thread_replaces_no_hook_that_may_be_running(
-    monkeypatch: pytest.MonkeyPatch,
+    opened: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, other, renewed = net(), net(), []
     renew = BackwardHook.renew
     monkeypatch.setattr(BackwardHook, "renew", lambda self: (renewed.append(1), renew(self)))
-    probe = gradtui.watch(model, torch.optim.SGD(model.parameters(), 0.1), budget=None)
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
     within: list[int] = []
 
     def beside(gradient: torch.Tensor) -> None:

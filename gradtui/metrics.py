@@ -149,7 +149,6 @@ _RECORDED = (
         headline=extremes_headline(".2e", "largest |g|"),
         label="largest |g|",
         format="{:.2e}",
-        json="last",
     ),
     Metric(
         name="grad_zeros",
@@ -162,7 +161,6 @@ _RECORDED = (
         high=1.0,
         label="zeros in it",
         format="{:.1%}",
-        json="last",
     ),
     Metric(
         name="update_ratio",

@@ -13,7 +13,11 @@ from tests.diagnosis.labelled.cases import HALVES, WELL, cases
 from tests.diagnosis.labelled.criterion import CRITERIA
 from tests.diagnosis.labelled.recorded import FOLDER
 
-LABELS = {*WELL, *CODES} - {"nonfinite", "unstable-loss"} - {"not-optimized", "not-cleared", "spikes"}
+LABELS = (
+    {*WELL, *CODES}
+    - {"nonfinite", "unstable-loss"}
+    - {"not-optimized", "not-cleared", "spikes", "clip-unused"}
+)
 """What breaks or swings without a gradient that grows is labelled exploding too. Only scripts are wired wrongly."""
 
 

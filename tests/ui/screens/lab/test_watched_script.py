@@ -78,7 +78,7 @@ async def test_a_finding_that_begins_is_told_to_the_terminal(home: Path, wanted:
         # The announcement of a diagnosis, as the thread that follows the run makes it.
         followed._announcements.append(("exploding", "the gradient \x07grows", "warning"))
         for step in (41, 42):
-            writer.append("scalars", step, (0.05, 1.0))
+            writer.append("scalars", step, (0.05, 1.0, 1.0, 0.0))
             writer.append("grad_norm", step, (0.5, 0.6, 0.7))
             writer.flush()
         await until(pilot, lambda: not followed._announcements)

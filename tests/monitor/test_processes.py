@@ -107,7 +107,7 @@ def test_the_with_block_records_how_it_ended(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_ends_the_script_at_once(tmp_path: Path) -> None:
-    process = start(tmp_path, "while True: step(model, optimizer)")
+    process = start(tmp_path, "for _ in range(100_000): step(model, optimizer)")
     wait_for_step(tmp_path, 10)
     process.send_signal(signal.SIGINT)
     assert "KeyboardInterrupt" in process.communicate(timeout=10)[1]
@@ -116,7 +116,7 @@ def test_ctrl_c_ends_the_script_at_once(tmp_path: Path) -> None:
 
 
 def test_the_run_of_a_killed_script_has_died(tmp_path: Path) -> None:
-    process = start(tmp_path, "while True: step(model, optimizer)")
+    process = start(tmp_path, "for _ in range(100_000): step(model, optimizer)")
     run = wait_for_step(tmp_path, 10)
     assert run.status.state == "running"
     process.kill()

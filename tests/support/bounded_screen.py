@@ -40,6 +40,7 @@ def use_app(
         os.close(ours)
         _be_the_child(words, home, theirs)
     os.close(theirs)
+    os.set_blocking(ours, False)
     screen = _Screen(ours)
     faults: list[str] = []
     try:
@@ -70,8 +71,21 @@ class _Screen:
 
     def press(self, key: str) -> None:
         """Press a key, and wait until it is answered."""
-        with contextlib.suppress(OSError):
-            os.write(self._terminal, key.encode(errors="surrogatepass"))
+        rest = key.encode(errors="surrogatepass")
+        end = time.monotonic() + LONGEST_ANSWER
+        # A program that has ended, or waits until its own output is read, takes no more keys.
+        while rest and time.monotonic() < end:
+            readable, writable, _ = select.select([self._terminal], [self._terminal], [], QUIET_SECONDS)
+            try:
+                if writable:
+                    rest = rest[os.write(self._terminal, rest) :]
+                elif readable:
+                    self.got += os.read(self._terminal, 1 << 16)
+            except BlockingIOError:
+                continue
+            except OSError:
+                # The program has left the terminal.
+                break
         self.read(LONGEST_ANSWER)
 
     def read(self, seconds: float) -> None:

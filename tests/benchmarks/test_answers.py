@@ -46,5 +46,5 @@ def test_a_key_without_an_answer_is_said(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr("tests.benchmarks.terminal.ANSWER_SECONDS", 0.3)
     with closing(Terminal(program(CLOCK_AND_NUMBER), (20, 3), environment())) as terminal:
         _begin(terminal)
-        with pytest.raises(CannotMeasure, match="no answer to a key"):
+        with pytest.raises(CannotMeasure, match=r"no answer to a key|a key changes nothing"):
             answers_of(terminal, "x", "y", quiet=0.3)

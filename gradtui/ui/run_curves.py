@@ -63,6 +63,11 @@ def axis_choices(runs: Iterable[Mapping[str, Summary]]) -> list[str]:
     return [kind for name in (STEP, TIME, *numbers) for kind in (name, name + LOG)]
 
 
+def common_choices(curves: Mapping[str, Summary], other: Mapping[str, Summary] | None) -> list[str]:
+    """Return the axes that a run has, and with it the run that it is compared with, if there is one."""
+    return [one for one in axis_choices([curves]) if other is None or axis_of(other, one) is not None]
+
+
 def next_choice(choice: str, choices: Sequence[str]) -> str:
     """Return the choice after this one, or the first where it is none of them."""
     return choices[(choices.index(choice) + 1) % len(choices)] if choice in choices else choices[0]

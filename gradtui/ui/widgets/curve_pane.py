@@ -106,7 +106,8 @@ class CurvePane(Vertical, can_focus=True):
         self._event_marks: EventMarks | None = None
         self._plot: CurvePlot | None = None
         self._axis_words = ""
-        self._choices: list[str] = []
+        self._choices: Callable[[], list[str]] = list
+        """Returns the axes to choose from. Only the key needs them, and not each painting."""
         self._again: Callable[[], Awaitable[None]] | None = None
         """Paints the same data once more."""
 
@@ -213,11 +214,9 @@ class CurvePane(Vertical, can_focus=True):
     def _axes(self, curves: Mapping[str, Summary], other: Snapshot | None) -> tuple[XAxis, XAxis]:
         """Return the chosen axis for the run and for the one it is compared with; the steps where one lacks it."""
         from gradtui.charts.x_axis import STEPS
-        from gradtui.ui.run_curves import axis_choices, axis_of
+        from gradtui.ui.run_curves import axis_of, common_choices
 
-        self._choices = axis_choices([curves])
-        if other is not None:
-            self._choices = [one for one in self._choices if axis_of(other.curves, one) is not None]
+        self._choices = partial(common_choices, curves, None if other is None else other.curves)
         choice = settings_of(self.app).x_axis
         axis = axis_of(curves, choice)
         other_axis = STEPS if other is None else axis_of(other.curves, choice)
@@ -310,9 +309,10 @@ class CurvePane(Vertical, can_focus=True):
         from gradtui.ui.run_curves import next_choice
 
         store = store_of(self.app)
-        if store is None or not self._choices:
+        choices = self._choices()
+        if store is None or not choices:
             return
-        store.change(x_axis=next_choice(store.settings.x_axis, self._choices))
+        store.change(x_axis=next_choice(store.settings.x_axis, choices))
         for pane in self.screen.query(CurvePane):
             await pane.paint_again()
 

@@ -56,7 +56,7 @@ class OverlaidCurves(CurvePane):
             for entry in entries
             if (snapshot := next((run.snapshot for run in entry.counted if run.snapshot), None)) is not None
         }
-        self._choices = axis_choices(snapshot.curves for snapshot in known.values())
+        self._choices = partial(axis_choices, [snapshot.curves for snapshot in known.values()])
         choice = settings_of(self.app).x_axis
         axes = {letter: axis_of(snapshot.curves, choice) for letter, snapshot in known.items()}
         if not any(axes.values()):

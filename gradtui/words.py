@@ -80,6 +80,14 @@ def cut_middle(text: str, width: int) -> str:
     return f"{text[: width - 1 - end]}…{text[-end:]}"
 
 
+def common_beginning(texts: Sequence[str]) -> str:
+    """Return the characters with which all texts begin; "" where there are no texts."""
+    first, last = min(texts, default=""), max(texts, default="")
+    # All others are between these two, and so begin with what both begin with.
+    differs = (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1])
+    return first[: next(differs, len(first))]
+
+
 def seconds(value: float) -> str:
     """Return a duration in words: ``3.1 s``, ``2 min 05 s``, ``3 h 20 min``."""
     if value < 59.95:

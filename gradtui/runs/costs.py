@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 import msgspec
 
+from gradtui.ordinary_files import in_bytes
 from gradtui.runs.events import Event
 
 EVENT = "cost"
@@ -37,9 +38,9 @@ class RunCosts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         if self.step_seconds:
             parts.append(f"{1000 * self.step_seconds:.3g} ms/step")
         if self.memory is not None:
-            parts.append(_gigabytes(self.memory))
+            parts.append(in_bytes(round(self.memory)))
         if self.gpu_allocated is not None and self.gpu_reserved is not None:
-            parts.append(f"GPU {_gigabytes(self.gpu_allocated)} of {_gigabytes(self.gpu_reserved)}")
+            parts.append(f"GPU {in_bytes(round(self.gpu_allocated))} of {in_bytes(round(self.gpu_reserved))}")
         if self.gpu_use is not None:
             parts.append(f"GPU {self.gpu_use:.0%} busy")
         if self.step_seconds:
@@ -58,7 +59,3 @@ def newest_costs(events: Iterable[Event]) -> RunCosts:
         return msgspec.convert(dict(newest), RunCosts)
     except msgspec.ValidationError:
         return RunCosts()
-
-
-def _gigabytes(count: float) -> str:
-    return f"{count / 1e9:.3g} GB" if count >= 1e9 else f"{count / 1e6:.3g} MB"

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradtui.runs.run_info import RunInfo
+from gradtui.words import common_beginning
 
 SEEDS = frozenset({"seed", "random_seed", "manual_seed", "rng_seed", "random_state"})
 """The names that the field of a seed has in the configurations of scripts."""
@@ -124,14 +125,12 @@ def common_name(runs: Sequence[RunInfo]) -> str:
     if len(groups) == 1 and "" not in groups:
         return groups.pop()
     names = [run.name for run in runs]
-    first, last = min(names, default=""), max(names, default="")
-    same = next(
-        (at for at, pair in enumerate(zip(first, last, strict=False)) if pair[0] != pair[1]), len(first)
-    )
-    beginning = first[:same].rstrip(" -_#.,:=(0123456789") if first != last else first
+    beginning = common_beginning(names)
+    if len(set(names)) > 1:
+        beginning = beginning.rstrip(" -_#.,:=(0123456789")
     for word in sorted(SEEDS):
         beginning = beginning.removesuffix(word).rstrip(" -_#.,:=(")
-    return beginning or first
+    return beginning or min(names, default="")
 
 
 _KNOWN: dict[tuple[Path, bool, bool], tuple[str, str]] = {}

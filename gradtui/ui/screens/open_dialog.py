@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from gradtui.ui.disk_work import DiskWork
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.screens.dialogs import Hint
 from gradtui.ui.widgets.choice_list import Found, SearchableList
+from gradtui.words import common_beginning
 
 MOST_ENTRIES = 2000
 """The most entries of a folder that are read."""
@@ -71,7 +72,7 @@ class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
     def action_complete(self) -> None:
         """Complete the path to the chosen file, or to the common beginning of all that fit."""
         found = self.query_one(SearchableList)
-        if complete := found.chosen or (_common_beginning(found.keys) if found.keys else ""):
+        if complete := found.chosen or common_beginning(found.keys):
             found.type(complete)
 
     @on(SearchableList.Chosen)
@@ -100,14 +101,6 @@ class OpenScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):
                 self.query_one(SearchableList).type(text if text.endswith("/") else f"{text}/")
 
         self._disk.do(read, take)
-
-
-def _common_beginning(texts: Sequence[str]) -> str:
-    shortest, longest = min(texts), max(texts)
-    same = next(
-        (at for at, (one, other) in enumerate(zip(shortest, longest, strict=False)) if one != other), None
-    )
-    return shortest if same is None else shortest[:same]
 
 
 def completions(text: str) -> Iterator[str]:

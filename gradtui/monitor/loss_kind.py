@@ -133,9 +133,7 @@ def _known(node: Any, factor: float, share: float) -> KnownLoss:
         return KnownLoss("free")
     if even_power or name == "AbsBackward0":
         best, examples = _constant_by_hand(node, absolute=not even_power)
-        return KnownLoss(
-            "bounded", constant=None if best is None else best * factor * share, examples=examples
-        )
+        return KnownLoss("bounded", constant=_times(best, factor * share), examples=examples)
     if _saved(node, "_saved_reduction") != MEAN_OF_BATCH:
         return KnownLoss("bounded")
     constant, examples = _constant_answer(node, name)

@@ -47,17 +47,13 @@ RECONNECT_LAYERS = CureOffer(
 
 def certain(case: Case) -> list[Finding]:
     """Return the findings of this module that are more than information."""
-    too_early = cleared_too_early(case)
-    # Gradients that are set to 0 before the step look like ones that are only ever added to.
-    kept = None if too_early is not None else not_cleared(case)
-    findings = (not_optimized(case), kept, too_early)
+    findings = (not_optimized(case), not_cleared(case), cleared_too_early(case))
     return [finding for finding in findings if finding is not None and finding.severity != "info"]
 
 
 def information(case: Case) -> list[Finding]:
     """Return the findings of this module that are only information."""
-    kept = None if cleared_too_early(case) is not None else not_cleared(case)
-    findings = (not_optimized(case), kept, clip_unused(case))
+    findings = (not_optimized(case), not_cleared(case), clip_unused(case))
     return [finding for finding in findings if finding is not None and finding.severity == "info"]
 
 
@@ -105,6 +101,9 @@ def not_cleared(case: Case) -> Finding | None:
     """
     facts = seen_enough(case)
     if facts is None or facts.kept < SILENT_ROWS_AT_END:
+        return None
+    if cleared_too_early(case) is not None:
+        # Gradients that are set to 0 before the step look like ones that are only ever added to.
         return None
     share = facts.kept / (facts.kept + facts.cleared)
     if share >= NEVER_CLEARED:

@@ -13,7 +13,7 @@ from gradtui.study.state import Ranked, StudyRow, StudyState
 
 
 def ranked(spec: StudySpec, rows: Sequence[StudyRow], before: Outcome | None = None) -> tuple[Ranked, ...]:
-    """Return all changes but the first, the best first: healed ones, then by what was learned, then by step time.
+    """Return all changes but the first, the best first: by what is cured, then by what was learned, then by step time.
 
     Returns an empty ranking if the study has a grid, and before runs of the first change and of another one have ended.
     `before` is the outcome to compare with until the first change has one.

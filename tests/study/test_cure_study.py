@@ -205,7 +205,7 @@ def test_price_is_unknown_before_the_baseline_has_trained() -> None:
     launcher.started[1].train(decades=0.3, learns=True)
     row = settled(study).row("relu")
     assert row.verdict is not None
-    assert row.verdict.healed, "held against the sick run for now"
+    assert row.verdict.healed, "compared with the failing run for now"
     assert math.isnan(row.price)
 
 

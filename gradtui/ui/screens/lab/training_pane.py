@@ -76,7 +76,7 @@ class TrainingPane(Vertical):
         for path, label in _SCRIPT_FIELDS if self.script else _EXPERIMENT_FIELDS:
             value = value_at(self.experiment, path)
             changed = self.running is not None and value_at(self.running, path) != value
-            # A limit of 0 means that nobody has asked the script for another one.
+            # A limit of 0 means that no other limit was chosen for the script.
             own = self.script and path == "cures.clip_norm" and value == 0
             rows.append(FieldRow(path, label, self.clipping if own else show(path, value), changed))
         fields = self.query_one(FieldList)

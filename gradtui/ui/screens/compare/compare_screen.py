@@ -100,7 +100,8 @@ class CompareScreen(OneAnswer["Path | None"]):
         for followed in self.followed_runs:
             followed.pace = PAINT_SECONDS
             self.run_worker(partial(_follow, followed), thread=True, group="follow")
-        self.set_interval(PAINT_SECONDS, self.paint_fresh)
+        # A message, since the timer's own task would paint beside a key that paints.
+        self.set_interval(PAINT_SECONDS, partial(self.call_later, self.paint_fresh))
 
     def on_unmount(self) -> None:
         """End the reading threads."""

@@ -206,12 +206,12 @@ class RunWaterfall(Vertical):
 
     def __init__(self, scale: Scale) -> None:
         super().__init__()
-        self.scale = scale
+        self.chart = Waterfall(scale)
         self._title = ""
 
     def compose(self) -> ComposeResult:
         """Yield the chart."""
-        yield Waterfall(self.scale)
+        yield self.chart
 
     def write_title(self, title: str) -> None:
         """Write the title of the frame if it is new: that paints all of the frame."""
@@ -239,6 +239,7 @@ class Waterfalls(Vertical, can_focus=True):
         super().__init__(classes="pane", id="waterfalls-pane")
         self.border_title = "Waterfalls"
         self._entries: Sequence[ComparedRun] = ()
+        self._panes: list[RunWaterfall] = []
         self._metric: Metric | None = None
         self._scale = Scale()
 
@@ -253,7 +254,8 @@ class Waterfalls(Vertical, can_focus=True):
             self._metric = metric
             self._scale = Scale(metric.scale, metric.low, metric.high)
             await self.query("RunWaterfall, ScaleLegend").remove()
-            await self.query_one(Grid).mount(*(RunWaterfall(self._scale) for _ in entries))
+            self._panes = [RunWaterfall(self._scale) for _ in entries]
+            await self.query_one(Grid).mount(*self._panes)
             await self.mount(ScaleLegend(self._scale))
             self._arrange()
         views = [
@@ -266,10 +268,9 @@ class Waterfalls(Vertical, can_focus=True):
         if matrices:
             # All runs share one scale, so it has to include all of them before any is drawn.
             self._scale.include(np.concatenate([matrix.ravel() for matrix in matrices.values()]))
-        for entry, pane in zip(entries, self.query(RunWaterfall), strict=True):
+        for entry, pane in zip(entries, self._panes, strict=True):
             pane.write_title(f"{entry.letter} {entry.followed.title}")
-            data = entry.followed.data
-            chart = pane.query_one(Waterfall)
+            data, chart = entry.followed.data, pane.chart
             if data is not None and id(data) in matrices:
                 chart.update(matrices[id(data)], data.steps, data.last, whole_run=not entry.followed.live)
                 chart.step = data.step if data.request.at is not None else None
@@ -277,8 +278,8 @@ class Waterfalls(Vertical, can_focus=True):
 
     def rows_of(self, chart: Waterfall) -> tuple[ComparedRun, int] | None:
         """Return the run of a chart, and how many rows of time the chart can show; None where it is none of these."""
-        for entry, pane in zip(self._entries, self.query(RunWaterfall), strict=False):
-            if chart in pane.children:
+        for entry, pane in zip(self._entries, self._panes, strict=False):
+            if chart is pane.chart:
                 return entry, chart.capacity
         return None
 

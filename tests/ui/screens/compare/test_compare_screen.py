@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 
@@ -230,3 +231,20 @@ async def test_compared_runs_are_drawn_by_time_and_by_a_number_that_one_has(two:
         await pilot.press("X", "X")
         await until(pilot, lambda: panes[0].caption == "" and "by" not in panes[0].heading)
         assert screen.at == 40
+
+
+@pytest.mark.parametrize("what", ["quit", "back", "part"])
+async def test_a_key_may_come_while_the_waterfalls_are_placed(what: str, two: list[Path]) -> None:
+    app = GradtuiApp()
+    async with app.run_test(size=(120, 36)) as pilot:
+        lab = await lab_of(pilot)
+        screen = CompareScreen(two)
+        app.push_screen(screen)
+        while not screen.query(RunWaterfall):
+            await asyncio.sleep(0)
+        if what == "quit":
+            app.exit()
+            return
+        (screen.action_back if what == "back" else screen.action_part)()
+        await pilot.pause(0.3)
+        assert app.screen is (screen if what == "part" else lab)

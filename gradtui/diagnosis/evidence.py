@@ -128,6 +128,9 @@ class Evidence:
     """What is known of the loss (`diagnosis.loss.LossKind`)."""
     loss_terms: int = 1
     """The number of terms that add up to a script's loss, as far as its graph told."""
+    target_growth: float = math.nan
+    """The mean square distance of the newest targets of an error of numbers from the mean of the first ones, over the
+    variance of the first ones; NaN where unknown."""
     trained_before: bool = False
     """Whether the weights had been trained before the run began."""
     progress: Series = field(default_factory=Series.none)

@@ -97,6 +97,7 @@ def evidence_of(run: Run) -> Evidence:
         constant_loss=_constant_loss(meta.data.get("constant")) if meta else math.nan,
         loss_kind=_loss_kind(meta.data.get("loss_kind")) if meta else "",
         loss_terms=_count(meta.data.get("loss_terms")) if meta else 1,
+        target_growth=_growth(meta.data.get("targets")) if meta else math.nan,
         trained_before=bool(meta and meta.data.get("weights") == TRAINED),
         progress=_progress(meta.data.get("progress") if meta else None, scalar),
         skipped=scalar("skipped"),
@@ -121,7 +122,7 @@ def _with_root(evidence: Evidence, root: object) -> Evidence:
     What is logged may be another number than that on which `backward()` is called: a sum without a penalty, a mean of
     many steps.
     """
-    unknown = replace(evidence, constant_loss=math.nan)
+    unknown = replace(evidence, constant_loss=math.nan, target_growth=math.nan)
     if not isinstance(root, Mapping):
         return evidence if evidence.loss_kind else unknown
     at = np.flatnonzero(evidence.loss.steps == root.get("step"))
@@ -143,6 +144,20 @@ def _constant_loss(recorded: object) -> float:
         return math.nan
     loss = _number(recorded.get("loss"))
     return loss if loss > 0 else math.nan
+
+
+def _growth(recorded: object) -> float:
+    """How far the newest targets are from the first ones (`Evidence.target_growth`)."""
+    parts = [recorded.get(name) for name in ("first", "newest")] if isinstance(recorded, Mapping) else []
+    known = [
+        (_number(part.get("mean")), _number(part.get("variance")))
+        for part in parts
+        if isinstance(part, Mapping)
+    ]
+    if len(known) < 2 or not known[0][1] > 0:
+        return math.nan
+    (mean, variance), (new_mean, new_variance) = known
+    return (new_variance + (new_mean - mean) ** 2) / variance
 
 
 def _count(recorded: object) -> int:

@@ -151,6 +151,9 @@ COLLAPSED_NORM = 1e-4
 TERM_RISE, SMOOTH_SHARE = 100.0, 0.25
 """A term of a loss that begins near 0 may lift the sum to this many times that of the start at most; around its highest
 point single losses then deviate by this share of their level at most, where they swing by more."""
+TARGET_RISE = 2.0
+"""An error whose targets grow has run away if its last quarter is this many times the one before: returns that add up
+come to an end."""
 
 # -- dead and saturated units
 

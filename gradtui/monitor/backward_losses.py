@@ -3,13 +3,16 @@
 If a script logs its loss, only the first root is kept, with what is known from its graph: if the logged number is the
 same, that holds for the logged loss too.
 
-What the best constant answer gives is taken from the newest passes: the targets may change under way.
+What the best constant answer gives is taken from the newest passes: the targets may change under way. How far they
+have changed is told by the mean and the variance of the first and of the newest ones.
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Iterable
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -23,6 +26,10 @@ ROOT = "root"
 """The name in run.json of the facts from the first backward pass of a script that logs its loss."""
 CONSTANT = "constant"
 """The name in run.json of what the best constant answer to the newest batches gives."""
+TARGETS = "targets"
+"""The name in run.json of the mean and the variance of the first and of the newest targets."""
+FIRST_BATCHES = 8
+"""The number of batches of which the first targets are taken."""
 NEWEST_BATCHES = 64
 """The number of batches by which it is judged: enough for the scatter of single ones, few enough to follow targets that
 change."""
@@ -92,14 +99,16 @@ class BackwardLosses:
         """The kind of the loss, the loss of guessing, and the number of its terms."""
         self._constants: deque[tuple[Tensor, int, float]] = deque(maxlen=NEWEST_BATCHES)
         """The loss of the best constant answer to each of the newest batches, its examples, and a scaler's factor."""
+        self._first_targets: list[tuple[Tensor, Tensor]] = []
+        self._newest_targets: deque[tuple[Tensor, Tensor]] = deque(maxlen=FIRST_BATCHES)
         self._batches, self._next_kept = 0, FIRST_KEPT_AFTER
         self._begun = False
         self._over = writer.folder is None
 
     @property
     def wanted(self) -> bool:
-        """Return whether losses are still written, or what a constant answer gives is still looked at."""
-        return not self._over or self.knows_constant
+        """Return whether losses are still written, or the targets are still looked at."""
+        return not self._over or self.knows_targets
 
     @property
     def written(self) -> bool:
@@ -112,8 +121,8 @@ class BackwardLosses:
         return self._known is not None
 
     @property
-    def knows_constant(self) -> bool:
-        """Return whether the graph tells what a constant answer gives."""
+    def knows_targets(self) -> bool:
+        """Return whether the graph tells of the targets."""
         return self._batches > 0
 
     def reads_graph(self, step: int) -> bool:
@@ -129,13 +138,17 @@ class BackwardLosses:
             for known in (root.known for root in roots):
                 if known.constant is not None:
                     self._constants.append((known.constant, known.examples, factor))
-                    self._batches += 1
+                if known.targets is not None:
+                    self._newest_targets.append(known.targets)
+                    if len(self._first_targets) < FIRST_BATCHES:
+                        self._first_targets.append(known.targets)
+                self._batches += known.constant is not None or known.targets is not None
 
     def end_step(self, step: int, moment: float) -> None:
         """Write the loss of the step that has ended."""
         if self._batches >= self._next_kept and self.on_host:
             self._next_kept = 2 * self._batches
-            self._keep_constant()
+            self._keep_targets()
         if self._over:
             return
         taken, self._round = list(self._round.values()), {}
@@ -190,16 +203,25 @@ class BackwardLosses:
             return None
         return [root.value for root in roots] if scale is None else [_over(r.value, scale) for r in roots]
 
-    def _keep_constant(self) -> None:
-        """Keep what the best constant answer to the newest batches gives."""
+    def _keep_targets(self) -> None:
+        """Keep what the best constant answer to the newest batches gives, and how far the targets have changed."""
         examples = sum(count for _, count, _ in self._constants)
         if examples:
             total = sum(float(loss) * count / factor for loss, count, factor in self._constants)
             self._writer.keep(**{CONSTANT: {"loss": total / examples, "examples": examples}})
+        if self._first_targets:
+            told = {
+                name: {
+                    "mean": _mean(mean for mean, _ in batches),
+                    "variance": _mean(var for _, var in batches),
+                }
+                for name, batches in (("first", self._first_targets), ("newest", self._newest_targets))
+            }
+            self._writer.keep(**{TARGETS: told})
 
     def finish(self) -> None:
         """Write the loss that was kept back."""
-        self._keep_constant()
+        self._keep_targets()
         if self._log.logs(LOGGED):
             self._keep_root()
         elif not self._over:
@@ -212,6 +234,10 @@ class BackwardLosses:
             self._writer.begin_backward_loss(*self._known)
             self._begun = True
             self._log.add_row(BACKWARD_LOSS, step, moment, numbers)
+
+
+def _mean(numbers: Iterable[Tensor]) -> float:
+    return fmean(map(float, numbers))
 
 
 def _over(value: float | Tensor, scale: Tensor) -> float | Tensor:

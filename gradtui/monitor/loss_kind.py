@@ -21,6 +21,8 @@ ERRORS = frozenset(
     }
 )
 """The operations whose result is an error that cannot fall below 0."""
+NUMBER_ERRORS = frozenset({"MseLossBackward0", "SmoothL1LossBackward0", "HuberLossBackward0"})
+"""The errors of numbers: they grow with their targets."""
 TWO_CLASS_ERRORS = frozenset({"BinaryCrossEntropyBackward0", "BinaryCrossEntropyWithLogitsBackward0"})
 CLASS_ERRORS = frozenset({"NllLossBackward0", "NllLoss2DBackward0"})
 REDUCTIONS = ("MeanBackward0", "MeanBackward1", "SumBackward0", "SumBackward1", "NegBackward0")
@@ -59,6 +61,8 @@ class KnownLoss:
     targets, of a class the entropy of their shares. On a device it was not waited for; None where it is not known."""
     examples: int = 0
     """Examples from which that was taken."""
+    targets: tuple[Tensor, Tensor] | None = None
+    """The mean and the variance of the targets of an error of numbers in the batch; None where they are not known."""
     terms: int = 1
     """The number of terms that add up to the loss: beyond one, its kind is not known."""
 
@@ -132,14 +136,16 @@ def _known(node: Any, factor: float, share: float) -> KnownLoss:
     if factor < 0:
         return KnownLoss("free")
     if even_power or name == "AbsBackward0":
-        best, examples = _constant_by_hand(node, absolute=not even_power)
-        return KnownLoss("bounded", constant=_times(best, factor * share), examples=examples)
+        best, examples, mean = _constant_by_hand(node, absolute=not even_power)
+        targets = None if best is None or mean is None else (mean, best / max(1, _count(node)))
+        return KnownLoss("bounded", math.nan, _times(best, factor * share), examples, targets)
+    targets = _targets(node) if name in NUMBER_ERRORS else None
     if _saved(node, "_saved_reduction") != MEAN_OF_BATCH:
-        return KnownLoss("bounded")
+        return KnownLoss("bounded", targets=targets)
     constant, examples = _constant_answer(node, name)
     best = _times(constant, factor)
     if name not in CLASS_ERRORS:
-        return KnownLoss("bounded", constant=best, examples=examples)
+        return KnownLoss("bounded", math.nan, best, examples, targets)
     # The saved tensor is not used: in a checkpoint, unpacking it would run the forward pass again.
     shape = node.next_functions[0][0]._input_metadata[0].shape
     classes = shape[1] if len(shape) > 1 else shape[0]
@@ -159,7 +165,7 @@ def _constant_answer(node: Any, name: str) -> tuple[Tensor | None, int]:
     ):
         return None, 0
     if name == "MseLossBackward0":
-        return _least_square(target, type(_following(node)).__name__ == "ExpandBackward0")
+        return _least_square(target, _spreads(node)), len(target)
     if name in TWO_CLASS_ERRORS:
         return _least_entropy(target)
     if name not in CLASS_ERRORS or target.device.type != "cpu":
@@ -174,15 +180,27 @@ def _constant_answer(node: Any, name: str) -> tuple[Tensor | None, int]:
     return -(shares * shares.log()).sum() + (len(counts) - 1) / (2 * examples), examples
 
 
-def _least_square(target: Tensor, spread: bool) -> tuple[Tensor, int]:
-    """Return the mean square that the best constant answer leaves, and the number of examples.
+def _targets(node: Any) -> tuple[Tensor, Tensor] | None:
+    """Return the mean and the variance of the targets of an error of numbers; None where they are too few or not at
+    hand."""
+    target = _data(node, "target")
+    if target is None or target.ndim == 0 or len(target) < 2:
+        return None
+    return target.float().mean(), _least_square(target, _spreads(node))
+
+
+def _spreads(node: Any) -> bool:
+    """Return whether an answer of another shape was spread over the targets of an error."""
+    return type(_following(node)).__name__ == "ExpandBackward0"
+
+
+def _least_square(target: Tensor, spread: bool) -> Tensor:
+    """Return the mean square that the best constant answer leaves.
 
     `spread`: an answer of another shape was spread over the targets, so that one number is compared with all of them.
     """
     target = target.float()
-    if spread:
-        return target.var(), len(target)
-    return target.var(0).mean(), len(target)
+    return target.var() if spread else target.var(0).mean()
 
 
 def _least_entropy(target: Tensor) -> tuple[Tensor, int]:
@@ -194,38 +212,39 @@ def _least_entropy(target: Tensor) -> tuple[Tensor, int]:
 # -- losses that a script writes by hand
 
 
-def _constant_by_hand(node: Any, *, absolute: bool) -> tuple[Tensor | None, int]:
-    """Return the summed error of the best constant answer where a script squares a difference, or takes its size.
+def _constant_by_hand(node: Any, *, absolute: bool) -> tuple[Tensor | None, int, Tensor | None]:
+    """Return the summed error of the best constant answer where a script squares a difference, or takes its size, with
+    the number of examples and, of squares, the mean of the targets.
 
     The graph keeps only the difference, so the targets are known where the answer can be computed again cheaply.
     """
     difference = _data(node, "self")
     before = _following(node)
     if difference is None or type(before).__name__ not in ("SubBackward0", "RsubBackward1"):
-        return None, 0
+        return None, 0, None
     sides = [following for following, _ in before.next_functions]
     answers = [one for one in sides if one is not None]
     if len(answers) != 1 or _saved(before, "_saved_alpha") != 1:
-        return None, 0
+        return None, 0, None
     answer = _value(answers[0])
     if answer is None:
-        return None, 0
+        return None, 0, None
     first = sides[0] is not None and type(before).__name__ == "SubBackward0"
     target = (answer - difference if first else answer + difference).float()
     if target.ndim == 0 or len(target) < 2:
-        return None, 0
+        return None, 0, None
     spread = answer.shape != difference.shape
     if absolute:
         middle = target.median() if spread else target.median(0).values
-        return (target - middle).abs().sum(), len(target)
-    return _least_square(target, spread)[0] * target.numel(), len(target)
+        return (target - middle).abs().sum(), len(target), None
+    return _least_square(target, spread) * target.numel(), len(target), target.mean()
 
 
 def _value(node: Any) -> Tensor | None:
     """Return what an operation gave, where it was saved or is computed again within one small product."""
     along = []
     for _ in range(MOST_FACTORS):
-        if type(node).__name__ not in (*SAME_NUMBERS, "SelectBackward0"):
+        if type(node).__name__ not in (*SAME_NUMBERS, "SelectBackward0", "GatherBackward0"):
             break
         along.append(node)
         node = _only_following(node)
@@ -241,15 +260,25 @@ def _value(node: Any) -> Tensor | None:
     else:
         value = None
     for one in reversed(along if value is not None else ()):
-        if type(one).__name__ == "SelectBackward0":
-            dim, index = _saved(one, "_saved_dim"), _saved(one, "_saved_index")
+        dim = _signed(_saved(one, "_saved_dim"))
+        if type(one).__name__ == "GatherBackward0":
+            chosen = _data(one, "index")
+            if chosen is None or dim is None:
+                return None
+            value = value.gather(dim, chosen)  # type: ignore[union-attr]
+        elif type(one).__name__ == "SelectBackward0":
+            index = _signed(_saved(one, "_saved_index"))
             if dim is None or index is None:
                 return None
-            # torch keeps a negative number as a positive one.
-            value = value.select(dim, index - 2**64 if index >= 2**63 else index)  # type: ignore[union-attr]
+            value = value.select(dim, index)  # type: ignore[union-attr]
         else:
             value = value.reshape(_shape(one))  # type: ignore[union-attr]
     return value
+
+
+def _signed(number: Any) -> int | None:
+    """Return a number that an operation has saved; torch keeps a negative one as a positive one of 64 bits."""
+    return number - 2**64 if isinstance(number, int) and number >= 2**63 else number
 
 
 def _last_weight(node: Any) -> Tensor | None:

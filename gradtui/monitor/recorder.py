@@ -137,9 +137,7 @@ class ScriptRecorder:
     def wants_kind(self) -> bool:
         """Return whether the graph behind the loss is to be read: until its kind is known, and then now and then."""
         losses = self.losses
-        return not losses.kind_known or (
-            losses.knows_constant and (self.due or losses.reads_graph(self.step))
-        )
+        return not losses.kind_known or (losses.knows_targets and (self.due or losses.reads_graph(self.step)))
 
     @property
     def can_look_closely(self) -> bool:

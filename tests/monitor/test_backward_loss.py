@@ -421,6 +421,42 @@ def test_the_terms_of_a_loss_are_counted_and_a_graph_of_any_form_is_no_error() -
     assert all(known_loss(loss).constant is None for loss in odd)
 
 
+@pytest.mark.parametrize("where", [1, -1])
+@pytest.mark.parametrize(
+    "loss", [F.mse_loss, F.smooth_l1_loss, F.huber_loss, lambda p, y: (p - y).pow(2).mean() / 2]
+)
+def test_the_targets_of_chosen_answers_are_known(
+    loss: Callable[[Tensor, Tensor], Tensor], where: int
+) -> None:
+    torch.manual_seed(0)
+    model, wanted = nn.Linear(6, 3), 5 + 2 * torch.randn(400, 1)
+    chosen = model(torch.randn(400, 6)).gather(where, torch.randint(0, 3, (400, 1)))
+    targets = known_loss(loss(chosen, wanted)).targets
+    assert targets is not None
+    assert [float(number) for number in targets] == pytest.approx(
+        [float(wanted.mean()), float(wanted.var())], rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("logs", [True, False])
+def test_how_far_the_targets_of_a_script_have_moved_is_kept(opened: Opened, logs: bool) -> None:
+    torch.manual_seed(0)
+    model, every = nn.Linear(4, 1), []
+    optimizer = torch.optim.SGD(model.parameters(), 0.1)
+    probe = gradtui.watch(model, optimizer, budget=None)
+    for step in range(40):
+        every.append(step + 3 * torch.randn(64, 1))
+        optimizer.zero_grad()
+        loss = F.mse_loss(model(torch.randn(64, 4)), every[-1])
+        loss.backward()
+        optimizer.step()
+        if logs:
+            probe.log(loss=loss)
+    first, newest = torch.stack(every[:8]), torch.stack(every[-8:])
+    moved = (newest.var(1).mean() + (newest.mean() - first.mean()) ** 2) / first.var(1).mean()
+    assert evidence_of(opened(probe)).target_growth == pytest.approx(float(moved), rel=1e-3)
+
+
 @pytest.mark.parametrize("logs", [True, False])
 @pytest.mark.parametrize("connected", [True, False])
 def test_a_net_that_has_learned_the_mean_alone_has_not_learned(

@@ -59,7 +59,7 @@ def remarks(evidence: Evidence) -> list[Finding]:
             explosion.harmless_explosion(case),
             weak_gradients.harmless_vanishing(case),
             without_loss.collapsed_norm(case),
-            unstable.risen_terms(case),
+            unstable.remark_on_rise(case),
         )
         heads = _present(learning.unequal_heads(case))
         informs = [finding for finding in heads if finding.severity == "info"]

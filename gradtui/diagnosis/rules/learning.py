@@ -15,7 +15,7 @@ from gradtui.diagnosis.findings import CureOffer, Finding, Severity
 from gradtui.diagnosis.loss import loss_fall
 from gradtui.diagnosis.profile import head_strengths, median_of_known
 from gradtui.diagnosis.rules.case import Case, number, times
-from gradtui.diagnosis.rules.unstable import smooth_rise
+from gradtui.diagnosis.rules.unstable import explained_rise
 from gradtui.diagnosis.thresholds import (
     CLIPPED_RATIO,
     CLIPPED_SHARE,
@@ -183,7 +183,7 @@ def _is_stuck(case: Case) -> bool:
     script = case.evidence.experiment is None
     if case.stands_still:
         return True
-    if smooth_rise(case) is not None and not case.nothing_moves:
+    if explained_rise(case) is not None and not case.nothing_moves:
         return False
     if script and (len(loss.values) < FEWEST_LOSSES or loss.around_zero):
         return False

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 from gradtui.diagnosis import cures
 from gradtui.diagnosis.evidence import Floats
 from gradtui.diagnosis.findings import Finding
 from gradtui.diagnosis.loss import roughness_of, scatter_of
+from gradtui.diagnosis.profile import median_of_known
 from gradtui.diagnosis.rules.case import Case, number
 from gradtui.diagnosis.rules.units import dead_layers
 from gradtui.diagnosis.thresholds import (
@@ -17,6 +20,7 @@ from gradtui.diagnosis.thresholds import (
     JUMPED_LOSS,
     SMOOTH_SHARE,
     SMOOTHED_STEPS,
+    TARGET_RISE,
     TERM_RISE,
     UNSTABLE_END_SHARE,
     UNSTABLE_LOSS,
@@ -60,7 +64,7 @@ def swings(case: Case) -> tuple[int, float] | None:
     if dead_layers(case, at_start=True):
         # Only the biases behind the dead layer move, and their loss says nothing about the rest.
         return None
-    if smooth_rise(case) is not None:
+    if explained_rise(case) is not None:
         return None
     values = np.where(np.isfinite(loss.values), loss.values, np.inf)
     span = max(SMOOTHED_STEPS, len(values) // 20)
@@ -94,7 +98,7 @@ def _jump(case: Case) -> tuple[int, float] | None:
     loss = case.evidence.loss
     if (
         case.evidence.experiment is not None
-        or smooth_rise(case) is not None
+        or explained_rise(case) is not None
         or case.learns_anyway
         or case.loss_is_falling
         or not case.past_warmup
@@ -114,15 +118,19 @@ def _jump(case: Case) -> tuple[int, float] | None:
     return int(loss.steps[row]), float(np.nanmax(loss.highest))
 
 
-def smooth_rise(case: Case) -> tuple[int, float] | None:
-    """Return the step and the level at which a loss of several terms was highest, if it rose without swinging.
+@dataclass(frozen=True)
+class ExplainedRise:
+    """An ExplainedRise is a rise of the loss that healthy trainings have too, with its highest point and its reason."""
 
-    A term that begins near 0 grows in healthy trainings to several times the whole of the start: the distance of codes,
-    a divergence whose weight is raised, the disagreement with a teacher, an adversary that gets better. So the sum says
-    nothing about what is learned. A loss that swings, or that has gone to far above every term, is no such rise.
-    """
+    step: int
+    level: float
+    reason: str
+
+
+def explained_rise(case: Case) -> ExplainedRise | None:
+    """Return the rise of a script's loss if one of its terms or its targets explain it; else None."""
     loss = case.loss
-    if case.evidence.experiment is not None or loss.terms < 2 or len(loss.values) < FEWEST_UNSTABLE_STEPS:
+    if case.evidence.experiment is not None or len(loss.values) < FEWEST_UNSTABLE_STEPS:
         return None
     if len(loss.values) < len(loss.series) or not loss.first > 0:
         return None
@@ -130,24 +138,57 @@ def smooth_rise(case: Case) -> tuple[int, float] | None:
     peak = int(np.argmax(usual))
     level = float(usual[peak])
     high = loss.values[loss.values > UNSTABLE_LOSS * loss.first]
-    if not UNSTABLE_LOSS * loss.first < level < TERM_RISE * loss.first or not len(high):
+    if not level > UNSTABLE_LOSS * loss.first or not len(high):
         return None
+    reason = _risen_term(case, peak, level) or _grown_targets(case, level)
+    return ExplainedRise(int(loss.series.steps[peak]), level, reason) if reason else None
+
+
+def _risen_term(case: Case, peak: int, level: float) -> str:
+    """Return why a loss of several terms rose, if it did not swing; empty where it is no such rise.
+
+    A term that begins near 0 grows in healthy trainings to several times the whole of the start: the distance of codes,
+    a divergence whose weight is raised, the disagreement with a teacher, an adversary that gets better. So the sum says
+    nothing about what is learned. A loss that swings, or that has gone to far above every term, is no such rise.
+    """
+    loss = case.loss
     rough = roughness_of(loss.values[max(0, peak - SMOOTHED_STEPS) : peak + 2 * SMOOTHED_STEPS])
-    return (int(loss.series.steps[peak]), level) if rough <= SMOOTH_SHARE * level else None
+    if loss.terms < 2 or not level < TERM_RISE * loss.first or not rough <= SMOOTH_SHARE * level:
+        return ""
+    return (
+        f"It is the sum of {loss.terms} terms, of which one may grow in a healthy training, so it does not show what "
+        "is learned: log each term by its name."
+    )
 
 
-def risen_terms(case: Case) -> Finding | None:
-    """Remark on a loss of several terms that rose without swinging: which of them rose is not known."""
-    risen = smooth_rise(case)
+def _grown_targets(case: Case, level: float) -> str:
+    """Return why the error of numbers rose, if its targets have grown; empty where that is no reason.
+
+    The targets of a Q-function are its own later values, which grow with the returns while it learns. A squared error
+    grows with the square of its targets at most. Values that run away grow by the same factor again and again, so
+    their error rises until the end, by more each time.
+    """
+    growth = case.evidence.target_growth
+    third, fourth = np.array_split(case.loss.values, 4)[2:]
+    runs_away = median_of_known(fourth) > TARGET_RISE * median_of_known(third)
+    if not growth > 1.0 or runs_away or not level < UNSTABLE_LOSS * growth * case.loss.first:
+        return ""
+    return (
+        f"Its targets have moved by {number(float(np.sqrt(growth)))} times their scatter at the start, as those of a "
+        "Q-function do while its returns grow, so it does not show what is learned: log the return as the metric."
+    )
+
+
+def remark_on_rise(case: Case) -> Finding | None:
+    """Remark on a loss that rose although nothing need be wrong, with the reason."""
+    risen = explained_rise(case)
     if risen is None:
         return None
-    step, level = risen
     words = (
-        f"The loss rose to {number(level)} at step {step} (at the start {number(case.loss.first)}). It is the sum of "
-        f"{case.loss.terms} terms, of which one may grow in a healthy training, so it does not show what is learned: "
-        "log each term by its name."
+        f"The loss rose to {number(risen.level)} at step {risen.step} (at the start {number(case.loss.first)}). "
+        f"{risen.reason}"
     )
-    return Finding("unstable-loss", "info", step, (), words)
+    return Finding("unstable-loss", "info", risen.step, (), words)
 
 
 def reference_loss(case: Case) -> float:

@@ -86,6 +86,32 @@ class TestSeveralTerms:
         assert codes(script(2.3 + noise(400, 0.02), loss_terms=2)) == ["not-learning"]
 
 
+class TestMovingTargets:
+    """The targets of a Q-function are its own later values."""
+
+    @staticmethod
+    def returns(height: float, steps: int = 600) -> np.ndarray:
+        """The error of values that approach their end: it rises with the first steps they take, and falls."""
+        t = np.arange(steps) / steps
+        return 1.0 + height * t / 0.2 * np.exp(1 - t / 0.2)
+
+    @pytest.mark.parametrize("height", [2.0, 20.0, 200.0])
+    def test_an_error_that_rises_no_more_than_its_targets_is_information(self, height: float) -> None:
+        run = script(self.returns(height) * (1 + noise(600, 0.1)), target_growth=4 * height)
+        assert codes(run) == []
+        assert [found.code for found in remarks(run)] == ["unstable-loss"]
+        assert "targets have moved" in remarks(run)[0].evidence
+
+    @pytest.mark.parametrize("growth", [math.nan, 0.5, 1.0, 3.0])
+    def test_an_error_whose_targets_stay_is_a_finding(self, growth: float) -> None:
+        run = script(self.returns(20.0) * (1 + noise(600, 0.1)), target_growth=growth)
+        assert "unstable-loss" in codes(run)
+
+    def test_values_that_run_away_are_a_finding(self) -> None:
+        away = np.exp(np.linspace(0, 12, 600)) * (1 + noise(600, 0.1))
+        assert "unstable-loss" in codes(script(away, target_growth=1e9))
+
+
 class TestZeroPoint:
     @pytest.mark.parametrize(
         ("start", "end"),

@@ -1,13 +1,17 @@
 """Make the pictures in this folder from the real app and real trainings: ``python screenshots/make.py [NAME …]``.
 
 Every picture is taken of the app as a person has it: opened on an experiment, driven by keys, fed by a trainer
-process. Nothing is drawn for the picture.
+process. One is of a command's output on a terminal. Nothing is drawn for a picture.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import io
 import os
+import pty
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -16,6 +20,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from record import Recording, write_cast, write_svg
+from rich.console import Console
+from rich.text import Text
 from textual.pilot import Pilot
 
 from gradtui.experiment import resolve
@@ -114,6 +120,11 @@ BEFORE: dict[str, Sequence[Sequence[str]]] = {
     "watched": [(str(SCRIPT),)],
 }
 
+TRIALS = "trials"
+"""The name of the picture of `gradtui watch --try` on a terminal."""
+TRIED = ("--try", "lr=x0.01", "--try", "clip=1.0", "--try", "init=he", "--steps", "150")
+COLUMNS = 100
+
 # name: the study whose charts these are
 CHARTS = {"degradation": "degradation", "cures-ranked": "cures"}
 
@@ -189,13 +200,42 @@ def run(*arguments: str) -> None:
     subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
 
 
+def try_changes() -> Path:
+    """Let `gradtui watch --try` train a script with each change, and draw what it prints on a terminal."""
+    command = ("gradtui", "watch", *TRIED, "--", "python", "train.py")
+    started = [sys.executable, "-m", "gradtui", *command[1:-2], sys.executable, command[-1]]
+    main_side, terminal = pty.openpty()
+    environment = {**os.environ, "COLUMNS": str(COLUMNS), "TERM": "xterm-256color", "PYTHONPATH": os.getcwd()}
+    process = subprocess.Popen(
+        started, cwd=FOLDER, env=environment, stdin=terminal, stdout=terminal, stderr=subprocess.DEVNULL
+    )
+    os.close(terminal)
+    printed = b""
+    with contextlib.suppress(OSError):  # the terminal ends with the process
+        while piece := os.read(main_side, 65536):
+            printed += piece
+    if process.wait():
+        raise RuntimeError(printed.decode(errors="replace"))
+    report = printed.decode().replace("\r", "")
+    report = report[report.index("run 4 times") :]
+    console = Console(record=True, width=COLUMNS, file=io.StringIO(), color_system="truecolor")
+    console.print(Text(f"$ {shlex.join(command)}", style="bold"))
+    console.print(Text.from_ansi(report))
+    path = FOLDER / f"{TRIALS}.svg"
+    console.save_svg(str(path), title="gradtui watch --try")
+    return path
+
+
 def main(names: Sequence[str]) -> None:
     """Take the pictures of these names (none: all), each in a home of its own: settings are kept there."""
-    for name in names or (*PICTURES, *CHARTS, STORY):
+    for name in names or (*PICTURES, *CHARTS, TRIALS, STORY):
         with tempfile.TemporaryDirectory() as home:
             os.environ["GRADTUI_HOME"] = home
             if name == STORY:
                 asyncio.run(record())
+                continue
+            if name == TRIALS:
+                print(try_changes())
                 continue
             if name in CHARTS:
                 run("-m", "gradtui", "study", CHARTS[name], "--quiet", "--svg", str(FOLDER / f"{name}.svg"))

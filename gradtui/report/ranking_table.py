@@ -13,6 +13,8 @@ from gradtui.report.output import aligned
 from gradtui.runs.library import profile_of
 from gradtui.words import blocks
 
+SHORT_TITLE, LONG_TITLE = "gradient", "gradient, input → output"
+
 
 def ranking_rows(
     first: str,
@@ -41,12 +43,13 @@ def ranking_rows(
         drawn = "" if norms is None or ascii else blocks(profile_of(norms.tolist()))
         return (place, change, *cells(change, verdict), drawn, told)
 
-    rows = [("", "", *heads, "gradient, input → output", "")]
-    rows.append(row("", first, None, ", ".join(before.codes)))
+    rows = [row("", first, None, ", ".join(before.codes))]
     for place, (change, verdict) in enumerate(ranked, 1):
         found = ", ".join(verdict.after.codes)
         rows.append(row(str(place), change, verdict, verdict.word + (f": {found}" if found else "")))
-    return rows
+    # The charts of few layers leave no room for the long title.
+    long = max(len(cells[-2]) for cells in rows) >= len(LONG_TITLE)
+    return [("", "", *heads, LONG_TITLE if long else SHORT_TITLE, ""), *rows]
 
 
 def ranking_lines(first: str, rows: Sequence[Sequence[str]]) -> Iterator[Text]:

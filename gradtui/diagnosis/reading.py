@@ -39,6 +39,10 @@ TRAINED = "trained"
 """What run.json says of weights that had been trained before they were watched."""
 LOSS_NAME = re.compile(r"[Ll]oss|LOSS|^[Ee]rr([A-Z_/.]|$)|(^|[_/.])(nll|bce|mse)($|[_/.])")
 """The names of numbers that are losses: val_loss, errD, loss/policy."""
+TRAINING_LOSS = re.compile(
+    r"(train(ing)?|total|batch|mean)[_/. -]?loss|loss[_/. -]?(train(ing)?|total)", re.IGNORECASE
+)
+"""The names of numbers that are the loss of the whole training, though they are not called "loss"."""
 SAME_LOSS = 1e-3
 """Two numbers are the same loss if they differ by less than this share: one may have been rounded to bfloat16."""
 ROWS_BEFORE_BREAK = 32
@@ -69,6 +73,10 @@ def evidence_of(run: Run) -> Evidence:
             return Series.none()
         return _series(run.table_or_empty(name))
 
+    others = tuple(name for name in run.scalar_names if name != "loss" and LOSS_NAME.search(name))
+    loss, whole = scalar("loss"), [name for name in others if TRAINING_LOSS.fullmatch(name)]
+    if not len(loss) and len(whole) == 1:
+        loss = scalar(whole[0])
     evidence = Evidence(
         layers=tuple(layer.name for layer in layers),
         kinds=tuple(layer.kind for layer in layers),
@@ -76,8 +84,8 @@ def evidence_of(run: Run) -> Evidence:
         positions=_positions(experiment, layers),
         forms=tuple(layer.form for layer in layers) if any(layer.form for layer in layers) else (),
         paths=meta.paths if meta else (),
-        loss=scalar("loss"),
-        other_losses=tuple(name for name in run.scalar_names if name != "loss" and LOSS_NAME.search(name)),
+        loss=loss,
+        other_losses=others,
         accuracy=scalar("accuracy"),
         grad_norm=metric("grad_norm"),
         total_norm=scalar("grad_norm"),

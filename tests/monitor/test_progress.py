@@ -72,3 +72,26 @@ def test_a_metric_that_is_said_to_be_progress_counts_as_learning(
         "best": pytest.approx(best, rel=1e-6),
     }
     assert list(progress.values) == pytest.approx(list(values if higher else -values))
+
+
+@pytest.mark.parametrize(
+    ("name", "codes"),
+    [("train_loss", ["not-learning"]), ("Loss/train", ["not-learning"]), ("val_loss", []), ("errD", [])],
+)
+def test_the_training_loss_is_known_by_other_names(tmp_path: Path, name: str, codes: list[str]) -> None:
+    # No backward pass has a root here, so that the logged number is all that is known.
+    torch.manual_seed(0)
+    model = nn.Sequential(nn.Linear(8, 16), nn.Tanh(), nn.Linear(16, 4))
+    optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
+    probe = gradtui.watch(model, optimizer, runs=tmp_path)
+    for _ in range(STEPS):
+        loss = nn.functional.cross_entropy(model(torch.randn(64, 8)), torch.randint(4, (64,)))
+        for parameter, gradient in zip(
+            model.parameters(), torch.autograd.grad(loss, list(model.parameters())), strict=True
+        ):
+            parameter.grad = gradient
+        optimizer.step()
+        probe.log({name: loss})
+    probe.close()
+    assert probe.run is not None
+    assert [finding.code for finding in diagnose_run(open_run(probe.run)).findings] == codes

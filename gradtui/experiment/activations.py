@@ -46,6 +46,10 @@ class Activation(Struct, frozen=True, kw_only=True):
     parameters: int = 0
     """The number of learned parameters of one module."""
 
+    def in_words(self) -> str:
+        """Return the name for texts: that of torch's class where it is an abbreviation, such as ReLU."""
+        return self.modules[0] if self.modules and self.name.endswith("lu") else self.name
+
     def negative_slope(self, slope: float) -> float:
         """Return the slope below 0 of a piecewise linear activation whose group has this `slope`."""
         return 0.0 - self.value(-1.0, slope)

@@ -56,8 +56,20 @@ def use_tanh_xavier(exp: Experiment) -> Experiment:
 
 
 def _activate(exp: Experiment, name: str, **more: Any) -> Experiment:
-    """Return the experiment with this activation and the weights that fit it."""
-    return _each(exp, STACKED, activation=name, init=ACTIVATIONS[name].init, gain=1.0, **more)
+    """Return the experiment with this activation and the weights that fit it; a linear stem stays linear."""
+    net = tuple(
+        group
+        if group.block not in STACKED or _is_stem(group, exp)
+        else replace(group, activation=name, init=ACTIVATIONS[name].init, gain=1.0, **more)
+        for group in exp.net
+    )
+    return replace(exp, net=net)
+
+
+def _is_stem(group: Group, exp: Experiment) -> bool:
+    """Return whether a group is a single linear layer that only brings the input to the width of the others."""
+    single = group.repeat * group.layers == 1 and group.activation == "identity"
+    return single and any(other.activation != "identity" for other in exp.net)
 
 
 def use_lstm(exp: Experiment) -> Experiment:
@@ -155,7 +167,9 @@ def _residual(group: Group) -> Group:
     if group.layers == 1:
         # The number of weight layers stays, with two per block; it grows by one if it was odd.
         group = replace(group, layers=2, repeat=(group.repeat + 1) // 2)
-    return replace(group, shortcut="identity", order="pre", branch_gain="depth")
+    # Without a norm and an activation there is nothing to put before the weights.
+    bare = group.norm == "none" and group.activation == "identity"
+    return replace(group, shortcut="identity", order=group.order if bare else "pre", branch_gain="depth")
 
 
 def smaller_batch(exp: Experiment) -> Experiment:

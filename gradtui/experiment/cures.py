@@ -55,7 +55,7 @@ CURES: tuple[Cure, ...] = (
         "ReLU + He initialisation",
         "ReLU's slope is 1 wherever a unit is active, so with He initialisation and biases at 0 the gradient keeps its "
         "size on average at the start.",
-        "a unit that is never active gets no gradient and may stay dead, which a large rate makes likely.",
+        "a unit that is never active gets no gradient and may stay dead.",
         cure_edits.use_relu,
     ),
     Cure(
@@ -89,33 +89,31 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "tanh-xavier",
         "tanh + Xavier initialisation",
-        "tanh has slope 1 at zero, where sigmoid has 1/4, and Xavier initialisation keeps its inputs near zero.",
-        "it still saturates: very deep nets lose the gradient more slowly, but they lose it.",
+        "tanh has slope 1 at zero, and Xavier initialisation keeps its inputs near zero.",
+        "it still saturates: in very deep nets the gradient vanishes all the same.",
         cure_edits.use_tanh_xavier,
     ),
     Cure(
         "batch-norm",
         "batch normalisation",
-        "Each unit is brought to mean 0 and deviation 1 over the batch, so activations stay where slopes "
-        "are healthy.",
-        "needs batches of some size, behaves differently in training and in use, and a plain batch-normed ReLU "
-        "net still multiplies the gradient by 1.2 a layer towards the input: very deep ones explode at the start.",
+        "Each unit is brought to mean 0 and deviation 1 over the batch, so signals keep their size from layer to "
+        "layer, whatever the weights.",
+        "it needs batches of some size, and behaves differently in training and in use.",
         cure_edits.batch_norm,
     ),
     Cure(
         "layer-norm",
         "layer normalisation",
-        "Each example is brought to mean 0 and deviation 1 over a layer's units, whatever the batch or "
-        "the time step.",
-        "two numbers a unit and a little time at every layer; on conv nets mostly worse than batch "
-        "normalisation.",
+        "Each example is brought to mean 0 and deviation 1 over a layer's units, so signals keep their size, whatever "
+        "the weights.",
+        "two numbers a unit, and a little time at every layer.",
         cure_edits.layer_norm,
     ),
     Cure(
         "shortcuts",
         "residual shortcuts",
         "The input of each block is added to its output, so the gradient has a path without any factor to every block.",
-        "signals add up with depth; where widths differ, a projection is added.",
+        "the sum grows a little with every block.",
         cure_edits.shortcuts,
     ),
     Cure(
@@ -123,7 +121,7 @@ CURES: tuple[Cure, ...] = (
         "pre-norm blocks",
         "Layer normalisation before the weights and a shortcut around them: the gradient has a path without any "
         "factor to every block of attention.",
-        "the sum of all blocks grows with depth, and the last blocks change it by little.",
+        "the sum grows a little with every block, and the last blocks change it by little.",
         cure_edits.pre_norm,
     ),
     Cure(
@@ -136,7 +134,7 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "smaller-lr",
         "smaller learning rate",
-        "At a twentieth of the rate no step overshoots: a gradient is right only near the weights of its step.",
+        "At a twentieth of the rate, steps stay nearer to the weights for which their gradient is right.",
         "everything that was not too fast trains twenty times slower.",
         cure_edits.smaller_lr,
     ),
@@ -250,7 +248,7 @@ CURES: tuple[Cure, ...] = (
     Cure(
         "scale-loss",
         "loss scaling",
-        "fp16 knows nothing below 6e-8: the loss is multiplied before the backward pass, so that small "
+        "fp16 has no number below 6e-8: the loss is multiplied before the backward pass, so that small "
         "gradients survive, and the gradient divided again before the step.",
         "a step is lost each time the scale proves too large; it adapts by itself.",
         cure_edits.scale_loss,

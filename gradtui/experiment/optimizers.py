@@ -15,10 +15,16 @@ class OptimizerKind(Struct, frozen=True, kw_only=True):
 
     name: str
     """The name in experiment files."""
+    title: str = ""
+    """The name in texts; empty where it is the same."""
     state_tensors: int = 0
     """The numbers that the optimizer keeps for each weight, without the one for momentum."""
     takes_momentum: bool = False
     """This is true if the optimizer uses `momentum`, for which it keeps one more number for each weight."""
+
+    def in_words(self) -> str:
+        """Return the name for texts."""
+        return self.title or self.name
 
     def states(self, momentum: float) -> int:
         """Return the numbers that it keeps for each weight with this momentum."""
@@ -26,10 +32,10 @@ class OptimizerKind(Struct, frozen=True, kw_only=True):
 
 
 ROWS = (
-    OptimizerKind(name="sgd", takes_momentum=True),
-    OptimizerKind(name="adam", state_tensors=2),
-    OptimizerKind(name="adamw", state_tensors=2),
-    OptimizerKind(name="rmsprop", state_tensors=1, takes_momentum=True),
+    OptimizerKind(name="sgd", title="SGD", takes_momentum=True),
+    OptimizerKind(name="adam", title="Adam", state_tensors=2),
+    OptimizerKind(name="adamw", title="AdamW", state_tensors=2),
+    OptimizerKind(name="rmsprop", title="RMSprop", state_tensors=1, takes_momentum=True),
 )
 
 OPTIMIZERS: dict[str, OptimizerKind] = {row.name: row for row in ROWS}

@@ -216,7 +216,7 @@ def test_what_stands_out_is_undone_at_once_and_each_field_is_named_with_its_reas
     assert cured.cures.clip_norm == 1.0
     assert cured.optimizer.loss == "mean"
     assert cured.run.loss_scale == 0.0
-    for word in ("size -4", "L2 of 0.1", "clipping at 1e-6", "summed", "fp16", "0.4 times"):
+    for word in ("biases of -4", "L2 of 0.1", "clipping at 1e-6", "summed", "fp16", "0.4 times"):
         assert word in first.why, word
 
 

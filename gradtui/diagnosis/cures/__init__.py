@@ -18,8 +18,8 @@ from gradtui.diagnosis.cures.offers import (
     Wanted,
     offers,
 )
-from gradtui.diagnosis.cures.unusual import unusual
-from gradtui.diagnosis.cures.whole import DEEP_LAYERS, Fault, whole
+from gradtui.diagnosis.cures.unusual import biases_text, penalties_text, penalty_matters, unusual
+from gradtui.diagnosis.cures.whole import DEEP_LAYERS, Fault, rate_stands_out, whole
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
@@ -27,7 +27,14 @@ from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.spec import Experiment
 from gradtui.words import setting
 
-__all__ = ["HEALTHY_DECADES", "MOST_OFFERS", "MOST_OFFERS_FOR_SCRIPTS", "Measured", "offers"]
+__all__ = [
+    "HEALTHY_DECADES",
+    "MOST_OFFERS",
+    "MOST_OFFERS_FOR_SCRIPTS",
+    "Measured",
+    "offers",
+    "what_stands_out",
+]
 
 UNKNOWN = Measured()
 PENALTY_AND_STRUCTURE = frozenset(
@@ -155,8 +162,13 @@ def for_overclipped(
     threshold = float(f"{norm:.1g}") if math.isfinite(norm) and norm > 0 else 1.0
     looser = Remedy(
         f"clip at {setting(threshold)}",
-        "A threshold at the gradient's usual norm holds back the rare explosion and leaves others alone.",
-        "an explosion of a few times that norm still passes.",
+        lambda exp: (
+            "A threshold at the gradient's usual norm shortens only the steps whose gradient is longer than usual."
+            if exp is None or not rates.is_adaptive(exp)
+            else f"{rates.in_words(exp)} divides the gradient by its usual size, so a looser clip changes usual steps "
+            "by little; at the usual norm it acts only on longer gradients."
+        ),
+        "a gradient of up to that norm passes whole.",
         lambda exp: {"cures.clip_norm": threshold} if exp.cures.clip_norm else {},
     )
     if exp and (_others(exp) or (not rates.is_adaptive(exp) and not _rate_fits(exp, norm, measured.update))):
@@ -231,15 +243,50 @@ def for_slow_learning(exp: Experiment | None, measured: Measured) -> tuple[CureO
     return offers(exp, wanted, measured=measured)
 
 
+def _why_no_penalty(exp: Experiment | None) -> str:
+    known = penalties_text(exp) if exp else "a penalty shrinks the weights"
+    return f"{known[:1].upper()}{known[1:]}; smaller weights pass on less of the gradient."
+
+
+def _why_no_bias(exp: Experiment | None) -> str:
+    known = biases_text(exp) if exp else "biases far from 0 move units to where their activation is flat"
+    return f"{known[:1].upper()}{known[1:]}."
+
+
+def _why_no_clipping(exp: Experiment | None) -> str:
+    if exp and rates.is_adaptive(exp):
+        kind = rates.in_words(exp)
+        return (
+            f"{kind} divides the gradient by its usual size, so clipping every step levels the steps and hardly "
+            "shortens them."
+        )
+    return (
+        "Where every step is cut down, the threshold and not the gradient decides how far the weights move."
+    )
+
+
+def what_stands_out(exp: Experiment) -> list[str]:
+    """Return in words what is unusual in an experiment, its rate included; empty if nothing is."""
+    parts = [part.why for part in unusual(exp, raise_weights=True, lower_weights=True)]
+    if rate_stands_out(exp):
+        kind, usual = rates.in_words(exp), rates.adam_rate(exp)
+        parts.append(
+            f"{kind}'s rate is {setting(exp.optimizer.lr)}, and {setting(usual)} suits a net of this depth and width"
+            if rates.is_adaptive(exp)
+            else f"SGD's rate of {setting(exp.optimizer.lr)} is far from usual"
+        )
+    return list(dict.fromkeys(parts))
+
+
 NO_PENALTY = Remedy(
     "no penalty",
-    "The penalty shrinks the weights faster than the data can grow them, and small weights make the gradient vanish.",
+    _why_no_penalty,
     "whatever the penalty was for.",
-    lambda exp: {"cures.l1": 0.0, "cures.l2": 0.0},
+    lambda exp: {"cures.l1": 0.0, "cures.l2": 0.0} if penalty_matters(exp) else {},
 )
 NO_BIAS = Remedy(
     "biases at 0",
-    "Biases far from 0 push every unit to where its activation is flat, before it has learned anything.",
+    _why_no_bias,
     "none.",
     lambda exp: {
         f"net.{index}.{name}": 0.0
@@ -250,7 +297,7 @@ NO_BIAS = Remedy(
 )
 NO_CLIPPING = Remedy(
     "no clipping",
-    "Where every step is cut down, the threshold and not the gradient decides how far the weights move.",
+    _why_no_clipping,
     "nothing holds back an explosion any more.",
     lambda exp: {"cures.clip_norm": 0.0, "cures.clip_value": 0.0},
 )

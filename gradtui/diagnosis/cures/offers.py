@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any, NamedTuple
 
 from gradtui.diagnosis.cures import rates
+from gradtui.diagnosis.cures.case_texts import turns_units_off, worded
 from gradtui.diagnosis.cures.measured import Measured
-from gradtui.diagnosis.cures.unusual import INIT_NAMES
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import EXPLODING_DECADES, VANISHING_DECADES
@@ -27,17 +27,19 @@ MOST_OFFERS_FOR_SCRIPTS = 4
 HEALTHY_DECADES = (VANISHING_DECADES, EXPLODING_DECADES)
 """The predicted gradient of a cured net must lie between these."""
 ANY_DECADES = (-math.inf, math.inf)
-STRUCTURAL = frozenset({"shortcuts", "pre-norm"})
-"""Cures that rearrange blocks; their reason says how."""
 _GROUP = re.compile(r"net\.(\d+)\.")
+
+
+Text = str | Callable[[Experiment | None], str]
+"""The words of a remedy; where they depend on the experiment, a function of it."""
 
 
 class Remedy(NamedTuple):
     """A Remedy is a change that replaces one value of the experiment that was too small or too large."""
 
     name: str
-    why: str
-    price: str
+    why: Text
+    price: Text
     changes: Callable[[Experiment], dict[str, Any]]
 
 
@@ -66,7 +68,7 @@ def offers(
     measured = measured or Measured()
     found: list[CureOffer] = []
     for item in wanted:
-        offer = _offer(exp, item)
+        offer = _offer(exp, item, measured)
         if offer is None or any(offer.name == other.name for other in found):
             continue
         if exp is not None:
@@ -99,6 +101,9 @@ def _helps(exp: Experiment, offer: CureOffer, within: tuple[float, float], start
     For example, the gradient of deep sigmoids vanishes also with layer normalisation, and in a plain net of 57 layers
     it explodes with batch normalisation. Where theory is wrong about the net as it is, it is not asked.
     """
+    if offer.key == "relu" and turns_units_off(exp):
+        # ReLU's units would never fire, whatever its initial weights.
+        return False
     if within == ANY_DECADES or not any(path.startswith("net") for path in offer.set):
         return True
     if not math.isnan(start) and not theory_agrees(exp, start):
@@ -121,7 +126,7 @@ def _touches(exp: Experiment, offer: CureOffer, layers: tuple[str, ...]) -> bool
     return not affected or bool(changed & affected)
 
 
-def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
+def _offer(exp: Experiment | None, item: Wanted, measured: Measured) -> CureOffer | None:
     if item is None:
         return None
     if isinstance(item, CureOffer):
@@ -132,37 +137,13 @@ def _offer(exp: Experiment | None, item: Wanted) -> CureOffer | None:
     if isinstance(item, str):
         known = cure(item)
         changes = known.set_of(exp) if exp else {}
-        blocks = blocks_text(exp, changes) if exp and item in STRUCTURAL else ""
-        why = f"{known.why.rstrip('.')}: {blocks}." if blocks else known.why
-        offer = _saying_weights(_named_after_changes(CureOffer(known.name, changes, why, known.price, item)))
+        offer = CureOffer(known.name, changes, known.why, known.price, item)
+        offer = worded(exp, offer, measured) if exp else offer
     else:
         changes = valid(exp, item.changes(exp)) if exp else {}
-        offer = CureOffer(item.name, changes, item.why, item.price)
+        why, price = (text if isinstance(text, str) else text(exp) for text in (item.why, item.price))
+        offer = CureOffer(item.name, changes, why, price)
     return offer if changes or exp is None else None
-
-
-def _named_after_changes(offer: CureOffer) -> CureOffer:
-    """Name a cure of activation and initialisation after the initialisation where only that changes."""
-    fields = {path.rpartition(".")[2] for path in offer.set}
-    if not fields or not fields <= {"init", "gain"} or "init" not in fields:
-        return offer
-    rule = next(str(value) for path, value in offer.set.items() if path.endswith(".init"))
-    name = f"{INIT_NAMES.get(rule, rule)} initialisation"
-    why = (
-        f"The activation stays; weights as large as {name} makes them keep the gradient's size at the start."
-    )
-    return replace(offer, name=name, why=why, price="the rate may have to change with it.")
-
-
-def _saying_weights(offer: CureOffer) -> CureOffer:
-    """Add the initialisation to the text of a cure that changes it without saying so."""
-    said = f"{offer.name} {offer.why}".lower()
-    rule = next((str(value) for path, value in offer.set.items() if path.endswith(".init")), "")
-    gain = any(path.endswith(".gain") for path in offer.set)
-    if not (rule or gain) or any(word in said for word in ("weights", "initialisation", "gain")):
-        return offer
-    start = f"by {INIT_NAMES.get(rule, rule)} initialisation" if rule else "at gain 1"
-    return replace(offer, why=f"{offer.why.rstrip('.')}. The weights then start {start}.")
 
 
 def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
@@ -171,23 +152,3 @@ def valid(exp: Experiment, changes: dict[str, Any]) -> dict[str, Any]:
         return dict(diff(exp, set_fields(exp, changes)))
     except ExperimentError:
         return {}
-
-
-def blocks_text(exp: Experiment, changes: Mapping[str, object]) -> str:
-    """Return what the changes do to the blocks, as the end of a sentence; "" where blocks stay as they are."""
-    cured = set_fields(exp, dict(changes))
-    parts = []
-    for before, after in zip(exp.net, cured.net, strict=True):
-        if (before.repeat, before.layers) != (after.repeat, after.layers):
-            parts.append(
-                f"{_blocks(before.repeat, before.layers)} become {_blocks(after.repeat, after.layers)}"
-            )
-        if before.order != after.order and after.order == "pre":
-            parts.append("norm and activation move before the weights")
-        if before.branch_gain != after.branch_gain and after.branch_gain == "depth":
-            parts.append("each branch starts divided by the square root of the number of blocks")
-    return "; ".join(dict.fromkeys(parts))
-
-
-def _blocks(repeat: int, layers: int) -> str:
-    return f"{repeat} block{'' if repeat == 1 else 's'} of {layers} layer{'' if layers == 1 else 's'}"

@@ -7,12 +7,12 @@ import math
 
 from gradtui.diagnosis.cures.measured import Measured
 from gradtui.diagnosis.findings import CureOffer
-from gradtui.diagnosis.thresholds import LARGEST_UPDATE
+from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.net_plan import net_shape
 from gradtui.experiment.optimizers import OPTIMIZERS
 from gradtui.experiment.spec import Experiment
-from gradtui.words import plain_exponents, setting
+from gradtui.words import plain_exponents, setting, times
 
 AIMED_UPDATE = 1e-3
 """A larger rate aims at this update-to-weight ratio, the middle of the healthy range in decades."""
@@ -64,38 +64,70 @@ def adam_rate(exp: Experiment) -> float:
 def adam(exp: Experiment | None) -> CureOffer:
     """Return the offer of Adam with a rate for this depth and width; without changes if it is used already."""
     rate = adam_rate(exp) if exp else DEEP_ADAM_RATE
-    changes: dict[str, object] = {}
     name = f"Adam at {setting(rate)}"
-    why = "Adam makes every layer's steps about as large as its rate, however small or large the gradient is."
-    price = "two more numbers a weight, and sometimes a worse result than a well-chosen rate of SGD."
     if exp and exp.optimizer.kind == "adam":
         name = f"learning rate {setting(rate)}"
-        why = (
-            f"Adam's steps are about as large as its rate: at {setting(exp.optimizer.lr)} they are too "
-            f"{'small' if exp.optimizer.lr < rate else 'large'}, and {setting(rate)} suits a net of this depth and "
-            "width."
-        )
-        price = "none of its own; the best rate for this net may be a little smaller or larger."
-    if exp and not (exp.optimizer.kind == "adam" and _about(exp.optimizer.lr, rate)):
+    changes: dict[str, object] = {}
+    # Adam and AdamW make the same steps.
+    if exp and not (exp.optimizer.kind.startswith("adam") and _about(exp.optimizer.lr, rate)):
         changes = {"optimizer.kind": "adam", "optimizer.lr": rate}
-    return CureOffer(name, changes, why, price)
+    return CureOffer(name, changes, f"{_why_adam(exp, rate)}.", f"{_price_of_adam(exp)}.")
+
+
+def _why_adam(exp: Experiment | None, rate: float) -> str:
+    if exp is None or not is_adaptive(exp):
+        return "Adam makes every layer's steps about as large as its rate, however small or large the gradient is"
+    now, kind = exp.optimizer.lr, in_words(exp)
+    if _about(now, rate):
+        return f"Adam corrects its averages in the first steps, and {kind} does not: its first steps are far longer"
+    apart = f"{times(abs(math.log10(now / rate)))} times {'smaller' if now < rate else 'larger'}"
+    return (
+        f"{kind}'s steps at {setting(now)} are {apart} than at {setting(rate)}, which suits a net of this depth and "
+        "width"
+    )
+
+
+def _price_of_adam(exp: Experiment | None) -> str:
+    """Return what Adam costs beyond the present optimizer."""
+    kept = OPTIMIZERS[exp.optimizer.kind].states(exp.optimizer.momentum) if exp else 0
+    more = OPTIMIZERS["adam"].state_tensors - kept
+    numbers = "two more numbers a weight" if more == 2 else "one more number a weight" if more == 1 else ""
+    if exp and is_adaptive(exp):
+        rest = "the best rate for this net may be a little smaller or larger"
+    else:
+        rest = "sometimes a worse result than a well-chosen rate of SGD"
+    return f"{numbers}, and {rest}" if numbers else rest
+
+
+def in_words(exp: Experiment) -> str:
+    """Return the name of the experiment's optimizer for texts."""
+    return OPTIMIZERS[exp.optimizer.kind].in_words()
 
 
 def larger(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     """Return the offer of a larger rate, computed from the updates; None where the rate was not too small."""
+    moved = measured.update
     if measured.largest_update > WAS_FAST_UPDATE:
         return None
-    moved = plain_exponents(f"{measured.update:.1e}")
-    why = f"A step moves the weights by {moved} of their size; healthy is 1e-4 to 1e-2."
-    price = "too large a rate makes the loss swing; watch it."
+    size = (
+        "No step moves the weights"
+        if moved == 0
+        else f"A step moves the weights by {_figure(moved)} of their size"
+    )
+    why = f"{size}; healthy is 1e-4 to 1e-2."
+    price = "too large a rate makes the loss swing."
     if exp is None:
         return CureOffer("larger learning rate", {}, why, price)
-    wanted = AIMED_UPDATE / measured.update if measured.update > 0 else LARGEST_FACTOR
+    if math.isnan(moved):
+        return None
+    wanted = AIMED_UPDATE / moved if moved > 0 else LARGEST_FACTOR
     factor = min(max(wanted, LEAST_FACTOR), LARGEST_FACTOR)
     bound = (LARGEST_ADAPTIVE_RATE if is_adaptive(exp) else LARGEST_SGD_RATE) / momentum_gain(exp)
     rate = min(exp.optimizer.lr * factor, bound)
     if rate < exp.optimizer.lr * LEAST_FACTOR:
         return None
+    if moved >= SMALLEST_UPDATE:
+        why = f"{size}, which is healthy (1e-4 to 1e-2); within these steps larger ones may learn more."
     return CureOffer(
         f"larger learning rate, {setting(_rounded(rate))}", {"optimizer.lr": _rounded(rate)}, why, price
     )
@@ -106,13 +138,18 @@ def smaller(exp: Experiment | None, measured: Measured) -> CureOffer | None:
     moved = measured.largest_update
     if moved <= LARGEST_UPDATE:
         return None
+    factor = min(max(moved / LARGEST_UPDATE, LEAST_FACTOR), LARGEST_FACTOR)
+    price = ""
     if math.isnan(moved):
         factor = UNKNOWN_FACTOR
-        why = "Smaller steps do not overshoot: a gradient is right only near the weights of its step."
+        why = "Smaller steps stay nearer to the weights for which their gradient is right."
+    elif math.isinf(moved):
+        why = "A step moved weights beyond the largest number; healthy is 1e-4 to 1e-2 of their size."
     else:
-        factor = min(max(moved / LARGEST_UPDATE, LEAST_FACTOR), LARGEST_FACTOR)
-        why = f"A step moved weights by {plain_exponents(f'{moved:.2g}')} times their size; healthy is 1e-4 to 1e-2."
-    price = f"what was not too fast trains {factor:.2g} times slower."
+        why = f"A step moved weights by {_figure(moved)} times their size; healthy is 1e-4 to 1e-2."
+    if moved > LARGEST_UPDATE * LARGEST_FACTOR:
+        price = "it may not be enough, as such a step is not the rate's fault alone; "
+    price += f"what was not too fast trains {times(math.log10(factor))} times slower."
     rate = _rounded(exp.optimizer.lr / factor) if exp else 0.0
     return CureOffer("smaller learning rate", {"optimizer.lr": rate} if exp else {}, why, price, "smaller-lr")
 
@@ -126,6 +163,10 @@ def reverses(offer: CureOffer, exp: Experiment, parent: Experiment) -> bool:
     if kind != now.kind or before.lr == now.lr or rate == now.lr:
         return False
     return bool((rate - now.lr) * (now.lr - before.lr) < 0)
+
+
+def _figure(moved: float) -> str:
+    return plain_exponents(f"{moved:.2g}")
 
 
 def _about(rate: float, other: float) -> bool:

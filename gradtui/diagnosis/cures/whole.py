@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from typing import Any, Literal
 
 from gradtui.diagnosis.cures import rates
+from gradtui.diagnosis.cures.case_texts import worded
 from gradtui.diagnosis.cures.measured import Measured
-from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, STRUCTURAL, blocks_text, theory_agrees, valid
-from gradtui.diagnosis.cures.unusual import CurePart, unusual
+from gradtui.diagnosis.cures.offers import HEALTHY_DECADES, theory_agrees, valid
+from gradtui.diagnosis.cures.unusual import CurePart, and_listed, slope, unusual
 from gradtui.diagnosis.findings import CureOffer
 from gradtui.diagnosis.theory import predict
 from gradtui.diagnosis.thresholds import LARGEST_UPDATE, SMALLEST_UPDATE
-from gradtui.experiment.activations import ACTIVATIONS
 from gradtui.experiment.cures import cure
 from gradtui.experiment.net_plan import RECURRENT
 from gradtui.experiment.overrides import set_fields
-from gradtui.experiment.spec import Experiment, Group
+from gradtui.experiment.spec import Experiment
 from gradtui.words import setting
 
 Fault = Literal[
@@ -44,6 +44,8 @@ WIDE_RATE_SPREAD = 10.0
 """An adaptive rate above the usual one stands out from this factor on, if nothing broke and no units died."""
 USUAL_SGD_RATES = (0.02, 0.5)
 """A rate of SGD, times the factor that momentum adds to the steps, stands out if it is outside of these."""
+RATE_PRICES = ("the rate may have to change with it", "the rate may have to grow again")
+"""The price of parts that go with another rate."""
 LEAST_SLOPE = 0.5
 """A recurrence of radius 1 keeps a gradient only behind an activation of this slope at least: a sigmoid has 1/4."""
 FEWEST_IN_BATCH = 16
@@ -78,10 +80,12 @@ def whole(exp: Experiment, measured: Measured, fault: Fault) -> CureOffer | None
         (only,) = parts
         return CureOffer(only.name, changes, f"{_capital(only.why)}.", f"{only.price or 'none'}.", only.key)
     names = list(dict.fromkeys(part.name for part in parts))
-    name = _listed(names) if fields < 2 else f"undo what stands out: {_listed(names)}"
-    whys = dict.fromkeys(f"{part.name}: {part.why}" for part in parts)
-    prices = dict.fromkeys(part.price for part in parts if part.price not in ("", "none"))
-    return CureOffer(name, changes, f"{_capital('; '.join(whys))}.", f"{'; '.join(prices) or 'none'}.")
+    name = and_listed(names) if fields < 2 else f"undo what stands out: {and_listed(names)}"
+    whys = dict.fromkeys(f"{_capital(part.name)}: {part.why}." for part in parts)
+    # The cure sets the rate itself, so that the person need not.
+    idle = ("", "none", *(RATE_PRICES if rate is not None else ()))
+    prices = dict.fromkeys(part.price for part in parts if part.price not in idle)
+    return CureOffer(name, changes, " ".join(whys), f"{'; '.join(prices) or 'none'}.")
 
 
 def _undone(exp: Experiment, measured: Measured, fault: Fault) -> Iterator[CurePart]:
@@ -105,9 +109,7 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
     if fault == "moves too much" or (fault == "moves too little" and _is_shallow(exp)):
         return
     if any(group.block == "attention" for group in exp.net):
-        yield from _part(
-            cured, "pre-norm", "a pre-norm block gives the gradient a path without any factor to every block"
-        )
+        yield from _part(cured, "pre-norm")
         return
     if any(group.block in RECURRENT for group in exp.net):
         yield from _recurrent(exp, cured, fault)
@@ -127,9 +129,7 @@ def _structure(exp: Experiment, cured: Experiment, measured: Measured, fault: Fa
         yield norm
     # If the net has a norm already, its gradient vanishes in spite of it.
     if deep or norm is None:
-        yield from _part(
-            cured, "shortcuts", "over so many layers the gradient needs a path that no layer multiplies"
-        )
+        yield from _part(cured, "shortcuts")
 
 
 def _is_shallow(exp: Experiment) -> bool:
@@ -151,7 +151,7 @@ def _norm(exp: Experiment) -> CurePart | None:
     if not changes:
         return None
     name = f"{kinds[0]} normalisation"
-    why = "it keeps what reaches every activation at mean 0 and deviation 1, where slopes are healthy"
+    why = "it keeps what every layer passes on at mean 0 and deviation 1, whatever the weights"
     return CurePart(
         name, why, changes, f"{kinds[0]}-norm", "two numbers a unit, and a little time at every layer"
     )
@@ -163,7 +163,7 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Cur
         group.block == "rnn"
         and group.recurrent_init != "torch"
         and group.recurrent_gain < 1.0
-        and _slope(group) >= LEAST_SLOPE
+        and slope(group.activation, group.slope) >= LEAST_SLOPE
         for group in exp.net
     )
     # An LSTM whose forget gates are open for the whole sequence learns more slowly than a GRU.
@@ -188,25 +188,19 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Cur
         )
 
 
-def _slope(group: Group) -> float:
-    """The slope of a group's activation at 0, from both sides of it."""
-    value, step = ACTIVATIONS[group.activation].value, 1e-3
-    return (value(step, group.slope) - value(-step, group.slope)) / (2.0 * step)
-
-
-def _part(exp: Experiment, key: str, why: str, price: str = "") -> Iterator[CurePart]:
+def _part(exp: Experiment, key: str, why: str = "", price: str = "") -> Iterator[CurePart]:
     known = cure(key)
     changes = known.set_of(exp)
     if changes:
-        blocks = blocks_text(exp, changes) if key in STRUCTURAL else ""
-        why = f"{why} ({blocks})" if blocks else why
-        yield CurePart(known.name, why, dict(changes), key, price or known.price.rstrip("."))
+        offer = worded(exp, CureOffer(known.name, changes, known.why, known.price, key), Measured())
+        why = why or offer.why[:1].lower() + offer.why[1:].rstrip(".")
+        yield CurePart(offer.name, why, dict(changes), key, price or offer.price.rstrip("."))
 
 
 def _clip() -> CurePart:
     return CurePart(
         "clip at 1",
-        "a step whose gradient is longer than 1 is cut to that length",
+        "a gradient that is longer than 1 is cut to that length, so that a single one cannot outweigh all others",
         {"cures.clip_norm": 1.0},
         "clip-norm",
         "a threshold to choose",
@@ -255,14 +249,24 @@ def _rate(
     offer = rates.adam(cured)
     if not offer.set or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
         return None
-    size = f"{setting(exp.optimizer.lr)} of {exp.optimizer.kind}"
     if rates.is_adaptive(exp):
-        why = f"a rate of {size} is too {'small' if rate < usual else 'large'} for a net of this depth"
+        why = offer.why.rstrip(".")
     else:
         why = (
-            f"in place of {size}: Adam's steps are about as large as its rate, however large the gradient is"
+            "Adam's steps are about as large as its rate, while those of SGD, now at "
+            f"{setting(exp.optimizer.lr)}, are as small or large as the gradient"
         )
     return CurePart(offer.name, why, dict(offer.set), "", offer.price.rstrip("."))
+
+
+def rate_stands_out(exp: Experiment) -> bool:
+    """Return whether the learning rate is far from a usual one for this optimizer and net."""
+    rate = exp.optimizer.lr * rates.momentum_gain(exp)
+    if rates.is_adaptive(exp):
+        usual = rates.adam_rate(exp)
+        return not usual / RATE_SPREAD <= rate <= usual * RATE_SPREAD
+    low, high = USUAL_SGD_RATES
+    return not low <= rate <= high
 
 
 def _is_rebuilt(exp: Experiment, cured: Experiment) -> bool:
@@ -276,13 +280,6 @@ def _larger(exp: Experiment, measured: Measured) -> CurePart | None:
     if offer is None or (measured.parent is not None and rates.reverses(offer, exp, measured.parent)):
         return None
     return CurePart(offer.name, offer.why.rstrip("."), dict(offer.set), "", offer.price.rstrip("."))
-
-
-# -- words
-
-
-def _listed(names: list[str]) -> str:
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
 
 
 def _capital(text: str) -> str:

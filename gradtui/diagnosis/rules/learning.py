@@ -9,7 +9,6 @@ import re
 import numpy as np
 
 from gradtui.diagnosis import cures
-from gradtui.diagnosis.cures.unusual import unusual
 from gradtui.diagnosis.evidence import Evidence, Floats
 from gradtui.diagnosis.findings import CureOffer, Finding, Severity
 from gradtui.diagnosis.loss import loss_fall
@@ -155,7 +154,7 @@ def not_learning(case: Case) -> Finding | None:
     elif moved > LARGEST_UPDATE:
         reason = f"{size}: the rate is too large"
     else:
-        reason = f"gradients and updates look healthy: {_where_to_look(case)}"
+        reason = f"gradients and updates look healthy{_where_to_look(case)}"
     if case.stands_still:
         reason = "the loss is the same in every batch, as if the answers did not depend on the input"
     words = f"Nothing is learned: {case.progress_text()}; {reason}."
@@ -200,9 +199,8 @@ def _is_stuck(case: Case) -> bool:
 
 def _where_to_look(case: Case) -> str:
     """Return in words what stands out in the experiment; this names the data only if nothing stands out."""
-    experiment = case.evidence.experiment
-    parts = list(unusual(experiment, raise_weights=False, lower_weights=False)) if experiment else []
-    return "; ".join(dict.fromkeys(part.why for part in parts)) or "look at the data, its labels and the rate"
+    parts = cures.what_stands_out(case.evidence.experiment) if case.evidence.experiment else []
+    return f", but {'; '.join(parts)}" if parts else ": look at the data, its labels and the rate"
 
 
 def _on_its_way(case: Case) -> bool:

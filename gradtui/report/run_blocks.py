@@ -302,7 +302,7 @@ def _memory(shared: SharedRun) -> str | None:
     """Return the memory that the training needs in words; None where it is not known."""
     from gradtui.experiment.memory import memory_of
     from gradtui.experiment.recorded_shape import shape_in
-    from gradtui.training.machine import format_bytes
+    from gradtui.ordinary_files import in_bytes
 
     meta, experiment = shared.run.meta, shared.run.experiment
     shape = shape_in(meta.data) if meta is not None else None
@@ -310,7 +310,7 @@ def _memory(shared: SharedRun) -> str | None:
     if meta is None or experiment is None or shape is None:
         return None
     with contextlib.suppress(ExperimentError):
-        return format_bytes(memory_of(experiment, meta.parameters or None, shape).total)
+        return in_bytes(memory_of(experiment, meta.parameters or None, shape).total)
     return None
 
 

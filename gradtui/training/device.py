@@ -12,8 +12,9 @@ import torch
 from gradtui.experiment import Experiment, NetShape
 from gradtui.experiment.errors import ExperimentError
 from gradtui.experiment.memory import examples, memory_of
+from gradtui.ordinary_files import in_bytes
 from gradtui.training.failures import TrainingFailed
-from gradtui.training.machine import format_bytes, free_bytes
+from gradtui.training.machine import free_bytes
 
 CPU_FLOPS = 3e10
 """The multiplications and additions per second of one core that torch reaches in nets of moderate width."""
@@ -92,10 +93,10 @@ def check_fits(exp: Experiment, parameters: int, device: torch.device) -> None:
         kept = round(CERTAIN_SHARE * memory.activations)
     free = free_bytes()
     if needed + kept > free:
-        batch = f", a batch of {examples(exp):,} examples {format_bytes(kept)}" if kept > needed / 10 else ""
+        batch = f", a batch of {examples(exp):,} examples {in_bytes(kept)}" if kept > needed / 10 else ""
         raise TrainingFailed(
-            f"out of memory: the net's {parameters:,} parameters need {format_bytes(needed)} to train{batch}, "
-            f"and {format_bytes(free)} are free"
+            f"out of memory: the net's {parameters:,} parameters need {in_bytes(needed)} to train{batch}, "
+            f"and {in_bytes(free)} are free"
         )
 
 

@@ -33,8 +33,3 @@ def _free_in_control_group() -> int | None:
         return None if limit == "max" else max(0, int(limit) - used + (int(cached[1]) if cached else 0))
     except (OSError, ValueError):
         return None
-
-
-def format_bytes(count: int) -> str:
-    """Return a number of bytes as a short text, such as "1.5 GB"."""
-    return f"{count / 1e9:.1f} GB" if count >= 1e9 else f"{count / 1e6:.0f} MB"

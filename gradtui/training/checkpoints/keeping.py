@@ -6,6 +6,7 @@ from pathlib import Path
 from threading import Thread
 
 from gradtui.experiment import Experiment
+from gradtui.ordinary_files import in_bytes
 from gradtui.probe.sampling_budget import clock_of
 from gradtui.runs.folder import CHECKPOINT_FOLDER
 from gradtui.runs.safe_files import make_subfolder
@@ -14,7 +15,6 @@ from gradtui.training.checkpoints.files import HEADER_KEY, checkpoint_path, roll
 from gradtui.training.checkpoints.state import HostState, SessionStates, TrainingState
 from gradtui.training.checkpoints.tensors import write_tensors
 from gradtui.training.device import free_on
-from gradtui.training.machine import format_bytes
 from gradtui.training.recorder import Recorder
 from gradtui.training.session import Session
 
@@ -139,7 +139,7 @@ class RollbackBuffer:
         if self._off:
             reason = (
                 f"{COPIES} copies of its weights and of what the optimizer has gathered take "
-                f"{format_bytes(needed)}, more than {MEMORY_SHARE:.0%} of the {format_bytes(free)} that are free"
+                f"{in_bytes(needed)}, more than {MEMORY_SHARE:.0%} of the {in_bytes(free)} that are free"
             )
             recorder.writer.event("rewind_off", session.step, reason=reason)
 

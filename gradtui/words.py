@@ -22,6 +22,11 @@ def compare_decades(decades: float) -> str:
     return f"{times(abs(decades))} times {'weaker' if decades < 0 else 'stronger'} at the input"
 
 
+def several(count: int, noun: str) -> str:
+    """Return a count with its noun: ``1 layer``, ``1,000 layers``."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def times(decades: float) -> str:
     """Return the factor 10^decades in words: ``630 billion``; beyond trillions as ``1e42``."""
     for least, unit in _UNITS:

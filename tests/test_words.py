@@ -7,7 +7,7 @@ import math
 import pytest
 
 from gradtui.report.output import print_table
-from gradtui.words import compare_decades, figure, percent, plain_exponents, ratio, seconds, times
+from gradtui.words import compare_decades, figure, percent, plain_exponents, ratio, seconds, several, times
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,9 @@ def test_in_a_terminal_a_long_description_continues_under_its_beginning(
 )
 def test_exponents_are_written_as_people_write_them(text: str, plain: str) -> None:
     assert plain_exponents(text) == plain
+
+
+def test_a_count_has_its_noun() -> None:
+    assert [several(count, "layer") for count in (0, 1, 2, 1000)] == [
+        "0 layers", "1 layer", "2 layers", "1,000 layers",
+    ]  # fmt: skip

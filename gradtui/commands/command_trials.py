@@ -21,6 +21,7 @@ from gradtui.monitor.launch.options import LaunchOptions, read_notes
 from gradtui.monitor.trial import Trial
 from gradtui.runs.folder import LOG_FILE, slug_of
 from gradtui.study.script_trials import ScriptTrial, advised_changes, read_run
+from gradtui.words import several
 
 POLL_SECONDS = 0.05
 PLACEHOLDER = "{run}"
@@ -184,8 +185,9 @@ def trial_line(trial: ScriptTrial) -> str:
 
     text = f"{trial.name}: {trial.status}{f', {trial.reason}' if trial.reason else ''}"
     for run in trial.runs[:1]:
+        outcome = run.outcome
         text += (
-            f"; {run.outcome.step} steps, loss {figure(run.outcome.first_loss)} → {figure(run.outcome.loss)}"
+            f"; {several(outcome.step, 'step')}, loss {figure(outcome.first_loss)} → {figure(outcome.loss)}"
         )
     return text
 

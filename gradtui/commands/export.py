@@ -13,6 +13,7 @@ from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_runs, chosen_run
 from gradtui.plain_text import plain
 from gradtui.runs.export import KINDS
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.runs.export.sheets import Show
@@ -43,7 +44,7 @@ def _execute(args: Namespace) -> int:
     except RunError as error:
         raise BadInput(str(error)) from None
     files = str(done.files[0]) if len(done.files) == 1 else f"{args.out}: {len(done.files)} files"
-    print(plain(f"{files}, {done.steps:,} steps of {run.folder.name}"))
+    print(plain(f"{files}, {several(done.steps, 'step')} of {run.folder.name}"))
     return DONE
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_runs, chosen_root
 from gradtui.plain_text import plain
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.importing.load import Imported
@@ -59,7 +60,7 @@ def _description(imported: Imported, folder: Path) -> str:
     gradients = tables.layers["grad_norm"]
     scalars = tables.scalars.columns if tables.scalars else ()
     parts = [
-        f"{len(gradients.steps):,} steps of {len(gradients.columns)} layers ({tables.source})",
+        f"{several(len(gradients.steps), 'step')} of {several(len(gradients.columns), 'layer')} ({tables.source})",
         *(name for name in tables.layers if name != "grad_norm"),
         f"{len(scalars)} scalars",
         *([f"{len(tables.evaluations)} evaluations"] if tables.evaluations else []),

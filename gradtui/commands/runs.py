@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from gradtui.commands.command import DONE, BadInput, Subcommand
 from gradtui.commands.inputs import add_json, add_runs, chosen_root
 from gradtui.plain_text import plain
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.runs.run_info import RunInfo
@@ -80,7 +81,7 @@ def _execute(args: Namespace) -> int:
                     info.id,
                     info.name,
                     info.status.state,
-                    f"{info.steps:,} steps",
+                    several(info.steps, "step"),
                     _local_time(info.started),
                     _judgement(info),
                     " ".join([*(f"#{tag}" for tag in info.label.tags), *_note_line(info)]),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gradtui.commands.command import DONE, TRAINING_FAILED, BadInput, Subcommand
 from gradtui.commands.engine_trainer import add_engine, check_engine, chosen_engine
 from gradtui.commands.inputs import add_json, add_runs, check_output, chosen_root
+from gradtui.words import several
 
 if TYPE_CHECKING:
     from gradtui.commands.interruptions import Interruptions
@@ -150,7 +151,7 @@ def study_progress(state: StudyState) -> BarProgress:
 
     live = [row for row in state.rows if row.live]
     failed = sum(row.state in ("failed", "died") for row in state.rows)
-    parts = [f"{state.ended}/{state.total} runs", f"{len(live)} training"]
+    parts = [f"{state.ended}/{several(state.total, 'run')}", f"{len(live)} training"]
     if failed:
         parts.append(f"{failed} failed")
     if state.seconds_left is not None and live:

@@ -14,7 +14,7 @@ from gradtui.headlines import gradient_headline
 from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.run_charts import factor_chart, profile_chart
 from gradtui.report.run_json import shortest
-from gradtui.words import compare_decades, figure, percent
+from gradtui.words import compare_decades, figure, percent, several
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.theory import Prediction
@@ -71,7 +71,7 @@ def print_preflight(run: Run, prediction: Prediction) -> None:
 def _headline(run: Run) -> Iterator[Text]:
     meta = run.meta
     layers, parameters = len(run.layer_names), meta.parameters if meta else 0
-    yield Text(f"{run.name} · {layers} layers · {parameters:,} parameters", "bold")
+    yield Text(f"{run.name} · {several(layers, 'layer')} · {several(parameters, 'parameter')}", "bold")
     experiment = run.experiment
     pretrained = experiment is not None and experiment.cures.pretrain.kind in ("autoencoder", "rbm")
     when = "before its pretraining" if pretrained else "no step was taken"

@@ -35,7 +35,7 @@ from gradtui.report.run_svg import (
     waterfall_svg,
 )
 from gradtui.runs.plane import Plane, read_plane
-from gradtui.words import figure, net_in_words, percent, seconds, which_layers
+from gradtui.words import figure, net_in_words, percent, seconds, several, which_layers
 
 if TYPE_CHECKING:
     from gradtui.runs.reader import Run
@@ -111,7 +111,7 @@ def _headline(shared: SharedRun) -> Iterator[Block]:
             f"{'The gradient is ' if compared else ''}{text[0] if compared else text[0].upper()}{text[1:]}.",
             "lead",
         )
-    parts = [f"{len(layers):,} layers", f"{_parameters(shared):,} parameters"] if layers else []
+    parts = [several(len(layers), "layer"), several(_parameters(shared), "parameter")] if layers else []
     parts.append(f"{summary['status']} after {summary['steps']:,} steps in {seconds(summary['seconds'])}")
     yield Prose(" · ".join(parts), "weak")
     if reason := shared.run.status.reason:
@@ -335,4 +335,4 @@ def _layer_table(shared: SharedRun) -> Iterator[Block]:
     if len(layers) > MOST_LAYERS:
         text = f"{len(layers) - MOST_LAYERS:,} more layers: gradtui diagnose --json has all."
         blocks.append(Prose(text, "weak"))
-    yield Folding(f"The numbers of all {len(layers):,} layers", blocks)
+    yield Folding(f"The numbers of all layers ({len(layers):,})", blocks)

@@ -18,7 +18,7 @@ from gradtui.runs.costs import RunCosts
 from gradtui.runs.events import rollback_step
 from gradtui.runs.folder import runs_root
 from gradtui.runs.meta import config_of
-from gradtui.words import figure, percent, seconds, which_layers
+from gradtui.words import figure, percent, seconds, several, which_layers
 
 if TYPE_CHECKING:
     from gradtui.diagnosis.findings import Finding
@@ -68,7 +68,7 @@ def _headline(run: Run, summary: dict[str, Any]) -> Iterator[Text]:
     layers = summary["layers"]
     parts = [summary["name"]]
     if layers:
-        parts.append(f"{len(layers)} layers")
+        parts.append(several(len(layers), "layer"))
         parts.append(f"{sum(layer['parameters'] for layer in layers):,} parameters")
     how = f"{summary['status']} after {summary['steps']:,} steps in {seconds(summary['seconds'])}"
     yield Text(" · ".join(parts), "bold")

@@ -17,13 +17,15 @@ from gradtui.report.study_svg import drawing_of
 from gradtui.study.chart_data import Chart
 from gradtui.study.spec import dumps
 from gradtui.study.state import StudyState
-from gradtui.words import figure, percent
+from gradtui.words import figure, percent, several
 
 
 def study_blocks(state: StudyState) -> Iterator[Block]:
     """Yield all blocks of a study's page after its name."""
     ended = (
-        f"{state.ended:,} of {state.total:,} runs" if state.ended < state.total else f"{state.total:,} runs"
+        f"{state.ended:,} of {several(state.total, 'run')}"
+        if state.ended < state.total
+        else several(state.total, "run")
     )
     yield Prose(f"Study · {state.status} · {ended}", "weak")
     if state.spec.description:

@@ -19,7 +19,7 @@ from gradtui.runs.reader import open_run
 from gradtui.study.chart_builder import spread
 from gradtui.study.results import table
 from gradtui.study.state import Ranked, StudyRow, StudyState
-from gradtui.words import ratio, seconds
+from gradtui.words import ratio, seconds, several
 
 MOST_ROWS = 60
 """The most rows of the table that are printed; --csv writes all of them."""
@@ -41,7 +41,11 @@ def print_study(state: StudyState) -> None:
 
 def headline(state: StudyState) -> Iterator[Text]:
     """Yield the study's name and size, and how it ended."""
-    ended = f"{state.ended} of {state.total} runs" if state.ended < state.total else f"{state.total} runs"
+    ended = (
+        f"{state.ended} of {several(state.total, 'run')}"
+        if state.ended < state.total
+        else several(state.total, "run")
+    )
     yield Text(f"{state.name}  {state.status}, {ended}, {seconds(state.seconds)}", "bold")
     if state.spec.description:
         yield Text(state.spec.description)

@@ -16,7 +16,7 @@ from gradtui.report.output import Paper, print_sections, stdout_paper
 from gradtui.report.ranking_table import ranking_lines, ranking_rows
 from gradtui.report.run_charts import profile_chart
 from gradtui.study.script_trials import Comparison, ScriptTrial, TrialRun, compare
-from gradtui.words import figure, ratio, seconds
+from gradtui.words import figure, ratio, seconds, several
 
 
 def print_trials(
@@ -46,7 +46,7 @@ def _headline(
 ) -> Iterator[Text]:
     yield Text(shlex.join(command), "bold")
     times = "once" if len(trials) == 1 else f"{len(trials)} times"
-    yield Text(f"run {times}, up to {steps:,} steps each, in {seconds(took)}", "dim")
+    yield Text(f"run {times}, up to {several(steps, 'step')} each, in {seconds(took)}", "dim")
 
 
 def _findings(comparison: Comparison, paper: Paper) -> Iterator[Text]:

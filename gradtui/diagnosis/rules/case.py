@@ -35,7 +35,7 @@ from gradtui.diagnosis.thresholds import (
     WARMUP_SHARE,
     WARMUP_STEPS,
 )
-from gradtui.words import plain_exponents, ratio
+from gradtui.words import plain_exponents, ratio, several
 
 KINDS = {
     "batchnorm1d": "BatchNorm1d",
@@ -303,7 +303,7 @@ class Case:
 
     def progress_text(self) -> str:
         """Return the loss in words, for the end of a sentence."""
-        when = "after 1 step" if self.evidence.step == 1 else f"after {self.evidence.step} steps"
+        when = f"after {several(self.evidence.step, 'step')}"
         if np.isnan(self.loss_now):
             return when
         return f"loss {number(self.loss_now)} ({self.reference_text()}) {when}"

@@ -13,6 +13,7 @@ from gradtui.diagnosis.findings import CureOffer, Finding
 from gradtui.diagnosis.rules.case import Case
 from gradtui.diagnosis.thresholds import CLEARED_TOO_RARELY, NEVER_CLEARED, SILENT_ROWS, SILENT_ROWS_AT_END
 from gradtui.runs.script_facts import ScriptFacts
+from gradtui.words import several
 
 NEW_OPTIMIZER = CureOffer(
     "make the optimizer last",
@@ -132,9 +133,9 @@ def clip_unused(case: Case, *, breaks: bool = False) -> Finding | None:
     if facts is None or facts.clips_between or facts.clips_elsewhere < SILENT_ROWS_AT_END:
         return None
     words = (
-        f"In {facts.clips_elsewhere} steps the gradient was clipped before backward(), and never between backward() "
-        "and the optimizer's step: each step is made with the whole gradient, and its norm is the same before and "
-        "after clipping."
+        f"In {several(facts.clips_elsewhere, 'step')} the gradient was clipped before backward(), and never between "
+        "backward() and the optimizer's step: each step is made with the whole gradient, and its norm is the same "
+        "before and after clipping."
     )
     found = Finding.of("clip-unused", 1, (), words, (CLIP_AFTER_BACKWARD,))
     return replace(found, severity="warning") if breaks else found
@@ -170,12 +171,12 @@ def cut_off(case: Case) -> Finding | None:
     if len(facts.unreached) == facts.held:
         words = (
             f"The loss does not depend on the parameters: none of the {_parameters(facts.held)} that the optimizer "
-            f"holds was given a gradient in {facts.step} steps."
+            f"holds was given a gradient in {several(facts.step, 'step')}."
         )
         return Finding.of("no-gradient", 1, facts.unreached_layers, words, (RECONNECT_LAYERS,))
     words = (
-        f"{_listed(facts.unreached)} never received a gradient in {facts.step} steps, though the optimizer holds "
-        f"{'it' if len(facts.unreached) == 1 else 'them'} and other layers do."
+        f"{_listed(facts.unreached)} never received a gradient in {several(facts.step, 'step')}, though the "
+        f"optimizer holds {'it' if len(facts.unreached) == 1 else 'them'} and other layers do."
     )
     return Finding.of(
         "no-gradient", 1, facts.unreached_layers, words, (RECONNECT_LAYERS,), mild=case.started_learning
@@ -183,7 +184,7 @@ def cut_off(case: Case) -> Finding | None:
 
 
 def _parameters(count: int) -> str:
-    return f"{count} parameter" if count == 1 else f"{count} parameters"
+    return several(count, "parameter")
 
 
 def _listed(names: tuple[str, ...] | list[str]) -> str:

@@ -22,6 +22,7 @@ from gradtui.ui.field_values import Draft, info_at, next_value, put, show, typed
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import ChoiceList
 from gradtui.ui.widgets.key_line import KeyLine
+from gradtui.words import several
 
 # These fields are used by some groups only; for others they are hidden, since changing them has no effect.
 _USED_BY: dict[str, Callable[[Group], bool]] = {
@@ -173,7 +174,7 @@ def _size(experiment: Experiment) -> str:
         shape = net_shape(experiment)
     except ExperimentError as error:
         return str(error)
-    return f"{shape.parameters:,} parameters · {shape.depth:,} layers deep"
+    return f"{several(shape.parameters, 'parameter')} · {several(shape.depth, 'layer')} deep"
 
 
 class ValueScreen(ModalScreen[Experiment | None], OneAnswer[Experiment | None]):

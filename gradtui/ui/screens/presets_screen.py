@@ -18,7 +18,7 @@ from gradtui.experiment.presets import load_preset
 from gradtui.experiment.presets.curriculum import CHAPTERS, Chapter, PresetEntry, place_of
 from gradtui.ui.one_answer import OneAnswer
 from gradtui.ui.widgets.choice_list import Found, SearchableList
-from gradtui.words import net_in_words
+from gradtui.words import net_in_words, several
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,9 @@ def _detail(name: str) -> Content:
         Content.styled(name, "bold $accent"),
         Content(f"{experiment.description}."),
         ends,
-        Content.styled(f"{net_in_words(to_dict(experiment))} · {experiment.run.steps:,} steps", "$secondary"),
+        Content.styled(
+            f"{net_in_words(to_dict(experiment))} · {several(experiment.run.steps, 'step')}", "$secondary"
+        ),
     ]
     if entry.partner:
         lines.append(Content.assemble(("tab", "bold $accent"), f" trains it beside {entry.partner}"))

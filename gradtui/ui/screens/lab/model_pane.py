@@ -14,6 +14,7 @@ from textual.widgets.option_list import Option
 
 from gradtui.experiment import Experiment, ExperimentError, Group, net_shape
 from gradtui.ui.widgets.choice_list import ChoiceList
+from gradtui.words import several
 
 
 class ModelPane(ChoiceList):
@@ -98,7 +99,7 @@ class ModelPane(ChoiceList):
             # The file of the data may have been deleted; show the error, so that the person can correct it.
             self.border_title, self.border_subtitle = "Model", Content(str(error))
             return
-        self._counts = f"{shape.depth:,} layers", f"{shape.parameters:,} parameters"
+        self._counts = several(shape.depth, "layer"), several(shape.parameters, "parameter")
         self.watch_edited()
 
     def watch_edited(self) -> None:

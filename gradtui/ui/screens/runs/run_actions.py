@@ -19,6 +19,7 @@ from gradtui.runs.run_info import RunInfo
 from gradtui.ui.screens.dialogs import AskScreen
 from gradtui.ui.screens.run_note import ask_for_note, note_on
 from gradtui.ui.screens.runs.run_list import RunList, members_of
+from gradtui.words import several
 
 MAX_COMPARED = 8
 MAX_FOLLOWED = 32
@@ -227,4 +228,4 @@ def stop_runs(runs: Sequence[RunInfo]) -> str:
 
 
 def _count(runs: Sequence[object]) -> str:
-    return "1 run" if len(runs) == 1 else f"{len(runs):,} runs"
+    return several(len(runs), "run")

@@ -14,7 +14,7 @@ from gradtui.study.state import COMPLETED_STATES, StudyRow
 from gradtui.ui.screens.study.study_store import StudyEntry
 from gradtui.ui.widgets.row_table import Column
 from gradtui.ui.widgets.status_bar import STATE_MARKS
-from gradtui.words import printable, ratio
+from gradtui.words import printable, ratio, several
 
 
 def entry_columns() -> tuple[Column[StudyEntry], ...]:
@@ -32,7 +32,7 @@ def entry_columns() -> tuple[Column[StudyEntry], ...]:
 
 def _trained(entry: StudyEntry) -> Content:
     if not entry.begun:
-        return Content.styled(f"○ {entry.total:,} runs", "$secondary")
+        return Content.styled(f"○ {several(entry.total, 'run')}", "$secondary")
     mark, colour = ("✓", "$success") if entry.begun >= entry.total else ("‖", "$accent")
     return Content.styled(f"{mark} {entry.begun:,} of {entry.total:,}", colour)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -266,6 +267,37 @@ def _own_terminal() -> None:
 
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_gradients_without_a_step_are_said_at_the_end_on_a_terminal(folder: Folder, terminal: bool) -> None:
+    folder.write("""
+        import torch
+        weight = torch.zeros(4, 1, requires_grad=True)
+        for _ in range(3):
+            (torch.randn(8, 4) @ weight - 1).square().mean().backward()
+            with torch.no_grad():
+                weight -= 0.1 * weight.grad
+            weight.grad = None
+    """)
+    command = [*GRADTUI, "watch", "--", sys.executable, "train.py"]
+    ours, theirs = os.openpty()
+    shown = subprocess.run(
+        command,
+        cwd=folder.path,
+        env=folder.environment(),
+        stderr=theirs if terminal else subprocess.PIPE,
+        timeout=60,
+    )
+    os.close(theirs)
+    said = b""
+    with contextlib.suppress(OSError):
+        while piece := os.read(ours, 1000):
+            said += piece
+    os.close(ours)
+    assert shown.returncode == 0
+    assert (b"no optimizer of PyTorch took a step" in said) == terminal
+    assert not shown.stderr
 
 
 def test_a_finding_that_is_named_makes_it_fail(folder: Folder) -> None:

@@ -7,6 +7,7 @@ that never trains loses no time. The person's own sitecustomize runs afterwards,
 from __future__ import annotations
 
 import _thread
+import atexit
 import os
 import sys
 
@@ -90,7 +91,9 @@ def wrap_backward() -> None:
         if not measuring:
             return original(*args, **kwargs)
         try:
-            early = early or load("gradtui.monitor.launch.early_passes").EarlyPasses(over)
+            if early is None:
+                early = load("gradtui.monitor.launch.early_passes").EarlyPasses(over)
+                atexit.register(say_if_no_step)
             early.begin(args, kwargs)
         except Exception:
             over()
@@ -108,6 +111,15 @@ def wrap_backward() -> None:
     skip, usual = frames._FrameAction.SKIP, frames._FrameAction.DEFAULT
     frames.set_code_exec_strategy(backward.__code__, frames._FrameExecStrategy(skip, usual))
     torch.autograd.backward = backward
+
+
+def say_if_no_step() -> None:
+    """Say on a terminal at the end why nothing was recorded, if there were gradients but no step."""
+    if before_optimizer_step is begin and sys.stderr is not None and sys.stderr.isatty():
+        say(
+            "nothing was recorded, since no optimizer of PyTorch took a step. A script that moves its weights by "
+            "itself calls probe = gradtui.watch(model), and probe.step() after each backward()"
+        )
 
 
 def before_step(optimizer: Any, args: Any, kwargs: Any) -> Any:

@@ -166,12 +166,17 @@ def _grown_targets(case: Case, level: float) -> str:
 
     The targets of a Q-function are its own later values, which grow with the returns while it learns. A squared error
     grows with the square of its targets at most. Values that run away grow by the same factor again and again, so
-    their error rises until the end, by more each time.
+    their error rises until the end, by more each time. Answers that are no better than a constant have learned nothing.
     """
     growth = case.evidence.target_growth
     third, fourth = np.array_split(case.loss.values, 4)[2:]
     runs_away = median_of_known(fourth) > TARGET_RISE * median_of_known(third)
-    if not growth > 1.0 or runs_away or not level < UNSTABLE_LOSS * growth * case.loss.first:
+    if (
+        case.loss.only_constant
+        or not growth > 1.0
+        or runs_away
+        or not level < UNSTABLE_LOSS * growth * case.loss.first
+    ):
         return ""
     return (
         f"Its targets have moved by {number(float(np.sqrt(growth)))} times their scatter at the start, as those of a "

@@ -107,6 +107,10 @@ class TestMovingTargets:
         run = script(self.returns(20.0) * (1 + noise(600, 0.1)), target_growth=growth)
         assert "unstable-loss" in codes(run)
 
+    def test_answers_no_better_than_a_constant_are_a_finding(self) -> None:
+        run = script(self.returns(20.0) + 4 + noise(600, 0.1), target_growth=1e4, constant_loss=3.0)
+        assert codes(run) != []
+
     def test_values_that_run_away_are_a_finding(self) -> None:
         away = np.exp(np.linspace(0, 12, 600)) * (1 + noise(600, 0.1))
         assert "unstable-loss" in codes(script(away, target_growth=1e9))

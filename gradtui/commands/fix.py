@@ -96,9 +96,13 @@ def _repair(
     experiment: Experiment, args: Namespace, root: Path, engine: Engine, interruptions: Interruptions
 ) -> list[Round]:
     """Repair the experiment, print each event, and return the rounds."""
+    from contextlib import ExitStack
+
     from gradtui.commands.engine_trainer import EngineTrainer
+    from gradtui.commands.progress import ProgressBar
     from gradtui.commands.run import wait_with_progress
     from gradtui.report.fix_page import cure_lines, head_line, result_lines, trials_lines
+    from gradtui.report.output import wrapped
     from gradtui.study.repair import Round, RoundStarted, TrialsEnded, best_round, repair
 
     def train(folder: Path) -> None:
@@ -107,7 +111,7 @@ def _repair(
     def show(lines: list[str], indent: str = "") -> None:
         if not args.json:
             for line in lines:
-                print(plain(indent + line))
+                print(wrapped(indent + line))
             sys.stdout.flush()
 
     rounds: list[Round] = []
@@ -120,18 +124,22 @@ def _repair(
         trial_seconds=args.trial_seconds,
         cancelled=lambda: interruptions.first is not None,
     )
-    for event in _named(events):
-        if isinstance(event, RoundStarted):
-            show([head_line(event.number, event.experiment, event.cure)])
-            if event.cure is not None:
-                show(cure_lines(event.before, event.experiment, event.cure), "  ")
-        elif isinstance(event, Round):
-            rounds.append(event)
-            best = best_round(rounds).number
-            show([*result_lines(event, None if best == event.number else best)], "  ")
-            show([""])
-        elif isinstance(event, TrialsEnded):
-            show([*trials_lines(event.trials, event.seconds), ""])
+    with ExitStack() as bar:
+        for event in _named(events):
+            bar.close()
+            if isinstance(event, RoundStarted):
+                show([head_line(event.number, event.experiment, event.cure)])
+                if event.cure is not None:
+                    show(cure_lines(event.before, event.experiment, event.cure), "  ")
+            elif isinstance(event, Round):
+                rounds.append(event)
+                show([*result_lines(event, best_round(rounds).number), ""], "  ")
+            elif isinstance(event, TrialsEnded):
+                show([*trials_lines(event.trials, event.seconds), ""])
+            elif not args.quiet and sys.stderr.isatty():
+                bar.enter_context(
+                    ProgressBar(f"trying {len(event.cures)} cures, {event.seconds:.0f} s at most")
+                )
     return rounds
 
 
@@ -144,9 +152,12 @@ def _named(events: Iterator[RepairEvent]) -> Iterator[RepairEvent]:
 
 
 def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) -> int:
+    from shlex import quote
+
     from gradtui.experiment import dumps
     from gradtui.ordinary_files import problem_of
-    from gradtui.report.fix_page import conclusion, round_json
+    from gradtui.report.fix_page import conclusion, next_lines, round_json
+    from gradtui.report.output import wrapped
     from gradtui.runs.reader import open_run
     from gradtui.runs.safe_files import write_for_person
     from gradtui.study.repair import best_round, changes_of, is_fixed
@@ -164,10 +175,17 @@ def _report(rounds: list[Round], args: Namespace, interrupted_by: int | None) ->
         made = [round_json(each) for each in rounds]
         name = first.attempt.experiment.name
         print(to_json({"name": name, "fixed": fixed, "set": changes, "rounds": made}))
-    else:
-        print(plain(conclusion(best, last.number, changes)))
-        if fixed and args.output is not None:
-            print(plain(f"Written to {args.output}."))
+    elif not last.failed:
+        written = args.output if fixed else None
+        ending = conclusion(best, last.number, changes, stopped=interrupted_by is not None)
+        # Options and commands are not wrapped, because people copy them.
+        print(plain(ending) if "--set" in ending else wrapped(ending))
+        if written is not None:
+            print(plain(f"Written to {written}."))
+        run = best.folder if args.runs else best.folder.name
+        output = None if written is None else quote(str(written))
+        for line in next_lines(rounds, best, most=args.rounds, run=quote(str(run)), output=output):
+            print(plain(line))
     if interrupted_by is not None:
         return 128 + interrupted_by
     if last.failed:

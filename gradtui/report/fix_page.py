@@ -76,20 +76,20 @@ def changes_text(before: Experiment, after: Experiment) -> list[str]:
     ]
 
 
-def result_lines(made: Round, better: int | None) -> list[str]:
+def result_lines(made: Round, best: int) -> list[str]:
     """Return the result of a round and its findings.
 
     Args:
         made: the round.
-        better: the number of an earlier round with a better result, if there is one.
+        best: the number of the best round so far.
     """
     attempt = made.attempt
     lines = [_reached(summary_of(made))]
     lines += [f"found: {finding.code}. {finding.evidence}" for finding in attempt.findings]
     if not attempt.findings:
         lines.append(_without_finding(attempt))
-    if better is not None:
-        lines.append(f"Round {better} ended better.")
+    if best != made.number:
+        lines.append(f"This is no better than round {best}.")
     return lines
 
 
@@ -109,13 +109,14 @@ def _without_finding(attempt: Attempt) -> str:
         return "No problem is found, and it has learned."
     if attempt.begun:
         return "No problem is found, and it has begun to learn."
-    return "No problem is found, but it has learned nothing."
+    return "No problem is found, but it has not begun to learn."
 
 
 def trials_lines(trials: Sequence[CureTrial], seconds: float) -> list[str]:
     """Return the cures that were tried for a few steps, the best first, and how long that took."""
     return [
-        f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The next round takes the first:",
+        f"{len(trials)} cures were tried for a few steps each, in {seconds:.0f} s. The next round takes the first of "
+        "them, which is the first advice unless another's loss is a fifth lower:",
         *(f"  {trial.cure.name}: {trial_text(trial)}" for trial in trials),
     ]
 
@@ -134,13 +135,14 @@ def trial_text(trial: CureTrial) -> str:
     )
 
 
-def conclusion(best: Round, rounds: int, changes: dict[str, object]) -> str:
+def conclusion(best: Round, rounds: int, changes: dict[str, object], *, stopped: bool = False) -> str:
     """Return how a repair ended.
 
     Args:
         best: the best round.
         rounds: the number of rounds after round 0.
         changes: the changes from the user's experiment to the best one.
+        stopped: whether the person ended it.
     """
     attempt = best.attempt
     times = "1 round" if rounds == 1 else f"{rounds} rounds"
@@ -153,5 +155,33 @@ def conclusion(best: Round, rounds: int, changes: dict[str, object]) -> str:
     if attempt.clean:
         return f"Fixed after {times}{by}, though it learns slowly: {fields}"
     codes = ", ".join(finding.code for finding in attempt.findings)
-    left = f"still found: {codes}" if codes else "no problem is found any more, but it has learned nothing"
-    return f"Not fixed after {times}; {left}."
+    left = f"still found: {codes}" if codes else "no problem is found any more, but it has not begun to learn"
+    if not rounds:
+        return f"{'Stopped' if stopped else 'Not fixed'} before any cure; {left.removeprefix('still ')}."
+    return f"{'Stopped' if stopped else 'Not fixed'} after {times}{by}; {left}."
+
+
+def next_lines(rounds: Sequence[Round], best: Round, *, most: int, run: str, output: str | None) -> list[str]:
+    """Return what a person can do after a repair.
+
+    Args:
+        rounds: all rounds.
+        best: the best of them.
+        most: the most rounds that were allowed after round 0.
+        run: the best round's run, as `gradtui attach` takes it.
+        output: the file to which the fixed experiment was written, as a command line takes it; None for none.
+    """
+    lines = []
+    if not best.attempt.clean:
+        tried_all = rounds[-1].number < most
+        lines.append(
+            "No other cure is advised for it." if tried_all else f"More rounds may help: --rounds {2 * most}"
+        )
+    elif output is not None:
+        lines.append(f"Open the fixed experiment: gradtui {output}")
+    elif best.number:
+        lines.append("Write the fixed experiment to a file: the same command with -o FILE")
+    return [
+        *lines,
+        f"See the run{f' of round {best.number}' if len(rounds) > 1 else ''}: gradtui attach {run}",
+    ]

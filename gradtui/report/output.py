@@ -84,6 +84,23 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cells).rstrip() for cells in padded]
 
 
+def wrapped(line: str) -> str:
+    """Return a line of prose without control characters; in a terminal, broken at its width and indented further."""
+    text = plain(line)
+    if not sys.stdout.isatty():
+        return text.rstrip()
+    indent = " " * (len(text) - len(text.lstrip()))
+    width = shutil.get_terminal_size().columns
+    lines = textwrap.wrap(
+        text,
+        width,
+        subsequent_indent=f"{indent}  ",
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    return "\n".join(lines)
+
+
 def print_table(rows: Sequence[Sequence[str]]) -> None:
     """Print rows in aligned columns to stdout; in a terminal, long lines of two columns go on under the second one."""
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0

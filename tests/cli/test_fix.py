@@ -24,6 +24,10 @@ def test_a_net_with_dead_units_is_fixed_and_each_round_is_printed(
     assert "found: dead-units. " in out
     assert "Round 1: biases at 0" in out
     assert "Fixed after 1 round: --set net.0.bias_mean=0.0" in out
+    assert f"Open the fixed experiment: gradtui {file}\n" in out
+    last = out.splitlines()[-1]
+    assert last.startswith("See the run of round 1: gradtui attach ")
+    assert open_run(Path(last.rpartition(" ")[2])).parent is not None
     assert load(file).net[0].bias_mean == 0.0
     runs = sorted((tmp_path / "runs").iterdir())
     parents = [open_run(run).parent for run in runs]
@@ -82,6 +86,22 @@ def test_the_cures_are_tried_for_a_few_steps_within_a_time_and_what_came_of_it_i
     assert len(list(tmp_path.iterdir())) == 2
     main([*arguments, "--trial-seconds", "0"])
     assert "tried" not in capsys.readouterr().out.lower()
+
+
+def test_what_could_not_be_fixed_is_said_with_what_to_do_next_and_fits_the_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "80")
+    arguments = ["dead-bias", "--set", "run.steps=5", "--set", "run.device=cpu", "--trial-seconds", "0"]
+    assert main(["fix", *arguments, "--rounds", "1", "--runs", str(tmp_path)]) == 3
+    out = capsys.readouterr().out
+    lines = out.splitlines()
+    assert "Not fixed after 1 round" in out
+    assert "More rounds may help: --rounds 2" in lines
+    assert lines[-1].startswith("See the run")
+    assert all(len(line) <= 80 for line in lines if "gradtui attach" not in line)
+    assert any(line.startswith("    ") for line in lines)
 
 
 @pytest.mark.parametrize(

@@ -173,13 +173,13 @@ def _recurrent(exp: Experiment, cured: Experiment, fault: Fault) -> Iterator[Cur
             cured,
             "gru",
             "its update gate can learn to carry the state on unchanged, and with it the gradient",
-            "another cell, with three quarters of an LSTM's weights" if gated else "",
         )
     if fault == "vanishes over time":
         yield from _part(
             cured,
             "orthogonal",
-            "such weights multiply the gradient by exactly 1 at every step back in time",
+            "such weights keep the length of the gradient that passes through them",
+            "only a start: training may leave it",
         )
     if fault in ("vanishes over time", "vanishes", "slow", "moves too little", "units"):
         price = "two numbers a unit, and a little time at every step of the sequence"

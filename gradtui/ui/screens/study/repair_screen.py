@@ -195,7 +195,7 @@ class RepairScreen(OneAnswer["Path | None"]):
             rounds = list(state.rounds[: row.number + 1])
             best = best_round(rounds).number
             lines += [""] if lines else []
-            lines += result_lines(row.ended, None if best == row.number else best)
+            lines += result_lines(row.ended, best)
         return [printable(line) for line in lines]
 
     @on(RowTable.Chosen)
@@ -284,9 +284,7 @@ def _ending(state: RepairState, *, stopped: bool) -> Content:
             f"Trains, takes the best advice and trains again until the net learns, {ROUNDS} times at most.",
             "$secondary",
         )
-    if stopped and not is_fixed(rounds):
-        return Content.styled(f"Stopped after round {rounds[-1].number}.", "$warning")
-    text = conclusion(best_round(rounds), rounds[-1].number, changes_of(rounds))
+    text = conclusion(best_round(rounds), rounds[-1].number, changes_of(rounds), stopped=stopped)
     return Content.styled(printable(text.split(": --set")[0]), "$success" if is_fixed(rounds) else "$warning")
 
 

@@ -96,7 +96,12 @@ async def test_esc_stops_the_training_and_a_second_esc_leads_back() -> None:
         reader = ControlReader(launcher.started[0].folder)
         await until(pilot, lambda: [command.name for command in reader.poll()] == ["stop"])
         launcher.started[0].train(steps=20, end="stopped")
-        await until(pilot, lambda: "Stopped after round 1." in screen_text(app))
+        await until(
+            pilot,
+            lambda: (
+                "Stopped after 1 round (the best was round 0); still found: vanishing." in screen_text(app)
+            ),
+        )
         assert len(launcher.started) == 1
         await pilot.press("escape")
         await until(pilot, lambda: answers == [None])
